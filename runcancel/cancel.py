@@ -1,0 +1,345 @@
+"""Plan, ask, watch, judge: the heart. Requested is never called stopped."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from runcancel import refs
+from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted
+from runcancel.fanout import Desk, Pass
+from runcancel.find import Batch, Clouds, batches, read
+from runcancel.judge import (
+    KEEP_READS,
+    KEEP_SECONDS,
+    Answer,
+    Asked,
+    all_over,
+    expected,
+    judge,
+    moved,
+    nothing_left_to_see,
+    quiet,
+    selected,
+)
+from runcancel.model import (
+    Guarantee,
+    Invocation,
+    Outcome,
+    PlanItem,
+    Planned,
+    Problem,
+    Reason,
+    Ref,
+    Run,
+    Snapshot,
+    State,
+)
+from runcancel.providers import kind_of
+
+_TRIES = 3  # how often one cancel is asked when its answers are in doubt
+_FIRST_PAUSE = 0.5  # seconds between the answer and the first look
+_LONGEST_PAUSE = 5.0  # seconds between two looks
+_LOOK_EVERY = 0.1  # seconds after which deadlines are checked though nothing came back
+_FIRST_LOOK_PATIENCE = 15.0  # seconds beyond the timeout for the first look at a run, without which nothing can be said
+
+_Readings = tuple[tuple[Ref, Snapshot | CloudError], ...]
+
+
+class Progress(Protocol):
+    """Who is told what happens, from the caller's thread alone."""
+
+    def planned(self, items: Sequence[PlanItem]) -> None: ...
+
+    def asked(self, ref: str, problem: Problem | None) -> None: ...
+
+    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
+
+    def judged(self, outcome: Outcome) -> None: ...
+
+    def tick(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """How long to watch. `timeout` is in seconds, per run, from its accepted answer; 0 looks once."""
+
+    wait: bool = True
+    timeout: float = 60.0
+
+
+def plan(snapshot: Snapshot, targets: Sequence[str] = ()) -> PlanItem:
+    """What a cancel of this run (or of `targets` of it) would do, as far as the vendor's guarantee tells."""
+    run = snapshot.run
+    kind = kind_of(refs.full(run.ref))
+    chosen = selected(snapshot.invocations, targets)
+    ask, why = _whether(run, chosen)
+    return PlanItem(
+        run=run.ref,
+        name=run.name,
+        state=run.state,
+        guarantee=run.guarantee,
+        promise=kind.promise,
+        ask=ask,
+        why=why,
+        counts=run.counts or {},
+        not_listed=0 if targets else run.not_listed,
+        targets=tuple(targets),
+        invocations=tuple(
+            Planned(
+                id=one.id,
+                task=one.task,
+                target=one.target,
+                before=one.state,
+                expected=expected(run.guarantee, one.state),
+            )
+            for one in chosen
+        ),
+    )
+
+
+def carry_out(
+    items: Sequence[PlanItem], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress
+) -> Iterator[Outcome]:
+    """Ask every run of the plan to stop, watch them, and yield an outcome for each as soon as it is judged.
+
+    After a signal the rest is judged by what was seen so far; then `Interrupted` is raised.
+    """
+    cases = {item.run: _Case(item, patience) for item in items}
+    left = dict(cases)
+    progress.planned(items)
+    try:
+        _ask(cases, clouds, desk, progress)
+        for case in _watch(cases, clouds, desk, progress, wait=patience.wait):
+            outcome = left.pop(case.item.run).outcome()
+            progress.judged(outcome)
+            yield outcome
+    except Interrupted:
+        for case in left.values():
+            yield case.outcome()
+        raise
+    finally:
+        progress.close()
+
+
+def _whether(run: Run, chosen: Sequence[Invocation]) -> tuple[bool, str]:
+    if run.state.over:
+        return False, f"it has ended ({run.state}); nothing is sent"
+    if chosen and all(one.state.over for one in chosen):
+        return False, "every selected target has ended; nothing is sent"
+    if run.state is State.CANCELLING:
+        return False, "it is already being cancelled; it is watched, not asked again"
+    return True, f"it is {run.state}"
+
+
+def _not_asked(item: PlanItem) -> Answer:
+    already = item.state is State.CANCELLING and not all(one.before.over for one in item.invocations)
+    return Answer(asked=Asked.ALREADY if already else Asked.NEEDLESS)
+
+
+class _Case:
+    """The working record of one run between the request and the verdict; only the caller's thread writes to it."""
+
+    def __init__(self, item: PlanItem, patience: Patience) -> None:
+        self.item = item
+        self.ref = refs.full(item.run)
+        self.kind = kind_of(self.ref)
+        self.answer = _UNREACHED if item.ask else _not_asked(item)
+        self.last: Snapshot | None = None
+        self.problem: Problem | None = None
+        self.patience = patience.timeout
+        self._quiet_reads = 0
+        self._since = 0.0  # the accepted answer, or the last reading in which something was on its way to an end
+        self._seen_at: float | None = None
+        self._deadline = 0.0
+
+    def start(self, now: float) -> None:
+        """Watching begins: the timeout counts from here or from the accepted answer, whichever is later."""
+        self._since = now if self.answer.at is None else self.answer.at
+        self._deadline = max(self._since, now) + self.patience
+
+    def observe(self, answer: Snapshot | CloudError, now: float) -> None:
+        """Take in one reading."""
+        if isinstance(answer, CloudError):
+            self.problem = answer.problem(scope=self.ref.scope, ref=self.item.run)
+            return
+        self.last, self.problem, self._seen_at = answer, None, now
+        if quiet(self.item, answer):
+            self._quiet_reads += 1
+        else:
+            self._quiet_reads, self._since = 0, now
+
+    def decided(self, now: float) -> bool:
+        """Whether the verdict is due: nothing left to see, nothing to wait for, or no time left."""
+        if not self.answer.under_way:
+            return True
+        if self.last is not None and nothing_left_to_see(self.item, self.last, settled=self._settled):
+            return True
+        return now >= self._deadline + (_FIRST_LOOK_PATIENCE if self._seen_at is None else 0.0)
+
+    def outcome(self) -> Outcome:
+        """The verdict on what was seen so far."""
+        since = self.answer.at
+        seen = self.last if self.last is not None else self.answer.seen
+        return judge(
+            self.item,
+            self.answer,
+            seen,
+            settled=self._settled,
+            seconds=None if since is None or self._seen_at is None else round(self._seen_at - since, 3),
+            reported_only=self.kind.reported_only,
+            problem=self.problem,
+        )
+
+    @property
+    def _settled(self) -> bool:
+        return (
+            self.kind.guarantee is Guarantee.PENDING_ONLY
+            and self._quiet_reads >= KEEP_READS
+            and self._seen_at is not None
+            and self._seen_at - self._since >= KEEP_SECONDS
+        )
+
+
+_UNREACHED = Answer(
+    asked=Asked.NOT_REACHED,
+    problem=Problem(code=Reason.INTERRUPTED, message="interrupted before it was asked; nothing was sent for it"),
+)
+_IN_FLIGHT = Answer(
+    asked=Asked.IN_DOUBT,
+    problem=Problem(
+        code=Reason.INTERRUPTED,
+        message="interrupted while the cancel was in flight: it may or may not have been accepted",
+    ),
+)
+
+
+def _ask(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progress) -> None:
+    """Send every cancel of the plan, each scope at its own pace."""
+    begun: set[str] = set()
+
+    def work(case: _Case) -> Answer:
+        begun.add(case.item.run)
+        return _ask_one(case, clouds, desk)
+
+    waiting = [case for case in cases.values() if case.item.ask]
+    try:
+        for done in desk.fanout(work, waiting, lane=lambda case: case.ref.scope):
+            case = done.item
+            case.answer = done.value()
+            progress.asked(case.item.run, case.answer.problem)
+    except Interrupted:
+        for case in waiting:
+            if case.item.run in begun and case.answer is _UNREACHED:
+                case.answer = _IN_FLIGHT
+        raise
+
+
+def _ask_one(case: _Case, clouds: Clouds, desk: Desk) -> Answer:
+    """One cancel. An error is never final by itself: the run is read again and judged by its state."""
+    accepted: list[str] = []
+    for _ in range(_TRIES):
+        try:
+            for request_id in clouds.at(case.ref.scope).cancel(case.ref, case.item.targets):
+                accepted.append(request_id)  # noqa: PERF402 - what was accepted before an error counts
+            return Answer(asked=Asked.ACCEPTED, at=desk.clock.monotonic(), request_ids=tuple(accepted))
+        except CloudError as error:
+            refusal = error
+        if refusal.reason is Reason.INTERRUPTED and not accepted:
+            return _UNREACHED
+        seen = None if refusal.reason in CREDENTIALS else _look_again(case, clouds)
+        answer = _after_error(case, refusal, seen, tuple(accepted), now=desk.clock.monotonic())
+        if answer.asked is not Asked.IN_DOUBT or (seen is not None and all_over(case.item, seen)):
+            break
+    return answer
+
+
+def _look_again(case: _Case, clouds: Clouds) -> Snapshot | None:
+    ((_, seen),) = read(clouds, Batch(scope=case.ref.scope, kind=case.kind, refs=(case.ref,)))
+    return seen if isinstance(seen, Snapshot) else None
+
+
+def _after_error(
+    case: _Case, refusal: CloudError, seen: Snapshot | None, accepted: tuple[str, ...], *, now: float
+) -> Answer:
+    """What an error to a cancel means in the light of the state that was read after it."""
+    if seen is not None and moved(case.item, seen):
+        asked = Asked.ACCEPTED
+    elif refusal.reason in IN_DOUBT or refusal.reason is Reason.INTERRUPTED:
+        asked = Asked.IN_DOUBT
+    else:
+        asked = Asked.REFUSED
+    problem = refusal.problem(scope=case.ref.scope, ref=case.item.run)
+    return Answer(
+        asked=asked,
+        at=now if asked is Asked.ACCEPTED else None,
+        request_ids=accepted,
+        problem=problem,
+        seen=seen,
+    )
+
+
+def _watch(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progress, *, wait: bool) -> Iterator[_Case]:
+    """Look at what was asked, scope by scope, at growing intervals, and yield each case when its verdict is due."""
+    began = desk.clock.monotonic()
+    left: dict[Ref, _Case] = {}
+    for case in cases.values():
+        case.start(began)
+        if wait and case.answer.under_way:
+            left[case.ref] = case
+        else:
+            yield case
+    lanes = Pass[Batch, _Readings](desk, lambda batch: read(clouds, batch))
+    rounds = {ref.scope: _Round(began, first=min(_FIRST_PAUSE, case.patience)) for ref, case in left.items()}
+    while left:
+        now = desk.clock.monotonic()
+        for scope, round in rounds.items():
+            if round.due(now):
+                for batch in round.begin(batches(ref for ref in left if ref.scope == scope)):
+                    lanes.submit(batch, lane=scope)
+        done = lanes.next(_LOOK_EVERY)
+        now = desk.clock.monotonic()
+        touched: Sequence[Ref] = tuple(left)
+        if done is not None:
+            rounds[done.item.scope].came_back(now)
+            touched = _observe(done.value(), left, progress, now)
+        for ref in touched:
+            if left[ref].decided(now):
+                yield left.pop(ref)
+
+
+def _observe(readings: _Readings, left: dict[Ref, _Case], progress: Progress, now: float) -> tuple[Ref, ...]:
+    """Give each reading to its case; the references that are still watched."""
+    for ref, answer in readings:
+        if ref in left:
+            left[ref].observe(answer, now)
+            if isinstance(answer, Snapshot):
+                targets = left[ref].item.targets
+                progress.seen(left[ref].item.run, answer.run, selected(answer.invocations, targets))
+    return tuple(ref for ref, _ in readings if ref in left)
+
+
+class _Round:
+    """When a scope is looked at next: soon at first, then ever less often, never before the last look came back."""
+
+    def __init__(self, began: float, *, first: float) -> None:
+        self._began = began
+        self._next_at = began + first
+        self._out = 0
+
+    def due(self, now: float) -> bool:
+        """Whether it is time and nothing is out."""
+        return not self._out and now >= self._next_at
+
+    def begin(self, calls: Iterable[Batch]) -> tuple[Batch, ...]:
+        """The read calls of this round."""
+        sent = tuple(calls)
+        self._out = len(sent)
+        return sent
+
+    def came_back(self, now: float) -> None:
+        """One read call was answered."""
+        self._out -= 1
+        if not self._out:
+            self._next_at = now + min(_LONGEST_PAUSE, max(_FIRST_PAUSE, (now - self._began) / 4))

@@ -1,0 +1,34 @@
+"""The command line: the verbs, and the one place where every failure becomes a message and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+VERBS = {
+    "cancel": "Cancel runs and tell for every target what is true now.",
+    "status": "Show where runs stand, one row per run.",
+    "invocations": "Show the targets of runs, one row per target.",
+    "schema": "Print the JSON Schema of an output.",
+    "sandbox": "Three simulated clouds on this machine, to try and to rehearse.",
+}
+"""Every verb with what it does; verb `x` lives in `runcancel.cli.x` and is loaded when it is called."""
+
+
+def main() -> NoReturn:
+    """The `runcancel` command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code. No exception leaves but those that end the interpreter."""
+    if list(argv) in (["--version"], ["-V"]):
+        from runcancel import __version__
+
+        sys.stdout.write(f"runcancel {__version__}\n")
+        return 0
+    from runcancel.cli.failures import told
+    from runcancel.cli.verbs import app
+
+    with told(argv) as ending:
+        ending.code = app(VERBS).main(list(argv), prog_name="runcancel", standalone_mode=False) or 0
+    return ending.code

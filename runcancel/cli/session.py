@@ -1,0 +1,134 @@
+"""What every verb is given: settings, connections, streams; made from the options that mean the same everywhere."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Annotated, Self, TextIO
+
+import typer
+
+from runcancel import refs, settings
+from runcancel.errors import UsageError
+from runcancel.fanout import Desk
+from runcancel.find import Clouds, Sight, look
+from runcancel.pace import StoppableClock
+from runcancel.refs import Reference, nearest
+from runcancel.render import FORMATS, Writer, default_format, writer
+from runcancel.render.notes import Notes
+from runcancel.render.terminal import Color, Terminal
+from runcancel.settings import Settings
+
+_ENV = "also RUNCANCEL_"
+
+
+class Session:
+    """One call of the program: where it connects, where it writes, how it waits."""
+
+    def __init__(
+        self, verb: str, chosen: Settings, *, format: str, color: Color, quiet: bool, verbose: bool, no_input: bool
+    ) -> None:
+        environ = chosen.environ
+        self.verb = verb
+        self.settings = chosen
+        self.format = format
+        self.quiet = quiet
+        self.verbose = verbose
+        self.no_input = no_input
+        self.notes = Notes(sys.stderr, quiet=quiet)
+        self.out = Terminal.of(sys.stdout, environ, color=color)
+        self.err = Terminal.of(sys.stderr, environ, color=color)
+        self.desk = Desk(StoppableClock())
+        self.clouds = Clouds(chosen, self.desk)
+
+    @classmethod
+    def open(
+        cls,
+        verb: str,
+        *,
+        provider: Annotated[
+            list[str] | None,
+            typer.Option("--provider", "-p", metavar="NAME", help="Only this provider (repeatable)."),
+        ] = None,
+        profile: Annotated[
+            str | None, typer.Option("--profile", metavar="NAME", help="The vendor's own credential profile.")
+        ] = None,
+        region: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--region", "-r", metavar="NAME", help="Region (repeatable, comma list, provider:region, all)."
+            ),
+        ] = None,
+        output: Annotated[
+            str | None,
+            typer.Option("--output", "-o", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}."),
+        ] = None,
+        quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")] = False,
+        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say where settings come from.")] = False,
+        debug: Annotated[bool, typer.Option("--debug", help="Show every request, without secrets, on stderr.")] = False,
+        no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
+        color: Annotated[str | None, typer.Option("--color", metavar="WHEN", help="auto, always or never.")] = None,
+    ) -> Self:
+        """Put flags before variables and check them. Raises `UsageError`; asks no cloud."""
+        environ: Mapping[str, str] = os.environ
+        chosen = settings.gather(providers=provider or (), profile=profile, regions=region or (), environ=environ)
+        if settings.switch("--debug", debug, environ):
+            _show_requests(sys.stderr)
+        default = default_format(Terminal.of(sys.stdout, environ))
+        return cls(
+            verb,
+            chosen,
+            format=_one_of("--output", output, environ, FORMATS, default),
+            color=Color(_one_of("--color", color, environ, tuple(Color), Color.AUTO)),
+            quiet=settings.switch("--quiet", quiet, environ),
+            verbose=settings.switch("--verbose", verbose, environ),
+            no_input=settings.switch("--no-input", no_input, environ),
+        )
+
+    def __enter__(self) -> Self:
+        self.desk.install()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.desk.clock.stop()
+
+    def writer(self, name: str) -> Writer:
+        """Where the answer goes; `name` is the document's: the verb, or `plan`."""
+        return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes)
+
+    def look(self, texts: Sequence[str], *, full: bool) -> list[Sight]:
+        """Read every named run, in the order named. Raises `UsageError` before the first request."""
+        references = refs.parse_all(texts)
+        self._tell_origins(references)
+        found = {sight.reference: sight for sight in look(references, self.settings, self.clouds, self.desk, full=full)}
+        for sight in found.values():
+            if sight.note:
+                self.notes.say(f"note: {sight.note}")
+        return [found[reference] for reference in references]
+
+    def _tell_origins(self, references: Sequence[Reference]) -> None:
+        if self.verbose:
+            lines = (settings.origins(self.settings, reference) for reference in references)
+            self.notes.say(*dict.fromkeys(line for part in lines for line in part))
+
+
+def _one_of(flag: str, value: str | None, environ: Mapping[str, str], words: Sequence[str], default: str) -> str:
+    choice = settings.text(flag, value, environ)
+    if choice.value is None:
+        return default
+    if choice.value not in words:
+        raise UsageError(
+            f"{choice.origin} is “{choice.value}”: there are {', '.join(words)}{nearest(choice.value, words)}; "
+            "nothing was sent"
+        )
+    return choice.value
+
+
+def _show_requests(stream: TextIO) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(relativeCreated)6.0f ms  %(message)s"))
+    logger = logging.getLogger("runcancel.wire")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False

@@ -1,0 +1,81 @@
+"""Typer as this program needs it: verbs loaded when called, options that every verb shares, strict repetition."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from runcancel.cli.session import Session
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+class Verb(TyperCommand):
+    """A command that refuses an option given twice where only one value can hold."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as usual. Raises typer's usage error naming the option that was repeated."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        seen: set[str] = set()
+        for param in order:
+            single = isinstance(param, TyperOption) and not param.multiple and not param.is_flag
+            if single and param.opts[0] in seen and not ctx.resilient_parsing:
+                ctx.fail(f"{max(param.opts, key=len)} is given twice and takes one value; nothing was sent")
+            seen.add(param.opts[0])
+        return super().parse_args(ctx, args)
+
+
+class Verbs(TyperGroup):
+    """The program: lists its verbs without loading them."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The verb, loaded from its module. Raises typer's usage error with a did-you-mean."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load(name), rest
+
+
+def app(verbs: Mapping[str, str]) -> Verbs:
+    """The program over a table of verbs: name -> what it does."""
+    return Verbs(
+        name="runcancel",
+        help="Find, inspect, cancel and verify remote command runs on AWS, Alibaba Cloud and Tencent Cloud.\n\n"
+        "Requested is never called stopped: every verb tells what was seen.",
+        epilog="Try it without any account: runcancel sandbox demo",
+        commands={name: TyperCommand(name, help=text, rich_markup_mode=None) for name, text in verbs.items()},
+        params=[TyperOption(param_decls=["--version", "-V"], is_flag=True, help="Print the version.")],
+        context_settings=HELP,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+    )
+
+
+def load(name: str) -> Any:
+    """The command of one verb: its module's `app`, or its function of the same name."""
+    module = import_module(f"runcancel.cli.{name}")
+    if hasattr(module, "app"):
+        group = typer.main.get_command(module.app)
+        group.context_settings.update(HELP)
+        return group
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    single.command(name, cls=Verb, context_settings=HELP)(with_session(name, getattr(module, name)))
+    return typer.main.get_command(single)
+
+
+def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
+    """Give a verb the options that mean the same everywhere; what they make is its first argument, the session."""
+    own = [param for key, param in inspect.signature(body, eval_str=True).parameters.items() if key != "session"]
+    shared = list(inspect.signature(Session.open, eval_str=True).parameters.values())[1:]
+
+    def call(**given: Any) -> int:
+        session = Session.open(name, **{param.name: given.pop(param.name) for param in shared})
+        with session:
+            return body(session, **given)
+
+    call.__doc__ = body.__doc__
+    call.__annotations__ = {param.name: param.annotation for param in own + shared}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    call.__signature__ = inspect.Signature([param.replace(kind=keyword) for param in own + shared])  # type: ignore[attr-defined]
+    return call

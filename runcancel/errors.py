@@ -1,0 +1,169 @@
+"""What can go wrong, in closed words, and which exit code each ending has.
+
+Exception
+├── CloudError      a cloud refused, did not answer, or its answer proves nothing
+├── UsageError      the command line is wrong; nothing was sent           exit 2
+├── Refused         a guard said no; nothing was sent                     exit 6
+└── Interrupted     a signal asked to stop                                exit 128 + signal
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from runcancel.model import Problem, Reason, Scope, Verdict
+
+__all__ = [
+    "CREDENTIALS",
+    "IN_DOUBT",
+    "RETRYABLE",
+    "CloudError",
+    "Exit",
+    "Interrupted",
+    "Problem",
+    "Reason",
+    "Refused",
+    "UsageError",
+    "exit_of_cancel",
+    "exit_of_failures",
+    "exit_of_reading",
+]
+
+
+CREDENTIALS = frozenset(
+    {Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS, Reason.BAD_CREDENTIALS, Reason.DENIED},
+)
+"""Reasons that repeating cannot mend and that end in exit code 4."""
+
+IN_DOUBT = frozenset({Reason.DOWN, Reason.LOST, Reason.UNPROVEN})
+"""Reasons after which a cancel may have worked: read before it is repeated."""
+
+RETRYABLE = IN_DOUBT | {Reason.BUSY, Reason.UNREACHABLE}
+
+
+class CloudError(Exception):
+    """A cloud refused or could not be asked. `retry_after` is in seconds; `action` is the API asked for."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        provider_code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        action: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.provider_code = provider_code
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.action = action
+        self.hint = hint
+
+    def problem(self, *, scope: Scope | None = None, ref: str | None = None) -> Problem:
+        """The same as a record for a screen or a document."""
+        return Problem(
+            code=self.reason,
+            message=self.message,
+            hint=self.hint,
+            provider_code=self.provider_code,
+            request_id=self.request_id,
+            retryable=self.reason in RETRYABLE,
+            scope=None if scope is None else str(scope),
+            ref=ref,
+        )
+
+
+class UsageError(Exception):
+    """The command line is wrong: one line that says what, what would be right and what was not done."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Refused(Exception):
+    """A guard, a policy, no consent, or the user said no. Nothing was sent."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Interrupted(Exception):
+    """A signal asked the program to stop."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"interrupted by signal {signum}")
+        self.signum = signum
+
+
+class Exit(IntEnum):
+    """Exit codes, as `docs/exit-codes.md` lists them. A signal is 128 + its number."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    DENIED = 4
+    NOT_FOUND = 5
+    REFUSED = 6
+    INCOMPLETE = 7
+    NOT_SEEN = 8
+    ENDED_BADLY = 9
+
+
+_EXIT_OF_REASON = {
+    Reason.USAGE: Exit.USAGE,
+    Reason.REFUSED: Exit.REFUSED,
+    Reason.NOT_FOUND: Exit.NOT_FOUND,
+    Reason.NO_CREDENTIALS: Exit.DENIED,
+    Reason.EXPIRED_CREDENTIALS: Exit.DENIED,
+    Reason.BAD_CREDENTIALS: Exit.DENIED,
+    Reason.DENIED: Exit.DENIED,
+}
+
+_GOOD = frozenset({Verdict.STOPPED, Verdict.ENDED})
+
+
+def exit_of_failures(reasons: Iterable[Reason]) -> Exit:
+    """The exit code when nothing good happened: 4 or 5 if every failure is of that sort, else 1."""
+    codes = {_EXIT_OF_REASON.get(reason, Exit.FAILED) for reason in reasons}
+    return codes.pop() if len(codes) == 1 else Exit.FAILED
+
+
+def exit_of_reading(reasons: Iterable[Reason]) -> Exit:
+    """The exit code of a verb that only reads, out of its failures: one sort of failure has its own code, else 7.
+
+    Whoever did not answer makes the reading incomplete; something found beside something not found is 5.
+    """
+    codes = {_EXIT_OF_REASON.get(reason, Exit.INCOMPLETE) for reason in reasons}
+    if not codes:
+        return Exit.OK
+    return codes.pop() if len(codes) == 1 else Exit.INCOMPLETE
+
+
+def exit_of_cancel(
+    outcomes: Iterable[tuple[Verdict, Reason | None]], *, complete: bool = True, waited: bool = True
+) -> Exit:
+    """The exit code of a cancel out of verdict and failure reason per run (design §3, in that order).
+
+    `complete` is false when a scope did not answer; `waited` is false under `--no-wait`, where accepted is the goal.
+    Something accepted beside something failed is 3: an exit code 4 or 5 would claim that nothing took effect.
+    """
+    pairs = list(outcomes)
+    good = {verdict for verdict, _ in pairs if verdict in _GOOD}
+    asked = any(verdict is Verdict.REQUESTED for verdict, _ in pairs)
+    bad = [reason or Reason.INTERNAL for verdict, reason in pairs if verdict in (Verdict.FAILED, Verdict.SKIPPED)]
+    if any(verdict is Verdict.PARTIAL for verdict, _ in pairs) or ((good or asked) and bad):
+        return Exit.PARTIAL
+    if bad:
+        return exit_of_failures(bad)
+    if asked and waited:
+        return Exit.NOT_SEEN
+    return Exit.OK if complete else Exit.INCOMPLETE

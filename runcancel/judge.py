@@ -1,0 +1,273 @@
+"""What a cancel can do and what it did: pure functions from what was seen to effects and verdicts."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from runcancel.model import (
+    Effect,
+    Guarantee,
+    Invocation,
+    InvocationOutcome,
+    Outcome,
+    PlanItem,
+    Planned,
+    Problem,
+    Run,
+    Snapshot,
+    State,
+    Verdict,
+)
+
+KEEP_READS = 3  # quiet readings before something is said to keep running …
+KEEP_SECONDS = 3.0  # … and how long after the accepted answer the last of them is
+
+
+class Asked(StrEnum):
+    """How far the request for one run came."""
+
+    NEEDLESS = "needless"  # it was over; nothing was sent
+    ALREADY = "already"  # somebody had asked before; nothing was sent
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    IN_DOUBT = "in-doubt"  # sent, and no answer proves what became of it
+    NOT_REACHED = "not-reached"  # a signal came first; nothing was sent
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What came back for one run. `at` is the monotonic second of the answer; `seen` a reading made after an error."""
+
+    asked: Asked
+    at: float | None = None
+    request_ids: tuple[str, ...] = ()
+    problem: Problem | None = None
+    seen: Snapshot | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a cancel is known to be at work, so that watching makes sense."""
+        return self.asked in (Asked.ACCEPTED, Asked.ALREADY)
+
+
+_EXPECTED = {
+    (Guarantee.STOPS_RUNNING, State.RUNNING): Effect.TERMINATED,
+    (Guarantee.BEST_EFFORT, State.RUNNING): Effect.UNKNOWN,
+    (Guarantee.PENDING_ONLY, State.RUNNING): Effect.KEPT_RUNNING,
+}
+
+_EFFECT_OF_END = {State.CANCELLED: Effect.CANCELLED, State.TERMINATED: Effect.TERMINATED}
+
+
+def expected(guarantee: Guarantee, state: State) -> Effect:
+    """What the vendor lets one expect of a cancel for an invocation in this state."""
+    if state.over:
+        return Effect.ALREADY_ENDED
+    if state in (State.PENDING, State.SCHEDULED):
+        return Effect.CANCELLED
+    if state is State.CANCELLING:
+        return Effect.STOPPING
+    return _EXPECTED.get((guarantee, state), Effect.UNKNOWN)
+
+
+def selected(invocations: Iterable[Invocation], targets: Sequence[str]) -> tuple[Invocation, ...]:
+    """The invocations that a cancel of `targets` is about: all of them when none is named."""
+    return tuple(one for one in invocations if not targets or one.target in targets)
+
+
+def all_over(item: PlanItem, snapshot: Snapshot) -> bool:
+    """Seen to be over: every selected invocation and, unless only some targets were selected, the run itself."""
+    chosen = selected(snapshot.invocations, item.targets)
+    return (bool(item.targets) or snapshot.run.state.over) and all(one.state.over for one in chosen)
+
+
+def quiet(item: PlanItem, snapshot: Snapshot) -> bool:
+    """No selected invocation is on its way to an end that a cancel caused."""
+    return all(one.state is not State.CANCELLING for one in selected(snapshot.invocations, item.targets))
+
+
+def moved(item: PlanItem, snapshot: Snapshot) -> bool:
+    """Something changed as only a cancel changes it: the proof that a request without an answer worked."""
+    before = {one.id: one.before for one in item.invocations}
+    signs = (State.CANCELLING, State.CANCELLED, State.TERMINATED)
+    run_moved = not item.targets and snapshot.run.state in signs and item.state not in signs
+    return run_moved or any(
+        one.state in signs and before.get(one.id) not in signs for one in selected(snapshot.invocations, item.targets)
+    )
+
+
+def keeps_running(invocation: Invocation, siblings: Iterable[Invocation]) -> bool:
+    """Runs on in spite of a settled cancel; what waits in a task that runs shares the task's fate."""
+    if invocation.state is State.RUNNING:
+        return True
+    return (
+        invocation.state in (State.PENDING, State.SCHEDULED)
+        and invocation.task is not None
+        and any(one.task == invocation.task and one.state is State.RUNNING for one in siblings)
+    )
+
+
+def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, settled: bool) -> bool:
+    """Whether further looks can tell nothing new: all is over, or what is left is known to keep running."""
+    if all_over(item, snapshot):
+        return True
+    chosen = selected(snapshot.invocations, item.targets)
+    left = [one for one in chosen if not one.state.over]
+    return settled and bool(left) and all(keeps_running(one, chosen) for one in left)
+
+
+def judge(
+    item: PlanItem,
+    answer: Answer,
+    last: Snapshot | None,
+    *,
+    settled: bool = False,
+    seconds: float | None = None,
+    reported_only: frozenset[State] = frozenset(),
+    problem: Problem | None = None,
+) -> Outcome:
+    """The outcome of one run out of what was planned, what was answered and what was seen last.
+
+    `last` is None when the run was not seen after the answer; `settled` is true once `KEEP_READS` quiet readings over
+    `KEEP_SECONDS` were made of a kind whose cancel leaves running things alone. `problem` is why the last look failed.
+    """
+    effects = _effects(item, answer, last, settled=settled, reported_only=reported_only)
+    kinds = {one.effect for one in effects}
+    verdict = _verdict(
+        answer.asked,
+        ended=last is not None and all_over(item, last),
+        stopped_some=bool(kinds & {Effect.CANCELLED, Effect.TERMINATED}) or _run_stopped(item, last),
+        kept_some=Effect.KEPT_RUNNING in kinds,
+    )
+    return Outcome(
+        run=item.run,
+        name=item.name,
+        verdict=verdict,
+        guarantee=item.guarantee,
+        before=item.state,
+        after=last.run.state if last is not None else (item.state if answer.asked is Asked.NEEDLESS else None),
+        request_ids=answer.request_ids,
+        invocations=effects,
+        not_listed=_not_listed(item, last),
+        seconds=seconds,
+        error=_error(verdict, answer, problem),
+    )
+
+
+def failed(reference: str, problem: Problem) -> Outcome:
+    """The outcome of a reference under which no run could be read: nothing was sent for it."""
+    return Outcome(
+        run=reference,
+        name=None,
+        verdict=Verdict.FAILED,
+        guarantee=None,
+        before=None,
+        after=None,
+        request_ids=(),
+        invocations=(),
+        not_listed=0,
+        seconds=None,
+        error=problem,
+    )
+
+
+def _verdict(asked: Asked, *, ended: bool, stopped_some: bool, kept_some: bool) -> Verdict:
+    if asked is Asked.NEEDLESS:
+        return Verdict.ENDED
+    if asked is Asked.NOT_REACHED:
+        return Verdict.SKIPPED
+    if ended:
+        return Verdict.STOPPED if stopped_some else Verdict.ENDED
+    if asked in (Asked.REFUSED, Asked.IN_DOUBT):
+        return Verdict.PARTIAL if stopped_some else Verdict.FAILED
+    return Verdict.PARTIAL if kept_some else Verdict.REQUESTED
+
+
+def _effects(
+    item: PlanItem, answer: Answer, last: Snapshot | None, *, settled: bool, reported_only: frozenset[State]
+) -> tuple[InvocationOutcome, ...]:
+    if last is None:
+        return tuple(_unseen(one, answer) for one in item.invocations)
+    before = {one.id: one.before for one in item.invocations}
+    after = selected(last.invocations, item.targets)
+    rows = []
+    for one in after:
+        keeps = settled and keeps_running(one, after)
+        effect = _effect(one.state, before.get(one.id), last.run, answer, keeps=keeps)
+        rows.append(
+            InvocationOutcome(
+                id=one.id,
+                task=one.task,
+                target=one.target,
+                before=before.get(one.id),
+                after=one.state,
+                effect=effect,
+                confirmed=effect is not Effect.UNKNOWN
+                and not (effect in _EFFECT_OF_END.values() and one.state in reported_only),
+                child=one.child,
+            )
+        )
+    return (*rows, *_vanished(item, after, answer), *_rest(item, last, answer))
+
+
+def _effect(after: State, before: State | None, run: Run, answer: Answer, *, keeps: bool) -> Effect:
+    if before is not None and before.over:
+        return Effect.ALREADY_ENDED
+    if after is State.SKIPPED and run.state.stopped:
+        return Effect.CANCELLED
+    if after.over:
+        return _EFFECT_OF_END.get(after, Effect.ALREADY_ENDED)
+    if after is State.CANCELLING:
+        return Effect.STOPPING
+    if after is State.UNKNOWN or not answer.under_way:
+        return Effect.UNKNOWN
+    return Effect.KEPT_RUNNING if keeps else Effect.STOPPING
+
+
+def _vanished(item: PlanItem, after: Sequence[Invocation], answer: Answer) -> Iterable[InvocationOutcome]:
+    """What was planned and is no longer listed. A task's placeholder that gave way to its rows is no loss."""
+    ids = {one.id for one in after}
+    tasks = {one.task for one in after}
+    for one in item.invocations:
+        if one.id not in ids and not (one.target is None and one.task in tasks):
+            yield _unseen(one, answer)
+
+
+def _unseen(one: Planned, answer: Answer) -> InvocationOutcome:
+    open_effect = Effect.STOPPING if answer.under_way else Effect.UNKNOWN
+    return InvocationOutcome(
+        id=one.id,
+        task=one.task,
+        target=one.target,
+        before=one.before,
+        after=one.before if one.before.over else None,
+        effect=Effect.ALREADY_ENDED if one.before.over else open_effect,
+        confirmed=one.before.over,
+    )
+
+
+def _rest(item: PlanItem, last: Snapshot, answer: Answer) -> Iterable[InvocationOutcome]:
+    """One row for all targets that the vendor counts and never listed: what is said of them follows from the run."""
+    if _not_listed(item, last):
+        effect = _effect(last.run.state, item.state, last.run, answer, keeps=False)
+        yield InvocationOutcome(
+            id="", task=None, target=None, before=None, after=last.run.state, effect=effect, confirmed=False
+        )
+
+
+def _run_stopped(item: PlanItem, last: Snapshot | None) -> bool:
+    """A run without any listed invocation that was seen to end by a cancel."""
+    return last is not None and not last.invocations and last.run.state.stopped and not item.state.over
+
+
+def _not_listed(item: PlanItem, last: Snapshot | None) -> int:
+    if item.targets:
+        return 0
+    return item.not_listed if last is None else last.run.not_listed
+
+
+def _error(verdict: Verdict, answer: Answer, problem: Problem | None) -> Problem | None:
+    """The problem that belongs to the verdict: what refused the cancel, or why its end could not be seen."""
+    if verdict in (Verdict.FAILED, Verdict.PARTIAL, Verdict.SKIPPED) and answer.problem is not None:
+        return answer.problem
+    return problem if verdict is Verdict.REQUESTED else None

@@ -1,0 +1,146 @@
+"""When the next call may go: rate per scope and API, back-off with jitter, retry. The SDKs' own retries are off."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import tenacity
+
+from runcancel.errors import CloudError, Reason
+
+T = TypeVar("T")
+
+READ_AGAIN = frozenset({Reason.BUSY, Reason.DOWN, Reason.LOST, Reason.UNREACHABLE, Reason.UNPROVEN})
+"""A read is repeated after these."""
+
+ASK_AGAIN = frozenset({Reason.BUSY, Reason.UNREACHABLE})
+"""A cancel is repeated only when it certainly did nothing."""
+
+_ATTEMPTS = 5
+_LONGEST_WAIT = 20.0  # seconds; a server that asks for more is obeyed
+
+
+class Clock(Protocol):
+    """Time as a parameter: seconds that never go back, a sleep that a stop wakes, and whether it was stopped."""
+
+    def monotonic(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+    @property
+    def stopped(self) -> bool: ...
+
+
+class StoppableClock:
+    """The real clock. After `stop` every sleep returns at once."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+
+    def stop(self) -> None:
+        """Wake every sleeper, now and from now on."""
+        self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called: no new request may begin."""
+        return self._stopped.is_set()
+
+
+class Bucket:
+    """A token bucket: `rate` calls a second, `burst` of them at once. It hands out waiting times and never sleeps."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._interval = 1 / rate
+        self._slack = (burst - 1) / rate
+        self._due = 0.0  # when the next call would be due if calls came evenly
+        self._lock = threading.Lock()
+
+    def reserve(self, now: float) -> float:
+        """Take one token; the seconds to wait before using it."""
+        with self._lock:
+            due = max(self._due, now)
+            self._due = due + self._interval
+            return max(0.0, due - self._slack - now)
+
+    def hold(self, until: float) -> None:
+        """Let nobody who comes from now on through before `until`: the server asked for a pause."""
+        with self._lock:
+            self._due = max(self._due, until + self._slack)
+
+
+class Pace:
+    """The pace of one scope: one bucket per API, one retry rule. `jitter` gives numbers in [0, 1)."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        jitter: Callable[[], float] = random.random,
+        attempts: int = _ATTEMPTS,
+        on_wait: Callable[[str, float], None] = lambda api, seconds: None,
+    ) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._attempts = attempts
+        self._on_wait = on_wait
+        self._buckets: dict[str, Bucket] = {}
+        self._lock = threading.Lock()
+
+    def call(self, api: str, attempt: Callable[[], T], *, rate: float, again: frozenset[Reason] = READ_AGAIN) -> T:
+        """Run `attempt` when its API's rate allows, again after the reasons in `again`, and return what it returns.
+
+        `rate` is calls per second as the vendor documents it. Raises the last `CloudError`, or one with
+        `Reason.INTERRUPTED` when the clock was stopped before the call could begin.
+        """
+        bucket = self._bucket(api, rate)
+
+        def paced() -> T:
+            wait = bucket.reserve(self._clock.monotonic())
+            if wait > 0:
+                self._clock.sleep(wait)
+            if self._clock.stopped:
+                raise CloudError(Reason.INTERRUPTED, f"{api} was not asked: interrupted", action=api)
+            try:
+                return attempt()
+            except CloudError as error:
+                if error.reason is Reason.BUSY and error.retry_after:
+                    bucket.hold(self._clock.monotonic() + error.retry_after)
+                raise
+
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._attempts),
+            wait=self._wait,
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, CloudError) and error.reason in again),
+            before_sleep=lambda state: self._on_wait(api, state.upcoming_sleep),
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return retrying(paced)
+
+    def pause(self, seconds: float) -> None:
+        """Wait on this scope's clock, outside any call: a stop ends the wait."""
+        self._clock.sleep(seconds)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """The server's word wins; else jitter under a doubling ceiling, a second to begin with when throttled."""
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, CloudError) and error.retry_after:
+            return error.retry_after
+        first = 1.0 if isinstance(error, CloudError) and error.reason is Reason.BUSY else 0.2
+        ceiling = min(_LONGEST_WAIT, first * float(2 ** (state.attempt_number - 1)))
+        return ceiling * (0.5 + self._jitter() / 2)
+
+    def _bucket(self, api: str, rate: float) -> Bucket:
+        with self._lock:
+            if api not in self._buckets:
+                self._buckets[api] = Bucket(rate, burst=max(1.0, rate))
+            return self._buckets[api]

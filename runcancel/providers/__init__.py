@@ -1,0 +1,97 @@
+"""The clouds: a table name -> module, and the contract that each module keeps.
+
+A provider module imports no SDK at its top (`--help` and completion read its tables); `connect` does.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from msgspec import Struct
+
+from runcancel.errors import CloudError
+from runcancel.model import Identity, Invocation, Kind, Ref, Scope, Snapshot, Wanted
+from runcancel.pace import Pace
+
+PROVIDERS = {
+    "aws": "runcancel.providers.aws",
+    "alibaba": "runcancel.providers.alibaba",
+    "tencent": "runcancel.providers.tencent",
+}
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """Everything needed to reach one scope; each value was chosen by `settings`.
+
+    `profile` is the vendor's own profile name (None: the environment and the vendor's default chain). `trace` turns on
+    redacted request lines for `--debug`.
+    """
+
+    scope: Scope
+    profile: str | None = None
+    endpoint_url: str | None = None
+    sts_endpoint_url: str | None = None
+    site: str | None = None  # Tencent: "tencentcloudapi.com" or "intl.tencentcloudapi.com"
+    connect_timeout: float = 5.0  # seconds
+    read_timeout: float = 20.0  # seconds
+
+
+class Cloud(Protocol):
+    """One connected scope. All methods block, may be called from many threads, and raise only `CloudError`."""
+
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """Read runs of one kind, at most `kind.read_batch` of them, each answered exactly once, in any order.
+
+        `full` reads every invocation and sets `run.counts`; without it only what costs no further request is there
+        (`invocations` may be empty and `run.counts` None). An unknown id is answered with `Reason.NOT_FOUND`; an id
+        that matches `kind.alias_pattern` with the snapshot of the run it belongs to (its `run.id` then differs).
+        What concerns the whole call (no credentials, throttled to the end, down) is raised.
+        """
+        ...
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """The run's invocations that pass `wanted`, page by page, filtered by the vendor where it can."""
+        ...
+
+    def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
+        """Ask the vendor to cancel the run, or only `targets` of it; yields one request id per accepted request.
+
+        Chunked to the vendor's limit. Never repeated after an answer in doubt: `cancel` reads the state first.
+        """
+        ...
+
+    def identity(self) -> Identity:
+        """Who the caller is, by the vendor's STS."""
+        ...
+
+
+class Provider(Protocol):
+    """What a provider module offers."""
+
+    NAME: str
+    TITLE: str  # as a person writes it: "Alibaba Cloud"
+    KINDS: tuple[Kind, ...]  # in the order in which a bare id is looked up
+    REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table)
+    CREDENTIALS: str  # where credentials come from, for the message when there are none
+
+    def default_region(self, environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
+        """The region of the vendor's own variables or profile file, and where it was found; None if nowhere."""
+        ...
+
+    def configured(self, environ: Mapping[str, str]) -> bool:
+        """Whether the vendor's variables or profile files exist (metadata roles do not count)."""
+        ...
+
+    def connect(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
+        """Open one scope. Raises `CloudError` when credentials cannot be found without asking the network."""
+        ...
+
+
+def provider(name: str) -> Provider:
+    """The provider module of that name. Raises KeyError for a name that is not in the table."""
+    return cast(Provider, import_module(PROVIDERS[name]))
+
+
+def kind_of(ref: Ref) -> Kind:
+    """The kind record of a reference."""
+    return next(kind for kind in provider(ref.scope.provider).KINDS if kind.name == ref.kind)

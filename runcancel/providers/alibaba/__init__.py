@@ -1,0 +1,89 @@
+"""Alibaba Cloud: ECS Cloud Assistant invocations (API 2014-05-26)."""
+
+import re
+from collections.abc import Mapping
+
+from runcancel.model import Guarantee, Kind, State
+from runcancel.pace import Pace
+from runcancel.providers import Cloud, Connection
+from runcancel.providers.alibaba import credentials
+
+NAME = "alibaba"
+TITLE = "Alibaba Cloud"
+
+KINDS = (
+    Kind(
+        name="invocation",
+        guarantee=Guarantee.PENDING_ONLY,
+        operation="StopInvocation",
+        action="ecs:StopInvocation",
+        promise="A cancel here stops what has not started, and a schedule stops repeating. "
+        "What has started is documented to run to completion.",
+        id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
+        in_part=True,
+        reported_only=frozenset({State.TERMINATED}),
+    ),
+)
+
+REGIONS = frozenset(
+    {
+        *("cn-qingdao", "cn-beijing", "cn-zhangjiakou", "cn-huhehaote", "cn-wulanchabu", "cn-hangzhou", "cn-shanghai"),
+        *("cn-nanjing", "cn-fuzhou", "cn-wuhan-lr", "cn-zhengzhou-jva", "cn-shenzhen", "cn-heyuan", "cn-guangzhou"),
+        *("cn-chengdu", "cn-hongkong", "ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-3"),
+        *("ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "us-east-1", "us-west-1", "na-south-1", "eu-west-1"),
+        *("eu-central-1", "me-east-1", "me-central-1"),
+        *("cn-hangzhou-finance", "cn-shanghai-finance-1", "cn-shenzhen-finance-1", "cn-beijing-finance-1"),
+        *("cn-north-2-gov-1", "cn-heyuan-acdr-1"),
+    }
+)
+"""Regions of ECS, as known in November 2026."""
+
+CREDENTIALS = credentials.SOURCES
+
+_CENTRAL = "ecs-cn-hangzhou.aliyuncs.com"
+_HOSTS = {
+    "cn-hangzhou": _CENTRAL,
+    "cn-shanghai-finance-1": _CENTRAL,
+    "cn-shenzhen-finance-1": _CENTRAL,
+    "cn-hangzhou-finance": "ecs.aliyuncs.com",
+    "cn-north-2-gov-1": "ecs.aliyuncs.com",
+}
+"""Where a region does not answer at `ecs.<region>.aliyuncs.com` (the endpoint map of the vendor's SDK)."""
+
+
+def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
+    """The region of the vendor's variables, else of the CLI's profile, and where it stood."""
+    return credentials.default_region(environ, profile)
+
+
+def configured(environ: Mapping[str, str]) -> bool:
+    """Whether a variable or a file of the vendor's exists."""
+    return credentials.configured(environ)
+
+
+def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
+    """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
+    from runcancel.providers.alibaba.invocations import CloudAssistant
+    from runcancel.providers.alibaba.wire import Wire
+    from runcancel.providers.reading import Endpoint, Transport, checked_region
+
+    scope = connection.scope
+    checked_region(scope.region)
+    keys = credentials.find(environ, connection.profile)
+    own = connection.endpoint_url or environ.get("RUNCANCEL_ALIBABA_ENDPOINT_URL")
+    ecs = Endpoint.of(own or _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"))
+    own_sts = connection.sts_endpoint_url or environ.get("RUNCANCEL_ALIBABA_STS_ENDPOINT_URL")
+    sts = Endpoint.of(own_sts or "sts.aliyuncs.com") if own_sts or not ecs.loopback else ecs
+
+    def wire(endpoint: Endpoint, product: str, version: str) -> Wire:
+        transport = Transport(
+            endpoint,
+            connect_timeout=connection.connect_timeout,
+            read_timeout=connection.read_timeout,
+            environ=environ,
+        )
+        return Wire(transport, product=product, version=version, scope=scope, keys=keys, pace=pace)
+
+    return CloudAssistant(
+        wire(ecs, "ecs", "2014-05-26"), wire(sts, "sts", "2015-04-01"), scope=scope, kind=KINDS[0], pace=pace
+    )

@@ -1,0 +1,88 @@
+"""What an error of Alibaba Cloud means: vendor code, HTTP status and body to one of our reasons."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runcancel.errors import CloudError, Reason
+from runcancel.providers.reading import Reply, number, text, worded
+
+REASONS = {
+    "InvalidInvokeId.NotFound": Reason.NOT_FOUND,
+    "InvalidInstanceId.NotFound": Reason.NOT_FOUND,
+    "InstanceIds.ExceedLimit": Reason.INVALID,
+    "RegionId.ApiNotSupported": Reason.INVALID,
+    "InvalidRegionId.NotFound": Reason.INVALID,
+    "InvalidAccessKeyId.NotFound": Reason.BAD_CREDENTIALS,
+    "InvalidAccessKeyId.Inactive": Reason.BAD_CREDENTIALS,
+    "InvalidAccessKeyId": Reason.BAD_CREDENTIALS,
+    "SignatureDoesNotMatch": Reason.BAD_CREDENTIALS,
+    "IncompleteSignature": Reason.BAD_CREDENTIALS,
+    "MissingAccessKeyId": Reason.BAD_CREDENTIALS,
+    "MissingSecurityToken": Reason.BAD_CREDENTIALS,
+    "InvalidTimeStamp": Reason.BAD_CREDENTIALS,
+    "InvalidTimeStamp.Expired": Reason.BAD_CREDENTIALS,
+    "InvalidSecurityToken": Reason.BAD_CREDENTIALS,
+    "InvalidSecurityToken.Expired": Reason.EXPIRED_CREDENTIALS,
+    "SignatureNonceUsed": Reason.BUSY,  # refused unread; every attempt carries a new nonce
+    "Forbidden": Reason.DENIED,
+    "NoPermission": Reason.DENIED,
+    "Operation.Forbidden": Reason.DENIED,
+    "Throttling": Reason.BUSY,
+    "ServiceUnavailable": Reason.DOWN,
+    "InternalError": Reason.DOWN,
+    "ServiceTimeout": Reason.DOWN,
+}
+"""Vendor code to reason. A dotted code that is not listed means what its first part means."""
+
+STOP_REASONS = {**REASONS, "Operation.Forbidden": Reason.NOT_CANCELLABLE}
+"""The same for StopInvocation, where `Operation.Forbidden` speaks of the run and not of permission."""
+
+_HINTS = {
+    "InvalidTimeStamp.Expired": "The clock of this machine is off by more than 15 minutes.",
+    "InvalidRegionId.NotFound": "Is the region spelled right?",
+    "SignatureDoesNotMatch": "The access key secret does not belong to the access key id.",
+}
+
+_OWN_WORDS = {
+    Reason.BAD_CREDENTIALS: "the credentials are not accepted",
+    Reason.EXPIRED_CREDENTIALS: "the credentials have expired",
+}
+"""Said instead of the vendor's text, which quotes parts of the signed request."""
+
+
+def failure(action: str, permission: str, reply: Reply, body: object) -> CloudError:
+    """The error that an answer carries. `body` is the decoded JSON, None when it was none."""
+    document: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
+    code = text(document.get("Code")) or text(document.get("code"))
+    reason = _reason(action, code, reply.status_code)
+    message = text(document.get("Message")) or text(document.get("message")) or f"HTTP {reply.status_code}"
+    wait = number(reply.headers.get("x-acs-retry-after"))
+    return CloudError(
+        reason,
+        _message(reason, message, document, permission),
+        provider_code=code,
+        request_id=text(document.get("RequestId")) or text(document.get("requestId")),
+        retry_after=wait / 1000 if wait and wait > 0 else None,
+        action=action,
+        hint=_HINTS.get(code or ""),
+    )
+
+
+def _reason(action: str, code: str | None, status: int) -> Reason:
+    table = STOP_REASONS if action == "StopInvocation" else REASONS
+    found = worded(table, code, None) or worded(table, (code or "").partition(".")[0], None)
+    if found is not None:
+        return found
+    if status == 429:
+        return Reason.BUSY
+    if status >= 500:
+        return Reason.DOWN
+    return Reason.INVALID if code is not None and status >= 400 else Reason.UNPROVEN
+
+
+def _message(reason: Reason, message: str, document: Mapping[str, Any], permission: str) -> str:
+    if reason is Reason.DENIED:
+        detail = document.get("AccessDeniedDetail")
+        action = text(detail.get("AuthAction")) if isinstance(detail, Mapping) else None
+        return f"not permitted: {action or permission}"
+    return _OWN_WORDS.get(reason, message)

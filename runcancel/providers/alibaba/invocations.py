@@ -1,0 +1,151 @@
+"""Runs of ECS Cloud Assistant: read, list and stop invocations."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Identity, Invocation, Kind, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.pace import ASK_AGAIN, Pace
+from runcancel.providers.alibaba.states import invocation_state, run_state
+from runcancel.providers.alibaba.wire import Wire
+from runcancel.providers.reading import Row, checked_id, checked_targets, chunks, first, moment, number, rows, text
+
+_TARGETS_PER_STOP = 50
+_HAS_EXIT_CODE = frozenset({"Success", "Failed", "Terminated", "Timeout"})  # elsewhere the vendor fills in a 0
+_NOT_FOUND = "not found, or older than 30 days, or in another region or account"
+
+
+class CloudAssistant:
+    """One scope of Alibaba Cloud. `grace` is how long, in seconds, an unknown id may turn out to be a fresh one."""
+
+    def __init__(self, ecs: Wire, sts: Wire, *, scope: Scope, kind: Kind, pace: Pace, grace: float = 1.0) -> None:
+        self._ecs = ecs
+        self._sts = sts
+        self._scope = scope
+        self._kind = kind
+        self._pace = pace
+        self._grace = grace
+
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """One request per run; it brings every invocation, so `full` makes no difference."""
+        for ref in refs:
+            try:
+                yield ref, self._snapshot(ref)
+            except CloudError as error:
+                if error.reason not in (Reason.NOT_FOUND, Reason.INVALID):
+                    raise
+                yield ref, error
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """The run's invocations that pass `wanted`; the vendor lists all of them in one answer."""
+        return first(filter(wanted.takes, self._snapshot(ref).invocations), wanted.limit)
+
+    def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
+        """StopInvocation, in pieces of 50 instances; yields the request ids."""
+        params = self._named(ref)
+        wanted = checked_targets(targets)
+        for piece in chunks(wanted, _TARGETS_PER_STOP) if wanted else ((),):
+            listed = {f"InstanceId.{place}": target for place, target in enumerate(piece, start=1)}
+            yield str(self._ecs.call("StopInvocation", {**params, **listed}, again=ASK_AGAIN)["RequestId"])
+
+    def identity(self) -> Identity:
+        """STS GetCallerIdentity."""
+        answer = self._sts.call("GetCallerIdentity", {})
+        account, principal = text(answer.get("AccountId")), text(answer.get("Arn"))
+        if account is None or principal is None:
+            raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
+        return Identity(account=account, principal=principal)
+
+    def _snapshot(self, ref: Ref) -> Snapshot:
+        row = self._found(ref)
+        once = row.get("RepeatMode") in (None, "", "Once")
+        listed = tuple(
+            _invocation(ref, entry, once=once)
+            for entry in rows(row, "InvokeInstances", "InvokeInstance")
+            if text(entry.get("InstanceId"))
+        )
+        return Snapshot.full(_run(ref, self._kind, row, listed), listed)
+
+    def _found(self, ref: Ref) -> Row:
+        """The run's row. A fresh run may not be listed yet, so an empty answer is asked again once."""
+        params = self._named(ref)
+        row = self._asked(params, ref.id)
+        if row is None:
+            self._pace.pause(self._grace)
+            row = self._asked(params, ref.id)
+        if row is None:
+            raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
+        return row
+
+    def _asked(self, params: dict[str, str], id: str) -> Row | None:
+        """Without `Timed` the vendor's pages leave open whether scheduled runs are listed, so both are asked."""
+        for extra in ({}, {"Timed": "true"}):
+            answer = self._ecs.call("DescribeInvocations", {**params, **extra})
+            listed = rows(answer, "Invocations", "Invocation")
+            ours = next((row for row in listed if row.get("InvokeId") == id), None)
+            if ours is not None:
+                return ours
+            if listed:
+                raise CloudError(Reason.UNPROVEN, "the answer is about other runs", action="DescribeInvocations")
+        return None
+
+    def _named(self, ref: Ref) -> dict[str, str]:
+        return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}
+
+
+def _run(ref: Ref, kind: Kind, row: Row, listed: Sequence[Invocation]) -> Run:
+    state, word = run_state(row, [one.state for one in listed])
+    starts = [one.started_at for one in listed if one.started_at]
+    ends = [one.ended_at for one in listed if one.ended_at] if state.over else []
+    return Run.at(
+        ref,
+        kind,
+        state=state,
+        provider_status=word,
+        status_detail=_schedule(row),
+        name=text(row.get("CommandName")),
+        created_at=moment(row.get("CreationTime")),
+        started_at=min(starts, default=None),
+        ended_at=max(ends, default=None),
+        target_count=len(listed),
+    )
+
+
+def _schedule(row: Row) -> str | None:
+    """How a run repeats, for a person; None for one that runs once."""
+    mode = text(row.get("RepeatMode"))
+    if mode in (None, "Once"):
+        return None
+    return f"{mode} {text(row.get('Frequency')) or ''}".strip()
+
+
+def _invocation(ref: Ref, row: Row, *, once: bool) -> Invocation:
+    state, word = invocation_state(row, once=once)
+    target = text(row.get("InstanceId")) or ""
+    return Invocation(
+        run=str(ref),
+        id=target,
+        task=None,
+        target=target,
+        target_name=None,
+        state=state,
+        provider_status=word,
+        status_detail=_detail(row),
+        exit_code=number(row.get("ExitCode")) if word in _HAS_EXIT_CODE else None,
+        started_at=moment(row.get("StartTime")),
+        ended_at=_ended(row, state),
+        child=None,
+        owner=None,
+        window_target=None,
+    )
+
+
+def _ended(row: Row, state: State) -> datetime | None:
+    """When it ended: a target that never started has only the time of the stop."""
+    return (moment(row.get("FinishTime")) or moment(row.get("StopTime"))) if state.over else None
+
+
+def _detail(row: Row) -> str | None:
+    """The vendor's error code and text of one instance."""
+    parts = [part for part in (text(row.get("ErrorCode")), text(row.get("ErrorInfo"))) if part]
+    return ": ".join(parts) or None

@@ -1,0 +1,81 @@
+"""What the status words of Cloud Assistant mean in our words."""
+
+from collections.abc import Iterable
+
+from runcancel.model import State
+from runcancel.providers.reading import Row, text, worded
+
+INVOCATION_STATES = {
+    "Pending": State.PENDING,
+    "Scheduled": State.SCHEDULED,
+    "Running": State.RUNNING,
+    "Stopping": State.CANCELLING,
+    "Cancelled": State.CANCELLED,
+    "Terminated": State.TERMINATED,  # the agent says so before it kills
+    "Success": State.SUCCEEDED,
+    "Failed": State.FAILED,
+    "Error": State.FAILED,
+    "Invalid": State.FAILED,  # refused before it began: wrong type or parameter
+    "Aborted": State.UNDELIVERED,
+    "Timeout": State.TIMED_OUT,
+}
+"""`InvocationStatus` of one instance (DescribeInvocations, DescribeInvocationResults)."""
+
+RUN_STATES = {
+    "Pending": State.PENDING,
+    "Scheduled": State.SCHEDULED,
+    "Running": State.RUNNING,
+    "Stopping": State.CANCELLING,
+    "Stopped": State.CANCELLED,
+    "Success": State.SUCCEEDED,
+    "Failed": State.FAILED,
+    "PartialFailed": State.FAILED,
+}
+"""`InvocationStatus` of the whole run."""
+
+LEGACY_STATES = {
+    "Running": State.RUNNING,
+    "Finished": State.SUCCEEDED,
+    "Success": State.SUCCEEDED,
+    "Failed": State.FAILED,
+    "PartialFailed": State.FAILED,
+    "Stopped": State.CANCELLED,
+    "Stopping": State.CANCELLING,
+}
+"""`InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: read only where `InvocationStatus` is missing."""
+
+_MIXED = frozenset({"Success", "PartialFailed"})  # both are documented for a mix of success and cancelled
+_STOPPED_OR_DONE = frozenset({State.CANCELLED, State.TERMINATED, State.SUCCEEDED})
+
+
+def run_state(row: Row, invocations: Iterable[State]) -> tuple[State, str]:
+    """State and vendor's word of a run, over the states of its invocations.
+
+    Where some invocations were stopped and the others succeeded, the vendor's pages contradict each other: the word
+    may be Success or PartialFailed. Then nothing failed and something was stopped, so the run reads `cancelled`.
+    """
+    state, word = _read(row, RUN_STATES, legacy="InvokeStatus")
+    states = set(invocations)
+    if word in _MIXED and any(one.stopped for one in states) and states <= _STOPPED_OR_DONE:
+        state = State.CANCELLED
+    return state, word
+
+
+def invocation_state(row: Row, *, once: bool) -> tuple[State, str]:
+    """State and vendor's word of one instance.
+
+    `Cancelled` with a start time had begun, so it is `terminated`, whatever the word; but not in a repeated run (`once`
+    false), where the start may be that of a round that ended.
+    """
+    state, word = _read(row, INVOCATION_STATES, legacy="InstanceInvokeStatus")
+    if state is State.CANCELLED and once and text(row.get("StartTime")):
+        state = State.TERMINATED
+    return state, word
+
+
+def _read(row: Row, table: dict[str, State], *, legacy: str) -> tuple[State, str]:
+    word = text(row.get("InvocationStatus"))
+    if word is not None:
+        return worded(table, word, State.UNKNOWN), word
+    word = text(row.get(legacy))
+    return worded(LEGACY_STATES, word, State.UNKNOWN), word or ""

@@ -1,0 +1,117 @@
+"""The one seam to Alibaba Cloud: a signed request, a pace, a proof, an error in our words."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Scope
+from runcancel.pace import READ_AGAIN, Pace
+from runcancel.providers.alibaba.credentials import Keys, KeySource
+from runcancel.providers.alibaba.failures import failure
+from runcancel.providers.reading import Reply, Transport, scrubbed, text, trace
+
+_SIGNATURE = "ACS3-HMAC-SHA256"
+_EMPTY_BODY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+_RATE = 10.0  # calls a second; the real quotas are per account and only visible in Quota Center
+
+
+class Wire:
+    """One product of Alibaba Cloud (its API `version`) at one endpoint, in RPC style with ACS3 signatures.
+
+    The vendor's SDK signs. Its transport is not used: it ignores NO_PROXY, follows redirects with the security token
+    and takes any HTTP 200 for success.
+    """
+
+    def __init__(
+        self, transport: Transport, *, product: str, version: str, scope: Scope, keys: KeySource, pace: Pace
+    ) -> None:
+        from alibabacloud_tea_openapi.utils import Utils
+
+        self._transport = transport
+        self._product = product
+        self._version = version
+        self._scope = scope
+        self._keys = keys
+        self._pace = pace
+        self._sdk: Any = Utils
+        self._agent = _user_agent(Utils)
+
+    def call(
+        self, action: str, params: Mapping[str, str], *, again: frozenset[Reason] = READ_AGAIN
+    ) -> Mapping[str, Any]:
+        """Ask and return the whole answer, which carries a request id. Raises `CloudError`."""
+        return self._pace.call(action, lambda: self._once(action, params), rate=_RATE, again=again)
+
+    def _once(self, action: str, params: Mapping[str, str]) -> Mapping[str, Any]:
+        began = time.monotonic()
+        outcome = "no answer"
+        try:
+            keys = self._keys()
+            reply = self._transport.post(f"/?{urlencode(params)}", headers=self._signed(action, params, keys))
+            document = self._proven(action, reply, keys)
+            outcome = f"HTTP {reply.status_code}, request {document['RequestId']}"
+            return document
+        except CloudError as error:
+            error.action = error.action or action
+            outcome = f"{error.reason} {error.provider_code or ''} request {error.request_id}"
+            raise
+        finally:
+            trace(self._scope, action, params, outcome=outcome, began=began)
+
+    def _signed(self, action: str, params: Mapping[str, str], keys: Keys) -> dict[str, str]:
+        """The headers of one attempt: each has its own nonce and time."""
+        headers = {
+            "host": self._transport.endpoint.host,
+            "accept": "application/json",
+            "user-agent": self._agent,
+            "x-acs-action": action,
+            "x-acs-version": self._version,
+            "x-acs-date": self._sdk.get_timestamp(),
+            "x-acs-signature-nonce": self._sdk.get_nonce(),
+            "x-acs-content-sha256": _EMPTY_BODY,
+        }
+        if keys.token:
+            headers |= {"x-acs-accesskey-id": keys.id, "x-acs-security-token": keys.token}
+        request = _Signable(dict(params), headers)
+        authorization = self._sdk.get_authorization(request, _SIGNATURE, _EMPTY_BODY, keys.id, keys.secret)
+        return {**headers, "Authorization": authorization}
+
+    def _proven(self, action: str, reply: Reply, keys: Keys) -> Mapping[str, Any]:
+        """The answer, when the cloud gave it: HTTP 200, a JSON object, no error code, a request id."""
+        document = _decoded(reply)
+        erred = isinstance(document, Mapping) and (document.get("Code") or document.get("code"))
+        if reply.status_code != 200 or erred:
+            error = failure(action, f"{self._product}:{action}", reply, document)
+            error.message = scrubbed(error.message, (keys.secret, keys.token))
+            error.args = (error.message,)
+            raise error
+        if not isinstance(document, Mapping) or text(document.get("RequestId")) is None:
+            raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
+        return document
+
+
+class _Signable:
+    """What the SDK's signer reads of a request."""
+
+    method = "POST"
+    pathname = "/"
+
+    def __init__(self, query: dict[str, str], headers: dict[str, str]) -> None:
+        self.query = query
+        self.headers = headers
+
+
+def _decoded(reply: Reply) -> object:
+    try:
+        return json.loads(reply.content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _user_agent(sdk: Any) -> str:
+    from runcancel import __version__
+
+    return str(sdk.get_user_agent(f"runcancel/{__version__}"))

@@ -1,0 +1,87 @@
+"""AWS Systems Manager: what is known about it without its SDK, and how to connect."""
+
+from collections.abc import Mapping
+
+from runcancel.pace import Pace
+from runcancel.providers import Cloud, Connection
+from runcancel.providers.aws import profile as _profile
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+
+NAME = "aws"
+TITLE = "AWS"
+CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "
+    "or ~/.aws/credentials"
+)
+
+KINDS = (WINDOW, COMMAND, AUTOMATION)
+"""In the order in which a bare id is looked up: automations answer 3 requests a second, hence last."""
+
+REGIONS = frozenset(
+    [
+        "af-south-1",
+        "ap-east-1",
+        "ap-east-2",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-south-2",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ap-southeast-6",
+        "ap-southeast-7",
+        "ca-central-1",
+        "ca-west-1",
+        "eu-central-1",
+        "eu-central-2",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "il-central-1",
+        "me-central-1",
+        "me-south-1",
+        "mx-central-1",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "cn-north-1",
+        "cn-northwest-1",
+        "us-gov-east-1",
+        "us-gov-west-1",
+        "eusc-de-east-1",
+        "us-iso-east-1",
+        "us-iso-west-1",
+        "us-isob-east-1",
+        "us-isob-west-1",
+        "eu-isoe-west-1",
+        "us-isof-east-1",
+        "us-isof-south-1",
+    ]
+)
+"""Regions with Systems Manager, all partitions, as botocore 1.44.5 of November 2026 lists them."""
+
+
+def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
+    """The region of AWS_REGION, AWS_DEFAULT_REGION or the profile, and where it was found."""
+    return _profile.region(environ, profile)
+
+
+def configured(environ: Mapping[str, str]) -> bool:
+    """Whether AWS's credential variables or profile files exist."""
+    return _profile.configured(environ)
+
+
+def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
+    """Open one scope. Raises `CloudError` when there are no credentials, or the endpoint is plain http elsewhere."""
+    from runcancel.providers.aws.cloud import Aws
+
+    return Aws(connection, environ, pace)

@@ -1,0 +1,150 @@
+"""Automation executions: the steps of a plain one, the children of a rate-controlled one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from runcancel.model import Invocation, Kind, Ref, Run, Snapshot, State, Wanted
+from runcancel.providers.aws.fields import record, texts, when, word
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
+from runcancel.providers.aws.states import automation_state, step_state
+from runcancel.providers.aws.wire import Wire
+from runcancel.providers.reading import Row, first, number, rows, text
+
+_FAN_OUT = ("Targets", "TargetMaps", "TargetLocations")
+"""Fields that an automation with one child per target has; its children have a `Target`."""
+
+_STARTED_BY: Mapping[str, tuple[str, Kind]] = {
+    "aws:runCommand": ("CommandId", COMMAND),
+    "aws:executeAutomation": ("ExecutionId", AUTOMATION),
+}
+"""Step actions that start a run of ours, and the output that names it."""
+
+_MOST = 50  # rows per page
+
+
+class Automations:
+    """Automations are kept for 30 days; AWS answers 3 reads and 1 stop a second."""
+
+    kind = AUTOMATION
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def read(self, ref: Ref, *, full: bool) -> Snapshot:
+        """See `Cloud.read`."""
+        found = self._execution(ref)
+        run = _run(ref, found)
+        if not full:
+            return Snapshot(run=run, invocations=())
+        return Snapshot.full(run, self._invocations(ref, found, run.state))
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """See `Cloud.invocations`. Filtered here: steps are few, and children have no filter beside their parent."""
+        found = self._execution(ref)
+        listed = self._invocations(ref, found, _run(ref, found).state)
+        return first((one for one in listed if wanted.takes(one)), wanted.limit)
+
+    def cancel(self, ref: Ref, _targets: Sequence[str]) -> Iterator[str]:
+        """See `Cloud.cancel`."""
+        yield self._wire.ask("StopAutomationExecution", {"AutomationExecutionId": ref.id, "Type": "Cancel"})
+
+    def _execution(self, ref: Ref) -> Row:
+        reply = self._wire.call("GetAutomationExecution", {"AutomationExecutionId": ref.id})
+        return record(reply.get("AutomationExecution"))
+
+    def _invocations(self, ref: Ref, found: Row, run: State) -> Iterator[Invocation]:
+        if any(found.get(field) for field in _FAN_OUT) and not found.get("Target"):
+            elsewhere = bool(found.get("TargetLocations"))
+            return (_child(ref, row, elsewhere=elsewhere) for row in self._children(ref))
+        return (_step(ref, row, run) for row in self._steps(ref, found))
+
+    def _children(self, ref: Ref) -> Iterator[Row]:
+        filters = [{"Key": "ParentExecutionId", "Values": [ref.id]}]
+        return self._wire.pages(
+            "DescribeAutomationExecutions", {"Filters": filters}, unique="AutomationExecutionId", size=_MOST
+        )
+
+    def _steps(self, ref: Ref, found: Row) -> Iterator[Row]:
+        if not found.get("StepExecutionsTruncated"):
+            return iter(rows(found, "StepExecutions"))
+        params = {"AutomationExecutionId": ref.id}
+        return self._wire.pages("DescribeAutomationStepExecutions", params, unique="StepExecutionId", size=_MOST)
+
+
+def _run(ref: Ref, found: Row) -> Run:
+    parent = text(found.get("ParentAutomationExecutionId"))
+    return Run.at(
+        ref,
+        AUTOMATION,
+        state=automation_state(word(found.get("AutomationExecutionStatus"))),
+        provider_status=word(found.get("AutomationExecutionStatus")),
+        status_detail=text(found.get("FailureMessage")),
+        name=text(found.get("DocumentName")),
+        created_at=None,
+        started_at=when(found.get("ExecutionStartTime")),
+        ended_at=when(found.get("ExecutionEndTime")),
+        target_count=number(record(found.get("TargetsSummary")).get("TotalCount")),
+        parent=_reference(ref, AUTOMATION, parent),
+    )
+
+
+def _child(ref: Ref, row: Row, *, elsewhere: bool) -> Invocation:
+    """A child automation. One in another region or account cannot be named from here: it has no reference."""
+    status = word(row.get("AutomationExecutionStatus"))
+    started = when(row.get("ExecutionStartTime"))
+    id = text(row.get("AutomationExecutionId"))
+    far = elsewhere or row.get("AutomationType") == "CrossAccount"
+    return Invocation(
+        run=str(ref),
+        id=id or ref.id,
+        task=None,
+        target=_target(row),
+        target_name=text(row.get("DocumentName")),
+        state=automation_state(status, started=started),
+        provider_status=status,
+        status_detail=text(row.get("FailureMessage")),
+        exit_code=None,
+        started_at=started,
+        ended_at=when(row.get("ExecutionEndTime")),
+        child=None if far else _reference(ref, AUTOMATION, id),
+        owner=None,
+        window_target=None,
+    )
+
+
+def _step(ref: Ref, row: Row, run: State) -> Invocation:
+    status = word(row.get("StepStatus"))
+    started = when(row.get("ExecutionStartTime"))
+    name = text(row.get("StepName"))
+    return Invocation(
+        run=str(ref),
+        id=text(row.get("StepExecutionId")) or name or ref.id,
+        task=None,
+        target=None,
+        target_name=name,
+        state=step_state(status, started=started, run=run),
+        provider_status=status,
+        status_detail=text(row.get("FailureMessage")),
+        exit_code=number(row.get("ResponseCode")),
+        started_at=started,
+        ended_at=when(row.get("ExecutionEndTime")),
+        child=_started(ref, row),
+        owner=None,
+        window_target=None,
+    )
+
+
+def _target(row: Row) -> str | None:
+    """The one target of a child: AWS gives it as `Target`, or as the only value of `Targets`."""
+    values = tuple(value for target in rows(row, "Targets") for value in texts(target.get("Values")))
+    return text(row.get("Target")) or (values[0] if len(values) == 1 else None)
+
+
+def _started(ref: Ref, row: Row) -> str | None:
+    """The run that a step started."""
+    output, kind = _STARTED_BY.get(word(row.get("Action")), ("", AUTOMATION))
+    ids = texts(record(row.get("Outputs")).get(output))
+    return _reference(ref, kind, ids[0]) if len(ids) == 1 else None
+
+
+def _reference(ref: Ref, kind: Kind, id: str | None) -> str | None:
+    return str(Ref(scope=ref.scope, kind=kind.name, id=id)) if id and kind.takes(id) else None

@@ -1,0 +1,72 @@
+"""One connected AWS scope: the three kinds behind one contract."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Identity, Invocation, Kind, Ref, Snapshot, Wanted
+from runcancel.pace import Pace
+from runcancel.providers import Connection
+from runcancel.providers.aws.automations import Automations
+from runcancel.providers.aws.commands import GRACE, Commands
+from runcancel.providers.aws.session import Doors
+from runcancel.providers.aws.windows import Windows
+from runcancel.providers.aws.wire import Wire
+from runcancel.providers.reading import checked_id, text
+
+_ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
+"""Failures of a read that say nothing about the next one."""
+
+
+class Aws:
+    """See `Cloud`. `grace`: seconds before a command that does not show yet is asked for again."""
+
+    def __init__(
+        self, connection: Connection, environ: Mapping[str, str], pace: Pace, *, grace: Sequence[float] = GRACE
+    ) -> None:
+        self._doors = Doors(connection, environ)
+        self._scope = connection.scope
+        self._pace = pace
+        self._client = self._doors.ssm()
+        wire = Wire(self._client, pace, scope=connection.scope, source=self._doors.source)
+        kinds = (Windows(wire), Commands(wire, grace=grace), Automations(wire))
+        self._kinds = {one.kind.name: one for one in kinds}
+
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """See `Cloud.read`."""
+        for ref in refs:
+            try:
+                answer: Snapshot | CloudError = self._of(ref).read(ref, full=full)
+            except CloudError as error:
+                if error.reason not in _ABOUT_ONE_RUN:
+                    raise
+                answer = error
+            yield ref, answer
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """See `Cloud.invocations`."""
+        return self._of(ref).invocations(ref, wanted)
+
+    def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
+        """See `Cloud.cancel`."""
+        runs = self._of(ref)
+        if targets and not runs.kind.in_part:
+            raise CloudError(Reason.INVALID, f"{_article(runs.kind)} cannot be cancelled in part; nothing was sent")
+        return runs.cancel(ref, targets)
+
+    def identity(self) -> Identity:
+        """See `Cloud.identity`. Needs no permission."""
+        wire = Wire(self._doors.sts(self._client), self._pace, scope=self._scope, source=self._doors.source)
+        reply = wire.call("GetCallerIdentity", {})
+        return Identity(account=text(reply.get("Account")) or "", principal=text(reply.get("Arn")) or "")
+
+    def _of(self, ref: Ref) -> Windows | Commands | Automations:
+        """The reader of the reference's kind, once its id has the shape of one."""
+        if ref.kind not in self._kinds:
+            raise CloudError(Reason.INVALID, f"AWS has no kind {ref.kind!r}; nothing was sent")
+        runs = self._kinds[ref.kind]
+        checked_id(ref.id, runs.kind.id_pattern)
+        return runs
+
+
+def _article(kind: Kind) -> str:
+    return f"an {kind.name}" if kind.name[0] in "aeiou" else f"a {kind.name}"

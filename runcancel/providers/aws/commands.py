@@ -1,0 +1,143 @@
+"""Commands of Run Command and their invocations, one per node."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import structs
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Invocation, Ref, Run, Snapshot, Wanted
+from runcancel.providers.aws.fields import INSTANCE, when, word
+from runcancel.providers.aws.kinds import COMMAND
+from runcancel.providers.aws.states import COMMAND_FILTER, command_state
+from runcancel.providers.aws.wire import Wire
+from runcancel.providers.reading import Row, checked_id, chunks, distinct, first, number, rows, text
+
+GRACE = (0.5, 1.0)
+"""Seconds before an empty answer is asked again: a command that was just sent is not visible everywhere at once."""
+
+_MOST = 50  # rows per page, and instances per cancel
+_NOT_STARTED = -1  # a plugin's ResponseCode
+
+
+class Commands:
+    """Commands are kept for 30 days. `grace` as `GRACE`; empty asks once."""
+
+    kind = COMMAND
+
+    def __init__(self, wire: Wire, *, grace: Sequence[float] = GRACE) -> None:
+        self._wire = wire
+        self._grace = tuple(grace)
+
+    def read(self, ref: Ref, *, full: bool) -> Snapshot:
+        """See `Cloud.read`. AWS tells no start and end of a command: a full reading takes them from the nodes."""
+        run = _run(ref, self._command(ref))
+        if not full:
+            return Snapshot(run=run, invocations=())
+        listed = tuple(self.invocations(ref, Wanted(), known=True))
+        return Snapshot.full(_with_times(run, listed), listed)
+
+    def invocations(self, ref: Ref, wanted: Wanted, *, known: bool = False) -> Iterator[Invocation]:
+        """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""
+        return first(self._filtered(ref, wanted, known=known), wanted.limit)
+
+    def cancel(self, ref: Ref, targets: Sequence[str]) -> Iterator[str]:
+        """See `Cloud.cancel`. Every id is checked before the first request goes."""
+        ids = [checked_id(target, INSTANCE) for target in distinct(targets)]
+        for chunk in chunks(ids, _MOST) if ids else [()]:
+            named = {"InstanceIds": list(chunk)} if chunk else {}
+            yield self._wire.ask("CancelCommand", {"CommandId": ref.id, **named})
+
+    def _filtered(self, ref: Ref, wanted: Wanted, *, known: bool) -> Iterator[Invocation]:
+        any_row = known
+        for row in self._listed(ref, wanted):
+            any_row = True
+            invocation = _invocation(ref, row)
+            if wanted.takes(invocation):
+                yield invocation
+        if not any_row:
+            self._command(ref)
+
+    def _listed(self, ref: Ref, wanted: Wanted) -> Iterator[Row]:
+        """The rows AWS has; filtered by it for one target, or for states that one word of its filter covers."""
+        params: dict[str, Any] = {"CommandId": ref.id, "Details": True}
+        if wanted.states in COMMAND_FILTER:
+            params["Filters"] = [{"key": "Status", "value": COMMAND_FILTER[wanted.states]}]
+        if len(wanted.targets) == 1 and all(map(INSTANCE.fullmatch, wanted.targets)):
+            params["InstanceId"] = next(iter(wanted.targets))
+        narrowed = len(params) > 2
+        size = min(_MOST, wanted.limit or _MOST) if wanted == Wanted(limit=wanted.limit) else _MOST
+        try:
+            yield from self._wire.pages("ListCommandInvocations", params, unique="InstanceId", size=size)
+        except CloudError as error:
+            if not (narrowed and error.provider_code == "InvalidInstanceId"):
+                raise
+            # AWS refuses to filter by an instance that is gone, though its invocation is still listed.
+            yield from self._listed(ref, Wanted())
+
+    def _command(self, ref: Ref) -> Row:
+        """The command. Raises `Reason.NOT_FOUND` when it does not show within the grace time."""
+        for pause in (*self._grace, None):
+            reply = self._wire.call("ListCommands", {"CommandId": ref.id})
+            for row in rows(reply, "Commands"):
+                if word(row.get("CommandId")).lower() == ref.id.lower():
+                    return row
+            if pause is not None:
+                self._wire.pace.pause(pause)
+        raise CloudError(Reason.NOT_FOUND, f"no command {ref.id}, or it is older than 30 days", action="ListCommands")
+
+
+def _run(ref: Ref, row: Row) -> Run:
+    details = text(row.get("StatusDetails"))
+    return Run.at(
+        ref,
+        COMMAND,
+        state=command_state(word(row.get("Status")), details),
+        provider_status=word(row.get("Status")),
+        status_detail=details,
+        name=text(row.get("DocumentName")),
+        created_at=when(row.get("RequestedDateTime")),
+        target_count=number(row.get("TargetCount")),
+    )
+
+
+def _with_times(run: Run, listed: Sequence[Invocation]) -> Run:
+    ended = max((one.ended_at for one in listed if one.ended_at), default=None)
+    return structs.replace(
+        run,
+        started_at=min((one.started_at for one in listed if one.started_at), default=None),
+        ended_at=ended if run.state.over else None,
+    )
+
+
+def _invocation(ref: Ref, row: Row) -> Invocation:
+    plugins = rows(row, "CommandPlugins")
+    details = text(row.get("StatusDetails"))
+    codes = [
+        code for code in (number(plugin.get("ResponseCode")) for plugin in plugins) if code not in (None, _NOT_STARTED)
+    ]
+    starts = _times(plugins, "ResponseStartDateTime")
+    ends = _times(plugins, "ResponseFinishDateTime")
+    state = command_state(word(row.get("Status")), details, ran=bool(starts or codes))
+    instance = text(row.get("InstanceId"))
+    return Invocation(
+        run=str(ref),
+        id=instance or ref.id,
+        task=None,
+        target=instance,
+        target_name=text(row.get("InstanceName")),
+        state=state,
+        provider_status=word(row.get("Status")),
+        status_detail=details,
+        exit_code=codes[-1] if codes else None,
+        started_at=min(starts, default=None),
+        ended_at=max(ends, default=None) if state.over else None,
+        child=None,
+        owner=None,
+        window_target=None,
+    )
+
+
+def _times(plugins: Sequence[Row], key: str) -> list[datetime]:
+    return [time for time in (when(plugin.get(key)) for plugin in plugins) if time is not None]

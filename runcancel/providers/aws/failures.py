@@ -1,0 +1,176 @@
+"""What botocore raises and what AWS answers, as reasons: two tables, and what to say about each."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runcancel.errors import CREDENTIALS, CloudError, Reason
+
+CODES: Mapping[str, Reason] = {
+    "DoesNotExistException": Reason.NOT_FOUND,
+    "InvalidCommandId": Reason.NOT_FOUND,
+    "AutomationExecutionNotFoundException": Reason.NOT_FOUND,
+    "InvocationDoesNotExist": Reason.NOT_FOUND,
+    "InvalidAutomationStatusUpdateException": Reason.NOT_CANCELLABLE,
+    "AccessDenied": Reason.DENIED,
+    "AccessDeniedException": Reason.DENIED,
+    "UnauthorizedOperation": Reason.DENIED,
+    "NotAuthorized": Reason.DENIED,
+    "OptInRequired": Reason.DENIED,
+    "SubscriptionRequiredException": Reason.DENIED,
+    "UnrecognizedClientException": Reason.BAD_CREDENTIALS,
+    "InvalidClientTokenId": Reason.BAD_CREDENTIALS,
+    "InvalidAccessKeyId": Reason.BAD_CREDENTIALS,
+    "InvalidSignatureException": Reason.BAD_CREDENTIALS,
+    "SignatureDoesNotMatch": Reason.BAD_CREDENTIALS,
+    "IncompleteSignature": Reason.BAD_CREDENTIALS,
+    "IncompleteSignatureException": Reason.BAD_CREDENTIALS,
+    "MissingAuthenticationToken": Reason.BAD_CREDENTIALS,
+    "MissingAuthenticationTokenException": Reason.BAD_CREDENTIALS,
+    "AuthFailure": Reason.BAD_CREDENTIALS,
+    "RequestExpired": Reason.BAD_CREDENTIALS,
+    "RequestTimeTooSkewed": Reason.BAD_CREDENTIALS,
+    "ExpiredToken": Reason.EXPIRED_CREDENTIALS,
+    "ExpiredTokenException": Reason.EXPIRED_CREDENTIALS,
+    "TokenRefreshRequired": Reason.EXPIRED_CREDENTIALS,
+    "Throttling": Reason.BUSY,
+    "ThrottlingException": Reason.BUSY,
+    "ThrottledException": Reason.BUSY,
+    "RequestThrottled": Reason.BUSY,
+    "RequestThrottledException": Reason.BUSY,
+    "RequestLimitExceeded": Reason.BUSY,
+    "TooManyRequestsException": Reason.BUSY,
+    "SlowDown": Reason.BUSY,
+    "InternalError": Reason.DOWN,
+    "InternalFailure": Reason.DOWN,
+    "InternalServerError": Reason.DOWN,
+    "InternalServerException": Reason.DOWN,
+    "ServiceUnavailable": Reason.DOWN,
+    "ServiceUnavailableException": Reason.DOWN,
+}
+"""Error codes; one that is not here is judged by its HTTP status."""
+
+EXCEPTIONS: Mapping[str, Reason] = {
+    "NoCredentialsError": Reason.NO_CREDENTIALS,
+    "PartialCredentialsError": Reason.NO_CREDENTIALS,
+    "CredentialRetrievalError": Reason.NO_CREDENTIALS,
+    "MetadataRetrievalError": Reason.NO_CREDENTIALS,
+    "NoAuthTokenError": Reason.NO_CREDENTIALS,
+    "UnknownCredentialError": Reason.NO_CREDENTIALS,
+    "ProfileNotFound": Reason.NO_CREDENTIALS,
+    "ConfigNotFound": Reason.NO_CREDENTIALS,
+    "ConfigParseError": Reason.NO_CREDENTIALS,
+    "InvalidConfigError": Reason.NO_CREDENTIALS,
+    "MissingDependencyException": Reason.NO_CREDENTIALS,
+    "SSOTokenLoadError": Reason.NO_CREDENTIALS,
+    "LoginTokenLoadError": Reason.NO_CREDENTIALS,
+    "SSOError": Reason.EXPIRED_CREDENTIALS,
+    "TokenRetrievalError": Reason.EXPIRED_CREDENTIALS,
+    "LoginError": Reason.EXPIRED_CREDENTIALS,
+    "RefreshWithMFAUnsupportedError": Reason.EXPIRED_CREDENTIALS,
+    "EndpointConnectionError": Reason.UNREACHABLE,
+    "ConnectTimeoutError": Reason.UNREACHABLE,
+    "ProxyConnectionError": Reason.UNREACHABLE,
+    "SSLError": Reason.LOST,
+    "ConnectionError": Reason.LOST,
+    "HTTPClientError": Reason.LOST,
+    "IncompleteReadError": Reason.LOST,
+    "BotoCoreError": Reason.INVALID,  # refused before anything was sent: parameters, region, endpoint
+}
+"""botocore's exceptions by class name; a subclass counts as its nearest base that is here."""
+
+_HINTS: Mapping[Reason, str] = {
+    Reason.EXPIRED_CREDENTIALS: "sign in again (`aws sso login`, `aws login`), or get a new session token",
+    Reason.BAD_CREDENTIALS: "check the access key, its secret and session token, and this machine's clock",
+    Reason.UNREACHABLE: "check the region's name, the network, the proxy and AWS_ENDPOINT_URL",
+}
+
+_CODE_HINTS: Mapping[str, str] = {
+    "InvalidInstanceId": "AWS says this also of targets that are shut down, not registered, or that you may not reach",
+    "OptInRequired": "the region is not enabled for this account",
+    "SSOTokenLoadError": "sign in first: aws sso login",
+    "LoginTokenLoadError": "sign in first: aws login",
+}
+
+_OTHER_SERVICES = {"AssumeRole": "sts", "AssumeRoleWithWebIdentity": "sts", "GetCallerIdentity": "sts"}
+_NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
+_LONGEST = 500  # characters of somebody else's message
+
+
+def answered(error: ClientError, *, action: str, source: str = "") -> CloudError:
+    """The failure that AWS answered. `action` is the API that was asked; credentials may have asked another one.
+
+    `source` says where the credentials came from; it is named when they are at fault.
+    """
+    detail = error.response.get("Error", {})
+    metadata = error.response.get("ResponseMetadata", {})
+    code = str(detail.get("Code") or "")
+    reason = CODES.get(code) or _by_status(metadata.get("HTTPStatusCode"))
+    api = error.operation_name if isinstance(error.operation_name, str) else action
+    return CloudError(
+        reason,
+        _sentence(reason, api, code=code, said=str(detail.get("Message") or ""), source=source),
+        provider_code=code or None,
+        request_id=metadata.get("RequestId") or None,
+        retry_after=_retry_after(metadata.get("HTTPHeaders") or {}),
+        action=api,
+        hint=_CODE_HINTS.get(code) or _HINTS.get(reason),
+    )
+
+
+def unanswered(error: BotoCoreError, *, action: str, source: str = "") -> CloudError:
+    """The failure that botocore met before, or instead of, an answer. `source` as in `answered`."""
+    names = [base.__name__ for base in type(error).__mro__]
+    reason = EXCEPTIONS[next(name for name in names if name in EXCEPTIONS)]
+    if "SSLError" in names and "CERTIFICATE" in str(error).upper():
+        reason = Reason.UNREACHABLE  # the handshake failed: nothing was sent
+    by = f" ({source})" if source and reason in CREDENTIALS else ""
+    return CloudError(
+        reason,
+        f"{action}: {_told(error)}{by}",
+        provider_code=names[0],
+        action=action,
+        hint=_CODE_HINTS.get(names[0]) or _HINTS.get(reason),
+    )
+
+
+def _sentence(reason: Reason, api: str, *, code: str, said: str, source: str) -> str:
+    """One sentence. A complaint about a signature quotes what was signed, session token and all: it is not repeated."""
+    by = f" ({source})" if source and reason in CREDENTIALS else ""
+    if reason is Reason.DENIED:
+        named = _NAMED_ACTION.search(said)
+        permission = named[1] if named else f"{_OTHER_SERVICES.get(api, 'ssm')}:{api}"
+        return f"not permitted: {permission}{by}" + (f": {_short(said)}" if said else "")
+    if reason is Reason.BAD_CREDENTIALS or not said:
+        return f"{api}: {code or 'refused'}{by}"
+    return f"{api}: {code}{by}: {_short(said)}"
+
+
+def _told(error: BotoCoreError) -> str:
+    """botocore's own sentence, but for what a credential process wrote: that may hold anything."""
+    if type(error).__name__ == "CredentialRetrievalError":
+        return f"credentials could not be had from {error.kwargs.get('provider', 'their source')}"
+    return _short(str(error))
+
+
+def _by_status(status: object) -> Reason:
+    if not isinstance(status, int) or status < 400:
+        return Reason.UNPROVEN
+    if status >= 500:
+        return Reason.DOWN
+    return {401: Reason.BAD_CREDENTIALS, 403: Reason.DENIED, 429: Reason.BUSY}.get(status, Reason.INVALID)
+
+
+def _retry_after(headers: Mapping[str, Any]) -> float | None:
+    """Seconds out of `x-amz-retry-after` (milliseconds) or `retry-after` (seconds)."""
+    for name, unit in (("x-amz-retry-after", 0.001), ("retry-after", 1.0)):
+        value = str(headers.get(name, ""))
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", value):
+            return float(value) * unit
+    return None
+
+
+def _short(said: str) -> str:
+    return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"

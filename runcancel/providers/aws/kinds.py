@@ -1,0 +1,35 @@
+"""The three kinds of AWS runs. Their ids are look-alike UUIDs."""
+
+import re
+
+from runcancel.model import Guarantee, Kind
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+
+WINDOW = Kind(
+    name="maintenance-window",
+    guarantee=Guarantee.PENDING_ONLY,
+    operation="CancelMaintenanceWindowExecution",
+    action="ssm:CancelMaintenanceWindowExecution",
+    promise="A cancel here stops what has not started. Tasks in progress run to completion.",
+    id_pattern=_UUID,
+    in_part=False,
+)
+COMMAND = Kind(
+    name="command",
+    guarantee=Guarantee.BEST_EFFORT,
+    operation="CancelCommand",
+    action="ssm:CancelCommand",
+    promise="A cancel here asks the agent of every target; there is no promise that the process stops.",
+    id_pattern=_UUID,
+    in_part=True,
+)
+AUTOMATION = Kind(
+    name="automation",
+    guarantee=Guarantee.BEST_EFFORT,
+    operation="StopAutomationExecution",
+    action="ssm:StopAutomationExecution",
+    promise="A cancel here stops at the current step; what a step began may go on, and an onCancel path may still run.",
+    id_pattern=_UUID,
+    in_part=False,
+)

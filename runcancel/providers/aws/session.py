@@ -1,0 +1,138 @@
+"""Opening AWS clients: botocore's own credential chain and endpoints, with its retries off."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runcancel import __version__
+from runcancel.errors import CloudError, Reason
+from runcancel.providers import Connection
+from runcancel.providers.aws.failures import answered, unanswered
+from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
+from runcancel.providers.aws.wire import prove_body
+from runcancel.providers.reading import Endpoint, checked_region
+
+_LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
+_SESSIONS: dict[int, botocore.session.Session] = {}
+_FAILED: dict[int, CloudError] = {}
+_POOL = 32  # connections kept open per client
+
+_SOURCES = {
+    "env": "AWS_ACCESS_KEY_ID of the environment",
+    "assume-role-with-web-identity": "the web identity",
+    "container-role": "the container's role",
+    "iam-role": "the instance's role",
+}
+"""Where credentials come from that belong to no profile, by botocore's name for it."""
+
+
+class Doors:
+    """The clients of one scope, made one at a time and only when needed."""
+
+    def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
+        checked_region(connection.scope.region)  # it becomes part of a host name
+        self._connection = connection
+        self._session = _session(connection.profile, environ)
+        self.source = _source(self._session, profile_name(environ, connection.profile))
+
+    def ssm(self) -> Any:
+        """A Systems Manager client whose answers must be JSON objects."""
+        client = self._open("ssm", self._connection.endpoint_url)
+        client.meta.events.register("after-call.ssm", prove_body)
+        return client
+
+    def sts(self, ssm: Any) -> Any:
+        """A Security Token Service client; it goes where the `ssm` client goes when that is loopback."""
+        chosen = self._connection.sts_endpoint_url
+        same = chosen is None and _endpoint(ssm).loopback
+        return self._open("sts", ssm.meta.endpoint_url if same else chosen)
+
+    def _open(self, service: str, endpoint_url: str | None) -> Any:
+        with _LOCK:
+            client = self._create(service, endpoint_url)
+            if _endpoint(client).loopback and getproxies():
+                client = self._create(service, endpoint_url, proxies={})  # no request leaves for a proxy in clear text
+        return client
+
+    def _create(self, service: str, endpoint_url: str | None, *, proxies: dict[str, str] | None = None) -> Any:
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            connect_timeout=self._connection.connect_timeout,
+            read_timeout=self._connection.read_timeout,
+            user_agent_extra=f"runcancel/{__version__}",
+            max_pool_connections=_POOL,
+            proxies=proxies,
+        )
+        region = self._connection.scope.region
+        try:
+            return self._session.create_client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+        except BotoCoreError as error:
+            raise unanswered(error, action="connect") from None
+        except ValueError as error:
+            raise CloudError(Reason.INVALID, f"connect: {error}", action="connect") from None
+
+
+def _session(profile: str | None, environ: Mapping[str, str]) -> botocore.session.Session:
+    """A session with credentials, shared by all scopes that see the same profile and variables.
+
+    Sharing means that one sign-in, one assumed role and one parsed service model serve every region; and that a
+    search that found nothing, which asks the metadata service in vain, is not made once per region.
+    """
+    seen = {name: value for name, value in environ.items() if name.startswith(PREFIX) or name in HOMES}
+    key = hash((profile, frozenset(seen.items())))
+    with _LOCK:
+        if key in _FAILED:
+            raise _FAILED[key]
+        if key not in _SESSIONS:
+            session = botocore.session.Session(profile=profile)
+            try:
+                _require_credentials(session, tried=_tried(profile, environ))
+            except CloudError as error:
+                if error.reason is Reason.NO_CREDENTIALS:
+                    _FAILED[key] = error
+                raise
+            _SESSIONS[key] = session
+        return _SESSIONS[key]
+
+
+def _require_credentials(session: botocore.session.Session, *, tried: str) -> None:
+    try:
+        found = session.get_credentials()
+    except ClientError as error:
+        raise answered(error, action="credentials") from None
+    except BotoCoreError as error:
+        raise unanswered(error, action="credentials", source=f"tried {tried}") from None
+    if found is None:
+        raise CloudError(
+            Reason.NO_CREDENTIALS,
+            f"no AWS credentials: tried {tried}",
+            action="credentials",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, sign in (`aws sso login`), or name a --profile",
+        )
+
+
+def _source(session: botocore.session.Session, profile: str) -> str:
+    """Where the credentials came from, in words."""
+    method = str(getattr(session.get_credentials(), "method", None) or "")
+    return _SOURCES.get(method) or f"profile {profile}, {method}"
+
+
+def _tried(profile: str | None, environ: Mapping[str, str]) -> str:
+    """Profile and variables exclude each other: a named profile takes its keys from files only."""
+    config, credentials = files(environ)
+    in_files = f'profile "{profile_name(environ, profile)}" in {config} and {credentials}'
+    if profile is not None:
+        return in_files
+    return f"AWS_ACCESS_KEY_ID, web identity, {in_files}, container and instance roles"
+
+
+def _endpoint(client: Any) -> Endpoint:
+    """Where a client goes. Raises `Reason.USAGE` for plain http beyond loopback."""
+    parts = urlsplit(client.meta.endpoint_url)
+    return Endpoint.of(f"{parts.scheme}://{parts.netloc}")

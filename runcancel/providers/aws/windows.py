@@ -1,0 +1,164 @@
+"""Maintenance window executions: execution, its tasks, their invocations."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from runcancel.model import Invocation, Kind, Ref, Run, Snapshot, Wanted
+from runcancel.providers.aws.fields import INSTANCE, document, record, texts, when, word
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.states import window_state, window_words
+from runcancel.providers.aws.wire import Wire
+from runcancel.providers.reading import Row, first, text
+
+_CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
+"""Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""
+
+_FEWEST, _MOST = 10, 100  # rows per page that AWS allows
+_TARGET_KEYS = ("instanceIds", "InstanceIds", "InstanceId")
+_NAMED = 3  # targets of a shared invocation that are named
+
+
+class Windows:
+    """A run is a window *execution*; AWS tells neither its window nor its name."""
+
+    kind = WINDOW
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def read(self, ref: Ref, *, full: bool) -> Snapshot:
+        """See `Cloud.read`. Reads all three levels when `full`."""
+        run = _run(ref, self._wire.call("GetMaintenanceWindowExecution", {"WindowExecutionId": ref.id}))
+        if not full:
+            return Snapshot(run=run, invocations=())
+        return Snapshot.full(run, self.invocations(ref, Wanted()))
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """One row per task invocation, and one with target None for a task that has none yet.
+
+        An invocation may cover several targets, and its state is theirs together: it stays one row, with target None
+        and the targets in `target_name`. Asking for one of its targets finds it.
+        """
+        listed = (pair for task in self._tasks(ref) for pair in self._of_task(ref, task, wanted))
+        return first((row for row, targets in listed if _takes(wanted, row, targets)), wanted.limit)
+
+    def cancel(self, ref: Ref, _targets: Sequence[str]) -> Iterator[str]:
+        """See `Cloud.cancel`. The answer must name the same execution."""
+        yield self._wire.ask("CancelMaintenanceWindowExecution", {"WindowExecutionId": ref.id})
+
+    def _tasks(self, ref: Ref) -> Iterator[Row]:
+        params = {"WindowExecutionId": ref.id}
+        return self._wire.pages("DescribeMaintenanceWindowExecutionTasks", params, unique="TaskExecutionId", size=_MOST)
+
+    def _of_task(self, ref: Ref, task: Row, wanted: Wanted) -> Iterator[tuple[Invocation, tuple[str, ...]]]:
+        task_id = text(task.get("TaskExecutionId"))
+        if task_id is None or wanted.task not in (None, task_id):
+            return
+        words = window_words(wanted.states)
+        empty = True
+        for row in self._listed(ref, task_id, words, limit=wanted.limit):
+            empty = False
+            yield _invocation(ref, task, row, parameters=wanted.parameters)
+        if empty and (not words or self._has_none(ref, task_id)):
+            yield _not_begun(ref, task, task_id), ()
+
+    def _listed(self, ref: Ref, task_id: str, words: tuple[str, ...], *, limit: int) -> Iterator[Row]:
+        params: dict[str, Any] = {"WindowExecutionId": ref.id, "TaskId": task_id}
+        if words:
+            params["Filters"] = [{"Key": "STATUS", "Values": list(words)}]
+        action = "DescribeMaintenanceWindowExecutionTaskInvocations"
+        size = min(_MOST, max(_FEWEST, limit or _MOST))
+        return self._wire.pages(action, params, unique="InvocationId", size=size)
+
+    def _has_none(self, ref: Ref, task_id: str) -> bool:
+        """A filtered listing that is empty does not tell a task without invocations from one with others."""
+        return next(self._listed(ref, task_id, (), limit=1), None) is None
+
+
+def _run(ref: Ref, reply: Row) -> Run:
+    return Run.at(
+        ref,
+        WINDOW,
+        state=window_state(word(reply.get("Status"))),
+        provider_status=word(reply.get("Status")),
+        status_detail=text(reply.get("StatusDetails")),
+        started_at=when(reply.get("StartTime")),
+        ended_at=when(reply.get("EndTime")),
+        task_ids=texts(reply.get("TaskIds")),
+    )
+
+
+def _invocation(ref: Ref, task: Row, row: Row, *, parameters: bool) -> tuple[Invocation, tuple[str, ...]]:
+    """The row, and every target it covers."""
+    task_id = text(row.get("TaskExecutionId")) or text(task.get("TaskExecutionId"))
+    task_type = word(row.get("TaskType")) or word(task.get("TaskType"))
+    execution = text(row.get("ExecutionId"))
+    child = _CHILDREN.get(task_type)
+    child_id = execution if child is not None and child.takes(execution or "") else None
+    targets = _targets(document(row.get("Parameters")))
+    started = when(row.get("StartTime"))
+    invocation = Invocation(
+        run=str(ref),
+        id=text(row.get("InvocationId")) or task_id or ref.id,
+        task=task_id,
+        target=targets[0] if len(targets) == 1 else None,
+        target_name=_target_name(targets, None if child_id else execution, task_type),
+        state=window_state(word(row.get("Status")), started=started),
+        provider_status=word(row.get("Status")),
+        status_detail=text(row.get("StatusDetails")),
+        exit_code=None,
+        started_at=started,
+        ended_at=when(row.get("EndTime")),
+        child=None if child is None or child_id is None else str(Ref(scope=ref.scope, kind=child.name, id=child_id)),
+        owner=text(row.get("OwnerInformation")),
+        window_target=text(row.get("WindowTargetId")),
+        parameters=(text(row.get("Parameters")) or UNSET) if parameters else UNSET,
+    )
+    return invocation, targets
+
+
+def _not_begun(ref: Ref, task: Row, task_id: str) -> Invocation:
+    """A task that lists no invocations: AWS does not say on which targets it will run."""
+    started = when(task.get("StartTime"))
+    return Invocation(
+        run=str(ref),
+        id=task_id,
+        task=task_id,
+        target=None,
+        target_name=None,
+        state=window_state(word(task.get("Status")), started=started),
+        provider_status=word(task.get("Status")),
+        status_detail=text(task.get("StatusDetails")),
+        exit_code=None,
+        started_at=started,
+        ended_at=when(task.get("EndTime")),
+        child=None,
+        owner=None,
+        window_target=None,
+    )
+
+
+def _targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Instance ids: of a command beside its parameters, of an automation among them."""
+    places = (parameters, record(parameters.get("parameters")))
+    found = [one for place in places for key in _TARGET_KEYS for one in texts(place.get(key))]
+    return tuple(dict.fromkeys(one for one in found if INSTANCE.fullmatch(one)))
+
+
+def _target_name(targets: tuple[str, ...], execution: str | None, task_type: str) -> str | None:
+    """What cannot be said by one target id and one child reference."""
+    if len(targets) > 1:
+        rest = len(targets) - _NAMED
+        return ", ".join(targets[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    if targets or execution is None:
+        return None
+    return f"{task_type} {execution}".strip()
+
+
+def _takes(wanted: Wanted, row: Invocation, targets: tuple[str, ...]) -> bool:
+    if len(targets) < 2 or not wanted.targets:
+        return wanted.takes(row)
+    by_target = Wanted(task=wanted.task, states=wanted.states)
+    return by_target.takes(row) and not wanted.targets.isdisjoint(targets)

@@ -1,0 +1,147 @@
+"""The one seam to AWS: every request goes through `Wire.call`, where pace, proof, trace and errors stand once."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from msgspec import Struct
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Scope
+from runcancel.pace import ASK_AGAIN, READ_AGAIN, Pace
+from runcancel.providers.aws.failures import answered, unanswered
+from runcancel.providers.aws.fields import record
+from runcancel.providers.reading import Row, by_token, rows, text, trace
+
+
+class Api(Struct, frozen=True, kw_only=True):
+    """One API: calls a second, whether it changes something, and where in a reply its proof is.
+
+    The thing at `proof` must be there; if the request has a parameter of its last name, it must be equal.
+    """
+
+    rate: float
+    asks: bool = False
+    proof: tuple[str, ...] = ()
+
+
+# Automation's rates are those of the AWS General Reference. The others are not published: 10 is ours.
+APIS: Mapping[str, Api] = {
+    "CancelMaintenanceWindowExecution": Api(rate=10, asks=True, proof=("WindowExecutionId",)),
+    "GetMaintenanceWindowExecution": Api(rate=10, proof=("WindowExecutionId",)),
+    "DescribeMaintenanceWindowExecutionTasks": Api(rate=10, proof=("WindowExecutionTaskIdentities",)),
+    "DescribeMaintenanceWindowExecutionTaskInvocations": Api(
+        rate=10, proof=("WindowExecutionTaskInvocationIdentities",)
+    ),
+    "DescribeMaintenanceWindows": Api(rate=10, proof=("WindowIdentities",)),
+    "DescribeMaintenanceWindowExecutions": Api(rate=10, proof=("WindowExecutions",)),
+    "CancelCommand": Api(rate=10, asks=True),
+    "ListCommands": Api(rate=10, proof=("Commands",)),
+    "ListCommandInvocations": Api(rate=10, proof=("CommandInvocations",)),
+    "GetCommandInvocation": Api(rate=10, proof=("CommandId",)),
+    "StopAutomationExecution": Api(rate=1, asks=True),
+    "GetAutomationExecution": Api(rate=3, proof=("AutomationExecution", "AutomationExecutionId")),
+    "DescribeAutomationExecutions": Api(rate=3, proof=("AutomationExecutionMetadataList",)),
+    "DescribeAutomationStepExecutions": Api(rate=3, proof=("StepExecutions",)),
+    "GetCallerIdentity": Api(rate=10, proof=("Account",)),
+}
+
+_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What botocore's parsers let through when a reply has the wrong shape."""
+
+
+class Wire:
+    """One botocore client, shared by threads. `source` says in words where its credentials came from."""
+
+    def __init__(self, client: Any, pace: Pace, *, scope: Scope, source: str = "") -> None:
+        self._client = client
+        self._source = source
+        self._scope = scope
+        self.pace = pace
+
+    def call(self, action: str, params: Mapping[str, Any]) -> Row:
+        """One request, when its rate allows, again where that is safe. Raises `CloudError`."""
+        api = APIS[action]
+        again = ASK_AGAIN if api.asks else READ_AGAIN
+        return self.pace.call(action, lambda: self._once(action, api, params), rate=api.rate, again=again)
+
+    def ask(self, action: str, params: Mapping[str, Any]) -> str:
+        """One request that changes something; the request id of the accepted answer."""
+        return _request_id(self.call(action, params))
+
+    def pages(self, action: str, params: Mapping[str, Any], *, unique: str, size: int) -> Iterator[Row]:
+        """Every row of every page of a listing, each `unique` field once. `size` is rows per page, as AWS limits it."""
+        listed = APIS[action].proof[-1]
+
+        def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
+            following = {} if token is None else {"NextToken": token}
+            page = self.call(action, {**params, "MaxResults": size, **following})
+            return rows(page, listed), page.get("NextToken")
+
+        # Hashes, because a run may have 100,000 rows and memory stays constant but for these.
+        return by_token(fetch, key=lambda row: hash(text(row.get(unique)) or repr(row)))
+
+    def _once(self, action: str, api: Api, params: Mapping[str, Any]) -> Row:
+        began = time.monotonic()
+        outcome = "interrupted"
+        try:
+            reply = self._send(action, params)
+            _check(action, api, params, reply)
+            outcome = f"ok, request {_request_id(reply)}"
+        except CloudError as error:
+            outcome = f"{error.reason} {error.provider_code or ''}, request {error.request_id}"
+            raise
+        finally:
+            trace(self._scope, action, params, outcome=outcome, began=began)
+        return reply
+
+    def _send(self, action: str, params: Mapping[str, Any]) -> Row:
+        try:
+            reply: Row = getattr(self._client, xform_name(action))(**params)
+        except ClientError as error:
+            raise answered(error, action=action, source=self._source) from None
+        except BotoCoreError as error:
+            raise unanswered(error, action=action, source=self._source) from None
+        except _UNREADABLE as error:
+            raise _unproven(action, f"the answer cannot be read ({type(error).__name__})") from None
+        return reply
+
+
+def prove_body(http_response: Any, **_event: object) -> None:
+    """A hook on `after-call`: botocore takes a web page, or an error under HTTP 200, for an empty success."""
+    if http_response.status_code >= 300 or not http_response.content.strip():
+        return
+    try:
+        body = json.loads(http_response.content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise _unproven("AWS", "the answer is not a JSON object: something in between answered")
+    if "__type" in body and body.keys() <= {"__type", "message", "Message"}:
+        raise _unproven("AWS", "the answer is an error that calls itself a success")
+
+
+def _check(action: str, api: Api, params: Mapping[str, Any], reply: Row) -> None:
+    """A reply counts only when it proves itself."""
+    if not _request_id(reply):
+        raise _unproven(action, "the answer has no request id")
+    found: Any = reply
+    for key in api.proof:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if api.proof and found is None:
+        raise _unproven(action, f"the answer has no {api.proof[-1]}", request_id=_request_id(reply))
+    expected = params.get(api.proof[-1]) if api.proof else None
+    if expected is not None and str(found).lower() != str(expected).lower():
+        raise _unproven(action, f"the answer is about another {api.proof[-1]}", request_id=_request_id(reply))
+
+
+def _request_id(reply: Row) -> str:
+    return text(record(reply.get("ResponseMetadata")).get("RequestId")) or ""
+
+
+def _unproven(action: str, what: str, *, request_id: str | None = None) -> CloudError:
+    return CloudError(Reason.UNPROVEN, f"{action}: {what}", action=action, request_id=request_id)

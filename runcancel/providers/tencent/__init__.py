@@ -1,0 +1,96 @@
+"""Tencent Cloud: TAT invocations (API 2020-10-28)."""
+
+import re
+from collections.abc import Mapping
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Guarantee, Kind
+from runcancel.pace import Pace
+from runcancel.providers import Cloud, Connection
+from runcancel.providers.tencent import credentials
+
+NAME = "tencent"
+TITLE = "Tencent Cloud"
+
+KINDS = (
+    Kind(
+        name="invocation",
+        guarantee=Guarantee.STOPS_RUNNING,
+        operation="CancelInvocation",
+        action="tat:CancelInvocation",
+        promise="A cancel here stops what has not started and terminates what is running.",
+        id_pattern=re.compile(r"inv-[0-9a-z]{8,}"),
+        alias_pattern=re.compile(r"invt-[0-9a-z]{8,}"),
+        in_part=True,
+        read_batch=100,
+    ),
+)
+
+REGIONS = frozenset(
+    {
+        *("ap-guangzhou", "ap-shanghai", "ap-nanjing", "ap-beijing", "ap-chengdu", "ap-chongqing", "ap-hongkong"),
+        *("ap-shenzhen", "ap-singapore", "ap-jakarta", "ap-bangkok", "ap-seoul", "ap-tokyo", "ap-taipei"),
+        *("na-siliconvalley", "na-ashburn", "sa-saopaulo", "eu-frankfurt"),
+        *("ap-shanghai-fsi", "ap-shenzhen-fsi", "ap-beijing-fsi"),
+    }
+)
+"""Regions of TAT, as known in November 2026."""
+
+CREDENTIALS = credentials.SOURCES
+
+SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
+"""The vendor's two sites, with accounts of their own; the first is the default."""
+
+
+def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
+    """The region of TENCENTCLOUD_REGION, else of tccli's profile, and where it stood."""
+    return credentials.default_region(environ, profile)
+
+
+def configured(environ: Mapping[str, str]) -> bool:
+    """Whether a variable or a file of the vendor's exists."""
+    return credentials.configured(environ)
+
+
+def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
+    """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
+    from runcancel.providers.reading import Endpoint, Transport, checked_region
+    from runcancel.providers.tencent.invocations import Tat
+    from runcancel.providers.tencent.wire import KeySource, Wire
+
+    scope = connection.scope
+    checked_region(scope.region)
+    found = credentials.find(environ, connection.profile)
+    site = _site(connection.site or environ.get("RUNCANCEL_TENCENT_SITE"))
+    own = connection.endpoint_url or environ.get("RUNCANCEL_TENCENT_ENDPOINT_URL")
+    tat = Endpoint.of(own or f"tat.{site}")
+    own_sts = connection.sts_endpoint_url or environ.get("RUNCANCEL_TENCENT_STS_ENDPOINT_URL")
+    sts = Endpoint.of(own_sts or f"sts.{site}") if own_sts or not tat.loopback else tat
+
+    def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource) -> Wire:
+        transport = Transport(
+            endpoint,
+            connect_timeout=connection.connect_timeout,
+            read_timeout=connection.read_timeout,
+            environ=environ,
+        )
+        return Wire(transport, product=product, version=version, scope=scope, keys=keys, pace=pace)
+
+    keys: KeySource = found.keys
+    if found.role is not None:
+        long_lived = wire(sts, "sts", "2018-08-13", found.keys)
+        request = credentials.role_request(found)
+        keys = credentials.AssumedRole(lambda: credentials.assumed(long_lived.call("AssumeRole", request)))
+    return Tat(
+        wire(tat, "tat", "2020-10-28", keys),
+        wire(sts, "sts", "2018-08-13", keys),
+        scope=scope,
+        kind=KINDS[0],
+        pace=pace,
+    )
+
+
+def _site(name: str | None) -> str:
+    if name is not None and name not in SITES:
+        raise CloudError(Reason.USAGE, f"{name!r} is no site of Tencent Cloud: {' or '.join(SITES)}")
+    return name or SITES[0]

@@ -1,0 +1,70 @@
+"""What an error of Tencent Cloud means: its code, which comes with HTTP 200, to one of our reasons."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runcancel.errors import CloudError, Reason
+from runcancel.providers.reading import text, worded
+
+REASONS = {
+    "AuthFailure": Reason.BAD_CREDENTIALS,
+    "AuthFailure.TokenFailure": Reason.EXPIRED_CREDENTIALS,
+    "AuthFailure.UnauthorizedOperation": Reason.DENIED,
+    "UnauthorizedOperation": Reason.DENIED,
+    "UnauthorizedOperation.InvalidToken": Reason.EXPIRED_CREDENTIALS,
+    "IpInBlacklist": Reason.DENIED,
+    "IpNotInWhitelist": Reason.DENIED,
+    "ResourceNotFound": Reason.NOT_FOUND,
+    "InvalidParameterValue.InstanceIsNotRelatedToInvocation": Reason.NOT_FOUND,
+    "OperationDenied": Reason.NOT_CANCELLABLE,
+    "UnsupportedOperation": Reason.NOT_CANCELLABLE,
+    "FailedOperation": Reason.NOT_CANCELLABLE,
+    "ResourceUnavailable": Reason.NOT_CANCELLABLE,
+    "RequestLimitExceeded": Reason.BUSY,
+    "LimitExceeded": Reason.INVALID,  # a list too long, not a throttle
+    "InternalError": Reason.DOWN,
+    "ServiceUnavailable": Reason.DOWN,
+}
+"""Vendor code to reason. A dotted code that is not listed means what its first part means; any other is `invalid`."""
+
+_HINTS = {
+    "AuthFailure.SignatureExpire": "The clock of this machine is off by more than 5 minutes.",
+    "AuthFailure.SignatureFailure": "The secret key does not belong to the secret id.",
+    "AuthFailure.SecretIdNotFound": "The secret id does not exist on this site; see RUNCANCEL_TENCENT_SITE.",
+    "AuthFailure.TokenFailure": "Temporary keys need TENCENTCLOUD_TOKEN beside them, and they expire.",
+    "UnauthorizedOperation.MFAExpired": "This operation needs a fresh second factor.",
+    "UnauthorizedOperation.MFANotFound": "This operation needs a second factor.",
+    "UnsupportedRegion": "Is the region spelled right?",
+}
+
+_OWN_WORDS = {
+    Reason.BAD_CREDENTIALS: "the credentials are not accepted",
+    Reason.EXPIRED_CREDENTIALS: "the credentials have expired",
+}
+"""Said instead of the vendor's text, which may quote parts of the signed request."""
+
+
+def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudError | None:
+    """The error in the `Response` of an answer, if there is one."""
+    error = response.get("Error")
+    if error is None:
+        return None
+    known: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    code = text(known.get("Code"))
+    reason = reason_of(code)
+    message = f"not permitted: {permission}" if reason is Reason.DENIED else _OWN_WORDS.get(reason)
+    return CloudError(
+        reason,
+        message or text(known.get("Message")) or "the cloud answered with an error",
+        provider_code=code,
+        request_id=text(response.get("RequestId")),
+        action=action,
+        hint=_HINTS.get(code or ""),
+    )
+
+
+def reason_of(code: str | None) -> Reason:
+    """The reason of a vendor code."""
+    if code is None:
+        return Reason.UNPROVEN
+    return worded(REASONS, code, None) or worded(REASONS, code.partition(".")[0], Reason.INVALID)

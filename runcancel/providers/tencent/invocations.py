@@ -1,0 +1,219 @@
+"""Runs of Tencent Cloud TAT: read, list and cancel invocations."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Identity, Invocation, Kind, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.pace import ASK_AGAIN, Pace
+from runcancel.providers.reading import (
+    Row,
+    by_offset,
+    checked_id,
+    checked_targets,
+    chunks,
+    distinct,
+    first,
+    moment,
+    number,
+    rows,
+    text,
+)
+from runcancel.providers.tencent.states import invocation_state, run_state
+from runcancel.providers.tencent.wire import Wire
+
+_PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
+_FILTER_VALUES = 5
+_SPOILS_A_BATCH = ("ResourceNotFound", "InvalidParameterValue")  # said of one id, and the others get no answer
+_HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
+_NOT_FOUND = "not found, or no longer kept, or in another region or account"
+_BY_SCHEDULE = "started by a schedule (invoker), which a cancel does not disable"
+
+
+class Tat:
+    """One scope of Tencent Cloud. `grace` is how long, in seconds, an unknown id may turn out to be a fresh one."""
+
+    def __init__(self, tat: Wire, sts: Wire, *, scope: Scope, kind: Kind, pace: Pace, grace: float = 1.0) -> None:
+        self._tat = tat
+        self._sts = sts
+        self._scope = scope
+        self._kind = kind
+        self._pace = pace
+        self._grace = grace
+
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """One request per 100 runs; it brings the status of every task, so `full` makes no difference."""
+        named, wrong = self._named(refs)
+        yield from wrong
+        owners = self._owners([ref.id for ref in named if self._kind.is_alias(ref.id)])
+        ids = {ref: owners.get(ref.id) if self._kind.is_alias(ref.id) else ref.id for ref in named}
+        found = self._found(distinct(id for id in ids.values() if id is not None))
+        for ref, id in ids.items():
+            row = found.get(id) if id is not None else None
+            yield ref, _not_found() if row is None else self._snapshot(row)
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """The run's tasks that pass `wanted`, page by page. Up to five targets are filtered by the vendor."""
+        owner = self._owner(ref)
+        listed = 0
+        size = min(wanted.limit, _PAGE) if wanted.limit and not wanted.states else _PAGE
+        filters = [{"Name": "invocation-id", "Values": [owner.id]}]
+        if 0 < len(wanted.targets) <= _FILTER_VALUES:
+            filters.append({"Name": "instance-id", "Values": list(checked_targets(sorted(wanted.targets)))})
+
+        def page(offset: int) -> tuple[Sequence[Row], int | None]:
+            nonlocal listed
+            params = {"Filters": filters, "Limit": size, "Offset": offset, "HideOutput": True}
+            answer = self._tat.call("DescribeInvocationTasks", params)
+            tasks = rows(answer, "InvocationTaskSet")
+            listed += len(tasks)
+            return tasks, number(answer.get("TotalCount"))
+
+        tasks = by_offset(page, key=lambda row: text(row.get("InvocationTaskId")), size=size)
+        ours = (_invocation(owner, task) for task in tasks if task.get("InvocationId") == owner.id)
+        yield from first(filter(wanted.takes, ours), wanted.limit)
+        if not listed:
+            self._must_exist(owner)
+
+    def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
+        """CancelInvocation, in pieces of 100 instances; yields the request ids."""
+        id = self._owner(ref).id
+        wanted = checked_targets(targets)
+        for piece in chunks(wanted, _PAGE) if wanted else ((),):
+            listed = {"InstanceIds": list(piece)} if piece else {}
+            answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, again=ASK_AGAIN)
+            yield str(answer["RequestId"])
+
+    def identity(self) -> Identity:
+        """STS GetCallerIdentity."""
+        answer = self._sts.call("GetCallerIdentity", {})
+        account, principal = text(answer.get("AccountId")), text(answer.get("Arn"))
+        if account is None or principal is None:
+            raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
+        return Identity(account=account, principal=principal)
+
+    def _named(self, refs: Sequence[Ref]) -> tuple[list[Ref], list[tuple[Ref, CloudError]]]:
+        """The references whose ids may travel, each once, and an error for every other."""
+        unique = distinct(refs)
+        wrong = [ref for ref in unique if not self._kind.takes(ref.id)]
+        error = CloudError(Reason.INVALID, "not an id of a TAT invocation or task; nothing was sent")
+        return [ref for ref in unique if ref not in wrong], [(ref, error) for ref in wrong]
+
+    def _owner(self, ref: Ref) -> Ref:
+        """The run that the reference names, by its own id or by that of one of its tasks."""
+        if not self._kind.is_alias(ref.id):
+            checked_id(ref.id, self._kind.id_pattern)
+            return ref
+        owner = self._owners([ref.id]).get(ref.id)
+        if owner is None:
+            raise _not_found()
+        return self._ref(owner)
+
+    def _owners(self, task_ids: Sequence[str]) -> dict[str, str]:
+        """Task id to the id of the invocation it belongs to, for those that exist."""
+        owners: dict[str, str] = {}
+        for piece in chunks(distinct(task_ids), _PAGE):
+            params = {"InvocationTaskIds": list(piece), "Limit": _PAGE, "HideOutput": True}
+            for row in rows(self._tat.call("DescribeInvocationTasks", params), "InvocationTaskSet"):
+                task, owner = text(row.get("InvocationTaskId")), text(row.get("InvocationId"))
+                if task is not None and task in piece and owner is not None and self._kind.id_pattern.fullmatch(owner):
+                    owners[task] = owner
+        return owners
+
+    def _found(self, ids: Sequence[str]) -> dict[str, Row]:
+        """The rows of the runs that exist. Fresh runs may not be listed yet: what is missing is asked again once."""
+        found = self._asked(ids)
+        missing = [id for id in ids if id not in found]
+        if missing:
+            self._pace.pause(self._grace)
+            found |= self._asked(missing)
+        return found
+
+    def _asked(self, ids: Sequence[str]) -> dict[str, Row]:
+        """The rows of the ids that exist. Where the vendor refuses a batch for one of its ids, each is asked alone."""
+        found: dict[str, Row] = {}
+        for piece in chunks(ids, _PAGE):
+            try:
+                found |= self._batch(piece)
+            except CloudError as error:
+                if not (error.provider_code or "").startswith(_SPOILS_A_BATCH):
+                    raise
+                for id in piece if len(piece) > 1 else ():
+                    found |= self._asked([id])
+        return found
+
+    def _batch(self, ids: Sequence[str]) -> dict[str, Row]:
+        answer = self._tat.call("DescribeInvocations", {"InvocationIds": list(ids), "Limit": _PAGE})
+        listed = rows(answer, "InvocationSet")
+        ours = {id: row for row in listed if (id := text(row.get("InvocationId"))) in ids and id is not None}
+        if listed and not ours:
+            raise CloudError(Reason.UNPROVEN, "the answer is about other runs", action="DescribeInvocations")
+        return ours
+
+    def _must_exist(self, ref: Ref) -> None:
+        if ref.id not in self._found([ref.id]):
+            raise _not_found()
+
+    def _snapshot(self, row: Row) -> Snapshot:
+        ref = self._ref(text(row.get("InvocationId")) or "")
+        listed = tuple(_invocation(ref, task) for task in rows(row, "InvocationTaskBasicInfoSet"))
+        return Snapshot.full(_run(ref, self._kind, row, len(listed)), listed)
+
+    def _ref(self, id: str) -> Ref:
+        return Ref(scope=self._scope, kind=self._kind.name, id=id)
+
+
+def _not_found() -> CloudError:
+    return CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
+
+
+def _run(ref: Ref, kind: Kind, row: Row, targets: int) -> Run:
+    word = text(row.get("InvocationStatus"))
+    source = text(row.get("InvocationSource")) or ""
+    return Run.at(
+        ref,
+        kind,
+        state=run_state(word),
+        provider_status=word or "",
+        status_detail=_BY_SCHEDULE if source.upper() == "INVOKER" else None,
+        name=text(row.get("CommandName")),
+        created_at=moment(row.get("CreatedTime")),
+        started_at=moment(row.get("StartTime")),
+        ended_at=moment(row.get("EndTime")),
+        target_count=targets,
+    )
+
+
+def _invocation(ref: Ref, row: Row) -> Invocation:
+    """One task: of DescribeInvocationTasks, or the basic part of it inside DescribeInvocations."""
+    word = text(row.get("TaskStatus"))
+    given = row.get("TaskResult")
+    result: Row = given if isinstance(given, Mapping) else {}
+    began = moment(result.get("ExecStartTime"))
+    state = invocation_state(word, began=began is not None)
+    return Invocation(
+        run=str(ref),
+        id=text(row.get("InvocationTaskId")) or "",
+        task=None,
+        target=text(row.get("InstanceId")),
+        target_name=None,
+        state=state,
+        provider_status=word or "",
+        status_detail=text(row.get("ErrorInfo")),
+        exit_code=_exit_code(word, result),
+        started_at=began or moment(row.get("StartTime")),
+        ended_at=_ended(row, result, state),
+        child=None,
+        owner=None,
+        window_target=None,
+    )
+
+
+def _ended(row: Row, result: Row, state: State) -> datetime | None:
+    return (moment(result.get("ExecEndTime")) or moment(row.get("EndTime"))) if state.over else None
+
+
+def _exit_code(word: str | None, result: Row) -> int | None:
+    """The exit code of a process that ended by itself or was killed; the -1 of one that gave none is none."""
+    code = number(result.get("ExitCode")) if word in _HAS_EXIT_CODE else None
+    return None if code == -1 and word != "FAILED" else code

@@ -1,0 +1,126 @@
+"""Text to reference: full form, bare ids, and everything between; the other way is `str(ref)`."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from runcancel.errors import UsageError
+from runcancel.model import Kind, Ref, Scope
+from runcancel.providers import PROVIDERS, provider
+
+_FORM = "[context@][provider:][region:][kind/]id"
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
+
+
+class Reference(Struct, frozen=True, kw_only=True):
+    """A reference as somebody wrote it: what it leaves out is None and is found out later."""
+
+    text: str
+    id: str
+    context: str | None = None
+    provider: str | None = None
+    region: str | None = None
+    kind: str | None = None
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The providers that can have a run of this id (and kind)."""
+        return tuple(name for name in PROVIDERS if self.provider in (None, name) and self.kinds(name))
+
+    def kinds(self, name: str) -> tuple[Kind, ...]:
+        """The kinds of one provider that this reference can mean, in the order in which they are looked up."""
+        return tuple(kind for kind in provider(name).KINDS if self.kind in (None, kind.name) and kind.takes(self.id))
+
+    def at(self, scope: Scope, kind: Kind) -> Ref:
+        """The full reference, once scope and kind are known."""
+        return Ref(scope=scope, kind=kind.name, id=self.id)
+
+
+def parse(text: str) -> Reference:
+    """Read one reference. Raises `UsageError` with what is wrong and what would be right; asks no cloud."""
+    if _UNSAFE.search(text) or not text:
+        raise _wrong(text, "a reference has no spaces, control or non-ASCII characters")
+    context, at, rest = text.rpartition("@")
+    if at and not context:
+        raise _wrong(text, "the context before @ is empty")
+    *scope, tail = rest.split(":")
+    kind, slash, id = tail.rpartition("/")
+    if slash and not kind:
+        raise _wrong(text, "the kind before / is empty")
+    name, region = _scope(text, scope)
+    if kind:
+        _check_kind(text, name, kind)
+    reference = Reference(
+        text=text, id=id, context=unquote(context) or None, provider=name, region=region, kind=kind or None
+    )
+    if not reference.providers:
+        raise _wrong(text, _no_such_id(reference))
+    return reference
+
+
+def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
+    """Read references, each once: a repeated one is dropped, one malformed among them refuses all."""
+    return tuple({text: parse(text) for text in texts}.values())
+
+
+def full(text: str) -> Ref:
+    """Read a reference in its full form, as every output prints it."""
+    reference = parse(text)
+    if reference.provider is None or reference.region is None:
+        raise _wrong(text, "here only the full form will do")
+    kinds = reference.kinds(reference.provider)
+    if len(kinds) != 1:
+        raise _wrong(text, "give the kind")
+    scope = Scope(provider=reference.provider, region=reference.region, context=reference.context)
+    return reference.at(scope, kinds[0])
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A did-you-mean clause, or an empty text when nothing is near."""
+    found = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
+    match parts:
+        case []:
+            return None, None
+        case [name] if name in PROVIDERS:
+            return name, None
+        case [region] if _REGION.fullmatch(region):
+            return None, region
+        case [name, region] if name in PROVIDERS and _REGION.fullmatch(region):
+            return name, region
+        case [name, region] if name in PROVIDERS:
+            raise _wrong(text, f"“{region}” has not the shape of a region (us-east-2, cn-hangzhou, ap-guangzhou)")
+        case [name] | [name, _]:
+            raise _wrong(text, f"no provider “{name}” (there are {', '.join(PROVIDERS)}){nearest(name, PROVIDERS)}")
+    raise _wrong(text, "too many parts")
+
+
+def _check_kind(text: str, name: str | None, kind: str) -> None:
+    known = [known.name for each in PROVIDERS if name in (None, each) for known in provider(each).KINDS]
+    if kind not in known:
+        of = "" if name is None else f" of {name}"
+        raise _wrong(text, f"no kind “{kind}”{of} (there are {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
+
+
+def _no_such_id(reference: Reference) -> str:
+    if reference.id.startswith("mw-"):
+        return "mw-… names a maintenance window; what can be cancelled is one of its executions (a UUID)"
+    if not reference.id:
+        return "the id is missing"
+    asked = reference.provider or "any provider"
+    what = f"a {reference.kind} of {asked}" if reference.kind else asked
+    return f"“{reference.id}” has not the shape of an id of {what}; {_SHAPES}"
+
+
+_SHAPES = "AWS ids are UUIDs, Alibaba Cloud's are t-…, Tencent Cloud's inv-…"
+
+
+def _wrong(text: str, why: str) -> UsageError:
+    return UsageError(f"“{text}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}")

@@ -1,0 +1,91 @@
+"""People and programs read what this folder writes; `writer` is the way in, rich stays behind it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Protocol, TextIO
+
+from runcancel.render.documents import Caller, End, Record
+from runcancel.render.machine import Json, JsonLines, References, Tsv
+from runcancel.render.notes import Notes
+from runcancel.render.sink import Sink
+from runcancel.render.terminal import Terminal
+
+__all__ = ["FORMATS", "Caller", "End", "Record", "Writer", "default_format", "writer"]
+
+FORMATS = ("table", "wide", "tsv", "json", "jsonl", "ref")
+"""What `-o` can be."""
+
+_MACHINE: Mapping[str, type[Tsv | Json | JsonLines | References]] = {
+    "tsv": Tsv,
+    "json": Json,
+    "jsonl": JsonLines,
+    "ref": References,
+}
+
+
+class Writer(Protocol):
+    """Where a verb puts its answer. Call it from one thread."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody reads any more: what only lists may stop, what acts goes on."""
+        ...
+
+    def row(self, record: Record) -> None:
+        """Take one record, as it comes."""
+        ...
+
+    def end(self, end: End) -> None:
+        """Take what is known at the end; called once, also after a failure."""
+        ...
+
+
+def default_format(terminal: Terminal) -> str:
+    """The format when nobody asked for one: `table` on a terminal, `tsv` in a pipe."""
+    return "table" if terminal.is_terminal else "tsv"
+
+
+def writer(
+    format: str,
+    name: str,
+    *,
+    out: TextIO | None,
+    terminal: Terminal,
+    notes: Notes | None = None,
+    now: datetime | None = None,
+) -> Writer:
+    """The writer of one of `FORMATS` for the answer `name`: `status`, `invocations`, `plan` or `cancel`.
+
+    `out` is stdout and `terminal` what it is. With `notes`, the errors and notes of the end are told on stderr as well.
+    Raises KeyError for a format that is not in `FORMATS`.
+    """
+    sink = Sink(out)
+    if format in ("table", "wide"):
+        from runcancel.render.table import Table
+
+        plain: Writer = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
+    else:
+        plain = _MACHINE[format](name, sink)
+    return plain if notes is None else _Telling(plain, notes)
+
+
+class _Telling:
+    """A writer that tells people on stderr what they would not see in the answer."""
+
+    def __init__(self, writer: Writer, notes: Notes) -> None:
+        self._writer = writer
+        self._notes = notes
+
+    @property
+    def closed(self) -> bool:
+        return self._writer.closed
+
+    def row(self, record: Record) -> None:
+        self._writer.row(record)
+
+    def end(self, end: End) -> None:
+        self._writer.end(end)
+        for problem in end.errors:
+            self._notes.problem(problem)
+        for note in end.notes:
+            self._notes.say(note)

@@ -1,0 +1,119 @@
+"""What is said on stderr before a cancel is asked for: who, where, what it can do, what is expected."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from runcancel.model import Effect, Guarantee, PlanItem
+from runcancel.render.columns import PROMISES
+from runcancel.render.documents import Caller
+from runcancel.text import safe
+
+_EXPECTED: Mapping[Effect, tuple[str, str]] = {
+    Effect.CANCELLED: ("will be cancelled", "will be cancelled"),
+    Effect.TERMINATED: ("will be terminated", "will be terminated"),
+    Effect.KEPT_RUNNING: ("keeps running", "keep running"),
+    Effect.ALREADY_ENDED: ("has ended already", "have ended already"),
+    Effect.STOPPING: ("may stop", "may stop"),
+    Effect.UNKNOWN: ("cannot be foretold", "cannot be foretold"),
+}
+_HOPED: Mapping[Effect, tuple[str, str]] = {
+    Effect.CANCELLED: ("should be cancelled", "should be cancelled"),
+    Effect.TERMINATED: ("may be stopped", "may be stopped"),
+}
+"""What is said instead where the vendor promises nothing."""
+
+
+def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, width: int = 80) -> tuple[str, ...]:
+    """Safe lines that say what a cancel of these runs can do, before anything is sent. `width` is that of stderr."""
+    asked = [item for item in items if item.ask]
+    if not asked:
+        return tuple(_not_asked(items))
+    callers = {caller.scope: caller for caller in identities}
+    if len(items) == 1:
+        return tuple(_of_one(items[0], callers))
+    return (*_of_many(asked, callers, width), *_not_asked([item for item in items if not item.ask]))
+
+
+def expectation(items: Iterable[PlanItem]) -> str:
+    """`17 will be cancelled, 3 keep running`: what the guarantees let one expect of the selected targets."""
+    counts: Counter[tuple[str, str]] = Counter()
+    missing = 0
+    for item in items:
+        counts.update(_words(item, planned.expected) for planned in item.invocations)
+        missing += item.not_listed
+    order = [table[effect] for effect in _EXPECTED for table in (_EXPECTED, _HOPED) if effect in table]
+    said = [f"{counts[words]:,} {words[counts[words] > 1]}" for words in sorted(counts, key=order.index)]
+    return ", ".join(said + ([f"{missing:,} not yet listed"] if missing else []))
+
+
+def scope_of(reference: str) -> str:
+    """The scope in the text of a full reference; ids have no colon."""
+    return reference.rpartition(":")[0] or reference
+
+
+def _words(item: PlanItem, effect: Effect) -> tuple[str, str]:
+    hoped = _HOPED if item.guarantee is Guarantee.BEST_EFFORT else {}
+    return hoped.get(effect, _EXPECTED[effect])
+
+
+def _of_one(item: PlanItem, callers: Mapping[str, Caller]) -> list[str]:
+    lines = [safe(item.run)]
+    lines += [f"  {safe(item.name)}"] if item.name else []
+    lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
+    lines.append(safe(item.promise))
+    if item.targets:
+        lines.append(f"Only {_targets(len(item.targets))}: {safe(', '.join(item.targets[:3]))}{_more(item.targets)}.")
+    expected = expectation([item])
+    return lines + ([f"Expected: {expected}."] if expected else [])
+
+
+def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: int) -> list[str]:
+    """A line per scope and guarantee, then who asks, then what each guarantee says."""
+    groups: dict[tuple[str, Guarantee], list[PlanItem]] = {}
+    for item in items:
+        groups.setdefault((scope_of(item.run), item.guarantee), []).append(item)
+    total = sum(_size(item) for item in items)
+    rows = [_row(scope, guarantee, group) for (scope, guarantee), group in groups.items()]
+    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+    lines = [f"Will ask {_runs(len(items))} to stop ({_targets(total)}):"]
+    for row, group in zip(rows, groups.values(), strict=True):
+        cells = (row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]))
+        line, expected = "  " + "  ".join(cells).rstrip(), expectation(group)
+        beside = len(line) + 2 + len(expected) <= width
+        lines += [f"{line}  {expected}"] if beside else [line, f"    {expected}"]
+    principals = dict.fromkeys(_who(callers[scope]) for scope, _ in groups if scope in callers)
+    lines += [f"as {', '.join(principals)}"] if principals else []
+    promises = dict.fromkeys((PROMISES[item.guarantee], safe(item.promise)) for item in items)
+    return lines + [f"{name}: {promise}" for name, promise in promises]
+
+
+def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[str, str, str, str]:
+    return safe(scope), _runs(len(group)), _targets(sum(map(_size, group))), PROMISES[guarantee]
+
+
+def _not_asked(items: Iterable[PlanItem]) -> list[str]:
+    return [f"{safe(item.run)}: nothing is sent{f': {safe(item.why)}' if item.why else ''}" for item in items]
+
+
+def _size(item: PlanItem) -> int:
+    return len(item.invocations) + item.not_listed
+
+
+def _who(caller: Caller) -> str:
+    known = [
+        caller.principal,
+        f"account {caller.account}" if caller.account and caller.account not in (caller.principal or "") else None,
+    ]
+    return safe(" · ".join(each for each in known if each)) or "somebody unknown"
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"
+
+
+def _targets(count: int) -> str:
+    return f"{count:,} target{'' if count == 1 else 's'}"
+
+
+def _more(targets: Sequence[str]) -> str:
+    return f" and {len(targets) - 3:,} more" if len(targets) > 3 else ""

@@ -1,0 +1,126 @@
+"""The formats that programs read: tsv, json, jsonl, ref. None of them imports rich."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import UNSET
+
+from runcancel.model import Invocation, PlanItem, Run
+from runcancel.render.columns import PARAMETERS, Column, columns_of
+from runcancel.render.documents import End, Record, document, end_line, line, pretty, record_of
+from runcancel.render.sink import Sink
+from runcancel.text import safe
+
+
+class Tsv:
+    """A header line, then a line per record: the columns of `wide`, the reference first, null empty."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self._kind = record_of(name)
+        self._sink = sink
+        self._columns: tuple[Column[Any], ...] = ()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._sink.closed
+
+    def row(self, record: Record) -> None:
+        """Print one record."""
+        if not self._columns:
+            self._head(type(record), parameters=isinstance(record, Invocation) and record.parameters is not UNSET)
+        self._print(column.field(record) for column in self._columns)
+
+    def end(self, end: End) -> None:
+        """Print the header of an answer that is empty; nothing where there is no answer."""
+        if not self._columns and self._kind is not None and not end.errors:
+            self._head(self._kind, parameters=False)
+
+    def _head(self, kind: type[Record], *, parameters: bool) -> None:
+        columns = columns_of(kind, wide=True) + ((PARAMETERS,) if parameters else ())
+        self._columns = tuple(sorted(columns, key=lambda column: not column.lead))
+        self._print(column.name for column in self._columns)
+
+    def _print(self, fields: Iterable[str]) -> None:
+        self._sink.write("\t".join(fields) + "\n")
+
+
+class Json:
+    """One document at the end, also when there is nothing but errors to tell."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self._name = name
+        self._sink = sink
+        self._records: list[Record] = []
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._sink.closed
+
+    def row(self, record: Record) -> None:
+        """Keep one record."""
+        self._records.append(record)
+
+    def end(self, end: End) -> None:
+        """Print the document."""
+        self._sink.write(pretty(document(self._name, self._records, end)) + "\n")
+
+
+class JsonLines:
+    """A line per record as it comes, then a line per error, then the end line."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self._name = name
+        self._sink = sink
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._sink.closed
+
+    def row(self, record: Record) -> None:
+        """Print one record."""
+        self._sink.write(line(record) + "\n")
+
+    def end(self, end: End) -> None:
+        """Print the errors and the end line."""
+        for problem in end.errors:
+            self._sink.write(line(problem) + "\n")
+        self._sink.write(end_line(self._name, end) + "\n")
+
+
+class References:
+    """References alone, each once: of runs; of the runs that invocations started, else of their run; of what would be
+    asked in a plan."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        self._sink = sink
+        self._printed: set[str] = set()
+        self._childless: dict[str, bool] = {}
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._sink.closed
+
+    def row(self, record: Record) -> None:
+        """Print the record's reference, or keep its run's for the end."""
+        if isinstance(record, Invocation):
+            self._childless[record.run] = self._childless.get(record.run, True) and record.child is None
+            self._print(record.child)
+        elif isinstance(record, Run):
+            self._print(record.ref)
+        elif not isinstance(record, PlanItem) or record.ask:
+            self._print(record.run)
+
+    def end(self, end: End) -> None:
+        """Print the runs none of whose invocations started another."""
+        for run, childless in self._childless.items():
+            if childless:
+                self._print(run)
+
+    def _print(self, reference: str | None) -> None:
+        if reference is not None and reference not in self._printed:
+            self._printed.add(reference)
+            self._sink.write(safe(reference) + "\n")

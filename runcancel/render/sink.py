@@ -1,0 +1,54 @@
+"""A stream that may go away: printing ends then, and nothing else does."""
+
+import os
+from typing import TextIO
+
+
+class Sink:
+    """Where text goes. After the first failure it is silent; `error` says why, None for a reader that went away."""
+
+    def __init__(self, out: TextIO | None) -> None:
+        self._out = out
+        self.closed = out is None
+        self.error: OSError | None = None
+
+    def write(self, text: str) -> None:
+        """Write and flush. What the encoding lacks is written as an escape that JSON can read, too."""
+        if self._out is None or self.closed:
+            return
+        try:
+            self._put(text)
+            self._out.flush()
+        except BrokenPipeError:
+            self._give_up()
+        except ValueError:  # closed under our hands
+            self.closed = True
+        except OSError as error:
+            self.error = error
+            self._give_up()
+
+    def _put(self, text: str) -> None:
+        assert self._out is not None
+        try:
+            self._out.write(text)
+        except UnicodeEncodeError:
+            self._out.write("".join(char if char.isascii() else _escape(char) for char in text))
+
+    def _give_up(self) -> None:
+        """Point the descriptor elsewhere: what is still buffered would fail once more when the interpreter exits."""
+        self.closed = True
+        try:
+            descriptor = self._out.fileno() if self._out is not None else -1
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, descriptor)
+            os.close(null)
+        except (OSError, ValueError, AttributeError):  # no descriptor: nothing is buffered below us
+            return
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code > 0xFFFF:
+        high, low = divmod(code - 0x10000, 0x400)
+        return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+    return f"\\u{code:04x}"

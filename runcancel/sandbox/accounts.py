@@ -1,0 +1,82 @@
+"""The accounts of the sandbox and their keys, the same in every sandbox."""
+
+import hashlib
+from dataclasses import dataclass
+
+PROVIDERS = ("aws", "alibaba", "tencent")
+
+REGIONS: dict[str, tuple[str, ...]] = {
+    "aws": ("us-east-1", "us-east-2", "eu-west-1", "ap-southeast-1"),
+    "alibaba": ("cn-hangzhou", "cn-shanghai", "ap-southeast-1"),
+    "tencent": ("ap-guangzhou", "ap-shanghai", "ap-singapore"),
+}
+DEFAULT_REGION = {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}
+
+_FIRST_ACCOUNT = {"aws": 111122223333, "alibaba": 1234567890123456, "tencent": 100000000001}
+_KEY_PREFIX = {
+    ("aws", "static"): ("AKIA", 20),
+    ("aws", "temporary"): ("ASIA", 20),
+    ("aws", "expired"): ("ASIA", 20),
+    ("alibaba", "static"): ("LTAI5t", 24),
+    ("alibaba", "temporary"): ("STS.NT", 24),
+    ("alibaba", "expired"): ("STS.NT", 24),
+    ("tencent", "static"): ("AKID", 36),
+    ("tencent", "temporary"): ("AKID", 36),
+    ("tencent", "expired"): ("AKID", 36),
+}
+KEY_SORTS = ("static", "temporary", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key pair. A temporary one is good only with its token; an expired one is recognised and refused."""
+
+    provider: str
+    account: int
+    id: str
+    secret: str
+    token: str = ""
+    expired: bool = False
+
+
+def account_id(provider: str, account: int) -> str:
+    return str(_FIRST_ACCOUNT[provider] + account)
+
+
+def key(provider: str, account: int, sort: str = "static") -> Key:
+    prefix, length = _KEY_PREFIX[provider, sort]
+    digest = hashlib.sha256(f"sandbox {provider} {account} {sort}".encode()).hexdigest()
+    identity = (prefix + "SANDBOX" + digest.upper())[:length]
+    token = "" if sort == "static" else f"sandbox/{sort}+token=={digest[:40]}"
+    return Key(provider, account, identity, ("sandbox" + digest[::-1])[:40], token, sort == "expired")
+
+
+def keyring(provider: str, accounts: int) -> dict[str, Key]:
+    keys = (key(provider, account, sort) for account in range(accounts) for sort in KEY_SORTS)
+    return {each.id: each for each in keys}
+
+
+def caller(provider: str, account: int) -> dict[str, str]:
+    """Who the key belongs to, in the fields that the cloud's GetCallerIdentity has."""
+    number = account_id(provider, account)
+    return {
+        "aws": {
+            "Account": number,
+            "UserId": f"AIDASANDBOX{account:010d}",
+            "Arn": f"arn:aws:iam::{number}:user/sandbox",
+        },
+        "alibaba": {
+            "AccountId": number,
+            "UserId": f"2{account:017d}",
+            "PrincipalId": f"2{account:017d}",
+            "IdentityType": "RAMUser",
+            "Arn": f"acs:ram::{number}:user/sandbox",
+        },
+        "tencent": {
+            "AccountId": number,
+            "UserId": f"1000001{account:05d}",
+            "PrincipalId": f"1000001{account:05d}",
+            "Type": "CAMUser",
+            "Arn": f"qcs::cam::uin/{number}:uin/1000001{account:05d}",
+        },
+    }[provider]

@@ -1,0 +1,140 @@
+"""How Alibaba Cloud speaks: parameters in the query, ACS3 signatures, JSON replies."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from runcancel.sandbox.accounts import REGIONS, account_id, caller, keyring
+from runcancel.sandbox.alibaba import invocations
+from runcancel.sandbox.signing import Nonces, check_alibaba
+from runcancel.sandbox.wire import Call, Document, Operation, Refusal, Reply, Request, encode
+from runcancel.sandbox.world import Book, World
+
+_INDEXED = re.compile(r"(\w+)\.([1-9][0-9]*)(?:\.(\w+))?")
+VERSIONS = {"2014-05-26": "ecs", "2015-04-01": "sts"}
+
+
+def describe_regions(world: World, book: Book, call: Call) -> Document:
+    rows = [
+        {"RegionId": name, "LocalName": name, "RegionEndpoint": f"ecs.{name}.aliyuncs.com", "Status": "available"}
+        for name in REGIONS["alibaba"]
+    ]
+    return {"Regions": {"Region": rows}}
+
+
+def get_caller_identity(world: World, book: Book, call: Call) -> Document:
+    return dict(caller("alibaba", call.account))
+
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("ecs", "StopInvocation"): Operation(invocations.stop, cancels=True),
+    ("ecs", "DescribeInvocations"): Operation(invocations.describe, ("Invocations", "Invocation")),
+    ("ecs", "DescribeInvocationResults"): Operation(
+        invocations.describe_results, ("Invocation", "InvocationResults", "InvocationResult")
+    ),
+    ("ecs", "DescribeRegions"): Operation(describe_regions, ("Regions", "Region")),
+    ("sts", "GetCallerIdentity"): Operation(get_caller_identity),
+}
+_NEED_NO_REGION = {"DescribeRegions", "GetCallerIdentity"}
+
+
+class Alibaba:
+    provider = "alibaba"
+
+    def __init__(self, world: World, *, accounts: int) -> None:
+        self._world = world
+        self._keys = keyring("alibaba", accounts)
+        self._nonces = Nonces()
+
+    def read(self, request: Request) -> Call:
+        if "Action=" in urlsplit(request.target).query:
+            raise Refusal(400, "UnsupportedSignatureMethod", "The sandbox speaks ACS3-HMAC-SHA256 only.")
+        signed = check_alibaba(request, self._keys, self._nonces)
+        version, action = request.header("x-acs-version"), request.header("x-acs-action")
+        service = VERSIONS.get(version)
+        if service is None:
+            raise Refusal(400, "InvalidVersion", "Specified parameter Version is not valid.")
+        params = _params(request)
+        call = Call("alibaba", service, action, signed.key.account, params.get("RegionId", ""), params, version)
+        self.operation(call)
+        self._check_region(call)
+        return call
+
+    def _check_region(self, call: Call) -> None:
+        if call.action in _NEED_NO_REGION:
+            call.region = call.region or REGIONS["alibaba"][0]
+            return
+        if not call.region:
+            text = "The input parameter RegionId that is mandatory for processing this request is not supplied."
+            raise Refusal(400, "MissingParameter", text)
+        if not self._world.serves("alibaba", call.region):
+            raise Refusal(404, "InvalidRegionId.NotFound", "The RegionId provided does not exist in our records.")
+
+    def operation(self, call: Call) -> Operation:
+        found = OPERATIONS.get((call.service, call.action))
+        if found is None:
+            raise Refusal(
+                404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."
+            )
+        return found
+
+    def accept(self, call: Call, document: Document, request_id: str) -> Reply:
+        return _reply(200, {"RequestId": request_id.upper()} | document)
+
+    def refuse(self, request: Request, refusal: Refusal, request_id: str) -> Reply:
+        document = {
+            "RequestId": request_id.upper(),
+            "HostId": request.header("host"),
+            "Code": refusal.code,
+            "Message": refusal.message,
+            "Recommend": f"https://api.aliyun.com/troubleshoot?q={refusal.code}",
+        }
+        extra = {key: value for key, value in refusal.extra.items() if key != "headers"}
+        return _reply(refusal.status, document | extra, refusal.extra.get("headers", {}))
+
+    def throttled(self, call: Call) -> Refusal:
+        return Refusal(400, "Throttling.User", "Request was denied due to user flow control.")
+
+    def denied(self, call: Call) -> Refusal:
+        detail = {
+            "AuthAction": f"{call.service}:{call.action}",
+            "AuthPrincipalType": "SubUser",
+            "AuthPrincipalOwnerId": account_id("alibaba", call.account),
+            "AuthPrincipalDisplayName": "sandbox",
+            "PolicyType": "AccountLevelIdentityBasedPolicy",
+            "NoPermissionType": "ImplicitDeny",
+        }
+        text = "User not authorized to operate on the specified resource, or this API doesn't support RAM."
+        return Refusal(403, "Forbidden.RAM", text, AccessDeniedDetail=detail)
+
+    def expired(self, call: Call) -> Refusal:
+        return Refusal(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
+
+    def broken(self, call: Call, status: int) -> Refusal:
+        code = "ServiceUnavailable" if status == 503 else "InternalError"
+        return Refusal(status, code, "The request processing has failed due to some unknown error.")
+
+    def not_stoppable(self, call: Call) -> Refusal:
+        return Refusal(403, "Operation.Forbidden", "The operation is not permitted.")
+
+
+def _reply(status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, encode(document), {"Content-Type": "application/json;charset=utf-8"} | (headers or {}))
+
+
+def _params(request: Request) -> Document:
+    """Arrays come as `Name.1`, structures in arrays as `Name.1.Key`; a form in the body counts too."""
+    pairs = parse_qsl(urlsplit(request.target).query, keep_blank_values=True)
+    if request.header("content-type").startswith("application/x-www-form-urlencoded"):
+        pairs += parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+    params: Document = {}
+    arrays: dict[str, dict[int, Any]] = {}
+    for name, value in pairs:
+        match = _INDEXED.fullmatch(name)
+        if match is None:
+            params[name] = value
+        elif match[3]:
+            arrays.setdefault(match[1], {}).setdefault(int(match[2]), {})[match[3]] = value
+        else:
+            arrays.setdefault(match[1], {})[int(match[2])] = value
+    return params | {name: [entries[index] for index in sorted(entries)] for name, entries in arrays.items()}

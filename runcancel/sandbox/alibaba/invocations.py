@@ -1,0 +1,315 @@
+"""The pretended Alibaba Cloud: Cloud Assistant invocations and what StopInvocation does to them."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from runcancel.sandbox.clock import utc
+from runcancel.sandbox.wire import Call, Document, Refusal, token_page
+from runcancel.sandbox.world import STOPPED, Book, Run, Target, Word, World
+
+Row = TypeVar("Row")
+
+KIND = "invocation"
+OUTPUT_LIMIT = 24 * 1024
+
+WORDS = {
+    Word.PENDING: "Pending",
+    Word.DELIVERING: "Pending",
+    Word.DELAYED: "Pending",
+    Word.SCHEDULED: "Scheduled",
+    Word.RUNNING: "Running",
+    Word.CANCELLING: "Stopping",
+    Word.CANCELLED: "Cancelled",
+    Word.TERMINATED: "Terminated",
+    Word.SUCCEEDED: "Success",
+    Word.FAILED: "Failed",
+    Word.TIMED_OUT: "Timeout",
+    Word.TASK_TIMEOUT: "Timeout",
+    Word.UNDELIVERED: "Aborted",
+    Word.START_FAILED: "Error",
+    Word.INVALID: "Invalid",
+    Word.ERROR: "Error",
+    Word.MAX_ERRORS: "Aborted",
+    Word.SKIPPED: "Cancelled",
+}
+# The old statuses know neither waiting nor the reasons of an end.
+_LEGACY = {
+    **dict.fromkeys(("Pending", "Running", "Scheduled"), "Running"),
+    "Stopping": "Stopping",
+    **dict.fromkeys(("Cancelled", "Terminated", "Stopped"), "Stopped"),
+    "Success": "Finished",
+    "PartialFailed": "PartialFailed",
+}
+_ERRORS = {
+    Word.UNDELIVERED: ("InstanceNotRunning", "The instance is not running."),
+    Word.INVALID: ("CommandNotApplicable", "The command is not applicable to the instance."),
+    Word.ERROR: ("ExecutionException", "An exception occurred while the command was executed."),
+    Word.START_FAILED: ("AccountNotExists", "The account does not exist."),
+    Word.TIMED_OUT: ("ExecutionTimeout", "The command execution timed out."),
+    Word.TASK_TIMEOUT: ("DeliveryTimeout", "The command delivery timed out."),
+    Word.FAILED: ("ExitCodeNonzero", "The exit code is not zero."),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Invocation(Run):
+    """`kills` is false for what the vendor documents: what runs is not interrupted by a stop."""
+
+    command: str
+    repeat: str = "Once"
+    frequency: str = ""
+    description: str = ""
+
+    @property
+    def timed(self) -> bool:
+        return self.repeat == "Period"
+
+    def status(self, now: float) -> str:
+        words = set(self.words(now))
+        for group, status in _OVERALL:
+            if words & group:
+                return status
+        if words <= STOPPED:
+            return "Stopped"
+        if words == {Word.SUCCEEDED}:
+            return "Success"
+        return "PartialFailed" if words & {Word.SUCCEEDED} | words & STOPPED else "Failed"
+
+
+_OVERALL: tuple[tuple[frozenset[Word], str], ...] = (
+    (frozenset({Word.CANCELLING}), "Stopping"),
+    (frozenset({Word.RUNNING}), "Running"),
+    (frozenset({Word.PENDING, Word.DELIVERING, Word.DELAYED}), "Pending"),
+    (frozenset({Word.SCHEDULED}), "Scheduled"),
+)
+
+
+def stop(world: World, book: Book, call: Call) -> Document:
+    identity = _needed(call, "InvokeId")
+    run = cast(Invocation | None, book.runs.get(identity))
+    if run is None or run.kind != KIND:
+        raise Refusal(404, "InvalidInvokeId.NotFound", "The specified invoke ID does not exist.")
+    wanted = call.params.get("InstanceId") or []
+    if len(wanted) > 50:
+        raise Refusal(403, "InstanceIds.ExceedLimit", "The number of instance IDs exceeds the upper limit.")
+    targets = {target.id: target for target in run.targets}
+    if not set(wanted) <= targets.keys():
+        raise Refusal(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
+    now = world.now()
+    changed = [_stop_target(run, target, now) for target in ([targets[each] for each in wanted] or run.targets)]
+    run.asked = now if run.asked is None else run.asked
+    call.changed = any(changed)
+    return {}
+
+
+def _stop_target(run: Invocation, target: Target, now: float) -> bool:
+    life = target.life
+    if run.timed and not run.kills and life.word(now) is Word.RUNNING and life.outcome is Word.SCHEDULED:
+        # The round in flight goes on, later ones do not happen.
+        life.outcome = Word.SUCCEEDED
+        life.cancels += 1
+        return True
+    return life.cancel(now, kills=run.kills)
+
+
+def _needed(call: Call, name: str) -> str:
+    value = call.params.get(name)
+    if not value:
+        text = f"The input parameter {name} that is mandatory for processing this request is not supplied."
+        raise Refusal(400, "MissingParameter", text)
+    return str(value)
+
+
+def _flag(call: Call, name: str) -> bool:
+    return str(call.params.get(name, "")).lower() == "true"
+
+
+def describe(world: World, book: Book, call: Call) -> Document:
+    now = world.now()
+    rows, paging = _page(_asked_for(book, call), call, lambda run: _wanted(run, call, now))
+    output = _flag(call, "IncludeOutput")
+    if output and not (call.params.get("InvokeId") or call.params.get("InstanceId")):
+        raise Refusal(400, "MissingParameter", "IncludeOutput needs InvokeId or InstanceId.")
+    return paging | {"Invocations": {"Invocation": [_invocation(run, call, now, output) for run in rows]}}
+
+
+def _asked_for(book: Book, call: Call) -> list[Invocation]:
+    wanted = call.params.get("InvokeId")
+    if wanted:
+        found = book.find(KIND, wanted)
+        return [] if found is None else [cast(Invocation, found)]
+    return cast(list[Invocation], [run for run in book.listed(KIND) if not run.fresh])
+
+
+def _wanted(run: Invocation, call: Call, now: float) -> bool:
+    params = call.params
+    instance = params.get("InstanceId")
+    if instance:
+        # The vendor ignores most other filters beside this one.
+        return any(target.id == instance for target in run.targets)
+    tests: dict[str, Callable[[str], bool]] = {
+        "CommandId": lambda value: run.command == value,
+        "CommandName": lambda value: run.name == value,
+        "CommandType": lambda value: value == "RunShellScript",
+        "RepeatMode": lambda value: run.repeat == value,
+        "Timed": lambda value: str(run.timed).lower() == value.lower(),
+        "InvokeStatus": lambda value: value in (run.status(now), _LEGACY.get(run.status(now), "Failed")),
+    }
+    return all(test(params[key]) for key, test in tests.items() if params.get(key))
+
+
+def _number(call: Call, name: str, default: int, code: str) -> int:
+    text = call.params.get(name)
+    if text is None:
+        return default
+    if not str(text).isdecimal() or not 1 <= int(text) <= (50 if name != "PageNumber" else 10**9):
+        raise Refusal(400, code, f"The specified parameter {name} is not valid.")
+    return int(text)
+
+
+def _page(rows: Sequence[Row], call: Call, keep: Callable[[Row], bool]) -> tuple[list[Row], Document]:
+    """By token, or by the page number that is being retired; with a token the total means nothing."""
+    if not {"MaxResults", "NextToken"} & call.params.keys():
+        return _numbered_page(rows, call, keep)
+    size = _number(call, "MaxResults", 10, "InvalidParameter.MaxResults")
+    bad = Refusal(400, "InvalidParameter.NextToken", "The specified parameter NextToken is not valid.")
+    found, token = token_page(rows, call, size=size, keep=keep, bad_token=bad)
+    return found, {"TotalCount": 0, "PageNumber": 0, "PageSize": 0, "NextToken": token}
+
+
+def _numbered_page(rows: Sequence[Row], call: Call, keep: Callable[[Row], bool]) -> tuple[list[Row], Document]:
+    number = _number(call, "PageNumber", 1, "InvalidParam.PageNumber")
+    size = _number(call, "PageSize", 10, "InvalidParam.PageSize")
+    kept = [row for row in rows if keep(row)]
+    paging = {"TotalCount": len(kept), "PageNumber": number, "PageSize": size, "NextToken": ""}
+    return kept[(number - 1) * size : number * size], paging
+
+
+def _coded(call: Call, text: str) -> str:
+    plain = call.params.get("ContentEncoding", "Base64") == "PlainText"
+    return text if plain else base64.b64encode(text.encode("utf-8", "replace")).decode()
+
+
+def _invocation(run: Invocation, call: Call, now: float, output: bool) -> Document:
+    status = run.status(now)
+    instance = call.params.get("InstanceId")
+    targets = [target for target in run.targets if not instance or target.id == instance]
+    return {
+        "InvokeId": run.id,
+        "CommandId": run.command,
+        "CommandName": run.name,
+        "CommandDescription": run.description,
+        "CommandType": "RunShellScript",
+        "CommandContent": _coded(call, f"#!/bin/sh\n/opt/jobs/{run.name}.sh\n"),
+        "Parameters": "{}",
+        "RepeatMode": run.repeat,
+        "Frequency": run.frequency,
+        "Timed": run.timed,
+        "Timeout": 3600,
+        "WorkingDir": "/root",
+        "Username": "root",
+        "ContainerId": "",
+        "ContainerName": "",
+        "Launcher": "",
+        "TerminationMode": "Process",
+        "OssOutputDelivery": "",
+        "CreationTime": utc(run.created),
+        "InvokeStatus": _LEGACY.get(status, "Failed"),
+        "InvocationStatus": status,
+        "Tags": {"Tag": []},
+        "InvokeInstances": {"InvokeInstance": [_instance(run, each, call, now, output) for each in targets]},
+    }
+
+
+def _instance(run: Invocation, target: Target, call: Call, now: float, output: bool) -> Document:
+    row = _result(run, target, call, now, output=output)
+    row["InstanceInvokeStatus"] = row.pop("InvokeRecordStatus")
+    row["FinishTime"] = row.pop("FinishedTime")
+    for name in ("InvokeId", "CommandId", "Username", "TerminationMode", "Launcher", "ContainerId", "ContainerName"):
+        row.pop(name, None)
+    row.pop("Tags")
+    moments = [target.life.started(now), target.life.ended(now), target.life.asked]
+    updated = max((moment for moment in moments if moment is not None), default=run.created)
+    return row | {"CreationTime": utc(run.created), "UpdateTime": utc(updated), "Timed": run.timed}
+
+
+def _result(run: Invocation, target: Target, call: Call, now: float, *, output: bool = True) -> Document:
+    word = target.life.word(now)
+    started, ended = target.life.started(now), target.life.ended(now)
+    code, info = _ERRORS.get(word, ("", ""))
+    text, dropped = _written(target) if started is not None else ("", 0)
+    row: Document = {
+        "InvokeId": run.id,
+        "InstanceId": target.id,
+        "CommandId": run.command,
+        "InvocationStatus": WORDS[word],
+        "InvokeRecordStatus": _LEGACY.get(WORDS[word], "Failed"),
+        "Dropped": dropped,
+        "Repeats": 0 if started is None and not run.timed else max(1, int(run.timed) * 3),
+        "StartTime": utc(started) or "",
+        "FinishedTime": utc(ended) or "",
+        "StopTime": utc(target.life.asked) or "",
+        "ErrorCode": target.error or code,
+        "ErrorInfo": info,
+        "Username": "root",
+        "TerminationMode": "Process",
+        "Launcher": "",
+        "ContainerId": "",
+        "ContainerName": "",
+        "Tags": {"Tag": []},
+    }
+    if output:
+        row["Output"] = _coded(call, text)
+    if word in _EXIT_CODES:
+        row["ExitCode"] = _EXIT_CODES[word] or target.exit_code or int(word is Word.FAILED)
+    return row
+
+
+_EXIT_CODES = {Word.SUCCEEDED: 0, Word.FAILED: 0, Word.TERMINATED: 137, Word.TIMED_OUT: 137}
+
+
+def _written(target: Target) -> tuple[str, int]:
+    """Both streams in one; of what is too long the middle is missing."""
+    text = target.stdout + target.stderr
+    extra = len(text) - OUTPUT_LIMIT
+    if extra <= 0:
+        return text, target.dropped
+    half = OUTPUT_LIMIT // 2
+    return text[:half] + text[-half:], extra + target.dropped
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    run: Invocation
+    target: Target
+    round: int = 0
+
+
+def describe_results(world: World, book: Book, call: Call) -> Document:
+    now = world.now()
+    instance, status = call.params.get("InstanceId"), call.params.get("InvokeRecordStatus")
+    command = call.params.get("CommandId")
+    runs = [run for run in _asked_for(book, call) if not command or run.command == command]
+    rounds = 3 if _flag(call, "IncludeHistory") else 1
+    records = [_Record(r, t, n) for r in runs for t in r.targets for n in range(rounds if r.timed else 1)]
+
+    def keep(record: _Record) -> bool:
+        if instance and record.target.id != instance:
+            return False
+        word = WORDS[record.target.life.word(now)]
+        return not status or status in (word, _LEGACY.get(word, "Failed"))
+
+    rows, paging = _page(records, call, keep)
+    return {"Invocation": paging | {"InvocationResults": {"InvocationResult": [_row(row, call, now) for row in rows]}}}
+
+
+def _row(record: _Record, call: Call, now: float) -> Document:
+    """Past rounds of a schedule ended well, a day apart."""
+    row = _result(record.run, record.target, call, now)
+    if not record.round:
+        return row
+    started = record.run.created - 86_400 * record.round
+    times = {"StartTime": utc(started), "FinishedTime": utc(started + 40), "StopTime": ""}
+    return row | times | {"InvocationStatus": "Success", "InvokeRecordStatus": "Finished", "ExitCode": 0}

@@ -1,0 +1,1 @@
+"""The pretended AWS: Systems Manager and the few calls around it."""

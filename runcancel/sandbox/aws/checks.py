@@ -1,0 +1,135 @@
+"""The constraints that Systems Manager puts on parameters, and the ValidationException it answers."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runcancel.sandbox.wire import Document, Refusal
+
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+INSTANCE = r"(i-(\w{8}|\w{17}))|(mi-\w{17})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one parameter may be; `low` and `high` bound a number, a text's length or a list's size."""
+
+    sort: type
+    required: bool = False
+    pattern: str = ""
+    low: int | None = None
+    high: int | None = None
+    words: tuple[str, ...] = ()
+
+
+WINDOW_EXECUTION_ID = Rule(str, True, UUID, 36, 36)
+COMMAND_ID = Rule(str, False, "", 36, 36)
+AUTOMATION_ID = Rule(str, True, "", 36, 36)
+INSTANCE_ID = Rule(str, False, INSTANCE)
+TOKEN = Rule(str)
+
+_WINDOW_PAGES = {"Filters": Rule(list, high=5), "MaxResults": Rule(int, low=10, high=100), "NextToken": TOKEN}
+_PAGES = {"MaxResults": Rule(int, low=1, high=50), "NextToken": TOKEN}
+_COMMAND_FILTERS = {"Filters": Rule(list, low=1, high=5)}
+
+RULES: Mapping[str, Mapping[str, Rule]] = {
+    "CancelMaintenanceWindowExecution": {"WindowExecutionId": WINDOW_EXECUTION_ID},
+    "GetMaintenanceWindowExecution": {"WindowExecutionId": WINDOW_EXECUTION_ID},
+    "DescribeMaintenanceWindows": _WINDOW_PAGES,
+    "DescribeMaintenanceWindowExecutions": {
+        "WindowId": Rule(str, True, r"mw-[0-9a-f]{17}", 20, 20),
+        **_WINDOW_PAGES,
+    },
+    "DescribeMaintenanceWindowExecutionTasks": {"WindowExecutionId": WINDOW_EXECUTION_ID, **_WINDOW_PAGES},
+    "GetMaintenanceWindowExecutionTask": {"WindowExecutionId": WINDOW_EXECUTION_ID, "TaskId": WINDOW_EXECUTION_ID},
+    "DescribeMaintenanceWindowExecutionTaskInvocations": {
+        "WindowExecutionId": WINDOW_EXECUTION_ID,
+        "TaskId": WINDOW_EXECUTION_ID,
+        **_WINDOW_PAGES,
+    },
+    "GetMaintenanceWindowExecutionTaskInvocation": {
+        "WindowExecutionId": WINDOW_EXECUTION_ID,
+        "TaskId": WINDOW_EXECUTION_ID,
+        "InvocationId": WINDOW_EXECUTION_ID,
+    },
+    "CancelCommand": {"CommandId": Rule(str, True, "", 36, 36), "InstanceIds": Rule(list, high=50)},
+    "ListCommands": {"CommandId": COMMAND_ID, "InstanceId": INSTANCE_ID, **_PAGES, **_COMMAND_FILTERS},
+    "ListCommandInvocations": {
+        "CommandId": COMMAND_ID,
+        "InstanceId": INSTANCE_ID,
+        "Details": Rule(bool),
+        **_PAGES,
+        **_COMMAND_FILTERS,
+    },
+    "GetCommandInvocation": {
+        "CommandId": Rule(str, True, "", 36, 36),
+        "InstanceId": Rule(str, True, INSTANCE),
+        "PluginName": Rule(str, low=4),
+    },
+    "StopAutomationExecution": {
+        "AutomationExecutionId": AUTOMATION_ID,
+        "Type": Rule(str, words=("Complete", "Cancel")),
+    },
+    "GetAutomationExecution": {"AutomationExecutionId": AUTOMATION_ID},
+    "DescribeAutomationExecutions": {"Filters": Rule(list, low=1, high=10), **_PAGES},
+    "DescribeAutomationStepExecutions": {
+        "AutomationExecutionId": AUTOMATION_ID,
+        "Filters": Rule(list, low=1, high=6),
+        "ReverseOrder": Rule(bool),
+        **_PAGES,
+    },
+}
+
+
+def check(action: str, params: Document) -> None:
+    rules = RULES[action]
+    wrong = [text for name, rule in rules.items() for text in _wrong(name, rule, params.get(name))]
+    if wrong:
+        count = f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected: "
+        raise Refusal(400, "ValidationException", count + "; ".join(wrong))
+
+
+def _wrong(name: str, rule: Rule, value: Any) -> list[str]:
+    spot = name[0].lower() + name[1:]
+    if value is None:
+        return (
+            [f"Value null at '{spot}' failed to satisfy constraint: Member must not be null"] if rule.required else []
+        )
+    if not isinstance(value, rule.sort) or (rule.sort is int and isinstance(value, bool)):
+        raise Refusal(400, "SerializationException", f"Wrong type for {name}.")
+    return [f"Value '{value}' at '{spot}' failed to satisfy constraint: {text}" for text in _breaches(rule, value)]
+
+
+def _breaches(rule: Rule, value: Any) -> list[str]:
+    size = value if isinstance(value, int) else len(value)
+    noun = "value" if isinstance(value, int) else "length"
+    said = []
+    if rule.low is not None and size < rule.low:
+        said.append(f"Member must have {noun} greater than or equal to {rule.low}")
+    if rule.high is not None and size > rule.high:
+        said.append(f"Member must have {noun} less than or equal to {rule.high}")
+    if rule.pattern and not re.fullmatch(rule.pattern, value):
+        said.append(f"Member must satisfy regular expression pattern: ^{rule.pattern}$")
+    if rule.words and value not in rule.words:
+        said.append(f"Member must satisfy enum value set: [{', '.join(rule.words)}]")
+    return said
+
+
+def capital_filters(params: Document, known: Sequence[str], refusal: Refusal) -> list[tuple[str, list[str]]]:
+    """Filters spelled `{"Key": …, "Values": […]}`, as windows and automations have them."""
+    return [_filter(entry, "Key", "Values", known, refusal) for entry in params.get("Filters") or ()]
+
+
+def lower_filters(params: Document, known: Sequence[str], refusal: Refusal) -> list[tuple[str, list[str]]]:
+    """Filters spelled `{"key": …, "value": …}`, as commands have them."""
+    return [_filter(entry, "key", "value", known, refusal) for entry in params.get("Filters") or ()]
+
+
+def _filter(entry: Any, key: str, values: str, known: Sequence[str], refusal: Refusal) -> tuple[str, list[str]]:
+    if not isinstance(entry, dict) or key not in entry or values not in entry:
+        raise Refusal(400, "ValidationException", f"A filter needs {key} and {values}.")
+    if entry[key] not in known:
+        raise refusal
+    found = entry[values]
+    return entry[key], [found] if isinstance(found, str) else list(found)

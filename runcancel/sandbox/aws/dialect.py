@@ -1,0 +1,139 @@
+"""How AWS speaks: JSON 1.1 for Systems Manager, forms and XML for STS and EC2, REST for Account."""
+
+import json
+from urllib.parse import parse_qsl
+
+from runcancel.sandbox.accounts import caller, keyring
+from runcancel.sandbox.aws import automations, commands, identity, window_wire
+from runcancel.sandbox.aws.checks import check
+from runcancel.sandbox.signing import aws_refusal, check_aws
+from runcancel.sandbox.wire import Call, Document, Operation, Refusal, Reply, Request, encode
+from runcancel.sandbox.world import World
+
+_TARGET = "AmazonSSM."
+JSON_TYPE = "application/x-amz-json-1.1"
+
+SSM: dict[str, Operation] = {
+    "CancelMaintenanceWindowExecution": Operation(window_wire.cancel_execution, cancels=True),
+    "GetMaintenanceWindowExecution": Operation(window_wire.get_execution),
+    "DescribeMaintenanceWindows": Operation(window_wire.describe_windows, ("WindowIdentities",)),
+    "DescribeMaintenanceWindowExecutions": Operation(window_wire.describe_executions, ("WindowExecutions",)),
+    "DescribeMaintenanceWindowExecutionTasks": Operation(
+        window_wire.describe_tasks, ("WindowExecutionTaskIdentities",)
+    ),
+    "GetMaintenanceWindowExecutionTask": Operation(window_wire.get_task),
+    "DescribeMaintenanceWindowExecutionTaskInvocations": Operation(
+        window_wire.describe_invocations, ("WindowExecutionTaskInvocationIdentities",)
+    ),
+    "GetMaintenanceWindowExecutionTaskInvocation": Operation(window_wire.get_invocation),
+    "CancelCommand": Operation(commands.cancel, cancels=True),
+    "ListCommands": Operation(commands.list_commands, ("Commands",)),
+    "ListCommandInvocations": Operation(commands.list_invocations, ("CommandInvocations",)),
+    "GetCommandInvocation": Operation(commands.get_invocation),
+    "StopAutomationExecution": Operation(automations.stop, cancels=True, rate=1),
+    "GetAutomationExecution": Operation(automations.get, rate=3),
+    "DescribeAutomationExecutions": Operation(automations.describe, ("AutomationExecutionMetadataList",), rate=3),
+    "DescribeAutomationStepExecutions": Operation(automations.describe_steps, ("StepExecutions",), rate=3),
+}
+OTHERS: dict[tuple[str, str], Operation] = {
+    ("sts", "GetCallerIdentity"): Operation(identity.get_caller_identity),
+    ("ec2", "DescribeRegions"): Operation(identity.describe_regions, ("Regions",)),
+    ("account", "ListRegions"): Operation(identity.list_regions, ("Regions",)),
+}
+
+
+class Aws:
+    provider = "aws"
+
+    def __init__(self, world: World, *, accounts: int) -> None:
+        self._world = world
+        self._keys = keyring("aws", accounts)
+
+    def read(self, request: Request) -> Call:
+        service = service_of(request)
+        signed = check_aws(request, self._keys, service=service)
+        if not self._world.serves("aws", signed.region):
+            # A region that is not enabled does not know the account's keys.
+            raise aws_refusal("key", service, "The security token included in the request is invalid.")
+        action, params, version = _asked(request, service)
+        call = Call("aws", service, action, signed.key.account, signed.region, params, version)
+        self.operation(call)
+        if service == "ssm":
+            check(action, params)
+        return call
+
+    def operation(self, call: Call) -> Operation:
+        found = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
+        if found is None:
+            code = "UnknownOperationException" if call.service == "ssm" else "InvalidAction"
+            raise Refusal(400, code, f"Unknown operation {call.action}.")
+        return found
+
+    def accept(self, call: Call, document: Document, request_id: str) -> Reply:
+        headers = {"x-amzn-RequestId": request_id}
+        if call.service in identity.VERSIONS:
+            return Reply(200, identity.xml_reply(call, document, request_id), headers | {"Content-Type": "text/xml"})
+        if call.service == "account":
+            return Reply(200, encode(document), headers | {"Content-Type": "application/json"})
+        empty = call.action == "CancelCommand"
+        return Reply(200, b"" if empty else encode(document), headers | {"Content-Type": JSON_TYPE})
+
+    def refuse(self, request: Request, refusal: Refusal, request_id: str) -> Reply:
+        service = service_of(request)
+        headers = {"x-amzn-RequestId": request_id}
+        if service in identity.VERSIONS:
+            body = identity.xml_error(service, refusal.code, refusal.message, request_id)
+            return Reply(refusal.status, body, headers | {"Content-Type": "text/xml"})
+        if service == "account":
+            headers |= {"x-amzn-ErrorType": refusal.code, "Content-Type": "application/json"}
+            return Reply(refusal.status, encode({"message": refusal.message}), headers)
+        document = {"__type": refusal.code} | ({"message": refusal.message} if refusal.message else {})
+        headers |= {"Content-Type": JSON_TYPE} | refusal.extra.get("headers", {})
+        return Reply(refusal.status, encode(document), headers)
+
+    def throttled(self, call: Call) -> Refusal:
+        return Refusal(400, "ThrottlingException", "Rate exceeded")
+
+    def denied(self, call: Call) -> Refusal:
+        action = f"{call.service}:{call.action}"
+        text = f"User: {caller('aws', call.account)['Arn']} is not authorized to perform: {action} on resource: *"
+        why = f"because no identity-based policy allows the {action} action"
+        return Refusal(400, "AccessDeniedException", f"{text} {why}")
+
+    def expired(self, call: Call) -> Refusal:
+        return aws_refusal("expired", call.service, "The security token included in the request is expired")
+
+    def broken(self, call: Call, status: int) -> Refusal:
+        code = "ServiceUnavailable" if status == 503 else "InternalServerError"
+        return Refusal(status, code, "An error occurred on the server side.")
+
+    def not_stoppable(self, call: Call) -> Refusal:
+        return {
+            "StopAutomationExecution": Refusal(
+                400, "InvalidAutomationStatusUpdateException", "The automation execution is not in a stoppable state."
+            ),
+            "CancelCommand": Refusal(400, "InvalidCommandId"),
+        }.get(call.action, Refusal(400, "DoesNotExistException", "The window execution is not in progress."))
+
+
+def service_of(request: Request) -> str:
+    if request.header("x-amz-target").startswith(_TARGET):
+        return "ssm"
+    if request.path == "/listRegions":
+        return "account"
+    version = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("Version", "")
+    return next((service for service, known in identity.VERSIONS.items() if known == version), "ssm")
+
+
+def _asked(request: Request, service: str) -> tuple[str, Document, str]:
+    if service in identity.VERSIONS:
+        form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+        return form.pop("Action", ""), dict(form), form.pop("Version", "")
+    try:
+        params = json.loads(request.body or b"{}")
+    except ValueError:
+        raise Refusal(400, "SerializationException", "The request body is not JSON.") from None
+    if not isinstance(params, dict):
+        raise Refusal(400, "SerializationException", "Start of structure or map found where not expected.")
+    action = "ListRegions" if service == "account" else request.header("x-amz-target").removeprefix(_TARGET)
+    return action, params, ""

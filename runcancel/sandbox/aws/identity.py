@@ -1,0 +1,61 @@
+"""The few calls around Systems Manager: who am I (STS), which regions are there (EC2 and Account)."""
+
+from xml.sax.saxutils import escape
+
+from runcancel.sandbox.accounts import REGIONS, caller
+from runcancel.sandbox.wire import Call, Document, Refusal
+from runcancel.sandbox.world import Book, World
+
+NOT_ENABLED = ("ap-east-1", "me-south-1")
+VERSIONS = {"sts": "2011-06-15", "ec2": "2016-11-15"}
+
+
+def get_caller_identity(world: World, book: Book, call: Call) -> Document:
+    return dict(caller("aws", call.account))
+
+
+def describe_regions(world: World, book: Book, call: Call) -> Document:
+    known = [(name, "opt-in-not-required") for name in REGIONS["aws"]]
+    if call.params.get("AllRegions", "").lower() == "true":
+        known += [(name, "not-opted-in") for name in NOT_ENABLED]
+    return {"Regions": [{"RegionName": name, "OptInStatus": status} for name, status in known]}
+
+
+def list_regions(world: World, book: Book, call: Call) -> Document:
+    known = [(name, "ENABLED_BY_DEFAULT") for name in REGIONS["aws"]] + [(name, "DISABLED") for name in NOT_ENABLED]
+    wanted = call.params.get("RegionOptStatusContains")
+    if wanted is not None and not isinstance(wanted, list):
+        raise Refusal(400, "ValidationException", "RegionOptStatusContains must be a list.")
+    rows = [{"RegionName": name, "RegionOptStatus": status} for name, status in known]
+    return {"Regions": [row for row in rows if not wanted or row["RegionOptStatus"] in wanted]}
+
+
+def xml_reply(call: Call, document: Document, request_id: str) -> bytes:
+    if call.service == "sts":
+        fields = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in document.items())
+        return (
+            '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+            f"<GetCallerIdentityResult>{fields}</GetCallerIdentityResult>"
+            f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+        ).encode()
+    items = "".join(
+        f"<item><regionName>{row['RegionName']}</regionName>"
+        f"<regionEndpoint>ec2.{row['RegionName']}.amazonaws.com</regionEndpoint>"
+        f"<optInStatus>{row['OptInStatus']}</optInStatus></item>"
+        for row in document["Regions"]
+    )
+    return (
+        '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+        f"<requestId>{request_id}</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
+    ).encode()
+
+
+def xml_error(service: str, code: str, message: str, request_id: str) -> bytes:
+    inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    if service == "ec2":
+        errors = f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+        return errors.encode()
+    return (
+        '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        f"<Error><Type>Sender</Type>{inner}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    ).encode()

@@ -1,0 +1,254 @@
+"""Maintenance windows: executions of tasks in a row, each starting real commands and automations of the same world."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from runcancel.sandbox.accounts import account_id
+from runcancel.sandbox.aws import automations, commands
+from runcancel.sandbox.world import (
+    ACTIVE,
+    RUNS_FOR,
+    SETTLE_SECONDS,
+    Book,
+    Life,
+    Run,
+    Target,
+    Word,
+    roll_up,
+)
+
+KIND = "maintenance-window"
+
+
+@dataclass(slots=True, kw_only=True)
+class Window:
+    id: str
+    name: str
+    description: str = ""
+    enabled: bool = True
+    schedule: str = "cron(0 3 ? * * *)"
+
+
+@dataclass(slots=True, kw_only=True)
+class Share:
+    """One task invocation: machines, and what was started for them, a child run or a life of its own."""
+
+    id: str
+    instances: tuple[str, ...]
+    execution: str = ""
+    owner: str = ""
+    window_target: str = ""
+    child: Run | None = None
+    life: Life | None = None
+    cancels: int = 0
+
+    def word(self, now: float) -> Word:
+        if self.child is not None:
+            return self.child.state(now)
+        return self.life.word(now) if self.life is not None else Word.PENDING
+
+    def started(self, now: float) -> float | None:
+        if self.child is not None:
+            return self.child.created
+        return self.life.started(now) if self.life is not None else None
+
+    def ended(self, now: float) -> float | None:
+        if self.child is not None:
+            return self.child.ended(now)
+        return self.life.ended(now) if self.life is not None else None
+
+    def due(self) -> float:
+        lives = [target.life for target in self.child.targets] if self.child is not None else []
+        lives += [self.life] if self.life is not None else []
+        ends = [life.ends if life.asked is None else life.asked + life.settle for life in lives]
+        return max((end for end in ends if end < math.inf), default=0.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class Task:
+    """A task execution. Unlisted ones show no invocations until they begin."""
+
+    id: str
+    sort: str
+    arn: str
+    shares: list[Share]
+    priority: int = 1
+    listed: bool = True
+    begun: float | None = None
+    lasts: float = RUNS_FOR
+    outcome: Word = Word.SUCCEEDED
+
+    def word(self, now: float, asked: float | None) -> Word:
+        if self.begun is None:
+            return Word.PENDING if asked is None else Word.CANCELLED
+        return roll_up([share.word(now) for share in self.shares])
+
+    def ended(self, now: float) -> float | None:
+        ends = [share.ended(now) for share in self.shares]
+        return None if any(end is None for end in ends) else max((end for end in ends if end is not None), default=None)
+
+
+@dataclass(slots=True, kw_only=True)
+class Execution(Run):
+    """One run of a window. A cancel reaches only the tasks not begun, and lasts until the others have drained."""
+
+    window: Window
+    tasks: list[Task] = field(default_factory=list)
+    fixed: Word | None = None
+    opens: float = 0.0
+    wake: Callable[[], None] = lambda: None
+
+    def due(self) -> float:
+        """When the next task may begin: the first when the window opens, later ones when the one before is over."""
+        shares = [share for task in self.tasks if task.begun is not None for share in task.shares]
+        return max((share.due() for share in shares), default=self.opens)
+
+    def settled(self, now: float) -> bool:
+        return self.asked is None or (not self.stubborn and now >= self.asked + SETTLE_SECONDS)
+
+    def state(self, now: float) -> Word:
+        if self.fixed is not None:
+            return self.fixed
+        words = {task.word(now, self.asked) for task in self.tasks}
+        if self.asked is not None:
+            busy = bool(words & ACTIVE) or not self.settled(now)
+            return Word.CANCELLING if busy else Word.CANCELLED
+        if words == {Word.PENDING}:
+            return Word.PENDING
+        if words & ACTIVE:
+            return Word.RUNNING
+        return next((word for word in (Word.FAILED, Word.TIMED_OUT) if word in words), Word.SUCCEEDED)
+
+    def started(self, now: float) -> float | None:
+        return None if self.fixed is not None else self.created
+
+    def ended(self, now: float) -> float | None:
+        if self.fixed is not None:
+            return self.created
+        if self.state(now) in ACTIVE:
+            return None
+        ends = [end for task in self.tasks if (end := task.ended(now)) is not None]
+        if self.asked is not None:
+            ends.append(self.asked + SETTLE_SECONDS)
+        return max(ends, default=self.created + 1)
+
+    def truth(self, now: float) -> Iterator[tuple[str, Word, int]]:
+        for task in self.tasks:
+            for share in task.shares:
+                yield from self._share_truth(task, share, now)
+
+    def _share_truth(self, task: Task, share: Share, now: float) -> Iterator[tuple[str, Word, int]]:
+        if isinstance(share.child, commands.Command):
+            yield from share.child.truth(now)
+            return
+        word = task.word(now, self.asked) if task.begun is None else share.word(now)
+        for instance in share.instances or (share.id,):
+            yield instance, word, share.cancels
+
+    def mark_stubborn(self) -> None:
+        self.stubborn = True
+
+    def finish(self, now: float) -> None:
+        for task in self.tasks:
+            for share in task.shares:
+                if share.child is not None:
+                    share.child.finish(now)
+                elif share.life is not None:
+                    share.life.finish(now)
+
+
+def cancel(execution: Execution, now: float) -> bool:
+    if execution.asked is not None or execution.state(now) not in ACTIVE:
+        return False
+    execution.asked = now
+    for task in execution.tasks:
+        for share in task.shares if task.begun is None else ():
+            share.cancels += 1
+    return True
+
+
+def begin(book: Book, execution: Execution, task: Task, at: float, *, live: bool) -> None:
+    """Start a task's commands and automations; `live` ones may be missed by the first reads."""
+    task.begun = at
+    start = _STARTS.get(task.sort)
+    for share in task.shares:
+        life = Life(begins=at + 1, ends=at + task.lasts, outcome=task.outcome)
+        if start is None:
+            share.life = life
+            share.execution = _foreign_id(book, task)
+            continue
+        share.child = start(book, execution, task, share, life)
+        share.execution = share.child.id
+        (book.start if live else book.add)(share.child)
+
+
+def advance(book: Book, execution: Execution, now: float) -> float | None:
+    """Begin what is due and say when to look again; None when nothing is left to begin."""
+    while True:
+        waiting = next((task for task in execution.tasks if task.begun is None), None)
+        if waiting is None or execution.asked is not None:
+            return None
+        due = execution.due()
+        busy = any(task.begun is not None and task.word(now, None) in ACTIVE for task in execution.tasks)
+        if busy or due > now:
+            return due if due > now else None
+        begin(book, execution, waiting, due, live=True)
+
+
+def follow(book: Book, execution: Execution) -> None:
+    """Let the window go on by itself: when its task is over, and whenever somebody stops a child."""
+
+    def look(now: float) -> float | None:
+        return advance(book, execution, now)
+
+    def wake() -> None:
+        book.watch(execution.due(), look)
+
+    execution.wake = wake
+    wake()
+
+
+def _foreign_id(book: Book, task: Task) -> str:
+    if task.sort != "STEP_FUNCTIONS":
+        return book.uuid()
+    account = account_id("aws", book.place.account)
+    return f"arn:aws:states:{book.place.region}:{account}:execution:nightly:{book.uuid()}"
+
+
+def _start_command(book: Book, execution: Execution, task: Task, share: Share, life: Life) -> commands.Command:
+    machines = dict(book.instances)
+    targets = [
+        Target(id=each, life=replace(life), name=machines.get(each, ""), stdout=f"{task.arn} on {each}\n")
+        for each in share.instances
+    ]
+    return commands.Command(
+        id=book.uuid(),
+        kind=commands.KIND,
+        name=task.arn,
+        created=life.begins - 1,
+        targets=targets,
+        document=task.arn,
+        comment=f"{execution.id}:{task.id}",
+        wake=execution.wake,
+    )
+
+
+def _start_automation(book: Book, execution: Execution, task: Task, share: Share, life: Life) -> automations.Automation:
+    return automations.Automation(
+        id=book.uuid(),
+        kind=automations.KIND,
+        name=task.arn,
+        created=life.begins - 1,
+        targets=[Target(id="runCommand", life=replace(life), task=book.uuid())],
+        actions=("aws:runCommand",),
+        document=task.arn,
+        on=next(iter(share.instances), ""),
+        wake=execution.wake,
+    )
+
+
+_STARTS: dict[str, Callable[[Book, Execution, Task, Share, Life], Run]] = {
+    "RUN_COMMAND": _start_command,
+    "AUTOMATION": _start_automation,
+}

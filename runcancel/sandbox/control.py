@@ -1,0 +1,95 @@
+"""The sandbox's own JSON interface under `/_sandbox/`: look behind the scenes, move time, set faults, add runs."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from runcancel.sandbox.accounts import DEFAULT_REGION, PROVIDERS, REGIONS
+from runcancel.sandbox.faults import BadFault, rule
+from runcancel.sandbox.fleet import BadSpec, build, spec
+from runcancel.sandbox.wire import Document, Reply, Request, encode
+from runcancel.sandbox.world import Book, Run
+
+if TYPE_CHECKING:
+    from runcancel.sandbox.box import Sandbox
+
+_PLACE = ("provider", "region", "account", "count")
+
+
+class Control:
+    def __init__(self, box: "Sandbox") -> None:
+        self._box = box
+        self._routes: dict[tuple[str, str], Callable[[Any], object]] = {
+            ("GET", "requests"): lambda body: box.log.shown(),
+            ("DELETE", "requests"): lambda body: box.log.clear(),
+            ("GET", "truth"): lambda body: truth(box),
+            ("GET", "time"): lambda body: {"now": box.clock.now(), "epoch": box.clock.epoch},
+            ("POST", "advance"): self._advance,
+            ("GET", "faults"): lambda body: box.board.shown(),
+            ("POST", "faults"): self._set_faults,
+            ("DELETE", "faults"): lambda body: box.board.replace([]),
+            ("POST", "runs"): self._add_runs,
+            ("POST", "reset"): lambda body: box.reset(),
+        }
+
+    def answer(self, request: Request) -> Reply:
+        name = request.path.removeprefix("/_sandbox/").rstrip("/")
+        route = self._routes.get((request.method, name))
+        if route is None:
+            return _reply(404, {"error": "no such thing", "there_are": sorted(" ".join(each) for each in self._routes)})
+        try:
+            body = json.loads(request.body) if request.body else None
+            with self._box.world.lock:
+                return _reply(200, route(body))
+        except (BadFault, BadSpec, ValueError, TypeError, KeyError) as error:
+            return _reply(400, {"error": f"{type(error).__name__}: {error}"})
+
+    def _advance(self, body: Any) -> object:
+        self._box.clock.advance(float(body["seconds"]))
+        return {"now": self._box.clock.now()}
+
+    def _set_faults(self, body: Any) -> object:
+        self._box.board.replace([rule(each) for each in (body if isinstance(body, list) else [body])])
+        return self._box.board.shown()
+
+    def _add_runs(self, body: Any) -> object:
+        added = [
+            made for each in (body if isinstance(body, list) else [body]) for made in self.add_runs(self._box, each)
+        ]
+        return {"ids": added}
+
+    @staticmethod
+    def add_runs(box: "Sandbox", raw: Mapping[str, Any]) -> list[str]:
+        provider = raw.get("provider")
+        if provider not in PROVIDERS:
+            raise BadSpec(f"provider is one of {', '.join(PROVIDERS)}")
+        region = str(raw.get("region") or DEFAULT_REGION[provider])
+        if region not in REGIONS[provider]:
+            raise BadSpec(f"{provider} serves {', '.join(REGIONS[provider])}")
+        account = int(raw.get("account", 0))
+        wanted = spec({key: value for key, value in raw.items() if key not in _PLACE})
+        with box.world.lock:
+            book = box.world.book(provider, account, region)
+            now = box.world.now()
+            made = [build(book, wanted, now) for _ in range(int(raw.get("count", 1)))]
+            for run in made:
+                run.fresh = max(run.fresh, box.options.fresh)
+        return [run.id for run in made]
+
+
+def truth(box: "Sandbox") -> list[Document]:
+    """Every run of every book, with what is really true of each target."""
+    now = box.world.now()
+    books = box.world.books(box.options.accounts)
+    return [_run(book, run, now) for book in books for run in list(book.runs.values())]
+
+
+def _run(book: Book, run: Run, now: float) -> Document:
+    targets = [{"id": name, "state": word, "cancels": cancels} for name, word, cancels in run.truth(now)]
+    place = {"provider": book.place.provider, "account": book.place.account, "region": book.place.region}
+    return {"id": run.id, "kind": run.kind, "name": run.name, **place, "state": run.state(now), "targets": targets}
+
+
+def _reply(status: int, value: object) -> Reply:
+    body = encode({"ok": True} if value is None else value)
+    return Reply(status, body, {"Content-Type": "application/json"})

@@ -1,0 +1,376 @@
+"""Runs made from a small description: a kind, a name and how many targets lead which life."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, cast
+
+from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocation
+from runcancel.sandbox.aws.automations import Automation
+from runcancel.sandbox.aws.commands import Command
+from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, follow
+from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
+from runcancel.sandbox.world import RUNS_FOR, SETTLE_SECONDS, STOPPED, WAITING, WAITS_FOR, Book, Life, Run, Target, Word
+
+TASK_SHARES = 10
+
+
+class BadSpec(ValueError):
+    """A description of a run that cannot be built."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """`targets` counts lives by their state now; times are seconds. `terminates`: a cancel kills what runs.
+
+    `fanout` makes an automation rate-controlled, its targets child executions; `sort` is the type of a window's tasks.
+    """
+
+    kind: str
+    name: str = "job"
+    targets: Mapping[str, int] = field(default_factory=lambda: {"running": 1})
+    id: str = ""
+    age: float = 180.0
+    terminates: bool = True
+    stubborn: bool = False
+    settle: float = SETTLE_SECONDS
+    runs_for: float = RUNS_FOR
+    waits_for: float = WAITS_FOR
+    fresh: int = 0
+    description: str = ""
+    document: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    exit_code: int = 0
+    repeat: str = "Once"
+    frequency: str = ""
+    source: str = "USER"
+    by_tag: bool = False
+    steps: tuple[str, ...] = ("runShellScript",)
+    fanout: bool = False
+    waits: bool = False
+    sort: str = "RUN_COMMAND"
+    window: str = ""
+    listed: bool = True
+    skipped: bool = False
+
+
+def spec(raw: Mapping[str, Any]) -> RunSpec:
+    known = {each.name for each in fields(RunSpec)}
+    unknown = raw.keys() - known
+    if unknown:
+        raise BadSpec(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    if "kind" not in raw:
+        raise BadSpec("kind is missing")
+    given: dict[str, Any] = {key: tuple(value) if key == "steps" else value for key, value in raw.items()}
+    made = RunSpec(**given)
+    bad = made.targets.keys() - {str(word) for word in Word}
+    if bad:
+        raise BadSpec(f"no such life: {', '.join(sorted(bad))}; there are {', '.join(Word)}")
+    return made
+
+
+def build(book: Book, wanted: RunSpec, now: float) -> Run:
+    builder = BUILDERS.get((book.place.provider, wanted.kind))
+    if builder is None:
+        raise BadSpec(f"{book.place.provider} has no runs of kind {wanted.kind}")
+    run = builder(book, wanted, now)
+    run.fresh = wanted.fresh
+    if wanted.stubborn:
+        run.mark_stubborn()
+    book.add(run)
+    return run
+
+
+def live(word: Word, wanted: RunSpec, now: float) -> Life:
+    """A life that reads `word` now."""
+    created = now - wanted.age
+    life = Life(begins=created + 2, ends=now + wanted.runs_for, settle=wanted.settle)
+    if word in WAITING:
+        begins = math.inf if word is Word.SCHEDULED else now + wanted.waits_for
+        return replace(life, waits=word, begins=begins, ends=begins + wanted.runs_for)
+    if word is Word.RUNNING:
+        return replace(life, outcome=Word.SCHEDULED if wanted.repeat == "Period" else Word.SUCCEEDED)
+    if word is Word.CANCELLING:
+        return replace(life, asked=now)
+    if word in STOPPED:
+        begins = math.inf if word is Word.CANCELLED else life.begins
+        return replace(life, begins=begins, asked=created + wanted.age / 2, settle=min(wanted.settle, wanted.age / 4))
+    return replace(life, ends=created + 2 + min(45.0, wanted.age / 2), outcome=word)
+
+
+def lives(wanted: RunSpec, now: float) -> list[tuple[Word, Life]]:
+    return [(Word(word), live(Word(word), wanted, now)) for word, count in wanted.targets.items() for _ in range(count)]
+
+
+_MACHINE = {"aws": ("i-0", 16), "alibaba": ("i-bp", 18), "tencent": ("ins-", 8)}
+
+
+def machines(book: Book, count: int) -> list[tuple[str, str]]:
+    """Neighbours of one pool, so that runs share machines; the pool grows when a run is larger than it."""
+    prefix, length = _MACHINE[book.place.provider]
+    while len(book.instances) < max(count, 120):
+        tail = f"{book.dice.getrandbits(64):016x}" if book.place.provider == "aws" else book.code(length)
+        book.instances.append((prefix + tail, f"web-{len(book.instances) + 1:03d}"))
+    start = book.dice.randrange(len(book.instances))
+    pool = book.instances
+    return [pool[(start + index) % len(pool)] for index in range(count)]
+
+
+def _targets(book: Book, wanted: RunSpec, now: float, *, task: str = "") -> list[Target]:
+    led = lives(wanted, now)
+    made = []
+    for (machine, name), (word, life) in zip(machines(book, len(led)), led, strict=True):
+        failed = word is Word.FAILED
+        made.append(
+            Target(
+                id=machine,
+                life=life,
+                name=name,
+                task=f"{task}{book.code(8)}" if task else "",
+                exit_code=(wanted.exit_code or 1) if failed else 0,
+                stdout=wanted.stdout or f"{name}: {wanted.name} begins\n",
+                stderr=wanted.stderr or ("error: it did not work\n" if failed else ""),
+            )
+        )
+    return made
+
+
+def _asked(wanted: RunSpec, now: float) -> float | None:
+    stopped = any(Word(word) in STOPPED | {Word.CANCELLING} for word in wanted.targets)
+    return now - wanted.age / 2 if stopped else None
+
+
+def _command(book: Book, wanted: RunSpec, now: float) -> Command:
+    return Command(
+        id=wanted.id or book.uuid(),
+        kind=wanted.kind,
+        name=wanted.name,
+        created=now - wanted.age,
+        targets=_targets(book, wanted, now),
+        kills=wanted.terminates,
+        asked=_asked(wanted, now),
+        document=wanted.document or "AWS-RunShellScript",
+        comment=wanted.name,
+        steps=wanted.steps,
+        by_tag=wanted.by_tag,
+    )
+
+
+_ACTIONS = ("aws:assertAwsResourceProperty", "aws:runCommand", "aws:executeScript", "aws:changeInstanceState")
+
+
+def _automation(book: Book, wanted: RunSpec, now: float) -> Automation:
+    return _fanned_out(book, wanted, now) if wanted.fanout else _runbook(book, wanted, now)
+
+
+def _runbook(book: Book, wanted: RunSpec, now: float) -> Automation:
+    """Steps follow one another; what waits begins when the step before is over."""
+    steps: list[Target] = []
+    before = now
+    for index, (word, alone) in enumerate(lives(wanted, now)):
+        life = alone
+        if word is Word.PENDING:
+            ended = bool(steps) and not steps[-1].life.begins < math.inf
+            dead = ended or (
+                bool(steps) and steps[-1].life.over(now) and steps[-1].life.word(now) is not Word.SUCCEEDED
+            )
+            first = before if steps else now + wanted.waits_for
+            life = replace(life, begins=math.inf if dead else first, ends=math.inf if dead else first + wanted.runs_for)
+        before = life.ends
+        text = wanted.stdout or f"step {index + 1}\n"
+        errors = "error: exit status 1" if word is Word.FAILED else ""
+        steps.append(Target(id=f"step{index + 1}", life=life, task=book.uuid(), stdout=text, stderr=errors))
+    return Automation(
+        id=wanted.id or book.uuid(),
+        kind=wanted.kind,
+        name=wanted.document or wanted.name,
+        created=now - wanted.age,
+        targets=steps,
+        actions=tuple(_ACTIONS[index % len(_ACTIONS)] for index in range(len(steps))),
+        asked=_asked(wanted, now),
+        document=wanted.document or wanted.name,
+        waits=wanted.waits,
+    )
+
+
+def _fanned_out(book: Book, wanted: RunSpec, now: float) -> Automation:
+    parent = _runbook(book, replace(wanted, targets={}, fanout=False), now)
+    parent.asked = _asked(wanted, now)
+    led = lives(wanted, now)
+    for (machine, _), (word, _life) in zip(machines(book, len(led)), led, strict=True):
+        child = _runbook(book, replace(wanted, targets={word: 1}, id=""), now)
+        child.on, child.parent = machine, parent.id
+        book.add(child)
+        parent.children.append(child)
+    return parent
+
+
+def _window(book: Book, wanted: RunSpec, now: float) -> Execution:
+    run = Execution(
+        id=wanted.id or book.uuid(),
+        kind=wanted.kind,
+        name=wanted.name,
+        created=now - wanted.age,
+        targets=[],
+        window=_window_of(book, wanted),
+        opens=now + wanted.waits_for,
+        fixed=Word.SKIPPED if wanted.skipped else None,
+        asked=_asked(wanted, now),
+    )
+    follow(book, run)
+    add_tasks(book, run, wanted, now)
+    run.wake()
+    return run
+
+
+def add_tasks(book: Book, run: Execution, wanted: RunSpec, now: float) -> None:
+    """A task for what is over, one for what runs, and one for every ten targets not begun."""
+    led = lives(wanted, now)
+    seats = list(zip(machines(book, len(led)), led, strict=True))
+    groups = (
+        [seat for seat in seats if seat[1][0] not in WAITING | {Word.RUNNING, Word.CANCELLED}],
+        [seat for seat in seats if seat[1][0] is Word.RUNNING],
+    )
+    for group in groups:
+        if group:
+            run.tasks.append(_begun(book, run, wanted, group))
+    left = [machine for (machine, _), (word, _) in seats if word in WAITING | {Word.CANCELLED}]
+    for at in range(0, len(left), TASK_SHARES):
+        run.tasks.append(_waiting(book, run, wanted, left[at : at + TASK_SHARES]))
+
+
+def _window_of(book: Book, wanted: RunSpec) -> Window:
+    known = cast(dict[str, Window], book.extras.setdefault("windows", {}))
+    for window in known.values():
+        if wanted.window in (window.id, window.name) or (not wanted.window and window.name == wanted.name):
+            return window
+    made = Window(id=f"mw-0{book.dice.getrandbits(64):016x}", name=wanted.window or wanted.name)
+    known[made.id] = made
+    return made
+
+
+_Seat = tuple[tuple[str, str], tuple[Word, Life]]
+
+
+def _begun(book: Book, run: Execution, wanted: RunSpec, group: list[_Seat]) -> Task:
+    """A started task: one invocation over all machines for commands, one each for everything else."""
+    task = _task(book, run, wanted)
+    task.begun = run.created + 1
+    together = [group] if wanted.sort == "RUN_COMMAND" else [[seat] for seat in group]
+    for seats in together:
+        share = _share(book, tuple(machine for (machine, _), _ in seats))
+        start = _CHILDREN.get(wanted.sort)
+        if start is None:
+            share.life = seats[0][1][1]
+            share.execution = book.uuid()
+        else:
+            share.child = start(book, run, task, seats)
+            share.execution = share.child.id
+            book.add(share.child)
+        task.shares.append(share)
+    return task
+
+
+def _waiting(book: Book, run: Execution, wanted: RunSpec, left: list[str]) -> Task:
+    task = _task(book, run, wanted)
+    task.lasts = wanted.runs_for
+    task.listed = wanted.listed
+    task.shares = [_share(book, (machine,)) for machine in left]
+    for share in task.shares:
+        share.cancels = int(run.asked is not None)
+    return task
+
+
+_DOCUMENTS = {
+    "RUN_COMMAND": "AWS-RunShellScript",
+    "AUTOMATION": "AWS-RestartEC2Instance",
+    "LAMBDA": "arn:aws:lambda:us-east-2:111122223333:function:tidy",
+    "STEP_FUNCTIONS": "arn:aws:states:us-east-2:111122223333:stateMachine:tidy",
+}
+
+
+def _task(book: Book, run: Execution, wanted: RunSpec) -> Task:
+    arn = wanted.document or _DOCUMENTS[wanted.sort]
+    return Task(id=book.uuid(), sort=wanted.sort, arn=arn, shares=[], priority=len(run.tasks) + 1)
+
+
+def _share(book: Book, instances: tuple[str, ...]) -> Share:
+    return Share(id=book.uuid(), instances=instances, owner="ops", window_target=book.uuid())
+
+
+def _child_command(book: Book, run: Execution, task: Task, seats: list[_Seat]) -> Run:
+    targets = [
+        Target(id=machine, life=life, name=name, stdout=f"{name}: patching\n") for (machine, name), (_, life) in seats
+    ]
+    return Command(
+        id=book.uuid(),
+        kind="command",
+        name=task.arn,
+        created=run.created + 1,
+        targets=targets,
+        document=task.arn,
+        comment=f"{run.id}:{task.id}",
+        wake=run.wake,
+    )
+
+
+def _child_automation(book: Book, run: Execution, task: Task, seats: list[_Seat]) -> Run:
+    (machine, _), (_, life) = seats[0]
+    return Automation(
+        id=book.uuid(),
+        kind="automation",
+        name=task.arn,
+        created=run.created + 1,
+        targets=[Target(id="restart", life=life, task=book.uuid())],
+        actions=("aws:changeInstanceState",),
+        document=task.arn,
+        on=machine,
+        wake=run.wake,
+    )
+
+
+_CHILDREN: dict[str, Callable[[Book, Execution, Task, list[_Seat]], Run]] = {
+    "RUN_COMMAND": _child_command,
+    "AUTOMATION": _child_automation,
+}
+
+
+def _alibaba(book: Book, wanted: RunSpec, now: float) -> AlibabaInvocation:
+    return AlibabaInvocation(
+        id=wanted.id or f"t-{book.dice.getrandbits(128):032x}",
+        kind=wanted.kind,
+        name=wanted.name,
+        created=now - wanted.age,
+        targets=_targets(book, wanted, now),
+        kills=wanted.terminates,
+        asked=_asked(wanted, now),
+        command=f"c-{book.code(20)}",
+        description=wanted.description,
+        repeat=wanted.repeat,
+        frequency=wanted.frequency,
+    )
+
+
+def _tencent(book: Book, wanted: RunSpec, now: float) -> TencentInvocation:
+    return TencentInvocation(
+        id=wanted.id or f"inv-{book.code(8)}",
+        kind=wanted.kind,
+        name=wanted.name,
+        created=now - wanted.age,
+        targets=_targets(book, wanted, now, task="invt-"),
+        kills=wanted.terminates,
+        asked=_asked(wanted, now),
+        command=f"cmd-{book.code(8)}",
+        description=wanted.description,
+        source=wanted.source,
+    )
+
+
+BUILDERS: dict[tuple[str, str], Callable[[Book, RunSpec, float], Run]] = {
+    ("aws", "command"): _command,
+    ("aws", "automation"): _automation,
+    ("aws", "maintenance-window"): _window,
+    ("alibaba", "invocation"): _alibaba,
+    ("tencent", "invocation"): _tencent,
+}

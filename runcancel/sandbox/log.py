@@ -1,0 +1,47 @@
+"""What was asked of the pretended clouds, in order."""
+
+import threading
+from collections import deque
+from dataclasses import asdict, dataclass, field
+
+from runcancel.sandbox.wire import Document
+
+KEPT = 200_000
+
+
+@dataclass(slots=True)
+class Asked:
+    """One API request. `effective`: it changed something in the world; `faults`: which rules struck it."""
+
+    provider: str
+    service: str = ""
+    account: int | None = None
+    region: str = ""
+    action: str = ""
+    params: Document = field(default_factory=dict)
+    effective: bool = False
+    error: str | None = None
+    status: int = 200
+    faults: tuple[str, ...] = ()
+    request_id: str = ""
+    user_agent: str = ""
+    world_time: float = 0.0
+    real_time: float = 0.0
+
+
+class Log:
+    def __init__(self) -> None:
+        self._asked: deque[Asked] = deque(maxlen=KEPT)
+        self._lock = threading.Lock()
+
+    def add(self, asked: Asked) -> None:
+        with self._lock:
+            self._asked.append(asked)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._asked.clear()
+
+    def shown(self) -> list[Document]:
+        with self._lock:
+            return [asdict(each) for each in self._asked]

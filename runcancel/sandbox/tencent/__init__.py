@@ -1,0 +1,1 @@
+"""The pretended Tencent Cloud: TAT and the few calls around it."""

@@ -1,0 +1,279 @@
+"""What exists in the pretended clouds: accounts, runs and targets whose state follows from their life and the clock."""
+
+import heapq
+import math
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from runcancel.sandbox.clock import Clock
+
+SETTLE_SECONDS = 1.2
+RUNS_FOR = 1800.0
+WAITS_FOR = 600.0
+
+
+class Word(StrEnum):
+    """The true state of a target, finer than any one cloud can say; each wire has its own table of words for it."""
+
+    PENDING = "pending"
+    DELIVERING = "delivering"
+    DELAYED = "delayed"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    TASK_TIMEOUT = "task_timeout"
+    UNDELIVERED = "undelivered"
+    START_FAILED = "start_failed"
+    INVALID = "invalid"
+    ERROR = "error"
+    MAX_ERRORS = "max_errors"
+    SKIPPED = "skipped"
+
+
+WAITING = frozenset({Word.PENDING, Word.DELIVERING, Word.DELAYED, Word.SCHEDULED})
+ACTIVE = WAITING | {Word.RUNNING, Word.CANCELLING}
+STOPPED = frozenset({Word.CANCELLED, Word.TERMINATED})
+NEVER_STARTED = frozenset({Word.CANCELLED, Word.UNDELIVERED, Word.START_FAILED, Word.INVALID, Word.MAX_ERRORS})
+
+
+@dataclass(slots=True)
+class Life:
+    """When a target starts and ends if left alone, and what a cancel made of it."""
+
+    begins: float
+    ends: float
+    outcome: Word = Word.SUCCEEDED
+    waits: Word = Word.PENDING
+    settle: float = SETTLE_SECONDS
+    stubborn: bool = False
+    asked: float | None = None
+    cancels: int = 0
+
+    def word(self, now: float) -> Word:
+        if self.asked is not None:
+            if self.stubborn or now < self.asked + self.settle:
+                return Word.CANCELLING
+            return Word.TERMINATED if self.begins <= self.asked else Word.CANCELLED
+        if now < self.begins:
+            return self.waits
+        return Word.RUNNING if now < self.ends else self.outcome
+
+    def over(self, now: float) -> bool:
+        return self.word(now) not in ACTIVE
+
+    def started(self, now: float) -> float | None:
+        if self.begins > now or self.word(now) in NEVER_STARTED:
+            return None
+        return None if self.asked is not None and self.begins > self.asked else self.begins
+
+    def ended(self, now: float) -> float | None:
+        if not self.over(now):
+            return None
+        return self.ends if self.asked is None else self.asked + self.settle
+
+    def cancel(self, now: float, *, kills: bool) -> bool:
+        """True when the cancel took effect; what already runs is touched only by a cancel that kills."""
+        word = self.word(now)
+        if word not in WAITING and not (word is Word.RUNNING and kills):
+            return False
+        self.asked = now
+        self.cancels += 1
+        return True
+
+    def finish(self, now: float) -> None:
+        if self.word(now) is Word.RUNNING:
+            self.ends = now
+
+    def never_begin(self) -> None:
+        self.begins = self.ends = math.inf
+
+
+@dataclass(slots=True)
+class Target:
+    id: str
+    life: Life
+    name: str = ""
+    task: str = ""
+    exit_code: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    dropped: int = 0
+    error: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One thing that can be cancelled. `kills`: a cancel reaches what already runs; so many `fresh` reads miss it."""
+
+    id: str
+    kind: str
+    name: str
+    created: float
+    targets: list[Target]
+    kills: bool = True
+    stubborn: bool = False
+    fresh: int = 0
+    document: str = ""
+    asked: float | None = None
+    parent: str = ""
+
+    def words(self, now: float) -> list[Word]:
+        return [target.life.word(now) for target in self.targets]
+
+    def started(self, now: float) -> float | None:
+        return min((at for target in self.targets if (at := target.life.started(now)) is not None), default=None)
+
+    def ended(self, now: float) -> float | None:
+        ends = [target.life.ended(now) for target in self.targets]
+        return None if any(end is None for end in ends) else max((end for end in ends if end is not None), default=None)
+
+    def mark_stubborn(self) -> None:
+        self.stubborn = True
+        for target in self.targets:
+            target.life.stubborn = True
+
+    def finish(self, now: float) -> None:
+        for target in self.targets:
+            target.life.finish(now)
+
+    def truth(self, now: float) -> Iterator[tuple[str, Word, int]]:
+        for target in self.targets:
+            yield target.id, target.life.word(now), target.life.cancels
+
+    def state(self, now: float) -> Word:
+        return roll_up(self.words(now))
+
+
+_ROLL_UP = (
+    ({Word.CANCELLING}, Word.CANCELLING),
+    ({Word.RUNNING}, Word.RUNNING),
+    (WAITING, Word.PENDING),
+    ({Word.FAILED, Word.ERROR, Word.START_FAILED, Word.INVALID, Word.UNDELIVERED, Word.MAX_ERRORS}, Word.FAILED),
+    ({Word.TIMED_OUT, Word.TASK_TIMEOUT}, Word.TIMED_OUT),
+    ({Word.TERMINATED}, Word.TERMINATED),
+    ({Word.CANCELLED}, Word.CANCELLED),
+    ({Word.SUCCEEDED}, Word.SUCCEEDED),
+)
+
+
+def roll_up(words: Sequence[Word]) -> Word:
+    """The neutral state of a whole run; the wires have their own, vendor-worded roll-ups."""
+    seen = set(words)
+    if seen == {Word.SCHEDULED}:
+        return Word.SCHEDULED
+    if seen & WAITING and seen - ACTIVE and not seen & {Word.CANCELLING, Word.RUNNING}:
+        return Word.RUNNING
+    return next((word for group, word in _ROLL_UP if seen & group), Word.SUCCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    provider: str
+    account: int
+    region: str
+
+
+@dataclass(slots=True)
+class Book:
+    """Everything one account has in one region of one cloud."""
+
+    place: Place
+    dice: random.Random
+    runs: dict[str, Run] = field(default_factory=dict)
+    extras: dict[str, object] = field(default_factory=dict)
+    instances: list[tuple[str, str]] = field(default_factory=list)
+    fresh: int = 0
+    _sorted: dict[str, list[Run]] = field(default_factory=dict)
+    _due: list[tuple[float, int, Callable[[float], float | None]]] = field(default_factory=list)
+    _serial: int = 0
+
+    def add(self, run: Run) -> None:
+        self.runs[run.id] = run
+        self._sorted.pop(run.kind, None)
+
+    def start(self, run: Run) -> None:
+        """Like `add`, for what begins while somebody may already be reading."""
+        run.fresh = max(run.fresh, self.fresh)
+        self.add(run)
+
+    def listed(self, kind: str) -> list[Run]:
+        """Newest first."""
+        if kind not in self._sorted:
+            found = [run for run in self.runs.values() if run.kind == kind]
+            self._sorted[kind] = sorted(found, key=lambda run: -run.created)
+        return self._sorted[kind]
+
+    def find(self, kind: str, identity: str) -> Run | None:
+        """A fresh run answers as if it did not exist until it was looked for often enough."""
+        run = self.runs.get(identity)
+        if run is None or run.kind != kind:
+            return None
+        if run.fresh > 0:
+            run.fresh -= 1
+            return None
+        return run
+
+    def uuid(self) -> str:
+        bits = f"{self.dice.getrandbits(128):032x}"
+        return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
+
+    def code(self, length: int) -> str:
+        return "".join(self.dice.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
+
+    def watch(self, due: float, step: Callable[[float], float | None]) -> None:
+        """Call `step` when the world has reached `due`; it returns when it wants to be called again."""
+        self._serial += 1
+        heapq.heappush(self._due, (due, self._serial, step))
+
+    def catch_up(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, _, step = heapq.heappop(self._due)
+            again = step(now)
+            if again is not None and again < math.inf:
+                self.watch(again, step)
+
+
+class World:
+    """All books, made when first looked at, so that many accounts cost nothing until they are used."""
+
+    def __init__(
+        self, clock: Clock, *, seed: int, regions: dict[str, tuple[str, ...]], furnish: Callable[[Book], None]
+    ) -> None:
+        self.clock = clock
+        self.seed = seed
+        self.regions = regions
+        self.lock = threading.RLock()
+        self.fresh = 0
+        self._furnish = furnish
+        self._books: dict[Place, Book] = {}
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    def serves(self, provider: str, region: str) -> bool:
+        return region in self.regions[provider]
+
+    def book(self, provider: str, account: int, region: str) -> Book:
+        place = Place(provider, account, region)
+        if place not in self._books:
+            book = Book(place, random.Random(f"{self.seed}/{provider}/{account}/{region}"))  # noqa: S311
+            self._books[place] = book
+            self._furnish(book)
+            book.fresh = self.fresh
+        book = self._books[place]
+        book.catch_up(self.now())
+        return book
+
+    def books(self, accounts: int) -> Iterator[Book]:
+        for provider, regions in self.regions.items():
+            for account in range(accounts):
+                for region in regions:
+                    yield self.book(provider, account, region)

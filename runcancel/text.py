@@ -1,0 +1,74 @@
+"""Text of others made safe to show, and times and durations as people read them."""
+
+import re
+import shlex
+from datetime import UTC, datetime
+from itertools import pairwise
+
+_KEPT = "\u3000"  # the ideographic space: common in Chinese names, and as wide as it looks
+_INVISIBLE = re.compile(
+    # printable by category, but drawn as nothing: fillers, joiners, variation selectors
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def safe(text: str) -> str:
+    r"""The text with everything that is not plainly visible written as `\x1b`, `\u202e`, `\U000e0041`.
+
+    That is all of C0, DEL, C1, format characters (bidi, zero-width, tags), line and paragraph separators, surrogates,
+    private and unassigned code points, odd spaces, and the letters that are drawn as nothing.
+    """
+    if is_plain(text):
+        return text
+    return "".join(char if is_plain(char) else _visible(char) for char in text)
+
+
+def is_plain(text: str) -> bool:
+    """Whether every character shows as itself."""
+    return (text.isprintable() or text.replace(_KEPT, "").isprintable()) and not (
+        not text.isascii() and _INVISIBLE.search(text)
+    )
+
+
+def shell(word: str) -> str:
+    """A word as a person can paste it into a shell. The word itself must be safe already."""
+    return shlex.quote(word)
+
+
+def duration(seconds: float) -> str:
+    """A length of time: `4.1s`, `42s`, `3m20s`, `2h05m`, `5d03h`."""
+    if not 0 <= seconds < 1e12:
+        return "?"
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    big, small = next(pair for pair in pairwise(_UNITS) if whole >= pair[0][0])
+    return f"{whole // big[0]}{big[1]}{whole % big[0] // small[0]:02}{small[1]}"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How old something is, in its largest unit: `3m`, `2h`, `5d`; `in 3m` when it is still to come."""
+    seconds = int((now - then).total_seconds())
+    prefix = "in " if seconds <= -60 else ""  # less may be a clock that differs
+    seconds = abs(seconds) if prefix else max(0, seconds)
+    size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
+    return f"{prefix}{seconds // size}{unit}"
+
+
+def local(moment: datetime) -> str:
+    """A time as the clock on the wall shows it, to the second."""
+    try:
+        moment = moment.astimezone()
+    except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    return moment.isoformat(sep=" ", timespec="seconds")[:19]
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -1,0 +1,161 @@
+"""Sentences claim no more than was seen."""
+
+import pytest
+from hypothesis import given, settings
+from msgspec import structs
+
+from runcancel.model import Effect, Outcome, State, Verdict
+from runcancel.render.announce import announce, expectation
+from runcancel.render.columns import is_unproven
+from runcancel.render.documents import Caller
+from runcancel.render.verdicts import hints, sentence, summary
+from runcancel.text import is_plain
+
+from . import samples
+from .samples import many, outcome, seen
+from .strategies import any_of
+
+_OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (samples.partial(), "partial: 17 of 25 targets were cancelled, 3 keep running, 5 had ended before"),
+        (
+            samples.stopped(),
+            "stopped: all 12 targets are reported over (3 cancelled, 9 reported terminated); 9 of these are not proven",
+        ),
+        (
+            samples.requested(),
+            "requested: the cloud accepted the cancel, but 12 targets were not seen to end within 60s (88 terminated);"
+            " 4 targets not yet listed",
+        ),
+        (samples.failed(), "failed: not permitted: ecs:StopInvocation (profile audit)"),
+        (
+            outcome(Verdict.STOPPED, *many(3, Effect.CANCELLED), *many(9, Effect.TERMINATED, before=State.RUNNING)),
+            "stopped: all 12 targets are over (3 cancelled, 9 terminated)",
+        ),
+        (outcome(Verdict.STOPPED, seen(1, Effect.CANCELLED)), "stopped: the target is over (1 cancelled)"),
+        (
+            outcome(Verdict.STOPPED, seen(1, Effect.ALREADY_ENDED, before=State.RUNNING), seen(2, Effect.UNKNOWN)),
+            "stopped: 1 of 2 targets are over (1 ended by itself)",
+        ),
+        (
+            outcome(Verdict.STOPPED, *many(2, Effect.CANCELLED), not_listed=4),
+            "stopped: all 2 listed targets are over (2 cancelled); 4 targets not yet listed",
+        ),
+        (outcome(Verdict.STOPPED), "stopped: the run is over (cancelled)"),
+        (
+            outcome(Verdict.PARTIAL, *many(3, Effect.KEPT_RUNNING, before=State.RUNNING)),
+            "partial: none of 3 targets was stopped, 3 keep running",
+        ),
+        (
+            outcome(
+                Verdict.PARTIAL,
+                *many(2, Effect.CANCELLED),
+                seen(3, Effect.TERMINATED, confirmed=False),
+                seen(4, Effect.KEPT_RUNNING),
+            ),
+            "partial: 3 of 4 targets were stopped (2 cancelled, 1 terminated), 1 keeps running;"
+            " 1 of these is not proven",
+        ),
+        (
+            outcome(Verdict.ENDED, before=State.SUCCEEDED, after=State.SUCCEEDED, request_ids=()),
+            "ended: the run was over before (succeeded); nothing was sent",
+        ),
+        (outcome(Verdict.ENDED, after=State.FAILED), "ended: the run ended by itself (failed)"),
+        (
+            outcome(Verdict.REQUESTED, after=State.RUNNING, seconds=None),
+            "requested: the cloud accepted the cancel; whether it takes effect was not watched",
+        ),
+        (
+            outcome(Verdict.REQUESTED, after=State.CANCELLING, request_ids=(), seconds=2.0),
+            "requested: a cancel is under way, but the run was not seen to end within 2.0s",
+        ),
+        (
+            outcome(Verdict.REQUESTED, after=None, request_ids=(), seconds=2.0),
+            "requested: the cancel was sent and not clearly answered, but the run was not seen to end within 2.0s",
+        ),
+        (outcome(Verdict.SKIPPED), "skipped: nothing was sent"),
+    ],
+)
+def test_sentence(one: Outcome, said: str) -> None:
+    assert sentence(one) == said
+
+
+@settings(max_examples=150, deadline=None)
+@given(any_of(Outcome))
+def test_no_sentence_claims_more_than_was_seen(one: Outcome) -> None:
+    text = sentence(one)
+
+    assert is_plain(text)
+    assert text.startswith(f"{one.verdict}: ")
+    if one.error is None and "all " in text:
+        assert all(each.effect in _OVER for each in one.invocations)
+    if any(map(is_unproven, one.invocations)):
+        assert "not proven" in text
+    if one.not_listed:
+        assert "not yet listed" in text
+
+
+def test_what_keeps_running_is_named_in_the_summary() -> None:
+    outcomes = [samples.stopped(), samples.partial(), samples.requested(), samples.failed()]
+
+    assert summary(outcomes, operation="01K9Z") == [
+        "1 stopped, 1 partial, 1 requested, 1 failed",
+        "3 targets keep running",
+        "12 targets not seen to end",
+        "9 targets reported, not proven",
+        "4 targets not yet listed",
+        "operation 01K9Z",
+    ]
+
+
+def test_hints_are_commands_to_paste() -> None:
+    assert hints([samples.partial(), samples.requested(), samples.stopped()]) == (
+        "To stop what those targets started:",
+        f"  runcancel cancel {samples.CHILD}",
+        "To look again:",
+        f"  runcancel status {samples.CHILD}",
+    )
+    assert hints([samples.stopped()]) == ()
+
+
+def test_the_announcement_of_one_run_says_who_what_and_what_to_expect() -> None:
+    who = Caller(scope="aws:us-east-2", account="111122223333", principal="arn:aws:iam::111122223333:user/ops")
+
+    assert announce([samples.plan_item()], [who]) == (
+        samples.WINDOW,
+        "  nightly-patching",
+        "  as arn:aws:iam::111122223333:user/ops",
+        samples.PROMISE,
+        "Expected: 17 will be cancelled, 3 keep running, 5 have ended already, 2 not yet listed.",
+    )
+
+
+def test_the_announcement_of_several_groups_them_and_names_what_is_not_asked() -> None:
+    items = [samples.plan_item(), samples.plan_item(samples.PATCH), samples.plan_item(samples.SCRIPT, ask=False)]
+
+    lines = announce(items, width=200)
+
+    assert lines[0] == "Will ask 2 runs to stop (54 targets):"
+    assert lines[1].startswith("  aws:us-east-2         1 run  27 targets  not started only  17 will be cancelled")
+    assert lines[-1] == f"{samples.SCRIPT}: nothing is sent: it is over (succeeded)"
+    assert len(lines) == 5
+
+
+def test_where_nothing_is_promised_nothing_is_foretold() -> None:
+    item = samples.plan_item(guarantee=samples.Guarantee.BEST_EFFORT)
+
+    assert expectation([item]).startswith("17 should be cancelled")
+
+
+@settings(max_examples=50, deadline=None)
+@given(any_of(samples.PlanItem))
+def test_announcements_are_plain(item: samples.PlanItem) -> None:
+    caller = Caller(scope=item.run.rpartition(":")[0] or item.run, account="\x1b[2J", principal=None)
+    both = [item, structs.replace(item, ask=True)]
+
+    for line in (*announce([item], [caller]), *announce(both, [caller])):
+        assert is_plain(line)

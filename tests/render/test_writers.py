@@ -1,0 +1,247 @@
+"""Every format over any record: nothing but text and our own colours, JSON that is valid, tsv that is rectangular."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runcancel.model import PlanItem, Run, State
+from runcancel.render import FORMATS, End, Record, default_format, writer
+from runcancel.render.documents import SCHEMAS, schema
+from runcancel.render.notes import Notes, problem_lines
+from runcancel.render.terminal import Terminal
+from runcancel.text import is_plain
+
+from . import samples
+from .strategies import PROBLEMS, ROWS
+
+ROOT = Path(__file__).parents[2]
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+VALIDATORS = {name: jsonschema.Draft202012Validator(schema(name)) for name in SCHEMAS}
+NAMES = st.sampled_from(sorted(ROWS)).flatmap(lambda name: st.tuples(st.just(name), ROWS[name]))
+
+
+def written(
+    format: str,
+    name: str,
+    records: Sequence[Record],
+    *,
+    end: End | None = None,
+    width: int = 80,
+    color: bool = False,
+) -> str:
+    out = io.StringIO()
+    terminal = Terminal(is_terminal=True, width=width, color=color)
+    printer = writer(format, name, out=out, terminal=terminal, now=samples.NOW)
+    for record in records:
+        printer.row(record)
+    printer.end(end or End(exit_code=0))
+    return out.getvalue()
+
+
+@settings(max_examples=60, deadline=None)
+@given(NAMES, PROBLEMS, st.sampled_from(FORMATS), st.integers(20, 200), st.booleans())
+def test_no_control_character_but_our_own_reaches_the_stream(
+    answer: tuple[str, list[Any]], problems: Any, format: str, width: int, color: bool
+) -> None:
+    name, records = answer
+
+    text = written(format, name, records, end=End(exit_code=1, errors=problems), width=width, color=color)
+
+    if color and format in ("table", "wide"):
+        text = COLOR.sub("", text)
+    for line in text.split("\n"):
+        assert is_plain(line.replace("\t", "") if format == "tsv" else line)
+
+
+@settings(max_examples=60, deadline=None)
+@given(NAMES, PROBLEMS)
+def test_json_is_one_valid_document(answer: tuple[str, list[Any]], problems: Any) -> None:
+    name, records = answer
+
+    text = written("json", name, records, end=End(exit_code=1, errors=problems, complete=False))
+
+    VALIDATORS[name].validate(json.loads(text))
+    text.encode()
+
+
+@settings(max_examples=60, deadline=None)
+@given(NAMES, PROBLEMS)
+def test_every_line_of_jsonl_is_valid_and_the_last_says_the_end(answer: tuple[str, list[Any]], problems: Any) -> None:
+    name, records = answer
+
+    lines = written("jsonl", name, records, end=End(exit_code=3, errors=problems)).splitlines()
+
+    found = [json.loads(line) for line in lines]
+    for each in found:
+        VALIDATORS["jsonl"].validate(each)
+    assert len(found) == len(records) + len(problems) + 1
+    assert found[-1]["type"] == "end"
+    assert found[-1]["exit_code"] == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(NAMES)
+def test_tsv_has_the_same_fields_on_every_line(answer: tuple[str, list[Any]]) -> None:
+    name, records = answer
+
+    text = written("tsv", name, records)
+
+    lines = text.removesuffix("\n").split("\n")
+    assert len(lines) == len(records) + 1
+    assert len({line.count("\t") for line in lines}) == 1
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_tsv_begins_with_the_reference(name: str) -> None:
+    assert written("tsv", name, []).split("\t")[0] in ("ref", "run")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_failure_before_anything_was_listed_leaves_stdout_to_documents(format: str) -> None:
+    end = End(exit_code=2, complete=False, errors=(samples.DENIED,))
+
+    text = written(format, "status", [], end=end)
+
+    if format == "json":
+        document = json.loads(text)
+        VALIDATORS["status"].validate(document)
+        VALIDATORS["error"].validate(document)
+        assert document["runs"] == []
+        assert document["errors"][0]["message"] == samples.DENIED.message
+    elif format == "jsonl":
+        assert [json.loads(line)["type"] for line in text.splitlines()] == ["error", "end"]
+    else:
+        assert text == ""
+
+
+def test_a_verb_without_a_document_fails_with_the_error_document() -> None:
+    document = json.loads(written("json", "", []))
+
+    VALIDATORS["error"].validate(document)
+    assert document["verb"] is None
+
+
+def test_a_plan_document_says_who_and_until_when_and_reads_back() -> None:
+    from msgspec.json import decode
+
+    from runcancel.render.documents import Caller, PlanDocument
+
+    who = Caller(scope="aws:us-east-2", account="1", principal=None)
+    end = End(exit_code=0, identities=(who,), created_at=samples.NOW, expires_at=samples.NOW)
+
+    text = written("json", "plan", [samples.plan_item()], end=end)
+
+    document = decode(text, type=PlanDocument)
+    assert json.loads(text)["created_at"] == "2026-11-21T12:00:00Z"
+    assert document.verb == "cancel"
+    assert document.identities == (who,)
+    assert document.plan == (samples.plan_item(),)
+
+
+def test_ref_prints_children_else_the_run_once() -> None:
+    rows = [samples.invocation(n, State.RUNNING, child=child) for n, child in enumerate([None, samples.CHILD])]
+    other = [samples.invocation(n, State.RUNNING, ref=samples.PATCH) for n in range(2)]
+
+    assert written("ref", "invocations", [*rows, *rows, *other]) == f"{samples.CHILD}\n{samples.PATCH}\n"
+
+
+def test_ref_of_a_plan_is_what_would_be_asked() -> None:
+    items: list[Record] = [samples.plan_item(), samples.plan_item(samples.PATCH, ask=False)]
+
+    assert isinstance(items[0], PlanItem)
+    assert written("ref", "plan", items) == f"{samples.WINDOW}\n"
+
+
+def test_jsonl_comes_as_it_happens() -> None:
+    out = io.StringIO()
+    printer = writer("jsonl", "status", out=out, terminal=Terminal())
+
+    printer.row(samples.run())
+
+    assert json.loads(out.getvalue())["type"] == "run"
+
+
+def test_the_default_is_a_table_on_a_terminal_and_tsv_elsewhere() -> None:
+    assert default_format(Terminal(is_terminal=True)) == "table"
+    assert default_format(Terminal(color=True)) == "tsv"
+
+
+def test_errors_and_notes_go_to_stderr_and_quiet_leaves_the_errors() -> None:
+    error = samples.DENIED
+    said = []
+    for quiet in (False, True):
+        err = io.StringIO()
+        printer = writer("json", "status", out=io.StringIO(), terminal=Terminal(), notes=Notes(err, quiet=quiet))
+        printer.end(End(exit_code=4, errors=(error,), notes=("50 shown, more exist",)))
+        said.append(err.getvalue())
+
+    assert said[0] == said[1] + "50 shown, more exist\n"
+    assert said[1].splitlines() == list(problem_lines(error))
+    assert said[1].startswith("runcancel: not permitted: ecs:StopInvocation (profile audit) [Forbidden.RAM, request 47")
+
+
+@pytest.mark.parametrize("format", ["tsv", "json", "jsonl", "ref"])
+def test_what_machines_read_needs_no_rich(format: str) -> None:
+    script = (
+        "import sys, runcancel.render as r, runcancel.render.progress, runcancel.render.announce;"
+        "from runcancel.render.terminal import Terminal;"
+        f"w = r.writer('{format}', 'status', out=sys.stdout, terminal=Terminal()); w.end(r.End(exit_code=0));"
+        "sys.exit(any(name.split('.')[0] in ('rich', 'typer') for name in sys.modules))"
+    )
+
+    assert (
+        subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL, cwd=ROOT, check=False).returncode == 0
+    )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_closed_pipe_ends_the_printing_and_nothing_else(format: str) -> None:
+    script = (
+        "import sys; from runcancel.render import writer, End; from runcancel.render.terminal import Terminal;"
+        "from tests.render import samples;"
+        f"w = writer('{format}', 'status', out=sys.stdout, terminal=Terminal());"
+        "[w.row(samples.run(samples.PATCH + str(n))) for n in range(2000)];"
+        "w.end(End(exit_code=0)); sys.stderr.write('went on'); sys.exit(0 if w.closed else 1)"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run([sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"went on")
+
+
+def test_a_stream_of_another_encoding_still_gets_valid_json() -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    printer = writer("json", "status", out=out, terminal=Terminal())
+    printer.row(samples.run(name="补丁 😀"))
+    printer.end(End(exit_code=0))
+
+    assert json.loads(raw.getvalue())["runs"][0]["name"] == "补丁 😀"
+
+
+def test_a_stdout_that_does_not_exist_is_no_failure() -> None:
+    printer = writer("table", "status", out=None, terminal=Terminal())
+    printer.row(samples.run())
+    printer.end(End(exit_code=0))
+
+    assert printer.closed
+
+
+def test_run_documents_hold_every_key_of_the_record() -> None:
+    document = json.loads(written("json", "status", [samples.run()]))
+
+    assert set(document["runs"][0]) == set(Run.__struct_fields__)
