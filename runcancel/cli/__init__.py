@@ -1,5 +1,6 @@
 """The command line: the verbs, and the one place where every failure becomes a message and an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -26,9 +27,18 @@ def run(argv: Sequence[str]) -> int:
 
         sys.stdout.write(f"runcancel {__version__}\n")
         return 0
+    if "_RUNCANCEL_COMPLETE" in os.environ:
+        from runcancel.cli.completion import answer_shell
+
+        return answer_shell()
     from runcancel.cli.failures import told
     from runcancel.cli.verbs import app
 
     with told(argv) as ending:
+        if argv[:1] == ["--show-completion"]:
+            from runcancel.cli.completion import script
+
+            sys.stdout.write(script(argv[1] if len(argv) > 1 else "?"))
+            return 0
         ending.code = app(VERBS).main(list(argv), prog_name="runcancel", standalone_mode=False) or 0
     return ending.code

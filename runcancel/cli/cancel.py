@@ -97,7 +97,11 @@ def _show_plan(session: Session, items: Sequence[PlanItem], missing: Sequence[Ou
     code = exit_of_reading(problem.code for problem in problems)
     answer.end(
         End(
-            exit_code=code, errors=problems, complete=not problems, created_at=now, expires_at=now + PLAN_LIVES,
+            exit_code=code,
+            errors=problems,
+            complete=not problems,
+            created_at=now,
+            expires_at=now + PLAN_LIVES,
             notes=("nothing was sent: this is a plan",),
         )
     )
@@ -138,7 +142,9 @@ def _has(snapshot: Snapshot, target: str) -> bool:
 
 def _part_of(sight: Sight, snapshot: Snapshot) -> UsageError:
     parts = [one.target for one in snapshot.invocations if sight.reference.id == one.id and one.target]
-    only = f"runcancel cancel {snapshot.run.ref} --target {parts[0]}" if parts else f"runcancel cancel {snapshot.run.ref}"
+    only = (
+        f"runcancel cancel {snapshot.run.ref} --target {parts[0]}" if parts else f"runcancel cancel {snapshot.run.ref}"
+    )
     return UsageError(
         f"{sight.reference.id} is a part of {snapshot.run.ref}, not a run; nothing was sent",
         hint=f"to cancel {'it alone' if parts else 'the whole run'}: {only}",

@@ -22,15 +22,16 @@ def invocations(
     refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Runs: [provider:][region:][kind/]id.")],
     task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
     status: Annotated[
-        list[str] | None, typer.Option("--status", metavar="STATE", help="Only in this state (repeatable).")
+        list[str] | None,
+        typer.Option(
+            "--status", metavar="STATE", help="Only in this state (repeatable).", autocompletion=lambda: list(State)
+        ),
     ] = None,
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most N rows a run; 0 is all.")] = 0,
-    parameters: Annotated[
-        bool, typer.Option("--parameters", help="With parameters: they may hold secrets.")
-    ] = False,
+    parameters: Annotated[bool, typer.Option("--parameters", help="With parameters: they may hold secrets.")] = False,
 ) -> int:
     """Show the targets of runs, one row per target.
 
@@ -111,4 +112,3 @@ def _states(words: Sequence[str]) -> frozenset[State]:
         if word not in tuple(State):
             raise UsageError(f"--status “{word}” is no state: there are {', '.join(State)}{nearest(word, State)}")
     return frozenset(State(word) for word in states)
-

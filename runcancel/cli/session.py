@@ -14,13 +14,17 @@ from runcancel.errors import UsageError
 from runcancel.fanout import Desk
 from runcancel.find import Clouds, Sight, look
 from runcancel.pace import StoppableClock
+from runcancel.providers import PROVIDERS
+from runcancel.providers import provider as provider_module
 from runcancel.refs import Reference, nearest
 from runcancel.render import FORMATS, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Settings
 
-_ENV = "also RUNCANCEL_"
+
+def _known_regions() -> list[str]:
+    return sorted({region for name in PROVIDERS for region in provider_module(name).REGIONS})
 
 
 class Session:
@@ -49,7 +53,13 @@ class Session:
         *,
         provider: Annotated[
             list[str] | None,
-            typer.Option("--provider", "-p", metavar="NAME", help="Only this provider (repeatable)."),
+            typer.Option(
+                "--provider",
+                "-p",
+                metavar="NAME",
+                help="Only this provider (repeatable).",
+                autocompletion=lambda: list(PROVIDERS),
+            ),
         ] = None,
         profile: Annotated[
             str | None, typer.Option("--profile", metavar="NAME", help="The vendor's own credential profile.")
@@ -62,13 +72,22 @@ class Session:
         ] = None,
         output: Annotated[
             str | None,
-            typer.Option("--output", "-o", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}."),
+            typer.Option(
+                "--output",
+                "-o",
+                metavar="FORMAT",
+                help=f"One of {', '.join(FORMATS)}.",
+                autocompletion=lambda: list(FORMATS),
+            ),
         ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say where settings come from.")] = False,
         debug: Annotated[bool, typer.Option("--debug", help="Show every request, without secrets, on stderr.")] = False,
         no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
-        color: Annotated[str | None, typer.Option("--color", metavar="WHEN", help="auto, always or never.")] = None,
+        color: Annotated[
+            str | None,
+            typer.Option("--color", metavar="WHEN", help="auto, always or never.", autocompletion=lambda: list(Color)),
+        ] = None,
     ) -> Self:
         """Put flags before variables and check them. Raises `UsageError`; asks no cloud."""
         environ: Mapping[str, str] = os.environ

@@ -45,7 +45,14 @@ def app(verbs: Mapping[str, str]) -> Verbs:
         "Requested is never called stopped: every verb tells what was seen.",
         epilog="Try it without any account: runcancel sandbox demo",
         commands={name: TyperCommand(name, help=text, rich_markup_mode=None) for name, text in verbs.items()},
-        params=[TyperOption(param_decls=["--version", "-V"], is_flag=True, help="Print the version.")],
+        params=[
+            TyperOption(param_decls=["--version", "-V"], is_flag=True, help="Print the version."),
+            TyperOption(
+                param_decls=["--show-completion"],
+                metavar="SHELL",
+                help="Print a completion script: bash, zsh, fish, powershell.",
+            ),
+        ],
         context_settings=HELP,
         rich_markup_mode=None,
         no_args_is_help=True,

@@ -93,7 +93,7 @@ def by_offset(
     seen: set[T] = set()
     while True:
         page, total = fetch(offset)
-        offset += len(page)
+        offset += min(len(page), size)  # a row given twice must not push another one out of sight
         known = len(seen)
         yield from _new(page, key, seen)
         if not page or (offset >= total if total is not None else len(page) < size):

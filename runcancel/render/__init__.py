@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol, TextIO
 
+from runcancel.model import Problem, Reason
 from runcancel.render.documents import Caller, End, Record
 from runcancel.render.machine import Json, JsonLines, References, Tsv
 from runcancel.render.notes import Notes
@@ -66,15 +67,16 @@ def writer(
         plain: Writer = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
     else:
         plain = _MACHINE[format](name, sink)
-    return plain if notes is None else _Telling(plain, notes)
+    return plain if notes is None else _Telling(plain, notes, sink)
 
 
 class _Telling:
     """A writer that tells people on stderr what they would not see in the answer."""
 
-    def __init__(self, writer: Writer, notes: Notes) -> None:
+    def __init__(self, writer: Writer, notes: Notes, sink: Sink) -> None:
         self._writer = writer
         self._notes = notes
+        self._sink = sink
 
     @property
     def closed(self) -> bool:
@@ -89,3 +91,8 @@ class _Telling:
             self._notes.problem(problem)
         for note in end.notes:
             self._notes.say(note)
+        if self._sink.error is not None:
+            why = self._sink.error.strerror or "for an unknown reason"
+            self._notes.problem(
+                Problem(code=Reason.INTERNAL, message=f"stdout is cut off: {why}; nothing else stopped")
+            )

@@ -23,8 +23,8 @@ class Track(Struct):
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will be said about it."""
-        return self.outcome is not None
+        """Whether it was judged, or seen to be over."""
+        return self.outcome is not None or self.state.over
 
     def pieces(self) -> Pieces:
         """Where it stands: a word, then its targets per state."""

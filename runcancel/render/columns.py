@@ -328,6 +328,7 @@ _OUTCOME: tuple[Column[Outcome], ...] = (
     _count("terminated", "TERMINATED", Effect.TERMINATED),
     _count("kept_running", "RUNNING", Effect.KEPT_RUNNING),
     _count("stopping", "STOPPING", Effect.STOPPING),
+    _count("unknown", "UNKNOWN", Effect.UNKNOWN),
     _count("already_ended", "ENDED", Effect.ALREADY_ENDED),
     Column(
         name="seconds",
@@ -337,9 +338,6 @@ _OUTCOME: tuple[Column[Outcome], ...] = (
         right=True,
     ),
     Column(name="remark", title="REMARK", data=_remark, gives=True),
-    Column(
-        name="unknown", title="UNKNOWN", data=lambda one: effects_of(one).get(Effect.UNKNOWN, 0), wide=True, right=True
-    ),
     Column(name="not_listed", title="NOT LISTED", data=lambda one: one.not_listed, wide=True, right=True),
     Column(name="name", title="NAME", data=lambda one: one.name, wide=True),
     Column(name="before", title="BEFORE", data=lambda one: one.before, wide=True),

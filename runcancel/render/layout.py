@@ -122,7 +122,10 @@ def _flow(grid: Grid, row: Row, terminal: Terminal) -> list[Text]:
 
 def _wrapped(text: Text, terminal: Terminal, *, indent: int) -> list[Text]:
     width = max(1, terminal.width - indent)
-    return [Text(" " * indent) + part for part in text.wrap(console(terminal), width, overflow="fold")]
+    parts = text.wrap(console(terminal), width, overflow="fold")
+    for part in parts:
+        part.rstrip()
+    return [Text(" " * indent) + part for part in parts]
 
 
 def _fitted(grid: Grid, width: int, *, cut: bool) -> list[int] | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from msgspec import structs
+from rich.cells import cell_len
 from rich.text import Text
 
 from runcancel.model import Invocation, Outcome, PlanItem, Problem, Run
@@ -23,6 +24,7 @@ from runcancel.text import safe
 _FEW = 8  # runs that get lines of their own
 _PAUSE = 0.1  # seconds between two frames
 _BAR = 24  # columns
+_WITH_BAR = 70  # columns of a terminal that has room for it
 _FOOT = "Ctrl-C stops asking and watching, not what was asked"
 
 
@@ -114,13 +116,15 @@ class LiveProgress:
         minutes, seconds = divmod(int(self._clock() - self._began), 60)
         done = sum(track.done for track in tracks)
         runs = f"{len(tracks):,} run{'' if len(tracks) == 1 else 's'}"
-        yield Text(f"cancelling {runs}, {done:,} done  {minutes:02}:{seconds:02}")
+        yield Text(f"cancelling {runs}, {done:,} over  {minutes:02}:{seconds:02}")
         if len(tracks) <= _FEW:
             for track in tracks:
                 yield from _of_run(track, terminal)
         else:
-            for group in self._board.groups():
-                yield from _of_scope(group, terminal)
+            groups = self._board.groups()
+            column = max(cell_len(safe(group.scope)) for group in groups)
+            for group in groups:
+                yield _of_scope(group, terminal, column=column)
         yield Text(_FOOT, "dim")
 
 
@@ -134,15 +138,23 @@ def _of_run(track: Track, terminal: Terminal) -> Iterator[Text]:
         yield shortened(Text("    ") + stands, terminal.width, terminal=terminal)
 
 
-def _of_scope(group: Group, terminal: Terminal) -> Iterator[Text]:
+def _of_scope(group: Group, terminal: Terminal, *, column: int) -> Text:
+    """Scope, a bar of targets that are over, runs, and the targets that are not; the bar goes first."""
+    line = Text(f"  {safe(group.scope)}")
+    if terminal.width >= _WITH_BAR:
+        line.append(" " * (column - cell_len(safe(group.scope)) + 2))
+        line.append_text(_bar(group, terminal))
+    line.append(f"  {group.done:,} of {group.runs:,} over")
+    if group.asked < group.runs:
+        line.append(f", {group.asked:,} asked")
+    still = {state: count for state, count in group.targets.items() if not state.over}
+    line.append_text(Text(" · " if terminal.draws else " - ") + painted(tallied(still)) if still else Text())
+    return shortened(line, terminal.width, terminal=terminal)
+
+
+def _bar(group: Group, terminal: Terminal) -> Text:
     full, rest = ("━", "─") if terminal.draws else ("=", "-")
-    length = min(_BAR, max(4, terminal.width // 4))
+    length = min(_BAR, terminal.width // 5)
     over = sum(count for state, count in group.targets.items() if state.over)
     part = round(length * over / max(1, sum(group.targets.values())))
-    line = Text(f"  {safe(group.scope)}  ")
-    line.append(full * part, "cyan")
-    line.append(rest * (length - part), "dim")
-    line.append(f"  {group.asked:,} of {group.runs:,} asked, {group.done:,} done")
-    still = {state: count for state, count in group.targets.items() if not state.over}
-    more = Text(", ") + painted(tallied(still)) + Text(" left") if still else Text()
-    yield shortened(line + more, terminal.width, terminal=terminal)
+    return Text.assemble((full * part, "cyan"), (rest * (length - part), "dim"))

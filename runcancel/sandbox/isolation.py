@@ -14,11 +14,12 @@ _CLOUD_PREFIXES = (
 )
 # The Alibaba CLI reads these bare names too.
 _BARE = frozenset({"ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN", "REGION_ID", "REGION", "BOTO_CONFIG"})
+NO_METADATA = {"AWS_EC2_METADATA_DISABLED": "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
 
 
 def child_environment(outer: Mapping[str, str], box: Mapping[str, str], home: Path) -> dict[str, str]:
     """The outer environment without anything that leads to a cloud, a fresh home, and the way to the sandbox."""
-    kept = {name: value for name, value in outer.items() if not _leads_outside(name)}
+    kept = {name: value for name, value in outer.items() if not leads_outside(name)}
     places = {
         "HOME": home,
         "USERPROFILE": home,
@@ -27,10 +28,9 @@ def child_environment(outer: Mapping[str, str], box: Mapping[str, str], home: Pa
         "XDG_CACHE_HOME": home / ".cache",
         "XDG_DATA_HOME": home / ".local" / "share",
     }
-    no_metadata = {"AWS_EC2_METADATA_DISABLED": "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true"}
-    return kept | {name: str(path) for name, path in places.items()} | no_metadata | dict(box)
+    return kept | {name: str(path) for name, path in places.items()} | NO_METADATA | dict(box)
 
 
-def _leads_outside(name: str) -> bool:
+def leads_outside(name: str) -> bool:
     upper = name.upper()
     return upper.startswith(_CLOUD_PREFIXES) or upper.endswith("_PROXY") or upper in _BARE

@@ -127,7 +127,7 @@ def test_targets_travel_in_pieces_of_fifty_each_once(opened: Open) -> None:
 
     request_ids = list(cloud.cancel(ref("t-large0001"), [*targets, targets[0]]))
 
-    print(asked(box, "StopInvocation"))
+    assert [len(one["params"]["InstanceId"]) for one in asked(box, "StopInvocation")] == [50, 50, 20]
     assert len(set(request_ids)) == 3
 
 
@@ -331,7 +331,9 @@ def test_missing_and_oddly_typed_fields_do_not_crash(odd: dict[str, object]) -> 
     assert run.created_at is None
 
 
-@pytest.mark.parametrize("odd", [None, [], "text", 3, {"RequestId": ""}, {"RequestId": None}, b"<html>", b"", b"[" * 9999])
+@pytest.mark.parametrize(
+    "odd", [None, [], "text", 3, {"RequestId": ""}, {"RequestId": None}, b"<html>", b"", b"[" * 9999]
+)
 def test_what_proves_nothing_is_unproven(odd: object) -> None:
     assert refused(lambda: list(scripted(Script(odd)).cancel(ref(HALF)))).reason is Reason.UNPROVEN
 

@@ -7,11 +7,22 @@ from hypothesis import strategies as st
 from runcancel.model import State
 from runcancel.providers.alibaba.states import INVOCATION_STATES, LEGACY_STATES, RUN_STATES, invocation_state, run_state
 
-INVOCATION_WORDS = (
-    "Pending Invalid Aborted Running Success Failed Error Timeout Cancelled Stopping Terminated Scheduled".split()
-)
-RUN_WORDS = "Pending Scheduled Running Success Failed Stopping Stopped PartialFailed".split()
-LEGACY_WORDS = "Running Finished Success Failed PartialFailed Stopped Stopping".split()
+INVOCATION_WORDS = [
+    "Pending",
+    "Invalid",
+    "Aborted",
+    "Running",
+    "Success",
+    "Failed",
+    "Error",
+    "Timeout",
+    "Cancelled",
+    "Stopping",
+    "Terminated",
+    "Scheduled",
+]
+RUN_WORDS = ["Pending", "Scheduled", "Running", "Success", "Failed", "Stopping", "Stopped", "PartialFailed"]
+LEGACY_WORDS = ["Running", "Finished", "Success", "Failed", "PartialFailed", "Stopped", "Stopping"]
 
 
 def test_every_documented_word_is_mapped_and_no_other() -> None:

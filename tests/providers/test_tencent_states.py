@@ -7,11 +7,32 @@ from hypothesis import strategies as st
 from runcancel.model import State
 from runcancel.providers.tencent.states import INVOCATION_STATES, RUN_STATES, invocation_state, run_state
 
-RUN_WORDS = "PENDING RUNNING CANCELLING SUCCESS TIMEOUT FAILED CANCELLED PARTIAL_FAILED PARTIAL_CANCELLED".split()
-TASK_WORDS = (
-    "PENDING DELIVERING DELIVER_DELAYED DELIVER_FAILED START_FAILED RUNNING SUCCESS FAILED TIMEOUT TASK_TIMEOUT "
-    "CANCELLING CANCELLED TERMINATED"
-).split()
+RUN_WORDS = [
+    "PENDING",
+    "RUNNING",
+    "CANCELLING",
+    "SUCCESS",
+    "TIMEOUT",
+    "FAILED",
+    "CANCELLED",
+    "PARTIAL_FAILED",
+    "PARTIAL_CANCELLED",
+]
+TASK_WORDS = [
+    "PENDING",
+    "DELIVERING",
+    "DELIVER_DELAYED",
+    "DELIVER_FAILED",
+    "START_FAILED",
+    "RUNNING",
+    "SUCCESS",
+    "FAILED",
+    "TIMEOUT",
+    "TASK_TIMEOUT",
+    "CANCELLING",
+    "CANCELLED",
+    "TERMINATED",
+]
 
 
 def test_every_documented_word_is_mapped_and_no_other() -> None:

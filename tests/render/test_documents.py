@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from msgspec import UNSET, structs
 
-from runcancel.model import Effect, Identity, State
+from runcancel.model import Effect, Identity, State, Verdict
 from runcancel.render.documents import SCHEMAS, Caller, encode, line, schema, schema_file, schema_text
 
 from . import samples
@@ -55,7 +55,7 @@ def test_parameters_are_a_key_only_when_asked_for() -> None:
 
 
 def test_a_wrong_word_does_not_pass_the_schema() -> None:
-    broken = json.loads(line(samples.outcome(samples.Verdict.STOPPED, samples.seen(1, Effect.CANCELLED))))
+    broken = json.loads(line(samples.outcome(Verdict.STOPPED, samples.seen(1, Effect.CANCELLED))))
     broken["invocations"][0]["effect"] = "gone"
 
     with pytest.raises(jsonschema.ValidationError):

@@ -76,7 +76,7 @@ def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
     play(shown, clock)
 
     assert screen.lines() == [
-        "cancelling 1 run, 1 done  00:12",
+        "cancelling 1 run, 1 over  00:12",
         f"  {samples.WINDOW}",
         "    partial, 3 running, 17 cancelled, 5 succeeded",
         "Ctrl-C stops asking and watching, not what was asked",
@@ -110,9 +110,9 @@ def test_many_runs_are_told_per_scope() -> None:
     shown.tick()
 
     lines = screen.lines()
-    assert lines[0] == "cancelling 9 runs, 0 done  01:01"
+    assert lines[0] == "cancelling 9 runs, 0 over  01:01"
     assert lines[1].startswith("  tencent:ap-guangzhou  ━")
-    assert "0 of 9 asked, 0 done, 153 pending" in lines[1]
+    assert "0 of 9 over, 0 asked · 153 pending" in lines[1]
 
 
 def test_a_narrower_terminal_is_wiped_by_its_new_width() -> None:
@@ -182,6 +182,6 @@ def test_a_low_terminal_gets_as_many_lines_as_it_has(height: int) -> None:
     shown.planned(items(8))
     shown.tick()
 
-    assert screen.lines()[0] == "cancelling 8 runs, 0 done  00:00"
+    assert screen.lines()[0] == "cancelling 8 runs, 0 over  00:00"
     shown.close()
     assert screen.lines() == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec import structs
 
-from runcancel.model import Effect, Outcome, State, Verdict
+from runcancel.model import Effect, Guarantee, Outcome, PlanItem, State, Verdict
 from runcancel.render.announce import announce, expectation
 from runcancel.render.columns import is_unproven
 from runcancel.render.documents import Caller
@@ -146,14 +146,14 @@ def test_the_announcement_of_several_groups_them_and_names_what_is_not_asked() -
 
 
 def test_where_nothing_is_promised_nothing_is_foretold() -> None:
-    item = samples.plan_item(guarantee=samples.Guarantee.BEST_EFFORT)
+    item = samples.plan_item(guarantee=Guarantee.BEST_EFFORT)
 
     assert expectation([item]).startswith("17 should be cancelled")
 
 
 @settings(max_examples=50, deadline=None)
-@given(any_of(samples.PlanItem))
-def test_announcements_are_plain(item: samples.PlanItem) -> None:
+@given(any_of(PlanItem))
+def test_announcements_are_plain(item: PlanItem) -> None:
     caller = Caller(scope=item.run.rpartition(":")[0] or item.run, account="\x1b[2J", principal=None)
     both = [item, structs.replace(item, ask=True)]
 

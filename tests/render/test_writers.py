@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcancel.model import PlanItem, Run, State
 from runcancel.render import FORMATS, End, Record, default_format, writer
-from runcancel.render.documents import SCHEMAS, schema
+from runcancel.render.documents import SCHEMAS, Caller, PlanDocument, schema
 from runcancel.render.notes import Notes, problem_lines
 from runcancel.render.terminal import Terminal
 from runcancel.text import is_plain
@@ -133,16 +134,12 @@ def test_a_verb_without_a_document_fails_with_the_error_document() -> None:
 
 
 def test_a_plan_document_says_who_and_until_when_and_reads_back() -> None:
-    from msgspec.json import decode
-
-    from runcancel.render.documents import Caller, PlanDocument
-
     who = Caller(scope="aws:us-east-2", account="1", principal=None)
     end = End(exit_code=0, identities=(who,), created_at=samples.NOW, expires_at=samples.NOW)
 
     text = written("json", "plan", [samples.plan_item()], end=end)
 
-    document = decode(text, type=PlanDocument)
+    document = msgspec.json.decode(text, type=PlanDocument)
     assert json.loads(text)["created_at"] == "2026-11-21T12:00:00Z"
     assert document.verb == "cancel"
     assert document.identities == (who,)
@@ -245,3 +242,13 @@ def test_run_documents_hold_every_key_of_the_record() -> None:
     document = json.loads(written("json", "status", [samples.run()]))
 
     assert set(document["runs"][0]) == set(Run.__struct_fields__)
+
+
+def test_a_full_disk_is_said_and_ends_nothing_else() -> None:
+    err = io.StringIO()
+    with open("/dev/full", "w", encoding="utf-8") as out:
+        printer = writer("jsonl", "status", out=out, terminal=Terminal(), notes=Notes(err))
+        printer.row(samples.run())
+        printer.end(End(exit_code=0))
+
+    assert err.getvalue() == "runcancel: stdout is cut off: No space left on device; nothing else stopped\n"

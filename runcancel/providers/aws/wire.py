@@ -50,7 +50,7 @@ APIS: Mapping[str, Api] = {
     "GetCallerIdentity": Api(rate=10, proof=("Account",)),
 }
 
-_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
 """What botocore's parsers let through when a reply has the wrong shape."""
 
 

@@ -1,0 +1,56 @@
+# make demo    three simulated clouds, one cancel each, and what really happened
+# make test    the whole test suite
+# make check   lint, types, import rules, dependencies
+# make test-peers    the vendors' own CLIs against the sandbox (large downloads)
+
+PYTHON ?= python3
+VENV ?= .venv
+PEERS ?= .venv-peers
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check test-peers generate clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/runcancel sandbox demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -n 2
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry runcancel
+
+test-peers: $(VENV)/.installed-dev $(PEERS)/.installed
+	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q tests/peers
+
+# what is generated and shipped: completions/ and runcancel/schemas/; a test keeps them fresh
+generate: $(VENV)/.installed-dev
+	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.completion import write_all; write_all(Path('completions'))"
+	$(BIN)/python -m runcancel.render.documents
+
+clean:
+	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "runcancel needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python $(PIP) install -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	@echo "installing with development tools into $(VENV) ..."
+	@$(BIN)/python $(PIP) install -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(PEERS)/.installed:
+	@echo "installing awscli and tccli into $(PEERS) ..."
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python $(PIP) install awscli tccli
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m runcancel` is `runcancel`."""
+
+from runcancel.cli import main
+
+main()
