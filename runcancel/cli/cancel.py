@@ -18,6 +18,7 @@ from runcancel.providers import kind_of
 from runcancel.refs import full
 from runcancel.render import End
 from runcancel.render.announce import announce
+from runcancel.render.verdicts import hints
 
 PLAN_LIVES = timedelta(hours=1)
 
@@ -67,11 +68,11 @@ def _carry_out(
     session: Session, items: Sequence[PlanItem], missing: Sequence[Outcome], patience: Patience, reason: str | None
 ) -> int:
     answer = session.writer("cancel")
-    outcomes: list[tuple[Verdict, Reason | None]] = []
+    outcomes: list[Outcome] = []
     signum: int | None = None
 
     def put(outcome: Outcome) -> None:
-        outcomes.append((outcome.verdict, outcome.error.code if outcome.error else None))
+        outcomes.append(outcome)
         answer.row(outcome)
 
     for outcome in missing:
@@ -81,9 +82,10 @@ def _carry_out(
             put(outcome)
     except Interrupted as signal:
         signum = signal.signum
-    code = exit_of_cancel(outcomes, waited=patience.wait) if signum is None else 128 + signum
-    notes = () if signum is None else (_what_goes_on(outcomes),)
-    problems = tuple(outcome.error for outcome in missing if outcome.error is not None)
+    endings = [(outcome.verdict, outcome.error.code if outcome.error else None) for outcome in outcomes]
+    code = exit_of_cancel(endings, waited=patience.wait) if signum is None else 128 + signum
+    notes = hints(outcomes) if signum is None else (_what_goes_on(endings), *hints(outcomes))
+    problems = tuple(outcome.error for outcome in outcomes if outcome.error is not None)
     answer.end(End(exit_code=code, errors=problems, complete=signum is None, notes=notes))
     return code
 

@@ -139,6 +139,22 @@ def exec_(
     raise typer.Exit(code)
 
 
+@app.command()
+def demo(seed: Seed = 1) -> None:
+    """Stop a bad patch on three simulated clouds and see what each did.
+
+    \b
+    Examples:
+      runcancel sandbox demo
+    """
+    from runcancel.cli.demo import play
+    from runcancel.sandbox import Sandbox, SandboxOptions
+    from runcancel.sandbox.isolation import child_environment
+
+    with Sandbox(SandboxOptions(seed=seed)) as box, tempfile.TemporaryDirectory(prefix="runcancel-demo-") as home:
+        raise typer.Exit(play(child_environment(os.environ, box.environment(), Path(home))))
+
+
 def _open(
     *,
     port: int,

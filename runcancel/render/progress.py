@@ -2,41 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TextIO
+from typing import TextIO
 
+from runcancel.cancel import Progress
 from runcancel.model import Invocation, Outcome, PlanItem, Problem, Run
 from runcancel.render.board import Board, Track
 from runcancel.render.sink import Sink
 from runcancel.render.terminal import Terminal, width_of
 from runcancel.text import safe
-
-
-class Progress(Protocol):
-    """What the watching tells as it happens."""
-
-    def planned(self, items: Sequence[PlanItem]) -> None:
-        """The runs that will be asked, and those that will not."""
-        ...
-
-    def asked(self, ref: str, problem: Problem | None) -> None:
-        """A request was answered, well or with a problem."""
-        ...
-
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
-        """A run was read; `invocations` are the selected ones."""
-        ...
-
-    def judged(self, outcome: Outcome) -> None:
-        """The last word on a run."""
-        ...
-
-    def tick(self) -> None:
-        """Time has passed; about four times a second."""
-        ...
-
-    def close(self) -> None:
-        """Leave the terminal as it was found. May be called twice."""
-        ...
 
 
 def progress(
