@@ -1,14 +1,14 @@
 """Plan, ask, watch, judge: the heart. Requested is never called stopped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from runcancel import refs
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted
-from runcancel.fanout import Desk, Pass
-from runcancel.find import Batch, Clouds, batches, read
+from runcancel.fanout import Desk
+from runcancel.find import Batch, Clouds, read
 from runcancel.judge import (
     KEEP_READS,
     KEEP_SECONDS,
@@ -36,14 +36,10 @@ from runcancel.model import (
     State,
 )
 from runcancel.providers import kind_of
+from runcancel.watch import FIRST_PAUSE, Watch
 
 _TRIES = 3  # how often one cancel is asked when its answers are in doubt
-_FIRST_PAUSE = 0.5  # seconds between the answer and the first look
-_LONGEST_PAUSE = 5.0  # seconds between two looks
-_LOOK_EVERY = 0.1  # seconds after which deadlines are checked though nothing came back
 _FIRST_LOOK_PATIENCE = 15.0  # seconds beyond the timeout for the first look at a run, without which nothing can be said
-
-_Readings = tuple[tuple[Ref, Snapshot | CloudError], ...]
 
 
 class Progress(Protocol):
@@ -283,63 +279,27 @@ def _after_error(
 def _watch(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progress, *, wait: bool) -> Iterator[_Case]:
     """Look at what was asked, scope by scope, at growing intervals, and yield each case when its verdict is due."""
     began = desk.clock.monotonic()
-    left: dict[Ref, _Case] = {}
+    open_cases: dict[Ref, _Case] = {}
     for case in cases.values():
         case.start(began)
         if wait and case.answer.under_way:
-            left[case.ref] = case
+            open_cases[case.ref] = case
         else:
             yield case
-    lanes = Pass[Batch, _Readings](desk, lambda batch: read(clouds, batch))
-    rounds = {ref.scope: _Round(began, first=min(_FIRST_PAUSE, case.patience)) for ref, case in left.items()}
-    while left:
+    watch = Watch(open_cases, clouds, desk, first=min([FIRST_PAUSE, *(case.patience for case in open_cases.values())]))
+    while watch.left:
+        readings = watch.next()
         now = desk.clock.monotonic()
-        for scope, round in rounds.items():
-            if round.due(now):
-                for batch in round.begin(batches(ref for ref in left if ref.scope == scope)):
-                    lanes.submit(batch, lane=scope)
-        done = lanes.next(_LOOK_EVERY)
-        now = desk.clock.monotonic()
-        touched: Sequence[Ref] = tuple(left)
-        if done is not None:
-            rounds[done.item.scope].came_back(now)
-            touched = _observe(done.value(), left, progress, now)
+        for ref, answer in readings or ():
+            _observe(open_cases[ref], answer, progress, now)
+        touched = tuple(watch.left) if readings is None else tuple(ref for ref, _ in readings)
         for ref in touched:
-            if left[ref].decided(now):
-                yield left.pop(ref)
+            if open_cases[ref].decided(now):
+                watch.drop(ref)
+                yield open_cases[ref]
 
 
-def _observe(readings: _Readings, left: dict[Ref, _Case], progress: Progress, now: float) -> tuple[Ref, ...]:
-    """Give each reading to its case; the references that are still watched."""
-    for ref, answer in readings:
-        if ref in left:
-            left[ref].observe(answer, now)
-            if isinstance(answer, Snapshot):
-                targets = left[ref].item.targets
-                progress.seen(left[ref].item.run, answer.run, selected(answer.invocations, targets))
-    return tuple(ref for ref, _ in readings if ref in left)
-
-
-class _Round:
-    """When a scope is looked at next: soon at first, then ever less often, never before the last look came back."""
-
-    def __init__(self, began: float, *, first: float) -> None:
-        self._began = began
-        self._next_at = began + first
-        self._out = 0
-
-    def due(self, now: float) -> bool:
-        """Whether it is time and nothing is out."""
-        return not self._out and now >= self._next_at
-
-    def begin(self, calls: Iterable[Batch]) -> tuple[Batch, ...]:
-        """The read calls of this round."""
-        sent = tuple(calls)
-        self._out = len(sent)
-        return sent
-
-    def came_back(self, now: float) -> None:
-        """One read call was answered."""
-        self._out -= 1
-        if not self._out:
-            self._next_at = now + min(_LONGEST_PAUSE, max(_FIRST_PAUSE, (now - self._began) / 4))
+def _observe(case: _Case, answer: Snapshot | CloudError, progress: Progress, now: float) -> None:
+    case.observe(answer, now)
+    if isinstance(answer, Snapshot):
+        progress.seen(case.item.run, answer.run, selected(answer.invocations, case.item.targets))

@@ -1,21 +1,27 @@
 """Look at given runs: which scope and kind a reference means, and what stands there now."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from runcancel import refs
 from runcancel import settings as settings_
 from runcancel.errors import CREDENTIALS, CloudError
-from runcancel.fanout import Desk
-from runcancel.model import Kind, Problem, Reason, Ref, Scope, Snapshot
+from runcancel.fanout import Desk, Pass
+from runcancel.model import Kind, Problem, Query, Reason, Ref, Run, Scope, Snapshot
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, kind_of, provider
 from runcancel.refs import Reference
 from runcancel.settings import Settings
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+_CHUNK = 200  # rows of one source that are fetched before they are handed on: what bounds the memory
 
 
 class Clouds:
@@ -90,6 +96,89 @@ def look(
             open_places[reference] -= 1
             if not open_places[reference]:
                 yield _settle(reference, answers.pop(reference))
+
+
+def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) -> Iterator[Run | Problem]:
+    """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
+
+    Raises `Interrupted` after a signal.
+    """
+    sources = {
+        (scope, kind.name): partial(_found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})))
+        for scope in scopes
+        for kind in provider(scope.provider).KINDS
+        if not query.kinds or kind.name in query.kinds
+    }
+    silent: set[tuple[Scope, Reason]] = set()
+    for (scope, _), got in streamed(sources, desk, lane=lambda key: key[0]):
+        if isinstance(got, Run):
+            yield got
+        elif (scope, got.reason) not in silent:
+            silent.add((scope, got.reason))
+            yield got.problem(scope=scope)
+
+
+def containing(runs: Iterable[Run], targets: Sequence[str], clouds: Clouds, desk: Desk) -> Iterator[Run]:
+    """Those runs that have one of the targets. It reads each of them: no listing tells the targets of every kind."""
+    waiting = list(batches(refs.full(run.ref) for run in runs))
+    for done in desk.fanout(lambda batch: read(clouds, batch), waiting, lane=lambda batch: batch.scope):
+        for _, answer in done.value():
+            if isinstance(answer, Snapshot) and any(one.target in targets for one in answer.invocations):
+                yield answer.run
+
+
+def split_gaps(gaps: Iterable[Problem], scopes: Sequence[Scope]) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Gaps that are gaps, and notes about regions that are none.
+
+    A region that refuses credentials which work elsewhere with the same provider and context is not enabled there.
+    """
+    found = tuple(gaps)
+    refused = {gap.scope for gap in found if gap.code is Reason.BAD_CREDENTIALS}
+    silent = {gap.scope for gap in found}
+    working = {(scope.provider, scope.context) for scope in scopes if str(scope) not in silent}
+    disabled = {str(scope) for scope in scopes if str(scope) in refused and (scope.provider, scope.context) in working}
+    notes = (f"{', '.join(sorted(disabled))}: not enabled for these credentials",) if disabled else ()
+    return tuple(gap for gap in found if gap.scope not in disabled), notes
+
+
+def streamed(
+    sources: Mapping[K, Callable[[], Iterator[T]]], desk: Desk, *, lane: Callable[[K], Hashable]
+) -> Iterator[tuple[K, T | CloudError]]:
+    """Drain many iterators in parallel, a chunk of each at a time, so that memory stays bounded.
+
+    What one raises ends it and is yielded in its place. Raises `Interrupted` after a signal.
+    """
+    opened: dict[K, Iterator[T]] = {}
+
+    def chunk(key: K) -> list[T | CloudError]:
+        rows: list[T | CloudError] = []
+        try:
+            if key not in opened:
+                opened[key] = sources[key]()
+            for row in islice(opened[key], _CHUNK):
+                rows.append(row)  # noqa: PERF402 - what came before an error counts
+        except CloudError as error:
+            rows.append(error)
+        return rows
+
+    lanes = Pass[K, list[T | CloudError]](desk, chunk)
+    left = set(sources)
+    for key in sources:
+        lanes.submit(key, lane=lane(key))
+    while left:
+        done = lanes.next(None)
+        if done is None:
+            continue
+        rows = done.value()
+        if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
+            left.discard(done.item)
+        else:
+            lanes.submit(done.item, lane=lane(done.item))
+        yield from ((done.item, row) for row in rows)
+
+
+def _found(clouds: Clouds, scope: Scope, query: Query) -> Iterator[Run]:
+    return (run for run in clouds.at(scope).runs(query) if query.takes(run))
 
 
 def batches(refs: Iterable[Ref]) -> Iterator[Batch]:

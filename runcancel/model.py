@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Self
 from urllib.parse import quote
 
@@ -287,6 +288,29 @@ class Wanted(Struct, frozen=True, kw_only=True):
             (self.task is None or invocation.task == self.task)
             and (not self.states or invocation.state in self.states)
             and (not self.targets or invocation.target in self.targets)
+        )
+
+
+class Query(Struct, frozen=True, kw_only=True):
+    """Which runs to find. Empty sets and None mean any; times are UTC and mean when a run was created or started."""
+
+    states: frozenset[State] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    name: str | None = None  # exact
+    name_glob: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, run: Run) -> bool:
+        """Whether a run is one of those asked for."""
+        born = run.created_at or run.started_at
+        return (
+            (not self.states or run.state in self.states)
+            and (not self.kinds or run.kind in self.kinds)
+            and (self.name is None or run.name == self.name)
+            and (self.name_glob is None or fnmatchcase(run.name or "", self.name_glob))
+            and (self.since is None or (born is not None and born >= self.since))
+            and (self.until is None or (born is not None and born <= self.until))
         )
 
 

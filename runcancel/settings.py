@@ -103,6 +103,11 @@ def plain(origin: str, value: str) -> str:
     return value
 
 
+def plain_file(flag: str, value: str) -> str:
+    """A file's name as given, or `-` for standard streams. Raises `UsageError` as `plain` does."""
+    return value if value == "-" else plain(flag, value)
+
+
 def variable(flag: str) -> str:
     """The variable that stands for a flag: `--no-input` is `RUNCANCEL_NO_INPUT`."""
     return "RUNCANCEL_" + flag.lstrip("-").replace("-", "_").upper()

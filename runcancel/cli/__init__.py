@@ -8,7 +8,9 @@ from typing import NoReturn
 VERBS = {
     "cancel": "Cancel runs and tell for every target what is true now.",
     "status": "Show where runs stand, one row per run.",
+    "list": "Find runs across contexts, providers and regions.",
     "invocations": "Show the targets of runs, one row per target.",
+    "wait": "Wait until every run is where it should be.",
     "schema": "Print the JSON Schema of an output.",
     "sandbox": "Three simulated clouds on this machine, to try and to rehearse.",
 }

@@ -1,22 +1,22 @@
 """`runcancel cancel`: look, plan, ask, watch, judge, report."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from runcancel import settings
-from runcancel.cancel import Patience, Progress, carry_out, plan
+from runcancel import consent, selection, settings
+from runcancel.cancel import Patience, carry_out
+from runcancel.cli import options
+from runcancel.cli.ask import asked
+from runcancel.cli.select import Chosen, Wish, choose
 from runcancel.cli.session import Session
-from runcancel.errors import CloudError, Interrupted, UsageError, exit_of_cancel, exit_of_reading
-from runcancel.find import Sight
-from runcancel.judge import failed
-from runcancel.model import Outcome, PlanItem, Reason, Snapshot, Verdict
-from runcancel.providers import kind_of
+from runcancel.consent import Caps, Given
+from runcancel.errors import Exit, Interrupted, UsageError, exit_of_cancel, exit_of_reading
+from runcancel.model import Guarantee, Outcome, PlanItem, Query, Reason, Verdict
 from runcancel.refs import full
-from runcancel.render import End
+from runcancel.render import Caller, End
 from runcancel.render.announce import announce
 from runcancel.render.verdicts import hints
 
@@ -25,16 +25,49 @@ PLAN_LIVES = timedelta(hours=1)
 
 def cancel(
     session: Session,
-    refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Runs: [provider:][region:][kind/]id.")],
-    target: Annotated[
-        list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
+    refs: Annotated[
+        list[str] | None, typer.Argument(metavar="[REF...]", help="Runs: [context@][provider:][region:][kind/]id.")
     ] = None,
+    *,
+    target: options.Targets = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be asked; send nothing.")] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until the end is seen.")] = True,
-    timeout: Annotated[
-        str | None, typer.Option("--timeout", metavar="TIME", help="How long to watch a run [60s]; 0 looks once.")
+    plan: Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Do no more than a saved dry run.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", "-f", metavar="FILE", help="References from a file; - is stdin.")
     ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept with the result.")] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="ID", help="Do what an interrupted operation left.")
+    ] = None,
+    status: options.Status = None,
+    kind: options.Kinds = None,
+    name: options.Name = None,
+    name_glob: options.NameGlob = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    older_than: options.OlderThan = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer [y/N] with yes.")] = False,
+    confirm: Annotated[str | None, typer.Option("--confirm", metavar="NAME|COUNT", help="Answer any question.")] = None,
+    max_runs: Annotated[
+        int | None, typer.Option("--max-runs", metavar="N", min=0, help="Refuse more runs than this [20].")
+    ] = None,
+    max_targets: Annotated[
+        int | None, typer.Option("--max-targets", metavar="N", min=0, help="Refuse more targets than this.")
+    ] = None,
+    require_guarantee: Annotated[
+        Guarantee | None,
+        typer.Option("--require-guarantee", metavar="LEVEL", help="Refuse if one run is below this guarantee."),
+    ] = None,
+    require_match: Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")] = False,
+    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Take a list that was cut off.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until the end is seen.")] = True,
+    timeout: options.Timeout = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")] = None,
+    journal: Annotated[
+        bool | None,
+        typer.Option(
+            "--require-journal/--no-journal", help="Refuse without a journal / keep none.", show_default=False
+        ),
+    ] = None,
 ) -> int:
     """Cancel runs and tell for every target what is true now.
 
@@ -42,31 +75,115 @@ def cancel(
     Examples:
       runcancel cancel tencent:ap-guangzhou:inv-ib2lld37
       runcancel cancel t-7d2a745b412b4601 --target i-bp1a --dry-run
-      runcancel cancel aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b --timeout 5m
+      runcancel cancel --name patch-openssl -r all --max-runs 50
+      runcancel list --older-than 2h -o jsonl | runcancel cancel -f - --confirm 7
+      runcancel cancel --name deploy-4711 -n -o json > plan.json
+      runcancel cancel --plan plan.json --yes
 
     What a cancel can do differs: Tencent Cloud stops what runs; AWS commands and
     automations promise nothing; AWS maintenance windows and Alibaba Cloud cancel
     only what has not started. It is said before anything is sent.
 
     Exit codes: 0 seen stopped or over before, 1 failed, 2 wrong usage, 3 partial:
-    something keeps running, 4 not permitted, 5 not found, 8 accepted but not seen
-    stopped in time.
+    something keeps running, 4 not permitted, 5 not found, 6 nothing sent: a guard
+    or no consent, 7 incomplete, 8 accepted but not seen stopped in time.
     """
-    patience = Patience(wait=wait, timeout=_seconds(session, timeout))
-    targets = tuple(dict.fromkeys(settings.plain("--target", one) for one in target or ()))
-    sights = session.look(refs, full=True)
-    snapshots = _runs(sights, targets)
-    missing = tuple(failed(sight.reference.text, sight.problem) for sight in sights if sight.problem is not None)
-    items = tuple(plan(snapshot, [one for one in targets if _has(snapshot, one)]) for snapshot in snapshots)
+    now = datetime.now(UTC)
+    filtered = any(given is not None for given in (status, kind, name, name_glob, since, until, older_than))
+    query = options.query(
+        status=status,
+        kind=kind,
+        name=name,
+        name_glob=name_glob,
+        since=since,
+        until=until,
+        older_than=older_than,
+        now=now,
+    )
+    wish = _wish(refs or (), query if filtered or (target and not (refs or from_ or plan)) else None, from_, plan, target, allow_incomplete=allow_incomplete)
+    caps = _caps(session, max_runs, max_targets)
+    patience = Patience(wait=wait, timeout=session.patience(timeout))
+    chosen = choose(session, wish)
+    items = chosen.selection.items
+    callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run else ()
+    if chosen.planned_by:
+        selection.check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
     if dry_run:
-        return _show_plan(session, items, missing)
-    session.notes.say(*announce(items, width=session.err.width))
-    return _carry_out(session, items, missing, patience, reason)
+        return _show_plan(session, chosen, callers, require_match=require_match)
+    session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
+    consent.check_guarantee(items, require_guarantee)
+    consent.check_caps(items, caps)
+    if items:
+        session.notes.say(*announce(items, callers, width=session.err.width))
+    wanted = consent.need(
+        items, chosen=not chosen.by_hand, accounts=_accounts(items, callers), protected=session.protected(items)
+    )
+    asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin)
+    return _carry_out(session, chosen, patience, require_match=require_match)
 
 
-def _carry_out(
-    session: Session, items: Sequence[PlanItem], missing: Sequence[Outcome], patience: Patience, reason: str | None
-) -> int:
+def _wish(
+    refs: Sequence[str],
+    query: Query | None,
+    file: str | None,
+    plan: str | None,
+    target: Sequence[str] | None,
+    *,
+    allow_incomplete: bool,
+) -> Wish:
+    """Where the runs come from. Raises `UsageError` unless it is exactly one place."""
+    ways = {
+        "references": bool(refs),
+        "filters": query is not None,
+        "--from": file is not None,
+        "--plan": plan is not None,
+    }
+    used = [way for way, given in ways.items() if given]
+    targets = options.targets(target)
+    if not used:
+        raise UsageError(
+            "nothing says what to cancel; nothing was sent",
+            hint="name runs, or give a filter, as in: runcancel cancel --name patch-openssl -n",
+        )
+    if len(used) > 1:
+        raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
+    if plan is not None and targets:
+        raise UsageError("--plan holds its own targets: --target cannot be given beside it; nothing was sent")
+    return Wish(
+        refs=tuple(refs),
+        query=query,
+        file=None if file is None else settings.plain_file("--from", file),
+        plan=None if plan is None else settings.plain_file("--plan", plan),
+        targets=targets,
+        allow_incomplete=allow_incomplete,
+    )
+
+
+def _caps(session: Session, max_runs: int | None, max_targets: int | None) -> Caps:
+    """The caps of the command line, or the defaults; the configuration may lower them."""
+    return Caps(
+        max_runs=_least(consent.MOST_RUNS if max_runs is None else max_runs, session.config.caps.max_runs),
+        max_targets=_least(max_targets, session.config.caps.max_targets),
+    )
+
+
+def _least(*caps: int | None) -> int | None:
+    return min((cap for cap in caps if cap is not None), default=None)
+
+
+def _callers(session: Session, items: Sequence[PlanItem], chosen: Chosen) -> tuple[Caller, ...]:
+    scopes = dict.fromkeys(full(item.run).scope for item in items if item.ask)
+    return tuple(Caller.of(scope, who) for scope, who in session.identities(tuple(scopes)).items())
+
+
+def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[str, str]:
+    """Whose account each run is in: an id where known, else provider and context."""
+    known = {caller.scope: f"{caller.scope.split(':')[0]} {caller.account}" for caller in callers if caller.account}
+    scopes = {item.run: full(item.run).scope for item in items}
+    return {run: known.get(str(scope), f"{scope.provider} {scope.context or ''}") for run, scope in scopes.items()}
+
+
+def _carry_out(session: Session, chosen: Chosen, patience: Patience, *, require_match: bool) -> int:
     answer = session.writer("cancel")
     outcomes: list[Outcome] = []
     signum: int | None = None
@@ -75,102 +192,57 @@ def _carry_out(
         outcomes.append(outcome)
         answer.row(outcome)
 
-    for outcome in missing:
+    for outcome in chosen.selection.settled:
         put(outcome)
+    progress = session.progress(asking=True)
     try:
-        for outcome in carry_out(items, session.clouds, session.desk, patience, _progress(session)):
+        for outcome in carry_out(chosen.selection.items, session.clouds, session.desk, patience, progress):
             put(outcome)
     except Interrupted as signal:
         signum = signal.signum
     endings = [(outcome.verdict, outcome.error.code if outcome.error else None) for outcome in outcomes]
-    code = exit_of_cancel(endings, waited=patience.wait) if signum is None else 128 + signum
+    code = int(exit_of_cancel(endings, complete=not chosen.gaps, waited=patience.wait))
+    if not outcomes and not chosen.gaps:
+        session.notes.say("nothing matches; nothing was sent")
+        code = Exit.NOT_FOUND if require_match else Exit.OK
+    code = code if signum is None else 128 + signum
+    problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
     notes = hints(outcomes) if signum is None else (_what_goes_on(endings), *hints(outcomes))
-    problems = tuple(outcome.error for outcome in outcomes if outcome.error is not None)
-    answer.end(End(exit_code=code, errors=problems, complete=signum is None, notes=notes))
+    answer.end(End(exit_code=code, errors=problems, complete=signum is None and not chosen.gaps, notes=notes))
     return code
 
 
-def _show_plan(session: Session, items: Sequence[PlanItem], missing: Sequence[Outcome]) -> int:
+def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, require_match: bool) -> int:
     now = datetime.now(UTC).replace(microsecond=0)
     answer = session.writer("plan")
-    for item in items:
+    for item in chosen.selection.items:
         answer.row(item)
-    problems = tuple(outcome.error for outcome in missing if outcome.error is not None)
-    code = exit_of_reading(problem.code for problem in problems)
+    settled = tuple(outcome.error for outcome in chosen.selection.settled if outcome.error is not None)
+    problems = (*chosen.gaps, *settled)
+    code = int(exit_of_reading(problem.code for problem in settled))
+    if code == Exit.OK:
+        code = Exit.INCOMPLETE if chosen.gaps else Exit.OK
+    if require_match and not (chosen.selection.items or problems):
+        code = Exit.NOT_FOUND
     answer.end(
         End(
             exit_code=code,
             errors=problems,
             complete=not problems,
+            identities=tuple(callers),
             created_at=now,
             expires_at=now + PLAN_LIVES,
-            notes=("nothing was sent: this is a plan",),
+            notes=(*chosen.notes, *chosen.selection.notes, "nothing was sent: this is a plan"),
         )
     )
     return code
 
 
-def _runs(sights: Sequence[Sight], targets: Sequence[str]) -> tuple[Snapshot, ...]:
-    """The snapshots to act on, each run once. Raises `UsageError` where acting would be more than was said."""
-    for sight in sights:
-        if sight.problem is not None and sight.problem.code is Reason.USAGE:
-            raise UsageError(f"{sight.problem.message}; nothing was sent")
-        if sight.snapshot is not None and sight.snapshot.run.id != sight.reference.id:
-            raise _part_of(sight, sight.snapshot)
-    snapshots = tuple({sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot}.values())
-    if targets:
-        _check_targets(snapshots, targets)
-    return snapshots
-
-
-def _check_targets(snapshots: Sequence[Snapshot], targets: Sequence[str]) -> None:
-    whole = [snapshot.run.ref for snapshot in snapshots if not kind_of(full(snapshot.run.ref)).in_part]
-    if whole:
-        raise UsageError(
-            f"{whole[0]} cannot be cancelled in part: its cloud takes the whole run or nothing; nothing was sent",
-            hint="without --target the whole run is cancelled",
-        )
-    strangers = [one for one in targets if not any(_has(snapshot, one) for snapshot in snapshots)]
-    if strangers and snapshots:
-        raise CloudError(Reason.NOT_FOUND, f"no run here has the target {', '.join(strangers)}; nothing was sent")
-    without = [snapshot.run.ref for snapshot in snapshots if not any(_has(snapshot, one) for one in targets)]
-    if without:
-        raise CloudError(Reason.NOT_FOUND, f"{without[0]} has none of the targets named; nothing was sent")
-
-
-def _has(snapshot: Snapshot, target: str) -> bool:
-    return any(one.target == target for one in snapshot.invocations)
-
-
-def _part_of(sight: Sight, snapshot: Snapshot) -> UsageError:
-    parts = [one.target for one in snapshot.invocations if sight.reference.id == one.id and one.target]
-    only = (
-        f"runcancel cancel {snapshot.run.ref} --target {parts[0]}" if parts else f"runcancel cancel {snapshot.run.ref}"
-    )
-    return UsageError(
-        f"{sight.reference.id} is a part of {snapshot.run.ref}, not a run; nothing was sent",
-        hint=f"to cancel {'it alone' if parts else 'the whole run'}: {only}",
-    )
-
-
-def _seconds(session: Session, timeout: str | None) -> float:
-    choice = settings.text("--timeout", timeout, session.settings.environ)
-    return settings.DEFAULT_TIMEOUT if choice.value is None else settings.duration(choice.origin, choice.value)
-
-
-def _progress(session: Session) -> Progress:
-    from runcancel.render.progress import progress
-
-    shown = progress(sys.stderr, terminal=session.err, environ=session.settings.environ, quiet=session.quiet)
-    session.desk.tick = shown.tick
-    return shown
-
-
-def _what_goes_on(outcomes: Sequence[tuple[Verdict, Reason | None]]) -> str:
-    asked = sum(verdict in (Verdict.REQUESTED, Verdict.PARTIAL, Verdict.STOPPED) for verdict, _ in outcomes)
-    doubt = sum(verdict is Verdict.FAILED and reason is Reason.INTERRUPTED for verdict, reason in outcomes)
-    unasked = sum(verdict is Verdict.SKIPPED for verdict, _ in outcomes)
+def _what_goes_on(endings: Sequence[tuple[Verdict, Reason | None]]) -> str:
+    asked_for = sum(verdict in (Verdict.REQUESTED, Verdict.PARTIAL, Verdict.STOPPED) for verdict, _ in endings)
+    doubt = sum(verdict is Verdict.FAILED and reason is Reason.INTERRUPTED for verdict, reason in endings)
+    unasked = sum(verdict is Verdict.SKIPPED for verdict, _ in endings)
     return (
-        f"interrupted: {asked} asked, {doubt} in doubt, {unasked} not asked; "
+        f"interrupted: {asked_for} asked, {doubt} in doubt, {unasked} not asked; "
         "an interrupt takes nothing back: what was asked goes on"
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from runcancel import refs as refs_
+from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model import Invocation, Run, State, Wanted
@@ -19,7 +20,8 @@ _CHUNK = 200  # rows fetched ahead per run: what bounds the memory
 
 def invocations(
     session: Session,
-    refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Runs: [provider:][region:][kind/]id.")],
+    refs: options.References,
+    *,
     task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
     status: Annotated[
         list[str] | None,

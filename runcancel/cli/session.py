@@ -3,16 +3,18 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Annotated, Self, TextIO
 
 import typer
 
 from runcancel import refs, settings
-from runcancel.errors import UsageError
+from runcancel.cancel import Progress
+from runcancel.errors import CloudError, UsageError
 from runcancel.fanout import Desk
 from runcancel.find import Clouds, Sight, look
+from runcancel.model import Identity, Run, Scope, Snapshot
 from runcancel.pace import StoppableClock
 from runcancel.providers import PROVIDERS
 from runcancel.providers import provider as provider_module
@@ -21,6 +23,7 @@ from runcancel.render import FORMATS, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Settings
+from runcancel.watch import Watch
 
 
 def _known_regions() -> list[str]:
@@ -116,15 +119,64 @@ class Session:
         """Where the answer goes; `name` is the document's: the verb, or `plan`."""
         return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes)
 
+    def progress(self, *, asking: bool) -> Progress:
+        """Who tells on stderr what happens while this waits; it is repainted as time goes by."""
+        from runcancel.render.progress import progress
+
+        shown = progress(sys.stderr, terminal=self.err, environ=self.settings.environ, quiet=self.quiet, asking=asking)
+        self.desk.tick = shown.tick
+        return shown
+
+    def patience(self, timeout: str | None) -> float:
+        """`--timeout` in seconds: the flag, the variable, or 60."""
+        choice = settings.text("--timeout", timeout, self.settings.environ)
+        return settings.DEFAULT_TIMEOUT if choice.value is None else settings.duration(choice.origin, choice.value)
+
     def look(self, texts: Sequence[str], *, full: bool) -> list[Sight]:
         """Read every named run, in the order named. Raises `UsageError` before the first request."""
-        references = refs.parse_all(texts)
+        return self.look_at(refs.parse_all(texts), full=full)
+
+    def look_at(self, references: Sequence[Reference], *, full: bool = True) -> list[Sight]:
+        """Read every run, in the order given. Raises `UsageError` before the first request."""
         self._tell_origins(references)
         found = {sight.reference: sight for sight in look(references, self.settings, self.clouds, self.desk, full=full)}
         for sight in found.values():
             if sight.note:
                 self.notes.say(f"note: {sight.note}")
         return [found[reference] for reference in references]
+
+    def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
+        """Who asks in each scope, by the vendors' STS; None where that could not be found out."""
+        found: dict[Scope, Identity | None] = dict.fromkeys(scopes)
+        for done in self.desk.fanout(lambda scope: self.clouds.at(scope).identity(), scopes, lane=lambda scope: scope):
+            if done.error is None:
+                found[done.item] = done.value()
+            elif not isinstance(done.error, CloudError):
+                raise done.error
+        return found
+
+    def follow(
+        self, left: Mapping[str, Run], *, full: bool, until: float | None
+    ) -> Iterator[tuple[str, Snapshot | CloudError]]:
+        """Read the runs in `left` again and again, telling on stderr what is seen; the caller takes out what is done.
+
+        Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
+        """
+        by_ref = {refs.full(ref): ref for ref in left}
+        watch = Watch(by_ref, self.clouds, self.desk, full=full)
+        shown = self.progress(asking=False)
+        for ref, run in left.items():
+            shown.seen(ref, run, ())
+        try:
+            while left and (until is None or self.desk.clock.monotonic() < until):
+                for named, answer in watch.next() or ():
+                    if isinstance(answer, Snapshot):
+                        shown.seen(by_ref[named], answer.run, answer.invocations)
+                    yield by_ref[named], answer
+                    if by_ref[named] not in left:
+                        watch.drop(named)
+        finally:
+            shown.close()
 
     def _tell_origins(self, references: Sequence[Reference]) -> None:
         if self.verbose:

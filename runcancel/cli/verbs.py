@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -26,6 +27,10 @@ class Verb(TyperCommand):
                 ctx.fail(f"{max(param.opts, key=len)} is given twice and takes one value; nothing was sent")
             seen.add(param.opts[0])
         return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line in the field's spelling: a required word stands bare."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
 
 class Verbs(TyperGroup):
@@ -67,8 +72,14 @@ def load(name: str) -> Any:
         group.context_settings.update(HELP)
         return group
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    single.command(name, cls=Verb, context_settings=HELP)(with_session(name, getattr(module, name)))
+    single.command(name, cls=Verb, context_settings=HELP)(with_session(name, _body(module, name)))
     return typer.main.get_command(single)
+
+
+def _body(module: ModuleType, name: str) -> Callable[..., int]:
+    """The function of a verb; one that is named like a builtin has an underscore behind it."""
+    body: Callable[..., int] = getattr(module, name, None) or getattr(module, f"{name}_")
+    return body
 
 
 def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:

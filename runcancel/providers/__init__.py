@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from msgspec import Struct
 
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Ref, Scope, Snapshot, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.pace import Pace
 
 PROVIDERS = {
@@ -58,6 +58,18 @@ class Cloud(Protocol):
 
         Chunked to the vendor's limit. Never repeated after an answer in doubt: `cancel` reads the state first.
         """
+        ...
+
+    def runs(self, query: Query) -> Iterator[Run]:
+        """The scope's runs, page by page, newest first where the vendor lists so; no request per run.
+
+        The vendor's own filters are used where they are exact; the caller applies `query.takes` to what comes.
+        `run.counts` is None unless the listing carried the targets.
+        """
+        ...
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions that this account can use, as the vendor tells (`DescribeRegions` and its siblings)."""
         ...
 
     def identity(self) -> Identity:

@@ -17,7 +17,7 @@ class Track(Struct):
     ref: str
     counts: Mapping[State, int]
     state: State
-    asked: bool = False
+    asked: bool | None = False  # None: nobody asks, it is only watched
     problem: Problem | None = None
     outcome: Outcome | None = None
 
@@ -42,6 +42,8 @@ class Track(Struct):
             return f"the answer was: {safe(self.problem.message)}"
         if self.state is State.CANCELLING or self.state.over:
             return worded(self.state)
+        if self.asked is None:
+            return worded(self.state)
         return f"asked, {worded(self.state)}" if self.asked else f"not asked yet, {worded(self.state)}"
 
     def _color(self) -> str:
@@ -61,10 +63,11 @@ class Group(Struct, frozen=True):
 
 
 class Board:
-    """All runs of one cancel, in the order in which they were planned."""
+    """All runs under watch, in the order in which they were planned or seen. `asking` is false where nobody cancels."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, asking: bool = True) -> None:
         self.tracks: dict[str, Track] = {}
+        self._asked = False if asking else None
 
     def planned(self, items: Iterable[PlanItem]) -> None:
         """Begin with the runs that will be asked."""
@@ -101,7 +104,7 @@ class Board:
         return [_group(scope, tracks) for scope, tracks in found.items()]
 
     def _track(self, ref: str, state: State = State.UNKNOWN) -> Track:
-        return self.tracks.setdefault(ref, Track(ref=ref, counts={}, state=state))
+        return self.tracks.setdefault(ref, Track(ref=ref, counts={}, state=state, asked=self._asked))
 
 
 def _group(scope: str, tracks: Sequence[Track]) -> Group:
@@ -109,5 +112,9 @@ def _group(scope: str, tracks: Sequence[Track]) -> Group:
     for track in tracks:
         targets.update(track.counts)
     return Group(
-        scope, len(tracks), sum(track.asked for track in tracks), sum(track.done for track in tracks), dict(targets)
+        scope,
+        len(tracks),
+        sum(track.asked is not False for track in tracks),
+        sum(track.done for track in tracks),
+        dict(targets),
     )

@@ -57,6 +57,28 @@ class StatusDocument(Struct, frozen=True, kw_only=True):
     complete: bool
 
 
+class ListDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `list`."""
+
+    format_version: Version
+    verb: Literal["list"]
+    operation: str | None
+    runs: tuple[Run, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
+class WaitDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `wait`: the runs as they were seen last."""
+
+    format_version: Version
+    verb: Literal["wait"]
+    operation: str | None
+    runs: tuple[Run, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
 class InvocationsDocument(Struct, frozen=True, kw_only=True):
     """The answer of `invocations`."""
 
@@ -103,7 +125,9 @@ class ErrorDocument(Struct, frozen=True, kw_only=True):
     complete: Literal[False]
 
 
-Document: TypeAlias = StatusDocument | InvocationsDocument | PlanDocument | CancelDocument | ErrorDocument
+Document: TypeAlias = (
+    StatusDocument | ListDocument | WaitDocument | InvocationsDocument | PlanDocument | CancelDocument | ErrorDocument
+)
 
 
 class RunLine(Run, frozen=True, kw_only=True, tag_field="type", tag="run"):
@@ -140,6 +164,8 @@ Line: TypeAlias = RunLine | InvocationLine | PlanLine | OutcomeLine | ErrorLine 
 
 SCHEMAS: Mapping[str, Any] = {
     "status": StatusDocument,
+    "list": ListDocument,
+    "wait": WaitDocument,
     "invocations": InvocationsDocument,
     "plan": PlanDocument,
     "cancel": CancelDocument,
@@ -157,6 +183,8 @@ _TAGS: Mapping[type, str] = {
 }
 _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
     "status": (StatusDocument, "runs", Run),
+    "list": (ListDocument, "runs", Run),
+    "wait": (WaitDocument, "runs", Run),
     "invocations": (InvocationsDocument, "invocations", Invocation),
     "plan": (PlanDocument, "plan", PlanItem),
     "cancel": (CancelDocument, "outcomes", Outcome),

@@ -25,6 +25,7 @@ _FEW = 8  # runs that get lines of their own
 _PAUSE = 0.1  # seconds between two frames
 _BAR = 24  # columns
 _WITH_BAR = 70  # columns of a terminal that has room for it
+_FOOT_WATCHING = "Ctrl-C stops watching, nothing else"
 _FOOT = "Ctrl-C stops asking and watching, not what was asked"
 
 
@@ -42,6 +43,7 @@ class LiveProgress:
         width: Callable[[], int] | None = None,
         height: Callable[[], int] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        asking: bool = True,
     ) -> None:
         self._sink = Sink(err)
         self._terminal = terminal
@@ -50,7 +52,8 @@ class LiveProgress:
         self._clock = clock
         self._began = clock()
         self._painted_at = -1.0
-        self._board = Board()
+        self._asking = asking
+        self._board = Board(asking=asking)
         self._frame: list[Text] = []
 
     def planned(self, items: Sequence[PlanItem]) -> None:
@@ -116,7 +119,7 @@ class LiveProgress:
         minutes, seconds = divmod(int(self._clock() - self._began), 60)
         done = sum(track.done for track in tracks)
         runs = f"{len(tracks):,} run{'' if len(tracks) == 1 else 's'}"
-        yield Text(f"cancelling {runs}, {done:,} over  {minutes:02}:{seconds:02}")
+        yield Text(f"{'cancelling' if self._asking else 'watching'} {runs}, {done:,} over  {minutes:02}:{seconds:02}")
         if len(tracks) <= _FEW:
             for track in tracks:
                 yield from _of_run(track, terminal)
@@ -125,7 +128,7 @@ class LiveProgress:
             column = max(cell_len(safe(group.scope)) for group in groups)
             for group in groups:
                 yield _of_scope(group, terminal, column=column)
-        yield Text(_FOOT, "dim")
+        yield Text(_FOOT if self._asking else _FOOT_WATCHING, "dim")
 
 
 def _of_run(track: Track, terminal: Terminal) -> Iterator[Text]:

@@ -19,15 +19,19 @@ def progress(
     environ: Mapping[str, str],
     quiet: bool = False,
     clock: Callable[[], float] = time.monotonic,
+    asking: bool = True,
 ) -> Progress:
-    """The progress that fits stderr: painted over and over on a terminal, a line per change elsewhere, or none."""
+    """The progress that fits stderr: painted over and over on a terminal, a line per change elsewhere, or none.
+
+    `asking` is false where runs are only watched.
+    """
     if quiet or err is None:
         return Silent()
     if not terminal.moves:
-        return PlainProgress(Sink(err), clock=clock)
+        return PlainProgress(Sink(err), clock=clock, asking=asking)
     from runcancel.render.live import LiveProgress
 
-    return LiveProgress(err, terminal=terminal, width=lambda: width_of(err, environ), clock=clock)
+    return LiveProgress(err, terminal=terminal, width=lambda: width_of(err, environ), clock=clock, asking=asking)
 
 
 class Silent:
@@ -55,11 +59,11 @@ class Silent:
 class PlainProgress:
     """One plain line per change: `12s REF: asked, cancelling, 17 cancelled, 3 running`."""
 
-    def __init__(self, sink: Sink, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, sink: Sink, *, clock: Callable[[], float] = time.monotonic, asking: bool = True) -> None:
         self._sink = sink
         self._clock = clock
         self._began = clock()
-        self._board = Board()
+        self._board = Board(asking=asking)
         self._said: dict[str, str] = {}
 
     def planned(self, items: Sequence[PlanItem]) -> None:

@@ -16,7 +16,8 @@ from runcancel.sandbox.alibaba.dialect import Alibaba
 from runcancel.sandbox.aws.dialect import Aws
 from runcancel.sandbox.clock import Clock
 from runcancel.sandbox.control import Control
-from runcancel.sandbox.faults import Board, Rule, Struck, rule
+from runcancel.sandbox.effects import Board, Struck
+from runcancel.sandbox.faults import Rule, rule
 from runcancel.sandbox.limits import Limits
 from runcancel.sandbox.log import Asked, Log
 from runcancel.sandbox.server import Server

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from runcancel.sandbox.accounts import DEFAULT_REGION, PROVIDERS, REGIONS
 from runcancel.sandbox.faults import BadFault, rule
-from runcancel.sandbox.fleet import BadSpec, build, spec
+from runcancel.sandbox.fleet import build
+from runcancel.sandbox.spec import BadSpec, spec
 from runcancel.sandbox.wire import Document, Reply, Request, encode
 from runcancel.sandbox.world import Book, Run
 

@@ -1,73 +1,19 @@
-"""Runs made from a small description: a kind, a name and how many targets lead which life."""
+"""Runs of every kind, built from their descriptions."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, cast
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
 
 from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocation
 from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
 from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, follow
+from runcancel.sandbox.spec import BadSpec, RunSpec, asked_at, lives, machines, targets_of
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
-from runcancel.sandbox.world import RUNS_FOR, SETTLE_SECONDS, STOPPED, WAITING, WAITS_FOR, Book, Life, Run, Target, Word
+from runcancel.sandbox.world import WAITING, Book, Life, Run, Target, Word
 
 TASK_SHARES = 10
-
-
-class BadSpec(ValueError):
-    """A description of a run that cannot be built."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSpec:
-    """`targets` counts lives by their state now; times are seconds. `terminates`: a cancel kills what runs.
-
-    `fanout` makes an automation rate-controlled, its targets child executions; `sort` is the type of a window's tasks.
-    """
-
-    kind: str
-    name: str = "job"
-    targets: Mapping[str, int] = field(default_factory=lambda: {"running": 1})
-    id: str = ""
-    age: float = 180.0
-    terminates: bool = True
-    stubborn: bool = False
-    settle: float = SETTLE_SECONDS
-    runs_for: float = RUNS_FOR
-    waits_for: float = WAITS_FOR
-    fresh: int = 0
-    description: str = ""
-    document: str = ""
-    stdout: str = ""
-    stderr: str = ""
-    exit_code: int = 0
-    repeat: str = "Once"
-    frequency: str = ""
-    source: str = "USER"
-    by_tag: bool = False
-    steps: tuple[str, ...] = ("runShellScript",)
-    fanout: bool = False
-    waits: bool = False
-    sort: str = "RUN_COMMAND"
-    window: str = ""
-    listed: bool = True
-    skipped: bool = False
-
-
-def spec(raw: Mapping[str, Any]) -> RunSpec:
-    known = {each.name for each in fields(RunSpec)}
-    unknown = raw.keys() - known
-    if unknown:
-        raise BadSpec(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-    if "kind" not in raw:
-        raise BadSpec("kind is missing")
-    given: dict[str, Any] = {key: tuple(value) if key == "steps" else value for key, value in raw.items()}
-    made = RunSpec(**given)
-    bad = made.targets.keys() - {str(word) for word in Word}
-    if bad:
-        raise BadSpec(f"no such life: {', '.join(sorted(bad))}; there are {', '.join(Word)}")
-    return made
 
 
 def build(book: Book, wanted: RunSpec, now: float) -> Run:
@@ -82,74 +28,15 @@ def build(book: Book, wanted: RunSpec, now: float) -> Run:
     return run
 
 
-def live(word: Word, wanted: RunSpec, now: float) -> Life:
-    """A life that reads `word` now."""
-    created = now - wanted.age
-    life = Life(begins=created + 2, ends=now + wanted.runs_for, settle=wanted.settle)
-    if word in WAITING:
-        begins = math.inf if word is Word.SCHEDULED else now + wanted.waits_for
-        return replace(life, waits=word, begins=begins, ends=begins + wanted.runs_for)
-    if word is Word.RUNNING:
-        return replace(life, outcome=Word.SCHEDULED if wanted.repeat == "Period" else Word.SUCCEEDED)
-    if word is Word.CANCELLING:
-        return replace(life, asked=now)
-    if word in STOPPED:
-        begins = math.inf if word is Word.CANCELLED else life.begins
-        return replace(life, begins=begins, asked=created + wanted.age / 2, settle=min(wanted.settle, wanted.age / 4))
-    return replace(life, ends=created + 2 + min(45.0, wanted.age / 2), outcome=word)
-
-
-def lives(wanted: RunSpec, now: float) -> list[tuple[Word, Life]]:
-    return [(Word(word), live(Word(word), wanted, now)) for word, count in wanted.targets.items() for _ in range(count)]
-
-
-_MACHINE = {"aws": ("i-0", 16), "alibaba": ("i-bp", 18), "tencent": ("ins-", 8)}
-
-
-def machines(book: Book, count: int) -> list[tuple[str, str]]:
-    """Neighbours of one pool, so that runs share machines; the pool grows when a run is larger than it."""
-    prefix, length = _MACHINE[book.place.provider]
-    while len(book.instances) < max(count, 120):
-        tail = f"{book.dice.getrandbits(64):016x}" if book.place.provider == "aws" else book.code(length)
-        book.instances.append((prefix + tail, f"web-{len(book.instances) + 1:03d}"))
-    start = book.dice.randrange(len(book.instances))
-    pool = book.instances
-    return [pool[(start + index) % len(pool)] for index in range(count)]
-
-
-def _targets(book: Book, wanted: RunSpec, now: float, *, task: str = "") -> list[Target]:
-    led = lives(wanted, now)
-    made = []
-    for (machine, name), (word, life) in zip(machines(book, len(led)), led, strict=True):
-        failed = word is Word.FAILED
-        made.append(
-            Target(
-                id=machine,
-                life=life,
-                name=name,
-                task=f"{task}{book.code(8)}" if task else "",
-                exit_code=(wanted.exit_code or 1) if failed else 0,
-                stdout=wanted.stdout or f"{name}: {wanted.name} begins\n",
-                stderr=wanted.stderr or ("error: it did not work\n" if failed else ""),
-            )
-        )
-    return made
-
-
-def _asked(wanted: RunSpec, now: float) -> float | None:
-    stopped = any(Word(word) in STOPPED | {Word.CANCELLING} for word in wanted.targets)
-    return now - wanted.age / 2 if stopped else None
-
-
 def _command(book: Book, wanted: RunSpec, now: float) -> Command:
     return Command(
         id=wanted.id or book.uuid(),
         kind=wanted.kind,
         name=wanted.name,
         created=now - wanted.age,
-        targets=_targets(book, wanted, now),
+        targets=targets_of(book, wanted, now),
         kills=wanted.terminates,
-        asked=_asked(wanted, now),
+        asked=asked_at(wanted, now),
         document=wanted.document or "AWS-RunShellScript",
         comment=wanted.name,
         steps=wanted.steps,
@@ -188,7 +75,7 @@ def _runbook(book: Book, wanted: RunSpec, now: float) -> Automation:
         created=now - wanted.age,
         targets=steps,
         actions=tuple(_ACTIONS[index % len(_ACTIONS)] for index in range(len(steps))),
-        asked=_asked(wanted, now),
+        asked=asked_at(wanted, now),
         document=wanted.document or wanted.name,
         waits=wanted.waits,
     )
@@ -196,7 +83,7 @@ def _runbook(book: Book, wanted: RunSpec, now: float) -> Automation:
 
 def _fanned_out(book: Book, wanted: RunSpec, now: float) -> Automation:
     parent = _runbook(book, replace(wanted, targets={}, fanout=False), now)
-    parent.asked = _asked(wanted, now)
+    parent.asked = asked_at(wanted, now)
     led = lives(wanted, now)
     for (machine, _), (word, _life) in zip(machines(book, len(led)), led, strict=True):
         child = _runbook(book, replace(wanted, targets={word: 1}, id=""), now)
@@ -216,7 +103,7 @@ def _window(book: Book, wanted: RunSpec, now: float) -> Execution:
         window=_window_of(book, wanted),
         opens=now + wanted.waits_for,
         fixed=Word.SKIPPED if wanted.skipped else None,
-        asked=_asked(wanted, now),
+        asked=asked_at(wanted, now),
     )
     follow(book, run)
     add_tasks(book, run, wanted, now)
@@ -342,9 +229,9 @@ def _alibaba(book: Book, wanted: RunSpec, now: float) -> AlibabaInvocation:
         kind=wanted.kind,
         name=wanted.name,
         created=now - wanted.age,
-        targets=_targets(book, wanted, now),
+        targets=targets_of(book, wanted, now),
         kills=wanted.terminates,
-        asked=_asked(wanted, now),
+        asked=asked_at(wanted, now),
         command=f"c-{book.code(20)}",
         description=wanted.description,
         repeat=wanted.repeat,
@@ -358,9 +245,9 @@ def _tencent(book: Book, wanted: RunSpec, now: float) -> TencentInvocation:
         kind=wanted.kind,
         name=wanted.name,
         created=now - wanted.age,
-        targets=_targets(book, wanted, now, task="invt-"),
+        targets=targets_of(book, wanted, now, task="invt-"),
         kills=wanted.terminates,
-        asked=_asked(wanted, now),
+        asked=asked_at(wanted, now),
         command=f"cmd-{book.code(8)}",
         description=wanted.description,
         source=wanted.source,

@@ -5,7 +5,8 @@ from typing import cast
 
 from runcancel.sandbox.accounts import DEFAULT_REGION
 from runcancel.sandbox.aws.windows import Execution, Window
-from runcancel.sandbox.fleet import RunSpec, add_tasks, build
+from runcancel.sandbox.fleet import add_tasks, build
+from runcancel.sandbox.spec import RunSpec
 from runcancel.sandbox.tencent.around import Invoker
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
 from runcancel.sandbox.world import Book

@@ -4,9 +4,12 @@ import heapq
 import math
 import random
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate
+from typing import Any, TypeVar, overload
 
 from runcancel.sandbox.clock import Clock
 
@@ -109,6 +112,9 @@ class Target:
     error: str = ""
 
 
+RunType = TypeVar("RunType", bound="Run")
+
+
 @dataclass(slots=True, kw_only=True)
 class Run:
     """One thing that can be cancelled. `kills`: a cancel reaches what already runs; so many `fresh` reads miss it."""
@@ -172,6 +178,30 @@ def roll_up(words: Sequence[Word]) -> Word:
     if seen & WAITING and seen - ACTIVE and not seen & {Word.CANCELLING, Word.RUNNING}:
         return Word.RUNNING
     return next((word for group, word in _ROLL_UP if seen & group), Word.SUCCEEDED)
+
+
+class Seats(Sequence[tuple[RunType, Target]]):
+    """Every target of some runs as one list that is never made: a page of a hundred thousand stays cheap."""
+
+    def __init__(self, runs: Sequence[RunType]) -> None:
+        self._runs = runs
+        self._ends = list(accumulate(len(run.targets) for run in runs))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[RunType, Target]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[RunType, Target]]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        at = bisect_right(self._ends, index)
+        run = self._runs[at]
+        return run, run.targets[index - self._ends[at]]
 
 
 @dataclass(frozen=True, slots=True)

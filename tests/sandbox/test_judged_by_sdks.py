@@ -65,8 +65,9 @@ def misfit(raw: Any, shape: Any, path: str) -> Iterator[str]:
     if isinstance(raw, str):
         if not limits.get("min", 0) <= len(raw) <= limits.get("max", 10**9) and raw:
             yield f"{path} has length {len(raw)}"
-        pattern = limits.get("pattern")
-        if pattern and raw and not re.search(pattern, raw):
+        # The model's pattern for dates has lost its plus signs, Java classes are not known here.
+        pattern = "" if shape.name == "StringDateTime" else limits.get("pattern", "")
+        if pattern and raw and "\\p" not in pattern and not re.search(pattern, raw):
             yield f"{path} {raw!r} is not {pattern}"
         if shape.enum and raw and raw not in shape.enum:
             yield f"{path} {raw!r} is none of {shape.enum}"
@@ -78,7 +79,7 @@ def ask_aws(client: Any, action: str, params: dict[str, Any]) -> list[str]:
     def remember(http_response: Any, **_: Any) -> None:
         raw.append(http_response.content)
 
-    client.meta.events.register("after-call.ssm.*", remember, unique_id="judge")
+    client.meta.events.register("after-call.ssm.*", remember)
     method = "".join(f"_{c.lower()}" if c.isupper() else c for c in action).lstrip("_")
     parsed = getattr(client, method)(**params)
     assert parsed["ResponseMetadata"]["RequestId"]
@@ -223,13 +224,17 @@ def test_tencent_replies_survive_the_typed_models(still: Box, action: str, param
         warnings.simplefilter("error")
         model._deserialize(raw)
 
-    assert json.loads(model.to_json_string()) == filled(raw)
+    assert filled(json.loads(model.to_json_string())) == filled(raw)
     assert list(untyped(model, action)) == []
 
 
 @pytest.mark.parametrize(
     ("service", "version", "action"),
-    [("sts", "2018-08-13", "GetCallerIdentity"), ("region", "2022-06-27", "DescribeRegions"), ("cvm", "2017-03-12", "DescribeRegions")],
+    [
+        ("sts", "2018-08-13", "GetCallerIdentity"),
+        ("region", "2022-06-27", "DescribeRegions"),
+        ("cvm", "2017-03-12", "DescribeRegions"),
+    ],
 )
 def test_tencent_neighbours_answer(still: Box, service: str, version: str, action: str) -> None:
     client = still.tencent()

@@ -2,17 +2,18 @@
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
-from runcancel.sandbox.world import STOPPED, Book, Run, Target, Word, World
+from runcancel.sandbox.world import STOPPED, Book, Life, Run, Seats, Target, Word, World
 
 Row = TypeVar("Row")
 
 KIND = "invocation"
 OUTPUT_LIMIT = 24 * 1024
+ROUNDS = 3
 
 WORDS = {
     Word.PENDING: "Pending",
@@ -247,7 +248,7 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
         "InvocationStatus": WORDS[word],
         "InvokeRecordStatus": _LEGACY.get(WORDS[word], "Failed"),
         "Dropped": dropped,
-        "Repeats": 0 if started is None and not run.timed else max(1, int(run.timed) * 3),
+        "Repeats": 0 if started is None and not run.timed else max(1, int(run.timed) * ROUNDS),
         "StartTime": utc(started) or "",
         "FinishedTime": utc(ended) or "",
         "StopTime": utc(target.life.asked) or "",
@@ -280,36 +281,33 @@ def _written(target: Target) -> tuple[str, int]:
     return text[:half] + text[-half:], extra + target.dropped
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    run: Invocation
-    target: Target
-    round: int = 0
-
-
 def describe_results(world: World, book: Book, call: Call) -> Document:
     now = world.now()
     instance, status = call.params.get("InstanceId"), call.params.get("InvokeRecordStatus")
     command = call.params.get("CommandId")
     runs = [run for run in _asked_for(book, call) if not command or run.command == command]
-    rounds = 3 if _flag(call, "IncludeHistory") else 1
-    records = [_Record(r, t, n) for r in runs for t in r.targets for n in range(rounds if r.timed else 1)]
+    if _flag(call, "IncludeHistory"):
+        runs = [_with_history(run) for run in runs]
 
-    def keep(record: _Record) -> bool:
-        if instance and record.target.id != instance:
+    def keep(seat: tuple[Invocation, Target]) -> bool:
+        if instance and seat[1].id != instance:
             return False
-        word = WORDS[record.target.life.word(now)]
+        word = WORDS[seat[1].life.word(now)]
         return not status or status in (word, _LEGACY.get(word, "Failed"))
 
-    rows, paging = _page(records, call, keep)
-    return {"Invocation": paging | {"InvocationResults": {"InvocationResult": [_row(row, call, now) for row in rows]}}}
+    rows, paging = _page(Seats(runs), call, keep)
+    results = [_result(run, target, call, now) for run, target in rows]
+    return {"Invocation": paging | {"InvocationResults": {"InvocationResult": results}}}
 
 
-def _row(record: _Record, call: Call, now: float) -> Document:
-    """Past rounds of a schedule ended well, a day apart."""
-    row = _result(record.run, record.target, call, now)
-    if not record.round:
-        return row
-    started = record.run.created - 86_400 * record.round
-    times = {"StartTime": utc(started), "FinishedTime": utc(started + 40), "StopTime": ""}
-    return row | times | {"InvocationStatus": "Success", "InvokeRecordStatus": "Finished", "ExitCode": 0}
+def _with_history(run: Invocation) -> Invocation:
+    """A schedule with its past rounds as further targets; they ended well, a day apart."""
+    if not run.timed:
+        return run
+    past = [replace(each, life=_round(run, days)) for each in run.targets for days in range(1, ROUNDS)]
+    return replace(run, targets=run.targets + past)
+
+
+def _round(run: Invocation, days: int) -> Life:
+    began = run.created - 86_400 * days
+    return Life(begins=began, ends=began + 40)

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from runcancel.sandbox.aws.checks import lower_filters
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
-from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Target, Word, World
+from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Seats, Target, Word, World
 
 Row = TypeVar("Row")
 
@@ -193,19 +193,12 @@ _COMMAND_FILTERS: dict[str, Callable[[Command, float, str], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    """One target of one command, a row of ListCommandInvocations."""
-
-    command: Command
-    target: Target
-
-
+_Seat = tuple[Command, Target]
 _INVOCATION_FILTERS: dict[str, Callable[[_Seat, float, str], bool]] = {
-    "InvokedAfter": lambda seat, now, value: seat.command.created >= _iso(value),
-    "InvokedBefore": lambda seat, now, value: seat.command.created <= _iso(value),
-    "Status": lambda seat, now, value: _is(INVOCATION_WORDS[seat.target.life.word(now)], value),
-    "DocumentName": lambda seat, now, value: seat.command.document == value,
+    "InvokedAfter": lambda seat, now, value: seat[0].created >= _iso(value),
+    "InvokedBefore": lambda seat, now, value: seat[0].created <= _iso(value),
+    "Status": lambda seat, now, value: _is(INVOCATION_WORDS[seat[1].life.word(now)], value),
+    "DocumentName": lambda seat, now, value: seat[0].document == value,
 }
 
 
@@ -214,10 +207,10 @@ def list_invocations(world: World, book: Book, call: Call) -> Document:
     filters = lower_filters(call.params, tuple(_INVOCATION_FILTERS), Refusal(400, "InvalidFilterKey"))
     instance = call.params.get("InstanceId")
     hidden = not call.params.get("CommandId")
-    seats = [_Seat(c, t) for c in _commands(book, call) if not (hidden and c.fresh) for t in c.targets]
+    seats = Seats([command for command in _commands(book, call) if not (hidden and command.fresh)])
 
     def keep(seat: _Seat) -> bool:
-        if instance and seat.target.id != instance:
+        if instance and seat[1].id != instance:
             return False
         return all(_INVOCATION_FILTERS[key](seat, now, values[0]) for key, values in filters)
 
@@ -227,7 +220,7 @@ def list_invocations(world: World, book: Book, call: Call) -> Document:
 
 
 def _invocation(seat: _Seat, now: float, details: bool) -> Document:
-    command, target = seat.command, seat.target
+    command, target = seat
     status, status_details = INVOCATION_WORDS[target.life.word(now)]
     return {
         "CommandId": command.id,

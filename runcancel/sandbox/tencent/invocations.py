@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal
-from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Target, Word, World
+from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Seats, Target, Word, World
 
 Row = TypeVar("Row")
 
@@ -122,13 +122,14 @@ def _chosen(book: Book, call: Call, ids: str) -> list[Invocation]:
 
 
 def select(
-    rows: Sequence[Row], call: Call, tests: dict[str, Callable[[Row, list[str]], bool]]
+    rows: Sequence[Row], call: Call, tests: dict[str, Callable[[Row, list[str]], bool]], *, done: str = ""
 ) -> tuple[Sequence[Row], int]:
-    """Filters AND, values within one OR; then offset and limit."""
+    """Filters AND, values within one OR; then offset and limit. One filter may already be `done`."""
     filters = call.params.get("Filters") or []
     for entry in filters:
         if entry["Name"] not in tests:
             raise invalid(".InvalidFilter", f"Unknown filter {entry['Name']}.")
+    filters = [entry for entry in filters if entry["Name"] != done]
     kept = (
         [row for row in rows if all(tests[each["Name"]](row, each["Values"]) for each in filters)] if filters else rows
     )
@@ -181,43 +182,39 @@ def _time(moment: float | None) -> str | None:
     return text.replace("Z", "+00:00") if text else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    run: Invocation
-    target: Target
-
-
+_Seat = tuple[Invocation, Target]
 _TASK_TESTS: dict[str, Callable[[_Seat, list[str]], bool]] = {
-    "invocation-task-id": lambda seat, values: seat.target.task in values,
-    "invocation-id": lambda seat, values: seat.run.id in values,
-    "instance-id": lambda seat, values: seat.target.id in values,
-    "command-id": lambda seat, values: seat.run.command in values,
+    "invocation-task-id": lambda seat, values: seat[1].task in values,
+    "invocation-id": lambda seat, values: seat[0].id in values,
+    "instance-id": lambda seat, values: seat[1].id in values,
+    "command-id": lambda seat, values: seat[0].command in values,
 }
 
 
 def describe_tasks(world: World, book: Book, call: Call) -> Document:
     now = world.now()
     hide = call.params.get("HideOutput", True)
-    seats = [_Seat(run, target) for run in _runs_of(book, call) for target in run.targets]
+    seats: Sequence[_Seat] = Seats(_runs_of(book, call))
     wanted = call.params.get("InvocationTaskIds")
     if wanted:
         if any(not each.startswith("invt-") for each in wanted):
             raise invalid(".InvalidInvocationTaskId", "Invalid execution task ID.")
-        seats = [seat for seat in seats if seat.target.task in set(wanted)]
-    rows, total = select(seats, call, _TASK_TESTS)
+        seats = [seat for seat in seats if seat[1].task in set(wanted)]
+    rows, total = select(seats, call, _TASK_TESTS, done="invocation-id")
     return {"TotalCount": total, "InvocationTaskSet": [_task(seat, now, hide=hide) for seat in rows]}
 
 
 def _runs_of(book: Book, call: Call) -> list[Invocation]:
     """With a filter on invocations only those are walked: a book may hold many thousands."""
-    for entry in call.params.get("Filters") or ():
-        if entry["Name"] == "invocation-id":
-            return cast(list[Invocation], [run for each in entry["Values"] if (run := book.find(KIND, each))])
+    named = [entry["Values"] for entry in call.params.get("Filters") or () if entry["Name"] == "invocation-id"]
+    if named:
+        wanted = [each for each in named[0] if all(each in values for values in named)]
+        return cast(list[Invocation], [run for each in wanted if (run := book.find(KIND, each))])
     return cast(list[Invocation], [run for run in book.listed(KIND) if not run.fresh])
 
 
 def _task(seat: _Seat, now: float, *, hide: bool) -> Document:
-    run, target = seat.run, seat.target
+    run, target = seat
     word = target.life.word(now)
     started, ended = target.life.started(now), target.life.ended(now)
     return {

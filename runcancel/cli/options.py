@@ -1,0 +1,114 @@
+"""Options that several verbs have: how they are declared, and what they come to."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from runcancel import settings
+from runcancel.errors import UsageError
+from runcancel.model import Query, State
+from runcancel.providers import PROVIDERS, provider
+from runcancel.refs import nearest
+
+_NOT_OVER = frozenset(state for state in State if not state.over)
+
+
+def _kinds() -> list[str]:
+    return list(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).KINDS))
+
+
+References = Annotated[list[str], typer.Argument(metavar="REF...", help="Runs: [provider:][region:][kind/]id.")]
+Targets = Annotated[
+    list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
+]
+Status = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        metavar="STATE",
+        help="Only in this state (repeatable); all.",
+        autocompletion=lambda: [*State, "all"],
+    ),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND", help="Only this kind (repeatable).", autocompletion=_kinds),
+]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only with exactly this name.")]
+NameGlob = Annotated[str | None, typer.Option("--name-glob", metavar="GLOB", help="Only names like this: patch-*.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Begun at or after: 2h ago, or a date.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Begun at or before.")]
+OlderThan = Annotated[str | None, typer.Option("--older-than", metavar="TIME", help="Begun longer ago than this: 2h.")]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="How long to watch [60s].")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most N rows; 0 is all.")]
+
+
+def query(
+    *,
+    status: Sequence[str] | None = None,
+    kind: Sequence[str] | None = None,
+    name: str | None = None,
+    name_glob: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    older_than: str | None = None,
+    now: datetime,
+) -> Query:
+    """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
+    ends = [moment("--until", until, now), None if older_than is None else now - _age("--older-than", older_than)]
+    return Query(
+        states=states(status),
+        kinds=frozenset(_words("--kind", kind, _kinds())),
+        name=None if name is None else settings.plain("--name", name),
+        name_glob=None if name_glob is None else settings.plain("--name-glob", name_glob),
+        since=moment("--since", since, now),
+        until=min((end for end in ends if end is not None), default=None),
+    )
+
+
+def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER) -> frozenset[State]:
+    """States out of `--status`: nothing given is `default`, `all` is the empty set, which means any."""
+    if words is None or not words:
+        return default
+    chosen = _words("--status", words, [*State, "all"])
+    return frozenset() if "all" in chosen else frozenset(State(word) for word in chosen)
+
+
+def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
+    """Target ids, each once. Raises `UsageError` for an empty one."""
+    return tuple(dict.fromkeys(settings.plain("--target", one) for one in ids or ()))
+
+
+def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
+    """A time: `2h` is two hours before now; a date or a date and time is taken as local unless it names its zone."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?(ms|s|m|h|d)?", settings.plain(flag, value)):
+        return now - _age(flag, value)
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise UsageError(
+            f"{flag} “{value}” is no time: give an age as in 2h, or 2026-11-21, or 2026-11-21T03:00:00Z"
+        ) from None
+    return found.astimezone(UTC)
+
+
+def _age(flag: str, value: str) -> timedelta:
+    try:
+        return timedelta(seconds=settings.duration(flag, settings.plain(flag, value)))
+    except OverflowError:
+        raise UsageError(f"{flag} “{value}” is too long ago") from None
+
+
+def _words(flag: str, values: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:
+    words = [settings.plain(flag, part.strip()) for value in values or () for part in value.split(",")]
+    for word in words:
+        if word not in known:
+            raise UsageError(
+                f"{flag} has no “{word}”: there are {', '.join(known)}{nearest(word, known)}; nothing was sent"
+            )
+    return tuple(words)

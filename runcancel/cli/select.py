@@ -1,0 +1,118 @@
+"""From the options of `cancel` to the runs it is about: named, found, listed in a file, held by a plan, left over."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from runcancel import selection
+from runcancel.cli.session import Session
+from runcancel.errors import UsageError
+from runcancel.find import Sight, search, split_gaps
+from runcancel.model import PlanItem, Problem, Query, Run
+from runcancel.refs import Reference, parse
+from runcancel.selection import SavedCaller, Selection
+
+_LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """Where a cancel is to take its runs from; exactly one of the first five is given."""
+
+    refs: tuple[str, ...] = ()
+    query: Query | None = None
+    file: str | None = None
+    plan: str | None = None
+    left_over: tuple[PlanItem, ...] | None = None
+    targets: tuple[str, ...] = ()
+    allow_incomplete: bool = False
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """A selection and how it came about. `by_hand` is true for runs named one by one, which need no consent."""
+
+    selection: Selection
+    by_hand: bool
+    gaps: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    planned_by: tuple[SavedCaller, ...] = ()
+    from_stdin: bool = False
+
+
+def choose(session: Session, wish: Wish) -> Chosen:
+    """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
+    if wish.query is not None:
+        return _found(session, wish.query, wish.targets)
+    if wish.file is not None:
+        return _listed(session, wish.file, wish)
+    if wish.plan is not None:
+        return _saved(session, wish.plan)
+    if wish.left_over is not None:
+        held = wish.left_over
+        return Chosen(selection=selection.of_plan(held, _look(session, held)), by_hand=True)
+    return Chosen(selection=selection.of_named(session.look(wish.refs, full=True), wish.targets), by_hand=True)
+
+
+def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
+    scopes = session.scopes()
+    gaps: list[Problem] = []
+    found: list[Reference] = []
+    for answer in search(scopes, query, session.clouds, session.desk):
+        if isinstance(answer, Run):
+            found.append(parse(answer.ref))
+        else:
+            gaps.append(answer)
+    real, notes = split_gaps(gaps, scopes)
+    chosen = selection.of_found(session.look_at(found), targets) if found else Selection(items=())
+    return Chosen(selection=chosen, by_hand=False, gaps=real, notes=notes)
+
+
+def _listed(session: Session, name: str, wish: Wish) -> Chosen:
+    listed = selection.read_list(_text(name), _called(name))
+    if not listed.complete and not wish.allow_incomplete:
+        raise UsageError(
+            f"{_called(name)} is an incomplete list: it says so, or it was cut off before its end; nothing was sent",
+            hint="to go on with what it has: add --allow-incomplete",
+        )
+    sights = session.look_at(listed.references)
+    return Chosen(selection=selection.of_found(sights, wish.targets), by_hand=False, from_stdin=name == "-")
+
+
+def _saved(session: Session, name: str) -> Chosen:
+    saved = selection.read_plan(_text(name), _called(name), now=datetime.now(UTC))
+    return Chosen(
+        selection=selection.of_plan(saved.plan, _look(session, saved.plan)),
+        by_hand=False,
+        planned_by=saved.identities,
+        from_stdin=name == "-",
+    )
+
+
+def _look(session: Session, held: Sequence[PlanItem]) -> list[Sight]:
+    return session.look_at([parse(item.run) for item in held if item.ask])
+
+
+def _called(name: str) -> str:
+    return "standard input" if name == "-" else name
+
+
+def _text(name: str) -> str:
+    """The text of a file or of stdin. Raises `UsageError` when it cannot be read."""
+    try:
+        data = sys.stdin.buffer.read(_LARGEST + 1) if name == "-" else _bytes(Path(name))
+        if len(data) > _LARGEST:
+            raise UsageError(f"{_called(name)} is larger than {_LARGEST >> 20} MiB; nothing was sent")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{_called(name)} cannot be read: {error.strerror}; nothing was sent") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{_called(name)} is no UTF-8 text; nothing was sent") from None
+    except AttributeError:
+        raise UsageError("standard input is closed; nothing was sent") from None
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LARGEST + 1)

@@ -1,0 +1,142 @@
+"""What must be true, and who must have said so, before anything is sent: caps, guarantees, consent."""
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+from msgspec import Struct
+
+from runcancel.errors import Refused
+from runcancel.model import Guarantee, PlanItem
+
+MOST_RUNS = 20
+"""How many runs a cancel takes without `--max-runs`."""
+
+_STRENGTH = (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT, Guarantee.STOPS_RUNNING)
+
+
+class Level(IntEnum):
+    """How much consent a selection needs."""
+
+    NONE = 0  # runs named one by one
+    YES = 1  # a filter, a file, a plan
+    TYPED = 2  # several accounts, or a protected context
+
+
+class Caps(Struct, frozen=True, kw_only=True):
+    """How many runs and targets one cancel may take; None is no cap."""
+
+    max_runs: int | None = MOST_RUNS
+    max_targets: int | None = None
+
+
+class Need(Struct, frozen=True, kw_only=True):
+    """What has to be answered: how strongly, which words answer it, and why."""
+
+    level: Level
+    names: tuple[str, ...]  # names that answer a typed question: of the account or of the context
+    count: int  # the number that answers it, too
+    why: str
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """What the command line said beforehand."""
+
+    yes: bool = False
+    confirm: str | None = None
+
+
+def check_caps(items: Sequence[PlanItem], caps: Caps) -> None:
+    """Raise `Refused` when more would be asked than the caps allow; what has ended does not count."""
+    asked = [item for item in items if item.ask]
+    if caps.max_runs is not None and len(asked) > caps.max_runs:
+        raise Refused(
+            f"{len(asked)} runs would be asked to stop and at most {caps.max_runs} may be; nothing was sent",
+            hint=f"to go on: add --max-runs {len(asked)}.   To look first: add --dry-run.",
+        )
+    targets = sum(size(item) for item in asked)
+    if caps.max_targets is not None and targets > caps.max_targets:
+        raise Refused(
+            f"{targets} targets would be asked to stop and at most {caps.max_targets} may be; nothing was sent",
+            hint=f"to go on: add --max-targets {targets}.   To look first: add --dry-run.",
+        )
+
+
+def check_guarantee(items: Sequence[PlanItem], level: Guarantee | None) -> None:
+    """Raise `Refused` when one run that would be asked has a weaker guarantee than `level`."""
+    if level is None:
+        return
+    below = [item for item in items if item.ask and _STRENGTH.index(item.guarantee) < _STRENGTH.index(level)]
+    if below:
+        more = f" and {len(below) - 1} more" if len(below) > 1 else ""
+        raise Refused(
+            f"{below[0].run}{more}: a cancel is {below[0].guarantee} there, and {level} is required; nothing was sent"
+        )
+
+
+def need(items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[str, str], protected: Mapping[str, str]) -> Need:
+    """What a plan has to be answered with.
+
+    `chosen` is true when a filter, a file or a plan selected the runs. `accounts` tells for each run's reference whose
+    account it is in (an id where known, else provider and profile), `protected` the context's name of those that are.
+    """
+    asked = [item.run for item in items if item.ask]
+    guarded = tuple(dict.fromkeys(protected[run] for run in asked if run in protected))
+    owners = tuple(dict.fromkeys(accounts[run] for run in asked))
+    if guarded:
+        what = ", ".join(guarded)
+        return Need(level=Level.TYPED, names=guarded, count=len(asked), why=f"protected: {what}")
+    if chosen and len(owners) > 1:
+        return Need(level=Level.TYPED, names=(), count=len(asked), why="several accounts")
+    level = Level.YES if chosen and asked else Level.NONE
+    return Need(level=level, names=(), count=len(asked), why="")
+
+
+def answered(wanted: Need, given: Given) -> bool:
+    """Whether the command line already answers. Raises `Refused` when it answers something else."""
+    if given.confirm is not None:
+        if _fits(wanted, given.confirm):
+            return True
+        raise Refused(
+            f"--confirm {given.confirm} does not fit: {_runs(wanted.count)} would be asked to stop"
+            f"{f' ({wanted.why})' if wanted.why else ''}; nothing was sent",
+            hint=_way_on(wanted),
+        )
+    return wanted.level is Level.NONE or (wanted.level is Level.YES and given.yes)
+
+
+def question(wanted: Need) -> str:
+    """What a person is asked."""
+    if wanted.level is Level.YES:
+        return "Go on? [y/N] "
+    words = " or ".join([*wanted.names[:1], str(wanted.count)])
+    return f"{wanted.why[:1].upper()}{wanted.why[1:]}. Type {words} to go on: "
+
+
+def accepts(wanted: Need, reply: str) -> bool:
+    """Whether a typed reply means yes."""
+    reply = reply.strip()
+    return reply.lower() in ("y", "yes") if wanted.level is Level.YES else _fits(wanted, reply)
+
+
+def nobody_to_ask(wanted: Need, why: str) -> Refused:
+    """The refusal where a question would be needed and nobody can be asked."""
+    matched = f"{_runs(wanted.count)} would be asked to stop"
+    return Refused(f"{matched} and nobody can be asked ({why}); nothing was sent", hint=_way_on(wanted))
+
+
+def size(item: PlanItem) -> int:
+    """How many targets a plan item is about."""
+    return len(item.invocations) + item.not_listed
+
+
+def _fits(wanted: Need, word: str) -> bool:
+    return word == str(wanted.count) or (len(wanted.names) == 1 and word == wanted.names[0])
+
+
+def _way_on(wanted: Need) -> str:
+    flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
+    return f"to go on: add {flag}.   To look first: add --dry-run."
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
