@@ -1,6 +1,6 @@
 """What a cancel can do and what it did: pure functions from what was seen to effects and verdicts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -76,9 +76,17 @@ def selected(invocations: Iterable[Invocation], targets: Sequence[str]) -> tuple
 
 
 def all_over(item: PlanItem, snapshot: Snapshot) -> bool:
-    """Seen to be over: every selected invocation and, unless only some targets were selected, the run itself."""
+    """Seen to be over: every selected invocation and, unless only some targets were selected, the run itself.
+
+    What was planned and is not listed any more was not seen, and so is not over.
+    """
     chosen = selected(snapshot.invocations, item.targets)
-    return (bool(item.targets) or snapshot.run.state.over) and all(one.state.over for one in chosen)
+    whole = bool(chosen) if item.targets else snapshot.run.state.over
+    return (
+        whole
+        and all(one.state.over for one in chosen)
+        and all(one.before.over for one in _vanished(item, chosen))
+    )
 
 
 def quiet(item: PlanItem, snapshot: Snapshot) -> bool:
@@ -113,7 +121,8 @@ def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, settled: bool) ->
         return True
     chosen = selected(snapshot.invocations, item.targets)
     left = [one for one in chosen if not one.state.over]
-    return settled and bool(left) and all(keeps_running(one, chosen) for one in left)
+    can_keep = settled and item.guarantee is Guarantee.PENDING_ONLY
+    return can_keep and bool(left) and all(keeps_running(one, chosen) for one in left)
 
 
 def judge(
@@ -129,9 +138,11 @@ def judge(
     """The outcome of one run out of what was planned, what was answered and what was seen last.
 
     `last` is None when the run was not seen after the answer; `settled` is true once `KEEP_READS` quiet readings over
-    `KEEP_SECONDS` were made of a kind whose cancel leaves running things alone. `problem` is why the last look failed.
+    `KEEP_SECONDS` were made, which means something only where a cancel leaves running things alone. `reported_only` are
+    the states that the vendor may report before they are true; `problem` is why the last look failed.
     """
-    effects = _effects(item, answer, last, settled=settled, reported_only=reported_only)
+    can_keep = settled and item.guarantee is Guarantee.PENDING_ONLY
+    effects = _effects(item, answer, last, can_keep=can_keep, reported_only=reported_only)
     kinds = {one.effect for one in effects}
     verdict = _verdict(
         answer.asked,
@@ -184,15 +195,15 @@ def _verdict(asked: Asked, *, ended: bool, stopped_some: bool, kept_some: bool) 
 
 
 def _effects(
-    item: PlanItem, answer: Answer, last: Snapshot | None, *, settled: bool, reported_only: frozenset[State]
+    item: PlanItem, answer: Answer, last: Snapshot | None, *, can_keep: bool, reported_only: frozenset[State]
 ) -> tuple[InvocationOutcome, ...]:
     if last is None:
-        return tuple(_unseen(one, answer) for one in item.invocations)
+        return tuple(_unseen(one, answer, reported_only) for one in item.invocations)
     before = {one.id: one.before for one in item.invocations}
     after = selected(last.invocations, item.targets)
     rows = []
     for one in after:
-        keeps = settled and keeps_running(one, after)
+        keeps = can_keep and keeps_running(one, after)
         effect = _effect(one.state, before.get(one.id), last.run, answer, keeps=keeps)
         rows.append(
             InvocationOutcome(
@@ -202,16 +213,16 @@ def _effects(
                 before=before.get(one.id),
                 after=one.state,
                 effect=effect,
-                confirmed=effect is not Effect.UNKNOWN
-                and not (effect in _EFFECT_OF_END.values() and one.state in reported_only),
+                confirmed=effect is not Effect.UNKNOWN and one.state not in reported_only,
                 child=one.child,
             )
         )
-    return (*rows, *_vanished(item, after, answer), *_rest(item, last, answer))
+    unseen = (_unseen(one, answer, reported_only) for one in _vanished(item, after))
+    return (*rows, *unseen, *_rest(item, last, answer))
 
 
 def _effect(after: State, before: State | None, run: Run, answer: Answer, *, keeps: bool) -> Effect:
-    if before is not None and before.over:
+    if before is not None and before.over and after.over:
         return Effect.ALREADY_ENDED
     if after is State.SKIPPED and run.state.stopped:
         return Effect.CANCELLED
@@ -224,16 +235,17 @@ def _effect(after: State, before: State | None, run: Run, answer: Answer, *, kee
     return Effect.KEPT_RUNNING if keeps else Effect.STOPPING
 
 
-def _vanished(item: PlanItem, after: Sequence[Invocation], answer: Answer) -> Iterable[InvocationOutcome]:
+def _vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[Planned]:
     """What was planned and is no longer listed. A task's placeholder that gave way to its rows is no loss."""
     ids = {one.id for one in after}
     tasks = {one.task for one in after}
     for one in item.invocations:
-        if one.id not in ids and not (one.target is None and one.task in tasks):
-            yield _unseen(one, answer)
+        placeholder = one.target is None and one.task is not None and one.id == one.task
+        if one.id not in ids and not (placeholder and one.task in tasks):
+            yield one
 
 
-def _unseen(one: Planned, answer: Answer) -> InvocationOutcome:
+def _unseen(one: Planned, answer: Answer, reported_only: frozenset[State]) -> InvocationOutcome:
     open_effect = Effect.STOPPING if answer.under_way else Effect.UNKNOWN
     return InvocationOutcome(
         id=one.id,
@@ -242,7 +254,7 @@ def _unseen(one: Planned, answer: Answer) -> InvocationOutcome:
         before=one.before,
         after=one.before if one.before.over else None,
         effect=Effect.ALREADY_ENDED if one.before.over else open_effect,
-        confirmed=one.before.over,
+        confirmed=one.before.over and one.before not in reported_only,
     )
 
 
@@ -256,8 +268,8 @@ def _rest(item: PlanItem, last: Snapshot, answer: Answer) -> Iterable[Invocation
 
 
 def _run_stopped(item: PlanItem, last: Snapshot | None) -> bool:
-    """A run without any listed invocation that was seen to end by a cancel."""
-    return last is not None and not last.invocations and last.run.state.stopped and not item.state.over
+    """A run that was seen to end by a cancel, whatever became of its invocations: a schedule that stops repeating."""
+    return last is not None and not item.targets and last.run.state.stopped and not item.state.over
 
 
 def _not_listed(item: PlanItem, last: Snapshot | None) -> int:

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Scope
 from runcancel.providers import PROVIDERS, Connection, provider
@@ -36,26 +37,41 @@ class Choice(Struct, Generic[T], frozen=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """What one call of the program was told about connecting."""
 
+    contexts: Choice[tuple[str, ...]]
     providers: Choice[tuple[str, ...]]
     profile: Choice[str | None]
     regions: Choice[tuple[str, ...]]
+    config: Config
     environ: Mapping[str, str]
 
 
 def gather(
     *,
-    providers: Iterable[str],
-    profile: str | None,
-    regions: Iterable[str],
+    contexts: Iterable[str] = (),
+    providers: Iterable[str] = (),
+    profile: str | None = None,
+    regions: Iterable[str] = (),
+    config: Config | None = None,
     environ: Mapping[str, str],
 ) -> Settings:
-    """Put flags before variables. Raises `UsageError` for an empty value, an unknown provider or a wrong region."""
+    """Put flags before variables before the file.
+
+    Raises `UsageError` for an empty value, an unknown provider or a wrong region; a context that is not configured is
+    taken as a vendor's profile of that name.
+    """
+    config = config or Config()
+    named = _several("--context", contexts, environ)
+    chosen = named if named.value else Choice(config.default, "file" if config.default else "default")
     settings = Settings(
+        contexts=Choice(_expanded(chosen.value, config), chosen.origin),
         providers=_several("--provider", providers, environ),
         profile=text("--profile", profile, environ),
         regions=_several("--region", regions, environ),
+        config=config,
         environ=environ,
     )
+    if settings.contexts.typed and settings.profile.typed:
+        raise UsageError("--context and --profile exclude each other: a context has its profile; nothing was sent")
     for name in settings.providers.value:
         if name not in PROVIDERS:
             raise UsageError(
@@ -114,50 +130,119 @@ def variable(flag: str) -> str:
 
 
 def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
-    """Where a reference may be found: its own words win, then flags, then the vendor's own region settings.
+    """Where a reference may be found: its own words win, then flags, contexts, and the vendor's own region settings.
 
     Raises `UsageError` when a flag excludes the reference or no region is known.
     """
-    names = _narrow_providers(settings, reference)
-    context = reference.context or settings.profile.value
-    if settings.profile.typed and reference.context not in (None, settings.profile.value):
-        raise _excluded(reference, f"--profile {settings.profile.value}")
     scopes = tuple(
         Scope(provider=name, region=region, context=context)
-        for name in names
-        for region in _regions_of(settings, reference, name, context)
+        for name in _narrow_providers(settings, reference)
+        for context in _contexts_of(settings, reference, name)
+        for region in _regions_for(settings, reference, name, context)
     )
     if not scopes:
+        name = reference.providers[0]
         raise UsageError(
             f"no region is known for “{reference.text}”; nothing was sent",
-            hint=f"give one: -r REGION, or the full form {names[0]}:REGION:{reference.id}",
+            hint=f"give one: -r REGION, or the full form {name}:REGION:{reference.id}",
         )
     return scopes
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where to look for runs without a reference: one account of one provider, and its regions.
+
+    `everywhere` is true when all regions were asked for: `regions` is then what the dated table knows.
+    """
+
+    provider: str
+    context: str | None
+    regions: tuple[str, ...]
+    everywhere: bool = False
+
+
+def places(settings: Settings) -> tuple[Place, ...]:
+    """The accounts that take part when no reference says so.
+
+    Contexts that are selected; else every selected provider; else each whose variables or profile files exist.
+    Raises `UsageError` when nothing is configured, or a provider that was named has no region.
+    """
+    names = settings.providers.value
+    pairs: list[tuple[str, str | None]]
+    if settings.contexts.value:
+        pairs = [(_provider_of(settings, context, names), context) for context in settings.contexts.value]
+        pairs = [(name, context) for name, context in pairs if not names or name in names]
+    else:
+        chosen = names or tuple(name for name in PROVIDERS if provider(name).configured(settings.environ))
+        pairs = [(name, settings.profile.value) for name in chosen]
+    if not pairs:
+        raise UsageError(
+            "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",
+            hint="name one: -p aws, or see docs/connecting.md",
+        )
+    found = tuple(_place(settings, name, context) for name, context in pairs)
+    if not any(place.regions for place in found):
+        raise UsageError(
+            f"no region is known for {' and '.join(place.provider for place in found)}; nothing was sent",
+            hint="give one: -r REGION, or -r all",
+        )
+    return tuple(place for place in found if place.regions)
+
+
+def home_region(settings: Settings, place: Place) -> str:
+    """A region of a place where its account certainly answers: the vendor's own setting, else the first it has."""
+    configured = settings.config.contexts.get(place.context or "")
+    profile = configured.profile if configured else place.context
+    found = provider(place.provider).default_region(settings.environ, profile)
+    return place.regions[0] if found is None else found[0]
 
 
 def origins(settings: Settings, reference: Reference) -> tuple[str, ...]:
     """For `-v`: one line per scope that says where its region and its credentials are taken from."""
     return tuple(
         f"{scope}: region from {_region_origin(settings, reference, scope)}, "
-        f"credentials from {'the environment' if scope.context is None else f'profile {scope.context}'}"
+        f"credentials from {_credentials_origin(settings, scope)}"
         for scope in scopes_of(settings, reference)
     )
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
-    """How to reach a scope: profile, endpoints and site as flags, variables and the vendor's own files say."""
+    """How to reach a scope: profile, endpoints and site as the context, variables and the vendor's own files say."""
     environ = settings.environ
     prefix = variable(scope.provider)
-    site = environ.get(f"{prefix}_SITE") or None
+    context = settings.config.contexts.get(scope.context or "")
+    if context is not None and context.provider != scope.provider:
+        raise UsageError(f"the context {scope.context} is one of {context.provider}, not of {scope.provider}")
+    chosen = context or Context(provider=scope.provider, profile=scope.context)
+    site = chosen.site or environ.get(f"{prefix}_SITE") or None
     if site is not None and site not in SITES:
         raise UsageError(f"{prefix}_SITE is “{site}”: there are {' and '.join(SITES)}")
     return Connection(
         scope=scope,
-        profile=scope.context,
-        endpoint_url=environ.get(f"{prefix}_ENDPOINT_URL") or None,
-        sts_endpoint_url=environ.get(f"{prefix}_STS_ENDPOINT_URL") or None,
+        profile=chosen.profile,
+        endpoint_url=chosen.endpoint_url or environ.get(f"{prefix}_ENDPOINT_URL") or None,
+        sts_endpoint_url=chosen.sts_endpoint_url or environ.get(f"{prefix}_STS_ENDPOINT_URL") or None,
         site=site,
     )
+
+
+def protected(settings: Settings, scope: Scope) -> str | None:
+    """The name of a protected context whose account and region a scope is in, however it was reached.
+
+    A context protects its profile: reached by the profile's own name, or as the bare environment that means the same
+    profile, it is the same place.
+    """
+    for name, context in settings.config.contexts.items():
+        same = scope.context == name or (scope.context not in settings.config.contexts and _same(context, scope))
+        if context.protected and context.provider == scope.provider and same:
+            inside = not context.regions or scope.region in context.regions
+            if inside:
+                return name
+    return None
+
+
+def _same(context: Context, scope: Scope) -> bool:
+    return context.profile == scope.context
 
 
 def _several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Choice[tuple[str, ...]]:
@@ -184,17 +269,84 @@ def _narrow_providers(settings: Settings, reference: Reference) -> tuple[str, ..
     return reference.providers
 
 
-def _regions_of(settings: Settings, reference: Reference, name: str, context: str | None) -> tuple[str, ...]:
-    chosen = tuple(_owned(region, name, settings) for region in settings.regions.value)
-    regions = tuple(region for part in chosen for region in part)
-    if reference.region is not None:
-        if settings.regions.typed and reference.region not in regions:
-            raise _excluded(reference, f"-r {','.join(settings.regions.value)}")
-        return (reference.region,)
-    if regions:
-        return regions
-    found = provider(name).default_region(settings.environ, context)
+def _expanded(names: tuple[str, ...], config: Config) -> tuple[str, ...]:
+    """Groups become their contexts; a name that is not configured stays: a vendor may have a profile of it."""
+    known = {*config.contexts, *config.groups}
+    parts = (config.expand((name,)) if name in known else (name,) for name in names)
+    return tuple(dict.fromkeys(name for part in parts for name in part))
+
+
+def _provider_of(settings: Settings, context: str, names: tuple[str, ...]) -> str:
+    configured = settings.config.contexts.get(context)
+    if configured is not None:
+        return configured.provider
+    if len(names) == 1:
+        return names[0]
+    known = (*settings.config.contexts, *settings.config.groups)
+    raise UsageError(
+        f"no context “{context}” is configured{nearest(context, known)}; nothing was sent",
+        hint=f"if it is a vendor's profile, say whose: -p NAME --profile {context}",
+    )
+
+
+def _contexts_of(settings: Settings, reference: Reference, name: str) -> tuple[str | None, ...]:
+    """The contexts that a reference can mean at one provider; None is the bare environment."""
+    chosen = settings.contexts.value
+    if reference.context is not None:
+        if settings.contexts.typed and reference.context not in chosen:
+            raise _excluded(reference, f"-c {','.join(chosen)}")
+        if settings.profile.typed and reference.context != settings.profile.value:
+            raise _excluded(reference, f"--profile {settings.profile.value}")
+        return (reference.context,)
+    if settings.profile.value is not None and not settings.contexts.typed:
+        return (settings.profile.value,)
+    config = settings.config.contexts
+    fitting = tuple(one for one in chosen if one not in config or config[one].provider == name)
+    if not fitting and settings.contexts.typed:
+        raise _excluded(reference, f"-c {','.join(chosen)}")
+    return fitting or (None,)
+
+
+def _regions_for(settings: Settings, reference: Reference, name: str, context: str | None) -> tuple[str, ...]:
+    if reference.region is None:
+        return _regions(settings, name, context)
+    owned = _chosen_regions(settings, name)
+    if settings.regions.typed and reference.region not in owned:
+        raise _excluded(reference, f"-r {','.join(settings.regions.value)}")
+    return (reference.region,)
+
+
+def _regions(settings: Settings, name: str, context: str | None) -> tuple[str, ...]:
+    """Regions without a reference: `-r` or its variable, then the context, then the vendor's own settings."""
+    if settings.regions.value:
+        return _chosen_regions(settings, name)
+    configured = settings.config.contexts.get(context or "")
+    if configured is not None and configured.regions:
+        return provider_regions(name) if "all" in configured.regions else configured.regions
+    found = provider(name).default_region(settings.environ, configured.profile if configured else context)
     return () if found is None else (found[0],)
+
+
+def provider_regions(name: str) -> tuple[str, ...]:
+    """The regions that the dated table knows of one provider."""
+    return tuple(sorted(provider(name).REGIONS))
+
+
+def _place(settings: Settings, name: str, context: str | None) -> Place:
+    configured = settings.config.contexts.get(context or "")
+    asked = settings.regions.value or (configured.regions if configured else ())
+    return Place(provider=name, context=context, regions=_regions(settings, name, context), everywhere="all" in asked)
+
+
+def _chosen_regions(settings: Settings, name: str) -> tuple[str, ...]:
+    parts = (_owned(region, name, settings) for region in settings.regions.value)
+    return tuple(dict.fromkeys(region for part in parts for region in part))
+
+
+def _credentials_origin(settings: Settings, scope: Scope) -> str:
+    if scope.context is None:
+        return "the environment"
+    return f"{'context' if scope.context in settings.config.contexts else 'profile'} {scope.context}"
 
 
 def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:
@@ -202,7 +354,12 @@ def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> st
         return "the reference"
     if any(scope.region in _owned(region, scope.provider, settings) for region in settings.regions.value):
         return settings.regions.origin
-    found = provider(scope.provider).default_region(settings.environ, scope.context)
+    configured = settings.config.contexts.get(scope.context or "")
+    if configured is not None and configured.regions:
+        return f"context {scope.context}"
+    found = provider(scope.provider).default_region(
+        settings.environ, configured.profile if configured else scope.context
+    )
     return "nowhere" if found is None else found[1]
 
 
@@ -213,7 +370,7 @@ def _owned(region: str, name: str, settings: Settings) -> tuple[str, ...]:
         return (rest,) if exact == name else ()
     known = provider(name).REGIONS
     if region == "all":
-        return tuple(sorted(known))
+        return provider_regions(name)
     if region in known:
         return (region,)
     if any(region in provider(other).REGIONS for other in PROVIDERS):

@@ -100,7 +100,8 @@ def cancel(
         older_than=older_than,
         now=now,
     )
-    wish = _wish(refs or (), query if filtered or (target and not (refs or from_ or plan)) else None, from_, plan, target, allow_incomplete=allow_incomplete)
+    filtered = filtered or (bool(target) and not (refs or from_ or plan))
+    wish = _wish(refs or (), query if filtered else None, from_, plan, target, allow_incomplete=allow_incomplete)
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
     chosen = choose(session, wish)
@@ -162,8 +163,8 @@ def _wish(
 def _caps(session: Session, max_runs: int | None, max_targets: int | None) -> Caps:
     """The caps of the command line, or the defaults; the configuration may lower them."""
     return Caps(
-        max_runs=_least(consent.MOST_RUNS if max_runs is None else max_runs, session.config.caps.max_runs),
-        max_targets=_least(max_targets, session.config.caps.max_targets),
+        max_runs=_least(consent.MOST_RUNS if max_runs is None else max_runs, session.settings.config.caps.max_runs),
+        max_targets=_least(max_targets, session.settings.config.caps.max_targets),
     )
 
 

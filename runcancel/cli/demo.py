@@ -10,7 +10,7 @@ PATCH = "tencent:ap-guangzhou:inv-ib2lld37"
 
 _SCENES = (
     ("Three simulated clouds on this machine. A bad patch is running on all of them:", "status"),
-    ("It has to stop now. Each cloud means something else by “cancel”, so it is said first:", "cancel"),
+    ("It has to stop now. Each cloud means something else by “cancel”:", "cancel"),
 )
 _LAST = (
     "Exit code 3: partial. Tencent Cloud killed what ran; AWS and Alibaba Cloud only\n"
@@ -22,7 +22,8 @@ def play(environ: Mapping[str, str]) -> int:
     """Run the scenes against the sandbox that `environ` leads to; 0 when every command ended as it should."""
     codes = []
     for words, verb in _SCENES:
-        _say(f"\n{words}\n\n$ runcancel {verb} {WINDOW} \\\n    {SCRIPT} {PATCH}\n")
+        command = " \\\n    ".join((f"$ runcancel {verb}", WINDOW, SCRIPT, PATCH))
+        _say(f"\n{words}\n\n{command}\n\n")
         argv = (sys.executable, "-m", "runcancel", verb, WINDOW, SCRIPT, PATCH, "-o", "table")
         codes.append(subprocess.run(argv, env=dict(environ), check=False).returncode)  # noqa: S603 - our own command
     _say(f"\n{_LAST}\n")

@@ -204,21 +204,27 @@ def shell_lines(outer: Mapping[str, str], box: Mapping[str, str]) -> list[str]:
 
 def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run to the end, hand signals on, and return the exit code as a shell would tell it."""
+    early: list[int] = []
+    child: subprocess.Popen[bytes] | None = None
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        # Ctrl-C already reaches a child that shares the terminal: a second one would mean "leave at once".
+        if child is None:
+            early.append(number)
+        elif number != signal.SIGINT or not _in_foreground():
+            with suppress(ProcessLookupError):
+                child.send_signal(number)
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, hand_on)
     try:
         child = subprocess.Popen(command, env=environment)  # noqa: S603  the user's own command
     except FileNotFoundError:
         _fail(f"{command[0]}: command not found", 127)
     except PermissionError:
         _fail(f"{command[0]}: permission denied", 126)
-
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        # Ctrl-C already reaches a child that shares the terminal: a second one would mean "leave at once".
-        if number != signal.SIGINT or not _in_foreground():
-            with suppress(ProcessLookupError):
-                child.send_signal(number)
-
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, hand_on)
+    for number in early:
+        child.send_signal(number)
     code = child.wait()
     return code if code >= 0 else 128 - code
 

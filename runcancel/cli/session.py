@@ -9,12 +9,12 @@ from typing import Annotated, Self, TextIO
 
 import typer
 
-from runcancel import refs, settings
+from runcancel import config, refs, settings
 from runcancel.cancel import Progress
 from runcancel.errors import CloudError, UsageError
 from runcancel.fanout import Desk
 from runcancel.find import Clouds, Sight, look
-from runcancel.model import Identity, Run, Scope, Snapshot
+from runcancel.model import Identity, PlanItem, Run, Scope, Snapshot
 from runcancel.pace import StoppableClock
 from runcancel.providers import PROVIDERS
 from runcancel.providers import provider as provider_module
@@ -22,7 +22,7 @@ from runcancel.refs import Reference, nearest
 from runcancel.render import FORMATS, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
-from runcancel.settings import Settings
+from runcancel.settings import Place, Settings
 from runcancel.watch import Watch
 
 
@@ -54,6 +54,10 @@ class Session:
         cls,
         verb: str,
         *,
+        context: Annotated[
+            list[str] | None,
+            typer.Option("--context", "-c", metavar="NAME", help="A configured context or group (repeatable)."),
+        ] = None,
         provider: Annotated[
             list[str] | None,
             typer.Option(
@@ -94,7 +98,14 @@ class Session:
     ) -> Self:
         """Put flags before variables and check them. Raises `UsageError`; asks no cloud."""
         environ: Mapping[str, str] = os.environ
-        chosen = settings.gather(providers=provider or (), profile=profile, regions=region or (), environ=environ)
+        chosen = settings.gather(
+            contexts=context or (),
+            config=config.load(config.path(environ)),
+            providers=provider or (),
+            profile=profile,
+            regions=region or (),
+            environ=environ,
+        )
         if settings.switch("--debug", debug, environ):
             _show_requests(sys.stderr)
         default = default_format(Terminal.of(sys.stdout, environ))
@@ -144,6 +155,34 @@ class Session:
             if sight.note:
                 self.notes.say(f"note: {sight.note}")
         return [found[reference] for reference in references]
+
+    def scopes(self) -> tuple[Scope, ...]:
+        """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it."""
+        places = settings.places(self.settings)
+        told = self._told_regions([place for place in places if place.everywhere])
+        return tuple(
+            Scope(provider=place.provider, region=region, context=place.context)
+            for place in places
+            for region in told.get(place, place.regions)
+        )
+
+    def _told_regions(self, places: Sequence[Place]) -> dict[Place, tuple[str, ...]]:
+        def ask(place: Place) -> tuple[str, ...]:
+            found = settings.home_region(self.settings, place)
+            return self.clouds.at(Scope(provider=place.provider, region=found, context=place.context)).regions()
+
+        told: dict[Place, tuple[str, ...]] = {}
+        for done in self.desk.fanout(ask, places, lane=lambda place: place):
+            if done.error is None:
+                told[done.item] = done.value()
+            elif not isinstance(done.error, CloudError):
+                raise done.error
+        return told
+
+    def protected(self, items: Sequence[PlanItem]) -> dict[str, str]:
+        """The protected context of each run that is in one."""
+        found = {item.run: settings.protected(self.settings, refs.full(item.run).scope) for item in items}
+        return {run: name for run, name in found.items() if name is not None}
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
         """Who asks in each scope, by the vendors' STS; None where that could not be found out."""

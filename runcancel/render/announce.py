@@ -1,5 +1,6 @@
 """What is said on stderr before a cancel is asked for: who, where, what it can do, what is expected."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -30,7 +31,7 @@ def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, wi
         return tuple(_not_asked(items))
     callers = {caller.scope: caller for caller in identities}
     if len(items) == 1:
-        return tuple(_of_one(items[0], callers))
+        return tuple(_of_one(items[0], callers, width))
     return (*_of_many(asked, callers, width), *_not_asked([item for item in items if not item.ask]))
 
 
@@ -56,11 +57,11 @@ def _words(item: PlanItem, effect: Effect) -> tuple[str, str]:
     return hoped.get(effect, _EXPECTED[effect])
 
 
-def _of_one(item: PlanItem, callers: Mapping[str, Caller]) -> list[str]:
+def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[str]:
     lines = [safe(item.run)]
     lines += [f"  {safe(item.name)}"] if item.name else []
     lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
-    lines.append(safe(item.promise))
+    lines += _flowed(safe(item.promise), width)
     if item.targets:
         lines.append(f"Only {_targets(len(item.targets))}: {safe(', '.join(item.targets[:3]))}{_more(item.targets)}.")
     expected = expectation([item])
@@ -83,8 +84,19 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
         lines += [f"{line}  {expected}"] if beside else [line, f"    {expected}"]
     principals = dict.fromkeys(_who(callers[scope]) for scope, _ in groups if scope in callers)
     lines += [f"as {', '.join(principals)}"] if principals else []
-    promises = dict.fromkeys((PROMISES[item.guarantee], safe(item.promise)) for item in items)
-    return lines + [f"{name}: {promise}" for name, promise in promises]
+    promises = dict.fromkeys((_kind(item.run), safe(item.promise)) for item in items)
+    return lines + [line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width)]
+
+
+def _kind(reference: str) -> str:
+    """`aws maintenance-window` out of the text of a full reference."""
+    scope, _, rest = reference.rpartition(":")
+    provider = scope.rpartition("@")[2].partition(":")[0]
+    return safe(f"{provider} {rest.partition('/')[0]}")
+
+
+def _flowed(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(20, width - 1), subsequent_indent="  ", break_long_words=False)
 
 
 def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[str, str, str, str]:

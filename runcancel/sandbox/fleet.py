@@ -141,10 +141,10 @@ _Seat = tuple[tuple[str, str], tuple[Word, Life]]
 
 
 def _begun(book: Book, run: Execution, wanted: RunSpec, group: list[_Seat]) -> Task:
-    """A started task: one invocation over all machines for commands, one each for everything else."""
+    """A started task: one invocation over all machines for commands unless `separate`, one each for everything else."""
     task = _task(book, run, wanted)
     task.begun = run.created + 1
-    together = [group] if wanted.sort == "RUN_COMMAND" else [[seat] for seat in group]
+    together = [group] if wanted.sort == "RUN_COMMAND" and not wanted.separate else [[seat] for seat in group]
     for seats in together:
         share = _share(book, tuple(machine for (machine, _), _ in seats))
         start = _CHILDREN.get(wanted.sort)

@@ -108,6 +108,7 @@ WELL_KNOWN: dict[str, tuple[RunSpec, ...]] = {
             targets={"succeeded": 5, "running": 3, "pending": 17},
             age=300,
             runs_for=900,
+            separate=True,
         ),
         RunSpec(
             kind=COMMAND,

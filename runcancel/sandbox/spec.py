@@ -16,7 +16,8 @@ class BadSpec(ValueError):
 class RunSpec:
     """`targets` counts lives by their state now; times are seconds. `terminates`: a cancel kills what runs.
 
-    `fanout` makes an automation rate-controlled, its targets child executions; `sort` is the type of a window's tasks.
+    `fanout` makes an automation rate-controlled, its targets child executions; `sort` is the type of a window's tasks;
+    `separate` starts a command for each machine of a window's task instead of one for all.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class RunSpec:
     by_tag: bool = False
     steps: tuple[str, ...] = ("runShellScript",)
     fanout: bool = False
+    separate: bool = False
     waits: bool = False
     sort: str = "RUN_COMMAND"
     window: str = ""

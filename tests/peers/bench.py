@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from runcancel.sandbox import Sandbox, SandboxOptions
+from runcancel.sandbox.accounts import DEFAULT_REGION
 from runcancel.sandbox.control import truth
 from runcancel.sandbox.isolation import child_environment
 
 RUNCANCEL = Path(sys.executable).with_name("runcancel")
 """The installed command beside the Python that runs the tests."""
 
+Environ = Mapping[str, str | None]
+NOTHING: Environ = {}
+
 _VENDOR_CODE = re.compile(r"An error occurred \((\w+)\)|\[TencentCloudSDKException] code:([\w.]+)")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT")
 
 
 class Bench:
-    """`variables` of a call are set for it alone; one that is None is taken away."""
+    """`env` of a call is set for it alone; a variable that is None is taken away."""
 
     def __init__(self, peers: Path, home: Path, **options: Any) -> None:
         self.home = home
@@ -40,8 +44,8 @@ class Bench:
     def close(self) -> None:
         self.box.close()
 
-    def run(self, *argv: str | Path, stdin: str = "", **variables: str | None) -> subprocess.CompletedProcess[str]:
-        environment = self._environment | {"PATH": f"{self._peers}{os.pathsep}{os.environ['PATH']}"} | variables
+    def run(self, *argv: str | Path, stdin: str = "", env: Environ = NOTHING) -> subprocess.CompletedProcess[str]:
+        environment = {**self._environment, "PATH": f"{self._peers}{os.pathsep}{os.environ['PATH']}", **env}
         kept = {name: value for name, value in environment.items() if value is not None}
         return subprocess.run(
             argv, env=kept, input=stdin, capture_output=True, text=True, timeout=50, check=False, cwd=self.home
@@ -51,32 +55,33 @@ class Bench:
         """What `aws ssm` reads; `query` is JMESPath."""
         return _document(self.run("aws", "ssm", operation, *arguments, "--query", query))
 
-    def aws_refusal(self, operation: str, *arguments: str, **variables: str | None) -> str:
+    def aws_refusal(self, operation: str, *arguments: str, env: Environ = NOTHING) -> str:
         """The error code with which `aws ssm` ends."""
-        return _code(self.run("aws", "ssm", operation, *arguments, **variables))
+        return _code(self.run("aws", "ssm", operation, *arguments, env=env))
 
     def tccli(self, action: str, *arguments: str, query: str = "@") -> Any:
         """What `tccli tat` reads; `query` is JMESPath."""
         return _document(self.run(*self._tccli(action), *arguments, "--filter", query))
 
-    def tccli_refusal(self, action: str, *arguments: str, **variables: str | None) -> str:
+    def tccli_refusal(self, action: str, *arguments: str, env: Environ = NOTHING) -> str:
         """The error code with which `tccli tat` ends."""
-        return _code(self.run(*self._tccli(action), *arguments, **variables))
+        return _code(self.run(*self._tccli(action), *arguments, env=env))
 
-    def runcancel(self, verb: str, *arguments: str, code: int = 0, **variables: str | None) -> Any:
+    def runcancel(self, verb: str, *arguments: str, code: int = 0, env: Environ = NOTHING) -> Any:
         """The JSON document of a verb that ends with `code`."""
-        done = self.run(RUNCANCEL, verb, *arguments, "-o", "json", **variables)
+        done = self.run(RUNCANCEL, verb, *arguments, "-o", "json", env=env)
         assert done.returncode == code, f"exit {done.returncode}: {done.stderr}{done.stdout}"
         return json.loads(done.stdout)
 
     def run_named(self, provider: str, kind: str, name: str) -> str:
-        """The id of the home region's run of that name; the first, when there are several."""
-        return next(
-            each["id"]
+        """The id of the home region's run of that name; the one with most targets, when there are several."""
+        found = (
+            each
             for each in truth(self.box)
             if (each["provider"], each["kind"], each["name"]) == (provider, kind, name)
-            and each["region"] in ("us-east-2", "ap-guangzhou")
+            and each["region"] == DEFAULT_REGION[provider]
         )
+        return str(max(found, key=lambda each: len(each["targets"]))["id"])
 
     def effective(self) -> list[str]:
         """The actions that changed something, in order."""

@@ -1,6 +1,6 @@
 """`aws` of awscli and `runcancel`, side by side."""
 
-import re
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -161,17 +161,18 @@ def test_the_counts_of_a_command_are_those_of_aws(still: Bench, runs: dict[str, 
 
 
 def test_a_task_of_a_window_leads_to_the_command_that_aws_knows(still: Bench) -> None:
-    ours = still.runcancel("invocations", reference(WINDOW, RUNNING[WINDOW]), "--status", "running")["invocations"]
-    (child,) = (row["child"] for row in ours)
-    theirs = still.aws("list-command-invocations", "--command-id", child.rpartition("/")[2], query=_NODES)
-    assert narrowed(still.runcancel("invocations", child)["invocations"], to=theirs) == plain(theirs)
-    assert sorted(row["id"] for row in theirs) == sorted(re.findall(r"i-\w+", ours[0]["target_name"]))
+    ref = reference(WINDOW, still.run_named("aws", WINDOW, "weekly-inventory"))
+    row = still.runcancel("invocations", ref, "--status", "running", "--parameters")["invocations"][0]
+    theirs = nodes(still, row["child"].rpartition("/")[2])
+    ours = still.runcancel("invocations", row["child"])["invocations"]
+    assert narrowed(ours, to=theirs) == plain(theirs)
+    assert sorted(node["id"] for node in theirs) == sorted(json.loads(row["parameters"])["instanceIds"])
 
 
 @pytest.mark.parametrize(
     ("kind", "state", "counts"),
     [
-        (WINDOW, "cancelling", {"succeeded": 1, "running": 1, "cancelled": 17}),
+        (WINDOW, "cancelling", {"succeeded": 5, "running": 3, "cancelled": 17}),
         (COMMAND, "terminated", {"succeeded": 12, "terminated": 88}),
         (AUTOMATION, "terminated", {"succeeded": 2, "terminated": 1, "skipped": 3}),
     ],
@@ -248,7 +249,7 @@ def _expired() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("variables", "theirs", "ours"),
+    ("env", "theirs", "ours"),
     [
         ({"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, "InvalidSignatureException", "bad_credentials"),
         ({"AWS_ACCESS_KEY_ID": "AKIANOBODYATALL00000"}, "UnrecognizedClientException", "bad_credentials"),
@@ -256,12 +257,10 @@ def _expired() -> dict[str, str]:
     ],
     ids=["wrong secret", "unknown key", "expired token"],
 )
-def test_bad_keys_have_the_code_that_aws_shows(
-    still: Bench, variables: dict[str, str], theirs: str, ours: str
-) -> None:
+def test_bad_keys_have_the_code_that_aws_shows(still: Bench, env: dict[str, str], theirs: str, ours: str) -> None:
     id = RUNNING[WINDOW]
-    assert still.aws_refusal(*reading(WINDOW, id), **variables) == theirs
-    (error,) = still.runcancel("status", reference(WINDOW, id), code=4, **variables)["errors"]
+    assert still.aws_refusal(*reading(WINDOW, id), env=env) == theirs
+    (error,) = still.runcancel("status", reference(WINDOW, id), code=4, env=env)["errors"]
     assert (error["code"], error["provider_code"]) == (ours, theirs)
 
 
@@ -279,7 +278,7 @@ def test_keys_that_aws_configure_wrote_are_good_for_runcancel(start: Callable[..
     pair = key("aws", 0)
     without = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"))
     answers = f"{pair.id}\n{pair.secret}\nus-east-2\njson\n"
-    bench.run("aws", "configure", "--profile", "ops", stdin=answers, **without)
+    bench.run("aws", "configure", "--profile", "ops", stdin=answers, env=without)
     options: Sequence[str] = ("--provider", "aws", "--profile", "ops")
-    (run,) = bench.runcancel("status", RUNNING[COMMAND], *options, **without)["runs"]
+    (run,) = bench.runcancel("status", RUNNING[COMMAND], *options, env=without)["runs"]
     assert run["ref"] == f"ops@{reference(COMMAND, RUNNING[COMMAND])}"

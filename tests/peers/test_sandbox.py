@@ -51,6 +51,6 @@ def test_exec_leads_all_three_there(start: Callable[..., Bench]) -> None:
     path = f"{RUNCANCEL.parent}{os.pathsep}"
     script = f'PATH="{path}$PATH"\n{AWS}\n{TCCLI}\n{STATUS}'
     astray = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "TENCENTCLOUD_SECRET_ID": "AKIDnobody"}
-    done = bench.run(RUNCANCEL, "sandbox", "exec", "--", "sh", "-euc", script, **astray)
+    done = bench.run(RUNCANCEL, "sandbox", "exec", "--", "sh", "-euc", script, env=astray)
     assert (done.returncode, done.stdout.split()) == (0, SAID), done.stderr
     assert bench.box.log.shown() == []

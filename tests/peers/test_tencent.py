@@ -122,7 +122,7 @@ def _expired() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("variables", "theirs", "ours"),
+    ("env", "theirs", "ours"),
     [
         ({"TENCENTCLOUD_SECRET_KEY": "not-the-secret"}, "AuthFailure.SignatureFailure", "bad_credentials"),
         ({"TENCENTCLOUD_SECRET_ID": "AKIDnobody"}, "AuthFailure.SecretIdNotFound", "bad_credentials"),
@@ -130,11 +130,9 @@ def _expired() -> dict[str, str]:
     ],
     ids=["wrong secret", "unknown key", "expired token"],
 )
-def test_bad_keys_have_the_code_that_tccli_shows(
-    still: Bench, variables: dict[str, str], theirs: str, ours: str
-) -> None:
-    assert still.tccli_refusal("DescribeInvocations", "--Limit", "1", **variables) == theirs
-    (error,) = still.runcancel("status", reference(RUNNING), code=4, **variables)["errors"]
+def test_bad_keys_have_the_code_that_tccli_shows(still: Bench, env: dict[str, str], theirs: str, ours: str) -> None:
+    assert still.tccli_refusal("DescribeInvocations", "--Limit", "1", env=env) == theirs
+    (error,) = still.runcancel("status", reference(RUNNING), code=4, env=env)["errors"]
     assert (error["code"], error["provider_code"]) == (ours, theirs)
 
 
@@ -152,8 +150,8 @@ def test_keys_that_tccli_configure_wrote_are_good_for_runcancel(start: Callable[
     pair = key("tencent", 0)
     without = dict.fromkeys(("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_REGION"))
     answers = f"{pair.id}\n{pair.secret}\nap-guangzhou\njson\n"
-    bench.run("tccli", "configure", "--profile", "ops", stdin=answers, **without)
-    (run,) = bench.runcancel("status", RUNNING, "--profile", "ops", **without)["runs"]
+    bench.run("tccli", "configure", "--profile", "ops", stdin=answers, env=without)
+    (run,) = bench.runcancel("status", RUNNING, "--profile", "ops", env=without)["runs"]
     assert run["ref"] == f"ops@tencent:ap-guangzhou:invocation/{RUNNING}"
 
 

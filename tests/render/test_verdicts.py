@@ -142,7 +142,7 @@ def test_the_announcement_of_several_groups_them_and_names_what_is_not_asked() -
     assert lines[0] == "Will ask 2 runs to stop (54 targets):"
     assert lines[1].startswith("  aws:us-east-2         1 run  27 targets  not started only  17 will be cancelled")
     assert lines[-1] == f"{samples.SCRIPT}: nothing is sent: it is over (succeeded)"
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def test_where_nothing_is_promised_nothing_is_foretold() -> None:
