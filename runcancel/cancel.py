@@ -23,7 +23,6 @@ from runcancel.judge import (
     selected,
 )
 from runcancel.model import (
-    Guarantee,
     Invocation,
     Outcome,
     PlanItem,
@@ -70,7 +69,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = ()) -> PlanItem:
     run = snapshot.run
     kind = kind_of(refs.full(run.ref))
     chosen = selected(snapshot.invocations, targets)
-    ask, why = _whether(run, chosen)
+    ask, why = _whether(run, chosen if targets else ())
     return PlanItem(
         run=run.ref,
         name=run.name,
@@ -119,10 +118,11 @@ def carry_out(
         progress.close()
 
 
-def _whether(run: Run, chosen: Sequence[Invocation]) -> tuple[bool, str]:
+def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
+    """Whether to ask, and why. A run all of whose listed targets have ended may still start others: it is asked."""
     if run.state.over:
         return False, f"it has ended ({run.state}); nothing is sent"
-    if chosen and all(one.state.over for one in chosen):
+    if named and all(one.state.over for one in named):
         return False, "every selected target has ended; nothing is sent"
     if run.state is State.CANCELLING:
         return False, "it is already being cancelled; it is watched, not asked again"
@@ -130,7 +130,8 @@ def _whether(run: Run, chosen: Sequence[Invocation]) -> tuple[bool, str]:
 
 
 def _not_asked(item: PlanItem) -> Answer:
-    already = item.state is State.CANCELLING and not all(one.before.over for one in item.invocations)
+    ended = bool(item.targets) and all(one.before.over for one in item.invocations)
+    already = item.state is State.CANCELLING and not ended
     return Answer(asked=Asked.ALREADY if already else Asked.NEEDLESS)
 
 
@@ -191,8 +192,7 @@ class _Case:
     @property
     def _settled(self) -> bool:
         return (
-            self.kind.guarantee is Guarantee.PENDING_ONLY
-            and self._quiet_reads >= KEEP_READS
+            self._quiet_reads >= KEEP_READS
             and self._seen_at is not None
             and self._seen_at - self._since >= KEEP_SECONDS
         )
@@ -235,6 +235,7 @@ def _ask(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progress
 def _ask_one(case: _Case, clouds: Clouds, desk: Desk) -> Answer:
     """One cancel. An error is never final by itself: the run is read again and judged by its state."""
     accepted: list[str] = []
+    answer = _UNREACHED
     for _ in range(_TRIES):
         try:
             for request_id in clouds.at(case.ref.scope).cancel(case.ref, case.item.targets):
@@ -243,10 +244,12 @@ def _ask_one(case: _Case, clouds: Clouds, desk: Desk) -> Answer:
         except CloudError as error:
             refusal = error
         if refusal.reason is Reason.INTERRUPTED and not accepted:
-            return _UNREACHED
-        seen = None if refusal.reason in CREDENTIALS else _look_again(case, clouds)
+            break
+        seen = None if refusal.reason in CREDENTIALS and not accepted else _look_again(case, clouds)
         answer = _after_error(case, refusal, seen, tuple(accepted), now=desk.clock.monotonic())
-        if answer.asked is not Asked.IN_DOUBT or (seen is not None and all_over(case.item, seen)):
+        if refusal.reason not in IN_DOUBT or seen is None or all_over(case.item, seen):
+            break
+        if answer.asked is Asked.ACCEPTED and not accepted:  # else what moved may be the part that was accepted
             break
     return answer
 
@@ -259,8 +262,11 @@ def _look_again(case: _Case, clouds: Clouds) -> Snapshot | None:
 def _after_error(
     case: _Case, refusal: CloudError, seen: Snapshot | None, accepted: tuple[str, ...], *, now: float
 ) -> Answer:
-    """What an error to a cancel means in the light of the state that was read after it."""
-    if seen is not None and moved(case.item, seen):
+    """What an error to a cancel means in the light of the state that was read after it.
+
+    A request that went out in parts of which some were accepted is under way, whatever became of the others.
+    """
+    if accepted or (seen is not None and moved(case.item, seen)):
         asked = Asked.ACCEPTED
     elif refusal.reason in IN_DOUBT or refusal.reason is Reason.INTERRUPTED:
         asked = Asked.IN_DOUBT

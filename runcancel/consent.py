@@ -125,8 +125,8 @@ def nobody_to_ask(wanted: Need, why: str) -> Refused:
 
 
 def size(item: PlanItem) -> int:
-    """How many targets a plan item is about."""
-    return len(item.invocations) + item.not_listed
+    """How many targets of a plan item may still be stopped."""
+    return sum(not one.before.over for one in item.invocations) + item.not_listed
 
 
 def _fits(wanted: Need, word: str) -> bool:

@@ -1,5 +1,6 @@
 """One function over many items on threads; only the caller's thread sees results, and signals reach it at once."""
 
+import math
 import os
 import signal
 import threading
@@ -37,17 +38,25 @@ class Done(Struct, Generic[T, R], frozen=True):
         return cast(R, self.result)
 
 
+def in_daemon(work: Callable[[], None]) -> None:
+    """Run `work` on a thread that never delays the exit."""
+    threading.Thread(target=work, daemon=True).start()
+
+
 class Desk:
     """Where the caller's thread waits: for results, for time to pass, for signals.
 
     The first signal ends the current pass: no new request begins, those in flight get `GRACE` seconds, then
-    `Interrupted` is raised. A second one leaves at once. `tick` is called while the caller's thread waits.
+    `Interrupted` is raised. A second one leaves at once. `tick` is called while the caller's thread waits; `spawn`
+    runs a thread's work.
     """
 
-    def __init__(self, clock: StoppableClock) -> None:
+    def __init__(self, clock: StoppableClock, spawn: Callable[[Callable[[], None]], None] = in_daemon) -> None:
         self.clock = clock
+        self.spawn = spawn
         self.tick: Callable[[], None] = lambda: None
         self.signum: int | None = None
+        self._leave_at: float | None = None
         self._inbox: SimpleQueue[Any] = SimpleQueue()
 
     def install(self) -> None:
@@ -85,6 +94,14 @@ class Desk:
             self.clock.stop()
             raise Interrupted(self.signum)
 
+    @property
+    def leave_at(self) -> float | None:
+        """Until when what is in flight is waited for, on this clock; None while no signal came."""
+        if self.signum is not None and self._leave_at is None:
+            self.clock.stop()
+            self._leave_at = self.clock.monotonic() + GRACE
+        return self._leave_at
+
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         # A handler may interrupt any line of this thread; of all queues only `SimpleQueue.put` is safe then.
         if self.signum is not None:
@@ -113,28 +130,27 @@ class Pass(Generic[T, R]):
             if self._threads.get(lane, 0) >= _LANE_WIDTH:
                 return
             self._threads[lane] = self._threads.get(lane, 0) + 1
-        threading.Thread(target=self._serve, args=(lane,), daemon=True).start()
+        self._desk.spawn(lambda: self._serve(lane))
 
     def next(self, timeout: float | None) -> Done[T, R] | None:
         """The next result, or None when `timeout` seconds passed (None: wait for ever). Raises `Interrupted`."""
         clock = self._desk.clock
-        deadline = None if timeout is None else clock.monotonic() + timeout
-        while deadline is None or deadline > clock.monotonic():
-            rest = _TICK if deadline is None else min(_TICK, max(0.0, deadline - clock.monotonic()))
+        until = math.inf if timeout is None else clock.monotonic() + timeout
+        while True:
+            leave_at = self._desk.leave_at
+            drained = leave_at is not None and self._idle()  # asked first: then all that came is in the inbox
+            rest = (until if leave_at is None else leave_at) - clock.monotonic()
             try:
-                got = self._inbox.get(timeout=rest)
+                got = clock.take(self._inbox, 0.0 if drained else min(_TICK, max(0.0, rest)))
             except Empty:
-                if self._desk.signum is not None and not self._in_flight:
-                    raise Interrupted(self._desk.signum) from None
-                self._desk.tick()
-                continue
-            if not isinstance(got, int):
+                if not drained and rest > 0:
+                    self._desk.tick()
+                    continue
+                if leave_at is None:
+                    return None
+                raise Interrupted(cast(int, self._desk.signum)) from None
+            if not isinstance(got, int):  # a number is a signal, which the desk knows already
                 return cast(Done[T, R], got)
-            clock.stop()
-            deadline = clock.monotonic() + GRACE
-        if self._desk.signum is not None:
-            raise Interrupted(self._desk.signum)
-        return None
 
     def _serve(self, lane: Hashable) -> None:
         while (item := self._take(lane)) is not None:
@@ -145,6 +161,10 @@ class Pass(Generic[T, R]):
             self._inbox.put(done)
             with self._lock:
                 self._in_flight -= 1
+
+    def _idle(self) -> bool:
+        with self._lock:
+            return not self._in_flight
 
     def _take(self, lane: Hashable) -> tuple[T] | None:
         with self._lock:

@@ -82,11 +82,7 @@ def all_over(item: PlanItem, snapshot: Snapshot) -> bool:
     """
     chosen = selected(snapshot.invocations, item.targets)
     whole = bool(chosen) if item.targets else snapshot.run.state.over
-    return (
-        whole
-        and all(one.state.over for one in chosen)
-        and all(one.before.over for one in _vanished(item, chosen))
-    )
+    return whole and all(one.state.over for one in chosen) and all(one.before.over for one in _vanished(item, chosen))
 
 
 def quiet(item: PlanItem, snapshot: Snapshot) -> bool:
@@ -282,4 +278,4 @@ def _error(verdict: Verdict, answer: Answer, problem: Problem | None) -> Problem
     """The problem that belongs to the verdict: what refused the cancel, or why its end could not be seen."""
     if verdict in (Verdict.FAILED, Verdict.PARTIAL, Verdict.SKIPPED) and answer.problem is not None:
         return answer.problem
-    return problem if verdict is Verdict.REQUESTED else None
+    return (problem or answer.problem) if verdict is Verdict.REQUESTED else None

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
 import tenacity
@@ -44,6 +45,10 @@ class StoppableClock:
 
     def sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)
+
+    def take(self, inbox: SimpleQueue[T], timeout: float) -> T:
+        """The next thing out of `inbox`. Raises `queue.Empty` when none comes within `timeout` seconds."""
+        return inbox.get(timeout=timeout)
 
     def stop(self) -> None:
         """Wake every sleeper, now and from now on."""

@@ -5,14 +5,16 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.errors import UsageError
 from runcancel.model import Kind, Ref, Scope
 from runcancel.providers import PROVIDERS, provider
+from runcancel.text import safe
 
 _FORM = "[context@][provider:][region:][kind/]id"
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+NOT_A_REGION = "has not the shape of a region (us-east-2, cn-hangzhou, ap-guangzhou)"
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 
 
@@ -55,11 +57,11 @@ def parse(text: str) -> Reference:
     if kind:
         _check_kind(text, name, kind)
     reference = Reference(
-        text=text, id=id, context=unquote(context) or None, provider=name, region=region, kind=kind or None
+        text=text, id=id, context=_context(text, context), provider=name, region=region, kind=kind or None
     )
     if not reference.providers:
         raise _wrong(text, _no_such_id(reference))
-    return reference
+    return structs.replace(reference, id=id.lower())  # the only ids with capitals are UUIDs, which clouds write small
 
 
 def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
@@ -85,18 +87,25 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
+def _context(text: str, quoted: str) -> str | None:
+    try:
+        return unquote(quoted, errors="strict") or None
+    except UnicodeDecodeError:
+        raise _wrong(text, "the context before @ is no percent-encoded UTF-8") from None
+
+
 def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
     match parts:
         case []:
             return None, None
         case [name] if name in PROVIDERS:
             return name, None
-        case [region] if _REGION.fullmatch(region):
+        case [region] if REGION.fullmatch(region):
             return None, region
-        case [name, region] if name in PROVIDERS and _REGION.fullmatch(region):
+        case [name, region] if name in PROVIDERS and REGION.fullmatch(region):
             return name, region
         case [name, region] if name in PROVIDERS:
-            raise _wrong(text, f"“{region}” has not the shape of a region (us-east-2, cn-hangzhou, ap-guangzhou)")
+            raise _wrong(text, f"“{region}” {NOT_A_REGION}")
         case [name] | [name, _]:
             raise _wrong(text, f"no provider “{name}” (there are {', '.join(PROVIDERS)}){nearest(name, PROVIDERS)}")
     raise _wrong(text, "too many parts")
@@ -123,4 +132,4 @@ _SHAPES = "AWS ids are UUIDs, Alibaba Cloud's are t-…, Tencent Cloud's inv-…
 
 
 def _wrong(text: str, why: str) -> UsageError:
-    return UsageError(f"“{text}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}")
+    return UsageError(f"“{safe(text)}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}")

@@ -10,7 +10,7 @@ from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Scope
 from runcancel.providers import PROVIDERS, Connection, provider
-from runcancel.refs import Reference, nearest
+from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 
 T = TypeVar("T")
 
@@ -78,6 +78,8 @@ def gather(
                 f"no provider “{name}” in {settings.providers.origin}: there are {', '.join(PROVIDERS)}"
                 f"{nearest(name, PROVIDERS)}; nothing was sent"
             )
+    for region in settings.regions.value:
+        _check_region(settings.regions.origin, region)
     return settings
 
 
@@ -255,6 +257,17 @@ def _several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Ch
     return Choice((), "default")
 
 
+def _check_region(origin: str, word: str) -> None:
+    name, colon, region = word.rpartition(":")
+    if colon and name not in PROVIDERS:
+        raise UsageError(
+            f"no provider “{name}” in {origin} “{word}”: there are {', '.join(PROVIDERS)}{nearest(name, PROVIDERS)}; "
+            "nothing was sent"
+        )
+    if region != "all" and not REGION.fullmatch(region):
+        raise UsageError(f"{origin} “{word}” {NOT_A_REGION}; nothing was sent")
+
+
 def _split(origin: str, values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plain(origin, part.strip()) for value in values for part in value.split(",")))
 
@@ -310,8 +323,7 @@ def _contexts_of(settings: Settings, reference: Reference, name: str) -> tuple[s
 def _regions_for(settings: Settings, reference: Reference, name: str, context: str | None) -> tuple[str, ...]:
     if reference.region is None:
         return _regions(settings, name, context)
-    owned = _chosen_regions(settings, name)
-    if settings.regions.typed and reference.region not in owned:
+    if settings.regions.typed and reference.region not in _chosen_regions(settings, name):
         raise _excluded(reference, f"-r {','.join(settings.regions.value)}")
     return (reference.region,)
 
@@ -365,13 +377,14 @@ def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> st
 
 def _owned(region: str, name: str, settings: Settings) -> tuple[str, ...]:
     """What one word of `-r` means for one provider: its own regions only; a name nobody knows goes to all selected."""
-    exact, colon, rest = region.partition(":")
-    if colon:
-        return (rest,) if exact == name else ()
-    known = provider(name).REGIONS
-    if region == "all":
+    exact, colon, rest = region.rpartition(":")
+    if colon and exact != name:
+        return ()
+    if rest == "all":
         return provider_regions(name)
-    if region in known:
+    if colon:
+        return (rest,)
+    if region in provider(name).REGIONS:
         return (region,)
     if any(region in provider(other).REGIONS for other in PROVIDERS):
         return ()

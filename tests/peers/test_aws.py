@@ -218,29 +218,18 @@ def test_a_cancel_of_some_nodes_by_aws_is_seen_node_by_node(moving: Bench) -> No
     assert counted(ours) == {"succeeded": 12, "running": 86, "terminated": 2}
 
 
-@pytest.mark.parametrize(
-    ("kind", "theirs"),
-    [
-        (WINDOW, "DoesNotExistException"),
-        (AUTOMATION, "AutomationExecutionNotFoundException"),
-    ],
-)
-def test_an_unknown_run_has_the_code_that_aws_shows(still: Bench, kind: str, theirs: str) -> None:
-    assert still.aws_refusal(*reading(kind, NOBODY)) == theirs
-    (error,) = still.runcancel("status", reference(kind, NOBODY), code=5)["errors"]
-    assert (error["code"], error["provider_code"]) == ("not_found", theirs)
-
-
-@pytest.mark.parametrize(
-    ("kind", "theirs"),
-    [
-        (WINDOW, "DoesNotExistException"),
-        (COMMAND, "InvalidCommandId"),
-        (AUTOMATION, "AutomationExecutionNotFoundException"),
-    ],
-)
-def test_aws_cannot_cancel_an_unknown_run(still: Bench, kind: str, theirs: str) -> None:
-    assert still.aws_refusal(*cancelling(kind, NOBODY)) == theirs
+def test_unknown_runs_have_the_codes_that_aws_shows(still: Bench) -> None:
+    theirs = {kind: still.aws_refusal(*cancelling(kind, NOBODY)) for kind in (WINDOW, COMMAND, AUTOMATION)}
+    assert theirs == {
+        WINDOW: "DoesNotExistException",
+        COMMAND: "InvalidCommandId",
+        AUTOMATION: "AutomationExecutionNotFoundException",
+    }
+    refs = [reference(kind, NOBODY) for kind in theirs]
+    errors = {error["ref"]: error for error in still.runcancel("status", *refs, code=5)["errors"]}
+    assert [errors[ref]["code"] for ref in refs] == ["not_found"] * 3
+    # An unknown command is no error to read: the list is empty.
+    assert [errors[ref]["provider_code"] for ref in refs] == [theirs[WINDOW], None, theirs[AUTOMATION]]
 
 
 def _expired() -> dict[str, str]:

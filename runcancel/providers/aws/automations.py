@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.model import Invocation, Kind, Ref, Run, Snapshot, State, Wanted
-from runcancel.providers.aws.fields import record, texts, when, word
+from runcancel.model import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.providers.aws.fields import record, texts, when, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
-from runcancel.providers.aws.states import automation_state, step_state
+from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.reading import Row, first, number, rows, text
 
@@ -19,6 +19,7 @@ _STARTED_BY: Mapping[str, tuple[str, Kind]] = {
 """Step actions that start a run of ours, and the output that names it."""
 
 _MOST = 50  # rows per page
+_MOST_WORDS = 10  # values of one filter
 
 
 class Automations:
@@ -36,6 +37,20 @@ class Automations:
         if not full:
             return Snapshot(run=run, invocations=())
         return Snapshot.full(run, self._invocations(ref, found, run.state))
+
+    def runs(self, scope: Scope, query: Query) -> Iterator[Run]:
+        """See `Cloud.runs`. The children of a rate-controlled automation are its invocations, no runs of their own."""
+        named = {"StartTimeAfter": query.since, "StartTimeBefore": query.until}
+        filters = [{"Key": key, "Values": [wire_time(time)]} for key, time in named.items() if time is not None]
+        words = automation_words(query.states)
+        if 0 < len(words) <= _MOST_WORDS:
+            filters.append({"Key": "ExecutionStatus", "Values": list(words)})
+        params = {"Filters": filters} if filters else {}
+        unique = "AutomationExecutionId"
+        for row in self._wire.pages("DescribeAutomationExecutions", params, unique=unique, size=_MOST):
+            ref = Ref(scope=scope, kind=AUTOMATION.name, id=text(row.get(unique)) or "")
+            if AUTOMATION.takes(ref.id) and not row.get("ParentAutomationExecutionId"):
+                yield _run(ref, row)
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """See `Cloud.invocations`. Filtered here: steps are few, and children have no filter beside their parent."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Identity, Invocation, Kind, Ref, Snapshot, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
 from runcancel.pace import Pace
 from runcancel.providers import Connection
 from runcancel.providers.aws.automations import Automations
@@ -11,7 +11,7 @@ from runcancel.providers.aws.commands import GRACE, Commands
 from runcancel.providers.aws.session import Doors
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import checked_id, text
+from runcancel.providers.reading import checked_id, rows, text
 
 _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
 """Failures of a read that say nothing about the next one."""
@@ -52,6 +52,18 @@ class Aws:
         if targets and not runs.kind.in_part:
             raise CloudError(Reason.INVALID, f"{_article(runs.kind)} cannot be cancelled in part; nothing was sent")
         return runs.cancel(ref, targets)
+
+    def runs(self, query: Query) -> Iterator[Run]:
+        """See `Cloud.runs`."""
+        for name, kind in self._kinds.items():
+            if not query.kinds or name in query.kinds:
+                yield from kind.runs(self._scope, query)
+
+    def regions(self) -> tuple[str, ...]:
+        """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""
+        wire = Wire(self._doors.ec2(self._client), self._pace, scope=self._scope, source=self._doors.source)
+        found = rows(wire.call("DescribeRegions", {}), "Regions")
+        return tuple(sorted(name for name in (text(row.get("RegionName")) for row in found) if name))
 
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""

@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import structs
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Invocation, Ref, Run, Snapshot, Wanted
-from runcancel.providers.aws.fields import INSTANCE, when, word
+from runcancel.model import Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.providers.aws.fields import INSTANCE, when, wire_time, word
 from runcancel.providers.aws.kinds import COMMAND
 from runcancel.providers.aws.states import COMMAND_FILTER, command_state
 from runcancel.providers.aws.wire import Wire
@@ -37,6 +37,20 @@ class Commands:
             return Snapshot(run=run, invocations=())
         listed = tuple(self.invocations(ref, Wanted(), known=True))
         return Snapshot.full(_with_times(run, listed), listed)
+
+    def runs(self, scope: Scope, query: Query) -> Iterator[Run]:
+        """See `Cloud.runs`. AWS filters by time and stage, and by a state that one of its words covers."""
+        named = {"InvokedAfter": query.since, "InvokedBefore": query.until}
+        filters = [{"key": key, "value": wire_time(time)} for key, time in named.items() if time is not None]
+        if query.states in COMMAND_FILTER:
+            filters.append({"key": "Status", "value": COMMAND_FILTER[query.states]})
+        elif query.states and not any(state.over for state in query.states):
+            filters.append({"key": "ExecutionStage", "value": "Executing"})
+        params = {"Filters": filters} if filters else {}
+        for row in self._wire.pages("ListCommands", params, unique="CommandId", size=_MOST):
+            ref = Ref(scope=scope, kind=COMMAND.name, id=text(row.get("CommandId")) or "")
+            if COMMAND.takes(ref.id):
+                yield _run(ref, row)
 
     def invocations(self, ref: Ref, wanted: Wanted, *, known: bool = False) -> Iterator[Invocation]:
         """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""

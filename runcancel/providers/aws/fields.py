@@ -42,3 +42,8 @@ def document(value: object) -> Mapping[str, Any]:
         return record(json.loads(text(value) or "{}"))
     except (ValueError, RecursionError):
         return {}
+
+
+def wire_time(moment: datetime) -> str:
+    """A time as AWS filters take it: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

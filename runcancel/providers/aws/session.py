@@ -53,6 +53,10 @@ class Doors:
         same = chosen is None and _endpoint(ssm).loopback
         return self._open("sts", ssm.meta.endpoint_url if same else chosen)
 
+    def ec2(self, ssm: Any) -> Any:
+        """An EC2 client, for the list of regions; on loopback it goes where the `ssm` client goes."""
+        return self._open("ec2", ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
+
     def _open(self, service: str, endpoint_url: str | None) -> Any:
         with _LOCK:
             client = self._create(service, endpoint_url)

@@ -147,6 +147,12 @@ def automation_state(status: str, *, started: datetime | None = None) -> State:
     return _stopped_while_running(AUTOMATION.state_of(status), started is not None)
 
 
+def automation_words(states: frozenset[State]) -> tuple[str, ...]:
+    """The ExecutionStatus filter values that cover `states`; a word that nobody mapped cannot be asked for."""
+    wanted = {State.CANCELLED if state is State.TERMINATED else state for state in states}
+    return tuple(word for word, state in AUTOMATION.items() if state in wanted)
+
+
 def step_state(status: str, *, started: datetime | None, run: State) -> State:
     """The state of a step. One left pending in an ended automation never runs: a branch not taken, or cancelled."""
     state = automation_state(status, started=started)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
-from runcancel.model import Invocation, Kind, Ref, Run, Snapshot, Wanted
-from runcancel.providers.aws.fields import INSTANCE, document, record, texts, when, word
+from runcancel.model import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.providers.aws.fields import INSTANCE, document, record, texts, when, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
@@ -34,6 +34,21 @@ class Windows:
         if not full:
             return Snapshot(run=run, invocations=())
         return Snapshot.full(run, self.invocations(ref, Wanted()))
+
+    def runs(self, scope: Scope, query: Query) -> Iterator[Run]:
+        """See `Cloud.runs`. AWS lists executions window by window, filtered by time alone."""
+        filters = [
+            {"Key": key, "Values": [wire_time(time)]}
+            for key, time in (("ExecutedAfter", query.since), ("ExecutedBefore", query.until))
+            if time is not None
+        ]
+        for window in self._wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=_MOST):
+            params = {"WindowId": text(window.get("WindowId")) or "", "Filters": filters}
+            action = "DescribeMaintenanceWindowExecutions"
+            for row in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST):
+                ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
+                if WINDOW.takes(ref.id):
+                    yield structs.replace(_run(ref, row), name=text(window.get("Name")))
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """One row per task invocation, and one with target None for a task that has none yet.

@@ -47,6 +47,7 @@ APIS: Mapping[str, Api] = {
     "GetAutomationExecution": Api(rate=3, proof=("AutomationExecution", "AutomationExecutionId")),
     "DescribeAutomationExecutions": Api(rate=3, proof=("AutomationExecutionMetadataList",)),
     "DescribeAutomationStepExecutions": Api(rate=3, proof=("StepExecutions",)),
+    "DescribeRegions": Api(rate=10, proof=("Regions",)),
     "GetCallerIdentity": Api(rate=10, proof=("Account",)),
 }
 
