@@ -25,7 +25,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/deptry runcancel
 
 test-peers: $(VENV)/.installed-dev $(PEERS)/.installed
-	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q tests/peers
+	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -n 2 tests/peers
 
 # what is generated and shipped: completions/ and runcancel/schemas/; a test keeps them fresh
 generate: $(VENV)/.installed-dev

@@ -357,7 +357,7 @@ def _chosen_regions(settings: Settings, name: str) -> tuple[str, ...]:
 
 def _credentials_origin(settings: Settings, scope: Scope) -> str:
     if scope.context is None:
-        return "the environment"
+        return "the vendor's own variables and files"
     return f"{'context' if scope.context in settings.config.contexts else 'profile'} {scope.context}"
 
 
