@@ -210,28 +210,31 @@ def chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
 
 
 def _probes(references: Sequence[Reference], settings: Settings) -> tuple[_Probe, ...]:
-    known: dict[tuple[Scope, str], list[Reference]] = {}
+    known: dict[tuple[Scope, str], dict[Ref, list[Reference]]] = {}
     probes: list[_Probe] = []
     for reference in references:
         for scope in settings_.scopes_of(settings, reference):
             kinds = reference.kinds(scope.provider)
             if len(kinds) == 1:
-                known.setdefault((scope, kinds[0].name), []).append(reference)
+                same = known.setdefault((scope, kinds[0].name), {})
+                same.setdefault(reference.at(scope, kinds[0]), []).append(reference)
             else:
                 probes.append(_Probe(scope=scope, kinds=kinds, references=(reference,)))
     for (scope, _), members in known.items():
-        kinds = members[0].kinds(scope.provider)
-        probes += [_Probe(scope=scope, kinds=kinds, references=part) for part in chunks(members, kinds[0].read_batch)]
+        kind = kind_of(next(iter(members)))
+        for part in chunks(tuple(members.values()), kind.read_batch):
+            written = tuple(reference for same in part for reference in same)
+            probes.append(_Probe(scope=scope, kinds=(kind,), references=written))
     return tuple(probes)
 
 
 def _answers(clouds: Clouds, probe: _Probe, *, full: bool) -> tuple[_Answer, ...]:
     if len(probe.kinds) > 1:
         return ((probe.references[0], _first_hit(clouds, probe, full=full)),)
-    of = {reference.at(probe.scope, probe.kinds[0]): reference for reference in probe.references}
-    batch = Batch(scope=probe.scope, kind=probe.kinds[0], refs=tuple(of))
+    of = {reference: reference.at(probe.scope, probe.kinds[0]) for reference in probe.references}
+    batch = Batch(scope=probe.scope, kind=probe.kinds[0], refs=tuple(dict.fromkeys(of.values())))
     by_ref = dict(read(clouds, batch, full=full))
-    return tuple((reference, by_ref[reference.at(probe.scope, probe.kinds[0])]) for reference in probe.references)
+    return tuple((reference, by_ref[ref]) for reference, ref in of.items())
 
 
 def _first_hit(clouds: Clouds, probe: _Probe, *, full: bool) -> Snapshot | CloudError:

@@ -57,7 +57,7 @@ class Ticker:
 
 
 Answer = tuple[int, Mapping[str, str], bytes]
-Script = Callable[[str, dict[str, Any]], Answer | dict[str, Any]]
+Script = Callable[[str, dict[str, Any]], object]
 
 
 class Scripted:
@@ -77,7 +77,7 @@ class Scripted:
                 params = json.loads(raw) if action else {}
                 outer.asked.append((action, params))
                 said = outer.script(action, params)
-                status, headers, body = ok(said) if isinstance(said, dict) else said
+                status, headers, body = said if isinstance(said, tuple) else ok(said)
                 self.send_response(status)
                 for name, value in {**headers, "content-length": str(len(body))}.items():
                     self.send_header(name, value)
@@ -101,9 +101,9 @@ def ok(body: object) -> Answer:
     return 200, {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": "req-1"}, json.dumps(body).encode()
 
 
-def refused(code: str, message: str = "", *, status: int = 400, **headers: str) -> Answer:
+def refused(code: str, message: str = "", **headers: str) -> Answer:
     body = json.dumps({"__type": code, **({"message": message} if message else {})}).encode()
-    return status, {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": "req-9", **headers}, body
+    return 400, {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": "req-9", **headers}, body
 
 
 def one_run(cloud: Aws, wanted: Ref, *, full: bool = True) -> Snapshot:
@@ -769,7 +769,7 @@ def test_every_api_is_one_of_the_service() -> None:
     import botocore.session
 
     session = botocore.session.Session()
-    known = {*session.get_service_model("ssm").operation_names, *session.get_service_model("sts").operation_names}
+    known = {name for service in ("ssm", "sts", "ec2") for name in session.get_service_model(service).operation_names}
     regions = {
         region
         for partition in session.get_available_partitions()

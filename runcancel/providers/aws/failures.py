@@ -59,6 +59,7 @@ EXCEPTIONS: Mapping[str, Reason] = {
     "MetadataRetrievalError": Reason.NO_CREDENTIALS,
     "NoAuthTokenError": Reason.NO_CREDENTIALS,
     "UnknownCredentialError": Reason.NO_CREDENTIALS,
+    "UnknownTokenProviderError": Reason.NO_CREDENTIALS,
     "ProfileNotFound": Reason.NO_CREDENTIALS,
     "ConfigNotFound": Reason.NO_CREDENTIALS,
     "ConfigParseError": Reason.NO_CREDENTIALS,

@@ -1,0 +1,440 @@
+"""What a cancel can be said to have done: the rules one by one, and every combination against what must hold."""
+
+from functools import cache
+from itertools import product
+
+import pytest
+from fakes import COMMAND, PATCH, SCRIPT, WINDOW, row, seen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcancel.cancel import plan
+from runcancel.judge import (
+    Answer,
+    Asked,
+    all_over,
+    expected,
+    failed,
+    judge,
+    keeps_running,
+    moved,
+    nothing_left_to_see,
+    selected,
+)
+from runcancel.model import (
+    Effect,
+    Guarantee,
+    Invocation,
+    Outcome,
+    PlanItem,
+    Problem,
+    Reason,
+    Snapshot,
+    State,
+    Verdict,
+)
+
+REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
+BLIND = Problem(code=Reason.DOWN, message="503")
+P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
+X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED
+KEPT, STOPPING, ENDED = Effect.KEPT_RUNNING, Effect.STOPPING, Effect.ALREADY_ENDED
+
+
+def item(
+    before: dict[str, State],
+    *,
+    ref: str = PATCH,
+    state: State = State.RUNNING,
+    guarantee: Guarantee | None = None,
+    targets: tuple[str, ...] = (),
+) -> PlanItem:
+    planned = plan(seen(ref, state, before), targets)
+    if guarantee is None:
+        return planned
+    return PlanItem(**{name: getattr(planned, name) for name in planned.__struct_fields__} | {"guarantee": guarantee})
+
+
+def answer(asked: Asked) -> Answer:
+    trouble = asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED)
+    return Answer(asked=asked, problem=REFUSAL if trouble else None)
+
+
+def stopped_some(planned: PlanItem, last: Snapshot | None, outcome: Outcome) -> bool:
+    run = last is not None and not planned.targets and last.run.state.stopped and not planned.state.over
+    return run or any(one.effect in (Effect.CANCELLED, Effect.TERMINATED) for one in outcome.invocations)
+
+
+def check(
+    planned: PlanItem,
+    asked: Asked,
+    last: Snapshot | None,
+    outcome: Outcome,
+    *,
+    settled: bool,
+    reported_only: frozenset[State],
+) -> None:
+    """Everything that no outcome may violate."""
+    verdict = outcome.verdict
+    kept = [one for one in outcome.invocations if one.effect is KEPT]
+    assert (verdict is Verdict.SKIPPED) == (asked is Asked.NOT_REACHED)
+    if asked is Asked.NEEDLESS:
+        assert verdict is Verdict.ENDED
+    if verdict is Verdict.STOPPED or (verdict is Verdict.ENDED and asked is not Asked.NEEDLESS):
+        assert last is not None
+        chosen = selected(last.invocations, planned.targets)
+        assert planned.targets or last.run.state.over
+        assert all(one.state.over for one in chosen)
+        assert {one.id for one in planned.invocations if not one.before.over} <= {one.id for one in chosen}
+        assert (verdict is Verdict.STOPPED) == stopped_some(planned, last, outcome)
+    if verdict is Verdict.PARTIAL:
+        refused = asked in (Asked.REFUSED, Asked.IN_DOUBT)
+        assert (refused and stopped_some(planned, last, outcome)) or (not refused and kept)
+    if asked in (Asked.REFUSED, Asked.IN_DOUBT):
+        assert verdict is not Verdict.REQUESTED
+    if verdict is Verdict.FAILED:
+        assert asked in (Asked.REFUSED, Asked.IN_DOUBT)
+        assert outcome.error is not None
+    if verdict is Verdict.REQUESTED:
+        assert asked in (Asked.ACCEPTED, Asked.ALREADY)
+    if kept:
+        assert planned.guarantee is Guarantee.PENDING_ONLY
+        assert settled
+        assert asked in (Asked.ACCEPTED, Asked.ALREADY)
+        assert all(one.after in (P, R, State.SCHEDULED) for one in kept)
+    for one in outcome.invocations:
+        if one.confirmed:
+            assert one.after is not None
+            assert one.after not in reported_only
+            assert one.effect is not Effect.UNKNOWN
+        if one.effect in (Effect.CANCELLED, Effect.TERMINATED, ENDED):
+            assert one.after is not None
+            assert one.after.over
+        if one.after is State.UNKNOWN:
+            assert one.effect is Effect.UNKNOWN
+    assert {one.id for one in planned.invocations} <= {one.id for one in outcome.invocations}
+
+
+@cache
+def _items(guarantee: Guarantee, state: State, before: State | None, targets: bool) -> PlanItem:
+    rows = {} if before is None else {"i-1": before}
+    return item(rows, state=state, guarantee=guarantee, targets=("i-1",) if targets else ())
+
+
+@cache
+def _snapshots(state: State | None, after: State | None) -> Snapshot | None:
+    return None if state is None else seen(PATCH, state, {} if after is None else {"i-1": after})
+
+
+AFTERS = (None, *State)
+
+
+@pytest.mark.parametrize("asked", Asked)
+def test_no_combination_claims_more_than_was_seen(asked: Asked) -> None:
+    # A verdict asks of the run's state before only whether it was over, so three words stand for it here and the other
+    # guarantee stands for both that are no `pending-only`; the property below draws them all.
+    given_answer = answer(asked)
+    weak = frozenset({State.TERMINATED})
+    for guarantee, before_run, before, targets in product(
+        (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT), (R, C, S), AFTERS, (False, True)
+    ):
+        planned = _items(guarantee, before_run, before, targets)
+        for after_run, after, settled in product(AFTERS, AFTERS, (False, True)):
+            last = _snapshots(after_run, after)
+            outcome = judge(planned, given_answer, last, settled=settled, reported_only=weak)
+            check(planned, asked, last, outcome, settled=settled, reported_only=weak)
+
+
+STATES = st.sampled_from(State)
+FLEETS = st.dictionaries(st.sampled_from(["i-1", "i-2", "i-3"]), STATES, max_size=3)
+
+
+@given(
+    guarantee=st.sampled_from(Guarantee),
+    run=STATES,
+    before=FLEETS,
+    targets=st.sets(st.sampled_from(["i-1", "i-2", "i-3"])),
+    asked=st.sampled_from(Asked),
+    after=st.none() | st.tuples(STATES, FLEETS, st.integers(0, 5)),
+    settled=st.booleans(),
+    reported_only=st.frozensets(STATES),
+)
+def test_no_fleet_claims_more_than_was_seen(
+    guarantee: Guarantee,
+    run: State,
+    before: dict[str, State],
+    targets: set[str],
+    asked: Asked,
+    after: tuple[State, dict[str, State], int] | None,
+    settled: bool,
+    reported_only: frozenset[State],
+) -> None:
+    planned = item(before, state=run, guarantee=guarantee, targets=tuple(sorted(targets & set(before))))
+    last = None if after is None else seen(PATCH, after[0], after[1], target_count=after[2])
+    outcome = judge(planned, answer(asked), last, settled=settled, reported_only=reported_only)
+    check(planned, asked, last, outcome, settled=settled, reported_only=reported_only)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "effects"),
+    [
+        ((R, {"a": P, "b": R}), (X, {"a": X, "b": T}), Verdict.STOPPED, [Effect.CANCELLED, Effect.TERMINATED]),
+        ((R, {"a": S, "b": R}), (T, {"a": S, "b": T}), Verdict.STOPPED, [ENDED, Effect.TERMINATED]),
+        ((R, {"a": R}), (S, {"a": S}), Verdict.ENDED, [ENDED]),
+        ((R, {"a": R}), (R, {"a": R}), Verdict.REQUESTED, [STOPPING]),
+        ((R, {"a": R}), (X, {"a": R}), Verdict.REQUESTED, [STOPPING]),
+        ((R, {"a": R}), (R, {"a": T}), Verdict.REQUESTED, [Effect.TERMINATED]),
+        ((R, {"a": P}), (X, {"a": State.SKIPPED}), Verdict.STOPPED, [Effect.CANCELLED]),
+        ((R, {"a": P}), (S, {"a": State.SKIPPED}), Verdict.ENDED, [ENDED]),
+        ((R, {"a": R}), (State.UNKNOWN, {"a": X}), Verdict.REQUESTED, [Effect.CANCELLED]),
+        ((R, {"a": R}), (X, {"a": State.UNKNOWN}), Verdict.REQUESTED, [Effect.UNKNOWN]),
+        ((R, {"a": S}), (R, {"a": R}), Verdict.REQUESTED, [STOPPING]),
+        ((R, {"a": R}), (X, {}), Verdict.REQUESTED, [STOPPING]),
+        ((R, {"a": S}), (X, {"a": S}), Verdict.STOPPED, [ENDED]),
+        ((R, {}), (X, {}), Verdict.STOPPED, []),
+        ((R, {}), (S, {}), Verdict.ENDED, []),
+    ],
+)
+def test_an_accepted_cancel_is_judged_by_what_was_seen(
+    before: tuple[State, dict[str, State]],
+    after: tuple[State, dict[str, State]],
+    verdict: Verdict,
+    effects: list[Effect],
+) -> None:
+    outcome = judge(item(before[1], state=before[0]), answer(Asked.ACCEPTED), seen(PATCH, *after))
+
+    assert outcome.verdict is verdict
+    assert [one.effect for one in outcome.invocations] == effects
+
+
+@pytest.mark.parametrize(
+    ("ref", "settled", "after", "verdict", "effects"),
+    [
+        (WINDOW, True, {"a": X, "b": R}, Verdict.PARTIAL, [Effect.CANCELLED, KEPT]),
+        (SCRIPT, True, {"a": R, "b": R}, Verdict.PARTIAL, [KEPT, KEPT]),
+        (SCRIPT, False, {"a": X, "b": R}, Verdict.REQUESTED, [Effect.CANCELLED, STOPPING]),
+        (SCRIPT, True, {"a": C, "b": R}, Verdict.PARTIAL, [STOPPING, KEPT]),
+        (SCRIPT, True, {"a": P, "b": X}, Verdict.REQUESTED, [STOPPING, Effect.CANCELLED]),
+        (COMMAND, True, {"a": X, "b": R}, Verdict.REQUESTED, [Effect.CANCELLED, STOPPING]),
+        (PATCH, True, {"a": X, "b": R}, Verdict.REQUESTED, [Effect.CANCELLED, STOPPING]),
+    ],
+)
+def test_only_pending_only_kinds_keep_running_and_only_once_settled(
+    ref: str, settled: bool, after: dict[str, State], verdict: Verdict, effects: list[Effect]
+) -> None:
+    outcome = judge(item({"a": P, "b": R}, ref=ref), answer(Asked.ACCEPTED), seen(ref, R, after), settled=settled)
+
+    assert outcome.verdict is verdict
+    assert [one.effect for one in outcome.invocations] == effects
+
+
+@pytest.mark.parametrize(
+    ("asked", "after", "verdict", "reason"),
+    [
+        (Asked.REFUSED, None, Verdict.FAILED, Reason.DENIED),
+        (Asked.REFUSED, (R, {"a": R, "b": R}), Verdict.FAILED, Reason.DENIED),
+        (Asked.REFUSED, (X, {"a": T, "b": X}), Verdict.STOPPED, None),
+        (Asked.REFUSED, (S, {"a": S, "b": S}), Verdict.ENDED, None),
+        (Asked.REFUSED, (R, {"a": T, "b": R}), Verdict.PARTIAL, Reason.DENIED),
+        (Asked.IN_DOUBT, None, Verdict.FAILED, Reason.DENIED),
+        (Asked.IN_DOUBT, (T, {"a": T, "b": T}), Verdict.STOPPED, None),
+        (Asked.IN_DOUBT, (R, {"a": T, "b": R}), Verdict.PARTIAL, Reason.DENIED),
+        (Asked.NOT_REACHED, None, Verdict.SKIPPED, Reason.DENIED),
+        (Asked.NEEDLESS, None, Verdict.ENDED, None),
+    ],
+)
+def test_an_error_to_a_cancel_is_judged_by_the_state_read_after_it(
+    asked: Asked, after: tuple[State, dict[str, State]] | None, verdict: Verdict, reason: Reason | None
+) -> None:
+    last = None if after is None else seen(PATCH, *after)
+    outcome = judge(item({"a": R, "b": R}), answer(asked), last)
+
+    assert outcome.verdict is verdict
+    assert (outcome.error.code if outcome.error else None) is reason
+
+
+def test_the_error_of_a_requested_run_is_why_its_end_was_not_seen() -> None:
+    planned, accepted = item({"a": R}), answer(Asked.ACCEPTED)
+
+    assert judge(planned, accepted, None, problem=BLIND).error == BLIND
+    assert judge(planned, accepted, seen(PATCH, T, {"a": T}), problem=BLIND).error is None
+
+
+def test_a_part_that_was_refused_is_told_though_another_was_accepted() -> None:
+    half = Answer(asked=Asked.ACCEPTED, request_ids=("req-1",), problem=REFUSAL)
+
+    outcome = judge(item({"a": R, "b": R}), half, seen(PATCH, R, {"a": T, "b": R}))
+
+    assert (outcome.verdict, outcome.error) == (Verdict.REQUESTED, REFUSAL)
+
+
+@pytest.mark.parametrize(("before", "effect"), [(R, Effect.TERMINATED), (T, ENDED)])
+def test_an_end_that_is_only_reported_is_never_confirmed(before: State, effect: Effect) -> None:
+    weak = frozenset({State.TERMINATED})
+    planned = item({"a": before, "b": R}, ref=SCRIPT)
+
+    outcome = judge(planned, answer(Asked.ACCEPTED), seen(SCRIPT, T, {"a": T, "b": X}), reported_only=weak)
+
+    assert [(one.effect, one.confirmed) for one in outcome.invocations] == [(effect, False), (Effect.CANCELLED, True)]
+    needless = judge(planned, answer(Asked.NEEDLESS), None, reported_only=weak)
+    assert not any(one.confirmed for one in needless.invocations)
+
+
+def test_targets_that_were_never_listed_are_one_row_that_is_not_confirmed() -> None:
+    planned = item({"a": R}, state=R)
+
+    outcome = judge(planned, answer(Asked.ACCEPTED), seen(PATCH, X, {"a": X}, target_count=6))
+
+    assert (outcome.verdict, outcome.not_listed) == (Verdict.STOPPED, 5)
+    assert [(one.id, one.effect, one.confirmed) for one in outcome.invocations] == [
+        ("a", Effect.CANCELLED, True),
+        ("", Effect.CANCELLED, False),
+    ]
+
+
+def test_selected_targets_alone_decide_and_the_rest_is_no_row() -> None:
+    planned = item({"a": R, "b": R}, targets=("a",))
+
+    outcome = judge(planned, answer(Asked.ACCEPTED), seen(PATCH, R, {"a": T, "b": R}, target_count=9))
+
+    assert (outcome.verdict, outcome.not_listed) == (Verdict.STOPPED, 0)
+    assert [one.target for one in outcome.invocations] == ["a"]
+
+
+def test_a_selected_target_that_is_no_longer_listed_has_not_ended() -> None:
+    planned = item({"a": R}, targets=("a",))
+
+    outcome = judge(planned, answer(Asked.ACCEPTED), seen(PATCH, R, {}))
+
+    assert outcome.verdict is Verdict.REQUESTED
+    assert [(one.after, one.effect) for one in outcome.invocations] == [(None, STOPPING)]
+
+
+def _window(*rows: Invocation, state: State = R) -> Snapshot:
+    return seen(WINDOW, state, rows)
+
+
+def test_a_tasks_placeholder_gives_way_to_its_rows() -> None:
+    planned = plan(_window(row("", P, id="task-1", task="task-1"), row("", P, id="task-2", task="task-2")))
+
+    last = _window(
+        row("i-1", X, id="x", task="task-1"), row("i-2", S, id="y", task="task-1"), row("", X, id="task-2", task="task-2"), state=X
+    )
+    outcome = judge(planned, answer(Asked.ACCEPTED), last)
+
+    assert outcome.verdict is Verdict.STOPPED
+    assert [(one.id, one.effect) for one in outcome.invocations] == [
+        ("x", Effect.CANCELLED),
+        ("y", ENDED),
+        ("task-2", Effect.CANCELLED),
+    ]
+
+
+@pytest.mark.parametrize("task", [None, "task-1"])
+def test_a_step_or_a_row_that_vanishes_is_a_loss(task: str | None) -> None:
+    planned = plan(_window(row("", R, id="x", task=task), row("", P, id="y", task=task)))
+
+    outcome = judge(planned, answer(Asked.ACCEPTED), _window(row("", X, id="y", task=task), state=X))
+
+    assert outcome.verdict is Verdict.REQUESTED
+    assert [(one.id, one.effect) for one in outcome.invocations] == [("y", Effect.CANCELLED), ("x", STOPPING)]
+
+
+@pytest.mark.parametrize(
+    ("state", "task", "keeps"),
+    [(R, None, True), (P, "t", True), (P, "u", False), (P, None, False), (State.UNKNOWN, "t", False), (C, "t", False)],
+)
+def test_what_waits_in_a_running_task_shares_its_fate(state: State, task: str | None, keeps: bool) -> None:
+    one = row("i-1", state, task=task)
+
+    assert keeps_running(one, [one, row("i-2", R, task="t")]) is keeps
+
+
+@pytest.mark.parametrize(
+    ("run", "invocations", "state"),
+    [
+        (X, [X, S], X),
+        (X, [X, T], T),
+        (X, [], X),
+        (T, [X], T),
+        (S, [T], S),
+        (State.FAILED, [T, X], State.FAILED),
+        (C, [T], C),
+        (R, [T, T], R),
+        (State.UNKNOWN, [T], State.UNKNOWN),
+    ],
+)
+def test_a_cancelled_run_is_terminated_if_any_of_its_invocations_is(
+    run: State, invocations: list[State], state: State
+) -> None:
+    snapshot = seen(PATCH, run, {f"i-{number}": one for number, one in enumerate(invocations)})
+
+    assert snapshot.run.state is state
+    assert sum((snapshot.run.counts or {}).values()) == snapshot.run.target_count == len(invocations)
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "state", "effect"),
+    [
+        *((guarantee, state, ENDED) for guarantee in Guarantee for state in State if state.over),
+        *((guarantee, state, Effect.CANCELLED) for guarantee in Guarantee for state in (P, State.SCHEDULED)),
+        *((guarantee, C, STOPPING) for guarantee in Guarantee),
+        *((guarantee, State.UNKNOWN, Effect.UNKNOWN) for guarantee in Guarantee),
+        (Guarantee.STOPS_RUNNING, R, Effect.TERMINATED),
+        (Guarantee.BEST_EFFORT, R, Effect.UNKNOWN),
+        (Guarantee.PENDING_ONLY, R, KEPT),
+    ],
+)
+def test_what_the_guarantee_lets_one_expect(guarantee: Guarantee, state: State, effect: Effect) -> None:
+    assert expected(guarantee, state) is effect
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "proof"),
+    [
+        ((R, {"a": R}), (R, {"a": R}), False),
+        ((R, {"a": R}), (S, {"a": S}), False),
+        ((R, {"a": R}), (State.UNKNOWN, {"a": State.UNKNOWN}), False),
+        ((R, {"a": R}), (C, {"a": R}), True),
+        ((R, {"a": R}), (R, {"a": T}), True),
+        ((R, {"a": R, "b": T}), (R, {"a": R, "b": T}), False),
+        ((R, {"a": P}), (R, {"a": C}), True),
+    ],
+)
+def test_only_what_a_cancel_changes_proves_that_it_worked(
+    before: tuple[State, dict[str, State]], after: tuple[State, dict[str, State]], proof: bool
+) -> None:
+    assert moved(item(before[1], state=before[0]), seen(PATCH, *after)) is proof
+
+
+def test_what_became_of_other_targets_proves_nothing() -> None:
+    planned = item({"a": R, "b": R}, targets=("a",))
+
+    assert not moved(planned, seen(PATCH, C, {"a": R, "b": T}))
+
+
+@pytest.mark.parametrize(
+    ("ref", "after", "settled", "enough"),
+    [
+        (SCRIPT, (X, {"a": X, "b": T}), False, True),
+        (SCRIPT, (R, {"a": X, "b": R}), True, True),
+        (SCRIPT, (R, {"a": X, "b": R}), False, False),
+        (SCRIPT, (R, {"a": C, "b": R}), True, False),
+        (SCRIPT, (R, {"a": X, "b": X}), True, False),
+        (SCRIPT, (R, {"a": State.UNKNOWN, "b": R}), True, False),
+        (PATCH, (R, {"a": X, "b": R}), True, False),
+    ],
+)
+def test_when_further_looks_can_tell_nothing_new(
+    ref: str, after: tuple[State, dict[str, State]], settled: bool, enough: bool
+) -> None:
+    planned = item({"a": P, "b": R}, ref=ref)
+
+    assert nothing_left_to_see(planned, seen(ref, *after), settled=settled) is enough
+    assert all_over(planned, seen(ref, *after)) is (after[0] is X)
+
+
+def test_a_reference_without_a_run_failed_and_nothing_was_seen() -> None:
+    outcome = failed("inv-12345678", REFUSAL)
+
+    assert (outcome.verdict, outcome.error, outcome.invocations, outcome.before) == (Verdict.FAILED, REFUSAL, (), None)
