@@ -123,9 +123,8 @@ def _no_such_id(reference: Reference) -> str:
         return "mw-… names a maintenance window; what can be cancelled is one of its executions (a UUID)"
     if not reference.id:
         return "the id is missing"
-    asked = reference.provider or "any provider"
-    what = f"a {reference.kind} of {asked}" if reference.kind else asked
-    return f"“{reference.id}” has not the shape of an id of {what}; {_SHAPES}"
+    kind = f"{reference.kind} " if reference.kind else ""
+    return f"“{reference.id}” has not the shape of any {kind}id of {reference.provider or 'any provider'}; {_SHAPES}"
 
 
 _SHAPES = "AWS ids are UUIDs, Alibaba Cloud's are t-…, Tencent Cloud's inv-…"

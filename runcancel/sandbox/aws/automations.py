@@ -196,7 +196,6 @@ def _common(book: Book, automation: Automation, now: float) -> Document:
         "DocumentName": automation.document,
         "DocumentVersion": "1",
         "AutomationExecutionStatus": automation.status(now),
-        "ExecutionStartTime": stamp(automation.created),
         "ExecutedBy": f"arn:aws:sts::{account_id('aws', book.place.account)}:assumed-role/ops/sandbox",
         "Mode": "Auto",
         "Outputs": {},
@@ -204,6 +203,8 @@ def _common(book: Book, automation: Automation, now: float) -> Document:
         "TargetMaps": [],
         "ResolvedTargets": {"ParameterValues": [], "Truncated": False},
     }
+    if not automation.parent or any(target.life.begins <= now for target in automation.targets):
+        document["ExecutionStartTime"] = stamp(automation.created)
     if ended is not None:
         document["ExecutionEndTime"] = stamp(ended)
     if automation.parent:

@@ -1,0 +1,276 @@
+"""Looking at references: as few calls as the clouds take, reads alone, and one answer for each."""
+
+import math
+from collections.abc import Iterable
+
+import pytest
+from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_desk, seen
+
+from runcancel import refs
+from runcancel.errors import CloudError, Interrupted, UsageError
+from runcancel.find import Batch, Sight, batches, chunks, look, read
+from runcancel.model import Reason, Snapshot, State
+from runcancel.providers import Cloud, kind_of
+from runcancel.settings import gather
+
+R = State.RUNNING
+US, EU, CN = "aws:us-east-2", "aws:eu-west-1", "tencent:ap-guangzhou"
+
+
+def running(ref: str) -> Life:
+    return lambda since: seen(ref, R)
+
+
+def failing(reason: Reason) -> Life:
+    return lambda since: CloudError(reason, f"the cloud said {reason}")
+
+
+class Sky:
+    """Clouds in memory by scope, and what one look at references found."""
+
+    def __init__(self, **lives: dict[str, Life]) -> None:
+        self.clock, self.desk = hand_desk()
+        self.of = {
+            scope.replace("_", ":", 1).replace("_", "-"): FakeCloud(self.clock, known, {})
+            for scope, known in lives.items()
+        }
+
+    def look(self, *texts: str, regions: Iterable[str] = ()) -> list[Sight]:
+        clouds: dict[str, Cloud] = dict(self.of)
+        settings = gather(regions=regions, environ={"HOME": "/nowhere"})
+        return list(look(refs.parse_all(texts), settings, FakeClouds(clouds, self.desk), self.desk))
+
+
+def test_tencent_is_asked_a_hundred_at_a_time() -> None:
+    texts = [f"{CN}:inv-{number:08}" for number in range(250)]
+    sky = Sky(tencent_ap_guangzhou={text.replace(":inv", ":invocation/inv"): running(text) for text in texts})
+
+    sights = sky.look(*texts)
+
+    assert [len(ids) for _, ids in sky.of[CN].log] == [100, 100, 50]
+    assert len(sights) == 250
+    assert all(sight.snapshot is not None and sight.snapshot.run.id == sight.reference.id for sight in sights)
+
+
+def test_one_run_written_in_several_ways_is_read_once() -> None:
+    texts = [f"{CN}:inv-{number:08}" for number in range(100)]
+    longer = [text.replace(":inv", ":invocation/inv") for text in texts]
+    sky = Sky(tencent_ap_guangzhou={text: running(text) for text in longer})
+
+    sights = sky.look(*texts, *longer, *texts)
+
+    assert [len(set(ids)) for _, ids in sky.of[CN].log] == [100]
+    assert len(sights) == 200
+    assert all(sight.snapshot is not None for sight in sights)
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"), [("maintenance-window", 1), ("command", 2), ("automation", 3), (None, 3)]
+)
+def test_a_bare_uuid_is_asked_kind_after_kind_up_to_the_first_hit(kind: str | None, calls: int) -> None:
+    sky = Sky(aws_us_east_2={} if kind is None else {f"{US}:{kind}/{UUID}": running(f"{US}:{kind}/{UUID}")})
+
+    (sight,) = sky.look(UUID, regions=["us-east-2"])
+
+    assert [verb for verb, _ in sky.of[US].log] == ["read"] * calls
+    if kind is None:
+        assert sight.problem is not None
+        assert sight.problem.code is Reason.NOT_FOUND
+        assert "maintenance-window, command, automation" in sight.problem.message
+    else:
+        assert sight.snapshot is not None
+        assert sight.snapshot.run.kind == kind
+
+
+def test_a_kind_that_is_named_is_the_only_one_asked() -> None:
+    sky = Sky(aws_us_east_2={f"{US}:command/{UUID}": running(f"{US}:command/{UUID}")})
+
+    (sight,) = sky.look(f"{US}:automation/{UUID}")
+
+    assert sky.of[US].log == [("read", (UUID,))]
+    assert sight.problem is not None
+    assert sight.problem.code is Reason.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ({"maintenance-window": Reason.DENIED}, Reason.DENIED),
+        ({"command": Reason.DENIED, "automation": Reason.DENIED}, Reason.DENIED),
+        ({"command": Reason.DOWN}, Reason.DOWN),
+        ({}, Reason.NOT_FOUND),
+    ],
+)
+def test_what_could_not_be_looked_at_is_not_called_not_found(answers: dict[str, Reason], code: Reason) -> None:
+    sky = Sky(aws_us_east_2={f"{US}:{kind}/{UUID}": failing(reason) for kind, reason in answers.items()})
+
+    (sight,) = sky.look(UUID, regions=["us-east-2"])
+
+    assert sight.problem is not None
+    assert (sight.problem.code, sight.problem.ref, sight.problem.scope) == (code, UUID, US)
+    assert ("could not tell" in sight.problem.message) == (code is Reason.DENIED)
+    assert ("give the kind" in (sight.problem.hint or "")) == (code is Reason.DENIED)
+
+
+def test_denied_for_one_kind_and_found_as_the_next_is_found() -> None:
+    sky = Sky(
+        aws_us_east_2={
+            f"{US}:maintenance-window/{UUID}": failing(Reason.DENIED),
+            f"{US}:command/{UUID}": running(f"{US}:command/{UUID}"),
+        }
+    )
+
+    (sight,) = sky.look(UUID, regions=["us-east-2"])
+
+    assert sight.snapshot is not None
+    assert sight.problem is None
+
+
+def test_credentials_that_are_bad_are_bad_for_every_kind() -> None:
+    sky = Sky(aws_us_east_2={f"{US}:maintenance-window/{UUID}": failing(Reason.EXPIRED_CREDENTIALS)})
+
+    (sight,) = sky.look(UUID, regions=["us-east-2"])
+
+    assert sky.of[US].count("read") == 1
+    assert sight.problem is not None
+    assert sight.problem.code is Reason.EXPIRED_CREDENTIALS
+
+
+def test_found_in_two_scopes_is_a_question_of_usage() -> None:
+    command = f"command/{UUID}"
+    sky = Sky(
+        aws_us_east_2={f"{US}:{command}": running(f"{US}:{command}")},
+        aws_eu_west_1={f"{EU}:{command}": running(f"{EU}:{command}")},
+    )
+
+    (sight,) = sky.look(command, regions=["us-east-2", "eu-west-1"])
+
+    assert sight.snapshot is None
+    assert sight.problem is not None
+    assert sight.problem.code is Reason.USAGE
+    assert f"{US}:{command}" in sight.problem.message
+    assert f"{EU}:{command}" in sight.problem.message
+
+
+@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.DOWN, Reason.NOT_FOUND, Reason.NO_CREDENTIALS])
+def test_found_in_one_scope_is_found_whatever_another_said(reason: Reason) -> None:
+    command = f"command/{UUID}"
+    sky = Sky(
+        aws_us_east_2={f"{US}:{command}": running(f"{US}:{command}")},
+        aws_eu_west_1={f"{EU}:{command}": failing(reason)},
+    )
+
+    (sight,) = sky.look(command, regions=["eu-west-1", "us-east-2"])
+
+    assert sight.snapshot is not None
+    assert (sight.snapshot.run.region, sight.problem) == ("us-east-2", None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "speaks"),
+    [
+        (Reason.NOT_FOUND, Reason.DOWN, Reason.DOWN),
+        (Reason.DOWN, Reason.DENIED, Reason.DENIED),
+        (Reason.NOT_FOUND, Reason.DENIED, Reason.DENIED),
+        (Reason.NOT_FOUND, Reason.NOT_FOUND, Reason.NOT_FOUND),
+    ],
+)
+def test_of_several_failures_the_one_speaks_that_leaves_it_open(first: Reason, second: Reason, speaks: Reason) -> None:
+    command = f"command/{UUID}"
+    sky = Sky(
+        aws_us_east_2={f"{US}:{command}": failing(first)}, aws_eu_west_1={f"{EU}:{command}": failing(second)}
+    )
+
+    for regions in (["us-east-2", "eu-west-1"], ["eu-west-1", "us-east-2"]):
+        (sight,) = sky.look(command, regions=regions)
+        assert sight.problem is not None
+        assert sight.problem.code is speaks
+
+
+def test_a_scope_without_credentials_fails_for_its_references_alone() -> None:
+    sky = Sky(tencent_ap_guangzhou={PATCH: running(PATCH)})
+
+    sights = {sight.reference.text: sight for sight in sky.look(PATCH, f"{US}:command/{UUID}")}
+
+    assert sights[PATCH].snapshot is not None
+    problem = sights[f"{US}:command/{UUID}"].problem
+    assert problem is not None
+    assert (problem.code, problem.scope) == (Reason.NO_CREDENTIALS, US)
+
+
+def test_a_part_of_a_run_is_answered_with_the_run_and_a_note() -> None:
+    part = f"{CN}:invocation/invt-12345678"
+    sky = Sky(tencent_ap_guangzhou={part: running(PATCH)})
+
+    (sight,) = sky.look("invt-12345678", regions=["ap-guangzhou"])
+
+    assert sight.snapshot is not None
+    assert (sight.snapshot.run.ref, sight.note) == (PATCH, f"invt-12345678 is a part of {PATCH}")
+
+
+def test_a_wrong_reference_beside_good_ones_asks_no_cloud() -> None:
+    sky = Sky(tencent_ap_guangzhou={PATCH: running(PATCH)})
+
+    with pytest.raises(UsageError):
+        sky.look(PATCH, UUID)  # no region is known for it
+
+    assert sky.of[CN].log == []
+
+
+def test_a_signal_before_the_look_asks_no_cloud() -> None:
+    sky = Sky(tencent_ap_guangzhou={PATCH: running(PATCH)})
+    sky.desk.signum = 15
+
+    with pytest.raises(Interrupted):
+        sky.look(PATCH)
+
+    assert sky.of[CN].log == []
+
+
+class Silent(FakeCloud):
+    """A cloud that answers for some and then fails, or says nothing of the others."""
+
+    error: CloudError | None = None
+
+    def read(self, refs, *, full=True):  # type: ignore[no-untyped-def]
+        yield from list(super().read(refs, full=full))[:1]
+        if self.error:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [None, CloudError(Reason.LOST, "connection reset")])
+def test_every_run_of_a_batch_has_an_answer_whatever_the_cloud_left_out(error: CloudError | None) -> None:
+    clock, desk = hand_desk()
+    one, two = refs.full(PATCH), refs.full(f"{CN}:inv-00000002")
+    cloud = Silent(clock, {PATCH: running(PATCH), str(two): running(str(two))}, {})
+    cloud.error = error
+
+    answers = read(FakeClouds({CN: cloud}, desk), Batch(scope=one.scope, kind=kind_of(one), refs=(one, two)))
+
+    (first, seen_one), (second, missing) = answers
+    assert (first, second) == (one, two)
+    assert isinstance(seen_one, Snapshot)
+    assert isinstance(missing, CloudError)
+    assert missing.reason is (Reason.UNPROVEN if error is None else Reason.LOST)
+
+
+def test_batches_hold_one_kind_of_one_scope() -> None:
+    mixed = [
+        *(refs.full(f"{CN}:inv-{number:08}") for number in range(101)),
+        *(refs.full(f"{US}:{kind}/{UUID}") for kind in ("command", "automation")),
+        refs.full(f"{EU}:command/{UUID}"),
+    ]
+
+    made = list(batches(mixed))
+
+    assert sorted(len(batch.refs) for batch in made) == [1, 1, 1, 1, 100]
+    assert sorted(ref for batch in made for ref in batch.refs) == sorted(mixed)
+    assert all({(batch.scope, batch.kind.name)} == {(ref.scope, ref.kind) for ref in batch.refs} for batch in made)
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])
+def test_chunks_lose_nothing(count: int, size: int) -> None:
+    parts = list(chunks(range(count), size))
+
+    assert [one for part in parts for one in part] == list(range(count))
+    assert len(parts) == math.ceil(count / size)
