@@ -1,9 +1,13 @@
 """The user's configuration: contexts, groups, caps."""
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
+
+from runcancel.errors import UsageError
 
 
 class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,5 +48,12 @@ def path(environ: Mapping[str, str]) -> Path:
 
 
 def load(file: Path) -> Config:
-    """Read the file."""
-    return Config()
+    """Read the file; a missing one is empty."""
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Config)
+    except FileNotFoundError:
+        return Config()
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file}: {error}; nothing was sent") from None
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{file}: {error}; nothing was sent") from None

@@ -112,12 +112,14 @@ def exec_(
     """Run a command that can reach no cloud but the sandbox.
 
     It gets a fresh home and none of the cloud, proxy or runcancel variables
-    of this shell. Its exit code is returned; 127 when it is not found.
+    of this shell; with --accounts its home has a profile and a context for each,
+    in the group "everything". Its exit code is returned; 127 when it is not found.
 
     \b
     Examples:
       runcancel sandbox exec -- runcancel list
       runcancel sandbox exec -- aws ssm list-commands
+      runcancel sandbox exec --accounts 3 -- runcancel list -c everything -r all
       runcancel sandbox exec --speed 60 -- sh -c './drill.sh'
     """
     with (
@@ -133,8 +135,11 @@ def exec_(
         ) as box,
         tempfile.TemporaryDirectory(prefix="runcancel-sandbox-") as home,
     ):
+        from runcancel.sandbox import profiles
         from runcancel.sandbox.isolation import child_environment
 
+        if accounts > 1:
+            profiles.write(Path(home), accounts)
         code = run_child(command, child_environment(os.environ, box.environment(), Path(home)))
     raise typer.Exit(code)
 
