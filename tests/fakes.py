@@ -10,8 +10,21 @@ from runcancel import refs
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
 from runcancel.find import Clouds
-from runcancel.model import Identity, Invocation, PlanItem, Problem, Query, Reason, Ref, Run, Scope, Snapshot, State
-from runcancel.model import Outcome, Wanted
+from runcancel.model import (
+    Identity,
+    Invocation,
+    Outcome,
+    PlanItem,
+    Problem,
+    Query,
+    Reason,
+    Ref,
+    Run,
+    Scope,
+    Snapshot,
+    State,
+    Wanted,
+)
 from runcancel.pace import StoppableClock
 from runcancel.providers import Cloud, kind_of
 from runcancel.settings import gather
@@ -80,9 +93,7 @@ def seen(
 ) -> Snapshot:
     """One reading of a run."""
     full = refs.full(ref)
-    rows = (
-        tuple(row(name, one, run=ref) for name, one in targets.items()) if isinstance(targets, Mapping) else targets
-    )
+    rows = tuple(row(name, one, run=ref) for name, one in targets.items()) if isinstance(targets, Mapping) else targets
     run = Run.at(full, kind_of(full), state=state, provider_status=state.name, target_count=target_count)
     return Snapshot.full(run, rows)
 
@@ -102,7 +113,9 @@ Life = Callable[[float | None], Snapshot | CloudError]
 class FakeCloud:
     """One scope. `log` holds every call: the verb, and the ids or the id and its targets."""
 
-    def __init__(self, clock: StoppableClock, lives: Mapping[str, Life], replies: Mapping[str, Sequence[Reply]]) -> None:
+    def __init__(
+        self, clock: StoppableClock, lives: Mapping[str, Life], replies: Mapping[str, Sequence[Reply]]
+    ) -> None:
         self._clock = clock
         self._lives = {refs.full(ref): life for ref, life in lives.items()}
         self._replies = {refs.full(ref): list(several) for ref, several in replies.items()}

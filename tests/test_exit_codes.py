@@ -94,9 +94,7 @@ ALL = (STOPPED, ENDED, PARTIAL, REQUESTED, SKIPPED, DENIED, EXPIRED, MISSING, BR
 
 @pytest.mark.parametrize("size", range(5))
 def test_every_multiset_of_verdicts_ends_as_the_design_says(size: int) -> None:
-    for endings, complete, waited in product(
-        combinations_with_replacement(ALL, size), (False, True), (False, True)
-    ):
+    for endings, complete, waited in product(combinations_with_replacement(ALL, size), (False, True), (False, True)):
         expected = by_the_design(endings, complete=complete, waited=waited)
         for order in (endings, endings[::-1]):
             assert exit_of_cancel(order, complete=complete, waited=waited) == expected, endings

@@ -20,8 +20,13 @@ def desk() -> Desk:
     return Desk(StoppableClock())
 
 
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
 def test_results_come_in_order_of_arrival() -> None:
-    done = [one.value() for one in desk().fanout(lambda wait: time.sleep(wait) or wait, [0.15, 0.0, 0.07], lane=str)]
+    done = [one.value() for one in desk().fanout(nap, [0.15, 0.0, 0.07], lane=str)]
 
     assert done == [0.0, 0.07, 0.15]
 
@@ -127,8 +132,7 @@ def test_a_signal_lets_what_is_in_flight_come_back_and_begins_nothing_new() -> N
     threading.Timer(0.1, lambda: real._on_signal(signal.SIGINT, None)).start()
     delivered: list[int] = []
     with pytest.raises(Interrupted):
-        for one in real.fanout(work, range(40), lane=lambda item: "one"):
-            delivered.append(one.value())
+        delivered.extend(one.value() for one in real.fanout(work, range(40), lane=lambda item: "one"))
 
     assert sorted(delivered) == sorted(begun) == list(range(8))
 
@@ -136,11 +140,7 @@ def test_a_signal_lets_what_is_in_flight_come_back_and_begins_nothing_new() -> N
 def test_the_grace_is_one_deadline_though_results_still_arrive() -> None:
     real = desk()
 
-    def work(item: float) -> float:
-        time.sleep(item)
-        return item
-
-    lanes = Pass[float, float](real, work)
+    lanes = Pass[float, float](real, nap)
     for item in (0.05, 0.15, 30.0):
         lanes.submit(item, lane=item)
     real._on_signal(signal.SIGINT, None)
@@ -148,10 +148,7 @@ def test_the_grace_is_one_deadline_though_results_still_arrive() -> None:
     delivered: list[float] = []
 
     with pytest.raises(Interrupted):
-        while True:
-            done = lanes.next(None)
-            assert done is not None
-            delivered.append(done.value())
+        delivered.extend(done.value() for done in iter(lambda: lanes.next(None), None))
 
     assert delivered == [0.05, 0.15]
     assert GRACE - 0.1 < time.monotonic() - began < GRACE + 0.4
@@ -159,7 +156,7 @@ def test_the_grace_is_one_deadline_though_results_still_arrive() -> None:
 
 def test_the_grace_is_not_cut_short_by_an_impatient_caller() -> None:
     real = desk()
-    lanes = Pass[float, float](real, lambda item: time.sleep(item) or item)
+    lanes = Pass[float, float](real, nap)
     lanes.submit(0.3, lane="a")
     real._on_signal(signal.SIGINT, None)
 

@@ -1,7 +1,7 @@
 """Looking at references: as few calls as the clouds take, reads alone, and one answer for each."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_desk, seen
@@ -9,7 +9,7 @@ from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_desk, seen
 from runcancel import refs
 from runcancel.errors import CloudError, Interrupted, UsageError
 from runcancel.find import Batch, Sight, batches, chunks, look, read
-from runcancel.model import Reason, Snapshot, State
+from runcancel.model import Reason, Ref, Snapshot, State
 from runcancel.providers import Cloud, kind_of
 from runcancel.settings import gather
 
@@ -64,9 +64,7 @@ def test_one_run_written_in_several_ways_is_read_once() -> None:
     assert all(sight.snapshot is not None for sight in sights)
 
 
-@pytest.mark.parametrize(
-    ("kind", "calls"), [("maintenance-window", 1), ("command", 2), ("automation", 3), (None, 3)]
-)
+@pytest.mark.parametrize(("kind", "calls"), [("maintenance-window", 1), ("command", 2), ("automation", 3), (None, 3)])
 def test_a_bare_uuid_is_asked_kind_after_kind_up_to_the_first_hit(kind: str | None, calls: int) -> None:
     sky = Sky(aws_us_east_2={} if kind is None else {f"{US}:{kind}/{UUID}": running(f"{US}:{kind}/{UUID}")})
 
@@ -177,9 +175,7 @@ def test_found_in_one_scope_is_found_whatever_another_said(reason: Reason) -> No
 )
 def test_of_several_failures_the_one_speaks_that_leaves_it_open(first: Reason, second: Reason, speaks: Reason) -> None:
     command = f"command/{UUID}"
-    sky = Sky(
-        aws_us_east_2={f"{US}:{command}": failing(first)}, aws_eu_west_1={f"{EU}:{command}": failing(second)}
-    )
+    sky = Sky(aws_us_east_2={f"{US}:{command}": failing(first)}, aws_eu_west_1={f"{EU}:{command}": failing(second)})
 
     for regions in (["us-east-2", "eu-west-1"], ["eu-west-1", "us-east-2"]):
         (sight,) = sky.look(command, regions=regions)
@@ -232,7 +228,7 @@ class Silent(FakeCloud):
 
     error: CloudError | None = None
 
-    def read(self, refs, *, full=True):  # type: ignore[no-untyped-def]
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         yield from list(super().read(refs, full=full))[:1]
         if self.error:
             raise self.error

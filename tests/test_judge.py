@@ -7,6 +7,7 @@ import pytest
 from fakes import COMMAND, PATCH, SCRIPT, WINDOW, row, seen
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from runcancel.cancel import plan
 from runcancel.judge import (
@@ -52,7 +53,7 @@ def item(
     planned = plan(seen(ref, state, before), targets)
     if guarantee is None:
         return planned
-    return PlanItem(**{name: getattr(planned, name) for name in planned.__struct_fields__} | {"guarantee": guarantee})
+    return structs.replace(planned, guarantee=guarantee)
 
 
 def answer(asked: Asked) -> Answer:
@@ -318,7 +319,10 @@ def test_a_tasks_placeholder_gives_way_to_its_rows() -> None:
     planned = plan(_window(row("", P, id="task-1", task="task-1"), row("", P, id="task-2", task="task-2")))
 
     last = _window(
-        row("i-1", X, id="x", task="task-1"), row("i-2", S, id="y", task="task-1"), row("", X, id="task-2", task="task-2"), state=X
+        row("i-1", X, id="x", task="task-1"),
+        row("i-2", S, id="y", task="task-1"),
+        row("", X, id="task-2", task="task-2"),
+        state=X,
     )
     outcome = judge(planned, answer(Asked.ACCEPTED), last)
 

@@ -16,7 +16,7 @@ from runcancel.providers.alibaba import credentials
 from runcancel.providers.alibaba.credentials import Keys
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.reading import Endpoint, Reply, Transport
+from runcancel.providers.transport import Endpoint, Reply, Transport
 from runcancel.sandbox import Sandbox, SandboxOptions
 
 SCOPE = Scope(provider="alibaba", region="cn-hangzhou")

@@ -12,11 +12,11 @@ from runcancel.errors import CloudError, Reason
 from runcancel.model import Ref, Scope, Snapshot, State, Wanted
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection, tencent
-from runcancel.providers.reading import Endpoint, Reply, Transport
 from runcancel.providers.tencent import credentials
 from runcancel.providers.tencent.credentials import AssumedRole, Keys
 from runcancel.providers.tencent.invocations import Tat
 from runcancel.providers.tencent.wire import Wire
+from runcancel.providers.transport import Endpoint, Reply, Transport
 from runcancel.sandbox import Sandbox, SandboxOptions
 
 SCOPE = Scope(provider="tencent", region="ap-guangzhou")

@@ -65,7 +65,8 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
     from runcancel.providers.alibaba.invocations import CloudAssistant
     from runcancel.providers.alibaba.wire import Wire
-    from runcancel.providers.reading import Endpoint, Transport, checked_region
+    from runcancel.providers.reading import checked_region
+    from runcancel.providers.transport import Endpoint, Transport
 
     scope = connection.scope
     checked_region(scope.region)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import Reply, number, text, worded
+from runcancel.providers.reading import number, text, worded
+from runcancel.providers.transport import Reply
 
 REASONS = {
     "InvalidInvokeId.NotFound": Reason.NOT_FOUND,

@@ -1,16 +1,38 @@
 """Runs of ECS Cloud Assistant: read, list and stop invocations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Identity, Invocation, Kind, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
 from runcancel.pace import ASK_AGAIN, Pace
 from runcancel.providers.alibaba.states import invocation_state, run_state
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.reading import Row, checked_id, checked_targets, chunks, first, moment, number, rows, text
+from runcancel.providers.reading import (
+    Row,
+    by_token,
+    checked_id,
+    checked_targets,
+    chunks,
+    first,
+    moment,
+    number,
+    rows,
+    text,
+)
 
 _TARGETS_PER_STOP = 50
+_PAGE = 50  # rows, the vendor's most
+_TIMED: tuple[dict[str, str], ...] = (
+    {},
+    {"Timed": "true"},
+)  # its pages leave open whether leaving it out hides schedules
+_WORDS = {
+    State.PENDING: "Pending",
+    State.SCHEDULED: "Scheduled",
+    State.RUNNING: "Running",
+    State.CANCELLING: "Stopping",
+}
 _HAS_EXIT_CODE = frozenset({"Success", "Failed", "Terminated", "Timeout"})  # elsewhere the vendor fills in a 0
 _NOT_FOUND = "not found, or older than 30 days, or in another region or account"
 
@@ -48,6 +70,24 @@ class CloudAssistant:
             listed = {f"InstanceId.{place}": target for place, target in enumerate(piece, start=1)}
             yield str(self._ecs.call("StopInvocation", {**params, **listed}, again=ASK_AGAIN)["RequestId"])
 
+    def runs(self, query: Query) -> Iterator[Run]:
+        """See `Cloud.runs`. Filtered by the vendor while only what is not over is wanted: an end has several words."""
+        words: Sequence[str | None] = _listed_words(query.states) or (None,)
+        seen: set[int] = set()
+        for word in words:
+            for timed in _TIMED:
+                status = {} if word is None else {"InvokeStatus": word}
+                for row in self._pages({"RegionId": self._scope.region, **status, **timed}):
+                    id = text(row.get("InvokeId")) or ""
+                    if self._kind.id_pattern.fullmatch(id) and hash(id) not in seen:
+                        seen.add(hash(id))
+                        yield _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row).run
+
+    def regions(self) -> tuple[str, ...]:
+        """See `Cloud.regions`: ECS DescribeRegions."""
+        found = rows(self._ecs.call("DescribeRegions", {}), "Regions", "Region")
+        return tuple(sorted(name for name in (text(row.get("RegionId")) for row in found) if name))
+
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
         answer = self._sts.call("GetCallerIdentity", {})
@@ -57,14 +97,15 @@ class CloudAssistant:
         return Identity(account=account, principal=principal)
 
     def _snapshot(self, ref: Ref) -> Snapshot:
-        row = self._found(ref)
-        once = row.get("RepeatMode") in (None, "", "Once")
-        listed = tuple(
-            _invocation(ref, entry, once=once)
-            for entry in rows(row, "InvokeInstances", "InvokeInstance")
-            if text(entry.get("InstanceId"))
-        )
-        return Snapshot.full(_run(ref, self._kind, row, listed), listed)
+        return _read(ref, self._kind, self._found(ref))
+
+    def _pages(self, params: Mapping[str, str]) -> Iterator[Row]:
+        def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
+            following = {} if token is None else {"NextToken": token}
+            page = self._ecs.call("DescribeInvocations", {**params, "MaxResults": str(_PAGE), **following})
+            return rows(page, "Invocations", "Invocation"), page.get("NextToken")
+
+        return by_token(fetch, key=lambda row: hash(text(row.get("InvokeId")) or repr(row)))
 
     def _found(self, ref: Ref) -> Row:
         """The run's row. A fresh run may not be listed yet, so an empty answer is asked again once."""
@@ -79,7 +120,7 @@ class CloudAssistant:
 
     def _asked(self, params: dict[str, str], id: str) -> Row | None:
         """Without `Timed` the vendor's pages leave open whether scheduled runs are listed, so both are asked."""
-        for extra in ({}, {"Timed": "true"}):
+        for extra in _TIMED:
             answer = self._ecs.call("DescribeInvocations", {**params, **extra})
             listed = rows(answer, "Invocations", "Invocation")
             ours = next((row for row in listed if row.get("InvokeId") == id), None)
@@ -91,6 +132,22 @@ class CloudAssistant:
 
     def _named(self, ref: Ref) -> dict[str, str]:
         return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}
+
+
+def _read(ref: Ref, kind: Kind, row: Row) -> Snapshot:
+    once = row.get("RepeatMode") in (None, "", "Once")
+    listed = tuple(
+        _invocation(ref, entry, once=once)
+        for entry in rows(row, "InvokeInstances", "InvokeInstance")
+        if text(entry.get("InstanceId"))
+    )
+    return Snapshot.full(_run(ref, kind, row, listed), listed)
+
+
+def _listed_words(states: frozenset[State]) -> tuple[str, ...]:
+    """The InvokeStatus values that cover `states`; none where they cannot, and everything has to be listed."""
+    wanted = states - {State.UNKNOWN}
+    return tuple(_WORDS[state] for state in State if state in wanted) if wanted <= _WORDS.keys() else ()
 
 
 def _run(ref: Ref, kind: Kind, row: Row, listed: Sequence[Invocation]) -> Run:

@@ -11,7 +11,8 @@ from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
 from runcancel.providers.alibaba.credentials import Keys, KeySource
 from runcancel.providers.alibaba.failures import failure
-from runcancel.providers.reading import Reply, Transport, scrubbed, text, trace
+from runcancel.providers.reading import scrubbed, text, trace
+from runcancel.providers.transport import Reply, Transport
 
 _SIGNATURE = "ACS3-HMAC-SHA256"
 _EMPTY_BODY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -16,7 +16,8 @@ from runcancel.providers import Connection
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
 from runcancel.providers.aws.wire import prove_body
-from runcancel.providers.reading import Endpoint, checked_region
+from runcancel.providers.reading import checked_region
+from runcancel.providers.transport import Endpoint
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _SESSIONS: dict[int, botocore.session.Session] = {}

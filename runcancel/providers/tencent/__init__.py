@@ -54,9 +54,10 @@ def configured(environ: Mapping[str, str]) -> bool:
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
-    from runcancel.providers.reading import Endpoint, Transport, checked_region
+    from runcancel.providers.reading import checked_region
     from runcancel.providers.tencent.invocations import Tat
     from runcancel.providers.tencent.wire import KeySource, Wire
+    from runcancel.providers.transport import Endpoint, Transport
 
     scope = connection.scope
     checked_region(scope.region)

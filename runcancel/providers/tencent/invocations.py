@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Identity, Invocation, Kind, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
 from runcancel.pace import ASK_AGAIN, Pace
 from runcancel.providers.reading import (
     Row,
@@ -83,6 +83,22 @@ class Tat:
             listed = {"InstanceIds": list(piece)} if piece else {}
             answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, again=ASK_AGAIN)
             yield str(answer["RequestId"])
+
+    def runs(self, query: Query) -> Iterator[Run]:
+        """See `Cloud.runs`. The vendor filters neither by status nor by time: everything is listed."""
+
+        def page(offset: int) -> tuple[Sequence[Row], int | None]:
+            answer = self._tat.call("DescribeInvocations", {"Limit": _PAGE, "Offset": offset})
+            return rows(answer, "InvocationSet"), number(answer.get("TotalCount"))
+
+        for row in by_offset(page, key=lambda row: text(row.get("InvocationId")), size=_PAGE):
+            if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
+                yield self._snapshot(row).run
+
+    def regions(self) -> tuple[str, ...]:
+        """See `Cloud.regions`: TAT DescribeRegions."""
+        found = rows(self._tat.call("DescribeRegions", {}), "RegionSet")
+        return tuple(sorted(name for name in (text(row.get("Region")) for row in found) if name))
 
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""

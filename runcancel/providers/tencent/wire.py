@@ -9,8 +9,9 @@ from typing import Any, NoReturn, Protocol
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
-from runcancel.providers.reading import Reply, Row, Transport, scrubbed, text, trace
+from runcancel.providers.reading import Row, scrubbed, text, trace
 from runcancel.providers.tencent.failures import failure
+from runcancel.providers.transport import Reply, Transport
 
 _RATE = 20.0  # calls a second for each API, as documented
 _STATUS_REASONS = {429: Reason.BUSY}

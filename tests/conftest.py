@@ -1,0 +1,34 @@
+"""What the tests from outside share: one sandbox per worker, put back to its start before every test."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from outside import Outside
+
+
+@pytest.fixture(scope="session")
+def _worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    with Outside(tmp_path_factory.mktemp("outside") / "home") as made:
+        yield made
+
+
+@pytest.fixture
+def outside(_worker: Outside) -> Outside:
+    """The command before a sandbox in its first state."""
+    _worker.reset()
+    return _worker
+
+
+@pytest.fixture(scope="module")
+def begin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Outside]]:
+    """Starts a sandbox that the tests of a module share, for what takes seconds."""
+    made: list[Outside] = []
+
+    def start(**options: Any) -> Outside:
+        made.append(Outside(tmp_path_factory.mktemp("shared") / "home", **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()

@@ -1,0 +1,343 @@
+"""The program as its users meet it: the installed command in a process of its own, and a sandbox in place of clouds."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyte
+from jsonschema import Draft202012Validator, FormatChecker
+
+import runcancel
+from runcancel.sandbox import Sandbox, SandboxOptions
+from runcancel.sandbox.control import truth
+from runcancel.sandbox.faults import rule
+from runcancel.sandbox.isolation import child_environment
+
+RUNCANCEL = Path(sys.executable).parent / "runcancel"
+"""The installed command beside the Python that runs the tests."""
+
+WINDOW = "aws:us-east-2:maintenance-window/02f05632-d0bc-470d-b1e5-c59a8d4f2a10"  # 5 succeeded, 3 running, 17 pending
+COMMAND = "aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b"  # 12 succeeded, 88 running
+AUTOMATION = "aws:us-east-2:automation/6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d"  # steps: 2 succeeded, 1 running, 3 pending
+FANOUT = "aws:us-east-2:automation/7b8c9d0e-1f2a-4b3c-8d4e-5f6a7b8c9d0e"  # children: 1 succeeded, 5 running, 2 pending
+ONE_SHOT = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0001"  # 31 pending, 9 running that keep on
+KILLED = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0002"  # 4 pending, 6 running that stop
+SCHEDULE = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0003"  # 6 scheduled, 2 running
+TENCENT = "tencent:ap-guangzhou:invocation/inv-ib2lld37"  # 3 pending, 9 running
+ENDED = (
+    "aws:us-east-2:maintenance-window/0e1f2a3b-4c5d-4e6f-8a7b-8c9d0e1f2a3b",
+    "aws:us-east-2:command/1f2a3b4c-5d6e-4f70-8a9b-0c1d2e3f4a5b",
+    "aws:us-east-2:automation/2a3b4c5d-6e7f-4081-9a2b-3c4d5e6f7a8b",
+    "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0009",
+    "tencent:ap-guangzhou:invocation/inv-0ended0001",
+)
+"""One run of every kind that was over before."""
+
+NOBODY = "tencent:ap-guangzhou:invocation/inv-00000000"
+
+WRITES = frozenset(
+    {
+        "CancelMaintenanceWindowExecution",
+        "CancelCommand",
+        "StopAutomationExecution",
+        "StopInvocation",
+        "CancelInvocation",
+    }
+)
+"""The operations that change something."""
+
+_LOOKS = ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "TERM", "COLUMNS", "LINES", "TZ", "DEBUG")
+_SPEED = 20.0  # what a cancel takes in the sandbox is over before the first look; what runs goes on for 45 s and more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """One command that has ended."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Stdout as one JSON document."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """Stdout as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Stdout as tsv: header -> field."""
+        head, *rows = [line.split("\t") for line in self.out.splitlines()]
+        return [dict(zip(head, row, strict=True)) for row in rows]
+
+    @property
+    def outcomes(self) -> dict[str, Any]:
+        """The outcomes of a `cancel -o json` by reference."""
+        return {outcome["run"]: outcome for outcome in self.document["outcomes"]}
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.argv)}\nexit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a terminal showed: every byte, the picture after every write, and the last picture."""
+
+    code: int
+    raw: bytes
+    frames: tuple[str, ...]
+    final: str
+
+
+class Outside:
+    """A sandbox, a fresh home, and the command. `env` of a call is for it alone; a variable that is None is taken away."""
+
+    def __init__(self, home: Path, **options: Any) -> None:
+        self.home = home
+        self.box = Sandbox(SandboxOptions(**{"speed": _SPEED, **options}))
+        self.environ: dict[str, str] = {}
+        self.reset()
+
+    def __enter__(self) -> "Outside":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.box.close()
+
+    def reset(self) -> None:
+        """Back to the start: the same runs, no faults, no requests, an empty home."""
+        self.box.reset()
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        outer = {name: value for name, value in os.environ.items() if name not in _LOOKS}
+        self.environ = child_environment(outer, self.box.environment(), self.home) | {"LC_ALL": "C.UTF-8"}
+
+    def run(self, *argv: str, env: Mapping[str, str | None] | None = None, stdin: str = "") -> Done:
+        """Run to the end. What is JSON is checked against the shipped schemas."""
+        done = subprocess.run(
+            [RUNCANCEL, *argv],
+            env=self._with(env),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=self.home,
+        )
+        return checked(Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr), self._with(env))
+
+    def json(self, *argv: str, code: int = 0, env: Mapping[str, str | None] | None = None) -> Any:
+        """The document of a command that ends with `code`."""
+        done = self.run(*argv, "-o", "json", env=env)
+        assert done.code == code, str(done)
+        return done.document
+
+    def interrupted(self, signum: int, *argv: str, until: str) -> tuple[Done, float]:
+        """Run, send a signal once the sandbox was asked for the action `until`; with the seconds it took to leave."""
+        child = subprocess.Popen(
+            [RUNCANCEL, *argv],
+            env=self._with(None),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.home,
+        )
+        try:
+            self.wait_for(until)
+            began = time.monotonic()
+            child.send_signal(signum)
+            out, err = child.communicate(timeout=20)
+            took = time.monotonic() - began
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.communicate()
+        done = Done(argv=argv, code=child.returncode, out=out, err=err)
+        return checked(done, self._with(None)), took
+
+    def wait_for(self, action: str, *, times: int = 1, seconds: float = 20.0) -> None:
+        """Come back when the sandbox has answered, or is about to answer, `times` requests for an action."""
+        deadline = time.monotonic() + seconds
+        while self.actions().count(action) < times:
+            assert time.monotonic() < deadline, f"{action} was not asked: {self.actions()}"
+            time.sleep(0.01)
+
+    def shell(self, script: str, env: Mapping[str, str | None] | None = None) -> Done:
+        """Run bash with the command on its path."""
+        environ = self._with({"PATH": f"{RUNCANCEL.parent}{os.pathsep}{os.environ['PATH']}", **(env or {})})
+        done = subprocess.run(
+            ["bash", "--norc", "-c", script],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=self.home,
+        )
+        return Done(argv=("bash",), code=done.returncode, out=done.stdout, err=done.stderr)
+
+    def on_terminal(
+        self,
+        *argv: str,
+        columns: int = 80,
+        lines: int = 40,
+        env: Mapping[str, str | None] | None = None,
+        answer: str | None = None,
+    ) -> Shown:
+        """Run with all three streams on a terminal."""
+        environ = self._with({"TERM": "xterm-256color", **(env or {})})
+        child = pexpect.spawn(
+            str(RUNCANCEL), list(argv), env=environ, dimensions=(lines, columns), cwd=str(self.home), timeout=60
+        )
+        screen = pyte.Screen(columns, lines)
+        stream = pyte.ByteStream(screen)
+        raw, frames = b"", []
+        if answer is not None:
+            child.send(answer)
+        while True:
+            try:
+                part = child.read_nonblocking(size=65536, timeout=60)
+            except pexpect.EOF:
+                break
+            raw += part
+            stream.feed(part)
+            frames.append("\n".join(line.rstrip() for line in screen.display))
+        child.close()
+        code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
+        return Shown(code=code, raw=raw, frames=tuple(frames), final=frames[-1].rstrip() if frames else "")
+
+    def faults(self, *rules: str) -> None:
+        """From now on these faults and no others."""
+        self.box.board.replace(rule(each) for each in rules)
+
+    def add(self, provider: str, kind: str = "invocation", **spec: Any) -> str:
+        """Add a run to account 0; its full reference."""
+        region = spec.pop("region", {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}[provider])
+        (made,) = self.box._control.add_runs(self.box, {"provider": provider, "region": region, "kind": kind, **spec})
+        return f"{provider}:{region}:{kind}/{made}"
+
+    def requests(self) -> list[Any]:
+        """Every API request so far."""
+        return self.box.log.shown()
+
+    def actions(self) -> list[str]:
+        """The actions that were asked for, in order."""
+        return [each["action"] for each in self.requests()]
+
+    def writes(self) -> list[Any]:
+        """Every request for an operation that changes something, whether it worked or not."""
+        return [each for each in self.requests() if each["action"] in WRITES]
+
+    def effective(self, ref: str) -> list[Any]:
+        """Every request that changed the run."""
+        return [each for each in self.writes() if each["effective"] and id_of(ref) in _texts(each["params"])]
+
+    def truth(self, ref: str) -> Any:
+        """What is really true of a run and its targets."""
+        return next(each for each in truth(self.box) if each["id"] == id_of(ref))
+
+    def states(self, ref: str) -> dict[str, int]:
+        """True states of the targets of a run, counted."""
+        return dict(Counter(str(target["state"]) for target in self.truth(ref)["targets"]))
+
+    def targets(self, ref: str, *states: str) -> list[str]:
+        """The targets of a run that are really in one of the states, or all."""
+        return [one["id"] for one in self.truth(ref)["targets"] if not states or one["state"] in states]
+
+    def _with(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
+        chosen: dict[str, str | None] = {**self.environ, **(env or {})}
+        return {name: value for name, value in chosen.items() if value is not None}
+
+
+def id_of(ref: str) -> str:
+    """The id in a full reference."""
+    return ref.rpartition("/")[2]
+
+
+def checked(done: Done, environ: Mapping[str, str]) -> Done:
+    """The same, once what it printed as JSON was found to be what the shipped schemas promise."""
+    format = _format(done.argv, environ)
+    if format == "json":
+        check_document(done.document)
+    if format == "jsonl":
+        for line in done.lines:
+            _check("jsonl", line)
+        assert done.lines[-1]["type"] == "end", str(done)
+        assert done.lines[-1]["exit_code"] == done.code, str(done)
+        assert sum(line["type"] == "end" for line in done.lines) == 1, str(done)
+    return done
+
+
+def check_document(document: Any) -> None:
+    """Hold a document against the schema of its verb."""
+    names = ("plan",) if "plan" in document else (document["verb"],)
+    has_list = bool(document.keys() & {"runs", "invocations", "plan", "outcomes", "operations", "contexts"})
+    _check(names[0] if has_list else "error", document)
+
+
+def _format(argv: Iterable[str], environ: Mapping[str, str]) -> str | None:
+    words = list(argv)
+    if "--help" in words or "--version" in words:
+        return None
+    for at, word in enumerate(words):
+        if word in ("-o", "--output") and at + 1 < len(words):
+            return words[at + 1]
+        if word.startswith("--output="):
+            return word.removeprefix("--output=")
+    return environ.get("RUNCANCEL_OUTPUT")
+
+
+def _check(name: str, value: Any) -> None:
+    problems = [f"{'/'.join(map(str, each.path))}: {each.message}" for each in _validator(name).iter_errors(value)]
+    assert not problems, f"not what schemas/{name}.json promises: {problems}"
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    path = Path(runcancel.__file__).parent / "schemas" / f"{name}.json"
+    formats = FormatChecker(formats=())
+    formats.checks("date-time", raises=ValueError)(_is_time)
+    return Draft202012Validator(json.loads(path.read_text()), format_checker=formats)
+
+
+def _is_time(value: object) -> bool:
+    if not isinstance(value, str):
+        return True
+    return value.endswith("Z") and datetime.fromisoformat(value).utcoffset() is not None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts(each)
+
+
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+"""What a signal leaves as exit code."""

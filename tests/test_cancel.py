@@ -1,0 +1,510 @@
+"""Plan, ask, watch, judge: with clouds in memory and a clock moved by hand."""
+
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pytest
+from fakes import COMMAND, PATCH, SCRIPT, WINDOW, FakeCloud, FakeClouds, Life, Reply, Told, hand_desk, row, seen
+
+from runcancel import refs
+from runcancel.cancel import Patience, carry_out, plan
+from runcancel.errors import CloudError, Interrupted
+from runcancel.fanout import Desk
+from runcancel.model import Effect, Outcome, PlanItem, Reason, Ref, Snapshot, State, Verdict
+from runcancel.pace import StoppableClock
+from runcancel.providers import Cloud
+
+P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
+X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED
+WATCH, NO_WAIT, LOOK_ONCE = Patience(), Patience(wait=False), Patience(timeout=0)
+Fleet = tuple[State, Mapping[str, State]]
+
+
+def life(ref: str, *, before: Fleet, after: Fleet, takes: float = 0.0, between: Fleet | None = None) -> Life:
+    """A run that stands at `before`, and `takes` seconds after a cancel at `after`."""
+
+    def at(since: float | None) -> Snapshot:
+        if since is None:
+            return seen(ref, *before)
+        return seen(ref, *(after if since >= takes else between or before))
+
+    return at
+
+
+def stops(ref: str, takes: float = 0.0) -> Life:
+    return life(ref, before=(R, {"a": P, "b": R}), after=(X, {"a": X, "b": T}), takes=takes)
+
+
+def deaf(ref: str) -> Life:
+    return life(ref, before=(R, {"a": R}), after=(R, {"a": R}))
+
+
+class Stage:
+    """Runs in memory, a cancel of all of them, and what it did."""
+
+    def __init__(self, lives: Mapping[str, Life], replies: Mapping[str, Sequence[Reply]] | None = None) -> None:
+        self.clock, self.desk = hand_desk()
+        self.lives = lives
+        self.clouds: dict[str, FakeCloud] = {}
+        for ref in lives:
+            scope = refs.full(ref).scope
+            known = {one: each for one, each in lives.items() if refs.full(one).scope == scope}
+            told = {one: each for one, each in (replies or {}).items() if refs.full(one).scope == scope}
+            self.clouds[str(scope)] = FakeCloud(self.clock, known, told)
+        self.told = Told()
+        self.outcomes: list[Outcome] = []
+
+    def items(self, targets: Sequence[str] = ()) -> list[PlanItem]:
+        snapshots = [each(None) for each in self.lives.values()]
+        return [plan(one, targets) for one in snapshots if isinstance(one, Snapshot)]
+
+    def carry_out(self, patience: Patience = WATCH, *, targets: Sequence[str] = ()) -> list[Outcome]:
+        clouds: dict[str, Cloud] = dict(self.clouds)
+        connected = FakeClouds(clouds, self.desk)
+        for outcome in carry_out(self.items(targets), connected, self.desk, patience, self.told):
+            self.outcomes.append(outcome)
+        return self.outcomes
+
+    def one(self, patience: Patience = WATCH, *, targets: Sequence[str] = ()) -> Outcome:
+        (outcome,) = self.carry_out(patience, targets=targets)
+        return outcome
+
+    @property
+    def log(self) -> list[tuple[str, tuple[str, ...]]]:
+        (cloud,) = self.clouds.values()
+        return cloud.log
+
+    @property
+    def moments(self) -> list[float]:
+        """Seconds after the first request, per request."""
+        (cloud,) = self.clouds.values()
+        return [round(moment - cloud.moments[0], 3) for moment in cloud.moments]
+
+    @property
+    def took(self) -> float:
+        return self.clock.now - 1000.0
+
+    def verbs(self) -> str:
+        return " ".join(verb for verb, _ in self.log)
+
+
+def effects(outcome: Outcome) -> dict[str | None, Effect]:
+    return {one.target: one.effect for one in outcome.invocations}
+
+
+def error(reason: Reason) -> CloudError:
+    return CloudError(reason, f"the cloud said {reason}", request_id="req-9")
+
+
+def refusing(reason: Reason, *, works: bool = False, ids: tuple[str, ...] = ()) -> Reply:
+    return Reply(ids=ids, error=error(reason), works=works)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "targets", "ask", "why"),
+    [
+        ((R, {"a": R}), (), True, "it is running"),
+        ((P, {}), (), True, "it is pending"),
+        ((State.SCHEDULED, {"a": State.SCHEDULED}), (), True, "it is scheduled"),
+        ((State.UNKNOWN, {"a": R}), (), True, "it is unknown"),
+        ((S, {"a": S}), (), False, "it has ended (succeeded)"),
+        ((X, {"a": R}), (), False, "it has ended (cancelled)"),
+        ((C, {"a": R}), (), False, "already being cancelled"),
+        ((C, {}), (), False, "already being cancelled"),
+        ((R, {"a": S}), (), True, "it is running"),
+        ((R, {"a": S, "b": R}), ("a",), False, "every selected target has ended"),
+        ((R, {"a": S, "b": R}), ("a", "b"), True, "it is running"),
+        ((C, {"a": S, "b": R}), ("a",), False, "every selected target has ended"),
+    ],
+)
+def test_what_is_asked_and_why(fleet: Fleet, targets: tuple[str, ...], ask: bool, why: str) -> None:
+    item = plan(seen(PATCH, *fleet), targets)
+
+    assert (item.ask, why in item.why) == (ask, True)
+    assert [one.target for one in item.invocations] == [name for name in fleet[1] if not targets or name in targets]
+
+
+def test_a_plan_says_what_the_guarantee_lets_one_expect() -> None:
+    item = plan(seen(WINDOW, R, {"a": P, "b": R}, target_count=7))
+
+    assert [one.expected for one in item.invocations] == [Effect.CANCELLED, Effect.KEPT_RUNNING]
+    assert (item.not_listed, item.counts) == (5, {P: 1, R: 1})
+    assert "Tasks in progress run to completion" in item.promise
+
+
+def test_all_are_asked_before_any_is_watched() -> None:
+    others = [f"tencent:ap-guangzhou:invocation/inv-0000000{number}" for number in range(5)]
+    stage = Stage({ref: stops(ref) for ref in others})
+
+    outcomes = stage.carry_out()
+
+    assert stage.verbs() == "cancel cancel cancel cancel cancel read"
+    assert stage.log[-1][1] == tuple(refs.full(ref).id for ref in others)
+    assert [one.verdict for one in outcomes] == [Verdict.STOPPED] * 5
+    assert stage.told.words[:6] == ["planned"] + ["asked"] * 5
+    assert stage.told.words[-1] == "closed"
+    assert stage.told.words.count("judged") == 5
+
+
+def test_what_was_seen_is_told_for_every_target() -> None:
+    outcome = Stage({PATCH: stops(PATCH, takes=2.0)}).one()
+
+    assert effects(outcome) == {"a": Effect.CANCELLED, "b": Effect.TERMINATED}
+    assert (outcome.verdict, outcome.before, outcome.after) == (Verdict.STOPPED, R, T)
+    assert outcome.request_ids == ("req-1",)
+    assert outcome.seconds is not None
+    assert 2.0 <= outcome.seconds < 2.7
+
+
+def test_a_run_that_was_over_is_ended_and_nothing_is_sent() -> None:
+    stage = Stage({PATCH: life(PATCH, before=(S, {"a": S}), after=(S, {"a": S}))})
+
+    outcome = stage.one()
+
+    assert (outcome.verdict, outcome.request_ids, stage.log) == (Verdict.ENDED, (), [])
+    assert [(one.effect, one.confirmed) for one in outcome.invocations] == [(Effect.ALREADY_ENDED, True)]
+
+
+def test_a_run_whose_listed_targets_have_ended_is_asked_all_the_same() -> None:
+    more = life(COMMAND, before=(R, {"a": S}), after=(X, {"a": S, "b": X}))
+
+    stage = Stage({COMMAND: more})
+    outcome = stage.one()
+
+    assert stage.verbs() == "cancel read"
+    assert (outcome.verdict, effects(outcome)) == (
+        Verdict.STOPPED,
+        {"a": Effect.ALREADY_ENDED, "b": Effect.CANCELLED},
+    )
+
+
+@pytest.mark.parametrize("targets", [({"a": C}, {"a": X}), ({}, {}), ({"a": S}, {"a": S})])
+def test_a_run_that_is_being_cancelled_is_watched_and_not_asked_again(
+    targets: tuple[Mapping[str, State], Mapping[str, State]],
+) -> None:
+    before, after = targets
+    looks = iter([(C, before), (C, before), (X, after)])  # the first is the plan's
+    stage = Stage({PATCH: lambda since: seen(PATCH, *next(looks))})
+
+    outcome = stage.one()
+
+    assert stage.verbs() == "read read"
+    assert outcome.verdict is Verdict.STOPPED
+    assert (outcome.request_ids, outcome.seconds) == ((), None)
+
+
+def test_selected_targets_are_sent_and_they_alone_decide() -> None:
+    part = life(PATCH, before=(R, {"a": R, "b": R}), after=(R, {"a": T, "b": R}))
+    stage = Stage({PATCH: part})
+
+    outcome = stage.one(targets=("a",))
+
+    assert stage.log[0] == ("cancel", ("inv-ib2lld37", "a"))
+    assert (outcome.verdict, effects(outcome)) == (Verdict.STOPPED, {"a": Effect.TERMINATED})
+
+
+def test_a_tasks_placeholder_is_replaced_by_its_rows() -> None:
+    before = seen(WINDOW, R, [row("i-1", R, id="x", task="t1"), row("", P, id="t2", task="t2")])
+    after = seen(WINDOW, X, [row("i-1", S, id="x", task="t1"), row("i-2", X, id="y", task="t2")])
+
+    outcome = Stage({WINDOW: lambda since: before if since is None else after}).one()
+
+    assert outcome.verdict is Verdict.STOPPED
+    assert [(one.id, one.effect) for one in outcome.invocations] == [
+        ("x", Effect.ALREADY_ENDED),
+        ("y", Effect.CANCELLED),
+    ]
+
+
+def test_targets_that_are_never_listed_are_said() -> None:
+    outcome = Stage({WINDOW: lambda since: seen(WINDOW, R if since is None else X, {}, target_count=4)}).one()
+
+    assert (outcome.verdict, outcome.not_listed) == (Verdict.STOPPED, 4)
+    assert [(one.effect, one.confirmed) for one in outcome.invocations] == [(Effect.CANCELLED, False)]
+
+
+def test_a_window_whose_running_tasks_go_on_is_partial_in_seconds() -> None:
+    going_on = life(WINDOW, before=(R, {"a": P, "b": R}), after=(C, {"a": X, "b": R}))
+    stage = Stage({WINDOW: going_on})
+
+    outcome = stage.one(Patience(timeout=3600))
+
+    assert outcome.verdict is Verdict.PARTIAL
+    assert effects(outcome) == {"a": Effect.CANCELLED, "b": Effect.KEPT_RUNNING}
+    assert 3.0 <= stage.took <= 4.0
+    assert stage.log.count(stage.log[-1]) >= 3
+
+
+def test_what_is_seen_cancelling_begins_the_three_seconds_anew() -> None:
+    slow = life(
+        SCRIPT,
+        before=(R, {"a": R, "b": R}),
+        between=(R, {"a": C, "b": R}),
+        after=(R, {"a": X, "b": R}),
+        takes=10.0,
+    )
+    stage = Stage({SCRIPT: slow})
+
+    outcome = stage.one(Patience(timeout=3600))
+
+    assert effects(outcome) == {"a": Effect.CANCELLED, "b": Effect.KEPT_RUNNING}
+    assert 13.0 <= stage.took <= 20.0
+
+
+@pytest.mark.parametrize("timeout", [0.0, 1.0, 2.9])
+def test_nothing_is_said_to_keep_running_before_its_time(timeout: float) -> None:
+    outcome = Stage({WINDOW: deaf(WINDOW)}).one(Patience(timeout=timeout))
+
+    assert (outcome.verdict, effects(outcome)) == (Verdict.REQUESTED, {"a": Effect.STOPPING})
+
+
+@pytest.mark.parametrize("ref", [COMMAND, PATCH])
+def test_elsewhere_what_still_runs_at_the_end_is_stopping(ref: str) -> None:
+    stage = Stage({ref: deaf(ref)})
+
+    outcome = stage.one()
+
+    assert (outcome.verdict, effects(outcome)) == (Verdict.REQUESTED, {"a": Effect.STOPPING})
+    assert 60.0 <= stage.took < 61.0
+
+
+def test_looks_grow_apart_up_to_five_seconds() -> None:
+    stage = Stage({PATCH: deaf(PATCH)})
+
+    stage.one()
+
+    reads = stage.moments[1:]
+    pauses = [later - sooner for sooner, later in zip([0.0, *reads], reads, strict=False)]
+    assert pauses[:3] == pytest.approx([0.5, 0.5, 0.5], abs=0.11)
+    assert all(later >= sooner - 0.11 for sooner, later in pairwise(pauses))
+    assert max(pauses) <= 5.11
+    assert 15 <= len(reads) <= 30
+
+
+def test_timeout_zero_looks_once() -> None:
+    stage = Stage({PATCH: deaf(PATCH)})
+
+    outcome = stage.one(LOOK_ONCE)
+
+    assert (stage.verbs(), outcome.verdict, outcome.after) == ("cancel read", Verdict.REQUESTED, R)
+    assert stage.took < 0.2
+
+
+def test_without_waiting_nothing_is_looked_at() -> None:
+    stage = Stage({PATCH: stops(PATCH)})
+
+    outcome = stage.one(NO_WAIT)
+
+    assert (stage.verbs(), outcome.verdict, outcome.after) == ("cancel", Verdict.REQUESTED, None)
+    assert set(effects(outcome).values()) == {Effect.STOPPING}
+
+
+def test_each_run_has_its_verdict_when_it_is_due() -> None:
+    slow, quick = PATCH, "tencent:ap-guangzhou:invocation/inv-quick001"
+    stage = Stage({slow: stops(slow, takes=20), quick: stops(quick, takes=1)})
+
+    outcomes = stage.carry_out()
+
+    assert [one.run for one in outcomes] == [quick, slow]
+    assert stage.log[-1] == ("read", ("inv-ib2lld37",))
+
+
+def test_a_look_that_fails_is_made_again_and_what_was_seen_counts() -> None:
+    def flaky(since: float | None) -> Snapshot | CloudError:
+        if since is not None and 1 < since < 5:
+            return error(Reason.DOWN)
+        return stops(PATCH, takes=4.0)(since)
+
+    outcome = Stage({PATCH: flaky}).one()
+
+    assert (outcome.verdict, outcome.error) == (Verdict.STOPPED, None)
+
+
+def test_a_run_that_could_not_be_seen_again_is_requested_and_says_why() -> None:
+    stage = Stage({PATCH: lambda since: seen(PATCH, R, {"a": R}) if since is None else error(Reason.DENIED)})
+
+    outcome = stage.one(Patience(timeout=5))
+
+    assert (outcome.verdict, outcome.after) == (Verdict.REQUESTED, None)
+    assert outcome.error is not None
+    assert outcome.error.code is Reason.DENIED
+    assert stage.took < 25
+
+
+@pytest.mark.parametrize(
+    ("replies", "after", "verbs", "verdict"),
+    [
+        # a 5xx that worked: what only a cancel does was seen, so it is watched and not asked again
+        ([refusing(Reason.DOWN, works=True)], (X, {"a": X, "b": T}), "cancel read read", Verdict.STOPPED),
+        ([refusing(Reason.LOST, works=True)], (C, {"a": C, "b": C}), "cancel read", Verdict.REQUESTED),
+        # a lost answer to a request that did nothing is repeated, each time after a read
+        ([refusing(Reason.LOST)], (X, {"a": X, "b": T}), "cancel read cancel read", Verdict.STOPPED),
+        (
+            [refusing(Reason.UNPROVEN), refusing(Reason.DOWN)],
+            (X, {"a": X, "b": T}),
+            "cancel read cancel read cancel read",
+            Verdict.STOPPED,
+        ),
+        ([refusing(Reason.DOWN)] * 9, (X, {"a": X, "b": T}), "cancel read cancel read cancel read", Verdict.FAILED),
+        # "not in a stoppable state" may mean stopped
+        ([refusing(Reason.NOT_CANCELLABLE, works=True)], (T, {"a": T, "b": T}), "cancel read read", Verdict.STOPPED),
+        ([refusing(Reason.NOT_CANCELLABLE, works=True)], (S, {"a": S, "b": S}), "cancel read", Verdict.ENDED),
+        ([refusing(Reason.NOT_CANCELLABLE)], (R, {"a": R, "b": R}), "cancel read", Verdict.FAILED),
+        ([refusing(Reason.INVALID)], (R, {}), "cancel read", Verdict.FAILED),
+        ([refusing(Reason.BUSY)], (R, {}), "cancel read", Verdict.FAILED),
+        # credentials are final
+        ([refusing(Reason.DENIED)], (R, {}), "cancel", Verdict.FAILED),
+        ([refusing(Reason.EXPIRED_CREDENTIALS)], (R, {}), "cancel", Verdict.FAILED),
+        ([refusing(Reason.NO_CREDENTIALS)], (R, {}), "cancel", Verdict.FAILED),
+        ([refusing(Reason.BAD_CREDENTIALS)], (R, {}), "cancel", Verdict.FAILED),
+    ],
+)
+def test_an_error_to_a_cancel_is_never_final_by_itself(
+    replies: list[Reply], after: Fleet, verbs: str, verdict: Verdict
+) -> None:
+    fate = life(PATCH, before=(R, {"a": R, "b": R}), after=after)
+    stage = Stage({PATCH: fate}, {PATCH: replies})
+
+    outcome = stage.one(LOOK_ONCE)
+
+    assert outcome.verdict is verdict
+    assert stage.verbs().startswith(verbs)
+    if verdict is Verdict.FAILED:
+        assert stage.verbs() == verbs
+        assert outcome.error is not None
+        assert (outcome.error.request_id, outcome.error.ref) == ("req-9", PATCH)
+
+
+def test_a_lost_answer_is_not_repeated_when_the_state_cannot_be_read() -> None:
+    stage = Stage({PATCH: lambda since: seen(PATCH, R, {"a": R})}, {PATCH: [refusing(Reason.LOST)] * 3})
+    items = stage.items()
+    stage.clouds["tencent:ap-guangzhou"] = blind = FakeCloud(
+        stage.clock, {PATCH: lambda since: error(Reason.DOWN)}, {PATCH: [refusing(Reason.LOST)] * 3}
+    )
+
+    (outcome,) = carry_out(items, FakeClouds({"tencent:ap-guangzhou": blind}, stage.desk), stage.desk, WATCH, Told())
+
+    assert (outcome.verdict, [verb for verb, _ in blind.log]) == (Verdict.FAILED, ["cancel", "read"])
+
+
+@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.INVALID, Reason.BUSY])
+def test_the_accepted_part_of_a_request_is_watched_and_the_refused_part_is_told(reason: Reason) -> None:
+    half = life(PATCH, before=(R, {"a": R, "b": R}), after=(R, {"a": T, "b": R}))
+    stage = Stage({PATCH: half}, {PATCH: [refusing(reason, works=True, ids=("req-1",))]})
+
+    outcome = stage.one(targets=("a", "b"))
+
+    assert (outcome.verdict, outcome.request_ids) == (Verdict.REQUESTED, ("req-1",))
+    assert outcome.error is not None
+    assert outcome.error.code is reason
+    assert effects(outcome)["a"] is Effect.TERMINATED
+
+
+def test_a_part_whose_answer_was_lost_is_asked_again_though_the_other_part_moved() -> None:
+    stage = Stage({PATCH: stops(PATCH, takes=1.0)}, {PATCH: [refusing(Reason.LOST, works=True, ids=("req-1",))]})
+
+    outcome = stage.one(targets=("a", "b"))
+
+    assert stage.clouds["tencent:ap-guangzhou"].count("cancel") == 2
+    assert (outcome.verdict, outcome.request_ids) == (Verdict.STOPPED, ("req-1", "req-1"))
+
+
+def test_a_scope_that_refuses_leaves_the_others_alone() -> None:
+    stage = Stage({PATCH: stops(PATCH), SCRIPT: stops(SCRIPT)}, {PATCH: [refusing(Reason.DENIED)]})
+
+    verdicts = {one.run: one.verdict for one in stage.carry_out()}
+
+    assert verdicts == {PATCH: Verdict.FAILED, SCRIPT: Verdict.STOPPED}
+
+
+TENCENT = [f"tencent:ap-guangzhou:invocation/inv-0000000{number}" for number in range(3)]
+
+
+def interrupted(stage: Stage, patience: Patience = WATCH) -> dict[str, Outcome]:
+    with pytest.raises(Interrupted):
+        stage.carry_out(patience)
+    assert stage.told.words[-1] == "closed"
+    assert sorted(one.run for one in stage.outcomes) == sorted(stage.lives)
+    return {one.run: one for one in stage.outcomes}
+
+
+def test_a_signal_before_asking_leaves_all_unasked() -> None:
+    ended = "tencent:ap-guangzhou:invocation/inv-ended000"
+    stage = Stage({ref: stops(ref) for ref in TENCENT} | {ended: life(ended, before=(S, {}), after=(S, {}))})
+    stage.desk.signum = signal.SIGINT
+
+    outcomes = interrupted(stage)
+
+    assert stage.log == []
+    assert [outcomes[ref].verdict for ref in (*TENCENT, ended)] == [Verdict.SKIPPED] * 3 + [Verdict.ENDED]
+    assert all(one.error and one.error.code is Reason.INTERRUPTED for one in outcomes.values() if one.run != ended)
+
+
+def test_a_signal_while_asking_tells_asked_from_unasked() -> None:
+    stage = Stage({ref: stops(ref) for ref in TENCENT})
+
+    def second(verb: str, ref: Ref) -> None:
+        if str(ref) == TENCENT[1]:
+            stage.desk._on_signal(signal.SIGINT, None)
+            stage.clock.stop()
+
+    stage.clouds["tencent:ap-guangzhou"].on_call = second
+    outcomes = interrupted(stage)
+
+    assert [outcomes[ref].verdict for ref in TENCENT] == [Verdict.REQUESTED, Verdict.REQUESTED, Verdict.SKIPPED]
+    assert stage.verbs() == "cancel cancel"
+
+
+def test_a_request_in_flight_at_the_end_of_the_grace_is_in_doubt() -> None:
+    stage = Stage({ref: stops(ref) for ref in TENCENT})
+    stage.desk = Desk(StoppableClock())
+    release = threading.Event()
+
+    def hang(verb: str, ref: Ref) -> None:
+        if str(ref) == TENCENT[0]:
+            stage.desk._on_signal(signal.SIGINT, None)
+            release.wait(5)
+
+    stage.clouds["tencent:ap-guangzhou"].on_call = hang
+    outcomes = interrupted(stage)
+    release.set()
+
+    assert outcomes[TENCENT[0]].verdict is Verdict.FAILED
+    problem = outcomes[TENCENT[0]].error
+    assert problem is not None
+    assert "may or may not have been accepted" in problem.message
+
+
+def test_a_signal_while_watching_judges_by_what_was_seen() -> None:
+    stage = Stage({TENCENT[0]: stops(TENCENT[0]), TENCENT[1]: stops(TENCENT[1], takes=30), SCRIPT: deaf(SCRIPT)})
+
+    def later(verb: str, ref: Ref) -> None:
+        if verb == "read" and stage.took > 5:
+            stage.desk.signum = signal.SIGTERM
+
+    stage.clouds["tencent:ap-guangzhou"].on_call = later
+    outcomes = interrupted(stage)
+
+    assert outcomes[TENCENT[0]].verdict is Verdict.STOPPED
+    assert outcomes[TENCENT[1]].verdict is Verdict.REQUESTED
+    assert outcomes[SCRIPT].verdict is Verdict.PARTIAL
+    assert stage.took < 8
+
+
+def test_a_lost_answer_before_a_signal_stays_in_doubt() -> None:
+    lost_then_stopped = [refusing(Reason.LOST), refusing(Reason.INTERRUPTED)]
+    stage = Stage({PATCH: deaf(PATCH)}, {PATCH: lost_then_stopped})
+
+    outcome = stage.one(LOOK_ONCE)
+
+    assert outcome.verdict is Verdict.FAILED
+    assert outcome.error is not None
+    assert outcome.error.code is Reason.LOST
+
+
+def test_a_cancel_that_never_began_is_skipped() -> None:
+    outcome = Stage({PATCH: deaf(PATCH)}, {PATCH: [refusing(Reason.INTERRUPTED)]}).one(LOOK_ONCE)
+
+    assert outcome.verdict is Verdict.SKIPPED
