@@ -21,7 +21,6 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 import runcancel
 from runcancel.sandbox import Sandbox, SandboxOptions
-from runcancel.sandbox.control import truth
 from runcancel.sandbox.faults import rule
 from runcancel.sandbox.isolation import child_environment
 
@@ -239,7 +238,7 @@ class Outside:
         return f"{provider}:{region}:{kind}/{made}"
 
     def requests(self) -> list[Any]:
-        """Every API request so far."""
+        """Every API request so far. Request ids are in small letters here, whatever the cloud wrote."""
         return self.box.log.shown()
 
     def actions(self) -> list[str]:
@@ -256,11 +255,16 @@ class Outside:
 
     def truth(self, ref: str) -> Any:
         """What is really true of a run and its targets."""
-        return next(each for each in truth(self.box) if each["id"] == id_of(ref))
+        provider, region, _ = ref.rpartition("@")[2].split(":")
+        with self.box.world.lock:
+            now = self.box.world.now()
+            run = self.box.world.book(provider, 0, region).runs[id_of(ref)]
+            targets = [{"id": name, "state": str(word), "cancels": cancels} for name, word, cancels in run.truth(now)]
+            return {"state": str(run.state(now)), "targets": targets}
 
     def states(self, ref: str) -> dict[str, int]:
         """True states of the targets of a run, counted."""
-        return dict(Counter(str(target["state"]) for target in self.truth(ref)["targets"]))
+        return dict(Counter(target["state"] for target in self.truth(ref)["targets"]))
 
     def targets(self, ref: str, *states: str) -> list[str]:
         """The targets of a run that are really in one of the states, or all."""

@@ -44,6 +44,21 @@ LEGACY_STATES = {
 }
 """`InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: read only where `InvocationStatus` is missing."""
 
+NEVER_READ = frozenset(State) - {*RUN_STATES.values(), *LEGACY_STATES.values(), State.TERMINATED, State.UNKNOWN}
+"""States that no run reads, so that none needs to be looked for: how a run timed out only its instances tell."""
+
+FILTERS = {
+    State.PENDING: "Pending",
+    State.SCHEDULED: "Scheduled",
+    State.RUNNING: "Running",
+    State.CANCELLING: "Stopping",
+}
+"""`InvokeStatus` of DescribeInvocations that finds every run of a state, in the order in which a run goes through them.
+
+The words for ended runs are left out: which of the two status fields they mean, the vendor's pages leave open.
+"""
+
+_NOT_OVER = frozenset(state for state in State if not state.over)
 _MIXED = frozenset({"Success", "PartialFailed"})  # both are documented for a mix of success and cancelled
 _STOPPED_OR_DONE = frozenset({State.CANCELLED, State.TERMINATED, State.SUCCEEDED})
 
@@ -59,6 +74,19 @@ def run_state(row: Row, invocations: Iterable[State]) -> tuple[State, str]:
     if word in _MIXED and any(one.stopped for one in states) and states <= _STOPPED_OR_DONE:
         state = State.CANCELLED
     return state, word
+
+
+def status_filters(states: frozenset[State]) -> tuple[str | None, ...]:
+    """The values of `InvokeStatus` to ask for one after the other, so that none of the states is missed; None is all.
+
+    A run that moves on between two questions is met by the later one. One whose targets start late may go back from
+    Running to Pending, hence the last question. No filter finds a word that nobody mapped; what is not over is taken to
+    be found by the four, because the vendor documents Running as "as long as a command process is running".
+    """
+    if not states or not (states <= FILTERS.keys() or states == _NOT_OVER):
+        return (None,)
+    words = tuple(word for state, word in FILTERS.items() if state in states)
+    return (*words, "Pending") if {State.PENDING, State.RUNNING} <= states else words
 
 
 def invocation_state(row: Row, *, once: bool) -> tuple[State, str]:

@@ -1,0 +1,127 @@
+"""`runcancel list` over scopes."""
+
+import pytest
+from outside import COMMAND, SCHEDULE, TENCENT, WINDOW, Outside
+
+EVERY_KIND = {WINDOW, COMMAND, SCHEDULE, TENCENT}
+
+
+def refs(document: dict[str, list[dict[str, str]]]) -> set[str]:
+    return {run["ref"] for run in document["runs"]}
+
+
+def test_it_finds_what_is_not_over_on_all_configured_clouds(outside: Outside) -> None:
+    document = outside.json("list", "--limit", "0")
+
+    assert refs(document) >= EVERY_KIND
+    assert document["complete"] is True
+    assert not {"succeeded", "failed", "cancelled"} & {run["state"] for run in document["runs"]}
+    assert outside.writes() == []
+
+
+def test_the_newest_stand_first_and_a_cut_list_says_so(outside: Outside) -> None:
+    everything = outside.json("list", "--limit", "0")["runs"]
+    done = outside.run("list", "--limit", "3", "-o", "json")
+
+    assert [run["ref"] for run in done.document["runs"]] == [run["ref"] for run in everything[:3]]
+    assert f"3 of {len(everything)} shown" in done.err
+
+
+def test_every_region_is_asked_of_the_provider(outside: Outside) -> None:
+    document = outside.json("list", "-p", "tencent", "-r", "all", "--limit", "0")
+
+    assert {run["region"] for run in document["runs"]} == {"ap-guangzhou", "ap-shanghai", "ap-singapore"}
+    assert "DescribeRegions" in outside.actions()
+
+
+def test_a_region_goes_to_the_provider_that_has_it(outside: Outside) -> None:
+    document = outside.json("list", "-r", "ap-shanghai,cn-shanghai", "--limit", "0")
+
+    assert {(run["provider"], run["region"]) for run in document["runs"]} == {
+        ("tencent", "ap-shanghai"),
+        ("alibaba", "cn-shanghai"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("filters", "there"),
+    [
+        (("--kind", "command"), {COMMAND}),
+        (("--kind", "maintenance-window", "--status", "running"), {WINDOW}),
+        (("--name", "patch-openssl", "-p", "tencent"), {TENCENT}),
+        (("--name-glob", "rotate-*"), {SCHEDULE}),
+        (("--since", "10m", "--kind", "command"), {COMMAND}),
+    ],
+)
+def test_filters_keep_what_was_asked_for(outside: Outside, filters: tuple[str, ...], there: set[str]) -> None:
+    assert refs(outside.json("list", "--limit", "0", *filters)) >= there
+
+
+def test_names_are_exact_and_no_regular_expressions(outside: Outside) -> None:
+    assert refs(outside.json("list", "--name", "patch")) == set()
+    assert refs(outside.json("list", "--name", "patch-.*")) == set()
+
+
+def test_older_than_leaves_the_young_alone(outside: Outside) -> None:
+    outside.add("tencent", name="young", targets={"running": 1}, age=30)
+    old = outside.add("tencent", name="old", targets={"running": 1}, age=7200)
+
+    found = refs(outside.json("list", "-p", "tencent", "--older-than", "1h", "--limit", "0"))
+
+    assert old in found
+    assert TENCENT not in found
+
+
+def test_a_target_selects_the_runs_that_have_it(outside: Outside) -> None:
+    target = outside.targets(TENCENT, "running")[0]
+
+    found = refs(outside.json("list", "-p", "tencent", "--target", target, "--limit", "0"))
+
+    assert TENCENT in found
+    assert all(target in outside.targets(ref) for ref in found)
+
+
+def test_a_scope_that_does_not_answer_is_a_gap_and_the_others_are_shown(outside: Outside) -> None:
+    outside.faults("alibaba:DescribeInvocations=denied")
+
+    done = outside.run("list", "--limit", "0", "-o", "json")
+
+    assert done.code == 7
+    assert done.document["complete"] is False
+    assert [(error["scope"], error["code"]) for error in done.document["errors"]] == [("alibaba:cn-hangzhou", "denied")]
+    assert TENCENT in refs(done.document)
+
+
+def test_jsonl_streams_and_ends_with_its_end(outside: Outside) -> None:
+    lines = outside.run("list", "--limit", "0", "-o", "jsonl").lines
+
+    assert {line["type"] for line in lines} == {"run", "end"}
+    assert lines[-1]["complete"] is True
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--name", ""),
+        ("--status", "runing"),
+        ("--kind", "commands"),
+        ("--since", "yesterday"),
+        ("--name", "--status"),
+        ("-r", "us-eest-1"),
+        ("--limit", "-1"),
+    ],
+)
+def test_wrong_filters_are_refused_and_nothing_is_asked(outside: Outside, wrong: tuple[str, ...]) -> None:
+    done = outside.run("list", *wrong)
+
+    assert done.code == 2, str(done)
+    assert outside.requests() == []
+
+
+def test_nothing_configured_says_what_to_do(outside: Outside) -> None:
+    bare = {name: None for name in outside.environ if name.startswith(("AWS_", "ALIBABA_", "TENCENT"))}
+
+    done = outside.run("list", env=bare)
+
+    assert done.code == 2
+    assert "no cloud is configured" in done.err
