@@ -151,8 +151,13 @@ class Outside:
         assert done.code == code, str(done)
         return done.document
 
-    def interrupted(self, signum: int, *argv: str, until: str) -> tuple[Done, float]:
-        """Run, send a signal once the sandbox was asked for the action `until`; with the seconds it took to leave."""
+    def interrupted(
+        self, signum: int, *argv: str, until: str, times: int = 1, repeat: bool = False
+    ) -> tuple[Done, float]:
+        """Run, send a signal once the sandbox was asked `times` for the action `until`; with the seconds it took to end.
+
+        `repeat` sends it a second time.
+        """
         child = subprocess.Popen(
             [RUNCANCEL, *argv],
             env=self._with(None),
@@ -163,9 +168,12 @@ class Outside:
             cwd=self.home,
         )
         try:
-            self.wait_for(until)
+            self.wait_for(until, times=times)
             began = time.monotonic()
             child.send_signal(signum)
+            if repeat:
+                time.sleep(0.05)  # two at once are one to the kernel
+                child.send_signal(signum)
             out, err = child.communicate(timeout=20)
             took = time.monotonic() - began
         finally:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CREDENTIALS, CloudError, Reason
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -144,6 +144,11 @@ def scrubbed(message: str, secrets: Iterable[str | None]) -> str:
     for secret in secrets:
         message = message.replace(secret, "…") if secret else message
     return message
+
+
+def blamed(reason: Reason, message: str, source: str) -> str:
+    """The message, with where the credentials came from when it is they that are at fault."""
+    return f"{message} ({source})" if source and reason in CREDENTIALS else message
 
 
 def trace(scope: object, action: str, params: Row, *, outcome: str, began: float) -> None:

@@ -28,11 +28,12 @@ _CODE = re.compile(r"""["']?(?:Code|error)["']?\s*[:=]\s*["']?([A-Za-z][A-Za-z.]
 
 
 class Keys(Struct, frozen=True, kw_only=True):
-    """What signs one request. Never printed: `repr` names nothing."""
+    """What signs one request, and where it came from in words. Never printed: `repr` names nothing."""
 
     id: str
     secret: str
     token: str | None = None
+    source: str = ""
 
     def __repr__(self) -> str:
         return "Keys(…)"
@@ -81,7 +82,8 @@ def _of_variables(environ: Mapping[str, str]) -> KeySource | None:
     for prefix in PREFIXES:
         id, secret = (environ.get(f"{prefix}_ACCESS_KEY_{part}") for part in ("ID", "SECRET"))
         if id and secret:
-            return _fixed(Keys(id=id, secret=secret, token=environ.get(f"{prefix}_SECURITY_TOKEN") or None))
+            token = environ.get(f"{prefix}_SECURITY_TOKEN") or None
+            return _fixed(Keys(id=id, secret=secret, token=token, source=f"{prefix}_ACCESS_KEY_ID of the environment"))
         if id or secret:
             missing = "SECRET" if id else "ID"
             raise CloudError(Reason.NO_CREDENTIALS, f"half a key in the environment: no {prefix}_ACCESS_KEY_{missing}")
@@ -152,7 +154,8 @@ def _of_row(environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource
     id, secret = text(profile.get("access_key_id")), text(profile.get("access_key_secret"))
     if not id or not secret:
         raise CloudError(Reason.NO_CREDENTIALS, f"profile {name!r} holds no whole access key")
-    return _fixed(Keys(id=id, secret=secret, token=text(profile.get("sts_token")) if mode == "StsToken" else None))
+    token = text(profile.get("sts_token")) if mode == "StsToken" else None
+    return _fixed(Keys(id=id, secret=secret, token=token, source=f"profile {name} in ~/.aliyun/config.json"))
 
 
 def _fixed(keys: Keys) -> KeySource:
@@ -178,7 +181,7 @@ def _asked(source: str, options: Mapping[str, str | None], *, provider: str) -> 
         id, secret = text(found.get_access_key_id()), text(found.get_access_key_secret())
         if not id or not secret:
             raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole access key")
-        return Keys(id=id, secret=secret, token=text(found.get_security_token()))
+        return Keys(id=id, secret=secret, token=text(found.get_security_token()), source=source)
 
     return keys
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
 from runcancel.pace import ASK_AGAIN, Pace
-from runcancel.providers.alibaba.states import invocation_state, run_state
+from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.reading import (
     Row,
@@ -23,16 +23,7 @@ from runcancel.providers.reading import (
 
 _TARGETS_PER_STOP = 50
 _PAGE = 50  # rows, the vendor's most
-_TIMED: tuple[dict[str, str], ...] = (
-    {},
-    {"Timed": "true"},
-)  # its pages leave open whether leaving it out hides schedules
-_WORDS = {
-    State.PENDING: "Pending",
-    State.SCHEDULED: "Scheduled",
-    State.RUNNING: "Running",
-    State.CANCELLING: "Stopping",
-}
+_TIMED = {"Timed": "true"}  # runs that repeat; its default is documented as false, which leaves them out
 _HAS_EXIT_CODE = frozenset({"Success", "Failed", "Terminated", "Timeout"})  # elsewhere the vendor fills in a 0
 _NOT_FOUND = "not found, or older than 30 days, or in another region or account"
 
@@ -71,22 +62,28 @@ class CloudAssistant:
             yield str(self._ecs.call("StopInvocation", {**params, **listed}, again=ASK_AGAIN)["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Run]:
-        """See `Cloud.runs`. Filtered by the vendor while only what is not over is wanted: an end has several words."""
-        words: Sequence[str | None] = _listed_words(query.states) or (None,)
+        """See `Cloud.runs`. Filtered by the vendor while only what is not over is wanted: an end has several words.
+
+        What repeats goes round between its states and could slip through several questions, so it is asked for in one.
+        """
+        if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
+            return
+        statuses = [{} if word is None else {"InvokeStatus": word} for word in status_filters(query.states)]
         seen: set[int] = set()
-        for word in words:
-            for timed in _TIMED:
-                status = {} if word is None else {"InvokeStatus": word}
-                for row in self._pages({"RegionId": self._scope.region, **status, **timed}):
-                    id = text(row.get("InvokeId")) or ""
-                    if self._kind.id_pattern.fullmatch(id) and hash(id) not in seen:
-                        seen.add(hash(id))
-                        yield _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row).run
+        for filters in (*statuses, _TIMED):
+            for row in self._pages({"RegionId": self._scope.region, **filters}):
+                id = text(row.get("InvokeId")) or ""
+                if self._kind.id_pattern.fullmatch(id) and hash(id) not in seen:
+                    seen.add(hash(id))
+                    yield _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row).run
 
     def regions(self) -> tuple[str, ...]:
-        """See `Cloud.regions`: ECS DescribeRegions."""
+        """See `Cloud.regions`: ECS DescribeRegions. A region whose machines are sold out still has runs."""
         found = rows(self._ecs.call("DescribeRegions", {}), "Regions", "Region")
-        return tuple(sorted(name for name in (text(row.get("RegionId")) for row in found) if name))
+        names = {name for row in found if (name := text(row.get("RegionId")))}
+        if not names:
+            raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
+        return tuple(sorted(names))
 
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
@@ -103,6 +100,8 @@ class CloudAssistant:
         def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
             following = {} if token is None else {"NextToken": token}
             page = self._ecs.call("DescribeInvocations", {**params, "MaxResults": str(_PAGE), **following})
+            if not isinstance(page.get("Invocations"), Mapping):
+                raise CloudError(Reason.UNPROVEN, "the answer holds no listing", action="DescribeInvocations")
             return rows(page, "Invocations", "Invocation"), page.get("NextToken")
 
         return by_token(fetch, key=lambda row: hash(text(row.get("InvokeId")) or repr(row)))
@@ -120,7 +119,7 @@ class CloudAssistant:
 
     def _asked(self, params: dict[str, str], id: str) -> Row | None:
         """Without `Timed` the vendor's pages leave open whether scheduled runs are listed, so both are asked."""
-        for extra in _TIMED:
+        for extra in ({}, _TIMED):
             answer = self._ecs.call("DescribeInvocations", {**params, **extra})
             listed = rows(answer, "Invocations", "Invocation")
             ours = next((row for row in listed if row.get("InvokeId") == id), None)
@@ -142,12 +141,6 @@ def _read(ref: Ref, kind: Kind, row: Row) -> Snapshot:
         if text(entry.get("InstanceId"))
     )
     return Snapshot.full(_run(ref, kind, row, listed), listed)
-
-
-def _listed_words(states: frozenset[State]) -> tuple[str, ...]:
-    """The InvokeStatus values that cover `states`; none where they cannot, and everything has to be listed."""
-    wanted = states - {State.UNKNOWN}
-    return tuple(_WORDS[state] for state in State if state in wanted) if wanted <= _WORDS.keys() else ()
 
 
 def _run(ref: Ref, kind: Kind, row: Row, listed: Sequence[Invocation]) -> Run:

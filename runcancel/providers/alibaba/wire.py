@@ -11,7 +11,7 @@ from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
 from runcancel.providers.alibaba.credentials import Keys, KeySource
 from runcancel.providers.alibaba.failures import failure
-from runcancel.providers.reading import scrubbed, text, trace
+from runcancel.providers.reading import blamed, scrubbed, text, trace
 from runcancel.providers.transport import Reply, Transport
 
 _SIGNATURE = "ACS3-HMAC-SHA256"
@@ -86,7 +86,7 @@ class Wire:
         erred = isinstance(document, Mapping) and (document.get("Code") or document.get("code"))
         if reply.status_code != 200 or erred:
             error = failure(action, f"{self._product}:{action}", reply, document)
-            error.message = scrubbed(error.message, (keys.secret, keys.token))
+            error.message = blamed(error.reason, scrubbed(error.message, (keys.secret, keys.token)), keys.source)
             error.args = (error.message,)
             raise error
         if not isinstance(document, Mapping) or text(document.get("RequestId")) is None:

@@ -75,7 +75,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
             read_timeout=connection.read_timeout,
             environ=environ,
         )
-        return Wire(transport, product=product, version=version, scope=scope, keys=keys, pace=pace)
+        return Wire(transport, product=product, version=version, scope=scope, keys=keys, pace=pace, source=found.source)
 
     keys: KeySource = found.keys
     if found.role is not None:

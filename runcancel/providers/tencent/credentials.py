@@ -129,7 +129,7 @@ def _of_variables(environ: Mapping[str, str]) -> Found | None:
     id, secret = environ.get("TENCENTCLOUD_SECRET_ID"), environ.get("TENCENTCLOUD_SECRET_KEY")
     if id and secret:
         keys = Keys(id=id.strip(), secret=secret.strip(), token=environ.get("TENCENTCLOUD_TOKEN") or None)
-        return Found(keys=keys, source="environment")
+        return Found(keys=keys, source="TENCENTCLOUD_SECRET_ID of the environment")
     if id or secret:
         missing = "KEY" if id else "ID"
         raise CloudError(Reason.NO_CREDENTIALS, f"half a key in the environment: no TENCENTCLOUD_SECRET_{missing}")

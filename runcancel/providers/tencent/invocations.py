@@ -19,7 +19,7 @@ from runcancel.providers.reading import (
     rows,
     text,
 )
-from runcancel.providers.tencent.states import invocation_state, run_state
+from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
 from runcancel.providers.tencent.wire import Wire
 
 _PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
@@ -85,20 +85,20 @@ class Tat:
             yield str(answer["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Run]:
-        """See `Cloud.runs`. The vendor filters neither by status nor by time: everything is listed."""
-
-        def page(offset: int) -> tuple[Sequence[Row], int | None]:
-            answer = self._tat.call("DescribeInvocations", {"Limit": _PAGE, "Offset": offset})
-            return rows(answer, "InvocationSet"), number(answer.get("TotalCount"))
-
-        for row in by_offset(page, key=lambda row: text(row.get("InvocationId")), size=_PAGE):
+        """See `Cloud.runs`. The vendor filters neither by status nor by time and promises no order: all is listed."""
+        if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
+            return
+        for row in by_offset(self._page, key=lambda row: text(row.get("InvocationId")), size=_PAGE):
             if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
                 yield self._snapshot(row).run
 
     def regions(self) -> tuple[str, ...]:
-        """See `Cloud.regions`: TAT DescribeRegions."""
+        """See `Cloud.regions`: TAT DescribeRegions, which tells where TAT itself is available."""
         found = rows(self._tat.call("DescribeRegions", {}), "RegionSet")
-        return tuple(sorted(name for name in (text(row.get("Region")) for row in found) if name))
+        names = {name for row in found if row.get("RegionState") != "UNAVAILABLE" and (name := text(row.get("Region")))}
+        if not names:
+            raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
+        return tuple(sorted(names))
 
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
@@ -107,6 +107,18 @@ class Tat:
         if account is None or principal is None:
             raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
         return Identity(account=account, principal=principal)
+
+    def _page(self, offset: int) -> tuple[Sequence[Row], int | None]:
+        """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""
+        for pause in (self._grace, None):
+            answer = self._tat.call("DescribeInvocations", {"Limit": _PAGE, "Offset": offset})
+            listed, total = rows(answer, "InvocationSet"), number(answer.get("TotalCount"))
+            if listed or (total is not None and offset >= total):
+                return listed, total
+            if pause is not None:
+                self._pace.pause(pause)
+        message = f"the listing ends after {offset} rows, its total says {'nothing' if total is None else total}"
+        raise CloudError(Reason.UNPROVEN, message, action="DescribeInvocations")
 
     def _named(self, refs: Sequence[Ref]) -> tuple[list[Ref], list[tuple[Ref, CloudError]]]:
         """The references whose ids may travel, each once, and an error for every other."""

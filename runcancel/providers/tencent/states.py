@@ -16,6 +16,9 @@ RUN_STATES = {
 }
 """`InvocationStatus` of a run. There is no word for "all terminated": the tasks tell."""
 
+NEVER_READ = frozenset(State) - {*RUN_STATES.values(), State.TERMINATED, State.UNKNOWN}
+"""States that no run reads, so that none needs to be looked for."""
+
 INVOCATION_STATES = {
     "PENDING": State.PENDING,
     "DELIVERING": State.PENDING,

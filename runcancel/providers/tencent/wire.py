@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
-from runcancel.providers.reading import Row, scrubbed, text, trace
+from runcancel.providers.reading import Row, blamed, scrubbed, text, trace
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.transport import Reply, Transport
 
@@ -28,11 +28,20 @@ class Wire:
     """One product of Tencent Cloud (its API `version`) at one endpoint, with TC3 signatures.
 
     The vendor's SDK builds and signs; bytes travel by our transport and errors are judged here, because the SDK follows
-    redirects, tests NO_PROXY by substring and overlooks an error whose content type carries a charset.
+    redirects, tests NO_PROXY by substring and overlooks an error whose content type carries a charset. `source` says in
+    words where the keys came from.
     """
 
     def __init__(
-        self, transport: Transport, *, product: str, version: str, scope: Scope, keys: KeySource, pace: Pace
+        self,
+        transport: Transport,
+        *,
+        product: str,
+        version: str,
+        scope: Scope,
+        keys: KeySource,
+        pace: Pace,
+        source: str = "",
     ) -> None:
         from tencentcloud.common.common_client import CommonClient
         from tencentcloud.common.profile.client_profile import ClientProfile
@@ -53,6 +62,7 @@ class Wire:
         self._product = product
         self._scope = scope
         self._keys = keys
+        self._source = source
         self._pace = pace
 
     def call(self, action: str, params: Row, *, again: frozenset[Reason] = READ_AGAIN) -> Mapping[str, Any]:
@@ -87,7 +97,8 @@ class Wire:
         response = _response(content)
         error = None if response is None else failure(action, f"{self._product}:{action}", response)
         if error is not None:
-            error.message = scrubbed(error.message, self._keys.get_credential_info()[1:])
+            said = scrubbed(error.message, self._keys.get_credential_info()[1:])
+            error.message = blamed(error.reason, said, self._source)
             error.args = (error.message,)
             raise error
         if response is None or text(response.get("RequestId")) is None:

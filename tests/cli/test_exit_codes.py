@@ -1,0 +1,433 @@
+"""Every exit code, produced by the installed command."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+from outside import (
+    AUTOMATION,
+    COMMAND,
+    ENDED,
+    KILLED,
+    NOBODY,
+    ONE_SHOT,
+    SIGNALS,
+    TENCENT,
+    WINDOW,
+    Done,
+    Outside,
+    id_of,
+)
+
+RUNS = {"aws": COMMAND, "alibaba": KILLED, "tencent": TENCENT}
+CANCELS = {"aws": "CancelCommand", "alibaba": "StopInvocation", "tencent": "CancelInvocation"}
+ACTIONS = {"aws": "ssm:CancelCommand", "alibaba": "ecs:StopInvocation", "tencent": "tat:CancelInvocation"}
+KEYS = {
+    "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    "alibaba": ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+    "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"),
+}
+every_cloud = pytest.mark.parametrize("cloud", RUNS)
+
+
+def codes(done: Done) -> list[str]:
+    """The codes of the errors in a document."""
+    return [error["code"] for error in done.document["errors"]]
+
+
+# 0
+
+
+def test_0_seen_stopped(outside: Outside) -> None:
+    done = outside.run("cancel", TENCENT, "-o", "json")
+
+    assert done.code == 0
+    assert done.outcomes[TENCENT]["verdict"] == "stopped"
+    assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
+
+
+@pytest.mark.parametrize("ref", ENDED)
+def test_0_over_before(ref: str, outside: Outside) -> None:
+    done = outside.run("cancel", ref, "-o", "json")
+
+    assert done.code == 0
+    assert done.outcomes[ref]["verdict"] == "ended"
+    assert not outside.writes()
+
+
+def test_0_a_plan_was_made(outside: Outside) -> None:
+    done = outside.run("cancel", TENCENT, WINDOW, "--dry-run", "-o", "json")
+
+    assert done.code == 0
+    assert not outside.writes()
+
+
+def test_0_accepted_and_nobody_waits(outside: Outside) -> None:
+    outside.faults("CancelInvocation=stubborn")
+
+    done = outside.run("cancel", TENCENT, "--no-wait", "-o", "json")
+
+    assert done.code == 0
+    assert done.outcomes[TENCENT]["verdict"] == "requested"
+
+
+def test_0_status_of_whatever_state(outside: Outside) -> None:
+    assert outside.run("status", *ENDED, TENCENT).code == 0
+
+
+# 1
+
+
+@every_cloud
+def test_1_refused_for_a_reason_without_a_code_of_its_own(cloud: str, outside: Outside) -> None:
+    status = 200 if cloud == "tencent" else 400
+    outside.faults(f"{CANCELS[cloud]}=error,code=InvalidParameter,status={status},effect=false")
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+
+    assert done.code == 1, str(done)
+    assert done.outcomes[RUNS[cloud]]["verdict"] == "failed"
+    assert codes(done) == ["invalid"]
+
+
+# 2
+
+WRONG = {
+    "no reference": ("status",),
+    "not a reference": ("status", "what-is-this"),
+    "an empty reference": ("cancel", ""),
+    "a maintenance window instead of its execution": ("cancel", "mw-0c50858d01c0ffee0"),
+    "an unknown provider": ("cancel", "azure:eastus:invocation/inv-ib2lld37"),
+    "an unknown kind": ("cancel", "aws:us-east-2:window/02f05632-d0bc-470d-b1e5-c59a8d4f2a10"),
+    "a kind of another provider": ("cancel", "tencent:ap-guangzhou:command/inv-ib2lld37"),
+    "one malformed among good ones": ("cancel", TENCENT, "inv-?"),
+    "a reference that begins with a dash": ("cancel", "--", "-inv-ib2lld37"),
+    "an unknown option": ("cancel", TENCENT, "--force"),
+    "an option that only looks right": ("status", TENCENT, "--watching"),
+    "an unknown verb": ("stop", TENCENT),
+    "an option twice": ("cancel", TENCENT, "--timeout", "1", "--timeout", "2"),
+    "a short and a long form of one option": ("status", TENCENT, "-o", "tsv", "--output", "tsv"),
+    "an empty region": ("status", TENCENT, "-r", ""),
+    "an empty target": ("cancel", TENCENT, "--target", ""),
+    "an empty profile": ("status", TENCENT, "--profile", ""),
+    "an empty name": ("cancel", "--name", ""),
+    "a region that begins with a dash": ("status", TENCENT, "-r", "--no-input"),
+    "a target that begins with a dash": ("cancel", TENCENT, "--target", "-x"),
+    "a task that begins with a dash": ("invocations", TENCENT, "--task", "-n"),
+    "a region that excludes the reference": ("cancel", TENCENT, "-r", "ap-shanghai"),
+    "a provider that excludes the reference": ("cancel", TENCENT, "-p", "aws"),
+    "a region of nobody": ("status", "inv-ib2lld37", "-r", "xx-nowhere-9"),
+    "a timeout that is none": ("cancel", TENCENT, "--timeout", "soon"),
+    "an unknown state": ("invocations", TENCENT, "--status", "runing"),
+    "an unknown format": ("status", TENCENT, "-o", "xml"),
+    "an unknown colour": ("status", TENCENT, "--color", "sometimes"),
+    "references and filters": ("cancel", TENCENT, "--name", "patch-openssl"),
+    "a negative limit": ("invocations", TENCENT, "--limit", "-1"),
+    "an option without its value": ("cancel", TENCENT, "--target"),
+}
+
+
+@pytest.mark.parametrize("argv", WRONG.values(), ids=WRONG)
+def test_2_wrong_usage_is_said_in_one_line_and_nothing_is_asked(argv: tuple[str, ...], outside: Outside) -> None:
+    done = outside.run(*argv)
+
+    assert done.code == 2, str(done)
+    assert done.out == ""
+    message, *hint = done.err.splitlines()
+    assert message.startswith("runcancel: ")
+    assert len(hint) <= 1, str(done)
+    assert "Traceback" not in done.err
+    assert outside.requests() == []
+
+
+def test_2_a_window_is_not_cancelled_in_part(outside: Outside) -> None:
+    done = outside.run("cancel", WINDOW, "--target", outside.targets(WINDOW)[0])
+
+    assert done.code == 2, str(done)
+    assert done.out == ""
+    assert not outside.writes()
+
+
+def test_2_a_part_that_cannot_be_is_refused_before_its_neighbour_is_asked(outside: Outside) -> None:
+    (target, *_) = outside.targets(TENCENT)
+
+    done = outside.run("cancel", TENCENT, AUTOMATION, "--target", target)
+
+    assert done.code == 2, str(done)
+    assert not outside.writes()
+
+
+# 3
+
+
+def test_3_what_runs_keeps_running(outside: Outside) -> None:
+    done = outside.run("cancel", WINDOW, "-o", "json")
+
+    assert done.code == 3
+    assert done.outcomes[WINDOW]["verdict"] == "partial"
+    assert outside.states(WINDOW) == {"succeeded": 5, "running": 3, "cancelled": 17}
+
+
+def test_3_denied_beside_stopped(outside: Outside) -> None:
+    outside.faults("StopInvocation=denied")
+
+    done = outside.run("cancel", TENCENT, KILLED, "-o", "json")
+
+    assert done.code == 3
+    assert {ref: one["verdict"] for ref, one in done.outcomes.items()} == {TENCENT: "stopped", KILLED: "failed"}
+    assert codes(done) == ["denied"]
+
+
+def test_3_not_found_beside_stopped(outside: Outside) -> None:
+    done = outside.run("cancel", TENCENT, NOBODY, "-o", "json")
+
+    assert done.code == 3
+    assert done.outcomes[TENCENT]["verdict"] == "stopped"
+    assert codes(done) == ["not_found"]
+
+
+# 4
+
+
+@every_cloud
+@pytest.mark.parametrize("verb", ["status", "cancel"])
+def test_4_no_credentials_names_where_they_were_looked_for(verb: str, cloud: str, outside: Outside) -> None:
+    done = outside.run(verb, RUNS[cloud], "-o", "json", env=dict.fromkeys(KEYS[cloud]))
+
+    assert done.code == 4, str(done)
+    assert codes(done) == ["no_credentials"]
+    assert KEYS[cloud][0] in done.err
+    assert "rofile" in done.err or "config.json" in done.err
+    assert outside.requests() == []
+
+
+@every_cloud
+def test_4_a_wrong_secret_is_said_with_the_vendors_code(cloud: str, outside: Outside) -> None:
+    done = outside.run("cancel", RUNS[cloud], "-o", "json", env={KEYS[cloud][1]: "canary-secret"})
+
+    assert done.code == 4, str(done)
+    assert codes(done) == ["bad_credentials"]
+    assert done.document["errors"][0]["provider_code"]
+    assert KEYS[cloud][0] in done.err, str(done)
+    assert "canary" not in done.out + done.err
+
+
+@every_cloud
+def test_4_expired(cloud: str, outside: Outside) -> None:
+    done = outside.run("cancel", RUNS[cloud], "-o", "json", env=outside.box.environment(sort="expired"))
+
+    assert done.code == 4, str(done)
+    assert codes(done) == ["expired_credentials"]
+
+
+@every_cloud
+def test_4_denied_names_the_action(cloud: str, outside: Outside) -> None:
+    outside.faults(f"{CANCELS[cloud]}=denied")
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+
+    assert done.code == 4, str(done)
+    assert codes(done) == ["denied"]
+    assert ACTIONS[cloud] in done.document["errors"][0]["message"]
+    assert ACTIONS[cloud] in done.err
+    assert done.document["errors"][0]["request_id"]
+    assert not outside.effective(RUNS[cloud])
+
+
+def test_4_a_uuid_that_may_not_be_looked_for_everywhere(outside: Outside) -> None:
+    outside.faults("GetAutomationExecution=denied")
+
+    done = outside.run("cancel", "00000000-0000-4000-8000-000000000000", "-o", "json")
+
+    assert done.code == 4, str(done)
+    assert "could not tell" in done.err
+    assert "kind" in done.err
+    assert not outside.writes()
+
+
+# 5
+
+
+@pytest.mark.parametrize("verb", ["status", "invocations", "cancel"])
+def test_5_not_found(verb: str, outside: Outside) -> None:
+    done = outside.run(verb, NOBODY, "-o", "json")
+
+    assert done.code == 5
+    assert codes(done) == ["not_found"]
+    assert not outside.writes()
+
+
+def test_5_found_beside_not_found_in_status(outside: Outside) -> None:
+    done = outside.run("status", TENCENT, NOBODY, "-o", "json")
+
+    assert done.code == 5
+    assert [run["ref"] for run in done.document["runs"]] == [TENCENT]
+    assert codes(done) == ["not_found"]
+    assert done.document["complete"] is False
+
+
+def test_5_a_target_that_is_not_in_the_run(outside: Outside) -> None:
+    inside = outside.targets(TENCENT)[0]
+
+    done = outside.run("cancel", TENCENT, "--target", inside, "--target", "ins-nobody00", "-o", "json")
+
+    assert done.code == 5, str(done)
+    assert not outside.writes()
+
+
+# 6
+
+
+def test_6_a_filter_without_consent(outside: Outside) -> None:
+    done = outside.run("cancel", "--name", "patch-openssl", "-o", "json")
+
+    assert done.code == 6, str(done)
+    assert codes(done) == ["refused"]
+    assert not outside.writes()
+
+
+def test_6_no_is_no(outside: Outside) -> None:
+    shown = outside.on_terminal("cancel", "--name", "patch-openssl", "-p", "tencent", answer="n\n")
+
+    assert shown.code == 6, shown.final
+    assert not outside.writes()
+
+
+# 7
+
+
+@every_cloud
+def test_7_a_cloud_that_does_not_answer(cloud: str, outside: Outside) -> None:
+    outside.faults(f"{cloud}:*=http-503")
+    other = TENCENT if cloud != "tencent" else KILLED
+
+    done = outside.run("status", RUNS[cloud], other, "-o", "json")
+
+    assert done.code == 7, str(done)
+    assert [run["ref"] for run in done.document["runs"]] == [other]
+    assert codes(done) == ["down"]
+    assert done.document["complete"] is False
+
+
+# 8
+
+
+@every_cloud
+def test_8_accepted_but_not_seen_stopped(cloud: str, outside: Outside) -> None:
+    outside.faults(f"{CANCELS[cloud]}=stubborn")
+
+    done = outside.run("cancel", RUNS[cloud], "--timeout", "1", "-o", "json")
+
+    assert done.code == 8, str(done)
+    told = done.outcomes[RUNS[cloud]]
+    assert told["verdict"] == "requested"
+    assert told["request_ids"]
+    assert {one["effect"] for one in told["invocations"]} <= {"stopping", "already-ended"}
+
+
+def test_8_a_timeout_of_zero_looks_once(outside: Outside) -> None:
+    outside.faults("CancelInvocation=stubborn")
+
+    done = outside.run("cancel", TENCENT, "--timeout", "0", "-o", "json")
+
+    assert done.code == 8
+    assert outside.actions() == ["DescribeInvocations", "CancelInvocation", "DescribeInvocations"]
+
+
+# 9
+
+
+def test_9_the_run_itself_ended_badly(outside: Outside) -> None:
+    bad = outside.add("tencent", targets={"succeeded": 2, "failed": 1}, age=600)
+
+    assert outside.run("status", bad).code == 0
+    assert outside.run("status", bad, "--exit-status").code == 9
+    assert outside.run("status", ENDED[4], TENCENT, "--exit-status").code == 0
+
+
+# 129, 130, 143
+
+PASSES = {
+    "look": ("DescribeInvocations=hang", "DescribeInvocations", 1),
+    "ask": ("CancelInvocation=hang", "CancelInvocation", 1),
+    "watch": ("DescribeInvocations=hang,after=1", "DescribeInvocations", 2),
+}
+
+
+@pytest.mark.parametrize("signum", SIGNALS, ids=lambda signum: signal.Signals(signum).name)
+@pytest.mark.parametrize("phase", PASSES)
+def test_a_signal_ends_every_pass_at_once(phase: str, signum: int, outside: Outside) -> None:
+    fault, action, times = PASSES[phase]
+    outside.faults(fault)
+
+    done, took = outside.interrupted(signum, "cancel", TENCENT, "-o", "json", until=action, times=times)
+
+    assert done.code == SIGNALS[signal.Signals(signum)], str(done)
+    assert took < 1.0
+    assert done.document["complete"] is False
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_a_signal_while_it_asks_leaves_nobody_out(format: str, outside: Outside) -> None:
+    outside.faults("CancelInvocation=hang")
+
+    done, _ = outside.interrupted(signal.SIGINT, "cancel", TENCENT, ENDED[4], "-o", format, until="CancelInvocation")
+
+    told = done.document["outcomes"] if format == "json" else [one for one in done.lines if one["type"] == "outcome"]
+    verdicts = {one["run"]: one["verdict"] for one in told}
+    assert verdicts[ENDED[4]] == "ended"
+    assert verdicts[TENCENT] != "stopped"
+    assert "in doubt" in done.err
+    assert "goes on" in done.err
+
+
+def test_a_signal_while_it_watches_does_not_take_back_what_was_asked(outside: Outside) -> None:
+    outside.faults("CancelInvocation=stubborn")
+
+    done, _ = outside.interrupted(signal.SIGINT, "cancel", TENCENT, "-o", "json", until="DescribeInvocations", times=3)
+
+    assert done.outcomes[TENCENT]["verdict"] == "requested"
+    assert done.outcomes[TENCENT]["request_ids"]
+    assert outside.actions().count("CancelInvocation") == 1
+
+
+def test_a_signal_ends_a_watched_status(outside: Outside) -> None:
+    done, took = outside.interrupted(
+        signal.SIGINT, "status", TENCENT, "--watch", "-o", "json", until="DescribeInvocations", times=2
+    )
+
+    assert done.code == 130
+    assert took < 1.0
+    assert [run["ref"] for run in done.document["runs"]] == [TENCENT]
+    assert done.document["complete"] is False
+
+
+def test_a_second_signal_leaves_at_once(outside: Outside) -> None:
+    outside.faults("DescribeInvocations=hang")
+
+    done, took = outside.interrupted(signal.SIGINT, "status", TENCENT, until="DescribeInvocations", repeat=True)
+
+    assert done.code == 130
+    assert took < 0.3
+
+
+@pytest.fixture(scope="module")
+def shared(begin: Callable[..., Outside]) -> Done:
+    """What takes three seconds by design, once."""
+    return begin().run("cancel", ONE_SHOT, WINDOW, "-o", "json")
+
+
+def test_3_kept_running_is_said_once_it_is_certain_and_not_later(shared: Done) -> None:
+    assert shared.code == 3
+    for told in shared.outcomes.values():
+        assert told["verdict"] == "partial"
+        assert 3.0 <= told["seconds"] < 8.0
+
+
+def test_3_the_way_to_the_rest_is_printed(shared: Done) -> None:
+    children = [one["child"] for one in shared.outcomes[WINDOW]["invocations"] if one["effect"] == "kept-running"]
+
+    assert len(children) == 3
+    assert all(child in shared.err for child in children)
+    assert id_of(ONE_SHOT) in shared.out
