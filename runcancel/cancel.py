@@ -46,7 +46,7 @@ class Progress(Protocol):
 
     def planned(self, items: Sequence[PlanItem]) -> None: ...
 
-    def asked(self, ref: str, problem: Problem | None) -> None: ...
+    def asked(self, ref: str, answer: Answer) -> None: ...
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
 
@@ -55,6 +55,43 @@ class Progress(Protocol):
     def tick(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Together:
+    """Tells several what happens, in their order."""
+
+    def __init__(self, *listeners: Progress) -> None:
+        self._listeners = listeners
+
+    def planned(self, items: Sequence[PlanItem]) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.planned(items)
+
+    def asked(self, ref: str, answer: Answer) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.asked(ref, answer)
+
+    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.seen(ref, run, invocations)
+
+    def judged(self, outcome: Outcome) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.judged(outcome)
+
+    def tick(self) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.tick()
+
+    def close(self) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.close()
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -112,7 +149,9 @@ def carry_out(
             yield outcome
     except Interrupted:
         for case in left.values():
-            yield case.outcome()
+            outcome = case.outcome()
+            progress.judged(outcome)
+            yield outcome
         raise
     finally:
         progress.close()
@@ -121,10 +160,11 @@ def carry_out(
 def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
     """Whether to ask, and why. A run all of whose listed targets have ended may still start others: it is asked."""
     if run.state.over:
-        return False, f"it has ended ({run.state}); nothing is sent"
+        return False, f"it has ended ({run.state})"
     if named and all(one.state.over for one in named):
-        return False, "every selected target has ended; nothing is sent"
-    if run.state is State.CANCELLING:
+        return False, "every selected target has ended"
+    open_targets = [one for one in named if not one.state.over]
+    if run.state is State.CANCELLING and all(one.state is State.CANCELLING for one in open_targets):
         return False, "it is already being cancelled; it is watched, not asked again"
     return True, f"it is {run.state}"
 
@@ -224,7 +264,7 @@ def _ask(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progress
         for done in desk.fanout(work, waiting, lane=lambda case: case.ref.scope):
             case = done.item
             case.answer = done.value()
-            progress.asked(case.item.run, case.answer.problem)
+            progress.asked(case.item.run, case.answer)
     except Interrupted:
         for case in waiting:
             if case.item.run in begun and case.answer is _UNREACHED:

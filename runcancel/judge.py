@@ -145,6 +145,7 @@ def judge(
         ended=last is not None and all_over(item, last),
         stopped_some=bool(kinds & {Effect.CANCELLED, Effect.TERMINATED}) or _run_stopped(item, last),
         kept_some=Effect.KEPT_RUNNING in kinds,
+        part_refused=bool(answer.request_ids) and answer.problem is not None,
     )
     return Outcome(
         run=item.run,
@@ -178,7 +179,7 @@ def failed(reference: str, problem: Problem) -> Outcome:
     )
 
 
-def _verdict(asked: Asked, *, ended: bool, stopped_some: bool, kept_some: bool) -> Verdict:
+def _verdict(asked: Asked, *, ended: bool, stopped_some: bool, kept_some: bool, part_refused: bool) -> Verdict:
     if asked is Asked.NEEDLESS:
         return Verdict.ENDED
     if asked is Asked.NOT_REACHED:
@@ -187,7 +188,7 @@ def _verdict(asked: Asked, *, ended: bool, stopped_some: bool, kept_some: bool) 
         return Verdict.STOPPED if stopped_some else Verdict.ENDED
     if asked in (Asked.REFUSED, Asked.IN_DOUBT):
         return Verdict.PARTIAL if stopped_some else Verdict.FAILED
-    return Verdict.PARTIAL if kept_some else Verdict.REQUESTED
+    return Verdict.PARTIAL if kept_some or (part_refused and stopped_some) else Verdict.REQUESTED
 
 
 def _effects(

@@ -396,3 +396,26 @@ class Outcome(Struct, frozen=True, kw_only=True):
     not_listed: int
     seconds: float | None
     error: Problem | None
+
+
+class Stage(StrEnum):
+    """How far an operation came."""
+
+    OPEN = "open"  # it goes on in some process, or was killed
+    INTERRUPTED = "interrupted"
+    DONE = "done"
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One `cancel`, as it was called. `counts` are its runs per verdict; those without one are `unjudged`."""
+
+    id: str
+    at: datetime
+    user: str
+    host: str
+    argv: tuple[str, ...]
+    reason: str | None
+    verb: str
+    state: Stage
+    exit_code: int | None = None
+    counts: dict[str, int] = {}

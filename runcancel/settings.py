@@ -116,6 +116,8 @@ def plain(origin: str, value: str) -> str:
     """A value as given. Raises `UsageError` for an empty one (an unset variable) or one that looks like an option."""
     if not value:
         raise UsageError(f"{origin} has an empty value: an unset variable? Nothing was sent")
+    if not value.isprintable():
+        raise UsageError(f"{origin} has a value with characters that do not show; nothing was sent")
     if value.startswith("-"):
         raise UsageError(f"{origin} has the value “{value}”, which looks like an option; nothing was sent")
     return value

@@ -10,12 +10,12 @@ from runcancel import refs
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
 from runcancel.find import Clouds
+from runcancel.judge import Answer
 from runcancel.model import (
     Identity,
     Invocation,
     Outcome,
     PlanItem,
-    Problem,
     Query,
     Reason,
     Ref,
@@ -188,7 +188,7 @@ class Told:
     def planned(self, items: Sequence[PlanItem]) -> None:
         self.words.append("planned")
 
-    def asked(self, ref: str, problem: Problem | None) -> None:
+    def asked(self, ref: str, answer: Answer) -> None:
         self.words.append("asked")
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:

@@ -106,7 +106,10 @@ class Shown:
 
 
 class Outside:
-    """A sandbox, a fresh home, and the command. `env` of a call is for it alone; a variable that is None is taken away."""
+    """A sandbox, a fresh home, and the command.
+
+    `env` of a call is for it alone; a variable that is None is taken away.
+    """
 
     def __init__(self, home: Path, **options: Any) -> None:
         self.home = home
@@ -154,9 +157,9 @@ class Outside:
     def interrupted(
         self, signum: int, *argv: str, until: str, times: int = 1, repeat: bool = False
     ) -> tuple[Done, float]:
-        """Run, send a signal once the sandbox was asked `times` for the action `until`; with the seconds it took to end.
+        """Run, and send a signal (with `repeat` two) once the sandbox was asked `times` for the action `until`.
 
-        `repeat` sends it a second time.
+        With the seconds that it took to end.
         """
         child = subprocess.Popen(
             [RUNCANCEL, *argv],
@@ -235,7 +238,7 @@ class Outside:
         code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
         return Shown(code=code, raw=raw, frames=tuple(frames), final=frames[-1].rstrip() if frames else "")
 
-    def faults(self, *rules: str) -> None:
+    def faults(self, *rules: str | Mapping[str, Any]) -> None:
         """From now on these faults and no others."""
         self.box.board.replace(rule(each) for each in rules)
 
@@ -286,6 +289,12 @@ class Outside:
 def id_of(ref: str) -> str:
     """The id in a full reference."""
     return ref.rpartition("/")[2]
+
+
+def named(request: Any, targets: Iterable[str]) -> list[str]:
+    """Which of the targets a request names, however its cloud writes a list."""
+    found = set(_texts(request["params"]))
+    return [target for target in targets if target in found]
 
 
 def checked(done: Done, environ: Mapping[str, str]) -> Done:

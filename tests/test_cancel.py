@@ -396,7 +396,7 @@ def test_the_accepted_part_of_a_request_is_watched_and_the_refused_part_is_told(
 
     outcome = stage.one(targets=("a", "b"))
 
-    assert (outcome.verdict, outcome.request_ids) == (Verdict.REQUESTED, ("req-1",))
+    assert (outcome.verdict, outcome.request_ids) == (Verdict.PARTIAL, ("req-1",))
     assert outcome.error is not None
     assert outcome.error.code is reason
     assert effects(outcome)["a"] is Effect.TERMINATED

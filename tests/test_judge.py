@@ -267,7 +267,7 @@ def test_a_part_that_was_refused_is_told_though_another_was_accepted() -> None:
 
     outcome = judge(item({"a": R, "b": R}), half, seen(PATCH, R, {"a": T, "b": R}))
 
-    assert (outcome.verdict, outcome.error) == (Verdict.REQUESTED, REFUSAL)
+    assert (outcome.verdict, outcome.error) == (Verdict.PARTIAL, REFUSAL)
 
 
 @pytest.mark.parametrize(("before", "effect"), [(R, Effect.TERMINATED), (T, ENDED)])

@@ -1,20 +1,25 @@
 """`runcancel cancel`: look, plan, ask, watch, judge, report."""
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from runcancel import consent, selection, settings
-from runcancel.cancel import Patience, carry_out
+from runcancel import journal as journal_
+from runcancel.cancel import Patience, Progress, Together, carry_out
 from runcancel.cli import options
 from runcancel.cli.ask import asked
 from runcancel.cli.select import Chosen, Wish, choose
 from runcancel.cli.session import Session
 from runcancel.consent import Caps, Given
-from runcancel.errors import Exit, Interrupted, UsageError, exit_of_cancel, exit_of_reading
-from runcancel.model import Guarantee, Outcome, PlanItem, Query, Reason, Verdict
+from runcancel.errors import Exit, Interrupted, Refused, UsageError, exit_of_cancel, exit_of_reading
+from runcancel.journal import Entry, Journal, JournalError, Recorder
+from runcancel.model import Guarantee, Operation, Outcome, PlanItem, Query, Reason, Verdict
 from runcancel.refs import full
 from runcancel.render import Caller, End
 from runcancel.render.announce import announce
@@ -100,8 +105,12 @@ def cancel(
         older_than=older_than,
         now=now,
     )
-    filtered = filtered or (bool(target) and not (refs or from_ or plan))
-    wish = _wish(refs or (), query if filtered else None, from_, plan, target, allow_incomplete=allow_incomplete)
+    file = journal_.path(session.settings.environ)
+    held = None if resume is None else _left_over(file, resume)
+    filtered = filtered or (bool(target) and not (refs or from_ or plan or resume))
+    wish = _wish(
+        refs or (), query if filtered else None, from_, plan, target, left_over=held, allow_incomplete=allow_incomplete
+    )
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
     chosen = choose(session, wish)
@@ -120,7 +129,43 @@ def cancel(
         items, chosen=not chosen.by_hand, accounts=_accounts(items, callers), protected=session.protected(items)
     )
     asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin)
-    return _carry_out(session, chosen, patience, require_match=require_match)
+    operation = held.operation if held is not None else journal_.new_operation("cancel", sys.argv[1:], reason)
+    recorder = None
+    if journal is not False and items:
+        recorder = Recorder(
+            file,
+            operation,
+            warn=session.notes.warn,
+            required=journal is True,
+            resumed=held is not None,
+        )
+    return _carry_out(session, chosen, patience, recorder, require_match=require_match)
+
+
+class _LeftOver(Struct, frozen=True):
+    """An operation that did not come to its end, and its runs that need another look."""
+
+    operation: Operation
+    items: tuple[PlanItem, ...]
+
+
+def _left_over(file: Path, id: str) -> _LeftOver:
+    """What `--resume` goes on with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
+    try:
+        journal = Journal.open(file)
+        operation = journal.operation(id)
+        if operation is None:
+            raise UsageError(f"no operation {id} in the journal; nothing was sent", hint="see: runcancel history")
+        entries = [entry for entry in journal.entries(id) if entry.item.ask and not _settled(entry)]
+        journal.close()
+    except JournalError as error:
+        raise Refused(f"{error}; nothing was sent") from None
+    return _LeftOver(operation, tuple(entry.item for entry in entries))
+
+
+def _settled(entry: Entry) -> bool:
+    """Whether a run's end was seen: everything else is read again, and asked again where that shows no effect."""
+    return entry.outcome is not None and entry.outcome.verdict in (Verdict.STOPPED, Verdict.ENDED, Verdict.PARTIAL)
 
 
 def _wish(
@@ -130,6 +175,7 @@ def _wish(
     plan: str | None,
     target: Sequence[str] | None,
     *,
+    left_over: _LeftOver | None,
     allow_incomplete: bool,
 ) -> Wish:
     """Where the runs come from. Raises `UsageError` unless it is exactly one place."""
@@ -138,6 +184,7 @@ def _wish(
         "filters": query is not None,
         "--from": file is not None,
         "--plan": plan is not None,
+        "--resume": left_over is not None,
     }
     used = [way for way, given in ways.items() if given]
     targets = options.targets(target)
@@ -148,13 +195,14 @@ def _wish(
         )
     if len(used) > 1:
         raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
-    if plan is not None and targets:
-        raise UsageError("--plan holds its own targets: --target cannot be given beside it; nothing was sent")
+    if (plan is not None or left_over is not None) and targets:
+        raise UsageError(f"{used[0]} holds its own targets: --target cannot be given beside it; nothing was sent")
     return Wish(
         refs=tuple(refs),
         query=query,
         file=None if file is None else settings.plain_file("--from", file),
         plan=None if plan is None else settings.plain_file("--plan", plan),
+        left_over=None if left_over is None else left_over.items,
         targets=targets,
         allow_incomplete=allow_incomplete,
     )
@@ -184,7 +232,9 @@ def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[str,
     return {run: known.get(str(scope), f"{scope.provider} {scope.context or ''}") for run, scope in scopes.items()}
 
 
-def _carry_out(session: Session, chosen: Chosen, patience: Patience, *, require_match: bool) -> int:
+def _carry_out(
+    session: Session, chosen: Chosen, patience: Patience, recorder: Recorder | None, *, require_match: bool
+) -> int:
     answer = session.writer("cancel")
     outcomes: list[Outcome] = []
     signum: int | None = None
@@ -195,7 +245,8 @@ def _carry_out(session: Session, chosen: Chosen, patience: Patience, *, require_
 
     for outcome in chosen.selection.settled:
         put(outcome)
-    progress = session.progress(asking=True)
+    shown = session.progress(asking=True)
+    progress: Progress = shown if recorder is None else Together(recorder, shown)
     try:
         for outcome in carry_out(chosen.selection.items, session.clouds, session.desk, patience, progress):
             put(outcome)
@@ -204,13 +255,24 @@ def _carry_out(session: Session, chosen: Chosen, patience: Patience, *, require_
     endings = [(outcome.verdict, outcome.error.code if outcome.error else None) for outcome in outcomes]
     code = int(exit_of_cancel(endings, complete=not chosen.gaps, waited=patience.wait))
     if not outcomes and not chosen.gaps:
-        session.notes.say("nothing matches; nothing was sent")
+        what = "nothing is left to do" if chosen.by_hand else "nothing matches"
+        session.notes.say(f"{what}; nothing was sent")
         code = Exit.NOT_FOUND if require_match else Exit.OK
     code = code if signum is None else 128 + signum
+    if recorder is not None:
+        recorder.end(code)
+    operation = None if recorder is None else recorder.operation
     problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
-    notes = hints(outcomes) if signum is None else (_what_goes_on(endings), *hints(outcomes))
-    answer.end(End(exit_code=code, errors=problems, complete=signum is None and not chosen.gaps, notes=notes))
+    notes = (*(() if signum is None else (_what_goes_on(endings),)), *hints(outcomes), *_next(outcomes, operation))
+    complete = signum is None and not chosen.gaps
+    answer.end(End(exit_code=code, errors=problems, complete=complete, operation=operation, notes=notes))
     return code
+
+
+def _next(outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
+    """How to go on with what is left, only when something is."""
+    left = any(outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED) for outcome in outcomes)
+    return (f"To go on with the rest: runcancel cancel --resume {operation}",) if left and operation else ()
 
 
 def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, require_match: bool) -> int:

@@ -68,7 +68,7 @@ def invocations(
             continue
         if more:
             notes.append(f"{run.ref}: {shown} shown, more exist")
-        elif everything and (rest := (run.target_count or 0) - shown) > 0:
+        elif everything and not answer.closed and (rest := (run.target_count or 0) - shown) > 0:
             notes.append(f"{run.ref}: {rest} targets not yet listed")
         if answer.closed:
             break

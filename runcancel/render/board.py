@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from runcancel.judge import Answer
 from runcancel.model import Invocation, Outcome, PlanItem, Problem, Run, State, counts_of
 from runcancel.render.announce import scope_of
 from runcancel.render.columns import Pieces, tallied, worded
@@ -75,10 +76,10 @@ class Board:
             if item.ask:
                 self._track(item.run, item.state).counts = item.counts
 
-    def asked(self, ref: str, problem: Problem | None) -> Track:
+    def asked(self, ref: str, answer: Answer) -> Track:
         """The cloud has answered the request."""
         track = self._track(ref)
-        track.asked, track.problem = True, problem
+        track.asked, track.problem = True, answer.problem
         return track
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> Track:

@@ -1,5 +1,6 @@
 """What is shown of each record: columns defined once, for people and for machines."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from runcancel.model import (
     Guarantee,
     Invocation,
     InvocationOutcome,
+    Operation,
     Outcome,
     PlanItem,
     Run,
@@ -353,10 +355,35 @@ _OUTCOME: tuple[Column[Outcome], ...] = (
     Column(name="error", title="ERROR", data=_ended_by, wide=True),
 )
 
+_OPERATION: tuple[Column[Operation], ...] = (
+    Column(name="id", title="OPERATION", data=lambda one: one.id, reference=True, lead=True),
+    Column(
+        name="at",
+        title="AGE",
+        data=lambda one: one.at,
+        show=lambda one, now: ((ago(one.at, now), None),),
+        right=True,
+    ),
+    Column(name="state", title="STATE", data=lambda one: one.state, show=lambda one, _: _word(one.state)),
+    Column(name="exit_code", title="EXIT", data=lambda one: one.exit_code, right=True),
+    Column(
+        name="counts",
+        title="RUNS",
+        data=lambda one: tuple(f"{verdict}={count}" for verdict, count in one.counts.items()),
+        show=lambda one, _: ((", ".join(f"{count:,} {verdict}" for verdict, count in one.counts.items()), None),),
+    ),
+    Column(name="reason", title="REASON", data=lambda one: one.reason, gives=True),
+    Column(name="user", title="USER", data=lambda one: one.user, wide=True),
+    Column(name="host", title="HOST", data=lambda one: one.host, wide=True),
+    Column(name="verb", title="VERB", data=lambda one: one.verb, wide=True),
+    Column(name="argv", title="COMMAND", data=lambda one: shlex.join(one.argv), wide=True),
+)
+
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Run: _RUN,
     Invocation: _INVOCATION,
     PlanItem: _PLAN,
     Outcome: _OUTCOME,
+    Operation: _OPERATION,
 }
 """Columns per kind of record."""

@@ -8,10 +8,10 @@ from typing import Any, Literal, Self, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from runcancel.model import Identity, Invocation, Outcome, PlanItem, Problem, Run
+from runcancel.model import Identity, Invocation, Operation, Outcome, PlanItem, Problem, Run
 from runcancel.text import is_plain, safe
 
-Record: TypeAlias = Run | Invocation | PlanItem | Outcome
+Record: TypeAlias = Run | Invocation | PlanItem | Outcome | Operation
 """What a verb answers with, row by row."""
 
 Version: TypeAlias = Literal["1.0"]
@@ -41,6 +41,7 @@ class End(Struct, frozen=True, kw_only=True):
     complete: bool = True
     operation: str | None = None
     identities: tuple[Caller, ...] = ()
+    operations: tuple[Operation, ...] = ()
     created_at: datetime | None = None
     expires_at: datetime | None = None
     notes: tuple[str, ...] = ()
@@ -115,6 +116,29 @@ class CancelDocument(Struct, frozen=True, kw_only=True):
     complete: bool
 
 
+class HistoryDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `history`."""
+
+    format_version: Version
+    verb: Literal["history"]
+    operation: str | None
+    operations: tuple[Operation, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
+class OperationDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `history ID`: the operation, and what became of its runs."""
+
+    format_version: Version
+    verb: Literal["history"]
+    operation: str | None
+    operations: tuple[Operation, ...]
+    outcomes: tuple[Outcome, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
 class ErrorDocument(Struct, frozen=True, kw_only=True):
     """Any document of a command that failed before it had anything to list; the verb's own list, if any, is empty."""
 
@@ -126,7 +150,15 @@ class ErrorDocument(Struct, frozen=True, kw_only=True):
 
 
 Document: TypeAlias = (
-    StatusDocument | ListDocument | WaitDocument | InvocationsDocument | PlanDocument | CancelDocument | ErrorDocument
+    StatusDocument
+    | ListDocument
+    | WaitDocument
+    | InvocationsDocument
+    | PlanDocument
+    | CancelDocument
+    | HistoryDocument
+    | OperationDocument
+    | ErrorDocument
 )
 
 
@@ -146,6 +178,10 @@ class OutcomeLine(Outcome, frozen=True, kw_only=True, tag_field="type", tag="out
     """What became of one run, on its own line."""
 
 
+class OperationLine(Operation, frozen=True, kw_only=True, tag_field="type", tag="operation"):
+    """An operation on its own line."""
+
+
 class ErrorLine(Problem, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """An error on its own line."""
 
@@ -160,7 +196,7 @@ class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
     exit_code: int
 
 
-Line: TypeAlias = RunLine | InvocationLine | PlanLine | OutcomeLine | ErrorLine | EndLine
+Line: TypeAlias = RunLine | InvocationLine | PlanLine | OutcomeLine | OperationLine | ErrorLine | EndLine
 
 SCHEMAS: Mapping[str, Any] = {
     "status": StatusDocument,
@@ -169,6 +205,8 @@ SCHEMAS: Mapping[str, Any] = {
     "invocations": InvocationsDocument,
     "plan": PlanDocument,
     "cancel": CancelDocument,
+    "history": HistoryDocument,
+    "operation": OperationDocument,
     "error": ErrorDocument,
     "jsonl": Line,
 }
@@ -179,6 +217,7 @@ _TAGS: Mapping[type, str] = {
     Invocation: "invocation",
     PlanItem: "plan",
     Outcome: "outcome",
+    Operation: "operation",
     Problem: "error",
 }
 _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
@@ -188,6 +227,8 @@ _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
     "invocations": (InvocationsDocument, "invocations", Invocation),
     "plan": (PlanDocument, "plan", PlanItem),
     "cancel": (CancelDocument, "outcomes", Outcome),
+    "history": (HistoryDocument, "operations", Operation),
+    "operation": (OperationDocument, "outcomes", Outcome),
 }
 _MAY_BE_ABSENT = frozenset({"parameters"})
 
@@ -205,12 +246,14 @@ def document(name: str, records: Sequence[Record], end: End) -> Document:
     kind, key, _ = _DOCUMENTS[name]
     if kind is PlanDocument:
         common |= {"created_at": end.created_at, "expires_at": end.expires_at, "identities": end.identities}
+    if kind is OperationDocument:
+        common |= {"operations": end.operations}
     return kind(**common | {"verb": verb_of(name), key: tuple(records)})
 
 
 def verb_of(name: str) -> str:
     """The verb that a document of that name is an answer of."""
-    return "cancel" if name == "plan" else name
+    return {"plan": "cancel", "operation": "history"}.get(name, name)
 
 
 def record_of(name: str) -> type[Record] | None:
@@ -283,7 +326,7 @@ def _tighten(part: dict[str, Any]) -> None:
         for each in (value, *value.get("anyOf", ())):
             if key.endswith("_at") and each.get("type") == "string":
                 each["format"] = "date-time"
-            if key == "counts" and each.get("type") == "object":
+            if key == "counts" and each.get("type") == "object" and part.get("title") != "Operation":
                 each["propertyNames"] = {"$ref": "#/$defs/State"}
 
 

@@ -12,7 +12,8 @@ from msgspec import structs
 from rich.cells import cell_len
 from rich.text import Text
 
-from runcancel.model import Invocation, Outcome, PlanItem, Problem, Run
+from runcancel.judge import Answer
+from runcancel.model import Invocation, Outcome, PlanItem, Run
 from runcancel.render.board import Board, Group, Track
 from runcancel.render.columns import tallied
 from runcancel.render.layout import painted, shortened
@@ -61,9 +62,9 @@ class LiveProgress:
         self._board.planned(items)
         self._paint()
 
-    def asked(self, ref: str, problem: Problem | None) -> None:
+    def asked(self, ref: str, answer: Answer) -> None:
         """Show that it was asked."""
-        self._board.asked(ref, problem)
+        self._board.asked(ref, answer)
         self._paint_soon()
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:

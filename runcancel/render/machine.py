@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from runcancel.model import Invocation, PlanItem, Run
+from runcancel.model import Invocation, Operation, PlanItem, Run
 from runcancel.render.columns import PARAMETERS, Column, columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, pretty, record_of
 from runcancel.render.sink import Sink
@@ -111,6 +111,8 @@ class References:
             self._print(record.child)
         elif isinstance(record, Run):
             self._print(record.ref)
+        elif isinstance(record, Operation):
+            self._print(record.id)
         elif not isinstance(record, PlanItem) or record.ask:
             self._print(record.run)
 

@@ -22,6 +22,10 @@ class Notes:
         if not self.quiet:
             self._sink.write("".join(f"{safe(sentence)}\n" for sentence in sentences))
 
+    def warn(self, sentence: str) -> None:
+        """Say what a person must know though it stops nothing."""
+        self._sink.write(f"{PROGRAM}: {safe(sentence)}\n")
+
     def problem(self, problem: Problem) -> None:
         """Say what went wrong and what to do about it."""
         self._sink.write("".join(f"{line}\n" for line in problem_lines(problem)))

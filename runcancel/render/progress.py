@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from runcancel.cancel import Progress
-from runcancel.model import Invocation, Outcome, PlanItem, Problem, Run
+from runcancel.judge import Answer
+from runcancel.model import Invocation, Outcome, PlanItem, Run
 from runcancel.render.board import Board, Track
 from runcancel.render.sink import Sink
 from runcancel.render.terminal import Terminal, width_of
@@ -40,7 +41,7 @@ class Silent:
     def planned(self, items: Sequence[PlanItem]) -> None:
         """Say nothing."""
 
-    def asked(self, ref: str, problem: Problem | None) -> None:
+    def asked(self, ref: str, answer: Answer) -> None:
         """Say nothing."""
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
@@ -71,9 +72,9 @@ class PlainProgress:
         self._board.planned(items)
         self._said = {track.ref: track.text() for track in self._board.tracks.values()}
 
-    def asked(self, ref: str, problem: Problem | None) -> None:
+    def asked(self, ref: str, answer: Answer) -> None:
         """Say that it was asked."""
-        self._say(self._board.asked(ref, problem))
+        self._say(self._board.asked(ref, answer))
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
         """Say where it stands, if that is new."""

@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from outside import ENDED, Done, Outside, named
+
 from contract.examples import EXAMPLES, Example, ours
-from outside import ENDED, Done, Outside
 
 every_kind = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 in_part = pytest.mark.parametrize("example", [one for one in EXAMPLES if one.chunk and not one.added], ids=str)
 
 ENVELOPE = {"format_version", "verb", "operation", "errors", "complete"}
-RUN = set(
-    "ref provider account context region kind id name state provider_status status_detail guarantee created_at "
-    "started_at ended_at counts target_count cancellable parent task_ids".split()
-)
-INVOCATION = set(
-    "run id task target target_name state provider_status status_detail exit_code started_at ended_at child owner "
-    "window_target".split()
-)
+RUN = {
+    *("ref", "provider", "account", "context", "region", "kind", "id", "name", "state", "provider_status"),
+    *("status_detail", "guarantee", "created_at", "started_at", "ended_at", "counts", "target_count", "cancellable"),
+    *("parent", "task_ids"),
+}
+INVOCATION = {
+    *("run", "id", "task", "target", "target_name", "state", "provider_status", "status_detail", "exit_code"),
+    *("started_at", "ended_at", "child", "owner", "window_target"),
+}
 PLAN = {"run", "guarantee", "ask", "why", "counts", "invocations"}
 OUTCOME = {"run", "verdict", "guarantee", "before", "after", "request_ids", "invocations", "error"}
 EFFECT = {"target", "before", "after", "effect", "confirmed"}
@@ -199,7 +201,7 @@ def test_targets_go_out_in_chunks_and_each_has_its_row(example: Example, outside
     done = outside.run("cancel", many, *(f"--target={one}" for one in chosen), "-o", "json")
 
     assert done.code == 0, str(done)
-    assert [len(_named(each, chosen)) for each in outside.writes()] == [
+    assert [len(named(each, chosen)) for each in outside.writes()] == [
         *[example.chunk] * (120 // example.chunk),
         120 % example.chunk,
     ]
@@ -232,10 +234,3 @@ def test_asked_without_waiting_is_said_as_asked(example: Example, outside: Outsi
     assert told["verdict"] == "requested"
     assert not {one["effect"] for one in told["invocations"]} & {"cancelled", "terminated", "kept-running"}
     assert len(told["request_ids"]) == 1
-
-
-def _named(request: Any, targets: list[str]) -> list[str]:
-    known = set(targets)
-    given = [value for value in request["params"].values() if isinstance(value, list)]
-    numbered = [value for key, value in request["params"].items() if key.startswith("InstanceId.")]
-    return [each for each in [*(one for some in given for one in some), *numbered] if each in known]

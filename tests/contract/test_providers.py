@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract.examples import EXAMPLES, Example, ours
-from outside import Outside, id_of
+from outside import Outside, id_of, named
 
+from contract.examples import EXAMPLES, Example, ours
 from runcancel import refs
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Ref, Scope, Snapshot, State, Wanted
@@ -223,9 +223,9 @@ def test_targets_go_out_in_chunks_the_vendor_takes(example: Example, moving: Out
     ids = list(connect(moving, ref.scope).cancel(ref, targets))
 
     sizes = [example.chunk] * (120 // example.chunk) + [120 % example.chunk]
-    assert [len(_named(each, targets)) for each in moving.writes()] == sizes
+    assert [len(named(each, targets)) for each in moving.writes()] == sizes
     assert [each["request_id"] for each in moving.writes()] == [id.lower() for id in ids]
-    assert sorted(name for each in moving.writes() for name in _named(each, targets)) == sorted(targets)
+    assert sorted(name for each in moving.writes() for name in named(each, targets)) == sorted(targets)
 
 
 @in_part
@@ -328,10 +328,3 @@ def test_a_refusal_is_told_apart(name: str, fault: str, reason: Reason, moving: 
     assert error.reason is reason
     assert reason is not Reason.DENIED or example.action in error.message
     assert not moving.effective(example.ref)
-
-
-def _named(request: Any, targets: list[str]) -> list[str]:
-    known = set(targets)
-    given = [value for value in request["params"].values() if isinstance(value, list)]
-    numbered = [value for key, value in request["params"].items() if key.startswith("InstanceId.")]
-    return [each for each in [*(one for some in given for one in some), *numbered] if each in known]

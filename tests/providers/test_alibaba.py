@@ -221,7 +221,10 @@ def test_a_denial_names_the_action(opened: Open) -> None:
 
     error = refused(lambda: list(cloud.cancel(ref(HALF))))
 
-    assert (error.reason, error.message) == (Reason.DENIED, "not permitted: ecs:StopInvocation")
+    assert (error.reason, error.message) == (
+        Reason.DENIED,
+        "not permitted: ecs:StopInvocation (ALIBABA_CLOUD_ACCESS_KEY_ID of the environment)",
+    )
     assert error.request_id
 
 

@@ -183,8 +183,20 @@ def test_a_run_that_goes_back_to_pending_is_not_missed() -> None:
     assert ids(list(scripted(Script(answer)).runs(query))) == ["t-00000001"]
 
 
+def test_a_run_seen_in_a_state_nobody_asked_for_is_not_lost_when_it_moves_on() -> None:
+    truly = iter(["Pending", "Stopping", "Stopping"])  # the questions for Running and Stopping, and for schedules
+
+    def answer(params: dict[str, str]) -> list[dict[str, str]]:
+        return [{"InvokeId": "t-00000001", "InvocationStatus": next(truly)}]  # as if the filter were wider
+
+    (run,) = scripted(Script(answer)).runs(Query(states=frozenset({State.RUNNING, State.CANCELLING})))
+
+    assert run.state is State.CANCELLING
+
+
 def test_a_schedule_is_listed_though_a_plain_listing_hides_it() -> None:
-    plain, timed = {"InvokeId": "t-00000001"}, {"InvokeId": "t-00000002", "RepeatMode": "Period"}
+    plain = {"InvokeId": "t-00000001", "InvocationStatus": "Running"}
+    timed = {**plain, "InvokeId": "t-00000002", "RepeatMode": "Period"}
     script = Script(lambda params: [timed] if params.get("Timed") == "true" else [plain])
 
     for states in (frozenset[State](), NOT_OVER):

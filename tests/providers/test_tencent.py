@@ -276,7 +276,10 @@ def test_an_error_under_any_content_type_is_an_error(disguise: str, opened: Open
 
     error = refused(lambda: list(cloud.cancel(ref(RUNNING))))
 
-    assert (error.reason, error.message) == (Reason.DENIED, "not permitted: tat:CancelInvocation")
+    assert (error.reason, error.message) == (
+        Reason.DENIED,
+        "not permitted: tat:CancelInvocation (TENCENTCLOUD_SECRET_ID of the environment)",
+    )
     assert error.request_id
     assert not asked(box, "CancelInvocation")[0]["effective"]
 

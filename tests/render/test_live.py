@@ -5,6 +5,7 @@ import io
 import pyte
 import pytest
 
+from runcancel.judge import Answer, Asked
 from runcancel.model import PlanItem, State
 from runcancel.render.live import LiveProgress
 from runcancel.render.progress import PlainProgress, Progress, Silent, progress
@@ -60,7 +61,7 @@ def play(shown: Progress, clock: Clock) -> None:
     """One window: asked, seen twice, judged."""
     shown.planned([samples.plan_item()])
     clock.now = 1
-    shown.asked(samples.WINDOW, None)
+    shown.asked(samples.WINDOW, Answer(asked=Asked.ACCEPTED))
     for clock.now in (2, 3):
         shown.seen(samples.WINDOW, samples.run(state=State.CANCELLING), ())
     clock.now = 12
@@ -93,7 +94,7 @@ def test_frames_never_pile_up(width: int, count: int) -> None:
     shown = live(screen, clock)
     shown.planned(items(count))
     for clock.now in range(1, 6):
-        shown.asked("tencent:ap-guangzhou:invocation/inv-00000000", None)
+        shown.asked("tencent:ap-guangzhou:invocation/inv-00000000", Answer(asked=Asked.ACCEPTED))
         shown.tick()
 
     assert sum("cancelling" in line for line in screen.lines()) == 1
@@ -153,7 +154,7 @@ def test_a_problem_is_said_and_is_not_the_last_word() -> None:
     shown = PlainProgress(Sink(err), clock=clock)
 
     shown.planned([samples.plan_item()])
-    shown.asked(samples.WINDOW, samples.DENIED)
+    shown.asked(samples.WINDOW, Answer(asked=Asked.REFUSED, problem=samples.DENIED))
     shown.seen(samples.WINDOW, samples.run(state=State.TERMINATED), ())
 
     first, second = err.getvalue().splitlines()

@@ -73,9 +73,12 @@ class CloudAssistant:
         for filters in (*statuses, _TIMED):
             for row in self._pages({"RegionId": self._scope.region, **filters}):
                 id = text(row.get("InvokeId")) or ""
-                if self._kind.id_pattern.fullmatch(id) and hash(id) not in seen:
+                if hash(id) in seen or not self._kind.id_pattern.fullmatch(id):
+                    continue
+                run = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row).run
+                if not query.states or run.state in query.states:  # else a later question may still meet it
                     seen.add(hash(id))
-                    yield _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row).run
+                    yield run
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: ECS DescribeRegions. A region whose machines are sold out still has runs."""

@@ -1,0 +1,430 @@
+"""What the command prints: the result alone on stdout, in every format, for people, pipes and terminals."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from outside import COMMAND, ENDED, KILLED, NOBODY, ONE_SHOT, TENCENT, WINDOW, Done, Outside, Shown, check_document
+
+FORMATS = ("table", "wide", "tsv", "json", "jsonl", "ref")
+VERBS = {
+    "status": ("status", TENCENT, ENDED[3]),
+    "invocations": ("invocations", TENCENT),
+    "plan": ("cancel", TENCENT, ENDED[3], "--dry-run"),
+    "cancel": ("cancel", ENDED[4], ENDED[3]),
+}
+every_verb = pytest.mark.parametrize("verb", VERBS)
+every_format = pytest.mark.parametrize("format", FORMATS)
+
+HOSTILE = "patch \x1b[31mred\x1b[0m \u202egnp.exe\u2066 [/x] =1+1"
+_SGR = re.compile(rb"\x1b\[[0-9;]*m")
+_OURS = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[[0-9]+A|\x1b\[J|\r\n|\r")
+"""What we send to a terminal besides text: colours, up, clear what is below, line ends."""
+
+
+@pytest.fixture(scope="module")
+def still(begin: Callable[..., Outside]) -> Outside:
+    """Time stands still and nothing is written: the tests share it."""
+    return begin(speed=0)
+
+
+def strange(data: bytes) -> list[bytes]:
+    """Control bytes that are not ours."""
+    return re.findall(rb"[\x00-\x09\x0b-\x1f\x7f]", _OURS.sub(b"", data))
+
+
+# each format of each verb
+
+
+@every_verb
+def test_a_table_begins_with_what_it_is_about_and_ends_with_a_line_feed(verb: str, still: Outside) -> None:
+    for format in ("table", "wide"):
+        done = still.run(*VERBS[verb], "-o", format)
+
+        assert done.code == 0, str(done)
+        assert VERBS[verb][1] in done.out
+        assert done.out.endswith("\n")
+        assert "\x1b" not in done.out
+        assert all(line == line.rstrip() for line in done.out.splitlines())
+
+
+@every_verb
+def test_tsv_has_a_header_the_reference_first_and_as_many_fields_in_each_line(verb: str, still: Outside) -> None:
+    done = still.run(*VERBS[verb], "-o", "tsv")
+
+    head, *lines = done.out.splitlines()
+    assert head.split("\t")[0] in ("ref", "run")
+    assert lines
+    assert {line.count("\t") for line in lines} == {head.count("\t")}
+    assert {line.split("\t")[0] for line in lines} == {word for word in VERBS[verb] if ":" in word}
+    assert "None" not in done.out
+    assert "null" not in done.out
+
+
+@every_verb
+def test_json_is_one_document_and_jsonl_is_the_same_in_lines(verb: str, still: Outside) -> None:
+    document = still.run(*VERBS[verb], "-o", "json").document
+    lines = still.run(*VERBS[verb], "-o", "jsonl").lines
+
+    key = {"status": "runs", "invocations": "invocations", "plan": "plan", "cancel": "outcomes"}[verb]
+    assert [_without_type(line) for line in lines[:-1]] == document[key]
+    assert lines[-1] == {
+        "type": "end",
+        "format_version": "1.0",
+        "verb": document["verb"],
+        "operation": document["operation"],
+        "complete": True,
+        "exit_code": 0,
+    }
+
+
+def _without_type(line: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in line.items() if key != "type"}
+
+
+@every_verb
+def test_references_alone_are_what_the_next_verb_takes(verb: str, still: Outside) -> None:
+    done = still.run(*VERBS[verb], "-o", "ref")
+
+    references = done.out.splitlines()
+    assert references
+    assert still.run("status", *references, "-o", "ref").out.splitlines() == references
+
+
+def test_references_of_invocations_are_the_runs_they_started(still: Outside) -> None:
+    done = still.run("invocations", WINDOW, "--status", "running", "-o", "ref")
+
+    assert len(done.out.splitlines()) == 3
+    assert all(line.startswith("aws:us-east-2:command/") for line in done.out.splitlines())
+
+
+@every_verb
+def test_a_pipe_gets_tsv(verb: str, still: Outside) -> None:
+    assert still.run(*VERBS[verb]).out == still.run(*VERBS[verb], "-o", "tsv").out
+
+
+def test_variables_choose_the_format_and_flags_win(still: Outside) -> None:
+    chosen = {"RUNCANCEL_OUTPUT": "ref"}
+
+    assert still.run("status", TENCENT, env=chosen).out == f"{TENCENT}\n"
+    assert still.run("status", TENCENT, "-o", "json", env=chosen).document["verb"] == "status"
+
+
+# stdout carries the result and nothing else
+
+
+@every_format
+def test_notes_and_errors_go_to_stderr(format: str, still: Outside) -> None:
+    done = still.run("status", TENCENT, NOBODY, "-v", "--debug", "-o", format)
+
+    assert done.code == 5
+    assert "not found" in done.err
+    assert "region from" not in done.out
+    assert "DescribeInvocations" not in done.out
+    assert ("not found" in done.out) is (format in ("json", "jsonl"))
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("status", "nonsense"),
+        ("status", TENCENT, "--nonsense"),
+        ("invocations",),
+        ("cancel", TENCENT, "-t", ""),
+        ("cancel", TENCENT, "--dry-run", "-r", "nonsense"),
+        ("nonsense",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("option", [("-o", "json"), ("--output=json",), ("-ojson",), ("-o", "jsonl")], ids="".join)
+def test_what_fails_early_is_json_too(argv: tuple[str, ...], option: tuple[str, ...], still: Outside) -> None:
+    done = still.run(*argv, *option)
+
+    assert done.code == 2, str(done)
+    errors = done.lines[:-1] if option == ("-o", "jsonl") else done.document["errors"]
+    if option != ("-o", "jsonl"):
+        check_document(done.document)
+        assert done.document["complete"] is False
+    assert [error["code"] for error in errors] == ["usage"]
+    assert errors[0]["message"] in done.err
+
+
+def test_early_errors_are_json_when_a_variable_says_so(still: Outside) -> None:
+    done = still.run("status", "nonsense", env={"RUNCANCEL_OUTPUT": "json"})
+
+    assert [error["code"] for error in done.document["errors"]] == ["usage"]
+
+
+def test_surrogates_out_of_argv_raise_nothing(still: Outside) -> None:
+    done = still.shell("runcancel status $'\\xff\\xfe' -o json")
+
+    assert done.code == 2, str(done)
+    check_document(done.document)
+
+
+# quiet, verbose, debug
+
+
+def test_quiet_leaves_errors_alone(outside: Outside) -> None:
+    quiet = outside.run("cancel", TENCENT, "--quiet")
+
+    assert quiet.code == 0
+    assert quiet.err == ""
+    assert "not found" in outside.run("status", NOBODY, "-q").err
+
+
+def test_without_a_terminal_progress_is_a_plain_line_per_change(outside: Outside) -> None:
+    done = outside.run("cancel", TENCENT)
+
+    lines = [line for line in done.err.splitlines() if re.match(r"\d+s ", line)]
+    assert "asked" in lines[0]
+    assert "3 cancelled, 9 terminated" in lines[-1]
+    assert len(lines) == len(set(lines))
+    assert strange(done.err.encode()) == []
+
+
+def test_what_a_cancel_can_do_is_said_before_it_is_asked(outside: Outside) -> None:
+    done = outside.run("cancel", ONE_SHOT, "--no-wait")
+
+    promise = done.err.index("A cancel here")
+    assert "31 will be cancelled, 9 keep running" in done.err
+    assert promise < done.err.index("asked")
+
+
+def test_verbose_says_where_settings_come_from(still: Outside) -> None:
+    done = still.run("status", "inv-ib2lld37", "-v")
+
+    assert "tencent:ap-guangzhou: region from TENCENTCLOUD_REGION" in done.err
+
+
+CANARIES = {
+    "AWS_ACCESS_KEY_ID": "AKIACANARYCANARY0001",
+    "AWS_SECRET_ACCESS_KEY": "canary-aws-secret-4f1c2a345b6d4e7f",
+    "AWS_SESSION_TOKEN": "canary-aws-token-4f1c2a345b6d4e7f",
+    "ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI5tCANARYCANARY000001",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "canary-alibaba-secret-4f1c2a34",
+    "ALIBABA_CLOUD_SECURITY_TOKEN": "canary-alibaba-token-4f1c2a34",
+    "TENCENTCLOUD_SECRET_ID": "AKIDCANARYCANARYCANARYCANARYCANARY01",
+    "TENCENTCLOUD_SECRET_KEY": "canary-tencent-secret-4f1c2a34",
+    "TENCENTCLOUD_TOKEN": "canary-tencent-token-4f1c2a34",
+}
+
+
+def test_no_secret_is_ever_shown(still: Outside) -> None:
+    for argv in (("status", COMMAND, KILLED, TENCENT), ("cancel", COMMAND, KILLED, TENCENT)):
+        done = still.run(*argv, "-v", "--debug", "-o", "json", env=CANARIES)
+
+        assert done.code == 4, str(done)
+        assert "ListCommands" in done.err
+        assert "anary-" not in done.out + done.err
+
+
+def test_no_secret_that_works_is_ever_shown(outside: Outside) -> None:
+    keys = outside.box.environment(sort="temporary")
+
+    done = outside.run("cancel", COMMAND, KILLED, TENCENT, "-v", "--debug", "-o", "json", env=keys)
+
+    assert done.code == 0, str(done)
+    secrets = [value for name, value in keys.items() if "SECRET" in name or "TOKEN" in name]
+    secrets = [value for value in secrets if value != keys["TENCENTCLOUD_SECRET_ID"]]
+    assert len(secrets) == 6
+    assert not [value for value in secrets if value in done.out + done.err]
+    assert "Authorization" not in done.err
+    assert "Signature" not in done.err
+
+
+# hostile text
+
+
+@pytest.fixture(scope="module")
+def hostile(still: Outside) -> list[str]:
+    """A run of every cloud whose name is an attack."""
+    return [still.add(cloud, name=HOSTILE, targets={"running": 1, "failed": 1}) for cloud in ("alibaba", "tencent")]
+
+
+@every_format
+def test_hostile_names_are_shown_escaped(format: str, still: Outside, hostile: list[str]) -> None:
+    for argv in (("status",), ("cancel", "--dry-run")):
+        done = still.run(*argv, *hostile, "-o", format)
+
+        assert done.code == 0, str(done)
+        shown = done.out + done.err
+        assert strange(shown.replace("\t", " ").encode()) == []
+        assert not set(shown) & set("\x1b\u202e\u2066\u200b")
+        if format == "json":
+            (key,) = done.document.keys() & {"runs", "plan"}
+            assert {each["name"] for each in done.document[key]} == {HOSTILE}
+
+
+def test_hostile_names_do_nothing_to_a_terminal(still: Outside, hostile: list[str]) -> None:
+    shown = still.on_terminal("status", *hostile, columns=200)
+
+    assert strange(shown.raw) == []
+    assert "\\x1b[31mred\\x1b[0m \\u202egnp.exe\\u2066 [/x] =1+1" in shown.final
+
+
+# a terminal
+
+terminals = pytest.mark.parametrize("columns", [80, 200])
+
+
+@terminals
+def test_a_terminal_gets_a_table_with_uncut_references(columns: int, still: Outside) -> None:
+    references = (WINDOW, COMMAND, ONE_SHOT, TENCENT)
+
+    shown = still.on_terminal("status", *references, columns=columns)
+
+    lines = shown.final.splitlines()
+    assert shown.code == 0
+    assert all(any(reference in line for line in lines) for reference in references)
+    assert strange(shown.raw) == []
+    if columns == 80:
+        assert all(reference in lines for reference in references)  # alone on their lines
+    else:
+        assert lines[0].split()[0] == "STATE"
+
+
+@pytest.fixture(scope="module", params=[80, 200])
+def watched(request: pytest.FixtureRequest, begin: Callable[..., Outside]) -> Shown:
+    """A cancel on two clouds on a terminal of each width."""
+    return begin().on_terminal("cancel", TENCENT, KILLED, columns=request.param)
+
+
+def test_live_progress_is_seen_while_it_watches(watched: Shown) -> None:
+    together = "\n".join(watched.frames)
+
+    assert watched.code == 0
+    for words in ("cancelling 2 runs", "00:0", "asked", "running", "over", "Ctrl-C"):
+        assert words in together, words
+
+
+def test_the_last_screen_has_the_result_and_nothing_of_the_progress(watched: Shown) -> None:
+    assert "Ctrl-C" not in watched.final
+    assert "cancelling 2 runs" not in watched.final
+    assert all(reference in watched.final for reference in (TENCENT, KILLED))
+    assert "2 stopped" in watched.final
+
+
+def test_a_terminal_gets_no_control_byte_but_ours(watched: Shown) -> None:
+    assert strange(watched.raw) == []
+    assert b"\x1b[?" not in watched.raw  # the cursor is never hidden: a second Ctrl-C could not bring it back
+
+
+def test_references_are_never_cut_on_a_terminal(watched: Shown) -> None:
+    for frame in watched.frames:
+        for line in frame.splitlines():
+            for reference in re.findall(r"(?:aws|alibaba|tencent):\S*/\S+", line):
+                assert reference.rstrip(":") in (TENCENT, KILLED), frame
+
+
+# colour
+
+
+def test_a_pipe_has_no_colour_and_force_color_gives_it(still: Outside) -> None:
+    def codes(*argv: str, **env: str) -> bool:
+        return "\x1b[" in still.run("status", TENCENT, "-o", "table", *argv, env=env).out
+
+    assert not codes()
+    assert codes(FORCE_COLOR="1")
+    assert codes("--color", "always")
+    assert not codes("--color", "never", FORCE_COLOR="1")
+    assert not codes(FORCE_COLOR="1", NO_COLOR="1")
+
+
+@pytest.mark.parametrize(
+    ("env", "colored"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False), ({"CLICOLOR": "0"}, False)],
+    ids=["plain", "NO_COLOR", "TERM=dumb", "CLICOLOR=0"],
+)
+def test_a_terminal_has_colour_unless_somebody_says_no(env: dict[str, str], colored: bool, still: Outside) -> None:
+    shown = still.on_terminal("status", TENCENT, env=env)
+
+    assert bool(_SGR.search(shown.raw)) is colored
+    assert "running" in shown.final
+
+
+def test_force_color_makes_no_terminal(still: Outside) -> None:
+    assert still.run("status", TENCENT, env={"FORCE_COLOR": "1"}).out == still.run("status", TENCENT).out
+
+
+def test_a_dumb_terminal_gets_plain_lines_instead_of_repainting(outside: Outside) -> None:
+    shown = outside.on_terminal("cancel", TENCENT, env={"TERM": "dumb"})
+
+    assert shown.code == 0
+    assert b"\x1b" not in shown.raw
+    assert "asked" in shown.final
+
+
+def test_machine_formats_have_no_colour_even_when_it_is_forced(still: Outside) -> None:
+    for format in ("tsv", "json", "jsonl", "ref"):
+        assert "\x1b" not in still.run("status", TENCENT, "-o", format, "--color", "always").out
+
+
+# a reader that goes away
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_closed_pipe_ends_the_printing_quietly(format: str, still: Outside) -> None:
+    done = still.shell(f"runcancel invocations {COMMAND} -o {format} | head -1; echo ${{PIPESTATUS[0]}}")
+
+    first, code = done.out.splitlines()
+    assert first
+    assert code == "0"
+    assert done.err == ""
+
+
+def test_a_closed_pipe_never_ends_the_operation(outside: Outside) -> None:
+    done = outside.shell(f"runcancel cancel {ENDED[4]} {TENCENT} -q -o jsonl | head -1; echo ${{PIPESTATUS[0]}}")
+
+    first, code = done.out.splitlines()
+    assert json.loads(first)["run"] == ENDED[4]
+    assert code == "0"
+    assert done.err == ""
+    assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
+
+
+def test_a_closed_stdout_from_the_start_is_no_failure(outside: Outside) -> None:
+    done = outside.shell(f"runcancel cancel {TENCENT} -q >&-; echo $?")
+
+    assert done.out == "0\n"
+    assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
+
+
+def test_a_full_disk_is_said_and_stops_nothing(outside: Outside) -> None:
+    done = outside.shell(f"runcancel cancel {TENCENT} -q -o json > /dev/full; echo $?")
+
+    assert done.out == "0\n"
+    assert "stdout is cut off" in done.err
+    assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
+
+
+# the words of a verdict
+
+
+def _screen(done: Done) -> str:
+    assert done.code in (0, 3, 8), str(done)
+    return done.out
+
+
+def test_a_screen_of_one_run_says_what_was_seen(outside: Outside) -> None:
+    said = _screen(outside.run("cancel", TENCENT, "-o", "table"))
+
+    assert "stopped: all 12 targets are over (3 cancelled, 9 terminated)" in said
+    assert re.search(r"request [0-9a-f-]{36}", said)
+
+
+def test_what_is_only_reported_is_not_said_to_be_proven(outside: Outside) -> None:
+    said = _screen(outside.run("cancel", KILLED, "-o", "table"))
+
+    assert "not proven" in said
+
+
+def test_what_was_only_requested_is_never_called_stopped(outside: Outside) -> None:
+    outside.faults("CancelInvocation=stubborn")
+
+    said = _screen(outside.run("cancel", TENCENT, "--timeout", "0", "-o", "table"))
+
+    assert "requested: the cloud accepted the cancel" in said
+    assert "stopped" not in said
