@@ -419,3 +419,25 @@ class Operation(Struct, frozen=True, kw_only=True):
     state: Stage
     exit_code: int | None = None
     counts: dict[str, int] = {}
+
+
+class ContextRow(Struct, frozen=True, kw_only=True):
+    """A configured context as `contexts list` tells it."""
+
+    name: str
+    provider: str
+    profile: str | None
+    regions: tuple[str, ...]
+    protected: bool
+    default: bool
+    groups: tuple[str, ...]
+
+
+class SettingRow(Struct, frozen=True, kw_only=True):
+    """One value that decides where a connection leads, and where it was found."""
+
+    context: str | None
+    provider: str
+    key: str
+    value: str | None
+    origin: str

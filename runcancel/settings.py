@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
-from runcancel.model import Scope
+from runcancel.model import Scope, SettingRow
 from runcancel.providers import PROVIDERS, Connection, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 
@@ -56,14 +56,13 @@ def gather(
 ) -> Settings:
     """Put flags before variables before the file.
 
-    Raises `UsageError` for an empty value, an unknown provider or a wrong region; a context that is not configured is
-    taken as a vendor's profile of that name.
+    Raises `UsageError` for an empty value, an unknown context or provider, or a wrong region.
     """
     config = config or Config()
     named = _several("--context", contexts, environ)
     chosen = named if named.value else Choice(config.default, "file" if config.default else "default")
     settings = Settings(
-        contexts=Choice(_expanded(chosen.value, config), chosen.origin),
+        contexts=Choice(config.expand(chosen.value), chosen.origin),
         providers=_several("--provider", providers, environ),
         profile=text("--profile", profile, environ),
         regions=_several("--region", regions, environ),
@@ -174,7 +173,8 @@ def places(settings: Settings) -> tuple[Place, ...]:
     names = settings.providers.value
     pairs: list[tuple[str, str | None]]
     if settings.contexts.value:
-        pairs = [(_provider_of(settings, context, names), context) for context in settings.contexts.value]
+        config = settings.config.contexts
+        pairs = [(config[name].provider, name) for name in settings.contexts.value]
         pairs = [(name, context) for name, context in pairs if not names or name in names]
     else:
         chosen = names or tuple(name for name in PROVIDERS if provider(name).configured(settings.environ))
@@ -208,6 +208,42 @@ def origins(settings: Settings, reference: Reference) -> tuple[str, ...]:
         f"credentials from {_credentials_origin(settings, scope)}"
         for scope in scopes_of(settings, reference)
     )
+
+
+def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRow, ...]:
+    """Every value that decides where one provider is reached under a context (None: the bare environment)."""
+    environ, config = settings.environ, settings.config
+    configured = config.contexts.get(context or "")
+    chosen = configured or Context(provider=name, profile=context)
+    here = "context" if configured else "profile"
+    prefix = variable(name)
+    found = provider(name).default_region(environ, chosen.profile)
+    rows = {
+        "profile": _first((chosen.profile, here)),
+        "regions": _first(
+            (",".join(settings.regions.value), settings.regions.origin),
+            (",".join(chosen.regions), here),
+            (found or (None, "")),
+        ),
+        "endpoint_url": _first(
+            (chosen.endpoint_url, here),
+            *((environ.get(key), key) for key in _endpoints(name, prefix)),
+        ),
+        "site": _first((chosen.site, here), (environ.get(f"{prefix}_SITE"), f"{prefix}_SITE")),
+        "protected": ("true", here) if chosen.protected else ("false", "default"),
+    }
+    return tuple(
+        SettingRow(context=context, provider=name, key=key, value=value, origin=origin)
+        for key, (value, origin) in rows.items()
+    )
+
+
+def _first(*choices: tuple[str | None, str]) -> tuple[str | None, str]:
+    return next(((value, origin) for value, origin in choices if value), (None, "default"))
+
+
+def _endpoints(name: str, prefix: str) -> tuple[str, ...]:
+    return (*provider(name).ENDPOINT_VARIABLES, f"{prefix}_ENDPOINT_URL")
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
@@ -284,26 +320,6 @@ def _narrow_providers(settings: Settings, reference: Reference) -> tuple[str, ..
     return reference.providers
 
 
-def _expanded(names: tuple[str, ...], config: Config) -> tuple[str, ...]:
-    """Groups become their contexts; a name that is not configured stays: a vendor may have a profile of it."""
-    known = {*config.contexts, *config.groups}
-    parts = (config.expand((name,)) if name in known else (name,) for name in names)
-    return tuple(dict.fromkeys(name for part in parts for name in part))
-
-
-def _provider_of(settings: Settings, context: str, names: tuple[str, ...]) -> str:
-    configured = settings.config.contexts.get(context)
-    if configured is not None:
-        return configured.provider
-    if len(names) == 1:
-        return names[0]
-    known = (*settings.config.contexts, *settings.config.groups)
-    raise UsageError(
-        f"no context “{context}” is configured{nearest(context, known)}; nothing was sent",
-        hint=f"if it is a vendor's profile, say whose: -p NAME --profile {context}",
-    )
-
-
 def _contexts_of(settings: Settings, reference: Reference, name: str) -> tuple[str | None, ...]:
     """The contexts that a reference can mean at one provider; None is the bare environment."""
     chosen = settings.contexts.value
@@ -316,7 +332,7 @@ def _contexts_of(settings: Settings, reference: Reference, name: str) -> tuple[s
     if settings.profile.value is not None and not settings.contexts.typed:
         return (settings.profile.value,)
     config = settings.config.contexts
-    fitting = tuple(one for one in chosen if one not in config or config[one].provider == name)
+    fitting = tuple(one for one in chosen if config[one].provider == name)
     if not fitting and settings.contexts.typed:
         raise _excluded(reference, f"-c {','.join(chosen)}")
     return fitting or (None,)

@@ -313,9 +313,11 @@ def checked(done: Done, environ: Mapping[str, str]) -> Done:
 
 def check_document(document: Any) -> None:
     """Hold a document against the schema of its verb."""
-    names = ("plan",) if "plan" in document else (document["verb"],)
-    has_list = bool(document.keys() & {"runs", "invocations", "plan", "outcomes", "operations", "contexts"})
-    _check(names[0] if has_list else "error", document)
+    keys = document.keys() & {"runs", "invocations", "plan", "outcomes", "operations", "contexts", "settings"}
+    special = {"plan": "plan", "settings": "settings"}
+    names = [special[key] for key in keys if key in special]
+    names += ["operation"] if keys == {"operations", "outcomes"} else []
+    _check(names[0] if names else document["verb"] if keys else "error", document)
 
 
 def _format(argv: Iterable[str], environ: Mapping[str, str]) -> str | None:

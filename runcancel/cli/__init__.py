@@ -12,6 +12,7 @@ VERBS = {
     "invocations": "Show the targets of runs, one row per target.",
     "wait": "Wait until every run is where it should be.",
     "history": "Show what was asked from here, by whom, why, and what was seen.",
+    "contexts": "List, show, add, remove and use named ways to connect.",
     "schema": "Print the JSON Schema of an output.",
     "sandbox": "Three simulated clouds on this machine, to try and to rehearse.",
 }

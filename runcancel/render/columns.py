@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from msgspec import UNSET, Struct
 
 from runcancel.model import (
+    ContextRow,
     Effect,
     Guarantee,
     Invocation,
@@ -17,6 +18,7 @@ from runcancel.model import (
     Outcome,
     PlanItem,
     Run,
+    SettingRow,
     State,
 )
 from runcancel.text import ago, duration, local, safe
@@ -158,6 +160,10 @@ def _said(value: Value) -> Pieces:
 
 def _word(value: StrEnum) -> Pieces:
     return ((worded(value), value),)
+
+
+def _yes(value: bool) -> Pieces:
+    return (("yes", None),) if value else ()
 
 
 def _targets(run: Run) -> Pieces:
@@ -379,11 +385,33 @@ _OPERATION: tuple[Column[Operation], ...] = (
     Column(name="argv", title="COMMAND", data=lambda one: shlex.join(one.argv), wide=True),
 )
 
+_CONTEXT: tuple[Column[ContextRow], ...] = (
+    Column(name="name", title="CONTEXT", data=lambda one: one.name, reference=True, lead=True),
+    Column(name="provider", title="PROVIDER", data=lambda one: one.provider),
+    Column(name="profile", title="PROFILE", data=lambda one: one.profile),
+    Column(name="regions", title="REGIONS", data=lambda one: one.regions, gives=True),
+    Column(
+        name="protected", title="PROTECTED", data=lambda one: one.protected, show=lambda one, _: _yes(one.protected)
+    ),
+    Column(name="default", title="USED", data=lambda one: one.default, show=lambda one, _: _yes(one.default)),
+    Column(name="groups", title="GROUPS", data=lambda one: one.groups, gives=True),
+)
+
+_SETTING: tuple[Column[SettingRow], ...] = (
+    Column(name="context", title="CONTEXT", data=lambda one: one.context),
+    Column(name="provider", title="PROVIDER", data=lambda one: one.provider),
+    Column(name="key", title="KEY", data=lambda one: one.key),
+    Column(name="value", title="VALUE", data=lambda one: one.value, gives=True),
+    Column(name="origin", title="FROM", data=lambda one: one.origin),
+)
+
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Run: _RUN,
     Invocation: _INVOCATION,
     PlanItem: _PLAN,
     Outcome: _OUTCOME,
     Operation: _OPERATION,
+    ContextRow: _CONTEXT,
+    SettingRow: _SETTING,
 }
 """Columns per kind of record."""

@@ -8,10 +8,10 @@ from typing import Any, Literal, Self, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from runcancel.model import Identity, Invocation, Operation, Outcome, PlanItem, Problem, Run
+from runcancel.model import ContextRow, Identity, Invocation, Operation, Outcome, PlanItem, Problem, Run, SettingRow
 from runcancel.text import is_plain, safe
 
-Record: TypeAlias = Run | Invocation | PlanItem | Outcome | Operation
+Record: TypeAlias = Run | Invocation | PlanItem | Outcome | Operation | ContextRow | SettingRow
 """What a verb answers with, row by row."""
 
 Version: TypeAlias = Literal["1.0"]
@@ -139,6 +139,28 @@ class OperationDocument(Struct, frozen=True, kw_only=True):
     complete: bool
 
 
+class ContextsDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `contexts list`, and of what changes the list."""
+
+    format_version: Version
+    verb: Literal["contexts"]
+    operation: str | None
+    contexts: tuple[ContextRow, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
+class SettingsDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `contexts show`."""
+
+    format_version: Version
+    verb: Literal["contexts"]
+    operation: str | None
+    settings: tuple[SettingRow, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
 class ErrorDocument(Struct, frozen=True, kw_only=True):
     """Any document of a command that failed before it had anything to list; the verb's own list, if any, is empty."""
 
@@ -158,6 +180,8 @@ Document: TypeAlias = (
     | CancelDocument
     | HistoryDocument
     | OperationDocument
+    | ContextsDocument
+    | SettingsDocument
     | ErrorDocument
 )
 
@@ -182,6 +206,14 @@ class OperationLine(Operation, frozen=True, kw_only=True, tag_field="type", tag=
     """An operation on its own line."""
 
 
+class ContextLine(ContextRow, frozen=True, kw_only=True, tag_field="type", tag="context"):
+    """A context on its own line."""
+
+
+class SettingLine(SettingRow, frozen=True, kw_only=True, tag_field="type", tag="setting"):
+    """A value on its own line."""
+
+
 class ErrorLine(Problem, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """An error on its own line."""
 
@@ -196,7 +228,9 @@ class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
     exit_code: int
 
 
-Line: TypeAlias = RunLine | InvocationLine | PlanLine | OutcomeLine | OperationLine | ErrorLine | EndLine
+Line: TypeAlias = (
+    RunLine | InvocationLine | PlanLine | OutcomeLine | OperationLine | ContextLine | SettingLine | ErrorLine | EndLine
+)
 
 SCHEMAS: Mapping[str, Any] = {
     "status": StatusDocument,
@@ -207,6 +241,8 @@ SCHEMAS: Mapping[str, Any] = {
     "cancel": CancelDocument,
     "history": HistoryDocument,
     "operation": OperationDocument,
+    "contexts": ContextsDocument,
+    "settings": SettingsDocument,
     "error": ErrorDocument,
     "jsonl": Line,
 }
@@ -218,6 +254,8 @@ _TAGS: Mapping[type, str] = {
     PlanItem: "plan",
     Outcome: "outcome",
     Operation: "operation",
+    ContextRow: "context",
+    SettingRow: "setting",
     Problem: "error",
 }
 _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
@@ -229,6 +267,8 @@ _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
     "cancel": (CancelDocument, "outcomes", Outcome),
     "history": (HistoryDocument, "operations", Operation),
     "operation": (OperationDocument, "outcomes", Outcome),
+    "contexts": (ContextsDocument, "contexts", ContextRow),
+    "settings": (SettingsDocument, "settings", SettingRow),
 }
 _MAY_BE_ABSENT = frozenset({"parameters"})
 
@@ -253,7 +293,7 @@ def document(name: str, records: Sequence[Record], end: End) -> Document:
 
 def verb_of(name: str) -> str:
     """The verb that a document of that name is an answer of."""
-    return {"plan": "cancel", "operation": "history"}.get(name, name)
+    return {"plan": "cancel", "operation": "history", "settings": "contexts"}.get(name, name)
 
 
 def record_of(name: str) -> type[Record] | None:

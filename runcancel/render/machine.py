@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from runcancel.model import Invocation, Operation, PlanItem, Run
+from runcancel.model import ContextRow, Invocation, Operation, PlanItem, Run, SettingRow
 from runcancel.render.columns import PARAMETERS, Column, columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, pretty, record_of
 from runcancel.render.sink import Sink
@@ -113,6 +113,10 @@ class References:
             self._print(record.ref)
         elif isinstance(record, Operation):
             self._print(record.id)
+        elif isinstance(record, ContextRow):
+            self._print(record.name)
+        elif isinstance(record, SettingRow):
+            self._print(record.value)
         elif not isinstance(record, PlanItem) or record.ask:
             self._print(record.run)
 

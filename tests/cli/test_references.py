@@ -54,7 +54,7 @@ def test_capitals_in_a_uuid_mean_the_same(outside: Outside) -> None:
     assert outside.json("status", id_of(COMMAND).upper())["runs"][0]["ref"] == COMMAND
 
 
-@pytest.mark.parametrize(("place", "ref"), enumerate((WINDOW, COMMAND, AUTOMATION)), ids=READS)
+@pytest.mark.parametrize(("place", "ref"), list(enumerate((WINDOW, COMMAND, AUTOMATION))), ids=READS)
 def test_the_kind_of_a_uuid_is_found_by_reads_that_stop_at_the_first_hit(
     place: int, ref: str, outside: Outside
 ) -> None:

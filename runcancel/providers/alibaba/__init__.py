@@ -10,6 +10,7 @@ from runcancel.providers.alibaba import credentials
 
 NAME = "alibaba"
 TITLE = "Alibaba Cloud"
+ENDPOINT_VARIABLES: tuple[str, ...] = ()
 
 KINDS = (
     Kind(

@@ -11,6 +11,7 @@ from runcancel.providers.tencent import credentials
 
 NAME = "tencent"
 TITLE = "Tencent Cloud"
+ENDPOINT_VARIABLES: tuple[str, ...] = ()
 
 KINDS = (
     Kind(

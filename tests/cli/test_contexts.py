@@ -1,0 +1,67 @@
+"""`runcancel contexts`, and what a context changes for the other verbs."""
+
+from outside import COMMAND, TENCENT, Outside
+
+
+def rows(outside: Outside, *argv: str) -> dict[str, dict[str, object]]:
+    return {row["name"]: row for row in outside.json("contexts", *argv)["contexts"]}
+
+
+def test_a_context_is_added_listed_used_and_removed(outside: Outside) -> None:
+    rows(outside, "add", "prod", "-p", "aws", "-r", "us-east-2,eu-west-1", "--protected")
+    rows(outside, "add", "games", "-p", "tencent")
+
+    found = rows(outside, "use", "prod")
+
+    assert found["prod"]["regions"] == ["us-east-2", "eu-west-1"]
+    assert [name for name, row in found.items() if row["default"]] == ["prod"]
+    assert {run["region"] for run in outside.json("list", "--limit", "0")["runs"]} == {"us-east-2", "eu-west-1"}
+    assert list(rows(outside, "remove", "prod")) == ["games"]
+
+
+def test_references_carry_their_context_into_the_next_verb(outside: Outside) -> None:
+    rows(outside, "add", "games", "-p", "tencent")
+
+    listed = outside.run("list", "-c", "games", "--name", "patch-openssl", "-o", "ref").out
+
+    assert f"games@{TENCENT}" in listed.splitlines()
+    assert outside.run("cancel", "-f", "-", "--yes", stdin=listed).code == 0
+    assert outside.states(TENCENT) == {"cancelled": 3, "terminated": 9}
+
+
+def test_show_tells_where_each_value_is_from(outside: Outside) -> None:
+    rows(outside, "add", "prod", "-p", "aws", "-r", "eu-west-1")
+
+    settings = outside.json("contexts", "show", "prod")["settings"]
+    over = outside.json("contexts", "show", "prod", "-r", "us-east-1")["settings"]
+    bare = outside.json("contexts", "show")["settings"]
+
+    assert {row["key"]: row["origin"] for row in settings} | {"endpoint_url": ""} == {
+        "profile": "default",
+        "regions": "context",
+        "endpoint_url": "",
+        "site": "default",
+        "protected": "default",
+    }
+    assert [(row["value"], row["origin"]) for row in over if row["key"] == "regions"] == [("us-east-1", "--region")]
+    assert ("AWS_DEFAULT_REGION", "us-east-2") in {(row["origin"], row["value"]) for row in bare}
+
+
+def test_wrong_use_is_refused(outside: Outside) -> None:
+    for wrong in (("shw",), ("add", "x"), ("add", "-p", "aws"), ("remove", "x"), ("use", "x"), ("list", "--protected")):
+        assert outside.run("contexts", *wrong).code == 2
+    assert outside.run("status", "-c", "nobody", COMMAND).code == 2
+    assert outside.run("list", "-c", "nobody").code == 2
+    assert outside.requests() == []
+
+
+def test_a_broken_file_is_refused_with_its_place(outside: Outside) -> None:
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text('[contexts.a]\nprovider = "aws"\nregion = "x"\n')
+
+    done = outside.run("status", TENCENT, "-o", "json")
+
+    assert done.code == 2
+    assert "contexts.a.region" in done.document["errors"][0]["message"]
+    assert "did you mean regions" in done.document["errors"][0]["message"]

@@ -1,0 +1,443 @@
+"""Where keys and regions come from, and replies that prove nothing: what was asked is judged by what is seen."""
+
+import json
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+from outside import COMMAND, KILLED, TENCENT, Outside, id_of
+
+RUNS = {"aws": COMMAND, "alibaba": KILLED, "tencent": TENCENT}
+CANCELS = {"aws": "CancelCommand", "alibaba": "StopInvocation", "tencent": "CancelInvocation"}
+STOPPED = {"cancelled", "terminated", "succeeded"}
+
+every_cloud = pytest.mark.parametrize("cloud", RUNS)
+
+NO_AWS: Mapping[str, None] = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"))
+NO_ALIBABA: Mapping[str, None] = dict.fromkeys(
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_REGION_ID")
+)
+NO_TENCENT: Mapping[str, None] = dict.fromkeys(
+    ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_REGION")
+)
+
+
+def written(path: Path, content: str | dict[str, Any]) -> None:
+    """A file with its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def references(document: Any) -> list[str]:
+    return [run["ref"] for run in document["runs"]]
+
+
+# regions
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": None}, "AWS_REGION"),
+        ({"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": "eu-west-1"}, "AWS_REGION"),
+        ({"AWS_DEFAULT_REGION": "us-east-2"}, "AWS_DEFAULT_REGION"),
+    ],
+    ids=["AWS_REGION alone", "AWS_REGION first", "AWS_DEFAULT_REGION"],
+)
+def test_aws_regions_out_of_either_variable(env: dict[str, str | None], said: str, outside: Outside) -> None:
+    done = outside.run("status", id_of(COMMAND), "-v", "-o", "json", env=env)
+
+    assert references(done.document) == [COMMAND]
+    assert f"region from {said}" in done.err
+
+
+@pytest.mark.parametrize("name", ["ALIBABA_CLOUD_REGION_ID", "ALIBABACLOUD_REGION_ID", "ALICLOUD_REGION_ID"])
+def test_alibaba_regions_out_of_every_spelling(name: str, outside: Outside) -> None:
+    env = {"ALIBABA_CLOUD_REGION_ID": None, name: "cn-hangzhou"}
+
+    done = outside.run("status", id_of(KILLED), "-v", "-o", "json", env=env)
+
+    assert references(done.document) == [KILLED]
+    assert f"region from {name}" in done.err
+
+
+def test_what_a_reference_says_wins_over_every_variable(outside: Outside) -> None:
+    elsewhere = {"TENCENTCLOUD_REGION": "ap-shanghai", "RUNCANCEL_REGION": "us-east-1", "RUNCANCEL_PROVIDER": "aws"}
+
+    assert references(outside.json("status", TENCENT, env=elsewhere)) == [TENCENT]
+
+
+@pytest.mark.parametrize(
+    ("id", "env"),
+    [
+        (id_of(COMMAND), {"AWS_DEFAULT_REGION": None}),
+        (id_of(KILLED), {"ALIBABA_CLOUD_REGION_ID": None}),
+        (id_of(TENCENT), {"TENCENTCLOUD_REGION": None}),
+    ],
+)
+def test_no_region_is_never_guessed(id: str, env: dict[str, None], outside: Outside) -> None:
+    done = outside.run("status", id, env=env)
+
+    assert done.code == 2
+    assert "no region" in done.err
+    assert "-r REGION" in done.err
+    assert outside.requests() == []
+
+
+# keys
+
+
+@every_cloud
+def test_temporary_keys_travel_with_their_token(cloud: str, outside: Outside) -> None:
+    env = outside.box.environment(sort="temporary")
+
+    assert references(outside.json("status", RUNS[cloud], env=env)) == [RUNS[cloud]]
+
+
+@pytest.mark.parametrize("token", ["TENCENTCLOUD_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "AWS_SESSION_TOKEN"])
+def test_temporary_keys_without_their_token_are_refused(token: str, outside: Outside) -> None:
+    cloud = {"T": "tencent", "A": "alibaba"}[token[0]] if not token.startswith("AWS") else "aws"
+    env = {**outside.box.environment(sort="temporary"), token: None}
+
+    done = outside.run("status", RUNS[cloud], "-o", "json", env=env)
+
+    assert done.code == 4, str(done)
+    assert done.document["errors"][0]["code"] in ("bad_credentials", "expired_credentials")
+
+
+@pytest.mark.parametrize("prefix", ["ALIBABACLOUD", "ALICLOUD"])
+def test_alibabas_other_spellings_of_keys(prefix: str, outside: Outside) -> None:
+    keys = outside.box.environment()
+    parts = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET")
+    env = {**NO_ALIBABA, **{f"{prefix}_{part}": keys[f"ALIBABA_CLOUD_{part}"] for part in parts}}
+
+    assert references(outside.json("status", KILLED, env=env)) == [KILLED]
+
+
+@pytest.mark.parametrize(
+    ("missing", "cloud"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "aws"),
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "alibaba"),
+        ("TENCENTCLOUD_SECRET_KEY", "tencent"),
+    ],
+)
+def test_half_a_key_is_said(missing: str, cloud: str, outside: Outside) -> None:
+    done = outside.run("status", RUNS[cloud], "-o", "json", env={missing: None})
+
+    assert done.code == 4, str(done)
+    assert [error["code"] for error in done.document["errors"]] == ["no_credentials"]
+    assert missing.lower() in done.err.lower()
+    assert outside.requests() == []
+
+
+# the vendors' own profile files
+
+
+def tccli(outside: Outside, name: str, **more: str) -> None:
+    keys = outside.box.environment(sort="temporary")
+    written(
+        outside.home / ".tccli" / f"{name}.credential",
+        {
+            "secretId": keys["TENCENTCLOUD_SECRET_ID"],
+            "secretKey": keys["TENCENTCLOUD_SECRET_KEY"],
+            "token": keys["TENCENTCLOUD_TOKEN"],
+            **more,
+        },
+    )
+    written(
+        outside.home / ".tccli" / f"{name}.configure",
+        {"_sys_param": {"region": "ap-guangzhou", "output": "json"}, "tat": {"endpoint": "tat.tencentcloudapi.com"}},
+    )
+
+
+def aliyun(outside: Outside, *names: str, current: str) -> None:
+    keys = outside.box.environment()
+    written(
+        outside.home / ".aliyun" / "config.json",
+        {
+            "current": current,
+            "profiles": [
+                {
+                    "name": name,
+                    "mode": "AK",
+                    "access_key_id": keys["ALIBABA_CLOUD_ACCESS_KEY_ID"],
+                    "access_key_secret": keys["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
+                    "region_id": "cn-hangzhou",
+                }
+                for name in names
+            ],
+        },
+    )
+
+
+def aws(outside: Outside, name: str) -> None:
+    keys = outside.box.environment()
+    section = name if name == "default" else f"profile {name}"
+    written(outside.home / ".aws" / "config", f"[{section}]\nregion = us-east-2\n")
+    written(
+        outside.home / ".aws" / "credentials",
+        f"[{name}]\naws_access_key_id = {keys['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {keys['AWS_SECRET_ACCESS_KEY']}\n",
+    )
+
+
+def test_tcclis_default_profile(outside: Outside) -> None:
+    tccli(outside, "default")
+
+    done = outside.run("status", id_of(TENCENT), "-v", "-o", "json", env=NO_TENCENT)
+
+    assert references(done.document) == [TENCENT]
+    assert "profile default of tccli" in done.err
+
+
+def test_alibabas_current_profile(outside: Outside) -> None:
+    aliyun(outside, "other", "work", current="work")
+
+    done = outside.run("status", id_of(KILLED), "-v", "-o", "json", env=NO_ALIBABA)
+
+    assert references(done.document) == [KILLED]
+    assert "profile work in ~/.aliyun/config.json" in done.err
+
+
+def test_awss_default_profile(outside: Outside) -> None:
+    aws(outside, "default")
+
+    done = outside.run("status", id_of(COMMAND), "-v", "-o", "json", env=NO_AWS)
+
+    assert references(done.document) == [COMMAND]
+    assert "region from profile" in done.err
+
+
+@pytest.mark.parametrize("cloud", ["aws", "alibaba", "tencent"])
+def test_a_named_profile_is_printed_and_accepted_before_the_reference(cloud: str, outside: Outside) -> None:
+    if cloud == "aws":
+        aws(outside, "work")
+    elif cloud == "alibaba":
+        aliyun(outside, "work", current="")
+    else:
+        tccli(outside, "work")
+    ref = f"work@{RUNS[cloud]}"
+    nothing = {**NO_AWS, **NO_ALIBABA, **NO_TENCENT}
+
+    document = outside.json("status", id_of(RUNS[cloud]), "--profile", "work", env=nothing)
+
+    assert references(document) == [ref]
+    assert document["runs"][0]["context"] == "work"
+    assert references(outside.json("status", ref, env=nothing)) == [ref]
+    assert outside.json("cancel", ref, "--dry-run", env=nothing)["plan"][0]["run"] == ref
+
+
+@every_cloud
+def test_a_profile_that_is_not_there_excludes_the_environment(cloud: str, outside: Outside) -> None:
+    done = outside.run("status", RUNS[cloud], "--profile", "nobody", "-o", "json")
+
+    assert done.code == 4, str(done)
+    assert [error["code"] for error in done.document["errors"]] == ["no_credentials"]
+    assert "nobody" in done.err
+    assert outside.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "cloud", "nothing"),
+    [
+        (".tccli/default.credential", "tencent", NO_TENCENT),
+        (".aliyun/config.json", "alibaba", NO_ALIBABA),
+        (".aws/credentials", "aws", NO_AWS),
+    ],
+)
+def test_a_broken_file_is_named_and_not_quoted(
+    path: str, cloud: str, nothing: Mapping[str, None], outside: Outside
+) -> None:
+    written(outside.home / path, "canary-secret { not a file of anybody")
+
+    done = outside.run("status", RUNS[cloud], "-o", "json", env=nothing)
+
+    assert done.code == 4, str(done)
+    assert Path(path).name in done.err
+    assert "canary" not in done.out + done.err
+
+
+def test_an_expired_login_of_tccli_is_said_before_anything_is_sent(outside: Outside) -> None:
+    tccli(outside, "default")
+    path = outside.home / ".tccli" / "default.credential"
+    written(path, {**json.loads(path.read_text()), "type": "oauth", "expiresAt": 1_700_000_000})
+
+    done = outside.run("status", TENCENT, "-o", "json", env=NO_TENCENT)
+
+    assert done.code == 4, str(done)
+    assert [error["code"] for error in done.document["errors"]] == ["expired_credentials"]
+    assert outside.requests() == []
+
+
+# what a cloud says
+
+
+class _Deaf(BaseHTTPRequestHandler):
+    """Answers nothing that could be understood, and keeps the headers of what it was asked."""
+
+    heard: ClassVar[list[Mapping[str, str]]] = []
+
+    def do_POST(self) -> None:
+        self.heard.append({name.lower(): value for name, value in self.headers.items()})
+        self.send_response(400)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+def test_tencent_is_asked_to_speak_english(outside: Outside) -> None:
+    _Deaf.heard.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Deaf) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+
+        outside.run("status", TENCENT, env={"RUNCANCEL_TENCENT_ENDPOINT_URL": url})
+        server.shutdown()
+
+    assert {headers["x-tc-language"] for headers in _Deaf.heard} == {"en-US"}
+
+
+WORKED = {
+    "no-request-id": "no-request-id*1",
+    "drop-after": "drop-after*1",
+    "500 that worked": "http-500*1,effect=true",
+    "503 page that worked": "http-503*1,effect=true,html=true",
+    "200 page that worked": "html-200*1,effect=true",
+    "empty object that worked": "empty-object-200*1,effect=true",
+    "half an answer": "half-json*1",
+    "not stoppable, because stopped": "not-stoppable*1,effect=true",
+}
+
+
+@every_cloud
+@pytest.mark.parametrize("fault", WORKED.values(), ids=WORKED)
+def test_a_cancel_whose_answer_proves_nothing_is_judged_by_the_state(cloud: str, fault: str, outside: Outside) -> None:
+    outside.faults(f"{CANCELS[cloud]}={fault}")
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.outcomes[RUNS[cloud]]["verdict"] == "stopped"
+    assert set(outside.states(RUNS[cloud])) <= STOPPED
+    assert len(outside.effective(RUNS[cloud])) == 1
+    assert max(target["cancels"] for target in outside.truth(RUNS[cloud])["targets"]) == 1
+
+
+NEVER = {
+    "200 page": ("html-200", "unproven"),
+    "empty object": ("empty-object-200", "unproven"),
+    "5xx": ("http-503", "down"),
+    "dropped before": ("drop-before", "lost"),
+}
+
+
+@every_cloud
+@pytest.mark.parametrize(("fault", "reason"), NEVER.values(), ids=NEVER)
+def test_an_answer_that_is_none_is_never_taken_for_a_cancel(
+    cloud: str, fault: str, reason: str, outside: Outside
+) -> None:
+    outside.faults(f"{CANCELS[cloud]}={fault}")
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+
+    assert done.code == 1, str(done)
+    told = done.outcomes[RUNS[cloud]]
+    assert told["verdict"] == "failed"
+    assert told["error"]["code"] == reason
+    assert told["request_ids"] == []
+    assert not outside.effective(RUNS[cloud])
+    assert {one["effect"] for one in told["invocations"]} <= {"unknown", "already-ended"}
+
+
+@every_cloud
+def test_what_certainly_did_nothing_once_is_asked_again(cloud: str, outside: Outside) -> None:
+    outside.faults(f"{CANCELS[cloud]}=drop-before*1")
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert len(outside.effective(RUNS[cloud])) == 1
+    asked = outside.actions()
+    first = asked.index(CANCELS[cloud])
+    again = asked.index(CANCELS[cloud], first + 1)
+    assert again > first + 1, "the state is read before a cancel is repeated"
+
+
+def test_a_window_cancel_that_echoes_another_id_proves_nothing_by_itself(outside: Outside) -> None:
+    window = outside.add("aws", "maintenance-window", targets={"pending": 4})
+    outside.faults("CancelMaintenanceWindowExecution=foreign-echo")
+
+    done = outside.run("cancel", window, "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.outcomes[window]["verdict"] == "stopped"
+    assert done.outcomes[window]["request_ids"] == []
+    assert len(outside.effective(window)) == 1
+
+
+def test_tencent_replies_with_a_charset_are_read(outside: Outside) -> None:
+    outside.faults("tencent:*=charset")
+
+    done = outside.run("cancel", TENCENT, "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.outcomes[TENCENT]["verdict"] == "stopped"
+
+
+@every_cloud
+@pytest.mark.parametrize("disguise", ["charset", "odd-type"])
+def test_an_error_under_an_unusual_content_type_is_an_error(cloud: str, disguise: str, outside: Outside) -> None:
+    outside.faults(f"{CANCELS[cloud]}={disguise}", f"{CANCELS[cloud]}=denied")
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+
+    assert done.code == 4, str(done)
+    assert [error["code"] for error in done.document["errors"]] == ["denied"]
+
+
+# where requests go
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "example.invalid", "127.0.0.1.example.invalid"])
+@pytest.mark.parametrize(
+    ("name", "cloud"),
+    [
+        ("AWS_ENDPOINT_URL", "aws"),
+        ("AWS_ENDPOINT_URL_SSM", "aws"),
+        ("RUNCANCEL_ALIBABA_ENDPOINT_URL", "alibaba"),
+        ("RUNCANCEL_TENCENT_ENDPOINT_URL", "tencent"),
+    ],
+)
+def test_plain_http_goes_to_this_machine_only(name: str, cloud: str, host: str, outside: Outside) -> None:
+    done = outside.run("cancel", RUNS[cloud], "-o", "json", env={name: f"http://{host}:{outside.box.port}"})
+
+    assert done.code == 2, str(done)
+    assert "loopback" in done.err
+    assert outside.requests() == []
+
+
+def test_a_proxy_is_not_asked_for_this_machine(outside: Outside) -> None:
+    dead = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:1")
+
+    document = outside.json("status", COMMAND, KILLED, TENCENT, env=dead)
+
+    assert references(document) == [COMMAND, KILLED, TENCENT]
+
+
+@every_cloud
+def test_what_answers_nobody_is_unreachable(cloud: str, outside: Outside) -> None:
+    nowhere = dict.fromkeys(
+        ("AWS_ENDPOINT_URL", "RUNCANCEL_ALIBABA_ENDPOINT_URL", "RUNCANCEL_TENCENT_ENDPOINT_URL"), "http://127.0.0.1:9"
+    )
+
+    done = outside.run("status", RUNS[cloud], "-o", "json", env=nowhere)
+
+    assert done.code == 7, str(done)
+    assert [error["code"] for error in done.document["errors"]] == ["unreachable"]
+    assert done.document["errors"][0]["retryable"] is True
