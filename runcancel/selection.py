@@ -17,6 +17,8 @@ from runcancel.model import Outcome, PlanItem, Problem, Reason, Snapshot, Verdic
 from runcancel.providers import kind_of
 from runcancel.refs import Reference
 
+_NOTHING = "; nothing was sent"
+
 
 class Selection(Struct, frozen=True, kw_only=True):
     """What a cancel is about. `settled` are outcomes already known: what could not be read or cannot be asked."""
@@ -41,7 +43,7 @@ def of_named(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
     """
     for sight in sights:
         if sight.problem is not None and sight.problem.code is Reason.USAGE:
-            raise UsageError(f"{sight.problem.message}; nothing was sent")
+            raise UsageError(f"{sight.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
         if sight.snapshot is not None and sight.snapshot.run.id != sight.reference.id:
             raise _part_of(sight, sight.snapshot)
     found = tuple({sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot}.values())

@@ -1,4 +1,4 @@
-"""The configuration file: what it may hold, what is said of one that is wrong, and that writing keeps what was there."""
+"""The configuration file: what it may hold, what is said of one that is wrong, and what writing keeps."""
 
 import contextlib
 import tomllib

@@ -11,10 +11,10 @@ VERBS = {
     "list": "Find runs across contexts, providers and regions.",
     "invocations": "Show the targets of runs, one row per target.",
     "wait": "Wait until every run is where it should be.",
-    "history": "Show what was asked from here, by whom, why, and what was seen.",
+    "history": "Show what was asked from here and what was seen.",
     "contexts": "List, show, add, remove and use named ways to connect.",
     "schema": "Print the JSON Schema of an output.",
-    "sandbox": "Three simulated clouds on this machine, to try and to rehearse.",
+    "sandbox": "Three simulated clouds, to try and to rehearse.",
 }
 """Every verb with what it does; verb `x` lives in `runcancel.cli.x` and is loaded when it is called."""
 

@@ -39,7 +39,7 @@ def invocations(
 
     \b
     Examples:
-      runcancel invocations aws:us-east-2:maintenance-window/02f05632-d0bc-470d-b1e5-c59a8d4f2a10
+      runcancel invocations 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 -r us-east-2
       runcancel invocations inv-ib2lld37 --status running
       runcancel invocations t-7d2a745b412b4601 --limit 5 -o json
 

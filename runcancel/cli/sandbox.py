@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from runcancel.cli.verbs import Verb
+
 if TYPE_CHECKING:
     from runcancel.sandbox import Sandbox
 
@@ -24,15 +26,28 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Three simulated clouds on this machine, to try and to rehearse.\n\n"
-    "Real SDKs and real vendor CLIs talk to them; nothing leaves the machine.",
+    "Real SDKs and real vendor CLIs talk to them; nothing leaves the machine.\n\n"
+    "\b\nExamples:\n"
+    "  runcancel sandbox demo\n"
+    "  runcancel sandbox exec -- runcancel list",
 )
 
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same runs and ids.")]
-Speed = Annotated[float, typer.Option("--speed", min=0, help="World seconds for each real second; 0 stands still.")]
-Tick = Annotated[float | None, typer.Option("--tick", help="Time moves only with requests, this much with each.")]
-Accounts = Annotated[int, typer.Option("--accounts", min=1, help="Accounts in each cloud, each with its own keys.")]
-Fresh = Annotated[int, typer.Option("--fresh", min=0, help="So many reads do not see a run that just started.")]
+Port = Annotated[
+    int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same runs and ids.")]
+Speed = Annotated[
+    float, typer.Option("--speed", metavar="X", min=0, help="World seconds for each real second; 0 stands still.")
+]
+Tick = Annotated[
+    float | None, typer.Option("--tick", metavar="SECONDS", help="Time moves only with requests, this much with each.")
+]
+Accounts = Annotated[
+    int, typer.Option("--accounts", metavar="N", min=1, help="Accounts in each cloud, each with its own keys.")
+]
+Fresh = Annotated[
+    int, typer.Option("--fresh", metavar="N", min=0, help="So many reads do not see a run that just started.")
+]
 Limits = Annotated[bool, typer.Option("--limits", help="Enforce the published rate limits.")]
 Fault = Annotated[
     list[str] | None,
@@ -51,7 +66,7 @@ WELL_KNOWN = (
 )
 
 
-@app.command()
+@app.command(cls=Verb)
 def serve(
     *,
     port: Port = 0,
@@ -96,7 +111,7 @@ def serve(
     raise typer.Exit(128 + number)
 
 
-@app.command("exec", context_settings={"allow_interspersed_args": False})
+@app.command("exec", cls=Verb, context_settings={"allow_interspersed_args": False})
 def exec_(
     command: Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="What to run inside.")],
     *,
@@ -144,7 +159,7 @@ def exec_(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=Verb)
 def demo(seed: Seed = 1) -> None:
     """Stop a bad patch on three simulated clouds and see what each did.
 

@@ -26,8 +26,13 @@ from runcancel.settings import Place, Settings
 from runcancel.watch import Watch
 
 
-def _known_regions() -> list[str]:
-    return sorted({region for name in PROVIDERS for region in provider_module(name).REGIONS})
+def _known_regions(incomplete: str) -> list[str]:
+    """What a shell can offer for `-r`: every known region, or after `provider:` those of one provider."""
+    name, colon, _ = incomplete.rpartition(":")
+    if colon:
+        return sorted(f"{name}:{region}" for region in provider_module(name).REGIONS) if name in PROVIDERS else []
+    regions = {region for each in PROVIDERS for region in provider_module(each).REGIONS}
+    return ["all", *sorted(regions), *(f"{each}:" for each in PROVIDERS)]
 
 
 class Session:
@@ -74,7 +79,11 @@ class Session:
         region: Annotated[
             list[str] | None,
             typer.Option(
-                "--region", "-r", metavar="NAME", help="Region (repeatable, comma list, provider:region, all)."
+                "--region",
+                "-r",
+                metavar="NAME",
+                help="Region (repeatable, comma list, provider:region, all).",
+                autocompletion=_known_regions,
             ),
         ] = None,
         output: Annotated[

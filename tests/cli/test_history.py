@@ -1,0 +1,176 @@
+"""`runcancel history` and `cancel --resume`: what a kill leaves, and what a resume makes of it."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outside import ONE_SHOT, RUNCANCEL, TENCENT, Outside
+
+
+def operations(outside: Outside) -> list[Any]:
+    found: list[Any] = outside.json("history")["operations"]
+    return found
+
+
+def killed(outside: Outside, *argv: str, until: str, times: int = 1) -> None:
+    """Start a cancel and kill it without warning once the sandbox was asked `until` so many times."""
+    child = subprocess.Popen(
+        [RUNCANCEL, *argv],
+        env=outside.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        outside.wait_for(until, times=times)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+
+
+def test_what_was_asked_is_told_with_who_why_and_what_was_seen(outside: Outside) -> None:
+    done = outside.run("cancel", TENCENT, "--reason", "bad patch 4711", "-o", "json")
+
+    (operation,) = operations(outside)
+    one = outside.json("history", operation["id"])
+
+    assert operation["id"] == done.document["operation"]
+    assert (operation["reason"], operation["state"], operation["exit_code"]) == ("bad patch 4711", "done", 0)
+    assert operation["argv"] == ["cancel", TENCENT, "--reason", "bad patch 4711", "-o", "json"]
+    assert operation["counts"] == {"stopped": 1}
+    assert one["outcomes"] == done.document["outcomes"]
+
+
+def test_no_journal_keeps_none_and_a_dry_run_writes_none(outside: Outside) -> None:
+    outside.run("cancel", TENCENT, "--dry-run")
+    done = outside.run("cancel", TENCENT, "--no-journal", "-o", "json")
+
+    assert done.document["operation"] is None
+    assert operations(outside) == []
+
+
+def test_an_unknown_operation_is_not_found(outside: Outside) -> None:
+    assert outside.run("history", "01K9ZQ3V7W5T8R2M4N6P0C1D2E").code == 5
+    assert outside.run("cancel", "--resume", "01K9ZQ3V7W5T8R2M4N6P0C1D2E").code == 2
+    assert outside.requests() == []
+
+
+def test_prune_forgets(outside: Outside) -> None:
+    outside.run("cancel", TENCENT)
+
+    assert outside.run("history", "prune").code == 0
+    assert len(operations(outside)) == 1
+    assert outside.run("history", "prune", "--older-than", "0s").code == 0
+    assert operations(outside) == []
+
+
+def test_a_home_that_cannot_be_written_is_one_warning_and_the_cancel_goes_on(outside: Outside) -> None:
+    env = {"XDG_STATE_HOME": "/dev/null"}
+
+    refused = outside.run("cancel", TENCENT, "--require-journal", env=env)
+    assert (refused.code, outside.writes()) == (6, [])
+    done = outside.run("cancel", TENCENT, "-o", "json", env=env)
+
+    assert done.code == 0
+    assert done.err.count("cannot be used") == 1
+    assert done.document["operation"] is None
+    assert outside.run("history", env=env).code == 6
+
+
+FLEET = [
+    {"provider": "tencent", "kind": "invocation", "name": f"patch-{n}", "targets": {"running": 2, "pending": 1}}
+    for n in range(6)
+]
+
+
+def fleet(outside: Outside) -> list[str]:
+    return [
+        outside.add("tencent", **{key: value for key, value in spec.items() if key != "provider"}) for spec in FLEET
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "until", "times"),
+    [
+        ("tencent:CancelInvocation=hang,seconds=30", "CancelInvocation", 1),
+        ("tencent:CancelInvocation=hang,seconds=30,effect=true", "CancelInvocation", 3),
+        ("tencent:CancelInvocation=hang,seconds=30,after=3", "CancelInvocation", 4),
+        ("tencent:DescribeInvocations=hang,seconds=30,after=1", "DescribeInvocations", 2),
+    ],
+    ids=["before the effect", "after the effect", "some answered", "while watching"],
+)
+def test_a_kill_loses_nothing_and_a_resume_comes_to_the_same_end(
+    outside: Outside, fault: str, until: str, times: int
+) -> None:
+    refs = fleet(outside)
+    outside.faults(fault)
+    killed(outside, "cancel", *refs, until=until, times=times)
+    outside.faults()
+    (operation,) = operations(outside)
+    assert operation["state"] == "open"
+    assert sum(operation["counts"].values()) == len(refs)
+
+    done = outside.run("cancel", "--resume", operation["id"], "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert [outside.states(ref) for ref in refs] == [{"cancelled": 1, "terminated": 2}] * len(refs)
+    assert all(one["cancels"] == 1 for ref in refs for one in outside.truth(ref)["targets"])
+    (after,) = operations(outside)
+    assert (after["state"], after["exit_code"]) == ("done", 0)
+    assert set(after["counts"]) <= {"stopped", "ended"}
+
+
+def test_an_interrupt_says_how_to_go_on_and_the_resume_does_only_the_rest(outside: Outside) -> None:
+    refs = fleet(outside)
+    outside.faults("tencent:CancelInvocation=hang,seconds=30,after=2")
+    done, took = outside.interrupted(signal.SIGINT, "cancel", *refs, "-o", "json", until="CancelInvocation")
+    outside.faults()
+
+    assert done.code == 130
+    assert took < 1.5
+    assert len(done.document["outcomes"]) == len(refs)
+    assert f"--resume {done.document['operation']}" in done.err
+    again = outside.run("cancel", "--resume", done.document["operation"], "-o", "json")
+    assert again.code == 0, str(again)
+    assert [outside.states(ref) for ref in refs] == [{"cancelled": 1, "terminated": 2}] * len(refs)
+    assert outside.run("cancel", "--resume", done.document["operation"]).code == 0
+
+
+def test_a_resume_keeps_to_the_targets_that_were_named(outside: Outside) -> None:
+    target = outside.targets(TENCENT, "running")[0]
+    outside.faults("tencent:CancelInvocation=hang,seconds=30")
+    killed(outside, "cancel", TENCENT, "--target", target, until="CancelInvocation")
+    outside.faults()
+
+    outside.run("cancel", "--resume", operations(outside)[0]["id"])
+
+    assert outside.states(TENCENT) == {"pending": 3, "running": 8, "terminated": 1}
+
+
+def test_the_journal_holds_no_secret_and_is_private(outside: Outside) -> None:
+    outside.run("cancel", TENCENT, ONE_SHOT, "--timeout", "0")
+    folder = outside.home / ".local" / "state" / "runcancel"
+
+    kept = b"".join(file.read_bytes() for file in folder.iterdir())
+
+    secrets = [value for name, value in outside.environ.items() if "SECRET" in name or "TOKEN" in name]
+    assert len(secrets) >= 3
+    assert not any(secret.encode() in kept for secret in secrets)
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (folder, *folder.iterdir()))
+
+
+def test_another_process_reads_while_one_writes(outside: Outside) -> None:
+    outside.faults("tencent:CancelInvocation=hang,seconds=3")
+    child = subprocess.Popen([RUNCANCEL, "cancel", TENCENT, "-o", "json"], env=outside.environ, stdout=subprocess.PIPE)
+    try:
+        outside.wait_for("CancelInvocation")
+        (operation,) = operations(outside)
+    finally:
+        out, _ = child.communicate(timeout=30)
+
+    assert operation["state"] == "open"
+    assert json.loads(out)["operation"] == operation["id"]
+    assert Path(outside.home).exists()
