@@ -19,6 +19,15 @@ READ_AGAIN = frozenset({Reason.BUSY, Reason.DOWN, Reason.LOST, Reason.UNREACHABL
 ASK_AGAIN = frozenset({Reason.BUSY, Reason.UNREACHABLE})
 """A cancel is repeated only when it certainly did nothing."""
 
+GIVE_UP_AFTER = 3
+"""So many calls in a row that ended without an answer, repetitions included, and a scope is given up for a while."""
+
+GIVE_UP_FOR = 30.0
+"""Seconds for which a scope is given up."""
+
+_NO_ANSWER = frozenset({Reason.DOWN, Reason.LOST, Reason.UNREACHABLE, Reason.UNPROVEN})
+_NO_KEYS = frozenset({Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS, Reason.BAD_CREDENTIALS})
+_SLOWEST = 16  # times the documented interval
 _ATTEMPTS = 5
 _LONGEST_WAIT = 20.0  # seconds; a server that asks for more is obeyed
 
@@ -61,10 +70,13 @@ class StoppableClock:
 
 
 class Bucket:
-    """A token bucket: `rate` calls a second, `burst` of them at once. It hands out waiting times and never sleeps."""
+    """A token bucket: `rate` calls a second, `burst` of them at once. It hands out waiting times and never sleeps.
+
+    The account is shared with others, so the rate gives way when the cloud says busy and comes back call by call.
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
-        self._interval = 1 / rate
+        self._least = self._interval = 1 / rate
         self._slack = (burst - 1) / rate
         self._due = 0.0  # when the next call would be due if calls came evenly
         self._lock = threading.Lock()
@@ -76,10 +88,59 @@ class Bucket:
             self._due = due + self._interval
             return max(0.0, due - self._slack - now)
 
+    def slower(self) -> None:
+        """The cloud was busy: half the rate from now on."""
+        with self._lock:
+            self._interval = min(self._interval * 2, self._least * _SLOWEST)
+
+    def faster(self) -> None:
+        """The cloud answered: a tenth back, up to the documented rate."""
+        with self._lock:
+            self._interval = max(self._interval * 0.9, self._least)
+
     def hold(self, until: float) -> None:
         """Let nobody who comes from now on through before `until`: the server asked for a pause."""
         with self._lock:
             self._due = max(self._due, until + self._slack)
+
+
+class Circuit:
+    """Whether a scope is worth asking: shared by its threads, closed again by any answer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+        self._refusal: CloudError | None = None
+        self._until = 0.0
+
+    def check(self, now: float) -> None:
+        """Raise `CloudError` while the scope is given up: nothing was sent."""
+        with self._lock:
+            refusal = self._refusal
+            if refusal is None or now >= self._until:
+                return
+        if refusal.reason in _NO_KEYS:
+            raise refusal
+        raise CloudError(
+            Reason.UNREACHABLE, f"not asked: the last {GIVE_UP_AFTER} calls had no answer ({refusal.message})"
+        )
+
+    def failed(self, error: CloudError, now: float) -> None:
+        """Count a call that failed for good."""
+        with self._lock:
+            if error.reason in _NO_KEYS:
+                self._refusal, self._until = error, now + GIVE_UP_FOR
+            elif error.reason in _NO_ANSWER:
+                self._in_a_row += 1
+                if self._in_a_row >= GIVE_UP_AFTER:
+                    self._refusal, self._until = error, now + GIVE_UP_FOR
+            elif error.reason is not Reason.INTERRUPTED:
+                self._in_a_row = 0
+
+    def answered(self) -> None:
+        """The scope answered."""
+        with self._lock:
+            self._in_a_row, self._refusal = 0, None
 
 
 class Pace:
@@ -99,13 +160,16 @@ class Pace:
         self._on_wait = on_wait
         self._buckets: dict[str, Bucket] = {}
         self._lock = threading.Lock()
+        self._circuit = Circuit()
 
     def call(self, api: str, attempt: Callable[[], T], *, rate: float, again: frozenset[Reason] = READ_AGAIN) -> T:
         """Run `attempt` when its API's rate allows, again after the reasons in `again`, and return what it returns.
 
         `rate` is calls per second as the vendor documents it. Raises the last `CloudError`, or one with
-        `Reason.INTERRUPTED` when the clock was stopped before the call could begin.
+        `Reason.INTERRUPTED` when the clock was stopped before the call could begin. A scope whose credentials were
+        refused, or that does not answer, is given up: then the call is refused here and nothing is sent.
         """
+        self._circuit.check(self._clock.monotonic())
         bucket = self._bucket(api, rate)
 
         def paced() -> T:
@@ -115,11 +179,14 @@ class Pace:
             if self._clock.stopped:
                 raise CloudError(Reason.INTERRUPTED, f"{api} was not asked: interrupted", action=api)
             try:
-                return attempt()
+                result = attempt()
             except CloudError as error:
-                if error.reason is Reason.BUSY and error.retry_after:
-                    bucket.hold(self._clock.monotonic() + error.retry_after)
+                if error.reason is Reason.BUSY:
+                    bucket.slower()
+                    bucket.hold(self._clock.monotonic() + (error.retry_after or 0.0))
                 raise
+            bucket.faster()
+            return result
 
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._attempts),
@@ -129,20 +196,26 @@ class Pace:
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return retrying(paced)
+        try:
+            result = retrying(paced)
+        except CloudError as error:
+            self._circuit.failed(error, self._clock.monotonic())
+            raise
+        self._circuit.answered()
+        return result
 
     def pause(self, seconds: float) -> None:
         """Wait on this scope's clock, outside any call: a stop ends the wait."""
         self._clock.sleep(seconds)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
-        """The server's word wins; else jitter under a doubling ceiling, a second to begin with when throttled."""
+        """The server's word wins; else full jitter under a doubling ceiling, a second to begin with when throttled."""
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, CloudError) and error.retry_after:
             return error.retry_after
         first = 1.0 if isinstance(error, CloudError) and error.reason is Reason.BUSY else 0.2
         ceiling = min(_LONGEST_WAIT, first * float(2 ** (state.attempt_number - 1)))
-        return ceiling * (0.5 + self._jitter() / 2)
+        return ceiling * self._jitter()
 
     def _bucket(self, api: str, rate: float) -> Bucket:
         with self._lock:

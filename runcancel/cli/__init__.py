@@ -44,5 +44,5 @@ def run(argv: Sequence[str]) -> int:
 
             sys.stdout.write(script(argv[1] if len(argv) > 1 else "?"))
             return 0
-        ending.code = app(VERBS).main(list(argv), prog_name="runcancel", standalone_mode=False) or 0
+        ending.code = app(VERBS).main(list(argv) or ["--help"], prog_name="runcancel", standalone_mode=False) or 0
     return ending.code

@@ -45,7 +45,7 @@ def contexts(
       runcancel contexts
       runcancel contexts show prod
       runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected
-      runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou,cn-shanghai
+      runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou
       runcancel contexts use prod prod-cn
       runcancel contexts remove prod-cn
 

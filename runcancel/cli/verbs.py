@@ -39,7 +39,9 @@ class Verbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The verb, loaded from its module. Raises typer's usage error with a did-you-mean."""
         name, _, rest = super().resolve_command(ctx, args)
-        return name, None if name is None else load(name), rest
+        command = None if name is None else load(name)
+        alone = isinstance(command, TyperGroup) and not rest
+        return name, command, ["--help"] if alone else rest
 
 
 def app(verbs: Mapping[str, str]) -> Verbs:

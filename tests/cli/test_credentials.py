@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
-from outside import COMMAND, KILLED, TENCENT, Outside, id_of
+from outside import COMMAND, KILLED, TENCENT, Done, Outside, id_of
 
 RUNS = {"aws": COMMAND, "alibaba": KILLED, "tencent": TENCENT}
 CANCELS = {"aws": "CancelCommand", "alibaba": "StopInvocation", "tencent": "CancelInvocation"}
@@ -315,18 +315,22 @@ WORKED = {
 }
 
 
-@every_cloud
-@pytest.mark.parametrize("fault", WORKED.values(), ids=WORKED)
-def test_a_cancel_whose_answer_proves_nothing_is_judged_by_the_state(cloud: str, fault: str, outside: Outside) -> None:
-    outside.faults(f"{CANCELS[cloud]}={fault}")
+def cancelled(outside: Outside, *faults: str) -> Done:
+    """A cancel on all three clouds, each with the same faults."""
+    outside.faults(*(f"{operation}={fault}" for operation in CANCELS.values() for fault in faults))
+    return outside.run("cancel", *RUNS.values(), "-o", "json")
 
-    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+
+@pytest.mark.parametrize("fault", WORKED.values(), ids=WORKED)
+def test_a_cancel_whose_answer_proves_nothing_is_judged_by_the_state(fault: str, outside: Outside) -> None:
+    done = cancelled(outside, fault)
 
     assert done.code == 0, str(done)
-    assert done.outcomes[RUNS[cloud]]["verdict"] == "stopped"
-    assert set(outside.states(RUNS[cloud])) <= STOPPED
-    assert len(outside.effective(RUNS[cloud])) == 1
-    assert max(target["cancels"] for target in outside.truth(RUNS[cloud])["targets"]) == 1
+    for ref, told in done.outcomes.items():
+        assert told["verdict"] == "stopped"
+        assert set(outside.states(ref)) <= STOPPED
+        assert len(outside.effective(ref)) == 1
+        assert max(target["cancels"] for target in outside.truth(ref)["targets"]) == 1
 
 
 NEVER = {
@@ -337,36 +341,30 @@ NEVER = {
 }
 
 
-@every_cloud
 @pytest.mark.parametrize(("fault", "reason"), NEVER.values(), ids=NEVER)
-def test_an_answer_that_is_none_is_never_taken_for_a_cancel(
-    cloud: str, fault: str, reason: str, outside: Outside
-) -> None:
-    outside.faults(f"{CANCELS[cloud]}={fault}")
-
-    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+def test_an_answer_that_is_none_is_never_taken_for_a_cancel(fault: str, reason: str, outside: Outside) -> None:
+    done = cancelled(outside, fault)
 
     assert done.code == 1, str(done)
-    told = done.outcomes[RUNS[cloud]]
-    assert told["verdict"] == "failed"
-    assert told["error"]["code"] == reason
-    assert told["request_ids"] == []
-    assert not outside.effective(RUNS[cloud])
-    assert {one["effect"] for one in told["invocations"]} <= {"unknown", "already-ended"}
+    assert len(done.outcomes) == len(RUNS)
+    for ref, told in done.outcomes.items():
+        assert told["verdict"] == "failed"
+        assert told["error"]["code"] == reason
+        assert told["request_ids"] == []
+        assert not outside.effective(ref)
+        assert {one["effect"] for one in told["invocations"]} <= {"unknown", "already-ended"}
 
 
-@every_cloud
-def test_what_certainly_did_nothing_once_is_asked_again(cloud: str, outside: Outside) -> None:
-    outside.faults(f"{CANCELS[cloud]}=drop-before*1")
-
-    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+def test_what_certainly_did_nothing_once_is_asked_again(outside: Outside) -> None:
+    done = cancelled(outside, "drop-before*1")
 
     assert done.code == 0, str(done)
-    assert len(outside.effective(RUNS[cloud])) == 1
-    asked = outside.actions()
-    first = asked.index(CANCELS[cloud])
-    again = asked.index(CANCELS[cloud], first + 1)
-    assert again > first + 1, "the state is read before a cancel is repeated"
+    for cloud, ref in RUNS.items():
+        assert len(outside.effective(ref)) == 1
+        asked = [each["action"] for each in outside.requests() if each["provider"] == cloud]
+        first = asked.index(CANCELS[cloud])
+        again = asked.index(CANCELS[cloud], first + 1)
+        assert again > first + 1, "the state is read before a cancel is repeated"
 
 
 def test_a_window_cancel_that_echoes_another_id_proves_nothing_by_itself(outside: Outside) -> None:
@@ -390,21 +388,18 @@ def test_tencent_replies_with_a_charset_are_read(outside: Outside) -> None:
     assert done.outcomes[TENCENT]["verdict"] == "stopped"
 
 
-@every_cloud
 @pytest.mark.parametrize("disguise", ["charset", "odd-type"])
-def test_an_error_under_an_unusual_content_type_is_an_error(cloud: str, disguise: str, outside: Outside) -> None:
-    outside.faults(f"{CANCELS[cloud]}={disguise}", f"{CANCELS[cloud]}=denied")
-
-    done = outside.run("cancel", RUNS[cloud], "-o", "json")
+def test_an_error_under_an_unusual_content_type_is_an_error(disguise: str, outside: Outside) -> None:
+    done = cancelled(outside, disguise, "denied")
 
     assert done.code == 4, str(done)
-    assert [error["code"] for error in done.document["errors"]] == ["denied"]
+    assert [error["code"] for error in done.document["errors"]] == ["denied"] * len(RUNS)
 
 
 # where requests go
 
 
-@pytest.mark.parametrize("host", ["10.0.0.1", "example.invalid", "127.0.0.1.example.invalid"])
+@pytest.mark.parametrize("host", ["10.0.0.1", "127.0.0.1.example.invalid"])
 @pytest.mark.parametrize(
     ("name", "cloud"),
     [
@@ -430,14 +425,13 @@ def test_a_proxy_is_not_asked_for_this_machine(outside: Outside) -> None:
     assert references(document) == [COMMAND, KILLED, TENCENT]
 
 
-@every_cloud
-def test_what_answers_nobody_is_unreachable(cloud: str, outside: Outside) -> None:
+def test_what_answers_nobody_is_unreachable(outside: Outside) -> None:
     nowhere = dict.fromkeys(
         ("AWS_ENDPOINT_URL", "RUNCANCEL_ALIBABA_ENDPOINT_URL", "RUNCANCEL_TENCENT_ENDPOINT_URL"), "http://127.0.0.1:9"
     )
 
-    done = outside.run("status", RUNS[cloud], "-o", "json", env=nowhere)
+    done = outside.run("status", *RUNS.values(), "-o", "json", env=nowhere)
 
     assert done.code == 7, str(done)
-    assert [error["code"] for error in done.document["errors"]] == ["unreachable"]
-    assert done.document["errors"][0]["retryable"] is True
+    assert [error["code"] for error in done.document["errors"]] == ["unreachable"] * len(RUNS)
+    assert all(error["retryable"] for error in done.document["errors"])

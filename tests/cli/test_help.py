@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 HELPS = [*((verb,) for verb in VERBS), *(("sandbox", each) for each in ("serve", "exec", "demo"))]
 FORBIDDEN = (
     *("rich", "boto3", "botocore", "tencentcloud", "alibabacloud_tea_openapi", "alibabacloud_credentials", "Tea"),
-    *("darabonba", "urllib3", "requests", "aiohttp", "sqlite3", "jmespath", "pydantic"),
+    *("darabonba", "urllib3", "requests", "aiohttp", "jmespath", "pydantic"),
 )
 every_help = pytest.mark.parametrize("verb", HELPS, ids=" ".join)
 
@@ -28,27 +28,28 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Outside:
 
 
 @every_help
-def test_help_says_first_what_the_verb_does_and_has_examples(verb: tuple[str, ...], command: Outside) -> None:
+def test_help_says_first_what_the_verb_does_has_examples_and_fits_eighty_columns(
+    verb: tuple[str, ...], command: Outside
+) -> None:
     done = command.run(*verb, "--help")
 
     usage, _, does, *_ = done.out.splitlines()
     assert done.code == 0
     assert done.err == ""
     assert usage.startswith(f"Usage: runcancel {' '.join(verb)} ")
-    assert does.strip().split()[0] in ("Three", *(word.capitalize() for word in _VERBS))
+    assert does.strip().split()[0].rstrip(",") in ("Three", *(word.capitalize() for word in _VERBS))
     assert "Examples:" in done.out
     assert f"    runcancel {' '.join(verb)}" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
 
 
 _VERBS = ("cancel", "show", "find", "wait", "print", "serve", "run", "stop", "list")
 
 
-@every_help
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
-def test_help_fits_eighty_columns(columns: str, verb: tuple[str, ...], command: Outside) -> None:
-    done = command.run(*verb, "--help", env={"COLUMNS": columns, "FORCE_COLOR": "1"})
+def test_help_never_needs_more_than_eighty_columns(columns: str, command: Outside) -> None:
+    done = command.run("cancel", "--help", env={"COLUMNS": columns, "FORCE_COLOR": "1"})
 
-    assert done.code == 0
     assert max(map(len, done.out.splitlines())) <= 80
     assert "\x1b" not in done.out
 
@@ -62,9 +63,12 @@ def test_the_program_lists_its_verbs_uncut(command: Outside) -> None:
             assert f"  {verb:<13}{does}\n" in done.out, verb
 
 
-def test_help_is_not_wrong_usage(command: Outside) -> None:
-    assert command.run("--help").code == 0
-    assert command.run("cancel", "-h").code == 0
+@pytest.mark.parametrize("argv", [(), ("-h",), ("cancel", "-h"), ("sandbox",), ("sandbox", "-h")], ids=" ".join)
+def test_help_is_not_wrong_usage(argv: tuple[str, ...], command: Outside) -> None:
+    done = command.run(*argv)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Usage: runcancel ")
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])
@@ -115,7 +119,7 @@ def test_no_sdk_and_no_rich_is_imported(argv: list[str], env: dict[str, str], co
         check=True,
     )
 
-    assert done.stdout
+    assert done.stdout or len(done.stderr.splitlines()) > 1
     assert done.stderr.splitlines()[-1].split() == ["LOADED"]
 
 
@@ -190,7 +194,7 @@ def completed(command: Outside, line: str, *, breaks: str = "$' \\t\\n\"\\'><=;|
         ("runcancel invocations x --status can", ["cancelling", "cancelled"]),
         ("runcancel sandbox d", ["demo"]),
         ("runcancel schema pl", ["plan"]),
-        ("runcancel nonsense -", []),
+        ("runcancel status -o nonsense", []),
         ("runcancel status 'open quotation", []),
     ],
 )

