@@ -119,7 +119,7 @@ def test_pauses_lie_below_a_doubling_ceiling(jitter: float, reason: Reason) -> N
         ceiling = min(20.0, first * 2**number)
         assert api == "A"
         assert 0 <= pause <= ceiling
-        assert calls.moments[number + 1] - calls.moments[number] == pytest.approx(pause, abs=0.3)  # the slower rate, too
+        assert calls.moments[number + 1] - calls.moments[number] == pytest.approx(pause, abs=0.3)
 
 
 @pytest.mark.parametrize(("reason", "tries"), [(one, 5 if one in READ_AGAIN else 1) for one in Reason])
