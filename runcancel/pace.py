@@ -27,7 +27,8 @@ GIVE_UP_FOR = 30.0
 
 _NO_ANSWER = frozenset({Reason.DOWN, Reason.LOST, Reason.UNREACHABLE, Reason.UNPROVEN})
 _NO_KEYS = frozenset({Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS, Reason.BAD_CREDENTIALS})
-_SLOWEST = 16  # times the documented interval
+_SLOWEST = 16  # times the interval to begin with
+_FASTEST = 10  # times the rate to begin with, where no limit is documented
 _ATTEMPTS = 5
 _LONGEST_WAIT = 20.0  # seconds; a server that asks for more is obeyed
 
@@ -72,11 +73,14 @@ class StoppableClock:
 class Bucket:
     """A token bucket: `rate` calls a second, `burst` of them at once. It hands out waiting times and never sleeps.
 
-    The account is shared with others, so the rate gives way when the cloud says busy and comes back call by call.
+    The account is shared with others, so the rate gives way when the cloud says busy and comes back call by call. Where
+    nobody documents a limit (`documented` false) it also grows beyond `rate`, until the cloud says busy.
     """
 
-    def __init__(self, rate: float, burst: float) -> None:
-        self._least = self._interval = 1 / rate
+    def __init__(self, rate: float, burst: float, *, documented: bool = True) -> None:
+        self._interval = 1 / rate
+        self._least = self._interval if documented else self._interval / _FASTEST
+        self._most = self._interval * _SLOWEST
         self._slack = (burst - 1) / rate
         self._due = 0.0  # when the next call would be due if calls came evenly
         self._lock = threading.Lock()
@@ -91,10 +95,10 @@ class Bucket:
     def slower(self) -> None:
         """The cloud was busy: half the rate from now on."""
         with self._lock:
-            self._interval = min(self._interval * 2, self._least * _SLOWEST)
+            self._interval = min(self._interval * 2, self._most)
 
     def faster(self) -> None:
-        """The cloud answered: a tenth back, up to the documented rate."""
+        """The cloud answered: a tenth more, up to what is documented."""
         with self._lock:
             self._interval = max(self._interval * 0.9, self._least)
 
@@ -162,15 +166,24 @@ class Pace:
         self._lock = threading.Lock()
         self._circuit = Circuit()
 
-    def call(self, api: str, attempt: Callable[[], T], *, rate: float, again: frozenset[Reason] = READ_AGAIN) -> T:
+    def call(
+        self,
+        api: str,
+        attempt: Callable[[], T],
+        *,
+        rate: float,
+        documented: bool = True,
+        again: frozenset[Reason] = READ_AGAIN,
+    ) -> T:
         """Run `attempt` when its API's rate allows, again after the reasons in `again`, and return what it returns.
 
-        `rate` is calls per second as the vendor documents it. Raises the last `CloudError`, or one with
-        `Reason.INTERRUPTED` when the clock was stopped before the call could begin. A scope whose credentials were
-        refused, or that does not answer, is given up: then the call is refused here and nothing is sent.
+        `rate` is calls per second as the vendor documents it, or to begin with where `documented` is false. Raises the
+        last `CloudError`, or one with `Reason.INTERRUPTED` when the clock was stopped before the call could begin. A
+        scope whose credentials were refused, or that does not answer, is given up: then the call is refused here and
+        nothing is sent.
         """
         self._circuit.check(self._clock.monotonic())
-        bucket = self._bucket(api, rate)
+        bucket = self._bucket(api, rate, documented=documented)
 
         def paced() -> T:
             wait = bucket.reserve(self._clock.monotonic())
@@ -217,8 +230,8 @@ class Pace:
         ceiling = min(_LONGEST_WAIT, first * float(2 ** (state.attempt_number - 1)))
         return ceiling * self._jitter()
 
-    def _bucket(self, api: str, rate: float) -> Bucket:
+    def _bucket(self, api: str, rate: float, *, documented: bool) -> Bucket:
         with self._lock:
             if api not in self._buckets:
-                self._buckets[api] = Bucket(rate, burst=max(1.0, rate))
+                self._buckets[api] = Bucket(rate, burst=max(1.0, rate), documented=documented)
             return self._buckets[api]

@@ -282,3 +282,16 @@ def test_one_denied_action_closes_no_scope() -> None:
             pace.call("A", calls, rate=1000)
 
     assert pace.call("A", calls, rate=1000) == "done"
+
+
+def test_an_undocumented_rate_grows_until_the_cloud_says_busy() -> None:
+    bucket = Bucket(rate=10, burst=1, documented=False)
+    for _ in range(100):
+        bucket.faster()
+    bucket.reserve(0.0)
+    assert bucket.reserve(0.0) == pytest.approx(0.01)
+
+    bucket.slower()
+
+    bucket.reserve(100.0)
+    assert bucket.reserve(100.0) == pytest.approx(0.02)

@@ -43,9 +43,8 @@ def references(document: Any) -> list[str]:
     [
         ({"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": None}, "AWS_REGION"),
         ({"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": "eu-west-1"}, "AWS_REGION"),
-        ({"AWS_DEFAULT_REGION": "us-east-2"}, "AWS_DEFAULT_REGION"),
     ],
-    ids=["AWS_REGION alone", "AWS_REGION first", "AWS_DEFAULT_REGION"],
+    ids=["AWS_REGION alone", "AWS_REGION first"],
 )
 def test_aws_regions_out_of_either_variable(env: dict[str, str | None], said: str, outside: Outside) -> None:
     done = outside.run("status", id_of(COMMAND), "-v", "-o", "json", env=env)
@@ -90,22 +89,21 @@ def test_no_region_is_never_guessed(id: str, env: dict[str, None], outside: Outs
 # keys
 
 
-@every_cloud
-def test_temporary_keys_travel_with_their_token(cloud: str, outside: Outside) -> None:
+def test_temporary_keys_travel_with_their_token(outside: Outside) -> None:
     env = outside.box.environment(sort="temporary")
 
-    assert references(outside.json("status", RUNS[cloud], env=env)) == [RUNS[cloud]]
+    assert references(outside.json("status", *RUNS.values(), env=env)) == list(RUNS.values())
 
 
-@pytest.mark.parametrize("token", ["TENCENTCLOUD_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "AWS_SESSION_TOKEN"])
-def test_temporary_keys_without_their_token_are_refused(token: str, outside: Outside) -> None:
-    cloud = {"T": "tencent", "A": "alibaba"}[token[0]] if not token.startswith("AWS") else "aws"
-    env = {**outside.box.environment(sort="temporary"), token: None}
+def test_temporary_keys_without_their_token_are_refused(outside: Outside) -> None:
+    tokens = ("TENCENTCLOUD_TOKEN", "ALIBABA_CLOUD_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
+    env = {**outside.box.environment(sort="temporary"), **dict.fromkeys(tokens)}
 
-    done = outside.run("status", RUNS[cloud], "-o", "json", env=env)
+    done = outside.run("status", *RUNS.values(), "-o", "json", env=env)
 
     assert done.code == 4, str(done)
-    assert done.document["errors"][0]["code"] in ("bad_credentials", "expired_credentials")
+    assert done.document["runs"] == []
+    assert {error["code"] for error in done.document["errors"]} <= {"bad_credentials", "expired_credentials"}
 
 
 @pytest.mark.parametrize("prefix", ["ALIBABACLOUD", "ALICLOUD"])
@@ -227,7 +225,6 @@ def test_a_named_profile_is_printed_and_accepted_before_the_reference(cloud: str
 
     assert references(document) == [ref]
     assert document["runs"][0]["context"] == "work"
-    assert references(outside.json("status", ref, env=nothing)) == [ref]
     assert outside.json("cancel", ref, "--dry-run", env=nothing)["plan"][0]["run"] == ref
 
 

@@ -43,11 +43,15 @@ def test_every_form_means_the_same_run(argv: tuple[str, ...], outside: Outside) 
     assert [run["ref"] for run in document["runs"]] == [TENCENT]
 
 
-@pytest.mark.parametrize("ref", [WINDOW, COMMAND, AUTOMATION, ONE_SHOT, TENCENT])
-def test_what_is_printed_is_accepted_by_every_verb(ref: str, outside: Outside) -> None:
-    assert outside.json("status", ref)["runs"][0]["ref"] == ref
-    assert outside.json("invocations", ref, "--limit", "1")["invocations"][0]["run"] == ref
-    assert outside.json("cancel", ref, "--dry-run")["plan"][0]["run"] == ref
+def test_what_is_printed_is_accepted_by_every_verb(outside: Outside) -> None:
+    given = [WINDOW, COMMAND, AUTOMATION, ONE_SHOT, TENCENT]
+
+    printed = [run["ref"] for run in outside.json("status", *given)["runs"]]
+
+    assert printed == given
+    rows = outside.json("invocations", *printed, "--limit", "1")["invocations"]
+    assert [row["run"] for row in rows] == given
+    assert [item["run"] for item in outside.json("cancel", *printed, "--dry-run")["plan"]] == given
 
 
 def test_capitals_in_a_uuid_mean_the_same(outside: Outside) -> None:

@@ -16,7 +16,7 @@ from runcancel.providers.transport import Reply, Transport
 
 _SIGNATURE = "ACS3-HMAC-SHA256"
 _EMPTY_BODY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-_RATE = 10.0  # calls a second; the real quotas are per account and only visible in Quota Center
+_RATE = 10.0  # calls a second to begin with; the real quotas are per account and only visible in Quota Center
 
 
 class Wire:
@@ -44,7 +44,7 @@ class Wire:
         self, action: str, params: Mapping[str, str], *, again: frozenset[Reason] = READ_AGAIN
     ) -> Mapping[str, Any]:
         """Ask and return the whole answer, which carries a request id. Raises `CloudError`."""
-        return self._pace.call(action, lambda: self._once(action, params), rate=_RATE, again=again)
+        return self._pace.call(action, lambda: self._once(action, params), rate=_RATE, documented=False, again=again)
 
     def _once(self, action: str, params: Mapping[str, str]) -> Mapping[str, Any]:
         began = time.monotonic()

@@ -19,36 +19,35 @@ from runcancel.providers.reading import Row, by_token, rows, text, trace
 
 
 class Api(Struct, frozen=True, kw_only=True):
-    """One API: calls a second, whether it changes something, and where in a reply its proof is.
+    """One API: its rate and whether AWS documents it, whether it changes something, where in a reply its proof is.
 
     The thing at `proof` must be there; if the request has a parameter of its last name, it must be equal.
     """
 
-    rate: float
+    rate: float = 10  # to begin with
+    documented: bool = False
     asks: bool = False
     proof: tuple[str, ...] = ()
 
 
-# Automation's rates are those of the AWS General Reference. The others are not published: 10 is ours.
+# Automation's rates are those of the AWS General Reference. The others are not published.
 APIS: Mapping[str, Api] = {
-    "CancelMaintenanceWindowExecution": Api(rate=10, asks=True, proof=("WindowExecutionId",)),
-    "GetMaintenanceWindowExecution": Api(rate=10, proof=("WindowExecutionId",)),
-    "DescribeMaintenanceWindowExecutionTasks": Api(rate=10, proof=("WindowExecutionTaskIdentities",)),
-    "DescribeMaintenanceWindowExecutionTaskInvocations": Api(
-        rate=10, proof=("WindowExecutionTaskInvocationIdentities",)
-    ),
-    "DescribeMaintenanceWindows": Api(rate=10, proof=("WindowIdentities",)),
-    "DescribeMaintenanceWindowExecutions": Api(rate=10, proof=("WindowExecutions",)),
-    "CancelCommand": Api(rate=10, asks=True),
-    "ListCommands": Api(rate=10, proof=("Commands",)),
-    "ListCommandInvocations": Api(rate=10, proof=("CommandInvocations",)),
-    "GetCommandInvocation": Api(rate=10, proof=("CommandId",)),
-    "StopAutomationExecution": Api(rate=1, asks=True),
-    "GetAutomationExecution": Api(rate=3, proof=("AutomationExecution", "AutomationExecutionId")),
-    "DescribeAutomationExecutions": Api(rate=3, proof=("AutomationExecutionMetadataList",)),
-    "DescribeAutomationStepExecutions": Api(rate=3, proof=("StepExecutions",)),
-    "DescribeRegions": Api(rate=10, proof=("Regions",)),
-    "GetCallerIdentity": Api(rate=10, proof=("Account",)),
+    "CancelMaintenanceWindowExecution": Api(asks=True, proof=("WindowExecutionId",)),
+    "GetMaintenanceWindowExecution": Api(proof=("WindowExecutionId",)),
+    "DescribeMaintenanceWindowExecutionTasks": Api(proof=("WindowExecutionTaskIdentities",)),
+    "DescribeMaintenanceWindowExecutionTaskInvocations": Api(proof=("WindowExecutionTaskInvocationIdentities",)),
+    "DescribeMaintenanceWindows": Api(proof=("WindowIdentities",)),
+    "DescribeMaintenanceWindowExecutions": Api(proof=("WindowExecutions",)),
+    "CancelCommand": Api(asks=True),
+    "ListCommands": Api(proof=("Commands",)),
+    "ListCommandInvocations": Api(proof=("CommandInvocations",)),
+    "GetCommandInvocation": Api(proof=("CommandId",)),
+    "StopAutomationExecution": Api(rate=1, documented=True, asks=True),
+    "GetAutomationExecution": Api(rate=3, documented=True, proof=("AutomationExecution", "AutomationExecutionId")),
+    "DescribeAutomationExecutions": Api(rate=3, documented=True, proof=("AutomationExecutionMetadataList",)),
+    "DescribeAutomationStepExecutions": Api(rate=3, documented=True, proof=("StepExecutions",)),
+    "DescribeRegions": Api(proof=("Regions",)),
+    "GetCallerIdentity": Api(proof=("Account",)),
 }
 
 _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
@@ -68,7 +67,9 @@ class Wire:
         """One request, when its rate allows, again where that is safe. Raises `CloudError`."""
         api = APIS[action]
         again = ASK_AGAIN if api.asks else READ_AGAIN
-        return self.pace.call(action, lambda: self._once(action, api, params), rate=api.rate, again=again)
+        return self.pace.call(
+            action, lambda: self._once(action, api, params), rate=api.rate, documented=api.documented, again=again
+        )
 
     def ask(self, action: str, params: Mapping[str, Any]) -> str:
         """One request that changes something; the request id of the accepted answer."""
