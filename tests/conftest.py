@@ -1,10 +1,17 @@
 """What the tests from outside share: one sandbox per worker, put back to its start before every test."""
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from outside import Outside
+
+
+def pytest_configure() -> None:
+    """A job in the background of a script ignores Ctrl-C and hands that on: the commands under test must not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -35,6 +36,9 @@ def run(argv: Sequence[str]) -> int:
         from runcancel.cli.completion import answer_shell
 
         return answer_shell()
+    if not sys.warnoptions:
+        # SDKs load side by side, and one that restores the filters can undo what another silenced: silence them first.
+        warnings.simplefilter("ignore")
     from runcancel.cli.failures import told
     from runcancel.cli.verbs import app
 

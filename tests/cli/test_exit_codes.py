@@ -298,15 +298,14 @@ def test_6_no_is_no(outside: Outside) -> None:
 # 7
 
 
-@pytest.mark.parametrize("silent", [("aws", "alibaba"), ("tencent",)], ids=" and ".join)
-def test_7_a_cloud_that_does_not_answer(silent: tuple[str, ...], outside: Outside) -> None:
-    outside.faults(*(f"{cloud}:*=http-503" for cloud in silent))
+def test_7_clouds_that_do_not_answer(outside: Outside) -> None:
+    outside.faults("aws:*=http-503", "alibaba:*=http-503")
 
     done = outside.run("status", *RUNS.values(), "-o", "json")
 
     assert done.code == 7, str(done)
-    assert [run["ref"] for run in done.document["runs"]] == [RUNS[cloud] for cloud in RUNS if cloud not in silent]
-    assert codes(done) == ["down"] * len(silent)
+    assert [run["ref"] for run in done.document["runs"]] == [TENCENT]
+    assert codes(done) == ["down", "down"]
     assert done.document["complete"] is False
 
 
@@ -317,7 +316,7 @@ def test_7_a_cloud_that_does_not_answer(silent: tuple[str, ...], outside: Outsid
 def test_8_accepted_but_not_seen_stopped(cloud: str, outside: Outside) -> None:
     outside.faults(f"{CANCELS[cloud]}=stubborn")
 
-    done = outside.run("cancel", RUNS[cloud], "--timeout", "1", "-o", "json")
+    done = outside.run("cancel", RUNS[cloud], "--timeout", "600ms", "-o", "json")
 
     assert done.code == 8, str(done)
     told = done.outcomes[RUNS[cloud]]

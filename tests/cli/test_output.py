@@ -382,7 +382,7 @@ def test_machine_formats_have_no_colour_even_when_it_is_forced(still: Outside) -
 # a reader that goes away
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", ["table", "tsv", "json", "jsonl"])
 def test_a_closed_pipe_ends_the_printing_quietly(format: str, still: Outside) -> None:
     done = still.shell(f"runcancel invocations {COMMAND} -o {format} | head -1; echo ${{PIPESTATUS[0]}}")
 
