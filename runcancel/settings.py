@@ -193,6 +193,13 @@ def places(settings: Settings) -> tuple[Place, ...]:
     return tuple(place for place in found if place.regions)
 
 
+def unknown_regions(settings: Settings) -> tuple[str, ...]:
+    """Regions of `-r` that no table knows: they go to the only provider selected, and somebody should hear of it."""
+    known = {region for name in PROVIDERS for region in provider(name).REGIONS} | {"all"}
+    words = (word.rpartition(":")[2] for word in settings.regions.value)
+    return tuple(word for word in words if word not in known)
+
+
 def home_region(settings: Settings, place: Place) -> str:
     """A region of a place where its account certainly answers: the vendor's own setting, else the first it has."""
     configured = settings.config.contexts.get(place.context or "")

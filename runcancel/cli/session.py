@@ -118,7 +118,7 @@ class Session:
         if settings.switch("--debug", debug, environ):
             _show_requests(sys.stderr)
         default = default_format(Terminal.of(sys.stdout, environ))
-        return cls(
+        session = cls(
             verb,
             chosen,
             format=_one_of("--output", output, environ, FORMATS, default),
@@ -127,6 +127,9 @@ class Session:
             verbose=settings.switch("--verbose", verbose, environ),
             no_input=settings.switch("--no-input", no_input, environ),
         )
+        for region in settings.unknown_regions(chosen):
+            session.notes.say(f"note: “{region}” is in no table of regions that is known here; it is tried as it is")
+        return session
 
     def __enter__(self) -> Self:
         self.desk.install()

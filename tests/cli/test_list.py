@@ -125,3 +125,18 @@ def test_nothing_configured_says_what_to_do(outside: Outside) -> None:
 
     assert done.code == 2
     assert "no cloud is configured" in done.err
+
+
+def test_a_region_that_refuses_what_works_elsewhere_is_not_enabled(outside: Outside) -> None:
+    done = outside.run("list", "-p", "aws", "-r", "us-east-2,eu-central-1", "--kind", "command", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.document["complete"] is True
+    assert "aws:eu-central-1: not enabled" in done.err
+
+
+def test_a_region_nobody_knows_goes_to_the_only_provider_and_is_said(outside: Outside) -> None:
+    done = outside.run("list", "-p", "tencent", "-r", "ap-atlantis,ap-guangzhou")
+
+    assert "“ap-atlantis” is in no table" in done.err
+    assert outside.run("list", "-r", "ap-atlantis").code == 2
