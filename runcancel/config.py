@@ -7,23 +7,23 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import platformdirs
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from runcancel.errors import UsageError
+from runcancel.errors import CloudError, UsageError
 from runcancel.providers import PROVIDERS
-from runcancel.refs import nearest
+from runcancel.refs import NOT_A_REGION, REGION, nearest
 from runcancel.text import is_plain
-
-Document = MutableMapping[str, Any]
-"""The file as tomlkit holds it."""
 
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_NO_PROVIDER = "Object missing required field `provider`"
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LARGEST = 1024 * 1024  # bytes of a configuration
 
 
@@ -55,7 +55,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     caps: Caps = Caps()
 
     def expand(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The contexts of names and groups, in order, each once. Raises `UsageError` for a name that is neither."""
+        """The contexts of names and groups, in order, each once.
+
+        Raises `UsageError` for a name that is neither, and for an empty group: nothing must not mean everything.
+        """
         found: dict[str, None] = {}
         for name in names:
             if name not in self.contexts and name not in self.groups:
@@ -65,7 +68,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     f"no context or group “{name}”: {there}{nearest(name, known)}; nothing was sent",
                     hint=f"a vendor's own profile is named with --profile {name}",
                 )
-            found |= dict.fromkeys(self.groups.get(name, (name,)))
+            members = self.groups.get(name, (name,))
+            if not members:
+                raise UsageError(f"the group “{name}” has no contexts; nothing was sent")
+            found |= dict.fromkeys(members)
         return tuple(found)
 
 
@@ -75,8 +81,8 @@ _KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": Ca
 
 def path(environ: Mapping[str, str]) -> Path:
     """Where the file is: `config.toml` in the user's configuration directory."""
-    named = environ.get("XDG_CONFIG_HOME")
-    folder = Path(named) / "runcancel" if named else platformdirs.user_config_path("runcancel")
+    named = Path(environ.get("XDG_CONFIG_HOME", ""))
+    folder = named / "runcancel" if named.is_absolute() else platformdirs.user_config_path("runcancel")
     return folder / "config.toml"
 
 
@@ -90,39 +96,47 @@ def load(file: Path) -> Config:
 
 
 def add(file: Path, name: str, context: Context) -> None:
-    """Write a new context. Raises `UsageError` for a name that is taken or cannot be one."""
-    if not name or not is_plain(name) or name.startswith("-"):
-        raise UsageError(f"“{name}” cannot be the name of a context: it is empty, hidden, or looks like an option")
+    """Write a new context at the end of the file. Raises `UsageError` for a name that is taken or cannot be one."""
+    if _hidden(name) or name.startswith("-") or name != name.strip() or "," in name:
+        raise UsageError(
+            f"“{name}” cannot be the name of a context: it is empty, hidden, looks like an option, "
+            "or holds a comma or outer spaces; nothing was changed"
+        )
 
-    def change(document: Document, now: Config) -> None:
-        import tomlkit
-
+    def change(text: str, now: Config) -> tuple[str, Config]:
         if name in now.contexts or name in now.groups:
             raise UsageError(f"there is a context or group “{name}” already; nothing was changed")
-        table = tomlkit.table()
-        for key, value in msgspec.to_builtins(context).items():
-            if value not in (None, False, ()):
-                table[key] = list(value) if isinstance(value, (list, tuple)) else value
-        _table(document, "contexts")[name] = table
+        wanted = structs.replace(now, contexts=now.contexts | {name: context})
+        return f"{text}{_gap(text)}{_table(name, context)}", wanted
 
     _write(file, change)
 
 
 def remove(file: Path, name: str) -> tuple[str, ...]:
-    """Take a context out, of groups and of the default, too; where else it stood. Raises `UsageError`."""
+    """Take a context out, of groups and of the default, too; where else it stood. Raises `UsageError`.
+
+    A group that would be empty goes as well.
+    """
     stood: list[str] = []
 
-    def change(document: Document, now: Config) -> None:
+    def change(text: str, now: Config) -> tuple[str, Config]:
         if name not in now.contexts:
             raise UsageError(f"no context “{name}”{nearest(name, now.contexts)}; nothing was changed")
-        del _table(document, "contexts")[name]
-        for group, members in now.groups.items():
-            if name in members:
-                stood.append(f"group {group}")
-                _table(document, "groups")[group] = [one for one in members if one != name]
-        if name in now.default:
-            stood.append("default")
-            document["default"] = [one for one in now.default if one != name]
+        left = {group: tuple(one for one in members if one != name) for group, members in now.groups.items()}
+        gone = {group for group, members in left.items() if not members and now.groups[group]}
+        wanted = Config(
+            default=tuple(one for one in now.default if one != name and one not in gone),
+            contexts={one: context for one, context in now.contexts.items() if one != name},
+            groups={group: members for group, members in left.items() if group not in gone},
+            caps=now.caps,
+        )
+        stood.extend(
+            f"group {group}{', which is gone with it' if group in gone else ''}"
+            for group, members in now.groups.items()
+            if name in members
+        )
+        stood.extend(["default"] if wanted.default != now.default else [])
+        return _without(text, name, now, wanted), wanted
 
     _write(file, change)
     return tuple(stood)
@@ -131,46 +145,97 @@ def remove(file: Path, name: str) -> tuple[str, ...]:
 def use(file: Path, names: Sequence[str]) -> None:
     """Write what is used when nothing is named. Raises `UsageError` for an unknown name."""
 
-    def change(document: Document, now: Config) -> None:
+    def change(text: str, now: Config) -> tuple[str, Config]:
+        import tomlkit
+
         now.expand(names)
-        document["default"] = list(names)
+        wanted = structs.replace(now, default=tuple(dict.fromkeys(names)))
+        document = tomlkit.parse(text)
+        if "default" not in document:
+            return _before_tables(text, tomlkit.dumps({"default": wanted.default})), wanted
+        _fit(document, "default", wanted.default)
+        return tomlkit.dumps(document), wanted
 
     _write(file, change)
 
 
 def _config(file: Path, text: str) -> Config:
-    data: dict[str, Any] = {}
+    data = _data(file, text)
     try:
-        data = tomllib.loads(text)
         found = msgspec.convert(data, Config)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file} is no TOML: {error}; nothing was sent") from None
-    except RecursionError:
-        raise UsageError(f"{file} is nested too deeply; nothing was sent") from None
     except msgspec.ValidationError as error:
         raise UsageError(f"{file}: {_sentence(_named(str(error), data))}; nothing was sent") from None
     _check(file, found)
     return found
 
 
+def _data(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file} is no TOML: {error}; nothing was sent") from None
+    except RecursionError:
+        raise UsageError(f"{file} is nested too deeply; nothing was sent") from None
+    except ValueError:  # thousands of digits
+        raise UsageError(f"{file} holds a number that is too long; nothing was sent") from None
+
+
 def _check(file: Path, found: Config) -> None:
-    """What holds between keys."""
+    """What the types do not say."""
+    for table, names in (("contexts", found.contexts), ("groups", found.groups)):
+        for name in names:
+            if _hidden(name):
+                raise _wrong(file, f"{table}.{_key(name)}", "is a name that is empty or does not show")
     for name, context in found.contexts.items():
-        if context.provider not in PROVIDERS:
-            there = f"there are {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
-            raise _wrong(file, f"contexts.{name}.provider", f"is “{context.provider}”: {there}")
-        if name in found.groups:
-            raise _wrong(file, f"groups.{name}", "is the name of a context, too")
+        _check_context(file, f"contexts.{_key(name)}", context)
     for group, members in found.groups.items():
-        for member in members:
+        key = f"groups.{_key(group)}"
+        if group in found.contexts:
+            raise _wrong(file, key, "is the name of a context, too")
+        for index, member in enumerate(members):
             if member not in found.contexts:
-                raise _wrong(file, f"groups.{group}", f"names no context “{member}”{nearest(member, found.contexts)}")
-    for name in found.default:
-        if name not in found.contexts and name not in found.groups:
-            raise _wrong(file, "default", f"names no context or group “{name}”")
-    for key, cap in (("max_runs", found.caps.max_runs), ("max_targets", found.caps.max_targets)):
+                raise _wrong(file, f"{key}[{index}]", f"names no context “{member}”{nearest(member, found.contexts)}")
+    known = (*found.contexts, *found.groups)
+    for index, name in enumerate(found.default):
+        if name not in known:
+            raise _wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, known)}")
+    for key, cap in structs.asdict(found.caps).items():
         if cap is not None and cap < 0:
             raise _wrong(file, f"caps.{key}", "is below zero")
+
+
+def _check_context(file: Path, key: str, context: Context) -> None:
+    if context.provider not in PROVIDERS:
+        there = f"there are {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
+        raise _wrong(file, f"{key}.provider", f"is “{context.provider}”: {there}")
+    for word in ("profile", "endpoint_url", "sts_endpoint_url", "site"):
+        value = getattr(context, word)
+        if value is not None and _hidden(value):
+            raise _wrong(file, f"{key}.{word}", "is empty or does not show: leave the key out")
+    for index, region in enumerate(context.regions):
+        if region != "all" and not REGION.fullmatch(region):
+            raise _wrong(file, f"{key}.regions[{index}]", f"“{region}” {NOT_A_REGION}; or “all”")
+    for word, url in (("endpoint_url", context.endpoint_url), ("sts_endpoint_url", context.sts_endpoint_url)):
+        if url is not None:
+            _check_endpoint(file, f"{key}.{word}", url)
+
+
+def _check_endpoint(file: Path, key: str, url: str) -> None:
+    from runcancel.providers.transport import Endpoint
+
+    try:
+        Endpoint.of(url)
+    except CloudError as error:
+        raise UsageError(f"{file}: {key}: {error.message}") from None
+
+
+def _hidden(name: str) -> bool:
+    return not name.strip() or not is_plain(name)
+
+
+def _key(name: str) -> str:
+    """A name as it stands in a key: in quotes where TOML wants them."""
+    return name if _BARE.fullmatch(name) else f'"{name}"'
 
 
 def _wrong(file: Path, key: str, what: str) -> UsageError:
@@ -190,7 +255,7 @@ def _named(error: str, data: Mapping[str, Any]) -> str:
             try:
                 msgspec.convert(member, kind)
             except msgspec.ValidationError:
-                return error.replace(f"{table}[...]", f"{table}.{name}", 1)
+                return error.replace(f"{table}[...]", f"{table}.{_key(name)}", 1)
     return error
 
 
@@ -200,10 +265,12 @@ def _sentence(error: str) -> str:
     key = place[1] if place else ""
     what = _PLACE.sub("", error)
     unknown = _UNKNOWN.match(what)
+    if what == _NO_PROVIDER:
+        return f"{key}.provider is missing: there are {', '.join(PROVIDERS)}"
     if unknown is None:
         return f"{key}: {what}" if key else what
     known = _KEYS.get(key.partition(".")[0].partition("[")[0], Config).__struct_fields__
-    whole = f"{key}.{unknown[1]}" if key else unknown[1]
+    whole = f"{key}.{_key(unknown[1])}" if key else _key(unknown[1])
     return f"no key {whole}: there are {', '.join(known)}{nearest(unknown[1], known)}"
 
 
@@ -225,34 +292,116 @@ def _text(file: Path) -> str | None:
         raise UsageError(f"{file} is no UTF-8 text; nothing was sent") from None
 
 
-def _table(document: Document, key: str) -> Any:
+def _table(name: str, context: Context) -> str:
+    """A context as TOML; what is not set is left out."""
     import tomlkit
 
-    if key not in document:
-        document[key] = tomlkit.table(is_super_table=True)
-    return document[key]
+    values = {key: value for key, value in structs.asdict(context).items() if value}
+    contexts = tomlkit.table(is_super_table=True)
+    contexts[name] = values
+    return tomlkit.dumps({"contexts": contexts})
 
 
-def _write(file: Path, change: Callable[[Document, Config], None]) -> None:
-    """Read, change and replace the file while no other process does; comments and order stay."""
+def _without(text: str, name: str, now: Config, wanted: Config) -> str:
+    """The text without a context and without its name in lists."""
     import tomlkit
 
+    cut = _cut(text, name)
+    document: MutableMapping[str, Any] = tomlkit.parse(text if cut is None else cut)
+    if cut is None:  # written inline or with dotted keys
+        del document["contexts"][name]
+    for group, members in now.groups.items():
+        if members != wanted.groups.get(group):
+            _fit(document["groups"], group, wanted.groups.get(group))
+    if now.default != wanted.default:
+        _fit(document, "default", wanted.default)
+    return tomlkit.dumps(document)
+
+
+def _cut(text: str, name: str) -> str | None:
+    """The text without the lines of `[contexts.NAME]`; None when there is no such header.
+
+    tomlkit would take the comments above the next header out, too: for it they are part of this table.
+    """
+    lines = text.split("\n")
+    headers = [index for index, line in enumerate(lines) if line.lstrip().startswith("[")]
+    for start, end in pairwise((*headers, len(lines))):
+        if _is_header(lines[start], name):
+            behind = [line for line in dropwhile(lambda line: not line.strip(), _comments(lines[start:end]))]
+            return "\n".join((*lines[:start], *behind, *lines[end:]))
+    return None
+
+
+def _is_header(line: str, name: str) -> bool:
+    try:
+        return tomllib.loads(line.strip()) == {"contexts": {name: {}}}
+    except ValueError:
+        return False
+
+
+def _comments(lines: Sequence[str]) -> Sequence[str]:
+    """The comments and blank lines at the end of some lines."""
+    last = max(index for index, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#"))
+    return lines[last + 1 :]
+
+
+def _before_tables(text: str, added: str) -> str:
+    """The text with a line before its first table, and before the comment right above that."""
+    lines = text.split("\n")
+    at = next((index for index, line in enumerate(lines) if line.lstrip().startswith("[")), None)
+    if at is None:
+        return f"{text}{_gap(text)}{added}"
+    while at > 0 and lines[at - 1].lstrip().startswith("#"):
+        at -= 1
+    return "\n".join((*lines[:at], *added.split("\n"), *lines[at:]))
+
+
+def _gap(text: str) -> str:
+    return "" if not text else "\n" if text.endswith("\n") else "\n\n"
+
+
+def _fit(table: MutableMapping[str, Any], key: str, names: Sequence[str] | None) -> None:
+    """Make a list hold these names (None: take it out), with the comments beside those that stay."""
+    if names is None:
+        del table[key]
+        return
+    held = table[key]
+    for one in [one for one in held if one not in names]:
+        held.remove(one)
+    if list(held) == list(names[: len(held)]):
+        held.extend(names[len(held) :])
+    else:
+        table[key] = list(names)
+
+
+def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> None:
+    """Read, change and replace the file while no other process does; comments and order stay.
+
+    `change` gives the new text and what it should mean; a text that means anything else is never written.
+    """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(file):
             text = _text(file) or ""
-            document = tomlkit.parse(text) if text else tomlkit.document()
-            change(document, _config(file, text))
-            written = tomlkit.dumps(document)
-            _config(file, written)
+            written, wanted = change(text, _config(file, text))
+            _check(file, wanted)
+            if not _means(file, written, wanted):
+                raise UsageError(f"{file} is written in a way only you can change: do it by hand; nothing was changed")
             _replace(file.resolve(), written)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}; nothing was changed") from None
 
 
+def _means(file: Path, text: str, wanted: Config) -> bool:
+    try:
+        return _config(file, text) == wanted
+    except UsageError:
+        return False
+
+
 @contextmanager
 def _alone(file: Path) -> Iterator[None]:
-    with (file.parent / ".lock").open("a") as lock:
+    with os.fdopen(os.open(file.parent / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -261,7 +410,7 @@ def _replace(file: Path, text: str) -> None:
     """The whole new file or the whole old one, whatever happens; a link is written through."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".config-")  # 0600
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as opened:
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())

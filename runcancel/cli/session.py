@@ -127,8 +127,8 @@ class Session:
             verbose=settings.switch("--verbose", verbose, environ),
             no_input=settings.switch("--no-input", no_input, environ),
         )
-        for region in settings.unknown_regions(chosen):
-            session.notes.say(f"note: “{region}” is in no table of regions that is known here; it is tried as it is")
+        for unknown in settings.unknown_regions(chosen):
+            session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
         return session
 
     def __enter__(self) -> Self:
