@@ -1,6 +1,7 @@
 """The user's configuration: contexts, groups and caps, in one TOML file that keeps its comments when it is written."""
 
 import fcntl
+import io
 import os
 import re
 import tempfile
@@ -323,12 +324,12 @@ def _cut(text: str, name: str) -> str | None:
 
     tomlkit would take the comments above the next header out, too: for it they are part of this table.
     """
-    lines = text.split("\n")
+    lines = _lines(text)
     headers = [index for index, line in enumerate(lines) if line.lstrip().startswith("[")]
     for start, end in pairwise((*headers, len(lines))):
         if _is_header(lines[start], name):
-            behind = [line for line in dropwhile(lambda line: not line.strip(), _comments(lines[start:end]))]
-            return "\n".join((*lines[:start], *behind, *lines[end:]))
+            behind = dropwhile(lambda line: not line.strip(), _comments(lines[start:end]))
+            return "".join((*lines[:start], *behind, *lines[end:]))
     return None
 
 
@@ -347,13 +348,18 @@ def _comments(lines: Sequence[str]) -> Sequence[str]:
 
 def _before_tables(text: str, added: str) -> str:
     """The text with a line before its first table, and before the comment right above that."""
-    lines = text.split("\n")
+    lines = _lines(text)
     at = next((index for index, line in enumerate(lines) if line.lstrip().startswith("[")), None)
     if at is None:
         return f"{text}{_gap(text)}{added}"
     while at > 0 and lines[at - 1].lstrip().startswith("#"):
         at -= 1
-    return "\n".join((*lines[:at], *added.split("\n"), *lines[at:]))
+    return "".join((*lines[:at], added, "\n", *lines[at:]))
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as TOML counts them, each with its end."""
+    return io.StringIO(text, newline="\n").readlines()
 
 
 def _gap(text: str) -> str:
@@ -379,6 +385,9 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
 
     `change` gives the new text and what it should mean; a text that means anything else is never written.
     """
+    from tomlkit.exceptions import TOMLKitError
+
+    by_hand = UsageError(f"{file} is written in a way only you can change: do it by hand; nothing was changed")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(file):
@@ -386,8 +395,10 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
             written, wanted = change(text, _config(file, text))
             _check(file, wanted)
             if not _means(file, written, wanted):
-                raise UsageError(f"{file} is written in a way only you can change: do it by hand; nothing was changed")
+                raise by_hand
             _replace(file.resolve(), written)
+    except TOMLKitError:
+        raise by_hand from None
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}; nothing was changed") from None
 

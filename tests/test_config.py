@@ -1,6 +1,7 @@
 """The configuration file: what it may hold, what is said of one that is wrong, and what writing keeps."""
 
 import contextlib
+import threading
 import tomllib
 from pathlib import Path
 
@@ -65,10 +66,22 @@ def test_a_whole_file_is_read(file: Path) -> None:
         ('[contexts.a]\nprovder = "aws"', "contexts.a.provder: there are provider"),
         ('[contexts.a]\nprovider = "aws"\nregions = [1]', "contexts.a.regions[0]: Expected `str`, got `int`"),
         ('[contexts.a]\nprovider = "azure"', "contexts.a.provider is “azure”: there are aws"),
-        ("[contexts.a]\n", "contexts.a"),
-        ('[groups]\ng = ["nobody"]', "groups.g names no context “nobody”"),
+        ("[contexts.a]\n", "contexts.a.provider is missing: there are aws"),
+        ('[contexts.a]\nprovider = "awss"', "did you mean aws?"),
+        ('[contexts."a.b"]\nprovider = "aws"\nregions = [1]', 'contexts."a.b".regions[0]: Expected'),
+        ('[contexts.a]\nprovider = "aws"\nregions = ["all", "evil.com/"]', "contexts.a.regions[1] “evil.com/” has not"),
+        ('[contexts.a]\nprovider = "aws"\nprofile = ""', "contexts.a.profile is empty"),
+        ('[contexts.a]\nprovider = "aws"\nendpoint_url = "http://x.com"', "contexts.a.endpoint_url: plain http only"),
+        ('[contexts.a]\nprovider = "aws"\nsts_endpoint_url = "http://x.com"', "contexts.a.sts_endpoint_url: plain"),
+        ('[contexts.a]\nprovider = "aws"\nendpoint_url = "https://me:word@x.com"', "holds no user"),
+        ('[contexts.""]\nprovider = "aws"', 'contexts."" is a name that is empty'),
+        ('[contexts."a\\u0007"]\nprovider = "aws"', "does not show"),
+        ('[groups]\n"" = []', 'groups."" is a name that is empty'),
+        ('[groups]\ng = ["nobody"]', "groups.g[0] names no context “nobody”"),
         ('[contexts.a]\nprovider = "aws"\n[groups]\na = ["a"]', "groups.a is the name of a context, too"),
-        ('default = ["x"]', "default names no context or group “x”"),
+        ('default = ["x"]', "default[0] names no context or group “x”"),
+        (f"[caps]\nmax_runs = {'9' * 5000}", "holds a number that is too long"),
+        (f"a = {'[' * 20000}", "is nested too deeply"),
         ("[caps]\nmax_runs = -1", "caps.max_runs is below zero"),
         ('[caps]\nmax_runs = "many"', "caps.max_runs: Expected"),
         ("contexts = 7", "contexts: Expected `object`"),
@@ -80,6 +93,30 @@ def test_what_is_wrong_is_said_with_its_place(file: Path, text: str, said: str) 
 
     assert said in caught.value.message
     assert "\n" not in caught.value.message
+    assert "word" not in caught.value.message
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:5000", "http://[::1]:5000", "http://localhost", "https://x.com"])
+def test_plain_http_is_for_loopback(file: Path, url: str) -> None:
+    text = f'[contexts.a]\nprovider = "alibaba"\nendpoint_url = "{url}"\n'
+
+    assert config.load(written(file, text)).contexts["a"].endpoint_url == url
+
+
+def test_an_empty_group_is_never_everything(file: Path) -> None:
+    found = config.load(written(file, "[groups]\ng = []\n"))
+
+    with pytest.raises(UsageError, match="has no contexts"):
+        found.expand(["g"])
+
+
+@pytest.mark.parametrize(
+    ("environ", "where"),
+    [({"XDG_CONFIG_HOME": "/etc/xdg"}, "/etc/xdg/runcancel/config.toml")],
+)
+def test_the_file_is_where_the_environment_says(environ: dict[str, str], where: str) -> None:
+    assert config.path(environ) == Path(where)
+    assert config.path({"XDG_CONFIG_HOME": "relative"}) == config.path({})
 
 
 def test_a_folder_and_bytes_are_no_configuration(tmp_path: Path) -> None:
@@ -135,6 +172,217 @@ def test_removing_takes_it_out_of_groups_and_default_and_keeps_comments(file: Pa
     assert "# ours" in file.read_text()
 
 
+COMMENTED = """\
+# ours
+
+default = [
+  "a", # first
+  "b", # second
+]
+
+# about a
+[contexts.a] # header of a
+provider = "aws" # in a
+
+# about b
+[contexts.b]
+provider = "aws"
+
+# about groups
+[groups]
+one = ["a"]
+two = [
+  "a", # two: a
+  # alone
+  "b", # two: b
+]
+
+# about caps
+[caps]
+max_runs = 1 # low
+# the end
+"""
+
+
+def comments(text: str) -> list[str]:
+    return [line.partition("#")[2].strip() for line in text.splitlines() if "#" in line]
+
+
+def test_removing_leaves_every_comment_that_is_about_something_else(file: Path) -> None:
+    stood = config.remove(written(file, COMMENTED), "a")
+
+    its_own = {"first", "header of a", "in a", "two: a"}
+    assert comments(file.read_text()) == [one for one in comments(COMMENTED) if one not in its_own]
+    assert stood == ("group one, which is gone with it", "group two", "default")
+    assert config.load(file) == Config(
+        default=("b",),
+        contexts={"b": Context(provider="aws")},
+        groups={"two": ("b",)},
+        caps=config.Caps(max_runs=1),
+    )
+
+
+def test_adding_and_using_leave_every_comment_where_it_was(file: Path) -> None:
+    config.add(written(file, COMMENTED), "c", Context(provider="aws"))
+    config.use(file, ["a", "b", "c"])
+
+    assert comments(file.read_text()) == comments(COMMENTED)
+    assert file.read_text().startswith(COMMENTED.partition("]\n")[0])
+    assert config.load(file).default == ("a", "b", "c")
+
+
+def test_the_default_goes_above_what_is_said_of_the_first_table(file: Path) -> None:
+    config.use(written(file, '# ours\n\n# about a\n[contexts.a]\nprovider = "aws"\n'), ["a"])
+
+    assert file.read_text() == '# ours\n\ndefault = ["a"]\n\n# about a\n[contexts.a]\nprovider = "aws"\n'
+
+
+def test_a_group_that_would_be_empty_goes_with_its_last_context(file: Path) -> None:
+    text = 'default = ["g"]\n[contexts.a]\nprovider = "aws"\n[groups]\ng = ["a"]\n'
+
+    assert config.remove(written(file, text), "a") == ("group g, which is gone with it", "default")
+    assert config.load(file) == Config()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'contexts = {a = {provider = "aws"}, b = {provider = "aws"}}\n',
+        'contexts.a.provider = "aws"\ncontexts.b.provider = "aws"\ncaps.max_runs = 1\n',
+        '[contexts]\na = {provider = "aws"}\nb.provider = "aws"\n[caps]\n',
+        '[contexts.a]\nprovider = "aws"\n[caps]\n[contexts.b]\nprovider = "aws"\n[groups]\ng = ["a", "b"]',
+        '\ufeff[contexts.b]\r\nprovider = "aws"\r\n# x\r\n[ contexts . "a" ]\r\nprovider = "aws"\r\n',
+        '[contexts.a]\nprovider = "aws"\nprofile = """\n[x"""\n[contexts.b]\nprovider = "aws"',
+    ],
+)
+@pytest.mark.parametrize("how", ["add", "remove", "use"])
+def test_other_ways_to_write_it_are_changed_rightly_or_left_alone(file: Path, text: str, how: str) -> None:
+    was = config.load(written(file, text))
+    before = file.read_bytes()
+    try:
+        if how == "add":
+            config.add(file, "c", Context(provider="tencent"))
+        elif how == "remove":
+            config.remove(file, "a")
+        else:
+            config.use(file, ["b"])
+    except UsageError as error:
+        said = error.message
+    else:
+        said = ""
+    if said:
+        assert "by hand" in said
+        assert file.read_bytes() == before
+        return
+
+    now = config.load(file)
+    assert set(now.contexts) == {"add": {"a", "b", "c"}, "remove": {"b"}, "use": {"a", "b"}}[how]
+    assert now.default == (("b",) if how == "use" else ())
+    assert now.contexts["b"] == was.contexts["b"]
+    assert now.caps == was.caps
+
+
+def test_a_broken_file_is_not_written(file: Path) -> None:
+    for text in ("a = [1", "regons = 1"):
+        written(file, text)
+        for change in (
+            lambda: config.add(file, "x", Context(provider="aws")),
+            lambda: config.remove(file, "x"),
+            lambda: config.use(file, []),
+        ):
+            with pytest.raises(UsageError):
+                change()
+        assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        Context(provider="azure"),
+        Context(provider="aws", regions=("nowhere",)),
+        Context(provider="aws", endpoint_url="http://example.com"),
+        Context(provider="aws", profile=""),
+    ],
+)
+def test_a_wrong_context_is_not_added(file: Path, context: Context) -> None:
+    with pytest.raises(UsageError, match=r"contexts\.x\."):
+        config.add(file, "x", context)
+
+    assert not file.exists()
+
+
+def test_writers_at_once_lose_nothing(file: Path) -> None:
+    names = [f"c{index}" for index in range(12)]
+    writers = [threading.Thread(target=config.add, args=(file, name, Context(provider="aws"))) for name in names]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    assert sorted(config.load(file).contexts) == sorted(names)
+    assert sorted(left.name for left in file.parent.iterdir()) == [".lock", "config.toml"]
+
+
+NAMES = ("a", "b", "c.d", "é", "x y")
+
+
+@st.composite
+def files(draw: st.DrawFn) -> str:
+    """A valid file whose every comment is unique, in an order of its own."""
+    count = iter(range(1000))
+
+    def quoted(name: str) -> str:
+        return f'"{name}"'
+
+    def remark(why: str) -> str:
+        lines = draw(st.integers(0, 2))
+        return "\n" * draw(st.integers(0, 1)) + "".join(f"# {why} {next(count)}\n" for _ in range(lines))
+
+    def several(names: list[str]) -> str:
+        if draw(st.booleans()):
+            return f"[{', '.join(quoted(name) for name in names)}]"
+        return "[\n" + "".join(f"  {quoted(name)}, # item {name} {next(count)}\n" for name in names) + "]"
+
+    names = draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1))
+    subset = st.lists(st.sampled_from(names), unique=True, min_size=1)
+    tables = [
+        f'[contexts.{quoted(name)}] # own {name} {next(count)}\nprovider = "aws" # own {name} {next(count)}\n'
+        for name in names
+    ]
+    tables.append("[groups]\n" + "".join(f"g{index} = {several(draw(subset))}\n" for index in range(2)))
+    tables.append("[caps]\nmax_runs = 3 # kept\n")
+    head = remark("kept") + (f"default = {several(draw(subset))}\n" if draw(st.booleans()) else "")
+    return head + "".join(remark("kept") + table for table in draw(st.permutations(tables))) + remark("kept")
+
+
+@given(text=files(), data=st.data())
+def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
+    tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
+) -> None:
+    file = written(tmp_path_factory.mktemp("kept") / "config.toml", text)
+    was = config.load(file)
+    name = data.draw(st.sampled_from(list(was.contexts)))
+    used = data.draw(st.lists(st.sampled_from(list(was.contexts)), unique=True))
+
+    config.add(file, "new", Context(provider="tencent", protected=True))
+    assert set(comments(text)) == set(comments(file.read_text()))
+
+    config.remove(file, name)
+    left = [one for one in comments(text) if not one.startswith((f"own {name} ", f"item {name} "))]
+    groups = {group: tuple(one for one in members if one != name) for group, members in was.groups.items()}
+    now = config.load(file)
+    assert {one for one in left if one.startswith(("kept", "own"))} <= set(comments(file.read_text()))
+    assert now.groups == {group: members for group, members in groups.items() if members}
+    assert list(now.contexts) == [one for one in (*was.contexts, "new") if one != name]
+    assert now.default == tuple(one for one in was.default if one != name)
+
+    config.use(file, [one for one in used if one != name])
+    assert config.load(file) == Config(
+        default=tuple(one for one in used if one != name), contexts=now.contexts, groups=now.groups, caps=now.caps
+    )
+    assert {one for one in left if one.startswith(("kept", "own"))} <= set(comments(file.read_text()))
+
+
 def test_use_stands_before_the_tables(file: Path) -> None:
     config.add(file, "one", Context(provider="aws"))
     config.use(file, ["one"])
@@ -143,7 +391,7 @@ def test_use_stands_before_the_tables(file: Path) -> None:
     assert config.load(file).default == ("one",)
 
 
-@pytest.mark.parametrize("name", ["", "-x", "a\nb", "\u202e"])
+@pytest.mark.parametrize("name", ["", " ", " a", "a,b", "-x", "a\nb", "\u202e"])
 def test_names_that_hide_or_look_like_options_are_refused(file: Path, name: str) -> None:
     with pytest.raises(UsageError):
         config.add(file, name, Context(provider="aws"))
@@ -164,6 +412,13 @@ def test_files_are_private_and_a_link_is_written_through(tmp_path: Path) -> None
     assert file.is_symlink()
     assert real.read_text().startswith("# kept in a repository")
     assert real.stat().st_mode & 0o077 == 0
+
+
+def test_the_folder_is_private(file: Path) -> None:
+    config.add(file, "one", Context(provider="aws"))
+
+    assert file.parent.stat().st_mode & 0o077 == 0
+    assert all(left.stat().st_mode & 0o077 == 0 for left in file.parent.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

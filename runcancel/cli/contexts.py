@@ -1,5 +1,6 @@
 """`runcancel contexts`: named ways to connect."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from runcancel.model import ContextRow
 from runcancel.providers import PROVIDERS
 from runcancel.refs import nearest
 from runcancel.render import End
-from runcancel.settings import plain
+from runcancel.settings import SITES, Settings, plain
 
 
 class _Call(Struct, frozen=True):
@@ -50,12 +51,13 @@ def contexts(
       runcancel contexts remove prod-cn
 
     A context is a provider, one of its own profiles, and regions; groups of them
-    are written by hand in config.toml. show tells for every value where it is from.
+    are written by hand in config.toml. show tells for every value where it is
+    from, also what the environment alone would give.
     """
     call = _Call(tuple(plain("the name", name) for name in names or ()))
     if action not in _ACTIONS:
         raise UsageError(f"contexts has no “{action}”: there are {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}")
-    if action != "add" and (endpoint_url or site or protected):
+    if action != "add" and (endpoint_url is not None or site is not None or protected):
         raise UsageError("--endpoint-url, --site and --protected go with add")
     if action == "add":
         call = _Call(call.names, _new(session, endpoint_url=endpoint_url, site=site, protected=protected))
@@ -63,19 +65,31 @@ def contexts(
 
 
 def _list(session: Session, call: _Call) -> int:
+    if call.names:
+        raise UsageError(f"contexts list takes no name: runcancel contexts show {call.names[0]}")
     return _told(session, session.settings.config)
 
 
 def _show(session: Session, call: _Call) -> int:
-    known = session.settings.config
     answer = session.writer("settings")
-    chosen = known.expand(call.names) if call.names else (*known.contexts, None)
-    for name in chosen:
-        for provider in PROVIDERS if name is None else (known.contexts[name].provider,):
-            for row in settings.shown(session.settings, provider, name):
-                answer.row(row)
+    for name, provider in _shown(session.settings, call.names):
+        for row in settings.shown(session.settings, provider, name):
+            answer.row(row)
     answer.end(End(exit_code=Exit.OK))
     return Exit.OK
+
+
+def _shown(chosen: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
+    """The named contexts, else those of `-c`, else every one of the chosen providers and what goes without any."""
+    known = chosen.config
+    wanted = chosen.providers.value or PROVIDERS
+    named = known.expand(names) or (chosen.contexts.value if chosen.contexts.typed else ())
+    for name in named:
+        yield name, known.contexts[name].provider
+    if not named:
+        yield from ((name, context.provider) for name, context in known.contexts.items() if context.provider in wanted)
+        bare = chosen.profile.value
+        yield from ((bare, provider) for provider in wanted if bare not in known.contexts)
 
 
 def _add(session: Session, call: _Call) -> int:
@@ -93,8 +107,11 @@ def _remove(session: Session, call: _Call) -> int:
     file = config.path(session.settings.environ)
     stood = config.remove(file, call.names[0])
     also = f", also from {', '.join(stood)}" if stood else ""
+    known = config.load(file)
     session.notes.say(f"removed {call.names[0]}{also}")
-    return _told(session, config.load(file))
+    if "default" in stood and not known.default:
+        session.notes.say("without -c: the bare environment")
+    return _told(session, known)
 
 
 def _use(session: Session, call: _Call) -> int:
@@ -113,14 +130,25 @@ def _new(session: Session, *, endpoint_url: str | None, site: str | None, protec
     chosen = session.settings
     if len(chosen.providers.value) != 1:
         raise UsageError("contexts add needs one provider: -p aws, -p alibaba or -p tencent")
+    provider = chosen.providers.value[0]
+    if site is not None and site not in SITES:
+        raise UsageError(f"--site is “{site}”: there are {' and '.join(SITES)}; nothing was changed")
     return Context(
-        provider=chosen.providers.value[0],
+        provider=provider,
         profile=chosen.profile.value if chosen.profile.typed else None,
-        regions=chosen.regions.value if chosen.regions.typed else (),
+        regions=tuple(_own(region, provider) for region in chosen.regions.value) if chosen.regions.typed else (),
         endpoint_url=endpoint_url,
         site=site,
         protected=protected,
     )
+
+
+def _own(region: str, provider: str) -> str:
+    """A region without the provider before it, which has to be this one."""
+    name, colon, rest = region.rpartition(":")
+    if colon and name != provider:
+        raise UsageError(f"-r {region} is not of {provider}; nothing was changed")
+    return rest
 
 
 def _told(session: Session, known: Config) -> int:

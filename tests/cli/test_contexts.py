@@ -47,9 +47,51 @@ def test_show_tells_where_each_value_is_from(outside: Outside) -> None:
     assert ("AWS_DEFAULT_REGION", "us-east-2") in {(row["origin"], row["value"]) for row in bare}
 
 
+def test_show_takes_what_the_command_line_narrows(outside: Outside) -> None:
+    rows(outside, "add", "prod", "-p", "aws", "-r", "aws:eu-west-1,us-east-2")
+    rows(outside, "add", "games", "-p", "tencent")
+
+    def shown(*argv: str) -> set[tuple[str | None, str]]:
+        return {(row["context"], row["provider"]) for row in outside.json("contexts", "show", *argv)["settings"]}
+
+    assert rows(outside)["prod"]["regions"] == ["eu-west-1", "us-east-2"]
+    assert shown("-p", "aws") == {("prod", "aws"), (None, "aws")}
+    assert shown("-c", "games") == {("games", "tencent")}
+    assert shown("-p", "aws", "--profile", "mine") == {("prod", "aws"), ("mine", "aws")}
+
+
+def test_an_empty_group_never_means_the_bare_environment(outside: Outside) -> None:
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("[groups]\nnone = []\n")
+
+    for verb in (("list",), ("cancel", "--name", "patch-openssl", "--yes"), ("status", COMMAND)):
+        assert outside.run(*verb, "-c", "none").code == 2
+    assert outside.requests() == []
+
+
+def test_removing_the_last_default_says_what_is_used_now(outside: Outside) -> None:
+    rows(outside, "add", "prod", "-p", "aws")
+    rows(outside, "use", "prod")
+
+    done = outside.run("contexts", "remove", "prod")
+
+    assert "also from default" in done.err
+    assert "without -c: the bare environment" in done.err
+
+
 def test_wrong_use_is_refused(outside: Outside) -> None:
     for wrong in (("shw",), ("add", "x"), ("add", "-p", "aws"), ("remove", "x"), ("use", "x"), ("list", "--protected")):
         assert outside.run("contexts", *wrong).code == 2
+    for more in (
+        ("add", "x", "-p", "aws", "--endpoint-url", "http://example.com"),
+        ("add", "x", "-p", "aws", "-r", "alibaba:cn-hangzhou"),
+        ("add", "x", "-p", "tencent", "--site", "example.com"),
+        ("add", "a,b", "-p", "aws"),
+        ("list", "x"),
+    ):
+        assert outside.run("contexts", *more).code == 2
+    assert rows(outside) == {}
     assert outside.run("status", "-c", "nobody", COMMAND).code == 2
     assert outside.run("list", "-c", "nobody").code == 2
     assert outside.requests() == []
