@@ -169,7 +169,8 @@ def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
     return True, f"it is {run.state}"
 
 
-def _not_asked(item: PlanItem) -> Answer:
+def not_asked(item: PlanItem) -> Answer:
+    """What stands in for an answer where the plan says not to ask."""
     ended = bool(item.targets) and all(one.before.over for one in item.invocations)
     already = item.state is State.CANCELLING and not ended
     return Answer(asked=Asked.ALREADY if already else Asked.NEEDLESS)
@@ -182,7 +183,7 @@ class _Case:
         self.item = item
         self.ref = refs.full(item.run)
         self.kind = kind_of(self.ref)
-        self.answer = _UNREACHED if item.ask else _not_asked(item)
+        self.answer = _UNREACHED if item.ask else not_asked(item)
         self.last: Snapshot | None = None
         self.problem: Problem | None = None
         self.patience = patience.timeout

@@ -1,8 +1,10 @@
 """What was asked and what was seen: one SQLite file that a kill at any moment leaves readable."""
 
 import getpass
+import json
 import os
 import random
+import re
 import socket
 import sqlite3
 import stat
@@ -24,8 +26,11 @@ _APPLICATION = 0x72756E63  # "runc": what SQLite keeps in the file's header to t
 _VERSION = 1
 _BUSY = 5.0  # seconds to wait for another process
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.", "afs", "ceph", "gluster", "lustre")
-"""File systems on which SQLite's shared memory does not work."""
+_REMOTE = (
+    *("nfs", "cifs", "smb", "9p", "fuse.", "afs", "ceph", "coda", "gluster", "lustre", "gpfs", "beegfs", "orangefs"),
+    *("vboxsf", "prl_fs", "drvfs"),
+)
+"""Beginnings of the names of file systems on which SQLite's shared memory does not work."""
 
 _TABLES = """
 CREATE TABLE operations (
@@ -58,16 +63,17 @@ class Journal:
         self._db = connection
 
     @classmethod
-    def open(cls, file: Path) -> "Journal":
-        """Open or begin the journal. Raises `JournalError`."""
+    def open(cls, file: Path, *, busy: float = _BUSY) -> "Journal":
+        """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`."""
         with _said(file):
             _prepare(file)
             # Nothing but the caller's thread writes; a statement is a transaction unless one is begun.
-            connection = sqlite3.connect(file, timeout=_BUSY, isolation_level=None)
-            connection.execute(f"PRAGMA journal_mode={'DELETE' if _is_remote(file) else 'WAL'}")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            _check_version(connection, file)
+            connection = sqlite3.connect(file, timeout=busy, isolation_level=None)
+            try:
+                _set_up(connection, file, busy)
+            except BaseException:
+                connection.close()
+                raise
         return cls(connection)
 
     def close(self) -> None:
@@ -82,10 +88,10 @@ class Journal:
                 (
                     operation.id,
                     operation.at.isoformat(),
-                    operation.user,
-                    operation.host,
-                    _encode(operation.argv).decode(),
-                    operation.reason,
+                    _sound(operation.user),
+                    _sound(operation.host),
+                    _encode([_sound(word) for word in operation.argv]).decode(),
+                    None if operation.reason is None else _sound(operation.reason),
                     operation.verb,
                     operation.state,
                     operation.exit_code,
@@ -96,46 +102,43 @@ class Journal:
     def resume(self, id: str, items: Sequence[PlanItem]) -> None:
         """Commit that an operation goes on with these runs; what was known of them before is replaced."""
         with _said(), self._transaction():
-            self._db.execute("UPDATE operations SET state=?, exit_code=NULL WHERE id=?", (Stage.OPEN, id))
+            self._change("UPDATE operations SET state=?, exit_code=NULL WHERE id=?", Stage.OPEN, id)
             self._put(id, items)
 
     def answered(self, id: str, run: str, answer: Answer) -> None:
         """Commit an answer."""
         with _said():
             blob = _encode(structs.replace(answer, seen=None))
-            self._db.execute("UPDATE entries SET answer=? WHERE operation=? AND run=?", (blob, id, run))
+            self._change("UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, run)
 
     def judged(self, id: str, outcome: Outcome) -> None:
         """Commit an outcome."""
         with _said():
-            self._db.execute(
-                "UPDATE entries SET outcome=?, verdict=? WHERE operation=? AND run=?",
-                (_encode(outcome), outcome.verdict, id, outcome.run),
-            )
+            row = (_encode(outcome), outcome.verdict, id, outcome.run)
+            self._change("UPDATE entries SET outcome=?, verdict=? WHERE operation=? AND run=?", *row)
 
     def end(self, id: str, state: Stage, exit_code: int) -> None:
         """Commit the end of an operation."""
         with _said():
-            self._db.execute("UPDATE operations SET state=?, exit_code=? WHERE id=?", (state, exit_code, id))
+            self._change("UPDATE operations SET state=?, exit_code=? WHERE id=?", state, exit_code, id)
 
     def operations(self, limit: int = 0) -> Iterator[Operation]:
-        """Operations, newest first; 0 is all."""
+        """Operations, newest first; 0 is all. Raises `JournalError` for one that cannot be read."""
         with _said():
-            rows = self._db.execute("SELECT * FROM operations ORDER BY id DESC LIMIT ?", (limit or -1,)).fetchall()
-        for row in rows:
-            yield self._operation(row)
+            for row in self._db.execute("SELECT * FROM operations ORDER BY id DESC LIMIT ?", (limit or -1,)).fetchall():
+                yield self._operation(row)
 
     def operation(self, id: str) -> Operation | None:
-        """One operation, by its whole id."""
+        """One operation, by its whole id. Raises `JournalError` when it cannot be read."""
         with _said():
-            row = self._db.execute("SELECT * FROM operations WHERE id=?", (id,)).fetchone()
-        return None if row is None else self._operation(row)
+            row = self._db.execute("SELECT * FROM operations WHERE id=?", (_sound(id),)).fetchone()
+            return None if row is None else self._operation(row)
 
     def entries(self, id: str) -> Iterator[Entry]:
         """The runs of an operation. Raises `JournalError` for one that cannot be read."""
         with _said():
             for item, answer, outcome in self._db.execute(
-                "SELECT item, answer, outcome FROM entries WHERE operation=? ORDER BY run", (id,)
+                "SELECT item, answer, outcome FROM entries WHERE operation=? ORDER BY run", (_sound(id),)
             ):
                 yield Entry(
                     item=msgspec.json.decode(item, type=PlanItem),
@@ -143,10 +146,17 @@ class Journal:
                     outcome=None if outcome is None else msgspec.json.decode(outcome, type=Outcome),
                 )
 
-    def prune(self, before: datetime) -> int:
-        """Forget operations that began before; how many."""
+    def prune(self, before: datetime) -> tuple[Operation, ...]:
+        """Forget the operations that began before, and return them, newest first."""
         with _said(), self._transaction():
-            return self._db.execute("DELETE FROM operations WHERE at < ?", (before.isoformat(),)).rowcount
+            forgotten = tuple(one for one in self.operations() if one.at < before)
+            self._db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
+        return forgotten
+
+    def _change(self, statement: str, *values: object) -> None:
+        """Change one row. Raises `JournalError` when it is not there: another process has pruned it."""
+        if self._db.execute(statement, values).rowcount == 0:
+            raise JournalError("the journal has forgotten this operation (history prune)")
 
     def _put(self, id: str, items: Sequence[PlanItem]) -> None:
         rows = ((id, item.run, _encode(item)) for item in items)
@@ -159,18 +169,18 @@ class Journal:
         )
         fields = {"id": id, "at": at, "user": user, "host": host, "argv": msgspec.json.decode(str(argv)), "verb": verb}
         fields |= {"reason": reason, "state": state, "exit_code": exit_code, "counts": dict(counted)}
-        with _said():
-            return msgspec.convert(fields, Operation)
+        return msgspec.convert(fields, Operation)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk rolls back by itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
 
 class Recorder:
@@ -245,14 +255,15 @@ class Recorder:
         try:
             write(self._journal, self._operation.id)
         except JournalError as error:
+            self._journal.close()
             self._journal = None
             self._warn(f"{error}: what follows is not written down")
 
 
 def path(environ: Mapping[str, str]) -> Path:
     """Where the journal is: `journal.sqlite3` in the user's state directory."""
-    named = environ.get("XDG_STATE_HOME")
-    folder = Path(named) / "runcancel" if named else platformdirs.user_state_path("runcancel")
+    named = Path(environ.get("XDG_STATE_HOME", ""))
+    folder = named / "runcancel" if named.is_absolute() else platformdirs.user_state_path("runcancel")
     return folder / "journal.sqlite3"
 
 
@@ -284,58 +295,114 @@ def _user() -> str:
 
 
 def _encode(value: object) -> bytes:
-    return msgspec.json.encode(value)
+    """A record as JSON; a lone surrogate in a name that a cloud gave becomes a question mark."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _sound(text: str) -> str:
+    """The text with bytes of the command line that are no UTF-8 written out, as SQLite takes nothing else."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _prepare(file: Path) -> None:
-    """Make folder and file readable by their owner alone. Raises `JournalError` for a link or somebody else's file."""
+    """Make folder and file. Raises `JournalError` for a link, for what is no file, and for what others own."""
+    if not file.is_absolute():  # else it would be looked for where the program happens to be called
+        raise JournalError(f"the journal has no place: there is no home folder for {file}")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if file.parent.stat().st_uid != os.geteuid():
+        raise JournalError(f"the folder {file.parent} of the journal belongs to another user")
+    if file.is_symlink():
+        raise JournalError(f"the journal {file} is a symbolic link, which is not followed")
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        if file.is_symlink():
-            raise JournalError(f"the journal {file} is a symbolic link, which is not followed") from None
         raise JournalError(f"the journal {file} cannot be opened ({error.strerror})") from None
     try:
         about = os.fstat(descriptor)
-        if about.st_uid != os.geteuid():
-            raise JournalError(f"the journal {file} belongs to another user")
-        if stat.S_IMODE(about.st_mode) & 0o077:
-            os.fchmod(descriptor, 0o600)
     finally:
         os.close(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        raise JournalError(f"the journal {file} is no file; move it away to begin a new one")
+    if about.st_uid != os.geteuid():
+        raise JournalError(f"the journal {file} belongs to another user")
 
 
-def _check_version(db: sqlite3.Connection, file: Path) -> None:
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if application == 0 and version == 0:
-        db.execute("BEGIN IMMEDIATE")
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been first
-            for statement in _TABLES.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id={_APPLICATION}")
-            db.execute(f"PRAGMA user_version={_VERSION}")
-        db.execute("COMMIT")
-    elif application != _APPLICATION:
+def _set_up(db: sqlite3.Connection, file: Path, busy: float) -> None:
+    """Know the file for a journal before anything about it is changed; make the tables of a new one."""
+    is_new = _check(db, file)
+    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        file.chmod(0o600)
+    _set_mode(db, "DELETE" if is_remote(file, _mounts()) else "WAL", busy)
+    db.execute("PRAGMA synchronous=NORMAL")
+    db.execute("PRAGMA foreign_keys=ON")
+    if is_new:
+        _make_tables(db)
+
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    if _number(db, "PRAGMA user_version") == 0:  # else another process was first
+        for statement in _TABLES.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id={_APPLICATION}")
+        db.execute(f"PRAGMA user_version={_VERSION}")
+    db.execute("COMMIT")
+
+
+def _check(db: sqlite3.Connection, file: Path) -> bool:
+    """Whether the file is empty. Raises `JournalError` for one that is neither empty nor a journal of this version."""
+    db.execute("BEGIN")  # one look: another process may be making the tables
+    application, version = _number(db, "PRAGMA application_id"), _number(db, "PRAGMA user_version")
+    is_new = application == version == _number(db, "SELECT count(*) FROM sqlite_master") == 0
+    db.execute("COMMIT")
+    if application != _APPLICATION and not is_new:
         raise JournalError(f"{file} is no journal of runcancel; move it away to begin a new one")
-    elif version > _VERSION:
+    if version > _VERSION:
         raise JournalError(f"the journal {file} was written by a newer runcancel; use that one, or move it away")
+    return is_new
 
 
-def _is_remote(file: Path) -> bool:
-    """Whether the file is on a network file system, as Linux tells it; elsewhere it is taken for local."""
+def _set_mode(db: sqlite3.Connection, mode: str, busy: float) -> None:
+    """SQLite does not wait for others before it changes the mode: several that begin a journal at once would fail."""
+    deadline = time.monotonic() + busy
+    while True:
+        try:
+            db.execute(f"PRAGMA journal_mode={mode}")
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_locked(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311
+
+
+def _number(db: sqlite3.Connection, query: str) -> int:
+    return int(db.execute(query).fetchone()[0])
+
+
+def is_remote(file: Path, mounts: str) -> bool:
+    """Whether the file is on a network file system, by the text of /proc/mounts; without one it is taken for local."""
+    fields = [line.split(" ") for line in mounts.splitlines()]
+    real = file.parent.resolve() / file.name
+    holding = [(len(part[1]), at, part[2]) for at, part in enumerate(fields) if len(part) > 2 and _holds(part[1], real)]
+    return max(holding, default=(0, 0, ""))[2].startswith(_REMOTE)  # of two on one place, the later hides the other
+
+
+def _holds(mount: str, file: Path) -> bool:
+    return file.is_relative_to(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount))
+
+
+def _mounts() -> str:
     try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        return Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return False
-    fields = [line.split(" ") for line in mounts]
-    holding = [(len(part[1]), part[2]) for part in fields if len(part) > 2 and _is_below(file, part[1])]
-    return max(holding, default=(0, ""))[1].startswith(_REMOTE)
+        return ""
 
 
-def _is_below(file: Path, mount: str) -> bool:
-    return file.is_relative_to(mount.replace("\\040", " "))
+def _is_locked(error: sqlite3.OperationalError) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
 
 
 @contextmanager
@@ -345,12 +412,12 @@ def _said(file: Path | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        locked = "locked" in str(error) or "busy" in str(error)
-        why = f"is locked by another process for more than {_BUSY:g} s" if locked else f"cannot be used ({error})"
+        locked = "is locked by another process, which does not let go"
+        why = locked if _is_locked(error) else f"cannot be used ({error})"
         raise JournalError(f"{name} {why}") from None
-    except sqlite3.DatabaseError as error:
+    except sqlite3.Error as error:
         raise JournalError(f"{name} is broken ({error}); move it away to begin a new one") from None
-    except msgspec.MsgspecError as error:
-        raise JournalError(f"{name} holds an entry that cannot be read ({error})") from None
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise JournalError(f"{name} holds what cannot be read ({error}); move it away to begin a new one") from None
     except OSError as error:
         raise JournalError(f"{name} cannot be used ({error.strerror})") from None

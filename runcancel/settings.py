@@ -195,9 +195,10 @@ def places(settings: Settings) -> tuple[Place, ...]:
 
 def unknown_regions(settings: Settings) -> tuple[str, ...]:
     """Regions of `-r` that no table knows: they go to the only provider selected, and somebody should hear of it."""
+    if len(settings.providers.value) != 1:
+        return ()
     known = {region for name in PROVIDERS for region in provider(name).REGIONS} | {"all"}
-    words = (word.rpartition(":")[2] for word in settings.regions.value)
-    return tuple(word for word in words if word not in known)
+    return tuple(word for word in settings.regions.value if ":" not in word and word not in known)
 
 
 def home_region(settings: Settings, place: Place) -> str:

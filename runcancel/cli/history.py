@@ -1,20 +1,31 @@
 """`runcancel history`: what was asked from here, by whom, why, and what was seen."""
 
+import shlex
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from runcancel import journal, settings
+from runcancel import journal, refs, settings
+from runcancel.cancel import not_asked
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, Refused, UsageError
 from runcancel.journal import Entry, Journal, JournalError
-from runcancel.judge import Asked
-from runcancel.model import Outcome, Problem, Reason, Verdict
+from runcancel.judge import Answer, Asked, judge
+from runcancel.model import Operation, Outcome, Problem, Reason, Verdict
+from runcancel.providers import kind_of
 from runcancel.render import End
 
 _SHOWN = 20
+_UNANSWERED = Answer(
+    asked=Asked.IN_DOUBT,
+    problem=Problem(
+        code=Reason.INTERRUPTED, message="no answer is written down: it may or may not have been asked, or accepted"
+    ),
+)
+_UNSEEN = Problem(code=Reason.INTERRUPTED, message="what became of it is not written down")
 
 
 def history(
@@ -42,23 +53,33 @@ def history(
         raise UsageError("--older-than goes with prune: runcancel history prune --older-than 90d")
     file = journal.path(session.settings.environ)
     try:
-        return _answer(session, Journal.open(file), operation, limit, older_than or "90d")
+        return _answer(session, Journal.open(file), operation, limit, "90d" if older_than is None else older_than)
     except JournalError as error:
         raise Refused(str(error)) from None
 
 
 def _answer(session: Session, opened: Journal, operation: str | None, limit: int, older_than: str) -> int:
     if operation == "prune":
-        before = datetime.now(UTC) - timedelta(seconds=settings.duration("--older-than", older_than))
-        count = opened.prune(before)
-        session.notes.say(f"{count} operation{'' if count == 1 else 's'} forgotten")
-        return Exit.OK
+        forgotten = opened.prune(_before(older_than))
+        return _list(session, forgotten, f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} forgotten")
     if operation is not None:
         return _one(session, opened, operation)
+    return _list(session, opened.operations(limit))
+
+
+def _before(older_than: str) -> datetime:
+    seconds = settings.duration("--older-than", settings.plain("--older-than", older_than))
+    try:
+        return datetime.now(UTC) - timedelta(seconds=seconds)
+    except OverflowError:
+        raise UsageError(f"--older-than “{older_than}” is too long ago") from None
+
+
+def _list(session: Session, operations: Iterable[Operation], *notes: str) -> int:
     answer = session.writer("history")
-    for one in opened.operations(limit):
+    for one in operations:
         answer.row(one)
-    answer.end(End(exit_code=Exit.OK))
+    answer.end(End(exit_code=Exit.OK, notes=notes))
     return Exit.OK
 
 
@@ -71,12 +92,14 @@ def _one(session: Session, opened: Journal, id: str) -> int:
         session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
         return Exit.NOT_FOUND
     answer = session.writer("operation")
+    if session.format == "jsonl":  # the others have a place for it beside the outcomes
+        answer.row(found)
     left = False
     for entry in opened.entries(id):
         outcome = _outcome(entry)
         left = left or outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED)
         answer.row(outcome)
-    told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: runcancel {' '.join(found.argv)}"
+    told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: runcancel {shlex.join(found.argv)}"
     notes = (told, *((f"reason: {found.reason}",) if found.reason else ()))
     notes += (f"To go on with the rest: runcancel cancel --resume {id}",) if left else ()
     answer.end(End(exit_code=Exit.OK, operation=id, operations=(found,), notes=notes))
@@ -84,26 +107,9 @@ def _one(session: Session, opened: Journal, id: str) -> int:
 
 
 def _outcome(entry: Entry) -> Outcome:
-    """The outcome of a run, or what is known of one that was never judged."""
+    """The outcome of a run, or what follows from its plan and its answer for one that was never judged."""
     if entry.outcome is not None:
         return entry.outcome
-    asked = None if entry.answer is None else entry.answer.asked
-    words = {
-        None: "no answer was written down: it may or may not have been asked",
-        Asked.ACCEPTED: "accepted; what became of it was not written down",
-    }
-    verdict = Verdict.REQUESTED if asked is Asked.ACCEPTED else Verdict.FAILED
-    message = words.get(asked, "it was not judged")
-    return Outcome(
-        run=entry.item.run,
-        name=entry.item.name,
-        verdict=verdict,
-        guarantee=entry.item.guarantee,
-        before=entry.item.state,
-        after=None,
-        request_ids=() if entry.answer is None else entry.answer.request_ids,
-        invocations=(),
-        not_listed=entry.item.not_listed,
-        seconds=None,
-        error=Problem(code=Reason.INTERRUPTED, message=message, ref=entry.item.run),
-    )
+    answer = entry.answer or (_UNANSWERED if entry.item.ask else not_asked(entry.item))
+    kind = kind_of(refs.full(entry.item.run))
+    return judge(entry.item, answer, None, reported_only=kind.reported_only, problem=_UNSEEN)

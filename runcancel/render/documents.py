@@ -366,7 +366,7 @@ def _tighten(part: dict[str, Any]) -> None:
         for each in (value, *value.get("anyOf", ())):
             if key.endswith("_at") and each.get("type") == "string":
                 each["format"] = "date-time"
-            if key == "counts" and each.get("type") == "object" and part.get("title") != "Operation":
+            if key == "counts" and each.get("type") == "object" and not str(part.get("title")).startswith("Operation"):
                 each["propertyNames"] = {"$ref": "#/$defs/State"}
 
 
