@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 3
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
