@@ -5,15 +5,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from runcancel.errors import Refused
-from runcancel.journal import Journal, JournalError, Recorder, new_operation, ulid
+from runcancel.journal import Journal, JournalError, Recorder, is_remote, new_operation, path, ulid
 from runcancel.judge import Answer, Asked, failed
 from runcancel.model import Effect, Guarantee, Operation, PlanItem, Planned, Problem, Reason, Stage, State
 
@@ -88,8 +92,10 @@ def test_operations_come_newest_first_and_are_pruned_by_age(file: Path) -> None:
 
     assert sorted((one.id for one in old), reverse=True) == [one.id for one in journal.operations()]
     assert len(list(journal.operations(2))) == 2
-    assert journal.prune(datetime(2000, 1, 1, tzinfo=UTC)) == 0
-    assert journal.prune(datetime(2999, 1, 1, tzinfo=UTC)) == 3
+    assert journal.prune(datetime(2000, 1, 1, tzinfo=UTC)) == ()
+    assert [one.id for one in journal.prune(datetime(2999, 1, 1, tzinfo=UTC))] == sorted(
+        (one.id for one in old), reverse=True
+    )
     assert list(journal.operations()) == []
     assert list(journal.entries(old[0].id)) == []
 
@@ -140,6 +146,81 @@ def test_somebody_elses_file_is_refused(file: Path) -> None:
         Journal.open(file)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_somebody_else_is_refused(file: Path) -> None:
+    file.parent.mkdir()
+    os.chown(file.parent, 12345, -1)
+
+    with pytest.raises(JournalError, match="another user"):
+        Journal.open(file)
+    assert list(file.parent.iterdir()) == []
+
+
+def test_a_pipe_in_its_place_is_refused_at_once(file: Path) -> None:
+    file.parent.mkdir()
+    os.mkfifo(file)
+
+    with pytest.raises(JournalError, match="no file"):
+        Journal.open(file)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
+def test_a_folder_that_cannot_be_written_is_said(file: Path) -> None:
+    file.parent.mkdir(mode=0o500)
+    os.chown(file.parent, 12345, 12345)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            for folder in (file.parent.parent, *file.parent.parent.parents):
+                if folder.stat().st_uid == 0 and not folder.stat().st_mode & 0o001:
+                    folder.chmod(0o711)  # pytest's own folders, so that somebody else can come here at all
+            os.setuid(12345)
+            Journal.open(file)
+        except JournalError as error:
+            code = 0 if "Permission denied" in str(error) else 2
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_without_a_home_nothing_is_written_where_the_program_is_called() -> None:
+    with pytest.raises(JournalError, match="no home"):
+        Journal.open(Path("~/.local/state/runcancel/journal.sqlite3"))
+
+
+def test_the_state_folder_is_the_one_named_if_it_says_where_it_is() -> None:
+    assert path({"XDG_STATE_HOME": "/s"}) == Path("/s/runcancel/journal.sqlite3")
+    assert path({"XDG_STATE_HOME": "here"}) == path({})
+
+
+_MOUNTS = """
+/dev/sda1 / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/sdb1 /home/local ext4 rw 0 0
+me@box: /mnt/with\\040blank fuse.sshfs rw 0 0
+/dev/sdc1 /data ext4 rw 0 0
+share /data 9p rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "remote"),
+    [
+        ("/root/.local/state/j", False),
+        ("/home/me/j", True),
+        ("/home/local/me/j", False),
+        ("/homely/j", False),
+        ("/mnt/with blank/j", True),
+        ("/data/j", True),
+    ],
+)
+def test_a_network_file_system_is_known_by_its_mount(file: str, remote: bool) -> None:
+    assert is_remote(Path(file), _MOUNTS) is remote
+    assert is_remote(Path(file), "") is False
+
+
 def test_what_is_no_journal_is_left_alone(file: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"not a database, and rather long for a header" * 20)
@@ -147,13 +228,22 @@ def test_what_is_no_journal_is_left_alone(file: Path) -> None:
         Journal.open(file)
     assert file.read_bytes().startswith(b"not a database")
 
-    file.unlink()
+
+@pytest.mark.parametrize("application", [0, 7])
+def test_the_database_of_another_program_is_not_changed(file: Path, application: int) -> None:
+    file.parent.mkdir()
     foreign = sqlite3.connect(file)
-    foreign.execute("PRAGMA application_id=7")
+    foreign.execute(f"PRAGMA application_id={application}")
     foreign.execute("CREATE TABLE theirs (x)")
     foreign.close()
-    with pytest.raises(JournalError, match="no journal of runcancel"):
+    file.chmod(0o644)
+    before = file.read_bytes()
+
+    with pytest.raises(JournalError, match="no journal of runcancel; move it away"):
         Journal.open(file)
+
+    assert file.read_bytes() == before
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 def test_a_newer_journal_is_refused_with_a_way_out(file: Path) -> None:
@@ -164,6 +254,111 @@ def test_a_newer_journal_is_refused_with_a_way_out(file: Path) -> None:
 
     with pytest.raises(JournalError, match="newer runcancel"):
         Journal.open(file)
+
+
+@given(data=st.data())
+def test_a_journal_with_other_bytes_in_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    file = tmp_path_factory.mktemp("torn") / "journal.sqlite3"
+    journal, begun = Journal.open(file), operation()
+    journal.begin(begun, [item()])
+    journal.answered(begun.id, RUN, Answer(asked=Asked.ACCEPTED))
+    journal.close()
+    content = bytearray(file.read_bytes())
+    used = [at for at, byte in enumerate(content) if byte]
+    for at, byte in data.draw(st.lists(st.tuples(st.sampled_from(used), st.integers(0, 255)), min_size=1, max_size=8)):
+        content[at] = byte
+    file.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+
+    with suppress(JournalError):
+        again = Journal.open(file)
+        for one in again.operations():
+            list(again.entries(one.id))
+        again.prune(datetime(2999, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["UPDATE operations SET argv='{'", "UPDATE operations SET at='then'", "UPDATE operations SET state=7"]
+)
+def test_an_operation_that_cannot_be_read_is_said_with_a_way_out(file: Path, wrong: str) -> None:
+    journal = Journal.open(file)
+    journal.begin(operation(), [item()])
+    sqlite3.connect(file, isolation_level=None).execute(wrong)
+
+    with pytest.raises(JournalError, match="move it away"):
+        list(journal.operations())
+
+
+@pytest.mark.parametrize("wrong", ["7", "'{'", "x'ff'", "'[]'", "'{}'"])
+def test_an_entry_that_cannot_be_read_is_said_with_a_way_out(file: Path, wrong: str) -> None:
+    journal, begun = Journal.open(file), operation()
+    journal.begin(begun, [item()])
+    sqlite3.connect(file, isolation_level=None).execute(f"UPDATE entries SET item={wrong}")
+
+    with pytest.raises(JournalError, match="move it away"):
+        list(journal.entries(begun.id))
+
+
+def test_bytes_that_are_no_text_stop_nothing(file: Path) -> None:
+    journal = Journal.open(file)
+    begun = new_operation("cancel", ["cancel", "\udcff"], "\udcfe")
+    journal.begin(begun, [structs.replace(item(), name="patch\ud800")])
+
+    found = journal.operation(begun.id)
+
+    assert found is not None
+    assert (found.argv, found.reason) == (("cancel", "\\udcff"), "\\udcfe")
+    assert [entry.item.name for entry in journal.entries(begun.id)] == ["patch?"]
+    assert journal.operation("\udcff") is None
+
+
+def test_a_resume_replaces_what_was_known_and_opens_the_operation_again(file: Path) -> None:
+    journal, begun = Journal.open(file), operation()
+    journal.begin(begun, [item(), item(RUN + "0")])
+    for run in (RUN, RUN + "0"):
+        journal.answered(begun.id, run, Answer(asked=Asked.ACCEPTED))
+        journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
+    journal.end(begun.id, Stage.INTERRUPTED, 130)
+
+    recorder = Recorder(file, begun, warn=pytest.fail, resumed=True)
+    recorder.planned([item(targets=1)])
+
+    entries = {entry.item.run: entry for entry in journal.entries(begun.id)}
+    assert (entries[RUN].item, entries[RUN].answer, entries[RUN].outcome) == (item(targets=1), None, None)
+    assert entries[RUN + "0"].outcome is not None
+    (again,) = journal.operations()
+    assert (again.state, again.exit_code, again.counts) == (Stage.OPEN, None, {"failed": 1, "unjudged": 1})
+
+
+def test_an_operation_that_another_process_pruned_is_not_called_written(file: Path) -> None:
+    warnings: list[str] = []
+    recorder = Recorder(file, operation(), warn=warnings.append)
+    recorder.planned([item()])
+    Journal.open(file).prune(datetime(2999, 1, 1, tzinfo=UTC))
+
+    recorder.asked(RUN, Answer(asked=Asked.ACCEPTED))
+    recorder.end(0)
+
+    assert recorder.operation is None
+    assert len(warnings) == 1
+    assert "forgotten" in warnings[0]
+
+
+def test_a_locked_journal_is_waited_for_and_then_said(file: Path) -> None:
+    Journal.open(file).close()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    journal = Journal.open(file, busy=0.2)
+
+    began = time.monotonic()
+    with pytest.raises(JournalError, match="locked by another process"):
+        journal.begin(operation(), [item()])
+    assert time.monotonic() - began >= 0.15
+
+    other.execute("COMMIT")
+    journal.begin(operation(), [item()])
+    assert len(list(journal.operations())) == 1
 
 
 def test_the_recorder_warns_once_and_goes_on(tmp_path: Path) -> None:
@@ -213,6 +408,124 @@ def test_a_full_disk_is_told_once_and_stops_nothing(file: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("warned:") == 1
     assert "went on None" in done.stdout
+
+
+_FULL_AT_ONCE = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_journal import item, operation, RUN, Recorder, Answer, Asked
+resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
+recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
+recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])
+recorder.asked(RUN + "0", Answer(asked=Asked.ACCEPTED))
+recorder.end(0)
+print("went on", recorder.operation)
+"""
+
+
+@pytest.mark.parametrize("bytes", [0, 5000, 40_000])
+def test_a_disk_that_is_full_from_the_start_is_told_once_and_holds_no_half_intent(file: Path, bytes: int) -> None:
+    script = _FULL_AT_ONCE.format(tests=str(Path(__file__).parent), file=str(file), bytes=bytes)
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("warned:") == 1
+    assert "went on None" in done.stdout
+    assert list(Journal.open(file).operations()) == []
+
+
+_DIE = """
+import os, resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_journal import item, operation, RUN, Journal, Answer, Asked, Stage, failed, Problem, Reason
+
+def die_at_statement(journal, n):
+    left = iter(range(n))
+    journal._db.set_trace_callback(lambda _: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL))
+
+def die_at_byte(journal, n):  # in the middle of a write: the kernel writes up to the limit, then kills
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n, n))
+
+for n in {numbers}:
+    if os.fork() == 0:
+        journal, begun = Journal.open(Path({folder!r}) / str(n) / "j"), operation()
+        {how}(journal, n)
+        told = os.open(Path({folder!r}) / f"{{n}}.told", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        runs = [RUN + str(k) for k in range(6)]
+        journal.begin(begun, [item(run, targets={targets}) for run in runs])
+        os.write(told, b"begun\\n")
+        for run in runs:
+            journal.answered(begun.id, run, Answer(asked=Asked.ACCEPTED))
+            os.write(told, b"answered\\n")
+        for run in runs:
+            journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
+            os.write(told, b"judged\\n")
+        journal.end(begun.id, Stage.DONE, 0)
+        os.write(told, b"ended\\n")
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "numbers", "targets"),
+    [("die_at_statement", range(23), 2), ("die_at_byte", range(33_000, 330_000, 6_011), 50)],
+    ids=["before each statement", "in the middle of a write"],
+)
+def test_a_kill_at_each_write_leaves_the_whole_intent_or_none(
+    tmp_path: Path, how: str, numbers: range, targets: int
+) -> None:
+    script = _DIE.format(
+        tests=str(Path(__file__).parent), folder=str(tmp_path), how=how, numbers=list(numbers), targets=targets
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+    reached = set()
+    for n in numbers:
+        told = Counter((tmp_path / f"{n}.told").read_text().split())
+        journal = Journal.open(tmp_path / str(n) / "j")
+        found = list(journal.operations())
+        entries = [entry for one in found for entry in journal.entries(one.id)]
+        assert len(found) <= 1
+        assert len(found) >= told["begun"]
+        assert len(entries) == 6 * len(found)
+        assert sum(entry.answer is not None for entry in entries) in (told["answered"], told["answered"] + 1)
+        assert sum(entry.outcome is not None for entry in entries) in (told["judged"], told["judged"] + 1)
+        reached.add((len(found), told["answered"], told["judged"], told["ended"]))
+    assert {found for found, *_ in reached} == {0, 1}
+    assert len(reached) >= 8
+
+
+_AT_ONCE = """
+import os, sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_journal import item, operation, Journal
+start = time.monotonic() + 0.2
+for _ in range(8):
+    if os.fork() == 0:
+        while time.monotonic() < start:
+            pass
+        journal = Journal.open(Path({file!r}))
+        journal.begin(operation(), [item()])
+        os._exit(0)
+codes = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(8)]
+print(codes)
+"""
+
+
+def test_many_processes_may_begin_the_journal_at_once(file: Path) -> None:
+    script = _AT_ONCE.format(tests=str(Path(__file__).parent), file=str(file))
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.stdout.strip() == str([0] * 8), done.stderr
+    assert len(list(Journal.open(file).operations())) == 8
 
 
 _WRITE = """

@@ -2,12 +2,14 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from outside import ONE_SHOT, RUNCANCEL, TENCENT, Outside
+from outside import ENDED, ONE_SHOT, RUNCANCEL, TENCENT, Outside
 
 
 def operations(outside: Outside) -> list[Any]:
@@ -61,10 +63,109 @@ def test_an_unknown_operation_is_not_found(outside: Outside) -> None:
 def test_prune_forgets(outside: Outside) -> None:
     outside.run("cancel", TENCENT)
 
-    assert outside.run("history", "prune").code == 0
-    assert len(operations(outside)) == 1
-    assert outside.run("history", "prune", "--older-than", "0s").code == 0
+    (kept,) = operations(outside)
+
+    assert outside.json("history", "prune")["operations"] == []
+    assert operations(outside) == [kept]
+    assert outside.json("history", "prune", "--older-than", "0s")["operations"] == [kept]
     assert operations(outside) == []
+
+
+@pytest.mark.parametrize("age", ["", "soon", "-1d", "99999999999d"])
+def test_an_age_that_makes_no_sense_forgets_nothing(outside: Outside, age: str) -> None:
+    outside.run("cancel", TENCENT)
+
+    assert outside.run("history", "prune", f"--older-than={age}").code == 2
+    assert outside.run("history", "--older-than", "0s").code == 2
+    assert len(operations(outside)) == 1
+
+
+def test_every_format_tells_who_when_and_why(outside: Outside) -> None:
+    outside.run("cancel", TENCENT, "--reason", "bad patch 4711")
+    (operation,) = operations(outside)
+
+    for format in ("table", "wide", "tsv", "jsonl", "ref"):
+        assert operation["id"] in outside.run("history", "-o", format).out
+        assert TENCENT in outside.run("history", operation["id"], "-o", format).out
+    (row,) = outside.run("history", "-o", "tsv").rows
+    assert (row["reason"], row["counts"], row["exit_code"]) == ("bad patch 4711", "stopped=1", "0")
+    first, outcome, _ = outside.run("history", operation["id"], "-o", "jsonl").lines
+    assert first == {"type": "operation", **operation}
+    assert (outcome["type"], outcome["verdict"]) == ("outcome", "stopped")
+
+
+def test_the_newest_come_first_and_a_limit_cuts(outside: Outside) -> None:
+    for number in range(3):
+        outside.run("cancel", TENCENT, "--reason", str(number))
+
+    assert [one["reason"] for one in operations(outside)] == ["2", "1", "0"]
+    assert [one["reason"] for one in outside.json("history", "--limit", "2")["operations"]] == ["2", "1"]
+
+
+def test_history_asks_no_cloud_and_loads_no_sdk(outside: Outside) -> None:
+    outside.run("cancel", TENCENT)
+    asked = len(outside.requests())
+    script = (
+        "import sys; from runcancel.cli import run; code = run(['history', '-o', 'json']);"
+        "sdks = {'botocore', 'boto3', 'tencentcloud', 'urllib3', 'rich'} & sys.modules.keys();"
+        "sdks |= {name for name in sys.modules if name.startswith(('alibabacloud', 'darabonba'))};"
+        "sys.exit(code or (str(sdks) if sdks else 0))"
+    )
+    environ = {name: value for name, value in outside.environ.items() if "ENDPOINT" not in name}
+
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["operations"]) == 1
+    assert len(outside.requests()) == asked
+
+
+def test_bytes_that_are_no_text_do_not_stop_a_cancel(outside: Outside) -> None:
+    done = outside.run("cancel", TENCENT, "--reason", "\udcff", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert operations(outside)[0]["reason"] == "\\udcff"
+    assert outside.run("history", "\udcff").code == 5
+
+
+def test_a_database_of_somebody_else_stops_no_cancel_and_stays_as_it_is(outside: Outside) -> None:
+    file = outside.home / ".local" / "state" / "runcancel" / "journal.sqlite3"
+    file.parent.mkdir(parents=True)
+    foreign = sqlite3.connect(file)
+    foreign.execute("CREATE TABLE theirs (x)")
+    foreign.close()
+    before = file.read_bytes()
+
+    done = outside.run("cancel", TENCENT, "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.document["operation"] is None
+    assert done.err.count("no journal of runcancel") == 1
+    assert outside.run("history").code == 6
+    assert file.read_bytes() == before
+
+
+def test_what_was_not_judged_is_told_as_far_as_it_is_known(outside: Outside) -> None:
+    refs = [*fleet(outside), ENDED[-1]]
+    outside.faults("tencent:CancelInvocation=hang,seconds=30,after=2")
+    killed(outside, "cancel", *refs, until="CancelInvocation", times=3)
+    outside.faults()
+    (operation,) = operations(outside)
+
+    done = outside.run("history", operation["id"], "-o", "json")
+
+    told = done.outcomes
+    assert (operation["state"], set(told)) == ("open", set(refs))
+    assert (told[ENDED[-1]]["verdict"], told[ENDED[-1]]["error"]) == ("ended", None)
+    accepted = [told[ref] for ref in refs if told[ref]["verdict"] == "requested"]
+    doubtful = [told[ref] for ref in refs if told[ref]["verdict"] == "failed"]
+    assert len(accepted) <= 2
+    assert len(accepted) + len(doubtful) == len(refs) - 1
+    assert all(one["request_ids"] and "what became of it" in one["error"]["message"] for one in accepted)
+    assert all("may or may not" in one["error"]["message"] for one in doubtful)
+    assert all(one["error"]["code"] == "interrupted" for one in (*accepted, *doubtful))
+    assert all(len(told[ref]["invocations"]) == 3 for ref in refs[:-1])
+    assert f"--resume {operation['id']}" in done.err
 
 
 def test_a_home_that_cannot_be_written_is_one_warning_and_the_cancel_goes_on(outside: Outside) -> None:
@@ -80,16 +181,8 @@ def test_a_home_that_cannot_be_written_is_one_warning_and_the_cancel_goes_on(out
     assert outside.run("history", env=env).code == 6
 
 
-FLEET = [
-    {"provider": "tencent", "kind": "invocation", "name": f"patch-{n}", "targets": {"running": 2, "pending": 1}}
-    for n in range(6)
-]
-
-
 def fleet(outside: Outside) -> list[str]:
-    return [
-        outside.add("tencent", **{key: value for key, value in spec.items() if key != "provider"}) for spec in FLEET
-    ]
+    return [outside.add("tencent", name=f"patch-{n}", targets={"running": 2, "pending": 1}) for n in range(6)]
 
 
 @pytest.mark.parametrize(
