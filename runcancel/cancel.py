@@ -163,8 +163,8 @@ def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
         return False, f"it has ended ({run.state})"
     if named and all(one.state.over for one in named):
         return False, "every selected target has ended"
-    open_targets = [one for one in named if not one.state.over]
-    if run.state is State.CANCELLING and all(one.state is State.CANCELLING for one in open_targets):
+    on_their_way = all(one.state is State.CANCELLING for one in named if not one.state.over)
+    if on_their_way and (named or run.state is State.CANCELLING):
         return False, "it is already being cancelled; it is watched, not asked again"
     return True, f"it is {run.state}"
 
@@ -172,7 +172,10 @@ def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
 def not_asked(item: PlanItem) -> Answer:
     """What stands in for an answer where the plan says not to ask."""
     ended = bool(item.targets) and all(one.before.over for one in item.invocations)
-    already = item.state is State.CANCELLING and not ended
+    on_its_way = item.state is State.CANCELLING or (
+        bool(item.targets) and any(one.before is State.CANCELLING for one in item.invocations)
+    )
+    already = on_its_way and not ended
     return Answer(asked=Asked.ALREADY if already else Asked.NEEDLESS)
 
 
@@ -290,9 +293,15 @@ def _ask_one(case: _Case, clouds: Clouds, desk: Desk) -> Answer:
         answer = _after_error(case, refusal, seen, tuple(accepted), now=desk.clock.monotonic())
         if refusal.reason not in IN_DOUBT or seen is None or all_over(case.item, seen):
             break
-        if answer.asked is Asked.ACCEPTED and not accepted:  # else what moved may be the part that was accepted
+        if answer.asked is Asked.ACCEPTED and not accepted and not _part_left(case.item, seen):
             break
     return answer
+
+
+def _part_left(item: PlanItem, seen: Snapshot) -> bool:
+    """Named targets travel in several requests: whether one shows no effect yet though another does."""
+    chosen = selected(seen.invocations, item.targets) if item.targets else ()
+    return any(not one.state.over and one.state is not State.CANCELLING for one in chosen)
 
 
 def _look_again(case: _Case, clouds: Clouds) -> Snapshot | None:

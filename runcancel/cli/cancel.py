@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel import consent, selection, settings
 from runcancel import journal as journal_
@@ -131,7 +131,7 @@ def cancel(
     asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin)
     operation = held.operation if held is not None else journal_.new_operation("cancel", sys.argv[1:], reason)
     recorder = None
-    if journal is not False and items:
+    if journal is not False and (items or held is not None):
         recorder = Recorder(
             file,
             operation,
@@ -156,11 +156,12 @@ def _left_over(file: Path, id: str) -> _LeftOver:
         operation = journal.operation(id)
         if operation is None:
             raise UsageError(f"no operation {id} in the journal; nothing was sent", hint="see: runcancel history")
-        entries = [entry for entry in journal.entries(id) if entry.item.ask and not _settled(entry)]
+        entries = [entry for entry in journal.entries(id) if not _settled(entry)]
         journal.close()
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
-    return _LeftOver(operation, tuple(entry.item for entry in entries))
+    # What an earlier resume found on its way was not asked again, and is looked at all the same.
+    return _LeftOver(operation, tuple(structs.replace(entry.item, ask=True) for entry in entries))
 
 
 def _settled(entry: Entry) -> bool:
