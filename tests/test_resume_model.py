@@ -53,8 +53,8 @@ MOMENTS = (
     *("before the request", "after the effect", "before a look"),
 )
 KILLS = st.sampled_from([None, *((moment, nth) for nth in range(3) for moment in MOMENTS)])
-LOST = -1
-"""Which part of a request loses its answer. Not the first (0): what only that part moved keeps the others unasked."""
+LOST = 0
+"""Which part of a request loses its answer: the first, though the others are still to come."""
 OPEN = (State.PENDING, State.RUNNING)
 
 
@@ -381,7 +381,7 @@ class Resume(RuleBasedStateMachine):
         else:
             self.done = True
             self._same_end()
-            assert not [one.item for one in self.journal.entries(operation.id) if one.item.ask and one.outcome is None]
+            assert not [one.item for one in self.journal.entries(operation.id) if one.outcome is None]
 
     def _same_end(self) -> None:
         assert self.uninterrupted is not None
