@@ -281,16 +281,21 @@ def protected(settings: Settings, scope: Scope) -> str | None:
     profile, it is the same place.
     """
     for name, context in settings.config.contexts.items():
-        same = scope.context == name or (scope.context not in settings.config.contexts and _same(context, scope))
+        same = scope.context == name or (
+            scope.context not in settings.config.contexts and _same(settings, context, scope)
+        )
         if context.protected and context.provider == scope.provider and same:
-            inside = not context.regions or scope.region in context.regions
+            inside = not context.regions or {"all", scope.region} & set(context.regions)
             if inside:
                 return name
     return None
 
 
-def _same(context: Context, scope: Scope) -> bool:
-    return context.profile == scope.context
+def _same(settings: Settings, context: Context, scope: Scope) -> bool:
+    """Whether both lead to one profile, named or taken from the vendor's own variable."""
+    variables = provider(scope.provider).PROFILE_VARIABLES
+    ambient = next((settings.environ[name] for name in variables if settings.environ.get(name)), None)
+    return (context.profile or ambient) == (scope.context or ambient)
 
 
 def _several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Choice[tuple[str, ...]]:

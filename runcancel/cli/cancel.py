@@ -166,7 +166,11 @@ def _left_over(file: Path, id: str) -> _LeftOver:
 
 def _settled(entry: Entry) -> bool:
     """Whether a run's end was seen: everything else is read again, and asked again where that shows no effect."""
-    return entry.outcome is not None and entry.outcome.verdict in (Verdict.STOPPED, Verdict.ENDED, Verdict.PARTIAL)
+    outcome = entry.outcome
+    if outcome is None:
+        return False
+    whole = outcome.verdict is Verdict.PARTIAL and outcome.error is None  # else a part of it was refused
+    return whole or outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
 
 
 def _wish(

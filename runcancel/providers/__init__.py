@@ -85,6 +85,7 @@ class Provider(Protocol):
     KINDS: tuple[Kind, ...]  # in the order in which a bare id is looked up
     REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table)
     ENDPOINT_VARIABLES: tuple[str, ...]  # the vendor's own variables for another endpoint, the stronger first
+    PROFILE_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a profile
     CREDENTIALS: str  # where credentials come from, for the message when there are none
 
     def default_region(self, environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:

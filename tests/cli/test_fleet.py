@@ -275,3 +275,20 @@ def test_the_caller_is_named_before_the_question(outside: Outside) -> None:
 
     assert "as qcs::cam::uin/100000000001" in done.err
     assert KILLED not in done.err
+
+
+def test_protection_goes_by_where_it_leads(outside: Outside) -> None:
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True)
+    text = '[contexts.prod]\nprovider = "aws"\nprofile = "prod"\nregions = ["all"]\nprotected = true\n'
+    (folder / "config.toml").write_text(text)
+    pair = {name: outside.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    (outside.home / ".aws").mkdir()
+    lines = [f"{name.lower()} = {value}" for name, value in pair.items()]
+    (outside.home / ".aws" / "credentials").write_text("\n".join(["[prod]", *lines, ""]))
+    ambient = {**dict.fromkeys(pair), "AWS_PROFILE": "prod"}
+
+    assert outside.run("cancel", COMMAND, env=ambient).code == 6
+    assert outside.run("cancel", COMMAND, "--profile", "prod").code == 6
+    assert outside.run("cancel", f"prod@{COMMAND}").code == 6
+    assert outside.writes() == []

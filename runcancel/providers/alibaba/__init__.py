@@ -11,6 +11,7 @@ from runcancel.providers.alibaba import credentials
 NAME = "alibaba"
 TITLE = "Alibaba Cloud"
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
+PROFILE_VARIABLES: tuple[str, ...] = ("ALIBABACLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
 
 KINDS = (
     Kind(

@@ -12,6 +12,7 @@ from runcancel.providers.tencent import credentials
 NAME = "tencent"
 TITLE = "Tencent Cloud"
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
+PROFILE_VARIABLES: tuple[str, ...] = ("TCCLI_PROFILE",)
 
 KINDS = (
     Kind(
