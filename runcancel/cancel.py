@@ -1,12 +1,12 @@
-"""Plan, ask, watch, judge: the heart. Requested is never called stopped."""
+"""Ask, watch, judge: the heart. Requested is never called stopped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from runcancel import refs
-from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted
+from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted, Refused
 from runcancel.fanout import Desk
 from runcancel.find import Batch, Clouds, read
 from runcancel.judge import (
@@ -15,7 +15,6 @@ from runcancel.judge import (
     Answer,
     Asked,
     all_over,
-    expected,
     judge,
     moved,
     nothing_left_to_see,
@@ -26,7 +25,6 @@ from runcancel.model import (
     Invocation,
     Outcome,
     PlanItem,
-    Planned,
     Problem,
     Reason,
     Ref,
@@ -34,6 +32,7 @@ from runcancel.model import (
     Snapshot,
     State,
 )
+from runcancel.plan import started_since
 from runcancel.providers import kind_of
 from runcancel.watch import FIRST_PAUSE, Watch
 
@@ -42,7 +41,10 @@ _FIRST_LOOK_PATIENCE = 15.0  # seconds beyond the timeout for the first look at 
 
 
 class Progress(Protocol):
-    """Who is told what happens, from the caller's thread alone."""
+    """Who is told what happens, from the caller's thread alone.
+
+    `planned` is told again of runs that join later: what a window started before it was asked.
+    """
 
     def planned(self, items: Sequence[PlanItem]) -> None: ...
 
@@ -101,48 +103,33 @@ class Patience(Struct, frozen=True, kw_only=True):
     timeout: float = 60.0
 
 
-def plan(snapshot: Snapshot, targets: Sequence[str] = ()) -> PlanItem:
-    """What a cancel of this run (or of `targets` of it) would do, as far as the vendor's guarantee tells."""
-    run = snapshot.run
-    kind = kind_of(refs.full(run.ref))
-    chosen = selected(snapshot.invocations, targets)
-    ask, why = _whether(run, chosen if targets else ())
-    return PlanItem(
-        run=run.ref,
-        name=run.name,
-        state=run.state,
-        guarantee=run.guarantee,
-        promise=kind.promise,
-        ask=ask,
-        why=why,
-        counts=run.counts or {},
-        not_listed=0 if targets else run.not_listed,
-        targets=tuple(targets),
-        invocations=tuple(
-            Planned(
-                id=one.id,
-                task=one.task,
-                target=one.target,
-                before=one.state,
-                expected=expected(run.guarantee, one.state),
-            )
-            for one in chosen
-        ),
-    )
+Admit = Callable[[Sequence[PlanItem]], None]
+"""Raises `Refused` when caps or guards let no more than what is planned be asked."""
 
 
 def carry_out(
-    items: Sequence[PlanItem], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress
+    items: Sequence[PlanItem],
+    clouds: Clouds,
+    desk: Desk,
+    patience: Patience,
+    progress: Progress,
+    *,
+    admit: Admit | None = None,
 ) -> Iterator[Outcome]:
     """Ask every run of the plan to stop, watch them, and yield an outcome for each as soon as it is judged.
 
-    After a signal the rest is judged by what was seen so far; then `Interrupted` is raised.
+    Top down: a run is asked after the one that started it. With `admit`, what was started between the plan and the
+    answer is asked as well, as far as it is admitted. After a signal the rest is judged by what was seen so far; then
+    `Interrupted` is raised.
     """
     cases = {item.run: _Case(item, patience) for item in items}
     left = dict(cases)
     progress.planned(items)
     try:
-        _ask(cases, clouds, desk, progress)
+        _ask([case for case in cases.values() if case.item.parent not in cases], clouds, desk, progress)
+        if admit is not None:
+            left |= _join(cases, clouds, desk, patience, progress, admit)
+        _ask(_below(cases), clouds, desk, progress)
         for case in _watch(cases, clouds, desk, progress, wait=patience.wait):
             outcome = left.pop(case.item.run).outcome()
             progress.judged(outcome)
@@ -155,18 +142,6 @@ def carry_out(
         raise
     finally:
         progress.close()
-
-
-def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
-    """Whether to ask, and why. A run all of whose listed targets have ended may still start others: it is asked."""
-    if run.state.over:
-        return False, f"it has ended ({run.state})"
-    if named and all(one.state.over for one in named):
-        return False, "every selected target has ended"
-    on_their_way = all(one.state is State.CANCELLING for one in named if not one.state.over)
-    if on_their_way and (named or run.state is State.CANCELLING):
-        return False, "it is already being cancelled; it is watched, not asked again"
-    return True, f"it is {run.state}"
 
 
 def not_asked(item: PlanItem) -> Answer:
@@ -194,11 +169,18 @@ class _Case:
         self._since = 0.0  # the accepted answer, or the last reading in which something was on its way to an end
         self._seen_at: float | None = None
         self._deadline = 0.0
+        self.started: list[_Case] = []  # runs that this one started and that are asked as well
+        self.judged = False
 
     def start(self, now: float) -> None:
         """Watching begins: the timeout counts from here or from the accepted answer, whichever is later."""
         self._since = now if self.answer.at is None else self.answer.at
         self._deadline = max(self._since, now) + self.patience
+
+    def leave(self, problem: Problem) -> None:
+        """Not ask it, for this reason, unless there was nothing to ask."""
+        if self.item.ask:
+            self.answer = Answer(asked=Asked.NOT_REACHED, problem=problem)
 
     def observe(self, answer: Snapshot | CloudError, now: float) -> None:
         """Take in one reading."""
@@ -206,7 +188,7 @@ class _Case:
             self.problem = answer.problem(scope=self.ref.scope, ref=self.item.run)
             return
         self.last, self.problem, self._seen_at = answer, None, now
-        if quiet(self.item, answer):
+        if quiet(self.item, answer) and all(case.judged for case in self.started):
             self._quiet_reads += 1
         else:
             self._quiet_reads, self._since = 0, now
@@ -217,7 +199,8 @@ class _Case:
             return True
         if self.last is not None and nothing_left_to_see(self.item, self.last, settled=self._settled):
             return True
-        return now >= self._deadline + (_FIRST_LOOK_PATIENCE if self._seen_at is None else 0.0)
+        deadline = max([self._deadline, *(case._deadline for case in self.started)])
+        return now >= deadline + (_FIRST_LOOK_PATIENCE if self._seen_at is None else 0.0)
 
     def outcome(self) -> Outcome:
         """The verdict on what was seen so far."""
@@ -255,15 +238,15 @@ _IN_FLIGHT = Answer(
 )
 
 
-def _ask(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progress) -> None:
-    """Send every cancel of the plan, each scope at its own pace."""
+def _ask(cases: Sequence[_Case], clouds: Clouds, desk: Desk, progress: Progress) -> None:
+    """Send every cancel that is due, each scope at its own pace."""
     begun: set[str] = set()
 
     def work(case: _Case) -> Answer:
         begun.add(case.item.run)
         return _ask_one(case, clouds, desk)
 
-    waiting = [case for case in cases.values() if case.item.ask]
+    waiting = [case for case in cases if case.item.ask and case.answer is _UNREACHED]
     try:
         for done in desk.fanout(work, waiting, lane=lambda case: case.ref.scope):
             case = done.item
@@ -296,6 +279,38 @@ def _ask_one(case: _Case, clouds: Clouds, desk: Desk) -> Answer:
         if answer.asked is Asked.ACCEPTED and not accepted and not _part_left(case.item, seen):
             break
     return answer
+
+
+def _join(
+    cases: dict[str, _Case], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress, admit: Admit
+) -> dict[str, _Case]:
+    """Plan what was started between the look and the answer; what is not admitted is not asked."""
+    parents = [case.ref for case in cases.values() if case.kind.starts_runs and case.answer.under_way]
+    late = {item.run: _Case(item, patience) for item in started_since(parents, cases, clouds, desk)}
+    if late:
+        progress.planned([case.item for case in late.values()])
+        cases.update(late)
+        try:
+            admit([case.item for case in cases.values()])
+        except Refused as refused:
+            for case in late.values():
+                case.leave(Problem(code=Reason.REFUSED, message=refused.message, ref=case.item.run))
+    return late
+
+
+def _below(cases: Mapping[str, _Case]) -> list[_Case]:
+    """The runs that others started, where these start nothing more: else a free place is taken by the next one."""
+    found = [case for case in cases.values() if case.item.parent in cases]
+    for case in found:
+        above = cases[str(case.item.parent)]
+        above.started.append(case)
+        if above.answer.asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED):
+            code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
+            message = (
+                f"{above.item.run}, which started it, was not cancelled and would start more; nothing was sent for it"
+            )
+            case.leave(Problem(code=code, message=message, ref=case.item.run))
+    return found
 
 
 def _part_left(item: PlanItem, seen: Snapshot) -> bool:
@@ -341,6 +356,7 @@ def _watch(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progre
         if wait and case.answer.under_way:
             open_cases[case.ref] = case
         else:
+            case.judged = True
             yield case
     watch = Watch(open_cases, clouds, desk, first=min([FIRST_PAUSE, *(case.patience for case in open_cases.values())]))
     while watch.left:
@@ -352,6 +368,7 @@ def _watch(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progre
         for ref in touched:
             if open_cases[ref].decided(now):
                 watch.drop(ref)
+                open_cases[ref].judged = True
                 yield open_cases[ref]
 
 

@@ -105,6 +105,11 @@ class Journal:
             self._change("UPDATE operations SET state=?, exit_code=NULL WHERE id=?", Stage.OPEN, id)
             self._put(id, items)
 
+    def join(self, id: str, items: Sequence[PlanItem]) -> None:
+        """Commit that these runs will be asked as well."""
+        with _said(), self._transaction():
+            self._put(id, items)
+
     def answered(self, id: str, run: str, answer: Answer) -> None:
         """Commit an answer."""
         with _said():
@@ -205,6 +210,7 @@ class Recorder:
         self._required = required
         self._resumed = resumed
         self._journal: Journal | None = None
+        self._begun = False
 
     @property
     def operation(self) -> str | None:
@@ -213,6 +219,10 @@ class Recorder:
 
     def planned(self, items: Sequence[PlanItem]) -> None:
         """Commit the intent. Raises `Refused` when a journal is required and cannot be written."""
+        if self._begun:
+            self._write(lambda journal, id: journal.join(id, items))
+            return
+        self._begun = True
         try:
             journal = Journal.open(self._file)
             if self._resumed:

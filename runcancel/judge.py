@@ -159,6 +159,7 @@ def judge(
         not_listed=_not_listed(item, last),
         seconds=seconds,
         error=_error(verdict, answer, problem),
+        parent=item.parent,
     )
 
 
@@ -212,6 +213,7 @@ def _effects(
                 effect=effect,
                 confirmed=effect is not Effect.UNKNOWN and one.state not in reported_only,
                 child=one.child,
+                foreign=one.foreign,
             )
         )
     unseen = (_unseen(one, answer, reported_only) for one in _vanished(item, after))
@@ -252,6 +254,8 @@ def _unseen(one: Planned, answer: Answer, reported_only: frozenset[State]) -> In
         after=one.before if one.before.over else None,
         effect=Effect.ALREADY_ENDED if one.before.over else open_effect,
         confirmed=one.before.over and one.before not in reported_only,
+        child=one.child,
+        foreign=one.foreign,
     )
 
 

@@ -120,6 +120,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     id_pattern: re.Pattern[str]
     alias_pattern: re.Pattern[str] | None = None  # ids of a part of such a run (a Tencent task), answered with the run
     in_part: bool  # can be cancelled for some targets only
+    starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
     read_batch: int = 1  # how many runs one read call takes
     reported_only: frozenset[State] = frozenset()  # states the vendor may report before they are true
 
@@ -231,6 +232,13 @@ class Run(Struct, frozen=True, kw_only=True):
         return max(0, self.target_count - sum(self.counts.values()))
 
 
+class Foreign(Struct, frozen=True, kw_only=True):
+    """What an invocation started that is no run of ours. `command` would stop it; None: nothing can."""
+
+    what: str
+    command: str | None
+
+
 class Invocation(Struct, frozen=True, kw_only=True):
     """One execution of a run on one target. A task that has no invocations yet is one row with `target` None."""
 
@@ -248,6 +256,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     child: str | None  # the reference of a run that this invocation started
     owner: str | None
     window_target: str | None
+    foreign: Foreign | None = None
     parameters: str | UnsetType = UNSET  # only when asked for: they may hold secrets
 
 
@@ -348,6 +357,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     target: str | None
     before: State
     expected: Effect
+    child: str | None = None
+    foreign: Foreign | None = None
 
 
 class PlanItem(Struct, frozen=True, kw_only=True):
@@ -364,6 +375,7 @@ class PlanItem(Struct, frozen=True, kw_only=True):
     not_listed: int
     targets: tuple[str, ...]  # the ids sent with the request; empty: the whole run
     invocations: tuple[Planned, ...]
+    parent: str | None = None  # the run that started it, which is asked first
 
 
 class InvocationOutcome(Struct, frozen=True, kw_only=True):
@@ -380,6 +392,7 @@ class InvocationOutcome(Struct, frozen=True, kw_only=True):
     effect: Effect
     confirmed: bool
     child: str | None = None
+    foreign: Foreign | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -396,6 +409,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     not_listed: int
     seconds: float | None
     error: Problem | None
+    parent: str | None = None  # the run that started it and was asked first
 
 
 class Stage(StrEnum):

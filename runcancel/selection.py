@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Struct, structs
 
 from runcancel import refs
-from runcancel.cancel import plan
 from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.find import Sight
 from runcancel.judge import failed
-from runcancel.model import Outcome, PlanItem, Problem, Reason, Snapshot, Verdict
+from runcancel.model import Effect, Outcome, PlanItem, Problem, Reason, Snapshot, Verdict
+from runcancel.plan import plan
 from runcancel.providers import kind_of
 from runcancel.refs import Reference
 
@@ -81,9 +81,25 @@ def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight]) -> Selection:
         if not item.ask or item.run not in by_ref:
             continue
         now, drift = _held(item, by_ref[item.run])
-        items.append(now)
+        items.append(structs.replace(now, parent=item.parent))
         notes += drift
     return Selection(items=tuple(items), settled=tuple(missing), notes=tuple(notes))
+
+
+def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequence[Sight]) -> Selection:
+    """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
+    found = [sight.snapshot for sight in sights if sight.snapshot is not None]
+    missing = [
+        structs.replace(failed(sight.reference.text, sight.problem), parent=started[sight.reference.text])
+        for sight in sights
+        if sight.problem is not None
+    ]
+    below = {one.run.ref: plan(one, parent=started[one.run.ref]) for one in found}
+    items: list[PlanItem] = []
+    for item in chosen.items:
+        if item.run not in below:
+            items += [_chased(item, below), *(child for child in below.values() if child.parent == item.run)]
+    return structs.replace(chosen, items=tuple(items), settled=(*chosen.settled, *missing))
 
 
 def read_list(text: str, name: str) -> Listed:
@@ -160,6 +176,15 @@ def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | N
                 f"the plan was made as {caller.principal}, and this is {principal or 'somebody unknown'} "
                 f"in {caller.scope}; nothing was sent"
             )
+
+
+def _chased(item: PlanItem, below: Mapping[str, PlanItem]) -> PlanItem:
+    """What a run started is asked as well: it ends as that does, which the guarantee of the run tells nothing about."""
+    rows = (
+        structs.replace(one, expected=Effect.UNKNOWN) if one.child in below and not one.before.over else one
+        for one in item.invocations
+    )
+    return structs.replace(item, invocations=tuple(rows))
 
 
 def _held(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, ...]]:

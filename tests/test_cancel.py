@@ -7,13 +7,15 @@ from itertools import pairwise
 
 import pytest
 from fakes import COMMAND, PATCH, SCRIPT, WINDOW, FakeCloud, FakeClouds, Life, Reply, Told, hand_desk, row, seen
+from msgspec import structs
 
 from runcancel import refs
-from runcancel.cancel import Patience, carry_out, plan
-from runcancel.errors import CloudError, Interrupted
+from runcancel.cancel import Admit, Patience, carry_out
+from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.fanout import Desk
 from runcancel.model import Effect, Outcome, PlanItem, Reason, Ref, Snapshot, State, Verdict
 from runcancel.pace import StoppableClock
+from runcancel.plan import plan
 from runcancel.providers import Cloud
 
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
@@ -61,9 +63,14 @@ class Stage:
         return [plan(one, targets) for one in snapshots if isinstance(one, Snapshot)]
 
     def carry_out(self, patience: Patience = WATCH, *, targets: Sequence[str] = ()) -> list[Outcome]:
+        return self.carry(self.items(targets), patience)
+
+    def carry(
+        self, items: Sequence[PlanItem], patience: Patience = WATCH, *, admit: Admit | None = None
+    ) -> list[Outcome]:
         clouds: dict[str, Cloud] = dict(self.clouds)
         connected = FakeClouds(clouds, self.desk)
-        for outcome in carry_out(self.items(targets), connected, self.desk, patience, self.told):
+        for outcome in carry_out(items, connected, self.desk, patience, self.told, admit=admit):
             self.outcomes.append(outcome)
         return self.outcomes
 
@@ -508,3 +515,68 @@ def test_a_cancel_that_never_began_is_skipped() -> None:
     outcome = Stage({PATCH: deaf(PATCH)}, {PATCH: [refusing(Reason.INTERRUPTED)]}).one(LOOK_ONCE)
 
     assert outcome.verdict is Verdict.SKIPPED
+
+
+TASKS = [row("a", P, run=WINDOW), structs.replace(row("b", R, run=WINDOW), child=COMMAND)]
+
+
+def with_late_child(**more: Sequence[Reply]) -> tuple[Stage, PlanItem]:
+    """A window that had started nothing when it was planned, and a command when it was asked."""
+    by_child = {ref: life(ref, before=(R, {"b": R}), after=(X, {"b": T})) for ref in (COMMAND,)}
+
+    def window(since: float | None) -> Snapshot:
+        stopped = stage.clouds["aws:us-east-2"].log.count(("cancel", (refs.full(COMMAND).id,)))
+        rows = [row("a", X, run=WINDOW), structs.replace(TASKS[1], state=T if stopped else R)]
+        return seen(WINDOW, R, TASKS) if since is None else seen(WINDOW, X if stopped else C, rows)
+
+    stage = Stage({WINDOW: window, **by_child}, more)
+    return stage, plan(seen(WINDOW, R, [row("a", P, run=WINDOW), row("b", P, run=WINDOW)]))
+
+
+def test_what_a_window_started_between_the_look_and_its_cancel_is_asked_as_well() -> None:
+    stage, item = with_late_child()
+    admitted: list[Sequence[PlanItem]] = []
+
+    outcomes = stage.carry([item], admit=admitted.append)
+
+    assert {one.run: (one.verdict, one.parent) for one in outcomes} == {
+        COMMAND: (Verdict.STOPPED, WINDOW),
+        WINDOW: (Verdict.STOPPED, None),
+    }
+    assert [verb for verb, _ in stage.log if verb == "cancel"] == ["cancel", "cancel"]
+    assert [[one.run for one in items] for items in admitted] == [[WINDOW, COMMAND]]
+    assert stage.told.words.count("planned") == 2
+
+
+def test_what_is_not_admitted_is_not_asked() -> None:
+    stage, item = with_late_child()
+
+    def nobody(items: Sequence[PlanItem]) -> None:
+        raise Refused("2 runs would be asked and at most 1 may be; nothing was sent")
+
+    outcomes = {one.run: one for one in stage.carry([item], admit=nobody)}
+
+    assert (outcomes[COMMAND].verdict, outcomes[WINDOW].verdict) == (Verdict.SKIPPED, Verdict.PARTIAL)
+    assert outcomes[COMMAND].error is not None
+    assert outcomes[COMMAND].error.code is Reason.REFUSED
+
+
+def test_a_plan_is_never_more_than_it_holds() -> None:
+    stage, item = with_late_child()
+
+    outcomes = stage.carry([item])
+
+    assert [one.run for one in outcomes] == [WINDOW]
+    assert stage.clouds["aws:us-east-2"].count("cancel") == 1
+
+
+def test_what_was_started_late_and_cannot_be_read_is_asked_all_the_same() -> None:
+    """The window says that it runs; an emergency stop does not need to read it first."""
+    stage, item = with_late_child()
+    cloud = stage.clouds["aws:us-east-2"]
+    cloud._lives[refs.full(COMMAND)] = lambda since: error(Reason.DENIED)
+
+    outcomes = {one.run: one for one in stage.carry([item], Patience(timeout=5), admit=lambda items: None)}
+
+    assert outcomes[COMMAND].verdict is Verdict.REQUESTED
+    assert ("cancel", (refs.full(COMMAND).id,)) in cloud.log

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.cancel import plan
 from runcancel.judge import (
     Answer,
     Asked,
@@ -34,6 +33,7 @@ from runcancel.model import (
     State,
     Verdict,
 )
+from runcancel.plan import plan
 
 REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
 BLIND = Problem(code=Reason.DOWN, message="503")

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from runcancel import consent, selection, settings
 from runcancel import journal as journal_
-from runcancel.cancel import Patience, Progress, Together, carry_out
+from runcancel.cancel import Admit, Patience, Progress, Together, carry_out
 from runcancel.cli import options
 from runcancel.cli.ask import asked
 from runcancel.cli.select import Chosen, Wish, choose
@@ -64,6 +64,10 @@ def cancel(
     ] = None,
     require_match: Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")] = False,
     allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Take a list that was cut off.")] = False,
+    stop_running: Annotated[
+        bool,
+        typer.Option("--stop-running", help="AWS windows: stop the commands and automations they started, too."),
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until the end is seen.")] = True,
     timeout: options.Timeout = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")] = None,
@@ -84,6 +88,7 @@ def cancel(
       runcancel list --older-than 2h -o jsonl | runcancel cancel -f - --confirm 7
       runcancel cancel --name deploy-4711 -n -o json > plan.json
       runcancel cancel --plan plan.json --yes
+      runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
 
     What a cancel can do differs: Tencent Cloud stops what runs; AWS commands and
     automations promise nothing; AWS maintenance windows and Alibaba Cloud cancel
@@ -109,7 +114,14 @@ def cancel(
     held = None if resume is None else _left_over(file, resume)
     filtered = filtered or (bool(target) and not (refs or from_ or plan or resume))
     wish = _wish(
-        refs or (), query if filtered else None, from_, plan, target, left_over=held, allow_incomplete=allow_incomplete
+        refs or (),
+        query if filtered else None,
+        from_,
+        plan,
+        target,
+        left_over=held,
+        stop_running=stop_running,
+        allow_incomplete=allow_incomplete,
     )
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
@@ -121,8 +133,12 @@ def cancel(
     if dry_run:
         return _show_plan(session, chosen, callers, require_match=require_match)
     session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
-    consent.check_guarantee(items, require_guarantee)
-    consent.check_caps(items, caps)
+
+    def admit(all_items: Sequence[PlanItem]) -> None:
+        consent.check_guarantee(all_items, require_guarantee)
+        consent.check_caps(all_items, caps)
+
+    admit(items)
     if items:
         session.notes.say(*announce(items, callers, width=session.err.width))
     wanted = consent.need(
@@ -139,7 +155,8 @@ def cancel(
             required=journal is True,
             resumed=held is not None,
         )
-    return _carry_out(session, chosen, patience, recorder, require_match=require_match)
+    late = admit if stop_running else None
+    return _carry_out(session, chosen, patience, recorder, admit=late, require_match=require_match)
 
 
 class _LeftOver(Struct, frozen=True):
@@ -181,6 +198,7 @@ def _wish(
     target: Sequence[str] | None,
     *,
     left_over: _LeftOver | None,
+    stop_running: bool,
     allow_incomplete: bool,
 ) -> Wish:
     """Where the runs come from. Raises `UsageError` unless it is exactly one place."""
@@ -200,8 +218,10 @@ def _wish(
         )
     if len(used) > 1:
         raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
-    if (plan is not None or left_over is not None) and targets:
-        raise UsageError(f"{used[0]} holds its own targets: --target cannot be given beside it; nothing was sent")
+    held = plan is not None or left_over is not None
+    if held and (targets or stop_running):
+        more = "--target" if targets else "--stop-running"
+        raise UsageError(f"{used[0]} holds all that is to be asked: {more} cannot be given beside it; nothing was sent")
     return Wish(
         refs=tuple(refs),
         query=query,
@@ -209,6 +229,7 @@ def _wish(
         plan=None if plan is None else settings.plain_file("--plan", plan),
         left_over=None if left_over is None else left_over.items,
         targets=targets,
+        stop_running=stop_running,
         allow_incomplete=allow_incomplete,
     )
 
@@ -238,7 +259,13 @@ def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[str,
 
 
 def _carry_out(
-    session: Session, chosen: Chosen, patience: Patience, recorder: Recorder | None, *, require_match: bool
+    session: Session,
+    chosen: Chosen,
+    patience: Patience,
+    recorder: Recorder | None,
+    *,
+    admit: Admit | None,
+    require_match: bool,
 ) -> int:
     answer = session.writer("cancel")
     outcomes: list[Outcome] = []
@@ -253,7 +280,8 @@ def _carry_out(
     shown = session.progress(asking=True)
     progress: Progress = shown if recorder is None else Together(recorder, shown)
     try:
-        for outcome in carry_out(chosen.selection.items, session.clouds, session.desk, patience, progress):
+        items = chosen.selection.items
+        for outcome in carry_out(items, session.clouds, session.desk, patience, progress, admit=admit):
             put(outcome)
     except Interrupted as signal:
         signum = signal.signum

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel import selection
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
 from runcancel.find import Sight, search, split_gaps
 from runcancel.model import PlanItem, Problem, Query, Run
+from runcancel.plan import children
 from runcancel.refs import Reference, parse
 from runcancel.selection import SavedCaller, Selection
 
@@ -27,6 +28,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     plan: str | None = None
     left_over: tuple[PlanItem, ...] | None = None
     targets: tuple[str, ...] = ()
+    stop_running: bool = False
     allow_incomplete: bool = False
 
 
@@ -43,6 +45,11 @@ class Chosen(Struct, frozen=True, kw_only=True):
 
 def choose(session: Session, wish: Wish) -> Chosen:
     """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
+    chosen = _chosen(session, wish)
+    return _with_children(session, chosen) if wish.stop_running else chosen
+
+
+def _chosen(session: Session, wish: Wish) -> Chosen:
     if wish.query is not None:
         return _found(session, wish.query, wish.targets)
     if wish.file is not None:
@@ -67,6 +74,16 @@ def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
     real, notes = split_gaps(gaps, scopes)
     chosen = selection.of_found(session.look_at(found), targets) if found else Selection(items=())
     return Chosen(selection=chosen, by_hand=False, gaps=real, notes=notes)
+
+
+def _with_children(session: Session, chosen: Chosen) -> Chosen:
+    """What the chosen runs started and a cancel of them would leave running, too."""
+    started = children(chosen.selection.items)
+    if not started:
+        notes = (*chosen.notes, "--stop-running adds nothing: no task that runs here has started a run")
+        return structs.replace(chosen, notes=notes)
+    sights = session.look_at([parse(child) for child in started])
+    return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, sights))
 
 
 def _listed(session: Session, name: str, wish: Wish) -> Chosen:

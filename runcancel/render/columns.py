@@ -214,6 +214,11 @@ def _count(name: str, title: str, effect: Effect) -> Column[Outcome]:
     )
 
 
+def _indented(one: PlanItem | Outcome, _: datetime) -> Pieces:
+    """The reference, a little to the right when another run of the answer started it."""
+    return ((f"{'  ' if one.parent else ''}{safe(one.run)}", None),)
+
+
 def _remark(outcome: Outcome) -> str | None:
     if outcome.error is not None:
         return outcome.error.message
@@ -289,7 +294,7 @@ PARAMETERS: Column[Any] = Column(
 
 _PLAN: tuple[Column[PlanItem], ...] = (
     Column(name="state", title="STATE", data=lambda item: item.state, show=lambda item, _: _word(item.state)),
-    Column(name="run", title="RUN", data=lambda item: item.run, reference=True, lead=True),
+    Column(name="run", title="RUN", data=lambda item: item.run, show=_indented, reference=True, lead=True),
     Column(name="name", title="NAME", data=lambda item: item.name, gives=True),
     Column(
         name="guarantee",
@@ -320,11 +325,12 @@ _PLAN: tuple[Column[PlanItem], ...] = (
     Column(name="not_listed", title="NOT LISTED", data=lambda item: item.not_listed, wide=True, right=True),
     Column(name="targets", title="ONLY", data=lambda item: item.targets, wide=True),
     Column(name="promise", title="PROMISE", data=lambda item: item.promise, wide=True),
+    Column(name="parent", title="PARENT", data=lambda item: item.parent, wide=True, reference=True),
 )
 
 _OUTCOME: tuple[Column[Outcome], ...] = (
     Column(name="verdict", title="VERDICT", data=lambda one: one.verdict, show=lambda one, _: _word(one.verdict)),
-    Column(name="run", title="RUN", data=lambda one: one.run, reference=True, lead=True),
+    Column(name="run", title="RUN", data=lambda one: one.run, show=_indented, reference=True, lead=True),
     Column(
         name="targets",
         title="TARGETS",
@@ -359,6 +365,7 @@ _OUTCOME: tuple[Column[Outcome], ...] = (
     ),
     Column(name="request_ids", title="REQUESTS", data=lambda one: one.request_ids, wide=True),
     Column(name="error", title="ERROR", data=_ended_by, wide=True),
+    Column(name="parent", title="PARENT", data=lambda one: one.parent, wide=True, reference=True),
 )
 
 _OPERATION: tuple[Column[Operation], ...] = (

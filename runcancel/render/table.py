@@ -54,7 +54,7 @@ class Table:
             case [Invocation(), *_]:
                 yield from self._by_run()
             case [Outcome(), *_] as records:
-                yield from self._rows(records)
+                yield from self._rows(_under_parents(records))
                 parts = summary(_outcomes(records), operation=end.operation)
                 yield from (Text(line) for line in screens.flowed(parts, self._terminal))
             case records:
@@ -79,6 +79,17 @@ class Table:
         if without_lead:
             grid = grid.only(lambda column: not column.lead)
         return lay_out(grid, terminal=self._terminal, cut=not self._wide)
+
+
+def _under_parents(records: Sequence[Record]) -> list[Record]:
+    """Outcomes in their order, but each below the run that started it."""
+    there = {record.run for record in records if isinstance(record, Outcome)}
+    below = [one for one in records if isinstance(one, Outcome) and one.parent in there]
+    found: list[Record] = []
+    for record in records:
+        if isinstance(record, Outcome) and record not in below:
+            found += [record, *(one for one in below if one.parent == record.run)]
+    return found
 
 
 def _outcomes(records: Iterable[Record]) -> list[Outcome]:

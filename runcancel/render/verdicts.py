@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from runcancel.model import Effect, InvocationOutcome, Outcome, State, Verdict
+from runcancel.model import Effect, Foreign, Guarantee, InvocationOutcome, Outcome, State, Verdict
 from runcancel.render.columns import EFFECTS, effects_of, is_unproven, worded
 from runcancel.text import duration, safe, shell
 
@@ -41,9 +41,12 @@ def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> lis
 def hints(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     """Commands to paste next, as safe lines: for what keeps running, and for what was not seen to end."""
     lines: list[str] = []
-    children = _still_running(outcomes)
-    if children:
-        lines += ["To stop what those targets started:", *_commands("cancel", children)]
+    if windows := _left_running(outcomes):
+        lines += ["To stop those too:", *_commands("cancel", windows, more="--stop-running")]
+    for foreign in _foreign(outcomes):
+        runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} runs on"
+        stop = [f"{runs_on}; to stop it:", f"  {safe(foreign.command or '')}"]
+        lines += stop if foreign.command else [f"{runs_on}: nothing can stop it."]
     unseen = [outcome.run for outcome in outcomes if outcome.verdict is Verdict.REQUESTED]
     if unseen:
         lines += ["To look again:", *_commands("status", unseen)]
@@ -176,17 +179,30 @@ def _within(seconds: float) -> str:
     return f"{round(seconds)}s" if 9.95 <= seconds < 600 else duration(seconds)
 
 
-def _still_running(outcomes: Iterable[Outcome]) -> list[str]:
-    found = (
-        one.child
+def _left_running(outcomes: Sequence[Outcome]) -> list[str]:
+    """Runs that started others which a cancel leaves running, and which nobody has asked to stop."""
+    asked = {outcome.parent for outcome in outcomes}
+    return [
+        outcome.run
         for outcome in outcomes
-        for one in outcome.invocations
-        if one.child is not None and one.effect is Effect.KEPT_RUNNING
-    )
+        if outcome.run not in asked and any(one.child is not None for one in _still_running(outcome))
+    ]
+
+
+def _foreign(outcomes: Iterable[Outcome]) -> list[Foreign]:
+    found = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
     return list(dict.fromkeys(found))
 
 
-def _commands(verb: str, references: Sequence[str]) -> list[str]:
-    shown = [f"  runcancel {verb} {shell(safe(reference))}" for reference in references[:_MOST_COMMANDS]]
+def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
+    """What a cancel is known to leave alone: it runs on, or will unless it ends by itself."""
+    if outcome.guarantee is not Guarantee.PENDING_ONLY:
+        return []
+    return [one for one in outcome.invocations if one.effect in (Effect.KEPT_RUNNING, *_OPEN)]
+
+
+def _commands(verb: str, references: Sequence[str], *, more: str = "") -> list[str]:
+    options = f" {more}" if more else ""
+    shown = [f"  runcancel {verb} {shell(safe(reference))}{options}" for reference in references[:_MOST_COMMANDS]]
     rest = len(references) - len(shown)
     return shown + ([f"  … and {rest:,} more"] if rest else [])

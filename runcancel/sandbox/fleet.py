@@ -8,7 +8,7 @@ from typing import cast
 from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocation
 from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
-from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, follow
+from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, follow, foreign_id
 from runcancel.sandbox.spec import BadSpec, RunSpec, asked_at, lives, machines, targets_of
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
 from runcancel.sandbox.world import WAITING, Book, Life, Run, Target, Word
@@ -150,7 +150,7 @@ def _begun(book: Book, run: Execution, wanted: RunSpec, group: list[_Seat]) -> T
         start = _CHILDREN.get(wanted.sort)
         if start is None:
             share.life = seats[0][1][1]
-            share.execution = book.uuid()
+            share.execution = foreign_id(book, task)
         else:
             share.child = start(book, run, task, seats)
             share.execution = share.child.id

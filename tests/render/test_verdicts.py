@@ -114,8 +114,8 @@ def test_what_keeps_running_is_named_in_the_summary() -> None:
 
 def test_hints_are_commands_to_paste() -> None:
     assert hints([samples.partial(), samples.requested(), samples.stopped()]) == (
-        "To stop what those targets started:",
-        f"  runcancel cancel {samples.CHILD}",
+        "To stop those too:",
+        f"  runcancel cancel {samples.WINDOW} --stop-running",
         "To look again:",
         f"  runcancel status {samples.CHILD}",
     )

@@ -28,7 +28,7 @@ class Aws:
         self._pace = pace
         self._client = self._doors.ssm()
         wire = Wire(self._client, pace, scope=connection.scope, source=self._doors.source)
-        kinds = (Windows(wire), Commands(wire, grace=grace), Automations(wire))
+        kinds = (Windows(wire, profile=connection.profile), Commands(wire, grace=grace), Automations(wire))
         self._kinds = {one.kind.name: one for one in kinds}
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:

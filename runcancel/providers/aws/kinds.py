@@ -14,6 +14,7 @@ WINDOW = Kind(
     promise="A cancel here stops what has not started. Tasks in progress run to completion.",
     id_pattern=_UUID,
     in_part=False,
+    starts_runs=True,
 )
 COMMAND = Kind(
     name="command",

@@ -1,11 +1,13 @@
 """Maintenance window executions: execution, its tasks, their invocations."""
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET, structs
 
-from runcancel.model import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model import Foreign, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.providers.aws.fields import INSTANCE, document, record, texts, when, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import window_state, window_words
@@ -14,6 +16,8 @@ from runcancel.providers.reading import Row, first, text
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
 """Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""
+
+_STATE_MACHINE = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:(execution|express):[!-~]{1,300}")
 
 _FEWEST, _MOST = 10, 100  # rows per page that AWS allows
 _TARGET_KEYS = ("instanceIds", "InstanceIds", "InstanceId")
@@ -25,8 +29,9 @@ class Windows:
 
     kind = WINDOW
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, *, profile: str | None = None) -> None:
         self._wire = wire
+        self._profile = profile
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
         """See `Cloud.read`. Reads all three levels when `full`."""
@@ -75,7 +80,7 @@ class Windows:
         empty = True
         for row in self._listed(ref, task_id, words, limit=wanted.limit):
             empty = False
-            yield _invocation(ref, task, row, parameters=wanted.parameters)
+            yield _invocation(ref, task, row, parameters=wanted.parameters, profile=self._profile)
         if empty and (not words or self._has_none(ref, task_id)):
             yield _not_begun(ref, task, task_id), ()
 
@@ -105,7 +110,9 @@ def _run(ref: Ref, reply: Row) -> Run:
     )
 
 
-def _invocation(ref: Ref, task: Row, row: Row, *, parameters: bool) -> tuple[Invocation, tuple[str, ...]]:
+def _invocation(
+    ref: Ref, task: Row, row: Row, *, parameters: bool, profile: str | None
+) -> tuple[Invocation, tuple[str, ...]]:
     """The row, and every target it covers."""
     task_id = text(row.get("TaskExecutionId")) or text(task.get("TaskExecutionId"))
     task_type = word(row.get("TaskType")) or word(task.get("TaskType"))
@@ -129,9 +136,24 @@ def _invocation(ref: Ref, task: Row, row: Row, *, parameters: bool) -> tuple[Inv
         child=None if child is None or child_id is None else str(Ref(scope=ref.scope, kind=child.name, id=child_id)),
         owner=text(row.get("OwnerInformation")),
         window_target=text(row.get("WindowTargetId")),
+        foreign=_foreign(task_type, execution, ref.scope.region, profile),
         parameters=(text(row.get("Parameters")) or UNSET) if parameters else UNSET,
     )
     return invocation, targets
+
+
+def _foreign(task_type: str, execution: str | None, region: str, profile: str | None) -> Foreign | None:
+    """What a task started that only another service can stop, or none.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html; Lambda has no such API.
+    """
+    if task_type == "LAMBDA":
+        return Foreign(what="a Lambda function", command=None)
+    if task_type != "STEP_FUNCTIONS" or execution is None or not _STATE_MACHINE.fullmatch(execution):
+        return None
+    words = ["aws", "stepfunctions", "stop-execution", "--execution-arn", execution, "--region", region]
+    words += [] if profile is None else ["--profile", profile]
+    return Foreign(what="a Step Functions execution", command=shlex.join(words))
 
 
 def _not_begun(ref: Ref, task: Row, task_id: str) -> Invocation:

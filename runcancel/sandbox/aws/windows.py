@@ -176,7 +176,7 @@ def begin(book: Book, execution: Execution, task: Task, at: float, *, live: bool
         life = Life(begins=at + 1, ends=at + task.lasts, outcome=task.outcome)
         if start is None:
             share.life = life
-            share.execution = _foreign_id(book, task)
+            share.execution = foreign_id(book, task)
             continue
         share.child = start(book, execution, task, share, life)
         share.execution = share.child.id
@@ -209,7 +209,7 @@ def follow(book: Book, execution: Execution) -> None:
     wake()
 
 
-def _foreign_id(book: Book, task: Task) -> str:
+def foreign_id(book: Book, task: Task) -> str:
     if task.sort != "STEP_FUNCTIONS":
         return book.uuid()
     account = account_id("aws", book.place.account)

@@ -1,0 +1,106 @@
+"""What a cancel would do: to the runs that were chosen, and to those that they started."""
+
+from collections.abc import Container, Sequence
+
+from runcancel import refs
+from runcancel.errors import CloudError
+from runcancel.fanout import Desk
+from runcancel.find import Clouds, batches, read
+from runcancel.judge import expected, selected
+from runcancel.model import Invocation, PlanItem, Planned, Ref, Run, Snapshot, State
+from runcancel.providers import kind_of
+
+
+def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None = None) -> PlanItem:
+    """What a cancel of this run (or of `targets` of it) would do, as far as the vendor's guarantee tells.
+
+    `parent` is the run that started it, where that is asked first.
+    """
+    run = snapshot.run
+    kind = kind_of(refs.full(run.ref))
+    chosen = selected(snapshot.invocations, targets)
+    ask, why = _whether(run, chosen if targets else ())
+    return PlanItem(
+        run=run.ref,
+        name=run.name,
+        state=run.state,
+        guarantee=run.guarantee,
+        promise=kind.promise,
+        ask=ask,
+        why=why,
+        counts=run.counts or {},
+        not_listed=0 if targets else run.not_listed,
+        targets=tuple(targets),
+        invocations=tuple(
+            Planned(
+                id=one.id,
+                task=one.task,
+                target=one.target,
+                before=one.state,
+                expected=expected(run.guarantee, one.state),
+                child=one.child,
+                foreign=one.foreign,
+            )
+            for one in chosen
+        ),
+        parent=parent,
+    )
+
+
+def children(items: Sequence[PlanItem]) -> dict[str, str]:
+    """The runs that a cancel of these would leave running, each with the run that started it: `{child: parent}`."""
+    return {
+        one.child: item.run
+        for item in items
+        if kind_of(refs.full(item.run)).starts_runs
+        for one in item.invocations
+        if one.child is not None and not one.before.over
+    }
+
+
+def started_since(parents: Sequence[Ref], known: Container[str], clouds: Clouds, desk: Desk) -> list[PlanItem]:
+    """What these runs have started that is not `known`, planned; one that cannot be read is planned unseen.
+
+    Complete only for runs that start nothing more. A parent that cannot be read adds nothing. Raises `Interrupted`.
+    """
+    seen = [answer for _, answer in _read(parents, clouds, desk) if isinstance(answer, Snapshot)]
+    found = {child: by for child, by in children([plan(one) for one in seen]).items() if child not in known}
+    answers = _read([refs.full(child) for child in found], clouds, desk)
+    return [_of_child(ref, answer, parent=found[str(ref)]) for ref, answer in answers]
+
+
+def _read(wanted: Sequence[Ref], clouds: Clouds, desk: Desk) -> list[tuple[Ref, Snapshot | CloudError]]:
+    done = desk.fanout(lambda batch: read(clouds, batch), list(batches(wanted)), lane=lambda batch: batch.scope)
+    return [pair for one in done for pair in one.value()]
+
+
+def _of_child(ref: Ref, answer: Snapshot | CloudError, *, parent: str) -> PlanItem:
+    if isinstance(answer, Snapshot):
+        return plan(answer, parent=parent)
+    kind = kind_of(ref)
+    return PlanItem(
+        run=str(ref),
+        name=None,
+        state=State.UNKNOWN,
+        guarantee=kind.guarantee,
+        promise=kind.promise,
+        ask=True,  # it is known to run: the run that started it says so
+        why=f"it could not be read: {answer.message}",
+        counts={},
+        not_listed=0,
+        targets=(),
+        invocations=(),
+        parent=parent,
+    )
+
+
+def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
+    """Whether to ask, and why. A run all of whose listed targets have ended may still start others: it is asked."""
+    if run.state.over:
+        return False, f"it has ended ({run.state})"
+    if named and all(one.state.over for one in named):
+        return False, "every selected target has ended"
+    on_their_way = all(one.state is State.CANCELLING for one in named if not one.state.over)
+    if on_their_way and (named or run.state is State.CANCELLING):
+        return False, "it is already being cancelled; it is watched, not asked again"
+    return True, f"it is {run.state}"
