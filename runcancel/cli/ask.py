@@ -15,17 +15,17 @@ def asked(session: Session, wanted: Need, given: Given, *, from_stdin: bool) -> 
     """
     if consent.answered(wanted, given):
         return
-    why = _nobody(session, from_stdin=from_stdin)
+    why = nobody(session, from_stdin=from_stdin)
     if why:
         raise consent.nobody_to_ask(wanted, why)
     sys.stderr.write(consent.question(wanted))
     sys.stderr.flush()
-    reply = _line(session)
+    reply = line(session)
     if reply is None or not consent.accepts(wanted, reply):
         raise Refused("not confirmed; nothing was sent")
 
 
-def _nobody(session: Session, *, from_stdin: bool) -> str:
+def nobody(session: Session, *, from_stdin: bool) -> str:
     """Why nobody can be asked; empty when somebody can."""
     if session.no_input:
         return "--no-input"
@@ -36,7 +36,7 @@ def _nobody(session: Session, *, from_stdin: bool) -> str:
     return "" if session.err.is_terminal else "stderr is no terminal"
 
 
-def _line(session: Session) -> str | None:
+def line(session: Session) -> str | None:
     """One line of stdin, None at its end. Read on a worker: this thread stays free for signals."""
     (done,) = session.desk.fanout(lambda _: sys.stdin.readline(), (None,), lane=lambda _: None)
     line = done.value()

@@ -13,7 +13,7 @@ from runcancel import consent, selection, settings
 from runcancel import journal as journal_
 from runcancel.cancel import Admit, Patience, Progress, Together, carry_out
 from runcancel.cli import options
-from runcancel.cli.ask import asked
+from runcancel.cli.ask import asked, nobody
 from runcancel.cli.select import Chosen, Wish, choose
 from runcancel.cli.session import Session
 from runcancel.consent import Caps, Given
@@ -82,6 +82,7 @@ def cancel(
 
     \b
     Examples:
+      runcancel cancel                              (on a terminal: choose from a list)
       runcancel cancel tencent:ap-guangzhou:inv-ib2lld37
       runcancel cancel t-7d2a745b412b4601 --target i-bp1a --dry-run
       runcancel cancel --name patch-openssl -r all --max-runs 50
@@ -122,6 +123,7 @@ def cancel(
         left_over=held,
         stop_running=stop_running,
         allow_incomplete=allow_incomplete,
+        why_not_pick=nobody(session, from_stdin=False),
     )
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
@@ -200,8 +202,9 @@ def _wish(
     left_over: _LeftOver | None,
     stop_running: bool,
     allow_incomplete: bool,
+    why_not_pick: str,
 ) -> Wish:
-    """Where the runs come from. Raises `UsageError` unless it is exactly one place."""
+    """Where the runs come from. Raises `UsageError` for more than one place, or none and nobody to choose."""
     ways = {
         "references": bool(refs),
         "filters": query is not None,
@@ -211,9 +214,9 @@ def _wish(
     }
     used = [way for way, given in ways.items() if given]
     targets = options.targets(target)
-    if not used:
+    if not used and why_not_pick:
         raise UsageError(
-            "nothing says what to cancel; nothing was sent",
+            f"nothing says what to cancel, and nobody can choose ({why_not_pick}); nothing was sent",
             hint="name runs, or give a filter, as in: runcancel cancel --name patch-openssl -n",
         )
     if len(used) > 1:
@@ -228,6 +231,7 @@ def _wish(
         file=None if file is None else settings.plain_file("--from", file),
         plan=None if plan is None else settings.plain_file("--plan", plan),
         left_over=None if left_over is None else left_over.items,
+        pick=not used,
         targets=targets,
         stop_running=stop_running,
         allow_incomplete=allow_incomplete,

@@ -12,7 +12,6 @@ from runcancel.model import Problem, Run
 from runcancel.render import End
 
 _SHOWN = 50
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def list_(
@@ -85,9 +84,5 @@ def _runs(answers: Iterable[Run | Problem], gaps: list[Problem]) -> Iterator[Run
 def _newest(runs: Iterable[Run], limit: int, *, as_they_come: bool) -> Iterable[Run]:
     """The newest `limit` runs, newest first; 0 is all, and then memory stays bounded where the order may be any."""
     if limit:
-        return heapq.nlargest(limit, runs, key=_born)
-    return runs if as_they_come else sorted(runs, key=_born, reverse=True)
-
-
-def _born(run: Run) -> datetime:
-    return run.created_at or run.started_at or _EPOCH
+        return heapq.nlargest(limit, runs, key=options.born)
+    return runs if as_they_come else sorted(runs, key=options.born, reverse=True)

@@ -9,10 +9,11 @@ import typer
 
 from runcancel import settings
 from runcancel.errors import UsageError
-from runcancel.model import Query, State
+from runcancel.model import Query, Run, State
 from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import nearest
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _NOT_OVER = frozenset(state for state in State if not state.over)
 
 
@@ -95,6 +96,11 @@ def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
             f"{flag} “{value}” is no time: give an age as in 2h, or 2026-11-21, or 2026-11-21T03:00:00Z"
         ) from None
     return found.astimezone(UTC)
+
+
+def born(run: Run) -> datetime:
+    """When a run began, for putting the newest first; one that does not tell is the oldest."""
+    return run.created_at or run.started_at or _EPOCH
 
 
 def _age(flag: str, value: str) -> timedelta:

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from runcancel import selection
+from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
 from runcancel.find import Sight, search, split_gaps
@@ -20,13 +21,14 @@ _LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """Where a cancel is to take its runs from; exactly one of the first five is given."""
+    """Where a cancel is to take its runs from; exactly one of the first six is given."""
 
     refs: tuple[str, ...] = ()
     query: Query | None = None
     file: str | None = None
     plan: str | None = None
     left_over: tuple[PlanItem, ...] | None = None
+    pick: bool = False  # a person chooses from a list
     targets: tuple[str, ...] = ()
     stop_running: bool = False
     allow_incomplete: bool = False
@@ -50,6 +52,8 @@ def choose(session: Session, wish: Wish) -> Chosen:
 
 
 def _chosen(session: Session, wish: Wish) -> Chosen:
+    if wish.pick:
+        return _picked(session, wish.targets)
     if wish.query is not None:
         return _found(session, wish.query, wish.targets)
     if wish.file is not None:
@@ -60,6 +64,12 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
         held = wish.left_over
         return Chosen(selection=selection.of_plan(held, _look(session, held)), by_hand=True)
     return Chosen(selection=selection.of_named(session.look(wish.refs, full=True), wish.targets), by_hand=True)
+
+
+def _picked(session: Session, targets: Sequence[str]) -> Chosen:
+    picked = pick(session)
+    chosen = selection.of_named(session.look(picked.refs, full=True), targets) if picked.refs else Selection(items=())
+    return Chosen(selection=chosen, by_hand=False, gaps=picked.gaps, notes=picked.notes)
 
 
 def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:

@@ -1,0 +1,80 @@
+"""Choosing runs from a list on the terminal, by number."""
+
+import heapq
+import re
+import sys
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from runcancel.cli import options
+from runcancel.cli.ask import line
+from runcancel.cli.session import Session
+from runcancel.errors import Refused, UsageError
+from runcancel.find import search, split_gaps
+from runcancel.model import Problem, Query, Run
+from runcancel.render.choices import choices
+
+_SHOWN = 99
+_WORD = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
+
+
+class Picked(Struct, frozen=True, kw_only=True):
+    """What a person chose, as references, and what could not be offered. `offered` is 0 where there was no choice."""
+
+    refs: tuple[str, ...]
+    offered: int
+    gaps: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+def pick(session: Session) -> Picked:
+    """List what can be cancelled and ask which. Raises `Refused` when nothing is chosen, `Interrupted` at a signal."""
+    scopes = session.scopes()
+    gaps: list[Problem] = []
+    found: list[Run] = []
+    for answer in search(scopes, Query(states=options.states(None)), session.clouds, session.desk):
+        if isinstance(answer, Problem):
+            gaps.append(answer)
+        elif answer.cancellable:
+            found.append(answer)
+    real, notes = split_gaps(gaps, scopes)
+    runs = heapq.nlargest(_SHOWN, found, key=options.born)
+    if runs:
+        sys.stderr.write(choices(runs, terminal=session.err, now=datetime.now(UTC)))
+    if len(found) > len(runs):
+        session.notes.say(f"the newest {len(runs)} of {len(found)}; filters reach the others: --name, --kind, -r, …")
+    for gap in real:
+        session.notes.problem(gap)
+    chosen = _asked(session, len(runs)) if runs else ()
+    return Picked(refs=tuple(runs[number - 1].ref for number in chosen), offered=len(runs), gaps=real, notes=notes)
+
+
+def numbers(text: str, most: int) -> tuple[int, ...]:
+    """Numbers out of `1,3-5`, `2 4` or `all`, each once, in the order of the list. Raises `UsageError`."""
+    words = re.split(r"[\s,]+", text.strip().lower())
+    if words == ["all"]:
+        return tuple(range(1, most + 1))
+    chosen: set[int] = set()
+    for word in words:
+        match = _WORD.fullmatch(word)
+        if match is None:
+            raise UsageError(f"“{word}” is no number and no range: as in 1,3-5, or all")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 1 <= first <= last <= most:
+            raise UsageError(f"“{word}” is not in the list: there are 1 to {most}")
+        chosen.update(range(first, last + 1))
+    return tuple(sorted(chosen))
+
+
+def _asked(session: Session, most: int) -> tuple[int, ...]:
+    while True:
+        sys.stderr.write("Which to cancel? (1,3-5, all; Enter for none) ")
+        sys.stderr.flush()
+        reply = line(session)
+        if reply is None or not reply.strip():
+            raise Refused("nothing was chosen; nothing was sent")
+        try:
+            return numbers(reply, most)
+        except UsageError as error:
+            session.notes.warn(error.message)
