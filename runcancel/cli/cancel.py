@@ -82,7 +82,7 @@ def cancel(
 
     \b
     Examples:
-      runcancel cancel                              (on a terminal: choose from a list)
+      runcancel cancel                           (on a terminal: choose by number)
       runcancel cancel tencent:ap-guangzhou:inv-ib2lld37
       runcancel cancel t-7d2a745b412b4601 --target i-bp1a --dry-run
       runcancel cancel --name patch-openssl -r all --max-runs 50

@@ -13,7 +13,6 @@ from runcancel.cli.session import Session
 from runcancel.errors import Refused, UsageError
 from runcancel.find import search, split_gaps
 from runcancel.model import Problem, Query, Run
-from runcancel.render.choices import choices
 
 _SHOWN = 99
 _WORD = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
@@ -41,6 +40,8 @@ def pick(session: Session) -> Picked:
     real, notes = split_gaps(gaps, scopes)
     runs = heapq.nlargest(_SHOWN, found, key=options.born)
     if runs:
+        from runcancel.render.choices import choices
+
         sys.stderr.write(choices(runs, terminal=session.err, now=datetime.now(UTC)))
     if len(found) > len(runs):
         session.notes.say(f"the newest {len(runs)} of {len(found)}; filters reach the others: --name, --kind, -r, …")
