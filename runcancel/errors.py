@@ -104,7 +104,7 @@ class Interrupted(Exception):
 
 
 class Exit(IntEnum):
-    """Exit codes, as `docs/exit-codes.md` lists them. A signal is 128 + its number."""
+    """Exit codes. A signal is 128 + its number."""
 
     OK = 0
     FAILED = 1
@@ -117,6 +117,23 @@ class Exit(IntEnum):
     NOT_SEEN = 8
     ENDED_BADLY = 9
 
+
+MEANINGS = {
+    Exit.OK: "every run was seen stopped, or was over; a plan was made (--dry-run); accepted (--no-wait)",
+    Exit.FAILED: "no cancel took effect, for other reasons than below; an internal error",
+    Exit.USAGE: "wrong usage; nothing was sent",
+    Exit.PARTIAL: "partial: something stopped, something was not",
+    Exit.DENIED: "nothing took effect: no credentials, expired, or not permitted",
+    Exit.NOT_FOUND: "not found; nothing matched and --require-match",
+    Exit.REFUSED: "nothing was sent: a guard, a policy, no consent, or the answer was no",
+    Exit.INCOMPLETE: "the reading is incomplete: a cloud did not answer",
+    Exit.NOT_SEEN: "accepted, but not seen stopped before the timeout; wait timed out",
+    Exit.ENDED_BADLY: "--exit-status: a run ended badly; the goal of wait cannot be reached",
+}
+"""What each exit code means, in one sentence for `help exit-codes` and the README."""
+
+INTERRUPTED = "interrupted by SIGHUP, SIGINT, SIGTERM: what was asked goes on"
+"""What 128 + the number of a signal means."""
 
 _EXIT_OF_REASON = {
     Reason.USAGE: Exit.USAGE,

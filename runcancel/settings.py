@@ -235,7 +235,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
         ),
         "endpoint_url": _first(
             (chosen.endpoint_url, here),
-            *((environ.get(key), key) for key in _endpoints(name, prefix)),
+            *((environ.get(key), key) for key in endpoint_variables(name)),
         ),
         "site": _first((chosen.site, here), (environ.get(f"{prefix}_SITE"), f"{prefix}_SITE")),
         "protected": ("true", here) if chosen.protected else ("false", "default"),
@@ -250,8 +250,9 @@ def _first(*choices: tuple[str | None, str]) -> tuple[str | None, str]:
     return next(((value, origin) for value, origin in choices if value), (None, "default"))
 
 
-def _endpoints(name: str, prefix: str) -> tuple[str, ...]:
-    return (*provider(name).ENDPOINT_VARIABLES, f"{prefix}_ENDPOINT_URL")
+def endpoint_variables(name: str) -> tuple[str, ...]:
+    """The variables that lead a provider's API elsewhere: the vendor's own, the stronger first, then ours."""
+    return (*provider(name).ENDPOINT_VARIABLES, f"{variable(name)}_ENDPOINT_URL")
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:

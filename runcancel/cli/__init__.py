@@ -16,6 +16,7 @@ VERBS = {
     "contexts": "List, show, add, remove and use named ways to connect.",
     "schema": "Print the JSON Schema of an output.",
     "sandbox": "Three simulated clouds, to try and to rehearse.",
+    "help": "Show the help of a verb or a topic.",
 }
 """Every verb with what it does; verb `x` lives in `runcancel.cli.x` and is loaded when it is called."""
 

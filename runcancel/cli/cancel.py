@@ -31,7 +31,12 @@ PLAN_LIVES = timedelta(hours=1)
 def cancel(
     session: Session,
     refs: Annotated[
-        list[str] | None, typer.Argument(metavar="[REF...]", help="Runs: [context@][provider:][region:][kind/]id.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[REF...]",
+            help="Runs: [context@][provider:][region:][kind/]id.",
+            autocompletion=options.recent_references,
+        ),
     ] = None,
     *,
     target: options.Targets = None,
@@ -41,7 +46,13 @@ def cancel(
         str | None, typer.Option("--from", "-f", metavar="FILE", help="References from a file; - is stdin.")
     ] = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="ID", help="Do what an interrupted operation left.")
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="ID",
+            help="Do what an interrupted operation left.",
+            autocompletion=options.recent_operations,
+        ),
     ] = None,
     status: options.Status = None,
     kind: options.Kinds = None,

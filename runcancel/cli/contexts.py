@@ -7,7 +7,7 @@ import typer
 from msgspec import Struct
 
 from runcancel import config, settings
-from runcancel.cli.session import Session
+from runcancel.cli.session import Session, known_contexts
 from runcancel.config import Config, Context
 from runcancel.errors import Exit, UsageError
 from runcancel.model import ContextRow
@@ -27,7 +27,10 @@ class _Call(Struct, frozen=True):
 def contexts(
     session: Session,
     action: Annotated[str, typer.Argument(metavar="[list|show|add|remove|use]", help="What to do [list].")] = "list",
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Contexts (use: groups, too).")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Contexts (use: groups, too).", autocompletion=known_contexts),
+    ] = None,
     *,
     endpoint_url: Annotated[
         str | None, typer.Option("--endpoint-url", metavar="URL", help="With add: another endpoint.")

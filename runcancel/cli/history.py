@@ -30,7 +30,12 @@ _UNSEEN = Problem(code=Reason.INTERRUPTED, message="what became of it is not wri
 
 def history(
     session: Session,
-    operation: Annotated[str | None, typer.Argument(metavar="[ID|prune]", help="One operation, run by run.")] = None,
+    operation: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID|prune]", help="One operation, run by run.", autocompletion=options.recent_operations
+        ),
+    ] = None,
     *,
     limit: options.Limit = _SHOWN,
     older_than: Annotated[

@@ -21,7 +21,24 @@ def _kinds() -> list[str]:
     return list(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).KINDS))
 
 
-References = Annotated[list[str], typer.Argument(metavar="REF...", help="Runs: [provider:][region:][kind/]id.")]
+def recent_references(incomplete: str) -> list[tuple[str, str]]:
+    """What completion offers for a reference."""
+    from runcancel.cli import recall
+
+    return recall.references(incomplete)
+
+
+def recent_operations(incomplete: str) -> list[tuple[str, str]]:
+    """What completion offers for an operation."""
+    from runcancel.cli import recall
+
+    return recall.operations(incomplete)
+
+
+References = Annotated[
+    list[str],
+    typer.Argument(metavar="REF...", help="Runs: [provider:][region:][kind/]id.", autocompletion=recent_references),
+]
 Targets = Annotated[
     list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
 ]

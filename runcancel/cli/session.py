@@ -35,6 +35,13 @@ def _known_regions(incomplete: str) -> list[str]:
     return ["all", *sorted(regions), *(f"{each}:" for each in PROVIDERS)]
 
 
+def known_contexts(incomplete: str) -> list[tuple[str, str]]:
+    """What completion offers for a context."""
+    from runcancel.cli import recall
+
+    return recall.contexts(incomplete)
+
+
 class Session:
     """One call of the program: where it connects, where it writes, how it waits."""
 
@@ -61,7 +68,13 @@ class Session:
         *,
         context: Annotated[
             list[str] | None,
-            typer.Option("--context", "-c", metavar="NAME", help="A configured context or group (repeatable)."),
+            typer.Option(
+                "--context",
+                "-c",
+                metavar="NAME",
+                help="A configured context or group (repeatable).",
+                autocompletion=known_contexts,
+            ),
         ] = None,
         provider: Annotated[
             list[str] | None,

@@ -50,7 +50,8 @@ def app(verbs: Mapping[str, str]) -> Verbs:
         name="runcancel",
         help="Find, inspect, cancel and verify remote command runs on AWS, Alibaba Cloud and Tencent Cloud.\n\n"
         "Requested is never called stopped: every verb tells what was seen.",
-        epilog="Try it without any account: runcancel sandbox demo",
+        epilog="Try it without any account: runcancel sandbox demo\n\n"
+        "More: runcancel help exit-codes, references, guarantees, environment, permissions",
         commands={name: TyperCommand(name, help=text, rich_markup_mode=None) for name, text in verbs.items()},
         params=[
             TyperOption(param_decls=["--version", "-V"], is_flag=True, help="Print the version."),
@@ -74,7 +75,10 @@ def load(name: str) -> Any:
         group.context_settings.update(HELP)
         return group
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    single.command(name, cls=Verb, context_settings=HELP)(with_session(name, _body(module, name)))
+    body = _body(module, name)
+    if "session" in inspect.signature(body).parameters:  # a verb that connects to nothing needs none
+        body = with_session(name, body)
+    single.command(name, cls=Verb, context_settings=HELP)(body)
     return typer.main.get_command(single)
 
 

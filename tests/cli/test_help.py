@@ -5,13 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from outside import Done, Outside
+from outside import TENCENT, Done, Outside
 
 from runcancel import __version__
 from runcancel.cli import VERBS
 from runcancel.cli.completion import SCRIPTS, write_all
+from runcancel.cli.help import TOPICS
+from runcancel.errors import INTERRUPTED, MEANINGS
 
 REPOSITORY = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parent / "golden" / "help"
 HELPS = [*((verb,) for verb in VERBS), *(("sandbox", each) for each in ("serve", "exec", "demo"))]
 FORBIDDEN = (
     *("rich", "boto3", "botocore", "tencentcloud", "alibabacloud_tea_openapi", "alibabacloud_credentials", "Tea"),
@@ -44,6 +47,50 @@ def test_help_says_first_what_the_verb_does_has_examples_and_fits_eighty_columns
 
 
 _VERBS = ("cancel", "show", "find", "wait", "print", "serve", "run", "stop", "list")
+
+
+@pytest.mark.parametrize("topic", ["", *("-".join(verb) for verb in HELPS), *TOPICS])
+def test_help_is_as_it_was_read_last(topic: str, command: Outside) -> None:
+    """To look at the change and to keep it: make generate."""
+    assert text_of(topic, command) == (GOLDEN / f"{topic or 'runcancel'}.txt").read_text(encoding="utf-8")
+
+
+def text_of(topic: str, command: Outside) -> str:
+    """The help of a verb, of `sandbox-serve`, of a topic; of the program for nothing."""
+    argv = ["help", topic] if topic in TOPICS else [*topic.split("-"), "--help"] if topic else ["--help"]
+    done = command.run(*argv)
+    assert (done.code, done.err) == (0, ""), str(done)
+    return done.out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_is_its_own_help(verb: str, command: Outside) -> None:
+    if verb != "help":
+        assert command.run("help", verb).out == command.run(verb, "--help").out
+
+
+def test_help_without_a_word_is_that_of_the_program(command: Outside) -> None:
+    assert command.run("help").out == command.run("--help").out
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_fits_eighty_columns(topic: str, command: Outside) -> None:
+    assert max(map(len, text_of(topic, command).splitlines())) <= 80
+
+
+def test_a_topic_nobody_knows_names_the_nearest(command: Outside) -> None:
+    done = command.run("help", "exit-code")
+
+    assert done.code == 2
+    assert "did you mean exit-codes" in done.err
+
+
+def test_the_readme_and_help_give_exit_codes_the_same_meaning() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8").replace("`", "")
+
+    for code, meaning in MEANINGS.items():
+        assert f"| {int(code)} | {meaning} |" in readme
+    assert f"| 129, 130, 143 | {INTERRUPTED} |" in readme
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
@@ -211,6 +258,67 @@ def test_words_that_bash_breaks_at_a_colon_are_completed(command: Outside) -> No
 
     assert completed(command, line) == ["ap-guangzhou"]  # bash replaces what follows the colon
     assert completed(command, line, breaks="' '") == ["tencent:ap-guangzhou"]
+
+
+# what a shell offers out of the user's own files
+
+
+def test_references_used_lately_are_completed(outside: Outside) -> None:
+    outside.json("cancel", TENCENT)
+    seen = len(outside.requests())
+
+    assert completed(outside, "runcancel status tencent:ap-g", breaks="' '") == [TENCENT]
+    assert completed(outside, "runcancel cancel tencent:ap-g") == [TENCENT.removeprefix("tencent:")]
+    assert len(outside.requests()) == seen
+
+
+def test_operations_are_completed_with_their_reason(outside: Outside) -> None:
+    operation = outside.json("cancel", TENCENT, "--reason", "bad patch 4711")["operation"]
+
+    done = outside.run(env={"_RUNCANCEL_COMPLETE": "fish", "_RUNCANCEL_LINE": "runcancel history "})
+
+    assert done.out == f"{operation}\tbad patch 4711\n"
+    assert completed(outside, "runcancel cancel --resume 01") == [operation]
+
+
+def test_contexts_are_completed(outside: Outside) -> None:
+    outside.run("contexts", "add", "prod-cn", "-p", "alibaba")
+    outside.run("contexts", "add", "play", "-p", "tencent")
+
+    assert completed(outside, "runcancel list -c p") == ["prod-cn", "play"]
+    assert completed(outside, "runcancel contexts remove pr") == ["prod-cn"]
+
+
+def test_hostile_names_do_not_reach_the_line_being_typed(outside: Outside) -> None:
+    ref = outside.add("tencent", name="evil \x1b[31m\n`reboot`", targets={"running": 1})
+    outside.json("cancel", ref)
+
+    done = outside.run(env={"_RUNCANCEL_COMPLETE": "fish", "_RUNCANCEL_LINE": "runcancel status tencent"})
+
+    assert "\x1b" not in done.out
+    assert len(done.out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("broken", ["journal", "config"])
+def test_broken_files_complete_nothing_and_say_nothing(broken: str, outside: Outside) -> None:
+    outside.json("cancel", TENCENT)
+    outside.run("contexts", "add", "prod", "-p", "aws")
+    for file in outside.home.rglob("*"):
+        if file.name == {"journal": "journal.sqlite3", "config": "config.toml"}[broken]:
+            file.write_bytes(b"no such thing")
+
+    line = "runcancel status t" if broken == "journal" else "runcancel list -c p"
+    done = outside.run(env={"_RUNCANCEL_COMPLETE": "zsh", "_RUNCANCEL_LINE": line})
+
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_looking_for_completions_makes_no_file(outside: Outside) -> None:
+    before = sorted(outside.home.rglob("*"))
+
+    outside.run(env={"_RUNCANCEL_COMPLETE": "zsh", "_RUNCANCEL_LINE": "runcancel status t"})
+
+    assert sorted(outside.home.rglob("*")) == before
 
 
 def test_a_completion_that_fails_prints_nothing(command: Outside) -> None:
