@@ -195,7 +195,7 @@ class Outside:
 
     def shell(self, script: str, env: Mapping[str, str | None] | None = None) -> Done:
         """Run bash with the command on its path."""
-        environ = self._with({"PATH": f"{RUNCANCEL.parent}{os.pathsep}{os.environ['PATH']}", **(env or {})})
+        environ = self._with({"PATH": self.shell_path, **(env or {})})
         done = subprocess.run(
             ["bash", "--norc", "-c", script],
             env=environ,
@@ -207,6 +207,11 @@ class Outside:
             cwd=self.home,
         )
         return Done(argv=("bash",), code=done.returncode, out=done.stdout, err=done.stderr)
+
+    @property
+    def shell_path(self) -> str:
+        """Where a shell finds the command, and everything else."""
+        return f"{RUNCANCEL.parent}{os.pathsep}{os.environ['PATH']}"
 
     def on_terminal(
         self,
