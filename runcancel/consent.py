@@ -108,7 +108,8 @@ def question(wanted: Need) -> str:
     """What a person is asked."""
     if wanted.level is Level.YES:
         return "Go on? [y/N] "
-    words = " or ".join([*wanted.names[:1], str(wanted.count)])
+    alone = wanted.names if len(wanted.names) == 1 else ()  # one of several names would answer for the others
+    words = " or ".join([*alone, str(wanted.count)])
     return f"{wanted.why[:1].upper()}{wanted.why[1:]}. Type {words} to go on: "
 
 

@@ -1,0 +1,256 @@
+"""Caps, guarantees and consent: what is refused, what has to be said, and what answers it."""
+
+import pytest
+from fakes import COMMAND, PATCH, WINDOW, seen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcancel import consent
+from runcancel.consent import Caps, Given, Level, Need
+from runcancel.errors import Refused
+from runcancel.model import Guarantee, PlanItem, State
+from runcancel.plan import plan
+
+P, R, S = State.PENDING, State.RUNNING, State.SUCCEEDED
+YES = Need(level=Level.YES, names=(), count=3, why="")
+COUNT = Need(level=Level.TYPED, names=(), count=3, why="several accounts")
+NAMED = Need(level=Level.TYPED, names=("prod",), count=3, why="protected: prod")
+TWO_NAMES = Need(level=Level.TYPED, names=("prod", "live"), count=3, why="protected: prod, live")
+NONE = Need(level=Level.NONE, names=(), count=1, why="")
+
+
+def running(ref: str = PATCH, targets: int = 1, **more: int) -> PlanItem:
+    return plan(seen(ref, R, {f"i-{number}": R for number in range(targets)}, **more))
+
+
+def over(ref: str = PATCH) -> PlanItem:
+    return plan(seen(ref, S, {"a": S}))
+
+
+def patches(count: int) -> list[PlanItem]:
+    return [running(f"tencent:ap-guangzhou:invocation/inv-0000000{number}") for number in range(count)]
+
+
+# caps
+
+
+@pytest.mark.parametrize(("runs", "most", "fits"), [(2, 2, True), (3, 2, False), (1, 0, False), (0, 0, True)])
+def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) -> None:
+    caps = Caps(max_runs=most)
+    if fits:
+        consent.check_caps(patches(runs), caps)
+        return
+    with pytest.raises(Refused) as refused:
+        consent.check_caps(patches(runs), caps)
+    assert refused.value.message == (f"{runs} runs would be asked to stop and at most {most} may be; nothing was sent")
+    assert refused.value.hint == f"to go on: add --max-runs {runs}.   To look first: add --dry-run."
+
+
+@pytest.mark.parametrize(("targets", "most", "fits"), [(4, 4, True), (5, 4, False), (5, None, True), (1, 0, False)])
+def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, fits: bool) -> None:
+    items = [running(targets=targets)]
+    if fits:
+        consent.check_caps(items, Caps(max_targets=most))
+        return
+    with pytest.raises(Refused) as refused:
+        consent.check_caps(items, Caps(max_targets=most))
+    assert refused.value.message == (
+        f"{targets} targets would be asked to stop and at most {most} may be; nothing was sent"
+    )
+    assert refused.value.hint == f"to go on: add --max-targets {targets}.   To look first: add --dry-run."
+
+
+def test_the_default_cap_is_twenty_runs_and_no_limit_of_targets() -> None:
+    consent.check_caps([running(targets=5000)], Caps())
+    consent.check_caps([over()] * 21, Caps())
+    with pytest.raises(Refused):
+        consent.check_caps(patches(7) * 3, Caps())
+    consent.check_caps(patches(5) * 4, Caps())
+
+
+def test_no_cap_is_no_cap() -> None:
+    consent.check_caps(patches(9) * 9, Caps(max_runs=None))
+
+
+def test_what_has_ended_counts_for_no_cap() -> None:
+    consent.check_caps([over(), running()], Caps(max_runs=1, max_targets=1))
+    ended = plan(seen(PATCH, R, {"a": S, "b": R}))
+    consent.check_caps([ended], Caps(max_targets=1))
+
+
+def test_targets_that_are_not_listed_count() -> None:
+    with pytest.raises(Refused, match="7 targets"):
+        consent.check_caps([running(targets=2, target_count=7)], Caps(max_targets=6))
+    assert consent.size(running(targets=2, target_count=7)) == 7
+
+
+# guarantees
+
+
+@pytest.mark.parametrize(
+    ("ref", "level", "fits"),
+    [
+        (PATCH, None, True),
+        (WINDOW, None, True),
+        *((PATCH, level, True) for level in Guarantee),
+        (COMMAND, Guarantee.STOPS_RUNNING, False),
+        (COMMAND, Guarantee.BEST_EFFORT, True),
+        (COMMAND, Guarantee.PENDING_ONLY, True),
+        (WINDOW, Guarantee.STOPS_RUNNING, False),
+        (WINDOW, Guarantee.BEST_EFFORT, False),
+        (WINDOW, Guarantee.PENDING_ONLY, True),
+    ],
+)
+def test_a_guarantee_below_the_required_one_is_refused(ref: str, level: Guarantee | None, fits: bool) -> None:
+    if fits:
+        consent.check_guarantee([running(ref)], level)
+        return
+    with pytest.raises(Refused) as refused:
+        consent.check_guarantee([running(ref), running(PATCH)], level)
+    weak = running(ref).guarantee
+    assert refused.value.message == f"{ref}: a cancel is {weak} there, and {level} is required; nothing was sent"
+
+
+def test_several_below_it_are_counted_and_what_has_ended_is_not() -> None:
+    with pytest.raises(Refused, match="and 1 more: a cancel is"):
+        consent.check_guarantee([running(WINDOW), running(COMMAND)], Guarantee.STOPS_RUNNING)
+    consent.check_guarantee([over(WINDOW)], Guarantee.STOPS_RUNNING)
+
+
+# what has to be said
+
+
+def need(items: list[PlanItem], *, chosen: bool, accounts: str = "one", protected: tuple[str, ...] = ()) -> Need:
+    owners = {item.run: (accounts if accounts == "one" else item.run) for item in items}
+    return consent.need(
+        items,
+        chosen=chosen,
+        accounts=owners,
+        protected=dict(zip((item.run for item in items), protected, strict=False)),
+    )
+
+
+def test_runs_named_one_by_one_need_no_word() -> None:
+    assert need(patches(3), chosen=False, accounts="each").level is Level.NONE
+
+
+def test_a_selection_needs_a_yes() -> None:
+    assert need(patches(3), chosen=True) == Need(level=Level.YES, names=(), count=3, why="")
+
+
+def test_a_selection_that_asks_nothing_needs_no_word() -> None:
+    assert need([over()], chosen=True).level is Level.NONE
+    assert need([], chosen=True).level is Level.NONE
+
+
+def test_several_accounts_need_the_number() -> None:
+    assert need(patches(3), chosen=True, accounts="each") == COUNT
+
+
+def test_what_has_ended_in_another_account_makes_no_several_accounts() -> None:
+    assert need([*patches(1), over(COMMAND)], chosen=True, accounts="each").level is Level.YES
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_protected_context_needs_its_name_or_the_number_however_it_was_chosen(chosen: bool) -> None:
+    assert need(patches(3), chosen=chosen, protected=("prod",), accounts="each") == NAMED
+    assert need(patches(3), chosen=chosen, protected=("prod", "prod", "live")) == TWO_NAMES
+
+
+def test_a_protected_run_that_is_not_asked_needs_nothing() -> None:
+    assert need([over(), *patches(1)], chosen=False, protected=("prod",)).level is Level.NONE
+
+
+# what answers it
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "answered"),
+    [
+        (NONE, Given(), True),
+        (NONE, Given(confirm="1"), True),
+        (YES, Given(), False),
+        (YES, Given(yes=True), True),
+        (YES, Given(confirm="3"), True),
+        (COUNT, Given(), False),
+        (COUNT, Given(yes=True), False),
+        (COUNT, Given(confirm="3"), True),
+        (NAMED, Given(yes=True), False),
+        (NAMED, Given(confirm="prod"), True),
+        (NAMED, Given(confirm="3"), True),
+        (TWO_NAMES, Given(confirm="3"), True),
+    ],
+)
+def test_what_the_command_line_answers(wanted: Need, given: Given, answered: bool) -> None:
+    assert consent.answered(wanted, given) is answered
+
+
+@pytest.mark.parametrize(
+    ("wanted", "word"),
+    [
+        (NONE, "2"),
+        (YES, "2"),
+        (YES, "yes"),
+        (COUNT, "03"),
+        (COUNT, "prod"),
+        (NAMED, "PROD"),
+        (NAMED, "live"),
+        (TWO_NAMES, "prod"),
+    ],
+)
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: Need, word: str, yes: bool) -> None:
+    with pytest.raises(Refused) as refused:
+        consent.answered(wanted, Given(yes=yes, confirm=word))
+    runs = "1 run" if wanted.count == 1 else "3 runs"
+    why = f" ({wanted.why})" if wanted.why else ""
+    assert refused.value.message == (
+        f"--confirm {word} does not fit: {runs} would be asked to stop{why}; nothing was sent"
+    )
+    flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
+    assert refused.value.hint == f"to go on: add {flag}.   To look first: add --dry-run."
+
+
+@pytest.mark.parametrize(
+    ("wanted", "question"),
+    [
+        (YES, "Go on? [y/N] "),
+        (COUNT, "Several accounts. Type 3 to go on: "),
+        (NAMED, "Protected: prod. Type prod or 3 to go on: "),
+        (TWO_NAMES, "Protected: prod, live. Type 3 to go on: "),
+    ],
+)
+def test_what_a_person_is_asked(wanted: Need, question: str) -> None:
+    assert consent.question(wanted) == question
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reply", "fits"),
+    [
+        *((YES, word, True) for word in ("y", "Y", "yes", " YES \n")),
+        *((YES, word, False) for word in ("", "n", "no", "3", "yep", "\n")),
+        *((COUNT, word, True) for word in ("3", " 3\n")),
+        *((COUNT, word, False) for word in ("y", "yes", "", "2", "3.0", "three")),
+        *((NAMED, word, True) for word in ("prod", "3", "prod\n")),
+        *((NAMED, word, False) for word in ("y", "", "Prod", "pro", "prod,live")),
+        *((TWO_NAMES, word, False) for word in ("prod", "live", "y")),
+        (TWO_NAMES, "3", True),
+    ],
+)
+def test_what_a_reply_means(wanted: Need, reply: str, fits: bool) -> None:
+    assert consent.accepts(wanted, reply) is fits
+
+
+@given(st.text())
+def test_only_its_words_answer_a_typed_question(reply: str) -> None:
+    assert consent.accepts(NAMED, reply) is (reply.strip() in ("prod", "3"))
+
+
+def test_where_nobody_can_be_asked_the_flags_are_named() -> None:
+    refused = consent.nobody_to_ask(COUNT, "stdin is no terminal")
+
+    assert refused.message == (
+        "3 runs would be asked to stop and nobody can be asked (stdin is no terminal); nothing was sent"
+    )
+    assert refused.hint == "to go on: add --confirm 3.   To look first: add --dry-run."
+    assert consent.nobody_to_ask(YES, "--no-input").hint == "to go on: add --yes.   To look first: add --dry-run."
