@@ -278,25 +278,35 @@ def connection(settings: Settings, scope: Scope) -> Connection:
 def protected(settings: Settings, scope: Scope) -> str | None:
     """The name of a protected context whose account and region a scope is in, however it was reached.
 
-    A context protects its profile: reached by the profile's own name, or as the bare environment that means the same
-    profile, it is the same place.
+    A context protects its profile: reached by the profile's own name, as another context of the same profile, or as
+    the bare environment that means the same profile, it is the same place.
     """
-    for name, context in settings.config.contexts.items():
-        same = scope.context == name or (
-            scope.context not in settings.config.contexts and _same(settings, context, scope)
-        )
-        if context.protected and context.provider == scope.provider and same:
-            inside = not context.regions or {"all", scope.region} & set(context.regions)
-            if inside:
-                return name
-    return None
+    contexts = settings.config.contexts
+    return next((name for name in contexts_at(settings, scope) if contexts[name].protected), None)
 
 
-def _same(settings: Settings, context: Context, scope: Scope) -> bool:
-    """Whether both lead to one profile, named or taken from the vendor's own variable."""
-    variables = provider(scope.provider).PROFILE_VARIABLES
-    ambient = next((settings.environ[name] for name in variables if settings.environ.get(name)), None)
-    return (context.profile or ambient) == (scope.context or ambient)
+def contexts_at(settings: Settings, scope: Scope) -> tuple[str, ...]:
+    """The names of every context whose profile and regions a scope is in, however it was reached."""
+    here = profile_at(settings, scope)
+    return tuple(
+        name
+        for name, context in settings.config.contexts.items()
+        if context.provider == scope.provider
+        and (not context.regions or {"all", scope.region} & set(context.regions))
+        and (name == scope.context or (context.profile or _ambient(settings, scope.provider)) == here)
+    )
+
+
+def profile_at(settings: Settings, scope: Scope) -> str:
+    """The vendor's profile behind a scope: named, or taken from the vendor's own variable, or "default"."""
+    configured = settings.config.contexts.get(scope.context or "")
+    named = configured.profile if configured else scope.context
+    return named or _ambient(settings, scope.provider)
+
+
+def _ambient(settings: Settings, name: str) -> str:
+    variables = provider(name).PROFILE_VARIABLES
+    return next((settings.environ[key] for key in variables if settings.environ.get(key)), "default")
 
 
 def _several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Choice[tuple[str, ...]]:

@@ -281,6 +281,7 @@ def test_protection_goes_by_where_it_leads(outside: Outside) -> None:
     folder = outside.home / ".config" / "runcancel"
     folder.mkdir(parents=True)
     text = '[contexts.prod]\nprovider = "aws"\nprofile = "prod"\nregions = ["all"]\nprotected = true\n'
+    text += '[contexts.alias]\nprovider = "aws"\nprofile = "prod"\n'
     (folder / "config.toml").write_text(text)
     pair = {name: outside.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     (outside.home / ".aws").mkdir()
@@ -291,4 +292,5 @@ def test_protection_goes_by_where_it_leads(outside: Outside) -> None:
     assert outside.run("cancel", COMMAND, env=ambient).code == 6
     assert outside.run("cancel", COMMAND, "--profile", "prod").code == 6
     assert outside.run("cancel", f"prod@{COMMAND}").code == 6
+    assert outside.run("cancel", f"alias@{COMMAND}").code == 6
     assert outside.writes() == []
