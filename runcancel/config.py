@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from contextlib import contextmanager
 from itertools import dropwhile, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import platformdirs
@@ -20,6 +20,8 @@ from runcancel.errors import CloudError, UsageError
 from runcancel.providers import PROVIDERS
 from runcancel.refs import NOT_A_REGION, REGION, nearest
 from runcancel.text import is_plain
+
+T = TypeVar("T")
 
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
@@ -160,12 +162,17 @@ def use(file: Path, names: Sequence[str]) -> None:
     _write(file, change)
 
 
-def _config(file: Path, text: str) -> Config:
+def record(file: Path, text: str, kind: type[T], keys: Mapping[str, type[Struct]]) -> T:
+    """TOML as a record; `keys` tells what may stand in it, by the first word of the place. Raises `UsageError`."""
     data = _data(file, text)
     try:
-        found = msgspec.convert(data, Config)
+        return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{file}: {_sentence(_named(str(error), data))}; nothing was sent") from None
+        raise UsageError(f"{file}: {_sentence(_named(str(error), data), keys)}; nothing was sent") from None
+
+
+def _config(file: Path, text: str) -> Config:
+    found = record(file, text, Config, _KEYS)
     _check(file, found)
     return found
 
@@ -260,7 +267,7 @@ def _named(error: str, data: Mapping[str, Any]) -> str:
     return error
 
 
-def _sentence(error: str) -> str:
+def _sentence(error: str, keys: Mapping[str, type[Struct]]) -> str:
     """What msgspec says, with the place first and a near key for an unknown one."""
     place = _PLACE.search(error)
     key = place[1] if place else ""
@@ -270,7 +277,7 @@ def _sentence(error: str) -> str:
         return f"{key}.provider is missing: there are {', '.join(PROVIDERS)}"
     if unknown is None:
         return f"{key}: {what}" if key else what
-    known = _KEYS.get(key.partition(".")[0].partition("[")[0], Config).__struct_fields__
+    known = keys.get(key.partition(".")[0].partition("[")[0], keys[""]).__struct_fields__
     whole = f"{key}.{_key(unknown[1])}" if key else _key(unknown[1])
     return f"no key {whole}: there are {', '.join(known)}{nearest(unknown[1], known)}"
 

@@ -97,8 +97,7 @@ def answered(wanted: Need, given: Given) -> bool:
         if _fits(wanted, given.confirm):
             return True
         raise Refused(
-            f"--confirm {given.confirm} does not fit: {_runs(wanted.count)} would be asked to stop"
-            f"{f' ({wanted.why})' if wanted.why else ''}; nothing was sent",
+            f"--confirm {given.confirm} does not fit: {_matched(wanted)}; nothing was sent",
             hint=_way_on(wanted),
         )
     return wanted.level is Level.NONE or (wanted.level is Level.YES and given.yes)
@@ -121,8 +120,7 @@ def accepts(wanted: Need, reply: str) -> bool:
 
 def nobody_to_ask(wanted: Need, why: str) -> Refused:
     """The refusal where a question would be needed and nobody can be asked."""
-    matched = f"{_runs(wanted.count)} would be asked to stop"
-    return Refused(f"{matched} and nobody can be asked ({why}); nothing was sent", hint=_way_on(wanted))
+    return Refused(f"{_matched(wanted)} and nobody can be asked ({why}); nothing was sent", hint=_way_on(wanted))
 
 
 def size(item: PlanItem) -> int:
@@ -132,6 +130,10 @@ def size(item: PlanItem) -> int:
 
 def _fits(wanted: Need, word: str) -> bool:
     return word == str(wanted.count) or (len(wanted.names) == 1 and word == wanted.names[0])
+
+
+def _matched(wanted: Need) -> str:
+    return f"{_runs(wanted.count)} would be asked to stop{f' ({wanted.why})' if wanted.why else ''}"
 
 
 def _way_on(wanted: Need) -> str:

@@ -14,6 +14,7 @@ from runcancel import journal as journal_
 from runcancel.cancel import Admit, Patience, Progress, Together, carry_out
 from runcancel.cli import options
 from runcancel.cli.ask import asked, nobody
+from runcancel.cli.guard import Guard
 from runcancel.cli.select import Chosen, Wish, choose
 from runcancel.cli.session import Session
 from runcancel.consent import Caps, Given
@@ -138,16 +139,18 @@ def cancel(
     )
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
+    guard = Guard(session, dry_run=dry_run)
     chosen = choose(session, wish)
     items = chosen.selection.items
-    callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run else ()
+    callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()
     if chosen.planned_by:
         selection.check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
     if dry_run:
-        return _show_plan(session, chosen, callers, require_match=require_match)
+        return _show_plan(session, guard.shown(chosen, callers), callers, require_match=require_match)
     session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
 
     def admit(all_items: Sequence[PlanItem]) -> None:
+        guard.check(all_items, callers)
         consent.check_guarantee(all_items, require_guarantee)
         consent.check_caps(all_items, caps)
 
@@ -157,6 +160,7 @@ def cancel(
     wanted = consent.need(
         items, chosen=not chosen.by_hand, accounts=_accounts(items, callers), protected=session.protected(items)
     )
+    wanted = guard.stricter(wanted, items, callers)
     asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin)
     operation = held.operation if held is not None else journal_.new_operation("cancel", sys.argv[1:], reason)
     recorder = None
@@ -168,7 +172,15 @@ def cancel(
             required=journal is True,
             resumed=held is not None,
         )
-    late = admit if stop_running else None
+
+    def admit_late(all_items: Sequence[PlanItem]) -> None:
+        admit(all_items)
+        if guard.stricter(wanted, all_items, callers).level > wanted.level:
+            raise Refused(
+                "a rule of this site wants it confirmed, and it was started after that; nothing was sent for it"
+            )
+
+    late = admit_late if stop_running else None
     return _carry_out(session, chosen, patience, recorder, admit=late, require_match=require_match)
 
 

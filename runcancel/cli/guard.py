@@ -1,0 +1,74 @@
+"""The site policy before a cancel: its rules are read once, and held against the runs that would be asked."""
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from runcancel import consent, policy, settings
+from runcancel.cli.select import Chosen
+from runcancel.cli.session import Session
+from runcancel.consent import Need
+from runcancel.errors import Refused
+from runcancel.model import PlanItem
+from runcancel.policy import Policy, Ruling, Subject
+from runcancel.refs import full
+from runcancel.render import Caller
+
+
+class Guard:
+    """The rules as they were when the cancel began. A dry run, which sends nothing, only tells what is wrong."""
+
+    def __init__(self, session: Session, *, dry_run: bool) -> None:
+        """Read the rules. Raises `Refused` when they cannot be read and something is to be sent."""
+        self._session = session
+        self._rules = Policy()
+        self._problem: str | None = None
+        try:
+            self._rules = policy.read()
+        except Refused as error:
+            if not dry_run:
+                raise
+            self._problem = error.message.removesuffix("; nothing was sent")
+
+    @property
+    def asks_accounts(self) -> bool:
+        """Whether the callers have to be known."""
+        return self._rules.asks_accounts
+
+    def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
+        """Raise `Refused` when a rule denies one of the runs that would be asked."""
+        policy.check(self._rules, self._rulings(items, callers))
+
+    def stricter(self, wanted: Need, items: Sequence[PlanItem], callers: Sequence[Caller]) -> Need:
+        """What has to be answered once the rules are heard."""
+        return policy.stricter(wanted, self._rulings(items, callers))
+
+    def shown(self, chosen: Chosen, callers: Sequence[Caller]) -> Chosen:
+        """The selection of a dry run, with what the rules would say to it."""
+        found = self._rulings(chosen.selection.items, callers)
+        selection = structs.replace(chosen.selection, items=policy.planned(chosen.selection.items, found))
+        problem = () if self._problem is None else (self._problem,)
+        said = (*problem, *policy.notes(self._rules, found))
+        return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *said))
+
+    def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
+        accounts = {caller.scope: caller.account for caller in callers}
+        subjects = [
+            _subject(self._session, item, accounts.get(str(full(item.run).scope)) or None) for item in items if item.ask
+        ]
+        return policy.rulings(self._rules, subjects)
+
+
+def _subject(session: Session, item: PlanItem, account: str | None) -> Subject:
+    ref = full(item.run)
+    known = settings.contexts_at(session.settings, ref.scope)
+    return Subject(
+        run=item.run,
+        provider=ref.scope.provider,
+        region=ref.scope.region,
+        kind=ref.kind,
+        contexts=known if ref.scope.context is None else (*known, ref.scope.context),
+        profile=settings.profile_at(session.settings, ref.scope),
+        account=account,
+        targets=consent.size(item),
+    )
