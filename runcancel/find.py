@@ -35,6 +35,8 @@ class Clouds:
         self._lock = threading.Lock()
         self.waits: dict[str, float] = {}
         """Seconds that a scope was last told to wait, for the screen."""
+        self.operation: str | None = None
+        """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
 
     def at(self, scope: Scope) -> Cloud:
         """The connection of a scope. Raises `CloudError`. One provider's SDK loads while another's answers."""
@@ -43,7 +45,7 @@ class Clouds:
         with lock:  # creating SDK clients is not safe in parallel
             if scope not in self._open:
                 pace = Pace(self._desk.clock, on_wait=lambda api, seconds: self.waits.update({str(scope): seconds}))
-                connection = settings_.connection(self._settings, scope)
+                connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
                 self._open[scope] = provider(scope.provider).connect(connection, self._settings.environ, pace)
             return self._open[scope]
 

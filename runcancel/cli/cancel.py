@@ -140,6 +140,9 @@ def cancel(
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
     guard = Guard(session, dry_run=dry_run)
+    operation = held.operation if held is not None else journal_.new_operation("cancel", sys.argv[1:], reason)
+    if journal is not False and not dry_run:
+        session.clouds.operation = operation.id
     chosen = choose(session, wish)
     items = chosen.selection.items
     callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()
@@ -162,7 +165,6 @@ def cancel(
     )
     wanted = guard.stricter(wanted, items, callers)
     asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin)
-    operation = held.operation if held is not None else journal_.new_operation("cancel", sys.argv[1:], reason)
     recorder = None
     if journal is not False and (items or held is not None):
         recorder = Recorder(

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 
 from msgspec import Struct
 
+from runcancel import __version__
 from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.pace import Pace
@@ -19,12 +20,15 @@ PROVIDERS = {
     "tencent": "runcancel.providers.tencent",
 }
 
+AGENT = f"runcancel/{__version__}"
+"""What every request says in its `User-Agent`."""
+
 
 class Connection(Struct, frozen=True, kw_only=True):
     """Everything needed to reach one scope; each value was chosen by `settings`.
 
-    `profile` is the vendor's own profile name (None: the environment and the vendor's default chain). `trace` turns on
-    redacted request lines for `--debug`.
+    `profile` is the vendor's own profile name (None: the environment and the vendor's default chain). `operation` is
+    the id under which the journal has what is asked, None where it has nothing.
     """
 
     scope: Scope
@@ -34,6 +38,12 @@ class Connection(Struct, frozen=True, kw_only=True):
     site: str | None = None  # Tencent: "tencentcloudapi.com" or "intl.tencentcloudapi.com"
     connect_timeout: float = 5.0  # seconds
     read_timeout: float = 20.0  # seconds
+    operation: str | None = None
+
+    @property
+    def agent(self) -> str:
+        """Who asks, for the `User-Agent`: the clouds' own audit logs keep it, and so can be joined with the journal."""
+        return f"{AGENT} op/{self.operation}" if self.operation else AGENT
 
 
 class Cloud(Protocol):

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Done, Outside, checked
 
+from runcancel import __version__, policy
+
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 
 _LAUNCHER = """
@@ -111,8 +113,6 @@ def test_no_variable_and_no_configuration_moves_the_rules(site: Site) -> None:
 
 
 def test_the_file_is_looked_for_in_one_place_only() -> None:
-    from runcancel import policy
-
     assert Path("/etc/runcancel/policy.toml") == policy.PATH
     assert frozenset({0}) == policy.OWNERS
 
@@ -476,3 +476,51 @@ def test_every_example_of_the_page_is_a_policy(site: Site) -> None:
         site.rules(text)
         done = site.run("cancel", *ENDED)
         assert (done.code, "policy" in done.err) == (0, False), str(done)
+
+
+# joining with audit logs
+
+
+def agents(outside: Outside) -> set[str]:
+    """What clouds were told about who asks, without the SDKs' own words."""
+    return {agent[at:] if (at := agent.find("runcancel/")) >= 0 else agent for agent in _agents(outside)}
+
+
+def _agents(outside: Outside) -> list[str]:
+    return [each["user_agent"] for each in outside.requests()]
+
+
+@pytest.mark.parametrize("ref", [COMMAND, ONE_SHOT, TENCENT])
+def test_every_request_of_an_operation_carries_its_id(ref: str, outside: Outside) -> None:
+    done = outside.run("cancel", ref, "--no-wait", "-o", "json")
+
+    assert agents(outside) == {f"runcancel/{__version__} op/{done.document['operation']}"}
+    assert len(outside.requests()) > 1
+
+
+def test_who_asks_is_found_out_under_the_same_id(outside: Outside) -> None:
+    refs = outside.home / "refs"
+    refs.write_text(f"{COMMAND}\n{ONE_SHOT}\n{TENCENT}\n")
+
+    done = outside.run("cancel", "--from", str(refs), "--confirm", "3", "--no-wait", "-o", "json")
+
+    assert outside.actions().count("GetCallerIdentity") == 3
+    assert agents(outside) == {f"runcancel/{__version__} op/{done.document['operation']}"}
+
+
+def test_what_the_journal_does_not_have_carries_no_id(outside: Outside) -> None:
+    outside.run("cancel", TENCENT, COMMAND, ONE_SHOT, "--dry-run")
+    outside.run("cancel", TENCENT, COMMAND, ONE_SHOT, "--no-journal", "--no-wait")
+    outside.run("list")
+    outside.run("status", TENCENT, COMMAND, ONE_SHOT)
+
+    assert agents(outside) == {f"runcancel/{__version__}"}
+
+
+def test_a_resume_keeps_the_id(outside: Outside) -> None:
+    outside.faults({"action": "CancelInvocation", "kind": "denied"})
+    failed = outside.run("cancel", TENCENT, "-o", "json").document["operation"]
+    outside.faults()
+
+    assert outside.run("cancel", "--resume", failed).code == 0
+    assert agents(outside) == {f"runcancel/{__version__} op/{failed}"}

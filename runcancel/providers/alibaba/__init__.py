@@ -85,7 +85,15 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
             read_timeout=connection.read_timeout,
             environ=environ,
         )
-        return Wire(transport, product=product, version=version, scope=scope, keys=keys, pace=pace)
+        return Wire(
+            transport,
+            product=product,
+            version=version,
+            scope=scope,
+            keys=keys,
+            pace=pace,
+            agent=connection.agent,
+        )
 
     return CloudAssistant(
         wire(ecs, "ecs", "2014-05-26"), wire(sts, "sts", "2015-04-01"), scope=scope, kind=KINDS[0], pace=pace

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
+from runcancel.providers import AGENT
 from runcancel.providers.alibaba.credentials import Keys, KeySource
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.reading import blamed, scrubbed, text, trace
@@ -27,7 +28,15 @@ class Wire:
     """
 
     def __init__(
-        self, transport: Transport, *, product: str, version: str, scope: Scope, keys: KeySource, pace: Pace
+        self,
+        transport: Transport,
+        *,
+        product: str,
+        version: str,
+        scope: Scope,
+        keys: KeySource,
+        pace: Pace,
+        agent: str = AGENT,
     ) -> None:
         from alibabacloud_tea_openapi.utils import Utils
 
@@ -38,7 +47,7 @@ class Wire:
         self._keys = keys
         self._pace = pace
         self._sdk: Any = Utils
-        self._agent = _user_agent(Utils)
+        self._agent = str(Utils.get_user_agent(agent))
 
     def call(
         self, action: str, params: Mapping[str, str], *, again: frozenset[Reason] = READ_AGAIN
@@ -110,9 +119,3 @@ def _decoded(reply: Reply) -> object:
         return json.loads(reply.content)
     except (ValueError, RecursionError):
         return None
-
-
-def _user_agent(sdk: Any) -> str:
-    from runcancel import __version__
-
-    return str(sdk.get_user_agent(f"runcancel/{__version__}"))

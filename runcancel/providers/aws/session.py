@@ -10,7 +10,6 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runcancel import __version__
 from runcancel.errors import CloudError, Reason
 from runcancel.providers import Connection
 from runcancel.providers.aws.failures import answered, unanswered
@@ -70,7 +69,7 @@ class Doors:
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=self._connection.connect_timeout,
             read_timeout=self._connection.read_timeout,
-            user_agent_extra=f"runcancel/{__version__}",
+            user_agent_extra=self._connection.agent,
             max_pool_connections=_POOL,
             proxies=proxies,
         )

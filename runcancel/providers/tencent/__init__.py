@@ -77,7 +77,16 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
             read_timeout=connection.read_timeout,
             environ=environ,
         )
-        return Wire(transport, product=product, version=version, scope=scope, keys=keys, pace=pace, source=found.source)
+        return Wire(
+            transport,
+            product=product,
+            version=version,
+            scope=scope,
+            keys=keys,
+            pace=pace,
+            agent=connection.agent,
+            source=found.source,
+        )
 
     keys: KeySource = found.keys
     if found.role is not None:

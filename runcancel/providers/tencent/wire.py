@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Protocol
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
+from runcancel.providers import AGENT
 from runcancel.providers.reading import Row, blamed, scrubbed, text, trace
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.transport import Reply, Transport
@@ -41,6 +42,7 @@ class Wire:
         scope: Scope,
         keys: KeySource,
         pace: Pace,
+        agent: str = AGENT,
         source: str = "",
     ) -> None:
         from tencentcloud.common.common_client import CommonClient
@@ -54,11 +56,11 @@ class Wire:
             httpProfile=HttpProfile(protocol=endpoint.scheme, endpoint=endpoint.host),
             language="en-US",
             disable_region_breaker=True,
-            request_client=_user_agent(),
+            request_client=agent.replace("/", "-"),  # the SDK takes no slash
             retryer=NoopRetryer(),
         )
         self._client: Any = CommonClient(product, version, keys, scope.region, profile)
-        self._client.request.conn = _Connection(transport)
+        self._client.request.conn = _Connection(transport, agent)
         self._product = product
         self._scope = scope
         self._keys = keys
@@ -114,13 +116,14 @@ class _Connection:
 
     request_length = 0
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, agent: str) -> None:
         self._transport = transport
+        self._agent = agent
 
     def request(self, method: str, url: str, body: str | bytes | None, headers: Mapping[str, str]) -> Reply:
         """Send one signed request; anything but HTTP 200 is raised unless its body explains it."""
         data = body.encode() if isinstance(body, str) else body or b""
-        reply = self._transport.post("/", headers=headers, body=data)
+        reply = self._transport.post("/", headers={**headers, "User-Agent": self._agent}, body=data)
         if reply.status_code == 200:
             return reply
         if _response(reply.content) is not None:
@@ -144,9 +147,3 @@ def _response(content: bytes) -> Mapping[str, Any] | None:
         return None
     response = document.get("Response") if isinstance(document, Mapping) else None
     return response if isinstance(response, Mapping) else None
-
-
-def _user_agent() -> str:
-    from runcancel import __version__
-
-    return f"runcancel-{__version__}"
