@@ -1,5 +1,6 @@
 """The command line: the verbs, and the one place where every failure becomes a message and an exit code."""
 
+import contextlib
 import os
 import sys
 import warnings
@@ -23,7 +24,8 @@ VERBS = {
 
 def main() -> NoReturn:
     """The `runcancel` command."""
-    sys.exit(run(sys.argv[1:]))
+    _fill_streams()
+    sys.exit(_flushed(run(sys.argv[1:])))
 
 
 def run(argv: Sequence[str]) -> int:
@@ -51,3 +53,32 @@ def run(argv: Sequence[str]) -> int:
             return 0
         ending.code = app(VERBS).main(list(argv) or ["--help"], prog_name="runcancel", standalone_mode=False) or 0
     return ending.code
+
+
+def _fill_streams() -> None:
+    """Put nothing where a standard stream was closed: else the first connection or file takes its number.
+
+    A closed stdin stays known as one: nothing is read from it, and an empty list is not made of it.
+    """
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            if number == 1:
+                sys.stdout = open(descriptor, "w", encoding="utf-8")  # noqa: SIM115
+            elif number == 2:
+                sys.stderr = open(descriptor, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _flushed(code: int) -> int:
+    """The exit code once stdout has everything; 1 in place of 0 where it could not take it, which is said."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the exit
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"runcancel: stdout is cut off: {error.strerror}\n")
+        return code or 1
+    return code

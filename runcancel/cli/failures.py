@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 import typer
 
@@ -40,9 +41,20 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
     except BrokenPipeError:
         ending.code = 0
     except Exception as error:
+        if isinstance(error, OSError) and not _takes(sys.stdout):
+            ending.code = 1  # it is said when the program ends
+            return
         if os.environ.get("RUNCANCEL_DEBUG") or "--debug" in argv:
             raise
         ending.code = _tell(argv, _internal(error))
+
+
+def _takes(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _tell(argv: Sequence[str], problem: Problem) -> int:

@@ -11,7 +11,7 @@ import typer
 
 from runcancel import config, refs, settings
 from runcancel.cancel import Progress
-from runcancel.errors import CloudError, UsageError
+from runcancel.errors import CloudError, Exit, UsageError
 from runcancel.fanout import Desk
 from runcancel.find import Clouds, Sight, look
 from runcancel.model import Identity, PlanItem, Run, Scope, Snapshot
@@ -24,6 +24,9 @@ from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Place, Settings
 from runcancel.watch import Watch
+
+_ABOUT_RUNS = frozenset({"cancel", "wait"})
+"""Answers whose exit code says what became of runs, whether or not somebody could read it."""
 
 
 def _known_regions(incomplete: str) -> list[str]:
@@ -50,6 +53,7 @@ class Session:
     ) -> None:
         environ = chosen.environ
         self.verb = verb
+        self._answer = verb
         self.settings = chosen
         self.format = format
         self.quiet = quiet
@@ -153,7 +157,13 @@ class Session:
 
     def writer(self, name: str) -> Writer:
         """Where the answer goes; `name` is the document's: the verb, or `plan`."""
+        self._answer = name
         return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes)
+
+    def ended(self, code: int) -> int:
+        """The exit code: a reading that could not be written has failed; a cancel and a wait tell what was seen."""
+        failed = self.notes.cut_off and self._answer not in _ABOUT_RUNS
+        return code or int(Exit.FAILED) if failed else code
 
     def progress(self, *, asking: bool) -> Progress:
         """Who tells on stderr what happens while this waits; it is repainted as time goes by."""

@@ -96,7 +96,7 @@ def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
     def call(**given: Any) -> int:
         session = Session.open(name, **{param.name: given.pop(param.name) for param in shared})
         with session:
-            return body(session, **given)
+            return session.ended(body(session, **given))
 
     call.__doc__ = body.__doc__
     call.__annotations__ = {param.name: param.annotation for param in own + shared}

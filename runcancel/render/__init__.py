@@ -92,6 +92,7 @@ class _Telling:
         for note in end.notes:
             self._notes.say(note)
         if self._sink.error is not None:
+            self._notes.cut_off = True
             why = self._sink.error.strerror or "for an unknown reason"
             self._notes.problem(
                 Problem(code=Reason.INTERNAL, message=f"stdout is cut off: {why}; nothing else stopped")

@@ -16,6 +16,8 @@ class Notes:
     def __init__(self, err: TextIO | None, *, quiet: bool = False) -> None:
         self._sink = Sink(err)
         self.quiet = quiet
+        self.cut_off = False
+        """Whether an answer on stdout could not be written to its end, for another reason than a reader that left."""
 
     def say(self, *sentences: str) -> None:
         """Say lines that may contain text of others, unless it should be quiet."""
