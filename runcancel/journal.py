@@ -322,8 +322,11 @@ def _prepare(file: Path) -> None:
     if not file.is_absolute():  # else it would be looked for where the program happens to be called
         raise JournalError(f"the journal has no place: there is no home folder for {file}")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if file.parent.stat().st_uid != os.geteuid():
+    folder = file.parent.stat()
+    if folder.st_uid != os.geteuid():
         raise JournalError(f"the folder {file.parent} of the journal belongs to another user")
+    if folder.st_mode & 0o022:  # somebody could have put the journal there, or links beside it
+        raise JournalError(f"the folder {file.parent} of the journal can be written by others; chmod 700 it")
     if file.is_symlink():
         raise JournalError(f"the journal {file} is a symbolic link, which is not followed")
     try:
