@@ -112,7 +112,10 @@ def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
         raise UsageError(
             f"{flag} “{value}” is no time: give an age as in 2h, or 2026-11-21, or 2026-11-21T03:00:00Z"
         ) from None
-    return found.astimezone(UTC)
+    try:
+        return found.astimezone(UTC)
+    except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
+        raise UsageError(f"{flag} “{value}” is beyond the calendar; nothing was sent") from None
 
 
 def born(run: Run) -> datetime:
