@@ -30,7 +30,7 @@ def main() -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code. No exception leaves but those that end the interpreter."""
-    if list(argv) in (["--version"], ["-V"]):
+    if [*argv] in (["--version"], ["-V"]):  # once a verb is loaded, `list` is its module here
         from runcancel import __version__
 
         sys.stdout.write(f"runcancel {__version__}\n")
@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
 
             sys.stdout.write(script(argv[1] if len(argv) > 1 else "?"))
             return 0
-        ending.code = app(VERBS).main(list(argv) or ["--help"], prog_name="runcancel", standalone_mode=False) or 0
+        ending.code = app(VERBS).main([*argv] or ["--help"], prog_name="runcancel", standalone_mode=False) or 0
     return ending.code
 
 
