@@ -76,7 +76,7 @@ def query(
     now: datetime,
 ) -> Query:
     """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
-    ends = [moment("--until", until, now), None if older_than is None else now - _age("--older-than", older_than)]
+    ends = [moment("--until", until, now), None if older_than is None else _before(now, "--older-than", older_than)]
     return Query(
         states=states(status),
         kinds=frozenset(_words("--kind", kind, _kinds())),
@@ -105,7 +105,7 @@ def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
     if value is None:
         return None
     if re.fullmatch(r"\d+(\.\d+)?(ms|s|m|h|d)?", settings.plain(flag, value)):
-        return now - _age(flag, value)
+        return _before(now, flag, value)
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
@@ -123,9 +123,9 @@ def born(run: Run) -> datetime:
     return run.created_at or run.started_at or _EPOCH
 
 
-def _age(flag: str, value: str) -> timedelta:
+def _before(now: datetime, flag: str, value: str) -> datetime:
     try:
-        return timedelta(seconds=settings.duration(flag, settings.plain(flag, value)))
+        return now - timedelta(seconds=settings.duration(flag, settings.plain(flag, value)))
     except OverflowError:
         raise UsageError(f"{flag} “{value}” is too long ago") from None
 
