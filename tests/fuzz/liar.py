@@ -68,7 +68,7 @@ class Change:
             return
         try:
             document = json.loads(reply.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             reply.body = _in_markup(reply.body, self)
             return
         root = {"": document}
