@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 DEFAULT_TIMEOUT = 60.0  # seconds
+_USER = re.compile(r"//[^/]*@")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _YES = frozenset({"1", "true", "yes", "on"})
@@ -241,9 +242,14 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
         "protected": ("true", here) if chosen.protected else ("false", "default"),
     }
     return tuple(
-        SettingRow(context=context, provider=name, key=key, value=value, origin=origin)
+        SettingRow(context=context, provider=name, key=key, value=_without_user(value), origin=origin)
         for key, (value, origin) in rows.items()
     )
+
+
+def _without_user(value: str | None) -> str | None:
+    """A URL as it may be shown: one with a user in it is refused when it is used, and its password is nobody's."""
+    return None if value is None else _USER.sub("//…@", value)
 
 
 def _first(*choices: tuple[str | None, str]) -> tuple[str | None, str]:
