@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from runcancel.errors import CREDENTIALS, CloudError, Reason
+from runcancel.text import safe
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -151,11 +152,12 @@ def blamed(reason: Reason, message: str, source: str) -> str:
     return f"{message} ({source})" if source and reason in CREDENTIALS else message
 
 
-def trace(scope: object, action: str, params: Row, *, outcome: str, began: float) -> None:
+def trace(scope: object, host: str, action: str, params: Row, *, outcome: str, began: float) -> None:
     """One `--debug` line per request. It holds ids, never headers or credentials. `began` is of `time.monotonic`."""
     if _WIRE_LOG.isEnabledFor(logging.DEBUG):
         took = (time.monotonic() - began) * 1000
-        _WIRE_LOG.debug("%s %s %s -> %s in %.0f ms", scope, action, dict(params), outcome, took)
+        line = f"{scope} {action} at {host} {dict(params)} -> {outcome} in {took:.0f} ms"
+        _WIRE_LOG.debug("%s", safe(line))
 
 
 def worded(table: Mapping[str, T], word: object, otherwise: T) -> T:

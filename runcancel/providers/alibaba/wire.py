@@ -69,7 +69,7 @@ class Wire:
             outcome = f"{error.reason} {error.provider_code or ''} request {error.request_id}"
             raise
         finally:
-            trace(self._scope, action, params, outcome=outcome, began=began)
+            trace(self._scope, self._transport.endpoint.host, action, params, outcome=outcome, began=began)
 
     def _signed(self, action: str, params: Mapping[str, str], keys: Keys) -> dict[str, str]:
         """The headers of one attempt: each has its own nonce and time."""

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,7 +16,7 @@ from runcancel.model import Scope
 from runcancel.pace import ASK_AGAIN, READ_AGAIN, Pace
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.fields import record
-from runcancel.providers.reading import Row, by_token, rows, text, trace
+from runcancel.providers.reading import Row, by_token, number, rows, text, trace
 
 
 class Api(Struct, frozen=True, kw_only=True):
@@ -59,6 +60,7 @@ class Wire:
 
     def __init__(self, client: Any, pace: Pace, *, scope: Scope, source: str = "") -> None:
         self._client = client
+        self._host = urlsplit(str(client.meta.endpoint_url)).netloc.rpartition("@")[2]
         self._source = source
         self._scope = scope
         self.pace = pace
@@ -93,12 +95,12 @@ class Wire:
         try:
             reply = self._send(action, params)
             _check(action, api, params, reply)
-            outcome = f"ok, request {_request_id(reply)}"
+            outcome = f"HTTP {_status(reply)}, request {_request_id(reply)}"
         except CloudError as error:
             outcome = f"{error.reason} {error.provider_code or ''}, request {error.request_id}"
             raise
         finally:
-            trace(self._scope, action, params, outcome=outcome, began=began)
+            trace(self._scope, self._host, action, params, outcome=outcome, began=began)
         return reply
 
     def _send(self, action: str, params: Mapping[str, Any]) -> Row:
@@ -143,6 +145,10 @@ def _check(action: str, api: Api, params: Mapping[str, Any], reply: Row) -> None
 
 def _request_id(reply: Row) -> str:
     return text(record(reply.get("ResponseMetadata")).get("RequestId")) or ""
+
+
+def _status(reply: Row) -> int | None:
+    return number(record(reply.get("ResponseMetadata")).get("HTTPStatusCode"))
 
 
 def _unproven(action: str, what: str, *, request_id: str | None = None) -> CloudError:

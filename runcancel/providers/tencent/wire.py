@@ -61,6 +61,7 @@ class Wire:
         )
         self._client: Any = CommonClient(product, version, keys, scope.region, profile)
         self._client.request.conn = _Connection(transport, agent)
+        self._host = endpoint.host
         self._product = product
         self._scope = scope
         self._keys = keys
@@ -76,14 +77,14 @@ class Wire:
         outcome = "no answer"
         try:
             response = self._proven(action, self._sent(action, params))
-            outcome = f"request {response['RequestId']}"
+            outcome = f"HTTP 200, request {response['RequestId']}"
             return response
         except CloudError as error:
             error.action = error.action or action
             outcome = f"{error.reason} {error.provider_code or ''} request {error.request_id}"
             raise
         finally:
-            trace(self._scope, action, params, outcome=outcome, began=began)
+            trace(self._scope, self._host, action, params, outcome=outcome, began=began)
 
     def _sent(self, action: str, params: Row) -> bytes:
         from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
