@@ -25,6 +25,7 @@ __all__ = [
     "UsageError",
     "exit_of_cancel",
     "exit_of_failures",
+    "exit_of_listing",
     "exit_of_reading",
 ]
 
@@ -163,6 +164,14 @@ def exit_of_reading(reasons: Iterable[Reason]) -> Exit:
     if not codes:
         return Exit.OK
     return codes.pop() if len(codes) == 1 else Exit.INCOMPLETE
+
+
+def exit_of_listing(reasons: Iterable[Reason]) -> Exit:
+    """The exit code of a search, out of what kept scopes from answering: a scope that was set up wrongly is usage."""
+    codes = set(reasons)
+    if not codes:
+        return Exit.OK
+    return Exit.USAGE if Reason.USAGE in codes else Exit.INCOMPLETE
 
 
 def exit_of_cancel(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.errors import Exit
+from runcancel.errors import exit_of_listing
 from runcancel.find import containing, search, split_gaps
 from runcancel.model import Problem, Run
 from runcancel.render import End
@@ -68,7 +68,7 @@ def list_(
         shown += 1
     real, notes = split_gaps(gaps, scopes)
     cut = (f"{shown} of {total} shown; --limit 0 shows all",) if shown < total else ()
-    code = Exit.INCOMPLETE if real else Exit.OK
+    code = exit_of_listing(gap.code for gap in real)
     answer.end(End(exit_code=code, errors=real, complete=not real, notes=(*cut, *notes)))
     return code
 

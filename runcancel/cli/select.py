@@ -12,7 +12,7 @@ from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
 from runcancel.find import Sight, search, split_gaps
-from runcancel.model import PlanItem, Problem, Query, Run
+from runcancel.model import PlanItem, Problem, Query, Reason, Run
 from runcancel.plan import children
 from runcancel.refs import Reference, parse
 from runcancel.selection import SavedCaller, Selection
@@ -82,6 +82,9 @@ def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
         else:
             gaps.append(answer)
     real, notes = split_gaps(gaps, scopes)
+    wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
+    if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
+        raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
     chosen = selection.of_found(session.look_at(found), targets) if found else Selection(items=())
     return Chosen(selection=chosen, by_hand=False, gaps=real, notes=notes)
 
