@@ -140,6 +140,13 @@ def checked_region(region: str) -> str:
     return region
 
 
+def check_keys(keys: Iterable[str | None], source: str) -> None:
+    """Raise `Reason.NO_CREDENTIALS` for keys that no HTTP header can carry; HTTP libraries would quote them."""
+    if any(key and not (key.isascii() and key.isprintable()) for key in keys):
+        message = f"a key of {source} has characters that no key has: a line end, or a typographic quote?"
+        raise CloudError(Reason.NO_CREDENTIALS, message)
+
+
 def scrubbed(message: str, secrets: Iterable[str | None]) -> str:
     """The message without any of the secrets: a vendor's error text may quote what it was sent."""
     for secret in secrets:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import text
+from runcancel.providers.reading import check_keys, text
 
 PREFIXES = ("ALIBABA_CLOUD", "ALIBABACLOUD", "ALICLOUD")
 """The SDK reads the first; the vendor's CLI reads all three."""
@@ -159,6 +159,7 @@ def _of_row(environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource
 
 
 def _fixed(keys: Keys) -> KeySource:
+    check_keys((keys.id, keys.secret, keys.token), keys.source)
     return lambda: keys
 
 
@@ -181,7 +182,9 @@ def _asked(source: str, options: Mapping[str, str | None], *, provider: str) -> 
         id, secret = text(found.get_access_key_id()), text(found.get_access_key_secret())
         if not id or not secret:
             raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole access key")
-        return Keys(id=id, secret=secret, token=text(found.get_security_token()), source=source)
+        found_keys = Keys(id=id, secret=secret, token=text(found.get_security_token()), source=source)
+        check_keys((id, secret, found_keys.token), source)
+        return found_keys
 
     return keys
 

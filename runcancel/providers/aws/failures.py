@@ -150,9 +150,11 @@ def _sentence(reason: Reason, api: str, *, code: str, said: str, source: str) ->
 
 
 def _told(error: BotoCoreError) -> str:
-    """botocore's own sentence, but for what a credential process wrote: that may hold anything."""
+    """botocore's own sentence, but for what others wrote into it: that may hold anything."""
     if type(error).__name__ == "CredentialRetrievalError":
         return f"credentials could not be had from {error.kwargs.get('provider', 'their source')}"
+    if type(error).__name__ == "HTTPClientError":  # whatever an HTTP library raised: it may quote a header
+        return f"the request failed: {type(error.kwargs.get('error')).__name__}"
     return _short(str(error))
 
 

@@ -1,21 +1,25 @@
 """Opening AWS clients: botocore's own credential chain and endpoints, with its retries off."""
 
 import threading
+from collections import ChainMap
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import JSONFileCache
 
 from runcancel.errors import CloudError, Reason
 from runcancel.providers import Connection
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
 from runcancel.providers.aws.wire import prove_body
-from runcancel.providers.reading import checked_region
+from runcancel.providers.reading import check_keys, checked_region
 from runcancel.providers.transport import Endpoint
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
@@ -78,8 +82,8 @@ class Doors:
             return self._session.create_client(service, region_name=region, endpoint_url=endpoint_url, config=config)
         except BotoCoreError as error:
             raise unanswered(error, action="connect") from None
-        except ValueError as error:
-            raise CloudError(Reason.INVALID, f"connect: {error}", action="connect") from None
+        except ValueError:  # its text quotes the URL, and a password in it
+            raise CloudError(Reason.USAGE, "an endpoint URL cannot be read; nothing was sent") from None
 
 
 def _session(profile: str | None, environ: Mapping[str, str]) -> botocore.session.Session:
@@ -107,6 +111,7 @@ def _session(profile: str | None, environ: Mapping[str, str]) -> botocore.sessio
 
 def _require_credentials(session: botocore.session.Session, *, tried: str) -> None:
     try:
+        _never_ask(session)
         found = session.get_credentials()
     except ClientError as error:
         raise answered(error, action="credentials") from None
@@ -119,6 +124,28 @@ def _require_credentials(session: botocore.session.Session, *, tried: str) -> No
             action="credentials",
             hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, sign in (`aws sso login`), or name a --profile",
         )
+    if type(found) is Credentials:  # fixed keys: nothing has to be asked for them
+        check_keys((found.access_key, found.secret_key, found.token), _SOURCES.get(found.method, found.method))
+
+
+def _never_ask(session: botocore.session.Session) -> None:
+    """Take a second factor from the session that the vendor's CLI keeps, never by a question amid threads.
+
+    That cache is read and not written. Raises what botocore raises for a profile that does not exist.
+    """
+    provider = session.get_component("credential_provider").get_provider("assume-role")
+    kept: Any = JSONFileCache(str(Path("~/.aws/cli/cache").expanduser()))
+    provider.cache = ChainMap({}, kept)
+    provider._prompter = _refuse_to_ask
+
+
+def _refuse_to_ask(_question: str) -> str:
+    raise CloudError(
+        Reason.NO_CREDENTIALS,
+        "the profile needs a second factor, which is not asked for here",
+        action="credentials",
+        hint="sign in with the vendor's CLI, whose session is then used: aws sts get-caller-identity --profile NAME",
+    )
 
 
 def _source(session: botocore.session.Session, profile: str) -> str:

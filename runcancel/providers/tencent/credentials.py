@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import number, text
+from runcancel.providers.reading import check_keys, number, text
 
 SOURCES = (
     "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "
@@ -101,13 +101,13 @@ def find(environ: Mapping[str, str], profile: str | None, *, now: float | None =
         if found is None:
             path = _tccli(environ, _profile_name(environ, profile), "credential")
             raise CloudError(Reason.NO_CREDENTIALS, f"no profile {profile!r} of tccli", hint=f"Looked for {path}.")
-        return found
+        return _checked(found)
     found = _of_variables(environ) or _of_tccli(environ, None, moment)
     for path in (_home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE):
         found = found or _of_ini_file(path)
     if found is None:
         raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {SOURCES}.")
-    return found
+    return _checked(found)
 
 
 def assumed(answer: Mapping[str, Any]) -> Keys:
@@ -123,6 +123,11 @@ def assumed(answer: Mapping[str, Any]) -> Keys:
 def role_request(found: Found) -> dict[str, object]:
     """The parameters of AssumeRole."""
     return {"RoleArn": found.role, "RoleSessionName": found.session, "DurationSeconds": _ROLE_LIVES}
+
+
+def _checked(found: Found) -> Found:
+    check_keys(found.keys.get_credential_info(), found.source)
+    return found
 
 
 def _of_variables(environ: Mapping[str, str]) -> Found | None:
