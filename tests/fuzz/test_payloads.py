@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from outside import AUTOMATION, FANOUT, KILLED, SCHEDULE, TENCENT, WINDOW, Outside
 
@@ -250,6 +250,8 @@ def test_a_search_of_lies_finds_records_or_fails(
 
 @tries(100)
 @given(st.sampled_from(SCOPES), lies)
+@example(SCOPES[0], (Change("everywhere", (2,), ""),))
+@example(SCOPES[0], (Change("everywhere", (3,), ""),))
 def test_who_and_where_out_of_lies(lied: Lied, scope: Scope, changes: tuple[Change, ...]) -> None:
     lied.telling(changes)
 
@@ -260,6 +262,7 @@ def test_who_and_where_out_of_lies(lied: Lied, scope: Scope, changes: tuple[Chan
     if who is not None:
         check_types(who)
         assert who.account
+        assert who.principal
 
 
 @tries(60)

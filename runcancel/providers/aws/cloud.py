@@ -69,7 +69,10 @@ class Aws:
         """See `Cloud.identity`. Needs no permission."""
         wire = Wire(self._doors.sts(self._client), self._pace, scope=self._scope, source=self._doors.source)
         reply = wire.call("GetCallerIdentity", {})
-        return Identity(account=text(reply.get("Account")) or "", principal=text(reply.get("Arn")) or "")
+        account, principal = text(reply.get("Account")), text(reply.get("Arn"))
+        if account is None or principal is None:
+            raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
+        return Identity(account=account, principal=principal)
 
     def _of(self, ref: Ref) -> Windows | Commands | Automations:
         """The reader of the reference's kind, once its id has the shape of one."""
