@@ -4,7 +4,7 @@ from itertools import combinations_with_replacement, product
 
 import pytest
 
-from runcancel.errors import Exit, exit_of_cancel, exit_of_failures, exit_of_reading
+from runcancel.errors import Exit, exit_of_cancel, exit_of_failures, exit_of_listing, exit_of_reading
 from runcancel.model import Reason, Verdict
 
 Ending = tuple[Verdict, Reason | None]
@@ -121,3 +121,12 @@ def test_every_reason_has_an_exit_code_that_is_not_success(reason: Reason) -> No
 )
 def test_a_reading_ends_with(reasons: list[Reason], code: Exit) -> None:
     assert exit_of_reading(reasons) == code
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_search_with_a_gap_is_incomplete_and_one_set_up_wrongly_is_wrong_usage(reason: Reason) -> None:
+    expected = Exit.USAGE if reason is Reason.USAGE else Exit.INCOMPLETE
+
+    assert exit_of_listing([]) == Exit.OK
+    assert exit_of_listing([reason]) == expected
+    assert exit_of_listing([Reason.DOWN, reason]) == expected

@@ -398,18 +398,40 @@ def test_a_key_that_no_header_can_carry_is_refused_unquoted(flaw: str, cloud: st
     check(outside, done, CANARY)
 
 
-def test_a_second_factor_is_never_asked_for(outside: Outside) -> None:
+def _second_factor(outside: Outside) -> None:
+    """A profile that needs one."""
     keys = outside.box.environment()
     role = "[profile mfa]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = base\n"
     role += "mfa_serial = arn:aws:iam::1:mfa/me\n"
     base = _aws_ini("profile base", keys={**keys, "AWS_SESSION_TOKEN": ""}).replace("aws_session_token = \n", "")
     _file(outside.home / ".aws" / "config", role + base)
 
+
+def test_a_second_factor_is_never_asked_for(outside: Outside) -> None:
+    _second_factor(outside)
+
     shown = outside.on_terminal("status", COMMAND, "--profile", "mfa", env=dict(NOTHING))
 
     assert shown.code == 4, shown.final
     assert b"second factor" in shown.raw
     assert b"Enter MFA" not in shown.raw
+
+
+def test_the_session_that_the_vendors_cli_keeps_is_used_and_left_alone(outside: Outside) -> None:
+    _second_factor(outside)
+    session = key("aws", 0, "temporary")
+    asked = {"RoleArn": "arn:aws:iam::111122223333:role/x", "SerialNumber": "arn:aws:iam::1:mfa/me"}
+    name = hashlib.sha1(json.dumps(asked, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+    kept = {"AccessKeyId": session.id, "SecretAccessKey": session.secret, "SessionToken": session.token}
+    kept["Expiration"] = "2099-01-01T00:00:00Z"
+    cache = _file(outside.home / ".aws" / "cli" / "cache" / f"{name}.json", {"Credentials": kept})
+    before = cache.read_bytes()
+
+    done = outside.run("status", COMMAND, "--profile", "mfa", "-o", "ref", env=NOTHING)
+
+    assert done.code == 0, str(done)
+    assert cache.read_bytes() == before
+    assert list(cache.parent.iterdir()) == [cache]
 
 
 # where secrets could travel
