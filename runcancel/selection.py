@@ -155,7 +155,7 @@ def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
         raise Refused(f"{name} has format version {version}; this program takes version 1; nothing was sent")
     try:
         saved = msgspec.convert(entry, SavedPlan)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the second: half a surrogate pair
         raise UsageError(
             f"{name} is no plan: {error}; nothing was sent",
             hint="a plan is what `runcancel cancel … --dry-run -o json` writes",

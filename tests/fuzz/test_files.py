@@ -132,6 +132,7 @@ def _folder(factory: pytest.TempPathFactory) -> Path:
 
 @tries(80)
 @given(lies)
+@example((Change("everywhere", (1,), "\ud800"),))
 def test_any_plan_is_taken_whole_or_refused(made: Outside, changes: tuple[Change, ...]) -> None:
     whole = (made.home / "plan.json").read_bytes()
     now = datetime.fromisoformat(json.loads(whole)["created_at"])
