@@ -3,41 +3,24 @@
 import heapq
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
-
-from msgspec import Struct
 
 from runcancel.cli import options
 from runcancel.cli.ask import line
 from runcancel.cli.session import Session
 from runcancel.errors import Refused, UsageError
-from runcancel.find import search, split_gaps
-from runcancel.model import Problem, Query, Run
+from runcancel.model import Problem, Run
 
 _SHOWN = 99
 _WORD = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 
 
-class Picked(Struct, frozen=True, kw_only=True):
-    """What a person chose, as references, and what could not be offered. `offered` is 0 where there was no choice."""
+def pick(session: Session, found: Sequence[Run], gaps: Sequence[Problem]) -> tuple[str, ...]:
+    """List the newest runs, say what did not answer, ask which; the references chosen. None where there are no runs.
 
-    refs: tuple[str, ...]
-    offered: int
-    gaps: tuple[Problem, ...]
-    notes: tuple[str, ...]
-
-
-def pick(session: Session) -> Picked:
-    """List what can be cancelled and ask which. Raises `Refused` when nothing is chosen, `Interrupted` at a signal."""
-    scopes = session.scopes()
-    gaps: list[Problem] = []
-    found: list[Run] = []
-    for answer in search(scopes, Query(states=options.states(None)), session.clouds, session.desk):
-        if isinstance(answer, Problem):
-            gaps.append(answer)
-        elif answer.cancellable:
-            found.append(answer)
-    real, notes = split_gaps(gaps, scopes)
+    Raises `Refused` when nothing is chosen, `Interrupted` at a signal.
+    """
     runs = heapq.nlargest(_SHOWN, found, key=options.born)
     if runs:
         from runcancel.render.choices import choices
@@ -45,10 +28,9 @@ def pick(session: Session) -> Picked:
         sys.stderr.write(choices(runs, terminal=session.err, now=datetime.now(UTC)))
     if len(found) > len(runs):
         session.notes.say(f"the newest {len(runs)} of {len(found)}; filters reach the others: --name, --kind, -r, …")
-    for gap in real:
+    for gap in gaps:
         session.notes.problem(gap)
-    chosen = _asked(session, len(runs)) if runs else ()
-    return Picked(refs=tuple(runs[number - 1].ref for number in chosen), offered=len(runs), gaps=real, notes=notes)
+    return tuple(runs[number - 1].ref for number in _asked(session, len(runs))) if runs else ()
 
 
 def numbers(text: str, most: int) -> tuple[int, ...]:

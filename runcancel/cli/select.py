@@ -8,13 +8,14 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from runcancel import selection
+from runcancel.cli import options
 from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
 from runcancel.find import Sight, search, split_gaps
 from runcancel.model import PlanItem, Problem, Query, Reason, Run
 from runcancel.plan import children
-from runcancel.refs import Reference, parse
+from runcancel.refs import parse
 from runcancel.selection import SavedCaller, Selection
 
 _LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
@@ -67,26 +68,28 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
 
 
 def _picked(session: Session, targets: Sequence[str]) -> Chosen:
-    picked = pick(session)
-    chosen = selection.of_named(session.look(picked.refs, full=True), targets) if picked.refs else Selection(items=())
-    return Chosen(selection=chosen, by_hand=False, gaps=picked.gaps, notes=picked.notes)
+    runs, gaps, notes = _searched(session, Query(states=options.states(None)))
+    refs = pick(session, [run for run in runs if run.cancellable], gaps)
+    chosen = selection.of_named(session.look(refs, full=True), targets) if refs else Selection(items=())
+    return Chosen(selection=chosen, by_hand=False, gaps=gaps, notes=notes)
 
 
 def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
+    runs, gaps, notes = _searched(session, query)
+    found = [parse(run.ref) for run in runs]
+    chosen = selection.of_found(session.look_at(found), targets) if found else Selection(items=())
+    return Chosen(selection=chosen, by_hand=False, gaps=gaps, notes=notes)
+
+
+def _searched(session: Session, query: Query) -> tuple[list[Run], tuple[Problem, ...], tuple[str, ...]]:
+    """What is found, what did not answer, and notes. Raises `UsageError` for a scope that must not be asked."""
     scopes = session.scopes()
-    gaps: list[Problem] = []
-    found: list[Reference] = []
-    for answer in search(scopes, query, session.clouds, session.desk):
-        if isinstance(answer, Run):
-            found.append(parse(answer.ref))
-        else:
-            gaps.append(answer)
-    real, notes = split_gaps(gaps, scopes)
+    answers = list(search(scopes, query, session.clouds, session.desk))
+    real, notes = split_gaps((answer for answer in answers if isinstance(answer, Problem)), scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
-    chosen = selection.of_found(session.look_at(found), targets) if found else Selection(items=())
-    return Chosen(selection=chosen, by_hand=False, gaps=real, notes=notes)
+    return [answer for answer in answers if isinstance(answer, Run)], real, notes
 
 
 def _with_children(session: Session, chosen: Chosen) -> Chosen:
