@@ -6,20 +6,22 @@ from typing import Protocol, TextIO
 
 from runcancel.model import Problem, Reason
 from runcancel.render.documents import Caller, End, Record
-from runcancel.render.machine import Json, JsonLines, References, Tsv
+from runcancel.render.machine import Csv, Json, JsonLines, References, Tsv, Yaml
 from runcancel.render.notes import Notes
 from runcancel.render.sink import Sink
 from runcancel.render.terminal import Terminal
 
 __all__ = ["FORMATS", "Caller", "End", "Record", "Writer", "default_format", "writer"]
 
-FORMATS = ("table", "wide", "tsv", "json", "jsonl", "ref")
+FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 """What `-o` can be."""
 
 _MACHINE: Mapping[str, type[Tsv | Json | JsonLines | References]] = {
     "tsv": Tsv,
+    "csv": Csv,
     "json": Json,
     "jsonl": JsonLines,
+    "yaml": Yaml,
     "ref": References,
 }
 

@@ -1,15 +1,19 @@
-"""The formats that programs read: tsv, json, jsonl, ref. None of them imports rich."""
+"""The formats that programs read: tsv, csv, json, yaml, jsonl, ref. None of them imports rich."""
 
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from runcancel.model import ContextRow, Invocation, Operation, PlanItem, Run, SettingRow
-from runcancel.render.columns import PARAMETERS, Column, columns_of
-from runcancel.render.documents import End, Record, document, end_line, line, pretty, record_of
+from runcancel.render.columns import PARAMETERS, Column, Value, columns_of, text_of
+from runcancel.render.documents import Document, End, Record, document, encode, end_line, line, pretty, record_of
 from runcancel.render.sink import Sink
 from runcancel.text import safe
+
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")  # controls are escaped before, and so begin no cell
+_QUOTED = frozenset(',"')
 
 
 class Tsv:
@@ -29,7 +33,7 @@ class Tsv:
         """Print one record."""
         if not self._columns:
             self._head(type(record), parameters=isinstance(record, Invocation) and record.parameters is not UNSET)
-        self._print(column.field(record) for column in self._columns)
+        self._print(column.data(record) for column in self._columns)
 
     def end(self, end: End) -> None:
         """Print the header of an answer that is empty; nothing where there is no answer."""
@@ -41,8 +45,15 @@ class Tsv:
         self._columns = tuple(sorted(columns, key=lambda column: not column.lead))
         self._print(column.name for column in self._columns)
 
-    def _print(self, fields: Iterable[str]) -> None:
-        self._sink.write("\t".join(fields) + "\n")
+    def _print(self, values: Iterable[Value]) -> None:
+        self._sink.write(tsv_line(values))
+
+
+class Csv(Tsv):
+    """The same rows for spreadsheets, as RFC 4180 has them: no cell is read as a formula."""
+
+    def _print(self, values: Iterable[Value]) -> None:
+        self._sink.write(csv_line(values))
 
 
 class Json:
@@ -64,7 +75,19 @@ class Json:
 
     def end(self, end: End) -> None:
         """Print the document."""
-        self._sink.write(pretty(document(self._name, self._records, end)) + "\n")
+        self._sink.write(self._text(document(self._name, self._records, end)))
+
+    def _text(self, whole: Document) -> str:
+        return pretty(whole) + "\n"
+
+
+class Yaml(Json):
+    """The same document as YAML."""
+
+    def _text(self, whole: Document) -> str:
+        from runcancel.render.yaml import dump
+
+        return dump(msgspec.json.decode(encode(whole)))
 
 
 class JsonLines:
@@ -130,3 +153,26 @@ class References:
         if reference is not None and reference not in self._printed:
             self._printed.add(reference)
             self._sink.write(safe(reference) + "\n")
+
+
+def tsv_line(values: Iterable[Value]) -> str:
+    """One line of tsv: a value holds neither tab nor line feed, since controls are escaped."""
+    return "\t".join(map(text_of, values)) + "\n"
+
+
+def csv_line(values: Iterable[Value]) -> str:
+    """One record of csv (RFC 4180: quotes doubled, CRLF).
+
+    Text that a spreadsheet would take for a formula, and text that begins with an apostrophe, gets an apostrophe before
+    it: take one away to have the text. https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return ",".join(map(_cell, values)) + "\r\n"
+
+
+def _cell(value: Value) -> str:
+    text = text_of(value)
+    if text.startswith(_FORMULA) and not isinstance(value, (int, float)):
+        text = f"'{text}"
+    if not _QUOTED.isdisjoint(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text

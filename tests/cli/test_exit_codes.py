@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+import yaml
 from outside import (
     AUTOMATION,
     COMMAND,
@@ -368,13 +369,14 @@ def test_a_signal_ends_every_pass_at_once(phase: str, signum: int, outside: Outs
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("format", ["json", "jsonl"])
+@pytest.mark.parametrize("format", ["json", "jsonl", "yaml"])
 def test_a_signal_while_it_asks_leaves_nobody_out(format: str, outside: Outside) -> None:
     outside.faults("CancelInvocation=hang")
 
     done, _ = outside.interrupted(signal.SIGINT, "cancel", TENCENT, ENDED[4], "-o", format, until="CancelInvocation")
 
-    told = done.document["outcomes"] if format == "json" else [one for one in done.lines if one["type"] == "outcome"]
+    lines = done.lines if format == "jsonl" else yaml.safe_load(done.out)["outcomes"]
+    told = [one for one in lines if one.get("type", "outcome") == "outcome"]
     verdicts = {one["run"]: one["verdict"] for one in told}
     assert verdicts[ENDED[4]] == "ended"
     assert verdicts[TENCENT] != "stopped"

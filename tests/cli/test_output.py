@@ -1,5 +1,7 @@
 """What the command prints: the result alone on stdout, in every format, for people, pipes and terminals."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable
@@ -7,9 +9,10 @@ from functools import cache
 from typing import Any
 
 import pytest
+import yaml
 from outside import COMMAND, ENDED, KILLED, NOBODY, ONE_SHOT, TENCENT, WINDOW, Done, Outside, Shown, check_document
 
-FORMATS = ("table", "wide", "tsv", "json", "jsonl", "ref")
+FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 VERBS = {
     "status": ("status", TENCENT, ENDED[4]),
     "invocations": ("invocations", TENCENT),
@@ -94,6 +97,25 @@ def test_json_is_one_document_and_jsonl_is_the_same_in_lines(verb: str, printed:
     }
 
 
+@every_verb
+def test_yaml_is_the_same_document(verb: str, printed: Callable[..., Done]) -> None:
+    document = printed(verb, "json").document
+    found = yaml.safe_load(printed(verb, "yaml").out)
+
+    assert found | {"created_at": 0, "expires_at": 0, "operation": 0} == document | {
+        "created_at": 0,
+        "expires_at": 0,
+        "operation": 0,
+    }
+
+
+@every_verb
+def test_csv_has_the_fields_of_tsv(verb: str, printed: Callable[..., Done]) -> None:
+    rows = list(csv.reader(io.StringIO(printed(verb, "csv").out, newline="")))
+
+    assert rows == [line.split("\t") for line in printed(verb, "tsv").out.splitlines()]
+
+
 def _without_type(line: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in line.items() if key != "type"}
 
@@ -136,7 +158,7 @@ def test_notes_and_errors_go_to_stderr(format: str, still: Outside) -> None:
     assert "not found" in done.err
     assert "region from" not in done.out
     assert "DescribeInvocations" not in done.out
-    assert ("not found" in done.out) is (format in ("json", "jsonl"))
+    assert ("not found" in done.out) is (format in ("json", "jsonl", "yaml"))
 
 
 @pytest.mark.parametrize(
@@ -159,6 +181,13 @@ def test_what_fails_early_is_json_too(argv: tuple[str, ...], still: Outside) -> 
     assert done.document["complete"] is False
     assert [error["code"] for error in done.document["errors"]] == ["usage"]
     assert done.document["errors"][0]["message"] in done.err
+
+
+def test_what_fails_early_is_yaml_too(still: Outside) -> None:
+    done = still.run("status", "nonsense", "-o", "yaml")
+
+    assert done.code == 2, str(done)
+    assert [error["code"] for error in yaml.safe_load(done.out)["errors"]] == ["usage"]
 
 
 def test_what_fails_early_has_its_end_line_too(still: Outside) -> None:

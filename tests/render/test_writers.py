@@ -1,5 +1,6 @@
 """Every format over any record: nothing but text and our own colours, JSON that is valid, tsv that is rectangular."""
 
+import csv
 import io
 import json
 import os
@@ -13,8 +14,10 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from runcancel.model import PlanItem, Run, State
 from runcancel.render import FORMATS, End, Record, default_format, writer
@@ -62,7 +65,8 @@ def test_no_control_character_but_our_own_reaches_the_stream(
     if color and format in ("table", "wide"):
         text = COLOR.sub("", text)
     for line in text.split("\n"):
-        assert is_plain(line.replace("\t", "") if format == "tsv" else line)
+        line = {"tsv": line.replace("\t", ""), "csv": line.removesuffix("\r")}.get(format, line)
+        assert is_plain(line)
 
 
 @settings(max_examples=60, deadline=None)
@@ -103,6 +107,53 @@ def test_tsv_has_the_same_fields_on_every_line(answer: tuple[str, list[Any]]) ->
     assert len({line.count("\t") for line in lines}) == 1
 
 
+@settings(max_examples=60, deadline=None)
+@given(NAMES, PROBLEMS)
+def test_yaml_reads_back_as_the_same_data_as_json(answer: tuple[str, list[Any]], problems: Any) -> None:
+    name, records = answer
+    end = End(exit_code=1, errors=problems, complete=False)
+
+    text = written("yaml", name, records, end=end)
+
+    assert yaml.safe_load(text) == json.loads(written("json", name, records, end=end))
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "0o17", "0x1f", "y", "no", "null", "~", "1:30", "2026-11-21", "", "=", "<<", "-"]
+)
+def test_text_that_looks_like_something_else_is_quoted_in_yaml(text: str) -> None:
+    (found,) = re.findall(r"name: (.*)", written("yaml", "status", [samples.run(name=text)]))
+
+    assert found == f"'{text}'"
+
+
+@settings(max_examples=60, deadline=None)
+@given(NAMES)
+def test_csv_reads_back_as_the_fields_of_tsv_and_begins_no_formula(answer: tuple[str, list[Any]]) -> None:
+    name, records = answer
+
+    text = written("csv", name, records)
+
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    plain = [line.split("\t") for line in written("tsv", name, records).removesuffix("\n").split("\n")]
+    assert [[cell.removeprefix("'") for cell in row] for row in rows] == plain
+    assert all(cell[0] not in "=+-@\t\r\n＝＋－＠" for row in rows for cell in row if cell)
+
+
+def test_csv_keeps_numbers_numbers_and_defuses_text() -> None:
+    records: list[Record] = [
+        structs.replace(samples.invocation(1, State.FAILED), exit_code=-1, target_name='=1+1,"x"', status_detail="'-2")
+    ]
+
+    head, row = written("csv", "invocations", records).split("\r\n")[:2]
+
+    found = dict(zip(head.split(","), next(csv.reader([row])), strict=True))
+    assert found["exit_code"] == "-1"
+    assert found["target_name"] == '\'=1+1,"x"'
+    assert found["status_detail"] == "''-2"
+    assert '"\'=1+1,""x"""' in row
+
+
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_tsv_begins_with_the_reference(name: str) -> None:
     assert written("tsv", name, []).split("\t")[0] in ("ref", "run")
@@ -114,8 +165,8 @@ def test_a_failure_before_anything_was_listed_leaves_stdout_to_documents(format:
 
     text = written(format, "status", [], end=end)
 
-    if format == "json":
-        document = json.loads(text)
+    if format in ("json", "yaml"):
+        document = yaml.safe_load(text)
         VALIDATORS["status"].validate(document)
         VALIDATORS["error"].validate(document)
         assert document["runs"] == []
@@ -188,7 +239,7 @@ def test_errors_and_notes_go_to_stderr_and_quiet_leaves_the_errors() -> None:
     assert said[1].startswith("runcancel: not permitted: ecs:StopInvocation (profile audit) [Forbidden.RAM, request 47")
 
 
-@pytest.mark.parametrize("format", ["tsv", "json", "jsonl", "ref"])
+@pytest.mark.parametrize("format", ["tsv", "csv", "json", "jsonl", "yaml", "ref"])
 def test_what_machines_read_needs_no_rich(format: str) -> None:
     script = (
         "import sys, runcancel.render as r, runcancel.render.progress, runcancel.render.announce;"
