@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from runcancel.model import Problem, Reason
 from runcancel.render.documents import Caller, End, Record
@@ -11,10 +11,16 @@ from runcancel.render.notes import Notes
 from runcancel.render.sink import Sink
 from runcancel.render.terminal import Terminal
 
-__all__ = ["FORMATS", "Caller", "End", "Record", "Writer", "default_format", "writer"]
+if TYPE_CHECKING:
+    from runcancel.render.query import Query
+
+__all__ = ["FORMATS", "QUERYABLE", "Caller", "End", "Record", "Writer", "default_format", "writer"]
 
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 """What `-o` can be."""
+
+QUERYABLE = ("json", "yaml", "tsv", "csv")
+"""What `-o` can be beside `--query`: the formats that do not depend on what was asked for."""
 
 _MACHINE: Mapping[str, type[Tsv | Json | JsonLines | References]] = {
     "tsv": Tsv,
@@ -56,17 +62,23 @@ def writer(
     terminal: Terminal,
     notes: Notes | None = None,
     now: datetime | None = None,
+    query: "Query | None" = None,
 ) -> Writer:
     """The writer of one of `FORMATS` for the answer `name`: `status`, `invocations`, `plan` or `cancel`.
 
     `out` is stdout and `terminal` what it is. With `notes`, the errors and notes of the end are told on stderr as well.
-    Raises KeyError for a format that is not in `FORMATS`.
+    With `query`, what it finds in the document is printed instead. Raises KeyError for a format that is not in
+    `FORMATS`, or beside a query not in `QUERYABLE`.
     """
     sink = Sink(out)
-    if format in ("table", "wide"):
+    if query is not None:
+        from runcancel.render.query import Queried
+
+        plain: Writer = Queried(name, sink, query=query, format=format, notes=notes)
+    elif format in ("table", "wide"):
         from runcancel.render.table import Table
 
-        plain: Writer = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
+        plain = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
     else:
         plain = _MACHINE[format](name, sink)
     return plain if notes is None else _Telling(plain, notes, sink)

@@ -301,12 +301,12 @@ def record_of(name: str) -> type[Record] | None:
     return _DOCUMENTS[name][2] if name in _DOCUMENTS else None
 
 
-def encode(value: Struct) -> str:
-    """A record as JSON on one line. What would not show as itself is `\\uXXXX`; a lone surrogate becomes text."""
+def encode(value: object) -> str:
+    """A record or JSON data on one line. What would not show as itself is `\\uXXXX`; a lone surrogate becomes text."""
     return _plain(_json(value).decode())
 
 
-def pretty(value: Struct) -> str:
+def pretty(value: object) -> str:
     """The same, indented."""
     return msgspec.json.format(encode(value), indent=2)
 
@@ -364,13 +364,13 @@ def _tighten(part: dict[str, Any]) -> None:
     for key, value in properties.items():
         value.pop("default", None)
         for each in (value, *value.get("anyOf", ())):
-            if key.endswith("_at") and each.get("type") == "string":
+            if (key == "at" or key.endswith("_at")) and each.get("type") == "string":
                 each["format"] = "date-time"
             if key == "counts" and each.get("type") == "object" and not str(part.get("title")).startswith("Operation"):
                 each["propertyNames"] = {"$ref": "#/$defs/State"}
 
 
-def _json(value: Struct) -> bytes:
+def _json(value: object) -> bytes:
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
