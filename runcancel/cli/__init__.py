@@ -51,7 +51,8 @@ def run(argv: Sequence[str]) -> int:
 
             sys.stdout.write(script(argv[1] if len(argv) > 1 else "?"))
             return 0
-        ending.code = app(VERBS).main([*argv] or ["--help"], prog_name="runcancel", standalone_mode=False) or 0
+        words = [*argv] or ["--help"]
+        ending.code = app(VERBS).main(words, prog_name="runcancel", standalone_mode=False, obj=ending) or 0
     return ending.code
 
 

@@ -31,6 +31,8 @@ def nobody(session: Session, *, from_stdin: bool) -> str:
         return "--no-input"
     if from_stdin:
         return "stdin holds the list"
+    if session.request.on_stdin:
+        return "stdin holds the request"
     if sys.stdin is None or not sys.stdin.isatty():
         return "stdin is no terminal"
     return "" if session.err.is_terminal else "stderr is no terminal"

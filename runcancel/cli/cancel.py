@@ -137,6 +137,8 @@ def cancel(
         allow_incomplete=allow_incomplete,
         why_not_pick=nobody(session, from_stdin=False),
     )
+    # What a request names, it selects: only a hand that types the names needs no question.
+    wish = structs.replace(wish, by_hand=session.request.values.keys().isdisjoint({"refs", "resume"}))
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
     guard = Guard(session, dry_run=dry_run)

@@ -4,22 +4,27 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from runcancel.cli import VERBS
+from runcancel.cli.request import Request
 from runcancel.errors import CloudError, Interrupted, Refused, UsageError, exit_of_failures
 from runcancel.model import Problem, Reason
-from runcancel.render import FORMATS, End, writer
+from runcancel.render import FORMATS, QUERYABLE, End, writer
 from runcancel.render.notes import Notes, problem_of
 from runcancel.render.terminal import Terminal
 
+if TYPE_CHECKING:
+    from runcancel.render.query import Query
+
 
 class Ending:
-    """The exit code that the program will have."""
+    """The exit code that the program will have, and what it knows beside its command line."""
 
     code: int = 1
+    request: Request = Request()
 
 
 @contextmanager
@@ -29,14 +34,16 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
     try:
         yield ending
     except (UsageError, Refused, CloudError) as error:
-        ending.code = _tell(argv, problem_of(error))
+        ending.code = _tell(argv, ending.request, problem_of(error))
     except typer.TyperException as error:
-        ending.code = _tell(argv, Problem(code=Reason.USAGE, message=_sentence(error), hint=_see_help(argv)))
+        ending.code = _tell(
+            argv, ending.request, Problem(code=Reason.USAGE, message=_sentence(error), hint=_see_help(argv))
+        )
     except typer.Exit as error:
         ending.code = error.exit_code
     except (Interrupted, KeyboardInterrupt) as error:
         signum = error.signum if isinstance(error, Interrupted) else 2
-        _tell(argv, Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was sent"))
+        _tell(argv, ending.request, Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was sent"))
         ending.code = 128 + signum
     except BrokenPipeError:
         ending.code = 0
@@ -46,7 +53,7 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
             return
         if os.environ.get("RUNCANCEL_DEBUG") or "--debug" in argv:
             raise
-        ending.code = _tell(argv, _internal(error))
+        ending.code = _tell(argv, ending.request, _internal(error))
 
 
 def _takes(stream: TextIO) -> bool:
@@ -57,33 +64,56 @@ def _takes(stream: TextIO) -> bool:
     return True
 
 
-def _tell(argv: Sequence[str], problem: Problem) -> int:
+def _tell(argv: Sequence[str], request: Request, problem: Problem) -> int:
     code = int(exit_of_failures([problem.code]))
     notes = Notes(sys.stderr)
-    format = _format(argv)
+    text = _option(argv, "--query") or request.values.get("query")
+    format = _format(argv, request, queried=text is not None)
     if format in ("json", "jsonl", "yaml"):
+        query = None if text is None or format == "jsonl" else _query(text)
         end = End(exit_code=code, errors=(problem,), complete=False)
-        answer = writer(format, _name(argv), out=sys.stdout, terminal=Terminal.of(sys.stdout, os.environ), notes=notes)
-        answer.end(end)
+        terminal = Terminal.of(sys.stdout, os.environ)
+        writer(format, _name(argv, request), out=sys.stdout, terminal=terminal, notes=notes, query=query).end(end)
     else:
         notes.problem(problem)
     return code
 
 
-def _format(argv: Sequence[str]) -> str | None:
-    """The output format out of a command line that could not be parsed."""
+def _format(argv: Sequence[str], request: Request, *, queried: bool) -> str | None:
+    """The output format out of a command line that could not be parsed, or of its request."""
+    for word in argv:  # stuck to its letter
+        if word.startswith("-o") and word.removeprefix("-o").lstrip("=") in FORMATS:
+            return word.removeprefix("-o").lstrip("=")
+    typed: str | None = _option(argv, "--output", "-o") or request.values.get("output")
+    by_variable = os.environ.get("RUNCANCEL_OUTPUT")
+    return typed or ("json" if queried and by_variable not in QUERYABLE else by_variable)
+
+
+def _option(argv: Sequence[str], *names: str) -> str | None:
+    """The value of an option in a command line that could not be parsed."""
     for index, word in enumerate(argv):
-        if word in ("-o", "--output") and index + 1 < len(argv):
+        if word in names and index + 1 < len(argv):
             return argv[index + 1]
-        for prefix in ("--output=", "-o"):
-            if word.startswith(prefix) and word.removeprefix(prefix).lstrip("=") in FORMATS:
-                return word.removeprefix(prefix).lstrip("=")
-    return os.environ.get("RUNCANCEL_OUTPUT")
+        name, equals, value = word.partition("=")
+        if equals and name in names:
+            return value
+    return None
 
 
-def _name(argv: Sequence[str]) -> str:
+def _query(text: str) -> "Query | None":
+    """What to print of the document; all of it where that cannot be read."""
+    from runcancel.render.query import Query
+
+    try:
+        return Query(text)
+    except UsageError:
+        return None
+
+
+def _name(argv: Sequence[str], request: Request) -> str:
     verb = next((word for word in argv if word in VERBS), "")
-    return "plan" if verb == "cancel" and {"-n", "--dry-run"} & set(argv) else verb
+    planned = {"-n", "--dry-run"} & set(argv) or request.values.get("dry_run")
+    return "plan" if verb == "cancel" and planned else verb
 
 
 def _see_help(argv: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """`runcancel schema`: the JSON Schema of an output."""
 
+import json
 import sys
 from importlib.resources import files
 from typing import Annotated
@@ -38,5 +39,17 @@ def schema(
         return 0
     if name not in names:
         raise UsageError(f"no schema “{name}”: there are {', '.join(names)}{nearest(name, names)}")
-    sys.stdout.write(files("runcancel.schemas").joinpath(f"{name}.json").read_text(encoding="utf-8"))
+    text = files("runcancel.schemas").joinpath(f"{name}.json").read_text(encoding="utf-8")
+    sys.stdout.write(text if session.query is None and session.format != "yaml" else _other(session, text))
     return 0
+
+
+def _other(session: Session, text: str) -> str:
+    """The schema as YAML, or what a query finds in it."""
+    from runcancel.render.query import QueryError, printed
+
+    data = json.loads(text)
+    try:
+        return printed(data if session.query is None else session.query.of(data), session.format)
+    except QueryError as error:
+        raise UsageError(f"--query cannot be applied: {error}") from None

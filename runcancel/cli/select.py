@@ -1,14 +1,13 @@
 """From the options of `cancel` to the runs it is about: named, found, listed in a file, held by a plan, left over."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec import Struct, structs
 
 from runcancel import selection
 from runcancel.cli import options
+from runcancel.cli.files import called, text_of
 from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
@@ -22,7 +21,7 @@ _LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """Where a cancel is to take its runs from; exactly one of the first six is given."""
+    """Where a cancel is to take its runs from; exactly one of the first six is given. `by_hand`: typed as such."""
 
     refs: tuple[str, ...] = ()
     query: Query | None = None
@@ -33,6 +32,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...] = ()
     stop_running: bool = False
     allow_incomplete: bool = False
+    by_hand: bool = True
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -63,8 +63,9 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
         return _saved(session, wish.plan)
     if wish.left_over is not None:
         held = wish.left_over
-        return Chosen(selection=selection.of_plan(held, _look(session, held)), by_hand=True)
-    return Chosen(selection=selection.of_named(session.look(wish.refs, full=True), wish.targets), by_hand=True)
+        return Chosen(selection=selection.of_plan(held, _look(session, held)), by_hand=wish.by_hand)
+    named = selection.of_named(session.look(wish.refs, full=True), wish.targets)
+    return Chosen(selection=named, by_hand=wish.by_hand)
 
 
 def _picked(session: Session, targets: Sequence[str]) -> Chosen:
@@ -103,10 +104,10 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
 
 
 def _listed(session: Session, name: str, wish: Wish) -> Chosen:
-    listed = selection.read_list(_text(name), _called(name))
+    listed = selection.read_list(_text(session, name), called(name))
     if not listed.complete and not wish.allow_incomplete:
         raise UsageError(
-            f"{_called(name)} is an incomplete list: it says so, or it was cut off before its end; nothing was sent",
+            f"{called(name)} is an incomplete list: it says so, or it was cut off before its end; nothing was sent",
             hint="to go on with what it has: add --allow-incomplete",
         )
     sights = session.look_at(listed.references)
@@ -114,7 +115,7 @@ def _listed(session: Session, name: str, wish: Wish) -> Chosen:
 
 
 def _saved(session: Session, name: str) -> Chosen:
-    saved = selection.read_plan(_text(name), _called(name), now=datetime.now(UTC))
+    saved = selection.read_plan(_text(session, name), called(name), now=datetime.now(UTC))
     return Chosen(
         selection=selection.of_plan(saved.plan, _look(session, saved.plan)),
         by_hand=False,
@@ -127,25 +128,8 @@ def _look(session: Session, held: Sequence[PlanItem]) -> list[Sight]:
     return session.look_at([parse(item.run) for item in held if item.ask])
 
 
-def _called(name: str) -> str:
-    return "standard input" if name == "-" else name
-
-
-def _text(name: str) -> str:
-    """The text of a file or of stdin. Raises `UsageError` when it cannot be read."""
-    try:
-        data = sys.stdin.buffer.read(_LARGEST + 1) if name == "-" else _bytes(Path(name))
-        if len(data) > _LARGEST:
-            raise UsageError(f"{_called(name)} is larger than {_LARGEST >> 20} MiB; nothing was sent")
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{_called(name)} cannot be read: {error.strerror}; nothing was sent") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{_called(name)} is no UTF-8 text; nothing was sent") from None
-    except AttributeError:
-        raise UsageError("standard input is closed; nothing was sent") from None
-
-
-def _bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_LARGEST + 1)
+def _text(session: Session, name: str) -> str:
+    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin holds the request."""
+    if name == "-" and session.request.on_stdin:
+        raise UsageError("standard input holds the request and cannot hold the list, too; nothing was sent")
+    return text_of(name, largest=_LARGEST)

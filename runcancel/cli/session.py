@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Annotated, Self, TextIO
+from typing import TYPE_CHECKING, Annotated, Self, TextIO
 
 import typer
 
 from runcancel import config, refs, settings
 from runcancel.cancel import Progress
+from runcancel.cli.request import Request
 from runcancel.errors import CloudError, Exit, UsageError
 from runcancel.fanout import Desk
 from runcancel.find import Clouds, Sight, look
@@ -19,11 +20,14 @@ from runcancel.pace import StoppableClock
 from runcancel.providers import PROVIDERS
 from runcancel.providers import provider as provider_module
 from runcancel.refs import Reference, nearest
-from runcancel.render import FORMATS, Writer, default_format, writer
+from runcancel.render import FORMATS, QUERYABLE, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Place, Settings
 from runcancel.watch import Watch
+
+if TYPE_CHECKING:
+    from runcancel.render.query import Query
 
 _ABOUT_RUNS = frozenset({"cancel", "wait"})
 """Answers whose exit code says what became of runs, whether or not somebody could read it."""
@@ -49,13 +53,24 @@ class Session:
     """One call of the program: where it connects, where it writes, how it waits."""
 
     def __init__(
-        self, verb: str, chosen: Settings, *, format: str, color: Color, quiet: bool, verbose: bool, no_input: bool
+        self,
+        verb: str,
+        chosen: Settings,
+        *,
+        format: str,
+        color: Color,
+        quiet: bool,
+        verbose: bool,
+        no_input: bool,
+        query: "Query | None" = None,
     ) -> None:
         environ = chosen.environ
         self.verb = verb
         self._answer = verb
         self.settings = chosen
         self.format = format
+        self.query = query
+        self.request = Request()
         self.quiet = quiet
         self.verbose = verbose
         self.no_input = no_input
@@ -113,6 +128,10 @@ class Session:
                 autocompletion=lambda: list(FORMATS),
             ),
         ] = None,
+        query: Annotated[
+            str | None,
+            typer.Option("--query", metavar="JMESPATH", help="Print only what this finds in the JSON document."),
+        ] = None,
         quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")] = False,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say where settings come from.")] = False,
         debug: Annotated[bool, typer.Option("--debug", help="Show every request, without secrets, on stderr.")] = False,
@@ -138,7 +157,8 @@ class Session:
         session = cls(
             verb,
             chosen,
-            format=_one_of("--output", output, environ, FORMATS, default),
+            format=format_of(output, query=query, environ=environ, default=default),
+            query=None if query is None else read_query(query),
             color=Color(_one_of("--color", color, environ, tuple(Color), Color.AUTO)),
             quiet=settings.switch("--quiet", quiet, environ),
             verbose=settings.switch("--verbose", verbose, environ),
@@ -158,7 +178,7 @@ class Session:
     def writer(self, name: str) -> Writer:
         """Where the answer goes; `name` is the document's: the verb, or `plan`."""
         self._answer = name
-        return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes)
+        return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes, query=self.query)
 
     def ended(self, code: int) -> int:
         """The exit code: a reading that could not be written has failed; a cancel and a wait tell what was seen."""
@@ -256,6 +276,29 @@ class Session:
         if self.verbose:
             lines = (settings.origins(self.settings, reference) for reference in references)
             self.notes.say(*dict.fromkeys(line for part in lines for line in part))
+
+
+def read_query(text: str) -> "Query":
+    """`--query` as an expression. Raises `UsageError`."""
+    from runcancel.render.query import Query
+
+    return Query(text)
+
+
+def format_of(output: str | None, *, query: str | None, environ: Mapping[str, str], default: str) -> str:
+    """The format: `--output`, its variable, or the default, which is json for what a query finds.
+
+    A variable that does not go with a query is not meant for it. Raises `UsageError`.
+    """
+    format = _one_of("--output", output, environ, FORMATS, default if query is None else "json")
+    if query is None or format in QUERYABLE:
+        return format
+    if output is None:
+        return "json"
+    raise UsageError(
+        f"--query does not go with -o {format}: there are {', '.join(QUERYABLE)}; nothing was sent",
+        hint="without -o the answer is json",
+    )
 
 
 def _one_of(flag: str, value: str | None, environ: Mapping[str, str], words: Sequence[str], default: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from runcancel.cli import request
+from runcancel.cli.failures import Ending
 from runcancel.cli.session import Session
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
@@ -18,15 +20,32 @@ class Verb(TyperCommand):
     """A command that refuses an option given twice where only one value can hold."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse as usual. Raises typer's usage error naming the option that was repeated."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        """Parse as usual, with what a request holds. Raises typer's usage error naming a repeated option."""
+        args = request.spelled_out(args, self.params)
+        given, _, order = self.make_parser(ctx).parse_args(args=list(args))
         seen: set[str] = set()
         for param in order:
             single = isinstance(param, TyperOption) and not param.multiple and not param.is_flag
             if single and param.opts[0] in seen and not ctx.resilient_parsing:
                 ctx.fail(f"{max(param.opts, key=len)} is given twice and takes one value; nothing was sent")
             seen.add(param.opts[0])
+        if not ctx.resilient_parsing and "help" not in given:
+            self._take_request(ctx, {name: value for name, value in given.items() if value is not None})
         return super().parse_args(ctx, args)
+
+    def _take_request(self, ctx: Any, typed: Mapping[str, Any]) -> None:
+        """Answer `--generate-cli-skeleton` and leave, or let `--cli-input-json` stand in for what was not typed."""
+        if "generate_cli_skeleton" in typed:
+            from runcancel.cli.skeleton import show
+
+            show(typed["generate_cli_skeleton"], self, typed)
+            ctx.exit(0)
+        if "cli_input_json" in typed:
+            found = request.read(typed["cli_input_json"], self.params, typed=typed)
+            ctx.default_map = dict(found.values)
+            ctx.meta[request.FLAG] = found
+            if isinstance(ctx.obj, Ending):
+                ctx.obj.request = found
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line in the field's spelling: a required word stands bare."""
@@ -76,10 +95,11 @@ def load(name: str) -> Any:
         return group
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     body = _body(module, name)
-    if "session" in inspect.signature(body).parameters:  # a verb that connects to nothing needs none
-        body = with_session(name, body)
-    single.command(name, cls=Verb, context_settings=HELP)(body)
-    return typer.main.get_command(single)
+    connects = "session" in inspect.signature(body).parameters  # a verb that connects to nothing needs no session
+    single.command(name, cls=Verb, context_settings=HELP)(with_session(name, body) if connects else body)
+    command = typer.main.get_command(single)
+    command.params.extend(request.options() if connects else ())
+    return command
 
 
 def _body(module: ModuleType, name: str) -> Callable[..., int]:
@@ -93,13 +113,16 @@ def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
     own = [param for key, param in inspect.signature(body, eval_str=True).parameters.items() if key != "session"]
     shared = list(inspect.signature(Session.open, eval_str=True).parameters.values())[1:]
 
-    def call(**given: Any) -> int:
+    def call(ctx: typer.Context, **given: Any) -> int:
         session = Session.open(name, **{param.name: given.pop(param.name) for param in shared})
+        session.request = ctx.meta.get(request.FLAG, session.request)
         with session:
             return session.ended(body(session, **given))
 
     call.__doc__ = body.__doc__
-    call.__annotations__ = {param.name: param.annotation for param in own + shared}
     keyword = inspect.Parameter.KEYWORD_ONLY
-    call.__signature__ = inspect.Signature([param.replace(kind=keyword) for param in own + shared])  # type: ignore[attr-defined]
+    first = inspect.Parameter("ctx", keyword, annotation=typer.Context)
+    params = [first, *(param.replace(kind=keyword) for param in own + shared)]
+    call.__annotations__ = {param.name: param.annotation for param in params}
+    call.__signature__ = inspect.Signature(params)  # type: ignore[attr-defined]
     return call
