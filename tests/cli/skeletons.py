@@ -1,0 +1,22 @@
+"""The skeletons that every verb prints; `python -m tests.cli.skeletons` writes the kept ones anew."""
+
+from pathlib import Path
+
+from runcancel.cli import VERBS
+from runcancel.cli.skeleton import request_skeleton
+from runcancel.cli.verbs import load
+
+FOLDER = Path(__file__).with_name("skeletons")
+TAKES = tuple(verb for verb in VERBS if verb != "sandbox")
+"""The verbs that take a request: all but the one that is about no cloud."""
+
+
+def kept(verb: str) -> Path:
+    """Where the skeleton of a verb is kept."""
+    return FOLDER / f"{verb}.json"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for verb in TAKES:
+        kept(verb).write_text(request_skeleton(load(verb)), encoding="utf-8")
