@@ -381,7 +381,7 @@ def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return "".join(safe(char) if "\ud800" <= char <= "\udfff" else char for char in value)
     if isinstance(value, dict):
-        return {key: _without_surrogates(each) for key, each in value.items()}
+        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
     return [_without_surrogates(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 

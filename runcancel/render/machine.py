@@ -166,7 +166,7 @@ def csv_line(values: Iterable[Value]) -> str:
     Text that a spreadsheet would take for a formula, and text that begins with an apostrophe, gets an apostrophe before
     it: take one away to have the text. https://owasp.org/www-community/attacks/CSV_Injection
     """
-    return ",".join(map(_cell, values)) + "\r\n"
+    return (",".join(map(_cell, values)) or '""') + "\r\n"  # an empty line would be no record
 
 
 def _cell(value: Value) -> str:
