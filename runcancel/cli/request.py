@@ -28,6 +28,7 @@ def _always(_: Any) -> bool:
     return True
 
 
+_READS = ("list", "show")
 _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "yes": (_always, "consent is typed: --yes"),
     "confirm": (_always, "consent is typed: --confirm NAME|COUNT"),
@@ -35,6 +36,8 @@ _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "allow_incomplete": (_always, "a guard is lifted by hand: --allow-incomplete"),
     "max_runs": (lambda most: most > MOST_RUNS, f"a cap is raised above {MOST_RUNS} by hand: --max-runs N"),
     "require_journal": (lambda wanted: not wanted, "to keep no journal is typed: --no-journal"),
+    "action": (lambda word: word not in _READS, "what changes the configuration is typed: runcancel contexts …"),
+    "operation": (lambda word: word == "prune", "what forgets is typed: runcancel history prune"),
 }
 """Key -> the values that no file may hold, and what to type instead."""
 

@@ -202,6 +202,21 @@ def test_what_lifts_a_guard_has_to_be_typed(entry: dict[str, Any], flag: str, ou
     assert outside.requests() == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "entry"),
+    [
+        ("contexts", {"action": "remove", "names": ["prod"]}),
+        ("contexts", {"action": "use"}),
+        ("contexts", {"action": "nonsense"}),
+        ("history", {"operation": "prune"}),
+    ],
+    ids=str,
+)
+def test_what_changes_this_machine_has_to_be_typed(verb: str, entry: dict[str, Any]) -> None:
+    assert "is typed: runcancel" in wrong(verb, json.dumps(entry))
+    assert given_to("contexts", "add", "--cli-input-json", '{"names": ["prod"]}')["action"] == "add"
+
+
 def test_what_makes_it_safer_may_stand_in_a_file() -> None:
     safer = {"dry_run": True, "max_runs": 20, "max_targets": 5, "require_match": True, "require_journal": True}
 
