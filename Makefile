@@ -27,11 +27,12 @@ check: $(VENV)/.installed-dev
 test-peers: $(VENV)/.installed-dev $(PEERS)/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -n 2 tests/peers
 
-# what is generated: completions/, runcancel/schemas/, the help as it was read last; tests keep them fresh
+# what is generated and kept: completions/, runcancel/schemas/, help and skeletons as they were read last; tests keep them fresh
 generate: $(VENV)/.installed-dev
 	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.completion import write_all; write_all(Path('completions'))"
 	$(BIN)/python -m runcancel.render.documents
 	PYTHONPATH=tests:tests/cli $(BIN)/python tests/cli/golden_help.py
+	$(BIN)/python -m tests.cli.skeletons
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,8 +7,8 @@ from runcancel.cli.skeleton import request_skeleton
 from runcancel.cli.verbs import load
 
 FOLDER = Path(__file__).with_name("skeletons")
-TAKES = tuple(verb for verb in VERBS if verb != "sandbox")
-"""The verbs that take a request: all but the one that is about no cloud."""
+TAKES = tuple(verb for verb in VERBS if verb not in ("sandbox", "help"))
+"""The verbs that take a request: all but those that connect to nothing."""
 
 
 def kept(verb: str) -> Path:
