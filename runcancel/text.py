@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -22,6 +23,15 @@ def safe(text: str) -> str:
     if is_plain(text):
         return text
     return "".join(char if is_plain(char) else _visible(char) for char in text)
+
+
+def safe_lines(text: str) -> Iterator[str]:
+    """The lines of a text, each safe, tabs kept: what a program wrote looks as it did, and cannot move the cursor."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    for line in lines:
+        yield "\t".join(map(safe, line.rstrip("\r").split("\t")))
 
 
 def is_plain(text: str) -> bool:

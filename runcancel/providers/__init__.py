@@ -12,6 +12,7 @@ from msgspec import Struct
 from runcancel import __version__
 from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.outputs import Output
 from runcancel.pace import Pace
 
 PROVIDERS = {
@@ -61,6 +62,14 @@ class Cloud(Protocol):
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """The run's invocations that pass `wanted`, page by page, filtered by the vendor where it can."""
+        ...
+
+    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+        """What the run's invocations that pass `wanted` wrote, page by page; `wanted.limit` does not count here.
+
+        An invocation with several steps has an output for each. Runs that an invocation started are followed one level
+        down. Every other method asks the vendor to leave the output out.
+        """
         ...
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:

@@ -3,10 +3,14 @@
 import logging
 import re
 import time
+from base64 import b64decode
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from runcancel.errors import CREDENTIALS, CloudError, Reason
 from runcancel.text import safe
@@ -16,6 +20,7 @@ Row = Mapping[str, Any]
 
 _WIRE_LOG = logging.getLogger("runcancel.wire")
 _STUCK_AFTER = 3  # pages in a row that bring nothing new
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
 
@@ -56,6 +61,24 @@ def moment(value: object) -> datetime | None:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+class Decoded(Struct, frozen=True):
+    """Text out of what a vendor encoded. `damaged`: some of it was no UTF-8, or not even base64."""
+
+    text: str
+    damaged: bool = False
+
+
+def decoded(value: object, *, cut: bool = False) -> Decoded:
+    """The text of base64; what is no UTF-8 is replaced. `cut`: a character cut off at the end is no damage."""
+    encoded = "".join((text(value) or "").split())
+    whole = _BASE64.match(encoded)
+    found = whole[0] if whole else ""
+    data = b64decode(found[: len(found) - len(found) % 4])
+    broken = "".join(getincrementaldecoder("utf-8")("replace").decode(data, final=not cut))
+    damaged = len(found.rstrip("=")) < len(encoded.rstrip("=")) or len(found) % 4 != 0
+    return Decoded(broken.removeprefix("\ufeff"), damaged or (b"\xef\xbf\xbd" not in data and "\ufffd" in broken))
 
 
 def by_token(fetch: Callable[[str | None], tuple[Iterable[Row], object]], *, key: Callable[[Row], T]) -> Iterator[Row]:

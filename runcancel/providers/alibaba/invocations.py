@@ -5,7 +5,9 @@ from datetime import datetime
 
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.outputs import Output
 from runcancel.pace import ASK_AGAIN, Pace
+from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.reading import (
@@ -52,6 +54,18 @@ class CloudAssistant:
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """The run's invocations that pass `wanted`; the vendor lists all of them in one answer."""
         return first(filter(wanted.takes, self._snapshot(ref).invocations), wanted.limit)
+
+    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+        """See `Cloud.logs`. Of a run that repeats this is the last round of every instance."""
+        once = _once(self._found(ref))
+        params = {**self._named(ref), "ContentEncoding": "Base64"}
+        if len(wanted.targets) == 1:
+            params["InstanceId"] = checked_targets(wanted.targets)[0]
+        for row in self._results(params):
+            if row.get("InvokeId") == ref.id and text(row.get("InstanceId")):
+                invocation = _invocation(ref, as_instance(row), once=once)
+                if wanted.takes(invocation):
+                    yield output(invocation, row)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """StopInvocation, in pieces of 50 instances; yields the request ids."""
@@ -109,6 +123,17 @@ class CloudAssistant:
 
         return by_token(fetch, key=lambda row: hash(text(row.get("InvokeId")) or repr(row)))
 
+    def _results(self, params: Mapping[str, str]) -> Iterator[Row]:
+        def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
+            following = {} if token is None else {"NextToken": token}
+            page = self._ecs.call("DescribeInvocationResults", {**params, "MaxResults": str(_PAGE), **following})
+            listing = page.get("Invocation")
+            if not isinstance(listing, Mapping):
+                raise CloudError(Reason.UNPROVEN, "the answer holds no listing", action="DescribeInvocationResults")
+            return rows(listing, "InvocationResults", "InvocationResult"), listing.get("NextToken")
+
+        return by_token(fetch, key=lambda row: hash(text(row.get("InstanceId")) or repr(row)))
+
     def _found(self, ref: Ref) -> Row:
         """The run's row. A fresh run may not be listed yet, so an empty answer is asked again once."""
         params = self._named(ref)
@@ -137,13 +162,17 @@ class CloudAssistant:
 
 
 def _read(ref: Ref, kind: Kind, row: Row) -> Snapshot:
-    once = row.get("RepeatMode") in (None, "", "Once")
+    once = _once(row)
     listed = tuple(
         _invocation(ref, entry, once=once)
         for entry in rows(row, "InvokeInstances", "InvokeInstance")
         if text(entry.get("InstanceId"))
     )
     return Snapshot.full(_run(ref, kind, row, listed), listed)
+
+
+def _once(row: Row) -> bool:
+    return row.get("RepeatMode") in (None, "", "Once")
 
 
 def _run(ref: Ref, kind: Kind, row: Row, listed: Sequence[Invocation]) -> Run:

@@ -36,7 +36,7 @@ class Automations:
         run = _run(ref, found)
         if not full:
             return Snapshot(run=run, invocations=())
-        return Snapshot.full(run, self._invocations(ref, found, run.state))
+        return Snapshot.full(run, (one for one, _ in self._rows(ref, found, run.state)))
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Run]:
         """See `Cloud.runs`. The children of a rate-controlled automation are its invocations, no runs of their own."""
@@ -54,9 +54,12 @@ class Automations:
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """See `Cloud.invocations`. Filtered here: steps are few, and children have no filter beside their parent."""
+        return first((one for one, _ in self.rows(ref) if wanted.takes(one)), wanted.limit)
+
+    def rows(self, ref: Ref) -> Iterator[tuple[Invocation, Row]]:
+        """Every step or child, and what AWS said of it."""
         found = self._execution(ref)
-        listed = self._invocations(ref, found, _run(ref, found).state)
-        return first((one for one in listed if wanted.takes(one)), wanted.limit)
+        return self._rows(ref, found, _run(ref, found).state)
 
     def cancel(self, ref: Ref, _targets: Sequence[str]) -> Iterator[str]:
         """See `Cloud.cancel`."""
@@ -66,11 +69,11 @@ class Automations:
         reply = self._wire.call("GetAutomationExecution", {"AutomationExecutionId": ref.id})
         return record(reply.get("AutomationExecution"))
 
-    def _invocations(self, ref: Ref, found: Row, run: State) -> Iterator[Invocation]:
+    def _rows(self, ref: Ref, found: Row, run: State) -> Iterator[tuple[Invocation, Row]]:
         if any(found.get(field) for field in _FAN_OUT) and not found.get("Target"):
             elsewhere = bool(found.get("TargetLocations"))
-            return (_child(ref, row, elsewhere=elsewhere) for row in self._children(ref))
-        return (_step(ref, row, run) for row in self._steps(ref, found))
+            return ((_child(ref, row, elsewhere=elsewhere), row) for row in self._children(ref))
+        return ((_step(ref, row, run), row) for row in self._steps(ref, found))
 
     def _children(self, ref: Ref) -> Iterator[Row]:
         filters = [{"Key": "ParentExecutionId", "Values": [ref.id]}]

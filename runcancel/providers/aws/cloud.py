@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
+from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers import Connection
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import GRACE, Commands
+from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import Doors
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
@@ -28,8 +30,10 @@ class Aws:
         self._pace = pace
         self._client = self._doors.ssm()
         wire = Wire(self._client, pace, scope=connection.scope, source=self._doors.source)
-        kinds = (Windows(wire, profile=connection.profile), Commands(wire, grace=grace), Automations(wire))
-        self._kinds = {one.kind.name: one for one in kinds}
+        windows = Windows(wire, profile=connection.profile)
+        commands, automations = Commands(wire, grace=grace), Automations(wire)
+        self._kinds = {one.kind.name: one for one in (windows, commands, automations)}
+        self._logs = Logs(wire, windows=windows, commands=commands, automations=automations)
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """See `Cloud.read`."""
@@ -45,6 +49,11 @@ class Aws:
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """See `Cloud.invocations`."""
         return self._of(ref).invocations(ref, wanted)
+
+    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+        """See `Cloud.logs`."""
+        self._of(ref)
+        return self._logs.of(ref, wanted)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """See `Cloud.cancel`."""

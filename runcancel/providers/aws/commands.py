@@ -54,7 +54,18 @@ class Commands:
 
     def invocations(self, ref: Ref, wanted: Wanted, *, known: bool = False) -> Iterator[Invocation]:
         """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""
-        return first(self._filtered(ref, wanted, known=known), wanted.limit)
+        return first((invocation for invocation, _ in self.rows(ref, wanted, known=known)), wanted.limit)
+
+    def rows(self, ref: Ref, wanted: Wanted, *, known: bool = False) -> Iterator[tuple[Invocation, Row]]:
+        """The invocations that pass `wanted` but for its limit, and what AWS said of each."""
+        any_row = known
+        for row in self._listed(ref, wanted):
+            any_row = True
+            invocation = _invocation(ref, row)
+            if wanted.takes(invocation):
+                yield invocation, row
+        if not any_row:
+            self._command(ref)
 
     def cancel(self, ref: Ref, targets: Sequence[str]) -> Iterator[str]:
         """See `Cloud.cancel`. Every id is checked before the first request goes."""
@@ -62,16 +73,6 @@ class Commands:
         for chunk in chunks(ids, _MOST) if ids else [()]:
             named = {"InstanceIds": list(chunk)} if chunk else {}
             yield self._wire.ask("CancelCommand", {"CommandId": ref.id, **named})
-
-    def _filtered(self, ref: Ref, wanted: Wanted, *, known: bool) -> Iterator[Invocation]:
-        any_row = known
-        for row in self._listed(ref, wanted):
-            any_row = True
-            invocation = _invocation(ref, row)
-            if wanted.takes(invocation):
-                yield invocation
-        if not any_row:
-            self._command(ref)
 
     def _listed(self, ref: Ref, wanted: Wanted) -> Iterator[Row]:
         """The rows AWS has; filtered by it for one target, or for states that one word of its filter covers."""

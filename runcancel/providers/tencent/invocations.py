@@ -5,6 +5,7 @@ from datetime import datetime
 
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.outputs import Output
 from runcancel.pace import ASK_AGAIN, Pace
 from runcancel.providers.reading import (
     Row,
@@ -19,10 +20,12 @@ from runcancel.providers.reading import (
     rows,
     text,
 )
+from runcancel.providers.tencent.logs import output
 from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
 from runcancel.providers.tencent.wire import Wire
 
 _PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
+_OUTPUTS = 50  # tasks per page with up to 24 KB of output each
 _FILTER_VALUES = 5
 _SPOILS_A_BATCH = ("ResourceNotFound", "InvalidParameterValue")  # said of one id, and the others get no answer
 _HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
@@ -55,25 +58,17 @@ class Tat:
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """The run's tasks that pass `wanted`, page by page. Up to five targets are filtered by the vendor."""
         owner = self._owner(ref)
-        listed = 0
         size = min(wanted.limit, _PAGE) if wanted.limit and not wanted.states else _PAGE
-        filters = [{"Name": "invocation-id", "Values": [owner.id]}]
-        if 0 < len(wanted.targets) <= _FILTER_VALUES:
-            filters.append({"Name": "instance-id", "Values": list(checked_targets(sorted(wanted.targets)))})
-
-        def page(offset: int) -> tuple[Sequence[Row], int | None]:
-            nonlocal listed
-            params = {"Filters": filters, "Limit": size, "Offset": offset, "HideOutput": True}
-            answer = self._tat.call("DescribeInvocationTasks", params)
-            tasks = rows(answer, "InvocationTaskSet")
-            listed += len(tasks)
-            return tasks, number(answer.get("TotalCount"))
-
-        tasks = by_offset(page, key=lambda row: text(row.get("InvocationTaskId")), size=size)
-        ours = (_invocation(owner, task) for task in tasks if task.get("InvocationId") == owner.id)
+        ours = (_invocation(owner, task) for task in self._tasks(owner, wanted, size=size, hide_output=True))
         yield from first(filter(wanted.takes, ours), wanted.limit)
-        if not listed:
-            self._must_exist(owner)
+
+    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+        """See `Cloud.logs`."""
+        owner = self._owner(ref)
+        for task in self._tasks(owner, wanted, size=_OUTPUTS, hide_output=False):
+            invocation = _invocation(owner, task)
+            if wanted.takes(invocation):
+                yield output(invocation, task)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """CancelInvocation, in pieces of 100 instances; yields the request ids."""
@@ -119,6 +114,27 @@ class Tat:
                 self._pace.pause(pause)
         message = f"the listing ends after {offset} rows, its total says {'nothing' if total is None else total}"
         raise CloudError(Reason.UNPROVEN, message, action="DescribeInvocations")
+
+    def _tasks(self, owner: Ref, wanted: Wanted, *, size: int, hide_output: bool) -> Iterator[Row]:
+        """The run's tasks. Raises `Reason.NOT_FOUND` at the end of a listing without any, if there is no such run."""
+        listed = 0
+        filters = [{"Name": "invocation-id", "Values": [owner.id]}]
+        if 0 < len(wanted.targets) <= _FILTER_VALUES:
+            filters.append({"Name": "instance-id", "Values": list(checked_targets(sorted(wanted.targets)))})
+
+        def page(offset: int) -> tuple[Sequence[Row], int | None]:
+            nonlocal listed
+            params = {"Filters": filters, "Limit": size, "Offset": offset, "HideOutput": hide_output}
+            answer = self._tat.call("DescribeInvocationTasks", params)
+            tasks = rows(answer, "InvocationTaskSet")
+            listed += len(tasks)
+            return tasks, number(answer.get("TotalCount"))
+
+        for task in by_offset(page, key=lambda row: text(row.get("InvocationTaskId")), size=size):
+            if task.get("InvocationId") == owner.id:
+                yield task
+        if not listed:
+            self._must_exist(owner)
 
     def _named(self, refs: Sequence[Ref]) -> tuple[list[Ref], list[tuple[Ref, CloudError]]]:
         """The references whose ids may travel, each once, and an error for every other."""

@@ -1,0 +1,36 @@
+"""What Cloud Assistant keeps of the output of one instance: a row of DescribeInvocationResults."""
+
+from msgspec import structs
+
+from runcancel.model import Invocation
+from runcancel.outputs import Output
+from runcancel.providers.reading import Row, decoded, number, text
+
+_FIELDS = {"FinishedTime": "FinishTime", "InvokeRecordStatus": "InstanceInvokeStatus"}
+"""What DescribeInvocations calls otherwise."""
+
+
+def as_instance(row: Row) -> Row:
+    """The row with the field names of DescribeInvocations."""
+    return {_FIELDS.get(name, name): value for name, value in row.items()}
+
+
+def output(invocation: Invocation, row: Row) -> Output:
+    """Both streams in one; of more than 24 KB the middle is missing, and `Dropped` says how many bytes."""
+    dropped = number(row.get("Dropped"))
+    found = decoded(row.get("Output"), cut=bool(dropped))
+    return structs.replace(
+        Output.of(invocation, merged=True),
+        stdout=found.text if "Output" in row else None,
+        truncated=bool(dropped),
+        dropped=dropped,
+        damaged=found.damaged,
+        location=text(row.get("OssOutputUri")),
+        upload_error=_upload_error(row),
+    )
+
+
+def _upload_error(row: Row) -> str | None:
+    """Why the output is not in OSS, in the vendor's words."""
+    parts = [part for part in (text(row.get("OssOutputErrorCode")), text(row.get("OssOutputErrorInfo"))) if part]
+    return ": ".join(parts) or ("Failed" if row.get("OssOutputStatus") == "Failed" else None)

@@ -1,0 +1,196 @@
+"""What AWS keeps of the output of commands, of automation steps, and of what windows and automations started."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import structs
+
+from runcancel import refs
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Invocation, Ref, Wanted
+from runcancel.outputs import Output
+from runcancel.providers.aws.automations import Automations
+from runcancel.providers.aws.commands import Commands
+from runcancel.providers.aws.fields import record, texts, word
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.states import command_state
+from runcancel.providers.aws.windows import Windows
+from runcancel.providers.aws.wire import Wire
+from runcancel.providers.reading import Row, number, rows, text
+
+_MOST_STDOUT, _MOST_STDERR = 24_000, 8_000  # characters that GetCommandInvocation answers with
+_MOST_BOTH = 2_500  # characters of both streams in ListCommandInvocations
+_CUT = ("--output truncated--", "---Output truncated---", "---Error truncated----")
+"""What the agent writes at the end of what it cut; it keeps the beginning."""
+
+_ERROR_FOLLOWS = "\n----------ERROR-------\n"
+"""What the agent writes between the streams where it joins them."""
+
+_ONLY_WHEN_ENDED = "AWS shows output only when a step has ended"
+_GONE = "what it started is not kept any more"
+_ELSEWHERE: Mapping[str, str] = {
+    "LAMBDA": "a Lambda function writes to CloudWatch Logs, which is not read here",
+    "STEP_FUNCTIONS": "Step Functions keeps what its steps returned, which is not read here",
+}
+"""Types of window tasks whose output Systems Manager does not have."""
+
+
+class Logs:
+    """Reads outputs through the readers of the three kinds."""
+
+    def __init__(self, wire: Wire, *, windows: Windows, commands: Commands, automations: Automations) -> None:
+        self._wire = wire
+        self._windows = windows
+        self._commands = commands
+        self._automations = automations
+        self._readers = {WINDOW.name: self._window, COMMAND.name: self._command, AUTOMATION.name: self._automation}
+
+    def of(self, ref: Ref, wanted: Wanted, *, follow: bool = True) -> Iterator[Output]:
+        """See `Cloud.logs`. `follow`: go on to the runs that this one started."""
+        return self._readers[ref.kind](ref, wanted, follow)
+
+    def _command(self, ref: Ref, wanted: Wanted, _follow: bool) -> Iterator[Output]:
+        for invocation, row in self._commands.rows(ref, wanted):
+            plugins = rows(row, "CommandPlugins")
+            several = len(plugins) > 1
+            for plugin in plugins or ({},):
+                yield self._of_plugin(ref, invocation, plugin, step=text(plugin.get("Name")) if several else None)
+
+    def _of_plugin(self, ref: Ref, invocation: Invocation, plugin: Row, *, step: str | None) -> Output:
+        output = _for_step(Output.of(invocation, merged=False), plugin, step)
+        if not (output.state.over or plugin.get("ResponseFinishDateTime") or plugin.get("Output")):
+            return structs.replace(output, note=_ONLY_WHEN_ENDED if invocation.started_at else None)
+        named = {"PluginName": step} if step is not None else {}
+        params = {"CommandId": ref.id, "InstanceId": invocation.id, **named}
+        try:
+            return _streams(output, self._wire.call("GetCommandInvocation", params))
+        except CloudError as error:
+            if error.reason not in (Reason.NOT_FOUND, Reason.INVALID):
+                raise
+            return _joined(output, plugin)  # a step or a node that AWS does not know by that name
+
+    def _automation(self, ref: Ref, wanted: Wanted, follow: bool) -> Iterator[Output]:
+        for invocation, row in self._automations.rows(ref):
+            output = _of_step(invocation, row) if invocation.target is None else Output.of(invocation, merged=False)
+            if output.child and follow and output.stderr and _takes(wanted, output):
+                yield structs.replace(output, stdout=None)  # why the step failed is not in what it started
+            yield from self._started(ref, output, wanted, follow=follow)
+
+    def _window(self, ref: Ref, wanted: Wanted, follow: bool) -> Iterator[Output]:
+        for invocation in self._windows.invocations(ref, Wanted(task=wanted.task)):
+            kind = (invocation.target_name or "").partition(" ")[0]
+            output = structs.replace(Output.of(invocation, merged=False), note=_ELSEWHERE.get(kind))
+            yield from self._started(ref, output, wanted, follow=follow)
+
+    def _started(self, ref: Ref, output: Output, wanted: Wanted, *, follow: bool) -> Iterator[Output]:
+        """The outputs of the run that an invocation started, in place of its own; its own where there are none."""
+        if output.child is None or not follow:
+            if _takes(wanted, output):
+                yield output
+            return
+        if wanted.targets and output.target and output.target not in wanted.targets:
+            return
+        child = refs.full(output.child)
+        named = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
+        inner = Wanted(states=wanted.states, targets=wanted.targets if named or not output.target else frozenset())
+        try:
+            for one in self.of(child, inner, follow=False):
+                yield _under(str(ref), output, one)
+        except CloudError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+            yield structs.replace(output, note=_GONE)
+
+
+def _under(parent: str, above: Output, one: Output) -> Output:
+    """An output of a run that was started, with what only the invocation above it knows."""
+    return structs.replace(
+        one,
+        parent=parent,
+        task=above.task,
+        target=one.target or above.target,
+        step=one.step or (one.target_name if one.target is None else None),
+    )
+
+
+def _takes(wanted: Wanted, output: Output) -> bool:
+    right = not wanted.targets or output.target in wanted.targets
+    return right and (not wanted.states or output.state in wanted.states)
+
+
+def _for_step(output: Output, plugin: Row, step: str | None) -> Output:
+    """State and exit code of one step where there are several."""
+    if step is None:
+        return output
+    code = number(plugin.get("ResponseCode"))
+    status = word(plugin.get("Status"))
+    ran = bool(plugin.get("ResponseStartDateTime"))
+    return structs.replace(
+        output,
+        step=step,
+        state=command_state(status, text(plugin.get("StatusDetails")), ran=ran),
+        provider_status=status,
+        exit_code=None if code == -1 else code,
+    )
+
+
+def _streams(output: Output, reply: Row) -> Output:
+    """Both streams out of GetCommandInvocation."""
+    if word(reply.get("InstanceId")) != output.id:
+        raise CloudError(Reason.UNPROVEN, "the answer is about another instance", action="GetCommandInvocation")
+    out, err = text(reply.get("StandardOutputContent")) or "", text(reply.get("StandardErrorContent")) or ""
+    group = record(reply.get("CloudWatchOutputConfig"))
+    name = text(group.get("CloudWatchLogGroupName")) if group.get("CloudWatchOutputEnabled") else None
+    return structs.replace(
+        output,
+        stdout=out,
+        stderr=err,
+        truncated=_is_cut(out, _MOST_STDOUT) or _is_cut(err, _MOST_STDERR),
+        location=text(reply.get("StandardOutputUrl")),
+        stderr_location=text(reply.get("StandardErrorUrl")),
+        note=f"also in the CloudWatch log group {name}" if name else None,
+    )
+
+
+def _joined(output: Output, plugin: Row) -> Output:
+    """Both streams out of the short text in which the listing joins them."""
+    both = text(plugin.get("Output")) or ""
+    out, _, err = both.partition(_ERROR_FOLLOWS)
+    return structs.replace(
+        output,
+        stdout=out,
+        stderr=err,
+        truncated=_is_cut(out, _MOST_BOTH) or _is_cut(both, _MOST_BOTH),
+        location=text(plugin.get("StandardOutputUrl")),
+        stderr_location=text(plugin.get("StandardErrorUrl")),
+    )
+
+
+def _is_cut(found: str, most: int) -> bool:
+    return len(found) >= most or found.rstrip("\n").endswith(_CUT)
+
+
+def _of_step(invocation: Invocation, row: Row) -> Output:
+    """A step returns values, not streams: they stand as stdout, and why it failed as stderr."""
+    out = _values(record(row.get("Outputs"))) or text(row.get("Response")) or ""
+    return structs.replace(
+        Output.of(invocation, merged=False),
+        step=invocation.target_name,
+        stdout=out if invocation.started_at else None,
+        stderr=_failure(row) if invocation.started_at else None,
+    )
+
+
+def _values(outputs: Mapping[str, object]) -> str:
+    """Text alone where it is the only value, else `name: text` for each."""
+    found = {name: "\n".join(texts(value)) for name, value in outputs.items()}
+    if list(found) == ["Output"]:
+        return found["Output"]
+    return "".join(f"{name}: {value}\n" for name, value in found.items())
+
+
+def _failure(row: Row) -> str:
+    """The messages of a step that went wrong, each once."""
+    details = record(record(row.get("FailureDetails")).get("Details"))
+    named = [text(row.get("FailureMessage")), text(row.get("WarningMessage"))]
+    said: Sequence[str] = [one for one in (*named, *(one for value in details.values() for one in texts(value))) if one]
+    return "\n".join(one for place, one in enumerate(said) if not any(one in before for before in said[:place]))

@@ -1,0 +1,26 @@
+"""What TAT keeps of the output of one task: its TaskResult in DescribeInvocationTasks."""
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from runcancel.model import Invocation
+from runcancel.outputs import Output
+from runcancel.providers.reading import Row, decoded, number, text
+
+
+def output(invocation: Invocation, task: Row) -> Output:
+    """Both streams in one, in order; the first 24 KB, and `Dropped` says how many bytes came after."""
+    given = task.get("TaskResult")
+    result: Row = given if isinstance(given, Mapping) else {}
+    dropped = number(result.get("Dropped"))
+    found = decoded(result.get("Output"), cut=bool(dropped))
+    return structs.replace(
+        Output.of(invocation, merged=True),
+        stdout=found.text if "Output" in result else None,
+        truncated=bool(dropped),
+        dropped=dropped,
+        damaged=found.damaged,
+        location=text(result.get("OutputUrl")),
+        upload_error=text(result.get("OutputUploadCOSErrorInfo")),
+    )
