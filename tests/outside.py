@@ -328,7 +328,16 @@ def checked(done: Done, environ: Mapping[str, str]) -> Done:
 
 def check_document(document: Any) -> None:
     """Hold a document against the schema of its verb."""
-    keys = document.keys() & {"runs", "invocations", "plan", "outcomes", "operations", "contexts", "settings"}
+    keys = document.keys() & {
+        "runs",
+        "invocations",
+        "outputs",
+        "plan",
+        "outcomes",
+        "operations",
+        "contexts",
+        "settings",
+    }
     special = {"plan": "plan", "settings": "settings"}
     names = [special[key] for key in keys if key in special]
     names += ["operation"] if keys == {"operations", "outcomes"} else []

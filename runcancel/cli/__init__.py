@@ -12,6 +12,7 @@ VERBS = {
     "status": "Show where runs stand, one row per run.",
     "list": "Find runs across contexts, providers and regions.",
     "invocations": "Show the targets of runs, one row per target.",
+    "logs": "Show what targets wrote: stdout and stderr.",
     "wait": "Wait until every run is where it should be.",
     "history": "Show what was asked from here and what was seen.",
     "contexts": "List, show, add, remove and use named ways to connect.",

@@ -1,7 +1,6 @@
 """`runcancel invocations`: the targets of runs."""
 
 from collections.abc import Iterator, Sequence
-from itertools import count, islice
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ import typer
 from runcancel import refs as refs_
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.stream import streamed
 from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model import Invocation, Run, State, Wanted
 from runcancel.refs import nearest
@@ -91,21 +91,8 @@ def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[in
 
 
 def _rows(session: Session, run: Run, wanted: Wanted) -> Iterator[Invocation]:
-    """The rows of one run, chunk by chunk from a worker: this thread stays free for signals."""
     ref = refs_.full(run.ref)
-    opened: list[Iterator[Invocation]] = []
-
-    def chunk(_: int) -> list[Invocation]:
-        if not opened:
-            opened.append(session.clouds.at(ref.scope).invocations(ref, wanted))
-        return list(islice(opened[0], _CHUNK))
-
-    for number in count():
-        (done,) = session.desk.fanout(chunk, (number,), lane=lambda _: ref.scope)
-        rows = done.value()
-        yield from rows
-        if len(rows) < _CHUNK:
-            return
+    return streamed(session, ref, lambda cloud: cloud.invocations(ref, wanted), chunk=_CHUNK)
 
 
 def _states(words: Sequence[str]) -> frozenset[State]:

@@ -71,6 +71,8 @@ class Session:
         self.format = format
         self.query = query
         self.request = Request()
+        self.shaped = True
+        """Whether somebody asked for that format."""
         self.quiet = quiet
         self.verbose = verbose
         self.no_input = no_input
@@ -164,6 +166,7 @@ class Session:
             verbose=settings.switch("--verbose", verbose, environ),
             no_input=settings.switch("--no-input", no_input, environ),
         )
+        session.shaped = settings.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
         return session

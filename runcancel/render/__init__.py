@@ -8,13 +8,15 @@ from runcancel.model import Problem, Reason
 from runcancel.render.documents import Caller, End, Record
 from runcancel.render.machine import Csv, Json, JsonLines, References, Tsv, Yaml
 from runcancel.render.notes import Notes
+from runcancel.render.outputs import Lines
 from runcancel.render.sink import Sink
 from runcancel.render.terminal import Terminal
 
 if TYPE_CHECKING:
     from runcancel.render.query import Query
 
-__all__ = ["FORMATS", "QUERYABLE", "Caller", "End", "Record", "Writer", "default_format", "writer"]
+
+__all__ = ["FORMATS", "QUERYABLE", "Caller", "End", "Record", "Writer", "default_format", "lines", "writer"]
 
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 """What `-o` can be."""
@@ -75,6 +77,10 @@ def writer(
         from runcancel.render.query import Queried
 
         plain: Writer = Queried(name, sink, query=query, format=format, notes=notes)
+    elif format in ("table", "wide") and name == "logs":
+        from runcancel.render.transcript import Transcript
+
+        plain = Transcript(sink, terminal, wide=format == "wide")
     elif format in ("table", "wide"):
         from runcancel.render.table import Table
 
@@ -82,6 +88,12 @@ def writer(
     else:
         plain = _MACHINE[format](name, sink)
     return plain if notes is None else _Telling(plain, notes, sink)
+
+
+def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:
+    """The writer of `logs` in a pipe: what targets wrote, line by line. `prefix` and `by_run` as in `Lines`."""
+    sink = Sink(out)
+    return _Telling(Lines(sink, prefix=prefix, by_run=by_run), notes, sink)
 
 
 class _Telling:

@@ -21,6 +21,7 @@ from runcancel.model import (
     SettingRow,
     State,
 )
+from runcancel.outputs import Output
 from runcancel.text import ago, duration, local, safe
 
 R = TypeVar("R")
@@ -292,6 +293,32 @@ PARAMETERS: Column[Any] = Column(
 )
 """One more column for invocations that were asked for with their parameters."""
 
+_OUTPUT: tuple[Column[Output], ...] = (
+    Column(name="run", title="RUN", data=lambda one: one.run, reference=True, lead=True),
+    Column(name="state", title="STATE", data=lambda one: one.state, show=lambda one, _: _word(one.state)),
+    Column(name="target", title="TARGET", data=lambda one: one.target),
+    Column(name="target_name", title="NAME", data=lambda one: one.target_name, gives=True),
+    Column(name="step", title="STEP", data=lambda one: one.step),
+    Column(name="exit_code", title="EXIT", data=lambda one: one.exit_code, right=True),
+    Column(name="stdout", title="STDOUT", data=lambda one: one.stdout, gives=True),
+    Column(name="stderr", title="STDERR", data=lambda one: one.stderr, gives=True),
+    Column(name="merged", title="MERGED", data=lambda one: one.merged),
+    Column(name="truncated", title="TRUNCATED", data=lambda one: one.truncated),
+    Column(name="dropped", title="DROPPED", data=lambda one: one.dropped, right=True),
+    Column(name="damaged", title="DAMAGED", data=lambda one: one.damaged),
+    Column(name="location", title="LOCATION", data=lambda one: one.location),
+    Column(name="stderr_location", title="STDERR LOCATION", data=lambda one: one.stderr_location),
+    Column(name="upload_error", title="UPLOAD ERROR", data=lambda one: one.upload_error),
+    Column(name="child", title="CHILD", data=lambda one: one.child, reference=True),
+    Column(name="parent", title="PARENT", data=lambda one: one.parent, reference=True),
+    Column(name="provider_status", title="STATUS", data=lambda one: one.provider_status),
+    Column(name="status_detail", title="DETAIL", data=lambda one: one.status_detail),
+    Column(name="task", title="TASK", data=lambda one: one.task),
+    Column(name="id", title="ID", data=lambda one: one.id),
+    Column(name="note", title="NOTE", data=lambda one: one.note),
+)
+"""For machines: people read outputs as a transcript, not as a table."""
+
 _PLAN: tuple[Column[PlanItem], ...] = (
     Column(name="state", title="STATE", data=lambda item: item.state, show=lambda item, _: _word(item.state)),
     Column(name="run", title="RUN", data=lambda item: item.run, show=_indented, reference=True, lead=True),
@@ -415,6 +442,7 @@ _SETTING: tuple[Column[SettingRow], ...] = (
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Run: _RUN,
     Invocation: _INVOCATION,
+    Output: _OUTPUT,
     PlanItem: _PLAN,
     Outcome: _OUTCOME,
     Operation: _OPERATION,

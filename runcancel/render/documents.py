@@ -9,9 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from runcancel.model import ContextRow, Identity, Invocation, Operation, Outcome, PlanItem, Problem, Run, SettingRow
+from runcancel.outputs import Output
 from runcancel.text import is_plain, safe
 
-Record: TypeAlias = Run | Invocation | PlanItem | Outcome | Operation | ContextRow | SettingRow
+Record: TypeAlias = Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow
 """What a verb answers with, row by row."""
 
 Version: TypeAlias = Literal["1.0"]
@@ -87,6 +88,17 @@ class InvocationsDocument(Struct, frozen=True, kw_only=True):
     verb: Literal["invocations"]
     operation: str | None
     invocations: tuple[Invocation, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
+class LogsDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `logs`."""
+
+    format_version: Version
+    verb: Literal["logs"]
+    operation: str | None
+    outputs: tuple[Output, ...]
     errors: tuple[Problem, ...]
     complete: bool
 
@@ -176,6 +188,7 @@ Document: TypeAlias = (
     | ListDocument
     | WaitDocument
     | InvocationsDocument
+    | LogsDocument
     | PlanDocument
     | CancelDocument
     | HistoryDocument
@@ -192,6 +205,10 @@ class RunLine(Run, frozen=True, kw_only=True, tag_field="type", tag="run"):
 
 class InvocationLine(Invocation, frozen=True, kw_only=True, tag_field="type", tag="invocation"):
     """An invocation on its own line."""
+
+
+class OutputLine(Output, frozen=True, kw_only=True, tag_field="type", tag="output"):
+    """What one invocation wrote, on its own line."""
 
 
 class PlanLine(PlanItem, frozen=True, kw_only=True, tag_field="type", tag="plan"):
@@ -229,7 +246,16 @@ class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
 
 
 Line: TypeAlias = (
-    RunLine | InvocationLine | PlanLine | OutcomeLine | OperationLine | ContextLine | SettingLine | ErrorLine | EndLine
+    RunLine
+    | InvocationLine
+    | OutputLine
+    | PlanLine
+    | OutcomeLine
+    | OperationLine
+    | ContextLine
+    | SettingLine
+    | ErrorLine
+    | EndLine
 )
 
 SCHEMAS: Mapping[str, Any] = {
@@ -237,6 +263,7 @@ SCHEMAS: Mapping[str, Any] = {
     "list": ListDocument,
     "wait": WaitDocument,
     "invocations": InvocationsDocument,
+    "logs": LogsDocument,
     "plan": PlanDocument,
     "cancel": CancelDocument,
     "history": HistoryDocument,
@@ -251,6 +278,7 @@ SCHEMAS: Mapping[str, Any] = {
 _TAGS: Mapping[type, str] = {
     Run: "run",
     Invocation: "invocation",
+    Output: "output",
     PlanItem: "plan",
     Outcome: "outcome",
     Operation: "operation",
@@ -263,6 +291,7 @@ _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
     "list": (ListDocument, "runs", Run),
     "wait": (WaitDocument, "runs", Run),
     "invocations": (InvocationsDocument, "invocations", Invocation),
+    "logs": (LogsDocument, "outputs", Output),
     "plan": (PlanDocument, "plan", PlanItem),
     "cancel": (CancelDocument, "outcomes", Outcome),
     "history": (HistoryDocument, "operations", Operation),
