@@ -16,6 +16,9 @@ HOSTILE_OUTPUT = (
     "\x1b]0;owned\x07\x1b[2J\x1b[1;1Hyou are root\r\n\u202esdrawkcab\u202c zero\u200bwidth \x9b31m c1 \x00 nul\n"
     '=HYPERLINK("http://example.invalid")\n[bold red]markup[/]\n'
 )
+GBK_OUTPUT = "".join(("整理磁盘\r\n", "完成\r\n")).encode("gbk").decode("utf-8", "surrogateescape")
+"""What a Windows machine in China writes: no UTF-8."""
+
 LONG_OUTPUT = "".join(f"line {number:05d} of a long and chatty job\n" for number in range(1, 1201))
 
 COMMAND, AUTOMATION, WINDOW, INVOCATION = "command", "automation", "maintenance-window", "invocation"
@@ -39,7 +42,14 @@ _AWS = (
     RunSpec(kind=COMMAND, name="nobody home", targets={"undelivered": 2}, age=DAY),
     RunSpec(kind=COMMAND, name="no such tag", targets={}, age=DAY, by_tag=True),
     RunSpec(kind=COMMAND, name=HOSTILE_NAME, targets={"running": 2, "failed": 1}, age=400, stdout=HOSTILE_OUTPUT),
-    RunSpec(kind=COMMAND, name="chatty", targets={"succeeded": 2, "running": 1}, age=500, stdout=LONG_OUTPUT),
+    RunSpec(
+        kind=COMMAND,
+        name="chatty",
+        targets={"succeeded": 2, "running": 1},
+        age=500,
+        stdout=LONG_OUTPUT,
+        bucket="ops-logs",
+    ),
     RunSpec(kind=AUTOMATION, name="AWS-RestartEC2Instance", targets={"succeeded": 1, "running": 1, "pending": 1}),
     RunSpec(kind=AUTOMATION, name="Wait-For-Approval", targets={"running": 1, "pending": 2}, waits=True, age=900),
     RunSpec(kind=AUTOMATION, name="Rebuild-Golden-Image", targets={"succeeded": 30, "running": 1, "pending": 31}),
@@ -75,7 +85,14 @@ _ALIBABA = (
     RunSpec(kind=INVOCATION, name="stopped-late", targets={"succeeded": 2, "cancelled": 2}, age=7 * HOUR),
     RunSpec(kind=INVOCATION, name="nobody-home", targets={"undelivered": 2, "invalid": 1, "error": 1}, age=DAY),
     RunSpec(kind=INVOCATION, name=HOSTILE_NAME, targets={"running": 2, "failed": 1}, age=400, stdout=HOSTILE_OUTPUT),
-    RunSpec(kind=INVOCATION, name="chatty", targets={"succeeded": 2, "running": 1}, age=500, stdout=LONG_OUTPUT),
+    RunSpec(
+        kind=INVOCATION,
+        name="chatty",
+        targets={"succeeded": 2, "running": 1},
+        age=500,
+        stdout=LONG_OUTPUT,
+        bucket="ops-logs",
+    ),
 )
 _TENCENT = (
     RunSpec(kind=INVOCATION, name="rolling-restart", targets={"succeeded": 20, "running": 15, "pending": 40}, age=600),
@@ -90,13 +107,33 @@ _TENCENT = (
     RunSpec(kind=INVOCATION, name="stopped-late", targets={"succeeded": 2, "cancelled": 2}, age=7 * HOUR),
     RunSpec(kind=INVOCATION, name="nobody-home", targets={"undelivered": 2, "start_failed": 1}, age=DAY),
     RunSpec(kind=INVOCATION, name=HOSTILE_NAME, targets={"running": 2, "failed": 1}, age=400, stdout=HOSTILE_OUTPUT),
-    RunSpec(kind=INVOCATION, name="chatty", targets={"succeeded": 2, "running": 1}, age=500, stdout=LONG_OUTPUT),
+    RunSpec(
+        kind=INVOCATION,
+        name="chatty",
+        targets={"succeeded": 2, "running": 1},
+        age=500,
+        stdout=LONG_OUTPUT,
+        bucket="ops-logs",
+    ),
     *(
         RunSpec(kind=INVOCATION, name="hourly-report", targets={"succeeded": 2}, age=hours * HOUR, source="INVOKER")
         for hours in range(1, 12)
     ),
 )
-RECIPES: dict[str, tuple[RunSpec, ...]] = {"aws": _AWS + _NIGHTS, "alibaba": _ALIBABA, "tencent": _TENCENT}
+_DEFRAG = RunSpec(
+    kind=INVOCATION,
+    name="defrag",
+    targets={"failed": 1},
+    age=4 * HOUR,
+    stdout=GBK_OUTPUT,
+    bucket="ops-logs",
+    upload_error="the role may not write to the bucket",
+)
+RECIPES: dict[str, tuple[RunSpec, ...]] = {
+    "aws": (*_AWS, *_NIGHTS, replace(_DEFRAG, kind=COMMAND)),
+    "alibaba": (*_ALIBABA, _DEFRAG),
+    "tencent": (*_TENCENT, _DEFRAG),
+}
 
 _T = "t-7d2a745b412b4601b2d47f6a768d"
 WELL_KNOWN: dict[str, tuple[RunSpec, ...]] = {

@@ -14,10 +14,12 @@ class BadSpec(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """`targets` counts lives by their state now; times are seconds. `terminates`: a cancel kills what runs.
+    r"""`targets` counts lives by their state now; times are seconds. `terminates`: a cancel kills what runs.
 
     `fanout` makes an automation rate-controlled, its targets child executions; `sort` is the type of a window's tasks;
-    `separate` starts a command for each machine of a window's task instead of one for all.
+    `separate` starts a command for each machine of a window's task instead of one for all. In `stdout` and `stderr` a
+    lone surrogate `\udc80` to `\udcff` is a byte that is no UTF-8. `bucket` is where full outputs go, `upload_error`
+    why they do not arrive.
     """
 
     kind: str
@@ -35,6 +37,8 @@ class RunSpec:
     document: str = ""
     stdout: str = ""
     stderr: str = ""
+    bucket: str = ""
+    upload_error: str = ""
     exit_code: int = 0
     repeat: str = "Once"
     frequency: str = ""

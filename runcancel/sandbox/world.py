@@ -112,6 +112,14 @@ class Target:
     error: str = ""
 
 
+def written(text: str) -> bytes:
+    """What a process wrote: a lone surrogate stands for a byte that is no UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
 RunType = TypeVar("RunType", bound="Run")
 
 
@@ -128,6 +136,8 @@ class Run:
     stubborn: bool = False
     fresh: int = 0
     document: str = ""
+    bucket: str = ""
+    upload_error: str = ""
     asked: float | None = None
     parent: str = ""
 

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
-from runcancel.sandbox.world import STOPPED, Book, Life, Run, Seats, Target, Word, World
+from runcancel.sandbox.world import STOPPED, Book, Life, Run, Seats, Target, Word, World, written
 
 Row = TypeVar("Row")
 
@@ -188,9 +188,9 @@ def _numbered_page(rows: Sequence[Row], call: Call, keep: Callable[[Row], bool])
     return kept[(number - 1) * size : number * size], paging
 
 
-def _coded(call: Call, text: str) -> str:
+def _coded(call: Call, data: bytes) -> str:
     plain = call.params.get("ContentEncoding", "Base64") == "PlainText"
-    return text if plain else base64.b64encode(text.encode("utf-8", "replace")).decode()
+    return data.decode("utf-8", "replace") if plain else base64.b64encode(data).decode()
 
 
 def _invocation(run: Invocation, call: Call, now: float, output: bool) -> Document:
@@ -203,7 +203,7 @@ def _invocation(run: Invocation, call: Call, now: float, output: bool) -> Docume
         "CommandName": run.name,
         "CommandDescription": run.description,
         "CommandType": "RunShellScript",
-        "CommandContent": _coded(call, f"#!/bin/sh\n/opt/jobs/{run.name}.sh\n"),
+        "CommandContent": _coded(call, written(f"#!/bin/sh\n/opt/jobs/{run.name}.sh\n")),
         "Parameters": "{}",
         "RepeatMode": run.repeat,
         "Frequency": run.frequency,
@@ -215,7 +215,7 @@ def _invocation(run: Invocation, call: Call, now: float, output: bool) -> Docume
         "ContainerName": "",
         "Launcher": "",
         "TerminationMode": "Process",
-        "OssOutputDelivery": "",
+        "OssOutputDelivery": f"oss://{run.bucket}/runs" if run.bucket else "",
         "CreationTime": utc(run.created),
         "InvokeStatus": _LEGACY.get(status, "Failed"),
         "InvocationStatus": status,
@@ -240,7 +240,7 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
     word = target.life.word(now)
     started, ended = target.life.started(now), target.life.ended(now)
     code, info = _ERRORS.get(word, ("", ""))
-    text, dropped = _written(target) if started is not None else ("", 0)
+    data, dropped = _written(target) if started is not None else (b"", 0)
     row: Document = {
         "InvokeId": run.id,
         "InstanceId": target.id,
@@ -261,8 +261,9 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
         "ContainerName": "",
         "Tags": {"Tag": []},
     }
+    row |= _delivery(run, target, now)
     if output:
-        row["Output"] = _coded(call, text)
+        row["Output"] = _coded(call, data)
     if word in _EXIT_CODES:
         row["ExitCode"] = _EXIT_CODES[word] or target.exit_code or int(word is Word.FAILED)
     return row
@@ -271,14 +272,29 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
 _EXIT_CODES = {Word.SUCCEEDED: 0, Word.FAILED: 0, Word.TERMINATED: 137, Word.TIMED_OUT: 137}
 
 
-def _written(target: Target) -> tuple[str, int]:
+def _written(target: Target) -> tuple[bytes, int]:
     """Both streams in one; of what is too long the middle is missing."""
-    text = target.stdout + target.stderr
-    extra = len(text) - OUTPUT_LIMIT
+    data = written(target.stdout) + written(target.stderr)
+    extra = len(data) - OUTPUT_LIMIT
     if extra <= 0:
-        return text, target.dropped
+        return data, target.dropped
     half = OUTPUT_LIMIT // 2
-    return text[:half] + text[-half:], extra + target.dropped
+    return data[:half] + data[-half:], extra + target.dropped
+
+
+def _delivery(run: Invocation, target: Target, now: float) -> Document:
+    """Where the whole output is, when the run was told to put it into a bucket."""
+    if not run.bucket or target.life.started(now) is None:
+        return {}
+    if target.life.ended(now) is None:
+        return {"OssOutputStatus": "InProgress"}
+    if run.upload_error:
+        return {
+            "OssOutputStatus": "Failed",
+            "OssOutputErrorCode": "BucketAccessDenied",
+            "OssOutputErrorInfo": run.upload_error,
+        }
+    return {"OssOutputStatus": "Finished", "OssOutputUri": f"oss://{run.bucket}/runs/{run.id}/{target.id}/output.txt"}
 
 
 def describe_results(world: World, book: Book, call: Call) -> Document:

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from runcancel.sandbox.aws.checks import lower_filters
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
-from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Seats, Target, Word, World
+from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Seats, Target, Word, World, written
 
 Row = TypeVar("Row")
 
@@ -15,6 +15,9 @@ KIND = "command"
 STDOUT_LIMIT = 24_000
 STDERR_LIMIT = 8_000
 PLUGIN_OUTPUT_LIMIT = 2_500
+CUT = "--output truncated--"
+CUT_OUTPUT, CUT_ERROR = "\n---Output truncated---", "\n---Error truncated----"
+ERROR_FOLLOWS = "\n----------ERROR-------\n"
 
 # Word -> Status, StatusDetails of one invocation. "Terminated" is AWS's word for "never started".
 INVOCATION_WORDS = {
@@ -156,8 +159,8 @@ def _command(command: Command, now: float) -> Document:
         "RequestedDateTime": stamp(command.created),
         "Status": status,
         "StatusDetails": details,
-        "OutputS3BucketName": "",
-        "OutputS3KeyPrefix": "",
+        "OutputS3BucketName": command.bucket,
+        "OutputS3KeyPrefix": "runs" if command.bucket else "",
         "MaxConcurrency": command.max_concurrency,
         "MaxErrors": "0",
         "TargetCount": len(words),
@@ -234,14 +237,14 @@ def _invocation(seat: _Seat, now: float, details: bool) -> Document:
         "StatusDetails": status_details,
         "StandardOutputUrl": "",
         "StandardErrorUrl": "",
-        "CommandPlugins": [_plugin(step, target, now) for step in command.steps] if details else [],
+        "CommandPlugins": [_plugin(command, step, target, now) for step in command.steps] if details else [],
         "ServiceRole": "",
         "NotificationConfig": {"NotificationArn": "", "NotificationEvents": [], "NotificationType": ""},
         "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": False},
     }
 
 
-def _plugin(step: str, target: Target, now: float) -> Document:
+def _plugin(command: Command, step: str, target: Target, now: float) -> Document:
     status, details = INVOCATION_WORDS[target.life.word(now)]
     started, ended = target.life.started(now), target.life.ended(now)
     plugin: Document = {
@@ -249,12 +252,12 @@ def _plugin(step: str, target: Target, now: float) -> Document:
         "Status": _PLUGIN_WORDS.get(status, status),
         "StatusDetails": details,
         "ResponseCode": exit_code(target, now),
-        "Output": _combined(target)[:PLUGIN_OUTPUT_LIMIT] if started is not None else "",
-        "StandardOutputUrl": "",
-        "StandardErrorUrl": "",
-        "OutputS3Region": "",
-        "OutputS3BucketName": "",
-        "OutputS3KeyPrefix": "",
+        "Output": _combined(target) if started is not None and ended is not None else "",
+        "StandardOutputUrl": _url(command, target, step, "stdout"),
+        "StandardErrorUrl": _url(command, target, step, "stderr"),
+        "OutputS3Region": "us-east-2" if command.bucket else "",
+        "OutputS3BucketName": command.bucket,
+        "OutputS3KeyPrefix": "runs" if command.bucket else "",
     }
     if started is not None:
         plugin["ResponseStartDateTime"] = stamp(started)
@@ -264,7 +267,31 @@ def _plugin(step: str, target: Target, now: float) -> Document:
 
 
 def _combined(target: Target) -> str:
-    return target.stdout + (f"\n----------ERROR-------\n{target.stderr}" if target.stderr else "")
+    """Both streams as the agent reports a plugin: of what is too long the beginnings, half the room for each."""
+    out, err = shown(target.stdout), shown(target.stderr)
+    if len(out) + (len(ERROR_FOLLOWS) + len(err) if err else 0) <= PLUGIN_OUTPUT_LIMIT:
+        return out + (ERROR_FOLLOWS + err if err else "")
+    if not err:
+        return out[: PLUGIN_OUTPUT_LIMIT - len(CUT_OUTPUT)] + CUT_OUTPUT
+    room = (PLUGIN_OUTPUT_LIMIT - len(ERROR_FOLLOWS)) // 2
+    return _beginning(out, room, CUT_OUTPUT) + ERROR_FOLLOWS + _beginning(err, room, CUT_ERROR)
+
+
+def _beginning(text: str, most: int, cut: str) -> str:
+    return text if len(text) <= most else text[: most - len(cut)] + cut
+
+
+def shown(text: str) -> str:
+    """What was written, as the agent sends it: JSON takes no byte that is no UTF-8."""
+    return written(text).decode("utf-8", "replace")
+
+
+def _url(command: Command, target: Target, step: str, stream: str) -> str:
+    """The console's address of one stream in the bucket."""
+    if not command.bucket:
+        return ""
+    path = f"runs/{command.id}/{target.id}/awsrunShellScript/{step}/{stream}"
+    return f"https://s3.us-east-2.amazonaws.com/{command.bucket}/{path}"
 
 
 def exit_code(target: Target, now: float) -> int:
@@ -292,6 +319,7 @@ def _output(command: Command, target: Target, step: str, now: float) -> Document
     status, details = INVOCATION_WORDS[target.life.word(now)]
     started, ended = target.life.started(now), target.life.ended(now)
     ran = started is not None
+    over = ran and ended is not None  # before that AWS shows nothing
     return {
         "CommandId": command.id,
         "InstanceId": target.id,
@@ -305,10 +333,10 @@ def _output(command: Command, target: Target, step: str, now: float) -> Document
         "ExecutionEndDateTime": _text(ended) if ran else "",
         "Status": status,
         "StatusDetails": details,
-        "StandardOutputContent": target.stdout[:STDOUT_LIMIT] if ran else "",
-        "StandardOutputUrl": "",
-        "StandardErrorContent": target.stderr[:STDERR_LIMIT] if ran else "",
-        "StandardErrorUrl": "",
+        "StandardOutputContent": _beginning(shown(target.stdout), STDOUT_LIMIT, CUT) if over else "",
+        "StandardOutputUrl": _url(command, target, step, "stdout"),
+        "StandardErrorContent": _beginning(shown(target.stderr), STDERR_LIMIT, CUT) if over else "",
+        "StandardErrorUrl": _url(command, target, step, "stderr") if over else "",
         "CloudWatchOutputConfig": {"CloudWatchLogGroupName": "", "CloudWatchOutputEnabled": False},
     }
 

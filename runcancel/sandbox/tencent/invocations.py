@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal
-from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Seats, Target, Word, World
+from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Seats, Target, Word, World, written
 
 Row = TypeVar("Row")
 
@@ -171,8 +171,8 @@ def _document(run: Invocation, content: str) -> Document:
         "CommandType": "SHELL",
         "Timeout": 3600,
         "WorkingDirectory": "/root",
-        "OutputCOSBucketUrl": "",
-        "OutputCOSKeyPrefix": "",
+        "OutputCOSBucketUrl": _bucket(run),
+        "OutputCOSKeyPrefix": "runs" if run.bucket else "",
     }
 
 
@@ -224,7 +224,7 @@ def _task(seat: _Seat, now: float, *, hide: bool) -> Document:
         "CommandName": run.name,
         "TaskStatus": WORDS[word],
         "InstanceId": target.id,
-        "TaskResult": _task_result(target, now, hide=hide),
+        "TaskResult": _task_result(run, target, now, hide=hide),
         "StartTime": _time(started),
         "EndTime": _time(ended),
         "CreatedTime": _time(run.created),
@@ -235,10 +235,11 @@ def _task(seat: _Seat, now: float, *, hide: bool) -> Document:
     }
 
 
-def _task_result(target: Target, now: float, *, hide: bool) -> Document:
+def _task_result(run: Invocation, target: Target, now: float, *, hide: bool) -> Document:
     word = target.life.word(now)
     started, ended = target.life.started(now), target.life.ended(now)
-    text = (target.stdout + target.stderr).encode("utf-8", "replace") if started is not None else b""
+    text = written(target.stdout) + written(target.stderr) if started is not None else b""
+    stored = run.bucket and started is not None and ended is not None
     code = target.exit_code or _EXIT_CODES.get(word, -1) if word is not Word.SUCCEEDED else 0
     result: dict[str, Any] = {
         "ExitCode": code if word in _EXIT_CODES else -1,
@@ -246,7 +247,15 @@ def _task_result(target: Target, now: float, *, hide: bool) -> Document:
         "ExecStartTime": _time(started),
         "ExecEndTime": _time(ended) if started is not None else None,
         "Dropped": max(0, len(text) - OUTPUT_LIMIT) + target.dropped,
-        "OutputUrl": "",
-        "OutputUploadCOSErrorInfo": "",
+        "OutputUrl": _url(run, target) if stored and not run.upload_error else "",
+        "OutputUploadCOSErrorInfo": run.upload_error if stored else "",
     }
     return result
+
+
+def _bucket(run: Invocation) -> str:
+    return f"https://{run.bucket}-1250000000.cos.ap-guangzhou.myqcloud.com" if run.bucket else ""
+
+
+def _url(run: Invocation, target: Target) -> str:
+    return f"{_bucket(run)}/runs/{run.id}/{target.task}.log"
