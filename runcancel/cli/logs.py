@@ -67,7 +67,7 @@ def logs(
     runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
     notes: list[str] = []
     for run in runs.values():
-        seen = _Seen(run.ref, apart=as_lines)
+        seen = _Seen(run.ref, apart=as_lines, tail=tail is not None)
         try:
             for output in _outputs(session, run, wanted):
                 seen.add(output)
@@ -104,9 +104,11 @@ def _writer(session: Session, prefix: bool | None, *, several: bool) -> tuple[Wr
 class _Seen:
     """What is to be said about the outputs of one run. `apart`: they are printed without their remarks."""
 
-    def __init__(self, ref: str, *, apart: bool) -> None:
+    def __init__(self, ref: str, *, apart: bool, tail: bool) -> None:
         self._ref = ref
         self._apart = apart
+        self._tail = tail
+        self._cut = False
         self._count = self._silent = 0
         self._said: dict[str, list[str]] = defaultdict(list)
         self._more: dict[str, int] = defaultdict(int)
@@ -114,6 +116,7 @@ class _Seen:
     def add(self, output: Output) -> None:
         self._count += 1
         self._silent += output.silent
+        self._cut |= output.truncated
         for remark in _kinds(output) if self._apart else ():
             self._more[remark] += 1
             if len(self._said[remark]) < _NAMED:
@@ -128,6 +131,8 @@ class _Seen:
         for remark, names in self._said.items():
             rest = self._more[remark] - len(names)
             yield f"{self._ref}: {remark}: {', '.join(names)}{f' and {rest:,} more' if rest else ''}"
+        if self._tail and self._cut:
+            yield f"{self._ref}: --tail counts from the end of what the cloud kept, which may not be the end"
 
 
 def _kinds(output: Output) -> Iterator[str]:

@@ -158,6 +158,13 @@ def test_the_last_lines_of_each_stream(cloud: str, still: Outside) -> None:
         assert (one["stdout"], one["stderr"]) == (("3\n4", "b\nc\n") if cloud == "aws" else ("4\n5\n", None))
 
 
+def test_a_tail_of_what_was_cut_is_said_to_be_one(still: Outside) -> None:
+    ref = wrote(still, "tencent", LONG, targets={"succeeded": 1})
+
+    assert "may not be the end" in still.run("logs", ref, "--tail", "1").err
+    assert "may not be the end" not in still.run("logs", ref).err
+
+
 # a pipe
 
 

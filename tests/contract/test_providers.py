@@ -180,6 +180,25 @@ def test_every_filter_of_invocations_is_exact(example: Example, still: Outside, 
 
 
 @every_kind
+def test_what_was_written_is_told_of_every_target(example: Example, still: Outside, connect: Connect) -> None:
+    ref = refs.full(example.ref)
+
+    outputs = list(connect(still, ref.scope).logs(ref, Wanted()))
+
+    assert {one.parent or one.run for one in outputs} == {example.ref}
+    assert {one.target or one.step for one in outputs} == set(still.targets(example.ref))
+    assert len({(one.run, one.id, one.step) for one in outputs}) == len(outputs)
+    assert any(one.stdout for one in outputs) or not still.targets(example.ref, "running", "succeeded", "failed")
+
+
+@every_kind
+def test_nobody_wrote_what_is_not_there(example: Example, still: Outside, connect: Connect) -> None:
+    ref = refs.full(example.absent)
+
+    assert refused(lambda: list(connect(still, ref.scope).logs(ref, Wanted()))).reason is Reason.NOT_FOUND
+
+
+@every_kind
 def test_a_limit_is_a_limit_below_every_page_size(example: Example, still: Outside, connect: Connect) -> None:
     ref = refs.full(example.ref)
     cloud = connect(still, ref.scope)

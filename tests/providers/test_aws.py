@@ -807,3 +807,14 @@ def test_moto_agrees_about_an_unknown_command_and_no_windows(moto: Any, ticker: 
     assert failure(connect(ticker), ref("command", NOBODY)).reason is Reason.NOT_FOUND
     wire = Wire(moto, Pace(ticker), scope=SCOPE)
     assert list(wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=10)) == []
+
+
+def test_moto_agrees_about_what_a_command_wrote(moto: Any, ticker: Ticker) -> None:
+    sent = moto.send_command(InstanceIds=[A, B], DocumentName="AWS-RunShellScript")["Command"]
+
+    said = moto.get_command_invocation(CommandId=sent["CommandId"], InstanceId=A)
+
+    wrote = list(connect(ticker).logs(ref("command", sent["CommandId"]), Wanted(targets=frozenset({A}))))
+    assert [(one.target, one.stdout, one.stderr) for one in wrote] == [
+        (A, said["StandardOutputContent"], said["StandardErrorContent"])
+    ]

@@ -1,8 +1,11 @@
 """Fields and pages as hostile clouds give them."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runcancel.errors import CloudError, Reason
 from runcancel.providers import reading
@@ -114,3 +117,56 @@ def test_a_target_that_is_no_id_does_not_travel(target: str) -> None:
 
 def test_secrets_are_taken_out_of_messages() -> None:
     assert reading.scrubbed("bad key SECRET for TOKEN", ("SECRET", None, "TOKEN")) == "bad key … for …"
+
+
+def encoded(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (encoded(b""), ""),
+        (encoded("完成\n".encode()), "完成\n"),
+        (encoded(b"\xef\xbb\xbfwith a mark"), "with a mark"),
+        (encoded("already \ufffd".encode()), "already \ufffd"),
+        ("aGVs\nbG8=", "hello"),
+        (None, ""),
+    ],
+)
+def test_base64_is_read_as_text(value: object, text: str) -> None:
+    assert reading.decoded(value) == reading.Decoded(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "begins"),
+    [
+        (encoded("ok 完成".encode("gbk")), "ok \ufffd"),
+        (encoded("ok".encode("utf-16")), "\ufffd"),
+        ("aGVsbG8", "hel"),
+        ("aGVs*bG8=", "hel"),
+        ("not base64 at all", ""),
+        ("====", ""),
+    ],
+)
+def test_what_is_no_text_is_replaced_and_said(value: object, begins: str) -> None:
+    found = reading.decoded(value)
+    assert found.text.startswith(begins)
+    assert found.damaged
+
+
+def test_a_character_cut_in_two_is_no_damage_where_the_end_was_cut() -> None:
+    half = encoded("完成".encode()[:-1])
+    assert reading.decoded(half, cut=True) == reading.Decoded("完")
+    assert reading.decoded(half).damaged
+
+
+@given(st.binary() | st.text() | st.none() | st.integers())
+def test_anything_at_all_is_read_as_something(value: object) -> None:
+    for given_ in (value, encoded(value) if isinstance(value, bytes) else value):
+        assert isinstance(reading.decoded(given_).text, str)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]).filter(lambda char: char != "\ufeff")))
+def test_text_comes_back_as_it_was(text: str) -> None:
+    assert reading.decoded(encoded(text.encode())) == reading.Decoded(text)

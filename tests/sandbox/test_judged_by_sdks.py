@@ -115,6 +115,23 @@ def test_aws_output_and_every_automation_fit_the_service_model(still: Box) -> No
         assert ask_aws(client, "GetAutomationExecution", names) == []
 
 
+def test_aws_output_in_a_bucket_fits_the_service_model(still: Box) -> None:
+    client = still.aws()
+    for name in ("chatty", "defrag"):
+        sent = next(each for each in client.list_commands()["Commands"] if each["Comment"] == name)
+        names = {"CommandId": sent["CommandId"], "InstanceId": sent["InstanceIds"][0]}
+        assert sent["OutputS3BucketName"] == "ops-logs"
+        assert ask_aws(client, "GetCommandInvocation", names) == []
+        assert ask_aws(client, "ListCommandInvocations", {"CommandId": sent["CommandId"], "Details": True}) == []
+
+
+def test_aws_shows_output_only_when_it_is_over(still: Box) -> None:
+    client = still.aws()
+    rows = client.list_command_invocations(CommandId=COMMAND, MaxResults=50, Details=True)["CommandInvocations"]
+    assert {bool(row["CommandPlugins"][0]["Output"]) for row in rows if row["Status"] == "InProgress"} == {False}
+    assert {bool(row["CommandPlugins"][0]["Output"]) for row in rows if row["Status"] == "Success"} == {True}
+
+
 def test_aws_neighbours_answer(still: Box) -> None:
     identity = still.aws("sts").get_caller_identity()
     assert (identity["Account"], identity["Arn"]) == ("111122223333", "arn:aws:iam::111122223333:user/sandbox")
@@ -180,6 +197,19 @@ def test_alibaba_caller_is_known(still: Box) -> None:
     raw = ask_alibaba(still, "GetCallerIdentity", {}, "2015-04-01")
     assert raw["AccountId"] == "1234567890123456"
     assert raw["Arn"].startswith("acs:ram::1234567890123456:")
+
+
+@pytest.mark.parametrize(("name", "field"), [("chatty", "oss_output_uri"), ("defrag", "oss_output_error_info")])
+def test_alibaba_output_in_a_bucket_survives_the_typed_models(still: Box, name: str, field: str) -> None:
+    listed = ask_alibaba(still, "DescribeInvocations", {"RegionId": "cn-hangzhou", "CommandName": name})
+    id = listed["Invocations"]["Invocation"][0]["InvokeId"]
+    raw = ask_alibaba(still, "DescribeInvocationResults", {"RegionId": "cn-hangzhou", "InvokeId": id})
+
+    model = ecs.DescribeInvocationResultsResponseBody().from_map(raw)
+
+    assert model.to_map() == raw
+    assert list(wrong_types(model, name)) == []
+    assert getattr(model.invocation.invocation_results.invocation_result[0], field)
 
 
 TAT_READS = [
