@@ -72,7 +72,7 @@ class Logs:
         for invocation, row in self._automations.rows(ref):
             output = _of_step(invocation, row) if invocation.target is None else Output.of(invocation, merged=False)
             if output.child and follow and output.stderr and _takes(wanted, output):
-                yield structs.replace(output, stdout=None)  # why the step failed is not in what it started
+                yield structs.replace(output, stdout=None, child=None)  # why the step failed is not in what it started
             yield from self._started(ref, output, wanted, follow=follow)
 
     def _window(self, ref: Ref, wanted: Wanted, follow: bool) -> Iterator[Output]:
@@ -104,11 +104,7 @@ class Logs:
 def _under(parent: str, above: Output, one: Output) -> Output:
     """An output of a run that was started, with what only the invocation above it knows."""
     return structs.replace(
-        one,
-        parent=parent,
-        task=above.task,
-        target=one.target or above.target,
-        step=one.step or (one.target_name if one.target is None else None),
+        one, parent=parent, task=above.task, target=one.target or above.target, step=one.step or above.step
     )
 
 
