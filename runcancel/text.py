@@ -30,6 +30,9 @@ def safe_lines(text: str) -> Iterator[str]:
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
+    if is_plain(text.replace("\n", "").replace("\t", "")):  # as most text is
+        yield from lines
+        return
     for line in lines:
         yield "\t".join(map(safe, line.rstrip("\r").split("\t")))
 

@@ -94,7 +94,8 @@ def _writer(session: Session, prefix: bool | None, *, several: bool) -> tuple[Wr
     """Where the answer goes, and whether it is plain lines. Raises `UsageError` for lines in another format."""
     if prefix is not None and session.shaped:
         raise UsageError(
-            f"--prefix and --no-prefix are for plain lines, and the format is {session.format}: leave one out"
+            f"--prefix and --no-prefix are for plain lines, and the format is {session.format}: leave one out; "
+            "nothing was sent"
         )
     if prefix is None and (session.shaped or session.out.is_terminal):
         return session.writer("logs"), False

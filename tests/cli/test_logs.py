@@ -397,6 +397,16 @@ def test_an_unknown_run_is_exit_5(still: Outside) -> None:
     assert (done.code, done.out) == (5, "")
 
 
+def test_ctrl_c_ends_the_stream_with_an_end_line(outside: Outside) -> None:
+    outside.faults("DescribeInvocationResults=hang,seconds=30")
+
+    done, took = outside.interrupted(2, "logs", ENDED[3], "-o", "jsonl", until="DescribeInvocationResults")
+
+    assert done.code == 130
+    assert done.lines[-1]["complete"] is False
+    assert took < 5
+
+
 _READS = {"aws": "GetCommandInvocation", "alibaba": "DescribeInvocationResults", "tencent": "DescribeInvocationTasks"}
 _RUNS = {"aws": ENDED[1], "alibaba": ENDED[3], "tencent": ENDED[4]}
 

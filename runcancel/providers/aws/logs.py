@@ -98,7 +98,8 @@ class Logs:
         except CloudError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise
-            yield structs.replace(output, note=_GONE)
+            if not wanted.states or output.state in wanted.states:
+                yield structs.replace(output, note=_GONE)
 
 
 def _under(parent: str, above: Output, one: Output) -> Output:
