@@ -43,8 +43,8 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
         ending.code = error.exit_code
     except (Interrupted, KeyboardInterrupt) as error:
         signum = error.signum if isinstance(error, Interrupted) else 2
-        _tell(argv, ending.request, Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was sent"))
-        ending.code = 128 + signum
+        problem = Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was sent")
+        ending.code = _tell(argv, ending.request, problem, code=128 + signum)
     except BrokenPipeError:
         ending.code = 0
     except Exception as error:
@@ -64,8 +64,8 @@ def _takes(stream: TextIO) -> bool:
     return True
 
 
-def _tell(argv: Sequence[str], request: Request, problem: Problem) -> int:
-    code = int(exit_of_failures([problem.code]))
+def _tell(argv: Sequence[str], request: Request, problem: Problem, *, code: int | None = None) -> int:
+    code = int(exit_of_failures([problem.code])) if code is None else code
     notes = Notes(sys.stderr)
     text = _option(argv, "--query") or request.values.get("query")
     format = _format(argv, request, queried=text is not None)
