@@ -43,7 +43,7 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
         ending.code = error.exit_code
     except (Interrupted, KeyboardInterrupt) as error:
         signum = error.signum if isinstance(error, Interrupted) else 2
-        problem = Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was sent")
+        problem = Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was asked to stop")
         ending.code = _tell(argv, ending.request, problem, code=128 + signum)
     except BrokenPipeError:
         ending.code = 0

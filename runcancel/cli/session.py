@@ -166,7 +166,7 @@ class Session:
             verbose=settings.switch("--verbose", verbose, environ),
             no_input=settings.switch("--no-input", no_input, environ),
         )
-        session.shaped = settings.text("--output", output, environ).value is not None
+        session.shaped = query is not None or settings.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
         return session
