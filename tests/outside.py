@@ -135,15 +135,17 @@ class Outside:
         outer = {name: value for name, value in os.environ.items() if not _is_ours(name)}
         self.environ = child_environment(outer, self.box.environment(), self.home) | {"LC_ALL": "C.UTF-8"}
 
-    def run(self, *argv: str, env: Mapping[str, str | None] | None = None, stdin: str = "") -> Done:
-        """Run to the end. What is JSON is checked against the shipped schemas."""
+    def run(
+        self, *argv: str, env: Mapping[str, str | None] | None = None, stdin: str = "", patience: float = 60
+    ) -> Done:
+        """Run to the end, `patience` seconds at most. What is JSON is checked against the shipped schemas."""
         done = subprocess.run(
             [RUNCANCEL, *argv],
             env=self._with(env),
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patience,
             check=False,
             cwd=self.home,
         )

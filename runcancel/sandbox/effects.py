@@ -48,7 +48,7 @@ class Struck:
 
     def keeps_from_effect(self) -> bool:
         """True when the call must not reach the world."""
-        if {"drop-before", "throttle", "denied", "expired"} & self._rules.keys():
+        if {"drop-before", "throttle", "denied", "expired", "skew"} & self._rules.keys():
             return True
         return any(each.option("effect") is False for each in self._rules.values())
 
@@ -59,6 +59,7 @@ class Struck:
             "http-503": lambda rule: dialect.broken(call, 503),
             "denied": lambda rule: dialect.denied(call),
             "expired": lambda rule: dialect.expired(call),
+            "skew": lambda rule: dialect.skewed(call),
             "error": lambda rule: Refusal(
                 int(rule.option("status")), str(rule.option("code")), str(rule.option("message"))
             ),
@@ -75,6 +76,8 @@ class Struck:
                     run.finish(now)
         duplicate = self._get("duplicate-page")
         call.overlap = int(duplicate.option("rows")) if duplicate else 0
+        if "repeat-page" in self._rules and call.params.get("Offset"):
+            call.params = {**call.params, "Offset": 0}
 
     def bend_document(self, document: Document, operation: Operation, call: Call) -> Document:
         rows = _rows(document, operation)
@@ -183,6 +186,10 @@ def _half(rule: Rule, reply: Reply) -> None:
     reply.body = reply.body[: len(reply.body) // 2]
 
 
+def _cut(rule: Rule, reply: Reply) -> None:
+    reply.cut = True
+
+
 def _charset(rule: Rule, reply: Reply) -> None:
     kind = reply.headers.get("Content-Type", "application/json").split(";")[0]
     reply.headers["Content-Type"] = f"{kind}; charset=utf-8"
@@ -223,6 +230,7 @@ _REPLY_BENDS = {
     "http-500": _broken,
     "http-503": _broken,
     "half-json": _half,
+    "cut": _cut,
     "charset": _charset,
     "odd-type": _odd_type,
     "drop-before": _drop,

@@ -110,6 +110,9 @@ class Alibaba:
     def expired(self, call: Call) -> Refusal:
         return Refusal(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
 
+    def skewed(self, call: Call) -> Refusal:
+        return Refusal(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+
     def broken(self, call: Call, status: int) -> Refusal:
         code = "ServiceUnavailable" if status == 503 else "InternalError"
         return Refusal(status, code, "The request processing has failed due to some unknown error.")

@@ -94,6 +94,10 @@ class Tencent:
     def expired(self, call: Call) -> Refusal:
         return Refusal(200, "AuthFailure.TokenFailure", "The token has expired.")
 
+    def skewed(self, call: Call) -> Refusal:
+        text = "Signature has expired: the timestamp is off by over 5 min."
+        return Refusal(200, "AuthFailure.SignatureExpire", text)
+
     def broken(self, call: Call, status: int) -> Refusal:
         """The gateway answers in HTML; `InternalError` with HTTP 200 is the fault kind `error`."""
         return Refusal(status, "InternalError", "Internal error.")

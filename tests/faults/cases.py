@@ -1,0 +1,202 @@
+"""What a campaign does: one command over pretended runs with faults on the way, all of it out of one seed."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from outside import Done, Outside
+
+READS: Mapping[str, tuple[str, ...]] = {
+    "aws/command": ("ListCommands", "ListCommandInvocations"),
+    "aws/automation": ("GetAutomationExecution", "DescribeAutomationExecutions"),
+    "aws/maintenance-window": (
+        "GetMaintenanceWindowExecution",
+        "DescribeMaintenanceWindowExecutionTasks",
+        "DescribeMaintenanceWindowExecutionTaskInvocations",
+        "DescribeMaintenanceWindows",
+        "DescribeMaintenanceWindowExecutions",
+    ),
+    "alibaba/invocation": ("DescribeInvocations",),
+    "tencent/invocation": ("DescribeInvocations", "DescribeInvocationTasks"),
+}
+ASKS: Mapping[str, str] = {
+    "aws/command": "CancelCommand",
+    "aws/automation": "StopAutomationExecution",
+    "aws/maintenance-window": "CancelMaintenanceWindowExecution",
+    "alibaba/invocation": "StopInvocation",
+    "tencent/invocation": "CancelInvocation",
+}
+AROUND = ("GetCallerIdentity", "DescribeRegions")
+
+ANYWHERE = (
+    *("throttle", "throttle,retry_after=150", "http-500", "http-503", "http-500,html=true", "http-503,html=true"),
+    *("http-500,effect=true", "denied", "expired", "skew", "error", "drop-before", "drop-after", "latency,ms=150"),
+    *("drip,seconds=0.4", "half-json", "cut", "html-200", "html-200,effect=true", "empty-object-200"),
+    *("empty-object-200,effect=true", "empty-body-200", "empty-body-200,effect=true", "charset", "odd-type"),
+    *("no-request-id",),
+)
+ON_READS = (
+    *("unknown-word", "missing-rows", "late-rows", "empty-page", "duplicate-page,rows=3", "empty-token"),
+    *("repeat-token", "repeat-page"),
+)
+ON_ASKS = ("not-stoppable", "stubborn", "ended-between", "foreign-echo", "error,effect=true")
+HANGING = "hang,seconds=60"
+
+PARTS = frozenset({"aws/command", "alibaba/invocation", "tencent/invocation"})
+"""Kinds that can be cancelled for some targets only."""
+
+VERBS = ("cancel",) * 5 + ("filter", "target", "dry-run", "status", "invocations", "list", "regions", "wait")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One command. `runs` are specs for `Outside.add`; `faults` are rules in force from its start."""
+
+    seed: int
+    verb: str
+    runs: tuple[tuple[str, Mapping[str, Any]], ...]
+    faults: tuple[str, ...]
+    limits: bool
+    timeout: str
+    wait: bool = True
+
+    def __str__(self) -> str:
+        runs = "\n".join(f"  {kind} {dict(spec)}" for kind, spec in self.runs)
+        faults = "\n".join(f"  {rule}" for rule in self.faults)
+        return f"seed {self.seed}: {self.verb} --timeout {self.timeout}\nruns\n{runs}\nfaults\n{faults}"
+
+    @property
+    def kinds_of_faults(self) -> frozenset[str]:
+        """The bare kinds of the faults."""
+        return frozenset(rule.partition("=")[2].partition(",")[0].partition("*")[0] for rule in self.faults)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """A case and all that can be known about it afterwards."""
+
+    case: Case
+    refs: tuple[str, ...]
+    selected: tuple[str, ...] = ()  # targets named with --target
+    done: Done
+    requests: list[Any]
+    writes: list[Any]
+    truth: Mapping[str, Any]
+    seconds: float = field(default=0.0)
+
+    def __str__(self) -> str:
+        asked = "\n".join(
+            f"  {one['action']} {one['error'] or one['status']} {'effective ' if one['effective'] else ''}"
+            f"{','.join(one['faults'])}"
+            for one in self.requests
+        )
+        return f"{self.case}\nrequests\n{asked}\n{self.done}"
+
+
+def case(seed: int, *, hanging: float = 0.0) -> Case:
+    """The case of a seed. `hanging` is the chance of sockets that never answer, which cost 20 s each."""
+    dice = random.Random(seed)
+    verb = dice.choice(VERBS)
+    kinds = dice.sample(sorted(ASKS), k=1 if verb == "target" else dice.randint(1, 3))
+    if verb == "target":
+        kinds = [dice.choice(sorted(PARTS))]
+    runs = tuple((kind, _run(dice, kind)) for kind in kinds for _ in range(1 if verb == "target" else dice.randint(1, 3)))
+    faults = tuple(_fault(dice, verb, kinds) for _ in range(dice.choice((1, 1, 2, 2, 3))))
+    if dice.random() < hanging:
+        faults = (*faults, _place(dice, verb, kinds, HANGING, "*1"))
+    return Case(
+        seed=seed,
+        verb=verb,
+        runs=runs,
+        faults=faults,
+        limits=dice.random() < 0.5,
+        timeout=dice.choice(("0", "1", "2", "4")),
+        wait=dice.random() < 0.9,
+    )
+
+
+def _run(dice: random.Random, kind: str) -> dict[str, Any]:
+    """Nothing begins or ends by itself while the case lasts."""
+    most = 130 if dice.random() < 0.15 and kind in PARTS else 6
+    states = dice.sample(("pending", "running", "succeeded", "failed"), k=dice.randint(1, 3))
+    if kind == "aws/automation":
+        states = ["succeeded", "running", "pending"]
+        most = 3
+    if not {"pending", "running"} & set(states) and dice.random() < 0.8:
+        states.append("running")
+    targets = {state: dice.randint(1, most) for state in states}
+    if kind == "aws/automation":
+        targets["running"] = 1
+    fanout = {"fanout": True} if kind == "aws/automation" and dice.random() < 0.3 else {}
+    stays = {"terminates": False} if kind == "alibaba/invocation" and dice.random() < 0.5 else {}
+    return {"targets": targets, "runs_for": 1e6, "waits_for": 1e6, "name": "job", **fanout, **stays}
+
+
+def _fault(dice: random.Random, verb: str, kinds: list[str]) -> str:
+    pool = dice.choice((ANYWHERE, ANYWHERE, ON_READS, ON_ASKS if verb in ("cancel", "filter", "target") else ON_READS))
+    return _place(dice, verb, kinds, dice.choice(pool), dice.choice(("", "", "*1", "*1", "*2", "*3")))
+
+
+def _place(dice: random.Random, verb: str, kinds: list[str], fault: str, times: str) -> str:
+    """Where it strikes: one action of one cloud, or all; at once or only later."""
+    kind = dice.choice(kinds)
+    provider = kind.partition("/")[0]
+    name, comma, options = fault.partition(",")
+    if name == "error":
+        status = 200 if provider == "tencent" else 500
+        options = ",".join(part for part in (options, f"code=InternalError,status={status}") if part)
+        comma = ","
+    actions = [*READS[kind]]
+    if verb in ("cancel", "filter", "target"):
+        actions = [*actions, ASKS[kind], ASKS[kind], ASKS[kind]]
+    if verb in ("filter", "dry-run", "regions"):
+        actions = [*actions, *AROUND]
+    if fault in ON_ASKS:
+        actions = [ASKS[kind]]
+    action = dice.choice([*actions, "*"]) if fault in ANYWHERE else dice.choice(actions)
+    after = dice.choice(("", "", "", ",after=1", ",after=2", ",after=4"))
+    return f"{provider}:{action}={name}{times}{comma}{options}{after}"
+
+
+def play(case: Case, home: Path, *, patience: float = 60.0) -> Played:
+    """Run the command of a case in a world of its own."""
+    with Outside(home, fleet=False, limits=case.limits, seed=case.seed) as outside:
+        refs = tuple(_added(outside, kind, spec) for kind, spec in case.runs)
+        named = tuple(outside.targets(refs[0])[::2]) if case.verb == "target" else ()
+        outside.faults(*case.faults)
+        done = outside.run(*_argv(case, refs, named), patience=patience)
+        requests = outside.requests()
+        outside.faults()
+        return Played(
+            case=case,
+            refs=refs,
+            selected=named,
+            done=done,
+            requests=requests,
+            writes=outside.writes(),
+            truth={ref: outside.truth(ref) for ref in refs},
+        )
+
+
+def _added(outside: Outside, kind: str, spec: Mapping[str, Any]) -> str:
+    provider, _, name = kind.partition("/")
+    return outside.add(provider, name, **spec)
+
+
+def _argv(case: Case, refs: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
+    providers = [word for name in dict.fromkeys(ref.partition(":")[0] for ref in refs) for word in ("-p", name)]
+    watch = ("--timeout", case.timeout, *(() if case.wait else ("--no-wait",)))
+    argv = {
+        "cancel": ("cancel", *refs, *watch),
+        "filter": ("cancel", "--status", "pending,running", *providers, "--confirm", str(len(refs)), *watch),
+        "target": ("cancel", *refs, *(word for one in named for word in ("--target", one)), *watch),
+        "dry-run": ("cancel", *refs, "--dry-run"),
+        "status": ("status", *refs),
+        "invocations": ("invocations", *refs),
+        "list": ("list", *providers, "--limit", "0"),
+        "regions": ("list", *providers, "-r", "all"),
+        "wait": ("wait", *refs, "--for", "stopped", "--timeout", case.timeout),
+    }[case.verb]
+    return (*argv, "-o", "json")
