@@ -27,6 +27,7 @@ GIVE_UP_FOR = 30.0
 
 _NO_ANSWER = frozenset({Reason.DOWN, Reason.LOST, Reason.UNREACHABLE, Reason.UNPROVEN})
 _NO_KEYS = frozenset({Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS, Reason.BAD_CREDENTIALS})
+_MARGIN = 0.95  # of a documented rate: calls that leave evenly do not arrive evenly
 _SLOWEST = 16  # times the interval to begin with
 _FASTEST = 10  # times the rate to begin with, where no limit is documented
 _ATTEMPTS = 5
@@ -233,5 +234,6 @@ class Pace:
     def _bucket(self, api: str, rate: float, *, documented: bool) -> Bucket:
         with self._lock:
             if api not in self._buckets:
-                self._buckets[api] = Bucket(rate, burst=max(1.0, rate), documented=documented)
+                even = rate * _MARGIN if documented else rate
+                self._buckets[api] = Bucket(even, burst=max(1.0, rate), documented=documented)
             return self._buckets[api]
