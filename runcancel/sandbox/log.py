@@ -38,6 +38,9 @@ class Log:
         with self._lock:
             self._asked.append(asked)
 
+    def __len__(self) -> int:
+        return len(self._asked)
+
     def clear(self) -> None:
         with self._lock:
             self._asked.clear()

@@ -1,0 +1,59 @@
+"""Runs the program and kills it without warning at one of its journal writes.
+
+`python killer.py MOMENT NUMBER ARGV…`: MOMENT is `before` or `after` the write of that NUMBER, 1 being the first. With
+NUMBER 0 it lives, and prints how many writes there were as the last line of stderr.
+"""
+
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+_WRITES = ("INSERT", "UPDATE", "DELETE", "CREATE", "COMMIT", "BEGIN")
+
+
+class Mortal(sqlite3.Connection):
+    """Counts what it writes, and dies at the write that was chosen."""
+
+    writes = 0
+    moment = "before"
+    last = 0
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """As the original; a statement that writes may be the last."""
+        return self._counted(sql, lambda: sqlite3.Connection.execute(self, sql, *values))
+
+    def executemany(self, sql: str, rows: Iterable[Any]) -> sqlite3.Cursor:
+        """As the original; a statement that writes may be the last."""
+        return self._counted(sql, lambda: sqlite3.Connection.executemany(self, sql, rows))
+
+    def _counted(self, sql: str, run: Any) -> sqlite3.Cursor:
+        if not sql.lstrip().upper().startswith(_WRITES):
+            return run()
+        Mortal.writes += 1
+        due = Mortal.writes == Mortal.last
+        if due and Mortal.moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        cursor = run()
+        if due:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return cursor
+
+
+def main(moment: str, number: str, *argv: str) -> int:
+    """Run the command with a mortal connection."""
+    connect = sqlite3.connect
+    sqlite3.connect = lambda *args, **options: connect(*args, **{**options, "factory": Mortal})
+    Mortal.moment, Mortal.last = moment, int(number)
+    sys.argv = ["runcancel", *argv]
+    from runcancel.cli import run
+
+    code = run(list(argv))
+    print(Mortal.writes, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
