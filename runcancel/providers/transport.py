@@ -1,5 +1,6 @@
 """HTTP to one endpoint, and what a broken connection proves: for vendors whose SDK's own transport is not used."""
 
+import re
 import time
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -124,9 +125,22 @@ class Transport:
             return CloudError(Reason.UNREACHABLE, f"there is no host {host}", hint="Is the region spelled right?")
         if isinstance(error, broken.SSLError) and "CERTIFICATE" in str(error).upper():
             return CloudError(Reason.UNREACHABLE, f"the certificate of {host} is not trusted")
+        if isinstance(error, broken.ProxyError):
+            told, hint = proxy_said(error)
+            return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {told}", hint=hint)
         if isinstance(error, unsent):
             return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {type(error).__name__}")
         return CloudError(Reason.LOST, f"no answer from {host}: {type(error).__name__}")
+
+
+def proxy_said(error: object) -> tuple[str, str | None]:
+    """What a proxy that lets nobody through answered, in our words, and what may help. Its own words are not shown."""
+    status = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
+    if status is None:
+        return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
+    if status[1] == "407":
+        return "the proxy wants a name and a password (407)", "give them: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
+    return f"the proxy refuses ({status[1]})", "check HTTPS_PROXY and NO_PROXY"
 
 
 def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> str | None:

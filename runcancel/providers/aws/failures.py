@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runcancel.errors import CREDENTIALS, CloudError, Reason
+from runcancel.providers.transport import proxy_said
 
 CODES: Mapping[str, Reason] = {
     "DoesNotExistException": Reason.NOT_FOUND,
@@ -128,13 +129,9 @@ def unanswered(error: BotoCoreError, *, action: str, source: str = "") -> CloudE
     if "SSLError" in names and "CERTIFICATE" in str(error).upper():
         reason = Reason.UNREACHABLE  # the handshake failed: nothing was sent
     by = f" ({source})" if source and reason in CREDENTIALS else ""
-    return CloudError(
-        reason,
-        f"{action}: {_told(error)}{by}",
-        provider_code=names[0],
-        action=action,
-        hint=_CODE_HINTS.get(names[0]) or _HINTS.get(reason),
-    )
+    proxy = proxy_said(error.kwargs.get("error")) if names[0] == "ProxyConnectionError" else None
+    told, hint = proxy or (_told(error), _CODE_HINTS.get(names[0]) or _HINTS.get(reason))
+    return CloudError(reason, f"{action}: {told}{by}", provider_code=names[0], action=action, hint=hint)
 
 
 def _sentence(reason: Reason, api: str, *, code: str, said: str, source: str) -> str:
