@@ -102,7 +102,7 @@ def case(seed: int, *, hanging: float = 0.0) -> Case:
     kinds = dice.sample(sorted(ASKS), k=1 if verb == "target" else dice.randint(1, 3))
     if verb == "target":
         kinds = [dice.choice(sorted(PARTS))]
-    runs = tuple((kind, _run(dice, kind)) for kind in kinds for _ in range(1 if verb == "target" else dice.randint(1, 3)))
+    runs = tuple((kind, _run(dice, kind)) for kind in kinds for _ in range(_many(dice, verb)))
     faults = tuple(_fault(dice, verb, kinds) for _ in range(dice.choice((1, 1, 2, 2, 3))))
     if dice.random() < hanging:
         faults = (*faults, _place(dice, verb, kinds, HANGING, "*1"))
@@ -115,6 +115,10 @@ def case(seed: int, *, hanging: float = 0.0) -> Case:
         timeout=dice.choice(("0", "1", "2", "4")),
         wait=dice.random() < 0.9,
     )
+
+
+def _many(dice: random.Random, verb: str) -> int:
+    return 1 if verb == "target" else dice.randint(1, 3)
 
 
 def _run(dice: random.Random, kind: str) -> dict[str, Any]:
@@ -187,7 +191,8 @@ def _added(outside: Outside, kind: str, spec: Mapping[str, Any]) -> str:
 
 def _argv(case: Case, refs: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
     providers = [word for name in dict.fromkeys(ref.partition(":")[0] for ref in refs) for word in ("-p", name)]
-    kinds = [word for name in dict.fromkeys(kind.partition("/")[2] for kind, _ in case.runs) for word in ("--kind", name)]
+    named_kinds = dict.fromkeys(kind.partition("/")[2] for kind, _ in case.runs)
+    kinds = [word for name in named_kinds for word in ("--kind", name)]
     watch = ("--timeout", case.timeout, *(() if case.wait else ("--no-wait",)))
     argv = {
         "cancel": ("cancel", *refs, *watch),

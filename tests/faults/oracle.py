@@ -1,4 +1,4 @@
-"""What must be true of every command, whatever went wrong: judged by the sandbox's truth, never by the program's code."""
+"""What must be true of every command, whatever went wrong: judged by the sandbox's truth, not by the program's code."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ def _streams(played: Played) -> Iterator[str]:
 
 
 def _requests(played: Played) -> Iterator[str]:
-    """Nothing is written by who only reads, nothing twice, nothing again in doubt without a look, nothing in a storm."""
+    """Who only reads writes nothing; nothing is asked twice, nor in doubt without a look, nor in a storm."""
     writing = played.case.verb in _CANCELS
     if played.writes and not writing:
         yield "a command that only reads has written"
@@ -155,9 +155,9 @@ def _outcome(played: Played, outcome: Any) -> Iterator[str]:
         yield f"said {verdict}, and no cancel was ever accepted"
     if verdict == "skipped" and writes:
         yield "said not asked, and was asked"
-    if verdict == "failed" and error["code"] in _CERTAINLY_NOTHING and not outcome["request_ids"]:
-        if any(one["effective"] for one in writes):
-            yield f"failed with {error['code']}, which means nothing was done, and something was"
+    denies = verdict == "failed" and error["code"] in _CERTAINLY_NOTHING and not outcome["request_ids"]
+    if denies and any(one["effective"] for one in writes):
+        yield f"failed with {error['code']}, which means nothing was done, and something was"
     if outcome["after"] in OVER and not played.selected and truth["state"] not in _TRUE_OVER:
         yield f"after is {outcome['after']}, in truth {truth['state']}"
     yield from _effects(outcome, truth, chosen)
@@ -183,7 +183,8 @@ def _effects(outcome: Any, truth: Any, chosen: list[Any]) -> Iterator[str]:
             yield f"{row['target']}: said kept-running, in truth {state}"
         if effect == "already-ended" and state not in _TRUE_OVER:
             yield f"{row['target']}: said already-ended, in truth {state}"
-    claimed = sum(row["effect"] in _STOPPED and row["confirmed"] and row["target"] is not None for row in outcome["invocations"])
+    claims = [row for row in outcome["invocations"] if row["effect"] in _STOPPED and row["confirmed"]]
+    claimed = sum(row["target"] is not None for row in claims)
     stopped = sum(one["state"] in _STOPPED | {"skipped"} for one in truth["targets"])
     if claimed > stopped:
         yield f"{claimed} confirmed as stopped, in truth {stopped}"

@@ -104,7 +104,7 @@ class Aws:
         return aws_refusal("expired", call.service, "The security token included in the request is expired")
 
     def skewed(self, call: Call) -> Refusal:
-        return aws_refusal("signature", call.service, "Signature expired: the clock of the sender is off by over 5 min.")
+        return aws_refusal("signature", call.service, "Signature expired: the sender's clock is off by over 5 min.")
 
     def broken(self, call: Call, status: int) -> Refusal:
         code = "ServiceUnavailable" if status == 503 else "InternalServerError"
