@@ -105,8 +105,8 @@ def by_offset(
 ) -> Iterator[Row]:
     """All rows of a listing paged by offset, each key once. `fetch` returns rows and the vendor's total, if any.
 
-    The list may change while it is read, so a page may repeat rows. Raises `Reason.UNPROVEN` when page after page
-    brings nothing new although the total says there is more.
+    The list may change while it is read, so a page may repeat rows. A page that brings nothing new although the total
+    says there is more is no end: rows may have come in at the head. Raises `Reason.UNPROVEN` when that goes on.
     """
     offset = stuck = 0
     seen: set[T] = set()
@@ -115,11 +115,14 @@ def by_offset(
         offset += min(len(page), size)  # a row given twice must not push another one out of sight
         known = len(seen)
         yield from _new(page, key, seen)
-        if not page or (offset >= total if total is not None else len(page) < size):
+        fresh = len(seen) > known
+        ended = offset >= total if total is not None else len(page) < size
+        if not page or (ended and (fresh or total is None or len(seen) >= total)):
             return
-        stuck = 0 if len(seen) > known else stuck + 1
+        stuck = 0 if fresh else stuck + 1
         if stuck >= _STUCK_AFTER:
             raise CloudError(Reason.UNPROVEN, "the listing repeats the same page and would never end")
+        offset = 0 if ended else offset
 
 
 def _new(page: Iterable[Row], key: Callable[[Row], T], seen: set[T]) -> Iterator[Row]:

@@ -97,6 +97,29 @@ def test_an_offset_that_is_ignored_is_an_error_and_not_a_loop() -> None:
     assert caught.value.reason is Reason.UNPROVEN
 
 
+def test_a_last_page_that_only_repeats_is_no_end_when_the_total_says_there_is_more() -> None:
+    with pytest.raises(CloudError) as caught:
+        list(
+            reading.by_offset(
+                lambda offset: ([{"id": n} for n in range(100)], 156), key=lambda row: row["id"], size=100
+            )
+        )
+
+    assert caught.value.reason is Reason.UNPROVEN
+
+
+def test_rows_that_came_in_at_the_head_are_found_when_the_last_page_only_repeats() -> None:
+    states = iter([range(101)])
+
+    def page(offset: int) -> tuple[list[dict[str, int]], int]:
+        now = next(states, range(-1, 100))  # after the first page one more is there, and the oldest is gone
+        return [{"id": number} for number in now][offset : offset + 100], 101
+
+    found = [row["id"] for row in reading.by_offset(page, key=lambda row: row["id"], size=100)]
+
+    assert sorted(found) == list(range(-1, 100))
+
+
 def test_an_empty_page_ends_the_listing_whatever_the_total_says() -> None:
     assert list(reading.by_offset(lambda offset: ([], 50), key=lambda row: row["id"], size=10)) == []
 
