@@ -78,7 +78,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     own_sts = connection.sts_endpoint_url or environ.get("RUNCANCEL_ALIBABA_STS_ENDPOINT_URL")
     sts = Endpoint.of(own_sts or "sts.aliyuncs.com") if own_sts or not ecs.loopback else ecs
 
-    def wire(endpoint: Endpoint, product: str, version: str) -> Wire:
+    def wire(endpoint: Endpoint, product: str, version: str, pace: Pace) -> Wire:
         transport = Transport(
             endpoint,
             connect_timeout=connection.connect_timeout,
@@ -96,5 +96,9 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         )
 
     return CloudAssistant(
-        wire(ecs, "ecs", "2014-05-26"), wire(sts, "sts", "2015-04-01"), scope=scope, kind=KINDS[0], pace=pace
+        wire(ecs, "ecs", "2014-05-26", pace),
+        wire(sts, "sts", "2015-04-01", pace.apart()),
+        scope=scope,
+        kind=KINDS[0],
+        pace=pace,
     )

@@ -70,13 +70,13 @@ class Aws:
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""
-        wire = Wire(self._doors.ec2(self._client), self._pace, scope=self._scope, source=self._doors.source)
+        wire = Wire(self._doors.ec2(self._client), self._pace.apart(), scope=self._scope, source=self._doors.source)
         found = rows(wire.call("DescribeRegions", {}), "Regions")
         return tuple(sorted(name for name in (text(row.get("RegionName")) for row in found) if name))
 
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""
-        wire = Wire(self._doors.sts(self._client), self._pace, scope=self._scope, source=self._doors.source)
+        wire = Wire(self._doors.sts(self._client), self._pace.apart(), scope=self._scope, source=self._doors.source)
         reply = wire.call("GetCallerIdentity", {})
         account, principal = text(reply.get("Account")), text(reply.get("Arn"))
         if account is None or principal is None:

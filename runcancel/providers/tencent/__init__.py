@@ -70,7 +70,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     own_sts = connection.sts_endpoint_url or environ.get("RUNCANCEL_TENCENT_STS_ENDPOINT_URL")
     sts = Endpoint.of(own_sts or f"sts.{site}") if own_sts or not tat.loopback else tat
 
-    def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource) -> Wire:
+    def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
         transport = Transport(
             endpoint,
             connect_timeout=connection.connect_timeout,
@@ -90,12 +90,12 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
 
     keys: KeySource = found.keys
     if found.role is not None:
-        long_lived = wire(sts, "sts", "2018-08-13", found.keys)
+        long_lived = wire(sts, "sts", "2018-08-13", found.keys, pace)
         request = credentials.role_request(found)
         keys = credentials.AssumedRole(lambda: credentials.assumed(long_lived.call("AssumeRole", request)))
     return Tat(
-        wire(tat, "tat", "2020-10-28", keys),
-        wire(sts, "sts", "2018-08-13", keys),
+        wire(tat, "tat", "2020-10-28", keys, pace),
+        wire(sts, "sts", "2018-08-13", keys, pace.apart()),
         scope=scope,
         kind=KINDS[0],
         pace=pace,
