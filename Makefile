@@ -1,21 +1,26 @@
 # make demo    three simulated clouds, one cancel each, and what really happened
 # make test    the whole test suite
+# make soak    random faults and kills for half an hour or longer; CASES=5000 for more
 # make check   lint, types, import rules, dependencies
 # make test-peers    the vendors' own CLIs against the sandbox (large downloads)
 
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
+CASES ?= 2000
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check test-peers generate clean
+.PHONY: demo test soak check test-peers generate clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n 3
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q tests/faults --soak $(CASES)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

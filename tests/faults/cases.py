@@ -1,7 +1,8 @@
 """What a campaign does: one command over pretended runs with faults on the way, all of it out of one seed."""
 
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ class Case:
     limits: bool
     timeout: str
     wait: bool = True
+    resume: bool = False  # afterwards, when nothing fails any more
 
     def __str__(self) -> str:
         runs = "\n".join(f"  {kind} {dict(spec)}" for kind, spec in self.runs)
@@ -84,7 +86,9 @@ class Played:
     requests: list[Any]
     writes: list[Any]
     truth: Mapping[str, Any]
-    seconds: float = field(default=0.0)
+    resumed: Done | None = None
+    truth_resumed: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def __str__(self) -> str:
         asked = "\n".join(
@@ -114,6 +118,7 @@ def case(seed: int, *, hanging: float = 0.0) -> Case:
         limits=dice.random() < 0.5,
         timeout=dice.choice(("0", "1", "2", "4")),
         wait=dice.random() < 0.9,
+        resume=verb in ("cancel", "filter", "target") and dice.random() < 0.4,
     )
 
 
@@ -121,9 +126,46 @@ def _many(dice: random.Random, verb: str) -> int:
     return 1 if verb == "target" else dice.randint(1, 3)
 
 
+def grid() -> Iterator[Case]:
+    """Every fault at every action where it makes sense, once and for ever, each under a verb that asks for it."""
+    for kind in sorted(ASKS):
+        provider = kind.partition("/")[0]
+        for action in (*READS[kind], ASKS[kind], *AROUND):
+            asks = action == ASKS[kind]
+            fitting = ON_ASKS if asks else () if action in AROUND else ON_READS
+            for fault in (*ANYWHERE, *fitting):
+                for times in ("*1", ""):
+                    text = f"{provider}:{action}={_written(fault, provider, times)}"
+                    yield _of_grid(
+                        random.Random(text), kind, text, _VERBS_FOR.get(action, ("cancel",) if asks else VERBS)
+                    )
+
+
+_VERBS_FOR: Mapping[str, tuple[str, ...]] = {
+    "GetCallerIdentity": ("filter", "dry-run"),
+    "DescribeRegions": ("regions",),
+    "DescribeMaintenanceWindows": ("list", "filter"),
+    "DescribeMaintenanceWindowExecutions": ("list", "filter"),
+    "DescribeInvocationTasks": ("invocations",),
+}
+
+
+def _of_grid(dice: random.Random, kind: str, fault: str, verbs: tuple[str, ...]) -> Case:
+    verb = dice.choice([verb for verb in verbs if verb != "target" or kind in PARTS])
+    return Case(
+        seed=dice.randint(1_000_000, 9_999_999),
+        verb=verb,
+        runs=tuple((kind, _run(dice, kind)) for _ in range(1 if verb == "target" else 2)),
+        faults=(fault,),
+        limits=dice.random() < 0.5,
+        timeout=dice.choice(("1", "2")),
+        resume=verb in ("cancel", "target"),
+    )
+
+
 def _run(dice: random.Random, kind: str) -> dict[str, Any]:
     """Nothing begins or ends by itself while the case lasts."""
-    most = 130 if dice.random() < 0.15 and kind in PARTS else 6
+    most = 130 if dice.random() < 0.25 and kind in PARTS else 6
     states = dice.sample(("pending", "running", "succeeded", "failed"), k=dice.randint(1, 3))
     if kind == "aws/automation":
         states = ["succeeded", "running", "pending"]
@@ -147,11 +189,6 @@ def _place(dice: random.Random, verb: str, kinds: list[str], fault: str, times: 
     """Where it strikes: one action of one cloud, or all; at once or only later."""
     kind = dice.choice(kinds)
     provider = kind.partition("/")[0]
-    name, comma, options = fault.partition(",")
-    if name == "error":
-        status = 200 if provider == "tencent" else 500
-        options = ",".join(part for part in (options, f"code=InternalError,status={status}") if part)
-        comma = ","
     actions = [*READS[kind]]
     if verb in ("cancel", "filter", "target"):
         actions = [*actions, ASKS[kind], ASKS[kind], ASKS[kind]]
@@ -161,7 +198,16 @@ def _place(dice: random.Random, verb: str, kinds: list[str], fault: str, times: 
         actions = [ASKS[kind]]
     action = dice.choice([*actions, "*"]) if fault in ANYWHERE else dice.choice(actions)
     after = dice.choice(("", "", "", ",after=1", ",after=2", ",after=4"))
-    return f"{provider}:{action}={name}{times}{comma}{options}{after}"
+    return f"{provider}:{action}={_written(fault, provider, times)}{after}"
+
+
+def _written(fault: str, provider: str, times: str) -> str:
+    name, comma, options = fault.partition(",")
+    if name == "error":
+        status = 200 if provider == "tencent" else 500
+        options = ",".join(part for part in (options, f"code=InternalError,status={status}") if part)
+        comma = ","
+    return f"{name}{times}{comma}{options}"
 
 
 def play(case: Case, home: Path, *, patience: float = 60.0) -> Played:
@@ -170,18 +216,33 @@ def play(case: Case, home: Path, *, patience: float = 60.0) -> Played:
         refs = tuple(_added(outside, kind, spec) for kind, spec in case.runs)
         named = tuple(outside.targets(refs[0])[::2]) if case.verb == "target" else ()
         outside.faults(*case.faults)
+        began = time.monotonic()
         done = outside.run(*_argv(case, refs, named), patience=patience)
         requests = outside.requests()
+        seconds = time.monotonic() - began
         outside.faults()
+        truth = {ref: outside.truth(ref) for ref in refs}
+        writes = outside.writes()
+        resumed = _resumed(outside, done, patience) if case.resume else None
         return Played(
             case=case,
             refs=refs,
             selected=named,
             done=done,
             requests=requests,
-            writes=outside.writes(),
-            truth={ref: outside.truth(ref) for ref in refs},
+            writes=writes,
+            truth=truth,
+            resumed=resumed,
+            truth_resumed={ref: outside.truth(ref) for ref in refs} if resumed is not None else {},
+            seconds=seconds,
         )
+
+
+def _resumed(outside: Outside, done: Done, patience: float) -> Done | None:
+    operation = done.document.get("operation")
+    if operation is None:
+        return None
+    return outside.run("cancel", "--resume", operation, "--timeout", "8", "-o", "json", patience=patience)
 
 
 def _added(outside: Outside, kind: str, spec: Mapping[str, Any]) -> str:

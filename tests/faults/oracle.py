@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from outside import id_of
+from outside import Done, id_of
 
 from .cases import PARTS, Played
 
@@ -13,12 +13,13 @@ _TRUE_OVER = OVER | {"task_timeout", "start_failed", "invalid", "error", "max_er
 _STOPPED = frozenset({"cancelled", "terminated"})
 _KEYS = frozenset({"no_credentials", "expired_credentials", "bad_credentials", "denied"})
 _CERTAINLY_NOTHING = _KEYS | {"busy", "unreachable", "not_found"}
+_KILLS = frozenset({"aws/command", "aws/automation", "alibaba/invocation", "tencent/invocation"})
 _HIDES_ROWS = frozenset({"missing-rows", "late-rows", "empty-page", "unknown-word"})
 _HIDES_ANSWERS = frozenset(
     {"half-json", "cut", "html-200", "empty-object-200", "empty-body-200", "drop-before", "drop-after", "hang"}
 )
 _CANCELS = frozenset({"cancel", "filter", "target"})
-_MOST_SECONDS = 45.0
+_UNSTOPPABLE = frozenset({"stubborn", "ended-between"})
 
 
 def lies(played: Played) -> list[str]:
@@ -35,9 +36,45 @@ def _all(played: Played) -> Iterator[str]:
         yield from _refused(played)
     else:
         yield from _reading(played)
+    if played.resumed is not None:
+        yield from _resumed(played, played.resumed)
+    if played.seconds > most_seconds(played):
+        yield f"it took {played.seconds:.0f} s"
     expected = _code(played)
     if played.done.code not in expected:
         yield f"exit {played.done.code}, by the table {sorted(expected)}"
+
+
+def most_seconds(played: Played) -> float:
+    """Nothing takes for ever: five tries of a read and of an ask, throttled without a hint; a hung socket costs 20 s."""
+    return 150.0 if "hang" in played.case.kinds_of_faults else 90.0
+
+
+def _resumed(played: Played, again: Done) -> Iterator[str]:
+    """When nothing fails any more, a resume brings every run of the operation to its end, and asks nothing twice."""
+    if "Traceback" in again.err or again.code not in (0, 3, 8):
+        yield f"the resume failed: {again}"
+    for ref, truth in played.truth_resumed.items():
+        twice = [one["id"] for one in truth["targets"] if one["cancels"] > 1]
+        if twice:
+            yield f"{ref}: cancelled more than once by a resume: {twice}"
+    first = {one["run"]: one for one in played.done.document["outcomes"]}
+    last = {one["run"]: one for one in again.document["outcomes"]}
+    for ref, outcome in first.items():
+        if ref not in played.refs or outcome["error"] is None or outcome["before"] is None:
+            continue  # what could not be looked at is in no operation
+        if outcome["verdict"] in ("failed", "skipped", "requested") and ref not in last:
+            yield f"{ref}: {outcome['verdict']}, and the resume did not go on with it"
+        waits = {"pending", "running", "cancelling"} if kind_of(ref) in _KILLS else {"pending"}
+        left = [one for one in played.truth_resumed[ref]["targets"] if one["state"] in waits]
+        chosen = [one for one in left if not played.selected or one["id"] in played.selected]
+        if chosen and not played.case.kinds_of_faults & _UNSTOPPABLE and not _stays(played, ref):
+            yield f"{ref}: {len(chosen)} targets left after the resume"
+
+
+def _stays(played: Played, ref: str) -> bool:
+    (spec,) = (spec for (_, spec), each in zip(played.case.runs, played.refs, strict=True) if each == ref)
+    return spec.get("terminates") is False
 
 
 def _streams(played: Played) -> Iterator[str]:

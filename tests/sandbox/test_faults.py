@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
 from darabonba.exceptions import DaraException, UnretryableException
+from requests import RequestException
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.tat.v20201028 import models as tat
 
@@ -183,6 +184,25 @@ def test_expired_credentials(start: Start) -> None:
     assert tencent_error(box) == "AuthFailure.TokenFailure"
 
 
+def test_a_clock_that_is_off(start: Start) -> None:
+    box = start(faults=["*=skew"])
+    assert aws_error(box)["Error"]["Code"] == "InvalidSignatureException"
+    assert alibaba_error(box).code == "InvalidTimeStamp.Expired"
+    assert tencent_error(box) == "AuthFailure.SignatureExpire"
+    assert not any(each["effective"] for each in box.control("GET", "requests"))
+
+
+def test_an_answer_that_breaks_off(start: Start) -> None:
+    box = start(faults=["*=cut"])
+    with suppress(HTTPClientError):  # with some versions botocore takes what there is for a success
+        assert "Commands" not in box.aws().list_commands(MaxResults=5)
+    with pytest.raises(RequestException):
+        cancel(box)
+    assert box.last()["effective"]
+    with pytest.raises(UnretryableException):
+        stop(box)
+
+
 def test_an_unknown_word(start: Start) -> None:
     box = start(faults=["*=unknown-word"])
     assert {each["Status"] for each in box.aws().list_commands()["Commands"]} == {"HIBERNATING"}
@@ -224,6 +244,8 @@ def test_pages_that_shift_drop_or_come_late(start: Start) -> None:
     assert rows(0)[-2:] == rows(10)[:2]
     box.control("POST", "faults", ["DescribeInvocations=late-rows*1,rows=4"])
     assert (len(rows(0)), len(rows(0))) == (6, 10)
+    box.control("POST", "faults", ["DescribeInvocations=repeat-page"])
+    assert rows(0) == rows(10)
     box.control("POST", "faults", ["ListCommands=missing-rows"])
     assert len(box.aws().list_commands(MaxResults=10)["Commands"]) == 9
 

@@ -42,7 +42,7 @@ def xml_reply(call: Call, document: Document, request_id: str) -> bytes:
         f"<item><regionName>{row['RegionName']}</regionName>"
         f"<regionEndpoint>ec2.{row['RegionName']}.amazonaws.com</regionEndpoint>"
         f"<optInStatus>{row['OptInStatus']}</optInStatus></item>"
-        for row in document["Regions"]
+        for row in document.get("Regions", ())
     )
     return (
         '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
