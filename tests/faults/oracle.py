@@ -46,7 +46,7 @@ def _all(played: Played) -> Iterator[str]:
 
 
 def most_seconds(played: Played) -> float:
-    """Nothing takes for ever: five tries of a read and of an ask, throttled without a hint; a hung socket costs 20 s."""
+    """Nothing takes for ever: five tries of a read and of an ask without a hint when to come; a hung socket is 20 s."""
     return 150.0 if "hang" in played.case.kinds_of_faults else 90.0
 
 

@@ -110,7 +110,7 @@ def test_killed_at_a_journal_write_and_resumed(tmp_path: Path, soak: int) -> Non
 
 
 def test_a_cancel_of_500_runs_killed_at_a_random_moment_and_resumed(tmp_path: Path, soak: int) -> None:
-    size, kills = (500, 50) if soak else (100, 2)
+    size, kills = (500, max(2, soak // 40)) if soak else (100, 2)
     whole = size * 4  # about as many requests as it makes; those after the last asked are killed while watching
     moments = [random.Random(f"kill {number}").randint(1, whole) for number in range(kills)]
 
