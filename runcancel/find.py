@@ -132,15 +132,22 @@ def containing(runs: Iterable[Run], targets: Sequence[str], clouds: Clouds, desk
 def split_gaps(gaps: Iterable[Problem], scopes: Sequence[Scope]) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
     """Gaps that are gaps, and notes about regions that are none.
 
-    A region that refuses credentials which work elsewhere with the same provider and context is not enabled there.
+    A region that does not know credentials which work elsewhere with the same provider and context is not enabled
+    there. One that refuses them for another reason, a clock that is off or a signature, is a gap like any other.
     """
     found = tuple(gaps)
-    refused = {gap.scope for gap in found if gap.code is Reason.BAD_CREDENTIALS}
+    refused = {gap.scope for gap in found if _says_not_enabled(gap)}
     silent = {gap.scope for gap in found}
     working = {(scope.provider, scope.context) for scope in scopes if str(scope) not in silent}
     disabled = {str(scope) for scope in scopes if str(scope) in refused and (scope.provider, scope.context) in working}
     notes = (f"{', '.join(sorted(disabled))}: not enabled for these credentials",) if disabled else ()
     return tuple(gap for gap in found if gap.scope not in disabled), notes
+
+
+def _says_not_enabled(gap: Problem) -> bool:
+    if gap.code is not Reason.BAD_CREDENTIALS or gap.scope is None:
+        return False
+    return gap.provider_code in provider(gap.scope.rpartition("@")[2].partition(":")[0]).NOT_ENABLED
 
 
 def streamed(

@@ -105,6 +105,7 @@ class Provider(Protocol):
     REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table)
     ENDPOINT_VARIABLES: tuple[str, ...]  # the vendor's own variables for another endpoint, the stronger first
     PROFILE_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a profile
+    NOT_ENABLED: frozenset[str]  # codes with which a region that is not enabled refuses good credentials
     CREDENTIALS: str  # where credentials come from, for the message when there are none
 
     def default_region(self, environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:

@@ -48,6 +48,7 @@ def main(moment: str, number: str, *argv: str) -> int:
     sqlite3.connect = lambda *args, **options: connect(*args, **{**options, "factory": Mortal})
     Mortal.moment, Mortal.last = moment, int(number)
     sys.argv = ["runcancel", *argv]
+    os.environ["RUNCANCEL_DEBUG"] = "1"  # an internal error shows where
     from runcancel.cli import run
 
     code = run(list(argv))

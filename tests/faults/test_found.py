@@ -29,3 +29,13 @@ def test_a_listing_that_repeats_its_first_page_is_not_complete(outside: Outside)
     assert done.code == 7, str(done)
     assert not done.document["complete"]
     assert [error["code"] for error in done.document["errors"]] == ["unproven"]
+
+
+def test_a_clock_that_is_off_is_a_gap_and_not_a_region_that_is_not_enabled(outside: Outside) -> None:
+    outside.faults({"kind": "skew", "provider": "alibaba", "region": "cn-beijing"})
+
+    done = outside.run("list", "-p", "alibaba", "-r", "cn-hangzhou,cn-beijing", "-o", "json")
+
+    assert done.code == 7, str(done)
+    assert not done.document["complete"]
+    assert "not enabled" not in done.err

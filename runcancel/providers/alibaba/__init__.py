@@ -40,6 +40,7 @@ REGIONS = frozenset(
 )
 """Regions of ECS, as known in November 2026."""
 
+NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
 CREDENTIALS = credentials.SOURCES
 
 _CENTRAL = "ecs-cn-hangzhou.aliyuncs.com"

@@ -38,6 +38,7 @@ REGIONS = frozenset(
 )
 """Regions of TAT, as known in November 2026."""
 
+NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
 CREDENTIALS = credentials.SOURCES
 
 SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
