@@ -17,11 +17,11 @@ from outside import AUTOMATION, FANOUT, KILLED, SCHEDULE, TENCENT, WINDOW, Outsi
 from fuzz.budget import tries
 from fuzz.liar import Change, Liar, Telling, lies
 from runcancel import refs
-from runcancel.cancel import plan
 from runcancel.errors import CloudError
 from runcancel.judge import Answer, Asked, judge
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Verdict, Wanted
 from runcancel.pace import Pace
+from runcancel.plan import plan
 from runcancel.providers import Cloud, Connection, kind_of, provider
 from runcancel.render import FORMATS, End, writer
 from runcancel.render.terminal import Terminal
