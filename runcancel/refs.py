@@ -10,12 +10,15 @@ from msgspec import Struct, structs
 from runcancel.errors import UsageError
 from runcancel.model import Kind, Ref, Scope
 from runcancel.providers import PROVIDERS, provider
+from runcancel.providers.links import NotARun
 from runcancel.text import safe
 
 _FORM = "[context@][provider:][region:][kind/]id"
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 NOT_A_REGION = "has not the shape of a region (us-east-2, cn-hangzhou, ap-guangzhou)"
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
+_LINK = re.compile(r"(?:([^@:/]*)@)?(arn:.*|[A-Za-z][A-Za-z0-9+.-]*://.*)")
+"""An ARN or a URL, which may have a context before it as any reference."""
 
 
 class Reference(Struct, frozen=True, kw_only=True):
@@ -27,6 +30,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     provider: str | None = None
     region: str | None = None
     kind: str | None = None
+    account: str | None = None  # as an ARN says it: whoever asks has to be of it
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -43,9 +47,18 @@ class Reference(Struct, frozen=True, kw_only=True):
 
 
 def parse(text: str) -> Reference:
-    """Read one reference. Raises `UsageError` with what is wrong and what would be right; asks no cloud."""
+    """Read one reference, ARN or console URL.
+
+    Raises `UsageError` with what is wrong and what would be right; asks no cloud.
+    """
     if _UNSAFE.search(text) or not text:
         raise _wrong(text, "a reference has no spaces, control or non-ASCII characters")
+    if link := _LINK.fullmatch(text):
+        return _linked(text, link[1] or "", link[2])
+    return _plain(text)
+
+
+def _plain(text: str) -> Reference:
     context, at, rest = text.rpartition("@")
     if at and not context:
         raise _wrong(text, "the context before @ is empty")
@@ -71,6 +84,8 @@ def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
 
 def full(text: str) -> Ref:
     """Read a reference in its full form, as every output prints it."""
+    if _LINK.fullmatch(text):
+        raise _wrong(text, "here only the full form will do")
     reference = parse(text)
     if reference.provider is None or reference.region is None:
         raise _wrong(text, "here only the full form will do")
@@ -85,6 +100,35 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """A did-you-mean clause, or an empty text when nothing is near."""
     found = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def _linked(text: str, context: str, link: str) -> Reference:
+    """The run that an ARN or a URL names, as exactly as the full form names one."""
+    if text.startswith("@"):
+        raise _wrong(text, "the context before @ is empty")
+    for name in PROVIDERS:
+        try:
+            found = provider(name).link(link)
+        except NotARun as error:
+            raise _no_link(link, error.why, error.hint) from None
+        if found is not None:
+            return Reference(
+                text=text,
+                id=found.id,
+                context=_context(text, context),
+                provider=name,
+                region=found.region,
+                kind=found.kind,
+                account=found.account,
+            )
+    raise _no_link(link, "it is not of a console of AWS, Alibaba Cloud or Tencent Cloud", None)
+
+
+def _no_link(link: str, why: str, hint: str | None) -> UsageError:
+    """A URL is quoted without its query and user, which may hold a way to sign in."""
+    quoted = link if link.startswith("arn:") else re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", link)
+    message = f"“{safe(quoted)}” is no reference: {why}; nothing was sent"
+    return UsageError(message, hint=hint or f"a reference is {_FORM}, or the ARN or console URL of a run")
 
 
 def _context(text: str, quoted: str) -> str | None:

@@ -208,6 +208,7 @@ class Session:
     def look_at(self, references: Sequence[Reference], *, full: bool = True) -> list[Sight]:
         """Read every run, in the order given. Raises `UsageError` before the first request."""
         self._tell_origins(references)
+        self._check_accounts([reference for reference in references if reference.account is not None])
         found = {sight.reference: sight for sight in look(references, self.settings, self.clouds, self.desk, full=full)}
         for sight in found.values():
             if sight.note:
@@ -274,6 +275,26 @@ class Session:
                         watch.drop(named)
         finally:
             shown.close()
+
+    def _check_accounts(self, references: Sequence[Reference]) -> None:
+        """An ARN says its account: nothing is read where others ask. Raises `UsageError`.
+
+        Who asks may not be known; that never stops anything, but is said.
+        """
+        asked = {reference: settings.scopes_of(self.settings, reference) for reference in references}
+        scopes = tuple(dict.fromkeys(scope for places in asked.values() for scope in places))
+        known = self.identities(scopes) if scopes else {}
+        for reference, places in asked.items():
+            found = [None if (one := known[scope]) is None else one.account for scope in places]
+            if reference.account in found:
+                continue
+            if None not in found:
+                raise UsageError(
+                    f"“{reference.text}” is of account {reference.account}, "
+                    f"and these credentials are of {' and '.join(map(str, dict.fromkeys(found)))}; nothing was sent",
+                    hint="choose a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before it",
+                )
+            self.notes.say(f"note: whether you are of account {reference.account} could not be found out")
 
     def _tell_origins(self, references: Sequence[Reference]) -> None:
         if self.verbose:

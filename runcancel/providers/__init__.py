@@ -14,6 +14,7 @@ from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
+from runcancel.providers.links import Link
 
 PROVIDERS = {
     "aws": "runcancel.providers.aws",
@@ -114,6 +115,10 @@ class Provider(Protocol):
 
     def configured(self, environ: Mapping[str, str]) -> bool:
         """Whether the vendor's variables or profile files exist (metadata roles do not count)."""
+        ...
+
+    def link(self, text: str) -> Link | None:
+        """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `links.NotARun`."""
         ...
 
     def connect(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:

@@ -6,6 +6,7 @@ from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
 from runcancel.providers.aws import profile as _profile
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.links import Link
 
 NAME = "aws"
 TITLE = "AWS"
@@ -81,6 +82,13 @@ def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether AWS's credential variables or profile files exist."""
     return _profile.configured(environ)
+
+
+def link(text: str) -> Link | None:
+    """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `NotARun`."""
+    from runcancel.providers.aws import links
+
+    return links.read(text, REGIONS)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:

@@ -7,6 +7,7 @@ from runcancel.errors import CloudError, Reason
 from runcancel.model import Guarantee, Kind
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
+from runcancel.providers.links import Link
 from runcancel.providers.tencent import credentials
 
 NAME = "tencent"
@@ -53,6 +54,13 @@ def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
     return credentials.configured(environ)
+
+
+def link(text: str) -> Link | None:
+    """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `NotARun`."""
+    from runcancel.providers.tencent import links
+
+    return links.read(text, KINDS[0], REGIONS)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:

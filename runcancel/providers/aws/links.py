@@ -1,0 +1,138 @@
+"""AWS: which ARNs and which pages of its console name a run.
+
+Resource types: the service authorization reference of Systems Manager. Pages: as consoles link to themselves.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult
+
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.links import Link, NotARun, address, one_region, said
+
+SERVICE = "ssm"
+
+RUNS: Mapping[str, str] = {"automation-execution": AUTOMATION.name, "command": COMMAND.name}
+"""Resource types of ARNs that name a run. AWS itself lists no `command`; policies and tools write it all the same."""
+
+_WINDOW = "it names a maintenance window; what can be cancelled is one of its executions (a UUID)"
+_OTHERS: Mapping[str, str] = {
+    "maintenancewindow": _WINDOW,
+    "windowtask": _WINDOW,
+    "windowtarget": _WINDOW,
+    "document": "it names a document, which says what to run; what can be cancelled is a run of it",
+    "automation-definition": "it names a runbook; what can be cancelled is an execution of it",
+    "managed-instance": "it names a node; what can be cancelled is a run on it",
+    "session": "it names a session of Session Manager, which is no run here",
+    "association": "it names an association; what can be cancelled is a command that it started",
+}
+"""Resource types that people paste and that are no run."""
+
+PARTITIONS: Mapping[str, str] = {
+    "aws-cn": "cn-",
+    "aws-us-gov": "us-gov-",
+    "aws-eusc": "eusc-",
+    "aws-iso": "us-iso-",
+    "aws-iso-b": "us-isob-",
+    "aws-iso-e": "eu-isoe-",
+    "aws-iso-f": "us-isof-",
+}
+"""How the regions of a partition begin; those of `aws` begin with none of these."""
+
+HOSTS: Mapping[str, str] = {
+    "console.aws.amazon.com": "aws",
+    "console.amazonaws.cn": "aws-cn",
+    "console.amazonaws-us-gov.com": "aws-us-gov",
+    "console.amazonaws-eusc.eu": "aws-eusc",
+}
+"""The console's hosts and their partitions; a region may stand before them, and a session's account before that."""
+
+_ID = "([0-9A-Fa-f-]{36})"
+_PAGES: Mapping[str, re.Pattern[str]] = {
+    COMMAND.name: re.compile(rf"/systems-manager/run-command/{_ID}/?"),
+    AUTOMATION.name: re.compile(rf"/systems-manager/automation/execution/{_ID}(?:/approval|/step/.*)?/?"),
+    WINDOW.name: re.compile(rf"/systems-manager/maintenance-windows/mw-[0-9a-f]{{17}}/history/{_ID}/?"),
+}
+"""Pages that show one run. A step stands for its automation, which can only be stopped as a whole."""
+
+_OF_ONE_TARGET = re.compile(rf"/systems-manager/run-command/{_ID}/((?:i|mi)-[0-9a-z]+)/?")
+_OF_A_WINDOW = re.compile(r"/systems-manager/maintenance-windows/mw-.*")
+_SESSION = re.compile(r"(?:([0-9]{12})-[0-9a-z]+\.)?(?:([a-z0-9-]+)\.)?")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
+
+
+def partition_of(region: str) -> str:
+    """The partition of a region, by how its name begins."""
+    return next((name for name, prefix in PARTITIONS.items() if region.startswith(prefix)), "aws")
+
+
+def read(text: str, regions: frozenset[str]) -> Link | None:
+    """The run that an ARN or a URL names; None for a URL of a host that is none of AWS's. Raises `NotARun`."""
+    return _of_arn(text) if text.startswith("arn:") else _of_url(text, regions)
+
+
+def _of_arn(text: str) -> Link:
+    parts = text.split(":", 5)
+    if len(parts) != 6:
+        raise NotARun("an ARN has six parts, as in arn:aws:ssm:us-east-2:111122223333:automation-execution/ID")
+    _, partition, service, region, account, resource = parts
+    if partition != "aws" and partition not in PARTITIONS:
+        raise NotARun("the ARN is of no partition of AWS")
+    if service != SERVICE:
+        raise NotARun("the ARN is not of Systems Manager (ssm)")
+    type_, _, id = resource.partition("/")
+    if type_ not in RUNS:
+        raise NotARun(_OTHERS.get(type_) or f"ARNs of runs end in {' or '.join(f'{each}/ID' for each in RUNS)}")
+    if not _ACCOUNT.fullmatch(account):
+        raise NotARun("the account in the ARN is not 12 digits")
+    if not _REGION.fullmatch(region) or partition_of(region) != partition:
+        raise NotARun("the region in the ARN is none of its partition")
+    return _link(id, region, RUNS[type_], account)
+
+
+def _of_url(text: str, regions: frozenset[str]) -> Link | None:
+    parts = address(text)
+    found = _place(parts)
+    if found is None:
+        return None
+    partition, region, account = found
+    kind, id = _shown(parts)
+    named = said(parts, ("region",)) | ({region} if region else set())
+    region = one_region(named, regions, form=f"aws:REGION:{kind}/{id}")
+    if partition_of(region) != partition:
+        raise NotARun("the region in the URL is not of that console")
+    return _link(id, region, kind, account)
+
+
+def _place(parts: SplitResult) -> tuple[str, str | None, str | None] | None:
+    """Partition, region and account that a console's host names; None for any other host."""
+    host = parts.hostname or ""
+    for console, partition in HOSTS.items():
+        if host == console:
+            return partition, None, None
+        before = _SESSION.fullmatch(host.removesuffix(console)) if host.endswith(f".{console}") else None
+        if before is not None:
+            return partition, before[2], before[1]
+    return None
+
+
+def _shown(parts: SplitResult) -> tuple[str, str]:
+    """Kind and id of the run on a page. Raises `NotARun` for a page of none, or of a part of one."""
+    for kind, page in _PAGES.items():
+        if match := page.fullmatch(parts.path):
+            return kind, match[1]
+    if match := _OF_ONE_TARGET.fullmatch(parts.path):
+        raise NotARun(
+            "it is the page of one target of a command",
+            hint=f"name the command and restrict it: aws:REGION:{COMMAND.name}/{match[1]} --target {match[2]}",
+        )
+    if _OF_A_WINDOW.fullmatch(parts.path):
+        raise NotARun(_WINDOW)
+    raise NotARun("it is no page of a command, an automation execution or a window's execution")
+
+
+def _link(id: str, region: str, kind: str, account: str | None) -> Link:
+    if not COMMAND.takes(id):
+        raise NotARun("its id is no UUID")
+    return Link(id=id.lower(), region=region, kind=kind, account=account)
