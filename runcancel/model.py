@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -455,3 +455,12 @@ class SettingRow(Struct, frozen=True, kw_only=True):
     key: str
     value: str | None
     origin: str
+
+
+class PolicyRow(Struct, frozen=True, kw_only=True):
+    """What one provider has to allow, in its own language, and what that language could not say."""
+
+    provider: str
+    read_only: bool
+    policy: dict[str, Any]
+    notes: tuple[str, ...]

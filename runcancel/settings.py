@@ -392,6 +392,12 @@ def provider_regions(name: str) -> tuple[str, ...]:
     return tuple(sorted(provider(name).REGIONS))
 
 
+def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
+    """The regions of one provider in a `-r` of this command line; none where nobody typed one, or typed `all`."""
+    words = settings.regions.value if settings.regions.typed else ()
+    return () if {"all", f"{name}:all"} & set(words) else _chosen_regions(settings, name) if words else ()
+
+
 def _place(settings: Settings, name: str, context: str | None) -> Place:
     configured = settings.config.contexts.get(context or "")
     asked = settings.regions.value or (configured.regions if configured else ())

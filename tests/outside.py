@@ -339,6 +339,7 @@ def check_document(document: Any) -> None:
         "operations",
         "contexts",
         "settings",
+        "policies",
     }
     special = {"plan": "plan", "settings": "settings"}
     names = [special[key] for key in keys if key in special]

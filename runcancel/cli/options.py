@@ -79,7 +79,7 @@ def query(
     ends = [moment("--until", until, now), None if older_than is None else _before(now, "--older-than", older_than)]
     return Query(
         states=states(status),
-        kinds=frozenset(_words("--kind", kind, _kinds())),
+        kinds=kinds(kind),
         name=None if name is None else settings.plain("--name", name),
         name_glob=None if name_glob is None else settings.plain("--name-glob", name_glob),
         since=moment("--since", since, now),
@@ -93,6 +93,11 @@ def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER
         return default
     chosen = _words("--status", words, [*State, "all"])
     return frozenset() if "all" in chosen else frozenset(State(word) for word in chosen)
+
+
+def kinds(words: Sequence[str] | None) -> frozenset[str]:
+    """Kinds out of `--kind`; empty means any."""
+    return frozenset(_words("--kind", words, _kinds()))
 
 
 def targets(ids: Sequence[str] | None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, 
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers.links import Link
+from runcancel.providers.policies import Narrowing, Policy
 
 PROVIDERS = {
     "aws": "runcancel.providers.aws",
@@ -119,6 +120,10 @@ class Provider(Protocol):
 
     def link(self, text: str) -> Link | None:
         """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `links.NotARun`."""
+        ...
+
+    def policy(self, wish: Narrowing) -> Policy:
+        """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
         ...
 
     def connect(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeAlias, TypeVar
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from runcancel.model import (
@@ -17,6 +18,7 @@ from runcancel.model import (
     Operation,
     Outcome,
     PlanItem,
+    PolicyRow,
     Run,
     SettingRow,
     State,
@@ -439,6 +441,12 @@ _SETTING: tuple[Column[SettingRow], ...] = (
     Column(name="origin", title="FROM", data=lambda one: one.origin),
 )
 
+_POLICY: tuple[Column[PolicyRow], ...] = (
+    Column(name="provider", title="PROVIDER", data=lambda one: one.provider, lead=True),
+    Column(name="policy", title="POLICY", data=lambda one: msgspec.json.encode(one.policy).decode()),
+    Column(name="notes", title="NOTES", data=lambda one: one.notes),
+)
+
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Run: _RUN,
     Invocation: _INVOCATION,
@@ -448,5 +456,6 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Operation: _OPERATION,
     ContextRow: _CONTEXT,
     SettingRow: _SETTING,
+    PolicyRow: _POLICY,
 }
 """Columns per kind of record."""

@@ -8,11 +8,22 @@ from typing import Any, Literal, Self, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from runcancel.model import ContextRow, Identity, Invocation, Operation, Outcome, PlanItem, Problem, Run, SettingRow
+from runcancel.model import (
+    ContextRow,
+    Identity,
+    Invocation,
+    Operation,
+    Outcome,
+    PlanItem,
+    PolicyRow,
+    Problem,
+    Run,
+    SettingRow,
+)
 from runcancel.outputs import Output
 from runcancel.text import is_plain, safe
 
-Record: TypeAlias = Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow
+Record: TypeAlias = Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | PolicyRow
 """What a verb answers with, row by row."""
 
 Version: TypeAlias = Literal["1.0"]
@@ -173,6 +184,17 @@ class SettingsDocument(Struct, frozen=True, kw_only=True):
     complete: bool
 
 
+class PoliciesDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `permissions`."""
+
+    format_version: Version
+    verb: Literal["permissions"]
+    operation: str | None
+    policies: tuple[PolicyRow, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
 class ErrorDocument(Struct, frozen=True, kw_only=True):
     """Any document of a command that failed before it had anything to list; the verb's own list, if any, is empty."""
 
@@ -195,6 +217,7 @@ Document: TypeAlias = (
     | OperationDocument
     | ContextsDocument
     | SettingsDocument
+    | PoliciesDocument
     | ErrorDocument
 )
 
@@ -231,6 +254,10 @@ class SettingLine(SettingRow, frozen=True, kw_only=True, tag_field="type", tag="
     """A value on its own line."""
 
 
+class PolicyLine(PolicyRow, frozen=True, kw_only=True, tag_field="type", tag="policy"):
+    """A policy on its own line."""
+
+
 class ErrorLine(Problem, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """An error on its own line."""
 
@@ -254,6 +281,7 @@ Line: TypeAlias = (
     | OperationLine
     | ContextLine
     | SettingLine
+    | PolicyLine
     | ErrorLine
     | EndLine
 )
@@ -270,6 +298,7 @@ SCHEMAS: Mapping[str, Any] = {
     "operation": OperationDocument,
     "contexts": ContextsDocument,
     "settings": SettingsDocument,
+    "permissions": PoliciesDocument,
     "error": ErrorDocument,
     "jsonl": Line,
 }
@@ -284,6 +313,7 @@ _TAGS: Mapping[type, str] = {
     Operation: "operation",
     ContextRow: "context",
     SettingRow: "setting",
+    PolicyRow: "policy",
     Problem: "error",
 }
 _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
@@ -298,6 +328,7 @@ _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
     "operation": (OperationDocument, "outcomes", Outcome),
     "contexts": (ContextsDocument, "contexts", ContextRow),
     "settings": (SettingsDocument, "settings", SettingRow),
+    "permissions": (PoliciesDocument, "policies", PolicyRow),
 }
 _MAY_BE_ABSENT = frozenset({"parameters"})
 

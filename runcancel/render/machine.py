@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from runcancel.model import ContextRow, Invocation, Operation, PlanItem, Run, SettingRow
+from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, SettingRow
 from runcancel.render.columns import PARAMETERS, Column, Value, columns_of, text_of
 from runcancel.render.documents import Document, End, Record, document, encode, end_line, line, pretty, record_of
 from runcancel.render.sink import Sink
@@ -138,6 +138,8 @@ class References:
             self._print(record.id)
         elif isinstance(record, ContextRow):
             self._print(record.name)
+        elif isinstance(record, PolicyRow):
+            self._print(record.provider)
         elif isinstance(record, SettingRow):
             self._print(record.value)
         elif not isinstance(record, PlanItem) or record.ask:

@@ -7,6 +7,7 @@ from runcancel.providers import Cloud, Connection
 from runcancel.providers.aws import profile as _profile
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.links import Link
+from runcancel.providers.policies import Narrowing, Policy
 
 NAME = "aws"
 TITLE = "AWS"
@@ -89,6 +90,13 @@ def link(text: str) -> Link | None:
     from runcancel.providers.aws import links
 
     return links.read(text, REGIONS)
+
+
+def policy(wish: Narrowing) -> Policy:
+    """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
+    from runcancel.providers.aws import permissions
+
+    return permissions.policy(wish)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:

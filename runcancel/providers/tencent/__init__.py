@@ -8,6 +8,7 @@ from runcancel.model import Guarantee, Kind
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
 from runcancel.providers.links import Link
+from runcancel.providers.policies import Narrowing, Policy
 from runcancel.providers.tencent import credentials
 
 NAME = "tencent"
@@ -61,6 +62,13 @@ def link(text: str) -> Link | None:
     from runcancel.providers.tencent import links
 
     return links.read(text, KINDS[0], REGIONS)
+
+
+def policy(wish: Narrowing) -> Policy:
+    """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
+    from runcancel.providers.tencent import permissions
+
+    return permissions.policy(wish)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:

@@ -1,0 +1,30 @@
+"""The least that RAM has to allow for this program on Alibaba Cloud.
+
+Which action can be narrowed to what: the pages of the three APIs in the ECS reference, as they are since December 2025.
+"""
+
+from runcancel.providers.policies import Narrowing, Policy
+
+ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")
+READS = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")
+CANCELS = ("ecs:StopInvocation",)
+
+_RESOURCES = ("instance", "command")
+_BY_INSTANCE = (
+    "ecs:StopInvocation cannot be narrowed to an invocation, only to instances and commands: "
+    "replace instance/* and command/* by those that may be stopped"
+)
+_OLDER = 'where a region does not know these resources and denies, "Resource": "*" is the way out'
+
+
+def policy(wish: Narrowing) -> Policy:
+    """The policy, narrowed as far as RAM can."""
+    regions = wish.regions or ("*",)
+    account = wish.account or "*"
+    resources = [f"acs:ecs:{region}:{account}:{each}/*" for region in regions for each in _RESOURCES]
+    granted = [(ANYWHERE, ["*"]), (READS, resources), *([] if wish.read_only else [(CANCELS, resources)])]
+    statements = [
+        {"Effect": "Allow", "Action": list(actions), "Resource": allowed_on} for actions, allowed_on in granted
+    ]
+    notes = (_OLDER,) if wish.read_only else (_BY_INSTANCE, _OLDER)
+    return Policy(document={"Version": "1", "Statement": statements}, notes=notes)

@@ -1,0 +1,140 @@
+"""The least that IAM has to allow for this program on AWS.
+
+Which action can be narrowed to what: the service authorization reference of AWS Systems Manager.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
+
+from msgspec import Struct
+
+from runcancel.errors import UsageError
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.links import partition_of
+from runcancel.providers.policies import Narrowing, Policy
+
+
+class Grant(Struct, frozen=True, kw_only=True):
+    """Actions that stand in one statement. `resource` is the type that AWS can narrow them to; None: `*` alone."""
+
+    sid: str
+    actions: tuple[str, ...]
+    kind: str | None = None
+    resource: str | None = None
+    writes: bool = False
+
+
+GRANTS: tuple[Grant, ...] = (
+    Grant(sid="WhoAndWhere", actions=("sts:GetCallerIdentity", "ec2:DescribeRegions")),
+    Grant(
+        sid="Read",
+        kind=WINDOW.name,
+        actions=(
+            "ssm:DescribeMaintenanceWindows",
+            "ssm:GetMaintenanceWindowExecution",
+            "ssm:DescribeMaintenanceWindowExecutionTasks",
+            "ssm:DescribeMaintenanceWindowExecutionTaskInvocations",
+        ),
+    ),
+    Grant(
+        sid="Read",
+        kind=COMMAND.name,
+        actions=("ssm:ListCommands", "ssm:ListCommandInvocations", "ssm:GetCommandInvocation"),
+    ),
+    Grant(sid="Read", kind=AUTOMATION.name, actions=("ssm:DescribeAutomationExecutions",)),
+    Grant(
+        sid="ReadWindows",
+        kind=WINDOW.name,
+        actions=("ssm:DescribeMaintenanceWindowExecutions",),
+        resource="maintenancewindow",
+    ),
+    Grant(
+        sid="ReadAutomations",
+        kind=AUTOMATION.name,
+        actions=("ssm:GetAutomationExecution", "ssm:DescribeAutomationStepExecutions"),
+        resource="automation-execution",
+    ),
+    Grant(sid="CancelCommands", kind=COMMAND.name, actions=("ssm:CancelCommand",), writes=True),
+    Grant(
+        sid="CancelWindows",
+        kind=WINDOW.name,
+        actions=("ssm:CancelMaintenanceWindowExecution",),
+        resource="maintenancewindow",
+        writes=True,
+    ),
+    Grant(
+        sid="CancelAutomations",
+        kind=AUTOMATION.name,
+        actions=("ssm:StopAutomationExecution",),
+        resource="automation-execution",
+        writes=True,
+    ),
+)
+"""Every action that the adapter calls, in the order of the statements."""
+
+_WHO_AND_WHERE = GRANTS[0].sid
+_EVERYTHING = (
+    "ssm:CancelCommand cannot be narrowed to a command, a target or a tag: "
+    "whoever has it may cancel every command of the account"
+)
+_NO_REGION = (
+    "without -r it is for the partition aws; for China or GovCloud name a region of theirs, as in -r cn-north-1"
+)
+_WINDOW_ALONE = (
+    "--window narrows the cancel of windows alone; to leave the other kinds out, add --kind maintenance-window"
+)
+
+
+def policy(wish: Narrowing) -> Policy:
+    """The policy, narrowed as far as IAM can. Raises `UsageError` for regions of several partitions."""
+    granted = [grant for grant in GRANTS if _wanted(grant, wish)]
+    partition = _partition(wish.regions)
+    statements = [
+        _statement(sid, list(same), wish, partition) for sid, same in groupby(granted, key=lambda grant: grant.sid)
+    ]
+    return Policy(document={"Version": "2012-10-17", "Statement": statements}, notes=tuple(_notes(granted, wish)))
+
+
+def _wanted(grant: Grant, wish: Narrowing) -> bool:
+    return not (grant.writes and wish.read_only) and (not wish.kinds or grant.kind is None or grant.kind in wish.kinds)
+
+
+def _statement(sid: str, grants: list[Grant], wish: Narrowing, partition: str) -> Mapping[str, Any]:
+    actions = [action for grant in grants for action in grant.actions]
+    first = grants[0]
+    statement = {"Sid": f"Runcancel{sid}", "Effect": "Allow", "Action": actions}
+    if first.resource is not None:
+        return {**statement, "Resource": _resources(first, wish, partition)}
+    if wish.regions and sid != _WHO_AND_WHERE:  # who asks and where regions are, is asked wherever it may be answered
+        only = {"StringEquals": {"aws:RequestedRegion": list(wish.regions)}}
+        return {**statement, "Resource": "*", "Condition": only}
+    return {**statement, "Resource": "*"}
+
+
+def _resources(grant: Grant, wish: Narrowing, partition: str) -> list[str]:
+    """`list` looks into every window, so that a window narrows only what is cancelled."""
+    one = wish.window if wish.window and grant.writes and grant.kind == WINDOW.name else "*"
+    account = wish.account or "*"
+    regions = wish.regions or ("*",)
+    return [f"arn:{partition}:ssm:{region}:{account}:{grant.resource}/{one}" for region in regions]
+
+
+def _partition(regions: Iterable[str]) -> str:
+    partitions = sorted({partition_of(region) for region in regions})
+    if len(partitions) > 1:
+        raise UsageError(
+            f"these regions are of several partitions ({', '.join(partitions)}): each needs its own policy"
+        )
+    return partitions[0] if partitions else "aws"
+
+
+def _notes(granted: Iterable[Grant], wish: Narrowing) -> Iterable[str]:
+    written = {grant.kind for grant in granted if grant.writes}
+    if COMMAND.name in written:
+        where = f" in {', '.join(wish.regions)}" if wish.regions else ""
+        yield f"{_EVERYTHING}{where}"
+    if wish.window and len(written) > 1:
+        yield _WINDOW_ALONE
+    if not wish.regions:
+        yield _NO_REGION

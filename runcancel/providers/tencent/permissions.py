@@ -1,0 +1,53 @@
+"""The least that CAM has to allow for this program on Tencent Cloud.
+
+Which action can be narrowed to what: the page of TAT in the reference of CAM-enabled services. An action that is
+authorised by operation is denied where a policy names a resource, hence `*` for those.
+"""
+
+from collections.abc import Iterable
+
+from runcancel.providers.policies import Narrowing, Policy
+
+READS = ("sts:GetCallerIdentity", "tat:DescribeRegions", "tat:DescribeInvocations", "tat:DescribeInvocationTasks")
+CANCELS = ("tat:CancelInvocation",)
+
+_PRODUCTS = ("cvm", "lighthouse")
+_BY_INSTANCE = (
+    "tat:CancelInvocation cannot be narrowed to an invocation, only to instances: "
+    "name those that may be stopped in place of the last *"
+)
+_READS_ALL = "what is read is not narrowed: CAM authorises it by command, and listing asks for every command"
+_ROLES = "a tccli profile with role-arn also needs sts:AssumeRole on that role, and the role what stands here"
+_MANAGED = 'registered machines (rins-…) are neither cvm nor lighthouse: for those, "resource": ["*"]'
+
+
+def policy(wish: Narrowing) -> Policy:
+    """The policy, narrowed as far as CAM can."""
+    statements = [_statement(READS, ["*"])]
+    if not wish.read_only:
+        statements.append(_statement(CANCELS, _instances(wish)))
+    return Policy(document={"version": "2.0", "statement": statements}, notes=tuple(_notes(wish)))
+
+
+def _statement(actions: Iterable[str], resources: list[str]) -> dict[str, object]:
+    return {"effect": "allow", "action": list(actions), "resource": resources}
+
+
+def _instances(wish: Narrowing) -> list[str]:
+    """Segments: qcs, project, product, region, account, resource. Empty: every region; the account of the policy."""
+    if wish.account is None and not wish.regions:
+        return ["*"]
+    account = "" if wish.account is None else f"uin/{wish.account}"
+    return [
+        f"qcs::{product}:{region}:{account}:instance/*" for region in wish.regions or ("",) for product in _PRODUCTS
+    ]
+
+
+def _notes(wish: Narrowing) -> Iterable[str]:
+    if not wish.read_only:
+        yield _BY_INSTANCE
+        if wish.account is not None or wish.regions:
+            yield _MANAGED
+    if wish.account is not None or wish.regions:
+        yield _READS_ALL
+    yield _ROLES
