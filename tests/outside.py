@@ -340,6 +340,7 @@ def check_document(document: Any) -> None:
         "contexts",
         "settings",
         "policies",
+        "scopes",
     }
     special = {"plan": "plan", "settings": "settings"}
     names = [special[key] for key in keys if key in special]

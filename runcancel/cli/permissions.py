@@ -41,7 +41,7 @@ def permissions(
     Examples:
       runcancel permissions -p aws
       runcancel permissions -p aws --read-only --account 111122223333 -r us-east-2
-      runcancel permissions -p aws --kind maintenance-window --window mw-0c50858d01e4f7a2b
+      runcancel permissions -p aws --window mw-0c50858d01e4f7a2b
       runcancel permissions -p tencent > policy.json
 
     It asks no cloud and needs no credentials. What is printed for one provider
