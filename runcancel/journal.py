@@ -76,6 +76,23 @@ class Journal:
                 raise
         return cls(connection)
 
+    @classmethod
+    def peek(cls, file: Path) -> "Journal":
+        """Open a journal that is there for reading, and leave no trace on the disk. Raises `JournalError`.
+
+        Without a log beside it, SQLite is told that nothing changes: else it would make files to share memory.
+        """
+        log = file.with_name(f"{file.name}-wal")
+        still = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        with _said(file):
+            connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro{still}", uri=True, isolation_level=None)
+            try:
+                _check(connection, file)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection)
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
@@ -150,6 +167,16 @@ class Journal:
                     answer=None if answer is None else msgspec.json.decode(answer, type=Answer),
                     outcome=None if outcome is None else msgspec.json.decode(outcome, type=Outcome),
                 )
+
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, Answer]]:
+        """What clouds answered: when its operation began, the run, the answer; newest first, at most `limit`."""
+        with _said():
+            for at, run, answer in self._db.execute(
+                "SELECT o.at, e.run, e.answer FROM entries e JOIN operations o ON o.id = e.operation "
+                "WHERE e.answer IS NOT NULL ORDER BY o.id DESC LIMIT ?",
+                (limit,),
+            ):
+                yield datetime.fromisoformat(at), run, msgspec.json.decode(answer, type=Answer)
 
     def prune(self, before: datetime) -> tuple[Operation, ...]:
         """Forget the operations that began before, and return them, newest first."""

@@ -118,6 +118,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     action: str  # the permission it needs, as the vendor spells it
     promise: str  # one sentence for a person: what a cancel does here
     id_pattern: re.Pattern[str]
+    nobody: str  # an id of that shape which no run has: asking for it tells whether reading is permitted
     alias_pattern: re.Pattern[str] | None = None  # ids of a part of such a run (a Tencent task), answered with the run
     in_part: bool  # can be cancelled for some targets only
     starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
@@ -464,3 +465,56 @@ class PolicyRow(Struct, frozen=True, kw_only=True):
     read_only: bool
     policy: dict[str, Any]
     notes: tuple[str, ...]
+
+
+class PermissionCheck(Struct, frozen=True, kw_only=True):
+    """What is known to be permitted for one kind of run; None: not known.
+
+    `cancel` is known only from a cancel that was accepted or denied, at `cancel_seen_at`.
+    """
+
+    kind: str
+    list: bool | None
+    read: bool | None
+    cancel: bool | None = None
+    cancel_seen_at: datetime | None = None
+
+
+class ScopeCheck(Struct, frozen=True, kw_only=True):
+    """How one scope is reached and what it answers. Null: not known, or there is none.
+
+    `scope` is the text form, the provider alone where there is no region. `key` holds the last four characters of the
+    key's id. `clock_skew`: seconds by which the cloud's clock is ahead of ours, to a second. `latency`: seconds of the
+    latest answer. `remark`: what stands in the way.
+    """
+
+    scope: str
+    provider: str
+    context: str | None
+    region: str | None
+    region_origin: str | None
+    configured: bool
+    ok: bool
+    account: str | None = None
+    principal: str | None = None
+    credentials: str | None = None
+    key: str | None = None
+    endpoint: str | None = None
+    endpoint_origin: str | None = None
+    proxy: str | None = None
+    clock_skew: float | None = None
+    latency: float | None = None
+    permissions: tuple[PermissionCheck, ...] = ()
+    remark: str | None = None
+
+
+class FileCheck(Struct, frozen=True, kw_only=True):
+    """A file of this program: whether it is there and what can be done with it. `mode` as in `0600`."""
+
+    name: str
+    path: str
+    exists: bool
+    readable: bool
+    writable: bool
+    mode: str | None
+    problem: str | None

@@ -416,8 +416,11 @@ def _credentials_origin(settings: Settings, scope: Scope) -> str:
 
 
 def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:
-    if reference.region is not None:
-        return "the reference"
+    return "the reference" if reference.region is not None else region_origin(settings, scope)
+
+
+def region_origin(settings: Settings, scope: Scope) -> str:
+    """Where the region of a scope was found that no reference named: flag, variable, context, the vendor's own."""
     if any(scope.region in _owned(region, scope.provider, settings) for region in settings.regions.value):
         return settings.regions.origin
     configured = settings.config.contexts.get(scope.context or "")

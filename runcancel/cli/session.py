@@ -215,9 +215,12 @@ class Session:
                 self.notes.say(f"note: {sight.note}")
         return [found[reference] for reference in references]
 
-    def scopes(self) -> tuple[Scope, ...]:
-        """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it."""
-        places = settings.places(self.settings)
+    def scopes(self, chosen: Settings | None = None) -> tuple[Scope, ...]:
+        """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it.
+
+        `chosen` in place of what the command line says.
+        """
+        places = settings.places(chosen or self.settings)
         told = self._told_regions([place for place in places if place.everywhere])
         return tuple(
             Scope(provider=place.provider, region=region, context=place.context)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel import __version__
 from runcancel.errors import CloudError
@@ -47,6 +47,27 @@ class Connection(Struct, frozen=True, kw_only=True):
     def agent(self) -> str:
         """Who asks, for the `User-Agent`: the clouds' own audit logs keep it, and so can be joined with the journal."""
         return f"{AGENT} op/{self.operation}" if self.operation else AGENT
+
+
+class Checkup(Struct, frozen=True, kw_only=True):
+    """How a connection reaches its cloud, and what the latest answer told about clocks and distance; no secret in it.
+
+    `credentials`: where the keys come from, in words. `key`: the last four characters of the key's id. `proxy` without
+    its user. `clock_skew`: seconds by which the cloud's clock is ahead of ours; `latency`: seconds of the last answer.
+    """
+
+    credentials: str | None
+    key: str | None
+    endpoint: str
+    proxy: str | None
+    clock_skew: float | None
+    latency: float | None
+
+    def heard_or(self, other: "Checkup") -> "Checkup":
+        """The same, with what another endpoint of the vendor told where this one has not answered."""
+        if self.latency is not None:
+            return self
+        return structs.replace(self, clock_skew=other.clock_skew, latency=other.latency)
 
 
 class Cloud(Protocol):
@@ -97,6 +118,10 @@ class Cloud(Protocol):
         """Who the caller is, by the vendor's STS."""
         ...
 
+    def checkup(self) -> Checkup:
+        """What is known of this connection so far; asks the cloud nothing."""
+        ...
+
 
 class Provider(Protocol):
     """What a provider module offers."""
@@ -109,6 +134,7 @@ class Provider(Protocol):
     PROFILE_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a profile
     NOT_ENABLED: frozenset[str]  # codes with which a region that is not enabled refuses good credentials
     CREDENTIALS: str  # where credentials come from, for the message when there are none
+    SIGN_IN: str  # the commands that provide them
 
     def default_region(self, environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
         """The region of the vendor's own variables or profile file, and where it was found; None if nowhere."""

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from runcancel.errors import CloudError, Reason
+from runcancel.providers import Checkup
 from runcancel.providers.reading import number
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -56,6 +58,25 @@ class Reply(Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class Heard:
+    """The latest answer of an endpoint, in seconds: how far its clock is ahead of ours, and how long it took."""
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self.skew: float | None = None
+        self.took: float | None = None
+
+    def note(self, date: str | None, took: float) -> None:
+        """Take in the `Date` header of an answer that has just come. It has whole seconds: half of one is meant."""
+        self.took = round(took, 4)
+        try:
+            said = parsedate_to_datetime(date or "").timestamp()
+        except (ValueError, OverflowError):
+            return
+        ahead = said + 0.5 - (self._now() - took / 2)
+        self.skew = 0.0 if abs(ahead) <= 1 else round(ahead, 1)
+
+
 class Transport:
     """HTTP to one endpoint for vendors whose SDK's own transport cannot be trusted with it; safe to share by threads.
 
@@ -69,6 +90,7 @@ class Transport:
         import urllib3
 
         self.endpoint = endpoint
+        self.heard = Heard()
         self._read_timeout = read_timeout
         options: dict[str, Any] = {
             "maxsize": 64,
@@ -76,13 +98,15 @@ class Transport:
             "timeout": urllib3.Timeout(connect=connect_timeout, read=read_timeout),
             **_authorities(endpoint, environ),
         }
-        proxy = None if endpoint.loopback else proxy_for(endpoint, environ)
+        proxy = proxy_for(endpoint, environ)
+        self.proxy = without_user(proxy)
         self._pool = urllib3.PoolManager(**options) if proxy is None else _proxied(proxy, options)
 
     def post(self, target: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
         """Send one request. Raises `CloudError`: UNREACHABLE when it certainly was not received, else LOST."""
         from urllib3.exceptions import HTTPError
 
+        began = time.monotonic()
         url = f"{self.endpoint.scheme}://{self.endpoint.host}{target}"
         try:
             response = self._pool.request(
@@ -94,10 +118,22 @@ class Transport:
             content = self._read(response)
         except HTTPError as error:
             raise CloudError(Reason.LOST, f"{self.endpoint.host} broke off: {type(error).__name__}") from None
+        self.heard.note(response.headers.get("date"), time.monotonic() - began)
         return Reply(
             status_code=response.status,
             headers={name.lower(): value for name, value in response.headers.items()},
             content=content,
+        )
+
+    def checkup(self, *, credentials: str | None, key: str | None) -> Checkup:
+        """What is known of this endpoint so far. `key` is the whole id; its last four characters are told."""
+        return Checkup(
+            credentials=credentials,
+            key=key[-4:] if key else None,
+            endpoint=f"{self.endpoint.scheme}://{self.endpoint.host}",
+            proxy=self.proxy,
+            clock_skew=self.heard.skew,
+            latency=self.heard.took,
         )
 
     def _read(self, response: Any) -> bytes:
@@ -144,10 +180,20 @@ def proxy_said(error: object) -> tuple[str, str | None]:
 
 
 def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> str | None:
-    """The proxy that the environment names for this endpoint, None where NO_PROXY covers it."""
-    if any(_covers(entry, endpoint.host) for entry in (_either(environ, "no_proxy") or "").split(",")):
+    """The proxy that the environment names for this endpoint, None on loopback and where NO_PROXY covers it."""
+    if endpoint.loopback or any(
+        _covers(entry, endpoint.host) for entry in (_either(environ, "no_proxy") or "").split(",")
+    ):
         return None
     return _either(environ, f"{endpoint.scheme}_proxy") or _either(environ, "all_proxy")
+
+
+def without_user(proxy: str | None) -> str | None:
+    """A proxy as it can be shown: what stands before its host may be a password."""
+    if proxy is None:
+        return None
+    scheme, _, rest = proxy.rpartition("://")
+    return f"{scheme or 'http'}://{'…@' if '@' in rest else ''}{rest.rpartition('@')[2]}"
 
 
 def _covers(entry: str, host: str) -> bool:

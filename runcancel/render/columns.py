@@ -20,10 +20,12 @@ from runcancel.model import (
     PlanItem,
     PolicyRow,
     Run,
+    ScopeCheck,
     SettingRow,
     State,
 )
 from runcancel.outputs import Output
+from runcancel.render import doctor
 from runcancel.text import ago, duration, local, safe
 
 R = TypeVar("R")
@@ -447,6 +449,36 @@ _POLICY: tuple[Column[PolicyRow], ...] = (
     Column(name="notes", title="NOTES", data=lambda one: one.notes),
 )
 
+_SCOPE: tuple[Column[ScopeCheck], ...] = (
+    Column(name="scope", title="SCOPE", data=lambda one: one.scope, reference=True, lead=True),
+    Column(name="principal", title="WHO", data=lambda one: one.principal),
+    Column(
+        name="credentials",
+        title="CREDENTIALS",
+        data=lambda one: one.credentials,
+        show=lambda one, _: doctor.credentials(one),
+    ),
+    Column(name="clock_skew", title="CLOCK", data=lambda one: one.clock_skew, show=lambda one, _: doctor.clock(one)),
+    Column(
+        name="latency",
+        title="ANSWER",
+        data=lambda one: one.latency,
+        show=lambda one, _: ((f"{one.latency * 1000:.0f} ms", None),) if one.latency is not None else (),
+        right=True,
+    ),
+    Column(name="can", title="CAN", data=lambda one: doctor.can(one) or None),
+    Column(name="remark", title="REMARK", data=lambda one: one.remark, gives=True),
+    Column(name="ok", title="OK", data=lambda one: one.ok, wide=True),
+    Column(name="configured", title="CONFIGURED", data=lambda one: one.configured, wide=True),
+    Column(name="account", title="ACCOUNT", data=lambda one: one.account, wide=True),
+    Column(name="key", title="KEY", data=lambda one: one.key, wide=True),
+    Column(name="region", title="REGION", data=lambda one: one.region, wide=True),
+    Column(name="region_origin", title="REGION FROM", data=lambda one: one.region_origin, wide=True),
+    Column(name="endpoint", title="ENDPOINT", data=lambda one: one.endpoint, wide=True),
+    Column(name="endpoint_origin", title="ENDPOINT FROM", data=lambda one: one.endpoint_origin, wide=True),
+    Column(name="proxy", title="PROXY", data=lambda one: one.proxy, wide=True),
+)
+
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Run: _RUN,
     Invocation: _INVOCATION,
@@ -457,5 +489,6 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     ContextRow: _CONTEXT,
     SettingRow: _SETTING,
     PolicyRow: _POLICY,
+    ScopeCheck: _SCOPE,
 }
 """Columns per kind of record."""

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from runcancel.model import (
     ContextRow,
+    FileCheck,
     Identity,
     Invocation,
     Operation,
@@ -18,12 +19,15 @@ from runcancel.model import (
     PolicyRow,
     Problem,
     Run,
+    ScopeCheck,
     SettingRow,
 )
 from runcancel.outputs import Output
 from runcancel.text import is_plain, safe
 
-Record: TypeAlias = Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | PolicyRow
+Record: TypeAlias = (
+    Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | PolicyRow | ScopeCheck
+)
 """What a verb answers with, row by row."""
 
 Version: TypeAlias = Literal["1.0"]
@@ -57,6 +61,7 @@ class End(Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     expires_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    files: tuple[FileCheck, ...] = ()
 
 
 class StatusDocument(Struct, frozen=True, kw_only=True):
@@ -195,6 +200,18 @@ class PoliciesDocument(Struct, frozen=True, kw_only=True):
     complete: bool
 
 
+class DoctorDocument(Struct, frozen=True, kw_only=True):
+    """The answer of `doctor`."""
+
+    format_version: Version
+    verb: Literal["doctor"]
+    operation: str | None
+    scopes: tuple[ScopeCheck, ...]
+    files: tuple[FileCheck, ...]
+    errors: tuple[Problem, ...]
+    complete: bool
+
+
 class ErrorDocument(Struct, frozen=True, kw_only=True):
     """Any document of a command that failed before it had anything to list; the verb's own list, if any, is empty."""
 
@@ -218,6 +235,7 @@ Document: TypeAlias = (
     | ContextsDocument
     | SettingsDocument
     | PoliciesDocument
+    | DoctorDocument
     | ErrorDocument
 )
 
@@ -258,6 +276,14 @@ class PolicyLine(PolicyRow, frozen=True, kw_only=True, tag_field="type", tag="po
     """A policy on its own line."""
 
 
+class ScopeLine(ScopeCheck, frozen=True, kw_only=True, tag_field="type", tag="scope"):
+    """How one scope is, on its own line."""
+
+
+class FileLine(FileCheck, frozen=True, kw_only=True, tag_field="type", tag="file"):
+    """How one file is, on its own line."""
+
+
 class ErrorLine(Problem, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """An error on its own line."""
 
@@ -282,6 +308,8 @@ Line: TypeAlias = (
     | ContextLine
     | SettingLine
     | PolicyLine
+    | ScopeLine
+    | FileLine
     | ErrorLine
     | EndLine
 )
@@ -299,6 +327,7 @@ SCHEMAS: Mapping[str, Any] = {
     "contexts": ContextsDocument,
     "settings": SettingsDocument,
     "permissions": PoliciesDocument,
+    "doctor": DoctorDocument,
     "error": ErrorDocument,
     "jsonl": Line,
 }
@@ -314,6 +343,8 @@ _TAGS: Mapping[type, str] = {
     ContextRow: "context",
     SettingRow: "setting",
     PolicyRow: "policy",
+    ScopeCheck: "scope",
+    FileCheck: "file",
     Problem: "error",
 }
 _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
@@ -329,6 +360,7 @@ _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
     "contexts": (ContextsDocument, "contexts", ContextRow),
     "settings": (SettingsDocument, "settings", SettingRow),
     "permissions": (PoliciesDocument, "policies", PolicyRow),
+    "doctor": (DoctorDocument, "scopes", ScopeCheck),
 }
 _MAY_BE_ABSENT = frozenset({"parameters"})
 
@@ -348,6 +380,8 @@ def document(name: str, records: Sequence[Record], end: End) -> Document:
         common |= {"created_at": end.created_at, "expires_at": end.expires_at, "identities": end.identities}
     if kind is OperationDocument:
         common |= {"operations": end.operations}
+    if kind is DoctorDocument:
+        common |= {"files": end.files}
     return kind(**common | {"verb": verb_of(name), key: tuple(records)})
 
 
@@ -371,7 +405,7 @@ def pretty(value: object) -> str:
     return msgspec.json.format(encode(value), indent=2)
 
 
-def line(record: Record | Problem) -> str:
+def line(record: Record | FileCheck | Problem) -> str:
     """A record as a line of jsonl, without its line feed."""
     return f'{{"type":"{_TAGS[type(record)]}",{encode(record)[1:]}'
 

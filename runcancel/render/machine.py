@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, SettingRow
+from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, ScopeCheck, SettingRow
 from runcancel.render.columns import PARAMETERS, Column, Value, columns_of, text_of
 from runcancel.render.documents import Document, End, Record, document, encode, end_line, line, pretty, record_of
 from runcancel.render.sink import Sink
@@ -107,7 +107,9 @@ class JsonLines:
         self._sink.write(line(record) + "\n")
 
     def end(self, end: End) -> None:
-        """Print the errors and the end line."""
+        """Print what is known besides, the errors and the end line."""
+        for file in end.files:
+            self._sink.write(line(file) + "\n")
         for problem in end.errors:
             self._sink.write(line(problem) + "\n")
         self._sink.write(end_line(self._name, end) + "\n")
@@ -138,6 +140,8 @@ class References:
             self._print(record.id)
         elif isinstance(record, ContextRow):
             self._print(record.name)
+        elif isinstance(record, ScopeCheck):
+            self._print(record.scope)
         elif isinstance(record, PolicyRow):
             self._print(record.provider)
         elif isinstance(record, SettingRow):

@@ -8,8 +8,8 @@ from typing import Any
 from msgspec import UNSET
 from rich.text import Text
 
-from runcancel.model import Invocation, Outcome, Run
-from runcancel.render import screens
+from runcancel.model import Invocation, Outcome, Run, ScopeCheck
+from runcancel.render import doctor, screens
 from runcancel.render.columns import PARAMETERS, Column, columns_of
 from runcancel.render.documents import End, Record
 from runcancel.render.layout import Grid, lay_out
@@ -57,6 +57,10 @@ class Table:
                 yield from self._rows(_under_parents(records))
                 parts = summary(_outcomes(records), operation=end.operation)
                 yield from (Text(line) for line in screens.flowed(parts, self._terminal))
+            case [ScopeCheck(), *_] as records:
+                yield from self._rows(records)
+                yield Text()
+                yield from (Text(line, "dim") for line in doctor.of_files(end.files))
             case records:
                 yield from self._rows(records)
 

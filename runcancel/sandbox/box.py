@@ -56,7 +56,7 @@ class Sandbox:
         self._closed = threading.Event()
         self.reset()
         self._control = Control(self)
-        self._server = Server(self.answer, self._closed, port=self.options.port)
+        self._server = Server(self.answer, self._closed, port=self.options.port, wall=lambda: self.clock.wall())
 
     def __enter__(self) -> "Sandbox":
         return self

@@ -17,10 +17,16 @@ class Clock:
         self._base = time.time()
         self._since = time.monotonic()
         self._lock = threading.Lock()
+        self.skew = 0.0
+        """Seconds by which the clouds' own clocks are ahead of this machine's: of signatures and of `Date` headers."""
         self.epoch = self._base
 
     def now(self) -> float:
         return self._base + (time.monotonic() - self._since) * self._speed
+
+    def wall(self) -> float:
+        """What the clouds take for the real time."""
+        return time.time() + self.skew
 
     def advance(self, seconds: float) -> None:
         with self._lock:

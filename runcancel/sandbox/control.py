@@ -26,6 +26,7 @@ class Control:
             ("GET", "truth"): lambda body: truth(box),
             ("GET", "time"): lambda body: {"now": box.clock.now(), "epoch": box.clock.epoch},
             ("POST", "advance"): self._advance,
+            ("POST", "skew"): self._skew,
             ("GET", "faults"): lambda body: box.board.shown(),
             ("POST", "faults"): self._set_faults,
             ("DELETE", "faults"): lambda body: box.board.replace([]),
@@ -48,6 +49,10 @@ class Control:
     def _advance(self, body: Any) -> object:
         self._box.clock.advance(float(body["seconds"]))
         return {"now": self._box.clock.now()}
+
+    def _skew(self, body: Any) -> object:
+        self._box.clock.skew = float(body["seconds"])
+        return {"seconds": self._box.clock.skew}
 
     def _set_faults(self, body: Any) -> object:
         self._box.board.replace([rule(each) for each in (body if isinstance(body, list) else [body])])

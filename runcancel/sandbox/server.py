@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,8 +13,16 @@ DRIPS = 10
 
 
 class Server:
-    def __init__(self, answer: Callable[[Request], Reply], closed: threading.Event, *, port: int = 0) -> None:
-        handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), "closed": closed})
+    def __init__(
+        self,
+        answer: Callable[[Request], Reply],
+        closed: threading.Event,
+        *,
+        port: int = 0,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        parts = {"answer": staticmethod(answer), "closed": closed, "wall": staticmethod(wall)}
+        handler = type("Handler", (_Handler,), parts)
         self._http = _Http(("127.0.0.1", port), handler)
         self.port: int = self._http.server_address[1]
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True, name="sandbox")
@@ -42,6 +51,11 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = 1 << 16  # headers and body leave in one packet
     answer: Callable[[Request], Reply]
     closed: threading.Event
+    wall: Callable[[], float]
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` header: the clouds' clock may differ from ours."""
+        return super().date_time_string(self.wall() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: Any) -> None:
         """The sandbox keeps its own log of requests."""

@@ -24,6 +24,7 @@ KINDS = (
         promise="A cancel here stops what has not started, and a schedule stops repeating. "
         "What has started is documented to run to completion.",
         id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
+        nobody="t-00000000000000000000000000000000",
         in_part=True,
         reported_only=frozenset({State.TERMINATED}),
     ),
@@ -44,6 +45,7 @@ REGIONS = frozenset(
 
 NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
 CREDENTIALS = credentials.SOURCES
+SIGN_IN = "aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…"
 
 _CENTRAL = "ecs-cn-hangzhou.aliyuncs.com"
 _HOSTS = {

@@ -7,6 +7,7 @@ from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import ASK_AGAIN, Pace
+from runcancel.providers import Checkup
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
@@ -109,6 +110,10 @@ class CloudAssistant:
         if account is None or principal is None:
             raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
         return Identity(account=account, principal=principal)
+
+    def checkup(self) -> Checkup:
+        """See `Cloud.checkup`."""
+        return self._ecs.checkup().heard_or(self._sts.checkup())
 
     def _snapshot(self, ref: Ref) -> Snapshot:
         return _read(ref, self._kind, self._found(ref))

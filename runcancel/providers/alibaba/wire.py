@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
-from runcancel.providers import AGENT
+from runcancel.providers import AGENT, Checkup
 from runcancel.providers.alibaba.credentials import Keys, KeySource
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.reading import blamed, scrubbed, text, trace
@@ -48,6 +48,15 @@ class Wire:
         self._pace = pace
         self._sdk: Any = Utils
         self._agent = str(Utils.get_user_agent(agent))
+
+    def checkup(self) -> Checkup:
+        """See `Cloud.checkup`."""
+        keys: Keys | None
+        try:
+            keys = self._keys()
+        except CloudError:
+            keys = None
+        return self._transport.checkup(credentials=keys.source if keys else None, key=keys.id if keys else None)
 
     def call(
         self, action: str, params: Mapping[str, str], *, again: frozenset[Reason] = READ_AGAIN

@@ -18,6 +18,7 @@ CREDENTIALS = (
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "
     "or ~/.aws/credentials"
 )
+SIGN_IN = "aws configure, aws sso login, or export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…"
 
 KINDS = (WINDOW, COMMAND, AUTOMATION)
 """In the order in which a bare id is looked up: automations answer 3 requests a second, hence last."""

@@ -6,7 +6,7 @@ from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
-from runcancel.providers import Connection
+from runcancel.providers import Checkup, Connection
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import GRACE, Commands
 from runcancel.providers.aws.logs import Logs
@@ -14,6 +14,7 @@ from runcancel.providers.aws.session import Doors
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.reading import checked_id, rows, text
+from runcancel.providers.transport import Heard
 
 _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
 """Failures of a read that say nothing about the next one."""
@@ -26,10 +27,11 @@ class Aws:
         self, connection: Connection, environ: Mapping[str, str], pace: Pace, *, grace: Sequence[float] = GRACE
     ) -> None:
         self._doors = Doors(connection, environ)
+        self._heard = Heard()
         self._scope = connection.scope
         self._pace = pace
         self._client = self._doors.ssm()
-        wire = Wire(self._client, pace, scope=connection.scope, source=self._doors.source)
+        wire = Wire(self._client, pace, scope=connection.scope, source=self._doors.source, heard=self._heard)
         windows = Windows(wire, profile=connection.profile)
         commands, automations = Commands(wire, grace=grace), Automations(wire)
         self._kinds = {one.kind.name: one for one in (windows, commands, automations)}
@@ -70,18 +72,34 @@ class Aws:
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""
-        wire = Wire(self._doors.ec2(self._client), self._pace.apart(), scope=self._scope, source=self._doors.source)
+        wire = Wire(
+            self._doors.ec2(self._client),
+            self._pace.apart(),
+            scope=self._scope,
+            source=self._doors.source,
+            heard=self._heard,
+        )
         found = rows(wire.call("DescribeRegions", {}), "Regions")
         return tuple(sorted(name for name in (text(row.get("RegionName")) for row in found) if name))
 
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""
-        wire = Wire(self._doors.sts(self._client), self._pace.apart(), scope=self._scope, source=self._doors.source)
+        wire = Wire(
+            self._doors.sts(self._client),
+            self._pace.apart(),
+            scope=self._scope,
+            source=self._doors.source,
+            heard=self._heard,
+        )
         reply = wire.call("GetCallerIdentity", {})
         account, principal = text(reply.get("Account")), text(reply.get("Arn"))
         if account is None or principal is None:
             raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
         return Identity(account=account, principal=principal)
+
+    def checkup(self) -> Checkup:
+        """See `Cloud.checkup`."""
+        return self._doors.checkup(self._client, self._heard)
 
     def _of(self, ref: Ref) -> Windows | Commands | Automations:
         """The reader of the reference's kind, once its id has the shape of one."""

@@ -5,6 +5,7 @@ import re
 from runcancel.model import Guarantee, Kind
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_NOBODY = "00000000-0000-4000-8000-000000000000"
 
 WINDOW = Kind(
     name="maintenance-window",
@@ -13,6 +14,7 @@ WINDOW = Kind(
     action="ssm:CancelMaintenanceWindowExecution",
     promise="A cancel here stops what has not started. Tasks in progress run to completion.",
     id_pattern=_UUID,
+    nobody=_NOBODY,
     in_part=False,
     starts_runs=True,
 )
@@ -23,6 +25,7 @@ COMMAND = Kind(
     action="ssm:CancelCommand",
     promise="A cancel here asks the agent of every target; there is no promise that the process stops.",
     id_pattern=_UUID,
+    nobody=_NOBODY,
     in_part=True,
 )
 AUTOMATION = Kind(
@@ -32,5 +35,6 @@ AUTOMATION = Kind(
     action="ssm:StopAutomationExecution",
     promise="A cancel here stops at the current step; what a step began may go on, and an onCancel path may still run.",
     id_pattern=_UUID,
+    nobody=_NOBODY,
     in_part=False,
 )

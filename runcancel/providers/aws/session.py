@@ -15,12 +15,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import JSONFileCache
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers import Connection
+from runcancel.providers import Checkup, Connection
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
 from runcancel.providers.aws.wire import prove_body
 from runcancel.providers.reading import check_keys, checked_region
-from runcancel.providers.transport import Endpoint
+from runcancel.providers.transport import Endpoint, Heard, proxy_for, without_user
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _SESSIONS: dict[int, botocore.session.Session] = {}
@@ -42,6 +42,7 @@ class Doors:
     def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
         checked_region(connection.scope.region)  # it becomes part of a host name
         self._connection = connection
+        self._environ = environ
         self._session = _session(connection.profile, environ)
         self.source = _source(self._session, profile_name(environ, connection.profile))
 
@@ -60,6 +61,18 @@ class Doors:
     def ec2(self, ssm: Any) -> Any:
         """An EC2 client, for the list of regions; on loopback it goes where the `ssm` client goes."""
         return self._open("ec2", ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
+
+    def checkup(self, ssm: Any, heard: Heard) -> Checkup:
+        """See `Cloud.checkup`."""
+        endpoint = _endpoint(ssm)
+        return Checkup(
+            credentials=self.source,
+            key=_key_ends(self._session),
+            endpoint=f"{endpoint.scheme}://{endpoint.host}",
+            proxy=without_user(proxy_for(endpoint, self._environ)),
+            clock_skew=heard.skew,
+            latency=heard.took,
+        )
 
     def _open(self, service: str, endpoint_url: str | None) -> Any:
         with _LOCK:
@@ -152,6 +165,15 @@ def _source(session: botocore.session.Session, profile: str) -> str:
     """Where the credentials came from, in words."""
     method = str(getattr(session.get_credentials(), "method", None) or "")
     return _SOURCES.get(method) or f"profile {profile}, {method}"
+
+
+def _key_ends(session: botocore.session.Session) -> str | None:
+    """The last four characters of the key's id; None where a sign-in has ended."""
+    found: Any = session.get_credentials()
+    try:
+        return None if found is None else str(found.get_frozen_credentials().access_key)[-4:]
+    except (BotoCoreError, ClientError):
+        return None
 
 
 def _tried(profile: str | None, environ: Mapping[str, str]) -> str:

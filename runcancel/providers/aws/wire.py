@@ -17,6 +17,7 @@ from runcancel.pace import ASK_AGAIN, READ_AGAIN, Pace
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.fields import record
 from runcancel.providers.reading import Row, by_token, number, rows, text, trace
+from runcancel.providers.transport import Heard
 
 
 class Api(Struct, frozen=True, kw_only=True):
@@ -58,9 +59,10 @@ _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, Looku
 class Wire:
     """One botocore client, shared by threads. `source` says in words where its credentials came from."""
 
-    def __init__(self, client: Any, pace: Pace, *, scope: Scope, source: str = "") -> None:
+    def __init__(self, client: Any, pace: Pace, *, scope: Scope, source: str = "", heard: Heard | None = None) -> None:
         self._client = client
         self._host = urlsplit(str(client.meta.endpoint_url)).netloc.rpartition("@")[2]
+        self._heard = heard or Heard()
         self._source = source
         self._scope = scope
         self.pace = pace
@@ -104,9 +106,12 @@ class Wire:
         return reply
 
     def _send(self, action: str, params: Mapping[str, Any]) -> Row:
+        began = time.monotonic()
         try:
             reply: Row = getattr(self._client, xform_name(action))(**params)
+            self._heard.note(_date(reply), time.monotonic() - began)
         except ClientError as error:
+            self._heard.note(_date(error.response), time.monotonic() - began)
             raise answered(error, action=action, source=self._source) from None
         except BotoCoreError as error:
             raise unanswered(error, action=action, source=self._source) from None
@@ -141,6 +146,10 @@ def _check(action: str, api: Api, params: Mapping[str, Any], reply: Row) -> None
     expected = params.get(api.proof[-1]) if api.proof else None
     if expected is not None and str(found).lower() != str(expected).lower():
         raise _unproven(action, f"the answer is about another {api.proof[-1]}", request_id=_request_id(reply))
+
+
+def _date(reply: Row) -> str | None:
+    return text(record(record(reply.get("ResponseMetadata")).get("HTTPHeaders")).get("date"))
 
 
 def _request_id(reply: Row) -> str:

@@ -24,6 +24,7 @@ KINDS = (
         action="tat:CancelInvocation",
         promise="A cancel here stops what has not started and terminates what is running.",
         id_pattern=re.compile(r"inv-[0-9a-z]{8,}"),
+        nobody="inv-00000000",
         alias_pattern=re.compile(r"invt-[0-9a-z]{8,}"),
         in_part=True,
         read_batch=100,
@@ -42,6 +43,7 @@ REGIONS = frozenset(
 
 NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
 CREDENTIALS = credentials.SOURCES
+SIGN_IN = "tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…"
 
 SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 """The vendor's two sites, with accounts of their own; the first is the default."""

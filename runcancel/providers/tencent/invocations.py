@@ -7,6 +7,7 @@ from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import ASK_AGAIN, Pace
+from runcancel.providers import Checkup
 from runcancel.providers.reading import (
     Row,
     by_offset,
@@ -102,6 +103,10 @@ class Tat:
         if account is None or principal is None:
             raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
         return Identity(account=account, principal=principal)
+
+    def checkup(self) -> Checkup:
+        """See `Cloud.checkup`."""
+        return self._tat.checkup().heard_or(self._sts.checkup())
 
     def _page(self, offset: int) -> tuple[Sequence[Row], int | None]:
         """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
-from runcancel.providers import AGENT
+from runcancel.providers import AGENT, Checkup
 from runcancel.providers.reading import Row, blamed, scrubbed, text, trace
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.transport import Reply, Transport
@@ -62,11 +62,20 @@ class Wire:
         self._client: Any = CommonClient(product, version, keys, scope.region, profile)
         self._client.request.conn = _Connection(transport, agent)
         self._host = endpoint.host
+        self._transport = transport
         self._product = product
         self._scope = scope
         self._keys = keys
         self._source = source
         self._pace = pace
+
+    def checkup(self) -> Checkup:
+        """See `Cloud.checkup`."""
+        try:
+            key: str | None = self._keys.get_credential_info()[0]
+        except CloudError:
+            key = None
+        return self._transport.checkup(credentials=self._source or None, key=key)
 
     def call(self, action: str, params: Row, *, again: frozenset[Reason] = READ_AGAIN) -> Mapping[str, Any]:
         """Ask and return the answer's `Response`, which carries a request id. Raises `CloudError`."""

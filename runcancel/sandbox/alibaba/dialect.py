@@ -49,7 +49,7 @@ class Alibaba:
     def read(self, request: Request) -> Call:
         if "Action=" in urlsplit(request.target).query:
             raise Refusal(400, "UnsupportedSignatureMethod", "The sandbox speaks ACS3-HMAC-SHA256 only.")
-        signed = check_alibaba(request, self._keys, self._nonces)
+        signed = check_alibaba(request, self._keys, self._nonces, now=self._world.clock.wall())
         version, action = request.header("x-acs-version"), request.header("x-acs-action")
         service = VERSIONS.get(version)
         if service is None:

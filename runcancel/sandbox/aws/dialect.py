@@ -51,7 +51,7 @@ class Aws:
 
     def read(self, request: Request) -> Call:
         service = service_of(request)
-        signed = check_aws(request, self._keys, service=service)
+        signed = check_aws(request, self._keys, service=service, now=self._world.clock.wall())
         if not self._world.serves("aws", signed.region):
             # A region that is not enabled does not know the account's keys.
             raise aws_refusal("key", service, "The security token included in the request is invalid.")

@@ -50,7 +50,7 @@ class Tencent:
         service = VERSIONS.get(version)
         if service is None:
             raise Refusal(200, "NoSuchVersion", f"The version {version} does not exist.")
-        signed = check_tencent(request, self._keys, service=service)
+        signed = check_tencent(request, self._keys, service=service, now=self._world.clock.wall())
         region = request.header("x-tc-region")
         call = Call("tencent", service, action, signed.key.account, region, _params(request), version)
         self.operation(call)
