@@ -16,7 +16,7 @@ VERBS = {
     "wait": "Wait until every run is where it should be.",
     "history": "Show what was asked from here and what was seen.",
     "contexts": "List, show, add, remove and use named ways to connect.",
-    "doctor": "Show what works from here: credentials, clocks, what is permitted.",
+    "doctor": "Show what works from here: credentials, clocks, permissions.",
     "permissions": "Print the minimal IAM, RAM or CAM policy.",
     "schema": "Print the JSON Schema of an output.",
     "sandbox": "Three simulated clouds, to try and to rehearse.",

@@ -56,7 +56,7 @@ class Sandbox:
         self._closed = threading.Event()
         self.reset()
         self._control = Control(self)
-        self._server = Server(self.answer, self._closed, port=self.options.port, wall=lambda: self.clock.wall())
+        self._server = Server(self.answer, self._closed, port=self.options.port, wall=self._wall)
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -94,6 +94,9 @@ class Sandbox:
         self.log.clear()
         for raw in options.runs:
             Control.add_runs(self, raw)
+
+    def _wall(self) -> float:
+        return self.clock.wall()  # a reset brings another clock
 
     def _furnish(self, book: Book) -> None:
         if self.options.fleet:

@@ -9,7 +9,7 @@ import pytest
 
 from runcancel.errors import CloudError, Reason
 from runcancel.providers import transport
-from runcancel.providers.transport import Endpoint, Transport
+from runcancel.providers.transport import Endpoint, Heard, Transport, without_user
 
 
 @pytest.mark.parametrize(
@@ -157,3 +157,39 @@ def test_a_ca_file_that_does_not_exist_is_named() -> None:
         _transport("https://127.0.0.1:1", REQUESTS_CA_BUNDLE="/nowhere/ca.pem")
 
     assert "REQUESTS_CA_BUNDLE" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("date", "ahead"),
+    [
+        ("Sat, 21 Nov 2026 02:22:44 GMT", 0.0),
+        ("Sat, 21 Nov 2026 02:22:45 GMT", 1.5),
+        ("Sat, 21 Nov 2026 02:32:44 GMT", 600.5),
+        ("Sat, 21 Nov 2026 02:12:44 GMT", -599.5),
+        ("yesterday", None),
+        ("Sat, 99 Nov 2026 02:22:44 GMT", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_clock_of_an_answer_is_held_against_ours(date: str | None, ahead: float | None) -> None:
+    ours = 1795227764.25  # 02:22:44.25, half of the half second that the answer took ago
+    heard = Heard(now=lambda: ours)
+
+    heard.note(date, 0.5)
+
+    assert (heard.skew, heard.took) == (ahead, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://proxy:3128", "http://proxy:3128"),
+        ("proxy:3128", "http://proxy:3128"),
+        ("http://me:p@ss@proxy:3128", "http://…@proxy:3128"),
+        ("me:hunter2@proxy", "http://…@proxy"),
+        (None, None),
+    ],
+)
+def test_a_proxy_is_shown_without_its_user(proxy: str | None, shown: str | None) -> None:
+    assert without_user(proxy) == shown
