@@ -13,9 +13,6 @@ from runcancel.judge import Answer, Asked
 from runcancel.model import Identity, Kind, PermissionCheck, Query, Ref, Scope, Wanted
 from runcancel.providers import Checkup, Cloud, provider
 
-WRONG_CLOCK = 300.0
-"""Seconds of difference from which AWS and Tencent Cloud refuse what is signed; Alibaba Cloud takes 15 minutes."""
-
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
 """Failures that only somebody hears who may ask."""
 

@@ -507,6 +507,14 @@ class ScopeCheck(Struct, frozen=True, kw_only=True):
     permissions: tuple[PermissionCheck, ...] = ()
     remark: str | None = None
 
+    @property
+    def clock_is_wrong(self) -> bool:
+        """Whether what is signed here is refused: by AWS and Tencent Cloud from 5 minutes on, by Alibaba from 15."""
+        return self.clock_skew is not None and abs(self.clock_skew) >= _WRONG_CLOCK
+
+
+_WRONG_CLOCK = 300.0  # seconds
+
 
 class FileCheck(Struct, frozen=True, kw_only=True):
     """A file of this program: whether it is there and what can be done with it. `mode` as in `0600`."""

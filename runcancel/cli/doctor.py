@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from runcancel import config, journal, settings
-from runcancel.checkup import WRONG_CLOCK, Examined, answered, examine, with_cancels
+from runcancel.checkup import Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError, Exit, UsageError
 from runcancel.find import split_gaps
@@ -178,7 +178,7 @@ def _code(errors: Iterable[Problem]) -> int:
 
 
 def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
-    if row.clock_skew is not None and abs(row.clock_skew) >= WRONG_CLOCK:
+    if row.clock_skew is not None and row.clock_is_wrong:
         way = "behind" if row.clock_skew > 0 else "ahead of"
         session.notes.warn(
             f"this machine's clock is {duration(abs(row.clock_skew))} {way} that of {row.scope}: what it signs "

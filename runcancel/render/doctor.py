@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from runcancel.model import FileCheck, PermissionCheck, ScopeCheck
 from runcancel.text import duration, safe
 
-WRONG_CLOCK = 300.0  # seconds from which what is signed is refused
-
 _WORDS: Mapping[bool | None, str] = {True: "{}", False: "not {}", None: "{}?"}
 
 Pieces = tuple[tuple[str, str | None], ...]
@@ -36,8 +34,7 @@ def clock(one: ScopeCheck) -> Pieces:
     if not one.clock_skew:
         return (("<1s", None),)
     sign = "+" if one.clock_skew > 0 else "-"
-    wrong = abs(one.clock_skew) >= WRONG_CLOCK
-    return ((f"{sign}{duration(abs(one.clock_skew))}", "failed" if wrong else None),)
+    return ((f"{sign}{duration(abs(one.clock_skew))}", "failed" if one.clock_is_wrong else None),)
 
 
 def of_files(files: Sequence[FileCheck]) -> Iterator[str]:
