@@ -13,7 +13,7 @@ from runcancel import settings as settings_
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.fanout import Desk, Pass
 from runcancel.model import Kind, Problem, Query, Reason, Ref, Run, Scope, Snapshot
-from runcancel.pace import Pace
+from runcancel.pace import Pace, Traffic
 from runcancel.providers import Cloud, kind_of, provider
 from runcancel.refs import Reference
 from runcancel.settings import Settings
@@ -33,8 +33,8 @@ class Clouds:
         self._open: dict[Scope, Cloud] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self.waits: dict[str, float] = {}
-        """Seconds that a scope was last told to wait, for the screen."""
+        self.traffic = Traffic()
+        """What goes to all of them, for the screen."""
         self.operation: str | None = None
         """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
 
@@ -44,10 +44,13 @@ class Clouds:
             lock = self._locks.setdefault(scope.provider, threading.Lock())
         with lock:  # creating SDK clients is not safe in parallel
             if scope not in self._open:
-                pace = Pace(self._desk.clock, on_wait=lambda api, seconds: self.waits.update({str(scope): seconds}))
+                pace = Pace(self._desk.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
                 connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
                 self._open[scope] = provider(scope.provider).connect(connection, self._settings.environ, pace)
             return self._open[scope]
+
+    def _waits(self, scope: str, reason: Reason, seconds: float) -> None:
+        self.traffic.waits(scope, reason, until=self._desk.clock.monotonic() + seconds)
 
 
 class Sight(Struct, frozen=True, kw_only=True):

@@ -148,6 +148,30 @@ class Circuit:
             self._in_a_row, self._refusal = 0, None
 
 
+class Traffic:
+    """What goes to the clouds, for whoever shows it: written by many threads, read by one."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._waits: dict[str, tuple[float, Reason]] = {}
+        self._lock = threading.Lock()
+
+    def called(self) -> None:
+        """A request is about to go."""
+        with self._lock:
+            self.calls += 1
+
+    def waits(self, scope: str, reason: Reason, *, until: float) -> None:
+        """A scope asks again at the monotonic second `until`, because of what it was answered."""
+        with self._lock:
+            self._waits[scope] = max(self._waits.get(scope, (0.0, reason)), (until, reason))
+
+    def waiting(self, scope: str, now: float) -> tuple[float, Reason] | None:
+        """For how many seconds a scope still waits, and why; None while it does not."""
+        until, reason = self._waits.get(scope, (now, Reason.BUSY))
+        return (until - now, reason) if until > now else None
+
+
 class Pace:
     """The pace of one scope: one bucket per API, one retry rule. `jitter` gives numbers in [0, 1)."""
 
@@ -157,11 +181,13 @@ class Pace:
         *,
         jitter: Callable[[], float] = random.random,
         attempts: int = _ATTEMPTS,
-        on_wait: Callable[[str, float], None] = lambda api, seconds: None,
+        on_call: Callable[[], None] = lambda: None,
+        on_wait: Callable[[Reason, float], None] = lambda reason, seconds: None,
     ) -> None:
         self._clock = clock
         self._jitter = jitter
         self._attempts = attempts
+        self._on_call = on_call
         self._on_wait = on_wait
         self._buckets: dict[str, Bucket] = {}
         self._lock = threading.Lock()
@@ -192,6 +218,7 @@ class Pace:
                 self._clock.sleep(wait)
             if self._clock.stopped:
                 raise CloudError(Reason.INTERRUPTED, f"{api} was not asked: interrupted", action=api)
+            self._on_call()
             try:
                 result = attempt()
             except CloudError as error:
@@ -206,7 +233,7 @@ class Pace:
             stop=tenacity.stop_after_attempt(self._attempts),
             wait=self._wait,
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, CloudError) and error.reason in again),
-            before_sleep=lambda state: self._on_wait(api, state.upcoming_sleep),
+            before_sleep=self._tell,
             sleep=self._clock.sleep,
             reraise=True,
         )
@@ -225,6 +252,11 @@ class Pace:
     def pause(self, seconds: float) -> None:
         """Wait on this scope's clock, outside any call: a stop ends the wait."""
         self._clock.sleep(seconds)
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, CloudError):
+            self._on_wait(error.reason, state.upcoming_sleep)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """The server's word wins; else full jitter under a doubling ceiling, a second to begin with when throttled."""

@@ -119,16 +119,16 @@ def test_a_servers_retry_after_wins_and_holds_the_others_too() -> None:
 @given(jitter=st.floats(0, 1, exclude_max=True), reason=st.sampled_from([Reason.BUSY, Reason.DOWN, Reason.LOST]))
 def test_pauses_lie_below_a_doubling_ceiling(jitter: float, reason: Reason) -> None:
     clock = HandClock()
-    told: list[tuple[str, float]] = []
-    pace = Pace(clock, jitter=lambda: jitter, attempts=9, on_wait=lambda api, seconds: told.append((api, seconds)))
+    told: list[tuple[Reason, float]] = []
+    pace = Pace(clock, jitter=lambda: jitter, attempts=9, on_wait=lambda why, seconds: told.append((why, seconds)))
     calls = Calls(clock, *errors(reason, 8))
 
     assert pace.call("A", calls, rate=1000) == "done"
 
     first = 1.0 if reason is Reason.BUSY else 0.2
-    for number, (api, pause) in enumerate(told):
+    for number, (why, pause) in enumerate(told):
         ceiling = min(20.0, first * 2**number)
-        assert api == "A"
+        assert why is reason
         assert 0 <= pause <= ceiling
         assert calls.moments[number + 1] - calls.moments[number] == pytest.approx(pause, abs=0.3)
 
@@ -187,7 +187,7 @@ def test_no_call_begins_after_a_stop() -> None:
 def test_a_stop_between_two_tries_prevents_the_second() -> None:
     clock = HandClock()
     calls = Calls(clock, error(Reason.BUSY))
-    pace = Pace(clock, on_wait=lambda api, seconds: clock.stop())
+    pace = Pace(clock, on_wait=lambda reason, seconds: clock.stop())
 
     with pytest.raises(CloudError) as caught:
         pace.call("A", calls, rate=1000)
