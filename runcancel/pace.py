@@ -247,7 +247,9 @@ class Pace:
 
     def apart(self) -> "Pace":
         """The pace for a service beside the one that matters: its silence or refusal does not give that one up."""
-        return Pace(self._clock, jitter=self._jitter, attempts=self._attempts, on_wait=self._on_wait)
+        return Pace(
+            self._clock, jitter=self._jitter, attempts=self._attempts, on_call=self._on_call, on_wait=self._on_wait
+        )
 
     def pause(self, seconds: float) -> None:
         """Wait on this scope's clock, outside any call: a stop ends the wait."""

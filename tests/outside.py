@@ -58,7 +58,7 @@ WRITES = frozenset(
 )
 """The operations that change something."""
 
-_LOOKS = ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "TERM", "COLUMNS", "LINES", "TZ", "DEBUG")
+_LOOKS = ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "TERM", "COLUMNS", "LINES", "TZ", "DEBUG", "CI")
 _SPEED = 20.0  # what a cancel takes in the sandbox is over before the first look; what runs goes on for 45 s and more
 
 

@@ -308,7 +308,7 @@ def _carry_out(
 
     for outcome in chosen.selection.settled:
         put(outcome)
-    shown = session.progress(asking=True)
+    shown = session.progress(asking=True, timeout=patience.timeout if patience.wait else None)
     progress: Progress = shown if recorder is None else Together(recorder, shown)
     try:
         items = chosen.selection.items

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self, TextIO
 
 import typer
+from msgspec import structs
 
 from runcancel import config, refs, settings
 from runcancel.cancel import Progress
@@ -20,7 +21,7 @@ from runcancel.pace import StoppableClock
 from runcancel.providers import PROVIDERS
 from runcancel.providers import provider as provider_module
 from runcancel.refs import Reference, nearest
-from runcancel.render import FORMATS, QUERYABLE, Writer, default_format, writer
+from runcancel.render import FORMATS, QUERYABLE, STREAMED, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Place, Settings
@@ -63,6 +64,7 @@ class Session:
         verbose: bool,
         no_input: bool,
         query: "Query | None" = None,
+        debug: bool = False,
     ) -> None:
         environ = chosen.environ
         self.verb = verb
@@ -76,6 +78,7 @@ class Session:
         self.quiet = quiet
         self.verbose = verbose
         self.no_input = no_input
+        self.debug = debug
         self.notes = Notes(sys.stderr, quiet=quiet)
         self.out = Terminal.of(sys.stdout, environ, color=color)
         self.err = Terminal.of(sys.stderr, environ, color=color)
@@ -153,7 +156,8 @@ class Session:
             regions=region or (),
             environ=environ,
         )
-        if settings.switch("--debug", debug, environ):
+        traced = settings.switch("--debug", debug, environ)
+        if traced:
             _show_requests(sys.stderr)
         default = default_format(Terminal.of(sys.stdout, environ))
         session = cls(
@@ -165,6 +169,7 @@ class Session:
             quiet=settings.switch("--quiet", quiet, environ),
             verbose=settings.switch("--verbose", verbose, environ),
             no_input=settings.switch("--no-input", no_input, environ),
+            debug=traced,
         )
         session.shaped = query is not None or settings.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
@@ -188,12 +193,27 @@ class Session:
         failed = self.notes.cut_off and self._answer not in _ABOUT_RUNS
         return code or int(Exit.FAILED) if failed else code
 
-    def progress(self, *, asking: bool) -> Progress:
-        """Who tells on stderr what happens while this waits; it is repainted as time goes by."""
+    def progress(self, *, asking: bool, timeout: float | None = None) -> Progress:
+        """Who tells on stderr what happens while this waits; it is repainted as time goes by.
+
+        `timeout`: the seconds for which each run is watched. Nothing is painted over where others write between: rows
+        that go to the terminal as they come, and the lines of `--debug`.
+        """
         from runcancel.render.progress import progress
 
-        shown = progress(sys.stderr, terminal=self.err, environ=self.settings.environ, quiet=self.quiet, asking=asking)
+        alone = not (self.debug or (self.out.is_terminal and self.format in STREAMED))
+        shown = progress(
+            sys.stderr,
+            terminal=structs.replace(self.err, moves=self.err.moves and alone),
+            environ=self.settings.environ,
+            quiet=self.quiet,
+            verbose=self.verbose,
+            asking=asking,
+            timeout=timeout,
+            traffic=self.clouds.traffic,
+        )
         self.desk.tick = shown.tick
+        self.notes.aside = shown.close
         return shown
 
     def patience(self, timeout: str | None) -> float:
@@ -265,7 +285,7 @@ class Session:
         """
         by_ref = {refs.full(ref): ref for ref in left}
         watch = Watch(by_ref, self.clouds, self.desk, full=full)
-        shown = self.progress(asking=False)
+        shown = self.progress(asking=False, timeout=None if until is None else until - self.desk.clock.monotonic())
         for ref, run in left.items():
             shown.seen(ref, run, ())
         try:

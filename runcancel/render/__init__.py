@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from runcancel.render.query import Query
 
 
-__all__ = ["FORMATS", "QUERYABLE", "Caller", "End", "Record", "Writer", "default_format", "lines", "writer"]
+__all__ = ["FORMATS", "QUERYABLE", "STREAMED", "Caller", "End", "Record", "Writer", "default_format", "lines", "writer"]
 
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 """What `-o` can be."""
 
 QUERYABLE = ("json", "yaml", "tsv", "csv")
 """What `-o` can be beside `--query`: the formats that do not depend on what was asked for."""
+
+STREAMED = frozenset({"tsv", "csv", "jsonl", "ref"})
+"""Those that write each row as it comes."""
 
 _MACHINE: Mapping[str, type[Tsv | Json | JsonLines | References]] = {
     "tsv": Tsv,

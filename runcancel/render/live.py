@@ -1,39 +1,37 @@
 """Progress on a terminal: a few lines painted over and over, gone when it is closed.
 
 Written by hand instead of with `rich.live`: a second Ctrl-C leaves without any clean-up, so the cursor must never be
-hidden, and after a resize the lines of the last frame are found again by how the terminal has wrapped them.
+hidden, and after a resize the lines of the last frame are found again by how the terminal has wrapped them. The size is
+asked anew for every frame, a few times a second, so that nobody has to take over SIGWINCH.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TextIO
 
 from msgspec import structs
-from rich.cells import cell_len
 from rich.text import Text
 
 from runcancel.judge import Answer
 from runcancel.model import Invocation, Outcome, PlanItem, Run
-from runcancel.render.board import Board, Group, Track
-from runcancel.render.columns import tallied
-from runcancel.render.layout import painted, shortened
-from runcancel.render.paint import console, paint
+from runcancel.pace import Traffic
+from runcancel.render.board import Board
+from runcancel.render.frame import View, frame
+from runcancel.render.paint import paint
 from runcancel.render.sink import Sink
-from runcancel.render.terminal import Terminal, height_of
-from runcancel.text import safe
+from runcancel.render.terminal import Terminal
 
-_FEW = 8  # runs that get lines of their own
 _PAUSE = 0.1  # seconds between two frames
-_BAR = 24  # columns
-_WITH_BAR = 70  # columns of a terminal that has room for it
-_FOOT_WATCHING = "Ctrl-C stops watching, nothing else"
-_FOOT = "Ctrl-C stops asking and watching, not what was asked"
+_RATE_OVER = 4  # seconds over which calls are counted
 
 
 class LiveProgress:
-    """A line or two per run when they are few, else one per scope; a clock that runs with `tick`.
+    """The board of all runs, painted when something has changed; a clock that runs with `tick`.
 
-    `width` and `height` are asked anew for every frame.
+    `size` gives columns and lines and is asked anew for every frame. `timeout` is in seconds: from the last answer to a
+    cancel, or from the beginning where runs are only watched.
     """
 
     def __init__(
@@ -41,29 +39,35 @@ class LiveProgress:
         err: TextIO,
         *,
         terminal: Terminal,
-        width: Callable[[], int] | None = None,
-        height: Callable[[], int] | None = None,
+        size: Callable[[], tuple[int, int]],
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         asking: bool = True,
+        timeout: float | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self._sink = Sink(err)
         self._terminal = terminal
-        self._width = width or (lambda: terminal.width)
-        self._height = height or (lambda: height_of(err))
+        self._size = size
         self._clock = clock
-        self._began = clock()
+        self._now = now
+        self._timeout = timeout
+        self._traffic = traffic or Traffic()
+        self._began = self._since = clock()
         self._painted_at = -1.0
-        self._asking = asking
         self._board = Board(asking=asking)
+        self._rate = _Rate(self._began, self._traffic)
         self._frame: list[Text] = []
+        self._framed = (0, 0)
 
     def planned(self, items: Sequence[PlanItem]) -> None:
-        """Begin."""
+        """Begin, or go on with more runs."""
         self._board.planned(items)
         self._paint()
 
     def asked(self, ref: str, answer: Answer) -> None:
         """Show that it was asked."""
+        self._since = self._clock()
         self._board.asked(ref, answer)
         self._paint_soon()
 
@@ -79,12 +83,12 @@ class LiveProgress:
 
     def tick(self) -> None:
         """Let the clock run."""
-        self._paint()
+        self._paint_soon()
 
     def close(self) -> None:
-        """Wipe the lines away."""
+        """Wipe the lines away; whoever is told more paints them anew."""
         if self._frame:
-            self._sink.write(self._wiped(self._width()))
+            self._sink.write(self._wiped(*self._size()))
             self._frame = []
 
     def _paint_soon(self) -> None:
@@ -92,73 +96,73 @@ class LiveProgress:
             self._paint()
 
     def _paint(self) -> None:
-        """One write per frame, so that no half of it is ever seen."""
+        """One write per frame, of what has changed alone: no half of it is ever seen, and nothing flickers."""
         self._painted_at = self._clock()
-        terminal = structs.replace(self._terminal, width=self._width())
         if not self._board.tracks:
             return
-        wiped = self._wiped(terminal.width)
-        self._frame = self._lines(terminal)
-        self._sink.write(wiped + paint(self._frame, terminal).removesuffix("\n"))
+        size = self._size()
+        lines = frame(self._board, self._view(*size))
+        if self._frame and size != self._framed:
+            self._sink.write(self._wiped(*size))
+            self._frame = []
+        if lines != self._frame:
+            self._sink.write(self._changed(lines))
+            self._frame, self._framed = lines, size
 
-    def _wiped(self, width: int) -> str:
+    def _view(self, columns: int, lines: int) -> View:
+        """A column short of the width (the last one makes terminals wrap), and a line short of the height."""
+        now = self._clock()
+        return View(
+            width=max(1, columns - 1),
+            height=max(1, lines - 1),
+            draws=self._terminal.draws,
+            elapsed=now - self._began,
+            left=self._left(now),
+            calls=self._rate.at(now),
+            waiting=lambda scope: self._traffic.waiting(scope, now),
+            now=self._now(),
+        )
+
+    def _left(self, now: float) -> float | None:
+        if self._timeout is None or self._board.total.unasked:
+            return None
+        return self._since + self._timeout - now
+
+    def _changed(self, lines: Sequence[Text]) -> str:
+        """Codes that turn the last frame into this one; they leave the cursor at its end."""
+        if not self._frame:
+            return "\r\n".join(self._painted(line) for line in lines)
+        parts = ["\r", f"\x1b[{len(self._frame) - 1}A" if len(self._frame) > 1 else ""]
+        for place, line in enumerate(lines):
+            parts.append("\r\n" if place else "")
+            if place + 1 == len(lines) or place >= len(self._frame) or line != self._frame[place]:
+                parts += [self._painted(line), "\x1b[K"]
+        parts.append("\x1b[J" if len(lines) < len(self._frame) else "")
+        return "".join(parts)
+
+    def _painted(self, line: Text) -> str:
+        return paint([line], structs.replace(self._terminal, width=max(1, line.cell_len))).removesuffix("\n")
+
+    def _wiped(self, columns: int, lines: int) -> str:
         """Codes that take the last frame away: up over its lines, as wrapped at this width, and clear what is below."""
-        rows = sum(max(1, -(-line.cell_len // width)) for line in self._frame)
+        rows = min(lines, sum(max(1, -(-line.cell_len // max(1, columns))) for line in self._frame))
         up = f"\x1b[{rows - 1}A" if rows > 1 else ""
-        return f"{up}\r\x1b[J" if self._frame else ""
-
-    def _lines(self, terminal: Terminal) -> list[Text]:
-        """The frame, folded a column short of the width (the last one makes terminals wrap), cut to the height."""
-        room = structs.replace(terminal, width=terminal.width - 1)
-        drawing = console(room)
-        lines = [part for line in self._content(room) for part in line.wrap(drawing, room.width, overflow="fold")]
-        height = max(2, self._height() - 1)
-        return lines if len(lines) <= height else [*lines[: height - 1], Text("…" if terminal.draws else "...")]
-
-    def _content(self, terminal: Terminal) -> Iterator[Text]:
-        tracks = list(self._board.tracks.values())
-        minutes, seconds = divmod(int(self._clock() - self._began), 60)
-        done = sum(track.done for track in tracks)
-        runs = f"{len(tracks):,} run{'' if len(tracks) == 1 else 's'}"
-        yield Text(f"{'cancelling' if self._asking else 'watching'} {runs}, {done:,} over  {minutes:02}:{seconds:02}")
-        if len(tracks) <= _FEW:
-            for track in tracks:
-                yield from _of_run(track, terminal)
-        else:
-            groups = self._board.groups()
-            column = max(cell_len(safe(group.scope)) for group in groups)
-            for group in groups:
-                yield _of_scope(group, terminal, column=column)
-        yield Text(_FOOT if self._asking else _FOOT_WATCHING, "dim")
+        return f"{up}\r\x1b[J"
 
 
-def _of_run(track: Track, terminal: Terminal) -> Iterator[Text]:
-    ref = Text(f"  {safe(track.ref)}")
-    stands = painted(track.pieces())
-    if ref.cell_len + 2 + stands.cell_len <= terminal.width:
-        yield ref + Text("  ") + stands
-    else:
-        yield ref
-        yield shortened(Text("    ") + stands, terminal.width, terminal=terminal)
+class _Rate:
+    """Calls per second over the last few seconds; it changes once a second, so that it can be read."""
 
+    def __init__(self, began: float, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._samples = deque([(began, traffic.calls)], maxlen=_RATE_OVER + 1)
+        self._rate = 0.0
 
-def _of_scope(group: Group, terminal: Terminal, *, column: int) -> Text:
-    """Scope, a bar of targets that are over, runs, and the targets that are not; the bar goes first."""
-    line = Text(f"  {safe(group.scope)}")
-    if terminal.width >= _WITH_BAR:
-        line.append(" " * (column - cell_len(safe(group.scope)) + 2))
-        line.append_text(_bar(group, terminal))
-    line.append(f"  {group.done:,} of {group.runs:,} over")
-    if group.asked < group.runs:
-        line.append(f", {group.asked:,} asked")
-    still = {state: count for state, count in group.targets.items() if not state.over}
-    line.append_text(Text(" · " if terminal.draws else " - ") + painted(tallied(still)) if still else Text())
-    return shortened(line, terminal.width, terminal=terminal)
-
-
-def _bar(group: Group, terminal: Terminal) -> Text:
-    full, rest = ("━", "─") if terminal.draws else ("=", "-")
-    length = min(_BAR, terminal.width // 5)
-    over = sum(count for state, count in group.targets.items() if state.over)
-    part = round(length * over / max(1, sum(group.targets.values())))
-    return Text.assemble((full * part, "cyan"), (rest * (length - part), "dim"))
+    def at(self, now: float) -> float:
+        """The rate at this monotonic second."""
+        last, _ = self._samples[-1]
+        if now - last >= 1:
+            self._samples.append((now, self._traffic.calls))
+            began, calls = self._samples[0]
+            self._rate = (self._traffic.calls - calls) / (now - began)
+        return self._rate

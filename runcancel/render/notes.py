@@ -1,5 +1,6 @@
 """What is said on stderr: problems with what to do about them, notes, hints."""
 
+from collections.abc import Callable
 from typing import TextIO
 
 from runcancel.errors import CloudError, Refused, UsageError
@@ -18,18 +19,23 @@ class Notes:
         self.quiet = quiet
         self.cut_off = False
         """Whether an answer on stdout could not be written to its end, for another reason than a reader that left."""
+        self.aside: Callable[[], None] = lambda: None
+        """Called before anything is said: a board that is painted on stderr gives way."""
 
     def say(self, *sentences: str) -> None:
         """Say lines that may contain text of others, unless it should be quiet."""
         if not self.quiet:
+            self.aside()
             self._sink.write("".join(f"{safe(sentence)}\n" for sentence in sentences))
 
     def warn(self, sentence: str) -> None:
         """Say what a person must know though it stops nothing."""
+        self.aside()
         self._sink.write(f"{PROGRAM}: {safe(sentence)}\n")
 
     def problem(self, problem: Problem) -> None:
         """Say what went wrong and what to do about it."""
+        self.aside()
         self._sink.write("".join(f"{line}\n" for line in problem_lines(problem)))
 
 

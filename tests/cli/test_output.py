@@ -24,8 +24,8 @@ every_format = pytest.mark.parametrize("format", FORMATS)
 
 HOSTILE = "patch \x1b[31mred\x1b[0m \u202egnp.exe\u2066 [/x] =1+1"
 _SGR = re.compile(rb"\x1b\[[0-9;]*m")
-_OURS = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[[0-9]+A|\x1b\[J|\r\n|\r")
-"""What we send to a terminal besides text: colours, up, clear what is below, line ends."""
+_OURS = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[[0-9]+A|\x1b\[[JK]|\r\n|\r")
+"""What we send to a terminal besides text: colours, up, clear what is below or to the right, line ends."""
 
 
 @pytest.fixture(scope="module")

@@ -1,86 +1,41 @@
-"""Progress: a terminal that a person watches, and a log that a person reads later."""
+"""Progress on a terminal that a person watches: what it shows, that it never piles up, and that it leaves nothing."""
 
 import io
 
-import pyte
 import pytest
 
 from runcancel.judge import Answer, Asked
-from runcancel.model import PlanItem, State
+from runcancel.model import Reason, State
+from runcancel.pace import Traffic
 from runcancel.render.live import LiveProgress
-from runcancel.render.progress import PlainProgress, Progress, Silent, progress
-from runcancel.render.sink import Sink
+from runcancel.render.plain import PlainProgress
+from runcancel.render.progress import Silent, progress, size_of
 from runcancel.render.terminal import Terminal
 
 from . import samples
+from .screen import Clock, Screen, items, live
 
-
-class Clock:
-    """Time by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Screen(io.StringIO):
-    """A terminal that can be resized, as a stream."""
-
-    def __init__(self, *, width: int, height: int = 24) -> None:
-        super().__init__()
-        self.screen = pyte.Screen(width, height)
-        self.screen.set_mode(pyte.modes.LNM)
-        self._stream = pyte.Stream(self.screen)
-
-    def write(self, text: str) -> int:
-        self._stream.feed(text)
-        return len(text)
-
-    def lines(self) -> list[str]:
-        return [line.rstrip() for line in self.screen.display if line.strip()]
-
-
-def items(count: int) -> list[PlanItem]:
-    return [samples.plan_item(f"tencent:ap-guangzhou:invocation/inv-{number:08}") for number in range(count)]
-
-
-def live(screen: Screen, clock: Clock, *, color: bool = False) -> LiveProgress:
-    terminal = Terminal(is_terminal=True, moves=True, width=screen.screen.columns, color=color)
-    return LiveProgress(
-        screen,
-        terminal=terminal,
-        width=lambda: screen.screen.columns,
-        height=lambda: screen.screen.lines,
-        clock=clock,
-    )
-
-
-def play(shown: Progress, clock: Clock) -> None:
-    """One window: asked, seen twice, judged."""
-    shown.planned([samples.plan_item()])
-    clock.now = 1
-    shown.asked(samples.WINDOW, Answer(asked=Asked.ACCEPTED))
-    for clock.now in (2, 3):
-        shown.seen(samples.WINDOW, samples.run(state=State.CANCELLING), ())
-    clock.now = 12
-    shown.seen(samples.WINDOW, samples.run(state=State.CANCELLED), ())
-    shown.judged(samples.partial())
-    shown.tick()
+ACCEPTED = Answer(asked=Asked.ACCEPTED)
 
 
 def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
     screen, clock = Screen(width=100), Clock()
     shown = live(screen, clock, color=True)
 
-    play(shown, clock)
+    shown.planned([samples.plan_item()])
+    clock.now = 1
+    shown.asked(samples.WINDOW, ACCEPTED)
+    clock.now = 12
+    shown.seen(samples.WINDOW, samples.run(state=State.CANCELLED), ())
+    shown.judged(samples.partial())
+    clock.now = 13
+    shown.tick()
 
     assert screen.lines() == [
-        "cancelling 1 run, 1 over  00:12",
+        f"cancelling 1 run · 1 over{'00:13':>74}",
         f"  {samples.WINDOW}",
-        "    partial, 3 running, 17 cancelled, 5 succeeded",
-        "Ctrl-C stops asking and watching, not what was asked",
+        f"    {'━' * 27}────  partial · 3 running · 17 cancelled · 5 succeeded",
+        "Ctrl-C stops asking, not the cancels",
     ]
     shown.close()
     shown.close()
@@ -89,100 +44,181 @@ def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 @pytest.mark.parametrize("count", [1, 8, 9, 300])
-def test_frames_never_pile_up(width: int, count: int) -> None:
-    screen, clock = Screen(width=width, height=60), Clock()
+@pytest.mark.parametrize("height", [5, 24])
+def test_frames_never_pile_up_and_never_scroll(width: int, count: int, height: int) -> None:
+    screen, clock = Screen(width=width, height=height), Clock()
     shown = live(screen, clock)
-    shown.planned(items(count))
+    shown.planned(items(count, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
     for clock.now in range(1, 6):
-        shown.asked("tencent:ap-guangzhou:invocation/inv-00000000", Answer(asked=Asked.ACCEPTED))
+        shown.asked(f"tencent:ap-guangzhou:invocation/inv-{2 * (clock.now % 4):08}", ACCEPTED)
         shown.tick()
 
-    assert sum("cancelling" in line for line in screen.lines()) == 1
+    assert sum("run" in line and "over" not in line.partition("run")[0] for line in screen.lines()[:1]) == 1
+    assert sum("cancelling" in line for line in screen.lines()[1:]) == 0
+    assert screen.scrolled == 0
     shown.close()
     assert screen.lines() == []
 
 
-def test_many_runs_are_told_per_scope() -> None:
+def test_many_runs_are_told_per_scope_and_the_oldest_by_name() -> None:
     screen, clock = Screen(width=100), Clock()
     shown = live(screen, clock)
 
     shown.planned(items(9))
     clock.now = 61
-    shown.tick()
+    shown.seen("tencent:ap-guangzhou:invocation/inv-00000007", samples.run(samples.PATCH), ())
 
     lines = screen.lines()
-    assert lines[0] == "cancelling 9 runs, 0 over  01:01"
+    assert lines[0].startswith("cancelling 9 runs · 0 over")
+    assert lines[0].endswith("01:01")
     assert lines[1].startswith("  tencent:ap-guangzhou  ━")
-    assert "0 of 9 over, 0 asked · 153 pending" in lines[1]
+    assert lines[1].endswith("  0 of 9 over · 9 not asked yet · 136 pending")
+    assert lines[2] == "9 still open, the longest-running:"
+    assert lines[3].split()[:2] == ["3m", "tencent:ap-guangzhou:invocation/inv-00000007"]
+    assert lines[-2].startswith("last tencent:ap-guangzhou:invocation/inv-00000007  ")
+
+
+def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
+    screen, clock, traffic = Screen(width=160), Clock(), Traffic()
+    shown = live(screen, clock, timeout=60, traffic=traffic)
+
+    shown.planned(items(2))
+    clock.now = 2
+    for number in range(2):
+        shown.asked(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
+    traffic.waits("tencent:ap-guangzhou", Reason.BUSY, until=6.5)
+    for _ in range(54):
+        traffic.called()
+    clock.now = 3
+    shown.tick()
+
+    assert screen.lines()[0].endswith("00:03 · 59 s left · 18 calls/s")
+    assert all("waiting 4 s, the cloud asked for it" in line for line in screen.lines()[1:3])
+    clock.now = 7
+    shown.tick()
+    assert "waiting" not in "".join(screen.lines())
+
+
+def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> None:
+    screen, clock, traffic = Screen(width=120), Clock(), Traffic()
+    shown = live(screen, clock, asking=False, traffic=traffic)
+
+    traffic.waits("aws:us-east-2", Reason.LOST, until=2)
+    shown.seen(samples.WINDOW, samples.run(), ())
+    clock.now = 1
+    shown.tick()
+
+    assert "waiting 1 s, no answer" in "".join(screen.lines())
+
+
+def test_nothing_is_written_while_nothing_changes() -> None:
+    screen, clock = Screen(width=100), Clock()
+    shown = live(screen, clock)
+    shown.planned(items(300))
+    before = len(screen.written)
+
+    for tenth in range(1, 10):
+        clock.now = tenth / 10
+        shown.tick()
+
+    assert len(screen.written) == before
+
+
+def test_only_lines_that_changed_are_written() -> None:
+    screen, clock = Screen(width=100), Clock()
+    shown = live(screen, clock)
+    shown.planned(items(300, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
+
+    clock.now = 1.5
+    shown.tick()
+
+    assert "00:01" in screen.written[-1]
+    assert "aws:eu-west-1" not in screen.written[-1]
+    assert "\x1b[J" not in screen.written[-1]
+
+
+def test_it_is_painted_at_most_ten_times_a_second() -> None:
+    screen, clock = Screen(width=100), Clock()
+    shown = live(screen, clock)
+    shown.planned(items(1000))
+
+    for number in range(1000):
+        clock.now = number / 1000
+        shown.asked(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
+        shown.tick()
+
+    assert len(screen.written) <= 11
+
+
+@pytest.mark.parametrize("sizes", [[(40, 24), (120, 24)], [(100, 6), (100, 40)], [(20, 5), (300, 50), (33, 7)]])
+def test_a_resize_is_followed_and_leaves_nothing(sizes: list[tuple[int, int]]) -> None:
+    screen, clock = Screen(width=100), Clock()
+    shown = live(screen, clock)
+    shown.planned(items(5))
+
+    for clock.now, (width, height) in enumerate(sizes, start=1):
+        screen.resize(width, height)
+        shown.tick()
+        assert "run" in screen.lines()[0]
+        assert sum("Ctrl-C" in line for line in screen.lines()) == 1
+        assert len(screen.lines()) < height
+
+    shown.close()
+    assert screen.lines() == []
 
 
 def test_a_narrower_terminal_is_wiped_by_its_new_width() -> None:
-    written: list[str] = []
-
-    class Recorder(io.StringIO):
-        def write(self, text: str) -> int:
-            written.append(text)
-            return len(text)
-
-    widths, clock = [100], Clock()
+    screen, sizes = Screen(width=200), [(100, 24)]
     terminal = Terminal(is_terminal=True, moves=True, width=100)
-    shown = LiveProgress(Recorder(), terminal=terminal, width=lambda: widths[0], clock=clock)
+    shown = LiveProgress(screen, terminal=terminal, size=lambda: sizes[0], clock=Clock())
     shown.planned([samples.plan_item()])
 
-    widths[0] = 40
+    sizes[0] = (40, 24)
     shown.close()
 
-    # 4 lines of 31, 71, 61 and 52 columns take 1 + 2 + 2 + 2 rows at 40
-    assert written[-1] == "\x1b[6A\r\x1b[J"
+    # 4 lines of 99, 71, 83 and 36 columns take 3 + 2 + 3 + 1 rows at 40
+    assert screen.written[-1] == "\x1b[8A\r\x1b[J"
 
 
-def test_without_a_terminal_there_is_a_line_per_change_and_no_more() -> None:
-    err, clock = io.StringIO(), Clock()
+def test_runs_that_join_later_are_shown() -> None:
+    screen, clock = Screen(width=100), Clock()
+    shown = live(screen, clock)
 
-    play(PlainProgress(Sink(err), clock=clock), clock)
+    shown.planned(items(1))
+    shown.planned([samples.plan_item(samples.WINDOW)])
 
-    assert err.getvalue().splitlines() == [
-        f"1s {samples.WINDOW}: asked, running, 17 pending, 3 running, 5 succeeded",
-        f"2s {samples.WINDOW}: cancelling, 3 running, 17 cancelled, 5 succeeded",
-        f"12s {samples.WINDOW}: cancelled, 3 running, 17 cancelled, 5 succeeded",
-        f"12s {samples.WINDOW}: partial, 3 running, 17 cancelled, 5 succeeded",
-    ]
+    assert screen.lines()[0].startswith("cancelling 2 runs on 2 clouds")
 
 
-def test_a_problem_is_said_and_is_not_the_last_word() -> None:
-    err, clock = io.StringIO(), Clock()
-    shown = PlainProgress(Sink(err), clock=clock)
+def test_a_board_that_gave_way_comes_back_below() -> None:
+    screen, clock = Screen(width=100), Clock()
+    shown = live(screen, clock)
+    shown.planned(items(2))
 
-    shown.planned([samples.plan_item()])
-    shown.asked(samples.WINDOW, Answer(asked=Asked.REFUSED, problem=samples.DENIED))
-    shown.seen(samples.WINDOW, samples.run(state=State.TERMINATED), ())
+    shown.close()
+    screen.write("runcancel: the journal cannot be written\r\n")
+    clock.now = 1
+    shown.tick()
 
-    first, second = err.getvalue().splitlines()
-    assert "the answer was: not permitted: ecs:StopInvocation" in first
-    assert ": terminated, " in second
+    assert screen.lines()[0] == "runcancel: the journal cannot be written"
+    assert screen.lines()[1].startswith("cancelling 2 runs")
 
 
 @pytest.mark.parametrize(
-    ("terminal", "quiet", "kind"),
+    ("terminal", "environ", "quiet", "kind"),
     [
-        (Terminal(is_terminal=True, moves=True), False, LiveProgress),
-        (Terminal(is_terminal=True), False, PlainProgress),
-        (Terminal(), False, PlainProgress),
-        (Terminal(is_terminal=True, moves=True), True, Silent),
+        (Terminal(is_terminal=True, moves=True), {}, False, LiveProgress),
+        (Terminal(is_terminal=True, moves=True), {"CI": "false"}, False, LiveProgress),
+        (Terminal(is_terminal=True, moves=True), {"CI": "true"}, False, PlainProgress),
+        (Terminal(is_terminal=True), {}, False, PlainProgress),
+        (Terminal(), {}, False, PlainProgress),
+        (Terminal(is_terminal=True, moves=True), {}, True, Silent),
     ],
 )
-def test_progress_fits_the_stream(terminal: Terminal, quiet: bool, kind: type) -> None:
-    assert type(progress(io.StringIO(), terminal=terminal, environ={}, quiet=quiet)) is kind
+def test_progress_fits_the_stream(terminal: Terminal, environ: dict[str, str], quiet: bool, kind: type) -> None:
+    assert type(progress(io.StringIO(), terminal=terminal, environ=environ, quiet=quiet)) is kind
 
 
-@pytest.mark.parametrize("height", [3, 5])
-def test_a_low_terminal_gets_as_many_lines_as_it_has(height: int) -> None:
-    screen, clock = Screen(width=80, height=height), Clock()
-    shown = live(screen, clock)
-
-    shown.planned(items(8))
-    shown.tick()
-
-    assert screen.lines()[0] == "cancelling 8 runs, 0 over  00:00"
-    shown.close()
-    assert screen.lines() == []
+def test_what_is_no_terminal_has_a_size_all_the_same() -> None:
+    assert size_of(io.StringIO(), {}) == (80, 24)
+    assert size_of(io.StringIO(), {"COLUMNS": "120"}) == (120, 24)

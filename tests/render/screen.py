@@ -1,0 +1,81 @@
+"""A terminal and a clock in memory, both moved by hand."""
+
+import io
+from collections.abc import Sequence
+
+import pyte
+
+from runcancel.model import PlanItem
+from runcancel.pace import Traffic
+from runcancel.render.live import LiveProgress
+from runcancel.render.terminal import Terminal
+
+from . import samples
+
+
+class Clock:
+    """Time by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Screen(io.StringIO):
+    """A terminal that can be resized, as a stream. `written` is what came, write by write."""
+
+    def __init__(self, *, width: int, height: int = 24) -> None:
+        super().__init__()
+        self.screen = pyte.HistoryScreen(width, height)
+        self.written: list[str] = []
+        self._stream = pyte.Stream(self.screen)
+
+    def write(self, text: str) -> int:
+        self.written.append(text)
+        self._stream.feed(text)
+        return len(text)
+
+    def lines(self) -> list[str]:
+        return [line.rstrip() for line in self.screen.display if line.strip()]
+
+    def resize(self, width: int, height: int) -> None:
+        """As terminals without reflow do it: lines leave at the top only where the cursor would not stay in sight."""
+        screen = self.screen
+        gone, below = max(0, screen.cursor.y - (height - 1)), screen.cursor.y
+        if height < screen.lines:  # pyte takes all the lines that are too many away from the top
+            screen.cursor_position(1, 1)
+            screen.insert_lines(screen.lines - height - gone)
+        screen.resize(lines=height, columns=width)
+        screen.cursor.y, screen.cursor.x = below - gone, min(screen.cursor.x, width - 1)
+
+    @property
+    def scrolled(self) -> int:
+        """How many lines have left the screen at its top."""
+        return len(self.screen.history.top)
+
+
+def items(count: int, *, scopes: Sequence[str] = ("tencent:ap-guangzhou",)) -> list[PlanItem]:
+    return [samples.plan_item(f"{scopes[number % len(scopes)]}:invocation/inv-{number:08}") for number in range(count)]
+
+
+def live(
+    screen: Screen,
+    clock: Clock,
+    *,
+    color: bool = False,
+    asking: bool = True,
+    timeout: float | None = None,
+    traffic: Traffic | None = None,
+) -> LiveProgress:
+    return LiveProgress(
+        screen,
+        terminal=Terminal(is_terminal=True, moves=True, width=screen.screen.columns, color=color),
+        size=lambda: (screen.screen.columns, screen.screen.lines),
+        clock=clock,
+        now=lambda: samples.NOW,
+        asking=asking,
+        timeout=timeout,
+        traffic=traffic,
+    )

@@ -1,0 +1,103 @@
+"""Progress in a log that a person reads later."""
+
+import io
+
+from runcancel.judge import Answer, Asked
+from runcancel.model import State
+from runcancel.render.plain import PlainProgress
+from runcancel.render.sink import Sink
+
+from . import samples
+from .screen import Clock, items
+
+ACCEPTED = Answer(asked=Asked.ACCEPTED)
+REFUSED = Answer(asked=Asked.REFUSED, problem=samples.DENIED)
+
+
+def plain(*, verbose: bool = False) -> tuple[io.StringIO, Clock, PlainProgress]:
+    err, clock = io.StringIO(), Clock()
+    return err, clock, PlainProgress(Sink(err), clock=clock, verbose=verbose)
+
+
+def ask(shown: PlainProgress, clock: Clock, answer: Answer, *, runs: int) -> None:
+    """Plan so many, and ask ten a second."""
+    planned = items(runs)
+    shown.planned(planned)
+    for number, item in enumerate(planned):
+        clock.now = number / 10
+        shown.asked(item.run, answer)
+
+
+def test_there_is_a_line_per_change_and_no_more() -> None:
+    err, clock, shown = plain()
+
+    shown.planned([samples.plan_item()])
+    clock.now = 1
+    shown.asked(samples.WINDOW, ACCEPTED)
+    for clock.now in (2, 3):
+        shown.seen(samples.WINDOW, samples.run(state=State.CANCELLING), ())
+    clock.now = 12
+    shown.seen(samples.WINDOW, samples.run(state=State.CANCELLED), ())
+    shown.judged(samples.partial())
+    shown.tick()
+    shown.close()
+
+    assert err.getvalue().splitlines() == [
+        f"1s {samples.WINDOW}: asked, running, 17 pending, 3 running, 5 succeeded",
+        f"2s {samples.WINDOW}: cancelling, 3 running, 17 cancelled, 5 succeeded",
+        f"12s {samples.WINDOW}: cancelled, 3 running, 17 cancelled, 5 succeeded",
+        f"12s {samples.WINDOW}: partial, 3 running, 17 cancelled, 5 succeeded",
+    ]
+
+
+def test_a_problem_is_said_and_is_not_the_last_word() -> None:
+    err, _, shown = plain()
+
+    shown.planned([samples.plan_item()])
+    shown.asked(samples.WINDOW, REFUSED)
+    shown.seen(samples.WINDOW, samples.run(state=State.TERMINATED), ())
+
+    first, second = err.getvalue().splitlines()
+    assert "the answer was: not permitted: ecs:StopInvocation" in first
+    assert ": terminated, " in second
+
+
+def test_many_runs_are_told_in_totals_every_few_seconds() -> None:
+    err, clock, shown = plain()
+
+    ask(shown, clock, ACCEPTED, runs=4000)
+    shown.close()
+
+    lines = err.getvalue().splitlines()
+    assert 400 / 5 - 1 <= len(lines) <= 400 / 5 + 1
+    assert lines[0].startswith("5s 0 of 4,000 runs over; 3,949 not asked yet; 68,000 pending")
+    assert lines[-1].startswith("399s 0 of 4,000 runs over; 68,000 pending")
+
+
+def test_bad_news_about_many_runs_is_told_until_it_is_too_much() -> None:
+    err, clock, shown = plain()
+
+    ask(shown, clock, REFUSED, runs=4000)
+
+    lines = [line for line in err.getvalue().splitlines() if "the answer was" in line]
+    assert len(lines) == 20
+    assert lines[-1].endswith("more like this is only counted, -v tells all")
+
+
+def test_verbose_tells_every_change_of_many() -> None:
+    err, clock, shown = plain(verbose=True)
+
+    ask(shown, clock, ACCEPTED, runs=200)
+
+    assert len(err.getvalue().splitlines()) == 200
+
+
+def test_a_long_silence_is_broken_by_the_counts() -> None:
+    err, clock, shown = plain()
+    shown.planned(items(2))
+
+    for clock.now in range(1, 70):
+        shown.tick()
+
+    line = "0 of 2 runs over; 2 not asked yet; 34 pending, 6 running, 10 succeeded"
+    assert err.getvalue().splitlines() == [f"30s {line}", f"60s {line}"]
