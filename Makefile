@@ -2,6 +2,7 @@
 # make test    the whole test suite
 # make soak    random faults and kills for half an hour or longer; CASES=5000 for more
 # make check   lint, types, import rules, dependencies
+# make screenshots   the pictures in docs/screens, taken anew (minutes)
 # make test-peers    the vendors' own CLIs against the sandbox (large downloads)
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ CASES ?= 2000
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test soak check test-peers generate clean
+.PHONY: demo test soak check test-peers generate screenshots clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
@@ -38,6 +39,10 @@ generate: $(VENV)/.installed-dev
 	$(BIN)/python -m runcancel.render.documents
 	PYTHONPATH=tests:tests/cli $(BIN)/python tests/cli/golden_help.py
 	$(BIN)/python -m tests.cli.skeletons
+
+# the real command on terminals of three widths before a sandbox; a test takes some of them again and compares
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python tests/screens.py docs/screens
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -83,7 +83,7 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
         beside = len(line) + 2 + len(expected) <= width
         lines += [f"{line}  {expected}"] if beside else [line, f"    {expected}"]
     principals = dict.fromkeys(_who(callers[scope]) for scope, _ in groups if scope in callers)
-    lines += [f"as {', '.join(principals)}"] if principals else []
+    lines += _flowed(f"as {', '.join(principals)}", width) if principals else []
     promises = dict.fromkeys((_kind(item.run), safe(item.promise)) for item in items)
     return lines + [line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width)]
 
@@ -96,7 +96,9 @@ def _kind(reference: str) -> str:
 
 
 def _flowed(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(20, width - 1), subsequent_indent="  ", break_long_words=False)
+    return textwrap.wrap(
+        text, max(20, width - 1), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[str, str, str, str]:

@@ -20,7 +20,7 @@ _WIDEST = 120  # columns: a longer line is no easier to read
 _SHORTEST_BAR, _LONGEST_BAR = 10, 40  # columns
 _BESIDE = 60  # columns beside a reference that make room for where the run stands
 _LEAST = 12  # columns, below which saying where a run stands is not begun
-_WITH_FOOT, _WITH_LAST = 3, 5  # lines of a frame that has room for them
+_WITH_FOOT, _WITH_LAST, _WITH_GAP = 3, 5, 16  # lines of a frame that has room for them
 
 _HINTS_WATCHING = ("Ctrl-C stops watching, nothing else", "Ctrl-C: stop watching", "Ctrl-C stops")
 _HINTS = ("Ctrl-C stops asking, not the cancels", "Ctrl-C: ask no more", "Ctrl-C stops")
@@ -74,7 +74,8 @@ def frame(board: Board, view: View) -> list[Text]:
         room = view.height - 1 - len(foot)
         rows = _of_scopes(board, view, room)
         rows += _longest(board, view, room - len(rows))
-    return [_head(board, view), *rows, *foot][: view.height]
+    lines = [_head(board, view), *rows, *foot][: view.height]
+    return [Text(), *lines] if view.height >= _WITH_GAP and len(lines) < view.height else lines
 
 
 def fitted(pieces: Iterable[Piece], width: int, *, between: str) -> Text:
@@ -166,11 +167,17 @@ def _stands(track: Track, view: View, width: int) -> Text:
 
 
 def _of_run(track: Track) -> list[Piece]:
-    """Its word and its targets per state. A long answer of the cloud is told by its code: nothing may be cut in it."""
-    word: Piece = track.word()
-    if track.problem is not None and track.outcome is None:
-        word = (f"refused: {worded(track.problem.code)}", "failed")
-    return [word, *_tally(track.counts)]
+    """Its word and its targets per state. A long answer of the cloud is told by its code: nothing may be cut in it.
+
+    While it is open and its targets say the same word, what remains to be said is whether it was asked.
+    """
+    tally = _tally(track.counts)
+    if track.outcome is not None or track.state.over or (track.problem is None and not track.counts.get(track.state)):
+        return [track.word(), *tally]
+    if track.problem is not None:
+        return [(f"refused: {worded(track.problem.code)}", "failed"), *tally]
+    known = track.asked is None or track.state is State.CANCELLING
+    return [*([] if known else [("asked" if track.asked else "not asked yet", None)]), *tally]
 
 
 def _of_scopes(board: Board, view: View, room: int) -> list[Text]:

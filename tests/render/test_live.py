@@ -176,8 +176,8 @@ def test_a_narrower_terminal_is_wiped_by_its_new_width() -> None:
     sizes[0] = (40, 24)
     shown.close()
 
-    # 4 lines of 99, 71, 83 and 36 columns take 3 + 2 + 3 + 1 rows at 40
-    assert screen.written[-1] == "\x1b[8A\r\x1b[J"
+    # an empty line and 4 of 99, 71, 83 and 36 columns take 1 + 3 + 2 + 3 + 1 rows at 40
+    assert screen.written[-1] == "\x1b[9A\r\x1b[J"
 
 
 def test_runs_that_join_later_are_shown() -> None:
