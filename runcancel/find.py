@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -121,6 +122,11 @@ def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) ->
         elif (scope, got.reason) not in silent:
             silent.add((scope, got.reason))
             yield got.problem(scope=scope)
+
+
+def born(run: Run) -> tuple[datetime, str]:
+    """What sorts runs by age, the same every time."""
+    return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
 
 
 def containing(runs: Iterable[Run], targets: Sequence[str], clouds: Clouds, desk: Desk) -> Iterator[Run]:

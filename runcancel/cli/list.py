@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import exit_of_listing
-from runcancel.find import containing, search, split_gaps
+from runcancel.find import born, containing, search, split_gaps
 from runcancel.model import Problem, Run
 from runcancel.render import End
 
@@ -84,5 +84,5 @@ def _runs(answers: Iterable[Run | Problem], gaps: list[Problem]) -> Iterator[Run
 def _newest(runs: Iterable[Run], limit: int, *, as_they_come: bool) -> Iterable[Run]:
     """The newest `limit` runs, newest first; 0 is all, and then memory stays bounded where the order may be any."""
     if limit:
-        return heapq.nlargest(limit, runs, key=options.born)
-    return runs if as_they_come else sorted(runs, key=options.born, reverse=True)
+        return heapq.nlargest(limit, runs, key=born)
+    return runs if as_they_come else sorted(runs, key=born, reverse=True)

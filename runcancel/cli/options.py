@@ -9,11 +9,10 @@ import typer
 
 from runcancel import settings
 from runcancel.errors import UsageError
-from runcancel.model import Query, Run, State
+from runcancel.model import Query, State
 from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import nearest
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _NOT_OVER = frozenset(state for state in State if not state.over)
 
 
@@ -121,11 +120,6 @@ def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
         return found.astimezone(UTC)
     except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
         raise UsageError(f"{flag} “{value}” is beyond the calendar; nothing was sent") from None
-
-
-def born(run: Run) -> datetime:
-    """When a run began, for putting the newest first; one that does not tell is the oldest."""
-    return run.created_at or run.started_at or _EPOCH
 
 
 def _before(now: datetime, flag: str, value: str) -> datetime:

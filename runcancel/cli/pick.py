@@ -1,12 +1,10 @@
 """Choosing runs from a list on the terminal, by number."""
 
-import heapq
 import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from runcancel.cli import options
 from runcancel.cli.ask import line
 from runcancel.cli.session import Session
 from runcancel.errors import Refused, UsageError
@@ -17,11 +15,11 @@ _WORD = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 
 
 def pick(session: Session, found: Sequence[Run], gaps: Sequence[Problem]) -> tuple[str, ...]:
-    """List the newest runs, say what did not answer, ask which; the references chosen. None where there are no runs.
+    """List the first of the runs, say what did not answer, ask which; the references chosen. None where there are no runs.
 
     Raises `Refused` when nothing is chosen, `Interrupted` at a signal.
     """
-    runs = heapq.nlargest(_SHOWN, found, key=options.born)
+    runs = found[:_SHOWN]
     if runs:
         from runcancel.render.choices import choices
 

@@ -11,7 +11,7 @@ from runcancel.cli.files import called, text_of
 from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
-from runcancel.find import Sight, search, split_gaps
+from runcancel.find import Sight, born, search, split_gaps
 from runcancel.model import PlanItem, Problem, Query, Reason, Run
 from runcancel.plan import children
 from runcancel.refs import parse
@@ -83,14 +83,15 @@ def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
 
 
 def _searched(session: Session, query: Query) -> tuple[list[Run], tuple[Problem, ...], tuple[str, ...]]:
-    """What is found, what did not answer, and notes. Raises `UsageError` for a scope that must not be asked."""
+    """What is found, newest first as `list` shows it, what did not answer, and notes. Raises `UsageError` for a scope that must not be asked."""
     scopes = session.scopes()
     answers = list(search(scopes, query, session.clouds, session.desk))
     real, notes = split_gaps((answer for answer in answers if isinstance(answer, Problem)), scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
-    return [answer for answer in answers if isinstance(answer, Run)], real, notes
+    found = [answer for answer in answers if isinstance(answer, Run)]
+    return sorted(found, key=born, reverse=True), real, notes
 
 
 def _with_children(session: Session, chosen: Chosen) -> Chosen:
