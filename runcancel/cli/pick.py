@@ -15,7 +15,7 @@ _WORD = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 
 
 def pick(session: Session, found: Sequence[Run], gaps: Sequence[Problem]) -> tuple[str, ...]:
-    """List the first of the runs, say what did not answer, ask which; the references chosen. None where there are no runs.
+    """List the first of the runs, say what did not answer, ask which; the references chosen.
 
     Raises `Refused` when nothing is chosen, `Interrupted` at a signal.
     """

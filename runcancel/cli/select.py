@@ -83,7 +83,10 @@ def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
 
 
 def _searched(session: Session, query: Query) -> tuple[list[Run], tuple[Problem, ...], tuple[str, ...]]:
-    """What is found, newest first as `list` shows it, what did not answer, and notes. Raises `UsageError` for a scope that must not be asked."""
+    """What is found, newest first as `list` shows it, what did not answer, and notes.
+
+    Raises `UsageError` for a scope that must not be asked.
+    """
     scopes = session.scopes()
     answers = list(search(scopes, query, session.clouds, session.desk))
     real, notes = split_gaps((answer for answer in answers if isinstance(answer, Problem)), scopes)
