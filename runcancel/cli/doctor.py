@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel import config, journal, settings
+from runcancel import config, journal, policy, settings
 from runcancel.checkup import Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError, Exit, UsageError
@@ -19,8 +19,6 @@ from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
 from runcancel.settings import Choice, Settings
 from runcancel.text import duration
-
-_POLICY = Path("/etc/runcancel/policy.toml")
 
 _Cancels = Mapping[tuple[str, str], tuple[datetime, bool]]
 
@@ -60,7 +58,7 @@ def doctor(session: Session) -> int:
     for row in (*rows, *map(_absent, missing)):
         answer.row(row)
     code = _code(errors)
-    files = (_file("config", config.path(session.settings.environ)), written, _file("policy", _POLICY))
+    files = (_file("config", config.path(session.settings.environ)), written, _file("policy", policy.PATH))
     answer.end(End(exit_code=code, errors=errors, complete=not errors, notes=notes, files=files))
     for row in rows:
         _warn_of_clock(session, row)
