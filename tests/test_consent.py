@@ -145,6 +145,7 @@ def test_a_selection_that_asks_nothing_needs_no_word() -> None:
 
 def test_several_accounts_need_the_number() -> None:
     assert need(patches(3), chosen=True, accounts="each") == COUNT
+    assert need(patches(2), chosen=True, accounts="each").level is Level.TYPED
 
 
 def test_what_has_ended_in_another_account_makes_no_several_accounts() -> None:
@@ -250,7 +251,7 @@ def test_where_nobody_can_be_asked_the_flags_are_named() -> None:
     refused = consent.nobody_to_ask(COUNT, "stdin is no terminal")
 
     assert refused.message == (
-        "3 runs would be asked to stop and nobody can be asked (stdin is no terminal); nothing was sent"
+        "3 runs would be asked to stop (several accounts) and nobody can be asked (stdin is no terminal); nothing was sent"
     )
     assert refused.hint == "to go on: add --confirm 3.   To look first: add --dry-run."
     assert consent.nobody_to_ask(YES, "--no-input").hint == "to go on: add --yes.   To look first: add --dry-run."

@@ -19,10 +19,12 @@ from runcancel.judge import (
     keeps_running,
     moved,
     nothing_left_to_see,
+    quiet,
     selected,
 )
 from runcancel.model import (
     Effect,
+    Foreign,
     Guarantee,
     Invocation,
     Outcome,
@@ -443,3 +445,112 @@ def test_a_reference_without_a_run_failed_and_nothing_was_seen() -> None:
     outcome = failed("inv-12345678", REFUSAL)
 
     assert (outcome.verdict, outcome.error, outcome.invocations, outcome.before) == (Verdict.FAILED, REFUSAL, (), None)
+
+
+# what no rule above would miss, and a reader of an outcome would
+
+
+FOREIGN = Foreign(what="a Lambda function", command=None)
+STARTER = structs.replace(row("b", R, task="t-1", id="inv-b", run=WINDOW), child=COMMAND, foreign=FOREIGN)
+
+
+def started() -> PlanItem:
+    """A window whose task runs, with everything that a row can say; something waits in the same task."""
+    rows = [STARTER, row("a", P, task="t-1", run=WINDOW)]
+    return structs.replace(plan(seen(WINDOW, R, rows)), name="nightly", parent=COMMAND)
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: bool) -> None:
+    planned = started()
+    last = None if unseen else seen(WINDOW, R, [STARTER, row("a", P, task="t-1", run=WINDOW)])
+
+    outcome = judge(planned, Answer(asked=Asked.ACCEPTED, request_ids=("req-1",)), last)
+
+    assert (outcome.run, outcome.name, outcome.guarantee, outcome.parent) == (
+        WINDOW,
+        "nightly",
+        Guarantee.PENDING_ONLY,
+        COMMAND,
+    )
+    (one, _) = outcome.invocations
+    assert (one.id, one.task, one.target, one.before) == ("inv-b", "t-1", "b", R)
+    assert (one.child, one.foreign) == (COMMAND, FOREIGN)
+
+
+def test_without_a_word_about_it_nothing_is_settled() -> None:
+    outcome = judge(started(), Answer(asked=Asked.ACCEPTED), seen(WINDOW, R, [STARTER]))
+
+    assert outcome.invocations[0].effect is STOPPING
+
+
+def test_a_task_that_keeps_running_keeps_what_waits_in_it() -> None:
+    planned = started()
+    last = seen(WINDOW, R, [STARTER, row("a", P, task="t-1", run=WINDOW)])
+
+    outcome = judge(planned, Answer(asked=Asked.ACCEPTED), last, settled=True)
+
+    assert [one.effect for one in outcome.invocations] == [KEPT, KEPT]
+    assert nothing_left_to_see(planned, last, settled=True)
+    assert not nothing_left_to_see(planned, last, settled=False)
+
+
+def test_only_the_selected_targets_have_to_be_quiet_and_over() -> None:
+    planned = item({"a": R, "b": R}, ref=SCRIPT, targets=("a",))
+
+    moving = seen(SCRIPT, R, {"a": R, "b": C})
+    assert quiet(planned, moving)
+    assert not quiet(planned, seen(SCRIPT, R, {"a": C, "b": R}))
+    assert nothing_left_to_see(planned, seen(SCRIPT, R, {"a": R, "b": C}), settled=True)
+
+
+def test_a_request_that_was_accepted_as_a_whole_is_no_refused_part() -> None:
+    planned = item({"a": R, "b": R})
+    last = seen(PATCH, R, {"a": T, "b": R})
+
+    accepted = judge(planned, Answer(asked=Asked.ACCEPTED, request_ids=("req-1",)), last)
+    in_doubt = judge(planned, Answer(asked=Asked.ACCEPTED, problem=REFUSAL), last)
+
+    assert (accepted.verdict, in_doubt.verdict) == (Verdict.REQUESTED, Verdict.REQUESTED)
+
+
+def test_what_was_over_before_is_after_as_it_was_before() -> None:
+    outcome = judge(item({"a": S}, state=S), Answer(asked=Asked.NEEDLESS), None)
+
+    assert (outcome.verdict, outcome.before, outcome.after) == (Verdict.ENDED, S, S)
+
+
+def test_what_was_not_seen_after_a_refusal_is_not_said_to_be_stopping() -> None:
+    outcome = judge(item({"a": R}), Answer(asked=Asked.REFUSED, problem=REFUSAL), None)
+
+    assert outcome.invocations[0].effect is Effect.UNKNOWN
+    assert outcome.after is None
+
+
+def test_a_reference_without_a_run_is_whole_and_empty() -> None:
+    outcome = failed("nobody", REFUSAL)
+
+    assert (outcome.run, outcome.request_ids, outcome.invocations, outcome.not_listed) == ("nobody", (), (), 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "before", "after", "effect"),
+    [
+        (Asked.ACCEPTED, R, X, Effect.CANCELLED),
+        (Asked.NEEDLESS, S, S, ENDED),
+        (Asked.ACCEPTED, R, R, STOPPING),
+        (Asked.REFUSED, R, R, Effect.UNKNOWN),
+        (Asked.ACCEPTED, X, X, ENDED),
+        (Asked.ACCEPTED, R, State.SKIPPED, ENDED),
+    ],
+)
+def test_what_is_said_of_targets_that_were_never_listed_follows_from_the_run(
+    asked: Asked, before: State, after: State, effect: Effect
+) -> None:
+    planned = structs.replace(item({}, state=before), guarantee=Guarantee.PENDING_ONLY)
+
+    outcome = judge(planned, answer(asked), seen(PATCH, after, {}, target_count=4), settled=True)
+
+    (rest,) = outcome.invocations
+    assert (rest.id, rest.target, rest.effect, rest.confirmed) == ("", None, effect, False)
+    assert outcome.not_listed == 4

@@ -1,0 +1,92 @@
+"""The licences of everything that is installed with runcancel: `docs/licences.md`, and what may be in it.
+
+`python tests/licences.py` writes the page; `--check` fails for a licence that is not allowed, and says when the page is
+stale: what another version of a library needs is no fault of this repository.
+"""
+
+import re
+import sys
+import tomllib
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "licences.md"
+ALLOWED = {
+    "Apache": "Apache-2.0",
+    "MIT": "MIT",
+    "BSD": "BSD",
+    "PSF|Python": "PSF-2.0",
+    "ISC": "ISC",
+    "MPL|Mozilla": "MPL-2.0",
+}
+"""What a permissive licence's name holds, and what it is called here; MPL binds only who changes that library."""
+
+_HEAD = """\
+# Licences
+
+runcancel is licensed under Apache-2.0. These packages are installed with it; `make check` refuses a licence that is not
+permissive. Written by `make generate`.
+
+| package | licence |
+|---|---|
+"""
+
+
+def installed() -> dict[str, str]:
+    """The packages that are needed at run time, each with its licence as it is called here."""
+    found: dict[str, str] = {}
+    waiting = [tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]]
+    while waiting:
+        for text in waiting.pop():
+            requirement = Requirement(text)
+            if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+                continue
+            key = re.sub(r"[-_.]+", "-", requirement.name).lower()
+            if key in found:
+                continue
+            try:
+                found[key] = licence(distribution(key))
+            except PackageNotFoundError:  # for another platform
+                continue
+            waiting.append(distribution(key).requires or [])
+    return dict(sorted(found.items()))
+
+
+def licence(package: Distribution) -> str:
+    """The licence as its package states it: the expression, else its classifiers, else the field."""
+    about = package.metadata
+    expression = about.get("License-Expression")
+    if expression:
+        return _called(str(expression))
+    classifiers = [
+        text.rpartition(" :: ")[2] for text in about.get_all("Classifier") or () if text.startswith("License ::")
+    ]
+    stated = [text for text in classifiers if text != "OSI Approved"]
+    return _called(", ".join(stated) or str(about.get("License") or "not stated").splitlines()[0])
+
+
+def _called(text: str) -> str:
+    """The licence in few words; as it stands when none of them is allowed."""
+    return ", ".join(name for pattern, name in ALLOWED.items() if re.search(pattern, text)) or text
+
+
+def page() -> str:
+    """The page as it should be."""
+    return _HEAD + "".join(f"| {name} | {text} |\n" for name, text in installed().items())
+
+
+def refused() -> list[str]:
+    """Packages whose licence is not allowed."""
+    return [f"{name}: {text}" for name, text in installed().items() if text.split(", ")[0] not in ALLOWED.values()]
+
+
+if __name__ == "__main__":
+    if "--check" not in sys.argv:
+        PAGE.write_text(page(), encoding="utf-8")
+    if PAGE.read_text(encoding="utf-8") != page():
+        print("docs/licences.md is stale: make generate")
+    print("\n".join(f"not allowed: {each}" for each in refused()) or f"{len(installed())} packages, all permissive")
+    sys.exit(bool(refused()))
