@@ -251,7 +251,8 @@ def test_where_nobody_can_be_asked_the_flags_are_named() -> None:
     refused = consent.nobody_to_ask(COUNT, "stdin is no terminal")
 
     assert refused.message == (
-        "3 runs would be asked to stop (several accounts) and nobody can be asked (stdin is no terminal); nothing was sent"
+        "3 runs would be asked to stop (several accounts) and nobody can be asked (stdin is no terminal); "
+        "nothing was sent"
     )
     assert refused.hint == "to go on: add --confirm 3.   To look first: add --dry-run."
     assert consent.nobody_to_ask(YES, "--no-input").hint == "to go on: add --yes.   To look first: add --dry-run."

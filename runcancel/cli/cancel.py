@@ -359,7 +359,14 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
             identities=tuple(callers),
             created_at=now,
             expires_at=now + PLAN_LIVES,
-            notes=(*chosen.notes, *chosen.selection.notes, "nothing was sent: this is a plan"),
+            notes=(
+                *chosen.notes,
+                *chosen.selection.notes,
+                "nothing was sent: this is a plan",
+                *session.suggest(
+                    "To do no more than this: add -o json > plan.json; then runcancel cancel --plan plan.json"
+                ),
+            ),
         )
     )
     return code

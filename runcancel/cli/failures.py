@@ -1,5 +1,6 @@
 """Every failure becomes one clear message, a document where one was asked for, and an exit code."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,10 @@ from runcancel.render.terminal import Terminal
 
 if TYPE_CHECKING:
     from runcancel.render.query import Query
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a write to a full disk fails with; what was to be written is gone then."""
 
 
 class Ending:
@@ -48,8 +53,10 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
     except BrokenPipeError:
         ending.code = 0
     except Exception as error:
-        if isinstance(error, OSError) and not _takes(sys.stdout):
-            ending.code = 1  # it is said when the program ends
+        if isinstance(error, OSError) and (not _takes(sys.stdout) or error.errno in _FULL):
+            ending.code = 1
+            if _takes(sys.stdout):  # else it is said when the program ends
+                Notes(sys.stderr).warn(f"stdout is cut off: {error.strerror}")
             return
         if os.environ.get("RUNCANCEL_DEBUG") or "--debug" in argv:
             raise

@@ -188,6 +188,10 @@ class Session:
         self._answer = name
         return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes, query=self.query)
 
+    def suggest(self, *lines: str) -> tuple[str, ...]:
+        """What a person could do next, as notes for the end of an answer: nothing where no person reads."""
+        return lines if self.err.is_terminal and self.out.is_terminal else ()
+
     def ended(self, code: int) -> int:
         """The exit code: a reading that could not be written has failed; a cancel and a wait tell what was seen."""
         failed = self.notes.cut_off and self._answer not in _ABOUT_RUNS

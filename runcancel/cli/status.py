@@ -9,6 +9,7 @@ from runcancel.cli.session import Session
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model import Run, Snapshot
 from runcancel.render import End
+from runcancel.text import shell
 
 
 def status(
@@ -47,7 +48,9 @@ def status(
     answer = session.writer("status")
     for run in runs.values():
         answer.row(run)
-    answer.end(End(exit_code=code, errors=problems, complete=not problems and interrupted is None))
+    alive = [run.ref for run in runs.values() if run.cancellable]
+    next_ = session.suggest(f"To stop it: runcancel cancel {shell(alive[0])}") if len(alive) == 1 else ()
+    answer.end(End(exit_code=code, errors=problems, complete=not problems and interrupted is None, notes=next_))
     return code
 
 

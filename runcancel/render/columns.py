@@ -414,7 +414,7 @@ _OPERATION: tuple[Column[Operation], ...] = (
         name="counts",
         title="RUNS",
         data=lambda one: tuple(f"{verdict}={count}" for verdict, count in one.counts.items()),
-        show=lambda one, _: ((", ".join(f"{count:,} {verdict}" for verdict, count in one.counts.items()), None),),
+        show=lambda one, _: ((", ".join(f"{count:,} {safe(verdict)}" for verdict, count in one.counts.items()), None),),
     ),
     Column(name="reason", title="REASON", data=lambda one: one.reason, gives=True),
     Column(name="user", title="USER", data=lambda one: one.user, wide=True),

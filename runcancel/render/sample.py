@@ -33,6 +33,8 @@ def _of(part: Mapping[str, Any], parts: Mapping[str, Any], key: str) -> Any:
 def _object(part: Mapping[str, Any], parts: Mapping[str, Any], key: str) -> Any:
     if "properties" in part:
         return {name: _of(part["properties"][name], parts, name) for name in part["required"]}
+    if "additionalProperties" not in part:  # anything: a document of somebody else's making
+        return {}
     names = part.get("propertyNames", {"type": "string"})
     return {str(_of(names, parts, "key")): _of(part["additionalProperties"], parts, key)}
 

@@ -87,12 +87,14 @@ class Table:
 
 def _under_parents(records: Sequence[Record]) -> list[Record]:
     """Outcomes in their order, but each below the run that started it."""
-    there = {record.run for record in records if isinstance(record, Outcome)}
-    below = [one for one in records if isinstance(one, Outcome) and one.parent in there]
+    outcomes = _outcomes(records)
+    top = {one.run for one in outcomes if one.parent is None}
+    below = [one for one in outcomes if one.parent in top]
     found: list[Record] = []
-    for record in records:
-        if isinstance(record, Outcome) and record not in below:
-            found += [record, *(one for one in below if one.parent == record.run)]
+    for record in outcomes:
+        if record.parent not in top:
+            found.append(record)
+            found += [one for one in below if record.parent is None and one.parent == record.run]
     return found
 
 

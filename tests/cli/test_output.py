@@ -474,3 +474,18 @@ def test_what_was_only_requested_is_never_called_stopped(outside: Outside) -> No
 
     assert "requested: the cloud accepted the cancel" in said
     assert "stopped" not in said
+
+
+# what a person could do next
+
+
+def test_the_next_command_is_suggested_to_a_person_alone(outside: Outside) -> None:
+    shown = outside.on_terminal("status", TENCENT, columns=120).final
+    assert f"To stop it: runcancel cancel {TENCENT}" in shown
+    assert "To stop some of these: runcancel cancel" in outside.on_terminal("list", columns=200, lines=60).final
+    assert "--plan plan.json" in outside.on_terminal("cancel", TENCENT, "-n", columns=120).final
+
+    for argv in (("status", TENCENT), ("list",), ("cancel", TENCENT, "-n")):
+        assert "To stop" not in outside.run(*argv).err
+    assert "To stop" not in outside.on_terminal("status", TENCENT, "-q", columns=120).final
+    assert "To stop" not in outside.on_terminal("status", ENDED[-1], columns=120).final

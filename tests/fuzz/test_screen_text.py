@@ -125,7 +125,7 @@ def test_progress_shows_any_text_as_text(
 ) -> None:
     err = stream("ascii" if not moves else "utf-8")
     terminal = Terminal(is_terminal=moves, moves=moves, width=width)
-    shown = progress(err, terminal=terminal, environ={"COLUMNS": str(width)}, clock=lambda: 0.0)
+    shown = progress(err, terminal=terminal, environ={"COLUMNS": str(width)})
     ref = items[0].run
 
     shown.planned(items)
