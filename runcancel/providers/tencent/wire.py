@@ -1,10 +1,9 @@
 """The one seam to Tencent Cloud: a request by the SDK, a pace, a proof, an error in our words."""
 
 import json
-import logging
 import time
 from collections.abc import Mapping
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Scope
@@ -12,11 +11,11 @@ from runcancel.pace import READ_AGAIN, Pace
 from runcancel.providers import AGENT, Checkup
 from runcancel.providers.reading import Row, blamed, scrubbed, text, trace
 from runcancel.providers.tencent.failures import failure
-from runcancel.providers.transport import Reply, Transport
+from runcancel.providers.tencent.signature import Signer
+from runcancel.providers.transport import Transport
 
 _RATE = 20.0  # calls a second for each API, as documented
 _STATUS_REASONS = {429: Reason.BUSY}
-_SDK_LOG = "tencentcloud_sdk_common"
 
 
 class KeySource(Protocol):
@@ -28,9 +27,9 @@ class KeySource(Protocol):
 class Wire:
     """One product of Tencent Cloud (its API `version`) at one endpoint, with TC3 signatures.
 
-    The vendor's SDK builds and signs; bytes travel by our transport and errors are judged here, because the SDK follows
-    redirects, tests NO_PROXY by substring and overlooks an error whose content type carries a charset. `source` says in
-    words where the keys came from.
+    The vendor's SDK computes the signature and no more: its client loads `requests`, follows redirects, tests NO_PROXY
+    by substring and overlooks an error whose content type carries a charset. `source` says in words where the keys came
+    from.
     """
 
     def __init__(
@@ -45,24 +44,16 @@ class Wire:
         agent: str = AGENT,
         source: str = "",
     ) -> None:
-        from tencentcloud.common.common_client import CommonClient
-        from tencentcloud.common.profile.client_profile import ClientProfile
-        from tencentcloud.common.profile.http_profile import HttpProfile
-        from tencentcloud.common.retry import NoopRetryer
-
-        logging.getLogger(_SDK_LOG).disabled = True  # it writes whole requests, signature included
-        endpoint = transport.endpoint
-        profile = ClientProfile(
-            httpProfile=HttpProfile(protocol=endpoint.scheme, endpoint=endpoint.host),
-            language="en-US",
-            disable_region_breaker=True,
-            request_client=agent.replace("/", "-"),  # the SDK takes no slash
-            retryer=NoopRetryer(),
-        )
-        self._client: Any = CommonClient(product, version, keys, scope.region, profile)
-        self._client.request.conn = _Connection(transport, agent)
-        self._host = endpoint.host
         self._transport = transport
+        self._signer = Signer(
+            product=product,
+            version=version,
+            host=transport.endpoint.host,
+            region=scope.region,
+            request_client=agent.replace("/", "-"),  # the SDK's rule for this header
+        )
+        self._agent = agent
+        self._host = transport.endpoint.host
         self._product = product
         self._scope = scope
         self._keys = keys
@@ -96,13 +87,14 @@ class Wire:
             trace(self._scope, self._host, action, params, outcome=outcome, began=began)
 
     def _sent(self, action: str, params: Row) -> bytes:
-        from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
-
-        try:
-            content = self._client.call(action, dict(params))
-        except TencentCloudSDKException as error:
-            _explain(error)
-        return bytes(content)
+        """The body of the answer. Raises `CloudError` for anything but HTTP 200 unless the body explains it."""
+        body = json.dumps(params).encode()
+        headers = self._signer.headers(action, body, self._keys.get_credential_info(), now=int(time.time()))
+        reply = self._transport.post("/", headers={**headers, "User-Agent": self._agent}, body=body)
+        if reply.status_code != 200 and _response(reply.content) is None:
+            otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
+            raise CloudError(_STATUS_REASONS.get(reply.status_code, otherwise), f"HTTP {reply.status_code}")
+        return reply.content
 
     def _proven(self, action: str, content: bytes) -> Mapping[str, Any]:
         """The `Response`, when the cloud gave it: a JSON object, no error, a request id; whatever its content type."""
@@ -116,38 +108,6 @@ class Wire:
         if response is None or text(response.get("RequestId")) is None:
             raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
         return response
-
-
-class _Connection:
-    """Takes the place of the SDK's own connection: `request` as the SDK calls it, over our transport.
-
-    The reply's header names are lower case, so the SDK does not find a content type and leaves the judging to `Wire`.
-    """
-
-    request_length = 0
-
-    def __init__(self, transport: Transport, agent: str) -> None:
-        self._transport = transport
-        self._agent = agent
-
-    def request(self, method: str, url: str, body: str | bytes | None, headers: Mapping[str, str]) -> Reply:
-        """Send one signed request; anything but HTTP 200 is raised unless its body explains it."""
-        data = body.encode() if isinstance(body, str) else body or b""
-        reply = self._transport.post("/", headers={**headers, "User-Agent": self._agent}, body=data)
-        if reply.status_code == 200:
-            return reply
-        if _response(reply.content) is not None:
-            return Reply(status_code=200, headers=reply.headers, content=reply.content)
-        otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
-        raise CloudError(_STATUS_REASONS.get(reply.status_code, otherwise), f"HTTP {reply.status_code}")
-
-
-def _explain(error: Exception) -> NoReturn:
-    """Raise what our transport raised and the SDK wrapped; else say that the SDK refused to send."""
-    if isinstance(error.__context__, CloudError):
-        raise error.__context__ from None
-    code = text(getattr(error, "code", None))
-    raise CloudError(Reason.INTERNAL, "the SDK could not build the request", provider_code=code) from None
 
 
 def _response(content: bytes) -> Mapping[str, Any] | None:
