@@ -17,6 +17,7 @@ from botocore.utils import JSONFileCache
 from runcancel.errors import CloudError, Reason
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.aws.failures import answered, unanswered
+from runcancel.providers.aws.models import models
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
 from runcancel.providers.aws.wire import prove_body
 from runcancel.providers.reading import check_keys, checked_region
@@ -118,6 +119,7 @@ def _session(profile: str | None, environ: Mapping[str, str]) -> botocore.sessio
                 if error.reason is Reason.NO_CREDENTIALS:
                     _FAILED[key] = error
                 raise
+            session.register_component("data_loader", models(session.get_config_variable("data_path")))
             _SESSIONS[key] = session
         return _SESSIONS[key]
 

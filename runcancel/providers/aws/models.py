@@ -1,0 +1,46 @@
+"""botocore's service models, loaded no further than they are used.
+
+To open one client botocore lists every version of every service that it ships (2,700 looks at the disk), reads two
+megabytes of JSON in Python's own decoder and makes a method of each of 160 operations. A scope needs a dozen of them.
+"""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from botocore.loaders import JSONFileLoader, Loader, create_loader
+
+from runcancel.providers.aws.wire import APIS
+
+_OURS = frozenset({"ec2", "ssm"})
+"""Services of which only what `wire` calls is kept; credentials may need anything of the others."""
+
+
+def models(data_path: str | None) -> Loader:
+    """A loader for `Session.register_component("data_loader", …)`. `data_path` as in AWS_DATA_PATH."""
+    found = create_loader(data_path).search_paths
+    return _Models(extra_search_paths=list(found), file_loader=_Files(), include_default_search_paths=False)
+
+
+class _Models(Loader):
+    def list_available_services(self, type_name: str) -> list[str]:
+        """Every service that has a folder; whether `type_name` is in it shows when it is loaded."""
+        folders = (Path(path) for path in self.search_paths)
+        return sorted({each.name for folder in folders if folder.is_dir() for each in folder.iterdir()})
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        """The model of one service."""
+        model = super().load_service_model(service_name, type_name, api_version)
+        if service_name not in _OURS or type_name != "service-2":
+            return model
+        return {**model, "operations": {name: one for name, one in model["operations"].items() if name in APIS}}
+
+
+class _Files(JSONFileLoader):
+    def load_file(self, file_path: str) -> Any:
+        """The content of `file_path` with its ending; None when there is no such file."""
+        plain, packed = Path(f"{file_path}.json"), Path(f"{file_path}.json.gz")
+        if plain.is_file():
+            return msgspec.json.decode(plain.read_bytes())
+        return msgspec.json.decode(gzip.decompress(packed.read_bytes())) if packed.is_file() else None
