@@ -2,6 +2,7 @@
 # make test    the whole test suite
 # make soak    random faults and kills for half an hour or longer; CASES=5000 for more
 # make check   lint, types, import rules, dependencies, licences
+# make bench   how fast, against the vendors' own CLIs and SDKs (QUICK=1: a few minutes); writes docs/performance.md
 # make screenshots   the pictures in docs/screens, taken anew (minutes)
 # make test-peers    the vendors' own CLIs against the sandbox (large downloads)
 
@@ -12,7 +13,7 @@ CASES ?= 2000
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test soak check test-peers generate lock mutants coverage screenshots clean
+.PHONY: demo test soak check bench test-peers generate lock mutants coverage screenshots clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
@@ -34,6 +35,9 @@ check: $(VENV)/.installed-dev
 
 test-peers: $(VENV)/.installed-dev $(PEERS)/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -n 2 tests/peers
+
+bench: $(VENV)/.installed-dev $(PEERS)/.installed
+	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 # what is generated and kept: completions/, runcancel/schemas/, help and skeletons as they were read last; tests keep them fresh
 generate: $(VENV)/.installed-dev

@@ -1,0 +1,64 @@
+"""Where a benchmark runs: a sandbox, a fresh home, an environment that leads nowhere else, and the commands."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from runcancel.sandbox import Sandbox, SandboxOptions, profiles
+from runcancel.sandbox.control import Control
+from runcancel.sandbox.isolation import child_environment
+
+BIN = Path(sys.executable).parent
+RUNCANCEL = BIN / "runcancel"
+SCRIPTS = Path(__file__).parent / "scripts"
+REGIONS: Mapping[str, Sequence[str]] = {
+    "aws": ("us-east-1", "us-east-2", "eu-west-1", "ap-southeast-1"),
+    "alibaba": ("cn-hangzhou", "cn-shanghai", "ap-southeast-1"),
+    "tencent": ("ap-guangzhou", "ap-shanghai", "ap-singapore"),
+}
+HOME_REGION = {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}
+
+
+class Place:
+    """`environ` has one account's keys and the profiles of all."""
+
+    def __init__(self, box: Sandbox, home: Path, *, accounts: int) -> None:
+        self.box = box
+        profiles.write(home, accounts)
+        # Whoever runs this may have switched byte code off: then every start would compile the program anew.
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        self.environ = child_environment(outer, box.environment(), home)
+
+    def add(self, provider: str, *, account: int = 0, region: str = "", count: int = 1, **spec: Any) -> list[str]:
+        """Add runs of 2 running and 1 pending target, unless told otherwise; their ids."""
+        wanted = {"targets": {"running": 2, "pending": 1}, "settle": 0.1, **spec}
+        kind = wanted.pop("kind", "command" if provider == "aws" else "invocation")
+        place = {"provider": provider, "account": account, "region": region or HOME_REGION[provider]}
+        return Control.add_runs(self.box, {**place, "kind": kind, "count": count, **wanted})
+
+    def calls(self) -> int:
+        """How many API requests came since the last time this was asked."""
+        count = len(self.box.log.shown())
+        self.box.log.clear()
+        return count
+
+
+@contextmanager
+def sandbox(*, accounts: int = 1, limits: bool = False) -> Iterator[Place]:
+    """A sandbox without runs; time goes as on a clock."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Sandbox(SandboxOptions(fleet=False, accounts=accounts, limits=limits)) as box,
+    ):
+        yield Place(box, Path(home), accounts=accounts)
+
+
+def command(name: str) -> str | None:
+    """A vendor's command beside this Python, in `.venv-peers`, or on the path; None when there is none."""
+    beside = os.environ.get("RUNCANCEL_PEERS", str(BIN.parent.parent / ".venv-peers")) + "/bin"
+    return shutil.which(name, path=beside) or shutil.which(name)
