@@ -123,6 +123,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     in_part: bool  # can be cancelled for some targets only
     starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
     read_batch: int = 1  # how many runs one read call takes
+    read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
     reported_only: frozenset[State] = frozenset()  # states the vendor may report before they are true
 
     def takes(self, id: str) -> bool:

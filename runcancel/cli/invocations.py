@@ -10,7 +10,8 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.stream import streamed
 from runcancel.errors import CloudError, UsageError, exit_of_reading
-from runcancel.model import Invocation, Run, State, Wanted
+from runcancel.model import Invocation, Run, Snapshot, State, Wanted
+from runcancel.providers import kind_of
 from runcancel.refs import nearest
 from runcancel.render import End, Writer
 from runcancel.settings import plain
@@ -57,12 +58,14 @@ def invocations(
     everything = not (task or status or target or limit)
     sights = session.look(refs, full=False)
     problems = [sight.problem for sight in sights if sight.problem is not None]
-    runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
+    seen = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
     answer = session.writer("invocations")
     notes: list[str] = []
-    for run in runs.values():
+    for snapshot in seen.values():
+        run = snapshot.run
         try:
-            shown, more = _show(_rows(session, run, wanted), answer, limit=limit)
+            rows = _known(snapshot, wanted) or _rows(session, run, wanted)
+            shown, more = _show(rows, answer, limit=limit)
         except CloudError as error:
             problems.append(error.problem(ref=run.ref))
             continue
@@ -75,6 +78,12 @@ def invocations(
     code = exit_of_reading(problem.code for problem in problems)
     answer.end(End(exit_code=code, errors=tuple(problems), complete=not problems, notes=tuple(notes)))
     return code
+
+
+def _known(snapshot: Snapshot, wanted: Wanted) -> Iterator[Invocation] | None:
+    """The rows, where looking at the run has told them already: nothing is read twice."""
+    whole = kind_of(refs_.full(snapshot.run.ref)).read_whole and snapshot.run.counts is not None
+    return filter(wanted.takes, snapshot.invocations) if whole else None
 
 
 def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[int, bool]:

@@ -26,6 +26,7 @@ KINDS = (
         id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
         nobody="t-00000000000000000000000000000000",
         in_part=True,
+        read_whole=True,
         reported_only=frozenset({State.TERMINATED}),
     ),
 )

@@ -31,10 +31,10 @@ class Automations:
         self._wire = wire
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
-        """See `Cloud.read`."""
+        """See `Cloud.read`. AWS tells the steps of a plain automation unasked, while they are few."""
         found = self._execution(ref)
         run = _run(ref, found)
-        if not full:
+        if not full and (_fans_out(found) or found.get("StepExecutionsTruncated")):
             return Snapshot(run=run, invocations=())
         return Snapshot.full(run, (one for one, _ in self._rows(ref, found, run.state)))
 
@@ -70,7 +70,7 @@ class Automations:
         return record(reply.get("AutomationExecution"))
 
     def _rows(self, ref: Ref, found: Row, run: State) -> Iterator[tuple[Invocation, Row]]:
-        if any(found.get(field) for field in _FAN_OUT) and not found.get("Target"):
+        if _fans_out(found):
             elsewhere = bool(found.get("TargetLocations"))
             return ((_child(ref, row, elsewhere=elsewhere), row) for row in self._children(ref))
         return ((_step(ref, row, run), row) for row in self._steps(ref, found))
@@ -86,6 +86,10 @@ class Automations:
             return iter(rows(found, "StepExecutions"))
         params = {"AutomationExecutionId": ref.id}
         return self._wire.pages("DescribeAutomationStepExecutions", params, unique="StepExecutionId", size=_MOST)
+
+
+def _fans_out(found: Row) -> bool:
+    return any(found.get(field) for field in _FAN_OUT) and not found.get("Target")
 
 
 def _run(ref: Ref, found: Row) -> Run:

@@ -37,4 +37,5 @@ AUTOMATION = Kind(
     id_pattern=_UUID,
     nobody=_NOBODY,
     in_part=False,
+    read_whole=True,
 )
