@@ -4,8 +4,6 @@ import fcntl
 import io
 import os
 import re
-import tempfile
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from itertools import dropwhile, pairwise
@@ -178,6 +176,8 @@ def _config(file: Path, text: str) -> Config:
 
 
 def _data(file: Path, text: str) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -341,6 +341,8 @@ def _cut(text: str, name: str) -> str | None:
 
 
 def _is_header(line: str, name: str) -> bool:
+    import tomllib
+
     try:
         return tomllib.loads(line.strip()) == {"contexts": {name: {}}}
     except ValueError:
@@ -426,6 +428,8 @@ def _alone(file: Path) -> Iterator[None]:
 
 def _replace(file: Path, text: str) -> None:
     """The whole new file or the whole old one, whatever happens; a link is written through."""
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".config-")  # 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as opened:

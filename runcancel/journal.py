@@ -6,13 +6,13 @@ import os
 import random
 import re
 import socket
-import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import platformdirs
@@ -21,6 +21,9 @@ from msgspec import Struct, structs
 from runcancel.errors import Refused
 from runcancel.judge import Answer
 from runcancel.model import Invocation, Operation, Outcome, PlanItem, Run, Stage
+
+if TYPE_CHECKING:
+    import sqlite3  # loaded when a journal is opened: `cancel --help` needs none
 
 _APPLICATION = 0x72756E63  # "runc": what SQLite keeps in the file's header to tell it from others
 _VERSION = 1
@@ -59,12 +62,14 @@ class JournalError(Exception):
 class Journal:
     """An open journal. One per process; any number of processes at once."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: "sqlite3.Connection") -> None:
         self._db = connection
 
     @classmethod
     def open(cls, file: Path, *, busy: float = _BUSY) -> "Journal":
         """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`."""
+        import sqlite3
+
         with _said(file):
             _prepare(file)
             # Nothing but the caller's thread writes; a statement is a transaction unless one is begun.
@@ -370,7 +375,7 @@ def _prepare(file: Path) -> None:
         raise JournalError(f"the journal {file} belongs to another user")
 
 
-def _set_up(db: sqlite3.Connection, file: Path, busy: float) -> None:
+def _set_up(db: "sqlite3.Connection", file: Path, busy: float) -> None:
     """Know the file for a journal before anything about it is changed; make the tables of a new one."""
     is_new = _check(db, file)
     if stat.S_IMODE(file.stat().st_mode) & 0o077:
@@ -382,7 +387,7 @@ def _set_up(db: sqlite3.Connection, file: Path, busy: float) -> None:
         _make_tables(db)
 
 
-def _make_tables(db: sqlite3.Connection) -> None:
+def _make_tables(db: "sqlite3.Connection") -> None:
     db.execute("BEGIN IMMEDIATE")
     if _number(db, "PRAGMA user_version") == 0:  # else another process was first
         for statement in _TABLES.split(";"):
@@ -392,7 +397,7 @@ def _make_tables(db: sqlite3.Connection) -> None:
     db.execute("COMMIT")
 
 
-def _check(db: sqlite3.Connection, file: Path) -> bool:
+def _check(db: "sqlite3.Connection", file: Path) -> bool:
     """Whether the file is empty. Raises `JournalError` for one that is neither empty nor a journal of this version."""
     db.execute("BEGIN")  # one look: another process may be making the tables
     application, version = _number(db, "PRAGMA application_id"), _number(db, "PRAGMA user_version")
@@ -405,8 +410,10 @@ def _check(db: sqlite3.Connection, file: Path) -> bool:
     return is_new
 
 
-def _set_mode(db: sqlite3.Connection, mode: str, busy: float) -> None:
+def _set_mode(db: "sqlite3.Connection", mode: str, busy: float) -> None:
     """SQLite does not wait for others before it changes the mode: several that begin a journal at once would fail."""
+    import sqlite3
+
     deadline = time.monotonic() + busy
     while True:
         try:
@@ -418,7 +425,7 @@ def _set_mode(db: sqlite3.Connection, mode: str, busy: float) -> None:
         time.sleep(random.uniform(0.001, 0.02))  # noqa: S311
 
 
-def _number(db: sqlite3.Connection, query: str) -> int:
+def _number(db: "sqlite3.Connection", query: str) -> int:
     return int(db.execute(query).fetchone()[0])
 
 
@@ -441,13 +448,15 @@ def _mounts() -> str:
         return ""
 
 
-def _is_locked(error: sqlite3.OperationalError) -> bool:
+def _is_locked(error: "sqlite3.OperationalError") -> bool:
     return "locked" in str(error) or "busy" in str(error)
 
 
 @contextmanager
 def _said(file: Path | None = None) -> Iterator[None]:
     """What SQLite and the disk raise, as one sentence."""
+    import sqlite3
+
     name = "the journal" if file is None else f"the journal {file}"
     try:
         yield

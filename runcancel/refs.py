@@ -1,6 +1,5 @@
 """Text to reference: full form, bare ids, and everything between; the other way is `str(ref)`."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from urllib.parse import unquote
@@ -98,6 +97,8 @@ def full(text: str) -> Ref:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """A did-you-mean clause, or an empty text when nothing is near."""
+    import difflib  # only for who mistyped
+
     found = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {found[0]}?" if found else ""
 

@@ -1,0 +1,65 @@
+"""What is loaded and what is not: a command pays for the cloud that it talks to and for nothing else."""
+
+import subprocess
+import sys
+
+import pytest
+from outside import COMMAND, KILLED, TENCENT, Outside
+
+LOADED = "import sys; from runcancel.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+DRAWN, STORED = {"rich"}, {"sqlite3"}
+SDKS = {"botocore", "boto3", "tencentcloud", "alibabacloud_credentials", "alibabacloud_tea_openapi", "Tea"}
+NEVER = {"boto3", "requests", "aiohttp", "cryptography", "alibabacloud_tea_openapi", "Tea", "asyncio", "pydantic"}
+OF = {COMMAND: {"botocore"}, KILLED: set(), TENCENT: {"tencentcloud"}}
+ONE_OF_EACH = pytest.mark.parametrize("ref", OF, ids=["aws", "alibaba", "tencent"])
+
+
+def loaded(outside: Outside, *argv: str, **env: str) -> set[str]:
+    """Every top-level package that a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *argv],
+        env={**outside.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+
+
+@ONE_OF_EACH
+def test_a_status_loads_the_sdk_of_its_cloud_and_of_no_other(ref: str, outside: Outside) -> None:
+    found = loaded(outside, "status", ref, "-o", "json")
+
+    assert found & SDKS == OF[ref]
+    assert not found & (DRAWN | STORED | NEVER)
+
+
+@ONE_OF_EACH
+def test_a_cancel_loads_the_journal_and_no_more(ref: str, outside: Outside) -> None:
+    found = loaded(outside, "cancel", ref, "--no-wait", "-o", "json")
+
+    assert found & SDKS == OF[ref]
+    assert not found & (DRAWN | NEVER)
+
+
+@pytest.mark.parametrize(
+    ("argv", "env"),
+    [
+        (["--version"], {}),
+        (["--help"], {}),
+        (["cancel", "--help"], {}),
+        (["history", "--help"], {}),
+        ([], {"_RUNCANCEL_COMPLETE": "bash", "_RUNCANCEL_LINE": "runcancel ca"}),
+        (["cancel", "nonsense"], {}),
+    ],
+    ids=["version", "help", "cancel help", "history help", "completion", "wrong usage"],
+)
+def test_what_asks_no_cloud_loads_no_sdk_no_table_and_no_database(
+    argv: list[str], env: dict[str, str], outside: Outside
+) -> None:
+    assert not loaded(outside, *argv, **env) & (SDKS | DRAWN | STORED | NEVER | {"urllib3", "tomllib"})
+
+
+def test_the_version_is_said_before_anything_is_loaded(outside: Outside) -> None:
+    assert not loaded(outside, "--version") & {"typer", "msgspec", "tenacity"}
