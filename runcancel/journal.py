@@ -87,6 +87,8 @@ class Journal:
 
         Without a log beside it, SQLite is told that nothing changes: else it would make files to share memory.
         """
+        import sqlite3
+
         log = file.with_name(f"{file.name}-wal")
         still = "" if log.exists() and log.stat().st_size else "&immutable=1"
         with _said(file):

@@ -1,0 +1,75 @@
+"""`docs/layout.md` against the code: every file it names is there, every line of its picture is an import."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import runcancel
+from runcancel.cli import VERBS
+from runcancel.providers import PROVIDERS
+
+ROOT = Path(runcancel.__file__).parent
+REPOSITORY = Path(__file__).parents[1]
+PAGE = (REPOSITORY / "docs" / "layout.md").read_text(encoding="utf-8")
+EDGES = re.findall(r"^    (\S+\.py) (-->|-\.->) (\S+\.py)$", PAGE, re.MULTILINE)
+
+
+@cache
+def imports(file: str) -> frozenset[str]:
+    """The files of the program that a file imports, at its top or when needed."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return frozenset(path for name in found if (path := path_of(name)))
+
+
+def path_of(name: str) -> str | None:
+    """The file of a module of the program, as the page writes it."""
+    if name.split(".", maxsplit=1)[0] != "runcancel":
+        return None
+    inner = Path(*name.split(".")[1:])
+    for candidate in (inner.with_suffix(".py") if inner.name else inner, inner / "__init__.py"):
+        if (ROOT / candidate).is_file():
+            return str(candidate)
+    return None
+
+
+@pytest.mark.parametrize(("here", "line", "there"), EDGES, ids="".join)
+def test_every_line_of_the_picture_is_an_import(here: str, line: str, there: str) -> None:
+    assert (there in imports(here)) is (line == "-->")
+    if line != "-->":
+        name = Path(there).parent.name if there.endswith("__init__.py") else Path(there).stem
+        assert name in {**VERBS, **PROVIDERS}, "what is loaded by name stands in a table"
+
+
+def test_the_picture_is_one_piece_and_begins_at_the_command() -> None:
+    reached, waiting = {"cli/__init__.py"}, ["cli/__init__.py"]
+    while waiting:
+        here = waiting.pop()
+        new = {there for start, _, there in EDGES if start == here} - reached
+        reached |= new
+        waiting += new
+
+    assert len(EDGES) > 30
+    assert {file for start, _, there in EDGES for file in (start, there)} == reached
+
+
+def test_every_file_between_the_borders_is_named() -> None:
+    listed = set(re.findall(r"^  (\w+\.py|\w+/) +\S", PAGE, re.MULTILINE))
+
+    there = {path.name for path in ROOT.glob("*.py") if not path.name.startswith("__")}
+    there |= {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py") if path.parent.name != "schemas"}
+    assert listed == there
+
+
+def test_every_path_that_the_page_mentions_exists() -> None:
+    for name in set(re.findall(r"`((?:cli|render|providers|sandbox)/[\w/]+\.py|\w+\.py)`", PAGE)):
+        assert (ROOT / name).is_file() or list(ROOT.rglob(name)), name
+    for name in set(re.findall(r"`((?:tests|docs|benchmarks|completions)/[\w/.]+)`", PAGE)):
+        assert (REPOSITORY / name).exists(), name
