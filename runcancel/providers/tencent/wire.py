@@ -1,4 +1,4 @@
-"""The one seam to Tencent Cloud: a request by the SDK, a pace, a proof, an error in our words."""
+"""The one seam to Tencent Cloud: a signed request, a pace, a proof, an error in our words."""
 
 import json
 import time
