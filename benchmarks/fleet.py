@@ -80,7 +80,7 @@ def _floor(provider: str, kind: str, runs: int, *, rate: float) -> Floor:
     with sandbox(limits=True) as place:
         ids = place.add(provider, kind=kind, count=runs, runs_for=3600.0)
         refs = [f"{provider}:{HOME_REGION[provider]}:{kind}/{id}" for id in ids]
-        argv = [RUNCANCEL, "cancel", *refs, "--max-runs", "1000000", "--timeout", "600s", "-o", "jsonl"]
+        argv = [str(RUNCANCEL), "cancel", *refs, "--max-runs", "1000000", "--timeout", "600s", "-o", "jsonl"]
         sample = measured(argv, place.environ, codes=_ANY)
     return Floor(what=f"{provider} {kind}", runs=runs, least=(runs - rate) / rate, sample=sample)
 
