@@ -61,7 +61,10 @@ mutants: $(VENV)/.installed-dev
 
 # branch coverage of the whole suite, subprocesses included
 coverage: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.coverage_of_all
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -n 2
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --skip-covered --show-missing
 
 # the real command on terminals of three widths before a sandbox; a test takes some of them again and compares
 screenshots: $(VENV)/.installed-dev
