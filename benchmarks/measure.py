@@ -1,14 +1,16 @@
 """One process measured; several measured in turn, so that a noisy machine is noisy for all of them."""
 
+import json
 import os
 import statistics
 import subprocess
-import time
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 Argv = Sequence[str | Path]
+_WATCHED = Path(__file__).parent / "scripts" / "watched.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +34,25 @@ class Ratio:
         return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
-def measured(argv: Argv, environ: Mapping[str, str], *, stdin: str = "", codes: Sequence[int] = (0,)) -> Sample:
+def measured(argv: Argv, environ: Mapping[str, str], *, codes: Sequence[int] = (0,)) -> Sample:
     """Run to the end. Raises `RuntimeError` for an exit code that is not in `codes`."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        argv, env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None
-    assert process.stderr is not None
-    process.stdin.write(stdin)
-    process.stdin.close()
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in codes:
-        raise RuntimeError(f"{argv[:4]} ends with {process.returncode}: {said[-2000:]}")
-    return Sample(wall=time.perf_counter() - began, cpu=usage.ru_utime + usage.ru_stime, peak=usage.ru_maxrss / 1024)
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as told:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", _WATCHED, str(writing), *argv],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=(writing,),
+            check=True,
+        )
+        os.close(writing)
+        found = json.loads(told.read())
+    if found.pop("code") not in codes:
+        raise RuntimeError(f"{argv[:4]} ended badly: {done.stderr[-2000:]}")
+    return Sample(**found)
 
 
 def interleaved(

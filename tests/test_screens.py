@@ -1,5 +1,6 @@
 """The pictures in docs/screens are what the present code shows."""
 
+import html
 import re
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def test_a_picture_is_what_is_shown_now(name: str, columns: int, tmp_path: Path)
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_no_picture_cuts_a_reference_or_holds_what_differs_each_time(columns: int) -> None:
     for name in PICTURES:
-        text = words((FOLDER / f"{name}-{columns}.svg").read_text())
+        text = html.unescape(words((FOLDER / f"{name}-{columns}.svg").read_text()))
         # What was typed is wrapped by the terminal; everything after it is ours.
         shown = text.partition("\n")[2]
         for line in shown.splitlines():

@@ -363,9 +363,7 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
                 *chosen.notes,
                 *chosen.selection.notes,
                 "nothing was sent: this is a plan",
-                *session.suggest(
-                    "To do no more than this: add -o json > plan.json; then runcancel cancel --plan plan.json"
-                ),
+                *session.suggest("To do no more than this: save it with -o json, then runcancel cancel --plan FILE"),
             ),
         )
     )

@@ -69,7 +69,7 @@ def list_(
     real, notes = split_gaps(gaps, scopes)
     cut = (f"{shown} of {total} shown; --limit 0 shows all",) if shown < total else ()
     code = exit_of_listing(gap.code for gap in real)
-    next_ = session.suggest("To stop some of these: runcancel cancel (choose by number), or with the filters of list")
+    next_ = session.suggest("To stop some of these: runcancel cancel, and choose by number")
     answer.end(End(exit_code=code, errors=real, complete=not real, notes=(*cut, *notes, *(next_ if shown else ()))))
     return code
 

@@ -483,7 +483,7 @@ def test_the_next_command_is_suggested_to_a_person_alone(outside: Outside) -> No
     shown = outside.on_terminal("status", TENCENT, columns=120).final
     assert f"To stop it: runcancel cancel {TENCENT}" in shown
     assert "To stop some of these: runcancel cancel" in outside.on_terminal("list", columns=200, lines=60).final
-    assert "--plan plan.json" in outside.on_terminal("cancel", TENCENT, "-n", columns=120).final
+    assert "--plan FILE" in outside.on_terminal("cancel", TENCENT, "-n", columns=120).final
 
     for argv in (("status", TENCENT), ("list",), ("cancel", TENCENT, "-n")):
         assert "To stop" not in outside.run(*argv).err
