@@ -12,28 +12,25 @@ CHART = PAGE.with_suffix(".svg")
 
 
 def main(*, quick: bool) -> None:
-    """Measure in order of length, saying on stderr what is at hand."""
+    """Measure part by part; each is on the page as soon as it is there, in case the rest is broken off."""
+    parts = [report.where(_tools(), quick=quick), f"![CPU time of one process, ours over theirs]({CHART.name})\n"]
+
+    def put(part: str) -> None:
+        parts.append(part)
+        report.put(PAGE, "\n".join(parts))
+
     _say("one process")
     rows = processes.compared(rounds=3 if quick else 11)
-    _say("many runs")
-    crowds = fleet.crowds((1, 100, 1000) if quick else (1, 100, 1000, 10_000))
-    _say("limits")
-    floors = fleet.floors(quick=quick)
-    _say("shell loops")
-    shells = fleet.shells(10 if quick else 100)
-    _say("one long answer")
-    streams = fleet.streams((1000, 10_000) if quick else (1000, 100_000))
-    parts = (
-        report.where(_tools(), quick=quick),
-        f"![CPU time of one process, ours over theirs]({CHART.name})\n",
-        report.processes(rows),
-        report.crowds(crowds),
-        report.floors(floors),
-        report.shells(shells),
-        report.streams(streams),
-    )
-    report.put(PAGE, "\n".join(parts))
     CHART.write_text(report.chart(rows), encoding="utf-8")
+    put(report.processes(rows))
+    _say("one long answer")
+    put(report.streams(fleet.streams((1000, 100_000))))
+    _say("limits")
+    put(report.floors(fleet.floors(quick=quick)))
+    _say("many runs")
+    put(report.crowds(fleet.crowds((1, 100, 1000) if quick else (1, 100, 1000, 10_000))))
+    _say("shell loops")
+    put(report.shells(fleet.shells(10 if quick else 100)))
     _say(f"written: {PAGE.name}, {CHART.name}")
 
 
