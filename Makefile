@@ -19,7 +19,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/faults --soak $(CASES)

@@ -10,8 +10,8 @@ from .cases import Case, Played, case, grid, play
 from .conftest import FIGURES
 from .oracle import lies
 
-_IN_THE_SUITE = 30
-_OF_THE_GRID = 24
+_IN_THE_SUITE = 16
+_OF_THE_GRID = 14
 _AT_ONCE = 8  # most of what a case takes is waiting
 
 

@@ -178,7 +178,7 @@ def caught(ask: Callable[[], Any]) -> Any:
         return None
 
 
-@tries(200)
+@tries(60)
 @given(st.sampled_from(RUNS), lies, st.sampled_from(FORMATS), st.booleans())
 def test_a_reading_of_lies_is_a_record_or_an_error(
     lied: Lied, run: str, changes: tuple[Change, ...], format: str, full: bool
@@ -229,7 +229,7 @@ def test_a_listing_of_targets_out_of_lies(lied: Lied, run: str, changes: tuple[C
     assert not wanted.limit or len(rows) <= wanted.limit
 
 
-@tries(100)
+@tries(60)
 @given(
     st.sampled_from(SCOPES),
     lies,
@@ -248,7 +248,7 @@ def test_a_search_of_lies_finds_records_or_fails(
     check_shown("tsv", "list", rows)
 
 
-@tries(100)
+@tries(60)
 @given(st.sampled_from(SCOPES), lies)
 @example(SCOPES[0], (Change("everywhere", (2,), ""),))
 @example(SCOPES[0], (Change("everywhere", (3,), ""),))
