@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from runcancel import config, journal, policy, settings
 from runcancel.checkup import Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
-from runcancel.errors import CREDENTIALS, CloudError, Exit, UsageError
+from runcancel.errors import CREDENTIALS, CloudError, Exit, Refused, UsageError
 from runcancel.find import split_gaps
 from runcancel.journal import Journal, JournalError
 from runcancel.model import FileCheck, Problem, Reason, ScopeCheck
@@ -58,7 +58,7 @@ def doctor(session: Session) -> int:
     for row in (*rows, *map(_absent, missing)):
         answer.row(row)
     code = _code(errors)
-    files = (_file("config", config.path(session.settings.environ)), written, _file("policy", policy.PATH))
+    files = (_file("config", config.path(session.settings.environ)), written, _policy())
     answer.end(End(exit_code=code, errors=errors, complete=not errors, notes=notes, files=files))
     for row in rows:
         _warn_of_clock(session, row)
@@ -197,6 +197,16 @@ def _journal(path: Path) -> tuple[FileCheck, _Cancels]:
             opened.close()
     except JournalError as error:
         return structs.replace(about, problem=str(error)), {}
+
+
+def _policy() -> FileCheck:
+    """The site's rules, and what is wrong with them: broken ones refuse every cancel."""
+    about = _file("policy", policy.PATH)
+    try:
+        policy.read()
+    except Refused as error:
+        return structs.replace(about, problem=error.message)
+    return about
 
 
 def _file(name: str, path: Path) -> FileCheck:

@@ -524,3 +524,21 @@ def test_a_resume_keeps_the_id(outside: Outside) -> None:
 
     assert outside.run("cancel", "--resume", failed).code == 0
     assert agents(outside) == {f"runcancel/{__version__} op/{failed}"}
+
+
+def test_doctor_says_what_is_wrong_with_the_rules(site: Site) -> None:
+    site.rules("[[deny]]\nwhy = 7\n")
+
+    done = site.run("doctor", "-p", "tencent", "-o", "json")
+
+    (file,) = [each for each in done.document["files"] if each["name"] == "policy"]
+    assert "the site policy refuses every cancel until it can be read" in file["problem"]
+
+
+def test_what_a_window_started_meets_the_rules_too(site: Site) -> None:
+    site.rules('[[deny]]\nkinds = ["command"]\nwhy = "the platform team stops commands"\n')
+
+    done = denied(site, WINDOW, "--stop-running")
+
+    assert "the platform team stops commands" in done.err
+    assert site.run("cancel", WINDOW, "--no-wait").code == 0
