@@ -6,6 +6,7 @@ from enum import IntEnum
 from msgspec import Struct
 
 from runcancel.errors import Refused
+from runcancel.judge import counted_once
 from runcancel.model import Guarantee, PlanItem
 
 MOST_RUNS = 20
@@ -53,7 +54,7 @@ def check_caps(items: Sequence[PlanItem], caps: Caps) -> None:
             f"{len(asked)} runs would be asked to stop and at most {caps.max_runs} may be; nothing was sent",
             hint=f"to go on: add --max-runs {len(asked)}.   To look first: add --dry-run.",
         )
-    targets = sum(size(item) for item in asked)
+    targets = sum(size(item) for item in counted_once(asked))
     if caps.max_targets is not None and targets > caps.max_targets:
         raise Refused(
             f"{targets} targets would be asked to stop and at most {caps.max_targets} may be; nothing was sent",

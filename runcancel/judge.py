@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.model import (
     Effect,
@@ -73,6 +73,15 @@ def expected(guarantee: Guarantee, state: State) -> Effect:
 def selected(invocations: Iterable[Invocation], targets: Sequence[str]) -> tuple[Invocation, ...]:
     """The invocations that a cancel of `targets` is about: all of them when none is named."""
     return tuple(one for one in invocations if not targets or one.target in targets)
+
+
+def counted_once(items: Sequence[PlanItem]) -> list[PlanItem]:
+    """The items, each without the invocations that stand for another item: a task of a window for what it started."""
+    runs = {item.run for item in items}
+    return [
+        structs.replace(item, invocations=tuple(one for one in item.invocations if one.child not in runs))
+        for item in items
+    ]
 
 
 def all_over(item: PlanItem, snapshot: Snapshot) -> bool:

@@ -4,6 +4,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from runcancel.judge import counted_once
 from runcancel.model import Effect, Guarantee, PlanItem
 from runcancel.render.columns import PROMISES
 from runcancel.render.documents import Caller
@@ -26,7 +27,7 @@ _HOPED: Mapping[Effect, tuple[str, str]] = {
 
 def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, width: int = 80) -> tuple[str, ...]:
     """Safe lines that say what a cancel of these runs can do, before anything is sent. `width` is that of stderr."""
-    asked = [item for item in items if item.ask]
+    asked = counted_once([item for item in items if item.ask])
     if not asked:
         return tuple(_not_asked(items))
     callers = {caller.scope: caller for caller in identities}

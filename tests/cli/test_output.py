@@ -481,7 +481,7 @@ def test_what_was_only_requested_is_never_called_stopped(outside: Outside) -> No
 
 def test_the_next_command_is_suggested_to_a_person_alone(outside: Outside) -> None:
     shown = outside.on_terminal("status", TENCENT, columns=120).final
-    assert f"To stop it: runcancel cancel {TENCENT}" in shown
+    assert f"To stop it:\n  runcancel cancel {TENCENT}" in shown
     assert "To stop some of these: runcancel cancel" in outside.on_terminal("list", columns=200, lines=60).final
     assert "--plan FILE" in outside.on_terminal("cancel", TENCENT, "-n", columns=120).final
 

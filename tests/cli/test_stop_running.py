@@ -133,6 +133,13 @@ def test_a_plan_holds_what_would_be_stopped_and_can_be_acted_on(outside: Outside
     assert [each["action"] for each in outside.writes()] == [CANCEL_WINDOW, *[CANCEL_COMMAND] * 3]
 
 
+def test_a_target_that_a_window_started_something_on_is_counted_once(outside: Outside) -> None:
+    announced = outside.run("cancel", WINDOW, "--stop-running", "--max-targets", "20")
+
+    assert announced.code == 0, str(announced)
+    assert "Will ask 4 runs to stop (25 targets):" in announced.err
+
+
 def test_caps_count_what_a_window_started(outside: Outside) -> None:
     done = outside.run("cancel", WINDOW, "--stop-running", "--max-runs", "3")
 
