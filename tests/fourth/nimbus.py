@@ -1,0 +1,148 @@
+"""An imaginary cloud, written after `docs/layout.md`: the contracts `Provider` and `Cloud` in one file, no more.
+
+Its runs are in the JSON file that NIMBUS_FILE names, so that what one command cancels the next one sees.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runcancel.errors import CloudError, Reason
+from runcancel.model import Guarantee, Identity, Invocation, Kind, Query, Ref, Run, Snapshot, State, Wanted
+from runcancel.outputs import Output
+from runcancel.pace import Pace
+from runcancel.providers import Checkup, Connection
+from runcancel.providers.links import Link
+from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.reading import checked_id, first
+
+NAME = "nimbus"
+TITLE = "Nimbus"
+ENDPOINT_VARIABLES: tuple[str, ...] = ()
+PROFILE_VARIABLES: tuple[str, ...] = ()
+JOB = Kind(
+    name="job",
+    guarantee=Guarantee.STOPS_RUNNING,
+    operation="StopJob",
+    action="nimbus:StopJob",
+    promise="A cancel here stops what has not started and terminates what is running.",
+    id_pattern=re.compile(r"job-[0-9a-f]{12}"),
+    nobody="job-000000000000",
+    in_part=True,
+)
+KINDS = (JOB,)
+REGIONS = frozenset({"sky-1", "sky-2"})
+NOT_ENABLED: frozenset[str] = frozenset()
+CREDENTIALS = "NIMBUS_KEY"
+SIGN_IN = "export NIMBUS_KEY=…"
+
+_WORDS = {"waiting": State.PENDING, "flying": State.RUNNING, "landed": State.SUCCEEDED, "crashed": State.FAILED}
+_WORDS |= {"called off": State.CANCELLED, "shot down": State.TERMINATED}
+_STOPS = {"waiting": "called off", "flying": "shot down"}
+
+
+def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
+    """NIMBUS_REGION."""
+    return (environ["NIMBUS_REGION"], "NIMBUS_REGION") if environ.get("NIMBUS_REGION") else None
+
+
+def configured(environ: Mapping[str, str]) -> bool:
+    """Whether there is a key."""
+    return "NIMBUS_KEY" in environ
+
+
+def link(text: str) -> Link | None:
+    """The console of this cloud has one page per job."""
+    found = re.fullmatch(r"https://console\.nimbus\.example/([a-z0-9-]+)/jobs/(job-[0-9a-f]{12})", text)
+    return None if found is None else Link(id=found[2], region=found[1], kind=JOB.name)
+
+
+def policy(wish: Narrowing) -> Policy:
+    """One word per call."""
+    calls = ["nimbus:GetJob", "nimbus:ListJobs", *([] if wish.read_only else [JOB.action])]
+    return Policy(document={"allow": calls}, notes=("cannot be narrowed to a region",) if wish.regions else ())
+
+
+def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> "Nimbus":
+    """Open one scope. Raises `CloudError` without a key."""
+    if not configured(environ):
+        raise CloudError(Reason.NO_CREDENTIALS, f"no credentials: {CREDENTIALS}")
+    return Nimbus(connection, Path(environ["NIMBUS_FILE"]), pace)
+
+
+class Nimbus:
+    """See `Cloud`."""
+
+    def __init__(self, connection: Connection, file: Path, pace: Pace) -> None:
+        self._scope = connection.scope
+        self._file = file
+        self._pace = pace
+
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        for ref in refs:
+            job = self._call("GetJob").get(ref.id)
+            yield ref, self._snapshot(ref, job) if job else CloudError(Reason.NOT_FOUND, "no such job")
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        return first(filter(wanted.takes, self._known(ref).invocations), wanted.limit)
+
+    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+        for one in filter(wanted.takes, self._known(ref).invocations):
+            yield Output(
+                run=str(ref), parent=None, id=one.id, task=None, step=None, target=one.target, target_name=None,
+                state=one.state, provider_status=one.provider_status, status_detail=None, exit_code=None,
+                stdout=f"hello from {one.target}\n", stderr=None, merged=True, truncated=False, dropped=None,
+                damaged=False, location=None, stderr_location=None, upload_error=None, child=None, note=None,
+            )  # fmt: skip
+
+    def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
+        checked_id(ref.id, JOB.id_pattern)
+        jobs = self._call("StopJob")
+        planes = jobs[ref.id]["planes"]
+        for name in targets or tuple(planes):
+            planes[name] = _STOPS.get(planes[name], planes[name])
+        self._file.write_text(json.dumps(jobs))
+        yield f"stop-{ref.id}"
+
+    def runs(self, query: Query) -> Iterator[Run]:
+        for id, job in self._call("ListJobs").items():
+            if job["region"] == self._scope.region:
+                yield self._snapshot(Ref(scope=self._scope, kind=JOB.name, id=id), job).run
+
+    def regions(self) -> tuple[str, ...]:
+        return tuple(sorted(REGIONS))
+
+    def identity(self) -> Identity:
+        return Identity(account="n-1", principal="nimbus:user/pilot")
+
+    def checkup(self) -> Checkup:
+        return Checkup(credentials="NIMBUS_KEY", key=None, endpoint="file", proxy=None, clock_skew=0.0, latency=0.001)
+
+    def _call(self, action: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._pace.call(
+            action, lambda: json.loads(self._file.read_text()), rate=100, documented=False
+        )
+        return found
+
+    def _known(self, ref: Ref) -> Snapshot:
+        ((_, answer),) = self.read([ref])
+        if isinstance(answer, CloudError):
+            raise answer
+        return answer
+
+    def _snapshot(self, ref: Ref, job: Mapping[str, Any]) -> Snapshot:
+        words = list(job["planes"].values())
+        open_words = [word for word in words if word in _STOPS]
+        word = open_words[-1] if open_words else next((each for each in words if each != "landed"), "landed")
+        rows = [_row(ref, name, each) for name, each in job["planes"].items()]
+        run = Run.at(ref, JOB, state=_WORDS[word], provider_status=word, name=job["name"])
+        return Snapshot.full(run, rows)
+
+
+def _row(ref: Ref, name: str, word: str) -> Invocation:
+    return Invocation(
+        run=str(ref), id=name, task=None, target=name, target_name=None, state=_WORDS[word], provider_status=word,
+        status_detail=None, exit_code=None, started_at=None, ended_at=None, child=None, owner=None, window_target=None,
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""One file and one line in the table make a fourth cloud: every verb takes it, no other file knows it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from outside import Done, checked
+
+import runcancel
+
+HERE = Path(__file__).parent
+JOB = "nimbus:sky-1:job/job-00000000a001"
+_LAUNCHER = """
+from runcancel import providers
+providers.PROVIDERS["nimbus"] = "nimbus"  # the one line
+from runcancel.cli import main
+main()
+"""
+
+
+class Sky:
+    """The command with a fourth line in the table."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.file = home / "jobs.json"
+        planes = {"p-1": "flying", "p-2": "waiting", "p-3": "landed"}
+        jobs = {
+            "job-00000000a001": {"name": "patch-openssl", "region": "sky-1", "planes": planes},
+            "job-00000000a002": {"name": "other", "region": "sky-2", "planes": {"p-9": "flying"}},
+        }
+        self.file.write_text(json.dumps(jobs))
+
+    def run(self, *argv: str, key: bool = True) -> Done:
+        root = Path(runcancel.__file__).parents[1]
+        environ = {"HOME": str(self.home), "PYTHONPATH": f"{root}:{HERE}", "LC_ALL": "C.UTF-8"}
+        environ |= {"NIMBUS_FILE": str(self.file), "NIMBUS_REGION": "sky-1", "NO_COLOR": "1"}
+        environ |= {"NIMBUS_KEY": "k-1"} if key else {}
+        done = subprocess.run(
+            [sys.executable, "-c", _LAUNCHER, *argv],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return checked(Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr), environ)
+
+    def words(self, id: str) -> list[str]:
+        """How the vendor itself calls the state of each target."""
+        return list(json.loads(self.file.read_text())[id]["planes"].values())
+
+
+@pytest.fixture
+def sky(tmp_path: Path) -> Sky:
+    return Sky(tmp_path)
+
+
+def test_a_cancel_by_a_bare_id_is_planned_asked_watched_and_judged(sky: Sky) -> None:
+    plan = sky.run("cancel", "job-00000000a001", "-n", "-o", "json")
+    assert plan.document["plan"][0]["guarantee"] == "stops-running"
+    assert plan.document["identities"][0]["principal"] == "nimbus:user/pilot"
+
+    done = sky.run("cancel", "job-00000000a001", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.outcomes[JOB]["verdict"] == "stopped"
+    assert done.outcomes[JOB]["request_ids"] == ["stop-job-00000000a001"]
+    effects = {one["target"]: one["effect"] for one in done.outcomes[JOB]["invocations"]}
+    assert effects == {"p-1": "terminated", "p-2": "cancelled", "p-3": "already-ended"}
+    assert sky.words("job-00000000a001") == ["shot down", "called off", "landed"]
+    history = sky.run("history", done.document["operation"], "-o", "json")
+    assert history.document["outcomes"][0]["verdict"] == "stopped"
+
+
+def test_only_the_named_target_is_stopped(sky: Sky) -> None:
+    done = sky.run("cancel", JOB, "--target", "p-2", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert sky.words("job-00000000a001") == ["flying", "called off", "landed"]
+
+
+def test_the_reading_verbs_know_it(sky: Sky) -> None:
+    assert sky.run("status", JOB, "-o", "json").document["runs"][0]["provider_status"] == "waiting"
+    assert [row["target"] for row in sky.run("invocations", JOB).rows] == ["p-1", "p-2", "p-3"]
+    assert "p-1\thello from p-1" in sky.run("logs", JOB).out
+    everywhere = sky.run("list", "-r", "all", "-o", "ref")
+    assert sorted(everywhere.out.split()) == [JOB, "nimbus:sky-2:job/job-00000000a002"]
+    assert (
+        sky.run("status", "https://console.nimbus.example/sky-1/jobs/job-00000000a001", "-o", "ref").out.strip() == JOB
+    )
+
+
+def test_a_filter_a_context_and_a_wait_reach_it(sky: Sky) -> None:
+    assert sky.run("contexts", "add", "sky", "-p", "nimbus", "-r", "sky-2").code == 0
+
+    done = sky.run("cancel", "-c", "sky", "--name", "other", "--yes", "-o", "json")
+
+    assert list(done.outcomes) == ["sky@nimbus:sky-2:job/job-00000000a002"], str(done)
+    assert sky.run("wait", "sky@nimbus:sky-2:job/job-00000000a002", "--for", "stopped").code == 0
+
+
+def test_doctor_permissions_and_help_know_it(sky: Sky) -> None:
+    rows = {row["provider"]: row for row in sky.run("doctor", "-o", "json").document["scopes"]}
+    assert rows["nimbus"]["credentials"] == "NIMBUS_KEY"
+    assert json.loads(sky.run("permissions", "-p", "nimbus", "--read-only").out) == {
+        "allow": ["nimbus:GetJob", "nimbus:ListJobs"]
+    }
+    assert "nimbus job: stops-running" in sky.run("help", "guarantees").out
+    assert "NIMBUS_KEY" in sky.run("help", "environment").out
+
+
+def test_without_a_key_it_says_what_is_missing(sky: Sky) -> None:
+    done = sky.run("status", JOB, key=False)
+
+    assert done.code == 4
+    assert "NIMBUS_KEY" in done.err
+
+
+def test_no_file_of_the_program_had_to_know_it() -> None:
+    root = Path(runcancel.__file__).parent
+
+    knowing = [
+        path for path in root.rglob("*.py") if re.search("nimbus", path.read_text(encoding="utf-8"), re.IGNORECASE)
+    ]
+    assert knowing == []
