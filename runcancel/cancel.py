@@ -194,9 +194,7 @@ class _Case:
             self._quiet_reads, self._since = 0, now
 
     def decided(self, now: float) -> bool:
-        """Whether the verdict is due: nothing left to see, nothing to wait for, or no time left."""
-        if not self.answer.under_way:
-            return True
+        """Whether the verdict on a run that is watched is due: nothing left to see, or no time left."""
         if self.last is not None and nothing_left_to_see(self.item, self.last, settled=self._settled):
             return True
         deadline = max([self._deadline, *(case._deadline for case in self.started)])

@@ -443,9 +443,10 @@ def _holds(mount: str, file: Path) -> bool:
     return file.is_relative_to(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), mount))
 
 
-def _mounts() -> str:
+def _mounts(table: Path = Path("/proc/mounts")) -> str:
+    """What is mounted where; empty where the system has no such table."""
     try:
-        return Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
+        return table.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""
 

@@ -10,7 +10,7 @@ from fakes import COMMAND, PATCH, SCRIPT, WINDOW, FakeCloud, FakeClouds, Life, R
 from msgspec import structs
 
 from runcancel import refs
-from runcancel.cancel import Admit, Patience, carry_out
+from runcancel.cancel import Admit, Patience, Together, carry_out
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.fanout import Desk
 from runcancel.model import Effect, Outcome, PlanItem, Reason, Ref, Snapshot, State, Verdict
@@ -580,3 +580,30 @@ def test_what_was_started_late_and_cannot_be_read_is_asked_all_the_same() -> Non
 
     assert outcomes[COMMAND].verdict is Verdict.REQUESTED
     assert ("cancel", (refs.full(COMMAND).id,)) in cloud.log
+
+
+def test_several_listeners_are_told_the_same_in_their_order() -> None:
+    one, other = Told(), Told()
+    stage = Stage({PATCH: stops(PATCH)})
+    stage.told = Together(one, other)  # type: ignore[assignment]
+
+    stage.one()
+    Together(one, other).tick()
+
+    assert one.words == other.words
+    assert one.words[-1] == "tick"
+
+
+def test_what_is_on_its_way_already_is_watched_although_its_window_refused() -> None:
+    """There was nothing to ask of it, so nothing is left undone."""
+    by_ref = {
+        WINDOW: life(WINDOW, before=(R, {"a": R}), after=(R, {"a": R})),
+        COMMAND: life(COMMAND, before=(C, {"b": C}), after=(C, {"b": C})),
+    }
+    stage = Stage(by_ref, {WINDOW: [refusing(Reason.DENIED)]})
+    items = stage.items()
+
+    outcomes = {one.run: one for one in stage.carry([items[0], structs.replace(items[1], parent=WINDOW)], LOOK_ONCE)}
+
+    assert outcomes[WINDOW].verdict is Verdict.FAILED
+    assert outcomes[COMMAND].verdict is Verdict.REQUESTED

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from runcancel.errors import Refused
-from runcancel.journal import Journal, JournalError, Recorder, is_remote, new_operation, path, ulid
+from runcancel.journal import Journal, JournalError, Recorder, _mounts, is_remote, new_operation, path, ulid
 from runcancel.judge import Answer, Asked, failed
 from runcancel.model import Effect, Guarantee, Operation, PlanItem, Planned, Problem, Reason, Stage, State
 
@@ -573,3 +573,39 @@ def test_a_killed_writer_leaves_whole_intents_and_every_answer(file: Path, after
     assert set(found) >= {*whole, *rest}
     assert all(len(entries) == 20 for entries in found.values())
     assert all(entry.answer is not None for id in (*whole, *rest) for entry in found[id])
+
+
+def test_what_joins_an_operation_later_is_written_beside_the_rest(file: Path) -> None:
+    recorder = Recorder(file, operation(), warn=lambda text: pytest.fail(text))
+    recorder.planned([item()])
+
+    recorder.planned([item(f"{RUN}0")])
+    recorder.end(0)
+
+    assert recorder.operation is not None
+    with_both = [entry.item.run for entry in Journal.open(file).entries(recorder.operation)]
+    assert with_both == [RUN, f"{RUN}0"]
+
+
+def test_what_cannot_be_written_as_a_whole_is_not_written_in_part(file: Path) -> None:
+    journal, about = Journal.open(file), operation()
+    journal.begin(about, [item()])
+
+    with pytest.raises(AttributeError):
+        journal.join(about.id, [item(f"{RUN}0"), None])  # type: ignore[list-item]
+
+    assert [entry.item.run for entry in journal.entries(about.id)] == [RUN]
+
+
+def test_where_no_table_of_mounts_is_every_disk_is_taken_for_local(tmp_path: Path) -> None:
+    assert _mounts(tmp_path / "nothing") == ""
+    assert not is_remote(tmp_path, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody without a name")
+def test_a_user_without_a_name_is_a_number() -> None:
+    script = "import os; from runcancel.journal import new_operation as n; os.setuid(54321); print(n('', (), '').user)"
+
+    done = subprocess.run([sys.executable, "-c", script], env={}, capture_output=True, text=True, check=False)
+
+    assert done.stdout == "54321\n", done.stderr

@@ -319,6 +319,7 @@ BROKEN = {
     "no reason": ("[[deny]]\n", "missing required field `why`"),
     "empty reason": ('[[deny]]\nwhy = " "\n', "deny[0].why is empty"),
     "hidden reason": ('[[confirm]]\nwhy = "a\\u001b[31m"\n', "confirm[0].why is empty or does not show"),
+    "empty name": ('[[deny]]\ncontexts = [" "]\nwhy = "x"\n', "deny[0].contexts[0] is empty or does not show"),
     "empty list": ('[[deny]]\nkinds = []\nwhy = "x"\n', "deny[0].kinds is empty"),
     "no such provider": ('[[deny]]\nproviders = ["azure"]\nwhy = "x"\n', "deny[0].providers[0] is “azure”"),
     "no such kind": ('[[deny]]\nkinds = ["window"]\nwhy = "x"\n', "deny[0].kinds[0] is “window”"),
