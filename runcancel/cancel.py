@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel import refs
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted, Refused
@@ -29,6 +29,7 @@ from runcancel.model import (
     Reason,
     Ref,
     Run,
+    Scope,
     Snapshot,
     State,
 )
@@ -242,7 +243,7 @@ def _ask(cases: Sequence[_Case], clouds: Clouds, desk: Desk, progress: Progress)
 
     def work(case: _Case) -> Answer:
         begun.add(case.item.run)
-        return _ask_one(case, clouds, desk)
+        return structs.replace(_ask_one(case, clouds, desk), key=_key(case.ref.scope, clouds))
 
     waiting = [case for case in cases if case.item.ask and case.answer is _UNREACHED]
     try:
@@ -277,6 +278,14 @@ def _ask_one(case: _Case, clouds: Clouds, desk: Desk) -> Answer:
         if answer.asked is Asked.ACCEPTED and not accepted and not _part_left(case.item, seen):
             break
     return answer
+
+
+def _key(scope: Scope, clouds: Clouds) -> str | None:
+    """Whose answer it was, as far as a journal may say it."""
+    try:
+        return clouds.at(scope).checkup().key
+    except CloudError:
+        return None
 
 
 def _join(

@@ -40,22 +40,27 @@ def examine(scopes: Sequence[Scope], clouds: Clouds, desk: Desk) -> tuple[Examin
     return tuple(_finished(one, clouds) for one in seen.values())
 
 
-def answered(answers: Iterable[tuple[datetime, str, Answer]]) -> Mapping[tuple[str, str], tuple[datetime, bool]]:
-    """Scope and kind -> when a cancel there was last accepted or denied. `answers` come newest first."""
-    found: dict[tuple[str, str], tuple[datetime, bool]] = {}
+Cancels = Mapping[tuple[str, str, str], tuple[datetime, bool]]
+"""Scope, kind and key -> when a cancel there was last accepted (true) or denied."""
+
+
+def answered(answers: Iterable[tuple[datetime, str, Answer]]) -> Cancels:
+    """What the answers tell, which come newest first. One that does not say whose it was tells nothing."""
+    found: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
     for at, run, answer in answers:
         denied = answer.problem is not None and answer.problem.code is Reason.DENIED
-        if denied or answer.asked is Asked.ACCEPTED:
+        if answer.key is not None and (denied or answer.asked is Asked.ACCEPTED):
             ref = refs.full(run)
-            found.setdefault((str(ref.scope), ref.kind), (at, not denied))
+            found.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
     return found
 
 
-def with_cancels(one: Examined, known: Mapping[tuple[str, str], tuple[datetime, bool]]) -> tuple[PermissionCheck, ...]:
-    """The permissions of a scope, with what the journal knows about cancels there."""
+def with_cancels(one: Examined, known: Cancels) -> tuple[PermissionCheck, ...]:
+    """The permissions of a scope, with what the journal knows about cancels there by the same key."""
+    key = "" if one.connection is None else one.connection.key or ""
 
     def told(check: PermissionCheck) -> PermissionCheck:
-        at, allowed = known.get((str(one.scope), check.kind), (None, None))
+        at, allowed = known.get((str(one.scope), check.kind, key), (None, None))
         return structs.replace(check, cancel=allowed, cancel_seen_at=at)
 
     return tuple(told(check) for check in one.permissions)

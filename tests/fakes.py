@@ -26,7 +26,7 @@ from runcancel.model import (
     Wanted,
 )
 from runcancel.pace import StoppableClock
-from runcancel.providers import Cloud, kind_of
+from runcancel.providers import Checkup, Cloud, kind_of
 from runcancel.settings import gather
 
 T = TypeVar("T")
@@ -156,6 +156,9 @@ class FakeCloud:
 
     def identity(self) -> Identity:
         raise NotImplementedError
+
+    def checkup(self) -> Checkup:
+        return Checkup(credentials=None, key=None, endpoint="memory", proxy=None, clock_skew=None, latency=None)
 
     def count(self, verb: str) -> int:
         """How many calls of that verb were made."""

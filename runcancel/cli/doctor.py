@@ -2,14 +2,13 @@
 
 import os
 import stat
-from collections.abc import Container, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from runcancel import config, journal, policy, settings
-from runcancel.checkup import Examined, answered, examine, with_cancels
+from runcancel.checkup import Cancels, Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError, Exit, Refused, UsageError
 from runcancel.find import split_gaps
@@ -19,8 +18,6 @@ from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
 from runcancel.settings import Choice, Settings
 from runcancel.text import duration
-
-_Cancels = Mapping[tuple[str, str], tuple[datetime, bool]]
 
 
 class _Missing(Struct, frozen=True):
@@ -128,7 +125,7 @@ def _next(name: str, error: CloudError) -> str | None:
     return f"next: {found}" if found else None
 
 
-def _row(chosen: Settings, one: Examined, known: _Cancels, gaps: Iterable[Problem]) -> ScopeCheck:
+def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem]) -> ScopeCheck:
     """One scope as it was seen. A region that is not enabled is no gap and has a remark all the same."""
     scope, seen = one.scope, one.connection
     problem = next((gap for gap in gaps if gap.scope == str(scope)), None)
@@ -184,7 +181,7 @@ def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
         )
 
 
-def _journal(path: Path) -> tuple[FileCheck, _Cancels]:
+def _journal(path: Path) -> tuple[FileCheck, Cancels]:
     """The journal's file, and what it knows about cancels."""
     about = _file("journal", path)
     if not about.exists:

@@ -3,11 +3,17 @@
 import json
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
+
+from runcancel.checkup import Examined, answered, with_cancels
+from runcancel.judge import Answer, Asked
+from runcancel.model import PermissionCheck, Scope
+from runcancel.providers import Checkup
 
 NO_AWS: Mapping[str, None] = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"))
 NO_ALIBABA: Mapping[str, None] = dict.fromkeys(
@@ -383,3 +389,16 @@ def test_a_journal_that_cannot_be_read_is_said(outside: Outside) -> None:
     document = outside.json("doctor")
 
     assert {one["name"]: one["readable"] for one in document["files"]}["journal"] is False
+
+
+@pytest.mark.parametrize(("key", "known"), [("6653", True), ("0000", None), (None, None)])
+def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bool | None) -> None:
+    told = answered([(datetime(2026, 11, 21, tzinfo=UTC), TENCENT, Answer(asked=Asked.ACCEPTED, key="6653"))])
+    connection = Checkup(credentials="env", key=key, endpoint="x", proxy=None, clock_skew=None, latency=None)
+    scope = Scope(provider="tencent", region="ap-guangzhou")
+    seen = PermissionCheck(kind="invocation", list=True, read=True)
+
+    (check,) = with_cancels(Examined(scope=scope, connection=connection, permissions=(seen,)), told)
+
+    assert check.cancel is known
+    assert answered([(datetime(2026, 11, 21, tzinfo=UTC), TENCENT, Answer(asked=Asked.ACCEPTED))]) == {}
