@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -26,7 +27,9 @@ VERBS = {
 
 
 def main() -> NoReturn:
-    """The `runcancel` command."""
+    """The `runcancel` command. An interrupt ends it at once, without a traceback, until there is somebody to tell."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever called wants it ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     _fill_streams()
     sys.exit(_flushed(run(sys.argv[1:])))
 
@@ -49,6 +52,8 @@ def run(argv: Sequence[str]) -> int:
     from runcancel.cli.verbs import app
 
     with told(argv) as ending:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if argv[:1] == ["--show-completion"]:
             from runcancel.cli.completion import script
 

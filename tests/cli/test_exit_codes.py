@@ -1,6 +1,8 @@
 """Every exit code, produced by the installed command."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -412,3 +414,30 @@ def test_a_second_signal_leaves_at_once(outside: Outside) -> None:
 
     assert done.code == 130
     assert took < 0.3
+
+
+_INTERRUPTED_AT_START = """
+import os, signal, sys
+class Trap:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Trap())
+from runcancel.cli import main
+main()
+"""
+
+
+def test_130_an_interrupt_while_the_program_is_being_loaded_is_no_traceback(outside: Outside) -> None:
+    """Nobody can be told anything yet: it ends at once, as any program does."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_AT_START, "status", TENCENT],
+        env=outside.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+    assert not outside.requests()
