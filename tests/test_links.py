@@ -157,8 +157,18 @@ def test_the_page_of_one_target_is_never_taken_for_the_whole_command() -> None:
         parse(f"{CONSOLE}/run-command/{UUID}/i-0a11b22c33d44e55f{AT}")
 
     assert caught.value.hint == (
-        f"name the command and restrict it: aws:REGION:command/{UUID} --target i-0a11b22c33d44e55f"
+        f"name the command and restrict it: aws:us-east-2:command/{UUID} --target i-0a11b22c33d44e55f"
     )
+
+
+@pytest.mark.parametrize("query", ["", "?region=us-east-99", "?region=eu-west-1"])
+def test_a_region_that_the_page_leaves_open_is_not_made_up_in_the_hint(query: str) -> None:
+    host = "us-east-2.console.aws.amazon.com" if "eu-" in query else "console.aws.amazon.com"
+
+    with pytest.raises(UsageError, match="one target") as caught:
+        parse(f"https://{host}/systems-manager/run-command/{UUID}/i-0a11b22c33d44e55f{query}")
+
+    assert f"aws:REGION:command/{UUID} --target" in (caught.value.hint or "")
 
 
 def test_what_may_sign_somebody_in_is_not_repeated() -> None:

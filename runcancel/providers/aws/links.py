@@ -97,8 +97,8 @@ def _of_url(text: str, regions: frozenset[str]) -> Link | None:
     if found is None:
         return None
     partition, region, account = found
-    kind, id = _shown(parts)
     named = said(parts, ("region",)) | ({region} if region else set())
+    kind, id = _shown(parts, named & regions if len(named) == 1 else frozenset())
     region = one_region(named, regions, form=f"aws:REGION:{kind}/{id}")
     if partition_of(region) != partition:
         raise NotARun("the region in the URL is not of that console")
@@ -117,15 +117,19 @@ def _place(parts: SplitResult) -> tuple[str, str | None, str | None] | None:
     return None
 
 
-def _shown(parts: SplitResult) -> tuple[str, str]:
-    """Kind and id of the run on a page. Raises `NotARun` for a page of none, or of a part of one."""
+def _shown(parts: SplitResult, named: frozenset[str]) -> tuple[str, str]:
+    """Kind and id of the run on a page. Raises `NotARun` for a page of none, or of a part of one.
+
+    `named` holds the region that the URL names, so that the hint can be pasted; empty where it names none or several.
+    """
     for kind, page in _PAGES.items():
         if match := page.fullmatch(parts.path):
             return kind, match[1]
     if match := _OF_ONE_TARGET.fullmatch(parts.path):
+        run = f"aws:{next(iter(named), 'REGION')}:{COMMAND.name}/{match[1]}"
         raise NotARun(
             "it is the page of one target of a command",
-            hint=f"name the command and restrict it: aws:REGION:{COMMAND.name}/{match[1]} --target {match[2]}",
+            hint=f"name the command and restrict it: {run} --target {match[2]}",
         )
     if _OF_A_WINDOW.fullmatch(parts.path):
         raise NotARun(_WINDOW)
