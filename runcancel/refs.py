@@ -122,7 +122,8 @@ def _linked(text: str, context: str, link: str) -> Reference:
                 kind=found.kind,
                 account=found.account,
             )
-    raise _no_link(link, "it is not of a console of AWS, Alibaba Cloud or Tencent Cloud", None)
+    *titles, last = (provider(name).TITLE for name in PROVIDERS)
+    raise _no_link(link, f"it is not of a console of {', '.join(titles)} or {last}", None)
 
 
 def _no_link(link: str, why: str, hint: str | None) -> UsageError:
