@@ -34,6 +34,13 @@ The word before @ is a configured context, else a profile of the vendor's own
 (percent-encoded). No prefixes and no patterns: names are for filters, as in
 runcancel cancel --name patch-openssl.
 
+An ARN or the URL of a console's page that names one run is a reference, too
+(a URL in quotes: shells read ? and &). Who asks has to be of an ARN's account.
+
+  arn:aws:ssm:us-east-2:111122223333:automation-execution/ID
+  'https://us-east-2.console.aws.amazon.com/systems-manager/run-command/ID'
+  'https://console.cloud.tencent.com/tat/...?rid=1&id=inv-ib2lld37'
+
 Many at once: runcancel list -o ref | runcancel cancel -f -
 """
 
