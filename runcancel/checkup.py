@@ -88,8 +88,8 @@ def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tup
 
     def first_page() -> None:
         nonlocal ref
-        run = next(iter(cloud.runs(Query(kinds=frozenset({kind.name})))), None)
-        ref = ref if run is None else refs.full(run.ref)
+        found = next(iter(cloud.runs(Query(kinds=frozenset({kind.name})))), None)
+        ref = ref if found is None else refs.full(found.run.ref)
 
     def one_run() -> None:
         for _, found in cloud.read((ref,), full=False):

@@ -14,7 +14,7 @@ from runcancel import settings as settings_
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.fanout import Desk, Pass
 from runcancel.model import Kind, Problem, Query, Reason, Ref, Run, Scope, Snapshot
-from runcancel.pace import Pace, Traffic
+from runcancel.pace import Clock, Pace, Traffic
 from runcancel.providers import Cloud, kind_of, provider
 from runcancel.refs import Reference
 from runcancel.settings import Settings
@@ -96,7 +96,11 @@ def look(
         for reference in probe.references:
             open_places[reference] += 1
     answers: dict[Reference, list[tuple[Scope, Snapshot | CloudError]]] = {one: [] for one in references}
-    for done in desk.fanout(lambda probe: _answers(clouds, probe, full=full), probes, lane=lambda probe: probe.scope):
+
+    def work(probe: _Probe) -> tuple[_Answer, ...]:
+        return _answers(clouds, probe, desk.clock, full=full)
+
+    for done in desk.fanout(work, probes, lane=lambda probe: probe.scope):
         for reference, answer in done.value():
             answers[reference].append((done.item.scope, answer))
             open_places[reference] -= 1
@@ -104,10 +108,10 @@ def look(
                 yield _settle(reference, answers.pop(reference))
 
 
-def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) -> Iterator[Run | Problem]:
+def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) -> Iterator[Snapshot | Problem]:
     """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
 
-    Raises `Interrupted` after a signal.
+    Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
     """
     sources = {
         (scope, kind.name): partial(_found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})))
@@ -117,7 +121,7 @@ def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) ->
     }
     silent: set[tuple[Scope, Reason]] = set()
     for (scope, _), got in streamed(sources, desk, lane=lambda key: key[0]):
-        if isinstance(got, Run):
+        if isinstance(got, Snapshot):
             yield got
         elif (scope, got.reason) not in silent:
             silent.add((scope, got.reason))
@@ -129,12 +133,17 @@ def born(run: Run) -> tuple[datetime, str]:
     return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
 
 
-def containing(runs: Iterable[Run], targets: Sequence[str], clouds: Clouds, desk: Desk) -> Iterator[Run]:
-    """Those runs that have one of the targets. It reads each of them: no listing tells the targets of every kind."""
-    waiting = list(batches(refs.full(run.ref) for run in runs))
-    for done in desk.fanout(lambda batch: read(clouds, batch), waiting, lane=lambda batch: batch.scope):
+def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, desk: Desk) -> Iterator[Run]:
+    """Those runs that have one of the targets. What the listing did not tell whole is read."""
+    unread: list[Ref] = []
+    for one in found:
+        if not one.whole:
+            unread.append(refs.full(one.run.ref))
+        elif one.has(targets):
+            yield one.run
+    for done in desk.fanout(lambda batch: read(clouds, batch), list(batches(unread)), lane=lambda batch: batch.scope):
         for _, answer in done.value():
-            if isinstance(answer, Snapshot) and any(one.target in targets for one in answer.invocations):
+            if isinstance(answer, Snapshot) and answer.has(targets):
                 yield answer.run
 
 
@@ -195,8 +204,8 @@ def streamed(
         yield from ((done.item, row) for row in rows)
 
 
-def _found(clouds: Clouds, scope: Scope, query: Query) -> Iterator[Run]:
-    return (run for run in clouds.at(scope).runs(query) if query.takes(run))
+def _found(clouds: Clouds, scope: Scope, query: Query) -> Iterator[Snapshot]:
+    return (found for found in clouds.at(scope).runs(query) if query.takes(found.run))
 
 
 def batches(refs: Iterable[Ref]) -> Iterator[Batch]:
@@ -246,27 +255,53 @@ def _probes(references: Sequence[Reference], settings: Settings) -> tuple[_Probe
     return tuple(probes)
 
 
-def _answers(clouds: Clouds, probe: _Probe, *, full: bool) -> tuple[_Answer, ...]:
+def _answers(clouds: Clouds, probe: _Probe, clock: Clock, *, full: bool) -> tuple[_Answer, ...]:
     if len(probe.kinds) > 1:
-        return ((probe.references[0], _first_hit(clouds, probe, full=full)),)
+        return ((probe.references[0], _first_hit(clouds, probe, clock, full=full)),)
     of = {reference: reference.at(probe.scope, probe.kinds[0]) for reference in probe.references}
     batch = Batch(scope=probe.scope, kind=probe.kinds[0], refs=tuple(dict.fromkeys(of.values())))
-    by_ref = dict(read(clouds, batch, full=full))
+    by_ref = _again(clouds, batch, dict(read(clouds, batch, full=full)), clock, full=full)
     return tuple((reference, by_ref[ref]) for reference, ref in of.items())
 
 
-def _first_hit(clouds: Clouds, probe: _Probe, *, full: bool) -> Snapshot | CloudError:
-    """Ask kind after kind, by reads alone, and stop at the first that knows the id."""
-    failures: list[CloudError] = []
+def _first_hit(clouds: Clouds, probe: _Probe, clock: Clock, *, full: bool) -> Snapshot | CloudError:
+    """Ask kind after kind, by reads alone, and stop at the first that knows the id.
+
+    Only when none does is it taken for a fresh one and looked for again.
+    """
+    failures: dict[Batch, CloudError] = {}
     for kind in probe.kinds:
-        ref = probe.references[0].at(probe.scope, kind)
-        ((_, answer),) = read(clouds, Batch(scope=probe.scope, kind=kind, refs=(ref,)), full=full)
+        batch = Batch(scope=probe.scope, kind=kind, refs=(probe.references[0].at(probe.scope, kind),))
+        ((_, answer),) = read(clouds, batch, full=full)
         if isinstance(answer, Snapshot):
             return answer
-        failures.append(answer)
+        failures[batch] = answer
         if answer.reason in CREDENTIALS - {Reason.DENIED}:
             break
-    return _worst(failures, probe)
+    for batch, failure in failures.items():
+        (answer,) = _again(clouds, batch, {batch.refs[0]: failure}, clock, full=full).values()
+        if isinstance(answer, Snapshot):
+            return answer
+        failures[batch] = answer
+    return _worst(list(failures.values()), probe)
+
+
+def _again(
+    clouds: Clouds, batch: Batch, answers: Mapping[Ref, Snapshot | CloudError], clock: Clock, *, full: bool
+) -> Mapping[Ref, Snapshot | CloudError]:
+    """The answers, after what is not found was looked for again: a run may be fresh and not show everywhere yet."""
+    found = dict(answers)
+    for pause in batch.kind.grace:
+        missing = tuple(ref for ref, answer in found.items() if _not_found(answer))
+        if not missing:
+            break
+        clock.sleep(pause)
+        found |= read(clouds, structs.replace(batch, refs=missing), full=full)
+    return found
+
+
+def _not_found(answer: Snapshot | CloudError) -> bool:
+    return isinstance(answer, CloudError) and answer.reason is Reason.NOT_FOUND
 
 
 def _worst(failures: list[CloudError], probe: _Probe) -> CloudError:

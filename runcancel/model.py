@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -123,6 +123,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     in_part: bool  # can be cancelled for some targets only
     starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
     read_batch: int = 1  # how many runs one read call takes
+    grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
     reported_only: frozenset[State] = frozenset()  # states the vendor may report before they are true
 
@@ -263,10 +264,10 @@ class Invocation(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """A run and its invocations as one reading saw them."""
+    """A run and its invocations as one reading saw them; no invocations where these were not asked for."""
 
     run: Run
-    invocations: tuple[Invocation, ...]
+    invocations: tuple[Invocation, ...] = ()
 
     @classmethod
     def full(cls, run: Run, invocations: Iterable[Invocation]) -> Self:
@@ -282,6 +283,15 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return cls(
             run=structs.replace(run, state=state, counts=counts_of(listed), target_count=count), invocations=listed
         )
+
+    @property
+    def whole(self) -> bool:
+        """Whether every invocation was read."""
+        return self.run.counts is not None
+
+    def has(self, targets: Collection[str]) -> bool:
+        """Whether one of these targets is among those that were read."""
+        return any(one.target in targets for one in self.invocations)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

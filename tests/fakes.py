@@ -148,7 +148,7 @@ class FakeCloud:
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         raise NotImplementedError
 
-    def runs(self, query: Query) -> Iterator[Run]:
+    def runs(self, query: Query) -> Iterator[Snapshot]:
         raise NotImplementedError
 
     def regions(self) -> tuple[str, ...]:

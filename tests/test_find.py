@@ -1,6 +1,7 @@
 """Looking at references: as few calls as the clouds take, reads alone, and one answer for each."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
@@ -30,10 +31,16 @@ class Sky:
 
     def __init__(self, **lives: dict[str, Life]) -> None:
         self.clock, self.desk = hand_desk()
+        self._began = self.clock.monotonic()
         self.of = {
             scope.replace("_", ":", 1).replace("_", "-"): FakeCloud(self.clock, known, {})
             for scope, known in lives.items()
         }
+
+    @property
+    def waited(self) -> float:
+        """Seconds so far."""
+        return self.clock.monotonic() - self._began
 
     def look(self, *texts: str, regions: Iterable[str] = ()) -> list[Sight]:
         clouds: dict[str, Cloud] = dict(self.of)
@@ -64,13 +71,14 @@ def test_one_run_written_in_several_ways_is_read_once() -> None:
     assert all(sight.snapshot is not None for sight in sights)
 
 
-@pytest.mark.parametrize(("kind", "calls"), [("maintenance-window", 1), ("command", 2), ("automation", 3), (None, 3)])
+@pytest.mark.parametrize(("kind", "calls"), [("maintenance-window", 1), ("command", 2), ("automation", 3), (None, 5)])
 def test_a_bare_uuid_is_asked_kind_after_kind_up_to_the_first_hit(kind: str | None, calls: int) -> None:
     sky = Sky(aws_us_east_2={} if kind is None else {f"{US}:{kind}/{UUID}": running(f"{US}:{kind}/{UUID}")})
 
     (sight,) = sky.look(UUID, regions=["us-east-2"])
 
     assert [verb for verb, _ in sky.of[US].log] == ["read"] * calls
+    assert (sky.waited > 1) == (kind is None)  # only what is found nowhere may be fresh
     if kind is None:
         assert sight.problem is not None
         assert sight.problem.code is Reason.NOT_FOUND
@@ -78,6 +86,43 @@ def test_a_bare_uuid_is_asked_kind_after_kind_up_to_the_first_hit(kind: str | No
     else:
         assert sight.snapshot is not None
         assert sight.snapshot.run.kind == kind
+
+
+def fresh(ref: str, *, looks: int) -> Life:
+    """A run that does not show at the first `looks`."""
+    unseen = iter(range(looks))
+    return lambda since: seen(ref, R) if next(unseen, None) is None else CloudError(Reason.NOT_FOUND, "not found")
+
+
+@pytest.mark.parametrize(
+    ("ref", "looks"),
+    [(f"{US}:command/{UUID}", 1), (f"{US}:command/{UUID}", 2), (f"{CN}:invocation/inv-ib2lld37", 1)],
+)
+def test_a_run_that_was_just_started_is_looked_for_again(ref: str, looks: int) -> None:
+    sky = Sky(**{re.sub("[:-]", "_", ref.partition(":")[0] + ":" + ref.split(":")[1]): {ref: fresh(ref, looks=looks)}})
+
+    (sight,) = sky.look(ref)
+
+    assert sight.snapshot is not None
+    assert 0 < sky.waited <= 2
+
+
+def test_a_fresh_command_is_found_by_its_bare_id_though_other_kinds_are_denied() -> None:
+    lives = {f"{US}:command/{UUID}": fresh(f"{US}:command/{UUID}", looks=2)}
+    sky = Sky(aws_us_east_2={f"{US}:maintenance-window/{UUID}": failing(Reason.DENIED), **lives})
+
+    (sight,) = sky.look(UUID, regions=["us-east-2"])
+
+    assert sight.snapshot is not None
+    assert [verb for verb, _ in sky.of[US].log] == ["read"] * 5
+
+
+def test_only_what_is_missing_is_looked_for_again() -> None:
+    there, late = f"{CN}:invocation/inv-00000001", f"{CN}:invocation/inv-00000002"
+    sky = Sky(tencent_ap_guangzhou={there: running(there), late: fresh(late, looks=1)})
+
+    assert all(sight.snapshot is not None for sight in sky.look(there, late))
+    assert [ids for _, ids in sky.of[CN].log] == [("inv-00000001", "inv-00000002"), ("inv-00000002",)]
 
 
 def test_a_kind_that_is_named_is_the_only_one_asked() -> None:

@@ -8,7 +8,7 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import exit_of_listing
 from runcancel.find import born, containing, search, split_gaps
-from runcancel.model import Problem, Run
+from runcancel.model import Problem, Run, Snapshot
 from runcancel.render import End
 
 _SHOWN = 50
@@ -51,15 +51,15 @@ def list_(
     )
     scopes = session.scopes()
     gaps: list[Problem] = []
-    runs = _runs(search(scopes, query, session.clouds, session.desk), gaps)
+    found = _found(search(scopes, query, session.clouds, session.desk), gaps)
     wanted = options.targets(target)
-    found = containing(runs, wanted, session.clouds, session.desk) if wanted else runs
+    runs = containing(found, wanted, session.clouds, session.desk) if wanted else (one.run for one in found)
     answer = session.writer("list")
     total = shown = 0
 
     def counted() -> Iterator[Run]:
         nonlocal total
-        for run in found:
+        for run in runs:
             total += 1
             yield run
 
@@ -74,9 +74,9 @@ def list_(
     return code
 
 
-def _runs(answers: Iterable[Run | Problem], gaps: list[Problem]) -> Iterator[Run]:
+def _found(answers: Iterable[Snapshot | Problem], gaps: list[Problem]) -> Iterator[Snapshot]:
     for answer in answers:
-        if isinstance(answer, Run):
+        if isinstance(answer, Snapshot):
             yield answer
         else:
             gaps.append(answer)

@@ -12,7 +12,7 @@ from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
 from runcancel.find import Sight, born, search, split_gaps
-from runcancel.model import PlanItem, Problem, Query, Reason, Run
+from runcancel.model import PlanItem, Problem, Query, Reason, Snapshot
 from runcancel.plan import children
 from runcancel.refs import parse
 from runcancel.selection import SavedCaller, Selection
@@ -69,20 +69,26 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
 
 
 def _picked(session: Session, targets: Sequence[str]) -> Chosen:
-    runs, gaps, notes = _searched(session, Query(states=options.states(None)))
-    refs = pick(session, [run for run in runs if run.cancellable], gaps)
+    found, gaps, notes = _searched(session, Query(states=options.states(None)))
+    refs = pick(session, [one.run for one in found if one.run.cancellable], gaps)
     chosen = selection.of_named(session.look(refs, full=True), targets) if refs else Selection(items=())
     return Chosen(selection=chosen, by_hand=False, gaps=gaps, notes=notes)
 
 
 def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
-    runs, gaps, notes = _searched(session, query)
-    found = [parse(run.ref) for run in runs]
-    chosen = selection.of_found(session.look_at(found), targets) if found else Selection(items=())
+    found, gaps, notes = _searched(session, query)
+    chosen = selection.of_found(_seen(session, found), targets) if found else Selection(items=())
     return Chosen(selection=chosen, by_hand=False, gaps=gaps, notes=notes)
 
 
-def _searched(session: Session, query: Query) -> tuple[list[Run], tuple[Problem, ...], tuple[str, ...]]:
+def _seen(session: Session, found: Sequence[Snapshot]) -> list[Sight]:
+    """What stands under each run; those that the listing told whole are not read again."""
+    of = {parse(one.run.ref): one for one in found}
+    read = {sight.reference: sight for sight in session.look_at([one for one, told in of.items() if not told.whole])}
+    return [read.get(reference) or Sight(reference=reference, snapshot=told) for reference, told in of.items()]
+
+
+def _searched(session: Session, query: Query) -> tuple[list[Snapshot], tuple[Problem, ...], tuple[str, ...]]:
     """What is found, newest first as `list` shows it, what did not answer, and notes.
 
     Raises `UsageError` for a scope that must not be asked.
@@ -93,8 +99,8 @@ def _searched(session: Session, query: Query) -> tuple[list[Run], tuple[Problem,
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
-    found = [answer for answer in answers if isinstance(answer, Run)]
-    return sorted(found, key=born, reverse=True), real, notes
+    found = [answer for answer in answers if isinstance(answer, Snapshot)]
+    return sorted(found, key=lambda one: born(one.run), reverse=True), real, notes
 
 
 def _with_children(session: Session, chosen: Chosen) -> Chosen:

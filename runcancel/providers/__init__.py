@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from runcancel import __version__
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers.links import Link
@@ -102,11 +102,11 @@ class Cloud(Protocol):
         """
         ...
 
-    def runs(self, query: Query) -> Iterator[Run]:
+    def runs(self, query: Query) -> Iterator[Snapshot]:
         """The scope's runs, page by page, newest first where the vendor lists so; no request per run.
 
         The vendor's own filters are used where they are exact; the caller applies `query.takes` to what comes.
-        `run.counts` is None unless the listing carried the targets.
+        A listing that carries the targets gives what `read` would give; else `run.counts` is None.
         """
         ...
 

@@ -123,6 +123,21 @@ def test_a_bare_id_costs_the_kinds_that_come_first_and_no_more(
     assert calls(outside) == {**before, **STATUS[ref]}
 
 
+def test_a_bare_id_of_an_automation_does_not_wait_for_a_command(outside: Outside) -> None:
+    outside.json("status", id_of(AUTOMATION))
+
+    assert calls(outside) == {"GetMaintenanceWindowExecution": 1, "ListCommands": 1, "GetAutomationExecution": 1}
+
+
+@pytest.mark.parametrize("provider", ["aws", "alibaba", "tencent"])
+def test_a_run_that_was_just_started_is_found(provider: str, outside: Outside) -> None:
+    ref = outside.add(provider, "command" if provider == "aws" else "invocation", fresh=1)
+
+    shown = outside.json("status", ref)
+
+    assert [run["ref"] for run in shown["runs"]] == [ref]
+
+
 LISTS = {
     "alibaba": {"DescribeInvocations": 2},  # with and without what repeats
     "tencent": {"DescribeInvocations": 1},
@@ -140,3 +155,29 @@ def test_a_list_makes_no_call_per_run(what: str, outside: Outside) -> None:
 
     assert len(shown["runs"]) > 5
     assert calls(outside) == LISTS[what]
+
+
+LISTED = {"alibaba": 6, "tencent": 1}
+"""Pages that list what is not over: Alibaba Cloud is asked word by word, and once for what repeats."""
+
+
+@pytest.mark.parametrize(("provider", "stop"), [("alibaba", "StopInvocation"), ("tencent", "CancelInvocation")])
+def test_what_a_listing_tells_of_targets_is_not_read_again(provider: str, stop: str, outside: Outside) -> None:
+    for _ in range(3):
+        outside.add(provider, name="bad-script", targets={"running": 1, "pending": 1})
+
+    outside.json("cancel", "-p", provider, "--name", "bad-script", "--no-wait", "--confirm", "3")
+
+    assert calls(outside) == {"DescribeInvocations": LISTED[provider], "GetCallerIdentity": 1, stop: 3}
+
+
+@pytest.mark.parametrize("provider", LISTED)
+def test_a_list_by_target_reads_no_run_whose_listing_told_its_targets(provider: str, outside: Outside) -> None:
+    ref = outside.add(provider, targets={"running": 2})
+    (target, _) = (one["target"] for one in outside.json("invocations", ref)["invocations"])
+    calls(outside)
+
+    shown = outside.json("list", "-p", provider, "--target", target)
+
+    assert ref in {run["ref"] for run in shown["runs"]}
+    assert calls(outside) == {"DescribeInvocations": LISTED[provider]}

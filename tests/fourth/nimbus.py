@@ -106,10 +106,10 @@ class Nimbus:
         self._file.write_text(json.dumps(jobs))
         yield f"stop-{ref.id}"
 
-    def runs(self, query: Query) -> Iterator[Run]:
+    def runs(self, query: Query) -> Iterator[Snapshot]:
         for id, job in self._call("ListJobs").items():
             if job["region"] == self._scope.region:
-                yield self._snapshot(Ref(scope=self._scope, kind=JOB.name, id=id), job).run
+                yield self._snapshot(Ref(scope=self._scope, kind=JOB.name, id=id), job)
 
     def regions(self) -> tuple[str, ...]:
         return tuple(sorted(REGIONS))

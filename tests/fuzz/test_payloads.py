@@ -240,9 +240,10 @@ def test_a_search_of_lies_finds_records_or_fails(
 ) -> None:
     lied.telling(changes)
 
-    rows = caught(lambda: list(lied.open(scope).runs(query))) or []
+    found = caught(lambda: list(lied.open(scope).runs(query))) or []
 
-    check_types(*rows)
+    check_types(*found)
+    rows = [one.run for one in found]
     for row in rows:
         assert not row.state.over or word(scope.provider, row.provider_status) in OVER[scope.provider]
     check_shown("tsv", "list", rows)

@@ -151,21 +151,14 @@ def test_exit_codes_come_only_from_those_that_ended(opened: Open) -> None:
     assert codes["Failed"] not in (None, 0)
 
 
-def test_an_unknown_id_is_not_found_after_one_second_look(opened: Open) -> None:
+def test_an_unknown_id_is_looked_for_among_schedules_too(opened: Open) -> None:
     box, cloud = opened()
 
     ((_, found),) = cloud.read([ref(NOBODY)])
 
     assert isinstance(found, CloudError)
     assert found.reason is Reason.NOT_FOUND
-    assert len(asked(box, "DescribeInvocations")) == 4  # with and without Timed, twice
-
-
-def test_a_fresh_run_is_found_at_the_second_look(opened: Open) -> None:
-    spec = {"provider": "alibaba", "kind": "invocation", "id": "t-fresh0001", "targets": {"running": 2}}
-    _, cloud = opened(runs=[{**spec, "fresh": 2}])
-
-    assert read(cloud, "t-fresh0001").run.state is State.RUNNING
+    assert len(asked(box, "DescribeInvocations")) == 2  # with and without Timed
 
 
 def test_a_malformed_id_never_travels(opened: Open) -> None:
@@ -308,7 +301,7 @@ def scripted(script: Script) -> CloudAssistant:
     keys = Keys(id="id", secret="sikrit", token="tokken")
     transport = cast(Transport, script)
     wire = Wire(transport, product="ecs", version="2014-05-26", scope=SCOPE, keys=lambda: keys, pace=pace)
-    return CloudAssistant(wire, wire, scope=SCOPE, kind=alibaba.KINDS[0], pace=pace)
+    return CloudAssistant(wire, wire, scope=SCOPE, kind=alibaba.KINDS[0])
 
 
 def listing(**run: object) -> dict[str, object]:

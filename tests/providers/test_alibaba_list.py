@@ -65,10 +65,14 @@ def ids(runs: Sequence[Run]) -> list[str]:
     return [run.id for run in runs]
 
 
+def runs_of(cloud: Cloud, query: Query) -> Iterator[Run]:
+    return (one.run for one in cloud.runs(query))
+
+
 def listed(cloud: Cloud, *states: State) -> list[Run]:
     """What the program finds: what the cloud lists and the query takes."""
     query = Query(states=frozenset(states))
-    return [run for run in cloud.runs(query) if query.takes(run)]
+    return [run for run in runs_of(cloud, query) if query.takes(run)]
 
 
 def truth(box: Sandbox) -> set[str]:
@@ -158,7 +162,7 @@ def test_states_that_no_run_reads_are_not_asked_for(opened: Open) -> None:
     assert not NEVER_READ & set(RUN_STATES.values())
     assert listed(cloud, *NEVER_READ) == []
     assert listed(cloud, State.TIMED_OUT, State.FAILED)
-    assert list(cloud.runs(Query(kinds=frozenset({"command"})))) == []
+    assert list(runs_of(cloud, Query(kinds=frozenset({"command"})))) == []
     assert len(box.log.shown()) == 2  # those for `failed`
 
 
@@ -180,7 +184,7 @@ def test_a_run_that_goes_back_to_pending_is_not_missed() -> None:
 
     query = Query(states=frozenset({State.PENDING, State.RUNNING}))
 
-    assert ids(list(scripted(Script(answer)).runs(query))) == ["t-00000001"]
+    assert ids(list(runs_of(scripted(Script(answer)), query))) == ["t-00000001"]
 
 
 def test_a_run_seen_in_a_state_nobody_asked_for_is_not_lost_when_it_moves_on() -> None:
@@ -189,7 +193,7 @@ def test_a_run_seen_in_a_state_nobody_asked_for_is_not_lost_when_it_moves_on() -
     def answer(params: dict[str, str]) -> list[dict[str, str]]:
         return [{"InvokeId": "t-00000001", "InvocationStatus": next(truly)}]  # as if the filter were wider
 
-    (run,) = scripted(Script(answer)).runs(Query(states=frozenset({State.RUNNING, State.CANCELLING})))
+    (run,) = runs_of(scripted(Script(answer)), Query(states=frozenset({State.RUNNING, State.CANCELLING})))
 
     assert run.state is State.CANCELLING
 
@@ -200,7 +204,7 @@ def test_a_schedule_is_listed_though_a_plain_listing_hides_it() -> None:
     script = Script(lambda params: [timed] if params.get("Timed") == "true" else [plain])
 
     for states in (frozenset[State](), NOT_OVER):
-        assert set(ids(list(scripted(script).runs(Query(states=states))))) == {"t-00000001", "t-00000002"}
+        assert set(ids(list(runs_of(scripted(script), Query(states=states))))) == {"t-00000001", "t-00000002"}
 
 
 def test_a_schedule_is_listed_once(opened: Open) -> None:
@@ -233,7 +237,7 @@ def test_a_token_that_repeats_is_an_error_after_what_was_found(opened: Open) -> 
     _, cloud = opened("DescribeInvocations=repeat-token", fleet=False, runs=[many(120)])
     found: list[Run] = []
 
-    error = refused(lambda: found.extend(run for run in cloud.runs(Query())))
+    error = refused(lambda: found.extend(runs_of(cloud, Query())))
 
     assert error.reason is Reason.UNPROVEN
     assert "page token" in error.message
@@ -255,7 +259,7 @@ def test_a_throttled_page_is_asked_again(opened: Open) -> None:
 
 def test_a_listing_that_stays_throttled_keeps_what_was_found(opened: Open) -> None:
     _, cloud = opened("DescribeInvocations=throttle,after=1", fleet=False, runs=[many(120)])
-    runs = cloud.runs(Query())
+    runs = runs_of(cloud, Query())
 
     found = [next(runs) for _ in range(50)]
 
@@ -265,7 +269,7 @@ def test_a_listing_that_stays_throttled_keeps_what_was_found(opened: Open) -> No
 
 def test_pages_are_asked_for_when_they_are_needed(opened: Open) -> None:
     box, cloud = opened(fleet=False, runs=[many(120)])
-    runs = cloud.runs(Query())
+    runs = runs_of(cloud, Query())
 
     assert box.log.shown() == []
     for _ in range(50):
@@ -315,21 +319,21 @@ def scripted(script: Script) -> CloudAssistant:
     keys = Keys(id="id", secret="sikrit")
     transport = cast(Transport, script)
     wire = Wire(transport, product="ecs", version="2014-05-26", scope=SCOPE, keys=lambda: keys, pace=pace)
-    return CloudAssistant(wire, wire, scope=SCOPE, kind=alibaba.KINDS[0], pace=pace)
+    return CloudAssistant(wire, wire, scope=SCOPE, kind=alibaba.KINDS[0])
 
 
 @pytest.mark.parametrize("body", [{"TotalCount": 0}, {"Invocations": None}, {"Invocations": []}, {"Regions": {}}])
 def test_an_answer_without_a_listing_is_not_an_empty_listing(body: dict[str, object]) -> None:
     cloud = scripted(Script(lambda params: [], **body))
 
-    assert refused(lambda: list(cloud.runs(Query()))).reason is Reason.UNPROVEN
+    assert refused(lambda: list(runs_of(cloud, Query()))).reason is Reason.UNPROVEN
 
 
 @pytest.mark.parametrize("odd", [None, {}, {"InvokeId": None}, {"InvokeId": 7}, {"InvokeId": "f-12345678"}, "text"])
 def test_rows_that_name_no_run_are_left_out(odd: object) -> None:
     good = {"InvokeId": "t-00000001", "InvokeInstances": "none"}
 
-    (run,) = scripted(Script(lambda params: [odd, good, odd])).runs(Query())
+    (run,) = runs_of(scripted(Script(lambda params: [odd, good, odd])), Query())
 
     assert (run.id, run.state, run.counts) == ("t-00000001", State.UNKNOWN, {})
 
@@ -376,7 +380,7 @@ def _peak(*, pages: int) -> int:
     cloud = scripted(Pages(lambda params: []))
     tracemalloc.start()
     try:
-        assert sum(1 for _ in cloud.runs(Query())) == pages * 50
+        assert sum(1 for _ in runs_of(cloud, Query())) == pages * 50
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -492,14 +492,6 @@ def test_command_invocations(
     assert (one.state, one.exit_code, one.target) == (state, code, A)
 
 
-def test_a_fresh_command_is_asked_for_again_for_a_moment(wire: Scripted, scripted: Aws, ticker: Ticker) -> None:
-    replies = [{"Commands": []}, {"Commands": []}, {"Commands": [{"CommandId": DEPLOY, "Status": "Pending"}]}]
-    wire.script = lambda action, params: replies.pop(0)
-
-    assert one_run(scripted, COMMAND, full=False).run.state is State.PENDING
-    assert sum(ticker.slept) <= 2
-
-
 def test_an_instance_that_aws_refuses_to_filter_by_is_found_in_the_whole_list(wire: Scripted, scripted: Aws) -> None:
     rows = {"CommandInvocations": [{"InstanceId": A, "Status": "Success"}, {"InstanceId": B, "Status": "Success"}]}
     wire.script = lambda action, params: refused("InvalidInstanceId") if "InstanceId" in params else rows

@@ -219,12 +219,6 @@ def test_rows_that_come_twice_are_listed_once(fault: str, opened: Open) -> None:
     assert (len(ids), len(set(ids))) == (250, 250)
 
 
-def test_a_fresh_run_is_found_at_the_second_look(opened: Open) -> None:
-    _, cloud = opened(runs=[{**spec("inv-fresh001", running=2), "fresh": 1}])
-
-    assert read(cloud, "inv-fresh001").run.state is State.RUNNING
-
-
 def test_a_malformed_id_never_travels(opened: Open) -> None:
     box, cloud = opened()
 

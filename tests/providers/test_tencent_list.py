@@ -65,10 +65,14 @@ def ids(runs: Sequence[Run]) -> list[str]:
     return [run.id for run in runs]
 
 
+def runs_of(cloud: Cloud, query: Query) -> Iterator[Run]:
+    return (one.run for one in cloud.runs(query))
+
+
 def listed(cloud: Cloud, *states: State) -> list[Run]:
     """What the program finds: what the cloud lists and the query takes."""
     query = Query(states=frozenset(states))
-    return [run for run in cloud.runs(query) if query.takes(run)]
+    return [run for run in runs_of(cloud, query) if query.takes(run)]
 
 
 def truth(box: Sandbox) -> set[str]:
@@ -136,7 +140,7 @@ def test_states_that_no_run_reads_are_not_asked_for(opened: Open) -> None:
     assert {State.SCHEDULED, State.UNDELIVERED, State.SKIPPED} == NEVER_READ
     assert not NEVER_READ & set(RUN_STATES.values())
     assert listed(cloud, *NEVER_READ) == []
-    assert list(cloud.runs(Query(kinds=frozenset({"command"})))) == []
+    assert list(runs_of(cloud, Query(kinds=frozenset({"command"})))) == []
     assert box.log.shown() == []
     assert listed(cloud, State.SCHEDULED, State.RUNNING)
 
@@ -173,7 +177,7 @@ def test_rows_that_never_come_are_told_after_those_that_did(opened: Open) -> Non
     _, cloud = opened("DescribeInvocations=missing-rows", fleet=False, runs=[many(30)])
     found: list[Run] = []
 
-    error = refused(lambda: found.extend(run for run in cloud.runs(Query())))
+    error = refused(lambda: found.extend(runs_of(cloud, Query())))
 
     assert len(found) == 29
     assert error.reason is Reason.UNPROVEN
@@ -194,7 +198,7 @@ def test_a_throttled_page_is_asked_again(opened: Open) -> None:
 
 def test_a_listing_that_stays_throttled_keeps_what_was_found(opened: Open) -> None:
     _, cloud = opened("DescribeInvocations=throttle,after=1", fleet=False, runs=[many(230)])
-    runs = cloud.runs(Query())
+    runs = runs_of(cloud, Query())
 
     found = [next(runs) for _ in range(100)]
 
@@ -204,7 +208,7 @@ def test_a_listing_that_stays_throttled_keeps_what_was_found(opened: Open) -> No
 
 def test_pages_are_asked_for_when_they_are_needed(opened: Open) -> None:
     box, cloud = opened(fleet=False, runs=[many(230)])
-    runs = cloud.runs(Query())
+    runs = runs_of(cloud, Query())
 
     assert asked(box) == []
     for _ in range(100):
@@ -258,20 +262,20 @@ def scripted(script: Script) -> Tat:
 def test_an_answer_without_a_listing_is_not_an_empty_listing(body: dict[str, object]) -> None:
     cloud = scripted(Script(lambda params: body))
 
-    assert refused(lambda: list(cloud.runs(Query()))).reason is Reason.UNPROVEN
+    assert refused(lambda: list(runs_of(cloud, Query()))).reason is Reason.UNPROVEN
 
 
 def test_no_list_with_a_total_of_nothing_is_an_empty_listing() -> None:
     script = Script(lambda params: {"InvocationSet": None, "TotalCount": 0})
 
-    assert list(scripted(script).runs(Query())) == []
+    assert list(runs_of(scripted(script), Query())) == []
     assert script.calls == 1
 
 
 def test_an_offset_that_is_ignored_is_an_error_and_not_a_loop() -> None:
     script = Script(lambda params: {"InvocationSet": [{"InvocationId": "inv-00000001"}], "TotalCount": 1000})
 
-    assert refused(lambda: list(scripted(script).runs(Query()))).reason is Reason.UNPROVEN
+    assert refused(lambda: list(runs_of(scripted(script), Query()))).reason is Reason.UNPROVEN
     assert script.calls < 6
 
 
@@ -282,7 +286,7 @@ def test_rows_that_name_no_run_are_left_out(odd: object) -> None:
     rows = [odd, {"InvocationId": "inv-00000001", "InvocationTaskBasicInfoSet": "none"}]
     total = sum(isinstance(row, dict) for row in rows)
 
-    (run,) = scripted(Script(lambda params: {"InvocationSet": rows, "TotalCount": total})).runs(Query())
+    (run,) = runs_of(scripted(Script(lambda params: {"InvocationSet": rows, "TotalCount": total})), Query())
 
     assert (run.id, run.state, run.counts) == ("inv-00000001", State.UNKNOWN, {})
 
@@ -320,7 +324,7 @@ def _peak(*, pages: int) -> int:
     cloud = scripted(Script(page))
     tracemalloc.start()
     try:
-        assert sum(1 for _ in cloud.runs(Query())) == pages * 100
+        assert sum(1 for _ in runs_of(cloud, Query())) == pages * 100
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -26,6 +26,7 @@ KINDS = (
         id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
         nobody="t-00000000000000000000000000000000",
         in_part=True,
+        grace=(1.0,),
         read_whole=True,
         reported_only=frozenset({State.TERMINATED}),
     ),
@@ -120,5 +121,4 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         wire(sts, "sts", "2015-04-01", pace.apart()),
         scope=scope,
         kind=KINDS[0],
-        pace=pace,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
 from runcancel.outputs import Output
-from runcancel.pace import ASK_AGAIN, Pace
+from runcancel.pace import ASK_AGAIN
 from runcancel.providers import Checkup
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
@@ -32,15 +32,13 @@ _NOT_FOUND = "not found, or older than 30 days, or in another region or account"
 
 
 class CloudAssistant:
-    """One scope of Alibaba Cloud. `grace` is how long, in seconds, an unknown id may turn out to be a fresh one."""
+    """One scope of Alibaba Cloud."""
 
-    def __init__(self, ecs: Wire, sts: Wire, *, scope: Scope, kind: Kind, pace: Pace, grace: float = 1.0) -> None:
+    def __init__(self, ecs: Wire, sts: Wire, *, scope: Scope, kind: Kind) -> None:
         self._ecs = ecs
         self._sts = sts
         self._scope = scope
         self._kind = kind
-        self._pace = pace
-        self._grace = grace
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """One request per run; it brings every invocation, so `full` makes no difference."""
@@ -76,7 +74,7 @@ class CloudAssistant:
             listed = {f"InstanceId.{place}": target for place, target in enumerate(piece, start=1)}
             yield str(self._ecs.call("StopInvocation", {**params, **listed}, again=ASK_AGAIN)["RequestId"])
 
-    def runs(self, query: Query) -> Iterator[Run]:
+    def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. Filtered by the vendor while only what is not over is wanted: an end has several words.
 
         What repeats goes round between its states and could slip through several questions, so it is asked for in one.
@@ -90,10 +88,10 @@ class CloudAssistant:
                 id = text(row.get("InvokeId")) or ""
                 if hash(id) in seen or not self._kind.id_pattern.fullmatch(id):
                     continue
-                run = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row).run
-                if not query.states or run.state in query.states:  # else a later question may still meet it
+                found = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row)
+                if not query.states or found.run.state in query.states:  # else a later question may still meet it
                     seen.add(hash(id))
-                    yield run
+                    yield found
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: ECS DescribeRegions. A region whose machines are sold out still has runs."""
@@ -140,27 +138,17 @@ class CloudAssistant:
         return by_token(fetch, key=lambda row: hash(text(row.get("InstanceId")) or repr(row)))
 
     def _found(self, ref: Ref) -> Row:
-        """The run's row. A fresh run may not be listed yet, so an empty answer is asked again once."""
+        """The run's row. Without `Timed` the vendor's pages leave open whether schedules are listed: both are asked."""
         params = self._named(ref)
-        row = self._asked(params, ref.id)
-        if row is None:
-            self._pace.pause(self._grace)
-            row = self._asked(params, ref.id)
-        if row is None:
-            raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
-        return row
-
-    def _asked(self, params: dict[str, str], id: str) -> Row | None:
-        """Without `Timed` the vendor's pages leave open whether scheduled runs are listed, so both are asked."""
         for extra in ({}, _TIMED):
             answer = self._ecs.call("DescribeInvocations", {**params, **extra})
             listed = rows(answer, "Invocations", "Invocation")
-            ours = next((row for row in listed if row.get("InvokeId") == id), None)
+            ours = next((row for row in listed if row.get("InvokeId") == ref.id), None)
             if ours is not None:
                 return ours
             if listed:
                 raise CloudError(Reason.UNPROVEN, "the answer is about other runs", action="DescribeInvocations")
-        return None
+        raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
 
     def _named(self, ref: Ref) -> dict[str, str]:
         return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}

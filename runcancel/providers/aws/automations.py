@@ -35,10 +35,10 @@ class Automations:
         found = self._execution(ref)
         run = _run(ref, found)
         if not full and (_fans_out(found) or found.get("StepExecutionsTruncated")):
-            return Snapshot(run=run, invocations=())
+            return Snapshot(run=run)
         return Snapshot.full(run, (one for one, _ in self._rows(ref, found, run.state)))
 
-    def runs(self, scope: Scope, query: Query) -> Iterator[Run]:
+    def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. The children of a rate-controlled automation are its invocations, no runs of their own."""
         named = {"StartTimeAfter": query.since, "StartTimeBefore": query.until}
         filters = [{"Key": key, "Values": [wire_time(time)]} for key, time in named.items() if time is not None]
@@ -50,7 +50,7 @@ class Automations:
         for row in self._wire.pages("DescribeAutomationExecutions", params, unique=unique, size=_MOST):
             ref = Ref(scope=scope, kind=AUTOMATION.name, id=text(row.get(unique)) or "")
             if AUTOMATION.takes(ref.id) and not row.get("ParentAutomationExecutionId"):
-                yield _run(ref, row)
+                yield Snapshot(run=_run(ref, row))
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """See `Cloud.invocations`. Filtered here: steps are few, and children have no filter beside their parent."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.aws.automations import Automations
-from runcancel.providers.aws.commands import GRACE, Commands
+from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import Doors
 from runcancel.providers.aws.windows import Windows
@@ -21,11 +21,9 @@ _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELL
 
 
 class Aws:
-    """See `Cloud`. `grace`: seconds before a command that does not show yet is asked for again."""
+    """See `Cloud`."""
 
-    def __init__(
-        self, connection: Connection, environ: Mapping[str, str], pace: Pace, *, grace: Sequence[float] = GRACE
-    ) -> None:
+    def __init__(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> None:
         self._doors = Doors(connection, environ)
         self._heard = Heard()
         self._scope = connection.scope
@@ -33,7 +31,7 @@ class Aws:
         self._client = self._doors.ssm()
         wire = Wire(self._client, pace, scope=connection.scope, source=self._doors.source, heard=self._heard)
         windows = Windows(wire, profile=connection.profile)
-        commands, automations = Commands(wire, grace=grace), Automations(wire)
+        commands, automations = Commands(wire), Automations(wire)
         self._kinds = {one.kind.name: one for one in (windows, commands, automations)}
         self._logs = Logs(wire, windows=windows, commands=commands, automations=automations)
 
@@ -64,7 +62,7 @@ class Aws:
             raise CloudError(Reason.INVALID, f"{_article(runs.kind)} cannot be cancelled in part; nothing was sent")
         return runs.cancel(ref, targets)
 
-    def runs(self, query: Query) -> Iterator[Run]:
+    def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`."""
         for name, kind in self._kinds.items():
             if not query.kinds or name in query.kinds:

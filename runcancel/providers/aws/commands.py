@@ -14,31 +14,27 @@ from runcancel.providers.aws.states import COMMAND_FILTER, command_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.reading import Row, checked_id, chunks, distinct, first, number, rows, text
 
-GRACE = (0.5, 1.0)
-"""Seconds before an empty answer is asked again: a command that was just sent is not visible everywhere at once."""
-
 _MOST = 50  # rows per page, and instances per cancel
 _NOT_STARTED = -1  # a plugin's ResponseCode
 
 
 class Commands:
-    """Commands are kept for 30 days. `grace` as `GRACE`; empty asks once."""
+    """Commands are kept for 30 days. One that was just sent is not visible everywhere at once."""
 
     kind = COMMAND
 
-    def __init__(self, wire: Wire, *, grace: Sequence[float] = GRACE) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._grace = tuple(grace)
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
         """See `Cloud.read`. AWS tells no start and end of a command: a full reading takes them from the nodes."""
         run = _run(ref, self._command(ref))
         if not full:
-            return Snapshot(run=run, invocations=())
+            return Snapshot(run=run)
         listed = tuple(self.invocations(ref, Wanted(), known=True))
         return Snapshot.full(_with_times(run, listed), listed)
 
-    def runs(self, scope: Scope, query: Query) -> Iterator[Run]:
+    def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. AWS filters by time and stage, and by a state that one of its words covers."""
         named = {"InvokedAfter": query.since, "InvokedBefore": query.until}
         filters = [{"key": key, "value": wire_time(time)} for key, time in named.items() if time is not None]
@@ -50,7 +46,7 @@ class Commands:
         for row in self._wire.pages("ListCommands", params, unique="CommandId", size=_MOST):
             ref = Ref(scope=scope, kind=COMMAND.name, id=text(row.get("CommandId")) or "")
             if COMMAND.takes(ref.id):
-                yield _run(ref, row)
+                yield Snapshot(run=_run(ref, row))
 
     def invocations(self, ref: Ref, wanted: Wanted, *, known: bool = False) -> Iterator[Invocation]:
         """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""
@@ -92,14 +88,11 @@ class Commands:
             yield from self._listed(ref, Wanted())
 
     def _command(self, ref: Ref) -> Row:
-        """The command. Raises `Reason.NOT_FOUND` when it does not show within the grace time."""
-        for pause in (*self._grace, None):
-            reply = self._wire.call("ListCommands", {"CommandId": ref.id})
-            for row in rows(reply, "Commands"):
-                if word(row.get("CommandId")).lower() == ref.id.lower():
-                    return row
-            if pause is not None:
-                self._wire.pace.pause(pause)
+        """The command. Raises `Reason.NOT_FOUND`."""
+        reply = self._wire.call("ListCommands", {"CommandId": ref.id})
+        for row in rows(reply, "Commands"):
+            if word(row.get("CommandId")).lower() == ref.id.lower():
+                return row
         raise CloudError(Reason.NOT_FOUND, f"no command {ref.id}, or it is older than 30 days", action="ListCommands")
 
 

@@ -27,6 +27,7 @@ COMMAND = Kind(
     id_pattern=_UUID,
     nobody=_NOBODY,
     in_part=True,
+    grace=(0.5, 1.0),
 )
 AUTOMATION = Kind(
     name="automation",

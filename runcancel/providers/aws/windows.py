@@ -37,10 +37,10 @@ class Windows:
         """See `Cloud.read`. Reads all three levels when `full`."""
         run = _run(ref, self._wire.call("GetMaintenanceWindowExecution", {"WindowExecutionId": ref.id}))
         if not full:
-            return Snapshot(run=run, invocations=())
+            return Snapshot(run=run)
         return Snapshot.full(run, self.invocations(ref, Wanted()))
 
-    def runs(self, scope: Scope, query: Query) -> Iterator[Run]:
+    def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. AWS lists executions window by window, filtered by time alone."""
         filters = [
             {"Key": key, "Values": [wire_time(time)]}
@@ -53,7 +53,7 @@ class Windows:
             for row in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST):
                 ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
                 if WINDOW.takes(ref.id):
-                    yield structs.replace(_run(ref, row), name=text(window.get("Name")))
+                    yield Snapshot(run=structs.replace(_run(ref, row), name=text(window.get("Name"))))
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """One row per task invocation, and one with target None for a task that has none yet.

@@ -27,6 +27,7 @@ KINDS = (
         nobody="inv-00000000",
         alias_pattern=re.compile(r"invt-[0-9a-z]{8,}"),
         in_part=True,
+        grace=(1.0,),
         read_batch=100,
     ),
 )

@@ -28,6 +28,7 @@ from runcancel.providers.tencent.wire import Wire
 _PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
 _OUTPUTS = 50  # tasks per page with up to 24 KB of output each
 _FILTER_VALUES = 5
+_GROWING = 1.0  # seconds before a page that should not be empty is asked for again
 _SPOILS_A_BATCH = ("ResourceNotFound", "InvalidParameterValue")  # said of one id, and the others get no answer
 _HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
 _NOT_FOUND = "not found, or no longer kept, or in another region or account"
@@ -35,15 +36,14 @@ _BY_SCHEDULE = "started by a schedule (invoker), which a cancel does not disable
 
 
 class Tat:
-    """One scope of Tencent Cloud. `grace` is how long, in seconds, an unknown id may turn out to be a fresh one."""
+    """One scope of Tencent Cloud."""
 
-    def __init__(self, tat: Wire, sts: Wire, *, scope: Scope, kind: Kind, pace: Pace, grace: float = 1.0) -> None:
+    def __init__(self, tat: Wire, sts: Wire, *, scope: Scope, kind: Kind, pace: Pace) -> None:
         self._tat = tat
         self._sts = sts
         self._scope = scope
         self._kind = kind
         self._pace = pace
-        self._grace = grace
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """One request per 100 runs; it brings the status of every task, so `full` makes no difference."""
@@ -80,13 +80,13 @@ class Tat:
             answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, again=ASK_AGAIN)
             yield str(answer["RequestId"])
 
-    def runs(self, query: Query) -> Iterator[Run]:
+    def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. The vendor filters neither by status nor by time and promises no order: all is listed."""
         if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
             return
         for row in by_offset(self._page, key=lambda row: text(row.get("InvocationId")), size=_PAGE):
             if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
-                yield self._snapshot(row).run
+                yield self._snapshot(row)
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: TAT DescribeRegions, which tells where TAT itself is available."""
@@ -110,7 +110,7 @@ class Tat:
 
     def _page(self, offset: int) -> tuple[Sequence[Row], int | None]:
         """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""
-        for pause in (self._grace, None):
+        for pause in (_GROWING, None):
             answer = self._tat.call("DescribeInvocations", {"Limit": _PAGE, "Offset": offset})
             listed, total = rows(answer, "InvocationSet"), number(answer.get("TotalCount"))
             if listed or (total is not None and offset >= total):
@@ -170,16 +170,7 @@ class Tat:
         return owners
 
     def _found(self, ids: Sequence[str]) -> dict[str, Row]:
-        """The rows of the runs that exist. Fresh runs may not be listed yet: what is missing is asked again once."""
-        found = self._asked(ids)
-        missing = [id for id in ids if id not in found]
-        if missing:
-            self._pace.pause(self._grace)
-            found |= self._asked(missing)
-        return found
-
-    def _asked(self, ids: Sequence[str]) -> dict[str, Row]:
-        """The rows of the ids that exist. Where the vendor refuses a batch for one of its ids, each is asked alone."""
+        """The rows of the runs that exist. Where the vendor refuses a batch for one of its ids, each is asked alone."""
         found: dict[str, Row] = {}
         for piece in chunks(ids, _PAGE):
             try:
@@ -188,7 +179,7 @@ class Tat:
                 if not (error.provider_code or "").startswith(_SPOILS_A_BATCH):
                     raise
                 for id in piece if len(piece) > 1 else ():
-                    found |= self._asked([id])
+                    found |= self._found([id])
         return found
 
     def _batch(self, ids: Sequence[str]) -> dict[str, Row]:
