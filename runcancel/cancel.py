@@ -1,100 +1,35 @@
 """Ask, watch, judge: the heart. Requested is never called stopped."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 from msgspec import Struct, structs
 
-from runcancel import refs
+from runcancel.case import IN_FLIGHT, UNREACHED, Case
+from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted, Refused
 from runcancel.fanout import Desk
-from runcancel.find import Batch, Clouds, read
 from runcancel.judge import (
-    KEEP_READS,
-    KEEP_SECONDS,
     Answer,
     Asked,
     all_over,
-    judge,
     moved,
-    nothing_left_to_see,
-    quiet,
     selected,
 )
 from runcancel.model import (
-    Invocation,
     Outcome,
     PlanItem,
     Problem,
     Reason,
     Ref,
-    Run,
     Scope,
     Snapshot,
     State,
 )
 from runcancel.plan import started_since
-from runcancel.providers import kind_of
+from runcancel.progress import Progress
 from runcancel.watch import FIRST_PAUSE, Watch
 
 _TRIES = 3  # how often one cancel is asked when its answers are in doubt
-_FIRST_LOOK_PATIENCE = 15.0  # seconds beyond the timeout for the first look at a run, without which nothing can be said
-
-
-class Progress(Protocol):
-    """Who is told what happens, from the caller's thread alone.
-
-    `planned` is told again of runs that join later: what a window started before it was asked.
-    """
-
-    def planned(self, items: Sequence[PlanItem]) -> None: ...
-
-    def asked(self, ref: str, answer: Answer) -> None: ...
-
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
-
-    def judged(self, outcome: Outcome) -> None: ...
-
-    def tick(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Together:
-    """Tells several what happens, in their order."""
-
-    def __init__(self, *listeners: Progress) -> None:
-        self._listeners = listeners
-
-    def planned(self, items: Sequence[PlanItem]) -> None:
-        """Tell all."""
-        for one in self._listeners:
-            one.planned(items)
-
-    def asked(self, ref: str, answer: Answer) -> None:
-        """Tell all."""
-        for one in self._listeners:
-            one.asked(ref, answer)
-
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
-        """Tell all."""
-        for one in self._listeners:
-            one.seen(ref, run, invocations)
-
-    def judged(self, outcome: Outcome) -> None:
-        """Tell all."""
-        for one in self._listeners:
-            one.judged(outcome)
-
-    def tick(self) -> None:
-        """Tell all."""
-        for one in self._listeners:
-            one.tick()
-
-    def close(self) -> None:
-        """Tell all."""
-        for one in self._listeners:
-            one.close()
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -123,7 +58,7 @@ def carry_out(
     answer is asked as well, as far as it is admitted. After a signal the rest is judged by what was seen so far; then
     `Interrupted` is raised.
     """
-    cases = {item.run: _Case(item, patience) for item in items}
+    cases = {item.run: Case(item, timeout=patience.timeout) for item in items}
     left = dict(cases)
     progress.planned(items)
     try:
@@ -145,107 +80,15 @@ def carry_out(
         progress.close()
 
 
-def not_asked(item: PlanItem) -> Answer:
-    """What stands in for an answer where the plan says not to ask."""
-    ended = bool(item.targets) and all(one.before.over for one in item.invocations)
-    on_its_way = item.state is State.CANCELLING or (
-        bool(item.targets) and any(one.before is State.CANCELLING for one in item.invocations)
-    )
-    already = on_its_way and not ended
-    return Answer(asked=Asked.ALREADY if already else Asked.NEEDLESS)
-
-
-class _Case:
-    """The working record of one run between the request and the verdict; only the caller's thread writes to it."""
-
-    def __init__(self, item: PlanItem, patience: Patience) -> None:
-        self.item = item
-        self.ref = refs.full(item.run)
-        self.kind = kind_of(self.ref)
-        self.answer = _UNREACHED if item.ask else not_asked(item)
-        self.last: Snapshot | None = None
-        self.problem: Problem | None = None
-        self.patience = patience.timeout
-        self._quiet_reads = 0
-        self._since = 0.0  # the accepted answer, or the last reading in which something was on its way to an end
-        self._seen_at: float | None = None
-        self._deadline = 0.0
-        self.started: list[_Case] = []  # runs that this one started and that are asked as well
-        self.judged = False
-
-    def start(self, now: float) -> None:
-        """Watching begins: the timeout counts from here or from the accepted answer, whichever is later."""
-        self._since = now if self.answer.at is None else self.answer.at
-        self._deadline = max(self._since, now) + self.patience
-
-    def leave(self, problem: Problem) -> None:
-        """Not ask it, for this reason, unless there was nothing to ask."""
-        if self.item.ask:
-            self.answer = Answer(asked=Asked.NOT_REACHED, problem=problem)
-
-    def observe(self, answer: Snapshot | CloudError, now: float) -> None:
-        """Take in one reading."""
-        if isinstance(answer, CloudError):
-            self.problem = answer.problem(scope=self.ref.scope, ref=self.item.run)
-            return
-        self.last, self.problem, self._seen_at = answer, None, now
-        if quiet(self.item, answer) and all(case.judged for case in self.started):
-            self._quiet_reads += 1
-        else:
-            self._quiet_reads, self._since = 0, now
-
-    def decided(self, now: float) -> bool:
-        """Whether the verdict on a run that is watched is due: nothing left to see, or no time left."""
-        if self.last is not None and nothing_left_to_see(self.item, self.last, settled=self._settled):
-            return True
-        deadline = max([self._deadline, *(case._deadline for case in self.started)])
-        return now >= deadline + (_FIRST_LOOK_PATIENCE if self._seen_at is None else 0.0)
-
-    def outcome(self) -> Outcome:
-        """The verdict on what was seen so far."""
-        since = self.answer.at
-        seen = self.last if self.last is not None else self.answer.seen
-        return judge(
-            self.item,
-            self.answer,
-            seen,
-            settled=self._settled,
-            seconds=None if since is None or self._seen_at is None else round(self._seen_at - since, 3),
-            reported_only=self.kind.reported_only,
-            problem=self.problem,
-        )
-
-    @property
-    def _settled(self) -> bool:
-        return (
-            self._quiet_reads >= KEEP_READS
-            and self._seen_at is not None
-            and self._seen_at - self._since >= KEEP_SECONDS
-        )
-
-
-_UNREACHED = Answer(
-    asked=Asked.NOT_REACHED,
-    problem=Problem(code=Reason.INTERRUPTED, message="interrupted before it was asked; nothing was sent for it"),
-)
-_IN_FLIGHT = Answer(
-    asked=Asked.IN_DOUBT,
-    problem=Problem(
-        code=Reason.INTERRUPTED,
-        message="interrupted while the cancel was in flight: it may or may not have been accepted",
-    ),
-)
-
-
-def _ask(cases: Sequence[_Case], clouds: Clouds, desk: Desk, progress: Progress) -> None:
+def _ask(cases: Sequence[Case], clouds: Clouds, desk: Desk, progress: Progress) -> None:
     """Send every cancel that is due, each scope at its own pace."""
     begun: set[str] = set()
 
-    def work(case: _Case) -> Answer:
+    def work(case: Case) -> Answer:
         begun.add(case.item.run)
         return structs.replace(_ask_one(case, clouds, desk), key=_key(case.ref.scope, clouds))
 
-    waiting = [case for case in cases if case.item.ask and case.answer is _UNREACHED]
+    waiting = [case for case in cases if case.item.ask and case.answer is UNREACHED]
     try:
         for done in desk.fanout(work, waiting, lane=lambda case: case.ref.scope):
             case = done.item
@@ -253,15 +96,15 @@ def _ask(cases: Sequence[_Case], clouds: Clouds, desk: Desk, progress: Progress)
             progress.asked(case.item.run, case.answer)
     except Interrupted:
         for case in waiting:
-            if case.item.run in begun and case.answer is _UNREACHED:
-                case.answer = _IN_FLIGHT
+            if case.item.run in begun and case.answer is UNREACHED:
+                case.answer = IN_FLIGHT
         raise
 
 
-def _ask_one(case: _Case, clouds: Clouds, desk: Desk) -> Answer:
+def _ask_one(case: Case, clouds: Clouds, desk: Desk) -> Answer:
     """One cancel. An error is never final by itself: the run is read again and judged by its state."""
     accepted: list[str] = []
-    answer = _UNREACHED
+    answer = UNREACHED
     for _ in range(_TRIES):
         try:
             for request_id in clouds.at(case.ref.scope).cancel(case.ref, case.item.targets):
@@ -289,11 +132,11 @@ def _key(scope: Scope, clouds: Clouds) -> str | None:
 
 
 def _join(
-    cases: dict[str, _Case], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress, admit: Admit
-) -> dict[str, _Case]:
+    cases: dict[str, Case], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress, admit: Admit
+) -> dict[str, Case]:
     """Plan what was started between the look and the answer; what is not admitted is not asked."""
     parents = [case.ref for case in cases.values() if case.kind.starts_runs and case.answer.under_way]
-    late = {item.run: _Case(item, patience) for item in started_since(parents, cases, clouds, desk)}
+    late = {item.run: Case(item, timeout=patience.timeout) for item in started_since(parents, cases, clouds, desk)}
     if late:
         progress.planned([case.item for case in late.values()])
         cases.update(late)
@@ -305,7 +148,7 @@ def _join(
     return late
 
 
-def _below(cases: Mapping[str, _Case]) -> list[_Case]:
+def _below(cases: Mapping[str, Case]) -> list[Case]:
     """The runs that others started, where these start nothing more: else a free place is taken by the next one."""
     found = [case for case in cases.values() if case.item.parent in cases]
     for case in found:
@@ -326,13 +169,13 @@ def _part_left(item: PlanItem, seen: Snapshot) -> bool:
     return any(not one.state.over and one.state is not State.CANCELLING for one in chosen)
 
 
-def _look_again(case: _Case, clouds: Clouds) -> Snapshot | None:
+def _look_again(case: Case, clouds: Clouds) -> Snapshot | None:
     ((_, seen),) = read(clouds, Batch(scope=case.ref.scope, kind=case.kind, refs=(case.ref,)))
     return seen if isinstance(seen, Snapshot) else None
 
 
 def _after_error(
-    case: _Case, refusal: CloudError, seen: Snapshot | None, accepted: tuple[str, ...], *, now: float
+    case: Case, refusal: CloudError, seen: Snapshot | None, accepted: tuple[str, ...], *, now: float
 ) -> Answer:
     """What an error to a cancel means in the light of the state that was read after it.
 
@@ -354,10 +197,10 @@ def _after_error(
     )
 
 
-def _watch(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progress, *, wait: bool) -> Iterator[_Case]:
+def _watch(cases: dict[str, Case], clouds: Clouds, desk: Desk, progress: Progress, *, wait: bool) -> Iterator[Case]:
     """Look at what was asked, scope by scope, at growing intervals, and yield each case when its verdict is due."""
     began = desk.clock.monotonic()
-    open_cases: dict[Ref, _Case] = {}
+    open_cases: dict[Ref, Case] = {}
     for case in cases.values():
         case.start(began)
         if wait and case.answer.under_way:
@@ -365,7 +208,7 @@ def _watch(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progre
         else:
             case.judged = True
             yield case
-    watch = Watch(open_cases, clouds, desk, first=min([FIRST_PAUSE, *(case.patience for case in open_cases.values())]))
+    watch = Watch(open_cases, clouds, desk, first=min([FIRST_PAUSE, *(case.timeout for case in open_cases.values())]))
     while watch.left:
         readings = watch.next()
         now = desk.clock.monotonic()
@@ -379,7 +222,7 @@ def _watch(cases: dict[str, _Case], clouds: Clouds, desk: Desk, progress: Progre
                 yield open_cases[ref]
 
 
-def _observe(case: _Case, answer: Snapshot | CloudError, progress: Progress, now: float) -> None:
+def _observe(case: Case, answer: Snapshot | CloudError, progress: Progress, now: float) -> None:
     case.observe(answer, now)
     if isinstance(answer, Snapshot):
         progress.seen(case.item.run, answer.run, selected(answer.invocations, case.item.targets))

@@ -6,9 +6,9 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from runcancel import refs
+from runcancel.clouds import Clouds
 from runcancel.errors import CREDENTIALS, CloudError, Reason
 from runcancel.fanout import Desk
-from runcancel.find import Clouds
 from runcancel.judge import Answer, Asked
 from runcancel.model import Identity, Kind, PermissionCheck, Query, Ref, Scope, Wanted
 from runcancel.providers import Checkup, Cloud, provider

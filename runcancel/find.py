@@ -1,57 +1,18 @@
 """Look at given runs: which scope and kind a reference means, and what stands there now."""
 
-import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from runcancel import refs
 from runcancel import settings as settings_
+from runcancel.clouds import Batch, Clouds, chunks, read
 from runcancel.errors import CREDENTIALS, CloudError
-from runcancel.fanout import Desk, Pass
-from runcancel.model import Kind, Problem, Query, Reason, Ref, Run, Scope, Snapshot
-from runcancel.pace import Clock, Pace, Traffic
-from runcancel.providers import Cloud, kind_of, provider
+from runcancel.fanout import Desk
+from runcancel.model import Kind, Problem, Reason, Ref, Scope, Snapshot
+from runcancel.pace import Clock
+from runcancel.providers import kind_of
 from runcancel.refs import Reference
 from runcancel.settings import Settings
-
-T = TypeVar("T")
-K = TypeVar("K", bound=Hashable)
-
-_CHUNK = 200  # rows of one source that are fetched before they are handed on: what bounds the memory
-
-
-class Clouds:
-    """The connected scopes; each is opened when first asked for, and only once."""
-
-    def __init__(self, settings: Settings, desk: Desk) -> None:
-        self._settings = settings
-        self._desk = desk
-        self._open: dict[Scope, Cloud] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
-        self.traffic = Traffic()
-        """What goes to all of them, for the screen."""
-        self.operation: str | None = None
-        """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
-
-    def at(self, scope: Scope) -> Cloud:
-        """The connection of a scope. Raises `CloudError`. One provider's SDK loads while another's answers."""
-        with self._lock:
-            lock = self._locks.setdefault(scope.provider, threading.Lock())
-        with lock:  # creating SDK clients is not safe in parallel
-            if scope not in self._open:
-                pace = Pace(self._desk.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
-                connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
-                self._open[scope] = provider(scope.provider).connect(connection, self._settings.environ, pace)
-            return self._open[scope]
-
-    def _waits(self, scope: str, reason: Reason, seconds: float) -> None:
-        self.traffic.waits(scope, reason, until=self._desk.clock.monotonic() + seconds)
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -61,14 +22,6 @@ class Sight(Struct, frozen=True, kw_only=True):
     snapshot: Snapshot | None
     problem: Problem | None = None
     note: str | None = None
-
-
-class Batch(Struct, frozen=True, kw_only=True):
-    """Runs of one kind in one scope that one read call takes."""
-
-    scope: Scope
-    kind: Kind
-    refs: tuple[Ref, ...]
 
 
 class _Probe(Struct, frozen=True, kw_only=True):
@@ -106,134 +59,6 @@ def look(
             open_places[reference] -= 1
             if not open_places[reference]:
                 yield _settle(reference, answers.pop(reference))
-
-
-def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) -> Iterator[Snapshot | Problem]:
-    """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
-
-    Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
-    """
-    sources = {
-        (scope, kind.name): partial(_found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})))
-        for scope in scopes
-        for kind in provider(scope.provider).KINDS
-        if not query.kinds or kind.name in query.kinds
-    }
-    silent: set[tuple[Scope, Reason]] = set()
-    for (scope, _), got in streamed(sources, desk, lane=lambda key: key[0]):
-        if isinstance(got, Snapshot):
-            yield got
-        elif (scope, got.reason) not in silent:
-            silent.add((scope, got.reason))
-            yield got.problem(scope=scope)
-
-
-def born(run: Run) -> tuple[datetime, str]:
-    """What sorts runs by age, the same every time."""
-    return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
-
-
-def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, desk: Desk) -> Iterator[Run]:
-    """Those runs that have one of the targets. What the listing did not tell whole is read."""
-    unread: list[Ref] = []
-    for one in found:
-        if not one.whole:
-            unread.append(refs.full(one.run.ref))
-        elif one.has(targets):
-            yield one.run
-    for done in desk.fanout(lambda batch: read(clouds, batch), list(batches(unread)), lane=lambda batch: batch.scope):
-        for _, answer in done.value():
-            if isinstance(answer, Snapshot) and answer.has(targets):
-                yield answer.run
-
-
-def split_gaps(gaps: Iterable[Problem], scopes: Sequence[Scope]) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Gaps that are gaps, and notes about regions that are none.
-
-    A region that does not know credentials which work elsewhere with the same provider and context is not enabled
-    there. One that refuses them for another reason, a clock that is off or a signature, is a gap like any other.
-    """
-    found = tuple(gaps)
-    refused = {gap.scope for gap in found if _says_not_enabled(gap)}
-    silent = {gap.scope for gap in found}
-    working = {(scope.provider, scope.context) for scope in scopes if str(scope) not in silent}
-    disabled = {str(scope) for scope in scopes if str(scope) in refused and (scope.provider, scope.context) in working}
-    notes = (f"{', '.join(sorted(disabled))}: not enabled for these credentials",) if disabled else ()
-    return tuple(gap for gap in found if gap.scope not in disabled), notes
-
-
-def _says_not_enabled(gap: Problem) -> bool:
-    if gap.code is not Reason.BAD_CREDENTIALS or gap.scope is None:
-        return False
-    return gap.provider_code in provider(gap.scope.rpartition("@")[2].partition(":")[0]).NOT_ENABLED
-
-
-def streamed(
-    sources: Mapping[K, Callable[[], Iterator[T]]], desk: Desk, *, lane: Callable[[K], Hashable]
-) -> Iterator[tuple[K, T | CloudError]]:
-    """Drain many iterators in parallel, a chunk of each at a time, so that memory stays bounded.
-
-    What one raises ends it and is yielded in its place. Raises `Interrupted` after a signal.
-    """
-    opened: dict[K, Iterator[T]] = {}
-
-    def chunk(key: K) -> list[T | CloudError]:
-        rows: list[T | CloudError] = []
-        try:
-            if key not in opened:
-                opened[key] = sources[key]()
-            for row in islice(opened[key], _CHUNK):
-                rows.append(row)  # noqa: PERF402 - what came before an error counts
-        except CloudError as error:
-            rows.append(error)
-        return rows
-
-    lanes = Pass[K, list[T | CloudError]](desk, chunk)
-    left = set(sources)
-    for key in sources:
-        lanes.submit(key, lane=lane(key))
-    while left:
-        done = lanes.next(None)
-        if done is None:
-            continue
-        rows = done.value()
-        if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
-            left.discard(done.item)
-        else:
-            lanes.submit(done.item, lane=lane(done.item))
-        yield from ((done.item, row) for row in rows)
-
-
-def _found(clouds: Clouds, scope: Scope, query: Query) -> Iterator[Snapshot]:
-    return (found for found in clouds.at(scope).runs(query) if query.takes(found.run))
-
-
-def batches(refs: Iterable[Ref]) -> Iterator[Batch]:
-    """Group references into as few read calls as the vendors take."""
-    groups: dict[tuple[Scope, str], list[Ref]] = {}
-    for ref in refs:
-        groups.setdefault((ref.scope, ref.kind), []).append(ref)
-    for (scope, _), members in groups.items():
-        kind = kind_of(members[0])
-        for part in chunks(members, kind.read_batch):
-            yield Batch(scope=scope, kind=kind, refs=part)
-
-
-def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref, Snapshot | CloudError], ...]:
-    """Read one batch; what fails as a whole fails for each of its runs. Raises nothing."""
-    answered: dict[Ref, Snapshot | CloudError] = {}
-    try:
-        for ref, answer in clouds.at(batch.scope).read(batch.refs, full=full):
-            answered[ref] = answer  # noqa: PERF403 - what came before an error counts
-    except CloudError as error:
-        answered |= {ref: error for ref in batch.refs if ref not in answered}
-    return tuple((ref, answered.get(ref, _unanswered(ref))) for ref in batch.refs)
-
-
-def chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Cut a sequence into parts of at most `size`."""
-    for start in range(0, len(items), size):
-        yield tuple(items[start : start + size])
 
 
 def _probes(references: Sequence[Reference], settings: Settings) -> tuple[_Probe, ...]:
@@ -350,7 +175,3 @@ def _note(reference: Reference, snapshot: Snapshot) -> str | None:
     if snapshot.run.id == reference.id:
         return None
     return f"{reference.id} is a part of {snapshot.run.ref}"
-
-
-def _unanswered(ref: Ref) -> CloudError:
-    return CloudError(Reason.UNPROVEN, f"the answer did not mention {ref}")

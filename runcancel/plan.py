@@ -3,9 +3,9 @@
 from collections.abc import Container, Sequence
 
 from runcancel import refs
+from runcancel.clouds import Clouds, batches, read
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
-from runcancel.find import Clouds, batches, read
 from runcancel.judge import expected, selected
 from runcancel.model import Invocation, PlanItem, Planned, Ref, Run, Snapshot, State
 from runcancel.providers import kind_of

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from runcancel.clouds import Batch, Clouds, batches, read
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk, Pass
-from runcancel.find import Batch, Clouds, batches, read
 from runcancel.model import Ref, Snapshot
 
 FIRST_PAUSE = 0.5  # seconds before the first look, and the least between two

@@ -7,9 +7,9 @@ from typing import TypeVar
 from msgspec import Struct
 
 from runcancel import refs
+from runcancel.clouds import Clouds
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
-from runcancel.find import Clouds
 from runcancel.judge import Answer
 from runcancel.model import (
     Identity,

@@ -10,12 +10,13 @@ from fakes import COMMAND, PATCH, SCRIPT, WINDOW, FakeCloud, FakeClouds, Life, R
 from msgspec import structs
 
 from runcancel import refs
-from runcancel.cancel import Admit, Patience, Together, carry_out
+from runcancel.cancel import Admit, Patience, carry_out
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.fanout import Desk
 from runcancel.model import Effect, Outcome, PlanItem, Reason, Ref, Snapshot, State, Verdict
 from runcancel.pace import StoppableClock
 from runcancel.plan import plan
+from runcancel.progress import Together
 from runcancel.providers import Cloud
 
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING

@@ -8,8 +8,9 @@ import pytest
 from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_desk, seen
 
 from runcancel import refs
+from runcancel.clouds import Batch, batches, chunks, read
 from runcancel.errors import CloudError, Interrupted, UsageError
-from runcancel.find import Batch, Sight, batches, chunks, look, read
+from runcancel.find import Sight, look
 from runcancel.model import Reason, Ref, Snapshot, State
 from runcancel.providers import Cloud, kind_of
 from runcancel.settings import gather

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -73,3 +74,11 @@ def test_every_path_that_the_page_mentions_exists() -> None:
         assert (ROOT / name).is_file() or list(ROOT.rglob(name)), name
     for name in set(re.findall(r"`((?:tests|docs|benchmarks|completions)/[\w/.]+)`", PAGE)):
         assert (REPOSITORY / name).exists(), name
+
+
+def test_the_import_rules_know_every_file_between_the_borders() -> None:
+    flat = {f"runcancel.{path.stem}" for path in ROOT.glob("*.py") if not path.name.startswith("__")}
+    rules = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+    named = [set(rule["source_modules"] + rule["forbidden_modules"]) for rule in rules]
+    assert [sorted(flat - known) for known in named if len(known & flat) > 10] == [[], []]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from runcancel import refs
-from runcancel.cancel import Patience, Together, carry_out
+from runcancel.cancel import Patience, carry_out
 from runcancel.cli.cancel import _left_over
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
@@ -35,6 +35,7 @@ from runcancel.model import (
     Verdict,
 )
 from runcancel.plan import plan
+from runcancel.progress import Together
 from runcancel.providers import Cloud, kind_of
 from runcancel.selection import of_plan
 from runcancel.settings import gather

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from runcancel import consent, selection, settings
 from runcancel import journal as journal_
-from runcancel.cancel import Admit, Patience, Progress, Together, carry_out
+from runcancel.cancel import Admit, Patience, carry_out
 from runcancel.cli import options
 from runcancel.cli.ask import asked, nobody
 from runcancel.cli.guard import Guard
@@ -21,6 +21,7 @@ from runcancel.consent import Caps, Given
 from runcancel.errors import Exit, Interrupted, Refused, UsageError, exit_of_cancel, exit_of_reading
 from runcancel.journal import Entry, Journal, JournalError, Recorder
 from runcancel.model import Guarantee, Operation, Outcome, PlanItem, Query, Reason, Verdict
+from runcancel.progress import Progress, Together
 from runcancel.refs import full
 from runcancel.render import Caller, End
 from runcancel.render.announce import announce

@@ -11,11 +11,11 @@ from runcancel import config, journal, policy, settings
 from runcancel.checkup import Cancels, Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError, Exit, Refused, UsageError
-from runcancel.find import split_gaps
 from runcancel.journal import Journal, JournalError
 from runcancel.model import FileCheck, Problem, Reason, ScopeCheck
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
+from runcancel.search import split_gaps
 from runcancel.settings import Choice, Settings
 from runcancel.text import duration
 

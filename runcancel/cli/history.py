@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from runcancel import journal, refs, settings
-from runcancel.cancel import not_asked
+from runcancel.case import not_asked
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, Refused, UsageError

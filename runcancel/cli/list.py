@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import exit_of_listing
-from runcancel.find import born, containing, search, split_gaps
 from runcancel.model import Problem, Run, Snapshot
 from runcancel.render import End
+from runcancel.search import born, containing, search, split_gaps
 
 _SHOWN = 50
 

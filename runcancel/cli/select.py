@@ -11,10 +11,11 @@ from runcancel.cli.files import called, text_of
 from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
-from runcancel.find import Sight, born, search, split_gaps
+from runcancel.find import Sight
 from runcancel.model import PlanItem, Problem, Query, Reason, Snapshot
 from runcancel.plan import children
 from runcancel.refs import parse
+from runcancel.search import born, search, split_gaps
 from runcancel.selection import SavedCaller, Selection
 
 _LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan

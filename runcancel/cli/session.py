@@ -11,13 +11,14 @@ import typer
 from msgspec import structs
 
 from runcancel import config, refs, settings
-from runcancel.cancel import Progress
 from runcancel.cli.request import Request
+from runcancel.clouds import Clouds
 from runcancel.errors import CloudError, Exit, UsageError
 from runcancel.fanout import Desk
-from runcancel.find import Clouds, Sight, look
+from runcancel.find import Sight, look
 from runcancel.model import Identity, PlanItem, Run, Scope, Snapshot
 from runcancel.pace import StoppableClock
+from runcancel.progress import Progress
 from runcancel.providers import PROVIDERS
 from runcancel.providers import provider as provider_module
 from runcancel.refs import Reference, nearest

@@ -4,10 +4,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from runcancel.cancel import Progress
 from runcancel.judge import Answer
 from runcancel.model import Invocation, Outcome, PlanItem, Run
 from runcancel.pace import Traffic
+from runcancel.progress import Progress
 from runcancel.render.plain import PlainProgress
 from runcancel.render.sink import Sink
 from runcancel.render.terminal import Terminal, height_of, width_of

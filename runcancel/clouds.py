@@ -1,0 +1,87 @@
+"""The connected scopes, and how runs are read from them: in as few calls as the vendors take."""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from msgspec import Struct, structs
+
+from runcancel import settings as settings_
+from runcancel.errors import CloudError
+from runcancel.fanout import Desk
+from runcancel.model import Kind, Reason, Ref, Scope, Snapshot
+from runcancel.pace import Pace, Traffic
+from runcancel.providers import Cloud, kind_of, provider
+from runcancel.settings import Settings
+
+T = TypeVar("T")
+
+
+class Clouds:
+    """The connected scopes; each is opened when first asked for, and only once."""
+
+    def __init__(self, settings: Settings, desk: Desk) -> None:
+        self._settings = settings
+        self._desk = desk
+        self._open: dict[Scope, Cloud] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self.traffic = Traffic()
+        """What goes to all of them, for the screen."""
+        self.operation: str | None = None
+        """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
+
+    def at(self, scope: Scope) -> Cloud:
+        """The connection of a scope. Raises `CloudError`. One provider's SDK loads while another's answers."""
+        with self._lock:
+            lock = self._locks.setdefault(scope.provider, threading.Lock())
+        with lock:  # creating SDK clients is not safe in parallel
+            if scope not in self._open:
+                pace = Pace(self._desk.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
+                connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
+                self._open[scope] = provider(scope.provider).connect(connection, self._settings.environ, pace)
+            return self._open[scope]
+
+    def _waits(self, scope: str, reason: Reason, seconds: float) -> None:
+        self.traffic.waits(scope, reason, until=self._desk.clock.monotonic() + seconds)
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Runs of one kind in one scope that one read call takes."""
+
+    scope: Scope
+    kind: Kind
+    refs: tuple[Ref, ...]
+
+
+def batches(refs: Iterable[Ref]) -> Iterator[Batch]:
+    """Group references into as few read calls as the vendors take."""
+    groups: dict[tuple[Scope, str], list[Ref]] = {}
+    for ref in refs:
+        groups.setdefault((ref.scope, ref.kind), []).append(ref)
+    for (scope, _), members in groups.items():
+        kind = kind_of(members[0])
+        for part in chunks(members, kind.read_batch):
+            yield Batch(scope=scope, kind=kind, refs=part)
+
+
+def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref, Snapshot | CloudError], ...]:
+    """Read one batch; what fails as a whole fails for each of its runs. Raises nothing."""
+    answered: dict[Ref, Snapshot | CloudError] = {}
+    try:
+        for ref, answer in clouds.at(batch.scope).read(batch.refs, full=full):
+            answered[ref] = answer  # noqa: PERF403 - what came before an error counts
+    except CloudError as error:
+        answered |= {ref: error for ref in batch.refs if ref not in answered}
+    return tuple((ref, answered.get(ref, _unanswered(ref))) for ref in batch.refs)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Cut a sequence into parts of at most `size`."""
+    for start in range(0, len(items), size):
+        yield tuple(items[start : start + size])
+
+
+def _unanswered(ref: Ref) -> CloudError:
+    return CloudError(Reason.UNPROVEN, f"the answer did not mention {ref}")

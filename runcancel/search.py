@@ -1,0 +1,121 @@
+"""Search scopes for runs, in parallel; what a scope that does not answer leaves open is a gap."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from msgspec import structs
+
+from runcancel import refs
+from runcancel.clouds import Clouds, batches, read
+from runcancel.errors import CloudError
+from runcancel.fanout import Desk, Pass
+from runcancel.model import Problem, Query, Reason, Ref, Run, Scope, Snapshot
+from runcancel.providers import provider
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+_CHUNK = 200  # rows of one source that are fetched before they are handed on: what bounds the memory
+
+
+def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) -> Iterator[Snapshot | Problem]:
+    """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
+
+    Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
+    """
+    sources = {
+        (scope, kind.name): partial(_found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})))
+        for scope in scopes
+        for kind in provider(scope.provider).KINDS
+        if not query.kinds or kind.name in query.kinds
+    }
+    silent: set[tuple[Scope, Reason]] = set()
+    for (scope, _), got in streamed(sources, desk, lane=lambda key: key[0]):
+        if isinstance(got, Snapshot):
+            yield got
+        elif (scope, got.reason) not in silent:
+            silent.add((scope, got.reason))
+            yield got.problem(scope=scope)
+
+
+def born(run: Run) -> tuple[datetime, str]:
+    """What sorts runs by age, the same every time."""
+    return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
+
+
+def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, desk: Desk) -> Iterator[Run]:
+    """Those runs that have one of the targets. What the listing did not tell whole is read."""
+    unread: list[Ref] = []
+    for one in found:
+        if not one.whole:
+            unread.append(refs.full(one.run.ref))
+        elif one.has(targets):
+            yield one.run
+    for done in desk.fanout(lambda batch: read(clouds, batch), list(batches(unread)), lane=lambda batch: batch.scope):
+        for _, answer in done.value():
+            if isinstance(answer, Snapshot) and answer.has(targets):
+                yield answer.run
+
+
+def split_gaps(gaps: Iterable[Problem], scopes: Sequence[Scope]) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Gaps that are gaps, and notes about regions that are none.
+
+    A region that does not know credentials which work elsewhere with the same provider and context is not enabled
+    there. One that refuses them for another reason, a clock that is off or a signature, is a gap like any other.
+    """
+    found = tuple(gaps)
+    refused = {gap.scope for gap in found if _says_not_enabled(gap)}
+    silent = {gap.scope for gap in found}
+    working = {(scope.provider, scope.context) for scope in scopes if str(scope) not in silent}
+    disabled = {str(scope) for scope in scopes if str(scope) in refused and (scope.provider, scope.context) in working}
+    notes = (f"{', '.join(sorted(disabled))}: not enabled for these credentials",) if disabled else ()
+    return tuple(gap for gap in found if gap.scope not in disabled), notes
+
+
+def _says_not_enabled(gap: Problem) -> bool:
+    if gap.code is not Reason.BAD_CREDENTIALS or gap.scope is None:
+        return False
+    return gap.provider_code in provider(gap.scope.rpartition("@")[2].partition(":")[0]).NOT_ENABLED
+
+
+def streamed(
+    sources: Mapping[K, Callable[[], Iterator[T]]], desk: Desk, *, lane: Callable[[K], Hashable]
+) -> Iterator[tuple[K, T | CloudError]]:
+    """Drain many iterators in parallel, a chunk of each at a time, so that memory stays bounded.
+
+    What one raises ends it and is yielded in its place. Raises `Interrupted` after a signal.
+    """
+    opened: dict[K, Iterator[T]] = {}
+
+    def chunk(key: K) -> list[T | CloudError]:
+        rows: list[T | CloudError] = []
+        try:
+            if key not in opened:
+                opened[key] = sources[key]()
+            for row in islice(opened[key], _CHUNK):
+                rows.append(row)  # noqa: PERF402 - what came before an error counts
+        except CloudError as error:
+            rows.append(error)
+        return rows
+
+    lanes = Pass[K, list[T | CloudError]](desk, chunk)
+    left = set(sources)
+    for key in sources:
+        lanes.submit(key, lane=lane(key))
+    while left:
+        done = lanes.next(None)
+        if done is None:
+            continue
+        rows = done.value()
+        if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
+            left.discard(done.item)
+        else:
+            lanes.submit(done.item, lane=lane(done.item))
+        yield from ((done.item, row) for row in rows)
+
+
+def _found(clouds: Clouds, scope: Scope, query: Query) -> Iterator[Snapshot]:
+    return (found for found in clouds.at(scope).runs(query) if query.takes(found.run))
