@@ -7,7 +7,8 @@ import typer
 from msgspec import Struct
 
 from runcancel import config, settings
-from runcancel.cli.session import Session, known_contexts
+from runcancel.cli.options import known_contexts
+from runcancel.cli.session import Session
 from runcancel.config import Config, Context
 from runcancel.errors import Exit, UsageError
 from runcancel.model import ContextRow

@@ -12,6 +12,8 @@ from runcancel.errors import UsageError
 from runcancel.model import Query, State
 from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import nearest
+from runcancel.render import FORMATS
+from runcancel.render.terminal import Color
 
 _NOT_OVER = frozenset(state for state in State if not state.over)
 
@@ -33,6 +35,77 @@ def recent_operations(incomplete: str) -> list[tuple[str, str]]:
 
     return recall.operations(incomplete)
 
+
+def _regions(incomplete: str) -> list[str]:
+    """What completion offers for a region: every known one, or after `provider:` those of one provider."""
+    name, colon, _ = incomplete.rpartition(":")
+    if colon:
+        return sorted(f"{name}:{region}" for region in provider(name).REGIONS) if name in PROVIDERS else []
+    regions = {region for each in PROVIDERS for region in provider(each).REGIONS}
+    return ["all", *sorted(regions), *(f"{each}:" for each in PROVIDERS)]
+
+
+def known_contexts(incomplete: str) -> list[tuple[str, str]]:
+    """What completion offers for a context."""
+    from runcancel.cli import recall
+
+    return recall.contexts(incomplete)
+
+
+Contexts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context",
+        "-c",
+        metavar="NAME",
+        help="A configured context or group (repeatable).",
+        autocompletion=known_contexts,
+    ),
+]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--provider",
+        "-p",
+        metavar="NAME",
+        help="Only this provider (repeatable).",
+        autocompletion=lambda: list(PROVIDERS),
+    ),
+]
+Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="The vendor's own credential profile.")]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        "-r",
+        metavar="NAME",
+        help="Region (repeatable, comma list, provider:region, all).",
+        autocompletion=_regions,
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        help=f"One of {', '.join(FORMATS)}.",
+        autocompletion=lambda: list(FORMATS),
+    ),
+]
+JmesPath = Annotated[
+    str | None,
+    typer.Option("--query", metavar="JMESPATH", help="Print only what this finds in the JSON document."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say where settings come from.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show every request, without secrets, on stderr.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask.")]
+Colors = Annotated[
+    str | None,
+    typer.Option("--color", metavar="WHEN", help="auto, always or never.", autocompletion=lambda: list(Color)),
+]
+"""From here up: what every verb takes (`Session.open`). Below: what several verbs take."""
 
 References = Annotated[
     list[str],

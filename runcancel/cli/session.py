@@ -5,12 +5,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
-import typer
 from msgspec import structs
 
 from runcancel import config, refs, settings
+from runcancel.cli import options
+from runcancel.cli.forms import format_of, one_of, read_query
 from runcancel.cli.request import Request
 from runcancel.clouds import Clouds
 from runcancel.errors import CloudError, Exit, UsageError
@@ -19,10 +20,8 @@ from runcancel.find import Sight, look
 from runcancel.model import Identity, PlanItem, Run, Scope, Snapshot
 from runcancel.pace import StoppableClock
 from runcancel.progress import Progress
-from runcancel.providers import PROVIDERS
-from runcancel.providers import provider as provider_module
-from runcancel.refs import Reference, nearest
-from runcancel.render import FORMATS, QUERYABLE, STREAMED, Writer, default_format, writer
+from runcancel.refs import Reference
+from runcancel.render import STREAMED, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Place, Settings
@@ -33,22 +32,6 @@ if TYPE_CHECKING:
 
 _ABOUT_RUNS = frozenset({"cancel", "wait"})
 """Answers whose exit code says what became of runs, whether or not somebody could read it."""
-
-
-def _known_regions(incomplete: str) -> list[str]:
-    """What a shell can offer for `-r`: every known region, or after `provider:` those of one provider."""
-    name, colon, _ = incomplete.rpartition(":")
-    if colon:
-        return sorted(f"{name}:{region}" for region in provider_module(name).REGIONS) if name in PROVIDERS else []
-    regions = {region for each in PROVIDERS for region in provider_module(each).REGIONS}
-    return ["all", *sorted(regions), *(f"{each}:" for each in PROVIDERS)]
-
-
-def known_contexts(incomplete: str) -> list[tuple[str, str]]:
-    """What completion offers for a context."""
-    from runcancel.cli import recall
-
-    return recall.contexts(incomplete)
 
 
 class Session:
@@ -91,61 +74,17 @@ class Session:
         cls,
         verb: str,
         *,
-        context: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--context",
-                "-c",
-                metavar="NAME",
-                help="A configured context or group (repeatable).",
-                autocompletion=known_contexts,
-            ),
-        ] = None,
-        provider: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--provider",
-                "-p",
-                metavar="NAME",
-                help="Only this provider (repeatable).",
-                autocompletion=lambda: list(PROVIDERS),
-            ),
-        ] = None,
-        profile: Annotated[
-            str | None, typer.Option("--profile", metavar="NAME", help="The vendor's own credential profile.")
-        ] = None,
-        region: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--region",
-                "-r",
-                metavar="NAME",
-                help="Region (repeatable, comma list, provider:region, all).",
-                autocompletion=_known_regions,
-            ),
-        ] = None,
-        output: Annotated[
-            str | None,
-            typer.Option(
-                "--output",
-                "-o",
-                metavar="FORMAT",
-                help=f"One of {', '.join(FORMATS)}.",
-                autocompletion=lambda: list(FORMATS),
-            ),
-        ] = None,
-        query: Annotated[
-            str | None,
-            typer.Option("--query", metavar="JMESPATH", help="Print only what this finds in the JSON document."),
-        ] = None,
-        quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")] = False,
-        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say where settings come from.")] = False,
-        debug: Annotated[bool, typer.Option("--debug", help="Show every request, without secrets, on stderr.")] = False,
-        no_input: Annotated[bool, typer.Option("--no-input", help="Never ask.")] = False,
-        color: Annotated[
-            str | None,
-            typer.Option("--color", metavar="WHEN", help="auto, always or never.", autocompletion=lambda: list(Color)),
-        ] = None,
+        context: options.Contexts = None,
+        provider: options.Providers = None,
+        profile: options.Profile = None,
+        region: options.Regions = None,
+        output: options.Output = None,
+        query: options.JmesPath = None,
+        quiet: options.Quiet = False,
+        verbose: options.Verbose = False,
+        debug: options.Debug = False,
+        no_input: options.NoInput = False,
+        color: options.Colors = None,
     ) -> Self:
         """Put flags before variables and check them. Raises `UsageError`; asks no cloud."""
         environ: Mapping[str, str] = os.environ
@@ -166,7 +105,7 @@ class Session:
             chosen,
             format=format_of(output, query=query, environ=environ, default=default),
             query=None if query is None else read_query(query),
-            color=Color(_one_of("--color", color, environ, tuple(Color), Color.AUTO)),
+            color=Color(one_of("--color", color, environ, tuple(Color), Color.AUTO)),
             quiet=settings.switch("--quiet", quiet, environ),
             verbose=settings.switch("--verbose", verbose, environ),
             no_input=settings.switch("--no-input", no_input, environ),
@@ -328,41 +267,6 @@ class Session:
         if self.verbose:
             lines = (settings.origins(self.settings, reference) for reference in references)
             self.notes.say(*dict.fromkeys(line for part in lines for line in part))
-
-
-def read_query(text: str) -> "Query":
-    """`--query` as an expression. Raises `UsageError`."""
-    from runcancel.render.query import Query
-
-    return Query(text)
-
-
-def format_of(output: str | None, *, query: str | None, environ: Mapping[str, str], default: str) -> str:
-    """The format: `--output`, its variable, or the default, which is json for what a query finds.
-
-    A variable that does not go with a query is not meant for it. Raises `UsageError`.
-    """
-    format = _one_of("--output", output, environ, FORMATS, default if query is None else "json")
-    if query is None or format in QUERYABLE:
-        return format
-    if output is None:
-        return "json"
-    raise UsageError(
-        f"--query does not go with -o {format}: there are {', '.join(QUERYABLE)}; nothing was sent",
-        hint="without -o the answer is json",
-    )
-
-
-def _one_of(flag: str, value: str | None, environ: Mapping[str, str], words: Sequence[str], default: str) -> str:
-    choice = settings.text(flag, value, environ)
-    if choice.value is None:
-        return default
-    if choice.value not in words:
-        raise UsageError(
-            f"{choice.origin} is “{choice.value}”: there are {', '.join(words)}{nearest(choice.value, words)}; "
-            "nothing was sent"
-        )
-    return choice.value
 
 
 def _show_requests(stream: TextIO) -> None:

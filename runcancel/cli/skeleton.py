@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from runcancel.cli.forms import format_of, read_query
 from runcancel.cli.request import KINDS, SKELETON, slots
-from runcancel.cli.session import format_of, read_query
 from runcancel.errors import UsageError
 from runcancel.refs import nearest
 from runcancel.render.documents import pretty
