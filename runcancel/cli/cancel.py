@@ -3,24 +3,24 @@
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from msgspec import Struct, structs
+from msgspec import structs
 
-from runcancel import consent, selection, settings
+from runcancel import consent, selection
 from runcancel import journal as journal_
 from runcancel.cancel import Admit, Patience, carry_out
 from runcancel.cli import options
 from runcancel.cli.ask import asked, nobody
 from runcancel.cli.guard import Guard
-from runcancel.cli.select import Chosen, Wish, choose
+from runcancel.cli.resume import left_over
+from runcancel.cli.select import Chosen, choose, wished
 from runcancel.cli.session import Session
 from runcancel.consent import Caps, Given
-from runcancel.errors import Exit, Interrupted, Refused, UsageError, exit_of_cancel, exit_of_reading
-from runcancel.journal import Entry, Journal, JournalError, Recorder
-from runcancel.model import Guarantee, Operation, Outcome, PlanItem, Query, Reason, Verdict
+from runcancel.errors import Exit, Interrupted, Refused, exit_of_cancel, exit_of_reading
+from runcancel.journal import Recorder
+from runcancel.model import Guarantee, Outcome, PlanItem, Reason, Verdict
 from runcancel.progress import Progress, Together
 from runcancel.refs import full
 from runcancel.render import Caller, End
@@ -125,15 +125,15 @@ def cancel(
         now=now,
     )
     file = journal_.path(session.settings.environ)
-    held = None if resume is None else _left_over(file, resume)
+    held = None if resume is None else left_over(file, resume)
     filtered = filtered or (bool(target) and not (refs or from_ or plan or resume))
-    wish = _wish(
+    wish = wished(
         refs or (),
         query if filtered else None,
         from_,
         plan,
         target,
-        left_over=held,
+        left_over=None if held is None else held.items,
         stop_running=stop_running,
         allow_incomplete=allow_incomplete,
         why_not_pick=nobody(session, from_stdin=False),
@@ -187,83 +187,6 @@ def cancel(
 
     late = admit_late if stop_running else None
     return _carry_out(session, chosen, patience, recorder, admit=late, require_match=require_match)
-
-
-class _LeftOver(Struct, frozen=True):
-    """An operation that did not come to its end, and its runs that need another look."""
-
-    operation: Operation
-    items: tuple[PlanItem, ...]
-
-
-def _left_over(file: Path, id: str) -> _LeftOver:
-    """What `--resume` goes on with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
-    try:
-        journal = Journal.open(file)
-        operation = journal.operation(id)
-        if operation is None:
-            raise UsageError(f"no operation {id} in the journal; nothing was sent", hint="see: runcancel history")
-        entries = [entry for entry in journal.entries(id) if not _settled(entry)]
-        journal.close()
-    except JournalError as error:
-        raise Refused(f"{error}; nothing was sent") from None
-    # What an earlier resume found on its way was not asked again, and is looked at all the same.
-    return _LeftOver(operation, tuple(structs.replace(entry.item, ask=True) for entry in entries))
-
-
-def _settled(entry: Entry) -> bool:
-    """Whether a run's end was seen: everything else is read again, and asked again where that shows no effect."""
-    outcome = entry.outcome
-    if outcome is None:
-        return False
-    whole = outcome.verdict is Verdict.PARTIAL and outcome.error is None  # else a part of it was refused
-    return whole or outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
-
-
-def _wish(
-    refs: Sequence[str],
-    query: Query | None,
-    file: str | None,
-    plan: str | None,
-    target: Sequence[str] | None,
-    *,
-    left_over: _LeftOver | None,
-    stop_running: bool,
-    allow_incomplete: bool,
-    why_not_pick: str,
-) -> Wish:
-    """Where the runs come from. Raises `UsageError` for more than one place, or none and nobody to choose."""
-    ways = {
-        "references": bool(refs),
-        "filters": query is not None,
-        "--from": file is not None,
-        "--plan": plan is not None,
-        "--resume": left_over is not None,
-    }
-    used = [way for way, given in ways.items() if given]
-    targets = options.targets(target)
-    if not used and why_not_pick:
-        raise UsageError(
-            f"nothing says what to cancel, and nobody can choose ({why_not_pick}); nothing was sent",
-            hint="name runs, or give a filter, as in: runcancel cancel --name patch-openssl -n",
-        )
-    if len(used) > 1:
-        raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
-    held = plan is not None or left_over is not None
-    if held and (targets or stop_running):
-        more = "--target" if targets else "--stop-running"
-        raise UsageError(f"{used[0]} holds all that is to be asked: {more} cannot be given beside it; nothing was sent")
-    return Wish(
-        refs=tuple(refs),
-        query=query,
-        file=None if file is None else settings.plain_file("--from", file),
-        plan=None if plan is None else settings.plain_file("--plan", plan),
-        left_over=None if left_over is None else left_over.items,
-        pick=not used,
-        targets=targets,
-        stop_running=stop_running,
-        allow_incomplete=allow_incomplete,
-    )
 
 
 def _caps(session: Session, max_runs: int | None, max_targets: int | None) -> Caps:

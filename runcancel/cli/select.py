@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 
-from runcancel import selection
+from runcancel import selection, settings
 from runcancel.cli import options
 from runcancel.cli.files import called, text_of
 from runcancel.cli.pick import pick
@@ -45,6 +45,52 @@ class Chosen(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     planned_by: tuple[SavedCaller, ...] = ()
     from_stdin: bool = False
+
+
+def wished(
+    refs: Sequence[str],
+    query: Query | None,
+    file: str | None,
+    plan: str | None,
+    target: Sequence[str] | None,
+    *,
+    left_over: Sequence[PlanItem] | None,
+    stop_running: bool,
+    allow_incomplete: bool,
+    why_not_pick: str,
+) -> Wish:
+    """Where the runs come from. Raises `UsageError` for more than one place, or none and nobody to choose."""
+    ways = {
+        "references": bool(refs),
+        "filters": query is not None,
+        "--from": file is not None,
+        "--plan": plan is not None,
+        "--resume": left_over is not None,
+    }
+    used = [way for way, given in ways.items() if given]
+    targets = options.targets(target)
+    if not used and why_not_pick:
+        raise UsageError(
+            f"nothing says what to cancel, and nobody can choose ({why_not_pick}); nothing was sent",
+            hint="name runs, or give a filter, as in: runcancel cancel --name patch-openssl -n",
+        )
+    if len(used) > 1:
+        raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
+    held = plan is not None or left_over is not None
+    if held and (targets or stop_running):
+        more = "--target" if targets else "--stop-running"
+        raise UsageError(f"{used[0]} holds all that is to be asked: {more} cannot be given beside it; nothing was sent")
+    return Wish(
+        refs=tuple(refs),
+        query=query,
+        file=None if file is None else settings.plain_file("--from", file),
+        plan=None if plan is None else settings.plain_file("--plan", plan),
+        left_over=None if left_over is None else tuple(left_over),
+        pick=not used,
+        targets=targets,
+        stop_running=stop_running,
+        allow_incomplete=allow_incomplete,
+    )
 
 
 def choose(session: Session, wish: Wish) -> Chosen:

@@ -1,0 +1,40 @@
+"""What `cancel --resume` goes on with: the runs of an operation whose end nobody saw."""
+
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from runcancel.errors import Refused, UsageError
+from runcancel.journal import Entry, Journal, JournalError
+from runcancel.model import Operation, PlanItem, Verdict
+
+
+class LeftOver(Struct, frozen=True):
+    """An operation that did not come to its end, and its runs that need another look."""
+
+    operation: Operation
+    items: tuple[PlanItem, ...]
+
+
+def left_over(file: Path, id: str) -> LeftOver:
+    """What `--resume` goes on with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
+    try:
+        journal = Journal.open(file)
+        operation = journal.operation(id)
+        if operation is None:
+            raise UsageError(f"no operation {id} in the journal; nothing was sent", hint="see: runcancel history")
+        entries = [entry for entry in journal.entries(id) if not _settled(entry)]
+        journal.close()
+    except JournalError as error:
+        raise Refused(f"{error}; nothing was sent") from None
+    # What an earlier resume found on its way was not asked again, and is looked at all the same.
+    return LeftOver(operation, tuple(structs.replace(entry.item, ask=True) for entry in entries))
+
+
+def _settled(entry: Entry) -> bool:
+    """Whether a run's end was seen: everything else is read again, and asked again where that shows no effect."""
+    outcome = entry.outcome
+    if outcome is None:
+        return False
+    whole = outcome.verdict is Verdict.PARTIAL and outcome.error is None  # else a part of it was refused
+    return whole or outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
