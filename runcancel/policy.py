@@ -7,13 +7,12 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel import config
 from runcancel.consent import Level, Need
 from runcancel.errors import Refused, UsageError
 from runcancel.model import PlanItem
 from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import NOT_A_REGION, REGION, nearest
-from runcancel.text import is_plain
+from runcancel.toml import hidden, record, wrong
 
 PATH = Path("/etc/runcancel/policy.toml")
 """Where the rules are. No flag, variable or configuration moves it."""
@@ -92,7 +91,7 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Po
     file = file or PATH
     try:
         text = _text(file, frozenset(OWNERS if owners is None else owners))
-        found = Policy() if text is None else config.record(file, text, Policy, _KEYS)
+        found = Policy() if text is None else record(file, text, Policy, _KEYS)
         _check(file, found)
     except UsageError as error:
         raise Refused(
@@ -201,19 +200,19 @@ def _place(ruling: Ruling) -> str:
 
 def _check(file: Path, found: Policy) -> None:
     """What the types do not say."""
-    if not found.contact.strip() or not is_plain(found.contact):
-        raise _wrong(file, "contact", "is empty or does not show")
+    if hidden(found.contact):
+        raise wrong(file, "contact", "is empty or does not show")
     for word, rules in (("deny", found.deny), ("confirm", found.confirm)):
         for at, rule in enumerate(rules):
             _check_rule(file, f"{word}[{at}]", rule)
 
 
 def _check_rule(file: Path, place: str, rule: Rule) -> None:
-    if not rule.why.strip() or not is_plain(rule.why):
-        raise _wrong(file, f"{place}.why", "is empty or does not show")
+    if hidden(rule.why):
+        raise wrong(file, f"{place}.why", "is empty or does not show")
     for word in ("over_runs", "over_targets"):
         if (getattr(rule, word) or 0) < 0:
-            raise _wrong(file, f"{place}.{word}", "is below zero")
+            raise wrong(file, f"{place}.{word}", "is below zero")
     for word in ("contexts", "profiles", "accounts", "providers", "regions", "kinds"):
         names = getattr(rule, word)
         if names is not None:
@@ -223,24 +222,20 @@ def _check_rule(file: Path, place: str, rule: Rule) -> None:
 def _check_names(file: Path, place: str, word: str, names: Sequence[str]) -> None:
     """An empty list would be a rule for nothing: it is a mistake rather than a wish. So is a word nobody has."""
     if not names:
-        raise _wrong(file, place, "is empty: leave the key out to mean all of them")
+        raise wrong(file, place, "is empty: leave the key out to mean all of them")
     known = {"providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
     for at, name in enumerate(names):
         if known is not None and name not in known:
             there = f"there are {', '.join(known)}{nearest(name, known)}"
-            raise _wrong(file, f"{place}[{at}]", f"is “{name}”: {there}")
+            raise wrong(file, f"{place}[{at}]", f"is “{name}”: {there}")
         if word == "regions" and not REGION.fullmatch(name):
-            raise _wrong(file, f"{place}[{at}]", f"“{name}” {NOT_A_REGION}")
-        if not name.strip() or not is_plain(name):
-            raise _wrong(file, f"{place}[{at}]", "is empty or does not show")
+            raise wrong(file, f"{place}[{at}]", f"“{name}” {NOT_A_REGION}")
+        if hidden(name):
+            raise wrong(file, f"{place}[{at}]", "is empty or does not show")
 
 
 def _kinds() -> tuple[str, ...]:
     return tuple(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).KINDS))
-
-
-def _wrong(file: Path, place: str, what: str) -> UsageError:
-    return UsageError(f"{file}: {place} {what}; nothing was sent")
 
 
 def _text(file: Path, owners: frozenset[int]) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel import config
+from runcancel import config, config_edit
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 
@@ -152,7 +152,7 @@ def test_what_is_added_is_read_back_and_the_rest_stays(
     if name in {"prod", "cn", "both"}:
         return
     try:
-        config.add(file, name, context)
+        config_edit.add(file, name, context)
     except UsageError:
         assert file.read_text() == WHOLE
         return
@@ -163,7 +163,7 @@ def test_what_is_added_is_read_back_and_the_rest_stays(
 
 
 def test_removing_takes_it_out_of_groups_and_default_and_keeps_comments(file: Path) -> None:
-    stood = config.remove(written(file), "prod")
+    stood = config_edit.remove(written(file), "prod")
 
     assert stood == ("group both", "default")
     assert config.load(file) == Config(
@@ -209,7 +209,7 @@ def comments(text: str) -> list[str]:
 
 
 def test_removing_leaves_every_comment_that_is_about_something_else(file: Path) -> None:
-    stood = config.remove(written(file, COMMENTED), "a")
+    stood = config_edit.remove(written(file, COMMENTED), "a")
 
     its_own = {"first", "header of a", "in a", "two: a"}
     assert comments(file.read_text()) == [one for one in comments(COMMENTED) if one not in its_own]
@@ -223,8 +223,8 @@ def test_removing_leaves_every_comment_that_is_about_something_else(file: Path) 
 
 
 def test_adding_and_using_leave_every_comment_where_it_was(file: Path) -> None:
-    config.add(written(file, COMMENTED), "c", Context(provider="aws"))
-    config.use(file, ["a", "b", "c"])
+    config_edit.add(written(file, COMMENTED), "c", Context(provider="aws"))
+    config_edit.use(file, ["a", "b", "c"])
 
     assert comments(file.read_text()) == comments(COMMENTED)
     assert file.read_text().startswith(COMMENTED.partition("]\n")[0])
@@ -232,7 +232,7 @@ def test_adding_and_using_leave_every_comment_where_it_was(file: Path) -> None:
 
 
 def test_the_default_goes_above_what_is_said_of_the_first_table(file: Path) -> None:
-    config.use(written(file, '# ours\n\n# about a\n[contexts.a]\nprovider = "aws"\n'), ["a"])
+    config_edit.use(written(file, '# ours\n\n# about a\n[contexts.a]\nprovider = "aws"\n'), ["a"])
 
     assert file.read_text() == '# ours\n\ndefault = ["a"]\n\n# about a\n[contexts.a]\nprovider = "aws"\n'
 
@@ -240,7 +240,7 @@ def test_the_default_goes_above_what_is_said_of_the_first_table(file: Path) -> N
 def test_a_group_that_would_be_empty_goes_with_its_last_context(file: Path) -> None:
     text = 'default = ["g"]\n[contexts.a]\nprovider = "aws"\n[groups]\ng = ["a"]\n'
 
-    assert config.remove(written(file, text), "a") == ("group g, which is gone with it", "default")
+    assert config_edit.remove(written(file, text), "a") == ("group g, which is gone with it", "default")
     assert config.load(file) == Config()
 
 
@@ -261,11 +261,11 @@ def test_other_ways_to_write_it_are_changed_rightly_or_left_alone(file: Path, te
     before = file.read_bytes()
     try:
         if how == "add":
-            config.add(file, "c", Context(provider="tencent"))
+            config_edit.add(file, "c", Context(provider="tencent"))
         elif how == "remove":
-            config.remove(file, "a")
+            config_edit.remove(file, "a")
         else:
-            config.use(file, ["b"])
+            config_edit.use(file, ["b"])
     except UsageError as error:
         said = error.message
     else:
@@ -286,9 +286,9 @@ def test_a_broken_file_is_not_written(file: Path) -> None:
     for text in ("a = [1", "regons = 1"):
         written(file, text)
         for change in (
-            lambda: config.add(file, "x", Context(provider="aws")),
-            lambda: config.remove(file, "x"),
-            lambda: config.use(file, []),
+            lambda: config_edit.add(file, "x", Context(provider="aws")),
+            lambda: config_edit.remove(file, "x"),
+            lambda: config_edit.use(file, []),
         ):
             with pytest.raises(UsageError):
                 change()
@@ -306,14 +306,14 @@ def test_a_broken_file_is_not_written(file: Path) -> None:
 )
 def test_a_wrong_context_is_not_added(file: Path, context: Context) -> None:
     with pytest.raises(UsageError, match=r"contexts\.x\."):
-        config.add(file, "x", context)
+        config_edit.add(file, "x", context)
 
     assert not file.exists()
 
 
 def test_writers_at_once_lose_nothing(file: Path) -> None:
     names = [f"c{index}" for index in range(12)]
-    writers = [threading.Thread(target=config.add, args=(file, name, Context(provider="aws"))) for name in names]
+    writers = [threading.Thread(target=config_edit.add, args=(file, name, Context(provider="aws"))) for name in names]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -364,10 +364,10 @@ def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
     name = data.draw(st.sampled_from(list(was.contexts)))
     used = data.draw(st.lists(st.sampled_from(list(was.contexts)), unique=True))
 
-    config.add(file, "new", Context(provider="tencent", protected=True))
+    config_edit.add(file, "new", Context(provider="tencent", protected=True))
     assert set(comments(text)) == set(comments(file.read_text()))
 
-    config.remove(file, name)
+    config_edit.remove(file, name)
     left = [one for one in comments(text) if not one.startswith((f"own {name} ", f"item {name} "))]
     groups = {group: tuple(one for one in members if one != name) for group, members in was.groups.items()}
     now = config.load(file)
@@ -376,7 +376,7 @@ def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
     assert list(now.contexts) == [one for one in (*was.contexts, "new") if one != name]
     assert now.default == tuple(one for one in was.default if one != name)
 
-    config.use(file, [one for one in used if one != name])
+    config_edit.use(file, [one for one in used if one != name])
     assert config.load(file) == Config(
         default=tuple(one for one in used if one != name), contexts=now.contexts, groups=now.groups, caps=now.caps
     )
@@ -384,8 +384,8 @@ def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
 
 
 def test_use_stands_before_the_tables(file: Path) -> None:
-    config.add(file, "one", Context(provider="aws"))
-    config.use(file, ["one"])
+    config_edit.add(file, "one", Context(provider="aws"))
+    config_edit.use(file, ["one"])
 
     assert tomllib.loads(file.read_text())["default"] == ["one"]
     assert config.load(file).default == ("one",)
@@ -394,7 +394,7 @@ def test_use_stands_before_the_tables(file: Path) -> None:
 @pytest.mark.parametrize("name", ["", " ", " a", "a,b", "-x", "a\nb", "\u202e"])
 def test_names_that_hide_or_look_like_options_are_refused(file: Path, name: str) -> None:
     with pytest.raises(UsageError):
-        config.add(file, name, Context(provider="aws"))
+        config_edit.add(file, name, Context(provider="aws"))
 
     assert not file.exists()
 
@@ -407,7 +407,7 @@ def test_files_are_private_and_a_link_is_written_through(tmp_path: Path) -> None
     file.parent.mkdir()
     file.symlink_to(real)
 
-    config.add(file, "one", Context(provider="aws"))
+    config_edit.add(file, "one", Context(provider="aws"))
 
     assert file.is_symlink()
     assert real.read_text().startswith("# kept in a repository")
@@ -415,7 +415,7 @@ def test_files_are_private_and_a_link_is_written_through(tmp_path: Path) -> None
 
 
 def test_the_folder_is_private(file: Path) -> None:
-    config.add(file, "one", Context(provider="aws"))
+    config_edit.add(file, "one", Context(provider="aws"))
 
     assert file.parent.stat().st_mode & 0o077 == 0
     assert all(left.stat().st_mode & 0o077 == 0 for left in file.parent.iterdir())
@@ -425,4 +425,4 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UsageError, match="nothing was"):
-        config.add(tmp_path / "file" / "config.toml", "one", Context(provider="aws"))
+        config_edit.add(tmp_path / "file" / "config.toml", "one", Context(provider="aws"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from runcancel import config, settings
+from runcancel import config, config_edit, settings
 from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.config import Config, Context
@@ -100,7 +100,7 @@ def _add(session: Session, call: _Call) -> int:
     if len(call.names) != 1 or call.context is None:
         raise UsageError("contexts add takes one name: runcancel contexts add prod -p aws --profile prod")
     file = config.path(session.settings.environ)
-    config.add(file, call.names[0], call.context)
+    config_edit.add(file, call.names[0], call.context)
     session.notes.say(f"added {call.names[0]} to {file}")
     return _told(session, config.load(file))
 
@@ -109,7 +109,7 @@ def _remove(session: Session, call: _Call) -> int:
     if len(call.names) != 1:
         raise UsageError("contexts remove takes one name")
     file = config.path(session.settings.environ)
-    stood = config.remove(file, call.names[0])
+    stood = config_edit.remove(file, call.names[0])
     also = f", also from {', '.join(stood)}" if stood else ""
     known = config.load(file)
     session.notes.say(f"removed {call.names[0]}{also}")
@@ -120,7 +120,7 @@ def _remove(session: Session, call: _Call) -> int:
 
 def _use(session: Session, call: _Call) -> int:
     file = config.path(session.settings.environ)
-    config.use(file, call.names)
+    config_edit.use(file, call.names)
     used = ", ".join(call.names) or "the bare environment"
     session.notes.say(f"without -c: {used}")
     return _told(session, config.load(file))

@@ -316,7 +316,7 @@ BROKEN = {
     "a table for a list": ('[deny]\nwhy = "x"\n', "deny: Expected `array`, got `object`"),
     "wrong type": ('[[deny]]\naccounts = [111122223333]\nwhy = "x"\n', "deny[0].accounts[0]: Expected `str`"),
     "text for a list": ('[[deny]]\nproviders = "aws"\nwhy = "x"\n', "deny[0].providers: Expected `array"),
-    "no reason": ("[[deny]]\n", "missing required field `why`"),
+    "no reason": ("[[deny]]\n", "deny[0].why is missing"),
     "empty reason": ('[[deny]]\nwhy = " "\n', "deny[0].why is empty"),
     "hidden reason": ('[[confirm]]\nwhy = "a\\u001b[31m"\n', "confirm[0].why is empty or does not show"),
     "empty name": ('[[deny]]\ncontexts = [" "]\nwhy = "x"\n', "deny[0].contexts[0] is empty or does not show"),
