@@ -1,38 +1,21 @@
 """Flag > variable > vendor's own setting > default: every value that decides where to connect, with its origin."""
 
-import re
 from collections.abc import Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
-from runcancel.model import Scope, SettingRow
+from runcancel.model import Scope
 from runcancel.providers import PROVIDERS, Connection, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
+from runcancel.values import Choice, several, text, variable
 
 T = TypeVar("T")
 
 SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 DEFAULT_TIMEOUT = 60.0  # seconds
-_USER = re.compile(r"//[^/]*@")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_YES = frozenset({"1", "true", "yes", "on"})
-_NO = frozenset({"", "0", "false", "no", "off"})
-
-
-class Choice(Struct, Generic[T], frozen=True):
-    """A value and where it came from: a flag, the name of a variable, or "default"."""
-
-    value: T
-    origin: str
-
-    @property
-    def typed(self) -> bool:
-        """Whether somebody typed it on this command line."""
-        return self.origin.startswith("-")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -60,13 +43,13 @@ def gather(
     Raises `UsageError` for an empty value, an unknown context or provider, or a wrong region.
     """
     config = config or Config()
-    named = _several("--context", contexts, environ)
+    named = several("--context", contexts, environ)
     chosen = named if named.value else Choice(config.default, "file" if config.default else "default")
     settings = Settings(
         contexts=Choice(config.expand(chosen.value), chosen.origin),
-        providers=_several("--provider", providers, environ),
+        providers=several("--provider", providers, environ),
         profile=text("--profile", profile, environ),
-        regions=_several("--region", regions, environ),
+        regions=several("--region", regions, environ),
         config=config,
         environ=environ,
     )
@@ -81,56 +64,6 @@ def gather(
     for region in settings.regions.value:
         _check_region(settings.regions.origin, region)
     return settings
-
-
-def text(flag: str, value: str | None, environ: Mapping[str, str]) -> Choice[str | None]:
-    """One text setting: the flag, else its `RUNCANCEL_…` variable, else None."""
-    if value is not None:
-        return Choice(plain(flag, value), flag)
-    name = variable(flag)
-    if environ.get(name):
-        return Choice(plain(name, environ[name]), name)
-    return Choice(None, "default")
-
-
-def switch(flag: str, given: bool | None, environ: Mapping[str, str]) -> bool:
-    """One on-off setting. Raises `UsageError` for a variable that is neither on nor off."""
-    if given:
-        return True
-    name = variable(flag)
-    value = environ.get(name, "").strip().lower()
-    if value in _YES | _NO:
-        return value in _YES
-    raise UsageError(f"{name} is “{value}”: give 1 or 0")
-
-
-def duration(flag: str, value: str) -> float:
-    """Seconds out of `90`, `90s`, `1.5m`, `2h`. Raises `UsageError`."""
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise UsageError(f"{flag} “{value}” is no duration: give seconds or a unit, as in 90, 90s, 2m, 1h")
-    return float(match[1]) * _SECONDS[match[2] or "s"]
-
-
-def plain(origin: str, value: str) -> str:
-    """A value as given. Raises `UsageError` for an empty one (an unset variable) or one that looks like an option."""
-    if not value:
-        raise UsageError(f"{origin} has an empty value: an unset variable? Nothing was sent")
-    if not value.isprintable():
-        raise UsageError(f"{origin} has a value with characters that do not show; nothing was sent")
-    if value.startswith("-"):
-        raise UsageError(f"{origin} has the value “{value}”, which looks like an option; nothing was sent")
-    return value
-
-
-def plain_file(flag: str, value: str) -> str:
-    """A file's name as given, or `-` for standard streams. Raises `UsageError` as `plain` does."""
-    return value if value == "-" else plain(flag, value)
-
-
-def variable(flag: str) -> str:
-    """The variable that stands for a flag: `--no-input` is `RUNCANCEL_NO_INPUT`."""
-    return "RUNCANCEL_" + flag.lstrip("-").replace("-", "_").upper()
 
 
 def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
@@ -210,57 +143,6 @@ def home_region(settings: Settings, place: Place) -> str:
     return place.regions[0] if found is None else found[0]
 
 
-def origins(settings: Settings, reference: Reference) -> tuple[str, ...]:
-    """For `-v`: one line per scope that says where its region and its credentials are taken from."""
-    return tuple(
-        f"{scope}: region from {_region_origin(settings, reference, scope)}, "
-        f"credentials from {_credentials_origin(settings, scope)}"
-        for scope in scopes_of(settings, reference)
-    )
-
-
-def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRow, ...]:
-    """Every value that decides where one provider is reached under a context (None: the bare environment)."""
-    environ, config = settings.environ, settings.config
-    configured = config.contexts.get(context or "")
-    chosen = configured or Context(provider=name, profile=context)
-    here = "context" if configured else "profile"
-    prefix = variable(name)
-    found = provider(name).default_region(environ, chosen.profile)
-    rows = {
-        "profile": _first((chosen.profile, here)),
-        "regions": _first(
-            (",".join(settings.regions.value), settings.regions.origin),
-            (",".join(chosen.regions), here),
-            (found or (None, "")),
-        ),
-        "endpoint_url": _first(
-            (chosen.endpoint_url, here),
-            *((environ.get(key), key) for key in endpoint_variables(name)),
-        ),
-        "site": _first((chosen.site, here), (environ.get(f"{prefix}_SITE"), f"{prefix}_SITE")),
-        "protected": ("true", here) if chosen.protected else ("false", "default"),
-    }
-    return tuple(
-        SettingRow(context=context, provider=name, key=key, value=_without_user(value), origin=origin)
-        for key, (value, origin) in rows.items()
-    )
-
-
-def _without_user(value: str | None) -> str | None:
-    """A URL as it may be shown: one with a user in it is refused when it is used, and its password is nobody's."""
-    return None if value is None else _USER.sub("//…@", value)
-
-
-def _first(*choices: tuple[str | None, str]) -> tuple[str | None, str]:
-    return next(((value, origin) for value, origin in choices if value), (None, "default"))
-
-
-def endpoint_variables(name: str) -> tuple[str, ...]:
-    """The variables that lead a provider's API elsewhere: the vendor's own, the stronger first, then ours."""
-    return (*provider(name).ENDPOINT_VARIABLES, f"{variable(name)}_ENDPOINT_URL")
-
-
 def connection(settings: Settings, scope: Scope) -> Connection:
     """How to reach a scope: profile, endpoints and site as the context, variables and the vendor's own files say."""
     environ = settings.environ
@@ -315,16 +197,6 @@ def _ambient(settings: Settings, name: str) -> str:
     return next((settings.environ[key] for key in variables if settings.environ.get(key)), "default")
 
 
-def _several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Choice[tuple[str, ...]]:
-    given = tuple(values)
-    if given:
-        return Choice(_split(flag, given), flag)
-    name = variable(flag)
-    if environ.get(name):
-        return Choice(_split(name, (environ[name],)), name)
-    return Choice((), "default")
-
-
 def _check_region(origin: str, word: str) -> None:
     name, colon, region = word.rpartition(":")
     if colon and name not in PROVIDERS:
@@ -334,10 +206,6 @@ def _check_region(origin: str, word: str) -> None:
         )
     if region != "all" and not REGION.fullmatch(region):
         raise UsageError(f"{origin} “{word}” {NOT_A_REGION}; nothing was sent")
-
-
-def _split(origin: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(plain(origin, part.strip()) for value in values for part in value.split(",")))
 
 
 def _narrow_providers(settings: Settings, reference: Reference) -> tuple[str, ...]:
@@ -405,34 +273,11 @@ def _place(settings: Settings, name: str, context: str | None) -> Place:
 
 
 def _chosen_regions(settings: Settings, name: str) -> tuple[str, ...]:
-    parts = (_owned(region, name, settings) for region in settings.regions.value)
+    parts = (owned_regions(region, name, settings) for region in settings.regions.value)
     return tuple(dict.fromkeys(region for part in parts for region in part))
 
 
-def _credentials_origin(settings: Settings, scope: Scope) -> str:
-    if scope.context is None:
-        return "the vendor's own variables and files"
-    return f"{'context' if scope.context in settings.config.contexts else 'profile'} {scope.context}"
-
-
-def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:
-    return "the reference" if reference.region is not None else region_origin(settings, scope)
-
-
-def region_origin(settings: Settings, scope: Scope) -> str:
-    """Where the region of a scope was found that no reference named: flag, variable, context, the vendor's own."""
-    if any(scope.region in _owned(region, scope.provider, settings) for region in settings.regions.value):
-        return settings.regions.origin
-    configured = settings.config.contexts.get(scope.context or "")
-    if configured is not None and configured.regions:
-        return f"context {scope.context}"
-    found = provider(scope.provider).default_region(
-        settings.environ, configured.profile if configured else scope.context
-    )
-    return "nowhere" if found is None else found[1]
-
-
-def _owned(region: str, name: str, settings: Settings) -> tuple[str, ...]:
+def owned_regions(region: str, name: str, settings: Settings) -> tuple[str, ...]:
     """What one word of `-r` means for one provider: its own regions only; a name nobody knows goes to all selected."""
     exact, colon, rest = region.rpartition(":")
     if colon and exact != name:

@@ -11,19 +11,10 @@ from fakes import UUID
 from runcancel import refs
 from runcancel.errors import UsageError
 from runcancel.model import Scope
+from runcancel.origins import origins
 from runcancel.providers import PROVIDERS, provider
-from runcancel.settings import (
-    Settings,
-    connection,
-    duration,
-    gather,
-    origins,
-    plain,
-    scopes_of,
-    switch,
-    text,
-    variable,
-)
+from runcancel.settings import Settings, connection, gather, scopes_of
+from runcancel.values import duration, plain, switch, text, variable
 
 NOWHERE = {"HOME": "/nowhere"}
 INV, ALI = "inv-ib2lld37", "t-7d2a745b412b4601"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from runcancel import config, config_edit, settings
+from runcancel import config, config_edit, origins
 from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.config import Config, Context
@@ -15,7 +15,8 @@ from runcancel.model import ContextRow
 from runcancel.providers import PROVIDERS
 from runcancel.refs import nearest
 from runcancel.render import End
-from runcancel.settings import SITES, Settings, plain
+from runcancel.settings import SITES, Settings
+from runcancel.values import plain
 
 
 class _Call(Struct, frozen=True):
@@ -77,7 +78,7 @@ def _list(session: Session, call: _Call) -> int:
 def _show(session: Session, call: _Call) -> int:
     answer = session.writer("settings")
     for name, provider in _shown(session.settings, call.names):
-        for row in settings.shown(session.settings, provider, name):
+        for row in origins.shown(session.settings, provider, name):
             answer.row(row)
     answer.end(End(exit_code=Exit.OK))
     return Exit.OK

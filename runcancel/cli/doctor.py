@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel import config, journal, policy, settings
+from runcancel import config, journal, origins, policy, settings
 from runcancel.checkup import Cancels, Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError, Exit, Refused, UsageError
@@ -16,8 +16,9 @@ from runcancel.model import FileCheck, Problem, Reason, ScopeCheck
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
 from runcancel.search import split_gaps
-from runcancel.settings import Choice, Settings
+from runcancel.settings import Settings
 from runcancel.text import duration
+from runcancel.values import Choice
 
 
 class _Missing(Struct, frozen=True):
@@ -129,13 +130,13 @@ def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem
     """One scope as it was seen. A region that is not enabled is no gap and has a remark all the same."""
     scope, seen = one.scope, one.connection
     problem = next((gap for gap in gaps if gap.scope == str(scope)), None)
-    shown = {row.key: row for row in settings.shown(chosen, scope.provider, scope.context)}
+    shown = {row.key: row for row in origins.shown(chosen, scope.provider, scope.context)}
     return ScopeCheck(
         scope=str(scope),
         provider=scope.provider,
         context=scope.context,
         region=scope.region,
-        region_origin=settings.region_origin(chosen, scope),
+        region_origin=origins.region_origin(chosen, scope),
         configured=not any(error.reason is Reason.NO_CREDENTIALS for error in one.errors),
         ok=not one.errors,
         account=one.identity.account if one.identity else None,

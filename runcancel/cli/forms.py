@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from runcancel import settings
+from runcancel import values
 from runcancel.errors import UsageError
 from runcancel.refs import nearest
 from runcancel.render import FORMATS, QUERYABLE
@@ -37,7 +37,7 @@ def format_of(output: str | None, *, query: str | None, environ: Mapping[str, st
 
 def one_of(flag: str, value: str | None, environ: Mapping[str, str], words: Sequence[str], default: str) -> str:
     """The flag, its variable or the default, when it is one of the words. Raises `UsageError`."""
-    choice = settings.text(flag, value, environ)
+    choice = values.text(flag, value, environ)
     if choice.value is None:
         return default
     if choice.value not in words:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel import settings
+from runcancel import origins
 from runcancel.cli import VERBS
 from runcancel.errors import INTERRUPTED, MEANINGS, UsageError
 from runcancel.providers import PROVIDERS, provider
@@ -140,7 +140,7 @@ def _environment() -> Iterator[str]:
         yield f"{cloud.TITLE}:"
         yield from _entry("credentials", cloud.CREDENTIALS, 15)
         yield from _entry("profile", ", ".join(("--profile", *cloud.PROFILE_VARIABLES)), 15)
-        yield from _entry("endpoint", ", ".join(settings.endpoint_variables(name)), 15)
+        yield from _entry("endpoint", ", ".join(origins.endpoint_variables(name)), 15)
     yield ""
     yield "Which one won: runcancel contexts show, or -v with any verb."
 

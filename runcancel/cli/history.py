@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel import journal, refs, settings
+from runcancel import journal, refs, values
 from runcancel.case import not_asked
 from runcancel.cli import options
 from runcancel.cli.session import Session
@@ -73,7 +73,7 @@ def _answer(session: Session, opened: Journal, operation: str | None, limit: int
 
 
 def _before(older_than: str) -> datetime:
-    seconds = settings.duration("--older-than", settings.plain("--older-than", older_than))
+    seconds = values.duration("--older-than", values.plain("--older-than", older_than))
     try:
         return datetime.now(UTC) - timedelta(seconds=seconds)
     except OverflowError:

@@ -14,7 +14,7 @@ from runcancel.model import Invocation, Run, Snapshot, State, Wanted
 from runcancel.providers import kind_of
 from runcancel.refs import nearest
 from runcancel.render import End, Writer
-from runcancel.settings import plain
+from runcancel.values import plain
 
 _CHUNK = 200  # rows fetched ahead per run: what bounds the memory
 

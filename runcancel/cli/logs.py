@@ -15,7 +15,7 @@ from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model import Run, State, Wanted
 from runcancel.outputs import Output
 from runcancel.render import End, Writer, lines
-from runcancel.settings import plain
+from runcancel.values import plain
 
 _CHUNK = 8  # outputs fetched ahead, each of up to 24 KB and, on AWS, a request of its own
 _NAMED = 3  # targets that a note names

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel import settings
+from runcancel import values
 from runcancel.errors import UsageError
 from runcancel.model import Query, State
 from runcancel.providers import PROVIDERS, provider
@@ -152,8 +152,8 @@ def query(
     return Query(
         states=states(status),
         kinds=kinds(kind),
-        name=None if name is None else settings.plain("--name", name),
-        name_glob=None if name_glob is None else settings.plain("--name-glob", name_glob),
+        name=None if name is None else values.plain("--name", name),
+        name_glob=None if name_glob is None else values.plain("--name-glob", name_glob),
         since=moment("--since", since, now),
         until=min((end for end in ends if end is not None), default=None),
     )
@@ -174,14 +174,14 @@ def kinds(words: Sequence[str] | None) -> frozenset[str]:
 
 def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
     """Target ids, each once. Raises `UsageError` for an empty one."""
-    return tuple(dict.fromkeys(settings.plain("--target", one) for one in ids or ()))
+    return tuple(dict.fromkeys(values.plain("--target", one) for one in ids or ()))
 
 
 def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
     """A time: `2h` is two hours before now; a date or a date and time is taken as local unless it names its zone."""
     if value is None:
         return None
-    if re.fullmatch(r"\d+(\.\d+)?(ms|s|m|h|d)?", settings.plain(flag, value)):
+    if re.fullmatch(r"\d+(\.\d+)?(ms|s|m|h|d)?", values.plain(flag, value)):
         return _before(now, flag, value)
     try:
         found = datetime.fromisoformat(value)
@@ -197,13 +197,13 @@ def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
 
 def _before(now: datetime, flag: str, value: str) -> datetime:
     try:
-        return now - timedelta(seconds=settings.duration(flag, settings.plain(flag, value)))
+        return now - timedelta(seconds=values.duration(flag, values.plain(flag, value)))
     except OverflowError:
         raise UsageError(f"{flag} “{value}” is too long ago") from None
 
 
-def _words(flag: str, values: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:
-    words = [settings.plain(flag, part.strip()) for value in values or () for part in value.split(",")]
+def _words(flag: str, given: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:
+    words = [values.plain(flag, part.strip()) for value in given or () for part in value.split(",")]
     for word in words:
         if word not in known:
             raise UsageError(

@@ -12,8 +12,8 @@ from runcancel.cli.files import called, text_of
 from runcancel.consent import MOST_RUNS
 from runcancel.errors import UsageError
 from runcancel.refs import nearest
-from runcancel.settings import plain_file
 from runcancel.text import safe
+from runcancel.values import plain_file
 
 FLAG = "--cli-input-json"
 SKELETON = "--generate-cli-skeleton"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 
-from runcancel import selection, settings
+from runcancel import selection, values
 from runcancel.cli import options
 from runcancel.cli.files import called, text_of
 from runcancel.cli.pick import pick
@@ -83,8 +83,8 @@ def wished(
     return Wish(
         refs=tuple(refs),
         query=query,
-        file=None if file is None else settings.plain_file("--from", file),
-        plan=None if plan is None else settings.plain_file("--plan", plan),
+        file=None if file is None else values.plain_file("--from", file),
+        plan=None if plan is None else values.plain_file("--plan", plan),
         left_over=None if left_over is None else tuple(left_over),
         pick=not used,
         targets=targets,

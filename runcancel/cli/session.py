@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from msgspec import structs
 
-from runcancel import config, refs, settings
+from runcancel import config, origins, refs, settings, values
 from runcancel.cli import options
 from runcancel.cli.forms import format_of, one_of, read_query
 from runcancel.cli.request import Request
@@ -96,7 +96,7 @@ class Session:
             regions=region or (),
             environ=environ,
         )
-        traced = settings.switch("--debug", debug, environ)
+        traced = values.switch("--debug", debug, environ)
         if traced:
             _show_requests(sys.stderr)
         default = default_format(Terminal.of(sys.stdout, environ))
@@ -106,12 +106,12 @@ class Session:
             format=format_of(output, query=query, environ=environ, default=default),
             query=None if query is None else read_query(query),
             color=Color(one_of("--color", color, environ, tuple(Color), Color.AUTO)),
-            quiet=settings.switch("--quiet", quiet, environ),
-            verbose=settings.switch("--verbose", verbose, environ),
-            no_input=settings.switch("--no-input", no_input, environ),
+            quiet=values.switch("--quiet", quiet, environ),
+            verbose=values.switch("--verbose", verbose, environ),
+            no_input=values.switch("--no-input", no_input, environ),
             debug=traced,
         )
-        session.shaped = query is not None or settings.text("--output", output, environ).value is not None
+        session.shaped = query is not None or values.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
         return session
@@ -162,8 +162,8 @@ class Session:
 
     def patience(self, timeout: str | None) -> float:
         """`--timeout` in seconds: the flag, the variable, or 60."""
-        choice = settings.text("--timeout", timeout, self.settings.environ)
-        return settings.DEFAULT_TIMEOUT if choice.value is None else settings.duration(choice.origin, choice.value)
+        choice = values.text("--timeout", timeout, self.settings.environ)
+        return settings.DEFAULT_TIMEOUT if choice.value is None else values.duration(choice.origin, choice.value)
 
     def look(self, texts: Sequence[str], *, full: bool) -> list[Sight]:
         """Read every named run, in the order named. Raises `UsageError` before the first request."""
@@ -265,7 +265,7 @@ class Session:
 
     def _tell_origins(self, references: Sequence[Reference]) -> None:
         if self.verbose:
-            lines = (settings.origins(self.settings, reference) for reference in references)
+            lines = (origins.origins(self.settings, reference) for reference in references)
             self.notes.say(*dict.fromkeys(line for part in lines for line in part))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel import settings
+from runcancel import values
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_reading
@@ -49,7 +49,7 @@ def wait(
     4 not permitted, 5 not found, 7 a cloud did not answer, 8 not in time, 9 one
     can no longer get there.
     """
-    goals = tuple(settings.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
+    goals = tuple(values.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
     for word in goals:
         if word not in _GOALS:
             raise UsageError(f"--for has no “{word}”: there are {', '.join(_GOALS)}{nearest(word, _GOALS)}")

@@ -17,7 +17,7 @@ from outside import COMMAND, TENCENT, WINDOW, Outside
 
 from fuzz.budget import tries
 from fuzz.liar import Change, lies
-from runcancel import config, refs, selection, settings
+from runcancel import config, refs, selection, settings, values
 from runcancel.cli import options
 from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.journal import Journal, JournalError
@@ -260,7 +260,7 @@ def test_the_command_refuses_any_bytes_for_a_file(made: Outside, data: bytes, wh
 @example("0001-01-01T00:00:00+23:59")
 @example("٢h")
 def test_any_time_is_understood_or_refused(text: str) -> None:
-    refused(lambda: settings.duration("--timeout", text))
+    refused(lambda: values.duration("--timeout", text))
     refused(lambda: options.moment("--since", text, NOW))
     refused(lambda: options.query(older_than=text, now=NOW))
 

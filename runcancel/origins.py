@@ -1,0 +1,86 @@
+"""Where each value that decides about a connection was found: for `-v`, `contexts show` and `doctor`."""
+
+import re
+
+from runcancel.config import Context
+from runcancel.model import Scope, SettingRow
+from runcancel.providers import provider
+from runcancel.refs import Reference
+from runcancel.settings import Settings, owned_regions, scopes_of
+from runcancel.values import variable
+
+_USER = re.compile(r"//[^/]*@")
+
+
+def origins(settings: Settings, reference: Reference) -> tuple[str, ...]:
+    """For `-v`: one line per scope that says where its region and its credentials are taken from."""
+    return tuple(
+        f"{scope}: region from {_region_origin(settings, reference, scope)}, "
+        f"credentials from {_credentials_origin(settings, scope)}"
+        for scope in scopes_of(settings, reference)
+    )
+
+
+def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRow, ...]:
+    """Every value that decides where one provider is reached under a context (None: the bare environment)."""
+    environ, config = settings.environ, settings.config
+    configured = config.contexts.get(context or "")
+    chosen = configured or Context(provider=name, profile=context)
+    here = "context" if configured else "profile"
+    prefix = variable(name)
+    found = provider(name).default_region(environ, chosen.profile)
+    rows = {
+        "profile": _first((chosen.profile, here)),
+        "regions": _first(
+            (",".join(settings.regions.value), settings.regions.origin),
+            (",".join(chosen.regions), here),
+            (found or (None, "")),
+        ),
+        "endpoint_url": _first(
+            (chosen.endpoint_url, here),
+            *((environ.get(key), key) for key in endpoint_variables(name)),
+        ),
+        "site": _first((chosen.site, here), (environ.get(f"{prefix}_SITE"), f"{prefix}_SITE")),
+        "protected": ("true", here) if chosen.protected else ("false", "default"),
+    }
+    return tuple(
+        SettingRow(context=context, provider=name, key=key, value=_without_user(value), origin=origin)
+        for key, (value, origin) in rows.items()
+    )
+
+
+def region_origin(settings: Settings, scope: Scope) -> str:
+    """Where the region of a scope was found that no reference named: flag, variable, context, the vendor's own."""
+    if any(scope.region in owned_regions(region, scope.provider, settings) for region in settings.regions.value):
+        return settings.regions.origin
+    configured = settings.config.contexts.get(scope.context or "")
+    if configured is not None and configured.regions:
+        return f"context {scope.context}"
+    found = provider(scope.provider).default_region(
+        settings.environ, configured.profile if configured else scope.context
+    )
+    return "nowhere" if found is None else found[1]
+
+
+def endpoint_variables(name: str) -> tuple[str, ...]:
+    """The variables that lead a provider's API elsewhere: the vendor's own, the stronger first, then ours."""
+    return (*provider(name).ENDPOINT_VARIABLES, f"{variable(name)}_ENDPOINT_URL")
+
+
+def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:
+    return "the reference" if reference.region is not None else region_origin(settings, scope)
+
+
+def _credentials_origin(settings: Settings, scope: Scope) -> str:
+    if scope.context is None:
+        return "the vendor's own variables and files"
+    return f"{'context' if scope.context in settings.config.contexts else 'profile'} {scope.context}"
+
+
+def _without_user(value: str | None) -> str | None:
+    """A URL as it may be shown: one with a user in it is refused when it is used, and its password is nobody's."""
+    return None if value is None else _USER.sub("//…@", value)
+
+
+def _first(*choices: tuple[str | None, str]) -> tuple[str | None, str]:
+    return next(((value, origin) for value, origin in choices if value), (None, "default"))
