@@ -1,11 +1,10 @@
 """`python -m benchmarks [--quick]`: measure everything and write docs/performance.md and its chart."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks import fleet, processes, report
-from benchmarks.place import command
+from benchmarks.place import said, tools
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 CHART = PAGE.with_suffix(".svg")
@@ -13,7 +12,10 @@ CHART = PAGE.with_suffix(".svg")
 
 def main(*, quick: bool) -> None:
     """Measure part by part; each is on the page as soon as it is there, in case the rest is broken off."""
-    parts = [report.where(_tools(), quick=quick), f"![CPU time of one process, ours over theirs]({CHART.name})\n"]
+    parts = [
+        report.where({name: said(path) for name, path in tools().items()}, quick=quick),
+        f"![CPU time of one process, ours over theirs]({CHART.name})\n",
+    ]
 
     def put(part: str) -> None:
         parts.append(part)
@@ -32,17 +34,6 @@ def main(*, quick: bool) -> None:
     _say("shell loops")
     put(report.shells(fleet.shells(10 if quick else 100)))
     _say(f"written: {PAGE.name}, {CHART.name}")
-
-
-def _tools() -> dict[str, str]:
-    """The vendors' command lines that took part, with what they say of their version."""
-    found = {name: command(name) for name in ("aws", "tccli", "aliyun")}
-    return {name: _said(path) if path else "not installed" for name, path in found.items()}
-
-
-def _said(path: str) -> str:
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=False)
-    return (done.stdout or done.stderr).split("\n")[0].split(" ")[0].removeprefix("aws-cli/")
 
 
 def _say(text: str) -> None:

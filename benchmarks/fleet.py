@@ -1,11 +1,12 @@
 """Many runs over many scopes: calls, calls per second, CPU per call, memory; and the same by a shell loop."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.measure import Sample, measured
-from benchmarks.place import HOME_REGION, REGIONS, RUNCANCEL, Place, command, sandbox
+from benchmarks.place import HOME_REGION, REGIONS, RUNCANCEL, Place, sandbox, tools
 
 ACCOUNTS = 5
 SCOPES = [
@@ -27,10 +28,15 @@ class Crowd:
 
 @dataclass(frozen=True, kw_only=True)
 class Floor:
-    """A cancel of runs in one scope whose limits are enforced; `least` is what these alone impose, in seconds."""
+    """A cancel of runs in one scope whose limits are enforced; all in seconds.
+
+    `asking` is what the limit on the cancel alone imposes, `least` what the limits impose on the look before it and the
+    look after it, too.
+    """
 
     what: str
     runs: int
+    asking: float
     least: float
     sample: Sample
 
@@ -69,37 +75,47 @@ def _crowd(size: int) -> list[Crowd]:
 
 
 def floors(*, quick: bool) -> list[Floor]:
-    """Tencent answers 20 calls a second for each API, AWS stops one automation a second."""
+    """Tencent answers 20 calls a second for each API; AWS stops one automation a second and lets three be read."""
     return [
-        _floor("tencent", "invocation", 60 if quick else 400, rate=20.0),
-        _floor("aws", "automation", 5 if quick else 20, rate=1.0),
+        _floor("tencent", "invocation", 60 if quick else 400, asks=20.0, reads=20.0, batch=100),
+        _floor("aws", "automation", 5 if quick else 40, asks=1.0, reads=3.0, batch=1),
     ]
 
 
-def _floor(provider: str, kind: str, runs: int, *, rate: float) -> Floor:
+def _floor(provider: str, kind: str, runs: int, *, asks: float, reads: float, batch: int) -> Floor:
     with sandbox(limits=True) as place:
         ids = place.add(provider, kind=kind, count=runs, runs_for=3600.0)
         refs = [f"{provider}:{HOME_REGION[provider]}:{kind}/{id}" for id in ids]
         argv = [str(RUNCANCEL), "cancel", *refs, "--max-runs", "1000000", "--timeout", "600s", "-o", "jsonl"]
         sample = measured(argv, place.environ, codes=_ANY)
-    return Floor(what=f"{provider} {kind}", runs=runs, least=(runs - rate) / rate, sample=sample)
+    asking, look = _imposed(runs, asks), _imposed(math.ceil(runs / batch), reads)
+    return Floor(what=f"{provider} {kind}", runs=runs, asking=asking, least=look + asking + look, sample=sample)
+
+
+def _imposed(calls: int, rate: float) -> float:
+    """Seconds that so many calls take at least, where a second's worth of them may go at once."""
+    return max(0.0, (calls - rate) / rate)
 
 
 def shells(runs: int) -> list[Shell]:
     """Half on AWS, half on Tencent Cloud. Empty where their command lines are not installed."""
-    aws, tccli = command("aws"), command("tccli")
+    there = tools()
+    aws, tccli = there.get("aws v1"), there.get("tccli")
     if aws is None or tccli is None:
         return []
     with sandbox() as place:
-        tools = {
+        lines_of = {
             "status": _lines(place, aws, tccli, "list-commands", "DescribeInvocations --InvocationIds '[\"{}\"]'"),
             "cancel": _lines(place, aws, tccli, "cancel-command", "CancelInvocation --InvocationId {}"),
         }
-        return [_shell(place, verb, lines, runs) for verb, lines in tools.items()]
+        return [_shell(place, verb, lines, runs) for verb, lines in lines_of.items()]
 
 
 def _lines(place: Place, aws: str, tccli: str, operation: str, action: str) -> tuple[str, str]:
-    return f"{aws} ssm {operation} --command-id {{}}", f"{tccli} tat {action} --endpoint {place.box.url}"
+    return (
+        f"{aws} ssm {operation} --command-id {{}} --endpoint-url {place.box.url}",
+        f"{tccli} tat {action} --endpoint {place.box.url}",
+    )
 
 
 def _shell(place: Place, verb: str, lines: tuple[str, str], runs: int) -> Shell:

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,25 @@ def sandbox(*, accounts: int = 1, limits: bool = False) -> Iterator[Place]:
         yield Place(box, Path(home), accounts=accounts)
 
 
-def command(name: str) -> str | None:
-    """A vendor's command beside this Python, in `.venv-peers`, or on the path; None when there is none."""
+def tools() -> dict[str, str]:
+    """The vendors' command lines that are here: name to path. `aws v2` only where it is on the path."""
     beside = os.environ.get("RUNCANCEL_PEERS", str(BIN.parent.parent / ".venv-peers")) + "/bin"
-    return shutil.which(name, path=beside) or shutil.which(name)
+    found = {
+        "aws v1": shutil.which("aws", path=beside),
+        "aws v2": next((path for path in _on_path("aws") if said(path).startswith("2.")), None),
+        "tccli": shutil.which("tccli", path=beside),
+        "aliyun": shutil.which("aliyun"),
+    }
+    return {name: path for name, path in found.items() if path is not None}
+
+
+@cache
+def said(path: str) -> str:
+    """What a command line says of its version."""
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    return (done.stdout or done.stderr).split("\n")[0].split(" ")[0].removeprefix("aws-cli/")
+
+
+def _on_path(name: str) -> Iterator[str]:
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    return (found for folder in folders if (found := shutil.which(name, path=folder)))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.measure import Argv, Ratio, cpu, interleaved, median, ratio, wall
-from benchmarks.place import HOME_REGION, RUNCANCEL, SCRIPTS, Place, command, sandbox
+from benchmarks.place import HOME_REGION, RUNCANCEL, SCRIPTS, Place, sandbox, tools
 
 TARGETS = {"running": 9, "pending": 3}
 TYPER = "a bare typer program"
 PROVIDERS = ("aws", "tencent", "alibaba")
 SDKS = {"aws": "boto3", "tencent": "the product's SDK", "alibaba": "the typed SDK"}
-TOOLS = {"aws": "aws", "tencent": "tccli", "alibaba": "aliyun"}
+TOOLS = {"aws": ("aws v1", "aws v2"), "tencent": ("tccli",), "alibaba": ("aliyun",)}
 STARTS = {
     "`--version`": (["--version"], {}),
     "`--help`": (["--help"], {}),
@@ -20,7 +20,7 @@ STARTS = {
     "completing a verb": ([], {"_RUNCANCEL_COMPLETE": "bash", "_RUNCANCEL_LINE": "runcancel ca"}),
 }
 BUDGETS = {("`--version`", TYPER): 1.3}
-TOOL_BUDGETS = {"aws": 0.75, "tencent": 0.5}
+TOOL_BUDGETS = {"aws v2": 0.75, "tccli": 0.5}
 SDK_BUDGETS = {"alibaba": 0.75}
 
 
@@ -59,34 +59,31 @@ def _start(place: Place, what: str, *, rounds: int) -> list[Row]:
 
 def _asked(place: Place, provider: str, verb: str, options: Sequence[str], *, rounds: int) -> list[Row]:
     """One run. The others do not look before they cancel; ours does."""
-    tool = command(TOOLS[provider])
     commands: dict[str, Callable[[], Argv]] = {
         "ours": lambda: [RUNCANCEL, verb, _fresh(place, provider), *options],
         f"a script on {SDKS[provider]}": partial(_script, place, provider, verb),
     }
-    if tool is not None:
-        commands[TOOLS[provider]] = lambda: _tool(place, provider, tool, verb, _id(_fresh(place, provider)))
+    commands |= {name: partial(_asked_by, place, provider, path, verb) for name, path in _tools(provider).items()}
     what = f"`{verb}{' --no-wait' if options else ''}`, {provider}"
-    budgets = {(what, TOOLS[provider]): TOOL_BUDGETS.get(provider)}
+    budgets = {(what, name): TOOL_BUDGETS.get(name) for name in TOOLS[provider]}
     budgets[what, f"a script on {SDKS[provider]}"] = SDK_BUDGETS.get(provider)
     return _rows(what, commands, place.environ, budgets=budgets, rounds=rounds)
 
 
 def _seen_stopped(place: Place, provider: str, *, rounds: int) -> list[Row]:
     """A whole `cancel` against what a careful person types: cancel, wait as long as ours does at least, look."""
-    tool = command(TOOLS[provider])
-    if tool is None:
-        return []
 
-    def theirs() -> Argv:
+    def theirs(tool: str) -> Argv:
         id = _id(_fresh(place, provider))
         asks, looks = (" ".join(_quoted(_tool(place, provider, tool, verb, id))) for verb in ("cancel", "status"))
         return ["bash", "-c", f"{asks} && sleep 0.5 && {looks}"]
 
-    name = f"{TOOLS[provider]}, sleep 0.5, {TOOLS[provider]}"
+    peers = {f"{name}, sleep 0.5, {name}": partial(theirs, path) for name, path in _tools(provider).items()}
+    if not peers:
+        return []
     commands: dict[str, Callable[[], Argv]] = {
         "ours": lambda: [RUNCANCEL, "cancel", _fresh(place, provider)],
-        name: theirs,
+        **peers,
     }
     return _rows(f"`cancel`, {provider}", commands, place.environ, budgets={}, rounds=rounds, codes=(0, 3, 8))
 
@@ -116,6 +113,15 @@ def _rows(
     ]
 
 
+def _tools(provider: str) -> dict[str, str]:
+    there = tools()
+    return {name: there[name] for name in TOOLS[provider] if name in there}
+
+
+def _asked_by(place: Place, provider: str, tool: str, verb: str) -> Argv:
+    return _tool(place, provider, tool, verb, _id(_fresh(place, provider)))
+
+
 def _fresh(place: Place, provider: str) -> str:
     """The reference of a run that nobody touched yet."""
     (id,) = place.add(provider, targets=TARGETS)
@@ -132,9 +138,9 @@ def _script(place: Place, provider: str, verb: str) -> Argv:
 
 def _tool(place: Place, provider: str, tool: str, verb: str, id: str) -> list[str]:
     """One request by the vendor's command line."""
-    if provider == "aws":
+    if provider == "aws":  # v2 before 2.13 does not read AWS_ENDPOINT_URL
         operation = {"status": "list-commands", "cancel": "cancel-command"}[verb]
-        return [tool, "ssm", operation, "--command-id", id]
+        return [tool, "ssm", operation, "--command-id", id, "--endpoint-url", place.box.url]
     if provider == "tencent":
         named = {
             "status": ["DescribeInvocations", "--InvocationIds", f'["{id}"]'],

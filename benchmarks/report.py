@@ -29,7 +29,7 @@ def where(tools: Mapping[str, str], *, quick: bool) -> str:
     return (
         f"{rounds}{cpus()} CPUs ({platform.machine()}), {platform.system()}, Python {platform.python_version()}; "
         f"{found}; "
-        + ", ".join(f"{name} {said}" for name, said in tools.items())
+        + ", ".join(f"{name} ({said})" for name, said in tools.items())
         + ". The sandbox answers on the same processors.\n"
     )
 
@@ -76,11 +76,12 @@ def crowds(found: Sequence[Crowd]) -> str:
 def floors(found: Sequence[Floor]) -> str:
     """One line per limit."""
     return _table(
-        ("cancel, limits enforced", "runs", "the limit alone", "ours", "ratio"),
+        ("cancel, limits enforced", "runs", "asking alone", "look, ask, look", "ours", "ratio to that"),
         (
             (
                 one.what,
                 str(one.runs),
+                f"{one.asking:.1f} s",
                 f"{one.least:.1f} s",
                 f"{one.sample.wall:.1f} s",
                 f"{one.sample.wall / one.least:.2f}",
