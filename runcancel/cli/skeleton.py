@@ -9,7 +9,7 @@ from runcancel.cli.forms import format_of, read_query
 from runcancel.cli.request import KINDS, SKELETON, slots
 from runcancel.errors import UsageError
 from runcancel.refs import nearest
-from runcancel.render.documents import pretty
+from runcancel.render.json import pretty
 from runcancel.render.sample import has_sample, sample
 from runcancel.render.sink import Sink
 

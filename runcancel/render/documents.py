@@ -1,12 +1,12 @@
-"""The JSON contract: one envelope per verb, the lines of jsonl, and the schemas of both."""
+"""The JSON contract: one envelope per answer, and the lines of jsonl."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from functools import cache
+from types import GenericAlias
+from typing import Literal, Self, TypeAlias
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, defstruct, structs
 
 from runcancel.model import (
     ContextRow,
@@ -23,7 +23,7 @@ from runcancel.model import (
     SettingRow,
 )
 from runcancel.outputs import Output
-from runcancel.text import is_plain, safe
+from runcancel.render.json import encode
 
 Record: TypeAlias = (
     Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | PolicyRow | ScopeCheck
@@ -64,152 +64,80 @@ class End(Struct, frozen=True, kw_only=True):
     files: tuple[FileCheck, ...] = ()
 
 
-class StatusDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `status`."""
+class Envelope(Struct, frozen=True, kw_only=True):
+    """What sets one document apart: under `key` the list of its records, and `before` and `after` it fields of `End`.
 
-    format_version: Version
-    verb: Literal["status"]
-    operation: str | None
-    runs: tuple[Run, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
+    `verb` is the one that it answers, `about` what its schema says of it.
+    """
 
+    verb: str
+    before: tuple[str, ...] = ()
+    key: str
+    record: type[Record]
+    after: tuple[str, ...] = ()
+    about: str
 
-class ListDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `list`."""
-
-    format_version: Version
-    verb: Literal["list"]
-    operation: str | None
-    runs: tuple[Run, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Its keys below `verb`, in their order."""
+        return ("operation", *self.before, self.key, *self.after, "errors", "complete")
 
 
-class WaitDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `wait`: the runs as they were seen last."""
+DOCUMENTS: Mapping[str, Envelope] = {
+    "status": Envelope(verb="status", key="runs", record=Run, about="The answer of `status`."),
+    "list": Envelope(verb="list", key="runs", record=Run, about="The answer of `list`."),
+    "wait": Envelope(
+        verb="wait", key="runs", record=Run, about="The answer of `wait`: the runs as they were seen last."
+    ),
+    "invocations": Envelope(
+        verb="invocations", key="invocations", record=Invocation, about="The answer of `invocations`."
+    ),
+    "logs": Envelope(verb="logs", key="outputs", record=Output, about="The answer of `logs`."),
+    "plan": Envelope(
+        verb="cancel",
+        before=("created_at", "expires_at", "identities"),
+        key="plan",
+        record=PlanItem,
+        about="The answer of `cancel --dry-run`, and what `--plan` takes. Times are null when no plan came about.",
+    ),
+    "cancel": Envelope(verb="cancel", key="outcomes", record=Outcome, about="The answer of `cancel`."),
+    "history": Envelope(verb="history", key="operations", record=Operation, about="The answer of `history`."),
+    "operation": Envelope(
+        verb="history",
+        before=("operations",),
+        key="outcomes",
+        record=Outcome,
+        about="The answer of `history ID`: the operation, and what became of its runs.",
+    ),
+    "contexts": Envelope(
+        verb="contexts",
+        key="contexts",
+        record=ContextRow,
+        about="The answer of `contexts list`, and of what changes the list.",
+    ),
+    "settings": Envelope(verb="contexts", key="settings", record=SettingRow, about="The answer of `contexts show`."),
+    "permissions": Envelope(verb="permissions", key="policies", record=PolicyRow, about="The answer of `permissions`."),
+    "doctor": Envelope(
+        verb="doctor", key="scopes", record=ScopeCheck, after=("files",), about="The answer of `doctor`."
+    ),
+}
+"""What `document` makes, by name: the verb's, and one of its own for each further answer of a verb."""
 
-    format_version: Version
-    verb: Literal["wait"]
-    operation: str | None
-    runs: tuple[Run, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class InvocationsDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `invocations`."""
-
-    format_version: Version
-    verb: Literal["invocations"]
-    operation: str | None
-    invocations: tuple[Invocation, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class LogsDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `logs`."""
-
-    format_version: Version
-    verb: Literal["logs"]
-    operation: str | None
-    outputs: tuple[Output, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class PlanDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `cancel --dry-run`, and what `--plan` takes. Times are null when no plan came about."""
-
-    format_version: Version
-    verb: Literal["cancel"]
-    operation: str | None
-    created_at: datetime | None
-    expires_at: datetime | None
-    identities: tuple[Caller, ...]
-    plan: tuple[PlanItem, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class CancelDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `cancel`."""
-
-    format_version: Version
-    verb: Literal["cancel"]
-    operation: str | None
-    outcomes: tuple[Outcome, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class HistoryDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `history`."""
-
-    format_version: Version
-    verb: Literal["history"]
-    operation: str | None
-    operations: tuple[Operation, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class OperationDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `history ID`: the operation, and what became of its runs."""
-
-    format_version: Version
-    verb: Literal["history"]
-    operation: str | None
-    operations: tuple[Operation, ...]
-    outcomes: tuple[Outcome, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class ContextsDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `contexts list`, and of what changes the list."""
-
-    format_version: Version
-    verb: Literal["contexts"]
-    operation: str | None
-    contexts: tuple[ContextRow, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class SettingsDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `contexts show`."""
-
-    format_version: Version
-    verb: Literal["contexts"]
-    operation: str | None
-    settings: tuple[SettingRow, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class PoliciesDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `permissions`."""
-
-    format_version: Version
-    verb: Literal["permissions"]
-    operation: str | None
-    policies: tuple[PolicyRow, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
-
-
-class DoctorDocument(Struct, frozen=True, kw_only=True):
-    """The answer of `doctor`."""
-
-    format_version: Version
-    verb: Literal["doctor"]
-    operation: str | None
-    scopes: tuple[ScopeCheck, ...]
-    files: tuple[FileCheck, ...]
-    errors: tuple[Problem, ...]
-    complete: bool
+LINES: Mapping[type[Struct], tuple[str, str]] = {
+    Run: ("run", "A run on its own line."),
+    Invocation: ("invocation", "An invocation on its own line."),
+    Output: ("output", "What one invocation wrote, on its own line."),
+    PlanItem: ("plan", "What a cancel would do to one run, on its own line."),
+    Outcome: ("outcome", "What became of one run, on its own line."),
+    Operation: ("operation", "An operation on its own line."),
+    ContextRow: ("context", "A context on its own line."),
+    SettingRow: ("setting", "A value on its own line."),
+    PolicyRow: ("policy", "A policy on its own line."),
+    ScopeCheck: ("scope", "How one scope is, on its own line."),
+    FileCheck: ("file", "How one file is, on its own line."),
+    Problem: ("error", "An error on its own line."),
+}
+"""Per record: the `type` of its line of jsonl, and what the schema says of it."""
 
 
 class ErrorDocument(Struct, frozen=True, kw_only=True):
@@ -222,72 +150,6 @@ class ErrorDocument(Struct, frozen=True, kw_only=True):
     complete: Literal[False]
 
 
-Document: TypeAlias = (
-    StatusDocument
-    | ListDocument
-    | WaitDocument
-    | InvocationsDocument
-    | LogsDocument
-    | PlanDocument
-    | CancelDocument
-    | HistoryDocument
-    | OperationDocument
-    | ContextsDocument
-    | SettingsDocument
-    | PoliciesDocument
-    | DoctorDocument
-    | ErrorDocument
-)
-
-
-class RunLine(Run, frozen=True, kw_only=True, tag_field="type", tag="run"):
-    """A run on its own line."""
-
-
-class InvocationLine(Invocation, frozen=True, kw_only=True, tag_field="type", tag="invocation"):
-    """An invocation on its own line."""
-
-
-class OutputLine(Output, frozen=True, kw_only=True, tag_field="type", tag="output"):
-    """What one invocation wrote, on its own line."""
-
-
-class PlanLine(PlanItem, frozen=True, kw_only=True, tag_field="type", tag="plan"):
-    """What a cancel would do to one run, on its own line."""
-
-
-class OutcomeLine(Outcome, frozen=True, kw_only=True, tag_field="type", tag="outcome"):
-    """What became of one run, on its own line."""
-
-
-class OperationLine(Operation, frozen=True, kw_only=True, tag_field="type", tag="operation"):
-    """An operation on its own line."""
-
-
-class ContextLine(ContextRow, frozen=True, kw_only=True, tag_field="type", tag="context"):
-    """A context on its own line."""
-
-
-class SettingLine(SettingRow, frozen=True, kw_only=True, tag_field="type", tag="setting"):
-    """A value on its own line."""
-
-
-class PolicyLine(PolicyRow, frozen=True, kw_only=True, tag_field="type", tag="policy"):
-    """A policy on its own line."""
-
-
-class ScopeLine(ScopeCheck, frozen=True, kw_only=True, tag_field="type", tag="scope"):
-    """How one scope is, on its own line."""
-
-
-class FileLine(FileCheck, frozen=True, kw_only=True, tag_field="type", tag="file"):
-    """How one file is, on its own line."""
-
-
-class ErrorLine(Problem, frozen=True, kw_only=True, tag_field="type", tag="error"):
-    """An error on its own line."""
-
-
 class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
     """The last line: a stream without it was cut off."""
 
@@ -298,116 +160,46 @@ class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
     exit_code: int
 
 
-Line: TypeAlias = (
-    RunLine
-    | InvocationLine
-    | OutputLine
-    | PlanLine
-    | OutcomeLine
-    | OperationLine
-    | ContextLine
-    | SettingLine
-    | PolicyLine
-    | ScopeLine
-    | FileLine
-    | ErrorLine
-    | EndLine
-)
-
-SCHEMAS: Mapping[str, Any] = {
-    "status": StatusDocument,
-    "list": ListDocument,
-    "wait": WaitDocument,
-    "invocations": InvocationsDocument,
-    "logs": LogsDocument,
-    "plan": PlanDocument,
-    "cancel": CancelDocument,
-    "history": HistoryDocument,
-    "operation": OperationDocument,
-    "contexts": ContextsDocument,
-    "settings": SettingsDocument,
-    "permissions": PoliciesDocument,
-    "doctor": DoctorDocument,
-    "error": ErrorDocument,
-    "jsonl": Line,
-}
-"""Everything that `schema` can be asked for."""
-
-_TAGS: Mapping[type, str] = {
-    Run: "run",
-    Invocation: "invocation",
-    Output: "output",
-    PlanItem: "plan",
-    Outcome: "outcome",
-    Operation: "operation",
-    ContextRow: "context",
-    SettingRow: "setting",
-    PolicyRow: "policy",
-    ScopeCheck: "scope",
-    FileCheck: "file",
-    Problem: "error",
-}
-_DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
-    "status": (StatusDocument, "runs", Run),
-    "list": (ListDocument, "runs", Run),
-    "wait": (WaitDocument, "runs", Run),
-    "invocations": (InvocationsDocument, "invocations", Invocation),
-    "logs": (LogsDocument, "outputs", Output),
-    "plan": (PlanDocument, "plan", PlanItem),
-    "cancel": (CancelDocument, "outcomes", Outcome),
-    "history": (HistoryDocument, "operations", Operation),
-    "operation": (OperationDocument, "outcomes", Outcome),
-    "contexts": (ContextsDocument, "contexts", ContextRow),
-    "settings": (SettingsDocument, "settings", SettingRow),
-    "permissions": (PoliciesDocument, "policies", PolicyRow),
-    "doctor": (DoctorDocument, "scopes", ScopeCheck),
-}
-_MAY_BE_ABSENT = frozenset({"parameters"})
+def document(name: str, records: Sequence[Record], end: End) -> Struct:
+    """The document of that name; an `ErrorDocument` where the name has none of its own."""
+    if name not in DOCUMENTS:
+        return ErrorDocument(
+            format_version=FORMAT_VERSION, verb=name or None, operation=end.operation, errors=end.errors, complete=False
+        )
+    one = DOCUMENTS[name]
+    values = {field: getattr(end, field) for field in one.fields if field != one.key} | {one.key: tuple(records)}
+    return shape(name)(format_version=FORMAT_VERSION, verb=one.verb, **values)
 
 
-def document(name: str, records: Sequence[Record], end: End) -> Document:
-    """The document of that name (a verb, or `plan`); an `ErrorDocument` where the name has none of its own."""
-    common: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "operation": end.operation,
-        "errors": end.errors,
-        "complete": end.complete,
-    }
-    if name not in _DOCUMENTS:
-        return ErrorDocument(**common | {"verb": name or None, "complete": False})
-    kind, key, _ = _DOCUMENTS[name]
-    if kind is PlanDocument:
-        common |= {"created_at": end.created_at, "expires_at": end.expires_at, "identities": end.identities}
-    if kind is OperationDocument:
-        common |= {"operations": end.operations}
-    if kind is DoctorDocument:
-        common |= {"files": end.files}
-    return kind(**common | {"verb": verb_of(name), key: tuple(records)})
+@cache
+def shape(name: str) -> type[Struct]:
+    """The type of a document. Raises KeyError for a name that is not in `DOCUMENTS`."""
+    one = DOCUMENTS[name]
+    types = {field.name: field.type for field in structs.fields(End)}
+    types[one.key] = GenericAlias(tuple, (one.record, ...))
+    return defstruct(
+        f"{name.title()}Document",
+        [("format_version", Version), ("verb", Literal[one.verb]), *((field, types[field]) for field in one.fields)],
+        namespace={"__doc__": one.about},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+    )
 
 
 def verb_of(name: str) -> str:
     """The verb that a document of that name is an answer of."""
-    return {"plan": "cancel", "operation": "history", "settings": "contexts"}.get(name, name)
+    return DOCUMENTS[name].verb if name in DOCUMENTS else name
 
 
 def record_of(name: str) -> type[Record] | None:
     """What a document of that name lists; None where the name has no document of its own."""
-    return _DOCUMENTS[name][2] if name in _DOCUMENTS else None
-
-
-def encode(value: object) -> str:
-    """A record or JSON data on one line. What would not show as itself is `\\uXXXX`; a lone surrogate becomes text."""
-    return _plain(_json(value).decode())
-
-
-def pretty(value: object) -> str:
-    """The same, indented."""
-    return msgspec.json.format(encode(value), indent=2)
+    return DOCUMENTS[name].record if name in DOCUMENTS else None
 
 
 def line(record: Record | FileCheck | Problem) -> str:
     """A record as a line of jsonl, without its line feed."""
-    return f'{{"type":"{_TAGS[type(record)]}",{encode(record)[1:]}'
+    return f'{{"type":"{LINES[type(record)][0]}",{encode(record)[1:]}'
 
 
 def end_line(name: str, end: End) -> str:
@@ -421,77 +213,3 @@ def end_line(name: str, end: End) -> str:
             exit_code=end.exit_code,
         )
     )
-
-
-def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of one output. Raises KeyError for a name that is not in `SCHEMAS`."""
-    kind = SCHEMAS[name]
-    (root,), parts = msgspec.json.schema_components((kind,), ref_template="#/$defs/{name}")
-    for part in parts.values():
-        _tighten(part)
-    top = parts.pop(root["$ref"].rpartition("/")[2]) if "$ref" in root else root
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"runcancel {name}"}
-    return head | {key: value for key, value in top.items() if key != "title"} | {"$defs": parts}
-
-
-def schema_text(name: str) -> str:
-    """The schema as its file holds it."""
-    return msgspec.json.format(msgspec.json.encode(schema(name), order="deterministic"), indent=2).decode() + "\n"
-
-
-def schema_file(name: str) -> Path:
-    """Where the schema is shipped."""
-    return Path(__file__).parents[1] / "schemas" / f"{name}.json"
-
-
-def write_schemas(names: Iterable[str] = SCHEMAS) -> None:
-    """Write the shipped files anew: `python -m runcancel.render.documents`."""
-    for name in names:
-        schema_file(name).write_text(schema_text(name), encoding="utf-8")
-
-
-def _tighten(part: dict[str, Any]) -> None:
-    """Say what the generator leaves out: every key is always there, times are RFC 3339, counts are by state."""
-    properties = part.get("properties", {})
-    if properties:
-        part["required"] = [key for key in properties if key not in _MAY_BE_ABSENT]
-    for key, value in properties.items():
-        value.pop("default", None)
-        for each in (value, *value.get("anyOf", ())):
-            if (key == "at" or key.endswith("_at")) and each.get("type") == "string":
-                each["format"] = "date-time"
-            if key == "counts" and each.get("type") == "object" and not str(part.get("title")).startswith("Operation"):
-                each["propertyNames"] = {"$ref": "#/$defs/State"}
-
-
-def _json(value: object) -> bytes:
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value)))
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return "".join(safe(char) if "\ud800" <= char <= "\udfff" else char for char in value)
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
-    return [_without_surrogates(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-
-def _plain(text: str) -> str:
-    return text if is_plain(text) else "".join(map(_escaped, text))
-
-
-def _escaped(char: str) -> str:
-    if is_plain(char):
-        return char
-    code = ord(char)
-    if code <= 0xFFFF:
-        return f"\\u{code:04x}"
-    high, low = divmod(code - 0x10000, 0x400)
-    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
-
-
-if __name__ == "__main__":
-    write_schemas()

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, ScopeCheck, SettingRow
 from runcancel.render.columns import PARAMETERS, Column, Value, columns_of, text_of
-from runcancel.render.documents import Document, End, Record, document, encode, end_line, line, pretty, record_of
+from runcancel.render.documents import End, Record, document, end_line, line, record_of
+from runcancel.render.json import encode, pretty
 from runcancel.render.sink import Sink
 from runcancel.text import safe
 
@@ -77,14 +78,14 @@ class Json:
         """Print the document."""
         self._sink.write(self._text(document(self._name, self._records, end)))
 
-    def _text(self, whole: Document) -> str:
+    def _text(self, whole: Struct) -> str:
         return pretty(whole) + "\n"
 
 
 class Yaml(Json):
     """The same document as YAML."""
 
-    def _text(self, whole: Document) -> str:
+    def _text(self, whole: Struct) -> str:
         from runcancel.render.yaml import dump
 
         return dump(msgspec.json.decode(encode(whole)))

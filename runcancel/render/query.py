@@ -7,11 +7,12 @@ from typing import Any
 import jmespath
 import msgspec
 from jmespath.functions import Functions
+from msgspec import Struct
 
 from runcancel.errors import UsageError
 from runcancel.model import Problem, Reason
 from runcancel.refs import nearest
-from runcancel.render.documents import Document, encode, pretty
+from runcancel.render.json import encode, pretty
 from runcancel.render.machine import Json, csv_line, tsv_line
 from runcancel.render.notes import Notes
 from runcancel.render.sink import Sink
@@ -55,7 +56,7 @@ class Queried(Json):
         self._format = format
         self._notes = notes
 
-    def _text(self, whole: Document) -> str:
+    def _text(self, whole: Struct) -> str:
         data = msgspec.json.decode(encode(whole))
         try:
             return printed(self._query.of(data), self._format)

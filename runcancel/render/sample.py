@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runcancel.render.documents import SCHEMAS, schema
+from runcancel.render.schemas import SCHEMAS, schema
 
 _TIME = "2026-11-21T03:00:00Z"
 

@@ -3,6 +3,8 @@
 import os
 from typing import TextIO
 
+from runcancel.render.json import escape
+
 
 class Sink:
     """Where text goes. After the first failure it is silent; `error` says why, None for a reader that went away."""
@@ -32,7 +34,7 @@ class Sink:
         try:
             self._out.write(text)
         except UnicodeEncodeError:
-            self._out.write("".join(char if char.isascii() else _escape(char) for char in text))
+            self._out.write("".join(char if char.isascii() else escape(char) for char in text))
 
     def _give_up(self) -> None:
         """Point the descriptor elsewhere: what is still buffered would fail once more when the interpreter exits."""
@@ -44,11 +46,3 @@ class Sink:
             os.close(null)
         except (OSError, ValueError, AttributeError):  # no descriptor: nothing is buffered below us
             return
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    if code > 0xFFFF:
-        high, low = divmod(code - 0x10000, 0x400)
-        return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
-    return f"\\u{code:04x}"

@@ -18,8 +18,8 @@ from outside import ENDED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside
 from runcancel.cli import request
 from runcancel.cli.verbs import load
 from runcancel.errors import UsageError
-from runcancel.render.documents import SCHEMAS, schema
 from runcancel.render.sample import sample
+from runcancel.render.schemas import SCHEMAS, schema
 from runcancel.text import is_plain
 
 from .skeletons import TAKES, kept

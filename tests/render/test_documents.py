@@ -7,14 +7,16 @@ import pytest
 from msgspec import UNSET, structs
 
 from runcancel.model import Effect, Identity, State, Verdict
-from runcancel.render.documents import SCHEMAS, Caller, encode, line, schema, schema_file, schema_text
+from runcancel.render.documents import Caller, line
+from runcancel.render.json import encode
+from runcancel.render.schemas import SCHEMAS, schema, schema_file, schema_text
 
 from . import samples
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_the_shipped_schema_is_fresh(name: str) -> None:
-    assert schema_file(name).read_text(encoding="utf-8") == schema_text(name), "python -m runcancel.render.documents"
+    assert schema_file(name).read_text(encoding="utf-8") == schema_text(name), "python -m runcancel.render.schemas"
     jsonschema.Draft202012Validator.check_schema(schema(name))
 
 

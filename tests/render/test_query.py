@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runcancel.errors import UsageError
 from runcancel.render import QUERYABLE, End, writer
-from runcancel.render.documents import encode
+from runcancel.render.json import encode
 from runcancel.render.notes import Notes
 from runcancel.render.query import Query, QueryError, printed
 from runcancel.render.terminal import Terminal

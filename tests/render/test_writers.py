@@ -21,8 +21,9 @@ from msgspec import structs
 
 from runcancel.model import PlanItem, Run, State
 from runcancel.render import FORMATS, End, Record, default_format, writer
-from runcancel.render.documents import SCHEMAS, Caller, PlanDocument, schema
+from runcancel.render.documents import Caller, shape
 from runcancel.render.notes import Notes, problem_lines
+from runcancel.render.schemas import SCHEMAS, schema
 from runcancel.render.terminal import Terminal
 from runcancel.text import is_plain
 
@@ -195,7 +196,7 @@ def test_a_plan_document_says_who_and_until_when_and_reads_back() -> None:
 
     text = written("json", "plan", [samples.plan_item()], end=end)
 
-    document = msgspec.json.decode(text, type=PlanDocument)
+    document = msgspec.json.decode(text, type=shape("plan"))
     assert json.loads(text)["created_at"] == "2026-11-21T12:00:00Z"
     assert document.verb == "cancel"
     assert document.identities == (who,)
