@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from runcancel.judge import counted_once
 from runcancel.model import Effect, Guarantee, PlanItem
-from runcancel.render.columns import PROMISES
 from runcancel.render.documents import Caller
+from runcancel.render.words import PROMISES, counted
 from runcancel.text import safe
 
 _EXPECTED: Mapping[Effect, tuple[str, str]] = {
@@ -64,7 +64,9 @@ def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[s
     lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
     lines += _flowed(safe(item.promise), width)
     if item.targets:
-        lines.append(f"Only {_targets(len(item.targets))}: {safe(', '.join(item.targets[:3]))}{_more(item.targets)}.")
+        lines.append(
+            f"Only {counted(len(item.targets), 'target')}: {safe(', '.join(item.targets[:3]))}{_more(item.targets)}."
+        )
     expected = expectation([item])
     return lines + ([f"Expected: {expected}."] if expected else [])
 
@@ -77,7 +79,7 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
     total = sum(_size(item) for item in items)
     rows = [_row(scope, guarantee, group) for (scope, guarantee), group in groups.items()]
     widths = [max(len(row[place]) for row in rows) for place in range(4)]
-    lines = [f"Will ask {_runs(len(items))} to stop ({_targets(total)}):"]
+    lines = [f"Will ask {counted(len(items), 'run')} to stop ({counted(total, 'target')}):"]
     for row, group in zip(rows, groups.values(), strict=True):
         cells = (row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]))
         line, expected = "  " + "  ".join(cells).rstrip(), expectation(group)
@@ -103,7 +105,7 @@ def _flowed(text: str, width: int) -> list[str]:
 
 
 def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[str, str, str, str]:
-    return safe(scope), _runs(len(group)), _targets(sum(map(_size, group))), PROMISES[guarantee]
+    return safe(scope), counted(len(group), "run"), counted(sum(map(_size, group)), "target"), PROMISES[guarantee]
 
 
 def _not_asked(items: Iterable[PlanItem]) -> list[str]:
@@ -120,14 +122,6 @@ def _who(caller: Caller) -> str:
         f"account {caller.account}" if caller.account and caller.account not in (caller.principal or "") else None,
     ]
     return safe(" · ".join(each for each in known if each)) or "somebody unknown"
-
-
-def _runs(count: int) -> str:
-    return f"{count:,} run{'' if count == 1 else 's'}"
-
-
-def _targets(count: int) -> str:
-    return f"{count:,} target{'' if count == 1 else 's'}"
 
 
 def _more(targets: Sequence[str]) -> str:

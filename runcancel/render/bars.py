@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from runcancel.model import State
-from runcancel.render.columns import STYLES
+from runcancel.render.words import STYLES
 
 _ORDER = (
     State.CANCELLED,

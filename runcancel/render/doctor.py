@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.model import FileCheck, PermissionCheck, ScopeCheck
+from runcancel.render.words import Pieces
 from runcancel.text import duration, safe
 
 _WORDS: Mapping[bool | None, str] = {True: "{}", False: "not {}", None: "{}?"}
-
-Pieces = tuple[tuple[str, str | None], ...]
 
 
 def can(one: ScopeCheck) -> str:

@@ -11,7 +11,7 @@ from rich.text import Text
 from runcancel.model import Reason, State, Verdict
 from runcancel.render.bars import bar
 from runcancel.render.board import Board, Group, Track
-from runcancel.render.columns import STYLES, Piece, worded
+from runcancel.render.words import STYLES, Piece, counted, worded
 from runcancel.text import ago, safe
 
 _FEW = 8  # runs that get lines of their own
@@ -99,7 +99,7 @@ def _cut(text: Text, width: int, mark: str = "~") -> Text:
 def _head(board: Board, view: View) -> Text:
     """What goes on at the left, time and pace at the right; the best that fits."""
     width = min(view.width, _WIDEST)
-    runs = _count(board.total.runs, "run")
+    runs = counted(board.total.runs, "run")
     doing = f"{'cancelling' if board.asking else 'watching'} {runs}"
     clouds = len({scope.rpartition("@")[2].partition(":")[0] for scope in board.groups})
     over = f"{view.dot}{board.total.over:,} over"
@@ -295,7 +295,3 @@ def _longest(board: Board, view: View, room: int) -> list[Text]:
         stands = fitted(_of_run(track), side, between=view.dot) if side >= _LEAST else Text()
         rows.append(name + Text(" " * (column - name.cell_len)) + stands if stands else name)
     return rows
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,9 +7,10 @@ from msgspec import Struct
 from rich.cells import cell_len
 from rich.text import Text
 
-from runcancel.render.columns import NOTHING, STYLES, Column, Pieces
+from runcancel.render.column import Column
 from runcancel.render.paint import console
 from runcancel.render.terminal import Terminal
+from runcancel.render.words import NOTHING, STYLES, Pieces
 
 _GAP = 2
 _INDENT = 2

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, ScopeCheck, SettingRow
-from runcancel.render.columns import PARAMETERS, Column, Value, columns_of, text_of
+from runcancel.render.column import Column, Value, text_of
+from runcancel.render.columns import PARAMETERS, columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, record_of
 from runcancel.render.json import encode, pretty
 from runcancel.render.sink import Sink

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from runcancel.judge import Answer
 from runcancel.model import Invocation, Outcome, PlanItem, Run, Verdict
 from runcancel.render.board import Board, Track
-from runcancel.render.columns import tallied, worded
 from runcancel.render.sink import Sink
+from runcancel.render.words import counted, tallied, worded
 from runcancel.text import safe
 
 _FEW = 20  # runs whose every change gets a line
@@ -87,7 +87,7 @@ class PlainProgress:
 
     def _totals(self) -> None:
         total = self._board.total
-        parts = [f"{total.over:,} of {total.runs:,} run{'' if total.runs == 1 else 's'} over"]
+        parts = [f"{total.over:,} of {counted(total.runs, 'run')} over"]
         parts += [f"{total.unasked:,} not asked yet"] if total.unasked else []
         parts += [f"{total.verdicts[one]:,} {worded(one)}" for one in _UNFINISHED if total.verdicts[one]]
         parts += ["".join(text for text, _ in tallied(total.targets))] if total.targets.total() else []

@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from runcancel.model import Effect, InvocationOutcome, Outcome, Run, Verdict
-from runcancel.render.columns import EFFECTS, PROMISES, STYLES, worded
 from runcancel.render.terminal import Terminal
 from runcancel.render.verdicts import label, sentence
+from runcancel.render.words import EFFECTS, PROMISES, STYLES, counted, worded
 from runcancel.text import ago, duration, local, safe
 
 _LONGEST_BAR = 32  # columns
@@ -73,9 +73,7 @@ def _state(run: Run) -> Iterator[Text]:
         if run.status_detail in (None, run.provider_status)
         else f"{run.provider_status}: {run.status_detail}"
     )
-    targets = (
-        "" if run.target_count is None else f" · {run.target_count:,} target{'' if run.target_count == 1 else 's'}"
-    )
+    targets = "" if run.target_count is None else f" · {counted(run.target_count, 'target')}"
     yield Text.assemble((worded(run.state), STYLES.get(run.state, "")), (f"  {safe(said)}", "dim"), targets)
 
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from runcancel.model import Invocation, Outcome, Run, ScopeCheck
 from runcancel.render import doctor, screens
-from runcancel.render.columns import PARAMETERS, Column, columns_of
+from runcancel.render.column import Column
+from runcancel.render.columns import PARAMETERS, columns_of
 from runcancel.render.documents import End, Record
 from runcancel.render.layout import Grid, lay_out
 from runcancel.render.paint import paint

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from runcancel.outputs import Output
-from runcancel.render.columns import STYLES, worded
 from runcancel.render.documents import End, Record
 from runcancel.render.outputs import remarks
 from runcancel.render.paint import paint
 from runcancel.render.screens import flowed
 from runcancel.render.sink import Sink
 from runcancel.render.terminal import Terminal
+from runcancel.render.words import STYLES, worded
 from runcancel.text import safe, safe_lines
 
 _PLAIN = "    "

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runcancel.model import Effect, Foreign, Guarantee, InvocationOutcome, Outcome, State, Verdict
-from runcancel.render.columns import EFFECTS, effects_of, is_unproven, worded
+from runcancel.render.words import EFFECTS, counted, is_unproven, per_effect, worded
 from runcancel.text import duration, safe, shell
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
@@ -25,16 +25,16 @@ def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> lis
     verdicts = Counter(outcome.verdict for outcome in seen)
     effects: Counter[Effect] = Counter()
     for outcome in seen:
-        effects.update(effects_of(outcome))
+        effects.update(_effects(outcome))
     parts = [", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict])]
     if running := effects[Effect.KEPT_RUNNING]:
-        parts.append(f"{_targets(running)} {_keep(running)} running")
+        parts.append(f"{counted(running, 'target')} {_keep(running)} running")
     if still := sum(effects[effect] for effect in _OPEN):
-        parts.append(f"{_targets(still)} not seen to end")
+        parts.append(f"{counted(still, 'target')} not seen to end")
     if unproven := sum(is_unproven(one) for outcome in seen for one in outcome.invocations):
-        parts.append(f"{_targets(unproven)} reported, not proven")
+        parts.append(f"{counted(unproven, 'target')} reported, not proven")
     if missing := sum(outcome.not_listed for outcome in seen):
-        parts.append(f"{_targets(missing)} not yet listed")
+        parts.append(f"{counted(missing, 'target')} not yet listed")
     return [*parts, *([safe(f"operation {operation}")] if operation else [])]
 
 
@@ -78,12 +78,12 @@ def _stopped(outcome: Outcome) -> str:
 
 def _partial(outcome: Outcome) -> str:
     total = len(outcome.invocations)
-    counts = effects_of(outcome)
+    counts = _effects(outcome)
     ended = {effect: counts[effect] for effect in (Effect.CANCELLED, Effect.TERMINATED) if effect in counts}
     done = sum(ended.values())
     how = worded(next(iter(ended))) if len(ended) == 1 else "stopped"
     split = _in_brackets(f"{count:,} {worded(effect)}" for effect, count in ended.items()) if len(ended) > 1 else ""
-    who = f"{done:,} of {_targets(total)}" if done else f"none of {_targets(total)}"
+    who = f"{done:,} of {counted(total, 'target')}" if done else f"none of {counted(total, 'target')}"
     rest = [f"{kept:,} {_keep(kept)} running"] if (kept := counts.get(Effect.KEPT_RUNNING, 0)) else []
     rest += [f"{open_:,} not seen to end"] if (open_ := _count(outcome, *_OPEN)) else []
     rest += _tally(outcome, only=(Effect.ALREADY_ENDED,))
@@ -109,7 +109,7 @@ def _requested(outcome: Outcome) -> str:
     if not outcome.seconds:
         return f"{asked}; whether it takes effect was not watched"
     still = _count(outcome, *_OPEN, Effect.KEPT_RUNNING)
-    who = f"{_targets(still)} {_was(still)}" if still else "the run was"
+    who = f"{counted(still, 'target')} {_was(still)}" if still else "the run was"
     done = _in_brackets(_tally(outcome))
     return f"{asked}, but {who} not seen to end within {_within(outcome.seconds)}{done}"
 
@@ -135,7 +135,7 @@ _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
 def _reservations(outcome: Outcome) -> list[str]:
     unproven = sum(map(is_unproven, outcome.invocations))
     said = [f"{unproven:,} of these {'is' if unproven == 1 else 'are'} not proven"] if unproven else []
-    return said + ([f"{_targets(outcome.not_listed)} not yet listed"] if outcome.not_listed else [])
+    return said + ([f"{counted(outcome.not_listed, 'target')} not yet listed"] if outcome.not_listed else [])
 
 
 def _tally(outcome: Outcome, *, only: Sequence[Effect] = _OVER) -> list[str]:
@@ -143,6 +143,10 @@ def _tally(outcome: Outcome, *, only: Sequence[Effect] = _OVER) -> list[str]:
     found = Counter(label(one) for one in outcome.invocations if one.effect in only)
     words = {"ended before": "had ended before"}
     return [f"{found[text]:,} {words.get(text, text)}" for text in _LABELS if found[text]]
+
+
+def _effects(outcome: Outcome) -> dict[Effect, int]:
+    return per_effect(one.effect for one in outcome.invocations)
 
 
 def _count(outcome: Outcome, *effects: Effect) -> int:
@@ -160,10 +164,6 @@ def _how(state: State | None) -> str:
 
 def _is_over(state: State | None) -> bool:
     return state is not None and state.over
-
-
-def _targets(count: int) -> str:
-    return f"{count:,} target{'' if count == 1 else 's'}"
 
 
 def _keep(count: int) -> str:

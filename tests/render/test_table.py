@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 from rich.cells import cell_len
 
 from runcancel.model import Effect, Invocation, Outcome, PlanItem, Run, State, Verdict
-from runcancel.render.columns import STYLES, columns_of
+from runcancel.render.columns import COLUMNS, columns_of
+from runcancel.render.words import STYLES
 
 from . import samples
 from .golden import PICTURES, WIDTHS, picture
@@ -74,6 +76,13 @@ def test_every_kind_has_one_leading_reference_and_unique_names(kind: type) -> No
 
     assert [column.reference for column in columns if column.lead] == [True]
     assert len({column.name for column in columns}) == len(columns)
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_a_column_that_makes_nothing_of_its_record_is_a_field_of_it(kind: type[Struct]) -> None:
+    named = {column.name for column in COLUMNS[kind] if column.value is None}
+
+    assert named <= set(kind.__struct_fields__)
 
 
 def test_every_word_has_a_colour_or_none_on_purpose() -> None:

@@ -6,9 +6,9 @@ from msgspec import structs
 
 from runcancel.model import Effect, Guarantee, Outcome, PlanItem, State, Verdict
 from runcancel.render.announce import announce, expectation
-from runcancel.render.columns import is_unproven
 from runcancel.render.documents import Caller
 from runcancel.render.verdicts import hints, sentence, summary
+from runcancel.render.words import is_unproven
 from runcancel.text import is_plain
 
 from . import samples

@@ -1,0 +1,80 @@
+"""The words of every screen and their colours, and what is counted before it is said."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+from runcancel.model import Effect, Guarantee, InvocationOutcome, State
+
+Piece: TypeAlias = tuple[str, str | None]
+"""Text that is safe to show, and the word (a state, verdict or effect) whose colour it has."""
+Pieces: TypeAlias = tuple[Piece, ...]
+
+STYLES: Mapping[str, str] = {
+    "running": "yellow",
+    "kept-running": "yellow",
+    "partial": "yellow",
+    "cancelling": "magenta",
+    "stopping": "magenta",
+    "requested": "magenta",
+    "cancelled": "cyan",
+    "terminated": "cyan",
+    "stopped": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "undelivered": "red",
+    "unknown": "reverse",
+}
+"""Colour by the word of a state, effect or verdict; a word that is not here has none."""
+
+PROMISES: Mapping[Guarantee, str] = {
+    Guarantee.STOPS_RUNNING: "stops running",
+    Guarantee.BEST_EFFORT: "best effort",
+    Guarantee.PENDING_ONLY: "not started only",
+}
+"""A guarantee in two words."""
+
+EFFECTS: Mapping[Effect, str] = {
+    Effect.CANCELLED: "cancelled",
+    Effect.TERMINATED: "terminated",
+    Effect.STOPPING: "still stopping",
+    Effect.KEPT_RUNNING: "kept running",
+    Effect.UNKNOWN: "not known",
+    Effect.ALREADY_ENDED: "already ended",
+}
+"""An effect as people read it, in the order in which they want to know."""
+
+NOTHING: Pieces = (("-", None),)
+
+
+def worded(word: StrEnum) -> str:
+    """A closed word as people write it: `timed out`."""
+    return str(word).replace("_", " ").replace("-", " ")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `1,204 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def tallied(counts: Mapping[State, int]) -> Pieces:
+    """`17 cancelled, 3 running`, each in its colour."""
+    return listed((f"{counts[state]:,} {worded(state)}", state) for state in State if counts.get(state))
+
+
+def listed(pieces: Iterable[Piece]) -> Pieces:
+    """The pieces with a comma between any two."""
+    return tuple(each for place, piece in enumerate(pieces) for each in (((", ", None), piece) if place else (piece,)))
+
+
+def per_effect(effects: Iterable[Effect]) -> dict[Effect, int]:
+    """How often each occurs that does, in the order of `EFFECTS`."""
+    found = Counter(effects)
+    return {effect: found[effect] for effect in EFFECTS if found[effect]}
+
+
+def is_unproven(one: InvocationOutcome) -> bool:
+    """Said to be stopped by somebody whose word is weaker than it sounds."""
+    return not one.confirmed and one.effect in (Effect.CANCELLED, Effect.TERMINATED)
