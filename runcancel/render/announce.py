@@ -53,6 +53,11 @@ def scope_of(reference: str) -> str:
     return reference.rpartition(":")[0] or reference
 
 
+def provider_of(scope: str) -> str:
+    """The provider in the text of a scope."""
+    return scope.rpartition("@")[2].partition(":")[0]
+
+
 def _words(item: PlanItem, effect: Effect) -> tuple[str, str]:
     hoped = _HOPED if item.guarantee is Guarantee.BEST_EFFORT else {}
     return hoped.get(effect, _EXPECTED[effect])
@@ -94,8 +99,7 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
 def _kind(reference: str) -> str:
     """`aws maintenance-window` out of the text of a full reference."""
     scope, _, rest = reference.rpartition(":")
-    provider = scope.rpartition("@")[2].partition(":")[0]
-    return safe(f"{provider} {rest.partition('/')[0]}")
+    return safe(f"{provider_of(scope)} {rest.partition('/')[0]}")
 
 
 def _flowed(text: str, width: int) -> list[str]:

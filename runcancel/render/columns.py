@@ -34,9 +34,13 @@ _HOPES: Mapping[Effect, str] = {
 """An effect as something to expect, where that reads otherwise."""
 
 
-def columns_of(kind: type, *, wide: bool) -> tuple[Column[Any], ...]:
-    """The columns of one kind of record, in the order in which people see them."""
-    return tuple(column for column in COLUMNS[kind] if wide or not column.wide)
+def columns_of(kind: type, *, wide: bool, parameters: bool = False) -> tuple[Column[Any], ...]:
+    """The columns of one kind of record, in the order in which people see them.
+
+    `parameters`: one more, for invocations that were asked for with theirs.
+    """
+    columns = tuple(column for column in COLUMNS[kind] if wide or not column.wide)
+    return (*columns, _PARAMETERS) if parameters else columns
 
 
 def _word(name: str) -> Column[Any]:
@@ -150,10 +154,9 @@ _INVOCATION: tuple[Column[Invocation], ...] = (
     Column("window_target", wide=True),
 )
 
-PARAMETERS: Column[Invocation] = Column(
+_PARAMETERS: Column[Invocation] = Column(
     "parameters", value=lambda one: None if one.parameters is UNSET else one.parameters, wide=True
 )
-"""One more column for invocations that were asked for with their parameters."""
 
 _OUTPUT: tuple[Column[Output], ...] = (
     Column("run", reference=True, lead=True),

@@ -9,8 +9,11 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from runcancel.model import Reason, State, Verdict
+from runcancel.render.announce import provider_of
 from runcancel.render.bars import bar
 from runcancel.render.board import Board, Group, Track
+from runcancel.render.layout import shortened
+from runcancel.render.terminal import Terminal
 from runcancel.render.words import STYLES, Piece, counted, worded
 from runcancel.text import ago, safe
 
@@ -47,22 +50,12 @@ class View(Struct, frozen=True, kw_only=True):
 
     width: int
     height: int
-    draws: bool = True
+    terminal: Terminal = Terminal()
     elapsed: float = 0.0
     left: float | None = None
     calls: float = 0.0
     waiting: Callable[[str], tuple[float, Reason] | None] = lambda scope: None
     now: datetime = datetime.fromtimestamp(0, UTC)
-
-    @property
-    def dot(self) -> str:
-        """What stands between two parts."""
-        return " · " if self.draws else " - "
-
-    @property
-    def mark(self) -> str:
-        """What stands for what was cut off."""
-        return "…" if self.draws else "~"
 
 
 def frame(board: Board, view: View) -> list[Text]:
@@ -82,18 +75,11 @@ def fitted(pieces: Iterable[Piece], width: int, *, between: str) -> Text:
     """As many of the pieces as fit, from the first on, whole; a first one that does not fit is shortened."""
     line = Text()
     for place, (text, word) in enumerate(pieces):
-        gap = between if place else ""
-        if line.cell_len + cell_len(gap) + cell_len(text) > width:
-            return line if place else _cut(Text(text, STYLES.get(word or "", "")), width)
-        line.append(gap).append(text, STYLES.get(word or "", ""))
+        gap, more = between if place else "", Text(text, STYLES.get(word or "", ""))
+        if line.cell_len + cell_len(gap) + more.cell_len > width:
+            return line if place else shortened(more, width, mark="~")
+        line.append(gap).append_text(more)
     return line
-
-
-def _cut(text: Text, width: int, mark: str = "~") -> Text:
-    if text.cell_len > width:
-        text.truncate(max(0, width - 1), overflow="crop")
-        text.append(mark)
-    return text
 
 
 def _head(board: Board, view: View) -> Text:
@@ -101,8 +87,8 @@ def _head(board: Board, view: View) -> Text:
     width = min(view.width, _WIDEST)
     runs = counted(board.total.runs, "run")
     doing = f"{'cancelling' if board.asking else 'watching'} {runs}"
-    clouds = len({scope.rpartition("@")[2].partition(":")[0] for scope in board.groups})
-    over = f"{view.dot}{board.total.over:,} over"
+    clouds = len({provider_of(scope) for scope in board.groups})
+    over = f"{view.terminal.dot}{board.total.over:,} over"
     lefts = (f"{doing} on {clouds} clouds{over}" if clouds > 1 else f"{doing}{over}", f"{doing}{over}", doing, runs)
     clock = f"{int(view.elapsed // 60):02}:{int(view.elapsed % 60):02}"
     left = [] if view.left is None else [f"{max(0, math.ceil(view.left))} s left"]
@@ -110,11 +96,11 @@ def _head(board: Board, view: View) -> Text:
     rights = [[clock, *left, *calls], [clock, *left], [clock]]
     for start in lefts:
         for parts in rights:
-            end = view.dot.join(parts)
+            end = view.terminal.dot.join(parts)
             gap = width - cell_len(start) - cell_len(end)
             if gap >= 2:
                 return Text.assemble((start, "bold"), " " * gap, (end, "dim"))
-    return _cut(Text(runs, "bold"), view.width)
+    return shortened(Text(runs, "bold"), view.width, mark="~")
 
 
 def _hint(board: Board, view: View) -> list[Text]:
@@ -132,7 +118,7 @@ def _with_last(board: Board, view: View, foot: list[Text]) -> list[Text]:
     name = Text.assemble(("last ", "dim"), safe(board.last.ref), "  ")
     if name.cell_len + _LEAST > view.width:
         return foot
-    last = name + fitted(_of_run(board.last), view.width - name.cell_len, between=view.dot)
+    last = name + fitted(_of_run(board.last), view.width - name.cell_len, between=view.terminal.dot)
     gap = min(view.width, _WIDEST) - last.cell_len - foot[0].cell_len
     return [last + Text(" " * gap) + foot[0]] if gap >= 3 else [last, *foot]
 
@@ -159,11 +145,11 @@ def _stands(track: Track, view: View, width: int) -> Text:
     """A bar where there is room, the run's word, whether its scope waits, its targets per state."""
     line = Text()
     if length := _bar_length(width):
-        line = bar(track.counts or {track.state: 1}, length, draws=view.draws).append("  ")
+        line = bar(track.counts or {track.state: 1}, length, draws=view.terminal.draws).append("  ")
     word, *rest = _of_run(track)
-    room = width - line.cell_len - cell_len(word[0]) - len(view.dot)
+    room = width - line.cell_len - cell_len(word[0]) - len(view.terminal.dot)
     waits = () if track.done else _waits(track.scope, view, room)
-    return line + fitted([word, *waits, *rest], width - line.cell_len, between=view.dot)
+    return line + fitted([word, *waits, *rest], width - line.cell_len, between=view.terminal.dot)
 
 
 def _of_run(track: Track) -> list[Piece]:
@@ -211,7 +197,7 @@ def _lines(groups: Sequence[Group], view: View) -> list[Text]:
             line
             for group in groups
             for line in (
-                _cut(Text(safe(group.scope)), view.width, view.mark),
+                shortened(Text(safe(group.scope)), view.width, mark=view.terminal.mark),
                 Text("  ") + _words(group, view, view.width - 2),
             )
         ]
@@ -221,7 +207,7 @@ def _lines(groups: Sequence[Group], view: View) -> list[Text]:
     for group in groups:
         row = Text(f"  {safe(group.scope):<{column}}")
         if length:
-            row.append_text(bar(_states(group), length, draws=view.draws)).append("  ")
+            row.append_text(bar(_states(group), length, draws=view.terminal.draws)).append("  ")
         rows.append(row + _words(group, view, view.width - row.cell_len, pad=counted))
     return rows
 
@@ -239,11 +225,11 @@ def _words(group: Group, view: View, width: int, *, pad: int = 0) -> Text:
         if group.verdicts[verdict]
     ]
     over = _over(group)
-    waits = _waits(group.scope, view, width - max(pad, cell_len(over)) - len(view.dot)) if group.open else ()
+    waits = _waits(group.scope, view, width - max(pad, cell_len(over)) - len(view.terminal.dot)) if group.open else ()
     return fitted(
         [(" " * (pad - cell_len(over)) + over, None), *waits, *ends, *unasked, *_tally(group.targets)],
         width,
-        between=view.dot,
+        between=view.terminal.dot,
     )
 
 
@@ -289,9 +275,9 @@ def _longest(board: Board, view: View, room: int) -> list[Text]:
         return []
     column = max(name.cell_len for _, name in names) + 2
     more = ", the longest-running" if board.total.open > len(names) else ""
-    rows = [_cut(Text(f"{board.total.open:,} still open{more}:", "dim"), view.width)]
+    rows = [shortened(Text(f"{board.total.open:,} still open{more}:", "dim"), view.width, mark="~")]
     for track, name in names:
         side = view.width - column
-        stands = fitted(_of_run(track), side, between=view.dot) if side >= _LEAST else Text()
+        stands = fitted(_of_run(track), side, between=view.terminal.dot) if side >= _LEAST else Text()
         rows.append(name + Text(" " * (column - name.cell_len)) + stands if stands else name)
     return rows

@@ -56,15 +56,13 @@ def painted(pieces: Pieces) -> Text:
     return text
 
 
-def shortened(text: Text, width: int, *, terminal: Terminal) -> Text:
-    """The text in at most `width` columns, with an ellipsis where something is missing."""
+def shortened(text: Text, width: int, *, mark: str) -> Text:
+    """The text in at most `width` columns, with a mark where something is missing."""
     if text.cell_len <= width:
         return text
-    mark = "…" if terminal.draws else "~"
     short = text.copy()
-    short.truncate(width - 1)
-    short.append(mark)
-    return short
+    short.truncate(max(0, width - 1))
+    return short.append(mark)
 
 
 def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool) -> list[Text]:
@@ -150,7 +148,7 @@ def _heading(grid: Grid, widths: Sequence[int]) -> Text:
 
 
 def _line(grid: Grid, row: Row, widths: Sequence[int], terminal: Terminal) -> Text:
-    cells = [shortened(painted(pieces), width, terminal=terminal) for pieces, width in zip(row, widths, strict=True)]
+    cells = [shortened(painted(pieces), width, mark=terminal.mark) for pieces, width in zip(row, widths, strict=True)]
     return _joined(grid, cells, widths)
 
 

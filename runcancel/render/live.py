@@ -115,7 +115,7 @@ class LiveProgress:
         return View(
             width=max(1, columns - 1),
             height=max(1, lines - 1),
-            draws=self._terminal.draws,
+            terminal=self._terminal,
             elapsed=now - self._began,
             left=self._left(now),
             calls=self._rate.at(now),

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct
 
 from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, ScopeCheck, SettingRow
 from runcancel.render.column import Column, Value, text_of
-from runcancel.render.columns import PARAMETERS, columns_of
+from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, record_of
 from runcancel.render.json import encode, pretty
 from runcancel.render.sink import Sink
@@ -43,7 +43,7 @@ class Tsv:
             self._head(self._kind, parameters=False)
 
     def _head(self, kind: type[Record], *, parameters: bool) -> None:
-        columns = columns_of(kind, wide=True) + ((PARAMETERS,) if parameters else ())
+        columns = columns_of(kind, wide=True, parameters=parameters)
         self._columns = tuple(sorted(columns, key=lambda column: not column.lead))
         self._print(column.name for column in self._columns)
 

@@ -1,6 +1,5 @@
 """What is said on stderr while a cancel is asked for and watched. Call it from one thread."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
@@ -10,7 +9,7 @@ from runcancel.pace import Traffic
 from runcancel.progress import Progress
 from runcancel.render.plain import PlainProgress
 from runcancel.render.sink import Sink
-from runcancel.render.terminal import Terminal, height_of, width_of
+from runcancel.render.terminal import Terminal, size_of
 
 
 def progress(
@@ -48,16 +47,6 @@ def progress(
 def in_a_log(environ: Mapping[str, str]) -> bool:
     """Whether what looks like a terminal is one of a build server, whose log keeps every frame."""
     return environ.get("CI", "").lower() not in ("", "0", "false")
-
-
-def size_of(stream: TextIO, environ: Mapping[str, str]) -> tuple[int, int]:
-    """Columns and lines that can be painted over: `COLUMNS` may ask for fewer than there are, never for more."""
-    try:
-        columns = os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError, AttributeError):
-        columns = 0
-    width = width_of(stream, environ)
-    return min(width, columns or width), height_of(stream)
 
 
 class Silent:

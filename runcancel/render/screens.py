@@ -48,11 +48,10 @@ def of_outcome(outcome: Outcome, *, terminal: Terminal) -> Iterator[Text]:
 
 def flowed(parts: Iterable[str], terminal: Terminal) -> list[str]:
     """Parts joined by dots, broken between parts only."""
-    dot = " · " if terminal.draws else " - "
     lines: list[str] = []
     for part in parts:
-        if lines and cell_len(lines[-1]) + len(dot) + cell_len(part) <= terminal.width:
-            lines[-1] += dot + part
+        if lines and cell_len(lines[-1]) + len(terminal.dot) + cell_len(part) <= terminal.width:
+            lines[-1] += terminal.dot + part
         else:
             lines.append(part)
     return lines

@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from msgspec import UNSET
 from rich.text import Text
 
 from runcancel.model import Invocation, Outcome, Run, ScopeCheck
 from runcancel.render import doctor, screens
-from runcancel.render.column import Column
-from runcancel.render.columns import PARAMETERS, columns_of
+from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record
 from runcancel.render.layout import Grid, lay_out
 from runcancel.render.paint import paint
@@ -76,9 +74,7 @@ class Table:
 
     def _rows(self, records: Sequence[Record], *, without_lead: bool = False) -> list[Text]:
         asked = any(isinstance(record, Invocation) and record.parameters is not UNSET for record in records)
-        columns: tuple[Column[Any], ...] = columns_of(type(records[0]), wide=self._wide) + (
-            (PARAMETERS,) if asked else ()
-        )
+        columns = columns_of(type(records[0]), wide=self._wide, parameters=asked)
         rows = tuple([column.cell(record, now=self._now) for column in columns] for record in records)
         grid = Grid(columns, rows)
         if without_lead:

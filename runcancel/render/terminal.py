@@ -7,7 +7,7 @@ from typing import Self, TextIO
 
 from msgspec import Struct
 
-_WIDTH = 80  # columns, when nobody knows
+_WIDTH, _HEIGHT = 80, 24  # columns and lines, when nobody knows
 _NARROWEST = 20
 
 
@@ -28,6 +28,16 @@ class Terminal(Struct, frozen=True, kw_only=True):
     moves: bool = False
     draws: bool = True  # the encoding has the characters of bars
 
+    @property
+    def dot(self) -> str:
+        """What stands between two parts."""
+        return " · " if self.draws else " - "
+
+    @property
+    def mark(self) -> str:
+        """What stands for what was cut off."""
+        return "…" if self.draws else "~"
+
     @classmethod
     def of(cls, stream: TextIO | None, environ: Mapping[str, str], *, color: Color = Color.AUTO) -> Self:
         """Ask the stream itself; the variables change the width and the colour, never whether it is a terminal."""
@@ -46,19 +56,22 @@ def width_of(stream: TextIO | None, environ: Mapping[str, str]) -> int:
     given = environ.get("COLUMNS", "")
     if given.isascii() and given.isdigit() and int(given[:9]) > 0:
         return max(_NARROWEST, int(given[:9]))
-    try:
-        columns = os.get_terminal_size(stream.fileno()).columns if stream is not None else 0
-    except (OSError, ValueError, AttributeError):
-        columns = 0
-    return max(_NARROWEST, columns or _WIDTH)
+    return max(_NARROWEST, _size(stream)[0] or _WIDTH)
 
 
-def height_of(stream: TextIO | None) -> int:
-    """The height in lines, 24 when unknown."""
+def size_of(stream: TextIO | None, environ: Mapping[str, str]) -> tuple[int, int]:
+    """Columns and lines that can be painted over: `COLUMNS` may ask for fewer than there are, never for more."""
+    columns, lines = _size(stream)
+    width = width_of(stream, environ)
+    return min(width, columns or width), lines or _HEIGHT
+
+
+def _size(stream: TextIO | None) -> tuple[int, int]:
+    """Columns and lines of the stream's terminal, 0 where it has none or does not tell."""
     try:
-        return (os.get_terminal_size(stream.fileno()).lines if stream is not None else 0) or 24
+        return os.get_terminal_size(stream.fileno()) if stream is not None else (0, 0)
     except (OSError, ValueError, AttributeError):
-        return 24
+        return 0, 0
 
 
 def _colored(terminal: bool, environ: Mapping[str, str], color: Color) -> bool:

@@ -13,6 +13,7 @@ from runcancel.model import Outcome, Reason, State, Verdict
 from runcancel.render.bars import bar, shares
 from runcancel.render.board import Board
 from runcancel.render.frame import View, frame
+from runcancel.render.terminal import Terminal
 
 from . import samples
 
@@ -69,7 +70,7 @@ def test_a_frame_fits_and_cuts_no_reference(
     view = View(
         width=width,
         height=height,
-        draws=draws,
+        terminal=Terminal(draws=draws),
         elapsed=4711,
         left=left,
         calls=12.3,

@@ -9,8 +9,8 @@ from runcancel.model import Reason, State
 from runcancel.pace import Traffic
 from runcancel.render.live import LiveProgress
 from runcancel.render.plain import PlainProgress
-from runcancel.render.progress import Silent, progress, size_of
-from runcancel.render.terminal import Terminal
+from runcancel.render.progress import Silent, progress
+from runcancel.render.terminal import Terminal, size_of
 
 from . import samples
 from .screen import Clock, Screen, items, live
