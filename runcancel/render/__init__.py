@@ -9,7 +9,7 @@ from runcancel.render.documents import Caller, End, Record
 from runcancel.render.machine import Csv, Json, JsonLines, References, Tsv, Yaml
 from runcancel.render.notes import Notes
 from runcancel.render.outputs import Lines
-from runcancel.render.sink import Sink
+from runcancel.render.sink import Printer, Sink
 from runcancel.render.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def writer(
     now: datetime | None = None,
     query: "Query | None" = None,
 ) -> Writer:
-    """The writer of one of `FORMATS` for the answer `name`: `status`, `invocations`, `plan` or `cancel`.
+    """The writer of one of `FORMATS` for the answer `name`, one of `documents.DOCUMENTS` or what failed before it.
 
     `out` is stdout and `terminal` what it is. With `notes`, the errors and notes of the end are told on stderr as well.
     With `query`, what it finds in the document is printed instead. Raises KeyError for a format that is not in
@@ -79,18 +79,18 @@ def writer(
     if query is not None:
         from runcancel.render.query import Queried
 
-        plain: Writer = Queried(name, sink, query=query, format=format, notes=notes)
+        chosen: Writer = Queried(name, sink, query=query, format=format, notes=notes)
     elif format in ("table", "wide") and name == "logs":
         from runcancel.render.transcript import Transcript
 
-        plain = Transcript(sink, terminal, wide=format == "wide")
+        chosen = Transcript(sink, terminal, wide=format == "wide")
     elif format in ("table", "wide"):
         from runcancel.render.table import Table
 
-        plain = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
+        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
     else:
-        plain = _MACHINE[format](name, sink)
-    return plain if notes is None else _Telling(plain, notes, sink)
+        chosen = _MACHINE[format](name, sink)
+    return chosen if notes is None else _Telling(chosen, notes, sink)
 
 
 def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:
@@ -99,17 +99,13 @@ def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Wr
     return _Telling(Lines(sink, prefix=prefix, by_run=by_run), notes, sink)
 
 
-class _Telling:
+class _Telling(Printer):
     """A writer that tells people on stderr what they would not see in the answer."""
 
     def __init__(self, writer: Writer, notes: Notes, sink: Sink) -> None:
+        super().__init__(sink)
         self._writer = writer
         self._notes = notes
-        self._sink = sink
-
-    @property
-    def closed(self) -> bool:
-        return self._writer.closed
 
     def row(self, record: Record) -> None:
         self._writer.row(record)

@@ -1,6 +1,6 @@
 """The formats that programs read: tsv, csv, json, yaml, jsonl, ref. None of them imports rich."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,25 +11,30 @@ from runcancel.render.column import Column, Value, text_of
 from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, record_of
 from runcancel.render.json import encode, pretty
-from runcancel.render.sink import Sink
+from runcancel.render.sink import Printer, Sink
 from runcancel.text import safe
+
+_REFERENCES: Mapping[type[Record], str] = {
+    Run: "ref",
+    Operation: "id",
+    ContextRow: "name",
+    SettingRow: "value",
+    PolicyRow: "provider",
+    ScopeCheck: "scope",
+}
+"""The field that `-o ref` prints, where it is not `run`."""
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")  # controls are escaped before, and so begin no cell
 _QUOTED = frozenset(',"')
 
 
-class Tsv:
+class Tsv(Printer):
     """A header line, then a line per record: the columns of `wide`, the reference first, null empty."""
 
     def __init__(self, name: str, sink: Sink) -> None:
+        super().__init__(sink)
         self._kind = record_of(name)
-        self._sink = sink
         self._columns: tuple[Column[Any], ...] = ()
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._sink.closed
 
     def row(self, record: Record) -> None:
         """Print one record."""
@@ -58,18 +63,13 @@ class Csv(Tsv):
         self._sink.write(csv_line(values))
 
 
-class Json:
+class Json(Printer):
     """One document at the end, also when there is nothing but errors to tell."""
 
     def __init__(self, name: str, sink: Sink) -> None:
+        super().__init__(sink)
         self._name = name
-        self._sink = sink
         self._records: list[Record] = []
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._sink.closed
 
     def row(self, record: Record) -> None:
         """Keep one record."""
@@ -92,17 +92,12 @@ class Yaml(Json):
         return dump(msgspec.json.decode(encode(whole)))
 
 
-class JsonLines:
+class JsonLines(Printer):
     """A line per record as it comes, then a line per error, then the end line."""
 
     def __init__(self, name: str, sink: Sink) -> None:
+        super().__init__(sink)
         self._name = name
-        self._sink = sink
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._sink.closed
 
     def row(self, record: Record) -> None:
         """Print one record."""
@@ -117,39 +112,22 @@ class JsonLines:
         self._sink.write(end_line(self._name, end) + "\n")
 
 
-class References:
+class References(Printer):
     """References alone, each once: of runs; of the runs that invocations started, else of their run; of what would be
     asked in a plan."""
 
     def __init__(self, name: str, sink: Sink) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._printed: set[str] = set()
         self._childless: dict[str, bool] = {}
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._sink.closed
 
     def row(self, record: Record) -> None:
         """Print the record's reference, or keep its run's for the end."""
         if isinstance(record, Invocation):
             self._childless[record.run] = self._childless.get(record.run, True) and record.child is None
             self._print(record.child)
-        elif isinstance(record, Run):
-            self._print(record.ref)
-        elif isinstance(record, Operation):
-            self._print(record.id)
-        elif isinstance(record, ContextRow):
-            self._print(record.name)
-        elif isinstance(record, ScopeCheck):
-            self._print(record.scope)
-        elif isinstance(record, PolicyRow):
-            self._print(record.provider)
-        elif isinstance(record, SettingRow):
-            self._print(record.value)
         elif not isinstance(record, PlanItem) or record.ask:
-            self._print(record.run)
+            self._print(getattr(record, _REFERENCES.get(type(record), "run")))
 
     def end(self, end: End) -> None:
         """Print the runs none of whose invocations started another."""

@@ -4,25 +4,20 @@ from collections.abc import Iterator
 
 from runcancel.outputs import Output
 from runcancel.render.documents import End, Record
-from runcancel.render.sink import Sink
+from runcancel.render.sink import Printer, Sink
 from runcancel.text import safe, safe_lines
 
 
-class Lines:
+class Lines(Printer):
     """Lines as they were written. `prefix`: who wrote it and a tab before each; a line of stderr has `stderr` in it.
 
     `by_run`: the prefix begins with the run.
     """
 
     def __init__(self, sink: Sink, *, prefix: bool, by_run: bool) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._prefix = prefix
         self._by_run = by_run
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._sink.closed
 
     def row(self, record: Record) -> None:
         """Print the text of one output."""

@@ -46,3 +46,15 @@ class Sink:
             os.close(null)
         except (OSError, ValueError, AttributeError):  # no descriptor: nothing is buffered below us
             return
+
+
+class Printer:
+    """A writer's side of its sink."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._sink.closed

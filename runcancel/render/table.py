@@ -13,27 +13,22 @@ from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record
 from runcancel.render.layout import Grid, lay_out
 from runcancel.render.paint import paint
-from runcancel.render.sink import Sink
+from runcancel.render.sink import Printer, Sink
 from runcancel.render.terminal import Terminal
 from runcancel.render.verdicts import summary
 from runcancel.text import safe
 
 
-class Table:
+class Table(Printer):
     """Rows are kept and drawn at the end; one run or one outcome alone gets a screen of its own."""
 
     def __init__(self, name: str, sink: Sink, terminal: Terminal, *, wide: bool, now: datetime) -> None:
+        super().__init__(sink)
         self._name = name
-        self._sink = sink
         self._terminal = terminal
         self._wide = wide
         self._now = now
         self._records: list[Record] = []
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._sink.closed
 
     def row(self, record: Record) -> None:
         """Keep one record."""

@@ -9,7 +9,7 @@ from runcancel.render.documents import End, Record
 from runcancel.render.outputs import remarks
 from runcancel.render.paint import paint
 from runcancel.render.screens import flowed
-from runcancel.render.sink import Sink
+from runcancel.render.sink import Printer, Sink
 from runcancel.render.terminal import Terminal
 from runcancel.render.words import STYLES, worded
 from runcancel.text import safe, safe_lines
@@ -19,20 +19,15 @@ _ERROR = "err "
 """What stands before a line of stdout and of stderr: text of others never begins a line, so it can fake no heading."""
 
 
-class Transcript:
+class Transcript(Printer):
     """The formats `table` and `wide` of `logs`. `wide` adds what the vendor calls things."""
 
     def __init__(self, sink: Sink, terminal: Terminal, *, wide: bool) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._terminal = terminal
         self._wide = wide
         self._asked = self._run = ""
         self._error = paint([Text(_ERROR, "red", end="")], terminal).removesuffix("\n")
-
-    @property
-    def closed(self) -> bool:
-        """Whether nobody reads any more."""
-        return self._sink.closed
 
     def row(self, record: Record) -> None:
         """Print one output."""

@@ -41,8 +41,8 @@ def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> lis
 def hints(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     """Commands to paste next, as safe lines: for what keeps running, and for what was not seen to end."""
     lines: list[str] = []
-    if windows := _left_running(outcomes):
-        lines += ["To stop those too:", *_commands("cancel", windows, more="--stop-running")]
+    if left := _left_running(outcomes):
+        lines += ["To stop those too:", *_commands("cancel", left, more="--stop-running")]
     for foreign in _foreign(outcomes):
         runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} runs on"
         stop = [f"{runs_on}; to stop it:", f"  {safe(foreign.command or '')}"]
@@ -114,12 +114,8 @@ def _requested(outcome: Outcome) -> str:
     return f"{asked}, but {who} not seen to end within {_within(outcome.seconds)}{done}"
 
 
-def _failed(outcome: Outcome) -> str:
-    return outcome.error.message if outcome.error is not None else "the cancel had no effect that was seen"
-
-
-def _skipped(outcome: Outcome) -> str:
-    return outcome.error.message if outcome.error is not None else "nothing was sent"
+def _why(outcome: Outcome, otherwise: str) -> str:
+    return outcome.error.message if outcome.error is not None else otherwise
 
 
 _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
@@ -127,8 +123,8 @@ _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
     Verdict.PARTIAL: _partial,
     Verdict.ENDED: _ended,
     Verdict.REQUESTED: _requested,
-    Verdict.FAILED: _failed,
-    Verdict.SKIPPED: _skipped,
+    Verdict.FAILED: lambda outcome: _why(outcome, "the cancel had no effect that was seen"),
+    Verdict.SKIPPED: lambda outcome: _why(outcome, "nothing was sent"),
 }
 
 
