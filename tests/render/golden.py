@@ -7,6 +7,7 @@ from runcancel.model import State
 from runcancel.render import Record
 
 from . import samples
+from .printing import written
 
 FOLDER = Path(__file__).with_name("golden")
 WIDTHS = (40, 80, 200)
@@ -54,8 +55,6 @@ def picture(name: str, width: int) -> Path:
 
 
 if __name__ == "__main__":
-    from .test_writers import written
-
     FOLDER.mkdir(exist_ok=True)
     for name, (format, answer, records) in PICTURES.items():
         for width in WIDTHS:

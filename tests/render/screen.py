@@ -61,17 +61,19 @@ def items(count: int, *, scopes: Sequence[str] = ("tencent:ap-guangzhou",)) -> l
 
 
 def live(
-    screen: Screen,
-    clock: Clock,
     *,
+    width: int = 100,
+    height: int = 24,
     color: bool = False,
     asking: bool = True,
     timeout: float | None = None,
     traffic: Traffic | None = None,
-) -> LiveProgress:
-    return LiveProgress(
+) -> tuple[Screen, Clock, LiveProgress]:
+    """A screen of that size, the clock, and the progress that is painted on it."""
+    screen, clock = Screen(width=width, height=height), Clock()
+    shown = LiveProgress(
         screen,
-        terminal=Terminal(is_terminal=True, moves=True, width=screen.screen.columns, color=color),
+        terminal=Terminal(is_terminal=True, moves=True, width=width, color=color),
         size=lambda: (screen.screen.columns, screen.screen.lines),
         clock=clock,
         now=lambda: samples.NOW,
@@ -79,3 +81,4 @@ def live(
         timeout=timeout,
         traffic=traffic,
     )
+    return screen, clock, shown

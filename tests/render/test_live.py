@@ -19,8 +19,7 @@ ACCEPTED = Answer(asked=Asked.ACCEPTED)
 
 
 def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock, color=True)
+    screen, clock, shown = live(color=True)
 
     shown.planned([samples.plan_item()])
     clock.now = 1
@@ -46,8 +45,7 @@ def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
 @pytest.mark.parametrize("count", [1, 8, 9, 300])
 @pytest.mark.parametrize("height", [5, 24])
 def test_frames_never_pile_up_and_never_scroll(width: int, count: int, height: int) -> None:
-    screen, clock = Screen(width=width, height=height), Clock()
-    shown = live(screen, clock)
+    screen, clock, shown = live(width=width, height=height)
     shown.planned(items(count, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
     for clock.now in range(1, 6):
         shown.asked(f"tencent:ap-guangzhou:invocation/inv-{2 * (clock.now % 4):08}", ACCEPTED)
@@ -61,8 +59,7 @@ def test_frames_never_pile_up_and_never_scroll(width: int, count: int, height: i
 
 
 def test_many_runs_are_told_per_scope_and_the_oldest_by_name() -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock)
+    screen, clock, shown = live()
 
     shown.planned(items(9))
     clock.now = 61
@@ -79,8 +76,8 @@ def test_many_runs_are_told_per_scope_and_the_oldest_by_name() -> None:
 
 
 def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
-    screen, clock, traffic = Screen(width=160), Clock(), Traffic()
-    shown = live(screen, clock, timeout=60, traffic=traffic)
+    traffic = Traffic()
+    screen, clock, shown = live(width=160, timeout=60, traffic=traffic)
 
     shown.planned(items(2))
     clock.now = 2
@@ -100,8 +97,8 @@ def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
 
 
 def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> None:
-    screen, clock, traffic = Screen(width=120), Clock(), Traffic()
-    shown = live(screen, clock, asking=False, traffic=traffic)
+    traffic = Traffic()
+    screen, clock, shown = live(width=120, asking=False, traffic=traffic)
 
     traffic.waits("aws:us-east-2", Reason.LOST, until=2)
     shown.seen(samples.WINDOW, samples.run(), ())
@@ -112,8 +109,7 @@ def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> N
 
 
 def test_nothing_is_written_while_nothing_changes() -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock)
+    screen, clock, shown = live()
     shown.planned(items(300))
     before = len(screen.written)
 
@@ -125,8 +121,7 @@ def test_nothing_is_written_while_nothing_changes() -> None:
 
 
 def test_only_lines_that_changed_are_written() -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock)
+    screen, clock, shown = live()
     shown.planned(items(300, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
 
     clock.now = 1.5
@@ -138,8 +133,7 @@ def test_only_lines_that_changed_are_written() -> None:
 
 
 def test_it_is_painted_at_most_ten_times_a_second() -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock)
+    screen, clock, shown = live()
     shown.planned(items(1000))
 
     for number in range(1000):
@@ -152,8 +146,7 @@ def test_it_is_painted_at_most_ten_times_a_second() -> None:
 
 @pytest.mark.parametrize("sizes", [[(40, 24), (120, 24)], [(100, 6), (100, 40)], [(20, 5), (300, 50), (33, 7)]])
 def test_a_resize_is_followed_and_leaves_nothing(sizes: list[tuple[int, int]]) -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock)
+    screen, clock, shown = live()
     shown.planned(items(5))
 
     for clock.now, (width, height) in enumerate(sizes, start=1):
@@ -181,8 +174,7 @@ def test_a_narrower_terminal_is_wiped_by_its_new_width() -> None:
 
 
 def test_runs_that_join_later_are_shown() -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock)
+    screen, _, shown = live()
 
     shown.planned(items(1))
     shown.planned([samples.plan_item(samples.WINDOW)])
@@ -191,8 +183,7 @@ def test_runs_that_join_later_are_shown() -> None:
 
 
 def test_a_board_that_gave_way_comes_back_below() -> None:
-    screen, clock = Screen(width=100), Clock()
-    shown = live(screen, clock)
+    screen, clock, shown = live()
     shown.planned(items(2))
 
     shown.close()

@@ -1,22 +1,21 @@
 """Outputs as people and pipes read them, whatever targets wrote."""
 
 import io
-import re
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from render.strategies import any_of
 from runcancel.model import State
 from runcancel.outputs import Output
-from runcancel.render import End, lines, writer
+from runcancel.render import End, lines
 from runcancel.render.notes import Notes
-from runcancel.render.terminal import Terminal
 from runcancel.text import is_plain, safe_lines
 
-COLOR = re.compile(r"\x1b\[[0-9;]*m")
+from .printing import COLOR, written
+from .strategies import any_of
+
 OUTPUTS = st.lists(any_of(Output), max_size=3)
 
 
@@ -28,13 +27,7 @@ def output(stdout: str | None = "", stderr: str | None = None, **changed: object
 
 
 def transcript(*outputs: Output, color: bool = False, wide: bool = False) -> str:
-    out = io.StringIO()
-    terminal = Terminal(is_terminal=True, color=color)
-    printer = writer("wide" if wide else "table", "logs", out=out, terminal=terminal)
-    for each in outputs:
-        printer.row(each)
-    printer.end(End(exit_code=0))
-    return out.getvalue()
+    return written("wide" if wide else "table", "logs", outputs, color=color)
 
 
 def piped(*outputs: Output, prefix: bool = True, by_run: bool = False) -> str:
@@ -55,12 +48,12 @@ def test_no_control_character_but_tabs_and_line_ends_comes_out(found: list[Outpu
 
 
 @given(OUTPUTS, st.booleans(), st.booleans())
-def test_a_pipe_gets_as_many_lines_as_were_written(found: list[Output], prefix: bool, by_run: bool) -> None:
+def test_a_pipe_gets_as_many_expectedas_were_written(found: list[Output], prefix: bool, by_run: bool) -> None:
     printed = piped(*found, prefix=prefix, by_run=by_run).split("\n")[:-1]
 
-    written = [line for one in found for text in (one.stdout, one.stderr) for line in safe_lines(text or "")]
-    assert len(printed) == len(written)
-    for line, text in zip(printed, written, strict=True):
+    expected = [line for one in found for text in (one.stdout, one.stderr) for line in safe_lines(text or "")]
+    assert len(printed) == len(expected)
+    for line, text in zip(printed, expected, strict=True):
         assert line.partition("\t")[2] == text if prefix else line == text
 
 
@@ -73,7 +66,7 @@ def test_text_of_others_never_begins_a_line(stdout: str, stderr: str) -> None:
 
 
 @given(st.text(alphabet="ab\n"), st.integers(1, 5))
-def test_the_last_lines_are_the_last_lines(text: str, count: int) -> None:
+def test_the_last_expectedare_the_last_lines(text: str, count: int) -> None:
     last = output(text).last(count).stdout or ""
 
     assert text.endswith(last)
@@ -92,7 +85,7 @@ def test_the_last_lines_are_the_last_lines(text: str, count: int) -> None:
         ("a\x0b\x0c\u2028b", ["a\\x0b\\x0c\\u2028b"]),
     ],
 )
-def test_lines_are_safe_and_keep_their_tabs(raw: str, shown: list[str]) -> None:
+def test_expectedare_safe_and_keep_their_tabs(raw: str, shown: list[str]) -> None:
     assert list(safe_lines(raw)) == shown
 
 

@@ -12,7 +12,7 @@ from runcancel.render.words import STYLES
 
 from . import samples
 from .golden import PICTURES, WIDTHS, picture
-from .test_writers import COLOR, written
+from .printing import COLOR, written
 
 _UNCUT = ("aws:", "alibaba:", "tencent:", "request ", "ask for")  # references, ids and hints: to be pasted whole
 
@@ -27,7 +27,7 @@ def test_the_picture_is_the_one_that_was_agreed(name: str, width: int) -> None:
     assert drawn == picture(name, width).read_text(encoding="utf-8"), "TZ=UTC python -m tests.render.golden"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(PICTURES)), st.integers(44, 220))
 def test_references_are_never_cut_or_wrapped_and_the_rest_fits(name: str, width: int) -> None:
     format, answer, records = PICTURES[name]

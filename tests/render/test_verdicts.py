@@ -84,7 +84,7 @@ def test_sentence(one: Outcome, said: str) -> None:
     assert sentence(one) == said
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(any_of(Outcome))
 def test_no_sentence_claims_more_than_was_seen(one: Outcome) -> None:
     text = sentence(one)
@@ -151,7 +151,7 @@ def test_where_nothing_is_promised_nothing_is_foretold() -> None:
     assert expectation([item]).startswith("17 should be cancelled")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(any_of(PlanItem))
 def test_announcements_are_plain(item: PlanItem) -> None:
     caller = Caller(scope=item.run.rpartition(":")[0] or item.run, account="\x1b[2J", principal=None)

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,33 +27,15 @@ from runcancel.render.terminal import Terminal
 from runcancel.text import is_plain
 
 from . import samples
+from .printing import COLOR, written
 from .strategies import PROBLEMS, ROWS
 
 ROOT = Path(__file__).parents[2]
-COLOR = re.compile(r"\x1b\[[0-9;]*m")
 VALIDATORS = {name: jsonschema.Draft202012Validator(schema(name)) for name in SCHEMAS}
 NAMES = st.sampled_from(sorted(ROWS)).flatmap(lambda name: st.tuples(st.just(name), ROWS[name]))
 
 
-def written(
-    format: str,
-    name: str,
-    records: Sequence[Record],
-    *,
-    end: End | None = None,
-    width: int = 80,
-    color: bool = False,
-) -> str:
-    out = io.StringIO()
-    terminal = Terminal(is_terminal=True, width=width, color=color)
-    printer = writer(format, name, out=out, terminal=terminal, now=samples.NOW)
-    for record in records:
-        printer.row(record)
-    printer.end(end or End(exit_code=0))
-    return out.getvalue()
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NAMES, PROBLEMS, st.sampled_from(FORMATS), st.integers(20, 200), st.booleans())
 def test_no_control_character_but_our_own_reaches_the_stream(
     answer: tuple[str, list[Any]], problems: Any, format: str, width: int, color: bool
@@ -70,7 +51,7 @@ def test_no_control_character_but_our_own_reaches_the_stream(
         assert is_plain(line)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NAMES, PROBLEMS)
 def test_json_is_one_valid_document(answer: tuple[str, list[Any]], problems: Any) -> None:
     name, records = answer
@@ -81,7 +62,7 @@ def test_json_is_one_valid_document(answer: tuple[str, list[Any]], problems: Any
     text.encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NAMES, PROBLEMS)
 def test_every_line_of_jsonl_is_valid_and_the_last_says_the_end(answer: tuple[str, list[Any]], problems: Any) -> None:
     name, records = answer
@@ -96,7 +77,7 @@ def test_every_line_of_jsonl_is_valid_and_the_last_says_the_end(answer: tuple[st
     assert found[-1]["exit_code"] == 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NAMES)
 def test_tsv_has_the_same_fields_on_every_line(answer: tuple[str, list[Any]]) -> None:
     name, records = answer
@@ -108,7 +89,7 @@ def test_tsv_has_the_same_fields_on_every_line(answer: tuple[str, list[Any]]) ->
     assert len({line.count("\t") for line in lines}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NAMES, PROBLEMS)
 def test_yaml_reads_back_as_the_same_data_as_json(answer: tuple[str, list[Any]], problems: Any) -> None:
     name, records = answer
@@ -128,7 +109,7 @@ def test_text_that_looks_like_something_else_is_quoted_in_yaml(text: str) -> Non
     assert found == f"'{text}'"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(NAMES)
 def test_csv_reads_back_as_the_fields_of_tsv_and_begins_no_formula(answer: tuple[str, list[Any]]) -> None:
     name, records = answer
