@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from runcancel.judge import counted_once
 from runcancel.model import Effect, Guarantee, PlanItem
 from runcancel.render.documents import Caller
-from runcancel.render.words import PROMISES, counted
+from runcancel.render.words import PROMISES, counted, provider_of, scope_of
 from runcancel.text import safe
 
 _EXPECTED: Mapping[Effect, tuple[str, str]] = {
@@ -23,6 +23,8 @@ _HOPED: Mapping[Effect, tuple[str, str]] = {
     Effect.TERMINATED: ("may be stopped", "may be stopped"),
 }
 """What is said instead where the vendor promises nothing."""
+
+_NAMED = 3  # targets that are named of those that were selected
 
 
 def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, width: int = 80) -> tuple[str, ...]:
@@ -48,16 +50,6 @@ def expectation(items: Iterable[PlanItem]) -> str:
     return ", ".join(said + ([f"{missing:,} not yet listed"] if missing else []))
 
 
-def scope_of(reference: str) -> str:
-    """The scope in the text of a full reference; ids have no colon."""
-    return reference.rpartition(":")[0] or reference
-
-
-def provider_of(scope: str) -> str:
-    """The provider in the text of a scope."""
-    return scope.rpartition("@")[2].partition(":")[0]
-
-
 def _words(item: PlanItem, effect: Effect) -> tuple[str, str]:
     hoped = _HOPED if item.guarantee is Guarantee.BEST_EFFORT else {}
     return hoped.get(effect, _EXPECTED[effect])
@@ -68,10 +60,7 @@ def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[s
     lines += [f"  {safe(item.name)}"] if item.name else []
     lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
     lines += _flowed(safe(item.promise), width)
-    if item.targets:
-        lines.append(
-            f"Only {counted(len(item.targets), 'target')}: {safe(', '.join(item.targets[:3]))}{_more(item.targets)}."
-        )
+    lines += [_only(item.targets)] if item.targets else []
     expected = expectation([item])
     return lines + ([f"Expected: {expected}."] if expected else [])
 
@@ -128,5 +117,6 @@ def _who(caller: Caller) -> str:
     return safe(" · ".join(each for each in known if each)) or "somebody unknown"
 
 
-def _more(targets: Sequence[str]) -> str:
-    return f" and {len(targets) - 3:,} more" if len(targets) > 3 else ""
+def _only(targets: Sequence[str]) -> str:
+    more = f" and {len(targets) - _NAMED:,} more" if len(targets) > _NAMED else ""
+    return f"Only {counted(len(targets), 'target')}: {safe(', '.join(targets[:_NAMED]))}{more}."

@@ -11,8 +11,7 @@ from msgspec import Struct, field
 
 from runcancel.judge import Answer
 from runcancel.model import Invocation, Outcome, PlanItem, Problem, Run, State, Verdict, counts_of
-from runcancel.render.announce import scope_of
-from runcancel.render.words import Pieces, tallied, worded
+from runcancel.render.words import Pieces, scope_of, tallied, worded
 from runcancel.text import safe
 
 

@@ -9,12 +9,11 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from runcancel.model import Reason, State, Verdict
-from runcancel.render.announce import provider_of
 from runcancel.render.bars import bar
 from runcancel.render.board import Board, Group, Track
 from runcancel.render.layout import shortened
 from runcancel.render.terminal import Terminal
-from runcancel.render.words import STYLES, Piece, counted, worded
+from runcancel.render.words import STYLES, Piece, counted, provider_of, worded
 from runcancel.text import ago, safe
 
 _FEW = 8  # runs that get lines of their own

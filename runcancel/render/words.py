@@ -1,4 +1,4 @@
-"""The words of every screen and their colours, and what is counted before it is said."""
+"""The words of every screen and their colours, and what is counted or taken apart before it is said."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -67,6 +67,16 @@ def tallied(counts: Mapping[State, int]) -> Pieces:
 def listed(pieces: Iterable[Piece]) -> Pieces:
     """The pieces with a comma between any two."""
     return tuple(each for place, piece in enumerate(pieces) for each in (((", ", None), piece) if place else (piece,)))
+
+
+def scope_of(reference: str) -> str:
+    """The scope in the text of a full reference; ids have no colon."""
+    return reference.rpartition(":")[0] or reference
+
+
+def provider_of(scope: str) -> str:
+    """The provider in the text of a scope."""
+    return scope.rpartition("@")[2].partition(":")[0]
 
 
 def per_effect(effects: Iterable[Effect]) -> dict[Effect, int]:
