@@ -16,6 +16,7 @@ from runcancel.fanout import Desk, Pass
 from runcancel.model import Kind, Problem, Query, Reason, Ref, Run, Scope, Snapshot
 from runcancel.pace import Pace, Traffic
 from runcancel.providers import Cloud, kind_of, provider
+from runcancel.providers.reading import chunks
 from runcancel.refs import Reference
 from runcancel.settings import Settings
 
@@ -207,7 +208,7 @@ def batches(refs: Iterable[Ref]) -> Iterator[Batch]:
     for (scope, _), members in groups.items():
         kind = kind_of(members[0])
         for part in chunks(members, kind.read_batch):
-            yield Batch(scope=scope, kind=kind, refs=part)
+            yield Batch(scope=scope, kind=kind, refs=tuple(part))
 
 
 def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref, Snapshot | CloudError], ...]:
@@ -219,12 +220,6 @@ def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref,
     except CloudError as error:
         answered |= {ref: error for ref in batch.refs if ref not in answered}
     return tuple((ref, answered.get(ref, _unanswered(ref))) for ref in batch.refs)
-
-
-def chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Cut a sequence into parts of at most `size`."""
-    for start in range(0, len(items), size):
-        yield tuple(items[start : start + size])
 
 
 def _probes(references: Sequence[Reference], settings: Settings) -> tuple[_Probe, ...]:

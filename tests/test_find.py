@@ -1,6 +1,5 @@
 """Looking at references: as few calls as the clouds take, reads alone, and one answer for each."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
@@ -8,7 +7,7 @@ from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_desk, seen
 
 from runcancel import refs
 from runcancel.errors import CloudError, Interrupted, UsageError
-from runcancel.find import Batch, Sight, batches, chunks, look, read
+from runcancel.find import Batch, Sight, batches, look, read
 from runcancel.model import Reason, Ref, Snapshot, State
 from runcancel.providers import Cloud, kind_of
 from runcancel.settings import gather
@@ -262,11 +261,3 @@ def test_batches_hold_one_kind_of_one_scope() -> None:
     assert sorted(len(batch.refs) for batch in made) == [1, 1, 1, 1, 100]
     assert sorted(ref for batch in made for ref in batch.refs) == sorted(mixed)
     assert all({(batch.scope, batch.kind.name)} == {(ref.scope, ref.kind) for ref in batch.refs} for batch in made)
-
-
-@pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])
-def test_chunks_lose_nothing(count: int, size: int) -> None:
-    parts = list(chunks(range(count), size))
-
-    assert [one for part in parts for one in part] == list(range(count))
-    assert len(parts) == math.ceil(count / size)

@@ -307,7 +307,7 @@ def scripted(script: Script) -> CloudAssistant:
     pace = Pace(Clock(), attempts=1)
     keys = Keys(id="id", secret="sikrit", token="tokken")
     transport = cast(Transport, script)
-    wire = Wire(transport, product="ecs", version="2014-05-26", scope=SCOPE, keys=lambda: keys, pace=pace)
+    wire = Wire(transport, Connection(scope=SCOPE), product="ecs", version="2014-05-26", keys=lambda: keys, pace=pace)
     return CloudAssistant(wire, wire, scope=SCOPE, kind=alibaba.KINDS[0], pace=pace)
 
 

@@ -1,5 +1,6 @@
 """Fields and pages as hostile clouds give them."""
 
+import math
 from base64 import b64encode
 from datetime import UTC, datetime
 
@@ -139,7 +140,17 @@ def test_a_target_that_is_no_id_does_not_travel(target: str) -> None:
 
 
 def test_secrets_are_taken_out_of_messages() -> None:
-    assert reading.scrubbed("bad key SECRET for TOKEN", ("SECRET", None, "TOKEN")) == "bad key … for …"
+    error = CloudError(Reason.INVALID, "bad key SECRET for TOKEN")
+
+    assert str(reading.blamed(error, ("SECRET", None, "TOKEN"), "here")) == "bad key … for …"
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])
+def test_chunks_lose_nothing(count: int, size: int) -> None:
+    parts = list(reading.chunks(range(count), size))
+
+    assert [one for part in parts for one in part] == list(range(count))
+    assert len(parts) == math.ceil(count / size)
 
 
 def encoded(data: bytes) -> str:

@@ -247,7 +247,7 @@ def scripted(script: Script) -> Tat:
     pace = Pace(Clock(), attempts=1)
     transport = cast(Transport, script)
     keys = Keys(id="id", secret="sikrit")
-    wire = Wire(transport, product="tat", version="2020-10-28", scope=SCOPE, keys=keys, pace=pace)
+    wire = Wire(transport, Connection(scope=SCOPE), product="tat", version="2020-10-28", keys=keys, pace=pace)
     return Tat(wire, wire, scope=SCOPE, kind=tencent.KINDS[0], pace=pace)
 
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers import transport
+from runcancel.model import Scope
+from runcancel.providers import Connection, transport
 from runcancel.providers.transport import Endpoint, Heard, Transport, without_user
 
 
@@ -95,8 +96,11 @@ def served() -> Iterator[Callable[[Serve], str]]:
         listener.close()
 
 
+CONNECTION = Connection(scope=Scope(provider="alibaba", region="cn-hangzhou"), connect_timeout=1, read_timeout=0.3)
+
+
 def _transport(url: str, **environ: str) -> Transport:
-    return Transport(Endpoint.of(url), connect_timeout=1, read_timeout=0.3, environ=environ)
+    return Transport(Endpoint.of(url), CONNECTION, environ)
 
 
 def _answer(head: str, body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import check_keys, text
+from runcancel.providers.reading import check_keys, home, text
 
 PREFIXES = ("ALIBABA_CLOUD", "ALIBABACLOUD", "ALICLOUD")
 """The SDK reads the first; the vendor's CLI reads all three."""
@@ -226,14 +226,10 @@ def _profile(environ: Mapping[str, str], name: str | None) -> Mapping[str, Any] 
     return next((one for one in document["profiles"] if isinstance(one, Mapping) and one.get("name") == wanted), None)
 
 
-def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-
-
 def _cli_file(environ: Mapping[str, str]) -> Path:
-    return _home(environ) / ".aliyun" / "config.json"
+    return home(environ) / ".aliyun" / "config.json"
 
 
 def _ini_file(environ: Mapping[str, str]) -> Path:
     named = environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE")
-    return Path(named) if named else _home(environ) / ".alibabacloud" / "credentials.ini"
+    return Path(named) if named else home(environ) / ".alibabacloud" / "credentials.ini"

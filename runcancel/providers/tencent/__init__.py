@@ -90,22 +90,8 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     sts = Endpoint.of(own_sts or f"sts.{site}") if own_sts or not tat.loopback else tat
 
     def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
-        transport = Transport(
-            endpoint,
-            connect_timeout=connection.connect_timeout,
-            read_timeout=connection.read_timeout,
-            environ=environ,
-        )
-        return Wire(
-            transport,
-            product=product,
-            version=version,
-            scope=scope,
-            keys=keys,
-            pace=pace,
-            agent=connection.agent,
-            source=found.source,
-        )
+        transport = Transport(endpoint, connection, environ)
+        return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace, source=found.source)
 
     keys: KeySource = found.keys
     if found.role is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import check_keys, number, text
+from runcancel.providers.reading import check_keys, home, number, text
 
 SOURCES = (
     "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "
@@ -85,7 +85,7 @@ def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
     if environ.get("TENCENTCLOUD_SECRET_ID") or environ.get("TCCLI_PROFILE"):
         return True
-    files = (_tccli(environ, "default", "credential"), _home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE)
+    files = (_tccli(environ, "default", "credential"), home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE)
     return any(path.is_file() for path in files)
 
 
@@ -103,7 +103,7 @@ def find(environ: Mapping[str, str], profile: str | None, *, now: float | None =
             raise CloudError(Reason.NO_CREDENTIALS, f"no profile {profile!r} of tccli", hint=f"Looked for {path}.")
         return _checked(found)
     found = _of_variables(environ) or _of_tccli(environ, None, moment)
-    for path in (_home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE):
+    for path in (home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE):
         found = found or _of_ini_file(path)
     if found is None:
         raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {SOURCES}.")
@@ -198,8 +198,4 @@ def _profile_name(environ: Mapping[str, str], profile: str | None) -> str:
 
 
 def _tccli(environ: Mapping[str, str], name: str, ending: str) -> Path:
-    return _home(environ) / ".tccli" / f"{name}.{ending}"
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    return home(environ) / ".tccli" / f"{name}.{ending}"
