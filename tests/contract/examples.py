@@ -19,6 +19,7 @@ class Example:
     ended: str
     absent: str
     guarantee: str
+    reading: str
     operation: str
     action: str
     effects: dict[str, str]
@@ -55,6 +56,7 @@ _WINDOWS = {
     "ended": ENDED[0],
     "absent": "aws:us-east-2:maintenance-window/00000000-0000-4000-8000-000000000000",
     "guarantee": "pending-only",
+    "reading": "GetMaintenanceWindowExecution",
     "operation": "CancelMaintenanceWindowExecution",
     "action": "ssm:CancelMaintenanceWindowExecution",
     "effects": _PENDING_ONLY,
@@ -64,6 +66,7 @@ _COMMANDS = {
     "ended": ENDED[1],
     "absent": "aws:us-east-2:command/00000000-0000-4000-8000-000000000000",
     "guarantee": "best-effort",
+    "reading": "ListCommands",
     "operation": "CancelCommand",
     "action": "ssm:CancelCommand",
     "effects": _STOPS,
@@ -74,6 +77,7 @@ _AUTOMATIONS = {
     "ended": ENDED[2],
     "absent": "aws:us-east-2:automation/00000000-0000-4000-8000-000000000000",
     "guarantee": "best-effort",
+    "reading": "GetAutomationExecution",
     "operation": "StopAutomationExecution",
     "action": "ssm:StopAutomationExecution",
     "effects": _STOPS,
@@ -83,6 +87,7 @@ _ALIBABA = {
     "ended": ENDED[3],
     "absent": "alibaba:cn-hangzhou:invocation/t-00000000000000000000000000000000",
     "guarantee": "pending-only",
+    "reading": "DescribeInvocations",
     "operation": "StopInvocation",
     "action": "ecs:StopInvocation",
     "effects": _PENDING_ONLY,
@@ -93,6 +98,7 @@ _TENCENT = {
     "ended": ENDED[4],
     "absent": NOBODY,
     "guarantee": "stops-running",
+    "reading": "DescribeInvocations",
     "operation": "CancelInvocation",
     "action": "tat:CancelInvocation",
     "effects": _STOPS,
@@ -156,6 +162,13 @@ EXAMPLES = (
         **{**_TENCENT, "absent": "tencent:ap-singapore:invocation/inv-00000000"},
     ),
 )  # fmt: skip
+
+KEYS = {
+    "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    "alibaba": ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+    "tencent": ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"),
+}
+"""The variables of a key: its id and its secret."""
 
 WORDS = {
     "delivering": "pending",
