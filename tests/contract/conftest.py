@@ -1,6 +1,6 @@
 """Clouds that stand still or move, and scopes of theirs opened as the program does."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -39,7 +39,7 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch, clock: HandClock) -> Iterator[Connect]:
+def connect(monkeypatch: pytest.MonkeyPatch, clock: HandClock) -> Connect:
     """Opens a scope; botocore reads the variables of this very process. A variable that is None is taken away."""
 
     def open_(

@@ -1,6 +1,6 @@
 """How every provider lists runs and regions: each run once, page by page, over lists that move and clouds that balk."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -59,7 +59,7 @@ def crowded(begin: Callable[..., Outside]) -> Outside:
 
 
 @pytest.fixture
-def crowd(crowded: Outside) -> Iterator[Outside]:
+def crowd(crowded: Outside) -> Outside:
     """Clouds that hold 230 runs of every kind, and no others."""
     crowded.box.log.clear()
     crowded.faults()

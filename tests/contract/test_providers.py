@@ -200,7 +200,7 @@ def test_what_has_no_parts_is_not_cancelled_in_part(example: Example, moving: Ou
     error = refused(lambda: list(cloud.cancel(ref, ["i-0123456789abcdef0"])))
 
     assert error.reason is Reason.INVALID
-    assert not moving.writes()
+    assert not moving.requests()
 
 
 @every_kind
