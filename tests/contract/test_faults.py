@@ -9,15 +9,12 @@ from opened import read, refused
 from outside import Outside
 
 from contract.conftest import Connect
-from contract.examples import EXAMPLES, KEYS, Example
+from contract.examples import ONE_OF_EACH, Example
 from runcancel import refs
 from runcancel.errors import Reason
 from runcancel.model import State
-from runcancel.providers import PROVIDERS
 
-one_of_each = pytest.mark.parametrize(
-    "example", [next(one for one in EXAMPLES if one.provider == name) for name in PROVIDERS], ids=str
-)
+one_of_each = pytest.mark.parametrize("example", ONE_OF_EACH, ids=str)
 
 UNPROVEN = ("half-json", "html-200", "empty-object-200", "empty-body-200", "no-request-id")
 REFUSED = {"denied": Reason.DENIED, "expired": Reason.EXPIRED_CREDENTIALS}
@@ -70,7 +67,7 @@ def test_a_cancel_in_doubt_or_refused_is_not_repeated(
         assert error.request_id
         assert not outside.effective(example.ref)
     if reason is Reason.DENIED:
-        said = f"not permitted: {example.action} ({KEYS[example.provider][0]} of the environment)"
+        said = f"not permitted: {example.action} ({example.vendor.id} of the environment)"
         assert error.message == said or (example.provider == "aws" and error.message.startswith(f"{said}: User: "))
 
 

@@ -1,13 +1,13 @@
 """How every provider lists runs and regions: each run once, page by page, over lists that move and clouds that balk."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 from opened import ids, listed, read, refused, truth
 from outside import Outside
 
 from contract.conftest import Connect
+from contract.examples import EXAMPLES, ONE_OF_EACH, VENDORS, Example
 from runcancel import refs
 from runcancel.errors import Reason
 from runcancel.model import Query, Scope, State
@@ -16,35 +16,7 @@ CROWD = 230
 NOT_OVER = frozenset(state for state in State if not state.over)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """A kind of runs, the operation that lists it, and how many runs a page of it has."""
-
-    provider: str
-    region: str
-    kind: str
-    operation: str
-    page: int
-
-    @property
-    def scope(self) -> Scope:
-        return Scope(provider=self.provider, region=self.region)
-
-    def __str__(self) -> str:
-        return f"{self.provider} {self.kind}"
-
-
-LISTED = (
-    Listed(provider="aws", region="us-east-2", kind="command", operation="ListCommands", page=50),
-    Listed(provider="aws", region="us-east-2", kind="automation", operation="DescribeAutomationExecutions", page=50),
-    Listed(provider="alibaba", region="cn-hangzhou", kind="invocation", operation="DescribeInvocations", page=50),
-    Listed(provider="tencent", region="ap-guangzhou", kind="invocation", operation="DescribeInvocations", page=100),
-)
-REGIONS = {
-    "aws": ("ec2", "us-east-2", "eu-west-1"),
-    "alibaba": ("ecs", "cn-hangzhou", "cn-shanghai"),
-    "tencent": ("tat", "ap-guangzhou", "ap-singapore"),
-}
+LISTED = {(one.provider, one.kind): one for one in reversed(EXAMPLES) if one.listing}.values()
 
 every_kind = pytest.mark.parametrize("of", LISTED, ids=str)
 
@@ -67,16 +39,16 @@ def crowd(crowded: Outside) -> Outside:
 
 
 @every_kind
-def test_every_run_is_listed_once_over_all_pages(of: Listed, crowd: Outside, connect: Connect) -> None:
+def test_every_run_is_listed_once_over_all_pages(of: Example, crowd: Outside, connect: Connect) -> None:
     found = ids(listed(connect(crowd, of.scope), kind=of.kind))
 
     assert len(found) == len(set(found)) == CROWD
     assert set(found) == truth(crowd.box, of.scope, of.kind)
-    assert set(crowd.actions()) == {of.operation}
+    assert set(crowd.actions()) == {of.listing}
 
 
 @pytest.mark.parametrize("of", [of for of in LISTED if of.provider != "aws"], ids=str)  # its pages carry no targets
-def test_a_listed_run_is_the_run_that_a_reading_finds(of: Listed, still: Outside, connect: Connect) -> None:
+def test_a_listed_run_is_the_run_that_a_reading_finds(of: Example, still: Outside, connect: Connect) -> None:
     cloud = connect(still, of.scope)
 
     found = listed(cloud, kind=of.kind)
@@ -88,7 +60,7 @@ def test_a_listed_run_is_the_run_that_a_reading_finds(of: Listed, still: Outside
 @every_kind
 @pytest.mark.parametrize("state", State)
 def test_asking_for_a_state_finds_what_listing_everything_finds(
-    of: Listed, state: State, still: Outside, connect: Connect
+    of: Example, state: State, still: Outside, connect: Connect
 ) -> None:
     cloud = connect(still, of.scope)
     everything = listed(cloud, kind=of.kind)
@@ -98,8 +70,8 @@ def test_asking_for_a_state_finds_what_listing_everything_finds(
 
 
 @every_kind
-def test_a_word_that_nobody_mapped_is_found_when_asked_for(of: Listed, crowd: Outside, connect: Connect) -> None:
-    crowd.faults(f"{of.operation}=unknown-word")
+def test_a_word_that_nobody_mapped_is_found_when_asked_for(of: Example, crowd: Outside, connect: Connect) -> None:
+    crowd.faults(f"{of.listing}=unknown-word")
 
     for wanted in ((State.UNKNOWN, State.RUNNING), NOT_OVER):
         assert {run.state for run in listed(connect(crowd, of.scope), *wanted, kind=of.kind)} == {State.UNKNOWN}
@@ -108,9 +80,9 @@ def test_a_word_that_nobody_mapped_is_found_when_asked_for(of: Listed, crowd: Ou
 @every_kind
 @pytest.mark.parametrize("states", [frozenset[State](), NOT_OVER], ids=["everything", "not over"])
 def test_runs_that_arrive_meanwhile_give_no_run_twice(
-    of: Listed, states: frozenset[State], crowd: Outside, connect: Connect
+    of: Example, states: frozenset[State], crowd: Outside, connect: Connect
 ) -> None:
-    crowd.faults(f"{of.operation}=duplicate-page,rows=7")
+    crowd.faults(f"{of.listing}=duplicate-page,rows=7")
 
     found = ids(listed(connect(crowd, of.scope), *states, kind=of.kind))
 
@@ -119,15 +91,15 @@ def test_runs_that_arrive_meanwhile_give_no_run_twice(
 
 
 @every_kind
-def test_a_throttled_page_is_asked_again(of: Listed, crowd: Outside, connect: Connect) -> None:
-    crowd.faults(f"{of.operation}=throttle*2,after=1,retry_after=2000")
+def test_a_throttled_page_is_asked_again(of: Example, crowd: Outside, connect: Connect) -> None:
+    crowd.faults(f"{of.listing}=throttle*2,after=1,retry_after=2000")
 
     assert set(ids(listed(connect(crowd, of.scope), kind=of.kind))) == truth(crowd.box, of.scope, of.kind)
 
 
 @every_kind
-def test_a_listing_that_stays_throttled_keeps_what_was_found(of: Listed, crowd: Outside, connect: Connect) -> None:
-    crowd.faults(f"{of.operation}=throttle,after=1")
+def test_a_listing_that_stays_throttled_keeps_what_was_found(of: Example, crowd: Outside, connect: Connect) -> None:
+    crowd.faults(f"{of.listing}=throttle,after=1")
     runs = connect(crowd, of.scope).runs(Query(kinds=frozenset({of.kind})))
 
     found = [next(runs) for _ in range(of.page)]
@@ -137,37 +109,39 @@ def test_a_listing_that_stays_throttled_keeps_what_was_found(of: Listed, crowd: 
 
 
 @every_kind
-def test_pages_are_asked_for_when_they_are_needed(of: Listed, crowd: Outside, connect: Connect) -> None:
+def test_pages_are_asked_for_when_they_are_needed(of: Example, crowd: Outside, connect: Connect) -> None:
     runs = connect(crowd, of.scope).runs(Query(kinds=frozenset({of.kind})))
 
     assert crowd.actions() == []
     for _ in range(of.page):
         next(runs)
-    assert crowd.actions() == [of.operation]
+    assert crowd.actions() == [of.listing]
 
 
 @every_kind
-def test_runs_of_another_kind_are_not_asked_for(of: Listed, crowd: Outside, connect: Connect) -> None:
+def test_runs_of_another_kind_are_not_asked_for(of: Example, crowd: Outside, connect: Connect) -> None:
     assert list(connect(crowd, of.scope).runs(Query(kinds=frozenset({"nothing"})))) == []
     assert crowd.actions() == []
 
 
 @pytest.mark.parametrize(
-    ("provider", "region"), [(name, region) for name, (_, *regions) in REGIONS.items() for region in regions]
+    ("name", "region"), [(name, region) for name, vendor in VENDORS.items() for region in vendor.regions]
 )
-def test_regions_are_those_of_the_vendor(provider: str, region: str, crowd: Outside, connect: Connect) -> None:
-    found = connect(crowd, Scope(provider=provider, region=region)).regions()
+def test_regions_are_those_of_the_vendor(name: str, region: str, crowd: Outside, connect: Connect) -> None:
+    found = connect(crowd, Scope(provider=name, region=region)).regions()
 
-    assert list(found) == sorted(crowd.box.world.regions[provider])
-    assert [(one["service"], one["action"]) for one in crowd.requests()] == [(REGIONS[provider][0], "DescribeRegions")]
+    assert list(found) == sorted(crowd.box.world.regions[name])
+    asked = [(one["service"], one["action"]) for one in crowd.requests()]
+    assert asked == [(VENDORS[name].regions_of, "DescribeRegions")]
 
 
-@pytest.mark.parametrize("provider", REGIONS)
-def test_regions_that_may_not_be_asked_for_name_the_permission(provider: str, crowd: Outside, connect: Connect) -> None:
-    service, region, _ = REGIONS[provider]
+@pytest.mark.parametrize("example", ONE_OF_EACH, ids=str)
+def test_regions_that_may_not_be_asked_for_name_the_permission(
+    example: Example, crowd: Outside, connect: Connect
+) -> None:
     crowd.faults("DescribeRegions=denied")
 
-    error = refused(connect(crowd, Scope(provider=provider, region=region)).regions)
+    error = refused(connect(crowd, example.scope).regions)
 
     assert error.reason is Reason.DENIED
-    assert f"{service}:DescribeRegions" in error.message
+    assert f"{example.vendor.regions_of}:DescribeRegions" in error.message

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,16 @@ from opened import read, refused, unread
 from outside import Outside, id_of, named
 
 from contract.conftest import Connect
-from contract.examples import EXAMPLES, KEYS, Example, ours
+from contract.examples import EXAMPLES, ONE_OF_EACH, Example, ours
 from runcancel import refs
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Ref, Scope, Snapshot, State, Wanted
-from runcancel.providers import PROVIDERS, kind_of
+from runcancel.providers import kind_of
 
 every_kind = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 in_part = pytest.mark.parametrize("example", [one for one in EXAMPLES if one.chunk and not one.added], ids=str)
 as_a_whole = pytest.mark.parametrize("example", [one for one in EXAMPLES if not one.chunk], ids=str)
-every_cloud = pytest.mark.parametrize("name", PROVIDERS)
+every_cloud = pytest.mark.parametrize("example", ONE_OF_EACH, ids=str)
 
 
 @every_kind
@@ -204,15 +205,15 @@ def test_what_has_no_parts_is_not_cancelled_in_part(example: Example, moving: Ou
 
 
 @every_kind
-@pytest.mark.parametrize("id", ["", "x", "{}\n", "{}/..", "{}*", "{}&Action=StopInvocation", 'x"}}, "evil": {{"'])
-def test_an_id_of_another_shape_never_travels(example: Example, id: str, still: Outside, connect: Connect) -> None:
-    scope = refs.full(example.ref).scope
-    cloud = connect(still, scope)
-    strange = Ref(scope=scope, kind=example.kind, id=id.format(id_of(example.ref)))
+def test_an_id_of_another_shape_never_travels(example: Example, still: Outside, connect: Connect) -> None:
+    id = id_of(example.ref)
+    cloud = connect(still, example.scope)
     before = len(still.requests())
 
-    assert unread(cloud, strange).reason is Reason.INVALID
-    assert refused(lambda: list(cloud.cancel(strange))).reason is Reason.INVALID
+    for odd in ("", "x", f"{id}\n", f"{id}/..", f"{id}*", f"{id}&Action=StopInvocation", 'x"}, "evil": {"'):
+        strange = Ref(scope=example.scope, kind=example.kind, id=odd)
+        assert unread(cloud, strange).reason is Reason.INVALID, odd
+        assert refused(partial(lambda ref: list(cloud.cancel(ref)), strange)).reason is Reason.INVALID, odd
     assert len(still.requests()) == before
 
 
@@ -234,23 +235,18 @@ def test_a_fresh_run_is_found_at_the_second_look(example: Example, moving: Outsi
 
 
 @every_cloud
-def test_the_caller_is_who_the_key_belongs_to(name: str, still: Outside, connect: Connect) -> None:
-    scope = next(refs.full(one.ref).scope for one in EXAMPLES if one.provider == name)
+def test_the_caller_is_who_the_key_belongs_to(example: Example, still: Outside, connect: Connect) -> None:
+    who = connect(still, example.scope).identity()
 
-    who = connect(still, scope).identity()
-
-    assert who.account == still.box.account_id(name)
+    assert who.account == still.box.account_id(example.provider)
     assert who.account in who.principal
-    assert who.principal.startswith(PRINCIPALS[name])
-
-
-PRINCIPALS = {"aws": "arn:aws:", "alibaba": "acs:ram::", "tencent": "qcs::cam::"}
+    assert who.principal.startswith(example.vendor.principal)
 
 
 @every_kind
 def test_a_wrong_secret_is_bad_credentials(example: Example, still: Outside, connect: Connect) -> None:
     ref = refs.full(example.ref)
-    cloud = connect(still, ref.scope, env={KEYS[example.provider][1]: "canary-secret-canary-secret"})
+    cloud = connect(still, ref.scope, env={example.vendor.secret: "canary-secret-canary-secret"})
 
     error = refused(lambda: list(cloud.read([ref])))
 
@@ -260,39 +256,36 @@ def test_a_wrong_secret_is_bad_credentials(example: Example, still: Outside, con
 
 
 @every_cloud
-def test_no_credentials_name_what_was_tried(name: str, still: Outside, connect: Connect, tmp_path: Path) -> None:
-    scope = next(refs.full(one.ref).scope for one in EXAMPLES if one.provider == name)
-    none = dict.fromkeys(KEYS[name])
+def test_no_credentials_name_what_was_tried(example: Example, still: Outside, connect: Connect, tmp_path: Path) -> None:
+    none = dict.fromkeys((example.vendor.id, example.vendor.secret))
 
-    error = refused(lambda: connect(still, scope, env={"HOME": str(tmp_path), **none}))
+    error = refused(lambda: connect(still, example.scope, env={"HOME": str(tmp_path), **none}))
 
     assert error.reason is Reason.NO_CREDENTIALS
-    assert KEYS[name][0] in error.message + str(error.hint)
+    assert example.vendor.id in error.message + str(error.hint)
 
 
 @every_cloud
-@pytest.mark.parametrize("missing", [0, 1], ids=["id", "secret"])
+@pytest.mark.parametrize("half", ["id", "secret"])
 def test_half_a_key_is_no_credentials(
-    name: str, missing: int, still: Outside, connect: Connect, tmp_path: Path
+    example: Example, half: str, still: Outside, connect: Connect, tmp_path: Path
 ) -> None:
-    scope = next(refs.full(one.ref).scope for one in EXAMPLES if one.provider == name)
+    missing = getattr(example.vendor, half)
 
-    error = refused(lambda: connect(still, scope, env={"HOME": str(tmp_path), KEYS[name][missing]: None}))
+    error = refused(lambda: connect(still, example.scope, env={"HOME": str(tmp_path), missing: None}))
 
     assert error.reason is Reason.NO_CREDENTIALS
-    assert KEYS[name][missing] in error.message + str(error.hint)
+    assert missing in error.message + str(error.hint)
 
 
 @every_cloud
 @pytest.mark.parametrize("url", ["http://cloud.example.com", "https://user@host"])
-def test_an_unsafe_endpoint_is_refused(name: str, url: str, still: Outside, connect: Connect) -> None:
-    scope = next(refs.full(one.ref).scope for one in EXAMPLES if one.provider == name)
-
-    assert refused(lambda: connect(still, scope, endpoint_url=url)).reason is Reason.USAGE
+def test_an_unsafe_endpoint_is_refused(example: Example, url: str, still: Outside, connect: Connect) -> None:
+    assert refused(lambda: connect(still, example.scope, endpoint_url=url)).reason is Reason.USAGE
 
 
 @every_cloud
-def test_a_region_that_is_no_host_name_is_refused(name: str, still: Outside, connect: Connect) -> None:
-    scope = Scope(provider=name, region="evil.example.com/")
+def test_a_region_that_is_no_host_name_is_refused(example: Example, still: Outside, connect: Connect) -> None:
+    scope = Scope(provider=example.provider, region="evil.example.com/")
 
     assert refused(lambda: connect(still, scope)).reason is Reason.USAGE

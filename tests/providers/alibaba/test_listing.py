@@ -1,7 +1,6 @@
 """How Alibaba Cloud's runs and regions are listed: filters, pages and the schedules that a plain listing leaves out."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ from runcancel.sandbox import Sandbox
 
 PERIODIC = "t-7d2a745b412b4601b2d47f6a768d0003"
 NOT_OVER = frozenset(state for state in State if not state.over)
-
-
-@pytest.fixture
-def opened(open_at: Open) -> Open:
-    return partial(open_at, HANGZHOU, tick=0.0)
 
 
 def saying(answer: Callable[[dict[str, str]], object]) -> CloudAssistant:

@@ -1,20 +1,12 @@
-"""Tencent Cloud through the real SDK against the sandbox, and odd answers through a scripted transport."""
+"""Tencent Cloud's runs through the real wire against the sandbox, and odd answers through a scripted transport."""
 
-import json
-from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from fakes import HandClock
 from opened import GUANGZHOU, Open, Script, answer, read, refused, unread
 
 from runcancel.errors import CloudError, Reason
 from runcancel.model import Ref, Snapshot, State, Wanted
-from runcancel.pace import Pace
-from runcancel.providers import Connection, tencent
-from runcancel.providers.tencent import credentials
-from runcancel.providers.tencent.credentials import AssumedRole, Keys
 from runcancel.sandbox import Sandbox
 
 RUNNING = "inv-ib2lld37"  # 9 running, 3 pending
@@ -24,11 +16,6 @@ NOBODY = "inv-00000000"
 
 def ref(id: str) -> Ref:
     return Ref(scope=GUANGZHOU, kind="invocation", id=id)
-
-
-@pytest.fixture
-def opened(open_at: Open) -> Open:
-    return partial(open_at, GUANGZHOU)
 
 
 def spec(id: str, **targets: int) -> dict[str, Any]:
@@ -182,9 +169,6 @@ def test_an_error_inside_the_cloud_leaves_a_cancel_in_doubt(opened: Open) -> Non
     assert len(asked(box, "CancelInvocation")) == 1
 
 
-# Answers that no sandbox gives.
-
-
 def failing(code: object) -> dict[str, object]:
     return answer(Error={"Code": code, "Message": "sikrit and tokken and more"})
 
@@ -303,100 +287,3 @@ def test_a_run_by_a_schedule_says_so() -> None:
     row = {"InvocationId": RUNNING, "InvocationStatus": "RUNNING", "InvocationSource": "invoker"}
 
     assert "schedule" in (read(Script(answer(InvocationSet=[row])).tencent(), ref(RUNNING)).run.status_detail or "")
-
-
-# Where keys and regions come from.
-
-
-def tccli(tmp_path: Path, name: str, credential: object, region: str | None = None) -> dict[str, str]:
-    folder = tmp_path / ".tccli"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{name}.credential").write_text(credential if isinstance(credential, str) else json.dumps(credential))
-    if region:
-        (folder / f"{name}.configure").write_text(json.dumps({"_sys_param": {"region": region}}))
-    return {"HOME": str(tmp_path)}
-
-
-PAIR = {"secretId": "file-id", "secretKey": "file-key"}
-ENVIRON = {"TENCENTCLOUD_SECRET_ID": "env-id", "TENCENTCLOUD_SECRET_KEY": "env-key", "TENCENTCLOUD_TOKEN": "env-token"}
-
-
-def test_the_environment_comes_before_files_and_after_a_named_profile(tmp_path: Path) -> None:
-    environ = tccli(tmp_path, "default", PAIR) | ENVIRON
-
-    assert credentials.find(environ, None).keys.get_credential_info() == ("env-id", "env-key", "env-token")
-    assert credentials.find(environ, "default").keys.get_credential_info() == ("file-id", "file-key", None)
-
-
-def test_the_profile_of_a_variable_gives_keys_and_region(tmp_path: Path) -> None:
-    environ = tccli(tmp_path, "games", {**PAIR, "token": "t"}, "ap-shanghai") | {"TCCLI_PROFILE": "games"}
-
-    assert credentials.find(environ, None).source == "profile games of tccli"
-    assert tencent.default_region(environ, None) == ("ap-shanghai", "profile games of tccli")
-    assert tencent.default_region(environ | {"TENCENTCLOUD_REGION": "x"}, None) == ("x", "TENCENTCLOUD_REGION")
-    assert tencent.configured(environ)
-
-
-def test_the_file_of_the_sdk_comes_last_and_may_quote(tmp_path: Path) -> None:
-    folder = tmp_path / ".tencentcloud"
-    folder.mkdir()
-    (folder / "credentials").write_text('[default]\nsecret_id = "a%b"\nsecret_key = c\n')
-
-    assert credentials.find({"HOME": str(tmp_path)}, None).keys.get_credential_info() == ("a%b", "c", None)
-
-
-def test_a_login_that_has_ended_is_expired(tmp_path: Path) -> None:
-    environ = tccli(tmp_path, "default", {**PAIR, "expiresAt": 1000})
-
-    assert refused(lambda: credentials.find(environ, None, now=1000)).reason is Reason.EXPIRED_CREDENTIALS
-    assert credentials.find(environ, None, now=999).keys.expires_at == 1000
-
-
-@pytest.mark.parametrize("content", ["{'secretKey': 'sikrit'", "[]", '"sikrit"', "null", '{"type": "cvm-role"}'])
-def test_a_broken_file_is_named_and_not_quoted(content: str, tmp_path: Path) -> None:
-    environ = tccli(tmp_path, "default", content)
-
-    error = refused(lambda: credentials.find(environ, None))
-
-    assert error.reason is Reason.NO_CREDENTIALS
-    assert "default.credential" in error.message
-    assert "sikrit" not in error.message
-
-
-@pytest.mark.parametrize("name", ["../default", "a/b", "..", "", "a\\b", "-x"])
-def test_a_profile_name_stays_in_its_folder(name: str, tmp_path: Path) -> None:
-    if name:
-        assert refused(lambda: credentials.find({"HOME": str(tmp_path)}, name)).reason is Reason.USAGE
-    assert tencent.default_region({"HOME": str(tmp_path)}, name) is None
-
-
-def test_a_role_is_assumed_once_and_renewed_before_it_ends() -> None:
-    now = [0.0]
-    given = [
-        Keys(id="1", secret="s", token="t", expires_at=7200),
-        Keys(id="2", secret="s", token="t", expires_at=14400),
-    ]
-    role = AssumedRole(lambda: given.pop(0), now=lambda: now[0])
-
-    first = [role.get_credential_info()[0] for _ in range(3)]
-    now[0] = 7000.0
-
-    assert first == ["1", "1", "1"]
-    assert role.get_credential_info()[0] == "2"
-
-
-def test_sts_keys_are_read_or_refused() -> None:
-    given = {"Credentials": {"TmpSecretId": "a", "TmpSecretKey": "b", "Token": "c"}, "ExpiredTime": 5}
-
-    assert credentials.assumed(given).expires_at == 5
-    assert refused(lambda: credentials.assumed({"Credentials": None})).reason is Reason.UNPROVEN
-
-
-def test_keys_never_show_themselves() -> None:
-    assert "sikrit" not in repr(Keys(id="a", secret="sikrit", token="sikrit"))
-
-
-def test_a_site_of_others_is_refused() -> None:
-    connection = Connection(scope=GUANGZHOU, site="evil.com")
-
-    assert refused(lambda: tencent.connect(connection, ENVIRON, Pace(HandClock()))).reason is Reason.USAGE

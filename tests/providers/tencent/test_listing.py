@@ -1,7 +1,6 @@
 """How Tencent Cloud's runs and regions are listed: by offset, over lists that move and totals that contradict them."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,11 +12,6 @@ from runcancel.providers.tencent.states import NEVER_READ, RUN_STATES
 from runcancel.sandbox import Sandbox
 
 NOT_OVER = frozenset(state for state in State if not state.over)
-
-
-@pytest.fixture
-def opened(open_at: Open) -> Open:
-    return partial(open_at, GUANGZHOU, tick=0.0)
 
 
 def many(count: int, **targets: int) -> dict[str, Any]:
