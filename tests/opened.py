@@ -13,10 +13,9 @@ from runcancel.errors import CloudError
 from runcancel.model import Query, Ref, Run, Scope, Snapshot, State
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection, alibaba, tencent
-from runcancel.providers.alibaba.credentials import Keys as AlibabaKeys
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.wire import Wire as AlibabaWire
-from runcancel.providers.tencent.credentials import Keys as TencentKeys
+from runcancel.providers.keys import Keys
 from runcancel.providers.tencent.invocations import Tat
 from runcancel.providers.tencent.wire import Wire as TencentWire
 from runcancel.providers.transport import Endpoint, Reply, Transport
@@ -104,14 +103,14 @@ class Script:
 
     def alibaba(self) -> CloudAssistant:
         """A scope of Alibaba Cloud that answers so."""
-        keys, pace = AlibabaKeys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), attempts=1)
+        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), attempts=1)
         transport, connection = cast(Transport, self), Connection(scope=HANGZHOU)
         wire = AlibabaWire(transport, connection, product="ecs", version="2014-05-26", keys=lambda: keys, pace=pace)
         return CloudAssistant(wire, wire, scope=HANGZHOU, kind=alibaba.KINDS[0], pace=pace)
 
     def tencent(self) -> Tat:
         """A scope of Tencent Cloud that answers so."""
-        keys, pace = TencentKeys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), attempts=1)
+        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), attempts=1)
         transport, connection = cast(Transport, self), Connection(scope=GUANGZHOU)
-        wire = TencentWire(transport, connection, product="tat", version="2020-10-28", keys=keys, pace=pace)
+        wire = TencentWire(transport, connection, product="tat", version="2020-10-28", keys=lambda: keys, pace=pace)
         return Tat(wire, wire, scope=GUANGZHOU, kind=tencent.KINDS[0], pace=pace)

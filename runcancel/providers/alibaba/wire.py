@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from runcancel.errors import CloudError, Reason
 from runcancel.pace import READ_AGAIN, Pace
 from runcancel.providers import Checkup, Connection
-from runcancel.providers.alibaba.credentials import Keys, KeySource
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
+from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.transport import Reply, Transport
 

@@ -4,11 +4,11 @@ import json
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
 
 from runcancel.errors import CloudError, Reason
 from runcancel.pace import READ_AGAIN, Pace
 from runcancel.providers import Checkup, Connection
+from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
@@ -16,12 +16,6 @@ from runcancel.providers.transport import Transport
 
 _RATE = 20.0  # calls a second for each API, as documented
 _STATUS_REASONS = {429: Reason.BUSY}
-
-
-class KeySource(Protocol):
-    """What the SDK asks for keys before each request."""
-
-    def get_credential_info(self) -> tuple[str, str, str | None]: ...
 
 
 class Wire:
@@ -62,7 +56,7 @@ class Wire:
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
         try:
-            key: str | None = self._keys.get_credential_info()[0]
+            key: str | None = self._keys().id
         except CloudError:
             key = None
         return self._transport.checkup(credentials=self._source or None, key=key)
@@ -74,24 +68,25 @@ class Wire:
         return self._pace.call(action, ask, rate=_RATE, again=again)
 
     def _once(self, action: str, params: Row) -> Row:
-        return self._proven(action, self._sent(action, params))
+        keys = self._keys()
+        return self._proven(action, self._sent(action, params, keys), keys)
 
-    def _sent(self, action: str, params: Row) -> bytes:
+    def _sent(self, action: str, params: Row, keys: Keys) -> bytes:
         """The body of the answer. Raises `CloudError` for anything but HTTP 200 unless the body explains it."""
         body = json.dumps(params).encode()
-        headers = self._signer.headers(action, body, self._keys.get_credential_info(), now=int(time.time()))
+        headers = self._signer.headers(action, body, keys, now=int(time.time()))
         reply = self._transport.post("/", headers={**headers, "User-Agent": self._agent}, body=body)
         if reply.status_code != 200 and _response(reply.content) is None:
             otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
             raise CloudError(_STATUS_REASONS.get(reply.status_code, otherwise), f"HTTP {reply.status_code}")
         return reply.content
 
-    def _proven(self, action: str, content: bytes) -> Row:
+    def _proven(self, action: str, content: bytes, keys: Keys) -> Row:
         """The `Response`, when the cloud gave it: a JSON object, no error, a request id; whatever its content type."""
         response = _response(content)
         error = None if response is None else failure(action, f"{self._product}:{action}", response)
         if error is not None:
-            raise blamed(error, self._keys.get_credential_info()[1:], self._source)
+            raise blamed(error, (keys.secret, keys.token), self._source)
         return proven(action, response)
 
 
