@@ -1,9 +1,8 @@
 """The connected scopes, and how runs are read from them: in as few calls as the vendors take."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TypeVar
 
 from msgspec import Struct, structs
 
@@ -13,9 +12,8 @@ from runcancel.fanout import Desk
 from runcancel.model import Kind, Reason, Ref, Scope, Snapshot
 from runcancel.pace import Pace, Traffic
 from runcancel.providers import Cloud, kind_of, provider
+from runcancel.providers.reading import chunks
 from runcancel.settings import Settings
-
-T = TypeVar("T")
 
 
 class Clouds:
@@ -63,7 +61,7 @@ def batches(refs: Iterable[Ref]) -> Iterator[Batch]:
     for (scope, _), members in groups.items():
         kind = kind_of(members[0])
         for part in chunks(members, kind.read_batch):
-            yield Batch(scope=scope, kind=kind, refs=part)
+            yield Batch(scope=scope, kind=kind, refs=tuple(part))
 
 
 def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref, Snapshot | CloudError], ...]:
@@ -75,12 +73,6 @@ def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref,
     except CloudError as error:
         answered |= {ref: error for ref in batch.refs if ref not in answered}
     return tuple((ref, answered.get(ref, _unanswered(ref))) for ref in batch.refs)
-
-
-def chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Cut a sequence into parts of at most `size`."""
-    for start in range(0, len(items), size):
-        yield tuple(items[start : start + size])
 
 
 def _unanswered(ref: Ref) -> CloudError:

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct, structs
 
 from runcancel import settings as settings_
-from runcancel.clouds import Batch, Clouds, chunks, read
+from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.fanout import Desk
 from runcancel.model import Kind, Problem, Reason, Ref, Scope, Snapshot
 from runcancel.pace import Clock
 from runcancel.providers import kind_of
+from runcancel.providers.reading import chunks
 from runcancel.refs import Reference
 from runcancel.settings import Settings
 

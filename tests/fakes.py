@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from runcancel import refs
 from runcancel.clouds import Clouds
-from runcancel.errors import CloudError
+from runcancel.errors import CloudError, UsageError
 from runcancel.fanout import Desk
 from runcancel.judge import Answer
 from runcancel.model import (
@@ -27,6 +27,7 @@ from runcancel.model import (
 )
 from runcancel.pace import StoppableClock
 from runcancel.providers import Checkup, Cloud, kind_of
+from runcancel.refs import Reference
 from runcancel.settings import gather
 
 T = TypeVar("T")
@@ -60,6 +61,14 @@ class HandClock(StoppableClock):
         except Empty:
             self.now += timeout
             raise
+
+
+def read_or_not(text: str) -> Reference | UsageError:
+    """What a reference means, or why it is none."""
+    try:
+        return refs.parse(text)
+    except UsageError as error:
+        return error
 
 
 def hand_desk() -> tuple[HandClock, Desk]:

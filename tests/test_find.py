@@ -1,6 +1,5 @@
 """Looking at references: as few calls as the clouds take, reads alone, and one answer for each."""
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,7 +7,7 @@ import pytest
 from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_desk, seen
 
 from runcancel import refs
-from runcancel.clouds import Batch, batches, chunks, read
+from runcancel.clouds import Batch, batches, read
 from runcancel.errors import CloudError, Interrupted, UsageError
 from runcancel.find import Sight, look
 from runcancel.model import Reason, Ref, Snapshot, State
@@ -308,11 +307,3 @@ def test_batches_hold_one_kind_of_one_scope() -> None:
     assert sorted(len(batch.refs) for batch in made) == [1, 1, 1, 1, 100]
     assert sorted(ref for batch in made for ref in batch.refs) == sorted(mixed)
     assert all({(batch.scope, batch.kind.name)} == {(ref.scope, ref.kind) for ref in batch.refs} for batch in made)
-
-
-@pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])
-def test_chunks_lose_nothing(count: int, size: int) -> None:
-    parts = list(chunks(range(count), size))
-
-    assert [one for part in parts for one in part] == list(range(count))
-    assert len(parts) == math.ceil(count / size)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from fakes import UUID
+from fakes import UUID, read_or_not
 from hypothesis import example, given
 from hypothesis import strategies as st
 from outside import AUTOMATION, COMMAND, KILLED, TENCENT, WINDOW, Outside, id_of
@@ -12,7 +12,7 @@ from runcancel.errors import UsageError
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.aws.links import HOSTS, partition_of
 from runcancel.providers.tencent.links import NUMBERS
-from runcancel.refs import Reference, full, parse
+from runcancel.refs import full, parse
 from runcancel.text import is_plain
 
 AWS = sorted(provider("aws").REGIONS)
@@ -207,13 +207,6 @@ def test_any_link_is_a_reference_or_one_line_that_says_why_not(text: str) -> Non
         assert read.provider in PROVIDERS
         assert read.kinds(read.provider)
         assert read.region
-
-
-def read_or_not(text: str) -> Reference | UsageError:
-    try:
-        return parse(text)
-    except UsageError as error:
-        return error
 
 
 # from outside

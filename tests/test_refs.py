@@ -1,14 +1,14 @@
 """References: text to reference and back, and one clear line for every text that is none."""
 
 import pytest
-from fakes import UUID
+from fakes import UUID, read_or_not
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runcancel.errors import UsageError
 from runcancel.model import Ref, Scope
 from runcancel.providers import PROVIDERS, provider
-from runcancel.refs import Reference, full, nearest, parse, parse_all
+from runcancel.refs import full, nearest, parse, parse_all
 from runcancel.text import is_plain
 
 INV, INVT, ALI = "inv-ib2lld37", "invt-ib2lld37", "t-7d2a745b412b4601"
@@ -52,7 +52,7 @@ def test_what_every_output_prints_reads_back_as_the_same(ref: Ref) -> None:
 @example("\x1b[31m" + INV)
 @example("")
 def test_any_text_is_a_reference_or_one_line_that_says_why_not(text: str) -> None:
-    read = _read(text)
+    read = read_or_not(text)
 
     if isinstance(read, UsageError):
         assert "nothing was sent" in read.message
@@ -61,13 +61,6 @@ def test_any_text_is_a_reference_or_one_line_that_says_why_not(text: str) -> Non
     else:
         assert read.text == text
         assert read.providers
-
-
-def _read(text: str) -> Reference | UsageError:
-    try:
-        return parse(text)
-    except UsageError as error:
-        return error
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,24 @@ def one_region(found: Iterable[str], known: frozenset[str], *, form: str) -> str
 
 
 def only_run(
-    parts: SplitResult, kind: Kind, *, provider: str, regions: frozenset[str], numbers: Mapping[str, str]
-) -> Link:
+    text: str,
+    kind: Kind,
+    *,
+    provider: str,
+    hosts: frozenset[str],
+    regions: frozenset[str],
+    numbers: Mapping[str, str],
+) -> Link | None:
     """The run of a page whose shape the vendor tells nobody: exactly one id and one region, wherever they stand.
 
-    `numbers` are the console's own numbers of regions, in `rid=` and `regionId=`. Raises `NotARun`.
+    None for an ARN and for a host that is none of the vendor's console's. `numbers` are the console's own numbers of
+    regions, in `rid=` and `regionId=`. Raises `NotARun`.
     """
+    if text.startswith("arn:"):
+        return None
+    parts = address(text)
+    if parts.hostname not in hosts:
+        return None
     words = _words(parts)
     ids = sorted({word for word in words if kind.takes(word)})
     if len(ids) != 1:

@@ -8,11 +8,13 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from runcancel.errors import CREDENTIALS, CloudError, Reason
+from runcancel.model import Identity
 from runcancel.text import safe
 
 T = TypeVar("T")
@@ -23,6 +25,12 @@ _STUCK_AFTER = 3  # pages in a row that bring nothing new
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
+
+OWN_WORDS = {
+    Reason.BAD_CREDENTIALS: "the credentials are not accepted",
+    Reason.EXPIRED_CREDENTIALS: "the credentials have expired",
+}
+"""Said instead of a vendor's text that may quote parts of the signed request."""
 
 
 # A field of a reply may be missing, null or of another type than documented: that is data, not a crash.
@@ -173,16 +181,50 @@ def check_keys(keys: Iterable[str | None], source: str) -> None:
         raise CloudError(Reason.NO_CREDENTIALS, message)
 
 
-def scrubbed(message: str, secrets: Iterable[str | None]) -> str:
-    """The message without any of the secrets: a vendor's error text may quote what it was sent."""
+def home(environ: Mapping[str, str]) -> Path:
+    """The folder below which the vendors keep their files."""
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+
+def caller(account: object, principal: object) -> Identity:
+    """Who asks, by the answer of a vendor's GetCallerIdentity. Raises `Reason.UNPROVEN`."""
+    known, named = text(account), text(principal)
+    if known is None or named is None:
+        raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
+    return Identity(account=known, principal=named)
+
+
+def proven(action: str, answer: object) -> Row:
+    """The answer, when the cloud gave it: an object with a request id. Raises `Reason.UNPROVEN`."""
+    if not isinstance(answer, Mapping) or text(answer.get("RequestId")) is None:
+        raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
+    return answer
+
+
+def blamed(error: CloudError, secrets: Iterable[str | None], source: str) -> CloudError:
+    """The error without any of the secrets, which a vendor's text may quote, and with the source of bad credentials."""
     for secret in secrets:
-        message = message.replace(secret, "…") if secret else message
-    return message
+        error.message = error.message.replace(secret, "…") if secret else error.message
+    if source and error.reason in CREDENTIALS:
+        error.message += f" ({source})"
+    error.args = (error.message,)
+    return error
 
 
-def blamed(reason: Reason, message: str, source: str) -> str:
-    """The message, with where the credentials came from when it is they that are at fault."""
-    return f"{message} ({source})" if source and reason in CREDENTIALS else message
+def traced(ask: Callable[[], Row], *, scope: object, host: str, action: str, params: Row) -> Row:
+    """What `ask` got for one request, its `RequestId` in it; an error that it raises is told the action."""
+    began = time.monotonic()
+    outcome = "no answer"
+    try:
+        answer = ask()
+        outcome = f"HTTP 200, request {answer['RequestId']}"
+        return answer
+    except CloudError as error:
+        error.action = error.action or action
+        outcome = f"{error.reason} {error.provider_code or ''} request {error.request_id}"
+        raise
+    finally:
+        trace(scope, host, action, params, outcome=outcome, began=began)
 
 
 def trace(scope: object, host: str, action: str, params: Row, *, outcome: str, began: float) -> None:

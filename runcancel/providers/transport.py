@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers import Checkup
+from runcancel.providers import Checkup, Connection
 from runcancel.providers.reading import number
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -84,18 +84,16 @@ class Transport:
     loopback, bounds the whole answer in time and tells what never arrived (`UNREACHABLE`) from what may have (`LOST`).
     """
 
-    def __init__(
-        self, endpoint: Endpoint, *, connect_timeout: float, read_timeout: float, environ: Mapping[str, str]
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, connection: Connection, environ: Mapping[str, str]) -> None:
         import urllib3
 
         self.endpoint = endpoint
         self.heard = Heard()
-        self._read_timeout = read_timeout
+        self._read_timeout = connection.read_timeout
         options: dict[str, Any] = {
             "maxsize": 64,
             "retries": False,
-            "timeout": urllib3.Timeout(connect=connect_timeout, read=read_timeout),
+            "timeout": urllib3.Timeout(connect=connection.connect_timeout, read=connection.read_timeout),
             **_authorities(endpoint, environ),
         }
         proxy = proxy_for(endpoint, environ)

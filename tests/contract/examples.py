@@ -5,13 +5,17 @@ from typing import Any
 
 from outside import AUTOMATION, COMMAND, ENDED, FANOUT, KILLED, NOBODY, ONE_SHOT, SCHEDULE, TENCENT, WINDOW
 
+from runcancel.model import Scope
+from runcancel.providers import PROVIDERS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """A run and what its vendor's documentation lets one expect of a cancel.
 
     `effects` are those of a cancel of the whole run, by the state before; `chunk` is how many targets one request takes
-    (0: it cannot be cancelled in part).
+    (0: it cannot be cancelled in part). `listing` is the one operation that lists its kind (empty: it takes several),
+    `page` runs at a time.
     """
 
     name: str
@@ -19,11 +23,14 @@ class Example:
     ended: str
     absent: str
     guarantee: str
+    reading: str
     operation: str
     action: str
     effects: dict[str, str]
     verdict: str
     chunk: int = 0
+    listing: str = ""
+    page: int = 0
     added: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -37,6 +44,14 @@ class Example:
     @property
     def kind(self) -> str:
         return self.ref.split(":")[2].partition("/")[0]
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(provider=self.provider, region=self.region)
+
+    @property
+    def vendor(self) -> "Vendor":
+        return VENDORS[self.provider]
 
     def __str__(self) -> str:
         return self.name
@@ -55,6 +70,7 @@ _WINDOWS = {
     "ended": ENDED[0],
     "absent": "aws:us-east-2:maintenance-window/00000000-0000-4000-8000-000000000000",
     "guarantee": "pending-only",
+    "reading": "GetMaintenanceWindowExecution",
     "operation": "CancelMaintenanceWindowExecution",
     "action": "ssm:CancelMaintenanceWindowExecution",
     "effects": _PENDING_ONLY,
@@ -64,7 +80,10 @@ _COMMANDS = {
     "ended": ENDED[1],
     "absent": "aws:us-east-2:command/00000000-0000-4000-8000-000000000000",
     "guarantee": "best-effort",
+    "reading": "ListCommands",
     "operation": "CancelCommand",
+    "listing": "ListCommands",
+    "page": 50,
     "action": "ssm:CancelCommand",
     "effects": _STOPS,
     "verdict": "stopped",
@@ -74,7 +93,10 @@ _AUTOMATIONS = {
     "ended": ENDED[2],
     "absent": "aws:us-east-2:automation/00000000-0000-4000-8000-000000000000",
     "guarantee": "best-effort",
+    "reading": "GetAutomationExecution",
     "operation": "StopAutomationExecution",
+    "listing": "DescribeAutomationExecutions",
+    "page": 50,
     "action": "ssm:StopAutomationExecution",
     "effects": _STOPS,
     "verdict": "stopped",
@@ -83,7 +105,10 @@ _ALIBABA = {
     "ended": ENDED[3],
     "absent": "alibaba:cn-hangzhou:invocation/t-00000000000000000000000000000000",
     "guarantee": "pending-only",
+    "reading": "DescribeInvocations",
     "operation": "StopInvocation",
+    "listing": "DescribeInvocations",
+    "page": 50,
     "action": "ecs:StopInvocation",
     "effects": _PENDING_ONLY,
     "verdict": "partial",
@@ -93,7 +118,10 @@ _TENCENT = {
     "ended": ENDED[4],
     "absent": NOBODY,
     "guarantee": "stops-running",
+    "reading": "DescribeInvocations",
     "operation": "CancelInvocation",
+    "listing": "DescribeInvocations",
+    "page": 100,
     "action": "tat:CancelInvocation",
     "effects": _STOPS,
     "verdict": "stopped",
@@ -156,6 +184,45 @@ EXAMPLES = (
         **{**_TENCENT, "absent": "tencent:ap-singapore:invocation/inv-00000000"},
     ),
 )  # fmt: skip
+
+ONE_OF_EACH = tuple(next(one for one in EXAMPLES if one.provider == name) for name in PROVIDERS)
+"""The first example of every cloud."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """The variables of a key, how its owner is written, which service tells the regions, and two of those."""
+
+    id: str
+    secret: str
+    principal: str
+    regions_of: str
+    regions: tuple[str, str]
+
+
+VENDORS = {
+    "aws": Vendor(
+        id="AWS_ACCESS_KEY_ID",
+        secret="AWS_SECRET_ACCESS_KEY",
+        principal="arn:aws:",
+        regions_of="ec2",
+        regions=("us-east-2", "eu-west-1"),
+    ),
+    "alibaba": Vendor(
+        id="ALIBABA_CLOUD_ACCESS_KEY_ID",
+        secret="ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+        principal="acs:ram::",
+        regions_of="ecs",
+        regions=("cn-hangzhou", "cn-shanghai"),
+    ),
+    "tencent": Vendor(
+        id="TENCENTCLOUD_SECRET_ID",
+        secret="TENCENTCLOUD_SECRET_KEY",
+        principal="qcs::cam::",
+        regions_of="tat",
+        regions=("ap-guangzhou", "ap-singapore"),
+    ),
+}
 
 WORDS = {
     "delivering": "pending",

@@ -15,6 +15,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.common.retry import NoopRetryer
 
 from runcancel.providers.alibaba.signature import ALGORITHM, EMPTY_BODY, authorization
+from runcancel.providers.keys import Keys
 from runcancel.providers.tencent.signature import Signer
 
 WORDS = st.text(min_size=1, max_size=30)
@@ -67,7 +68,8 @@ def test_tencent_sends_the_headers_that_the_sdk_sends(
 
     signer = Signer(product="tat", version="2020-10-28", host=HOST, region=region, request_client="test-1")
     body = json.dumps(params).encode()
-    ours = signer.headers("DescribeInvocations", body, (id, secret, token), now=int(sent.headers["X-TC-Timestamp"]))
+    keys = Keys(id=id, secret=secret, token=token)
+    ours = signer.headers("DescribeInvocations", body, keys, now=int(sent.headers["X-TC-Timestamp"]))
 
     assert (ours, body) == (sent.headers, sent.body)
 
@@ -91,3 +93,7 @@ class Overheard:
     def request(self, _method: str, _url: str, body: str, headers: dict[str, str]) -> Any:
         self.headers, self.body = dict(headers), body.encode()
         return Accepted()
+
+
+def test_keys_never_show_themselves() -> None:
+    assert "sikrit" not in repr(Keys(id="a", secret="sikrit", token="sikrit"))

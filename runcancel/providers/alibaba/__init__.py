@@ -100,21 +100,8 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     sts = Endpoint.of(own_sts or "sts.aliyuncs.com") if own_sts or not ecs.loopback else ecs
 
     def wire(endpoint: Endpoint, product: str, version: str, pace: Pace) -> Wire:
-        transport = Transport(
-            endpoint,
-            connect_timeout=connection.connect_timeout,
-            read_timeout=connection.read_timeout,
-            environ=environ,
-        )
-        return Wire(
-            transport,
-            product=product,
-            version=version,
-            scope=scope,
-            keys=keys,
-            pace=pace,
-            agent=connection.agent,
-        )
+        transport = Transport(endpoint, connection, environ)
+        return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
 
     return CloudAssistant(
         wire(ecs, "ecs", "2014-05-26", pace),

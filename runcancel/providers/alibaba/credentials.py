@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import check_keys, text
+from runcancel.providers.keys import Keys, KeySource
+from runcancel.providers.reading import home, text
 
 PREFIXES = ("ALIBABA_CLOUD", "ALIBABACLOUD", "ALICLOUD")
 """The SDK reads the first; the vendor's CLI reads all three."""
@@ -25,21 +24,6 @@ SOURCES = (
 _NOISY = ("credentials", "darabonba-core", "alibabacloud-tea", "apscheduler")
 _OIDC = ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
 _CODE = re.compile(r"""["']?(?:Code|error)["']?\s*[:=]\s*["']?([A-Za-z][A-Za-z.]{2,60})""")
-
-
-class Keys(Struct, frozen=True, kw_only=True):
-    """What signs one request, and where it came from in words. Never printed: `repr` names nothing."""
-
-    id: str
-    secret: str
-    token: str | None = None
-    source: str = ""
-
-    def __repr__(self) -> str:
-        return "Keys(…)"
-
-
-KeySource = Callable[[], Keys]
 
 
 def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
@@ -159,7 +143,7 @@ def _of_row(environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource
 
 
 def _fixed(keys: Keys) -> KeySource:
-    check_keys((keys.id, keys.secret, keys.token), keys.source)
+    keys.checked()
     return lambda: keys
 
 
@@ -182,9 +166,7 @@ def _asked(source: str, options: Mapping[str, str | None], *, provider: str) -> 
         id, secret = text(found.get_access_key_id()), text(found.get_access_key_secret())
         if not id or not secret:
             raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole access key")
-        found_keys = Keys(id=id, secret=secret, token=text(found.get_security_token()), source=source)
-        check_keys((id, secret, found_keys.token), source)
-        return found_keys
+        return Keys(id=id, secret=secret, token=text(found.get_security_token()), source=source).checked()
 
     return keys
 
@@ -226,14 +208,10 @@ def _profile(environ: Mapping[str, str], name: str | None) -> Mapping[str, Any] 
     return next((one for one in document["profiles"] if isinstance(one, Mapping) and one.get("name") == wanted), None)
 
 
-def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-
-
 def _cli_file(environ: Mapping[str, str]) -> Path:
-    return _home(environ) / ".aliyun" / "config.json"
+    return home(environ) / ".aliyun" / "config.json"
 
 
 def _ini_file(environ: Mapping[str, str]) -> Path:
     named = environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE")
-    return Path(named) if named else _home(environ) / ".alibabacloud" / "credentials.ini"
+    return Path(named) if named else home(environ) / ".alibabacloud" / "credentials.ini"

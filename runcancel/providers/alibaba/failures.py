@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import number, text, worded
+from runcancel.providers.reading import OWN_WORDS, number, text, worded
 from runcancel.providers.transport import Reply
 
 REASONS = {
@@ -44,12 +44,6 @@ _HINTS = {
     "SignatureDoesNotMatch": "The access key secret does not belong to the access key id.",
 }
 
-_OWN_WORDS = {
-    Reason.BAD_CREDENTIALS: "the credentials are not accepted",
-    Reason.EXPIRED_CREDENTIALS: "the credentials have expired",
-}
-"""Said instead of the vendor's text, which quotes parts of the signed request."""
-
 
 def failure(action: str, permission: str, reply: Reply, body: object) -> CloudError:
     """The error that an answer carries. `body` is the decoded JSON, None when it was none."""
@@ -86,4 +80,4 @@ def _message(reason: Reason, message: str, document: Mapping[str, Any], permissi
         detail = document.get("AccessDeniedDetail")
         action = text(detail.get("AuthAction")) if isinstance(detail, Mapping) else None
         return f"not permitted: {action or permission}"
-    return _OWN_WORDS.get(reason, message)
+    return OWN_WORDS.get(reason, message)

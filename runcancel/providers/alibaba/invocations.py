@@ -14,6 +14,7 @@ from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.reading import (
     Row,
     by_token,
+    caller,
     checked_id,
     checked_targets,
     chunks,
@@ -104,10 +105,7 @@ class CloudAssistant:
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
         answer = self._sts.call("GetCallerIdentity", {})
-        account, principal = text(answer.get("AccountId")), text(answer.get("Arn"))
-        if account is None or principal is None:
-            raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
-        return Identity(account=account, principal=principal)
+        return caller(answer.get("AccountId"), answer.get("Arn"))
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""

@@ -5,16 +5,11 @@ any page counts that holds exactly one id and one region. No ARN of Alibaba Clou
 """
 
 from runcancel.model import Kind
-from runcancel.providers.links import Link, address, only_run
+from runcancel.providers.links import Link, only_run
 
 HOSTS = frozenset({"ecs.console.aliyun.com", "ecs.console.alibabacloud.com"})
 
 
 def read(text: str, kind: Kind, regions: frozenset[str]) -> Link | None:
     """The run that a URL names; None for an ARN and for a host that is none of the vendor's. Raises `NotARun`."""
-    if text.startswith("arn:"):
-        return None
-    parts = address(text)
-    if parts.hostname not in HOSTS:
-        return None
-    return only_run(parts, kind, provider="alibaba", regions=regions, numbers={})
+    return only_run(text, kind, provider="alibaba", hosts=HOSTS, regions=regions, numbers={})

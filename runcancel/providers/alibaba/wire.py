@@ -4,17 +4,16 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 from urllib.parse import urlencode
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
-from runcancel.providers import AGENT, Checkup
-from runcancel.providers.alibaba.credentials import Keys, KeySource
+from runcancel.providers import Checkup, Connection
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
-from runcancel.providers.reading import blamed, scrubbed, text, trace
+from runcancel.providers.keys import Keys, KeySource
+from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.transport import Reply, Transport
 
 _RATE = 10.0  # calls a second to begin with; the real quotas are per account and only visible in Quota Center
@@ -30,21 +29,20 @@ class Wire:
     def __init__(
         self,
         transport: Transport,
+        connection: Connection,
         *,
         product: str,
         version: str,
-        scope: Scope,
         keys: KeySource,
         pace: Pace,
-        agent: str = AGENT,
     ) -> None:
         self._transport = transport
         self._product = product
         self._version = version
-        self._scope = scope
+        self._scope = connection.scope
         self._keys = keys
         self._pace = pace
-        self._agent = agent
+        self._agent = connection.agent
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
@@ -55,27 +53,17 @@ class Wire:
             keys = None
         return self._transport.checkup(credentials=keys.source if keys else None, key=keys.id if keys else None)
 
-    def call(
-        self, action: str, params: Mapping[str, str], *, again: frozenset[Reason] = READ_AGAIN
-    ) -> Mapping[str, Any]:
+    def call(self, action: str, params: Mapping[str, str], *, again: frozenset[Reason] = READ_AGAIN) -> Row:
         """Ask and return the whole answer, which carries a request id. Raises `CloudError`."""
-        return self._pace.call(action, lambda: self._once(action, params), rate=_RATE, documented=False, again=again)
+        host = self._transport.endpoint.host
+        once = partial(self._once, action, params)
+        ask = partial(traced, once, scope=self._scope, host=host, action=action, params=params)
+        return self._pace.call(action, ask, rate=_RATE, documented=False, again=again)
 
-    def _once(self, action: str, params: Mapping[str, str]) -> Mapping[str, Any]:
-        began = time.monotonic()
-        outcome = "no answer"
-        try:
-            keys = self._keys()
-            reply = self._transport.post(f"/?{urlencode(params)}", headers=self._signed(action, params, keys))
-            document = self._proven(action, reply, keys)
-            outcome = f"HTTP {reply.status_code}, request {document['RequestId']}"
-            return document
-        except CloudError as error:
-            error.action = error.action or action
-            outcome = f"{error.reason} {error.provider_code or ''} request {error.request_id}"
-            raise
-        finally:
-            trace(self._scope, self._transport.endpoint.host, action, params, outcome=outcome, began=began)
+    def _once(self, action: str, params: Mapping[str, str]) -> Row:
+        keys = self._keys()
+        reply = self._transport.post(f"/?{urlencode(params)}", headers=self._signed(action, params, keys))
+        return self._proven(action, reply, keys)
 
     def _signed(self, action: str, params: Mapping[str, str], keys: Keys) -> dict[str, str]:
         """The headers of one attempt: each has its own nonce and time."""
@@ -93,18 +81,14 @@ class Wire:
             headers |= {"x-acs-accesskey-id": keys.id, "x-acs-security-token": keys.token}
         return {**headers, "Authorization": authorization(params, headers, key_id=keys.id, secret=keys.secret)}
 
-    def _proven(self, action: str, reply: Reply, keys: Keys) -> Mapping[str, Any]:
+    def _proven(self, action: str, reply: Reply, keys: Keys) -> Row:
         """The answer, when the cloud gave it: HTTP 200, a JSON object, no error code, a request id."""
         document = _decoded(reply)
         erred = isinstance(document, Mapping) and (document.get("Code") or document.get("code"))
         if reply.status_code != 200 or erred:
             error = failure(action, f"{self._product}:{action}", reply, document)
-            error.message = blamed(error.reason, scrubbed(error.message, (keys.secret, keys.token)), keys.source)
-            error.args = (error.message,)
-            raise error
-        if not isinstance(document, Mapping) or text(document.get("RequestId")) is None:
-            raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
-        return document
+            raise blamed(error, (keys.secret, keys.token), keys.source)
+        return proven(action, document)
 
 
 def _decoded(reply: Reply) -> object:

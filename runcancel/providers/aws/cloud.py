@@ -13,7 +13,7 @@ from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import Doors
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import checked_id, rows, text
+from runcancel.providers.reading import caller, checked_id, rows, text
 from runcancel.providers.transport import Heard
 
 _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
@@ -90,10 +90,7 @@ class Aws:
             heard=self._heard,
         )
         reply = wire.call("GetCallerIdentity", {})
-        account, principal = text(reply.get("Account")), text(reply.get("Arn"))
-        if account is None or principal is None:
-            raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
-        return Identity(account=account, principal=principal)
+        return caller(reply.get("Account"), reply.get("Arn"))
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""

@@ -76,9 +76,10 @@ def policy(wish: Narrowing) -> Policy:
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
+    from runcancel.providers.keys import Keys, KeySource
     from runcancel.providers.reading import checked_region
     from runcancel.providers.tencent.invocations import Tat
-    from runcancel.providers.tencent.wire import KeySource, Wire
+    from runcancel.providers.tencent.wire import Wire
     from runcancel.providers.transport import Endpoint, Transport
 
     scope = connection.scope
@@ -91,26 +92,15 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     sts = Endpoint.of(own_sts or f"sts.{site}") if own_sts or not tat.loopback else tat
 
     def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
-        transport = Transport(
-            endpoint,
-            connect_timeout=connection.connect_timeout,
-            read_timeout=connection.read_timeout,
-            environ=environ,
-        )
-        return Wire(
-            transport,
-            product=product,
-            version=version,
-            scope=scope,
-            keys=keys,
-            pace=pace,
-            agent=connection.agent,
-            source=found.source,
-        )
+        transport, source = Transport(endpoint, connection, environ), found.keys.source
+        return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace, source=source)
 
-    keys: KeySource = found.keys
+    def fixed() -> Keys:
+        return found.keys
+
+    keys: KeySource = fixed
     if found.role is not None:
-        long_lived = wire(sts, "sts", "2018-08-13", found.keys, pace)
+        long_lived = wire(sts, "sts", "2018-08-13", fixed, pace)
         request = credentials.role_request(found)
         keys = credentials.AssumedRole(lambda: credentials.assumed(long_lived.call("AssumeRole", request)))
     return Tat(

@@ -12,7 +12,8 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import check_keys, number, text
+from runcancel.providers.keys import Keys
+from runcancel.providers.reading import home, number, text
 
 SOURCES = (
     "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "
@@ -25,27 +26,10 @@ _ROLE_LIVES = 7200  # seconds
 _RENEW_BEFORE = 300  # seconds before the end
 
 
-class Keys(Struct, frozen=True, kw_only=True):
-    """What signs requests. `expires_at` is epoch seconds, None for keys that stay. Never printed."""
-
-    id: str
-    secret: str
-    token: str | None = None
-    expires_at: int | None = None
-
-    def get_credential_info(self) -> tuple[str, str, str | None]:
-        """As the SDK asks."""
-        return self.id, self.secret, self.token
-
-    def __repr__(self) -> str:
-        return "Keys(…)"
-
-
 class Found(Struct, frozen=True, kw_only=True):
-    """Keys and where they stood. With `role`, the keys are only good for assuming that role."""
+    """Keys as they stood somewhere. With `role`, they are only good for assuming that role."""
 
     keys: Keys
-    source: str
     role: str | None = None
     session: str = "runcancel"
 
@@ -59,12 +43,12 @@ class AssumedRole:
         self._lock = threading.Lock()
         self._keys: Keys | None = None
 
-    def get_credential_info(self) -> tuple[str, str, str | None]:
-        """As the SDK asks. Raises `CloudError` when the role cannot be assumed."""
+    def __call__(self) -> Keys:
+        """See `KeySource`. Raises `CloudError` when the role cannot be assumed."""
         with self._lock:
             if self._keys is None or self._now() > (self._keys.expires_at or 0) - _RENEW_BEFORE:
                 self._keys = self._assume()
-            return self._keys.get_credential_info()
+            return self._keys
 
 
 def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
@@ -85,7 +69,7 @@ def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
     if environ.get("TENCENTCLOUD_SECRET_ID") or environ.get("TCCLI_PROFILE"):
         return True
-    files = (_tccli(environ, "default", "credential"), _home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE)
+    files = (_tccli(environ, "default", "credential"), home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE)
     return any(path.is_file() for path in files)
 
 
@@ -103,7 +87,7 @@ def find(environ: Mapping[str, str], profile: str | None, *, now: float | None =
             raise CloudError(Reason.NO_CREDENTIALS, f"no profile {profile!r} of tccli", hint=f"Looked for {path}.")
         return _checked(found)
     found = _of_variables(environ) or _of_tccli(environ, None, moment)
-    for path in (_home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE):
+    for path in (home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE):
         found = found or _of_ini_file(path)
     if found is None:
         raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {SOURCES}.")
@@ -126,15 +110,16 @@ def role_request(found: Found) -> dict[str, object]:
 
 
 def _checked(found: Found) -> Found:
-    check_keys(found.keys.get_credential_info(), found.source)
+    found.keys.checked()
     return found
 
 
 def _of_variables(environ: Mapping[str, str]) -> Found | None:
     id, secret = environ.get("TENCENTCLOUD_SECRET_ID"), environ.get("TENCENTCLOUD_SECRET_KEY")
     if id and secret:
-        keys = Keys(id=id.strip(), secret=secret.strip(), token=environ.get("TENCENTCLOUD_TOKEN") or None)
-        return Found(keys=keys, source="TENCENTCLOUD_SECRET_ID of the environment")
+        token = environ.get("TENCENTCLOUD_TOKEN") or None
+        source = "TENCENTCLOUD_SECRET_ID of the environment"
+        return Found(keys=Keys(id=id.strip(), secret=secret.strip(), token=token, source=source))
     if id or secret:
         missing = "KEY" if id else "ID"
         raise CloudError(Reason.NO_CREDENTIALS, f"half a key in the environment: no TENCENTCLOUD_SECRET_{missing}")
@@ -157,8 +142,9 @@ def _of_tccli(environ: Mapping[str, str], profile: str | None, now: float) -> Fo
         message = f"the login in {path} has expired"
         raise CloudError(Reason.EXPIRED_CREDENTIALS, message, hint="Sign in again: tccli auth login")
     session = text(row.get("role-session-name")) or "runcancel"
-    keys = Keys(id=id, secret=secret, token=text(row.get("token")), expires_at=ends)
-    return Found(keys=keys, source=f"profile {name} of tccli", role=text(row.get("role-arn")), session=session)
+    token, source = text(row.get("token")), f"profile {name} of tccli"
+    keys = Keys(id=id, secret=secret, token=token, source=source, expires_at=ends)
+    return Found(keys=keys, role=text(row.get("role-arn")), session=session)
 
 
 def _of_ini_file(path: Path) -> Found | None:
@@ -173,7 +159,7 @@ def _of_ini_file(path: Path) -> Found | None:
     id, secret = (value.strip().strip("\"'") for value in values)
     if not id or not secret:
         raise CloudError(Reason.NO_CREDENTIALS, f"{path} has no secret_id and secret_key under [default]")
-    return Found(keys=Keys(id=id, secret=secret), source=str(path))
+    return Found(keys=Keys(id=id, secret=secret, source=str(path)))
 
 
 def _document(path: Path) -> Mapping[str, Any] | None:
@@ -198,8 +184,4 @@ def _profile_name(environ: Mapping[str, str], profile: str | None) -> str:
 
 
 def _tccli(environ: Mapping[str, str], name: str, ending: str) -> Path:
-    return _home(environ) / ".tccli" / f"{name}.{ending}"
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    return home(environ) / ".tccli" / f"{name}.{ending}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcancel.errors import CloudError, Reason
-from runcancel.providers.reading import text, worded
+from runcancel.providers.reading import OWN_WORDS, text, worded
 
 REASONS = {
     "AuthFailure": Reason.BAD_CREDENTIALS,
@@ -37,12 +37,6 @@ _HINTS = {
     "UnsupportedRegion": "Is the region spelled right?",
 }
 
-_OWN_WORDS = {
-    Reason.BAD_CREDENTIALS: "the credentials are not accepted",
-    Reason.EXPIRED_CREDENTIALS: "the credentials have expired",
-}
-"""Said instead of the vendor's text, which may quote parts of the signed request."""
-
 
 def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudError | None:
     """The error in the `Response` of an answer, if there is one."""
@@ -52,7 +46,7 @@ def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudE
     known: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     code = text(known.get("Code"))
     reason = reason_of(code)
-    message = f"not permitted: {permission}" if reason is Reason.DENIED else _OWN_WORDS.get(reason)
+    message = f"not permitted: {permission}" if reason is Reason.DENIED else OWN_WORDS.get(reason)
     return CloudError(
         reason,
         message or text(known.get("Message")) or "the cloud answered with an error",

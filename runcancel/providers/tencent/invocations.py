@@ -11,6 +11,7 @@ from runcancel.providers import Checkup
 from runcancel.providers.reading import (
     Row,
     by_offset,
+    caller,
     checked_id,
     checked_targets,
     chunks,
@@ -99,10 +100,7 @@ class Tat:
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
         answer = self._sts.call("GetCallerIdentity", {})
-        account, principal = text(answer.get("AccountId")), text(answer.get("Arn"))
-        if account is None or principal is None:
-            raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
-        return Identity(account=account, principal=principal)
+        return caller(answer.get("AccountId"), answer.get("Arn"))
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""

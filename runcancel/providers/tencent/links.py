@@ -7,7 +7,7 @@ console writes regions as numbers (`rid=1`).
 from collections.abc import Mapping
 
 from runcancel.model import Kind
-from runcancel.providers.links import Link, address, only_run
+from runcancel.providers.links import Link, only_run
 
 HOSTS = frozenset({"console.cloud.tencent.com", "console.tencentcloud.com", "console.intl.cloud.tencent.com"})
 
@@ -39,9 +39,4 @@ NUMBERS: Mapping[str, str] = {
 
 def read(text: str, kind: Kind, regions: frozenset[str]) -> Link | None:
     """The run that a URL names; None for an ARN and for a host that is none of the vendor's. Raises `NotARun`."""
-    if text.startswith("arn:"):
-        return None
-    parts = address(text)
-    if parts.hostname not in HOSTS:
-        return None
-    return only_run(parts, kind, provider="tencent", regions=regions, numbers=NUMBERS)
+    return only_run(text, kind, provider="tencent", hosts=HOSTS, regions=regions, numbers=NUMBERS)

@@ -11,6 +11,8 @@ from msgspec import Struct
 from tencentcloud import __version__
 from tencentcloud.common.sign import Sign
 
+from runcancel.providers.keys import Keys
+
 _ALGORITHM = "TC3-HMAC-SHA256"
 _CONTENT_TYPE = "application/json"
 _SIGNED = "content-type;host"
@@ -25,9 +27,8 @@ class Signer(Struct, frozen=True, kw_only=True):
     region: str
     request_client: str
 
-    def headers(self, action: str, body: bytes, keys: tuple[str, str, str | None], *, now: int) -> dict[str, str]:
-        """The headers of one POST of JSON to `/`. `keys` are id, secret and token; `now` is in epoch seconds."""
-        id, secret, token = keys
+    def headers(self, action: str, body: bytes, keys: Keys, *, now: int) -> dict[str, str]:
+        """The headers of one POST of JSON to `/`. `now` is in epoch seconds."""
         given = {
             "Content-Type": _CONTENT_TYPE,
             "Host": self.host,
@@ -40,15 +41,15 @@ class Signer(Struct, frozen=True, kw_only=True):
         }
         return {
             **given,
-            **({"X-TC-Token": token} if token else {}),
-            "Authorization": self._authorization(body, id, secret, now),
+            **({"X-TC-Token": keys.token} if keys.token else {}),
+            "Authorization": self._authorization(body, keys, now),
         }
 
-    def _authorization(self, body: bytes, id: str, secret: str, now: int) -> str:
+    def _authorization(self, body: bytes, keys: Keys, now: int) -> str:
         date = time.strftime("%Y-%m-%d", time.gmtime(now))
         head = f"POST\n/\n\ncontent-type:{_CONTENT_TYPE}\nhost:{self.host}\n\n{_SIGNED}\n"
         request = head + sha256(body).hexdigest()
         scope = f"{date}/{self.product}/tc3_request"
         to_sign = f"{_ALGORITHM}\n{now}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        signature = Sign.sign_tc3(secret, date, self.product, to_sign)
-        return f"{_ALGORITHM} Credential={id}/{scope}, SignedHeaders={_SIGNED}, Signature={signature}"
+        signature = Sign.sign_tc3(keys.secret, date, self.product, to_sign)
+        return f"{_ALGORITHM} Credential={keys.id}/{scope}, SignedHeaders={_SIGNED}, Signature={signature}"

@@ -3,25 +3,19 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from functools import partial
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Scope
 from runcancel.pace import READ_AGAIN, Pace
-from runcancel.providers import AGENT, Checkup
-from runcancel.providers.reading import Row, blamed, scrubbed, text, trace
+from runcancel.providers import Checkup, Connection
+from runcancel.providers.keys import Keys, KeySource
+from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
 from runcancel.providers.transport import Transport
 
 _RATE = 20.0  # calls a second for each API, as documented
 _STATUS_REASONS = {429: Reason.BUSY}
-
-
-class KeySource(Protocol):
-    """What the SDK asks for keys before each request."""
-
-    def get_credential_info(self) -> tuple[str, str, str | None]: ...
 
 
 class Wire:
@@ -35,13 +29,12 @@ class Wire:
     def __init__(
         self,
         transport: Transport,
+        connection: Connection,
         *,
         product: str,
         version: str,
-        scope: Scope,
         keys: KeySource,
         pace: Pace,
-        agent: str = AGENT,
         source: str = "",
     ) -> None:
         self._transport = transport
@@ -49,13 +42,13 @@ class Wire:
             product=product,
             version=version,
             host=transport.endpoint.host,
-            region=scope.region,
-            request_client=agent.replace("/", "-"),  # the SDK's rule for this header
+            region=connection.scope.region,
+            request_client=connection.agent.replace("/", "-"),  # the SDK's rule for this header
         )
-        self._agent = agent
+        self._agent = connection.agent
         self._host = transport.endpoint.host
         self._product = product
-        self._scope = scope
+        self._scope = connection.scope
         self._keys = keys
         self._source = source
         self._pace = pace
@@ -63,54 +56,41 @@ class Wire:
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
         try:
-            key: str | None = self._keys.get_credential_info()[0]
+            key: str | None = self._keys().id
         except CloudError:
             key = None
         return self._transport.checkup(credentials=self._source or None, key=key)
 
-    def call(self, action: str, params: Row, *, again: frozenset[Reason] = READ_AGAIN) -> Mapping[str, Any]:
+    def call(self, action: str, params: Row, *, again: frozenset[Reason] = READ_AGAIN) -> Row:
         """Ask and return the answer's `Response`, which carries a request id. Raises `CloudError`."""
-        return self._pace.call(action, lambda: self._once(action, params), rate=_RATE, again=again)
+        once = partial(self._once, action, params)
+        ask = partial(traced, once, scope=self._scope, host=self._host, action=action, params=params)
+        return self._pace.call(action, ask, rate=_RATE, again=again)
 
-    def _once(self, action: str, params: Row) -> Mapping[str, Any]:
-        began = time.monotonic()
-        outcome = "no answer"
-        try:
-            response = self._proven(action, self._sent(action, params))
-            outcome = f"HTTP 200, request {response['RequestId']}"
-            return response
-        except CloudError as error:
-            error.action = error.action or action
-            outcome = f"{error.reason} {error.provider_code or ''} request {error.request_id}"
-            raise
-        finally:
-            trace(self._scope, self._host, action, params, outcome=outcome, began=began)
+    def _once(self, action: str, params: Row) -> Row:
+        keys = self._keys()
+        return self._proven(action, self._sent(action, params, keys), keys)
 
-    def _sent(self, action: str, params: Row) -> bytes:
+    def _sent(self, action: str, params: Row, keys: Keys) -> bytes:
         """The body of the answer. Raises `CloudError` for anything but HTTP 200 unless the body explains it."""
         body = json.dumps(params).encode()
-        headers = self._signer.headers(action, body, self._keys.get_credential_info(), now=int(time.time()))
+        headers = self._signer.headers(action, body, keys, now=int(time.time()))
         reply = self._transport.post("/", headers={**headers, "User-Agent": self._agent}, body=body)
         if reply.status_code != 200 and _response(reply.content) is None:
             otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
             raise CloudError(_STATUS_REASONS.get(reply.status_code, otherwise), f"HTTP {reply.status_code}")
         return reply.content
 
-    def _proven(self, action: str, content: bytes) -> Mapping[str, Any]:
+    def _proven(self, action: str, content: bytes, keys: Keys) -> Row:
         """The `Response`, when the cloud gave it: a JSON object, no error, a request id; whatever its content type."""
         response = _response(content)
         error = None if response is None else failure(action, f"{self._product}:{action}", response)
         if error is not None:
-            said = scrubbed(error.message, self._keys.get_credential_info()[1:])
-            error.message = blamed(error.reason, said, self._source)
-            error.args = (error.message,)
-            raise error
-        if response is None or text(response.get("RequestId")) is None:
-            raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
-        return response
+            raise blamed(error, (keys.secret, keys.token), self._source)
+        return proven(action, response)
 
 
-def _response(content: bytes) -> Mapping[str, Any] | None:
+def _response(content: bytes) -> Row | None:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,0 +1,51 @@
+"""Moto: an idea of AWS that we did not write."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fakes import HandClock
+from opened import read, unread
+
+from providers.aws.scripted import NOBODY, SCOPE, A, B, connect, ref
+from runcancel.errors import Reason
+from runcancel.model import State
+from runcancel.pace import Pace
+from runcancel.providers.aws.wire import Wire
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    moto = pytest.importorskip("moto")
+    import boto3
+
+    with moto.mock_aws():
+        yield boto3.client("ssm", region_name=SCOPE.region)
+
+
+def test_moto_agrees_about_a_command(moto: Any, clock: HandClock) -> None:
+    sent = moto.send_command(InstanceIds=[A, B], DocumentName="AWS-RunShellScript", Comment="deploy")["Command"]
+
+    run = read(connect(clock), ref("command", sent["CommandId"]), full=False).run
+
+    assert (run.name, run.target_count) == ("AWS-RunShellScript", 2)
+    assert run.state is State.SUCCEEDED
+    assert run.created_at is not None
+    assert abs((run.created_at - sent["RequestedDateTime"]).total_seconds()) < 60 * 60 * 24
+
+
+def test_moto_agrees_about_an_unknown_command_and_no_windows(moto: Any, clock: HandClock) -> None:
+    assert unread(connect(clock), ref("command", NOBODY)).reason is Reason.NOT_FOUND
+    wire = Wire(moto, Pace(clock), scope=SCOPE)
+    assert list(wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=10)) == []
+
+
+def test_moto_agrees_about_what_a_command_wrote(moto: Any, clock: HandClock) -> None:
+    sent = moto.send_command(InstanceIds=[A, B], DocumentName="AWS-RunShellScript")["Command"]
+    wire = Wire(moto, Pace(clock), scope=SCOPE)
+
+    reply = wire.call("GetCommandInvocation", {"CommandId": sent["CommandId"], "InstanceId": A})
+
+    assert reply["InstanceId"] == A
+    assert isinstance(reply["StandardOutputContent"], str)
+    assert isinstance(reply["StandardErrorContent"], str)

@@ -1,0 +1,28 @@
+"""Scopes before a sandbox of their own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from fakes import HandClock
+from opened import Open
+
+from runcancel.model import Scope
+from runcancel.pace import Pace
+from runcancel.providers import Cloud, Connection, provider
+from runcancel.sandbox import Sandbox, SandboxOptions
+
+
+@pytest.fixture
+def open_at() -> Iterator[Open]:
+    """Starts a sandbox with faults and connects to a scope in it; nothing moves but by requests."""
+    with ExitStack() as boxes:
+
+        def start(scope: Scope, *faults: str, tick: float = 0.5, **options: Any) -> tuple[Sandbox, Cloud]:
+            box = boxes.enter_context(Sandbox(SandboxOptions(tick=tick, faults=faults, **options)))
+            environ = {"HOME": "/nowhere", **box.environment()}
+            connection = Connection(scope=scope, read_timeout=5)
+            return box, provider(scope.provider).connect(connection, environ, Pace(HandClock(), attempts=3))
+
+        yield start
