@@ -9,12 +9,11 @@ from msgspec import Struct
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Scope, SettingRow
-from runcancel.providers import PROVIDERS, Connection, provider
+from runcancel.providers import PROVIDERS, SITES, Connection, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 
 T = TypeVar("T")
 
-SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 DEFAULT_TIMEOUT = 60.0  # seconds
 _USER = re.compile(r"//[^/]*@")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")

@@ -27,6 +27,10 @@ AGENT = f"runcancel/{__version__}"
 """What every request says in its `User-Agent`."""
 
 
+SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
+"""Tencent Cloud's two sites, with accounts of their own; the first is the default."""
+
+
 class Connection(Struct, frozen=True, kw_only=True):
     """Everything needed to reach one scope; each value was chosen by `settings`.
 
@@ -38,7 +42,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     profile: str | None = None
     endpoint_url: str | None = None
     sts_endpoint_url: str | None = None
-    site: str | None = None  # Tencent: "tencentcloudapi.com" or "intl.tencentcloudapi.com"
+    site: str | None = None  # Tencent: one of `SITES`
     connect_timeout: float = 5.0  # seconds
     read_timeout: float = 20.0  # seconds
     operation: str | None = None

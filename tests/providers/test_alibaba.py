@@ -58,7 +58,7 @@ def opened() -> Iterator[Open]:
         box = Sandbox(SandboxOptions(tick=tick, faults=faults, **options))
         boxes.append(box)
         environ = {"HOME": "/nowhere", **box.environment(sort=sort)}
-        connection = Connection(scope=SCOPE, read_timeout=1)
+        connection = Connection(scope=SCOPE, endpoint_url=box.url, read_timeout=1)
         return box, alibaba.connect(connection, environ, Pace(Clock(), attempts=3))
 
     yield start
@@ -256,7 +256,7 @@ def test_an_invented_word_is_unknown_and_never_over(opened: Open) -> None:
 def test_a_wrong_secret_is_said_without_the_secret() -> None:
     with Sandbox(SandboxOptions(tick=0.1)) as box:
         environ = {"HOME": "/nowhere", **box.environment(), "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "hunter2hunter2"}
-        cloud = alibaba.connect(Connection(scope=SCOPE), environ, Pace(Clock()))
+        cloud = alibaba.connect(Connection(scope=SCOPE, endpoint_url=box.url), environ, Pace(Clock()))
 
         error = refused(lambda: list(cloud.read([ref(HALF)])))
 

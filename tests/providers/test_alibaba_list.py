@@ -50,7 +50,8 @@ def opened() -> Iterator[Open]:
         box = Sandbox(SandboxOptions(tick=tick, faults=faults, **options))
         boxes.append(box)
         environ = {"HOME": "/nowhere", **box.environment()}
-        return box, alibaba.connect(Connection(scope=SCOPE, read_timeout=5), environ, Pace(Clock(), attempts=3))
+        connection = Connection(scope=SCOPE, endpoint_url=box.url, read_timeout=5)
+        return box, alibaba.connect(connection, environ, Pace(Clock(), attempts=3))
 
     yield start
     for box in boxes:
@@ -282,7 +283,7 @@ def test_regions_are_those_of_the_vendor(region: str, opened: Open) -> None:
     box, _ = opened()
     environ = {"HOME": "/nowhere", **box.environment()}
     scope = Scope(provider="alibaba", region=region)
-    cloud = alibaba.connect(Connection(scope=scope), environ, Pace(Clock()))
+    cloud = alibaba.connect(Connection(scope=scope, endpoint_url=box.url), environ, Pace(Clock()))
 
     assert cloud.regions() == ("ap-southeast-1", "cn-hangzhou", "cn-shanghai")
     assert [(one["service"], one["action"]) for one in box.log.shown()] == [("ecs", "DescribeRegions")]

@@ -48,7 +48,8 @@ def opened() -> Iterator[Open]:
     def start(*faults: str, region: str = SCOPE.region, **options: Any) -> tuple[Sandbox, Cloud]:
         box = Sandbox(SandboxOptions(tick=0.0, faults=faults, **options))
         boxes.append(box)
-        connection = Connection(scope=Scope(provider="tencent", region=region), read_timeout=5)
+        scope = Scope(provider="tencent", region=region)
+        connection = Connection(scope=scope, endpoint_url=box.url, read_timeout=5)
         environ = {"HOME": "/nowhere", **box.environment()}
         return box, tencent.connect(connection, environ, Pace(Clock(), attempts=3))
 

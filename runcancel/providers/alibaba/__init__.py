@@ -94,9 +94,8 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     scope = connection.scope
     checked_region(scope.region)
     keys = credentials.find(environ, connection.profile)
-    own = connection.endpoint_url or environ.get("RUNCANCEL_ALIBABA_ENDPOINT_URL")
-    ecs = Endpoint.of(own or _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"))
-    own_sts = connection.sts_endpoint_url or environ.get("RUNCANCEL_ALIBABA_STS_ENDPOINT_URL")
+    ecs = Endpoint.of(connection.endpoint_url or _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"))
+    own_sts = connection.sts_endpoint_url
     sts = Endpoint.of(own_sts or "sts.aliyuncs.com") if own_sts or not ecs.loopback else ecs
 
     def wire(endpoint: Endpoint, product: str, version: str, pace: Pace) -> Wire:
