@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel import config, journal, policy, settings
+from runcancel import config, journal, settings, site_policy
 from runcancel.checkup import Cancels, Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError, Exit, Refused, UsageError
@@ -55,7 +55,7 @@ def doctor(session: Session) -> int:
     for row in (*rows, *map(_absent, missing)):
         answer.row(row)
     code = _code(errors)
-    files = (_file("config", config.path(session.settings.environ)), written, _policy())
+    files = (_file("config", config.path(session.settings.environ)), written, _site_policy())
     answer.end(End(exit_code=code, errors=errors, complete=not errors, notes=notes, files=files))
     for row in rows:
         _warn_of_clock(session, row)
@@ -196,11 +196,11 @@ def _journal(path: Path) -> tuple[FileCheck, Cancels]:
         return structs.replace(about, problem=str(error)), {}
 
 
-def _policy() -> FileCheck:
+def _site_policy() -> FileCheck:
     """The site's rules, and what is wrong with them: broken ones refuse every cancel."""
-    about = _file("policy", policy.PATH)
+    about = _file("policy", site_policy.PATH)
     try:
-        policy.read()
+        site_policy.read()
     except Refused as error:
         return structs.replace(about, problem=error.message)
     return about
