@@ -10,7 +10,7 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, UsageError
-from runcancel.model import PolicyRow
+from runcancel.model import AccessPolicy
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.policies import Narrowing
 from runcancel.render import End
@@ -82,9 +82,9 @@ def _names(chosen: Settings) -> tuple[str, ...]:
     return names
 
 
-def _row(name: str, wish: Narrowing) -> PolicyRow:
+def _row(name: str, wish: Narrowing) -> AccessPolicy:
     made = provider(name).policy(wish)
-    return PolicyRow(provider=name, read_only=wish.read_only, policy=dict(made.document), notes=made.notes)
+    return AccessPolicy(provider=name, read_only=wish.read_only, policy=dict(made.document), notes=made.notes)
 
 
 def _check(names: tuple[str, ...], *, account: str | None, window: str | None, kinds: frozenset[str]) -> None:
@@ -105,7 +105,7 @@ def _check(names: tuple[str, ...], *, account: str | None, window: str | None, k
             raise UsageError(f"{name} has no {' and no '.join(sorted(kinds))}: name its provider with -p")
 
 
-def _print(session: Session, rows: list[PolicyRow]) -> None:
+def _print(session: Session, rows: list[AccessPolicy]) -> None:
     if session.format in _RAW:
         document = rows[0].policy if len(rows) == 1 else {row.provider: row.policy for row in rows}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")

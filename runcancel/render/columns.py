@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from runcancel.model import (
+    AccessPolicy,
     ContextRow,
     Effect,
     Guarantee,
@@ -18,7 +19,6 @@ from runcancel.model import (
     Operation,
     Outcome,
     PlanItem,
-    PolicyRow,
     Run,
     ScopeCheck,
     SettingRow,
@@ -443,7 +443,7 @@ _SETTING: tuple[Column[SettingRow], ...] = (
     Column(name="origin", title="FROM", data=lambda one: one.origin),
 )
 
-_POLICY: tuple[Column[PolicyRow], ...] = (
+_POLICY: tuple[Column[AccessPolicy], ...] = (
     Column(name="provider", title="PROVIDER", data=lambda one: one.provider, lead=True),
     Column(name="policy", title="POLICY", data=lambda one: msgspec.json.encode(one.policy).decode()),
     Column(name="notes", title="NOTES", data=lambda one: one.notes),
@@ -488,7 +488,7 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Operation: _OPERATION,
     ContextRow: _CONTEXT,
     SettingRow: _SETTING,
-    PolicyRow: _POLICY,
+    AccessPolicy: _POLICY,
     ScopeCheck: _SCOPE,
 }
 """Columns per kind of record."""

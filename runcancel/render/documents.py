@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from runcancel.model import (
+    AccessPolicy,
     ContextRow,
     FileCheck,
     Identity,
@@ -16,7 +17,6 @@ from runcancel.model import (
     Operation,
     Outcome,
     PlanItem,
-    PolicyRow,
     Problem,
     Run,
     ScopeCheck,
@@ -26,7 +26,7 @@ from runcancel.outputs import Output
 from runcancel.text import is_plain, safe
 
 Record: TypeAlias = (
-    Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | PolicyRow | ScopeCheck
+    Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | AccessPolicy | ScopeCheck
 )
 """What a verb answers with, row by row."""
 
@@ -195,7 +195,7 @@ class PoliciesDocument(Struct, frozen=True, kw_only=True):
     format_version: Version
     verb: Literal["permissions"]
     operation: str | None
-    policies: tuple[PolicyRow, ...]
+    policies: tuple[AccessPolicy, ...]
     errors: tuple[Problem, ...]
     complete: bool
 
@@ -272,7 +272,7 @@ class SettingLine(SettingRow, frozen=True, kw_only=True, tag_field="type", tag="
     """A value on its own line."""
 
 
-class PolicyLine(PolicyRow, frozen=True, kw_only=True, tag_field="type", tag="policy"):
+class PolicyLine(AccessPolicy, frozen=True, kw_only=True, tag_field="type", tag="policy"):
     """A policy on its own line."""
 
 
@@ -342,7 +342,7 @@ _TAGS: Mapping[type, str] = {
     Operation: "operation",
     ContextRow: "context",
     SettingRow: "setting",
-    PolicyRow: "policy",
+    AccessPolicy: "policy",
     ScopeCheck: "scope",
     FileCheck: "file",
     Problem: "error",
@@ -359,7 +359,7 @@ _DOCUMENTS: Mapping[str, tuple[type[Document], str, type[Record]]] = {
     "operation": (OperationDocument, "outcomes", Outcome),
     "contexts": (ContextsDocument, "contexts", ContextRow),
     "settings": (SettingsDocument, "settings", SettingRow),
-    "permissions": (PoliciesDocument, "policies", PolicyRow),
+    "permissions": (PoliciesDocument, "policies", AccessPolicy),
     "doctor": (DoctorDocument, "scopes", ScopeCheck),
 }
 _MAY_BE_ABSENT = frozenset({"parameters"})

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, ScopeCheck, SettingRow
+from runcancel.model import AccessPolicy, ContextRow, Invocation, Operation, PlanItem, Run, ScopeCheck, SettingRow
 from runcancel.render.columns import PARAMETERS, Column, Value, columns_of, text_of
 from runcancel.render.documents import Document, End, Record, document, encode, end_line, line, pretty, record_of
 from runcancel.render.sink import Sink
@@ -142,7 +142,7 @@ class References:
             self._print(record.name)
         elif isinstance(record, ScopeCheck):
             self._print(record.scope)
-        elif isinstance(record, PolicyRow):
+        elif isinstance(record, AccessPolicy):
             self._print(record.provider)
         elif isinstance(record, SettingRow):
             self._print(record.value)
