@@ -5,17 +5,18 @@ A provider module imports no SDK at its top (`--help` and completion read its ta
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from re import Pattern
 from typing import Protocol, cast
 
 from msgspec import Struct, structs
 
 from runcancel import __version__
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
+from runcancel.model import AccessPolicy, Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers.links import Link
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 
 PROVIDERS = {
     "aws": "runcancel.providers.aws",
@@ -132,6 +133,7 @@ class Provider(Protocol):
 
     NAME: str
     TITLE: str  # as a person writes it: "Alibaba Cloud"
+    ACCOUNT: Pattern[str]  # how the number of an account is written
     KINDS: tuple[Kind, ...]  # in the order in which a bare id is looked up
     REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table)
     ENDPOINT_VARIABLES: tuple[str, ...]  # the vendor's own variables for another endpoint, the stronger first
@@ -152,7 +154,7 @@ class Provider(Protocol):
         """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `links.NotARun`."""
         ...
 
-    def policy(self, wish: Narrowing) -> Policy:
+    def policy(self, wish: Narrowing) -> AccessPolicy:
         """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
         ...
 

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.model import Guarantee, Kind
+from runcancel.model import AccessPolicy, Guarantee, Kind
 from runcancel.pace import Pace
 from runcancel.providers import SITES, Cloud, Connection
 from runcancel.providers.links import Link
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 from runcancel.providers.tencent import credentials
 
 NAME = "tencent"
 TITLE = "Tencent Cloud"
+ACCOUNT = re.compile(r"[0-9]{5,20}")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
 PROFILE_VARIABLES: tuple[str, ...] = ("TCCLI_PROFILE",)
 
@@ -63,7 +64,7 @@ def link(text: str) -> Link | None:
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(wish: Narrowing) -> Policy:
+def policy(wish: Narrowing) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.tencent import permissions
 
