@@ -10,8 +10,8 @@ from msgspec import Struct, structs
 from runcancel import config, journal, settings, site_policy
 from runcancel.checkup import Cancels, Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
-from runcancel.errors import CREDENTIALS, CloudError, Exit, Refused, UsageError
-from runcancel.journal import Journal, JournalError
+from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refused, UsageError
+from runcancel.journal import Journal
 from runcancel.model import FileCheck, Problem, Reason, ScopeCheck
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
