@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from runcancel import refs
 from runcancel.clouds import Clouds
-from runcancel.errors import CREDENTIALS, CloudError, Reason
+from runcancel.errors import CREDENTIALS, CloudError, Reason, UsageError
 from runcancel.fanout import Desk
 from runcancel.judge import Answer, Asked
 from runcancel.model import Identity, Kind, PermissionCheck, Query, Ref, Scope, Wanted
@@ -15,6 +15,9 @@ from runcancel.providers import Checkup, Cloud, provider
 
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
 """Failures that only somebody hears who may ask."""
+
+_IN_VAIN = CREDENTIALS - {Reason.DENIED} | {Reason.USAGE}
+"""Failures that every other request to the scope would meet, too."""
 
 
 class Examined(Struct, frozen=True, kw_only=True):
@@ -69,13 +72,15 @@ def with_cancels(one: Examined, known: Cancels) -> tuple[PermissionCheck, ...]:
 def _identified(one: Examined, error: BaseException | None, value: Callable[[], Identity]) -> Examined:
     if error is None:
         return structs.replace(one, identity=value())
+    if isinstance(error, UsageError):  # a setting of this scope alone
+        error = CloudError(Reason.USAGE, error.message, hint=error.hint)
     if not isinstance(error, CloudError):
         raise error
     return structs.replace(one, errors=(error,))
 
 
 def _worth_asking(one: Examined) -> bool:
-    return not any(error.reason in CREDENTIALS - {Reason.DENIED} for error in one.errors)
+    return not any(error.reason in _IN_VAIN for error in one.errors)
 
 
 def _kinds(scope: Scope) -> tuple[Kind, ...]:
@@ -120,5 +125,5 @@ def _finished(one: Examined, clouds: Clouds) -> Examined:
     one = structs.replace(one, permissions=tuple(sorted(one.permissions, key=lambda check: order.index(check.kind))))
     try:
         return structs.replace(one, connection=clouds.at(one.scope).checkup())
-    except CloudError:
+    except (CloudError, UsageError):
         return one

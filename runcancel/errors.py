@@ -4,6 +4,7 @@ Exception
 ├── CloudError      a cloud refused, did not answer, or its answer proves nothing
 ├── UsageError      the command line is wrong; nothing was sent           exit 2
 ├── Refused         a guard said no; nothing was sent                     exit 6
+├── JournalError    the journal cannot be used; a cancel goes on without   exit 6 where it is needed
 └── Interrupted     a signal asked to stop                                exit 128 + signal
 """
 
@@ -19,6 +20,7 @@ __all__ = [
     "CloudError",
     "Exit",
     "Interrupted",
+    "JournalError",
     "Problem",
     "Reason",
     "Refused",
@@ -94,6 +96,10 @@ class Refused(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the text is one sentence."""
 
 
 class Interrupted(Exception):

@@ -469,7 +469,7 @@ class SettingRow(Struct, frozen=True, kw_only=True):
     origin: str
 
 
-class PolicyRow(Struct, frozen=True, kw_only=True):
+class AccessPolicy(Struct, frozen=True, kw_only=True):
     """What one provider has to allow, in its own language, and what that language could not say."""
 
     provider: str

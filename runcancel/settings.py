@@ -8,13 +8,12 @@ from msgspec import Struct
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Scope
-from runcancel.providers import PROVIDERS, Connection, provider
+from runcancel.providers import PROVIDERS, SITES, Connection, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.values import Choice, several, text, variable
 
 T = TypeVar("T")
 
-SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 DEFAULT_TIMEOUT = 60.0  # seconds
 
 

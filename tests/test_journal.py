@@ -16,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.errors import Refused
-from runcancel.journal import Journal, JournalError, Recorder, _mounts, is_remote, new_operation, path, ulid
+from runcancel.errors import JournalError, Refused
+from runcancel.journal import Journal, path
+from runcancel.journal_file import _mounts, is_remote
 from runcancel.judge import Answer, Asked, failed
 from runcancel.model import Effect, Guarantee, Operation, PlanItem, Planned, Problem, Reason, Stage, State
+from runcancel.recorder import Recorder, new_operation, ulid
 
 RUN = "tencent:ap-guangzhou:invocation/inv-ib2lld37"
 
@@ -444,7 +446,8 @@ from test_journal import item, operation, RUN, Journal, Answer, Asked, Stage, fa
 
 def die_at_statement(journal, n):
     left = iter(range(n))
-    journal._db.set_trace_callback(lambda _: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL))
+    with journal._file.used() as db:
+        db.set_trace_callback(lambda _: next(left, None) is None and os.kill(os.getpid(), signal.SIGKILL))
 
 def die_at_byte(journal, n):  # in the middle of a write: the kernel writes up to the limit, then kills
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -604,7 +607,7 @@ def test_where_no_table_of_mounts_is_every_disk_is_taken_for_local(tmp_path: Pat
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody without a name")
 def test_a_user_without_a_name_is_a_number() -> None:
-    script = "import os; from runcancel.journal import new_operation as n; os.setuid(54321); print(n('', (), '').user)"
+    script = "import os; from runcancel.recorder import new_operation as n; os.setuid(54321); print(n('', (), '').user)"
 
     done = subprocess.run([sys.executable, "-c", script], env={}, capture_output=True, text=True, check=False)
 

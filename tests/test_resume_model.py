@@ -16,11 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from runcancel import refs
 from runcancel.cancel import Patience, carry_out
-from runcancel.cli.cancel import _left_over
+from runcancel.cli.resume import left_over
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
 from runcancel.find import look
-from runcancel.journal import Journal, Recorder, new_operation
+from runcancel.journal import Journal
 from runcancel.judge import Answer
 from runcancel.model import (
     Guarantee,
@@ -37,6 +37,7 @@ from runcancel.model import (
 from runcancel.plan import plan
 from runcancel.progress import Together
 from runcancel.providers import Cloud, kind_of
+from runcancel.recorder import Recorder, new_operation
 from runcancel.selection import of_plan
 from runcancel.settings import gather
 
@@ -305,7 +306,7 @@ class Resume(RuleBasedStateMachine):
         if self.operation is None:
             self._apply(kill)
         else:
-            left = _left_over(self.file, self.operation.id)
+            left = left_over(self.file, self.operation.id)
             self._go(left.items, left.operation, resumed=True, kill=kill)
 
     @precondition(lambda self: self.done)

@@ -19,9 +19,9 @@ from runcancel.cli.select import Chosen, choose, wished
 from runcancel.cli.session import Session
 from runcancel.consent import Caps, Given
 from runcancel.errors import Exit, Interrupted, Refused, exit_of_cancel, exit_of_reading
-from runcancel.journal import Recorder
 from runcancel.model import Guarantee, Outcome, PlanItem, Reason, Verdict
 from runcancel.progress import Progress, Together
+from runcancel.recorder import Recorder, new_operation
 from runcancel.refs import full
 from runcancel.render import Caller, End
 from runcancel.render.announce import announce
@@ -143,7 +143,7 @@ def cancel(
     caps = _caps(session, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
     guard = Guard(session, dry_run=dry_run)
-    operation = held.operation if held is not None else journal_.new_operation("cancel", sys.argv[1:], reason)
+    operation = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
     if journal is not False and not dry_run:
         session.clouds.operation = operation.id
     chosen = choose(session, wish)

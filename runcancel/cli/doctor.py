@@ -7,11 +7,11 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel import config, journal, origins, policy, settings
+from runcancel import config, journal, origins, settings, site_policy
 from runcancel.checkup import Cancels, Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
-from runcancel.errors import CREDENTIALS, CloudError, Exit, Refused, UsageError
-from runcancel.journal import Journal, JournalError
+from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refused, UsageError
+from runcancel.journal import Journal
 from runcancel.model import FileCheck, Problem, Reason, ScopeCheck
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
@@ -56,7 +56,7 @@ def doctor(session: Session) -> int:
     for row in (*rows, *map(_absent, missing)):
         answer.row(row)
     code = _code(errors)
-    files = (_file("config", config.path(session.settings.environ)), written, _policy())
+    files = (_file("config", config.path(session.settings.environ)), written, _site_policy())
     answer.end(End(exit_code=code, errors=errors, complete=not errors, notes=notes, files=files))
     for row in rows:
         _warn_of_clock(session, row)
@@ -197,11 +197,11 @@ def _journal(path: Path) -> tuple[FileCheck, Cancels]:
         return structs.replace(about, problem=str(error)), {}
 
 
-def _policy() -> FileCheck:
+def _site_policy() -> FileCheck:
     """The site's rules, and what is wrong with them: broken ones refuse every cancel."""
-    about = _file("policy", policy.PATH)
+    about = _file("policy", site_policy.PATH)
     try:
-        policy.read()
+        site_policy.read()
     except Refused as error:
         return structs.replace(about, problem=error.message)
     return about

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from runcancel import consent, policy, settings
+from runcancel import consent, settings, site_policy
 from runcancel.cli.select import Chosen
 from runcancel.cli.session import Session
 from runcancel.consent import Need
 from runcancel.errors import Refused
 from runcancel.model import PlanItem
-from runcancel.policy import Policy, Ruling, Subject
 from runcancel.refs import full
 from runcancel.render import Caller
+from runcancel.site_policy import Ruling, SitePolicy, Subject
 
 
 class Guard:
@@ -21,10 +21,10 @@ class Guard:
     def __init__(self, session: Session, *, dry_run: bool) -> None:
         """Read the rules. Raises `Refused` when they cannot be read and something is to be sent."""
         self._session = session
-        self._rules = Policy()
+        self._rules = SitePolicy()
         self._problem: str | None = None
         try:
-            self._rules = policy.read()
+            self._rules = site_policy.read()
         except Refused as error:
             if not dry_run:
                 raise
@@ -37,18 +37,18 @@ class Guard:
 
     def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
         """Raise `Refused` when a rule denies one of the runs that would be asked."""
-        policy.check(self._rules, self._rulings(items, callers))
+        site_policy.check(self._rules, self._rulings(items, callers))
 
     def stricter(self, wanted: Need, items: Sequence[PlanItem], callers: Sequence[Caller]) -> Need:
         """What has to be answered once the rules are heard."""
-        return policy.stricter(wanted, self._rulings(items, callers))
+        return site_policy.stricter(wanted, self._rulings(items, callers))
 
     def shown(self, chosen: Chosen, callers: Sequence[Caller]) -> Chosen:
         """The selection of a dry run, with what the rules would say to it."""
         found = self._rulings(chosen.selection.items, callers)
-        selection = structs.replace(chosen.selection, items=policy.planned(chosen.selection.items, found))
+        selection = structs.replace(chosen.selection, items=site_policy.planned(chosen.selection.items, found))
         problem = () if self._problem is None else (self._problem,)
-        said = (*problem, *policy.notes(self._rules, found))
+        said = (*problem, *site_policy.notes(self._rules, found))
         return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *said))
 
     def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
@@ -56,7 +56,7 @@ class Guard:
         subjects = [
             _subject(self._session, item, accounts.get(str(full(item.run).scope)) or None) for item in items if item.ask
         ]
-        return policy.rulings(self._rules, subjects)
+        return site_policy.rulings(self._rules, subjects)
 
 
 def _subject(session: Session, item: PlanItem, account: str | None) -> Subject:

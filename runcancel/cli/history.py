@@ -11,8 +11,8 @@ from runcancel import journal, refs, values
 from runcancel.case import not_asked
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.errors import Exit, Refused, UsageError
-from runcancel.journal import Entry, Journal, JournalError
+from runcancel.errors import Exit, JournalError, Refused, UsageError
+from runcancel.journal import Entry, Journal
 from runcancel.judge import Answer, Asked, judge
 from runcancel.model import Operation, Outcome, Problem, Reason, Verdict
 from runcancel.providers import kind_of

@@ -1,18 +1,18 @@
 """`runcancel permissions`: the least that has to be allowed, in the vendors' own languages."""
 
-import re
 import sys
 from typing import Annotated
 
 import msgspec
 import typer
+from msgspec import structs
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, UsageError
-from runcancel.model import PolicyRow
+from runcancel.model import AccessPolicy
 from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.policies import Narrowing
+from runcancel.providers.narrowing import Narrowing
 from runcancel.render import End
 from runcancel.settings import Settings
 from runcancel.settings import typed_regions as typed
@@ -20,9 +20,7 @@ from runcancel.settings import typed_regions as typed
 _RAW = frozenset({"table", "wide", "tsv", "ref"})
 """Formats in which a policy is printed as it is: nothing else can be pasted into a console."""
 
-_WINDOW = re.compile(r"mw-[0-9a-f]{17}")
-_ACCOUNTS = {"aws": re.compile(r"[0-9]{12}")}
-_ACCOUNT = re.compile(r"[0-9]{5,20}")
+_WINDOW = "maintenance-window"
 
 
 def permissions(
@@ -52,19 +50,8 @@ def permissions(
     names = _names(chosen)
     kinds = options.kinds(kind)
     _check(names, account=account, window=window, kinds=kinds)
-    rows = [
-        _row(
-            name,
-            Narrowing(
-                read_only=read_only,
-                account=account,
-                regions=typed(chosen, name),
-                window=window,
-                kinds=kinds,
-            ),
-        )
-        for name in names
-    ]
+    wish = Narrowing(read_only=read_only, account=account, window=window, kinds=kinds)
+    rows = [provider(name).policy(structs.replace(wish, regions=typed(chosen, name))) for name in names]
     _print(session, rows)
     return Exit.OK
 
@@ -82,30 +69,28 @@ def _names(chosen: Settings) -> tuple[str, ...]:
     return names
 
 
-def _row(name: str, wish: Narrowing) -> PolicyRow:
-    made = provider(name).policy(wish)
-    return PolicyRow(provider=name, read_only=wish.read_only, policy=dict(made.document), notes=made.notes)
-
-
 def _check(names: tuple[str, ...], *, account: str | None, window: str | None, kinds: frozenset[str]) -> None:
     if account is not None:
         if len(names) != 1:
             raise UsageError("--account is of one provider: say which, as in -p aws")
-        if not _ACCOUNTS.get(names[0], _ACCOUNT).fullmatch(account):
+        if not provider(names[0]).ACCOUNT.fullmatch(account):
             raise UsageError(f"--account “{account}” is no number of an account, as in 111122223333")
     if window is not None:
-        if names != ("aws",):
-            raise UsageError("--window is of AWS: add -p aws")
-        if not _WINDOW.fullmatch(window):
-            raise UsageError(f"--window “{window}” is no id of a maintenance window, as in mw-0c50858d01e4f7a2b")
-        if kinds and "maintenance-window" not in kinds:
-            raise UsageError("--window and --kind exclude each other: it is of --kind maintenance-window")
+        owner = next(name for name in PROVIDERS if _WINDOW in _kinds(name))
+        if names != (owner,):
+            raise UsageError(f"--window is of {provider(owner).TITLE}: add -p {owner}")
+        if kinds and _WINDOW not in kinds:
+            raise UsageError(f"--window and --kind exclude each other: it is of --kind {_WINDOW}")
     for name in names:
-        if kinds and not kinds & {each.name for each in provider(name).KINDS}:
+        if kinds and not kinds & _kinds(name):
             raise UsageError(f"{name} has no {' and no '.join(sorted(kinds))}: name its provider with -p")
 
 
-def _print(session: Session, rows: list[PolicyRow]) -> None:
+def _kinds(name: str) -> frozenset[str]:
+    return frozenset(kind.name for kind in provider(name).KINDS)
+
+
+def _print(session: Session, rows: list[AccessPolicy]) -> None:
     if session.format in _RAW:
         document = rows[0].policy if len(rows) == 1 else {row.provider: row.policy for row in rows}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel.errors import Refused, UsageError
-from runcancel.journal import Entry, Journal, JournalError
+from runcancel.errors import JournalError, Refused, UsageError
+from runcancel.journal import Entry, Journal
 from runcancel.model import Operation, PlanItem, Verdict
 
 

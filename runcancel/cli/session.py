@@ -201,7 +201,7 @@ class Session:
         for done in self.desk.fanout(ask, places, lane=lambda place: place):
             if done.error is None:
                 told[done.item] = done.value()
-            elif not isinstance(done.error, CloudError):
+            elif not isinstance(done.error, CloudError | UsageError):  # what reads the place will meet it again
                 raise done.error
         return told
 

@@ -5,17 +5,18 @@ A provider module imports no SDK at its top (`--help` and completion read its ta
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from re import Pattern
 from typing import Protocol, cast
 
 from msgspec import Struct, structs
 
 from runcancel import __version__
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
+from runcancel.model import AccessPolicy, Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers.links import Link
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 
 PROVIDERS = {
     "aws": "runcancel.providers.aws",
@@ -25,6 +26,10 @@ PROVIDERS = {
 
 AGENT = f"runcancel/{__version__}"
 """What every request says in its `User-Agent`."""
+
+
+SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
+"""Tencent Cloud's two sites, with accounts of their own; the first is the default."""
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -38,7 +43,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     profile: str | None = None
     endpoint_url: str | None = None
     sts_endpoint_url: str | None = None
-    site: str | None = None  # Tencent: "tencentcloudapi.com" or "intl.tencentcloudapi.com"
+    site: str | None = None  # Tencent: one of `SITES`
     connect_timeout: float = 5.0  # seconds
     read_timeout: float = 20.0  # seconds
     operation: str | None = None
@@ -128,6 +133,7 @@ class Provider(Protocol):
 
     NAME: str
     TITLE: str  # as a person writes it: "Alibaba Cloud"
+    ACCOUNT: Pattern[str]  # how the number of an account is written
     KINDS: tuple[Kind, ...]  # in the order in which a bare id is looked up
     REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table)
     ENDPOINT_VARIABLES: tuple[str, ...]  # the vendor's own variables for another endpoint, the stronger first
@@ -148,7 +154,7 @@ class Provider(Protocol):
         """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `links.NotARun`."""
         ...
 
-    def policy(self, wish: Narrowing) -> Policy:
+    def policy(self, wish: Narrowing) -> AccessPolicy:
         """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
         ...
 

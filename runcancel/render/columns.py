@@ -9,13 +9,13 @@ import msgspec
 from msgspec import UNSET
 
 from runcancel.model import (
+    AccessPolicy,
     ContextRow,
     Effect,
     Invocation,
     Operation,
     Outcome,
     PlanItem,
-    PolicyRow,
     Run,
     ScopeCheck,
     SettingRow,
@@ -257,7 +257,7 @@ _SETTING: tuple[Column[SettingRow], ...] = (
     Column("origin", "FROM"),
 )
 
-_POLICY: tuple[Column[PolicyRow], ...] = (
+_POLICY: tuple[Column[AccessPolicy], ...] = (
     Column("provider", lead=True),
     Column("policy", value=lambda one: msgspec.json.encode(one.policy).decode()),
     Column("notes"),
@@ -291,7 +291,7 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Operation: _OPERATION,
     ContextRow: _CONTEXT,
     SettingRow: _SETTING,
-    PolicyRow: _POLICY,
+    AccessPolicy: _POLICY,
     ScopeCheck: _SCOPE,
 }
 """Columns per kind of record."""

@@ -9,6 +9,7 @@ from typing import Literal, Self, TypeAlias
 from msgspec import Struct, defstruct, structs
 
 from runcancel.model import (
+    AccessPolicy,
     ContextRow,
     FileCheck,
     Identity,
@@ -16,7 +17,6 @@ from runcancel.model import (
     Operation,
     Outcome,
     PlanItem,
-    PolicyRow,
     Problem,
     Run,
     ScopeCheck,
@@ -26,7 +26,7 @@ from runcancel.outputs import Output
 from runcancel.render.json import encode
 
 Record: TypeAlias = (
-    Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | PolicyRow | ScopeCheck
+    Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | AccessPolicy | ScopeCheck
 )
 """What a verb answers with, row by row."""
 
@@ -116,7 +116,9 @@ DOCUMENTS: Mapping[str, Envelope] = {
         about="The answer of `contexts list`, and of what changes the list.",
     ),
     "settings": Envelope(verb="contexts", key="settings", record=SettingRow, about="The answer of `contexts show`."),
-    "permissions": Envelope(verb="permissions", key="policies", record=PolicyRow, about="The answer of `permissions`."),
+    "permissions": Envelope(
+        verb="permissions", key="policies", record=AccessPolicy, about="The answer of `permissions`."
+    ),
     "doctor": Envelope(
         verb="doctor", key="scopes", record=ScopeCheck, after=("files",), about="The answer of `doctor`."
     ),
@@ -132,7 +134,7 @@ LINES: Mapping[type[Struct], tuple[str, str]] = {
     Operation: ("operation", "An operation on its own line."),
     ContextRow: ("context", "A context on its own line."),
     SettingRow: ("setting", "A value on its own line."),
-    PolicyRow: ("policy", "A policy on its own line."),
+    AccessPolicy: ("policy", "A policy on its own line."),
     ScopeCheck: ("scope", "How one scope is, on its own line."),
     FileCheck: ("file", "How one file is, on its own line."),
     Problem: ("error", "An error on its own line."),

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from runcancel.model import ContextRow, Invocation, Operation, PlanItem, PolicyRow, Run, ScopeCheck, SettingRow
+from runcancel.model import AccessPolicy, ContextRow, Invocation, Operation, PlanItem, Run, ScopeCheck, SettingRow
 from runcancel.render.column import Column, Value, text_of
 from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, record_of
@@ -19,7 +19,7 @@ _REFERENCES: Mapping[type[Record], str] = {
     Operation: "id",
     ContextRow: "name",
     SettingRow: "value",
-    PolicyRow: "provider",
+    AccessPolicy: "provider",
     ScopeCheck: "scope",
 }
 """The field that `-o ref` prints, where it is not `run`."""

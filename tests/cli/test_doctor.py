@@ -310,6 +310,40 @@ def test_who_cannot_be_reached_is_said_and_the_others_are_asked(outside: Outside
     assert "tencent:ap-guangzhou" in done.err
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "name", "says"),
+    [
+        ("AWS_ENDPOINT_URL_SSM", "http://evil.example", "aws", "plain http only to loopback"),
+        ("AWS_ENDPOINT_URL", "not a url", "aws", "endpoint URL"),
+        ("RUNCANCEL_ALIBABA_ENDPOINT_URL", "http://evil.example", "alibaba", "plain http only to loopback"),
+        ("RUNCANCEL_ALIBABA_STS_ENDPOINT_URL", "ftp://evil.example", "alibaba", "https://host[:port]"),
+        ("RUNCANCEL_TENCENT_ENDPOINT_URL", "https://user:pw@evil.example", "tencent", "holds no user"),
+        ("RUNCANCEL_TENCENT_SITE", "evil.example", "tencent", "RUNCANCEL_TENCENT_SITE is “evil.example”"),
+    ],
+)
+def test_what_leads_astray_is_said_of_its_scope_and_the_others_are_asked(
+    variable: str, value: str, name: str, says: str, outside: Outside
+) -> None:
+    done = outside.run("doctor", "-o", "json", env={variable: value})
+
+    assert done.code == 7, str(done)
+    found = rows(done.document)
+    assert [row["scope"] for row in done.document["scopes"]] == SCOPES
+    assert {each for each, row in found.items() if not row["ok"]} == {name}
+    assert says in found[name]["remark"]
+    assert [(each["code"], each["scope"]) for each in done.document["errors"]] == [("usage", found[name]["scope"])]
+    assert (found[name]["configured"], found[name]["endpoint"], found[name]["permissions"]) == (True, None, [])
+    assert "Traceback" not in done.err
+
+
+def test_what_leads_astray_does_so_in_every_region_of_its_cloud_alone(outside: Outside) -> None:
+    done = outside.run("doctor", "-r", "all", "-o", "json", env={"RUNCANCEL_TENCENT_SITE": "evil.example"})
+
+    assert done.code == 7, str(done)
+    assert {row["provider"] for row in done.document["scopes"] if not row["ok"]} == {"tencent"}
+    assert {row["provider"] for row in done.document["scopes"] if row["ok"]} == {"aws", "alibaba"}
+
+
 def test_a_region_that_is_not_enabled_is_no_failure(outside: Outside) -> None:
     done = outside.run("doctor", "-p", "aws", "-r", "us-east-2,eu-south-2", "-o", "json")
 

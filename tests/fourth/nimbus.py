@@ -10,16 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Guarantee, Identity, Invocation, Kind, Query, Ref, Run, Snapshot, State, Wanted
+from runcancel.model import (
+    AccessPolicy,
+    Guarantee,
+    Identity,
+    Invocation,
+    Kind,
+    Query,
+    Ref,
+    Run,
+    Snapshot,
+    State,
+    Wanted,
+)
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.links import Link
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 from runcancel.providers.reading import checked_id, first
 
 NAME = "nimbus"
 TITLE = "Nimbus"
+ACCOUNT = re.compile(r"n-[0-9]+")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
 PROFILE_VARIABLES: tuple[str, ...] = ()
 JOB = Kind(
@@ -59,10 +72,11 @@ def link(text: str) -> Link | None:
     return None if found is None else Link(id=found[2], region=found[1], kind=JOB.name)
 
 
-def policy(wish: Narrowing) -> Policy:
+def policy(wish: Narrowing) -> AccessPolicy:
     """One word per call."""
     calls = ["nimbus:GetJob", "nimbus:ListJobs", *([] if wish.read_only else [JOB.action])]
-    return Policy(document={"allow": calls}, notes=("cannot be narrowed to a region",) if wish.regions else ())
+    notes = ("cannot be narrowed to a region",) if wish.regions else ()
+    return AccessPolicy(provider=NAME, read_only=wish.read_only, policy={"allow": calls}, notes=notes)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> "Nimbus":

@@ -109,7 +109,7 @@ def test_a_filter_a_context_and_a_wait_reach_it(sky: Sky) -> None:
 def test_doctor_permissions_and_help_know_it(sky: Sky) -> None:
     rows = {row["provider"]: row for row in sky.run("doctor", "-o", "json").document["scopes"]}
     assert rows["nimbus"]["credentials"] == "NIMBUS_KEY"
-    assert json.loads(sky.run("permissions", "-p", "nimbus", "--read-only").out) == {
+    assert json.loads(sky.run("permissions", "-p", "nimbus", "--read-only", "--account", "n-1").out) == {
         "allow": ["nimbus:GetJob", "nimbus:ListJobs"]
     }
     assert "nimbus job: stops-running" in sky.run("help", "guarantees").out

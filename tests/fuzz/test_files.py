@@ -19,8 +19,8 @@ from fuzz.budget import tries
 from fuzz.liar import Change, lies
 from runcancel import config, refs, selection, settings, values
 from runcancel.cli import options
-from runcancel.errors import CloudError, Refused, UsageError
-from runcancel.journal import Journal, JournalError
+from runcancel.errors import CloudError, JournalError, Refused, UsageError
+from runcancel.journal import Journal
 from runcancel.model import Operation, PlanItem
 from runcancel.providers import provider
 from runcancel.providers.aws.profile import region as aws_region

@@ -22,7 +22,7 @@ def open_at() -> Iterator[Open]:
         def start(scope: Scope, *faults: str, tick: float = 0.5, **options: Any) -> tuple[Sandbox, Cloud]:
             box = boxes.enter_context(Sandbox(SandboxOptions(tick=tick, faults=faults, **options)))
             environ = {"HOME": "/nowhere", **box.environment()}
-            connection = Connection(scope=scope, read_timeout=5)
+            connection = Connection(scope=scope, endpoint_url=box.url, read_timeout=5)
             return box, provider(scope.provider).connect(connection, environ, Pace(HandClock(), attempts=3))
 
         yield start

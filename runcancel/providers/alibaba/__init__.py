@@ -3,15 +3,16 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.model import Guarantee, Kind, State
+from runcancel.model import AccessPolicy, Guarantee, Kind, State
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
 from runcancel.providers.alibaba import credentials
 from runcancel.providers.links import Link
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 
 NAME = "alibaba"
 TITLE = "Alibaba Cloud"
+ACCOUNT = re.compile(r"[0-9]{5,20}")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
 PROFILE_VARIABLES: tuple[str, ...] = ("ALIBABACLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
 
@@ -77,7 +78,7 @@ def link(text: str) -> Link | None:
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(wish: Narrowing) -> Policy:
+def policy(wish: Narrowing) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.alibaba import permissions
 
@@ -94,9 +95,8 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     scope = connection.scope
     checked_region(scope.region)
     keys = credentials.find(environ, connection.profile)
-    own = connection.endpoint_url or environ.get("RUNCANCEL_ALIBABA_ENDPOINT_URL")
-    ecs = Endpoint.of(own or _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"))
-    own_sts = connection.sts_endpoint_url or environ.get("RUNCANCEL_ALIBABA_STS_ENDPOINT_URL")
+    ecs = Endpoint.of(connection.endpoint_url or _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"))
+    own_sts = connection.sts_endpoint_url
     sts = Endpoint.of(own_sts or "sts.aliyuncs.com") if own_sts or not ecs.loopback else ecs
 
     def wire(endpoint: Endpoint, product: str, version: str, pace: Pace) -> Wire:

@@ -3,7 +3,8 @@
 Which action can be narrowed to what: the pages of the three APIs in the ECS reference, as they are since December 2025.
 """
 
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.model import AccessPolicy
+from runcancel.providers.narrowing import Narrowing
 
 ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")
 READS = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")
@@ -17,7 +18,7 @@ _BY_INSTANCE = (
 _OLDER = 'where a region does not know these resources and denies, "Resource": "*" is the way out'
 
 
-def policy(wish: Narrowing) -> Policy:
+def policy(wish: Narrowing) -> AccessPolicy:
     """The policy, narrowed as far as RAM can."""
     regions = wish.regions or ("*",)
     account = wish.account or "*"
@@ -27,4 +28,5 @@ def policy(wish: Narrowing) -> Policy:
         {"Effect": "Allow", "Action": list(actions), "Resource": allowed_on} for actions, allowed_on in granted
     ]
     notes = (_OLDER,) if wish.read_only else (_BY_INSTANCE, _OLDER)
-    return Policy(document={"Version": "1", "Statement": statements}, notes=notes)
+    document = {"Version": "1", "Statement": statements}
+    return AccessPolicy(provider="alibaba", read_only=wish.read_only, policy=document, notes=notes)

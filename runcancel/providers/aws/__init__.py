@@ -1,16 +1,19 @@
 """AWS Systems Manager: what is known about it without its SDK, and how to connect."""
 
+import re
 from collections.abc import Mapping
 
+from runcancel.model import AccessPolicy
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
 from runcancel.providers.aws import profile as _profile
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.links import Link
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 
 NAME = "aws"
 TITLE = "AWS"
+ACCOUNT = re.compile(r"[0-9]{12}")
 ENDPOINT_VARIABLES: tuple[str, ...] = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL")
 PROFILE_VARIABLES: tuple[str, ...] = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"})
@@ -93,7 +96,7 @@ def link(text: str) -> Link | None:
     return links.read(text, REGIONS)
 
 
-def policy(wish: Narrowing) -> Policy:
+def policy(wish: Narrowing) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.aws import permissions
 

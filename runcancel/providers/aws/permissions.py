@@ -3,6 +3,7 @@
 Which action can be narrowed to what: the service authorization reference of AWS Systems Manager.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import UsageError
+from runcancel.model import AccessPolicy
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.links import partition_of
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -73,6 +75,7 @@ GRANTS: tuple[Grant, ...] = (
 )
 """Every action that the adapter calls, in the order of the statements."""
 
+_WINDOW_ID = re.compile(r"mw-[0-9a-f]{17}")
 _WHO_AND_WHERE = GRANTS[0].sid
 _EVERYTHING = (
     "ssm:CancelCommand cannot be narrowed to a command, a target or a tag: "
@@ -86,14 +89,17 @@ _WINDOW_ALONE = (
 )
 
 
-def policy(wish: Narrowing) -> Policy:
-    """The policy, narrowed as far as IAM can. Raises `UsageError` for regions of several partitions."""
+def policy(wish: Narrowing) -> AccessPolicy:
+    """The policy, narrowed as far as IAM can. Raises `UsageError` for several partitions, or a wrong window."""
+    if wish.window is not None and not _WINDOW_ID.fullmatch(wish.window):
+        raise UsageError(f"--window “{wish.window}” is no id of a maintenance window, as in mw-0c50858d01e4f7a2b")
     granted = [grant for grant in GRANTS if _wanted(grant, wish)]
     partition = _partition(wish.regions)
     statements = [
         _statement(sid, list(same), wish, partition) for sid, same in groupby(granted, key=lambda grant: grant.sid)
     ]
-    return Policy(document={"Version": "2012-10-17", "Statement": statements}, notes=tuple(_notes(granted, wish)))
+    document = {"Version": "2012-10-17", "Statement": statements}
+    return AccessPolicy(provider="aws", read_only=wish.read_only, policy=document, notes=tuple(_notes(granted, wish)))
 
 
 def _wanted(grant: Grant, wish: Narrowing) -> bool:

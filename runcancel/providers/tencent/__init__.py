@@ -3,16 +3,16 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.errors import CloudError, Reason
-from runcancel.model import Guarantee, Kind
+from runcancel.model import AccessPolicy, Guarantee, Kind
 from runcancel.pace import Pace
-from runcancel.providers import Cloud, Connection
+from runcancel.providers import SITES, Cloud, Connection
 from runcancel.providers.links import Link
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.providers.narrowing import Narrowing
 from runcancel.providers.tencent import credentials
 
 NAME = "tencent"
 TITLE = "Tencent Cloud"
+ACCOUNT = re.compile(r"[0-9]{5,20}")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
 PROFILE_VARIABLES: tuple[str, ...] = ("TCCLI_PROFILE",)
 
@@ -46,9 +46,6 @@ NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
 CREDENTIALS = credentials.SOURCES
 SIGN_IN = "tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…"
 
-SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
-"""The vendor's two sites, with accounts of their own; the first is the default."""
-
 
 def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
     """The region of TENCENTCLOUD_REGION, else of tccli's profile, and where it stood."""
@@ -67,7 +64,7 @@ def link(text: str) -> Link | None:
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(wish: Narrowing) -> Policy:
+def policy(wish: Narrowing) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.tencent import permissions
 
@@ -85,10 +82,9 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     scope = connection.scope
     checked_region(scope.region)
     found = credentials.find(environ, connection.profile)
-    site = _site(connection.site or environ.get("RUNCANCEL_TENCENT_SITE"))
-    own = connection.endpoint_url or environ.get("RUNCANCEL_TENCENT_ENDPOINT_URL")
-    tat = Endpoint.of(own or f"tat.{site}")
-    own_sts = connection.sts_endpoint_url or environ.get("RUNCANCEL_TENCENT_STS_ENDPOINT_URL")
+    site = connection.site or SITES[0]
+    tat = Endpoint.of(connection.endpoint_url or f"tat.{site}")
+    own_sts = connection.sts_endpoint_url
     sts = Endpoint.of(own_sts or f"sts.{site}") if own_sts or not tat.loopback else tat
 
     def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
@@ -110,9 +106,3 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         kind=KINDS[0],
         pace=pace,
     )
-
-
-def _site(name: str | None) -> str:
-    if name is not None and name not in SITES:
-        raise CloudError(Reason.USAGE, f"{name!r} is no site of Tencent Cloud: {' or '.join(SITES)}")
-    return name or SITES[0]

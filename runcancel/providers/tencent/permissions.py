@@ -6,7 +6,8 @@ authorised by operation is denied where a policy names a resource, hence `*` for
 
 from collections.abc import Iterable
 
-from runcancel.providers.policies import Narrowing, Policy
+from runcancel.model import AccessPolicy
+from runcancel.providers.narrowing import Narrowing
 
 READS = ("sts:GetCallerIdentity", "tat:DescribeRegions", "tat:DescribeInvocations", "tat:DescribeInvocationTasks")
 CANCELS = ("tat:CancelInvocation",)
@@ -21,12 +22,13 @@ _ROLES = "a tccli profile with role-arn also needs sts:AssumeRole on that role, 
 _MANAGED = 'registered machines (rins-…) are neither cvm nor lighthouse: for those, "resource": ["*"]'
 
 
-def policy(wish: Narrowing) -> Policy:
+def policy(wish: Narrowing) -> AccessPolicy:
     """The policy, narrowed as far as CAM can."""
     statements = [_statement(READS, ["*"])]
     if not wish.read_only:
         statements.append(_statement(CANCELS, _instances(wish)))
-    return Policy(document={"version": "2.0", "statement": statements}, notes=tuple(_notes(wish)))
+    document = {"version": "2.0", "statement": statements}
+    return AccessPolicy(provider="tencent", read_only=wish.read_only, policy=document, notes=tuple(_notes(wish)))
 
 
 def _statement(actions: Iterable[str], resources: list[str]) -> dict[str, object]:

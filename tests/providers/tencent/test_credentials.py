@@ -103,7 +103,7 @@ def test_sts_keys_are_read_or_refused() -> None:
     assert refused(lambda: credentials.assumed({"Credentials": None})).reason is Reason.UNPROVEN
 
 
-def test_a_site_of_others_is_refused() -> None:
-    connection = Connection(scope=GUANGZHOU, site="evil.com")
+def test_an_endpoint_in_clear_text_is_refused() -> None:
+    connection = Connection(scope=GUANGZHOU, endpoint_url="http://tat.tencentcloudapi.com")
 
     assert refused(lambda: tencent.connect(connection, ENVIRON, Pace(HandClock()))).reason is Reason.USAGE

@@ -41,7 +41,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     over_targets: int | None = None
 
 
-class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SitePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `contact` says who may change it."""
 
     contact: str = _SOMEBODY
@@ -54,7 +54,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return any(rule.accounts is not None for rule in (*self.deny, *self.confirm))
 
 
-_KEYS: Mapping[str, type[Struct]] = {"": Policy, "deny": Rule, "confirm": Rule}
+_KEYS: Mapping[str, type[Struct]] = {"": SitePolicy, "deny": Rule, "confirm": Rule}
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class Ruling(Struct, frozen=True, kw_only=True):
     guessed: bool  # an account is not known, and might be the one that the rule is about
 
 
-def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Policy:
+def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> SitePolicy:
     """The rules of `PATH`; none where there is no such file.
 
     Raises `Refused` for a file that cannot be read, understood or trusted: then nothing may be cancelled.
@@ -91,7 +91,7 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Po
     file = file or PATH
     try:
         text = _text(file, frozenset(OWNERS if owners is None else owners))
-        found = Policy() if text is None else record(file, text, Policy, _KEYS)
+        found = SitePolicy() if text is None else record(file, text, SitePolicy, _KEYS)
         _check(file, found)
     except UsageError as error:
         raise Refused(
@@ -101,7 +101,7 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Po
     return found
 
 
-def rulings(policy: Policy, subjects: Sequence[Subject]) -> tuple[Ruling, ...]:
+def rulings(policy: SitePolicy, subjects: Sequence[Subject]) -> tuple[Ruling, ...]:
     """What the rules say to a cancel of all these runs together, in the order of the file, denials first."""
     found = (
         _ruling(rule, f"{word}[{at}]", subjects, denies=word == "deny")
@@ -111,7 +111,7 @@ def rulings(policy: Policy, subjects: Sequence[Subject]) -> tuple[Ruling, ...]:
     return tuple(ruling for ruling in found if ruling is not None)
 
 
-def check(policy: Policy, found: Sequence[Ruling]) -> None:
+def check(policy: SitePolicy, found: Sequence[Ruling]) -> None:
     """Raise `Refused` when a rule denies; the first one speaks."""
     ruling = next((one for one in found if one.denies), None)
     if ruling is not None:
@@ -136,7 +136,7 @@ def planned(items: Sequence[PlanItem], found: Sequence[Ruling]) -> tuple[PlanIte
     return tuple(_ruled(item, [one for one in found if item.run in one.runs]) for item in items)
 
 
-def notes(policy: Policy, found: Sequence[Ruling]) -> tuple[str, ...]:
+def notes(policy: SitePolicy, found: Sequence[Ruling]) -> tuple[str, ...]:
     """The rulings as sentences beside a dry run."""
     denied = [f"{_about(one)}: denied by the site policy: {one.why} ({_place(one)})" for one in found if one.denies]
     asked = [f"{_about(one)}: the site policy wants it confirmed: {one.why}" for one in found if not one.denies]
@@ -198,7 +198,7 @@ def _place(ruling: Ruling) -> str:
     return f"{ruling.place} of {PATH}{guessed}"
 
 
-def _check(file: Path, found: Policy) -> None:
+def _check(file: Path, found: SitePolicy) -> None:
     """What the types do not say."""
     if hidden(found.contact):
         raise wrong(file, "contact", "is empty or does not show")

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Done, Outside, checked
 
-from runcancel import __version__, policy
+from runcancel import __version__, site_policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 
 _LAUNCHER = """
 import os, sys
 from pathlib import Path
-from runcancel import policy
-policy.PATH = Path(sys.argv.pop(1))
-policy.OWNERS = frozenset({os.getuid()})
+from runcancel import site_policy
+site_policy.PATH = Path(sys.argv.pop(1))
+site_policy.OWNERS = frozenset({os.getuid()})
 from runcancel.cli import main
 main()
 """
@@ -113,8 +113,8 @@ def test_no_variable_and_no_configuration_moves_the_rules(site: Site) -> None:
 
 
 def test_the_file_is_looked_for_in_one_place_only() -> None:
-    assert Path("/etc/runcancel/policy.toml") == policy.PATH
-    assert frozenset({0}) == policy.OWNERS
+    assert Path("/etc/runcancel/policy.toml") == site_policy.PATH
+    assert frozenset({0}) == site_policy.OWNERS
 
 
 def test_one_denied_run_among_others_keeps_all_from_being_sent(site: Site) -> None:

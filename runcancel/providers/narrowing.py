@@ -1,0 +1,16 @@
+"""How narrow an access policy is wanted, whatever the vendor's language of policies."""
+
+from msgspec import Struct
+
+
+class Narrowing(Struct, frozen=True, kw_only=True):
+    """What a policy is for. None and empty: not narrowed in this respect.
+
+    `account` is the vendor's own number; `window` the id of a maintenance window (AWS); `kinds` are kinds of runs.
+    """
+
+    read_only: bool = False
+    account: str | None = None
+    regions: tuple[str, ...] = ()
+    window: str | None = None
+    kinds: frozenset[str] = frozenset()
