@@ -15,18 +15,11 @@ from runcancel.judge import (
     moved,
     selected,
 )
-from runcancel.model import (
-    Outcome,
-    PlanItem,
-    Problem,
-    Reason,
-    Ref,
-    Scope,
-    Snapshot,
-    State,
-)
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Problem, Ref, Scope, Snapshot
 from runcancel.plan import started_since
 from runcancel.progress import Progress
+from runcancel.vocabulary import Reason, State
 from runcancel.watch import FIRST_PAUSE, Watch
 
 _TRIES = 3  # how often one cancel is asked when its answers are in doubt

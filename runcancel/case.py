@@ -11,8 +11,10 @@ from runcancel.judge import (
     nothing_left_to_see,
     quiet,
 )
-from runcancel.model import Outcome, PlanItem, Problem, Reason, Snapshot, State
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Problem, Snapshot
 from runcancel.providers import kind_of
+from runcancel.vocabulary import Reason, State
 
 _FIRST_LOOK_PATIENCE = 15.0  # seconds beyond the timeout for the first look at a run, without which nothing can be said
 

@@ -10,8 +10,9 @@ from runcancel.clouds import Clouds
 from runcancel.errors import CREDENTIALS, CloudError, Reason, UsageError
 from runcancel.fanout import Desk
 from runcancel.judge import Answer, Asked
-from runcancel.model import Identity, Kind, PermissionCheck, Query, Ref, Scope, Wanted
+from runcancel.model import Identity, Kind, Query, Ref, Scope, Wanted
 from runcancel.providers import Checkup, Cloud, provider
+from runcancel.reports import PermissionCheck
 
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
 """Failures that only somebody hears who may ask."""

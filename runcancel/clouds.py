@@ -9,11 +9,12 @@ from msgspec import Struct, structs
 from runcancel import settings as settings_
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
-from runcancel.model import Kind, Reason, Ref, Scope, Snapshot
+from runcancel.model import Kind, Ref, Scope, Snapshot
 from runcancel.pace import Pace, Traffic
 from runcancel.providers import Cloud, kind_of, provider
 from runcancel.providers.reading import chunks
 from runcancel.settings import Settings
+from runcancel.vocabulary import Reason
 
 
 class Clouds:

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from runcancel.errors import Refused
 from runcancel.judge import counted_once
-from runcancel.model import Guarantee, PlanItem
+from runcancel.ledger import PlanItem
+from runcancel.vocabulary import Guarantee
 
 MOST_RUNS = 20
 """How many runs a cancel takes without `--max-runs`."""

@@ -11,7 +11,8 @@ Exception
 from collections.abc import Iterable
 from enum import IntEnum
 
-from runcancel.model import Problem, Reason, Scope, Verdict
+from runcancel.model import Problem, Scope
+from runcancel.vocabulary import Reason, Verdict
 
 __all__ = [
     "CREDENTIALS",

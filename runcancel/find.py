@@ -8,12 +8,13 @@ from runcancel import settings as settings_
 from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.fanout import Desk
-from runcancel.model import Kind, Problem, Reason, Ref, Scope, Snapshot
+from runcancel.model import Kind, Problem, Ref, Scope, Snapshot
 from runcancel.pace import Clock
 from runcancel.providers import kind_of
 from runcancel.providers.reading import chunks
 from runcancel.refs import Reference
 from runcancel.settings import Settings
+from runcancel.vocabulary import Reason
 
 
 class Sight(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ from msgspec import Struct, structs
 
 from runcancel.errors import JournalError
 from runcancel.judge import Answer
-from runcancel.model import Operation, Outcome, PlanItem, Stage
+from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.vocabulary import Stage
 
 if TYPE_CHECKING:
     import sqlite3

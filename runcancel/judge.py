@@ -5,20 +5,9 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
-from runcancel.model import (
-    Effect,
-    Guarantee,
-    Invocation,
-    InvocationOutcome,
-    Outcome,
-    PlanItem,
-    Planned,
-    Problem,
-    Run,
-    Snapshot,
-    State,
-    Verdict,
-)
+from runcancel.ledger import InvocationOutcome, Outcome, PlanItem, Planned
+from runcancel.model import Invocation, Problem, Run, Snapshot
+from runcancel.vocabulary import Effect, Guarantee, State, Verdict
 
 KEEP_READS = 3  # quiet readings before something is said to keep running …
 KEEP_SECONDS = 3.0  # … and how long after the accepted answer the last of them is

@@ -3,9 +3,10 @@
 import re
 
 from runcancel.config import Context
-from runcancel.model import Scope, SettingRow
+from runcancel.model import Scope
 from runcancel.providers import provider
 from runcancel.refs import Reference
+from runcancel.reports import SettingRow
 from runcancel.settings import Settings, owned_regions, scopes_of
 from runcancel.values import variable
 

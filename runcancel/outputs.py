@@ -4,7 +4,8 @@ from typing import Self
 
 from msgspec import Struct, structs
 
-from runcancel.model import Invocation, State
+from runcancel.model import Invocation
+from runcancel.vocabulary import State
 
 
 class Output(Struct, frozen=True, kw_only=True):

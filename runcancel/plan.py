@@ -7,8 +7,10 @@ from runcancel.clouds import Clouds, batches, read
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk
 from runcancel.judge import expected, selected
-from runcancel.model import Invocation, PlanItem, Planned, Ref, Run, Snapshot, State
+from runcancel.ledger import PlanItem, Planned
+from runcancel.model import Invocation, Ref, Run, Snapshot
 from runcancel.providers import kind_of
+from runcancel.vocabulary import State
 
 
 def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None = None) -> PlanItem:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runcancel.judge import Answer
-from runcancel.model import Invocation, Outcome, PlanItem, Run
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Invocation, Run
 
 
 class Progress(Protocol):

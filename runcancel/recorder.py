@@ -12,7 +12,9 @@ from pathlib import Path
 from runcancel.errors import JournalError, Refused
 from runcancel.journal import Journal
 from runcancel.judge import Answer
-from runcancel.model import Invocation, Operation, Outcome, PlanItem, Run, Stage
+from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.model import Invocation, Run
+from runcancel.vocabulary import Stage
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

@@ -12,8 +12,9 @@ from runcancel import refs
 from runcancel.clouds import Clouds, batches, read
 from runcancel.errors import CloudError
 from runcancel.fanout import Desk, Pass
-from runcancel.model import Problem, Query, Reason, Ref, Run, Scope, Snapshot
+from runcancel.model import Problem, Query, Ref, Run, Scope, Snapshot
 from runcancel.providers import provider
+from runcancel.vocabulary import Reason
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)

@@ -12,10 +12,12 @@ from runcancel import refs
 from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.find import Sight
 from runcancel.judge import failed
-from runcancel.model import Effect, Outcome, PlanItem, Problem, Reason, Snapshot, Verdict
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Problem, Snapshot
 from runcancel.plan import plan
 from runcancel.providers import kind_of
 from runcancel.refs import Reference
+from runcancel.vocabulary import Effect, Reason, Verdict
 
 _NOTHING = "; nothing was sent"
 

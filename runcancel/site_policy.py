@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from runcancel.consent import Level, Need
 from runcancel.errors import Refused, UsageError
-from runcancel.model import PlanItem
+from runcancel.ledger import PlanItem
 from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import NOT_A_REGION, REGION, nearest
 from runcancel.toml import hidden, record, wrong

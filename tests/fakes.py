@@ -11,24 +11,13 @@ from runcancel.clouds import Clouds
 from runcancel.errors import CloudError, UsageError
 from runcancel.fanout import Desk
 from runcancel.judge import Answer
-from runcancel.model import (
-    Identity,
-    Invocation,
-    Outcome,
-    PlanItem,
-    Query,
-    Reason,
-    Ref,
-    Run,
-    Scope,
-    Snapshot,
-    State,
-    Wanted,
-)
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Identity, Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.pace import StoppableClock
 from runcancel.providers import Checkup, Cloud, kind_of
 from runcancel.refs import Reference
 from runcancel.settings import gather
+from runcancel.vocabulary import Reason, State
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import pytest
 from fakes import HandClock
 
 from runcancel.errors import CloudError
-from runcancel.model import Query, Ref, Run, Scope, Snapshot, State
+from runcancel.model import Query, Ref, Run, Scope, Snapshot
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection, alibaba, tencent
 from runcancel.providers.alibaba.invocations import CloudAssistant
@@ -20,6 +20,7 @@ from runcancel.providers.tencent.invocations import Tat
 from runcancel.providers.tencent.wire import Wire as TencentWire
 from runcancel.providers.transport import Endpoint, Reply, Transport
 from runcancel.sandbox import Sandbox
+from runcancel.vocabulary import State
 
 Open = Callable[..., tuple[Sandbox, Cloud]]
 

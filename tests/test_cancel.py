@@ -13,11 +13,13 @@ from runcancel import refs
 from runcancel.cancel import Admit, Patience, carry_out
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.fanout import Desk
-from runcancel.model import Effect, Outcome, PlanItem, Reason, Ref, Snapshot, State, Verdict
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Ref, Snapshot
 from runcancel.pace import StoppableClock
 from runcancel.plan import plan
 from runcancel.progress import Together
 from runcancel.providers import Cloud
+from runcancel.vocabulary import Effect, Reason, State, Verdict
 
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
 X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from runcancel import consent
 from runcancel.consent import Caps, Given, Level, Need
 from runcancel.errors import Refused
-from runcancel.model import Guarantee, PlanItem, State
+from runcancel.ledger import PlanItem
 from runcancel.plan import plan
+from runcancel.vocabulary import Guarantee, State
 
 P, R, S = State.PENDING, State.RUNNING, State.SUCCEEDED
 YES = Need(level=Level.YES, names=(), count=3, why="")

@@ -5,7 +5,7 @@ from itertools import combinations_with_replacement, product
 import pytest
 
 from runcancel.errors import Exit, exit_of_cancel, exit_of_failures, exit_of_listing, exit_of_reading
-from runcancel.model import Reason, Verdict
+from runcancel.vocabulary import Reason, Verdict
 
 Ending = tuple[Verdict, Reason | None]
 

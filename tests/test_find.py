@@ -10,9 +10,10 @@ from runcancel import refs
 from runcancel.clouds import Batch, batches, read
 from runcancel.errors import CloudError, Interrupted, UsageError
 from runcancel.find import Sight, look
-from runcancel.model import Reason, Ref, Snapshot, State
+from runcancel.model import Ref, Snapshot
 from runcancel.providers import Cloud, kind_of
 from runcancel.settings import gather
+from runcancel.vocabulary import Reason, State
 
 R = State.RUNNING
 US, EU, CN = "aws:us-east-2", "aws:eu-west-1", "tencent:ap-guangzhou"

@@ -20,8 +20,10 @@ from runcancel.errors import JournalError, Refused
 from runcancel.journal import Journal, path
 from runcancel.journal_file import _mounts, is_remote
 from runcancel.judge import Answer, Asked, failed
-from runcancel.model import Effect, Guarantee, Operation, PlanItem, Planned, Problem, Reason, Stage, State
+from runcancel.ledger import Operation, PlanItem, Planned
+from runcancel.model import Problem
 from runcancel.recorder import Recorder, new_operation, ulid
+from runcancel.vocabulary import Effect, Guarantee, Reason, Stage, State
 
 RUN = "tencent:ap-guangzhou:invocation/inv-ib2lld37"
 

@@ -22,20 +22,10 @@ from runcancel.judge import (
     quiet,
     selected,
 )
-from runcancel.model import (
-    Effect,
-    Foreign,
-    Guarantee,
-    Invocation,
-    Outcome,
-    PlanItem,
-    Problem,
-    Reason,
-    Snapshot,
-    State,
-    Verdict,
-)
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Foreign, Invocation, Problem, Snapshot
 from runcancel.plan import plan
+from runcancel.vocabulary import Effect, Guarantee, Reason, State, Verdict
 
 REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
 BLIND = Problem(code=Reason.DOWN, message="503")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcancel.errors import IN_DOUBT, CloudError
-from runcancel.model import Reason
 from runcancel.pace import ASK_AGAIN, GIVE_UP_AFTER, GIVE_UP_FOR, READ_AGAIN, Bucket, Pace, StoppableClock
+from runcancel.vocabulary import Reason
 
 
 class Calls:

@@ -22,24 +22,15 @@ from runcancel.fanout import Desk
 from runcancel.find import look
 from runcancel.journal import Journal
 from runcancel.judge import Answer
-from runcancel.model import (
-    Guarantee,
-    Kind,
-    Operation,
-    Outcome,
-    PlanItem,
-    Reason,
-    Ref,
-    Snapshot,
-    State,
-    Verdict,
-)
+from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.model import Kind, Ref, Snapshot
 from runcancel.plan import plan
 from runcancel.progress import Together
 from runcancel.providers import Cloud, kind_of
 from runcancel.recorder import Recorder, new_operation
 from runcancel.selection import of_plan
 from runcancel.settings import gather
+from runcancel.vocabulary import Guarantee, Reason, State, Verdict
 
 T = TypeVar("T")
 

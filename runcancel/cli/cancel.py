@@ -19,13 +19,14 @@ from runcancel.cli.select import Chosen, choose, wished
 from runcancel.cli.session import Session
 from runcancel.consent import Caps, Given
 from runcancel.errors import Exit, Interrupted, Refused, exit_of_cancel, exit_of_reading
-from runcancel.model import Guarantee, Outcome, PlanItem, Reason, Verdict
+from runcancel.ledger import Outcome, PlanItem
 from runcancel.progress import Progress, Together
 from runcancel.recorder import Recorder, new_operation
 from runcancel.refs import full
 from runcancel.render import Caller, End
 from runcancel.render.announce import announce
 from runcancel.render.verdicts import hints
+from runcancel.vocabulary import Guarantee, Reason, Verdict
 
 PLAN_LIVES = timedelta(hours=1)
 

@@ -11,10 +11,10 @@ from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.config import Config, Context
 from runcancel.errors import Exit, UsageError
-from runcancel.model import ContextRow
 from runcancel.providers import PROVIDERS, SITES
 from runcancel.refs import nearest
 from runcancel.render import End
+from runcancel.reports import ContextRow
 from runcancel.settings import Settings
 from runcancel.values import plain
 

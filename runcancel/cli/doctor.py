@@ -12,13 +12,15 @@ from runcancel.checkup import Cancels, Examined, answered, examine, with_cancels
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refused, UsageError
 from runcancel.journal import Journal
-from runcancel.model import FileCheck, Problem, Reason, ScopeCheck
+from runcancel.model import Problem
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
+from runcancel.reports import FileCheck, ScopeCheck
 from runcancel.search import split_gaps
 from runcancel.settings import Settings
 from runcancel.text import duration
 from runcancel.values import Choice
+from runcancel.vocabulary import Reason
 
 
 class _Missing(Struct, frozen=True):

@@ -12,10 +12,11 @@ import typer
 from runcancel.cli import VERBS
 from runcancel.cli.request import Request
 from runcancel.errors import CloudError, Interrupted, Refused, UsageError, exit_of_failures
-from runcancel.model import Problem, Reason
+from runcancel.model import Problem
 from runcancel.render import FORMATS, QUERYABLE, End, writer
 from runcancel.render.notes import Notes, problem_of
 from runcancel.render.terminal import Terminal
+from runcancel.vocabulary import Reason
 
 if TYPE_CHECKING:
     from runcancel.render.query import Query

@@ -9,7 +9,7 @@ from runcancel.cli.select import Chosen
 from runcancel.cli.session import Session
 from runcancel.consent import Need
 from runcancel.errors import Refused
-from runcancel.model import PlanItem
+from runcancel.ledger import PlanItem
 from runcancel.refs import full
 from runcancel.render import Caller
 from runcancel.site_policy import Ruling, SitePolicy, Subject

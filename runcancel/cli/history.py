@@ -14,9 +14,11 @@ from runcancel.cli.session import Session
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal import Entry, Journal
 from runcancel.judge import Answer, Asked, judge
-from runcancel.model import Operation, Outcome, Problem, Reason, Verdict
+from runcancel.ledger import Operation, Outcome
+from runcancel.model import Problem
 from runcancel.providers import kind_of
 from runcancel.render import End
+from runcancel.vocabulary import Reason, Verdict
 
 _SHOWN = 20
 _UNANSWERED = Answer(

@@ -10,11 +10,12 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.stream import streamed
 from runcancel.errors import CloudError, UsageError, exit_of_reading
-from runcancel.model import Invocation, Run, Snapshot, State, Wanted
+from runcancel.model import Invocation, Run, Snapshot, Wanted
 from runcancel.providers import kind_of
 from runcancel.refs import nearest
 from runcancel.render import End, Writer
 from runcancel.values import plain
+from runcancel.vocabulary import State
 
 _CHUNK = 200  # rows fetched ahead per run: what bounds the memory
 

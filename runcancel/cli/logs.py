@@ -12,10 +12,11 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.stream import streamed
 from runcancel.errors import CloudError, UsageError, exit_of_reading
-from runcancel.model import Run, State, Wanted
+from runcancel.model import Run, Wanted
 from runcancel.outputs import Output
 from runcancel.render import End, Writer, lines
 from runcancel.values import plain
+from runcancel.vocabulary import State
 
 _CHUNK = 8  # outputs fetched ahead, each of up to 24 KB and, on AWS, a request of its own
 _NAMED = 3  # targets that a note names

@@ -9,11 +9,12 @@ import typer
 
 from runcancel import values
 from runcancel.errors import UsageError
-from runcancel.model import Query, State
+from runcancel.model import Query
 from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import nearest
 from runcancel.render import FORMATS
 from runcancel.render.terminal import Color
+from runcancel.vocabulary import State
 
 _NOT_OVER = frozenset(state for state in State if not state.over)
 

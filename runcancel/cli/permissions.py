@@ -10,10 +10,10 @@ from msgspec import structs
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, UsageError
-from runcancel.model import AccessPolicy
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.narrowing import Narrowing
 from runcancel.render import End
+from runcancel.reports import AccessPolicy
 from runcancel.settings import Settings
 from runcancel.settings import typed_regions as typed
 

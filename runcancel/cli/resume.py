@@ -6,7 +6,8 @@ from msgspec import Struct, structs
 
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal import Entry, Journal
-from runcancel.model import Operation, PlanItem, Verdict
+from runcancel.ledger import Operation, PlanItem
+from runcancel.vocabulary import Verdict
 
 
 class LeftOver(Struct, frozen=True):

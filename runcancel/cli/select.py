@@ -12,11 +12,13 @@ from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
 from runcancel.find import Sight
-from runcancel.model import PlanItem, Problem, Query, Reason, Snapshot
+from runcancel.ledger import PlanItem
+from runcancel.model import Problem, Query, Snapshot
 from runcancel.plan import children
 from runcancel.refs import parse
 from runcancel.search import born, search, split_gaps
 from runcancel.selection import SavedCaller, Selection
+from runcancel.vocabulary import Reason
 
 _LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
 

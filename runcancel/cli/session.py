@@ -17,7 +17,8 @@ from runcancel.clouds import Clouds
 from runcancel.errors import CloudError, Exit, UsageError
 from runcancel.fanout import Desk
 from runcancel.find import Sight, look
-from runcancel.model import Identity, PlanItem, Run, Scope, Snapshot
+from runcancel.ledger import PlanItem
+from runcancel.model import Identity, Run, Scope, Snapshot
 from runcancel.pace import StoppableClock
 from runcancel.progress import Progress
 from runcancel.refs import Reference

@@ -9,9 +9,10 @@ from runcancel import values
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_reading
-from runcancel.model import Problem, Reason, Run, State
+from runcancel.model import Problem, Run
 from runcancel.refs import nearest
 from runcancel.render import End
+from runcancel.vocabulary import Reason, State
 
 _ENDED = frozenset(state for state in State if state.over)
 _GOALS: Mapping[str, frozenset[State]] = {

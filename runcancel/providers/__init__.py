@@ -12,11 +12,12 @@ from msgspec import Struct, structs
 
 from runcancel import __version__
 from runcancel.errors import CloudError
-from runcancel.model import AccessPolicy, Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
+from runcancel.reports import AccessPolicy
 
 PROVIDERS = {
     "aws": "runcancel.providers.aws",

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from runcancel.model import Problem, Reason
+from runcancel.model import Problem
 from runcancel.render.documents import Caller, End, Record
 from runcancel.render.machine import Csv, Json, JsonLines, References, Tsv, Yaml
 from runcancel.render.notes import Notes
 from runcancel.render.outputs import Lines
 from runcancel.render.sink import Printer, Sink
 from runcancel.render.terminal import Terminal
+from runcancel.vocabulary import Reason
 
 if TYPE_CHECKING:
     from runcancel.render.query import Query

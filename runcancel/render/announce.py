@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from runcancel.judge import counted_once
-from runcancel.model import Effect, Guarantee, PlanItem
+from runcancel.ledger import PlanItem
 from runcancel.render.documents import Caller
 from runcancel.render.words import PROMISES, counted, provider_of, scope_of
 from runcancel.text import safe
+from runcancel.vocabulary import Effect, Guarantee
 
 _EXPECTED: Mapping[Effect, tuple[str, str]] = {
     Effect.CANCELLED: ("will be cancelled", "will be cancelled"),

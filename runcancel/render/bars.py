@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from runcancel.model import State
 from runcancel.render.words import STYLES
+from runcancel.vocabulary import State
 
 _ORDER = (
     State.CANCELLED,

@@ -10,9 +10,11 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from runcancel.judge import Answer
-from runcancel.model import Invocation, Outcome, PlanItem, Problem, Run, State, Verdict, counts_of
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Invocation, Problem, Run, counts_of
 from runcancel.render.words import Pieces, scope_of, tallied, worded
 from runcancel.text import safe
+from runcancel.vocabulary import State, Verdict
 
 
 class Track(Struct):

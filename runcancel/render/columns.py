@@ -8,23 +8,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from runcancel.model import (
-    AccessPolicy,
-    ContextRow,
-    Effect,
-    Invocation,
-    Operation,
-    Outcome,
-    PlanItem,
-    Run,
-    ScopeCheck,
-    SettingRow,
-)
+from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.model import Invocation, Run
 from runcancel.outputs import Output
 from runcancel.render import doctor
 from runcancel.render.column import Column
 from runcancel.render.words import EFFECTS, PROMISES, Pieces, is_unproven, listed, per_effect, tallied, worded
+from runcancel.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
 from runcancel.text import ago, duration, safe
+from runcancel.vocabulary import Effect
 
 _HOPES: Mapping[Effect, str] = {
     Effect.STOPPING: "may stop",

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.model import FileCheck, PermissionCheck, ScopeCheck
 from runcancel.render.words import Pieces
+from runcancel.reports import FileCheck, PermissionCheck, ScopeCheck
 from runcancel.text import duration, safe
 
 _WORDS: Mapping[bool | None, str] = {True: "{}", False: "not {}", None: "{}?"}

@@ -8,22 +8,11 @@ from typing import Literal, Self, TypeAlias
 
 from msgspec import Struct, defstruct, structs
 
-from runcancel.model import (
-    AccessPolicy,
-    ContextRow,
-    FileCheck,
-    Identity,
-    Invocation,
-    Operation,
-    Outcome,
-    PlanItem,
-    Problem,
-    Run,
-    ScopeCheck,
-    SettingRow,
-)
+from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.model import Identity, Invocation, Problem, Run
 from runcancel.outputs import Output
 from runcancel.render.json import encode
+from runcancel.reports import AccessPolicy, ContextRow, FileCheck, ScopeCheck, SettingRow
 
 Record: TypeAlias = (
     Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | AccessPolicy | ScopeCheck

@@ -8,13 +8,13 @@ from msgspec import Struct
 from rich.cells import cell_len
 from rich.text import Text
 
-from runcancel.model import Reason, State, Verdict
 from runcancel.render.bars import bar
 from runcancel.render.board import Board, Group, Track
 from runcancel.render.layout import shortened
 from runcancel.render.terminal import Terminal
 from runcancel.render.words import STYLES, Piece, counted, provider_of, worded
 from runcancel.text import ago, safe
+from runcancel.vocabulary import Reason, State, Verdict
 
 _FEW = 8  # runs that get lines of their own
 _NAMED = 5  # runs that are named when there are more

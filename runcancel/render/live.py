@@ -15,7 +15,8 @@ from msgspec import structs
 from rich.text import Text
 
 from runcancel.judge import Answer
-from runcancel.model import Invocation, Outcome, PlanItem, Run
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Invocation, Run
 from runcancel.pace import Traffic
 from runcancel.render.board import Board
 from runcancel.render.frame import View, frame

@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from runcancel.model import AccessPolicy, ContextRow, Invocation, Operation, PlanItem, Run, ScopeCheck, SettingRow
+from runcancel.ledger import Operation, PlanItem
+from runcancel.model import Invocation, Run
 from runcancel.render.column import Column, Value, text_of
 from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, record_of
 from runcancel.render.json import encode, pretty
 from runcancel.render.sink import Printer, Sink
+from runcancel.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
 from runcancel.text import safe
 
 _REFERENCES: Mapping[type[Record], str] = {

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import TextIO
 
 from runcancel.errors import CloudError, Refused, UsageError
-from runcancel.model import Problem, Reason
+from runcancel.model import Problem
 from runcancel.render.sink import Sink
 from runcancel.text import safe
+from runcancel.vocabulary import Reason
 
 PROGRAM = "runcancel"
 

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from runcancel.judge import Answer
-from runcancel.model import Invocation, Outcome, PlanItem, Run, Verdict
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Invocation, Run
 from runcancel.render.board import Board, Track
 from runcancel.render.sink import Sink
 from runcancel.render.words import counted, tallied, worded
 from runcancel.text import safe
+from runcancel.vocabulary import Verdict
 
 _FEW = 20  # runs whose every change gets a line
 _BAD_NEWS = 20  # lines about single runs when there are more

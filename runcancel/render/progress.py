@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from runcancel.judge import Answer
-from runcancel.model import Invocation, Outcome, PlanItem, Run
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Invocation, Run
 from runcancel.pace import Traffic
 from runcancel.progress import Progress
 from runcancel.render.plain import PlainProgress

@@ -10,7 +10,7 @@ from jmespath.functions import Functions
 from msgspec import Struct
 
 from runcancel.errors import UsageError
-from runcancel.model import Problem, Reason
+from runcancel.model import Problem
 from runcancel.refs import nearest
 from runcancel.render.json import encode, pretty
 from runcancel.render.machine import Json, csv_line, tsv_line
@@ -18,6 +18,7 @@ from runcancel.render.notes import Notes
 from runcancel.render.sink import Sink
 from runcancel.render.yaml import dump
 from runcancel.text import safe
+from runcancel.vocabulary import Reason
 
 _LARGEST = 2**63  # what JSON of ours holds as an integer; beyond it a number is a float
 _SAID = 200  # characters of what jmespath says: it quotes what it met, however long

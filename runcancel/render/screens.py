@@ -8,11 +8,13 @@ from msgspec import Struct
 from rich.cells import cell_len
 from rich.text import Text
 
-from runcancel.model import Effect, InvocationOutcome, Outcome, Run, Verdict
+from runcancel.ledger import InvocationOutcome, Outcome
+from runcancel.model import Run
 from runcancel.render.terminal import Terminal
 from runcancel.render.verdicts import label, sentence
 from runcancel.render.words import EFFECTS, PROMISES, STYLES, counted, worded
 from runcancel.text import ago, duration, local, safe
+from runcancel.vocabulary import Effect, Verdict
 
 _LONGEST_BAR = 32  # columns
 _NAMES = 3  # targets named beside a bar

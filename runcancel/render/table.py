@@ -7,7 +7,8 @@ from itertools import groupby
 from msgspec import UNSET
 from rich.text import Text
 
-from runcancel.model import Invocation, Outcome, Run, ScopeCheck
+from runcancel.ledger import Outcome
+from runcancel.model import Invocation, Run
 from runcancel.render import doctor, screens
 from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record
@@ -16,6 +17,7 @@ from runcancel.render.paint import paint
 from runcancel.render.sink import Printer, Sink
 from runcancel.render.terminal import Terminal
 from runcancel.render.verdicts import summary
+from runcancel.reports import ScopeCheck
 from runcancel.text import safe
 
 

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from runcancel.model import Effect, Foreign, Guarantee, InvocationOutcome, Outcome, State, Verdict
+from runcancel.ledger import InvocationOutcome, Outcome
+from runcancel.model import Foreign
 from runcancel.render.words import EFFECTS, counted, is_unproven, per_effect, worded
 from runcancel.text import duration, safe, shell
+from runcancel.vocabulary import Effect, Guarantee, State, Verdict
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
 _OPEN = (Effect.STOPPING, Effect.UNKNOWN)

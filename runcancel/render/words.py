@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
-from runcancel.model import Effect, Guarantee, InvocationOutcome, State
+from runcancel.ledger import InvocationOutcome
+from runcancel.vocabulary import Effect, Guarantee, State
 
 Piece: TypeAlias = tuple[str, str | None]
 """Text that is safe to show, and the word (a state, verdict or effect) whose colour it has."""

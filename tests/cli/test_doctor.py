@@ -12,8 +12,9 @@ from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
 
 from runcancel.checkup import Examined, answered, with_cancels
 from runcancel.judge import Answer, Asked
-from runcancel.model import PermissionCheck, Scope
+from runcancel.model import Scope
 from runcancel.providers import Checkup
+from runcancel.reports import PermissionCheck
 
 NO_AWS: Mapping[str, None] = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"))
 NO_ALIBABA: Mapping[str, None] = dict.fromkeys(

@@ -12,7 +12,7 @@ from contract.conftest import Connect
 from contract.examples import ONE_OF_EACH, Example
 from runcancel import refs
 from runcancel.errors import Reason
-from runcancel.model import State
+from runcancel.vocabulary import State
 
 one_of_each = pytest.mark.parametrize("example", ONE_OF_EACH, ids=str)
 

@@ -10,7 +10,8 @@ from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, VENDORS, Example
 from runcancel import refs
 from runcancel.errors import Reason
-from runcancel.model import Query, Scope, State
+from runcancel.model import Query, Scope
+from runcancel.vocabulary import State
 
 CROWD = 230
 NOT_OVER = frozenset(state for state in State if not state.over)

@@ -10,25 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import (
-    AccessPolicy,
-    Guarantee,
-    Identity,
-    Invocation,
-    Kind,
-    Query,
-    Ref,
-    Run,
-    Snapshot,
-    State,
-    Wanted,
-)
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.providers.reading import checked_id, first
+from runcancel.reports import AccessPolicy
+from runcancel.vocabulary import Guarantee, State
 
 NAME = "nimbus"
 TITLE = "Nimbus"

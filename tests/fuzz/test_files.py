@@ -21,7 +21,7 @@ from runcancel import config, refs, selection, settings, values
 from runcancel.cli import options
 from runcancel.errors import CloudError, JournalError, Refused, UsageError
 from runcancel.journal import Journal
-from runcancel.model import Operation, PlanItem
+from runcancel.ledger import Operation, PlanItem
 from runcancel.providers import provider
 from runcancel.providers.aws.profile import region as aws_region
 from runcancel.render.notes import problem_lines, problem_of

@@ -20,7 +20,7 @@ from fuzz.liar import Change, Liar, Telling, lies
 from runcancel import refs
 from runcancel.errors import CloudError
 from runcancel.judge import Answer, Asked, judge
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Verdict, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.pace import Pace
 from runcancel.plan import plan
 from runcancel.providers import Cloud, Connection, kind_of, provider
@@ -28,6 +28,7 @@ from runcancel.render import FORMATS, End, writer
 from runcancel.render.terminal import Terminal
 from runcancel.sandbox import SandboxOptions
 from runcancel.text import is_plain
+from runcancel.vocabulary import State, Verdict
 
 COMMAND = "aws:us-east-2:command/f0220000-0000-4000-8000-000000000001"
 PAGED = "tencent:ap-guangzhou:invocation/inv-f0220001"

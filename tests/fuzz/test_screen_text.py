@@ -19,13 +19,15 @@ from render.strategies import ANY_TEXT, PROBLEMS, any_of
 
 from fuzz.budget import tries
 from runcancel.judge import Answer, Asked
-from runcancel.model import ContextRow, Invocation, Operation, Outcome, PlanItem, Run, SettingRow
+from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.model import Invocation, Run
 from runcancel.render import FORMATS, End, writer
 from runcancel.render.announce import announce
 from runcancel.render.documents import Caller
 from runcancel.render.notes import Notes
 from runcancel.render.progress import progress
 from runcancel.render.terminal import Terminal
+from runcancel.reports import ContextRow, SettingRow
 from runcancel.text import is_plain
 
 SCREENS: dict[str, type[Any]] = {

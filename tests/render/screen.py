@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pyte
 
-from runcancel.model import PlanItem
+from runcancel.ledger import PlanItem
 from runcancel.pace import Traffic
 from runcancel.render.live import LiveProgress
 from runcancel.render.terminal import Terminal

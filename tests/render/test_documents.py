@@ -6,10 +6,11 @@ import jsonschema
 import pytest
 from msgspec import UNSET, structs
 
-from runcancel.model import Effect, Identity, State, Verdict
+from runcancel.model import Identity
 from runcancel.render.documents import Caller, line
 from runcancel.render.json import encode
 from runcancel.render.schemas import SCHEMAS, schema, schema_file, schema_text
+from runcancel.vocabulary import Effect, State, Verdict
 
 from . import samples
 

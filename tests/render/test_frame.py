@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from runcancel.judge import Answer, Asked
-from runcancel.model import Outcome, Reason, State, Verdict
+from runcancel.ledger import Outcome
 from runcancel.render.bars import bar, shares
 from runcancel.render.board import Board
 from runcancel.render.frame import View, frame
 from runcancel.render.terminal import Terminal
+from runcancel.vocabulary import Reason, State, Verdict
 
 from . import samples
 

@@ -5,12 +5,12 @@ import io
 import pytest
 
 from runcancel.judge import Answer, Asked
-from runcancel.model import Reason, State
 from runcancel.pace import Traffic
 from runcancel.render.live import LiveProgress
 from runcancel.render.plain import PlainProgress
 from runcancel.render.progress import Silent, progress
 from runcancel.render.terminal import Terminal, size_of
+from runcancel.vocabulary import Reason, State
 
 from . import samples
 from .screen import Clock, Screen, items, live

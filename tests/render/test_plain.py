@@ -3,9 +3,9 @@
 import io
 
 from runcancel.judge import Answer, Asked
-from runcancel.model import State
 from runcancel.render.plain import PlainProgress
 from runcancel.render.sink import Sink
+from runcancel.vocabulary import State
 
 from . import samples
 from .screen import Clock, items

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from rich.cells import cell_len
 
-from runcancel.model import Effect, Invocation, Outcome, PlanItem, Run, State, Verdict
+from runcancel.ledger import Outcome, PlanItem
+from runcancel.model import Invocation, Run
 from runcancel.render.columns import COLUMNS, columns_of
 from runcancel.render.words import STYLES
+from runcancel.vocabulary import Effect, State, Verdict
 
 from . import samples
 from .golden import PICTURES, WIDTHS, picture

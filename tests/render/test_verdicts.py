@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given, settings
 from msgspec import structs
 
-from runcancel.model import Effect, Guarantee, Outcome, PlanItem, State, Verdict
+from runcancel.ledger import Outcome, PlanItem
 from runcancel.render.announce import announce, expectation
 from runcancel.render.documents import Caller
 from runcancel.render.verdicts import hints, sentence, summary
 from runcancel.render.words import is_unproven
 from runcancel.text import is_plain
+from runcancel.vocabulary import Effect, Guarantee, State, Verdict
 
 from . import samples
 from .samples import many, outcome, seen

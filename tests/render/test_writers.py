@@ -18,13 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.model import PlanItem, Run, State
+from runcancel.ledger import PlanItem
+from runcancel.model import Run
 from runcancel.render import FORMATS, End, Record, default_format, writer
 from runcancel.render.documents import Caller, shape
 from runcancel.render.notes import Notes, problem_lines
 from runcancel.render.schemas import SCHEMAS, schema
 from runcancel.render.terminal import Terminal
 from runcancel.text import is_plain
+from runcancel.vocabulary import State
 
 from . import samples
 from .printing import COLOR, written

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.model import AccessPolicy, Guarantee, Kind, State
+from runcancel.model import Kind
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
 from runcancel.providers.alibaba import credentials
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
+from runcancel.reports import AccessPolicy
+from runcancel.vocabulary import Guarantee, State
 
 NAME = "alibaba"
 TITLE = "Alibaba Cloud"

@@ -3,8 +3,8 @@
 Which action can be narrowed to what: the pages of the three APIs in the ECS reference, as they are since December 2025.
 """
 
-from runcancel.model import AccessPolicy
 from runcancel.providers.narrowing import Narrowing
+from runcancel.reports import AccessPolicy
 
 ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")
 READS = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from runcancel.model import State
 from runcancel.providers.reading import Row, text, worded
+from runcancel.vocabulary import State
 
 INVOCATION_STATES = {
     "Pending": State.PENDING,

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.model import AccessPolicy
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
 from runcancel.providers.aws import profile as _profile
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
+from runcancel.reports import AccessPolicy
 
 NAME = "aws"
 TITLE = "AWS"

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.model import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, State, Wanted
+from runcancel.model import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.providers.aws.fields import record, texts, when, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.reading import Row, first, number, rows, text
+from runcancel.vocabulary import State
 
 _FAN_OUT = ("Targets", "TargetMaps", "TargetLocations")
 """Fields that an automation with one child per target has; its children have a `Target`."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from runcancel.model import State
+from runcancel.vocabulary import State
 
 
 class Words(Mapping[str, State]):

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.model import AccessPolicy, Guarantee, Kind
+from runcancel.model import Kind
 from runcancel.pace import Pace
 from runcancel.providers import SITES, Cloud, Connection
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.providers.tencent import credentials
+from runcancel.reports import AccessPolicy
+from runcancel.vocabulary import Guarantee
 
 NAME = "tencent"
 TITLE = "Tencent Cloud"

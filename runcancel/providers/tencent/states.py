@@ -1,7 +1,7 @@
 """What the status words of TAT mean in our words."""
 
-from runcancel.model import State
 from runcancel.providers.reading import worded
+from runcancel.vocabulary import State
 
 RUN_STATES = {
     "PENDING": State.PENDING,

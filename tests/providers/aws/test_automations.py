@@ -5,9 +5,10 @@ from fakes import HandClock
 from opened import read
 
 from providers.aws.scripted import AUTOMATION, CHILD, RATED, STEPS, A, Scripted, ref
-from runcancel.model import State, Wanted
+from runcancel.model import Wanted
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
+from runcancel.vocabulary import State
 
 
 def test_a_plain_automation_lists_steps_and_a_rate_controlled_one_its_children(cloud: Aws) -> None:

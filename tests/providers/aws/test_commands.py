@@ -7,10 +7,11 @@ from opened import read, refused
 
 from providers.aws.scripted import COMMAND, DEPLOY, A, B, Scripted, error, ok
 from runcancel.errors import Reason
-from runcancel.model import State, Wanted
+from runcancel.model import Wanted
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
 from runcancel.sandbox.faults import rule
+from runcancel.vocabulary import State
 
 
 def test_a_command_is_read_over_its_pages(cloud: Aws) -> None:

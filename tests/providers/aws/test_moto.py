@@ -9,9 +9,9 @@ from opened import read, unread
 
 from providers.aws.scripted import NOBODY, SCOPE, A, B, connect, ref
 from runcancel.errors import Reason
-from runcancel.model import State
 from runcancel.pace import Pace
 from runcancel.providers.aws.wire import Wire
+from runcancel.vocabulary import State
 
 
 @pytest.fixture

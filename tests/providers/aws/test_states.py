@@ -6,7 +6,6 @@ from typing import Any
 import botocore.session
 import pytest
 
-from runcancel.model import State
 from runcancel.providers.aws.states import (
     AUTOMATION,
     COMMAND,
@@ -21,6 +20,7 @@ from runcancel.providers.aws.states import (
     window_state,
     window_words,
 )
+from runcancel.vocabulary import State
 
 THEN = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -22,9 +22,10 @@ from providers.aws.scripted import (
     ref,
 )
 from runcancel.errors import Reason
-from runcancel.model import State, Wanted
+from runcancel.model import Wanted
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
+from runcancel.vocabulary import State
 
 
 def test_a_window_is_read_on_all_three_levels(cloud: Aws) -> None:

@@ -6,8 +6,9 @@ import pytest
 from opened import GUANGZHOU, Open, Script, answer, read, refused, unread
 
 from runcancel.errors import CloudError, Reason
-from runcancel.model import Ref, Snapshot, State, Wanted
+from runcancel.model import Ref, Snapshot, Wanted
 from runcancel.sandbox import Sandbox
+from runcancel.vocabulary import State
 
 RUNNING = "inv-ib2lld37"  # 9 running, 3 pending
 ENDED = "inv-0ended0001"

@@ -7,9 +7,10 @@ import pytest
 from opened import GUANGZHOU, Open, Script, answer, ids, listed, peak, refused, runs_of, truth
 
 from runcancel.errors import Reason
-from runcancel.model import Query, Run, State
+from runcancel.model import Query, Run
 from runcancel.providers.tencent.states import NEVER_READ, RUN_STATES
 from runcancel.sandbox import Sandbox
+from runcancel.vocabulary import State
 
 NOT_OVER = frozenset(state for state in State if not state.over)
 

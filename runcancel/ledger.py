@@ -1,0 +1,86 @@
+"""What a cancel intended, what became of it, and the operation it belongs to: what the journal keeps."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from runcancel.model import Foreign, Problem
+from runcancel.vocabulary import Effect, Guarantee, Stage, State, Verdict
+
+
+class Planned(Struct, frozen=True, kw_only=True):
+    """One selected invocation before a cancel: where it stands and what the guarantee lets one expect."""
+
+    id: str
+    task: str | None
+    target: str | None
+    before: State
+    expected: Effect
+    child: str | None = None
+    foreign: Foreign | None = None
+
+
+class PlanItem(Struct, frozen=True, kw_only=True):
+    """What a cancel would do to one run. `ask` is false where nothing would be sent, and `why` says why."""
+
+    run: str
+    name: str | None
+    state: State
+    guarantee: Guarantee
+    promise: str
+    ask: bool
+    why: str
+    counts: dict[State, int]
+    not_listed: int
+    targets: tuple[str, ...]  # the ids sent with the request; empty: the whole run
+    invocations: tuple[Planned, ...]
+    parent: str | None = None  # the run that started it, which is asked first
+
+
+class InvocationOutcome(Struct, frozen=True, kw_only=True):
+    """What became of one selected invocation. `after` is None when it was not seen again.
+
+    `confirmed` is false where the vendor's word is known to be weaker than it sounds.
+    """
+
+    id: str
+    task: str | None
+    target: str | None
+    before: State | None
+    after: State | None
+    effect: Effect
+    confirmed: bool
+    child: str | None = None
+    foreign: Foreign | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What was asked of one run and what was seen afterwards. `seconds`: from the answer to the last look."""
+
+    run: str
+    name: str | None
+    verdict: Verdict
+    guarantee: Guarantee | None
+    before: State | None
+    after: State | None
+    request_ids: tuple[str, ...]
+    invocations: tuple[InvocationOutcome, ...]
+    not_listed: int
+    seconds: float | None
+    error: Problem | None
+    parent: str | None = None  # the run that started it and was asked first
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One `cancel`, as it was called. `counts` are its runs per verdict; those without one are `unjudged`."""
+
+    id: str
+    at: datetime
+    user: str
+    host: str
+    argv: tuple[str, ...]
+    reason: str | None
+    verb: str
+    state: Stage
+    exit_code: int | None = None
+    counts: dict[str, int] = {}

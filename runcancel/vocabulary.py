@@ -1,0 +1,108 @@
+"""The closed words of the program: one vocabulary for all clouds."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a run or an invocation stands, in one vocabulary for all clouds."""
+
+    PENDING = "pending"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"  # ended by a cancel and not seen to have run
+    TERMINATED = "terminated"  # stopped while running
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    UNDELIVERED = "undelivered"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"  # a vendor's word nobody mapped: never over, never stopped
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen here."""
+        return self in _OVER
+
+    @property
+    def stopped(self) -> bool:
+        """Ended by a cancel."""
+        return self in (State.CANCELLED, State.TERMINATED)
+
+    @property
+    def ended_badly(self) -> bool:
+        """Over, and not as it was meant to end: what `--exit-status` reports."""
+        return self.over and self not in (State.SUCCEEDED, State.SKIPPED)
+
+
+_OVER = frozenset(
+    {
+        State.CANCELLED,
+        State.TERMINATED,
+        State.SUCCEEDED,
+        State.FAILED,
+        State.TIMED_OUT,
+        State.UNDELIVERED,
+        State.SKIPPED,
+    }
+)
+
+
+class Guarantee(StrEnum):
+    """What a cancel can do to this kind of run, as its vendor documents it."""
+
+    STOPS_RUNNING = "stops-running"
+    BEST_EFFORT = "best-effort"
+    PENDING_ONLY = "pending-only"
+
+
+class Effect(StrEnum):
+    """What was seen to become of one invocation after a cancel."""
+
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    KEPT_RUNNING = "kept-running"
+    ALREADY_ENDED = "already-ended"
+    STOPPING = "stopping"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """What was seen to become of one run, over its selected targets."""
+
+    STOPPED = "stopped"
+    PARTIAL = "partial"
+    ENDED = "ended"
+    REQUESTED = "requested"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Reason(StrEnum):
+    """Why something failed: the closed set of `code` in JSON."""
+
+    USAGE = "usage"
+    REFUSED = "refused"
+    NO_CREDENTIALS = "no_credentials"
+    EXPIRED_CREDENTIALS = "expired_credentials"
+    BAD_CREDENTIALS = "bad_credentials"
+    DENIED = "denied"
+    NOT_FOUND = "not_found"
+    NOT_CANCELLABLE = "not_cancellable"
+    INVALID = "invalid"  # the cloud called the request wrong
+    BUSY = "busy"  # throttled: not done, ask again later
+    DOWN = "down"  # 5xx: may or may not have been done
+    LOST = "lost"  # no answer: may or may not have been done
+    UNREACHABLE = "unreachable"  # never connected: not done
+    UNPROVEN = "unproven"  # an answer without proof that the cloud gave it: may or may not have been done
+    INTERRUPTED = "interrupted"
+    TIMED_OUT = "timed_out"
+    INTERNAL = "internal"
+
+
+class Stage(StrEnum):
+    """How far an operation came."""
+
+    OPEN = "open"  # it goes on in some process, or was killed
+    INTERRUPTED = "interrupted"
+    DONE = "done"
