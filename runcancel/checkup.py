@@ -7,12 +7,13 @@ from msgspec import Struct, structs
 
 from runcancel import refs
 from runcancel.clouds import Clouds
-from runcancel.errors import CREDENTIALS, CloudError, Reason, UsageError
+from runcancel.errors import CREDENTIALS, CloudError, UsageError
 from runcancel.fanout import Desk
 from runcancel.judge import Answer, Asked
 from runcancel.model import Identity, Kind, Query, Ref, Scope, Wanted
 from runcancel.providers import Checkup, Cloud, provider
 from runcancel.reports import PermissionCheck
+from runcancel.vocabulary import Reason
 
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
 """Failures that only somebody hears who may ask."""

@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 
 import tenacity
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
+from runcancel.vocabulary import Reason
 
 T = TypeVar("T")
 

@@ -1,7 +1,6 @@
 """Flag > variable > vendor's own setting > default: every value that decides where to connect, with its origin."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 from msgspec import Struct
 
@@ -11,8 +10,6 @@ from runcancel.model import Scope
 from runcancel.providers import PROVIDERS, SITES, Connection, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.values import Choice, several, text, variable
-
-T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 60.0  # seconds
 
@@ -152,7 +149,8 @@ def connection(settings: Settings, scope: Scope) -> Connection:
     chosen = context or Context(provider=scope.provider, profile=scope.context)
     site = chosen.site or environ.get(f"{prefix}_SITE") or None
     if site is not None and site not in SITES:
-        raise UsageError(f"{prefix}_SITE is “{site}”: there are {' and '.join(SITES)}")
+        origin = f"the site of context {scope.context}" if chosen.site else f"{prefix}_SITE"
+        raise UsageError(f"{origin} is “{site}”: there are {' and '.join(SITES)}; nothing was sent")
     return Connection(
         scope=scope,
         profile=chosen.profile,

@@ -9,6 +9,7 @@ import pytest
 from fakes import UUID
 
 from runcancel import refs
+from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Scope
 from runcancel.origins import origins
@@ -226,3 +227,10 @@ def test_tencent_has_two_sites_and_no_other(site: str) -> None:
     assert connection(settings({"RUNCANCEL_TENCENT_SITE": site}), scope).site == site
     with pytest.raises(UsageError, match=r"there are tencentcloudapi\.com and intl"):
         connection(settings({"RUNCANCEL_TENCENT_SITE": "evil.example"}), scope)
+
+
+def test_a_wrong_site_is_blamed_on_who_said_it() -> None:
+    config = Config(contexts={"cn": Context(provider="tencent", site="evil.example")})
+
+    with pytest.raises(UsageError, match="the site of context cn is “evil.example”"):
+        connection(settings(config=config), Scope(provider="tencent", region="ap-guangzhou", context="cn"))

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from runcancel.errors import CREDENTIALS, CloudError, Reason
+from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model import Identity
 from runcancel.text import safe
+from runcancel.vocabulary import Reason
 
 T = TypeVar("T")
 Row = Mapping[str, Any]

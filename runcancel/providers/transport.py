@@ -10,9 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.reading import number
+from runcancel.vocabulary import Reason
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 

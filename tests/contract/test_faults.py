@@ -11,8 +11,7 @@ from outside import Outside
 from contract.conftest import Connect
 from contract.examples import ONE_OF_EACH, Example
 from runcancel import refs
-from runcancel.errors import Reason
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 one_of_each = pytest.mark.parametrize("example", ONE_OF_EACH, ids=str)
 

@@ -9,9 +9,8 @@ from outside import Outside
 from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, VENDORS, Example
 from runcancel import refs
-from runcancel.errors import Reason
 from runcancel.model import Query, Scope
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 CROWD = 230
 NOT_OVER = frozenset(state for state in State if not state.over)

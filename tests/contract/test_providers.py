@@ -12,10 +12,10 @@ from outside import Outside, id_of, named
 from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, Example, ours
 from runcancel import refs
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Ref, Scope, Snapshot, Wanted
 from runcancel.providers import kind_of
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 every_kind = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 in_part = pytest.mark.parametrize("example", [one for one in EXAMPLES if one.chunk and not one.added], ids=str)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
@@ -18,7 +18,7 @@ from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.providers.reading import checked_id, first
 from runcancel.reports import AccessPolicy
-from runcancel.vocabulary import Guarantee, State
+from runcancel.vocabulary import Guarantee, Reason, State
 
 NAME = "nimbus"
 TITLE = "Nimbus"

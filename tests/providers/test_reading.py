@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opened import refused
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.providers import reading
+from runcancel.vocabulary import Reason
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 

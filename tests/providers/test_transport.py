@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 from opened import refused
 
-from runcancel.errors import Reason
 from runcancel.model import Scope
 from runcancel.providers import Connection, transport
 from runcancel.providers.transport import Endpoint, Heard, Transport, without_user
+from runcancel.vocabulary import Reason
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import home, text
+from runcancel.vocabulary import Reason
 
 PREFIXES = ("ALIBABA_CLOUD", "ALIBABACLOUD", "ALICLOUD")
 """The SDK reads the first; the vendor's CLI reads all three."""

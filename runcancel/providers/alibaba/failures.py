@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.providers.reading import OWN_WORDS, number, text, worded
 from runcancel.providers.transport import Reply
+from runcancel.vocabulary import Reason
 
 REASONS = {
     "InvalidInvokeId.NotFound": Reason.NOT_FOUND,

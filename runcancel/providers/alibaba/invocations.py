@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import ASK_AGAIN
@@ -24,7 +24,7 @@ from runcancel.providers.reading import (
     rows,
     text,
 )
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 _TARGETS_PER_STOP = 50
 _PAGE = 50  # rows, the vendor's most

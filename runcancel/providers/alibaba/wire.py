@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import urlencode
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.pace import READ_AGAIN, Pace
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.alibaba.failures import failure
@@ -15,6 +15,7 @@ from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
 from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.transport import Reply, Transport
+from runcancel.vocabulary import Reason
 
 _RATE = 10.0  # calls a second to begin with; the real quotas are per account and only visible in Quota Center
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
@@ -15,6 +15,7 @@ from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.reading import caller, checked_id, rows, text
 from runcancel.providers.transport import Heard
+from runcancel.vocabulary import Reason
 
 _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
 """Failures of a read that say nothing about the next one."""

@@ -6,13 +6,14 @@ from typing import Any
 
 from msgspec import structs
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.providers.aws.fields import INSTANCE, when, wire_time, word
 from runcancel.providers.aws.kinds import COMMAND
 from runcancel.providers.aws.states import COMMAND_FILTER, command_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.reading import Row, checked_id, chunks, distinct, first, number, rows, text
+from runcancel.vocabulary import Reason
 
 _MOST = 50  # rows per page, and instances per cancel
 _NOT_STARTED = -1  # a plugin's ResponseCode

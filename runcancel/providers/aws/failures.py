@@ -6,8 +6,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from runcancel.errors import CREDENTIALS, CloudError, Reason
+from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.providers.transport import proxy_said
+from runcancel.vocabulary import Reason
 
 CODES: Mapping[str, Reason] = {
     "DoesNotExistException": Reason.NOT_FOUND,

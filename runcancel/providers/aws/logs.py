@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import structs
 
 from runcancel import refs
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Invocation, Ref, Wanted
 from runcancel.outputs import Output
 from runcancel.providers.aws.automations import Automations
@@ -16,6 +16,7 @@ from runcancel.providers.aws.states import command_state
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.reading import Row, number, rows, text
+from runcancel.vocabulary import Reason
 
 _MOST_STDOUT, _MOST_STDERR = 24_000, 8_000  # characters that GetCommandInvocation answers with
 _MOST_BOTH = 2_500  # characters of both streams in ListCommandInvocations

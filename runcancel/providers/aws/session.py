@@ -14,7 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import JSONFileCache
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.models import models
@@ -22,6 +22,7 @@ from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
 from runcancel.providers.aws.wire import prove_body
 from runcancel.providers.reading import check_keys, checked_region
 from runcancel.providers.transport import Endpoint, Heard, proxy_for, without_user
+from runcancel.vocabulary import Reason
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _SESSIONS: dict[int, botocore.session.Session] = {}

@@ -11,13 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Scope
 from runcancel.pace import ASK_AGAIN, READ_AGAIN, Pace
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.fields import record
 from runcancel.providers.reading import Row, by_token, number, rows, text, trace
 from runcancel.providers.transport import Heard
+from runcancel.vocabulary import Reason
 
 
 class Api(Struct, frozen=True, kw_only=True):

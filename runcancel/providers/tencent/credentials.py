@@ -11,9 +11,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.providers.keys import Keys
 from runcancel.providers.reading import home, number, text
+from runcancel.vocabulary import Reason
 
 SOURCES = (
     "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.providers.reading import OWN_WORDS, text, worded
+from runcancel.vocabulary import Reason
 
 REASONS = {
     "AuthFailure": Reason.BAD_CREDENTIALS,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import ASK_AGAIN, Pace
@@ -25,7 +25,7 @@ from runcancel.providers.reading import (
 from runcancel.providers.tencent.logs import output
 from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
 from runcancel.providers.tencent.wire import Wire
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 _PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
 _OUTPUTS = 50  # tasks per page with up to 24 KB of output each

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.pace import READ_AGAIN, Pace
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.keys import Keys, KeySource
@@ -13,6 +13,7 @@ from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
 from runcancel.providers.transport import Transport
+from runcancel.vocabulary import Reason
 
 _RATE = 20.0  # calls a second for each API, as documented
 _STATUS_REASONS = {429: Reason.BUSY}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from opened import refused
 
-from runcancel.errors import Reason
 from runcancel.providers import alibaba
 from runcancel.providers.alibaba import credentials
+from runcancel.vocabulary import Reason
 
 
 def home(tmp_path: Path, *profiles: dict[str, str], current: str = "default") -> dict[str, str]:

@@ -7,9 +7,9 @@ import pytest
 from opened import refused
 
 from providers.aws.scripted import AUTOMATION, CHILD, COMMAND, DEPLOY, NOBODY, RATED, STEPS, A, B, Scripted, error, ref
-from runcancel.errors import Reason
 from runcancel.model import Wanted
 from runcancel.providers.aws.cloud import Aws
+from runcancel.vocabulary import Reason
 
 
 def step(action: str = "aws:runCommand", **said: Any) -> dict[str, Any]:

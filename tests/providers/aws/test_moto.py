@@ -8,10 +8,9 @@ from fakes import HandClock
 from opened import read, unread
 
 from providers.aws.scripted import NOBODY, SCOPE, A, B, connect, ref
-from runcancel.errors import Reason
 from runcancel.pace import Pace
 from runcancel.providers.aws.wire import Wire
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 
 @pytest.fixture

@@ -21,11 +21,10 @@ from providers.aws.scripted import (
     ok,
     ref,
 )
-from runcancel.errors import Reason
 from runcancel.model import Wanted
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 
 def test_a_window_is_read_on_all_three_levels(cloud: Aws) -> None:

@@ -9,7 +9,6 @@ from fakes import HandClock
 from opened import read, refused, unread
 
 from providers.aws.scripted import AUTOMATION, COMMAND, NIGHTLY, WINDOW, Scripted, connect, error, ref
-from runcancel.errors import Reason
 from runcancel.model import Kind, Ref
 from runcancel.providers import provider
 from runcancel.providers.aws.cloud import Aws
@@ -17,7 +16,7 @@ from runcancel.providers.aws.failures import CODES, EXCEPTIONS
 from runcancel.providers.aws.wire import APIS
 from runcancel.sandbox import Sandbox
 from runcancel.sandbox.faults import rule
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 from fakes import HandClock
 from opened import GUANGZHOU, refused
 
-from runcancel.errors import Reason
 from runcancel.pace import Pace
 from runcancel.providers import Connection, tencent
 from runcancel.providers.keys import Keys
 from runcancel.providers.tencent import credentials
 from runcancel.providers.tencent.credentials import AssumedRole
+from runcancel.vocabulary import Reason
 
 
 def tccli(tmp_path: Path, name: str, credential: object, region: str | None = None) -> dict[str, str]:

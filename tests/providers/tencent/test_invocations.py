@@ -5,10 +5,10 @@ from typing import Any, cast
 import pytest
 from opened import GUANGZHOU, Open, Script, answer, read, refused, unread
 
-from runcancel.errors import CloudError, Reason
+from runcancel.errors import CloudError
 from runcancel.model import Ref, Snapshot, Wanted
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Reason, State
 
 RUNNING = "inv-ib2lld37"  # 9 running, 3 pending
 ENDED = "inv-0ended0001"
