@@ -232,5 +232,5 @@ def test_tencent_has_two_sites_and_no_other(site: str) -> None:
 def test_a_wrong_site_is_blamed_on_who_said_it() -> None:
     config = Config(contexts={"cn": Context(provider="tencent", site="evil.example")})
 
-    with pytest.raises(UsageError, match="the site of context cn is “evil.example”"):
+    with pytest.raises(UsageError, match=r"the site of context cn is “evil\.example”"):
         connection(settings(config=config), Scope(provider="tencent", region="ap-guangzhou", context="cn"))
