@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -139,17 +139,7 @@ class Outside:
         self, *argv: str, env: Mapping[str, str | None] | None = None, stdin: str = "", patience: float = 60
     ) -> Done:
         """Run to the end, `patience` seconds at most. What is JSON is checked against the shipped schemas."""
-        done = subprocess.run(
-            [RUNCANCEL, *argv],
-            env=self._with(env),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=patience,
-            check=False,
-            cwd=self.home,
-        )
-        return checked(Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr), self._with(env))
+        return ran([RUNCANCEL], *argv, environ=self._with(env), cwd=self.home, stdin=stdin, patience=patience)
 
     def json(self, *argv: str, code: int = 0, env: Mapping[str, str | None] | None = None) -> Any:
         """The document of a command that ends with `code`."""
@@ -199,17 +189,7 @@ class Outside:
     def shell(self, script: str, env: Mapping[str, str | None] | None = None) -> Done:
         """Run bash with the command on its path."""
         environ = self._with({"PATH": self.shell_path, **(env or {})})
-        done = subprocess.run(
-            ["bash", "--norc", "-c", script],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=self.home,
-        )
-        return Done(argv=("bash",), code=done.returncode, out=done.stdout, err=done.stderr)
+        return _ended(["bash", "--norc", "-c", script], ("bash",), environ, cwd=self.home)
 
     @property
     def shell_path(self) -> str:
@@ -308,6 +288,33 @@ def named(request: Any, targets: Iterable[str]) -> list[str]:
     """Which of the targets a request names, however its cloud writes a list."""
     found = set(_texts(request["params"]))
     return [target for target in targets if target in found]
+
+
+def ran(
+    command: Sequence[str | Path],
+    *argv: str,
+    environ: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: str = "",
+    patience: float = 60,
+) -> Done:
+    """What `command`, which is the program in some guise, did with `argv`; its JSON is checked."""
+    return checked(_ended([*command, *argv], argv, environ, cwd=cwd, stdin=stdin, patience=patience), environ)
+
+
+def _ended(
+    command: Sequence[str | Path],
+    argv: tuple[str, ...],
+    environ: Mapping[str, str],
+    *,
+    cwd: Path | None,
+    stdin: str = "",
+    patience: float = 60,
+) -> Done:
+    done = subprocess.run(
+        command, env=environ, input=stdin, capture_output=True, text=True, timeout=patience, check=False, cwd=cwd
+    )
+    return Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr)
 
 
 def checked(done: Done, environ: Mapping[str, str]) -> Done:

@@ -44,6 +44,16 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return cls(scheme=parts.scheme, host=f"{host}{port}", loopback=loopback)
 
 
+def endpoints(connection: Connection, api: str, sts: str) -> tuple[Endpoint, Endpoint]:
+    """Where the API and STS of a scope answer: where the connection says, else at these hosts of the vendor's.
+
+    An API on loopback has its STS beside it, unless something else is said: nothing leaves for the vendor then.
+    """
+    first = Endpoint.of(connection.endpoint_url or api)
+    chosen = connection.sts_endpoint_url
+    return first, first if first.loopback and not chosen else Endpoint.of(chosen or sts)
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -3,13 +3,12 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Done, Outside, checked
+from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Done, Outside, ran
 
 from runcancel import __version__, site_policy
 
@@ -41,17 +40,8 @@ class Site:
 
     def run(self, *argv: str, env: Mapping[str, str | None] | None = None) -> Done:
         environ = {key: value for key, value in {**self.outside.environ, **(env or {})}.items() if value is not None}
-        done = subprocess.run(
-            [sys.executable, "-c", _LAUNCHER, str(self.file), *argv],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=self.outside.home,
-        )
-        return checked(Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr), environ)
+        launcher = [sys.executable, "-c", _LAUNCHER, str(self.file)]
+        return ran(launcher, *argv, environ=environ, cwd=self.outside.home)
 
     def configure(self, text: str) -> None:
         folder = self.outside.home / ".config" / "runcancel"

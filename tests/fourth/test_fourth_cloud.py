@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from outside import Done, checked
+from outside import Done, ran
 
 import runcancel
 
@@ -39,16 +38,7 @@ class Sky:
         environ = {"HOME": str(self.home), "PYTHONPATH": f"{root}:{HERE}", "LC_ALL": "C.UTF-8"}
         environ |= {"NIMBUS_FILE": str(self.file), "NIMBUS_REGION": "sky-1", "NO_COLOR": "1"}
         environ |= {"NIMBUS_KEY": "k-1"} if key else {}
-        done = subprocess.run(
-            [sys.executable, "-c", _LAUNCHER, *argv],
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return checked(Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr), environ)
+        return ran([sys.executable, "-c", _LAUNCHER], *argv, environ=environ)
 
     def words(self, id: str) -> list[str]:
         """How the vendor itself calls the state of each target."""

@@ -92,14 +92,14 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     from runcancel.providers.alibaba.invocations import CloudAssistant
     from runcancel.providers.alibaba.wire import Wire
     from runcancel.providers.reading import checked_region
-    from runcancel.providers.transport import Endpoint, Transport
+    from runcancel.providers.transport import Endpoint, Transport, endpoints
 
     scope = connection.scope
     checked_region(scope.region)
     keys = credentials.find(environ, connection.profile)
-    ecs = Endpoint.of(connection.endpoint_url or _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"))
-    own_sts = connection.sts_endpoint_url
-    sts = Endpoint.of(own_sts or "sts.aliyuncs.com") if own_sts or not ecs.loopback else ecs
+    ecs, sts = endpoints(
+        connection, _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"), sts="sts.aliyuncs.com"
+    )
 
     def wire(endpoint: Endpoint, product: str, version: str, pace: Pace) -> Wire:
         transport = Transport(endpoint, connection, environ)

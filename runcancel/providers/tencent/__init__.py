@@ -79,15 +79,13 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     from runcancel.providers.reading import checked_region
     from runcancel.providers.tencent.invocations import Tat
     from runcancel.providers.tencent.wire import Wire
-    from runcancel.providers.transport import Endpoint, Transport
+    from runcancel.providers.transport import Endpoint, Transport, endpoints
 
     scope = connection.scope
     checked_region(scope.region)
     found = credentials.find(environ, connection.profile)
     site = connection.site or SITES[0]
-    tat = Endpoint.of(connection.endpoint_url or f"tat.{site}")
-    own_sts = connection.sts_endpoint_url
-    sts = Endpoint.of(own_sts or f"sts.{site}") if own_sts or not tat.loopback else tat
+    tat, sts = endpoints(connection, f"tat.{site}", sts=f"sts.{site}")
 
     def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
         transport, source = Transport(endpoint, connection, environ), found.keys.source
