@@ -151,6 +151,14 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
+def told_regions(names: Iterable[str | None]) -> tuple[str, ...]:
+    """The regions that a vendor told, sorted. Raises `Reason.UNPROVEN` for none: every account has one."""
+    found = {name for name in names if name}
+    if not found:
+        raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
+    return tuple(sorted(found))
+
+
 def distinct(items: Iterable[T]) -> tuple[T, ...]:
     """The items without repetition, in their order."""
     return tuple(dict.fromkeys(items))

@@ -23,6 +23,7 @@ from runcancel.providers.reading import (
     number,
     rows,
     text,
+    told_regions,
 )
 from runcancel.vocabulary import Reason, State
 
@@ -98,10 +99,7 @@ class CloudAssistant:
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: ECS DescribeRegions. A region whose machines are sold out still has runs."""
         found = rows(self._ecs.call("DescribeRegions", {}), "Regions", "Region")
-        names = {name for row in found if (name := text(row.get("RegionId")))}
-        if not names:
-            raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
-        return tuple(sorted(names))
+        return told_regions(text(row.get("RegionId")) for row in found)
 
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""

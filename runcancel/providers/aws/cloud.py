@@ -1,6 +1,7 @@
 """One connected AWS scope: the three kinds behind one contract."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Snapshot, Wanted
@@ -13,7 +14,7 @@ from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import Doors
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import caller, checked_id, rows, text
+from runcancel.providers.reading import caller, checked_id, rows, text, told_regions
 from runcancel.providers.transport import Heard
 from runcancel.vocabulary import Reason
 
@@ -30,7 +31,7 @@ class Aws:
         self._scope = connection.scope
         self._pace = pace
         self._client = self._doors.ssm()
-        wire = Wire(self._client, pace, scope=connection.scope, source=self._doors.source, heard=self._heard)
+        wire = self._wire(self._client, pace)
         windows = Windows(wire, profile=connection.profile)
         commands, automations = Commands(wire), Automations(wire)
         self._kinds = {one.kind.name: one for one in (windows, commands, automations)}
@@ -71,31 +72,22 @@ class Aws:
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""
-        wire = Wire(
-            self._doors.ec2(self._client),
-            self._pace.apart(),
-            scope=self._scope,
-            source=self._doors.source,
-            heard=self._heard,
-        )
+        wire = self._wire(self._doors.ec2(self._client), self._pace.apart())
         found = rows(wire.call("DescribeRegions", {}), "Regions")
-        return tuple(sorted(name for name in (text(row.get("RegionName")) for row in found) if name))
+        return told_regions(text(row.get("RegionName")) for row in found)
 
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""
-        wire = Wire(
-            self._doors.sts(self._client),
-            self._pace.apart(),
-            scope=self._scope,
-            source=self._doors.source,
-            heard=self._heard,
-        )
+        wire = self._wire(self._doors.sts(self._client), self._pace.apart())
         reply = wire.call("GetCallerIdentity", {})
         return caller(reply.get("Account"), reply.get("Arn"))
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
         return self._doors.checkup(self._client, self._heard)
+
+    def _wire(self, client: Any, pace: Pace) -> Wire:
+        return Wire(client, pace, scope=self._scope, source=self._doors.source, heard=self._heard)
 
     def _of(self, ref: Ref) -> Windows | Commands | Automations:
         """The reader of the reference's kind, once its id has the shape of one."""

@@ -21,6 +21,7 @@ from runcancel.providers.reading import (
     number,
     rows,
     text,
+    told_regions,
 )
 from runcancel.providers.tencent.logs import output
 from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
@@ -93,10 +94,7 @@ class Tat:
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: TAT DescribeRegions, which tells where TAT itself is available."""
         found = rows(self._tat.call("DescribeRegions", {}), "RegionSet")
-        names = {name for row in found if row.get("RegionState") != "UNAVAILABLE" and (name := text(row.get("Region")))}
-        if not names:
-            raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
-        return tuple(sorted(names))
+        return told_regions(text(row.get("Region")) for row in found if row.get("RegionState") != "UNAVAILABLE")
 
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""

@@ -41,6 +41,13 @@ def test_an_answer_about_another_run_is_no_answer_to_a_cancel(box: Sandbox, clou
     assert len(box.log.shown()) == 1
 
 
+def test_no_region_at_all_is_not_believed(wire: Scripted, scripted: Aws) -> None:
+    none = b"<DescribeRegionsResponse><requestId>req-1</requestId><regionInfo/></DescribeRegionsResponse>"
+    wire.script = lambda action, params: (200, {"content-type": "text/xml"}, none)
+
+    assert refused(scripted.regions).reason is Reason.UNPROVEN
+
+
 @pytest.mark.parametrize(("code", "reason"), [*CODES.items(), ("NewException", Reason.INVALID)])
 def test_every_error_code_has_its_reason_and_keeps_its_request_id(
     wire: Scripted, scripted: Aws, code: str, reason: Reason
