@@ -17,22 +17,22 @@ def main(*, quick: bool) -> None:
         f"![CPU time of one process, ours over theirs]({CHART.name})\n",
     ]
 
-    def put(part: str) -> None:
-        parts.append(part)
+    def put(title: str, part: str) -> None:
+        parts.append(f"### {title}\n\n{part}")
         report.put(PAGE, "\n".join(parts))
 
     _say("one process")
     rows = processes.compared(rounds=3 if quick else 11)
     CHART.write_text(report.chart(rows), encoding="utf-8")
-    put(report.processes(rows))
+    put("One process", report.processes(rows))
     _say("one long answer")
-    put(report.streams(fleet.streams((1000, 100_000))))
+    put("One long answer", report.streams(fleet.streams((1000, 100_000))))
     _say("limits")
-    put(report.floors(fleet.floors(quick=quick)))
+    put("Limits", report.floors(fleet.floors(quick=quick)))
     _say("many runs")
-    put(report.crowds(fleet.crowds((1, 100, 1000) if quick else (1, 100, 1000, 10_000))))
+    put("Many runs", report.crowds(fleet.crowds((1, 100, 1000) if quick else (1, 100, 1000, 10_000))))
     _say("shell loops")
-    put(report.shells(fleet.shells(10 if quick else 100)))
+    put("Shell loops", report.shells(fleet.shells(10 if quick else 100)))
     _say(f"written: {PAGE.name}, {CHART.name}")
 
 
