@@ -139,6 +139,8 @@ def _matched(wanted: Need) -> str:
 
 
 def _way_on(wanted: Need) -> str:
+    if not wanted.count:
+        return "nothing is left to stop.   To look: add --dry-run."
     flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
     return f"to go on: add {flag}.   To look first: add --dry-run."
 

@@ -213,6 +213,14 @@ def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: Need, word: str
     assert refused.value.hint == f"to go on: add {flag}.   To look first: add --dry-run."
 
 
+def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
+    with pytest.raises(Refused) as refused:
+        consent.answered(Need(level=Level.NONE, names=(), count=0, why=""), Given(yes=False, confirm="3"))
+
+    assert "0 runs would be asked to stop" in refused.value.message
+    assert "--confirm" not in (refused.value.hint or "")
+
+
 @pytest.mark.parametrize(
     ("wanted", "question"),
     [

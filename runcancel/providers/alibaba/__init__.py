@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from runcancel.model import Kind
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
-from runcancel.providers.alibaba import credentials
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.reports import AccessPolicy
@@ -49,7 +48,11 @@ REGIONS = frozenset(
 """Regions of ECS, as known in November 2026."""
 
 NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
-CREDENTIALS = credentials.SOURCES
+CREDENTIALS = (
+    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, an OIDC role, ~/.aliyun/config.json, "
+    "~/.alibabacloud/credentials.ini, ALIBABA_CLOUD_CREDENTIALS_URI, "
+    "and a metadata role only when ALIBABA_CLOUD_ECS_METADATA names one"
+)
 SIGN_IN = "aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…"
 
 _CENTRAL = "ecs-cn-hangzhou.aliyuncs.com"
@@ -65,11 +68,15 @@ _HOSTS = {
 
 def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
     """The region of the vendor's variables, else of the CLI's profile, and where it stood."""
+    from runcancel.providers.alibaba import credentials
+
     return credentials.default_region(environ, profile)
 
 
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
+    from runcancel.providers.alibaba import credentials
+
     return credentials.configured(environ)
 
 
@@ -89,6 +96,7 @@ def policy(wish: Narrowing) -> AccessPolicy:
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
+    from runcancel.providers.alibaba import credentials
     from runcancel.providers.alibaba.invocations import CloudAssistant
     from runcancel.providers.alibaba.wire import Wire
     from runcancel.providers.reading import checked_region

@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from runcancel.errors import CloudError
+from runcancel.providers.alibaba import CREDENTIALS
 from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import home, text
 from runcancel.vocabulary import Reason
 
 PREFIXES = ("ALIBABA_CLOUD", "ALIBABACLOUD", "ALICLOUD")
 """The SDK reads the first; the vendor's CLI reads all three."""
-
-SOURCES = (
-    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, an OIDC role, ~/.aliyun/config.json, "
-    "~/.alibabacloud/credentials.ini, ALIBABA_CLOUD_CREDENTIALS_URI, "
-    "and a metadata role only when ALIBABA_CLOUD_ECS_METADATA names one"
-)
 
 _NOISY = ("credentials", "darabonba-core", "alibabacloud-tea", "apscheduler")
 _OIDC = ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
@@ -58,7 +53,7 @@ def find(environ: Mapping[str, str], profile: str | None) -> KeySource:
         return _of_profile(environ, profile)
     found = next((source for look in _CHAIN if (source := look(environ)) is not None), None)
     if found is None:
-        raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Alibaba Cloud", hint=f"Looked for {SOURCES}.")
+        raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Alibaba Cloud", hint=f"Looked for {CREDENTIALS}.")
     return found
 
 

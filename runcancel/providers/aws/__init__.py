@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from runcancel.pace import Pace
 from runcancel.providers import Cloud, Connection
-from runcancel.providers.aws import profile as _profile
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
@@ -81,12 +80,16 @@ REGIONS = frozenset(
 
 def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
     """The region of AWS_REGION, AWS_DEFAULT_REGION or the profile, and where it was found."""
-    return _profile.region(environ, profile)
+    from runcancel.providers.aws.profile import region
+
+    return region(environ, profile)
 
 
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether AWS's credential variables or profile files exist."""
-    return _profile.configured(environ)
+    from runcancel.providers.aws import profile
+
+    return profile.configured(environ)
 
 
 def link(text: str) -> Link | None:

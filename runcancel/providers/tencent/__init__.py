@@ -8,7 +8,6 @@ from runcancel.pace import Pace
 from runcancel.providers import SITES, Cloud, Connection
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
-from runcancel.providers.tencent import credentials
 from runcancel.reports import AccessPolicy
 from runcancel.vocabulary import Guarantee
 
@@ -45,17 +44,24 @@ REGIONS = frozenset(
 """Regions of TAT, as known in November 2026."""
 
 NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
-CREDENTIALS = credentials.SOURCES
+CREDENTIALS = (
+    "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "
+    "tccli's profile (TCCLI_PROFILE, else default) and ~/.tencentcloud/credentials"
+)
 SIGN_IN = "tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…"
 
 
 def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
     """The region of TENCENTCLOUD_REGION, else of tccli's profile, and where it stood."""
+    from runcancel.providers.tencent import credentials
+
     return credentials.default_region(environ, profile)
 
 
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
+    from runcancel.providers.tencent import credentials
+
     return credentials.configured(environ)
 
 
@@ -77,6 +83,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
     from runcancel.providers.keys import Keys, KeySource
     from runcancel.providers.reading import checked_region
+    from runcancel.providers.tencent import credentials
     from runcancel.providers.tencent.invocations import Tat
     from runcancel.providers.tencent.wire import Wire
     from runcancel.providers.transport import Endpoint, Transport, endpoints

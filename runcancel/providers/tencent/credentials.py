@@ -14,12 +14,8 @@ from msgspec import Struct
 from runcancel.errors import CloudError
 from runcancel.providers.keys import Keys
 from runcancel.providers.reading import home, number, text
+from runcancel.providers.tencent import CREDENTIALS
 from runcancel.vocabulary import Reason
-
-SOURCES = (
-    "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "
-    "tccli's profile (TCCLI_PROFILE, else default) and ~/.tencentcloud/credentials"
-)
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}")
 _SYSTEM_FILE = Path("/etc/tencentcloud/credentials")
@@ -91,7 +87,7 @@ def find(environ: Mapping[str, str], profile: str | None, *, now: float | None =
     for path in (home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE):
         found = found or _of_ini_file(path)
     if found is None:
-        raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {SOURCES}.")
+        raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {CREDENTIALS}.")
     return _checked(found)
 
 
