@@ -10,7 +10,8 @@ from runcancel.cli.request import KINDS, SKELETON, slots
 from runcancel.errors import UsageError
 from runcancel.refs import nearest
 from runcancel.render.json import pretty
-from runcancel.render.sample import has_sample, sample
+from runcancel.render.sample import sample
+from runcancel.render.schemas import SCHEMAS
 from runcancel.render.sink import Sink
 
 _OTHER: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
@@ -42,7 +43,7 @@ def document_name(verb: str, typed: Mapping[str, Any]) -> str:
 
 def _answer(verb: str, typed: Mapping[str, Any]) -> str:
     name = document_name(verb, typed)
-    if not has_sample(name):
+    if name not in SCHEMAS:
         raise UsageError(f"{verb} answers with no document of its own; nothing was sent")
     query = typed.get("query")
     format = format_of(typed.get("output"), query=query, environ=os.environ, default="json")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runcancel.render.schemas import SCHEMAS, schema
+from runcancel.render.schemas import schema
 
 _TIME = "2026-11-21T03:00:00Z"
 
@@ -12,11 +12,6 @@ def sample(name: str) -> Any:
     """The sample document of one of the names of `SCHEMAS`, as JSON data. Raises KeyError for another name."""
     whole = schema(name)
     return _of(whole, whole["$defs"], name)
-
-
-def has_sample(name: str) -> bool:
-    """Whether there is such a document."""
-    return name in SCHEMAS
 
 
 def _of(part: Mapping[str, Any], parts: Mapping[str, Any], key: str) -> Any:
