@@ -133,6 +133,7 @@ def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem
     scope, seen = one.scope, one.connection
     problem = next((gap for gap in gaps if gap.scope == str(scope)), None)
     shown = {row.key: row for row in origins.shown(chosen, scope.provider, scope.context)}
+    endpoint = shown["endpoint_url"]
     return ScopeCheck(
         scope=str(scope),
         provider=scope.provider,
@@ -145,8 +146,8 @@ def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem
         principal=one.identity.principal if one.identity else None,
         credentials=seen.credentials if seen else None,
         key=seen.key if seen else None,
-        endpoint=seen.endpoint if seen else None,
-        endpoint_origin=shown["endpoint_url"].origin if seen else None,
+        endpoint=seen.endpoint if seen else endpoint.value,
+        endpoint_origin=endpoint.origin if seen or endpoint.value else None,
         proxy=seen.proxy if seen else None,
         clock_skew=seen.clock_skew if seen else None,
         latency=seen.latency if seen else None,
