@@ -22,6 +22,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     action: str  # the permission it needs, as the vendor spells it
     promise: str  # one sentence for a person: what a cancel does here
     id_pattern: re.Pattern[str]
+    any_case: bool = False  # an id means the same in capitals, and is read and printed in small letters
     nobody: str  # an id of that shape which no run has: asking for it tells whether reading is permitted
     alias_pattern: re.Pattern[str] | None = None  # ids of a part of such a run (a Tencent task), answered with the run
     in_part: bool  # can be cancelled for some targets only

@@ -28,7 +28,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     configured = config.contexts.get(context or "")
     chosen = configured or Context(provider=name, profile=context)
     here = "context" if configured else "profile"
-    prefix = variable(name)
+    site = f"{variable(name)}_SITE"
     found = provider(name).default_region(environ, chosen.profile)
     rows = {
         "profile": _first((chosen.profile, here)),
@@ -41,7 +41,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
             (chosen.endpoint_url, here),
             *((environ.get(key), key) for key in endpoint_variables(name)),
         ),
-        "site": _first((chosen.site, here), (environ.get(f"{prefix}_SITE"), f"{prefix}_SITE")),
+        **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).SITES else {}),
         "protected": ("true", here) if chosen.protected else ("false", "default"),
     }
     return tuple(
@@ -64,8 +64,8 @@ def region_origin(settings: Settings, scope: Scope) -> str:
 
 
 def endpoint_variables(name: str) -> tuple[str, ...]:
-    """The variables that lead a provider's API elsewhere: the vendor's own, the stronger first, then ours."""
-    return (*provider(name).ENDPOINT_VARIABLES, f"{variable(name)}_ENDPOINT_URL")
+    """The variables that lead a provider's API elsewhere, the stronger first: ours, then the vendor's own."""
+    return (f"{variable(name)}_ENDPOINT_URL", *provider(name).ENDPOINT_VARIABLES)
 
 
 def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:

@@ -73,7 +73,8 @@ def _plain(text: str) -> Reference:
     )
     if not reference.providers:
         raise _wrong(text, _no_such_id(reference))
-    return structs.replace(reference, id=id.lower())  # the only ids with capitals are UUIDs, which clouds write small
+    kinds = [kind for each in reference.providers for kind in reference.kinds(each)]
+    return structs.replace(reference, id=id.lower()) if all(kind.any_case for kind in kinds) else reference
 
 
 def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
@@ -170,10 +171,9 @@ def _no_such_id(reference: Reference) -> str:
     if not reference.id:
         return "the id is missing"
     kind = f"{reference.kind} " if reference.kind else ""
-    return f"“{reference.id}” has not the shape of any {kind}id of {reference.provider or 'any provider'}; {_SHAPES}"
-
-
-_SHAPES = "AWS ids are UUIDs, Alibaba Cloud's are t-…, Tencent Cloud's inv-…"
+    whose = reference.provider or "any provider"
+    shapes = ", ".join(f"{found.IDS} at {found.TITLE}" for found in map(provider, PROVIDERS))
+    return f"“{reference.id}” has not the shape of any {kind}id of {whose}; ids are {shapes}"
 
 
 def _wrong(text: str, why: str) -> UsageError:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Scope
-from runcancel.providers import PROVIDERS, SITES, Connection, provider
+from runcancel.providers import PROVIDERS, Connection, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.values import Choice, several, text, variable
 
@@ -148,9 +148,10 @@ def connection(settings: Settings, scope: Scope) -> Connection:
         raise UsageError(f"the context {scope.context} is one of {context.provider}, not of {scope.provider}")
     chosen = context or Context(provider=scope.provider, profile=scope.context)
     site = chosen.site or environ.get(f"{prefix}_SITE") or None
-    if site is not None and site not in SITES:
+    sites = provider(scope.provider).SITES
+    if site is not None and site not in sites:
         origin = f"the site of context {scope.context}" if chosen.site else f"{prefix}_SITE"
-        raise UsageError(f"{origin} is “{site}”: there are {' and '.join(SITES)}; nothing was sent")
+        raise UsageError(f"{origin} is “{site}”: {no_such_site(scope.provider)}; nothing was sent")
     return Connection(
         scope=scope,
         profile=chosen.profile,
@@ -158,6 +159,12 @@ def connection(settings: Settings, scope: Scope) -> Connection:
         sts_endpoint_url=chosen.sts_endpoint_url or environ.get(f"{prefix}_STS_ENDPOINT_URL") or None,
         site=site,
     )
+
+
+def no_such_site(name: str) -> str:
+    """Which sites a provider has, for the message about one that it has not."""
+    found = provider(name)
+    return f"there are {' and '.join(found.SITES)}" if found.SITES else f"{found.TITLE} has no sites"
 
 
 def protected(settings: Settings, scope: Scope) -> str | None:

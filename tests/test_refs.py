@@ -134,7 +134,7 @@ def test_capitals_in_a_uuid_name_the_same_run() -> None:
         (f"invocation/{UUID}", "has not the shape of any invocation id of any provider"),
         ("mw-0c50858d01EXAMPLE", "names a maintenance window; what can be cancelled is one of its executions"),
         ("aws:us-east-2:maintenance-window/mw-0c50858d01", "names a maintenance window"),
-        (INV.upper(), "AWS ids are UUIDs, Alibaba Cloud's are t-…, Tencent Cloud's inv-…"),
+        (INV.upper(), "ids are UUIDs at AWS, t-… at Alibaba Cloud, inv-… at Tencent Cloud"),
         ("inv-short", "has not the shape of any id of any provider"),
         (UUID[:-1], "has not the shape of any id of any provider"),
         (f"{UUID}0", "has not the shape of any id of any provider"),

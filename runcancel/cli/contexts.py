@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from runcancel import config, config_edit, origins
+from runcancel import config, config_edit, origins, settings
 from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.config import Config, Context
 from runcancel.errors import Exit, UsageError
-from runcancel.providers import PROVIDERS, SITES
+from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import nearest
 from runcancel.render import End
 from runcancel.reports import ContextRow
@@ -77,8 +77,8 @@ def _list(session: Session, call: _Call) -> int:
 
 def _show(session: Session, call: _Call) -> int:
     answer = session.writer("settings")
-    for name, provider in _shown(session.settings, call.names):
-        for row in origins.shown(session.settings, provider, name):
+    for context, name in _shown(session.settings, call.names):
+        for row in origins.shown(session.settings, name, context):
             answer.row(row)
     answer.end(End(exit_code=Exit.OK))
     return Exit.OK
@@ -134,14 +134,15 @@ def _new(session: Session, *, endpoint_url: str | None, site: str | None, protec
     """A context out of the options that mean the same everywhere. Raises `UsageError`."""
     chosen = session.settings
     if len(chosen.providers.value) != 1:
-        raise UsageError("contexts add needs one provider: -p aws, -p alibaba or -p tencent")
-    provider = chosen.providers.value[0]
-    if site is not None and site not in SITES:
-        raise UsageError(f"--site is “{site}”: there are {' and '.join(SITES)}; nothing was changed")
+        *flags, last = (f"-p {each}" for each in PROVIDERS)
+        raise UsageError(f"contexts add needs one provider: {', '.join(flags)} or {last}")
+    name = chosen.providers.value[0]
+    if site is not None and site not in provider(name).SITES:
+        raise UsageError(f"--site is “{site}”: {settings.no_such_site(name)}; nothing was changed")
     return Context(
-        provider=provider,
+        provider=name,
         profile=chosen.profile.value if chosen.profile.typed else None,
-        regions=tuple(_own(region, provider) for region in chosen.regions.value) if chosen.regions.typed else (),
+        regions=tuple(_own(region, name) for region in chosen.regions.value) if chosen.regions.typed else (),
         endpoint_url=endpoint_url,
         site=site,
         protected=protected,

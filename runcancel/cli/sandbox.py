@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from runcancel.cli.verbs import Verb
+from runcancel.providers import PROVIDERS, provider
 
 if TYPE_CHECKING:
     from runcancel.sandbox import Sandbox
@@ -155,7 +156,7 @@ def exec_(
 
         if accounts > 1:
             profiles.write(Path(home), accounts)
-        code = run_child(command, child_environment(os.environ, box.environment(), Path(home)))
+        code = run_child(command, child_environment(_outside(), box.environment(), Path(home)))
     raise typer.Exit(code)
 
 
@@ -172,7 +173,17 @@ def demo(seed: Seed = 1) -> None:
     from runcancel.sandbox.isolation import child_environment
 
     with Sandbox(SandboxOptions(seed=seed)) as box, tempfile.TemporaryDirectory(prefix="runcancel-demo-") as home:
-        raise typer.Exit(play(child_environment(os.environ, box.environment(), Path(home))))
+        raise typer.Exit(play(child_environment(_outside(), box.environment(), Path(home))))
+
+
+def _outside() -> dict[str, str]:
+    """The variables of this shell without those of any vendor: also of clouds that nothing here pretends to be."""
+    own = _vendors()
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(own)}
+
+
+def _vendors() -> tuple[str, ...]:
+    return tuple(prefix for name in PROVIDERS for prefix in provider(name).VARIABLES)
 
 
 def _open(
@@ -217,7 +228,9 @@ def shell_lines(outer: Mapping[str, str], box: Mapping[str, str]) -> list[str]:
     from runcancel.sandbox.isolation import NO_METADATA, leads_outside
 
     wanted = {**box, **NO_METADATA}
-    stray = sorted(name for name in outer if leads_outside(name) and name not in wanted)
+    own = _vendors()
+    leads = (name for name in outer if leads_outside(name) or name.upper().startswith(own))
+    stray = sorted(name for name in leads if name not in wanted)
     unset = [f"unset {' '.join(stray)}"] if stray else []
     return unset + [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
 

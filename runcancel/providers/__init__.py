@@ -29,10 +29,6 @@ AGENT = f"runcancel/{__version__}"
 """What every request says in its `User-Agent`."""
 
 
-SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
-"""Tencent Cloud's two sites, with accounts of their own; the first is the default."""
-
-
 class Connection(Struct, frozen=True, kw_only=True):
     """Everything needed to reach one scope; each value was chosen by `settings`.
 
@@ -44,7 +40,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     profile: str | None = None
     endpoint_url: str | None = None
     sts_endpoint_url: str | None = None
-    site: str | None = None  # Tencent: one of `SITES`
+    site: str | None = None  # one of the provider's `SITES`
     connect_timeout: float = 5.0  # seconds
     read_timeout: float = 20.0  # seconds
     operation: str | None = None
@@ -84,20 +80,24 @@ class Cloud(Protocol):
 
         `full` reads every invocation and sets `run.counts`; without it only what costs no further request is there
         (`invocations` may be empty and `run.counts` None). An unknown id is answered with `Reason.NOT_FOUND`; an id
-        that matches `kind.alias_pattern` with the snapshot of the run it belongs to (its `run.id` then differs).
+        that matches `kind.alias_pattern` with the snapshot of the run it belongs to (its `run.id` then differs); one of
+        neither shape with `Reason.INVALID`, and it never travels.
         What concerns the whole call (no credentials, throttled to the end, down) is raised.
         """
         ...
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
-        """The run's invocations that pass `wanted`, page by page, filtered by the vendor where it can."""
+        """The run's invocations that pass `wanted`, page by page, filtered by the vendor where it can.
+
+        Raises `Reason.NOT_FOUND` for a run that is not there.
+        """
         ...
 
     def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
         """What the run's invocations that pass `wanted` wrote, page by page; `wanted.limit` does not count here.
 
         An invocation with several steps has an output for each. Runs that an invocation started are followed one level
-        down. Every other method asks the vendor to leave the output out.
+        down. Every other method asks the vendor to leave the output out. Raises `Reason.NOT_FOUND`.
         """
         ...
 
@@ -112,7 +112,8 @@ class Cloud(Protocol):
         """The scope's runs, page by page, newest first where the vendor lists so; no request per run.
 
         The vendor's own filters are used where they are exact; the caller applies `query.takes` to what comes.
-        A listing that carries the targets gives what `read` would give; else `run.counts` is None.
+        A listing that carries the targets gives what `read` would give; else `run.counts` is None. Kinds that are not
+        in `query.kinds` cost no request.
         """
         ...
 
@@ -121,7 +122,7 @@ class Cloud(Protocol):
         ...
 
     def identity(self) -> Identity:
-        """Who the caller is, by the vendor's STS."""
+        """Who the caller is, as the vendor tells it."""
         ...
 
     def checkup(self) -> Checkup:
@@ -135,9 +136,12 @@ class Provider(Protocol):
     NAME: str
     TITLE: str  # as a person writes it: "Alibaba Cloud"
     ACCOUNT: Pattern[str]  # how the number of an account is written
+    IDS: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
     KINDS: tuple[Kind, ...]  # in the order in which a bare id is looked up
-    REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table)
-    ENDPOINT_VARIABLES: tuple[str, ...]  # the vendor's own variables for another endpoint, the stronger first
+    REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table), in the shape of `refs.REGION`
+    SITES: tuple[str, ...]  # separate clouds of one vendor, by domain, the default first; most have none
+    VARIABLES: tuple[str, ...]  # how the names of the vendor's own variables begin: the sandbox hands none of them on
+    ENDPOINT_VARIABLES: tuple[str, ...]  # those for another endpoint, the stronger first; `connect` heeds them
     PROFILE_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a profile
     NOT_ENABLED: frozenset[str]  # codes with which a region that is not enabled refuses good credentials
     CREDENTIALS: str  # where credentials come from, for the message when there are none
@@ -152,7 +156,9 @@ class Provider(Protocol):
         ...
 
     def link(self, text: str) -> Link | None:
-        """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `links.NotARun`."""
+        """The run that an ARN or a console URL names. None for a host or a partition that is none of this vendor's,
+        whatever else is wrong with it; else raises `links.NotARun`.
+        """
         ...
 
     def policy(self, wish: Narrowing) -> AccessPolicy:
@@ -160,7 +166,9 @@ class Provider(Protocol):
         ...
 
     def connect(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
-        """Open one scope. Raises `CloudError` when credentials cannot be found without asking the network."""
+        """Open one scope. Raises `CloudError`: `NO_CREDENTIALS` when they cannot be found without asking the network,
+        `USAGE` for an endpoint that must not be used, a region that is none, or a profile where the vendor has none.
+        """
         ...
 
 

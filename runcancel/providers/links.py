@@ -28,19 +28,23 @@ class NotARun(Exception):
 
 
 def address(text: str) -> SplitResult:
-    """A console's URL in its parts. Raises `NotARun` for what no console's address bar holds."""
+    """A URL in its parts. Raises `NotARun` for one that cannot be read."""
     try:
         parts = urlsplit(text)
-        port = parts.port
+        _ = parts.port
     except ValueError:
         raise NotARun("it cannot be read as a URL") from None
+    return parts
+
+
+def check_address(parts: SplitResult) -> None:
+    """Raise `NotARun` for what no address bar of a console holds; for hosts that are known to be one's own."""
     if parts.scheme != "https":
         raise NotARun("the URL of a console begins with https://")
-    if "@" in parts.netloc or "\\" in text:
+    if "@" in parts.netloc or "\\" in parts.geturl():
         raise NotARun("the URL of a console holds no user and no password")
-    if port not in (None, 443) or not parts.hostname:
+    if parts.port not in (None, 443):
         raise NotARun("the URL of a console holds a host and no port")
-    return parts
 
 
 def said(parts: SplitResult, names: Iterable[str]) -> frozenset[str]:
@@ -82,6 +86,7 @@ def only_run(
     parts = address(text)
     if parts.hostname not in hosts:
         return None
+    check_address(parts)
     words = _words(parts)
     ids = sorted({word for word in words if kind.takes(word)})
     if len(ids) != 1:

@@ -172,7 +172,7 @@ def checked_id(id: str, pattern: re.Pattern[str]) -> str:
 
 
 def checked_targets(targets: Iterable[str]) -> tuple[str, ...]:
-    """The target ids, each once, when every one looks like an instance id. Raises `Reason.INVALID`."""
+    """The target ids, each once, when every one looks like an instance id (`i-…`, `ins-…`). Raises `Reason.INVALID`."""
     return tuple(checked_id(target, _TARGET_ID) for target in distinct(targets))
 
 

@@ -40,11 +40,32 @@ def test_show_tells_where_each_value_is_from(outside: Outside) -> None:
         "profile": "default",
         "regions": "context",
         "endpoint_url": "",
-        "site": "default",
         "protected": "default",
     }
     assert [(row["value"], row["origin"]) for row in over if row["key"] == "regions"] == [("us-east-1", "--region")]
     assert ("AWS_DEFAULT_REGION", "us-east-2") in {(row["origin"], row["value"]) for row in bare}
+
+
+def test_show_names_the_endpoint_that_is_used(outside: Outside) -> None:
+    url = outside.environ["AWS_ENDPOINT_URL"]
+    env = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "RUNCANCEL_AWS_ENDPOINT_URL": url}
+
+    settings = outside.json("contexts", "show", "-p", "aws", env=env)["settings"]
+    scopes = outside.json("doctor", "-p", "aws", env=env)["scopes"]
+
+    assert [(row["value"], row["origin"]) for row in settings if row["key"] == "endpoint_url"] == [
+        (url, "RUNCANCEL_AWS_ENDPOINT_URL")
+    ]
+    assert [(row["endpoint"], row["endpoint_origin"]) for row in scopes] == [(url, "RUNCANCEL_AWS_ENDPOINT_URL")]
+
+
+def test_a_site_is_told_and_taken_where_there_are_sites(outside: Outside) -> None:
+    bare = outside.json("contexts", "show")["settings"]
+    refused = outside.run("contexts", "add", "eu", "-p", "aws", "--site", "intl.tencentcloudapi.com")
+
+    assert {row["provider"] for row in bare if row["key"] == "site"} == {"tencent"}
+    assert refused.code == 2
+    assert "AWS has no sites; nothing was changed" in refused.err
 
 
 def test_show_takes_what_the_command_line_narrows(outside: Outside) -> None:

@@ -23,6 +23,9 @@ from runcancel.vocabulary import Guarantee, Reason, State
 NAME = "nimbus"
 TITLE = "Nimbus"
 ACCOUNT = re.compile(r"n-[0-9]+")
+IDS = "job-…"
+SITES: tuple[str, ...] = ()
+VARIABLES = ("NIMBUS_",)
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
 PROFILE_VARIABLES: tuple[str, ...] = ()
 JOB = Kind(
@@ -31,7 +34,7 @@ JOB = Kind(
     operation="StopJob",
     action="nimbus:StopJob",
     promise="A cancel here stops what has not started and terminates what is running.",
-    id_pattern=re.compile(r"job-[0-9a-f]{12}"),
+    id_pattern=re.compile(r"job-[0-9A-Fa-f]{12}"),
     nobody="job-000000000000",
     in_part=True,
 )
@@ -58,7 +61,7 @@ def configured(environ: Mapping[str, str]) -> bool:
 
 def link(text: str) -> Link | None:
     """The console of this cloud has one page per job."""
-    found = re.fullmatch(r"https://console\.nimbus\.example/([a-z0-9-]+)/jobs/(job-[0-9a-f]{12})", text)
+    found = re.fullmatch(r"https://console\.nimbus\.example/([a-z0-9-]+)/jobs/(job-[0-9A-Fa-f]{12})", text)
     return None if found is None else Link(id=found[2], region=found[1], kind=JOB.name)
 
 

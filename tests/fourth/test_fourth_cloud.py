@@ -29,7 +29,7 @@ class Sky:
         planes = {"p-1": "flying", "p-2": "waiting", "p-3": "landed"}
         jobs = {
             "job-00000000a001": {"name": "patch-openssl", "region": "sky-1", "planes": planes},
-            "job-00000000a002": {"name": "other", "region": "sky-2", "planes": {"p-9": "flying"}},
+            "job-00000000A002": {"name": "other", "region": "sky-2", "planes": {"p-9": "flying"}},
         }
         self.file.write_text(json.dumps(jobs))
 
@@ -79,7 +79,7 @@ def test_the_reading_verbs_know_it(sky: Sky) -> None:
     assert [row["target"] for row in sky.run("invocations", JOB).rows] == ["p-1", "p-2", "p-3"]
     assert "p-1\thello from p-1" in sky.run("logs", JOB).out
     everywhere = sky.run("list", "-r", "all", "-o", "ref")
-    assert sorted(everywhere.out.split()) == [JOB, "nimbus:sky-2:job/job-00000000a002"]
+    assert sorted(everywhere.out.split()) == [JOB, "nimbus:sky-2:job/job-00000000A002"]
     assert (
         sky.run("status", "https://console.nimbus.example/sky-1/jobs/job-00000000a001", "-o", "ref").out.strip() == JOB
     )
@@ -92,8 +92,8 @@ def test_a_filter_a_context_and_a_wait_reach_it(sky: Sky) -> None:
 
     done = sky.run("cancel", "-c", "sky", "--name", "other", "--yes", "-o", "json")
 
-    assert list(done.outcomes) == ["sky@nimbus:sky-2:job/job-00000000a002"], str(done)
-    assert sky.run("wait", "sky@nimbus:sky-2:job/job-00000000a002", "--for", "stopped").code == 0
+    assert list(done.outcomes) == ["sky@nimbus:sky-2:job/job-00000000A002"], str(done)
+    assert sky.run("wait", "sky@nimbus:sky-2:job/job-00000000A002", "--for", "stopped").code == 0
 
 
 def test_doctor_permissions_and_help_know_it(sky: Sky) -> None:
@@ -111,6 +111,14 @@ def test_without_a_key_it_says_what_is_missing(sky: Sky) -> None:
 
     assert done.code == 4
     assert "NIMBUS_KEY" in done.err
+
+
+def test_the_sandbox_lets_nothing_through_to_a_cloud_that_it_does_not_pretend_to_be(sky: Sky) -> None:
+    done = sky.run("sandbox", "exec", "--", "env")
+
+    assert done.code == 0, str(done)
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:" in done.out
+    assert "NIMBUS" not in done.out
 
 
 def test_no_file_of_the_program_had_to_know_it() -> None:

@@ -14,6 +14,9 @@ from runcancel.vocabulary import Guarantee, State
 NAME = "alibaba"
 TITLE = "Alibaba Cloud"
 ACCOUNT = re.compile(r"[0-9]{5,20}")
+IDS = "t-…"
+SITES: tuple[str, ...] = ()
+VARIABLES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
 PROFILE_VARIABLES: tuple[str, ...] = ("ALIBABACLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
 

@@ -13,6 +13,9 @@ from runcancel.reports import AccessPolicy
 NAME = "aws"
 TITLE = "AWS"
 ACCOUNT = re.compile(r"[0-9]{12}")
+IDS = "UUIDs"
+SITES: tuple[str, ...] = ()
+VARIABLES = ("AWS_",)
 ENDPOINT_VARIABLES: tuple[str, ...] = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL")
 PROFILE_VARIABLES: tuple[str, ...] = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"})

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult
 
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
-from runcancel.providers.links import Link, NotARun, address, one_region, said
+from runcancel.providers.links import Link, NotARun, address, check_address, one_region, said
 
 SERVICE = "ssm"
 
@@ -96,6 +96,7 @@ def _of_url(text: str, regions: frozenset[str]) -> Link | None:
     found = _place(parts)
     if found is None:
         return None
+    check_address(parts)
     partition, region, account = found
     named = said(parts, ("region",)) | ({region} if region else set())
     kind, id = _shown(parts, named & regions if len(named) == 1 else frozenset())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from runcancel.model import Kind
 from runcancel.pace import Pace
-from runcancel.providers import SITES, Cloud, Connection
+from runcancel.providers import Cloud, Connection
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.reports import AccessPolicy
@@ -14,6 +14,11 @@ from runcancel.vocabulary import Guarantee
 NAME = "tencent"
 TITLE = "Tencent Cloud"
 ACCOUNT = re.compile(r"[0-9]{5,20}")
+IDS = "inv-…"
+SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
+"""Each has accounts of its own."""
+
+VARIABLES = ("TENCENTCLOUD_", "TCCLI_")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
 PROFILE_VARIABLES: tuple[str, ...] = ("TCCLI_PROFILE",)
 
