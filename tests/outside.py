@@ -21,6 +21,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 import runcancel
+from runcancel.render.documents import DOCUMENTS
 from runcancel.sandbox import Sandbox, SandboxOptions
 from runcancel.sandbox.faults import rule
 from runcancel.sandbox.isolation import child_environment
@@ -337,18 +338,7 @@ def checked(done: Done, environ: Mapping[str, str]) -> Done:
 
 def check_document(document: Any) -> None:
     """Hold a document against the schema of its verb."""
-    keys = document.keys() & {
-        "runs",
-        "invocations",
-        "outputs",
-        "plan",
-        "outcomes",
-        "operations",
-        "contexts",
-        "settings",
-        "policies",
-        "scopes",
-    }
+    keys = document.keys() & {one.key for one in DOCUMENTS.values()}
     special = {"plan": "plan", "settings": "settings"}
     names = [special[key] for key in keys if key in special]
     names += ["operation"] if keys == {"operations", "outcomes"} else []

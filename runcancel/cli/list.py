@@ -49,7 +49,7 @@ def list_(
         older_than=older_than,
         now=datetime.now(UTC),
     )
-    scopes = session.scopes()
+    scopes = session.scopes(kinds=query.kinds)
     gaps: list[Problem] = []
     found = _found(search(scopes, query, session.clouds, session.desk), gaps)
     wanted = options.targets(target)

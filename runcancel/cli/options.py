@@ -173,6 +173,17 @@ def kinds(words: Sequence[str] | None) -> frozenset[str]:
     return frozenset(_words("--kind", words, _kinds()))
 
 
+def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
+    """Raise `UsageError` when none of the providers has one of these kinds: nothing could ever be found."""
+    names = tuple(dict.fromkeys(providers))
+    there = list(dict.fromkeys(kind.name for name in names for kind in provider(name).KINDS))
+    if wanted and wanted.isdisjoint(there):
+        raise UsageError(
+            f"--kind {','.join(sorted(wanted))} is no kind of {' or '.join(names)}: there are {', '.join(there)}; "
+            "nothing was sent"
+        )
+
+
 def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
     """Target ids, each once. Raises `UsageError` for an empty one."""
     return tuple(dict.fromkeys(values.plain("--target", one) for one in ids or ()))

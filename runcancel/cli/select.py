@@ -142,7 +142,7 @@ def _searched(session: Session, query: Query) -> tuple[list[Snapshot], tuple[Pro
 
     Raises `UsageError` for a scope that must not be asked.
     """
-    scopes = session.scopes()
+    scopes = session.scopes(kinds=query.kinds)
     answers = list(search(scopes, query, session.clouds, session.desk))
     real, notes = split_gaps((answer for answer in answers if isinstance(answer, Problem)), scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)

@@ -180,12 +180,13 @@ class Session:
                 self.notes.say(f"note: {sight.note}")
         return [found[reference] for reference in references]
 
-    def scopes(self, chosen: Settings | None = None) -> tuple[Scope, ...]:
+    def scopes(self, chosen: Settings | None = None, *, kinds: frozenset[str] = frozenset()) -> tuple[Scope, ...]:
         """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it.
 
-        `chosen` in place of what the command line says.
+        `chosen` in place of what the command line says. Raises `UsageError` when nobody here has such `kinds`.
         """
         places = settings.places(chosen or self.settings)
+        options.check_kinds(kinds, (place.provider for place in places))
         told = self._told_regions([place for place in places if place.everywhere])
         return tuple(
             Scope(provider=place.provider, region=region, context=place.context)

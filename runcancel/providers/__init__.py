@@ -54,8 +54,9 @@ class Connection(Struct, frozen=True, kw_only=True):
 class Checkup(Struct, frozen=True, kw_only=True):
     """How a connection reaches its cloud, and what the latest answer told about clocks and distance; no secret in it.
 
-    `credentials`: where the keys come from, in words. `key`: the last four characters of the key's id. `proxy` without
-    its user. `clock_skew`: seconds by which the cloud's clock is ahead of ours; `latency`: seconds of the last answer.
+    `credentials`: where the keys come from, in words. `key`: the last four characters of the key, by which `doctor`
+    knows whose cancels the journal tells of; None: it can never say whether one is permitted. `proxy` without its user.
+    `clock_skew`: seconds by which the cloud's clock is ahead of ours; `latency`: seconds of the last answer.
     """
 
     credentials: str | None

@@ -111,12 +111,12 @@ class Transport:
         self.proxy = without_user(proxy)
         self._pool = urllib3.PoolManager(**options) if proxy is None else _proxied(proxy, options)
 
-    def post(self, target: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
+    def post(self, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
         """Send one request. Raises `CloudError`: UNREACHABLE when it certainly was not received, else LOST."""
         from urllib3.exceptions import HTTPError
 
         began = time.monotonic()
-        url = f"{self.endpoint.scheme}://{self.endpoint.host}{target}"
+        url = f"{self.endpoint.scheme}://{self.endpoint.host}{path}"
         try:
             response = self._pool.request(
                 "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False

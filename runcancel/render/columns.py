@@ -26,12 +26,12 @@ _HOPES: Mapping[Effect, str] = {
 """An effect as something to expect, where that reads otherwise."""
 
 
-def columns_of(kind: type, *, wide: bool, parameters: bool = False) -> tuple[Column[Any], ...]:
-    """The columns of one kind of record, in the order in which people see them.
+def columns_of(record: type, *, wide: bool, parameters: bool = False) -> tuple[Column[Any], ...]:
+    """The columns of a record, in the order in which people see them.
 
     `parameters`: one more, for invocations that were asked for with theirs.
     """
-    columns = tuple(column for column in COLUMNS[kind] if wide or not column.wide)
+    columns = tuple(column for column in COLUMNS[record] if wide or not column.wide)
     return (*columns, _PARAMETERS) if parameters else columns
 
 

@@ -105,6 +105,7 @@ def test_jsonl_streams_and_ends_with_its_end(outside: Outside) -> None:
         ("--name", ""),
         ("--status", "runing"),
         ("--kind", "commands"),
+        ("--kind", "command", "-p", "tencent,alibaba", "-r", "all"),
         ("--since", "yesterday"),
         ("--name", "--status"),
         ("-r", "us-eest-1"),

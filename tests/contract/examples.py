@@ -6,7 +6,6 @@ from typing import Any
 from outside import AUTOMATION, COMMAND, ENDED, FANOUT, KILLED, NOBODY, ONE_SHOT, SCHEDULE, TENCENT, WINDOW
 
 from runcancel.model import Scope
-from runcancel.providers import PROVIDERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +184,7 @@ EXAMPLES = (
     ),
 )  # fmt: skip
 
-ONE_OF_EACH = tuple(next(one for one in EXAMPLES if one.provider == name) for name in PROVIDERS)
+ONE_OF_EACH = tuple({one.provider: one for one in reversed(EXAMPLES)}.values())
 """The first example of every cloud."""
 
 

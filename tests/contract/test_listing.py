@@ -10,6 +10,7 @@ from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, VENDORS, Example
 from runcancel import refs
 from runcancel.model import Query, Scope
+from runcancel.providers import PROVIDERS
 from runcancel.vocabulary import Reason, State
 
 CROWD = 230
@@ -19,6 +20,11 @@ NOT_OVER = frozenset(state for state in State if not state.over)
 LISTED = {(one.provider, one.kind): one for one in reversed(EXAMPLES) if one.listing}.values()
 
 every_kind = pytest.mark.parametrize("of", LISTED, ids=str)
+
+
+def test_every_cloud_is_held_to_the_contract() -> None:
+    assert {one.provider for one in EXAMPLES} == set(PROVIDERS), "a row for each of its kinds in examples.py"
+    assert set(VENDORS) == set(PROVIDERS), "a row in VENDORS of examples.py"
 
 
 @pytest.fixture(scope="module")

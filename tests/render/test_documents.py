@@ -1,13 +1,15 @@
 """The JSON contract: schemas that are shipped, fresh and closed over every key."""
 
 import json
+from typing import get_args
 
 import jsonschema
 import pytest
 from msgspec import UNSET, structs
 
 from runcancel.model import Identity
-from runcancel.render.documents import Caller, line
+from runcancel.render.columns import COLUMNS
+from runcancel.render.documents import DOCUMENTS, LINES, Caller, Record, line
 from runcancel.render.json import encode
 from runcancel.render.schemas import SCHEMAS, schema, schema_file, schema_text
 from runcancel.vocabulary import Effect, State, Verdict
@@ -32,6 +34,15 @@ def test_every_key_is_required(name: str) -> None:
     whole = schema(name)
     for part in (whole, *whole["$defs"].values()):
         assert set(part.get("properties", {})) - set(part.get("required", ())) <= {"parameters"}
+
+
+def test_every_record_is_in_every_table() -> None:
+    records = set(get_args(Record))
+
+    assert records == set(COLUMNS)
+    assert records <= set(LINES)
+    assert records == {one.record for one in DOCUMENTS.values()}
+    assert all(sum(column.lead for column in columns) <= 1 for columns in COLUMNS.values())
 
 
 def test_what_does_not_show_as_itself_is_escaped() -> None:
