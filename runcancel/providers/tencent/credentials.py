@@ -1,6 +1,5 @@
 """Where the keys for Tencent Cloud come from: the environment, tccli's profiles, the SDK's file. Nothing is guessed."""
 
-import configparser
 import json
 import re
 import threading
@@ -147,6 +146,8 @@ def _of_tccli(environ: Mapping[str, str], profile: str | None, now: float) -> Fo
 def _of_ini_file(path: Path) -> Found | None:
     if not path.is_file():
         return None
+    import configparser  # only for who has such a file
+
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
