@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, settings
 from outside import Outside
 
 # The same examples every time, and a loaded machine is no failure.
-settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "steady", max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("steady")
 # For hours instead of seconds, with other examples every time: pytest --hypothesis-profile soak tests/fuzz
 settings.register_profile("soak", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
