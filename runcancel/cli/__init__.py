@@ -34,7 +34,7 @@ def main() -> NoReturn:
     _fill_streams()
     gc.set_threshold(50_000)  # loading makes many objects and next to no garbage
     code = _flushed(run(sys.argv[1:]))
-    gc.freeze()  # the interpreter would walk every object three times at its end, a tenth of a `status`, to free nothing
+    gc.freeze()  # else the interpreter walks every object several times at its end, to free nothing
     sys.exit(code)
 
 
