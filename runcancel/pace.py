@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Protocol, TypeVar
-
-import tenacity
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from runcancel.errors import CloudError
 from runcancel.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 T = TypeVar("T")
 
@@ -210,6 +211,8 @@ class Pace:
         scope whose credentials were refused, or that does not answer, is given up: then the call is refused here and
         nothing is sent.
         """
+        import tenacity  # 10 ms that help, completion and wrong usage do without
+
         self._circuit.check(self._clock.monotonic())
         bucket = self._bucket(api, rate, documented=documented)
 
@@ -256,12 +259,12 @@ class Pace:
         """Wait on this scope's clock, outside any call: a stop ends the wait."""
         self._clock.sleep(seconds)
 
-    def _tell(self, state: tenacity.RetryCallState) -> None:
+    def _tell(self, state: "RetryCallState") -> None:
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, CloudError):
             self._on_wait(error.reason, state.upcoming_sleep)
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
+    def _wait(self, state: "RetryCallState") -> float:
         """The server's word wins; else full jitter under a doubling ceiling, a second to begin with when throttled."""
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, CloudError) and error.retry_after:
