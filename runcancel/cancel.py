@@ -1,13 +1,15 @@
 """Ask, watch, judge: the heart. Requested is never called stopped."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 from msgspec import Struct, structs
 
 from runcancel.case import IN_FLIGHT, UNREACHED, Case
 from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted, Refused
-from runcancel.fanout import Desk
+from runcancel.fanout import Desk, Done, Pass
 from runcancel.judge import (
     Answer,
     Asked,
@@ -20,7 +22,7 @@ from runcancel.model import Problem, Ref, Scope, Snapshot
 from runcancel.plan import started_since
 from runcancel.progress import Progress
 from runcancel.vocabulary import Reason, State
-from runcancel.watch import FIRST_PAUSE, Watch
+from runcancel.watch import FIRST_PAUSE, IDLE, Readings, Watch
 
 _TRIES = 3  # how often one cancel is asked when its answers are in doubt
 
@@ -51,20 +53,22 @@ def carry_out(
     answer is asked as well, as far as it is admitted. After a signal the rest is judged by what was seen so far; then
     `Interrupted` is raised.
     """
-    cases = {item.run: Case(item, timeout=patience.timeout) for item in items}
-    left = dict(cases)
+    operation = _Operation(items, clouds, desk, patience, progress)
+    left = dict(operation.cases)
     progress.planned(items)
     try:
-        _ask([case for case in cases.values() if case.item.parent not in cases], clouds, desk, progress)
-        if admit is not None:
-            left |= _join(cases, clouds, desk, patience, progress, admit)
-        _ask(_below(cases), clouds, desk, progress)
-        for case in _watch(cases, clouds, desk, progress, wait=patience.wait):
+        if admit is not None or any(item.parent in left for item in items):
+            operation.ask_above()
+            if admit is not None:
+                left |= operation.join(admit)
+            operation.leave_below()
+        for case in operation.settle():
             outcome = left.pop(case.item.run).outcome()
             progress.judged(outcome)
             yield outcome
     except Interrupted:
         for case in left.values():
+            operation.break_off(case)
             outcome = case.outcome()
             progress.judged(outcome)
             yield outcome
@@ -73,25 +77,122 @@ def carry_out(
         progress.close()
 
 
-def _ask(cases: Sequence[Case], clouds: Clouds, desk: Desk, progress: Progress) -> None:
-    """Send every cancel that is due, each scope at its own pace."""
-    begun: set[str] = set()
+class _Operation:
+    """One cancel on its way: what its passes share."""
 
-    def work(case: Case) -> Answer:
-        begun.add(case.item.run)
-        return structs.replace(_ask_one(case, clouds, desk), key=_key(case.ref.scope, clouds))
+    def __init__(
+        self, items: Sequence[PlanItem], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress
+    ) -> None:
+        self.cases = {item.run: Case(item, timeout=patience.timeout) for item in items}
+        self._clouds = clouds
+        self._desk = desk
+        self._patience = patience
+        self._progress = progress
+        self._begun: set[str] = set()  # runs whose cancel a thread has taken up
 
-    waiting = [case for case in cases if case.item.ask and case.answer is UNREACHED]
-    try:
-        for done in desk.fanout(work, waiting, lane=lambda case: case.ref.scope):
-            case = done.item
-            case.answer = done.value()
-            progress.asked(case.item.run, case.answer)
-    except Interrupted:
-        for case in waiting:
-            if case.item.run in begun and case.answer is UNREACHED:
-                case.answer = IN_FLIGHT
-        raise
+    def ask_above(self) -> None:
+        """Send the cancels of runs that no other of the plan started, each scope at its own pace."""
+        due = [case for case in self.cases.values() if case.due and case.item.parent not in self.cases]
+        for done in self._desk.fanout(self._ask, due, lane=lambda case: case.ref.scope):
+            self._answered(done.item, done.value())
+
+    def join(self, admit: Admit) -> dict[str, Case]:
+        """Plan what was started between the look and the answer; what is not admitted is not asked."""
+        parents = [case.ref for case in self.cases.values() if case.kind.starts_runs and case.answer.under_way]
+        items = started_since(parents, self.cases, self._clouds, self._desk)
+        late = {item.run: Case(item, timeout=self._patience.timeout) for item in items}
+        if late:
+            self._progress.planned([case.item for case in late.values()])
+            self.cases |= late
+            try:
+                admit([case.item for case in self.cases.values()])
+            except Refused as refused:
+                for case in late.values():
+                    case.leave(Problem(code=Reason.REFUSED, message=refused.message, ref=case.item.run))
+        return late
+
+    def leave_below(self) -> None:
+        """Leave what was started by a run that may start more: the next one would take the place that it frees."""
+        for case in self.cases.values():
+            if case.item.parent not in self.cases:
+                continue
+            above = self.cases[str(case.item.parent)]
+            above.started.append(case)
+            if above.answer.asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED):
+                code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
+                message = (
+                    f"{above.item.run}, which started it, was not cancelled and would start more; "
+                    "nothing was sent for it"
+                )
+                case.leave(Problem(code=code, message=message, ref=case.item.run))
+
+    def settle(self) -> Iterator[Case]:
+        """Ask what is still due, look at it at growing intervals, and yield each case when its verdict is due.
+
+        A scope is looked at as soon as its own cancels are answered: a cloud that hangs holds up no verdict of another.
+        """
+        by_ref = {case.ref: case for case in self.cases.values()}
+        due = [case for case in self.cases.values() if case.due]
+        unanswered = Counter(case.ref.scope for case in due)
+        lanes = Pass[Case | Batch, Answer | Readings](self._desk, self._serve)
+        watch = Watch(lanes, self._desk.clock, first=min(FIRST_PAUSE, self._patience.timeout))
+        for case in due:
+            lanes.submit(case, lane=case.ref.scope)
+        yield from self._begin({ref.scope for ref in by_ref} - unanswered.keys(), watch)
+        while unanswered or watch.left:
+            watch.look()
+            done = lanes.next(IDLE)
+            now = self._desk.clock.monotonic()
+            touched: Sequence[Ref] = ()
+            if done is None:
+                touched = tuple(watch.left)
+            elif isinstance(done.item, Case):
+                self._answered(done.item, cast(Answer, done.value()))
+                unanswered -= Counter([done.item.ref.scope])
+                yield from self._begin({done.item.ref.scope} - unanswered.keys(), watch)
+            else:
+                readings = watch.took(cast(Done[Batch, Readings], done))
+                touched = tuple(ref for ref, _ in readings)
+                for ref, answer in readings:
+                    self._observe(by_ref[ref], answer, now)
+            for case in (by_ref[ref] for ref in touched):
+                if case.decided(now):
+                    watch.drop(case.ref)
+                    case.judged = True
+                    yield case
+
+    def break_off(self, case: Case) -> None:
+        """A signal came: what was being asked may have been accepted."""
+        if case.item.run in self._begun and case.answer is UNREACHED:
+            case.answer = IN_FLIGHT
+
+    def _serve(self, item: Case | Batch) -> Answer | Readings:
+        return self._ask(item) if isinstance(item, Case) else read(self._clouds, item)
+
+    def _ask(self, case: Case) -> Answer:
+        self._begun.add(case.item.run)
+        return structs.replace(_ask_one(case, self._clouds, self._desk), key=_key(case.ref.scope, self._clouds))
+
+    def _answered(self, case: Case, answer: Answer) -> None:
+        case.answer = answer
+        self._progress.asked(case.item.run, answer)
+
+    def _begin(self, scopes: set[Scope], watch: Watch) -> Iterator[Case]:
+        """Watch what was asked in these scopes, of which every cancel is answered; yield what needs no watching."""
+        now = self._desk.clock.monotonic()
+        for case in self.cases.values() if scopes else ():
+            if case.ref.scope in scopes:
+                case.start(now)
+                if self._patience.wait and case.answer.under_way:
+                    watch.add(case.ref)
+                else:
+                    case.judged = True
+                    yield case
+
+    def _observe(self, case: Case, answer: Snapshot | CloudError, now: float) -> None:
+        case.observe(answer, now)
+        if isinstance(answer, Snapshot):
+            self._progress.seen(case.item.run, answer.run, selected(answer.invocations, case.item.targets))
 
 
 def _ask_one(case: Case, clouds: Clouds, desk: Desk) -> Answer:
@@ -122,38 +223,6 @@ def _key(scope: Scope, clouds: Clouds) -> str | None:
         return clouds.at(scope).checkup().key
     except CloudError:
         return None
-
-
-def _join(
-    cases: dict[str, Case], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress, admit: Admit
-) -> dict[str, Case]:
-    """Plan what was started between the look and the answer; what is not admitted is not asked."""
-    parents = [case.ref for case in cases.values() if case.kind.starts_runs and case.answer.under_way]
-    late = {item.run: Case(item, timeout=patience.timeout) for item in started_since(parents, cases, clouds, desk)}
-    if late:
-        progress.planned([case.item for case in late.values()])
-        cases.update(late)
-        try:
-            admit([case.item for case in cases.values()])
-        except Refused as refused:
-            for case in late.values():
-                case.leave(Problem(code=Reason.REFUSED, message=refused.message, ref=case.item.run))
-    return late
-
-
-def _below(cases: Mapping[str, Case]) -> list[Case]:
-    """The runs that others started, where these start nothing more: else a free place is taken by the next one."""
-    found = [case for case in cases.values() if case.item.parent in cases]
-    for case in found:
-        above = cases[str(case.item.parent)]
-        above.started.append(case)
-        if above.answer.asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED):
-            code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
-            message = (
-                f"{above.item.run}, which started it, was not cancelled and would start more; nothing was sent for it"
-            )
-            case.leave(Problem(code=code, message=message, ref=case.item.run))
-    return found
 
 
 def _part_left(item: PlanItem, seen: Snapshot) -> bool:
@@ -188,34 +257,3 @@ def _after_error(
         problem=problem,
         seen=seen,
     )
-
-
-def _watch(cases: dict[str, Case], clouds: Clouds, desk: Desk, progress: Progress, *, wait: bool) -> Iterator[Case]:
-    """Look at what was asked, scope by scope, at growing intervals, and yield each case when its verdict is due."""
-    began = desk.clock.monotonic()
-    open_cases: dict[Ref, Case] = {}
-    for case in cases.values():
-        case.start(began)
-        if wait and case.answer.under_way:
-            open_cases[case.ref] = case
-        else:
-            case.judged = True
-            yield case
-    watch = Watch(open_cases, clouds, desk, first=min([FIRST_PAUSE, *(case.timeout for case in open_cases.values())]))
-    while watch.left:
-        readings = watch.next()
-        now = desk.clock.monotonic()
-        for ref, answer in readings or ():
-            _observe(open_cases[ref], answer, progress, now)
-        touched = tuple(watch.left) if readings is None else tuple(ref for ref, _ in readings)
-        for ref in touched:
-            if open_cases[ref].decided(now):
-                watch.drop(ref)
-                open_cases[ref].judged = True
-                yield open_cases[ref]
-
-
-def _observe(case: Case, answer: Snapshot | CloudError, progress: Progress, now: float) -> None:
-    case.observe(answer, now)
-    if isinstance(answer, Snapshot):
-        progress.seen(case.item.run, answer.run, selected(answer.invocations, case.item.targets))

@@ -59,6 +59,11 @@ class Case:
         self.started: list[Case] = []  # runs that this one started and that are asked as well
         self.judged = False
 
+    @property
+    def due(self) -> bool:
+        """Whether it is still to be asked."""
+        return self.item.ask and self.answer is UNREACHED
+
     def start(self, now: float) -> None:
         """Watching begins: the timeout counts from here or from the accepted answer, whichever is later."""
         self._since = now if self.answer.at is None else self.answer.at

@@ -13,9 +13,9 @@ from runcancel import config, origins, refs, settings, values
 from runcancel.cli import options
 from runcancel.cli.forms import format_of, one_of, read_query
 from runcancel.cli.request import Request
-from runcancel.clouds import Clouds
+from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CloudError, Exit, UsageError
-from runcancel.fanout import Desk
+from runcancel.fanout import Desk, Pass
 from runcancel.find import Sight, look
 from runcancel.ledger import PlanItem
 from runcancel.model import Identity, Run, Scope, Snapshot
@@ -26,7 +26,7 @@ from runcancel.render import STREAMED, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Place, Settings
-from runcancel.watch import Watch
+from runcancel.watch import Readings, Watch
 
 if TYPE_CHECKING:
     from runcancel.render.query import Query
@@ -230,7 +230,10 @@ class Session:
         Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
         """
         by_ref = {refs.full(ref): ref for ref in left}
-        watch = Watch(by_ref, self.clouds, self.desk, full=full)
+        lanes = Pass[Batch, Readings](self.desk, lambda batch: read(self.clouds, batch, full=full))
+        watch = Watch(lanes, self.desk.clock)
+        for named in by_ref:
+            watch.add(named)
         shown = self.progress(asking=False, timeout=None if until is None else until - self.desk.clock.monotonic())
         for ref, run in left.items():
             shown.seen(ref, run, ())

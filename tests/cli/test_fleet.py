@@ -1,10 +1,12 @@
 """`runcancel cancel` by filter, from a list, from a plan: what is selected, who is asked, what is refused."""
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from outside import COMMAND, KILLED, ONE_SHOT, TENCENT, WINDOW, Outside
+from outside import COMMAND, KILLED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside
 
 
 def two(outside: Outside) -> tuple[str, str]:
@@ -294,3 +296,27 @@ def test_protection_goes_by_where_it_leads(outside: Outside) -> None:
     assert outside.run("cancel", f"prod@{COMMAND}").code == 6
     assert outside.run("cancel", f"alias@{COMMAND}").code == 6
     assert outside.writes() == []
+
+
+def test_a_cloud_that_hangs_holds_up_no_verdict_of_another(outside: Outside) -> None:
+    """The one that hangs is asked first and has twenty seconds to answer; the other is seen stopped meanwhile."""
+    outside.faults("StopInvocation=hang")
+    argv = ("cancel", KILLED, TENCENT, "-o", "jsonl")
+    with subprocess.Popen(
+        [RUNCANCEL, *argv],
+        env=outside.environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        first = json.loads(child.stdout.readline())
+        asked = outside.actions().count("StopInvocation")
+        child.send_signal(signal.SIGINT)
+        rest = [json.loads(line) for line in child.stdout]
+
+    assert (first["run"], first["verdict"]) == (TENCENT, "stopped")
+    assert asked == 1
+    assert child.returncode == 130
+    assert [line["run"] for line in rest if line["type"] == "outcome"] == [KILLED]
