@@ -136,7 +136,9 @@ def _add(outside: Outside, provider: str, kind: str = "invocation", *, count: in
 
 def _asked_and_waiting(outside: Outside, terminal: Terminal) -> None:
     """All asked; one more ends; then one cloud asks for patience."""
-    terminal.until(lambda text: "not asked yet" not in text and "100 over" in text, seconds=90)
+    terminal.until(
+        lambda text: "without an answer" not in text and "no answer yet" not in text and "100 over" in text, seconds=90
+    )
     outside.box.clock.advance(30)
     terminal.until("101 over")
     outside.faults({"kind": "throttle", "provider": "alibaba", "retry_after": 9000})

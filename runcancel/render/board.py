@@ -25,7 +25,7 @@ class Track(Struct):
     counts: Mapping[State, int]
     state: State
     place: int
-    asked: bool | None = False  # None: nobody asks, it is only watched
+    answered: bool | None = False  # whether the cloud answered the cancel; None: nobody asks, it is only watched
     problem: Problem | None = None
     outcome: Outcome | None = None
     began: datetime | None = None
@@ -41,9 +41,9 @@ class Track(Struct):
             return worded(self.outcome.verdict), self.outcome.verdict
         if self.problem is not None:
             return f"the answer was: {safe(self.problem.message)}", "failed"
-        if self.state is State.CANCELLING or self.state.over or self.asked is None:
+        if self.state is State.CANCELLING or self.state.over or self.answered is None:
             return worded(self.state), self.state
-        return f"{'asked' if self.asked else 'not asked yet'}, {worded(self.state)}", self.state
+        return f"{'asked' if self.answered else 'no answer yet'}, {worded(self.state)}", self.state
 
     def pieces(self) -> Pieces:
         """Where it stands: a word, then its targets per state."""
@@ -60,7 +60,7 @@ class Group(Struct):
 
     scope: str
     runs: int = 0
-    unasked: int = 0  # neither asked nor done
+    unanswered: int = 0  # without an answer to their cancel, and not done
     open: int = 0
     over: int = 0
     states: Counter[State] = field(default_factory=Counter)
@@ -70,7 +70,7 @@ class Group(Struct):
     def count(self, track: Track, times: int) -> None:
         """Count a run in (1) or out (-1)."""
         self.runs += times
-        self.unasked += times * (track.asked is False and not track.done)
+        self.unanswered += times * (track.answered is False and not track.done)
         self.open += times * (not track.done)
         self.over += times * track.state.over
         self.states[track.state] += times
@@ -82,7 +82,7 @@ class Group(Struct):
     def add(self, other: "Group") -> None:
         """Count in what another counted."""
         self.runs += other.runs
-        self.unasked += other.unasked
+        self.unanswered += other.unanswered
         self.open += other.open
         self.over += other.over
         self.states.update(other.states)
@@ -114,7 +114,7 @@ class Board:
     def asked(self, ref: str, answer: Answer) -> Track:
         """The cloud has answered the request."""
         with self._changing(ref) as track:
-            track.asked, track.problem = True, answer.problem
+            track.answered, track.problem = True, answer.problem
         return track
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> Track:
@@ -172,7 +172,7 @@ class Board:
             counts={},
             state=State.UNKNOWN,
             place=len(self.tracks),
-            asked=False if self.asking else None,
+            answered=False if self.asking else None,
         )
         return self.tracks.setdefault(ref, track)
 

@@ -154,15 +154,15 @@ def _stands(track: Track, view: View, width: int) -> Text:
 def _of_run(track: Track) -> list[Piece]:
     """Its word and its targets per state. A long answer of the cloud is told by its code: nothing may be cut in it.
 
-    While it is open and its targets say the same word, what remains to be said is whether it was asked.
+    While it is open and its targets say the same word, what remains to be said is whether its cancel was answered.
     """
     tally = _tally(track.counts)
     if track.outcome is not None or track.state.over or (track.problem is None and not track.counts.get(track.state)):
         return [track.word(), *tally]
     if track.problem is not None:
         return [(f"refused: {worded(track.problem.code)}", "failed"), *tally]
-    known = track.asked is None or track.state is State.CANCELLING
-    return [*([] if known else [("asked" if track.asked else "not asked yet", None)]), *tally]
+    known = track.answered is None or track.state is State.CANCELLING
+    return [*([] if known else [("asked" if track.answered else "no answer yet", None)]), *tally]
 
 
 def _of_scopes(board: Board, view: View, room: int) -> list[Text]:
@@ -216,8 +216,8 @@ def _states(group: Group) -> Mapping[State, int]:
 
 
 def _words(group: Group, view: View, width: int, *, pad: int = 0) -> Text:
-    """How many runs are over; who waits, what failed, what was not asked; then the targets per state."""
-    unasked: list[Piece] = [(f"{group.unasked:,} not asked yet", None)] if group.unasked else []
+    """How many runs are over; who waits, what failed, what has no answer yet; then the targets per state."""
+    unanswered: list[Piece] = [(f"{group.unanswered:,} without an answer", None)] if group.unanswered else []
     ends = [
         (f"{group.verdicts[verdict]:,} {text}", word)
         for verdict, (text, word) in _UNFINISHED.items()
@@ -226,7 +226,7 @@ def _words(group: Group, view: View, width: int, *, pad: int = 0) -> Text:
     over = _over(group)
     waits = _waits(group.scope, view, width - max(pad, cell_len(over)) - len(view.terminal.dot)) if group.open else ()
     return fitted(
-        [(" " * (pad - cell_len(over)) + over, None), *waits, *ends, *unasked, *_tally(group.targets)],
+        [(" " * (pad - cell_len(over)) + over, None), *waits, *ends, *unanswered, *_tally(group.targets)],
         width,
         between=view.terminal.dot,
     )

@@ -125,7 +125,7 @@ class LiveProgress:
         )
 
     def _left(self, now: float) -> float | None:
-        if self._timeout is None or self._board.total.unasked:
+        if self._timeout is None or self._board.total.unanswered:
             return None
         return self._since + self._timeout - now
 

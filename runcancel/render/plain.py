@@ -90,7 +90,7 @@ class PlainProgress:
     def _totals(self) -> None:
         total = self._board.total
         parts = [f"{total.over:,} of {counted(total.runs, 'run')} over"]
-        parts += [f"{total.unasked:,} not asked yet"] if total.unasked else []
+        parts += [f"{total.unanswered:,} without an answer"] if total.unanswered else []
         parts += [f"{total.verdicts[one]:,} {worded(one)}" for one in _UNFINISHED if total.verdicts[one]]
         parts += ["".join(text for text, _ in tallied(total.targets))] if total.targets.total() else []
         self._say("; ".join(parts))

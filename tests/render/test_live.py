@@ -69,7 +69,7 @@ def test_many_runs_are_told_per_scope_and_the_oldest_by_name() -> None:
     assert lines[0].startswith("cancelling 9 runs · 0 over")
     assert lines[0].endswith("01:01")
     assert lines[1].startswith("  tencent:ap-guangzhou  ━")
-    assert lines[1].endswith("  0 of 9 over · 9 not asked yet · 136 pending")
+    assert lines[1].endswith("  0 of 9 over · 9 without an answer · 136 pending")
     assert lines[2] == "9 still open, the longest-running:"
     assert lines[3].split()[:2] == ["3m", "tencent:ap-guangzhou:invocation/inv-00000007"]
     assert lines[-2].startswith("last tencent:ap-guangzhou:invocation/inv-00000007  ")

@@ -70,7 +70,7 @@ def test_many_runs_are_told_in_totals_every_few_seconds() -> None:
 
     lines = err.getvalue().splitlines()
     assert 400 / 5 - 1 <= len(lines) <= 400 / 5 + 1
-    assert lines[0].startswith("5s 0 of 4,000 runs over; 3,949 not asked yet; 68,000 pending")
+    assert lines[0].startswith("5s 0 of 4,000 runs over; 3,949 without an answer; 68,000 pending")
     assert lines[-1].startswith("399s 0 of 4,000 runs over; 68,000 pending")
 
 
@@ -99,5 +99,5 @@ def test_a_long_silence_is_broken_by_the_counts() -> None:
     for clock.now in range(1, 70):
         shown.tick()
 
-    line = "0 of 2 runs over; 2 not asked yet; 34 pending, 6 running, 10 succeeded"
+    line = "0 of 2 runs over; 2 without an answer; 34 pending, 6 running, 10 succeeded"
     assert err.getvalue().splitlines() == [f"30s {line}", f"60s {line}"]
