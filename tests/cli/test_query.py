@@ -33,7 +33,8 @@ def still(begin: Callable[..., Outside]) -> Outside:
     ids=str,
 )
 def test_every_verb_is_queried(argv: tuple[str, ...], query: str, found: object, still: Outside) -> None:
-    still.run("cancel", ENDED[4])
+    if argv[0] == "history":
+        still.run("cancel", ENDED[4])
 
     done = still.run(*argv, "--query", query)
 

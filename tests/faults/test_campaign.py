@@ -10,8 +10,8 @@ from .cases import Case, Played, case, grid, play
 from .conftest import FIGURES
 from .oracle import lies
 
-_IN_THE_SUITE = 12
-_OF_THE_GRID = 14
+_IN_THE_SUITE = 10
+_OF_THE_GRID = 12
 _AT_ONCE = 8  # most of what a case takes is waiting
 
 
