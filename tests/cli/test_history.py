@@ -71,11 +71,12 @@ def test_prune_forgets(outside: Outside) -> None:
     assert operations(outside) == []
 
 
-@pytest.mark.parametrize("age", ["", "soon", "-1d", "99999999999d"])
-def test_an_age_that_makes_no_sense_forgets_nothing(outside: Outside, age: str) -> None:
+def test_an_age_that_makes_no_sense_forgets_nothing(outside: Outside) -> None:
     outside.run("cancel", TENCENT)
 
-    assert outside.run("history", "prune", f"--older-than={age}").code == 2
+    for age in ("", "soon", "-1d", "99999999999d"):
+        done = outside.run("history", "prune", f"--older-than={age}")
+        assert done.code == 2, str(done)
     assert outside.run("history", "--older-than", "0s").code == 2
     assert len(operations(outside)) == 1
 
