@@ -140,7 +140,7 @@ def _matched(wanted: Need) -> str:
 
 def _way_on(wanted: Need) -> str:
     if not wanted.count:
-        return "nothing is left to stop.   To look: add --dry-run."
+        return "no run is left to ask.   To see how they stand: leave out --confirm."
     flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
     return f"to go on: add {flag}.   To look first: add --dry-run."
 

@@ -312,11 +312,23 @@ def test_a_cloud_that_hangs_holds_up_no_verdict_of_another(outside: Outside) -> 
     ) as child:
         assert child.stdout is not None
         first = json.loads(child.stdout.readline())
-        asked = outside.actions().count("StopInvocation")
         child.send_signal(signal.SIGINT)
         rest = [json.loads(line) for line in child.stdout]
 
     assert (first["run"], first["verdict"]) == (TENCENT, "stopped")
-    assert asked == 1
     assert child.returncode == 130
-    assert [line["run"] for line in rest if line["type"] == "outcome"] == [KILLED]
+    (left,) = (line for line in rest if line["type"] == "outcome")
+    assert left["run"] == KILLED
+    assert "while the cancel was in flight" in left["error"]["message"]  # it had no answer when the other was judged
+
+
+def test_what_is_on_its_way_is_not_said_to_be_stopped(outside: Outside) -> None:
+    outside.faults("CancelInvocation=stubborn")
+    outside.run("cancel", TENCENT, "--no-wait")
+
+    done = outside.run("cancel", TENCENT, "--confirm", "3")
+
+    assert done.code == 6, str(done)
+    assert "no run is left to ask" in done.err
+    assert "left to stop" not in done.err
+    assert len(outside.writes()) == 1
