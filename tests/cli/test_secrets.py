@@ -294,10 +294,14 @@ def test_no_source_of_credentials_leaks(name: str, outside: Outside, listen: Lis
     hidden = (*secrets("temporary"), *secrets("static"), CANARY)
 
     looked = outside.run("status", RUNS[source.cloud], "-v", "--debug", env=env)
+    outside.faults(f"{source.cloud}:*=denied")
+    refused = outside.run("cancel", RUNS[source.cloud], "--debug", "-o", "json", "--timeout", "1s", env=env)
 
     check(outside, looked, *hidden, own=own)
+    check(outside, refused, *hidden, own=own)
     assert looked.code == 0 if source.works else looked.code in (4, 7), str(looked)  # 7: no STS here knows the role
-    assert "Traceback" not in looked.err
+    assert refused.code in (4, 1), str(refused)
+    assert "Traceback" not in looked.err + refused.err
 
 
 # every ending
