@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-_USUAL = 60  # examples of the profile `steady`: what the factor is measured against
+_USUAL = settings.get_profile("steady").max_examples  # what the factor is measured against
 
 
 def tries(count: int) -> settings:
