@@ -179,7 +179,7 @@ def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
     there = list(dict.fromkeys(kind.name for name in names for kind in provider(name).KINDS))
     if wanted and wanted.isdisjoint(there):
         raise UsageError(
-            f"--kind {','.join(sorted(wanted))} is no kind of {' or '.join(names)}: there are {', '.join(there)}; "
+            f"--kind {','.join(sorted(wanted))} is no kind of {' or '.join(names)} (kinds there: {', '.join(there)}); "
             "nothing was sent"
         )
 
