@@ -8,8 +8,8 @@ Exception
 └── Interrupted     a signal asked to stop                                exit 128 + signal
 """
 
-from collections.abc import Iterable
-from enum import IntEnum
+from collections.abc import Iterable, Mapping
+from enum import IntEnum, StrEnum
 
 from runcancel.model import Problem, Scope
 from runcancel.vocabulary import Reason, Verdict
@@ -135,7 +135,7 @@ MEANINGS = {
     Exit.NOT_FOUND: "not found; nothing matched and --require-match",
     Exit.REFUSED: "nothing was sent: a guard, a policy, no consent, or the answer was no",
     Exit.INCOMPLETE: "the reading is incomplete: a cloud did not answer",
-    Exit.NOT_SEEN: "accepted, but not seen stopped before the timeout; wait timed out",
+    Exit.NOT_SEEN: "sent, but not seen stopped: requested, in-doubt, or only reported; wait timed out",
     Exit.ENDED_BADLY: "--exit-status: a run ended badly; the goal of wait cannot be reached",
 }
 """What each exit code means, in one sentence for `help exit-codes` and the README."""
@@ -153,7 +153,36 @@ _EXIT_OF_REASON = {
     Reason.DENIED: Exit.DENIED,
 }
 
-_GOOD = frozenset({Verdict.STOPPED, Verdict.ENDED})
+
+class _Weight(StrEnum):
+    """What one verdict contributes to an exit code."""
+
+    GOOD = "good"
+    UNSURE = "unsure"
+    BAD = "bad"
+
+
+_WEIGHTS: Mapping[Verdict, frozenset[_Weight]] = {
+    Verdict.STOPPED: frozenset({_Weight.GOOD}),
+    Verdict.ENDED: frozenset({_Weight.GOOD}),
+    Verdict.REPORTED: frozenset({_Weight.UNSURE}),  # good under --accept-reported
+    Verdict.REQUESTED: frozenset({_Weight.UNSURE}),  # good under --no-wait
+    Verdict.IN_DOUBT: frozenset({_Weight.UNSURE}),
+    Verdict.PARTIAL: frozenset({_Weight.GOOD, _Weight.BAD}),
+    Verdict.FAILED: frozenset({_Weight.BAD}),
+    Verdict.SKIPPED: frozenset({_Weight.BAD}),
+}
+
+_EXITS: Mapping[frozenset[_Weight], Exit] = {
+    frozenset(): Exit.OK,
+    frozenset({_Weight.GOOD}): Exit.OK,
+    frozenset({_Weight.UNSURE}): Exit.NOT_SEEN,
+    frozenset({_Weight.UNSURE, _Weight.GOOD}): Exit.NOT_SEEN,
+    frozenset({_Weight.BAD}): Exit.FAILED,  # 4, 5 or 6 where every failure is of that sort
+    frozenset({_Weight.BAD, _Weight.GOOD}): Exit.PARTIAL,
+    frozenset({_Weight.BAD, _Weight.UNSURE}): Exit.PARTIAL,
+    frozenset({_Weight.BAD, _Weight.UNSURE, _Weight.GOOD}): Exit.PARTIAL,
+}
 
 
 def exit_of_failures(reasons: Iterable[Reason]) -> Exit:
@@ -182,21 +211,25 @@ def exit_of_listing(reasons: Iterable[Reason]) -> Exit:
 
 
 def exit_of_cancel(
-    outcomes: Iterable[tuple[Verdict, Reason | None]], *, complete: bool = True, waited: bool = True
+    outcomes: Iterable[tuple[Verdict, Reason | None]],
+    *,
+    complete: bool = True,
+    waited: bool = True,
+    accept_reported: bool = False,
 ) -> Exit:
     """The exit code of a cancel out of verdict and failure reason per run (design §3, in that order).
 
-    `complete` is false when a scope did not answer; `waited` is false under `--no-wait`, where accepted is the goal.
-    Something accepted beside something failed is 3: an exit code 4 or 5 would claim that nothing took effect.
+    `complete` is false when a scope did not answer; `waited` is false under `--no-wait`, where accepted is the goal;
+    `accept_reported` makes `reported` good. Something accepted beside something failed is 3: an exit code 4 or 5 would
+    claim that nothing took effect.
     """
     pairs = list(outcomes)
-    good = {verdict for verdict, _ in pairs if verdict in _GOOD}
-    asked = any(verdict is Verdict.REQUESTED for verdict, _ in pairs)
-    bad = [reason or Reason.INTERNAL for verdict, reason in pairs if verdict in (Verdict.FAILED, Verdict.SKIPPED)]
-    if any(verdict is Verdict.PARTIAL for verdict, _ in pairs) or ((good or asked) and bad):
-        return Exit.PARTIAL
-    if bad:
-        return exit_of_failures(bad)
-    if asked and waited:
-        return Exit.NOT_SEEN
-    return Exit.OK if complete else Exit.INCOMPLETE
+    weights = dict(_WEIGHTS)
+    if not waited:
+        weights[Verdict.REQUESTED] = weights[Verdict.STOPPED]
+    if accept_reported:
+        weights[Verdict.REPORTED] = weights[Verdict.STOPPED]
+    code = _EXITS[frozenset().union(*(weights[verdict] for verdict, _ in pairs))]
+    if code is Exit.FAILED:
+        return exit_of_failures(reason or Reason.INTERNAL for _, reason in pairs)
+    return Exit.INCOMPLETE if code is Exit.OK and not complete else code

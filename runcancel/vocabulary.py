@@ -71,11 +71,13 @@ class Verdict(StrEnum):
     """What was seen to become of one run, over its selected targets."""
 
     STOPPED = "stopped"
+    REPORTED = "reported"  # stopped, but at least one stop is only reported by the cloud
     PARTIAL = "partial"
     ENDED = "ended"
-    REQUESTED = "requested"
-    FAILED = "failed"
-    SKIPPED = "skipped"
+    REQUESTED = "requested"  # accepted; the end was not seen
+    IN_DOUBT = "in-doubt"  # sent, or perhaps sent; no reply or reading shows what became of it
+    FAILED = "failed"  # certainly not accepted
+    SKIPPED = "skipped"  # not sent
 
 
 class Reason(StrEnum):

@@ -13,6 +13,8 @@ STOPPED: Ending = (Verdict.STOPPED, None)
 ENDED: Ending = (Verdict.ENDED, None)
 PARTIAL: Ending = (Verdict.PARTIAL, None)
 REQUESTED: Ending = (Verdict.REQUESTED, None)
+REPORTED: Ending = (Verdict.REPORTED, None)
+IN_DOUBT: Ending = (Verdict.IN_DOUBT, Reason.LOST)
 SKIPPED: Ending = (Verdict.SKIPPED, Reason.INTERRUPTED)
 DENIED: Ending = (Verdict.FAILED, Reason.DENIED)
 EXPIRED: Ending = (Verdict.FAILED, Reason.EXPIRED_CREDENTIALS)
@@ -38,6 +40,13 @@ WORDLESS: Ending = (Verdict.FAILED, None)
         ([REQUESTED, DENIED], Exit.PARTIAL),
         ([REQUESTED], Exit.NOT_SEEN),
         ([REQUESTED, STOPPED], Exit.NOT_SEEN),
+        ([REPORTED], Exit.NOT_SEEN),
+        ([IN_DOUBT], Exit.NOT_SEEN),
+        ([IN_DOUBT, ENDED], Exit.NOT_SEEN),
+        ([IN_DOUBT, REPORTED, REQUESTED, STOPPED], Exit.NOT_SEEN),
+        ([IN_DOUBT, DENIED], Exit.PARTIAL),
+        ([REPORTED, MISSING], Exit.PARTIAL),
+        ([IN_DOUBT, PARTIAL], Exit.PARTIAL),
         ([DENIED], Exit.DENIED),
         ([DENIED, EXPIRED], Exit.DENIED),
         ([MISSING, MISSING], Exit.NOT_FOUND),
@@ -71,33 +80,34 @@ def test_an_incomplete_listing_and_no_wait_matter_only_when_all_is_well(
     assert exit_of_cancel(endings, complete=complete, waited=waited) == code
 
 
-def by_the_design(endings: tuple[Ending, ...], *, complete: bool, waited: bool) -> Exit:
-    """Design §3, sentence by sentence; something accepted beside something failed took effect, so it counts as good."""
+def by_the_design(endings: tuple[Ending, ...], *, complete: bool, waited: bool, accept: bool) -> Exit:
+    """Design §3, sentence by sentence."""
     verdicts = {verdict for verdict, _ in endings}
-    failures = [reason for verdict, reason in endings if verdict in (Verdict.FAILED, Verdict.SKIPPED)]
-    took_effect = verdicts & {Verdict.STOPPED, Verdict.ENDED, Verdict.REQUESTED}
-    if Verdict.PARTIAL in verdicts or (took_effect and failures):
+    failures = {reason for verdict, reason in endings if verdict in (Verdict.FAILED, Verdict.SKIPPED)}
+    unsure = verdicts & {Verdict.REQUESTED, Verdict.IN_DOUBT, Verdict.REPORTED}
+    unsure -= ({Verdict.REPORTED} if accept else set()) | (set() if waited else {Verdict.REQUESTED})
+    if Verdict.PARTIAL in verdicts or (failures and verdicts - {Verdict.FAILED, Verdict.SKIPPED}):
         return Exit.PARTIAL
-    if not failures and Verdict.REQUESTED in verdicts and waited:
+    if unsure:
         return Exit.NOT_SEEN
-    if failures and set(failures) <= {Reason.DENIED, Reason.EXPIRED_CREDENTIALS}:
+    if failures and failures <= {Reason.DENIED, Reason.EXPIRED_CREDENTIALS}:
         return Exit.DENIED
-    if failures and set(failures) == {Reason.NOT_FOUND}:
-        return Exit.NOT_FOUND
     if failures:
-        return Exit.FAILED
+        return Exit.NOT_FOUND if failures == {Reason.NOT_FOUND} else Exit.FAILED
     return Exit.OK if complete else Exit.INCOMPLETE
 
 
-ALL = (STOPPED, ENDED, PARTIAL, REQUESTED, SKIPPED, DENIED, EXPIRED, MISSING, BROKEN, WORDLESS)
+ALL = (STOPPED, ENDED, PARTIAL, REQUESTED, REPORTED, IN_DOUBT, SKIPPED, DENIED, EXPIRED, MISSING, BROKEN, WORDLESS)
 
 
 @pytest.mark.parametrize("size", range(5))
 def test_every_multiset_of_verdicts_ends_as_the_design_says(size: int) -> None:
-    for endings, complete, waited in product(combinations_with_replacement(ALL, size), (False, True), (False, True)):
-        expected = by_the_design(endings, complete=complete, waited=waited)
+    switches = product((False, True), repeat=3)
+    for endings, (complete, waited, accept) in product(combinations_with_replacement(ALL, size), switches):
+        expected = by_the_design(endings, complete=complete, waited=waited, accept=accept)
         for order in (endings, endings[::-1]):
-            assert exit_of_cancel(order, complete=complete, waited=waited) == expected, endings
+            code = exit_of_cancel(order, complete=complete, waited=waited, accept_reported=accept)
+            assert code == expected, endings
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -21,6 +21,7 @@ from runcancel.render import End
 from runcancel.vocabulary import Reason, Verdict
 
 _SHOWN = 20
+_LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
 _UNANSWERED = Answer(
     asked=Asked.IN_DOUBT,
     problem=Problem(
@@ -104,7 +105,7 @@ def _one(session: Session, opened: Journal, id: str) -> int:
     left = False
     for entry in opened.entries(id):
         outcome = _outcome(entry)
-        left = left or outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED)
+        left = left or outcome.verdict in _LEFT
         answer.row(outcome)
     told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: runcancel {shlex.join(found.argv)}"
     notes = (told, *((f"reason: {found.reason}",) if found.reason else ()))

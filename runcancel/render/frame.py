@@ -35,6 +35,7 @@ _UNFINISHED: Mapping[Verdict, tuple[str, str]] = {
     Verdict.FAILED: ("failed", "failed"),
     Verdict.PARTIAL: ("partial", "partial"),
     Verdict.REQUESTED: ("not seen to end", "requested"),
+    Verdict.IN_DOUBT: ("in doubt", "in-doubt"),
     Verdict.SKIPPED: ("not asked", ""),
 }
 """What is counted of runs that were judged though they are not over, and in whose colour."""

@@ -16,7 +16,7 @@ _FEW = 20  # runs whose every change gets a line
 _BAD_NEWS = 20  # lines about single runs when there are more
 _TOTALS = 5.0  # seconds between two lines of totals
 _HEARTBEAT = 30.0  # seconds after which something is said though nothing happens
-_UNFINISHED = (Verdict.PARTIAL, Verdict.REQUESTED, Verdict.FAILED, Verdict.SKIPPED)
+_UNFINISHED = (Verdict.PARTIAL, Verdict.REQUESTED, Verdict.IN_DOUBT, Verdict.FAILED, Verdict.SKIPPED)
 
 
 class PlainProgress:

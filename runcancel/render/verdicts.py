@@ -11,6 +11,7 @@ from runcancel.vocabulary import Effect, Guarantee, State, Verdict
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
 _OPEN = (Effect.STOPPING, Effect.UNKNOWN)
+_UNSURE = (Verdict.REQUESTED, Verdict.IN_DOUBT)
 _LABELS = ("cancelled", "terminated", "reported cancelled", "reported terminated", "ended before", "ended by itself")
 _MOST_COMMANDS = 3  # references that a hint spells out
 
@@ -49,7 +50,7 @@ def hints(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
         runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} runs on"
         stop = [f"{runs_on}; to stop it:", f"  {safe(foreign.command or '')}"]
         lines += stop if foreign.command else [f"{runs_on}: nothing can stop it."]
-    unseen = [outcome.run for outcome in outcomes if outcome.verdict is Verdict.REQUESTED]
+    unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]
     if unseen:
         lines += ["To look again:", *_commands("status", unseen)]
     return tuple(lines)
@@ -122,9 +123,11 @@ def _why(outcome: Outcome, otherwise: str) -> str:
 
 _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
     Verdict.STOPPED: _stopped,
+    Verdict.REPORTED: _stopped,
     Verdict.PARTIAL: _partial,
     Verdict.ENDED: _ended,
     Verdict.REQUESTED: _requested,
+    Verdict.IN_DOUBT: lambda outcome: _why(outcome, "the cancel may or may not have been accepted"),
     Verdict.FAILED: lambda outcome: _why(outcome, "the cancel had no effect that was seen"),
     Verdict.SKIPPED: lambda outcome: _why(outcome, "nothing was sent"),
 }

@@ -19,6 +19,8 @@ STYLES: Mapping[str, str] = {
     "cancelling": "magenta",
     "stopping": "magenta",
     "requested": "magenta",
+    "in-doubt": "magenta",
+    "reported": "magenta",
     "cancelled": "cyan",
     "terminated": "cyan",
     "stopped": "cyan",
