@@ -9,7 +9,6 @@ from msgspec import Struct, structs
 from runcancel.case import IN_FLIGHT, UNREACHED, Case
 from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted, Refused
-from runcancel.fanout import Desk, Done, Pass
 from runcancel.judge import (
     Answer,
     Asked,
@@ -23,6 +22,7 @@ from runcancel.plan import started_since
 from runcancel.progress import Progress
 from runcancel.vocabulary import Reason, State
 from runcancel.watch import FIRST_PAUSE, IDLE, Readings, Watch
+from runcancel.workers import TaskGroup, TaskResult, Workers
 
 _TRIES = 3  # how often one cancel is asked when its answers are in doubt
 
@@ -41,7 +41,7 @@ Admit = Callable[[Sequence[PlanItem]], None]
 def carry_out(
     items: Sequence[PlanItem],
     clouds: Clouds,
-    desk: Desk,
+    workers: Workers,
     patience: Patience,
     progress: Progress,
     *,
@@ -53,7 +53,7 @@ def carry_out(
     answer is asked as well, as far as it is admitted. After a signal the rest is judged by what was seen so far; then
     `Interrupted` is raised.
     """
-    operation = _Operation(items, clouds, desk, patience, progress)
+    operation = _Operation(items, clouds, workers, patience, progress)
     left = dict(operation.cases)
     progress.planned(items)
     try:
@@ -81,11 +81,11 @@ class _Operation:
     """One cancel on its way: what its passes share."""
 
     def __init__(
-        self, items: Sequence[PlanItem], clouds: Clouds, desk: Desk, patience: Patience, progress: Progress
+        self, items: Sequence[PlanItem], clouds: Clouds, workers: Workers, patience: Patience, progress: Progress
     ) -> None:
         self.cases = {item.run: Case(item, timeout=patience.timeout) for item in items}
         self._clouds = clouds
-        self._desk = desk
+        self._workers = workers
         self._patience = patience
         self._progress = progress
         self._begun: set[str] = set()  # runs whose cancel a thread has taken up
@@ -93,13 +93,13 @@ class _Operation:
     def ask_above(self) -> None:
         """Send the cancels of runs that no other of the plan started, each scope at its own pace."""
         due = [case for case in self.cases.values() if case.due and case.item.parent not in self.cases]
-        for done in self._desk.fanout(self._ask, due, lane=lambda case: case.ref.scope):
+        for done in self._workers.map(self._ask, due, queue=lambda case: case.ref.scope):
             self._answered(done.item, done.value())
 
     def join(self, admit: Admit) -> dict[str, Case]:
         """Plan what was started between the look and the answer; what is not admitted is not asked."""
         parents = [case.ref for case in self.cases.values() if case.kind.starts_runs and case.answer.under_way]
-        items = started_since(parents, self.cases, self._clouds, self._desk)
+        items = started_since(parents, self.cases, self._clouds, self._workers)
         late = {item.run: Case(item, timeout=self._patience.timeout) for item in items}
         if late:
             self._progress.planned([case.item for case in late.values()])
@@ -134,15 +134,15 @@ class _Operation:
         by_ref = {case.ref: case for case in self.cases.values()}
         due = [case for case in self.cases.values() if case.due]
         unanswered = Counter(case.ref.scope for case in due)
-        lanes = Pass[Case | Batch, Answer | Readings](self._desk, self._serve)
-        watch = Watch(lanes, self._desk.clock, first=min(FIRST_PAUSE, self._patience.timeout))
+        tasks = TaskGroup[Case | Batch, Answer | Readings](self._workers, self._serve)
+        watch = Watch(tasks, self._workers.clock, first=min(FIRST_PAUSE, self._patience.timeout))
         for case in due:
-            lanes.submit(case, lane=case.ref.scope)
+            tasks.submit(case, queue=case.ref.scope, send=True)
         yield from self._begin({ref.scope for ref in by_ref} - unanswered.keys(), watch)
         while unanswered or watch.left:
             watch.look()
-            done = lanes.next(IDLE)
-            now = self._desk.clock.monotonic()
+            done = tasks.next(IDLE)
+            now = self._workers.clock.monotonic()
             touched: Sequence[Ref] = ()
             if done is None:
                 touched = tuple(watch.left)
@@ -151,7 +151,7 @@ class _Operation:
                 unanswered -= Counter([done.item.ref.scope])
                 yield from self._begin({done.item.ref.scope} - unanswered.keys(), watch)
             else:
-                readings = watch.took(cast(Done[Batch, Readings], done))
+                readings = watch.took(cast(TaskResult[Batch, Readings], done))
                 touched = tuple(ref for ref, _ in readings)
                 for ref, answer in readings:
                     self._observe(by_ref[ref], answer, now)
@@ -171,7 +171,7 @@ class _Operation:
 
     def _ask(self, case: Case) -> Answer:
         self._begun.add(case.item.run)
-        return structs.replace(_ask_one(case, self._clouds, self._desk), key=_key(case.ref.scope, self._clouds))
+        return structs.replace(_ask_one(case, self._clouds, self._workers), key=_key(case.ref.scope, self._clouds))
 
     def _answered(self, case: Case, answer: Answer) -> None:
         case.answer = answer
@@ -179,7 +179,7 @@ class _Operation:
 
     def _begin(self, scopes: set[Scope], watch: Watch) -> Iterator[Case]:
         """Watch what was asked in these scopes, of which every cancel is answered; yield what needs no watching."""
-        now = self._desk.clock.monotonic()
+        now = self._workers.clock.monotonic()
         for case in self.cases.values() if scopes else ():
             if case.ref.scope in scopes:
                 case.start(now)
@@ -195,7 +195,7 @@ class _Operation:
             self._progress.seen(case.item.run, answer.run, selected(answer.invocations, case.item.targets))
 
 
-def _ask_one(case: Case, clouds: Clouds, desk: Desk) -> Answer:
+def _ask_one(case: Case, clouds: Clouds, workers: Workers) -> Answer:
     """One cancel. An error is never final by itself: the run is read again and judged by its state."""
     accepted: list[str] = []
     answer = UNREACHED
@@ -203,13 +203,13 @@ def _ask_one(case: Case, clouds: Clouds, desk: Desk) -> Answer:
         try:
             for request_id in clouds.at(case.ref.scope).cancel(case.ref, case.item.targets):
                 accepted.append(request_id)  # noqa: PERF402 - what was accepted before an error counts
-            return Answer(asked=Asked.ACCEPTED, at=desk.clock.monotonic(), request_ids=tuple(accepted))
+            return Answer(asked=Asked.ACCEPTED, at=workers.clock.monotonic(), request_ids=tuple(accepted))
         except CloudError as error:
             refusal = error
         if refusal.reason is Reason.INTERRUPTED and not accepted:
             break
         seen = None if refusal.reason in CREDENTIALS and not accepted else _look_again(case, clouds)
-        answer = _after_error(case, refusal, seen, tuple(accepted), now=desk.clock.monotonic())
+        answer = _after_error(case, refusal, seen, tuple(accepted), now=workers.clock.monotonic())
         if refusal.reason not in IN_DOUBT or seen is None or all_over(case.item, seen):
             break
         if answer.asked is Asked.ACCEPTED and not accepted and not _part_left(case.item, seen):

@@ -8,12 +8,12 @@ from msgspec import Struct, structs
 from runcancel import refs
 from runcancel.clouds import Clouds
 from runcancel.errors import CREDENTIALS, CloudError, UsageError
-from runcancel.fanout import Desk
 from runcancel.judge import Answer, Asked
 from runcancel.model import Identity, Kind, Query, Ref, Scope, Wanted
 from runcancel.providers import Checkup, Cloud, provider
 from runcancel.reports import PermissionCheck
 from runcancel.vocabulary import Reason
+from runcancel.workers import Workers
 
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
 """Failures that only somebody hears who may ask."""
@@ -32,13 +32,13 @@ class Examined(Struct, frozen=True, kw_only=True):
     errors: tuple[CloudError, ...] = ()
 
 
-def examine(scopes: Sequence[Scope], clouds: Clouds, desk: Desk) -> tuple[Examined, ...]:
+def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers) -> tuple[Examined, ...]:
     """Ask each scope who we are, then, kind by kind, for one page and for one run. Raises `Interrupted`."""
     seen = {scope: Examined(scope=scope) for scope in scopes}
-    for done in desk.fanout(lambda scope: clouds.at(scope).identity(), scopes, lane=lambda scope: scope):
+    for done in workers.map(lambda scope: clouds.at(scope).identity(), scopes, queue=lambda scope: scope):
         seen[done.item] = _identified(seen[done.item], done.error, done.value)
     asked = [(scope, kind) for scope in scopes if _worth_asking(seen[scope]) for kind in _kinds(scope)]
-    for tried in desk.fanout(lambda pair: _tried(clouds.at(pair[0]), *pair), asked, lane=lambda pair: pair[0]):
+    for tried in workers.map(lambda pair: _tried(clouds.at(pair[0]), *pair), asked, queue=lambda pair: pair[0]):
         check, errors = tried.value()
         one = seen[tried.item[0]]
         seen[one.scope] = structs.replace(one, permissions=(*one.permissions, check), errors=(*one.errors, *errors))

@@ -8,21 +8,21 @@ from msgspec import Struct, structs
 
 from runcancel import settings as settings_
 from runcancel.errors import CloudError
-from runcancel.fanout import Desk
 from runcancel.model import Kind, Ref, Scope, Snapshot
 from runcancel.pace import Pace, Traffic
 from runcancel.providers import Cloud, kind_of, provider
 from runcancel.providers.reading import chunks
 from runcancel.settings import Settings
 from runcancel.vocabulary import Reason
+from runcancel.workers import Workers
 
 
 class Clouds:
     """The connected scopes; each is opened when first asked for, and only once."""
 
-    def __init__(self, settings: Settings, desk: Desk) -> None:
+    def __init__(self, settings: Settings, workers: Workers) -> None:
         self._settings = settings
-        self._desk = desk
+        self._workers = workers
         self._open: dict[Scope, Cloud] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -37,13 +37,13 @@ class Clouds:
             lock = self._locks.setdefault(scope.provider, threading.Lock())
         with lock:  # creating SDK clients is not safe in parallel
             if scope not in self._open:
-                pace = Pace(self._desk.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
+                pace = Pace(self._workers.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
                 connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
                 self._open[scope] = provider(scope.provider).connect(connection, self._settings.environ, pace)
             return self._open[scope]
 
     def _waits(self, scope: str, reason: Reason, seconds: float) -> None:
-        self.traffic.waits(scope, reason, until=self._desk.clock.monotonic() + seconds)
+        self.traffic.waits(scope, reason, until=self._workers.clock.monotonic() + seconds)
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,6 @@ from msgspec import Struct, structs
 from runcancel import settings as settings_
 from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CREDENTIALS, CloudError
-from runcancel.fanout import Desk
 from runcancel.model import Kind, Problem, Ref, Scope, Snapshot
 from runcancel.pace import Clock
 from runcancel.providers import kind_of
@@ -15,6 +14,7 @@ from runcancel.providers.reading import chunks
 from runcancel.refs import Reference
 from runcancel.settings import Settings
 from runcancel.vocabulary import Reason
+from runcancel.workers import Workers
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ _Answer = tuple[Reference, Snapshot | CloudError]
 
 
 def look(
-    references: Sequence[Reference], settings: Settings, clouds: Clouds, desk: Desk, *, full: bool = True
+    references: Sequence[Reference], settings: Settings, clouds: Clouds, workers: Workers, *, full: bool = True
 ) -> Iterator[Sight]:
     """Read every reference wherever it may be, in parallel, and yield each once, as soon as it is settled.
 
@@ -53,9 +53,9 @@ def look(
     answers: dict[Reference, list[tuple[Scope, Snapshot | CloudError]]] = {one: [] for one in references}
 
     def work(probe: _Probe) -> tuple[_Answer, ...]:
-        return _answers(clouds, probe, desk.clock, full=full)
+        return _answers(clouds, probe, workers.clock, full=full)
 
-    for done in desk.fanout(work, probes, lane=lambda probe: probe.scope):
+    for done in workers.map(work, probes, queue=lambda probe: probe.scope):
         for reference, answer in done.value():
             answers[reference].append((done.item.scope, answer))
             open_places[reference] -= 1

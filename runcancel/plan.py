@@ -5,12 +5,12 @@ from collections.abc import Container, Sequence
 from runcancel import refs
 from runcancel.clouds import Clouds, batches, read
 from runcancel.errors import CloudError
-from runcancel.fanout import Desk
 from runcancel.judge import expected, selected
 from runcancel.ledger import PlanItem, Planned
 from runcancel.model import Invocation, Ref, Run, Snapshot
 from runcancel.providers import kind_of
 from runcancel.vocabulary import State
+from runcancel.workers import Workers
 
 
 def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None = None) -> PlanItem:
@@ -60,19 +60,19 @@ def children(items: Sequence[PlanItem]) -> dict[str, str]:
     }
 
 
-def started_since(parents: Sequence[Ref], known: Container[str], clouds: Clouds, desk: Desk) -> list[PlanItem]:
+def started_since(parents: Sequence[Ref], known: Container[str], clouds: Clouds, workers: Workers) -> list[PlanItem]:
     """What these runs have started that is not `known`, planned; one that cannot be read is planned unseen.
 
     Complete only for runs that start nothing more. A parent that cannot be read adds nothing. Raises `Interrupted`.
     """
-    seen = [answer for _, answer in _read(parents, clouds, desk) if isinstance(answer, Snapshot)]
+    seen = [answer for _, answer in _read(parents, clouds, workers) if isinstance(answer, Snapshot)]
     found = {child: by for child, by in children([plan(one) for one in seen]).items() if child not in known}
-    answers = _read([refs.full(child) for child in found], clouds, desk)
+    answers = _read([refs.full(child) for child in found], clouds, workers)
     return [_of_child(ref, answer, parent=found[str(ref)]) for ref, answer in answers]
 
 
-def _read(wanted: Sequence[Ref], clouds: Clouds, desk: Desk) -> list[tuple[Ref, Snapshot | CloudError]]:
-    done = desk.fanout(lambda batch: read(clouds, batch), list(batches(wanted)), lane=lambda batch: batch.scope)
+def _read(wanted: Sequence[Ref], clouds: Clouds, workers: Workers) -> list[tuple[Ref, Snapshot | CloudError]]:
+    done = workers.map(lambda batch: read(clouds, batch), list(batches(wanted)), queue=lambda batch: batch.scope)
     return [pair for one in done for pair in one.value()]
 
 

@@ -11,10 +11,10 @@ from msgspec import structs
 from runcancel import refs
 from runcancel.clouds import Clouds, batches, read
 from runcancel.errors import CloudError
-from runcancel.fanout import Desk, Pass
 from runcancel.model import Problem, Query, Ref, Run, Scope, Snapshot
 from runcancel.providers import provider
 from runcancel.vocabulary import Reason
+from runcancel.workers import TaskGroup, Workers
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -22,7 +22,7 @@ K = TypeVar("K", bound=Hashable)
 _CHUNK = 200  # rows of one source that are fetched before they are handed on: what bounds the memory
 
 
-def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) -> Iterator[Snapshot | Problem]:
+def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, workers: Workers) -> Iterator[Snapshot | Problem]:
     """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
 
     Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
@@ -34,7 +34,7 @@ def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, desk: Desk) ->
         if not query.kinds or kind.name in query.kinds
     }
     silent: set[tuple[Scope, Reason]] = set()
-    for (scope, _), got in streamed(sources, desk, lane=lambda key: key[0]):
+    for (scope, _), got in streamed(sources, workers, queue=lambda key: key[0]):
         if isinstance(got, Snapshot):
             yield got
         elif (scope, got.reason) not in silent:
@@ -47,7 +47,7 @@ def born(run: Run) -> tuple[datetime, str]:
     return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
 
 
-def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, desk: Desk) -> Iterator[Run]:
+def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, workers: Workers) -> Iterator[Run]:
     """Those runs that have one of the targets. What the listing did not tell whole is read."""
     unread: list[Ref] = []
     for one in found:
@@ -55,7 +55,7 @@ def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds
             unread.append(refs.full(one.run.ref))
         elif one.has(targets):
             yield one.run
-    for done in desk.fanout(lambda batch: read(clouds, batch), list(batches(unread)), lane=lambda batch: batch.scope):
+    for done in workers.map(lambda batch: read(clouds, batch), list(batches(unread)), queue=lambda batch: batch.scope):
         for _, answer in done.value():
             if isinstance(answer, Snapshot) and answer.has(targets):
                 yield answer.run
@@ -83,7 +83,7 @@ def _says_not_enabled(gap: Problem) -> bool:
 
 
 def streamed(
-    sources: Mapping[K, Callable[[], Iterator[T]]], desk: Desk, *, lane: Callable[[K], Hashable]
+    sources: Mapping[K, Callable[[], Iterator[T]]], workers: Workers, *, queue: Callable[[K], Hashable]
 ) -> Iterator[tuple[K, T | CloudError]]:
     """Drain many iterators in parallel, a chunk of each at a time, so that memory stays bounded.
 
@@ -102,20 +102,24 @@ def streamed(
             rows.append(error)
         return rows
 
-    lanes = Pass[K, list[T | CloudError]](desk, chunk)
+    tasks = TaskGroup[K, list[T | CloudError]](workers, chunk)
     left = set(sources)
-    for key in sources:
-        lanes.submit(key, lane=lane(key))
-    while left:
-        done = lanes.next(None)
-        if done is None:
-            continue
-        rows = done.value()
-        if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
-            left.discard(done.item)
-        else:
-            lanes.submit(done.item, lane=lane(done.item))
-        yield from ((done.item, row) for row in rows)
+    try:
+        tasks.submit_all(sources, queue=queue)
+        while left:
+            done = tasks.next(None)
+            if done is None:
+                continue
+            rows = done.value()
+            if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
+                left.discard(done.item)
+                opened.pop(done.item, None)
+            else:
+                tasks.submit(done.item, queue=queue(done.item))
+            yield from ((done.item, row) for row in rows)
+        workers.check()
+    finally:
+        tasks.close()
 
 
 def _found(clouds: Clouds, scope: Scope, query: Query) -> Iterator[Snapshot]:

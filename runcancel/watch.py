@@ -4,9 +4,9 @@ from typing import Any
 
 from runcancel.clouds import Batch, batches
 from runcancel.errors import CloudError
-from runcancel.fanout import Done, Pass
 from runcancel.model import Ref, Scope, Snapshot
 from runcancel.pace import Clock
+from runcancel.workers import TaskGroup, TaskResult
 
 FIRST_PAUSE = 0.5  # seconds before the first look, and the least between two
 LONGEST_PAUSE = 5.0  # seconds between two looks
@@ -18,13 +18,13 @@ Readings = tuple[tuple[Ref, Snapshot | CloudError], ...]
 class Watch:
     """The runs still watched. A scope that hangs holds up no other.
 
-    `lanes` reads batches (`clouds.read`); who gives it other work as well calls `look` and `took` instead of `next`.
+    `tasks` reads batches (`clouds.read`); who gives it other work as well calls `look` and `took` instead of `next`.
     `first` is the seconds before the first look at a scope.
     """
 
-    def __init__(self, lanes: Pass[Any, Any], clock: Clock, *, first: float = FIRST_PAUSE) -> None:
+    def __init__(self, tasks: TaskGroup[Any, Any], clock: Clock, *, first: float = FIRST_PAUSE) -> None:
         self.left: dict[Ref, None] = {}
-        self._lanes = lanes
+        self._tasks = tasks
         self._clock = clock
         self._first = first
         self._rounds: dict[Scope, _Round] = {}
@@ -45,9 +45,9 @@ class Watch:
                 continue
             self._rounds[scope].sent(len(calls))
             for batch in calls:
-                self._lanes.submit(batch, lane=scope)
+                self._tasks.submit(batch, queue=scope)
 
-    def took(self, done: Done[Batch, Readings]) -> Readings:
+    def took(self, done: TaskResult[Batch, Readings]) -> Readings:
         """What a read call told of runs still watched."""
         self._rounds[done.item.scope].came_back(self._clock.monotonic())
         return tuple(pair for pair in done.value() if pair[0] in self.left)
@@ -55,7 +55,7 @@ class Watch:
     def next(self) -> Readings | None:
         """The next answer to a read call; None when nothing came for a while. Raises `Interrupted` after a signal."""
         self.look()
-        done = self._lanes.next(IDLE)
+        done = self._tasks.next(IDLE)
         return None if done is None else self.took(done)
 
     def drop(self, ref: Ref) -> None:

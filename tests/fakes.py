@@ -9,7 +9,6 @@ from msgspec import Struct
 from runcancel import refs
 from runcancel.clouds import Clouds
 from runcancel.errors import CloudError, UsageError
-from runcancel.fanout import Desk
 from runcancel.judge import Answer
 from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Identity, Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
@@ -18,6 +17,7 @@ from runcancel.providers import Checkup, Cloud, kind_of
 from runcancel.refs import Reference
 from runcancel.settings import gather
 from runcancel.vocabulary import Reason, State
+from runcancel.workers import Workers
 
 T = TypeVar("T")
 
@@ -60,10 +60,10 @@ def read_or_not(text: str) -> Reference | UsageError:
         return error
 
 
-def hand_desk() -> tuple[HandClock, Desk]:
-    """A desk without threads: work is done when it is submitted."""
+def hand_workers() -> tuple[HandClock, Workers]:
+    """A workers without threads: work is done when it is submitted."""
     clock = HandClock()
-    return clock, Desk(clock, spawn=lambda work: work())
+    return clock, Workers(clock, spawn=lambda work: work())
 
 
 def row(target: str, state: State, *, task: str | None = None, id: str | None = None, run: str = PATCH) -> Invocation:
@@ -170,8 +170,8 @@ class FakeCloud:
 class FakeClouds(Clouds):
     """Scopes in memory; one that is not there has no credentials."""
 
-    def __init__(self, clouds: Mapping[str, Cloud], desk: Desk) -> None:
-        super().__init__(gather(environ={}), desk)
+    def __init__(self, clouds: Mapping[str, Cloud], workers: Workers) -> None:
+        super().__init__(gather(environ={}), workers)
         self._clouds = clouds
 
     def at(self, scope: Scope) -> Cloud:

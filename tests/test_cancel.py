@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import pytest
-from fakes import COMMAND, PATCH, SCRIPT, WINDOW, FakeCloud, FakeClouds, Life, Reply, Told, hand_desk, row, seen
+from fakes import COMMAND, PATCH, SCRIPT, WINDOW, FakeCloud, FakeClouds, Life, Reply, Told, hand_workers, row, seen
 from msgspec import structs
 
 from runcancel import refs
 from runcancel.cancel import Admit, Patience, carry_out
 from runcancel.errors import CloudError, Interrupted, Refused
-from runcancel.fanout import Desk
 from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Ref, Snapshot
 from runcancel.pace import StoppableClock
@@ -20,6 +19,7 @@ from runcancel.plan import plan
 from runcancel.progress import Together
 from runcancel.providers import Cloud
 from runcancel.vocabulary import Effect, Reason, State, Verdict
+from runcancel.workers import Workers
 
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
 X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED
@@ -50,7 +50,7 @@ class Stage:
     """Runs in memory, a cancel of all of them, and what it did."""
 
     def __init__(self, lives: Mapping[str, Life], replies: Mapping[str, Sequence[Reply]] | None = None) -> None:
-        self.clock, self.desk = hand_desk()
+        self.clock, self.workers = hand_workers()
         self.lives = lives
         self.clouds: dict[str, FakeCloud] = {}
         for ref in lives:
@@ -72,8 +72,8 @@ class Stage:
         self, items: Sequence[PlanItem], patience: Patience = WATCH, *, admit: Admit | None = None
     ) -> list[Outcome]:
         clouds: dict[str, Cloud] = dict(self.clouds)
-        connected = FakeClouds(clouds, self.desk)
-        for outcome in carry_out(items, connected, self.desk, patience, self.told, admit=admit):
+        connected = FakeClouds(clouds, self.workers)
+        for outcome in carry_out(items, connected, self.workers, patience, self.told, admit=admit):
             self.outcomes.append(outcome)
         return self.outcomes
 
@@ -394,7 +394,9 @@ def test_a_lost_answer_is_not_repeated_when_the_state_cannot_be_read() -> None:
         stage.clock, {PATCH: lambda since: error(Reason.DOWN)}, {PATCH: [refusing(Reason.LOST)] * 3}
     )
 
-    (outcome,) = carry_out(items, FakeClouds({"tencent:ap-guangzhou": blind}, stage.desk), stage.desk, WATCH, Told())
+    (outcome,) = carry_out(
+        items, FakeClouds({"tencent:ap-guangzhou": blind}, stage.workers), stage.workers, WATCH, Told()
+    )
 
     assert (outcome.verdict, [verb for verb, _ in blind.log]) == (Verdict.FAILED, ["cancel", "read"])
 
@@ -443,7 +445,7 @@ def interrupted(stage: Stage, patience: Patience = WATCH) -> dict[str, Outcome]:
 def test_a_signal_before_asking_leaves_all_unasked() -> None:
     ended = "tencent:ap-guangzhou:invocation/inv-ended000"
     stage = Stage({ref: stops(ref) for ref in TENCENT} | {ended: life(ended, before=(S, {}), after=(S, {}))})
-    stage.desk.signum = signal.SIGINT
+    stage.workers.signum = signal.SIGINT
 
     outcomes = interrupted(stage)
 
@@ -457,7 +459,7 @@ def test_a_signal_while_asking_tells_asked_from_unasked() -> None:
 
     def second(verb: str, ref: Ref) -> None:
         if str(ref) == TENCENT[1]:
-            stage.desk._on_signal(signal.SIGINT, None)
+            stage.workers._on_signal(signal.SIGINT, None)
             stage.clock.stop()
 
     stage.clouds["tencent:ap-guangzhou"].on_call = second
@@ -469,12 +471,12 @@ def test_a_signal_while_asking_tells_asked_from_unasked() -> None:
 
 def test_a_request_in_flight_at_the_end_of_the_grace_is_in_doubt() -> None:
     stage = Stage({ref: stops(ref) for ref in TENCENT})
-    stage.desk = Desk(StoppableClock())
+    stage.workers = Workers(StoppableClock())
     release = threading.Event()
 
     def hang(verb: str, ref: Ref) -> None:
         if str(ref) == TENCENT[0]:
-            stage.desk._on_signal(signal.SIGINT, None)
+            stage.workers._on_signal(signal.SIGINT, None)
             release.wait(5)
 
     stage.clouds["tencent:ap-guangzhou"].on_call = hang
@@ -492,7 +494,7 @@ def test_a_signal_while_watching_judges_by_what_was_seen() -> None:
 
     def later(verb: str, ref: Ref) -> None:
         if verb == "read" and stage.took > 5:
-            stage.desk.signum = signal.SIGTERM
+            stage.workers.signum = signal.SIGTERM
 
     stage.clouds["tencent:ap-guangzhou"].on_call = later
     outcomes = interrupted(stage)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
-from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_desk, seen
+from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_workers, seen
 
 from runcancel import refs
 from runcancel.clouds import Batch, batches, read
@@ -31,7 +31,7 @@ class Sky:
     """Clouds in memory by scope, and what one look at references found."""
 
     def __init__(self, **lives: dict[str, Life]) -> None:
-        self.clock, self.desk = hand_desk()
+        self.clock, self.workers = hand_workers()
         self._began = self.clock.monotonic()
         self.of = {
             scope.replace("_", ":", 1).replace("_", "-"): FakeCloud(self.clock, known, {})
@@ -46,7 +46,7 @@ class Sky:
     def look(self, *texts: str, regions: Iterable[str] = ()) -> list[Sight]:
         clouds: dict[str, Cloud] = dict(self.of)
         settings = gather(regions=regions, environ={"HOME": "/nowhere"})
-        return list(look(refs.parse_all(texts), settings, FakeClouds(clouds, self.desk), self.desk))
+        return list(look(refs.parse_all(texts), settings, FakeClouds(clouds, self.workers), self.workers))
 
 
 def test_tencent_is_asked_a_hundred_at_a_time() -> None:
@@ -261,7 +261,7 @@ def test_a_wrong_reference_beside_good_ones_asks_no_cloud() -> None:
 
 def test_a_signal_before_the_look_asks_no_cloud() -> None:
     sky = Sky(tencent_ap_guangzhou={PATCH: running(PATCH)})
-    sky.desk.signum = 15
+    sky.workers.signum = 15
 
     with pytest.raises(Interrupted):
         sky.look(PATCH)
@@ -282,12 +282,12 @@ class Silent(FakeCloud):
 
 @pytest.mark.parametrize("error", [None, CloudError(Reason.LOST, "connection reset")])
 def test_every_run_of_a_batch_has_an_answer_whatever_the_cloud_left_out(error: CloudError | None) -> None:
-    clock, desk = hand_desk()
+    clock, workers = hand_workers()
     one, two = refs.full(PATCH), refs.full(f"{CN}:inv-00000002")
     cloud = Silent(clock, {PATCH: running(PATCH), str(two): running(str(two))}, {})
     cloud.error = error
 
-    answers = read(FakeClouds({CN: cloud}, desk), Batch(scope=one.scope, kind=kind_of(one), refs=(one, two)))
+    answers = read(FakeClouds({CN: cloud}, workers), Batch(scope=one.scope, kind=kind_of(one), refs=(one, two)))
 
     (first, seen_one), (second, missing) = answers
     assert (first, second) == (one, two)

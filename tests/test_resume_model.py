@@ -18,7 +18,6 @@ from runcancel import refs
 from runcancel.cancel import Patience, carry_out
 from runcancel.cli.resume import left_over
 from runcancel.errors import CloudError
-from runcancel.fanout import Desk
 from runcancel.find import look
 from runcancel.journal import Journal
 from runcancel.judge import Answer
@@ -31,6 +30,7 @@ from runcancel.recorder import Recorder, new_operation
 from runcancel.selection import of_plan
 from runcancel.settings import gather
 from runcancel.vocabulary import Guarantee, Reason, State, Verdict
+from runcancel.workers import Workers
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ class Knife(Told):
 
 
 class LazyClock(HandClock):
-    """A thread's work is done when somebody waits for it, one lane after the other: a kill falls between two."""
+    """A thread's work is done when somebody waits for it, one thread after the other: a kill falls between two."""
 
     def __init__(self, now: float) -> None:
         super().__init__()
@@ -246,19 +246,19 @@ def go(
 ) -> list[Outcome]:
     """One process, from the first look to the last word, as `cli/cancel.py` puts it together."""
     clock, life = LazyClock(world.now), Life(kill)
-    desk = Desk(clock, spawn=clock.threads.append)
+    workers = Workers(clock, spawn=clock.threads.append)
     scopes = {str(refs.full(ref).scope) for ref in world.runs}
     cloud: Cloud = MortalCloud(world, clock, life)
-    clouds = FakeClouds(dict.fromkeys(scopes, cloud), desk)
+    clouds = FakeClouds(dict.fromkeys(scopes, cloud), workers)
     recorder = None
     try:
         references = [refs.parse(item.run) for item in held if item.ask]
-        items = of_plan(held, list(look(references, SETTINGS, clouds, desk))).items
+        items = of_plan(held, list(look(references, SETTINGS, clouds, workers))).items
         listeners = [Knife(life, "before"), Knife(life, "after"), Judges(world, clock, items)]
         if file is not None and operation is not None and items:
             recorder = Recorder(file, operation, warn=pytest.fail, resumed=resumed)
         progress = Together(listeners[0], *([recorder] if recorder else []), *listeners[1:])
-        outcomes = list(carry_out(items, clouds, desk, PATIENCE, progress))
+        outcomes = list(carry_out(items, clouds, workers, PATIENCE, progress))
         life.at("before end")
         if recorder is not None:
             recorder.end(0)

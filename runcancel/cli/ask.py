@@ -40,7 +40,7 @@ def nobody(session: Session, *, from_stdin: bool) -> str:
 
 def line(session: Session) -> str | None:
     """One line of stdin, None at its end. Read on a worker: this thread stays free for signals."""
-    (done,) = session.desk.fanout(lambda _: sys.stdin.readline(), (None,), lane=lambda _: None)
+    (done,) = session.workers.map(lambda _: sys.stdin.readline(), (None,), queue=lambda _: None)
     line = done.value()
     if not line:
         sys.stderr.write("\n")

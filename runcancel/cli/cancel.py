@@ -237,7 +237,7 @@ def _carry_out(
     progress: Progress = shown if recorder is None else Together(recorder, shown)
     try:
         items = chosen.selection.items
-        for outcome in carry_out(items, session.clouds, session.desk, patience, progress, admit=admit):
+        for outcome in carry_out(items, session.clouds, session.workers, patience, progress, admit=admit):
             put(outcome)
     except Interrupted as signal:
         signum = signal.signum

@@ -50,7 +50,7 @@ def doctor(session: Session) -> int:
     names, missing = _providers(session.settings)
     scopes = session.scopes(_only(session.settings, names)) if names else ()
     written, known = _journal(journal.path(session.settings.environ))
-    found = examine(scopes, session.clouds, session.desk)
+    found = examine(scopes, session.clouds, session.workers)
     gaps, notes = split_gaps(_problems(found), scopes)
     errors = (*(one.problem for one in missing if one.problem is not None), *gaps)
     answer = session.writer("doctor")

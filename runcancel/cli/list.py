@@ -51,9 +51,9 @@ def list_(
     )
     scopes = session.scopes(kinds=query.kinds)
     gaps: list[Problem] = []
-    found = _found(search(scopes, query, session.clouds, session.desk), gaps)
+    found = _found(search(scopes, query, session.clouds, session.workers), gaps)
     wanted = options.targets(target)
-    runs = containing(found, wanted, session.clouds, session.desk) if wanted else (one.run for one in found)
+    runs = containing(found, wanted, session.clouds, session.workers) if wanted else (one.run for one in found)
     answer = session.writer("list")
     total = shown = 0
 

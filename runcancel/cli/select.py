@@ -143,7 +143,7 @@ def _searched(session: Session, query: Query) -> tuple[list[Snapshot], tuple[Pro
     Raises `UsageError` for a scope that must not be asked.
     """
     scopes = session.scopes(kinds=query.kinds)
-    answers = list(search(scopes, query, session.clouds, session.desk))
+    answers = list(search(scopes, query, session.clouds, session.workers))
     real, notes = split_gaps((answer for answer in answers if isinstance(answer, Problem)), scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone

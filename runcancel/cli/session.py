@@ -15,7 +15,6 @@ from runcancel.cli.forms import format_of, one_of, read_query
 from runcancel.cli.request import Request
 from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CloudError, Exit, UsageError
-from runcancel.fanout import Desk, Pass
 from runcancel.find import Sight, look
 from runcancel.ledger import PlanItem
 from runcancel.model import Identity, Run, Scope, Snapshot
@@ -27,6 +26,7 @@ from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Place, Settings
 from runcancel.watch import Readings, Watch
+from runcancel.workers import TaskGroup, Workers
 
 if TYPE_CHECKING:
     from runcancel.render.query import Query
@@ -67,8 +67,8 @@ class Session:
         self.notes = Notes(sys.stderr, quiet=quiet)
         self.out = Terminal.of(sys.stdout, environ, color=color)
         self.err = Terminal.of(sys.stderr, environ, color=color)
-        self.desk = Desk(StoppableClock())
-        self.clouds = Clouds(chosen, self.desk)
+        self.workers = Workers(StoppableClock())
+        self.clouds = Clouds(chosen, self.workers)
 
     @classmethod
     def open(
@@ -118,11 +118,11 @@ class Session:
         return session
 
     def __enter__(self) -> Self:
-        self.desk.install()
+        self.workers.install()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.desk.clock.stop()
+        self.workers.clock.stop()
 
     def writer(self, name: str) -> Writer:
         """Where the answer goes; `name` is the document's: the verb, or `plan`."""
@@ -157,7 +157,7 @@ class Session:
             timeout=timeout,
             traffic=self.clouds.traffic,
         )
-        self.desk.tick = shown.tick
+        self.workers.tick = shown.tick
         self.notes.aside = shown.close
         return shown
 
@@ -174,7 +174,9 @@ class Session:
         """Read every run, in the order given. Raises `UsageError` before the first request."""
         self._tell_origins(references)
         self._check_accounts([reference for reference in references if reference.account is not None])
-        found = {sight.reference: sight for sight in look(references, self.settings, self.clouds, self.desk, full=full)}
+        found = {
+            sight.reference: sight for sight in look(references, self.settings, self.clouds, self.workers, full=full)
+        }
         for sight in found.values():
             if sight.note:
                 self.notes.say(f"note: {sight.note}")
@@ -200,7 +202,7 @@ class Session:
             return self.clouds.at(Scope(provider=place.provider, region=found, context=place.context)).regions()
 
         told: dict[Place, tuple[str, ...]] = {}
-        for done in self.desk.fanout(ask, places, lane=lambda place: place):
+        for done in self.workers.map(ask, places, queue=lambda place: place):
             if done.error is None:
                 told[done.item] = done.value()
             elif not isinstance(done.error, CloudError | UsageError):  # what reads the place will meet it again
@@ -215,7 +217,7 @@ class Session:
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
         """Who asks in each scope, by the vendors' STS; None where that could not be found out."""
         found: dict[Scope, Identity | None] = dict.fromkeys(scopes)
-        for done in self.desk.fanout(lambda scope: self.clouds.at(scope).identity(), scopes, lane=lambda scope: scope):
+        for done in self.workers.map(lambda scope: self.clouds.at(scope).identity(), scopes, queue=lambda scope: scope):
             if done.error is None:
                 found[done.item] = done.value()
             elif not isinstance(done.error, CloudError):
@@ -230,15 +232,15 @@ class Session:
         Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
         """
         by_ref = {refs.full(ref): ref for ref in left}
-        lanes = Pass[Batch, Readings](self.desk, lambda batch: read(self.clouds, batch, full=full))
-        watch = Watch(lanes, self.desk.clock)
+        tasks = TaskGroup[Batch, Readings](self.workers, lambda batch: read(self.clouds, batch, full=full))
+        watch = Watch(tasks, self.workers.clock)
         for named in by_ref:
             watch.add(named)
-        shown = self.progress(asking=False, timeout=None if until is None else until - self.desk.clock.monotonic())
+        shown = self.progress(asking=False, timeout=None if until is None else until - self.workers.clock.monotonic())
         for ref, run in left.items():
             shown.seen(ref, run, ())
         try:
-            while left and (until is None or self.desk.clock.monotonic() < until):
+            while left and (until is None or self.workers.clock.monotonic() < until):
                 for named, answer in watch.next() or ():
                     if isinstance(answer, Snapshot):
                         shown.seen(by_ref[named], answer.run, answer.invocations)

@@ -21,7 +21,7 @@ def streamed(session: Session, ref: Ref, read: Callable[[Cloud], Iterator[T]], *
         return list(islice(opened[0], chunk))
 
     for number in count():
-        (done,) = session.desk.fanout(some, (number,), lane=lambda _: ref.scope)
+        (done,) = session.workers.map(some, (number,), queue=lambda _: ref.scope)
         rows = done.value()
         yield from rows
         if len(rows) < chunk:

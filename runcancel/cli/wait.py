@@ -84,7 +84,7 @@ def _wait(
     left = {ref: run for ref, run in runs.items() if run.state not in wanted}
     if any(run.state.over for run in left.values()):
         return []
-    deadline = session.desk.clock.monotonic() + seconds
+    deadline = session.workers.clock.monotonic() + seconds
     last: dict[str, Problem] = {}
     for ref, answer in session.follow(left, full=full, until=deadline):
         if isinstance(answer, CloudError):

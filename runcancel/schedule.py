@@ -1,0 +1,199 @@
+"""Which task starts next: one queue per scope, providers in turn, and a share of the threads for each."""
+
+import heapq
+import itertools
+import math
+from collections import deque
+from collections.abc import Hashable
+from typing import Any, Protocol
+
+THREADS = 64
+"""Threads of the whole process."""
+
+QUEUE_THREADS = 8
+"""Threads of one queue: enough for 20 calls a second at 0.4 s each."""
+
+_FOR_READS = 2  # of them, while reads wait behind sends: accepted runs are watched while others are sent
+_UNANSWERED = 3 / 4  # of a provider's threads at most, for scopes that have not answered yet
+
+
+class Droppable(Protocol):
+    """One item of work. It is not started once it is `dropped`."""
+
+    @property
+    def dropped(self) -> bool: ...
+
+
+class Entry:
+    """A task on its way through the schedule."""
+
+    __slots__ = ("queue", "send", "task", "trial")
+
+    def __init__(self, task: Any, queue: "_Queue", *, send: bool) -> None:
+        self.task = task
+        self.queue = queue
+        self.send = send
+        self.trial = False  # it was started before its queue had answered
+
+
+class _Queue:
+    """The waiting tasks of one scope. `answered` is None while nothing is known of it."""
+
+    __slots__ = ("answered", "line", "reading", "reads", "sending", "sends", "sent_last", "share")
+
+    def __init__(self, share: "_Share") -> None:
+        self.share = share
+        self.sends: deque[Entry] = deque()
+        self.reads: deque[Entry] = deque()
+        self.sending = 0
+        self.reading = 0
+        self.sent_last = False
+        self.answered: bool | None = None
+        self.line: deque[_Queue] | None = None
+
+    @property
+    def may_start(self) -> bool:
+        """Whether a task waits and a thread of this queue is free for it."""
+        width = QUEUE_THREADS if self.answered else 1
+        return bool(self.sends or self.reads) and self.sending + self.reading < width
+
+    def next(self) -> Entry:
+        """Sends go first, but while reads wait they leave some threads, or every other turn of a single one."""
+        enough = self.sending >= QUEUE_THREADS - _FOR_READS if self.answered else self.sent_last
+        send = bool(self.sends) and not (self.reads and enough)
+        self.sent_last = send
+        return self.sends.popleft() if send else self.reads.popleft()
+
+
+class _Share:
+    """The queues of one provider, in two lines: scopes that have answered, and scopes that have not."""
+
+    __slots__ = ("answered", "held", "new", "new_first", "trials")
+
+    def __init__(self) -> None:
+        self.held = 0  # threads at work
+        self.trials = 0  # of them, for scopes that had not answered
+        self.answered: deque[_Queue] = deque()
+        self.new: deque[_Queue] = deque()
+        self.new_first = True
+
+
+class Schedule:
+    """Tasks in queues; it knows no thread and no clock. The caller holds a lock.
+
+    At most `limit` tasks are out at once. A provider has at most half of what the others leave, so that one more finds
+    a free thread whatever hangs. A queue has one task out until its scope answers, then `QUEUE_THREADS`.
+    """
+
+    def __init__(self, limit: int = THREADS) -> None:
+        self.limit = limit
+        self.out = 0
+        self._queues: dict[Hashable, _Queue] = {}
+        self._shares: dict[Hashable, _Share] = {}
+        self._turns: deque[_Share] = deque()
+        self._delayed: list[tuple[float, int, Entry]] = []
+        self._number = itertools.count()
+
+    @property
+    def next_due(self) -> float:
+        """The monotonic second at which the first delayed task is due; infinite without one."""
+        return self._delayed[0][0] if self._delayed else math.inf
+
+    def add(self, task: Droppable, *, queue: Hashable, send: bool, not_before: float | None) -> None:
+        """Put a task at the end of its queue, once `not_before` has come."""
+        entry = Entry(task, self._queue(queue), send=send)
+        if not_before is None:
+            self._enqueue(entry)
+        else:
+            heapq.heappush(self._delayed, (not_before, next(self._number), entry))
+
+    def ripen(self, now: float) -> None:
+        """Put delayed tasks that are due into their queues."""
+        while self._delayed and self._delayed[0][0] <= now:
+            self._enqueue(heapq.heappop(self._delayed)[2])
+
+    def take(self) -> Entry | None:
+        """The task to start now, or None. Providers take turns, and so do the queues of each."""
+        for _ in range(len(self._turns) if self.out < self.limit else 0):
+            share = self._turns[0]
+            self._turns.rotate(-1)
+            entry = self._take_from(share)
+            if entry is not None:
+                return entry
+        return None
+
+    def done(self, entry: Entry) -> None:
+        """A task is back: its thread is free. A queue of which nobody reported otherwise has answered."""
+        queue = entry.queue
+        self._count(entry, -1)
+        if queue.answered is None:
+            queue.answered = True
+        self._line_up(queue)
+
+    def put_back(self, entry: Entry) -> None:
+        """A task that was taken could not be started: it waits at the head of its queue."""
+        self._count(entry, -1)
+        (entry.queue.sends if entry.send else entry.queue.reads).appendleft(entry)
+        self._line_up(entry.queue)
+
+    def heard(self, queue: Hashable, *, answered: bool) -> None:
+        """The scope of a queue answered, or was silent. One that answered once keeps its threads."""
+        known = self._queue(queue)
+        if not known.answered:
+            known.answered = answered
+            self._line_up(known)
+
+    def _take_from(self, share: _Share) -> Entry | None:
+        most = max(1, (self.limit - (self.out - share.held)) // 2)
+        if share.held >= most:
+            return None
+        lines = (share.new, share.answered) if share.new_first else (share.answered, share.new)
+        share.new_first = not share.new_first
+        for line in lines:
+            full = line is share.new and share.trials >= max(1, int(most * _UNANSWERED))
+            entry = None if full else self._take_in(line)
+            if entry is not None:
+                return entry
+        return None
+
+    def _take_in(self, line: deque[_Queue]) -> Entry | None:
+        while line:
+            queue = line.popleft()
+            if queue.line is not line:  # it stands in the other line by now
+                continue
+            queue.line = None
+            while queue.may_start:
+                entry = queue.next()
+                if not entry.task.dropped:
+                    entry.trial = not queue.answered
+                    self._count(entry, 1)
+                    self._line_up(queue)
+                    return entry
+        return None
+
+    def _count(self, entry: Entry, number: int) -> None:
+        queue, share = entry.queue, entry.queue.share
+        self.out += number
+        share.held += number
+        share.trials += number if entry.trial else 0
+        queue.sending += number if entry.send else 0
+        queue.reading += 0 if entry.send else number
+
+    def _enqueue(self, entry: Entry) -> None:
+        (entry.queue.sends if entry.send else entry.queue.reads).append(entry)
+        self._line_up(entry.queue)
+
+    def _line_up(self, queue: _Queue) -> None:
+        line = queue.share.answered if queue.answered else queue.share.new
+        if queue.line is not line and queue.may_start:
+            queue.line = line
+            line.append(queue)
+
+    def _queue(self, key: Hashable) -> _Queue:
+        if key not in self._queues:
+            name = getattr(key, "provider", None)
+            if name not in self._shares:
+                self._shares[name] = _Share()
+                self._turns.append(self._shares[name])
+            self._queues[key] = _Queue(self._shares[name])
+        return self._queues[key]
