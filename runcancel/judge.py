@@ -65,7 +65,8 @@ def expected(guarantee: Guarantee, state: State) -> Effect:
 
 def selected(invocations: Iterable[Invocation], targets: Sequence[str]) -> tuple[Invocation, ...]:
     """The invocations that a cancel of `targets` is about: all of them when none is named."""
-    return tuple(one for one in invocations if not targets or one.target in targets)
+    wanted = frozenset(targets)
+    return tuple(one for one in invocations if not wanted or one.target in wanted)
 
 
 def counted_once(items: Sequence[PlanItem]) -> list[PlanItem]:

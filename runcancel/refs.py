@@ -40,6 +40,11 @@ class Reference(Struct, frozen=True, kw_only=True):
         """The kinds of one provider that this reference can mean, in the order in which they are looked up."""
         return tuple(kind for kind in provider(name).KINDS if self.kind in (None, kind.name) and kind.takes(self.id))
 
+    @property
+    def meaning(self) -> "Reference":
+        """The same whatever way it is written."""
+        return structs.replace(self, text="")
+
     def at(self, scope: Scope, kind: Kind) -> Ref:
         """The full reference, once scope and kind are known."""
         return Ref(scope=scope, kind=kind.name, id=self.id)
@@ -78,8 +83,12 @@ def _plain(text: str) -> Reference:
 
 
 def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
-    """Read references, each once: a repeated one is dropped, one malformed among them refuses all."""
-    return tuple({text: parse(text) for text in texts}.values())
+    """Read references, each once: a repeated one is dropped, however written; one malformed among them refuses all."""
+    found: dict[Reference, Reference] = {}
+    for text in texts:
+        reference = parse(text)
+        found.setdefault(reference.meaning, reference)
+    return tuple(found.values())
 
 
 def full(text: str) -> Ref:

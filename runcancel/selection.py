@@ -3,23 +3,26 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from runcancel import refs
 from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.find import Sight
 from runcancel.judge import failed
 from runcancel.ledger import Outcome, PlanItem
-from runcancel.model import Problem, Snapshot
+from runcancel.model import Invocation, Problem, Snapshot
 from runcancel.plan import plan
 from runcancel.providers import kind_of
 from runcancel.refs import Reference
-from runcancel.vocabulary import Effect, Reason, Verdict
+from runcancel.text import command
+from runcancel.values import plain
+from runcancel.vocabulary import Effect, Reason, State, Verdict
 
 _NOTHING = "; nothing was sent"
+_MOST_TARGETS = 10**9  # more has no run of any cloud
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -38,54 +41,55 @@ class Listed(Struct, frozen=True, kw_only=True):
 
 
 def of_named(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
-    """The selection of runs named one by one.
+    """The selection of runs named one by one. Raises what `_snapshots` raises.
 
-    Raises `UsageError` where acting would be more than was said: a part of a run, an ambiguous id, `targets` of a kind
-    that is cancelled as a whole. Raises `CloudError` with `NOT_FOUND` when a target is in no run or a run has none.
+    Raises `UsageError` for `targets` of a kind that is cancelled as a whole, and `CloudError` with `NOT_FOUND` when a
+    target is in no run or a run has none.
     """
-    for sight in sights:
-        if sight.problem is not None and sight.problem.code is Reason.USAGE:
-            raise UsageError(f"{sight.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
-        if sight.snapshot is not None and sight.snapshot.run.id != sight.reference.id:
-            raise _part_of(sight, sight.snapshot)
-    found = tuple({sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot}.values())
-    missing = tuple(failed(sight.reference.text, sight.problem) for sight in sights if sight.problem is not None)
+    found = tuple(_snapshots(sights).values())
     if targets and found:
         _check_targets(found, targets)
-    return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), settled=missing)
+    return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), settled=_missing(sights))
 
 
 def of_found(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
-    """The selection of runs that a filter found: with `targets` only those that have one of them.
+    """The selection of runs that a filter or a list names: with `targets` only those that have one of them.
 
-    A run that cannot be cancelled in part is a row of its own, `skipped`. Raises `CloudError` with `NOT_FOUND` when one
-    of the targets is in no run.
+    A run that cannot be cancelled in part is a row of its own, `skipped`. Raises what `_snapshots` raises, and
+    `CloudError` with `NOT_FOUND` when one of the targets is in no run.
     """
-    found = [sight.snapshot for sight in sights if sight.snapshot is not None]
-    missing = [failed(sight.reference.text, sight.problem) for sight in sights if sight.problem is not None]
+    found = list(_snapshots(sights).values())
     if targets:
         found = [one for one in found if _targets_in(one, targets)]
         _check_strangers(found, targets)
     whole = [one for one in found if targets and not _in_part(one)]
+    part = [one for one in found if not targets or _in_part(one)]
     return Selection(
-        items=tuple(plan(one, _targets_in(one, targets)) for one in found if one not in whole),
-        settled=(*missing, *(_not_in_part(one) for one in whole)),
+        items=tuple(plan(one, _targets_in(one, targets)) for one in part),
+        settled=(*_missing(sights), *(_not_in_part(one) for one in whole)),
     )
 
 
 def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight]) -> Selection:
-    """The selection of a saved plan, no more than it holds: runs and targets that came later are left alone."""
-    by_ref = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
-    missing = [failed(sight.reference.text, sight.problem) for sight in sights if sight.problem is not None]
+    """The selection of a plan, no more and no less than it holds. Raises what `_snapshots` raises.
+
+    Runs that joined since are left alone, and so are targets where the cloud takes a part of a run.
+    """
+    by_ref = _snapshots(sights)
     items: list[PlanItem] = []
+    settled = list(_missing(sights))
     notes: list[str] = []
     for item in held:
         if not item.ask or item.run not in by_ref:
             continue
-        now, drift = _held(item, by_ref[item.run])
+        snapshot = by_ref[item.run]
+        if _grew_from_nothing(item, snapshot):
+            settled.append(_all_joined(item, snapshot))
+            continue
+        now, drift = _held(item, snapshot)
         items.append(structs.replace(now, parent=item.parent))
         notes += drift
-    return Selection(items=tuple(items), settled=tuple(missing), notes=tuple(notes))
+    return Selection(items=tuple(items), settled=tuple(settled), notes=tuple(notes))
 
 
 def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequence[Sight]) -> Selection:
@@ -97,10 +101,13 @@ def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequenc
         if sight.problem is not None
     ]
     below = {one.run.ref: plan(one, parent=started[one.run.ref]) for one in found}
+    under: dict[str, list[PlanItem]] = {}
+    for child in below.values():
+        under.setdefault(str(child.parent), []).append(child)
     items: list[PlanItem] = []
     for item in chosen.items:
         if item.run not in below:
-            items += [_chased(item, below), *(child for child in below.values() if child.parent == item.run)]
+            items += [_chased(item, below), *under.get(item.run, ())]
     return structs.replace(chosen, items=tuple(items), settled=(*chosen.settled, *missing))
 
 
@@ -109,25 +116,45 @@ def read_list(text: str, name: str) -> Listed:
 
     Raises `UsageError` with the line's number; nothing is taken from a file with one bad line.
     """
-    found: dict[str, Reference] = {}
-    complete: bool | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
-        word = line.split("\t", 1)[0].strip()
+    found: dict[Reference, Reference] = {}
+    complete = True
+    open_ = False  # lines of JSON came that no end line has closed
+    for number, line in enumerate(text.split("\n"), start=1):  # what else breaks a line may stand inside a name
+        word = line.split("\t", 1)[0].strip(" \t\r\ufeff")
         if not word or word.startswith("#") or (word == "ref" and not found):
             continue
         try:
             if not word.startswith("{"):
-                found.setdefault(word, refs.parse(word))
+                _take(found, word)
                 continue
-            entry = _json(line)
-            complete = bool(complete)
+            entry = _json(line.strip(" \t\r\ufeff"))
+            open_ = entry.get("type") != "end"
             if entry.get("type") == "run":
-                found.setdefault(str(entry.get("ref")), refs.parse(str(entry.get("ref"))))
+                _take(found, str(entry.get("ref")))
             elif entry.get("type") == "end":
-                complete = entry.get("complete") is True
+                complete &= entry.get("complete") is True and entry.get("truncated") is not True
+            elif entry.get("type") != "error":
+                raise _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
-    return Listed(references=tuple(found.values()), complete=complete is not False)
+    return Listed(references=tuple(found.values()), complete=complete and not open_)
+
+
+def _take(found: dict[Reference, Reference], text: str) -> None:
+    reference = refs.parse(text)
+    found.setdefault(reference.meaning, reference)
+
+
+def _no_run(entry: Mapping[str, Any]) -> UsageError:
+    """A line of JSON that names no run. One about a target of a run must not select the whole run."""
+    if entry.get("type") == "invocation":
+        return UsageError(
+            "this is a target of a run, not a run; nothing was sent",
+            hint="to cancel targets: name the run, and each target with --target",
+        )
+    return UsageError(
+        "this is not a run of a list; nothing was sent", hint="a list is what `runcancel list -o jsonl` prints"
+    )
 
 
 class SavedPlan(Struct, frozen=True, kw_only=True):
@@ -136,7 +163,7 @@ class SavedPlan(Struct, frozen=True, kw_only=True):
     format_version: str
     verb: str
     plan: tuple[PlanItem, ...]
-    expires_at: datetime | None
+    expires_at: Annotated[datetime, Meta(tz=True)] | None
     identities: tuple["SavedCaller", ...] = ()
     complete: bool
 
@@ -166,7 +193,39 @@ def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
         raise Refused(
             f"{name} has expired; nothing was sent", hint="make it again: runcancel cancel … --dry-run -o json"
         )
-    return saved
+    return structs.replace(saved, plan=_canonical(saved.plan, name))
+
+
+def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
+    """The items with each reference in its one full form. Raises `UsageError`, also for a run that stands twice."""
+    found: dict[str, PlanItem] = {}
+    for at, item in enumerate(items):
+        try:
+            one = _checked(item)
+        except UsageError as error:
+            raise UsageError(f"{name}, plan[{at}]: {error.message}", hint=error.hint) from None
+        if one.run in found:
+            raise UsageError(f"{name}, plan[{at}]: {one.run} stands twice in the plan; nothing was sent")
+        found[one.run] = one
+    return tuple(found.values())
+
+
+def _checked(item: PlanItem) -> PlanItem:
+    """One item as this program would have written it. Raises `UsageError`."""
+    ref = refs.full(item.run)
+    if kind_of(ref).is_alias(ref.id):
+        raise UsageError(f"{ref.id} is a part of a run, not a run; nothing was sent")
+    if item.targets and not kind_of(ref).in_part:
+        raise _whole_only(str(ref))
+    for key, number in (("not_listed", item.not_listed), *item.counts.items()):
+        if not 0 <= number <= _MOST_TARGETS:
+            raise UsageError(f"{key} is {number:.3g}, which is no number of targets; nothing was sent")
+    return structs.replace(
+        item,
+        run=str(ref),
+        parent=None if item.parent is None else str(refs.full(item.parent)),
+        targets=tuple(dict.fromkeys(plain("a target", target) for target in item.targets)),
+    )
 
 
 def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | None]) -> None:
@@ -190,36 +249,108 @@ def _chased(item: PlanItem, below: Mapping[str, PlanItem]) -> PlanItem:
 
 
 def _held(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, ...]]:
-    planned = {one.id for one in item.invocations}
-    added = [one for one in snapshot.invocations if one.id not in planned and not item.targets]
-    targets = item.targets
-    notes: list[str] = []
-    if added and planned and _in_part(snapshot):
-        targets = tuple(one.target for one in item.invocations if one.target is not None)
-        notes.append(f"{item.run}: {len(added)} targets came after the plan and are left alone")
-    elif added and planned:
-        notes.append(f"{item.run}: {len(added)} targets came after the plan; this kind is cancelled as a whole")
+    """The plan of a run now, and what joined it since.
+
+    The planned ids are sent only where they are all that was planned and all that is there: a part would let the rest
+    of a script go on that its cloud counts and does not list.
+    """
+    joined = () if item.targets else _joined(item, snapshot)
+    targets, notes = item.targets, []
+    if joined and _lists_all(item, snapshot) and _in_part(snapshot):
+        targets = tuple(dict.fromkeys(one.target for one in item.invocations if one.target is not None))
+        notes.append(f"{item.run}: {_targets(len(joined))} joined after the plan and will not be cancelled")
+    elif (more := len(joined) - item.not_listed) > 0 and not _unread(item):
+        notes.append(f"{item.run}: {_targets(more)} joined after the plan; the whole run is cancelled")
     now = plan(snapshot, targets)
     if not now.ask:
         notes.append(f"{item.run}: {now.why}")
     return now, tuple(notes)
 
 
+def _joined(item: PlanItem, snapshot: Snapshot) -> tuple[Invocation, ...]:
+    """The invocations that the plan lacks. A target that runs again, in an invocation of another id, is no new one."""
+    known = {one.id for one in item.invocations} | {one.target for one in item.invocations if one.target is not None}
+    return tuple(one for one in snapshot.invocations if one.id not in known and one.target not in known)
+
+
+def _lists_all(item: PlanItem, snapshot: Snapshot) -> bool:
+    """Whether neither the plan nor the reading counts targets that it does not list."""
+    return not item.not_listed and not snapshot.run.not_listed and any(one.target for one in item.invocations)
+
+
+def _grew_from_nothing(item: PlanItem, snapshot: Snapshot) -> bool:
+    """Whether the plan showed that a run has no target, and all that there are have joined since."""
+    shown = item.targets or item.invocations or item.not_listed
+    there = bool(snapshot.invocations or snapshot.run.not_listed) and not snapshot.run.state.over
+    return not shown and not _unread(item) and there and _in_part(snapshot)
+
+
+def _unread(item: PlanItem) -> bool:
+    """Whether a run was planned without a reading: then it is meant as a whole."""
+    return item.state is State.UNKNOWN and not item.counts and not item.invocations
+
+
+def _all_joined(item: PlanItem, snapshot: Snapshot) -> Outcome:
+    there = len(snapshot.invocations) + snapshot.run.not_listed
+    problem = Problem(
+        code=Reason.REFUSED,
+        message=f"the plan shows no target of it, and {_targets(there)} joined since; nothing was sent for it",
+        hint="make the plan again: " + command("cancel", item.run, "--dry-run", "-o", "json"),
+        ref=item.run,
+    )
+    return _left_alone(snapshot, problem)
+
+
+def _targets(count: int) -> str:
+    return f"{count} target{'' if count == 1 else 's'}"
+
+
+def _snapshots(sights: Iterable[Sight]) -> dict[str, Snapshot]:
+    """What was read, once for each run however often and in whatever spelling it is named, by its reference.
+
+    Raises `UsageError` where acting would be more than was said: a part of a run, an id that is found twice.
+    """
+    found: dict[str, Snapshot] = {}
+    for sight in sights:
+        if sight.problem is not None and sight.problem.code is Reason.USAGE:
+            raise UsageError(f"{sight.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
+        if sight.snapshot is None:
+            continue
+        if sight.snapshot.run.id != sight.reference.id:
+            raise _part_of(sight, sight.snapshot)
+        found.setdefault(sight.snapshot.run.ref, sight.snapshot)
+    return found
+
+
+def _missing(sights: Iterable[Sight]) -> tuple[Outcome, ...]:
+    """A row for each reference under which nothing could be read, once for spellings of one."""
+    found: dict[Reference, Outcome] = {}
+    for sight in sights:
+        if sight.problem is not None:
+            found.setdefault(sight.reference.meaning, failed(sight.reference.text, sight.problem))
+    return tuple(found.values())
+
+
 def _check_targets(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
     whole = next((one.run.ref for one in found if not _in_part(one)), None)
     if whole is not None:
-        raise UsageError(
-            f"{whole} cannot be cancelled in part: its cloud takes the whole run or nothing; nothing was sent",
-            hint="without --target the whole run is cancelled",
-        )
+        raise _whole_only(whole)
     _check_strangers(found, targets)
     without = next((one.run.ref for one in found if not _targets_in(one, targets)), None)
     if without is not None:
         raise CloudError(Reason.NOT_FOUND, f"{without} has none of the targets named; nothing was sent")
 
 
+def _whole_only(run: str) -> UsageError:
+    return UsageError(
+        f"{run} cannot be cancelled in part: its cloud takes the whole run or nothing; nothing was sent",
+        hint="without --target the whole run is cancelled",
+    )
+
+
 def _check_strangers(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
-    strangers = [target for target in targets if not any(_targets_in(one, (target,)) for one in found)]
+    there = {invocation.target for one in found for invocation in one.invocations}
+    strangers = [target for target in targets if target not in there]
     if strangers:
         raise CloudError(Reason.NOT_FOUND, f"no run here has the target {', '.join(strangers)}; nothing was sent")
 
@@ -237,9 +368,13 @@ def _not_in_part(snapshot: Snapshot) -> Outcome:
     problem = Problem(
         code=Reason.NOT_CANCELLABLE,
         message="has the target and cannot be cancelled in part; nothing was sent for it",
-        hint=f"to cancel it as a whole: runcancel cancel {snapshot.run.ref}",
+        hint="to cancel it as a whole: " + command("cancel", snapshot.run.ref),
         ref=snapshot.run.ref,
     )
+    return _left_alone(snapshot, problem)
+
+
+def _left_alone(snapshot: Snapshot, problem: Problem) -> Outcome:
     return structs.replace(
         failed(snapshot.run.ref, problem),
         verdict=Verdict.SKIPPED,
@@ -252,8 +387,9 @@ def _not_in_part(snapshot: Snapshot) -> Outcome:
 def _part_of(sight: Sight, snapshot: Snapshot) -> UsageError:
     run, part = snapshot.run.ref, sight.reference.id
     target = next((one.target for one in snapshot.invocations if one.id == part and one.target), None)
-    only = f"it alone: runcancel cancel {run} --target {target}" if target else f"the whole run: runcancel cancel {run}"
-    return UsageError(f"{part} is a part of {run}, not a run; nothing was sent", hint=f"to cancel {only}")
+    alone = f"it alone: {command('cancel', run, '--target', target)}" if target else ""
+    hint = f"to cancel {alone or 'the whole run: ' + command('cancel', run)}"
+    return UsageError(f"{part} is a part of {run}, not a run; nothing was sent", hint=hint)
 
 
 def _json(text: str, name: str = "this") -> dict[str, Any]:

@@ -49,6 +49,14 @@ def shell(word: str) -> str:
     return shlex.quote(word)
 
 
+def command(*words: str) -> str:
+    """A call of this program as a person can paste it into a POSIX shell: the one way to print one.
+
+    What does not show in a word is written out, so that such a command names nothing rather than something else.
+    """
+    return shlex.join(["runcancel", *map(safe, words)])
+
+
 def duration(seconds: float) -> str:
     """A length of time: `4.1s`, `42s`, `3m20s`, `2h05m`, `5d03h`."""
     if not 0 <= seconds < 1e12:
