@@ -1,21 +1,19 @@
-"""HTTP to one endpoint, and what a broken connection proves: for vendors whose SDK's own transport is not used."""
+"""HTTP for every cloud and every source of credentials, and what a broken connection proves."""
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from msgspec import Struct
 
 from runcancel.errors import CloudError
 from runcancel.providers import Checkup, Connection
+from runcancel.providers.authorities import Authorities
+from runcancel.providers.proxies import is_loopback, is_metadata, proxy_answer, proxy_of, without_user
 from runcancel.providers.reading import number
 from runcancel.vocabulary import Reason
-
-_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -30,7 +28,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         """Read a URL or a bare host name. Raises `Reason.USAGE` for plain http beyond loopback, a path or a user."""
         try:
             parts = urlsplit(url if "://" in url else f"https://{url}")
-            loopback = _is_loopback(parts.hostname or "")
+            loopback = is_loopback(parts.hostname or "")
             port = f":{parts.port}" if parts.port else ""
         except ValueError:
             raise CloudError(Reason.USAGE, "an endpoint URL cannot be read; nothing was sent") from None
@@ -52,13 +50,6 @@ def endpoints(connection: Connection, api: str, sts: str) -> tuple[Endpoint, End
     first = Endpoint.of(connection.endpoint_url or api)
     chosen = connection.sts_endpoint_url
     return first, first if first.loopback and not chosen else Endpoint.of(chosen or sts)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -88,132 +79,206 @@ class Heard:
         self.skew = 0.0 if abs(ahead) <= 1 else round(ahead, 1)
 
 
-class Transport:
-    """HTTP to one endpoint for vendors whose SDK's own transport cannot be trusted with it; safe to share by threads.
+class HttpClient:
+    """HTTP requests from one scope or one source of credentials, to any host; safe to share by threads.
 
-    It follows no redirect, reads no `.netrc`, honours NO_PROXY and the usual CA variables, never uses a proxy for
-    loopback, bounds the whole answer in time and tells what never arrived (`UNREACHABLE`) from what may have (`LOST`).
+    It follows no redirect, reads no `.netrc`, verifies TLS by `Authorities`, chooses a proxy by `proxy_of` (none for
+    loopback and link-local addresses), and sends plain http to loopback alone. It bounds the whole answer in time and
+    in size, and tells what never arrived (`UNREACHABLE`) from what may have (`LOST`). Timeouts are in seconds.
     """
 
-    def __init__(self, endpoint: Endpoint, connection: Connection, environ: Mapping[str, str]) -> None:
-        import urllib3
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        bundle: tuple[str, str] | None = None,
+        metadata: bool = False,
+    ) -> None:
+        self._environ = environ
+        self._timeouts = (connect_timeout, read_timeout)
+        self._authorities = Authorities(environ, bundle)
+        self._metadata = metadata
+        self._pools: dict[tuple[str, str | None], Any] = {}
 
-        self.endpoint = endpoint
-        self.heard = Heard()
-        self._read_timeout = connection.read_timeout
-        options: dict[str, Any] = {
-            "maxsize": 64,
-            "retries": False,
-            "timeout": urllib3.Timeout(connect=connection.connect_timeout, read=connection.read_timeout),
-            **_authorities(endpoint, environ),
-        }
-        proxy = proxy_for(endpoint, environ)
-        self.proxy = without_user(proxy)
-        self._pool = urllib3.PoolManager(**options) if proxy is None else _proxied(proxy, options)
+    def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
+        """Send one request. Raises `CloudError`: UNREACHABLE when it certainly was not received, else LOST.
 
-    def post(self, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
-        """Send one request. Raises `CloudError`: UNREACHABLE when it certainly was not received, else LOST."""
+        `Reason.USAGE` for plain http beyond loopback: nothing was sent.
+        """
         from urllib3.exceptions import HTTPError
 
-        began = time.monotonic()
-        url = f"{self.endpoint.scheme}://{self.endpoint.host}{path}"
+        from runcancel.providers.bounded import TooLarge
+
+        host = self._checked(url)
+        pool = self._pool(url)
+        options = {"redirect": False, "preload_content": False, "decode_content": False}
         try:
-            response = self._pool.request(
-                "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False
-            )
+            response = pool.request(method, url, body=body, headers=dict(headers), **options)
         except HTTPError as error:
-            raise self._unanswered(error) from None
-        try:
-            content = self._read(response)
-        except HTTPError as error:
-            raise CloudError(Reason.LOST, f"{self.endpoint.host} broke off: {type(error).__name__}") from None
-        self.heard.note(response.headers.get("date"), time.monotonic() - began)
+            raise self._unanswered(host, error) from None
+        except TooLarge:
+            raise CloudError(Reason.LOST, _too_large(host)) from None
+        content = _whole(response, host)
         return Reply(
             status_code=response.status,
             headers={name.lower(): value for name, value in response.headers.items()},
             content=content,
         )
 
-    def checkup(self, *, credentials: str | None, key: str | None) -> Checkup:
-        """What is known of this endpoint so far. `key` is the whole id; its last four characters are told."""
-        return Checkup(
-            credentials=credentials,
-            key=key[-4:] if key else None,
-            endpoint=f"{self.endpoint.scheme}://{self.endpoint.host}",
-            proxy=self.proxy,
-            clock_skew=self.heard.skew,
-            latency=self.heard.took,
-        )
+    def prepare(self, url: str) -> None:
+        """Raise what would keep every request from a URL: a bundle or a proxy that cannot be used, plain http."""
+        self._checked(url)
+        self._pool(url)
 
-    def _read(self, response: Any) -> bytes:
-        """The whole body, in at most the read timeout: a server that drips must not hold us."""
-        deadline = time.monotonic() + self._read_timeout
-        parts: list[bytes] = []
-        while part := response.read1(1 << 16):
-            parts.append(part)
-            if time.monotonic() > deadline:
-                response.close()
-                raise CloudError(Reason.LOST, f"{self.endpoint.host} did not finish answering in time")
-        response.release_conn()
-        content = b"".join(parts)
-        promised = number(response.headers.get("content-length"))
-        if promised is not None and promised > len(content) and not response.headers.get("content-encoding"):
-            raise CloudError(Reason.LOST, f"{self.endpoint.host} broke off in the middle of its answer")
-        return content
+    def proxy(self, url: str) -> str | None:
+        """The proxy through which a URL is reached."""
+        parts = urlsplit(url)
+        return proxy_of(parts.scheme, parts.netloc.rpartition("@")[2], self._environ)
 
-    def _unanswered(self, error: Exception) -> CloudError:
+    def _checked(self, url: str) -> str:
+        """The host of a URL, port and all, that may be asked."""
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+            _ = parts.port
+        except ValueError:
+            raise CloudError(Reason.USAGE, "a URL cannot be read; nothing was sent") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise CloudError(Reason.USAGE, "a URL begins with https:// and a host; nothing was sent")
+        if parts.scheme == "http" and not is_loopback(host) and not (self._metadata and is_metadata(host)):
+            raise CloudError(Reason.USAGE, f"plain http only to loopback, not to {host}; nothing was sent")
+        return parts.netloc.rpartition("@")[2]
+
+    def _pool(self, url: str) -> Any:
+        scheme, proxy = urlsplit(url).scheme, self.proxy(url)
+        if (scheme, proxy) not in self._pools:
+            self._pools[scheme, proxy] = self._opened(scheme, proxy)
+        return self._pools[scheme, proxy]
+
+    def _opened(self, scheme: str, proxy: str | None) -> Any:
+        import urllib3
+
+        from runcancel.providers.bounded import POOLS
+
+        connect, read = self._timeouts
+        options: dict[str, Any] = {
+            "maxsize": 64,
+            "retries": False,
+            "timeout": urllib3.Timeout(connect=connect, read=read),
+        }
+        if scheme == "https":
+            options |= {"ssl_context": self._authorities.context(), "cert_reqs": "CERT_REQUIRED"}
+        pool = urllib3.PoolManager(**options) if proxy is None else _proxied(proxy, options)
+        pool.pool_classes_by_scheme = POOLS
+        return pool
+
+    def _unanswered(self, host: str, error: Exception) -> CloudError:
         from urllib3 import exceptions as broken
 
         unsent = (broken.NewConnectionError, broken.ConnectTimeoutError, broken.ProxyError, broken.LocationValueError)
-        host = self.endpoint.host
         if isinstance(error, broken.NameResolutionError):
             return CloudError(Reason.UNREACHABLE, f"there is no host {host}", hint="Is the region spelled right?")
-        if isinstance(error, broken.SSLError) and "CERTIFICATE" in str(error).upper():
-            return CloudError(Reason.UNREACHABLE, f"the certificate of {host} is not trusted")
+        if "CERTIFICATE" in str(error).upper() and isinstance(error, broken.SSLError | broken.ProxyError):
+            return self._authorities.not_trusted(host, error)
         if isinstance(error, broken.ProxyError):
-            told, hint = proxy_said(error)
+            told, hint = proxy_answer(error)
             return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {told}", hint=hint)
         if isinstance(error, unsent):
             return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {type(error).__name__}")
         return CloudError(Reason.LOST, f"no answer from {host}: {type(error).__name__}")
 
 
-def proxy_said(error: object) -> tuple[str, str | None]:
-    """What a proxy that lets nobody through answered, in our words, and what may help. Its own words are not shown."""
-    status = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
-    if status is None:
-        return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
-    if status[1] == "407":
-        return "the proxy wants a name and a password (407)", "give them: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
-    return f"the proxy refuses ({status[1]})", "check HTTPS_PROXY and NO_PROXY"
+class CredentialClient:
+    """The one way to ask for credentials over HTTP: metadata services, credential URIs, STS and OIDC of every vendor.
+
+    As `HttpClient`, whose care it has; plain http goes to loopback and to the link-local metadata services only. Every
+    method returns the `Reply` unjudged, a redirect among them, and raises `CloudError` as `HttpClient.send` does. Take
+    the error's code out of a reply and never its text, which may hold keys.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, connect_timeout: float = 5.0, read_timeout: float = 10.0) -> None:
+        self._client = HttpClient(environ, connect_timeout=connect_timeout, read_timeout=read_timeout, metadata=True)
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask by GET."""
+        return self._client.send("GET", url, headers=headers or {})
+
+    def put(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask by PUT without a body: for the token of a metadata service."""
+        return self._client.send("PUT", url, headers=headers or {})
+
+    def post_form(self, url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Reply:
+        """Send a form in the body, where no log of URLs keeps it."""
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        return self._client.send("POST", url, headers={**form, **(headers or {})}, body=urlencode(fields).encode())
+
+    def post_json(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        """Send JSON, which may have to be signed as it stands."""
+        return self._client.send(
+            "POST", url, headers={"content-type": "application/json", **(headers or {})}, body=body
+        )
 
 
-def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> str | None:
-    """The proxy that the environment names for this endpoint, None on loopback and where NO_PROXY covers it."""
-    if endpoint.loopback or any(
-        _covers(entry, endpoint.host) for entry in (_either(environ, "no_proxy") or "").split(",")
-    ):
-        return None
-    return _either(environ, f"{endpoint.scheme}_proxy") or _either(environ, "all_proxy")
+class Transport:
+    """HTTP to the one endpoint of a scope; safe to share by threads. See `HttpClient` for the care that it takes."""
+
+    def __init__(self, endpoint: Endpoint, connection: Connection, environ: Mapping[str, str]) -> None:
+        self.endpoint = endpoint
+        self.heard = Heard()
+        self._base = f"{endpoint.scheme}://{endpoint.host}"
+        self._client = HttpClient(
+            environ, connect_timeout=connection.connect_timeout, read_timeout=connection.read_timeout
+        )
+        self._client.prepare(self._base)
+        self.proxy = without_user(self._client.proxy(self._base))
+
+    def post(self, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
+        """Send one request; see `HttpClient.send`."""
+        began = time.monotonic()
+        reply = self._client.send("POST", f"{self._base}{path}", headers=headers, body=body)
+        self.heard.note(reply.headers.get("date"), time.monotonic() - began)
+        return reply
+
+    def checkup(self, *, credentials: str | None, key: str | None) -> Checkup:
+        """What is known of this endpoint so far. `key` is the whole id; its last four characters are told."""
+        return Checkup(
+            credentials=credentials,
+            key=key[-4:] if key else None,
+            endpoint=self._base,
+            proxy=self.proxy,
+            clock_skew=self.heard.skew,
+            latency=self.heard.took,
+        )
 
 
-def without_user(proxy: str | None) -> str | None:
-    """A proxy as it can be shown: what stands before its host may be a password."""
-    if proxy is None:
-        return None
-    scheme, _, rest = proxy.rpartition("://")
-    return f"{scheme or 'http'}://{'…@' if '@' in rest else ''}{rest.rpartition('@')[2]}"
+def _whole(response: Any, host: str) -> bytes:
+    """The whole body, decompressed. Raises `Reason.LOST` for one that did not come whole, in time and in size."""
+    from urllib3.exceptions import HTTPError
+
+    from runcancel.providers.bounded import TooLarge, decompressed
+
+    try:
+        content: bytes = response.read(decode_content=False)
+        response.release_conn()
+        promised = number(response.headers.get("content-length"))
+        if promised is not None and promised > len(content):
+            raise CloudError(Reason.LOST, f"{host} broke off in the middle of its answer")
+        return decompressed(content, response.headers.get("content-encoding", ""))
+    except TooLarge:
+        response.close()
+        raise CloudError(Reason.LOST, _too_large(host)) from None
+    except HTTPError as error:
+        raise CloudError(Reason.LOST, f"{host} broke off: {type(error).__name__}") from None
+    except ValueError:
+        raise CloudError(Reason.LOST, f"the answer of {host} cannot be decompressed") from None
 
 
-def _covers(entry: str, host: str) -> bool:
-    """Whether one entry of NO_PROXY (`*`, a domain with or without its leading dot, with or without a port) fits."""
-    entry = entry.strip().lower().lstrip(".")
-    names = (host.lower(), host.lower().rpartition(":")[0])
-    return entry == "*" or (bool(entry) and any(name == entry or name.endswith(f".{entry}") for name in names))
+def _too_large(host: str) -> str:
+    from runcancel.providers.bounded import LARGEST
 
-
-def _either(environ: Mapping[str, str], name: str) -> str | None:
-    return environ.get(name) or environ.get(name.upper()) or None
+    return f"the answer of {host} is larger than {LARGEST >> 20} MB"
 
 
 def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
@@ -224,24 +289,10 @@ def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
         parts = urlsplit(address)
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
         return urllib3.ProxyManager(
-            address, proxy_headers=urllib3.make_headers(proxy_basic_auth=user) if user else None, **options
+            address,
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=user) if user else None,
+            proxy_ssl_context=options.get("ssl_context"),
+            **options,
         )
     except (ValueError, urllib3.exceptions.HTTPError):
         raise CloudError(Reason.USAGE, "the proxy in the environment is not an http:// or https:// URL") from None
-
-
-def _authorities(endpoint: Endpoint, environ: Mapping[str, str]) -> dict[str, str]:
-    """Whose certificates are trusted: the file or folder that a variable names, else certifi's."""
-    from pathlib import Path
-
-    if endpoint.scheme == "http":
-        return {}
-    for variable in _CA_VARIABLES:
-        if value := environ.get(variable):
-            path = Path(value)
-            if not path.exists():
-                raise CloudError(Reason.USAGE, f"{variable} names {value}, which does not exist")
-            return {"ca_cert_dir": value} if path.is_dir() else {"ca_certs": value}
-    import certifi
-
-    return {"ca_certs": certifi.where()}

@@ -1,16 +1,23 @@
 """Endpoints and connections as hostile networks give them."""
 
+import gzip
 import socket
 import threading
+import time
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+from msgspec import structs
 from opened import refused
 
+from runcancel.errors import CloudError
 from runcancel.model import Scope
-from runcancel.providers import Connection, transport
-from runcancel.providers.transport import Endpoint, Heard, Transport, without_user
+from runcancel.providers import Connection
+from runcancel.providers.proxies import proxy_of, without_user
+from runcancel.providers.transport import CredentialClient, Endpoint, Heard, Transport
 from runcancel.vocabulary import Reason
 
 
@@ -48,21 +55,49 @@ def test_endpoints_that_would_leak_or_mislead_are_refused(url: str) -> None:
     assert "secret" not in error.message
 
 
+PROXY = "http://proxy:3128"
+
+
 @pytest.mark.parametrize(
-    ("no_proxy", "proxy"),
+    ("environ", "proxy"),
     [
-        ("", "http://proxy:3128"),
-        ("*", None),
-        ("aliyuncs.com", None),
-        (".aliyuncs.com", None),
-        ("other.com, ecs.aliyuncs.com", None),
-        ("yuncs.com", "http://proxy:3128"),
+        ({"HTTPS_PROXY": PROXY}, PROXY),
+        ({"https_proxy": PROXY, "HTTPS_PROXY": "http://other"}, PROXY),
+        ({"https_proxy": "", "HTTPS_PROXY": PROXY}, None),
+        ({"HTTPS_PROXY": " ", "ALL_PROXY": PROXY}, PROXY),
+        ({"ALL_PROXY": PROXY}, PROXY),
+        ({"all_proxy": PROXY, "https_proxy": ""}, PROXY),
+        ({"http_proxy": PROXY}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "*"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "aliyuncs.com"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": ".aliyuncs.com"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "ECS.ALIYUNCS.COM"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "other.com, ecs.aliyuncs.com"}, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "yuncs.com"}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "no_proxy": "", "NO_PROXY": "*"}, PROXY),
     ],
 )
-def test_no_proxy_is_honoured(no_proxy: str, proxy: str | None) -> None:
-    environ = {"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": no_proxy}
+def test_the_environment_names_the_proxy(environ: dict[str, str], proxy: str | None) -> None:
+    assert proxy_of("https", "ecs.aliyuncs.com", environ) == proxy
 
-    assert transport.proxy_for(Endpoint.of("ecs.aliyuncs.com"), environ) == proxy
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1:80", "localhost", "LOCALHOST.", "[::1]:443", "[::ffff:127.0.0.1]", "127.9.9.9"),
+        *("169.254.169.254", "169.254.170.2:80", "169.254.0.23", "100.100.100.200", "metadata.tencentyun.com"),
+        *("[fe80::1]", "[fd00:ec2::254]:80", "fd00:ec2::23", "[::ffff:169.254.169.254]"),
+    ],
+)
+def test_loopback_and_link_local_addresses_have_no_proxy(host: str) -> None:
+    environ = {"http_proxy": PROXY, "https_proxy": PROXY, "all_proxy": PROXY}
+
+    assert [proxy_of(scheme, host, environ) for scheme in ("http", "https")] == [None, None]
+
+
+@pytest.mark.parametrize("host", ["100.100.100.201", "127.0.0.1.example.com", "169.255.1.1", "[fe00::1]"])
+def test_what_looks_alike_has_one(host: str) -> None:
+    assert proxy_of("https", host, {"https_proxy": PROXY}) == PROXY
 
 
 Serve = Callable[[socket.socket], None]
@@ -129,25 +164,125 @@ def test_nobody_listening_is_unreachable() -> None:
     assert refused(lambda: _transport(f"http://127.0.0.1:{port}").post("/", headers={})).reason is Reason.UNREACHABLE
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def _dripping(*parts: bytes, drop: bytes) -> Serve:
+    """Sends what is given at once, and then a little every 50 ms: no silence is long, the answer is."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(b"".join(parts))
+        for _ in range(40):
+            threading.Event().wait(0.05)
+            connection.sendall(drop)
+
+    return serve
+
+
 @pytest.mark.parametrize(
     "serve",
     [
         lambda connection: None,
-        lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
+        lambda connection: connection.sendall(HEAD + b"{"),
+        lambda connection: connection.sendall(CHUNKED + b"5\r\n{"),
         lambda connection: connection.recv(1),
-        lambda connection: [connection.sendall(part) for part in _drips()],
+        _dripping(HEAD, drop=b" "),
+        _dripping(drop=b"H"),
+        _dripping(b"HTTP/1.1 200 OK\r\n", drop=b"X-Y: z\r\n"),
+        _dripping(drop=b"HTTP/1.1 100 Continue\r\n\r\n"),
+        _dripping(CHUNKED, drop=b"1\r\n \r\n"),
+        _dripping(CHUNKED, drop=b"0"),
     ],
-    ids=["dropped", "cut in the middle", "hanging", "dripping"],
+    ids=[
+        "dropped",
+        "cut in the middle",
+        "cut in a chunk",
+        "hanging",
+        "dripping body",
+        "dripping status",
+        "dripping headers",
+        "continue for ever",
+        "dripping chunks",
+        "dripping size of a chunk",
+    ],
 )
 def test_an_answer_that_does_not_come_whole_is_lost(serve: Serve, served: Callable[[Serve], str]) -> None:
+    began = time.monotonic()
+
     assert refused(lambda: _transport(served(serve)).post("/", headers={})).reason is Reason.LOST
+    assert time.monotonic() - began < 1.5
 
 
-def _drips() -> Iterator[bytes]:
-    yield b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"
-    for _ in range(20):
-        threading.Event().wait(0.05)
-        yield b" "
+def _compressed(encoding: str, body: bytes) -> bytes:
+    return _answer(f"200 OK\r\nContent-Encoding: {encoding}", body)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, identity"])
+def test_an_answer_that_is_compressed_unasked_is_read(encoding: str, served: Callable[[Serve], str]) -> None:
+    body = zlib.compress(b"{}") if encoding == "deflate" else gzip.compress(b"{}")
+    url = served(lambda connection: connection.sendall(_compressed(encoding, body)))
+
+    assert _transport(url).post("/", headers={}).content == b"{}"
+
+
+def _much(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(bytes(1 << 20))
+
+
+def _many_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X-Y: " + b"z" * 60_000 + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        lambda connection: connection.sendall(_compressed("gzip", gzip.compress(bytes(80 << 20)))),
+        lambda connection: connection.sendall(_compressed("gzip, gzip", gzip.compress(gzip.compress(bytes(80 << 20))))),
+        lambda connection: connection.sendall(_compressed("gzip", b"no gzip")),
+        lambda connection: connection.sendall(_compressed("gzip", gzip.compress(bytes(100))[:-9])),
+        lambda connection: connection.sendall(_compressed("br", b"{}")),
+        _much,
+        _many_headers,
+    ],
+    ids=["bomb", "bomb in a bomb", "no gzip", "cut gzip", "brotli", "no end", "no end of headers"],
+)
+def test_an_answer_is_bounded_in_size(serve: Serve, served: Callable[[Serve], str]) -> None:
+    transport = Transport(Endpoint.of(served(serve)), structs.replace(CONNECTION, read_timeout=20), {})
+    tracemalloc.start()
+
+    assert refused(lambda: transport.post("/", headers={})).reason is Reason.LOST
+
+    assert tracemalloc.get_traced_memory()[1] < 400 << 20
+    tracemalloc.stop()
+
+
+def test_the_credential_client_goes_to_a_link_local_address_directly_and_nowhere_else_in_clear() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(0.1)
+        port = proxy.getsockname()[1]
+        client = CredentialClient({"http_proxy": f"http://127.0.0.1:{port}"}, connect_timeout=0.1)
+
+        with suppress(CloudError):  # whoever answers there, if anybody does
+            client.get("http://169.254.200.201/")
+        elsewhere = refused(lambda: client.get("http://192.0.2.1/keys?token=hush"))
+
+        assert elsewhere.reason is Reason.USAGE
+        assert "hush" not in elsewhere.message
+        with pytest.raises(TimeoutError):
+            proxy.accept()
+
+
+def test_the_credential_client_asks_by_form(served: Callable[[Serve], str]) -> None:
+    url = served(lambda connection: connection.sendall(_answer("302 Found\r\nLocation: http://127.0.0.1:1", b"")))
+
+    reply = CredentialClient({}).post_form(f"{url}/?x=1", {"Action": "AssumeRole"})
+
+    assert reply.status_code == 302
 
 
 def test_a_ca_file_that_does_not_exist_is_named() -> None:

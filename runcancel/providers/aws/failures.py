@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runcancel.errors import CREDENTIALS, CloudError
-from runcancel.providers.transport import proxy_said
+from runcancel.providers.proxies import proxy_answer
 from runcancel.vocabulary import Reason
 
 CODES: Mapping[str, Reason] = {
@@ -130,7 +130,7 @@ def unanswered(error: BotoCoreError, *, action: str, source: str = "") -> CloudE
     if "SSLError" in names and "CERTIFICATE" in str(error).upper():
         reason = Reason.UNREACHABLE  # the handshake failed: nothing was sent
     by = f" ({source})" if source and reason in CREDENTIALS else ""
-    proxy = proxy_said(error.kwargs.get("error")) if names[0] == "ProxyConnectionError" else None
+    proxy = proxy_answer(error.kwargs.get("error")) if names[0] == "ProxyConnectionError" else None
     told, hint = proxy or (_told(error), _CODE_HINTS.get(names[0]) or _HINTS.get(reason))
     return CloudError(reason, f"{action}: {told}{by}", provider_code=names[0], action=action, hint=hint)
 

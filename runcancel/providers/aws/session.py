@@ -20,8 +20,9 @@ from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.models import models
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
 from runcancel.providers.aws.wire import prove_body
+from runcancel.providers.proxies import proxy_of, without_user
 from runcancel.providers.reading import check_keys, checked_region
-from runcancel.providers.transport import Endpoint, Heard, proxy_for, without_user
+from runcancel.providers.transport import Endpoint, Heard
 from runcancel.vocabulary import Reason
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
@@ -71,7 +72,7 @@ class Doors:
             credentials=self.source,
             key=_key_ends(self._session),
             endpoint=f"{endpoint.scheme}://{endpoint.host}",
-            proxy=without_user(proxy_for(endpoint, self._environ)),
+            proxy=without_user(proxy_of(endpoint.scheme, endpoint.host, self._environ)),
             clock_skew=heard.skew,
             latency=heard.took,
         )

@@ -1,0 +1,97 @@
+"""Which proxy a request goes through: one answer for every cloud, for `doctor` and for `contexts show`."""
+
+import re
+import urllib.request
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+_METADATA_NAMES = frozenset({"metadata.tencentyun.com"})
+_METADATA = (
+    ip_network("169.254.0.0/16"),
+    ip_network("fe80::/10"),
+    ip_network("100.100.100.200/32"),  # Alibaba Cloud
+    ip_network("fd00:ec2::/32"),  # AWS
+)
+
+_bypassed: Callable[[str, dict[str, str]], bool] = vars(urllib.request)["proxy_bypass_environment"]  # typeshed lacks it
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or an address means this machine."""
+    address = _address(host)
+    return address.is_loopback if address else host.lower().rstrip(".") == "localhost"
+
+
+def is_metadata(host: str) -> bool:
+    """Whether a host is a metadata service or another link-local address, which no proxy can reach."""
+    address = _address(host)
+    if address is None:
+        return host.lower().rstrip(".") in _METADATA_NAMES
+    return any(address in network for network in _METADATA if network.version == address.version)
+
+
+def proxy_of(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy that the environment names for a host (with its port, where it has one); None for a direct way.
+
+    Loopback and link-local addresses are reached directly whatever the environment says.
+    """
+    name = _name(host)
+    if is_loopback(name) or is_metadata(name):
+        return None
+    proxies = _proxies(environ)
+    chosen = proxies.get(scheme) or proxies.get("all")
+    if chosen is None or _bypassed(host, proxies) or _bypassed(name, proxies):
+        return None
+    return chosen
+
+
+def without_user(proxy: str | None) -> str | None:
+    """A proxy as it can be shown: what stands before its host may be a password."""
+    if proxy is None:
+        return None
+    scheme, _, rest = proxy.rpartition("://")
+    host = re.split(r"[/?#]", rest.rpartition("@")[2])[0]
+    return f"{scheme or 'http'}://{'…@' if '@' in rest else ''}{host}"
+
+
+def proxy_answer(error: object) -> tuple[str, str | None]:
+    """What a proxy that lets nobody through answered, in our words, and what may help. Its own words are not shown."""
+    status = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
+    if status is None:
+        return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
+    if status[1] == "407":
+        return "the proxy wants a name and a password (407)", "give them: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
+    return f"the proxy refuses ({status[1]})", "check HTTPS_PROXY and NO_PROXY"
+
+
+def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Scheme to proxy, `all` and `no` among them, by the rules of `urllib.request.getproxies_environment`.
+
+    Small letters win, also when they are empty: an empty `https_proxy` takes HTTPS_PROXY away.
+    """
+    found: dict[str, str] = {}
+    for name, value in sorted(environ.items(), key=lambda item: item[0].islower()):
+        scheme, ending, rest = name.lower().rpartition("_proxy")
+        if not ending or rest or (scheme == "http" and name != "http_proxy" and "REQUEST_METHOD" in environ):
+            continue
+        if value.strip():
+            found[scheme] = value.strip()
+        elif name.islower():
+            found.pop(scheme, None)
+    return found
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is; an IPv4 address written as IPv6 is the former."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _name(host: str) -> str:
+    """The host without its port and without brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host if host.count(":") > 1 else host.partition(":")[0]
