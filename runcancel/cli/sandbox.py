@@ -127,14 +127,16 @@ def exec_(
 ) -> None:
     """Run a command that can reach no cloud but the sandbox.
 
-    It gets a fresh home and none of the cloud, proxy or runcancel variables
-    of this shell; with --accounts its home has a profile and a context for each,
-    in the group "everything". Its exit code is returned; 127 when it is not found.
+    It gets a fresh home and, of this shell's variables, only those of the
+    terminal, the language and the search paths; others need env NAME=VALUE. With
+    --accounts its home has a profile and a context for each account, in the
+    group "everything". Its exit code is returned; 127 when it is not found.
 
     \b
     Examples:
       runcancel sandbox exec -- runcancel list
       runcancel sandbox exec -- aws ssm list-commands
+      runcancel sandbox exec -- env DRILL=7 ./drill.sh
       runcancel sandbox exec --accounts 3 -- runcancel list -c everything -r all
       runcancel sandbox exec --speed 60 -- sh -c './drill.sh'
     """
@@ -152,11 +154,12 @@ def exec_(
         tempfile.TemporaryDirectory(prefix="runcancel-sandbox-") as home,
     ):
         from runcancel.sandbox import profiles
-        from runcancel.sandbox.isolation import child_environment
+        from runcancel.sandbox.isolation import child_environment, mark_prompt
 
+        mark_prompt(Path(home))
         if accounts > 1:
             profiles.write(Path(home), accounts)
-        code = run_child(command, child_environment(_outside(), box.environment(), Path(home)))
+        code = run_child(command, child_environment(os.environ, box.environment(), Path(home)))
     raise typer.Exit(code)
 
 
@@ -173,13 +176,7 @@ def demo(seed: Seed = 1) -> None:
     from runcancel.sandbox.isolation import child_environment
 
     with Sandbox(SandboxOptions(seed=seed)) as box, tempfile.TemporaryDirectory(prefix="runcancel-demo-") as home:
-        raise typer.Exit(play(child_environment(_outside(), box.environment(), Path(home))))
-
-
-def _outside() -> dict[str, str]:
-    """The variables of this shell without those of any vendor: also of clouds that nothing here pretends to be."""
-    own = _vendors()
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith(own)}
+        raise typer.Exit(play(child_environment(os.environ, box.environment(), Path(home))))
 
 
 def _vendors() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runcancel.sandbox import seeds
+from runcancel.sandbox import seeds, strangers
 from runcancel.sandbox.accounts import DEFAULT_REGION, REGIONS, account_id, key
 from runcancel.sandbox.alibaba.dialect import Alibaba
 from runcancel.sandbox.aws.dialect import Aws
@@ -130,6 +130,9 @@ class Sandbox:
         return account_id(provider, account)
 
     def answer(self, request: Request) -> Reply:
+        stranger = strangers.refusal(request)
+        if stranger is not None:
+            return stranger
         if request.path.startswith("/_sandbox/"):
             return self._control.answer(request)
         dialect = self._dialects[speaks(request)]

@@ -8,6 +8,7 @@ from runcancel.sandbox.accounts import DEFAULT_REGION, PROVIDERS, REGIONS
 from runcancel.sandbox.faults import BadFault, rule
 from runcancel.sandbox.fleet import build
 from runcancel.sandbox.spec import BadSpec, spec
+from runcancel.sandbox.strangers import not_json
 from runcancel.sandbox.wire import Document, Reply, Request, encode
 from runcancel.sandbox.world import Book, Run
 
@@ -39,6 +40,9 @@ class Control:
         route = self._routes.get((request.method, name))
         if route is None:
             return _reply(404, {"error": "no such thing", "there_are": sorted(" ".join(each) for each in self._routes)})
+        wrong = not_json(request)
+        if wrong is not None:
+            return wrong
         try:
             body = json.loads(request.body) if request.body else None
             with self._box.world.lock:

@@ -256,6 +256,7 @@ def _tencent(book: Book, wanted: RunSpec, now: float) -> TencentInvocation:
         command=f"cmd-{book.code(8)}",
         description=wanted.description,
         source=wanted.source,
+        instance_kind=wanted.instance_kind,
     )
 
 

@@ -132,7 +132,20 @@ _DEFRAG = RunSpec(
 RECIPES: dict[str, tuple[RunSpec, ...]] = {
     "aws": (*_AWS, *_NIGHTS, replace(_DEFRAG, kind=COMMAND)),
     "alibaba": (*_ALIBABA, _DEFRAG),
-    "tencent": (*_TENCENT, _DEFRAG),
+    "tencent": (
+        *_TENCENT,
+        _DEFRAG,
+        RunSpec(
+            kind=INVOCATION,
+            name="light-cleanup",
+            targets={"succeeded": 1, "running": 2, "pending": 2},
+            age=200,
+            instance_kind="LIGHTHOUSE",
+        ),
+        RunSpec(
+            kind=INVOCATION, name="edge-inventory", targets={"succeeded": 2, "running": 2}, age=260, instance_kind="TAT"
+        ),
+    ),
 }
 
 _T = "t-7d2a745b412b4601b2d47f6a768d"

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -208,6 +208,15 @@ def _check_alibaba_token(request: Request, key: Key) -> None:
         raise Refusal(400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.")
 
 
+_PORT = re.compile(r":[0-9]+$")
+
+
+def _tencent_readings(request: Request) -> list[Request]:
+    """The request as it came, and as the SDK for Node.js signs it: the host name alone, while `host:port` is sent."""
+    bare = [(name, _PORT.sub("", value) if name.lower() == "host" else value) for name, value in request.headers]
+    return [request, replace(request, headers=tuple(bare))]
+
+
 def check_tencent(request: Request, keys: Keys, *, service: str, now: float | None = None) -> Signed:
     now = time.time() if now is None else now
     malformed = Refusal(200, "AuthFailure.InvalidAuthorization", "The Authorization header is invalid.")
@@ -229,9 +238,10 @@ def check_tencent(request: Request, keys: Keys, *, service: str, now: float | No
         raise Refusal(200, "AuthFailure.TokenFailure", "Token verification failed.")
     derived = _derive("TC3" + key.secret, date, service, "tc3_request")
     scope = f"{date}/{service}/tc3_request"
-    text = "\n".join([claim.algorithm, stamp, scope, _canonical_hash(request, claim.signed_headers)])
+    hashes = [_canonical_hash(each, claim.signed_headers) for each in _tencent_readings(request)]
+    texts = ["\n".join([claim.algorithm, stamp, scope, each]) for each in hashes]
     wrong_scope = scope_service != service or date != datetime.fromtimestamp(int(stamp), UTC).strftime("%Y-%m-%d")
-    if wrong_scope or not _matches(claim, derived, text):
+    if wrong_scope or not any(_matches(claim, derived, text) for text in texts):
         raise Refusal(200, "AuthFailure.SignatureFailure", "The provided credentials could not be validated.")
     if key.expired:
         raise Refusal(200, "AuthFailure.TokenFailure", "The token has expired.")

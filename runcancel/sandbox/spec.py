@@ -17,6 +17,7 @@ class RunSpec:
     r"""`targets` counts lives by their state now; times are seconds. `terminates`: a cancel kills what runs.
 
     `fanout` makes an automation rate-controlled, its targets child executions; `sort` is the type of a window's tasks;
+    `instance_kind` is the sort of Tencent machines: CVM, LIGHTHOUSE, or TAT for registered ones;
     `separate` starts a command for each machine of a window's task instead of one for all. In `stdout` and `stderr` a
     lone surrogate `\udc80` to `\udcff` is a byte that is no UTF-8. `bucket` is where full outputs go, `upload_error`
     why they do not arrive.
@@ -43,6 +44,7 @@ class RunSpec:
     repeat: str = "Once"
     frequency: str = ""
     source: str = "USER"
+    instance_kind: str = "CVM"
     by_tag: bool = False
     steps: tuple[str, ...] = ("runShellScript",)
     fanout: bool = False
@@ -54,6 +56,9 @@ class RunSpec:
     skipped: bool = False
 
 
+INSTANCE_KINDS = ("CVM", "LIGHTHOUSE", "TAT")
+
+
 def spec(raw: Mapping[str, Any]) -> RunSpec:
     known = {each.name for each in fields(RunSpec)}
     unknown = raw.keys() - known
@@ -63,6 +68,8 @@ def spec(raw: Mapping[str, Any]) -> RunSpec:
         raise BadSpec("kind is missing")
     given: dict[str, Any] = {key: tuple(value) if key == "steps" else value for key, value in raw.items()}
     made = RunSpec(**given)
+    if made.instance_kind not in INSTANCE_KINDS:
+        raise BadSpec(f"no such instance_kind: {made.instance_kind}; there are {', '.join(INSTANCE_KINDS)}")
     bad = made.targets.keys() - {str(word) for word in Word}
     if bad:
         raise BadSpec(f"no such life: {', '.join(sorted(bad))}; there are {', '.join(Word)}")
@@ -91,23 +98,24 @@ def lives(wanted: RunSpec, now: float) -> list[tuple[Word, Life]]:
 
 
 _MACHINE = {"aws": ("i-0", 16), "alibaba": ("i-bp", 18), "tencent": ("ins-", 8)}
+_OTHER_MACHINES = {"LIGHTHOUSE": ("lhins-", 8), "TAT": ("rins-", 8)}
 
 
-def machines(book: Book, count: int) -> list[tuple[str, str]]:
+def machines(book: Book, count: int, instance_kind: str = "CVM") -> list[tuple[str, str]]:
     """Neighbours of one pool, so that runs share machines; the pool grows when a run is larger than it."""
-    prefix, length = _MACHINE[book.place.provider]
-    while len(book.instances) < max(count, 120):
+    pool = book.pool(instance_kind)
+    prefix, length = _OTHER_MACHINES.get(instance_kind, _MACHINE[book.place.provider])
+    while len(pool) < max(count, 120):
         tail = f"{book.dice.getrandbits(64):016x}" if book.place.provider == "aws" else book.code(length)
-        book.instances.append((prefix + tail, f"web-{len(book.instances) + 1:03d}"))
-    start = book.dice.randrange(len(book.instances))
-    pool = book.instances
+        pool.append((prefix + tail, f"web-{len(pool) + 1:03d}"))
+    start = book.dice.randrange(len(pool))
     return [pool[(start + index) % len(pool)] for index in range(count)]
 
 
 def targets_of(book: Book, wanted: RunSpec, now: float, *, task: str = "") -> list[Target]:
     led = lives(wanted, now)
     made = []
-    for (machine, name), (word, life) in zip(machines(book, len(led)), led, strict=True):
+    for (machine, name), (word, life) in zip(machines(book, len(led), wanted.instance_kind), led, strict=True):
         failed = word is Word.FAILED
         made.append(
             Target(

@@ -229,11 +229,19 @@ class Book:
     dice: random.Random
     runs: dict[str, Run] = field(default_factory=dict)
     extras: dict[str, object] = field(default_factory=dict)
-    instances: list[tuple[str, str]] = field(default_factory=list)
+    pools: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     fresh: int = 0
     _sorted: dict[str, list[Run]] = field(default_factory=dict)
     _due: list[tuple[float, int, Callable[[float], float | None]]] = field(default_factory=list)
     _serial: int = 0
+
+    @property
+    def instances(self) -> list[tuple[str, str]]:
+        """Id and name of every machine that a run was made for."""
+        return [machine for pool in self.pools.values() for machine in pool]
+
+    def pool(self, instance_kind: str) -> list[tuple[str, str]]:
+        return self.pools.setdefault(instance_kind, [])
 
     def add(self, run: Run) -> None:
         self.runs[run.id] = run

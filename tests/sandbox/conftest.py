@@ -66,6 +66,7 @@ class Box(Sandbox):
     def control(self, method: str, name: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/_sandbox/{name}", data=data, method=method)
+        request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request, timeout=5) as reply:
             return json.load(reply)
 

@@ -97,6 +97,39 @@ def test_aws_filters_know_their_keys_only(still: Box) -> None:
     assert code_of(caught) == "InvalidFilterKey"
 
 
+@pytest.mark.parametrize(
+    ("call", "filters"),
+    [
+        ("list_commands", [{"key": "Status", "value": "Nonsense"}]),
+        ("list_commands", [{"key": "ExecutionStage", "value": "Nonsense"}]),
+        ("list_command_invocations", [{"key": "Status", "value": "NoInstancesInTag"}]),
+        ("describe_automation_executions", [{"Key": "ExecutionStatus", "Values": ["InProgress", "Nonsense"]}]),
+        ("describe_automation_executions", [{"Key": "AutomationType", "Values": ["Nonsense"]}]),
+        ("describe_automation_step_executions", [{"Key": "StepExecutionStatus", "Values": ["Nonsense"]}]),
+        ("describe_maintenance_windows", [{"Key": "Enabled", "Values": ["Nonsense"]}]),
+        ("describe_maintenance_window_execution_tasks", [{"Key": "STATUS", "Values": ["Nonsense"]}]),
+    ],
+)
+def test_aws_filters_know_their_words_only(still: Box, call: str, filters: list[dict[str, Any]]) -> None:
+    needed = {"step": {"AutomationExecutionId": AUTOMATION}, "tasks": {"WindowExecutionId": WINDOW}}
+    more = next((params for part, params in needed.items() if part in call), {})
+    with pytest.raises(ClientError) as caught:
+        getattr(still.aws(), call)(Filters=filters, **more)
+    assert code_of(caught) == "InvalidFilterValue"
+
+
+def test_an_aws_entry_of_targets_has_fifty_values_at_most(still: Box) -> None:
+    client = still.aws()
+    pages = client.get_paginator("describe_automation_executions").paginate()
+    automations = [each for page in pages for each in page["AutomationExecutionMetadataList"]]
+    listed = client.list_commands()["Commands"] + automations
+    assert max(len(entry["Values"]) for each in listed for entry in each["Targets"]) <= 50
+    fleet = next(each for each in automations if each["DocumentName"] == "Patch-Fleet" and each["Targets"])
+    assert fleet["Targets"] == [{"Key": "tag:Role", "Values": ["web"]}]
+    assert len(fleet["ResolvedTargets"]["ParameterValues"]) == 50
+    assert fleet["ResolvedTargets"]["Truncated"] is True
+
+
 def test_aws_executions_are_filtered_by_time(still: Box) -> None:
     client = still.aws()
     everything = client.describe_maintenance_window_executions(WindowId=NIGHTLY, MaxResults=100)["WindowExecutions"]
@@ -116,6 +149,8 @@ def test_unknown_things_are_not_found(still: Box) -> None:
     assert client.list_command_invocations(CommandId=nothing)["CommandInvocations"] == []
     with pytest.raises(client.exceptions.InvocationDoesNotExist):
         client.get_command_invocation(CommandId=COMMAND, InstanceId="i-0123456789abcdef0")
+    with pytest.raises(client.exceptions.InvocationDoesNotExist):
+        client.get_command_invocation(CommandId=nothing, InstanceId="i-0123456789abcdef0")
 
 
 def test_the_kinds_do_not_mix(still: Box) -> None:
@@ -194,6 +229,24 @@ def invocations(box: Box, **params: Any) -> Any:
     return box.tencent().call_json("DescribeInvocations", params)["Response"]
 
 
+@pytest.mark.parametrize(
+    ("call", "name", "value"),
+    [
+        ("DescribeInvocations", "invoke_status", "Nonsense"),
+        ("DescribeInvocations", "repeat_mode", "Sometimes"),
+        ("DescribeInvocations", "content_encoding", "Base32"),
+        ("DescribeInvocationResults", "invoke_record_status", "Nonsense"),
+    ],
+)
+def test_alibaba_words_are_checked(still: Box, call: str, name: str, value: str) -> None:
+    request = getattr(ecs, f"{call}Request")(region_id="cn-hangzhou", **{name: value})
+    send = {"DescribeInvocations": "describe_invocations", "DescribeInvocationResults": "describe_invocation_results"}
+    with pytest.raises(DaraException) as caught:
+        getattr(still.alibaba(), send[call])(request)
+    parameter = "".join(part.capitalize() for part in name.split("_"))
+    assert caught.value.code == f"InvalidParameter.{parameter}"  # type: ignore[attr-defined]
+
+
 def test_tencent_pages_by_offset(still: Box) -> None:
     first, ids = invocations(still), []
     for offset in range(0, first["TotalCount"], 20):
@@ -214,12 +267,35 @@ def test_tencent_pages_by_offset(still: Box) -> None:
         ),
         ({"Filters": [{"Name": "status", "Values": ["RUNNING"]}]}, "InvalidParameterValue.InvalidFilter"),
         ({"Filters": [{"Name": "command-id", "Values": ["c"] * 6}]}, "LimitExceeded.FilterValueExceeded"),
+        ({"Filters": [{"Name": "instance-kind", "Values": ["PC"]}]}, "InvalidParameterValue.InvalidFilter"),
     ],
 )
 def test_tencent_limits(still: Box, params: dict[str, Any], code: str) -> None:
     with pytest.raises(TencentCloudSDKException) as caught:
         invocations(still, **params)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("action", "params"),
+    [
+        ("CancelInvocation", {"InvocationId": "inv-ib2lld37", "InstanceIds": ["i-0123456789abcdef0"]}),
+        ("DescribeInvocationTasks", {"Filters": [{"Name": "instance-id", "Values": ["machine 7"]}]}),
+        ("DescribeAutomationAgentStatus", {"InstanceIds": ["ins_0a1b2c3d"]}),
+    ],
+)
+def test_tencent_instances_have_a_shape(still: Box, action: str, params: dict[str, Any]) -> None:
+    with pytest.raises(TencentCloudSDKException) as caught:
+        still.tencent().call_json(action, params)
+    assert caught.value.code == "InvalidParameterValue.InvalidInstanceId"
+
+
+@pytest.mark.parametrize(("sort", "prefix"), [("CVM", "ins-"), ("LIGHTHOUSE", "lhins-"), ("TAT", "rins-")])
+def test_tencent_runs_are_on_machines_of_three_sorts(still: Box, sort: str, prefix: str) -> None:
+    found = invocations(still, Filters=[{"Name": "instance-kind", "Values": [sort]}])["InvocationSet"]
+    machines = {task["InstanceId"] for run in found for task in run["InvocationTaskBasicInfoSet"]}
+    assert {run["InstanceKind"] for run in found} == {sort}
+    assert {machine.partition("-")[0] + "-" for machine in machines} == {prefix}
 
 
 def test_tencent_regions_are_checked(still: Box) -> None:

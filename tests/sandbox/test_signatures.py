@@ -1,6 +1,10 @@
 """Who may ask: every signature is checked, and refused in the vendor's own words."""
 
+import hashlib
+import hmac
+import json
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -152,6 +156,36 @@ def test_a_changed_request_is_refused(box: Box, monkeypatch: pytest.MonkeyPatch)
     assert refused(lambda: check_alibaba(alibaba, keyring("alibaba", 1), Nonces())) == "SignatureDoesNotMatch"
     code = refused(lambda: check_tencent(tencent, keyring("tencent", 1), service="tat"))
     assert code == "AuthFailure.SignatureFailure"
+
+
+def test_the_host_may_be_signed_without_its_port_as_the_node_sdk_of_tencent_does(still: Box) -> None:
+    pair, at, body = key("tencent", 0), int(time.time()), b"{}"
+    day = time.strftime("%Y-%m-%d", time.gmtime(at))
+
+    def sent(host: str, secret: str = pair.secret) -> str:
+        def mac(with_key: bytes, text: str) -> bytes:
+            return hmac.new(with_key, text.encode(), hashlib.sha256).digest()
+
+        digest = hashlib.sha256(body).hexdigest()
+        canonical = f"POST\n/\n\ncontent-type:application/json\nhost:{host}\n\ncontent-type;host\n{digest}"
+        scope = f"{day}/tat/tc3_request"
+        text = f"TC3-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        signature = mac(mac(mac(mac(b"TC3" + secret.encode(), day), "tat"), "tc3_request"), text).hex()
+        headers = {
+            "Content-Type": "application/json",
+            "X-TC-Action": "DescribeInvocations",
+            "X-TC-Version": "2020-10-28",
+            "X-TC-Region": "ap-guangzhou",
+            "X-TC-Timestamp": str(at),
+            "Authorization": f"TC3-HMAC-SHA256 Credential={pair.id}/{scope}, "
+            f"SignedHeaders=content-type;host, Signature={signature}",
+        }
+        with urllib.request.urlopen(urllib.request.Request(still.url, body, headers), timeout=5) as reply:
+            answer = json.load(reply)["Response"]
+        return str(answer["Error"]["Code"] if "Error" in answer else answer["TotalCount"] > 0)
+
+    assert sent(f"127.0.0.1:{still.port}") == sent("127.0.0.1") == "True"
+    assert sent("127.0.0.2") == sent("127.0.0.1", secret="x") == "AuthFailure.SignatureFailure"
 
 
 def test_a_foreign_service_scope_is_refused(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ class Alibaba:
         if service is None:
             raise Refusal(400, "InvalidVersion", "Specified parameter Version is not valid.")
         params = _params(request)
+        _check_words(action, params)
         call = Call("alibaba", service, action, signed.key.account, params.get("RegionId", ""), params, version)
         self.operation(call)
         self._check_region(call)
@@ -119,6 +120,36 @@ class Alibaba:
 
     def not_stoppable(self, call: Call) -> Refusal:
         return Refusal(403, "Operation.Forbidden", "The operation is not permitted.")
+
+
+_STATUSES = (
+    "Pending", "Scheduled", "Running", "Finished", "Success", "Failed", "PartialFailed", "Stopping", "Stopped",
+)  # fmt: skip
+_ENDS = ("Invalid", "Aborted", "Error", "Timeout", "Cancelled", "Terminated")
+_ENCODINGS = ("PlainText", "Base64")
+_FLAGS = ("true", "false", "True", "False")
+_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "DescribeInvocations": {
+        "InvokeStatus": _STATUSES,
+        "RepeatMode": ("Once", "Period", "NextRebootOnly", "EveryReboot"),
+        "CommandType": ("RunBatScript", "RunPowerShellScript", "RunShellScript"),
+        "ContentEncoding": _ENCODINGS,
+        "Timed": _FLAGS,
+        "IncludeOutput": _FLAGS,
+    },
+    "DescribeInvocationResults": {
+        "InvokeRecordStatus": (*_STATUSES, *_ENDS),
+        "ContentEncoding": _ENCODINGS,
+        "IncludeHistory": _FLAGS,
+    },
+}
+"""The values that the vendor's SDK documents for a parameter. Its pages leave the code of a wrong one open."""
+
+
+def _check_words(action: str, params: Document) -> None:
+    for name, words in _WORDS.get(action, {}).items():
+        if params.get(name) and params[name] not in words:
+            raise Refusal(400, f"InvalidParameter.{name}", f"The specified parameter {name} is not valid.")
 
 
 def _reply(status: int, document: Document, headers: dict[str, str] | None = None) -> Reply:

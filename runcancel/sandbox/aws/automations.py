@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from runcancel.sandbox.accounts import account_id
-from runcancel.sandbox.aws.checks import capital_filters
+from runcancel.sandbox.aws.checks import MOST_VALUES, capital_filters, targets
 from runcancel.sandbox.aws.commands import stamp
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
@@ -213,8 +213,8 @@ def _common(book: Book, automation: Automation, now: float) -> Document:
     if automation.children:
         ids = [child.on for child in automation.children]
         document |= {"TargetParameterName": "InstanceId", "MaxConcurrency": "10", "MaxErrors": "1"}
-        document["Targets"] = [{"Key": "ParameterValues", "Values": ids}]
-        document["ResolvedTargets"] = {"ParameterValues": ids, "Truncated": False}
+        document["Targets"] = targets("ParameterValues", ids)
+        document["ResolvedTargets"] = {"ParameterValues": ids[:MOST_VALUES], "Truncated": len(ids) > MOST_VALUES}
     if current is not None and ended is None:
         document |= {"CurrentStepName": automation.targets[current].id, "CurrentAction": automation.actions[current]}
     if automation.state(now) is Word.FAILED:
@@ -274,11 +274,22 @@ _EXECUTION_FILTERS: dict[str, _FilterTest] = {
     "AutomationSubtype": lambda run, now, values: False,
     "OpsItemId": lambda run, now, values: False,
 }
+_STATUSES = (
+    "Pending", "InProgress", "Waiting", "Success", "TimedOut", "Cancelling", "Cancelled", "Failed", "PendingApproval",
+    "Approved", "Rejected", "Scheduled", "RunbookInProgress", "PendingChangeCalendarOverride",
+    "ChangeCalendarOverrideApproved", "ChangeCalendarOverrideRejected", "CompletedWithSuccess", "CompletedWithFailure",
+    "Exited",
+)  # fmt: skip
+_EXECUTION_VALUES = dict.fromkeys(_EXECUTION_FILTERS, ()) | {
+    "ExecutionStatus": _STATUSES,
+    "AutomationType": ("CrossAccount", "Local"),
+    "AutomationSubtype": ("ChangeRequest", "AccessRequest"),
+}
 
 
 def describe(world: World, book: Book, call: Call) -> Document:
     now = world.now()
-    filters = capital_filters(call.params, tuple(_EXECUTION_FILTERS), Refusal(400, "InvalidFilterKey"))
+    filters = capital_filters(call.params, _EXECUTION_VALUES, Refusal(400, "InvalidFilterKey"))
 
     def keep(run: Automation) -> bool:
         return not run.fresh and all(_EXECUTION_FILTERS[key](run, now, values) for key, values in filters)
@@ -304,12 +315,13 @@ _STEP_FILTERS: dict[str, Callable[[Document, list[str]], bool]] = {
     "ParentStepIteration": lambda step, values: False,
     "ParentStepIteratorValue": lambda step, values: False,
 }
+_STEP_VALUES = dict.fromkeys(_STEP_FILTERS, ()) | {"StepExecutionStatus": _STATUSES}
 
 
 def describe_steps(world: World, book: Book, call: Call) -> Document:
     automation = find(book, call.params["AutomationExecutionId"])
     now = world.now()
-    filters = capital_filters(call.params, tuple(_STEP_FILTERS), Refusal(400, "InvalidFilterKey"))
+    filters = capital_filters(call.params, _STEP_VALUES, Refusal(400, "InvalidFilterKey"))
     steps = [_step(automation, index, now) for index in range(len(automation.targets))]
     if call.params.get("ReverseOrder"):
         steps.reverse()

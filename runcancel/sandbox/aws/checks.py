@@ -82,6 +82,18 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
 }
 
 
+MOST_VALUES = 50
+
+
+def by_tag() -> list[Document]:
+    return [{"Key": "tag:Role", "Values": ["web"]}]
+
+
+def targets(key: str, values: Sequence[str]) -> list[Document]:
+    """`Targets` of a request: an entry takes 50 values, and who has more machines names a tag."""
+    return by_tag() if len(values) > MOST_VALUES else [{"Key": key, "Values": list(values)}]
+
+
 def check(action: str, params: Document) -> None:
     rules = RULES[action]
     wrong = [text for name, rule in rules.items() for text in _wrong(name, rule, params.get(name))]
@@ -116,20 +128,28 @@ def _breaches(rule: Rule, value: Any) -> list[str]:
     return said
 
 
-def capital_filters(params: Document, known: Sequence[str], refusal: Refusal) -> list[tuple[str, list[str]]]:
+Filters = list[tuple[str, list[str]]]
+Known = Mapping[str, Sequence[str]]
+"""The keys that a list takes; the values of each, or none where any text will do."""
+
+
+def capital_filters(params: Document, known: Known, refusal: Refusal) -> Filters:
     """Filters spelled `{"Key": …, "Values": […]}`, as windows and automations have them."""
     return [_filter(entry, "Key", "Values", known, refusal) for entry in params.get("Filters") or ()]
 
 
-def lower_filters(params: Document, known: Sequence[str], refusal: Refusal) -> list[tuple[str, list[str]]]:
+def lower_filters(params: Document, known: Known, refusal: Refusal) -> Filters:
     """Filters spelled `{"key": …, "value": …}`, as commands have them."""
     return [_filter(entry, "key", "value", known, refusal) for entry in params.get("Filters") or ()]
 
 
-def _filter(entry: Any, key: str, values: str, known: Sequence[str], refusal: Refusal) -> tuple[str, list[str]]:
+def _filter(entry: Any, key: str, values: str, known: Known, refusal: Refusal) -> tuple[str, list[str]]:
     if not isinstance(entry, dict) or key not in entry or values not in entry:
         raise Refusal(400, "ValidationException", f"A filter needs {key} and {values}.")
-    if entry[key] not in known:
+    name, found = entry[key], entry[values]
+    if name not in known:
         raise refusal
-    found = entry[values]
-    return entry[key], [found] if isinstance(found, str) else list(found)
+    texts = [found] if isinstance(found, str) else list(found)
+    if known[name] and not set(texts) <= set(known[name]):
+        raise Refusal(400, "InvalidFilterValue", f"The filter value isn't valid. {name}: {', '.join(map(str, texts))}")
+    return name, texts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar, cast
 
-from runcancel.sandbox.aws.checks import lower_filters
+from runcancel.sandbox.aws.checks import MOST_VALUES, by_tag, lower_filters
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
 from runcancel.sandbox.world import ACTIVE, STOPPED, WAITING, Book, Run, Seats, Target, Word, World, written
 
@@ -115,7 +115,7 @@ def stop(command: Command, targets: list[Target], now: float) -> bool:
 
 def list_commands(world: World, book: Book, call: Call) -> Document:
     now = world.now()
-    filters = lower_filters(call.params, tuple(_COMMAND_FILTERS), Refusal(400, "InvalidFilterKey"))
+    filters = lower_filters(call.params, _COMMAND_VALUES, Refusal(400, "InvalidFilterKey"))
     instance = call.params.get("InstanceId")
     if instance and any(key == "Status" and values == ["Pending"] for key, values in filters):
         raise Refusal(400, "ValidationException", "InstanceId cannot be combined with the filter Status=Pending.")
@@ -147,6 +147,7 @@ def _command(command: Command, now: float) -> Document:
     words = command.words(now)
     over = [word for word in words if word not in ACTIVE]
     ids = [target.id for target in command.targets]
+    tagged = command.by_tag or len(ids) > MOST_VALUES
     return {
         "CommandId": command.id,
         "DocumentName": command.document,
@@ -154,8 +155,8 @@ def _command(command: Command, now: float) -> Document:
         "Comment": command.comment,
         "ExpiresAfter": stamp(command.created + 7200),
         "Parameters": {"commands": [f"/opt/jobs/{command.document.lower()}.sh"]},
-        "InstanceIds": [] if command.by_tag or len(ids) > 50 else ids,
-        "Targets": [{"Key": "tag:Role", "Values": ["web"]}] if command.by_tag or len(ids) > 50 else [],
+        "InstanceIds": [] if tagged else ids,
+        "Targets": by_tag() if tagged else [],
         "RequestedDateTime": stamp(command.created),
         "Status": status,
         "StatusDetails": details,
@@ -194,6 +195,14 @@ _COMMAND_FILTERS: dict[str, Callable[[Command, float, str], bool]] = {
     ),
     "DocumentName": lambda command, now, value: command.document == value,
 }
+_BOTH = (
+    "Pending", "InProgress", "Success", "Cancelled", "Failed", "TimedOut", "Cancelling",
+    "AccessDenied", "DeliveryTimedOut", "ExecutionTimedOut",
+)  # fmt: skip
+_COMMAND_VALUES = dict.fromkeys(_COMMAND_FILTERS, ()) | {
+    "Status": (*_BOTH, "Incomplete", "NoInstancesInTag", "LimitExceeded"),
+    "ExecutionStage": ("Executing", "Complete"),
+}
 
 
 _Seat = tuple[Command, Target]
@@ -203,11 +212,14 @@ _INVOCATION_FILTERS: dict[str, Callable[[_Seat, float, str], bool]] = {
     "Status": lambda seat, now, value: _is(INVOCATION_WORDS[seat[1].life.word(now)], value),
     "DocumentName": lambda seat, now, value: seat[0].document == value,
 }
+_INVOCATION_VALUES = dict.fromkeys(_INVOCATION_FILTERS, ()) | {
+    "Status": (*_BOTH, "Delayed", "Undeliverable", "InvalidPlatform", "Terminated"),
+}
 
 
 def list_invocations(world: World, book: Book, call: Call) -> Document:
     now = world.now()
-    filters = lower_filters(call.params, tuple(_INVOCATION_FILTERS), Refusal(400, "InvalidFilterKey"))
+    filters = lower_filters(call.params, _INVOCATION_VALUES, Refusal(400, "InvalidFilterKey"))
     instance = call.params.get("InstanceId")
     hidden = not call.params.get("CommandId")
     seats = Seats([command for command in _commands(book, call) if not (hidden and command.fresh)])
@@ -304,10 +316,9 @@ def exit_code(target: Target, now: float) -> int:
 
 def get_invocation(world: World, book: Book, call: Call) -> Document:
     command = cast(Command | None, book.find(KIND, call.params["CommandId"]))
-    if command is None:
-        raise Refusal(400, "InvalidCommandId")
-    target = next((each for each in command.targets if each.id == call.params["InstanceId"]), None)
-    if target is None:
+    targets = command.targets if command is not None else []
+    target = next((each for each in targets if each.id == call.params["InstanceId"]), None)
+    if command is None or target is None:
         raise Refusal(400, "InvocationDoesNotExist")
     step = call.params.get("PluginName")
     if step is not None and step not in command.steps:

@@ -1,6 +1,7 @@
 """How Tencent Cloud speaks: JSON in, TC3 signatures, and HTTP 200 for every answer, errors included."""
 
 import json
+import re
 from typing import Any
 
 from runcancel.sandbox.accounts import REGIONS, keyring
@@ -35,6 +36,7 @@ FIELDS: dict[str, dict[str, type]] = {
     "GetCallerIdentity": {},
 }
 _REQUIRED = {"CancelInvocation": ("InvocationId",)}
+_INSTANCE = re.compile(r"(ins|lhins|rins)-[a-z0-9]+")
 _IDS = ("InvocationIds", "InvocationTaskIds", "InvokerIds", "InstanceIds")
 
 
@@ -130,8 +132,18 @@ def _check(call: Call) -> None:
     for name in _REQUIRED.get(call.action, ()):
         if not call.params.get(name):
             raise Refusal(200, "MissingParameter", f"The request is missing a required parameter `{name}`.")
+    _check_ids(call.params)
     _check_selection(call.params)
     _check_paging(call.params)
+
+
+def _check_ids(params: Document) -> None:
+    named = [
+        entry["Values"] for entry in params.get("Filters") or () if _is_filter(entry) and entry["Name"] == "instance-id"
+    ]
+    for each in [*(params.get("InstanceIds") or ()), *(value for values in named for value in values)]:
+        if not isinstance(each, str) or not _INSTANCE.fullmatch(each):
+            raise invocations.invalid(".InvalidInstanceId", f"Invalid instance ID: {each}")
 
 
 def _check_selection(params: Document) -> None:

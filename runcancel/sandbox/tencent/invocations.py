@@ -47,7 +47,7 @@ class Invocation(Run):
     command: str
     description: str = ""
     source: str = "USER"
-    kind_of_machine: str = "CVM"
+    instance_kind: str = "CVM"
 
     def status(self, now: float) -> str:
         words = set(self.words(now))
@@ -104,7 +104,7 @@ def describe(world: World, book: Book, call: Call) -> Document:
         "invocation-id": lambda run, values: run.id in values,
         "command-id": lambda run, values: run.command in values,
         "command-created-by": lambda run, values: "USER" in values,
-        "instance-kind": lambda run, values: run.kind_of_machine in values,
+        "instance-kind": lambda run, values: run.instance_kind in values,
     }
     runs = _chosen(book, call, "InvocationIds")
     rows, total = select(runs, call, tests)
@@ -121,6 +121,15 @@ def _chosen(book: Book, call: Call, ids: str) -> list[Invocation]:
     return cast(list[Invocation], [run for run in found if run is not None])
 
 
+FILTER_WORDS = {
+    "instance-kind": ("CVM", "LIGHTHOUSE", "TAT"),
+    "command-created-by": ("USER", "TAT"),
+    "agent-status": ("Online", "Offline"),
+    "environment": ("Linux", "Windows"),
+    "invoker-type": ("SCHEDULE",),
+}
+
+
 def select(
     rows: Sequence[Row], call: Call, tests: dict[str, Callable[[Row, list[str]], bool]], *, done: str = ""
 ) -> tuple[Sequence[Row], int]:
@@ -129,6 +138,9 @@ def select(
     for entry in filters:
         if entry["Name"] not in tests:
             raise invalid(".InvalidFilter", f"Unknown filter {entry['Name']}.")
+        words = FILTER_WORDS.get(entry["Name"])
+        if words and not set(entry["Values"]) <= set(words):
+            raise invalid(".InvalidFilter", f"Filter {entry['Name']}: the values are {', '.join(words)}.")
     filters = [entry for entry in filters if entry["Name"] != done]
     kept = (
         [row for row in rows if all(tests[each["Name"]](row, each["Values"]) for each in filters)] if filters else rows
@@ -158,7 +170,7 @@ def _invocation(run: Invocation, now: float) -> Document:
         "UpdatedTime": _time(ended or started or run.created),
         "Parameters": "{}",
         "DefaultParameters": "{}",
-        "InstanceKind": run.kind_of_machine,
+        "InstanceKind": run.instance_kind,
         "Username": "root",
         "InvocationSource": run.source,
         **_document(run, "CommandContent"),
