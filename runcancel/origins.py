@@ -7,8 +7,8 @@ from runcancel.model import Scope
 from runcancel.providers import provider
 from runcancel.refs import Reference
 from runcancel.reports import SettingRow
-from runcancel.settings import Settings, owned_regions, scopes_of
-from runcancel.values import variable
+from runcancel.settings import Settings, owned_regions, scopes_of, vendor_settings
+from runcancel.values import Choice, variable
 
 _USER = re.compile(r"//[^/]*@")
 
@@ -28,18 +28,20 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     configured = config.contexts.get(context or "")
     chosen = configured or Context(provider=name, profile=context)
     here = "context" if configured else "profile"
-    site = f"{variable(name)}_SITE"
-    found = provider(name).default_region(environ, chosen.profile)
+    site, own_endpoint = f"{variable(name)}_SITE", f"{variable(name)}_ENDPOINT_URL"
+    found = provider(name).resolve(environ, chosen.profile)
     rows = {
-        "profile": _first((chosen.profile, here)),
+        "profile": (found.profile.value, here) if chosen.profile else _pair(found.profile),
+        **({"account": _pair(found.account)} if found.account else {}),
         "regions": _first(
             (",".join(settings.regions.value), settings.regions.origin),
             (",".join(chosen.regions), here),
-            (found or (None, "")),
+            _pair(found.region),
         ),
         "endpoint_url": _first(
             (chosen.endpoint_url, here),
-            *((environ.get(key), key) for key in endpoint_variables(name)),
+            (environ.get(own_endpoint), own_endpoint),
+            _pair(found.endpoint_url),
         ),
         **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).SITES else {}),
         "protected": ("true", here) if chosen.protected else ("false", "default"),
@@ -57,10 +59,8 @@ def region_origin(settings: Settings, scope: Scope) -> str:
     configured = settings.config.contexts.get(scope.context or "")
     if configured is not None and configured.regions:
         return f"context {scope.context}"
-    found = provider(scope.provider).default_region(
-        settings.environ, configured.profile if configured else scope.context
-    )
-    return "nowhere" if found is None else found[1]
+    found = vendor_settings(settings, scope.provider, scope.context).region
+    return "nowhere" if found is None else found.origin
 
 
 def endpoint_variables(name: str) -> tuple[str, ...]:
@@ -81,6 +81,10 @@ def _credentials_origin(settings: Settings, scope: Scope) -> str:
 def _without_user(value: str | None) -> str | None:
     """A URL as it may be shown: one with a user in it is refused when it is used, and its password is nobody's."""
     return None if value is None else _USER.sub("//…@", value)
+
+
+def _pair(choice: Choice[str] | None) -> tuple[str | None, str]:
+    return (None, "default") if choice is None else (choice.value, choice.origin)
 
 
 def _first(*choices: tuple[str | None, str]) -> tuple[str | None, str]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Scope
-from runcancel.providers import PROVIDERS, Connection, provider
+from runcancel.providers import PROVIDERS, Connection, VendorSettings, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.values import Choice, several, text, variable
 
@@ -133,10 +133,8 @@ def unknown_regions(settings: Settings) -> tuple[str, ...]:
 
 def home_region(settings: Settings, place: Place) -> str:
     """A region of a place where its account certainly answers: the vendor's own setting, else the first it has."""
-    configured = settings.config.contexts.get(place.context or "")
-    profile = configured.profile if configured else place.context
-    found = provider(place.provider).default_region(settings.environ, profile)
-    return place.regions[0] if found is None else found[0]
+    found = vendor_settings(settings, place.provider, place.context).region
+    return place.regions[0] if found is None else found.value
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
@@ -185,20 +183,22 @@ def contexts_at(settings: Settings, scope: Scope) -> tuple[str, ...]:
         for name, context in settings.config.contexts.items()
         if context.provider == scope.provider
         and (not context.regions or {"all", scope.region} & set(context.regions))
-        and (name == scope.context or (context.profile or _ambient(settings, scope.provider)) == here)
+        and (name == scope.context or vendor_settings(settings, scope.provider, name).profile.value == here)
     )
 
 
 def profile_at(settings: Settings, scope: Scope) -> str:
-    """The vendor's profile behind a scope: named, or taken from the vendor's own variable, or "default"."""
-    configured = settings.config.contexts.get(scope.context or "")
-    named = configured.profile if configured else scope.context
-    return named or _ambient(settings, scope.provider)
+    """The vendor's profile behind a scope: named, or chosen by the vendor's own variables and files, or "default"."""
+    return vendor_settings(settings, scope.provider, scope.context).profile.value
 
 
-def _ambient(settings: Settings, name: str) -> str:
-    variables = provider(name).PROFILE_VARIABLES
-    return next((settings.environ[key] for key in variables if settings.environ.get(key)), "default")
+def vendor_settings(settings: Settings, name: str, context: str | None) -> VendorSettings:
+    """Which profile, account, region and endpoint one provider has in use under a context: the one answer to it.
+
+    `context` is the name of a context or of the vendor's own profile; None leaves the choice to the vendor's settings.
+    """
+    configured = settings.config.contexts.get(context or "")
+    return provider(name).resolve(settings.environ, configured.profile if configured else context)
 
 
 def _check_region(origin: str, word: str) -> None:
@@ -255,8 +255,8 @@ def _regions(settings: Settings, name: str, context: str | None) -> tuple[str, .
     configured = settings.config.contexts.get(context or "")
     if configured is not None and configured.regions:
         return provider_regions(name) if "all" in configured.regions else configured.regions
-    found = provider(name).default_region(settings.environ, configured.profile if configured else context)
-    return () if found is None else (found[0],)
+    found = vendor_settings(settings, name, context).region
+    return () if found is None else (found.value,)
 
 
 def provider_regions(name: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from runcancel.pace import Pace
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.reports import AccessPolicy
+from runcancel.values import Choice
 
 PROVIDERS = {
     "aws": "runcancel.providers.aws",
@@ -49,6 +50,21 @@ class Connection(Struct, frozen=True, kw_only=True):
     def agent(self) -> str:
         """Who asks, for the `User-Agent`: the clouds' own audit logs keep it, and so can be joined with the journal."""
         return f"{AGENT} op/{self.operation}" if self.operation else AGENT
+
+
+class VendorSettings(Struct, frozen=True, kw_only=True):
+    """What a provider's own variables and files say about a connection, each value with where it was found.
+
+    `profile` is the one in use, "default" where nothing names one; keys in the environment may win over its keys.
+    `account` is the one that a role or a sign-in there names; None where only the cloud knows it. `error` tells why the
+    profile or its file cannot be used.
+    """
+
+    profile: Choice[str]
+    region: Choice[str] | None = None
+    endpoint_url: Choice[str] | None = None
+    account: Choice[str] | None = None
+    error: CloudError | None = None
 
 
 class Checkup(Struct, frozen=True, kw_only=True):
@@ -148,8 +164,12 @@ class Provider(Protocol):
     CREDENTIALS: str  # where credentials come from, for the message when there are none
     SIGN_IN: str  # the commands that provide them
 
-    def default_region(self, environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-        """The region of the vendor's own variables or profile file, and where it was found; None if nowhere."""
+    def resolve(self, environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+        """Which profile, account, region and endpoint are in use, in the vendor's own order of precedence.
+
+        The one answer for `connect`, the guards, `doctor` and `contexts show`. Raises nothing. `profile` was named by a
+        flag, a context or a reference; None leaves the choice to the vendor's variables and files.
+        """
         ...
 
     def configured(self, environ: Mapping[str, str]) -> bool:

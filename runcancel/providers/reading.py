@@ -8,7 +8,6 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -188,11 +187,6 @@ def check_keys(keys: Iterable[str | None], source: str) -> None:
     if any(key and not (key.isascii() and key.isprintable()) for key in keys):
         message = f"a key of {source} has characters that no key has: a line end, or a typographic quote?"
         raise CloudError(Reason.NO_CREDENTIALS, message)
-
-
-def home(environ: Mapping[str, str]) -> Path:
-    """The folder below which the vendors keep their files."""
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
 
 
 def caller(account: object, principal: object) -> Identity:

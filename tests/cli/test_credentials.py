@@ -189,7 +189,8 @@ def test_tcclis_default_profile(outside: Outside) -> None:
     done = outside.run("status", id_of(TENCENT), "-v", "-o", "json", env=NO_TENCENT)
 
     assert references(done.document) == [TENCENT]
-    assert "profile default of tccli" in done.err
+    assert "profile default in " in done.err
+    assert ".tccli/default.configure" in done.err
 
 
 def test_alibabas_current_profile(outside: Outside) -> None:
@@ -198,7 +199,8 @@ def test_alibabas_current_profile(outside: Outside) -> None:
     done = outside.run("status", id_of(KILLED), "-v", "-o", "json", env=NO_ALIBABA)
 
     assert references(done.document) == [KILLED]
-    assert "profile work in ~/.aliyun/config.json" in done.err
+    assert "profile work in " in done.err
+    assert ".aliyun/config.json" in done.err
 
 
 def test_awss_default_profile(outside: Outside) -> None:
@@ -432,3 +434,56 @@ def test_what_answers_nobody_is_unreachable(outside: Outside) -> None:
     assert done.code == 7, str(done)
     assert [error["code"] for error in done.document["errors"]] == ["unreachable"] * len(RUNS)
     assert all(error["retryable"] for error in done.document["errors"])
+
+
+# one answer to "which profile": whose keys are used is what the guards see
+
+
+def two_profiles(outside: Outside, cloud: str, *, current: str = "dev") -> None:
+    """The profiles `dev` and `prod` of one vendor, each with keys that work; `prod` is a protected context."""
+    keys = outside.box.environment()
+    if cloud == "aws":
+        pair = f"aws_access_key_id = {keys['AWS_ACCESS_KEY_ID']}\naws_secret_access_key = "
+        pair += f"{keys['AWS_SECRET_ACCESS_KEY']}\nregion = us-east-2\n"
+        written(outside.home / ".aws" / "config", f"[profile dev]\n{pair}[profile prod]\n{pair}")
+    elif cloud == "alibaba":
+        aliyun(outside, "dev", "prod", current=current)
+    else:
+        tccli(outside, "dev")
+        tccli(outside, "prod")
+        for name in ("dev", "prod"):
+            path = outside.home / ".tccli" / f"{name}.credential"
+            pair = {"secretId": keys["TENCENTCLOUD_SECRET_ID"], "secretKey": keys["TENCENTCLOUD_SECRET_KEY"]}
+            path.write_text(json.dumps(pair))
+    context = f'[contexts.live]\nprovider = "{cloud}"\nprofile = "prod"\nprotected = true\n'
+    written(outside.home / ".config" / "runcancel" / "config.toml", context)
+    (outside.home / ".config" / "runcancel" / "config.toml").chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "current", "env", "guarded"),
+    [
+        ("aws", "", {"AWS_DEFAULT_PROFILE": "prod", "AWS_PROFILE": "dev"}, True),
+        ("aws", "", {"AWS_DEFAULT_PROFILE": "dev", "AWS_PROFILE": "prod"}, False),
+        ("aws", "", {"AWS_DEFAULT_PROFILE": "", "AWS_PROFILE": "prod"}, True),
+        ("aws", "", {"AWS_PROFILE": "prod"}, True),
+        ("alibaba", "dev", {"ALIBABACLOUD_PROFILE": "prod", "ALIBABA_CLOUD_PROFILE": "dev"}, True),
+        ("alibaba", "prod", {"ALIBABACLOUD_PROFILE": "dev", "ALIBABA_CLOUD_PROFILE": "prod"}, False),
+        ("alibaba", "dev", {"ALIBABACLOUD_PROFILE": "", "ALIBABA_CLOUD_PROFILE": "", "ALICLOUD_PROFILE": "prod"}, True),
+        ("alibaba", "prod", {}, True),
+        ("alibaba", "dev", {}, False),
+        ("tencent", "", {"TCCLI_PROFILE": "prod"}, True),
+        ("tencent", "", {"TCCLI_PROFILE": "dev"}, False),
+    ],
+)
+def test_a_protected_profile_is_protected_by_whatever_way_it_is_chosen(
+    cloud: str, current: str, env: dict[str, str], guarded: bool, outside: Outside
+) -> None:
+    two_profiles(outside, cloud, current=current)
+    nothing = {**NO_AWS, **NO_ALIBABA, **NO_TENCENT}
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json", env={**nothing, **env})
+
+    assert done.code == (6 if guarded else 0), str(done)
+    assert bool(outside.writes()) is not guarded
+    assert ("live" in done.err) is guarded

@@ -13,11 +13,12 @@ from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
 from runcancel.outputs import Output
 from runcancel.pace import Pace
-from runcancel.providers import Checkup, Connection
+from runcancel.providers import Checkup, Connection, VendorSettings
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.providers.reading import checked_id, first
 from runcancel.reports import AccessPolicy
+from runcancel.values import Choice
 from runcancel.vocabulary import Guarantee, Reason, State
 
 NAME = "nimbus"
@@ -49,9 +50,10 @@ _WORDS |= {"called off": State.CANCELLED, "shot down": State.TERMINATED}
 _STOPS = {"waiting": "called off", "flying": "shot down"}
 
 
-def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-    """NIMBUS_REGION."""
-    return (environ["NIMBUS_REGION"], "NIMBUS_REGION") if environ.get("NIMBUS_REGION") else None
+def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+    """NIMBUS_REGION; there is one profile."""
+    region = Choice(environ["NIMBUS_REGION"], "NIMBUS_REGION") if environ.get("NIMBUS_REGION") else None
+    return VendorSettings(profile=Choice(profile or "default", "default"), region=region)
 
 
 def configured(environ: Mapping[str, str]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from runcancel.model import Kind
 from runcancel.pace import Pace
-from runcancel.providers import Cloud, Connection
+from runcancel.providers import Cloud, Connection, VendorSettings
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.reports import AccessPolicy
@@ -69,18 +69,18 @@ _HOSTS = {
 """Where a region does not answer at `ecs.<region>.aliyuncs.com` (the endpoint map of the vendor's SDK)."""
 
 
-def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-    """The region of the vendor's variables, else of the CLI's profile, and where it stood."""
-    from runcancel.providers.alibaba import credentials
+def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+    """Which profile, account and region are in use. See `Provider.resolve`."""
+    from runcancel.providers.alibaba import profile as profile_
 
-    return credentials.default_region(environ, profile)
+    return profile_.resolve(environ, profile)
 
 
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
-    from runcancel.providers.alibaba import credentials
+    from runcancel.providers.alibaba import profile
 
-    return credentials.configured(environ)
+    return profile.configured(environ)
 
 
 def link(text: str) -> Link | None:

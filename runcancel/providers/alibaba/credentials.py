@@ -1,46 +1,20 @@
 """Where the keys for Alibaba Cloud come from: the vendor's chain, in its order, with every source named."""
 
-import json
 import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.providers.alibaba import CREDENTIALS
+from runcancel.providers.alibaba.profile import OIDC, PREFIXES, cli_file, in_use, ini_file, missing, sections
 from runcancel.providers.keys import Keys, KeySource
-from runcancel.providers.reading import home, text
+from runcancel.providers.reading import text
 from runcancel.vocabulary import Reason
 
-PREFIXES = ("ALIBABA_CLOUD", "ALIBABACLOUD", "ALICLOUD")
-"""The SDK reads the first; the vendor's CLI reads all three."""
-
 _NOISY = ("credentials", "darabonba-core", "alibabacloud-tea", "apscheduler")
-_OIDC = ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
 _CODE = re.compile(r"""["']?(?:Code|error)["']?\s*[:=]\s*["']?([A-Za-z][A-Za-z.]{2,60})""")
-
-
-def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-    """The region of the vendor's variables, else of the CLI's profile, and where it stood."""
-    for prefix in PREFIXES:
-        if value := environ.get(f"{prefix}_REGION_ID"):
-            return value, f"{prefix}_REGION_ID"
-    try:
-        found = _profile(environ, profile or _profile_variable(environ))
-    except CloudError:
-        return None  # `connect` says what is wrong with the file
-    region = text(found.get("region_id")) if found else None
-    return (region, f"profile {text(found.get('name'))} in ~/.aliyun/config.json") if found and region else None
-
-
-def configured(environ: Mapping[str, str]) -> bool:
-    """Whether a variable or a file of the vendor's exists."""
-    named = [f"{prefix}_ACCESS_KEY_ID" for prefix in PREFIXES]
-    named += [f"{prefix}_PROFILE" for prefix in PREFIXES]
-    named += [_OIDC[0], "ALIBABA_CLOUD_CREDENTIALS_URI", "ALIBABA_CLOUD_CREDENTIALS_FILE", "ALIBABA_CLOUD_ECS_METADATA"]
-    return any(environ.get(name) for name in named) or _cli_file(environ).is_file() or _ini_file(environ).is_file()
 
 
 def find(environ: Mapping[str, str], profile: str | None) -> KeySource:
@@ -71,7 +45,7 @@ def _of_variables(environ: Mapping[str, str]) -> KeySource | None:
 
 
 def _of_oidc(environ: Mapping[str, str]) -> KeySource | None:
-    token_file, role, provider = (environ.get(name) for name in _OIDC)
+    token_file, role, provider = (environ.get(name) for name in OIDC)
     if not (token_file and role and provider):
         return None
     options = {"oidc_token_file_path": token_file, "role_arn": role, "oidc_provider_arn": provider}
@@ -80,17 +54,16 @@ def _of_oidc(environ: Mapping[str, str]) -> KeySource | None:
 
 
 def _of_cli_file(environ: Mapping[str, str]) -> KeySource | None:
-    if environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() == "true":
-        return None
-    found = _profile(environ, _profile_variable(environ))
-    return None if found is None else _of_row(environ, found)
+    _, row = in_use(environ, None)
+    return None if row is None else _of_row(environ, row)
 
 
 def _of_ini_file(environ: Mapping[str, str], name: str | None = None) -> KeySource | None:
-    path = _ini_file(environ)
-    if not path.is_file():
+    path = ini_file(environ)
+    section = name or in_use(environ, None)[0].value
+    if section not in (sections(environ) or {}):
         return None
-    options = {"profile_file": str(path), "profile_name": name or _profile_variable(environ) or "default"}
+    options = {"profile_file": str(path), "profile_name": section}
     return _asked(f"{path} [{options['profile_name']}]", options, provider="ProfileCredentialsProvider")
 
 
@@ -118,18 +91,17 @@ _CHAIN: tuple[Callable[[Mapping[str, str]], KeySource | None], ...] = (
 
 def _of_profile(environ: Mapping[str, str], name: str) -> KeySource:
     """The keys of one profile of the CLI's file, or of the SDK's ini file when only that exists."""
-    found = _profile(environ, name)
-    source = _of_row(environ, found) if found is not None else _of_ini_file(environ, name)
+    chosen, row = in_use(environ, name)
+    source = _of_row(environ, row) if row is not None else _of_ini_file(environ, name)
     if source is None:
-        message = f"no profile {name!r} for Alibaba Cloud"
-        raise CloudError(Reason.NO_CREDENTIALS, message, hint=f"Looked into {_cli_file(environ)}.")
+        raise missing(environ, chosen)
     return source
 
 
 def _of_row(environ: Mapping[str, str], profile: Mapping[str, Any]) -> KeySource:
     name, mode = text(profile.get("name")), profile.get("mode")
     if mode not in ("AK", "StsToken"):
-        options = {"profile_file": str(_cli_file(environ)), "profile_name": name}
+        options = {"profile_file": str(cli_file(environ)), "profile_name": name}
         return _asked(f"profile {name}", options, provider="CLIProfileCredentialsProvider")
     id, secret = text(profile.get("access_key_id")), text(profile.get("access_key_secret"))
     if not id or not secret:
@@ -183,31 +155,3 @@ def _unusable(source: str, error: Exception) -> CloudError:
     return CloudError(
         reason, message, provider_code=said, hint="Sign in again with the vendor's CLI, or name a profile."
     )
-
-
-def _profile_variable(environ: Mapping[str, str]) -> str | None:
-    return next((value for prefix in PREFIXES if (value := environ.get(f"{prefix}_PROFILE"))), None)
-
-
-def _profile(environ: Mapping[str, str], name: str | None) -> Mapping[str, Any] | None:
-    """The named (else the current) profile of the CLI's file. Raises `Reason.NO_CREDENTIALS` for a broken file."""
-    path = _cli_file(environ)
-    if not path.is_file():
-        return None
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise CloudError(Reason.NO_CREDENTIALS, f"{path} cannot be read as JSON") from None
-    if not isinstance(document, Mapping) or not isinstance(document.get("profiles"), list):
-        raise CloudError(Reason.NO_CREDENTIALS, f"{path} holds no list of profiles")
-    wanted = name or text(document.get("current")) or "default"
-    return next((one for one in document["profiles"] if isinstance(one, Mapping) and one.get("name") == wanted), None)
-
-
-def _cli_file(environ: Mapping[str, str]) -> Path:
-    return home(environ) / ".aliyun" / "config.json"
-
-
-def _ini_file(environ: Mapping[str, str]) -> Path:
-    named = environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE")
-    return Path(named) if named else home(environ) / ".alibabacloud" / "credentials.ini"

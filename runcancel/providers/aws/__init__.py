@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from runcancel.pace import Pace
-from runcancel.providers import Cloud, Connection
+from runcancel.providers import Cloud, Connection, VendorSettings
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
@@ -17,7 +17,7 @@ IDS = "UUIDs"
 SITES: tuple[str, ...] = ()
 VARIABLES = ("AWS_",)
 ENDPOINT_VARIABLES: tuple[str, ...] = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL")
-PROFILE_VARIABLES: tuple[str, ...] = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+PROFILE_VARIABLES: tuple[str, ...] = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"})
 CREDENTIALS = (
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "
@@ -81,11 +81,11 @@ REGIONS = frozenset(
 """Regions with Systems Manager, all partitions, as botocore 1.44.5 of November 2026 lists them."""
 
 
-def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-    """The region of AWS_REGION, AWS_DEFAULT_REGION or the profile, and where it was found."""
-    from runcancel.providers.aws.profile import region
+def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+    """Which profile, account, region and endpoint are in use. See `Provider.resolve`."""
+    from runcancel.providers.aws import profile as profile_
 
-    return region(environ, profile)
+    return profile_.resolve(environ, profile)
 
 
 def configured(environ: Mapping[str, str]) -> bool:

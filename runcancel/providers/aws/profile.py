@@ -1,8 +1,20 @@
-"""What AWS's variables and profile files say, read without the SDK."""
+"""What AWS's variables and profile files say, read without the SDK, in botocore's order of precedence."""
 
+import os
+import re
+import shlex
 from collections.abc import Mapping
-from configparser import Error, RawConfigParser
+from functools import lru_cache
 from pathlib import Path
+
+from msgspec import Struct
+
+from runcancel.errors import CloudError
+from runcancel.providers import VendorSettings
+from runcancel.providers.aws import PROFILE_VARIABLES
+from runcancel.providers.files import Sections, ini, there, unusable
+from runcancel.values import Choice
+from runcancel.vocabulary import Reason
 
 PREFIX = "AWS_"
 HOMES = ("HOME", "USERPROFILE")
@@ -13,36 +25,71 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 CREDENTIAL_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
+_ROLE_ACCOUNT = re.compile(r"arn:[^:]*:iam::([0-9]{12}):")
 
 
-def region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-    """The region of the variables, else of the profile, and where it was found."""
-    for name in REGION_VARIABLES:
-        if environ.get(name):
-            return environ[name], name
-    wanted = profile_name(environ, profile)
-    config, credentials = files(environ)
-    for path, section in ((credentials, wanted), (config, _config_section(wanted))):  # botocore lets the first win
-        found = _read(path).get(section, {}).get("region")
-        if found:
-            return found, f'profile "{wanted}" in {path}'
+class Profiles(Struct, frozen=True):
+    """The two files as botocore merges them: profiles by name, and the `services` sections."""
+
+    profiles: Mapping[str, Mapping[str, str]]
+    services: Sections
+    files: tuple[Path, Path]
+
+
+def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+    """See `Provider.resolve`."""
+    chosen = profile_in_use(environ, profile)
+    variable = next((name for name in REGION_VARIABLES if environ.get(name)), None)
+    region = None if variable is None else Choice(environ[variable], variable)
+    try:
+        section = _section(environ, chosen)
+        found = endpoint_url(environ, chosen.value, "ssm")
+    except CloudError as error:
+        return VendorSettings(profile=chosen, region=region, endpoint_url=_by_variable(environ, "ssm"), error=error)
+    where = f'profile "{chosen.value}" in {_holder(environ, chosen.value, "region")}'
+    if region is None and section.get("region"):
+        region = Choice(section["region"], where)
+    return VendorSettings(profile=chosen, region=region, endpoint_url=found, account=_account(section, chosen))
+
+
+def profile_in_use(environ: Mapping[str, str], profile: str | None) -> Choice[str]:
+    """The name of the profile in use, as botocore chooses it: the first variable that is set, AWS_DEFAULT_PROFILE."""
+    if profile is not None:
+        return Choice(profile, "profile")
+    variable = next((name for name in PROFILE_VARIABLES if environ.get(name)), None)
+    return Choice("default", "default") if variable is None else Choice(environ[variable], variable)
+
+
+def endpoint_url(environ: Mapping[str, str], profile: str, service: str) -> Choice[str] | None:
+    """The endpoint that variables or the profile choose for a service; None: AWS's own. Raises `CloudError`."""
+    read = profiles(environ)
+    section = read.profiles.get(profile, {})
+    if _ignored(environ, section):
+        return None
+    if by_variable := _by_variable(environ, service):
+        return by_variable
+    config, _ = read.files
+    if name := section.get("services"):
+        if name not in read.services:
+            raise unusable(config, f'has no section "services {name}", which profile "{profile}" names')
+        if url := _nested(read.services[name].get(service, "")).get("endpoint_url"):
+            return Choice(url, f'services "{name}" of profile "{profile}" in {config}')
+    if url := section.get("endpoint_url"):
+        return Choice(url, f'profile "{profile}" in {_holder(environ, profile, "endpoint_url")}')
     return None
 
 
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether any credential variable is set or a profile file exists."""
-    return any(environ.get(name) for name in CREDENTIAL_VARIABLES) or any(path.is_file() for path in files(environ))
-
-
-def profile_name(environ: Mapping[str, str], profile: str | None) -> str:
-    """The profile in use, as botocore chooses it."""
-    return profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE") or "default"
+    return any(environ.get(name) for name in CREDENTIAL_VARIABLES) or any(there(path) for path in files(environ))
 
 
 def files(environ: Mapping[str, str]) -> tuple[Path, Path]:
@@ -53,21 +100,82 @@ def files(environ: Mapping[str, str]) -> tuple[Path, Path]:
     )
 
 
-def _path(environ: Mapping[str, str], variable: str, name: str) -> Path:
-    home = next((environ[name] for name in HOMES if environ.get(name)), "~")
-    chosen = environ.get(variable) or f"~/.aws/{name}"
-    return Path(home + chosen[1:]) if chosen.startswith("~/") else Path(chosen)
+def profiles(environ: Mapping[str, str]) -> Profiles:
+    """Both files, merged. Raises `Reason.NO_CREDENTIALS` for one that cannot be read."""
+    config, credentials = files(environ)
+    known: dict[str, Mapping[str, str]] = {}
+    services: dict[str, Mapping[str, str]] = {}
+    for title, values in (ini(config, marked=False) or {}).items():
+        words = _words(title)
+        if words[:1] == ("default",) or (len(words) == 2 and words[0] == "profile"):
+            known[words[-1]] = values
+        elif len(words) == 2 and words[0] == "services":
+            services[words[1]] = values
+    for name, values in (ini(credentials, marked=False) or {}).items():
+        known[name] = {**known.get(name, {}), **values}  # botocore lets the credentials file win
+    return Profiles(known, services, (config, credentials))
 
 
-def _config_section(profile: str) -> str:
-    return profile if profile == "default" else f"profile {profile}"
+def _section(environ: Mapping[str, str], chosen: Choice[str]) -> Mapping[str, str]:
+    """The values of the profile in use. Raises `Reason.NO_CREDENTIALS` for one that was named and is nowhere."""
+    known = profiles(environ).profiles
+    if chosen.value in known or chosen.origin == "default":
+        return known.get(chosen.value, {})
+    from difflib import get_close_matches
+
+    config, credentials = files(environ)
+    by = "" if chosen.origin == "profile" else f", which {chosen.origin} names"
+    near = get_close_matches(chosen.value, known, 1)
+    raise CloudError(
+        Reason.NO_CREDENTIALS,
+        f'there is no profile "{chosen.value}"{by}, in {config} or {credentials}',
+        action="credentials",
+        hint=f'did you mean "{near[0]}"?' if near else None,
+    )
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
-    """Sections of a profile file; none when it cannot be read. `[profile "x y"]` is `[profile x y]`."""
-    parser = RawConfigParser(strict=False, default_section="")
+def _holder(environ: Mapping[str, str], profile: str, key: str) -> Path:
+    """The file that a value of a profile stands in."""
+    config, credentials = files(environ)
+    return credentials if key in (ini(credentials, marked=False) or {}).get(profile, {}) else config
+
+
+def _account(section: Mapping[str, str], chosen: Choice[str]) -> Choice[str] | None:
+    role = _ROLE_ACCOUNT.match(section.get("role_arn", ""))
+    number = role[1] if role else section.get("sso_account_id") or section.get("aws_account_id")
+    return Choice(number, f'profile "{chosen.value}"') if number else None
+
+
+def _by_variable(environ: Mapping[str, str], service: str) -> Choice[str] | None:
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    names = (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+    return next((Choice(environ[name], name) for name in names if environ.get(name)), None)
+
+
+def _ignored(environ: Mapping[str, str], section: Mapping[str, str]) -> bool:
+    """Whether configured endpoints do not count: the variable, if it is set, decides."""
+    said = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or section.get("ignore_configured_endpoint_urls", "")
+    return said.lower() == "true"
+
+
+def _nested(value: str) -> Mapping[str, str]:
+    """The indented `key = value` lines below a key."""
+    pairs = (line.partition("=") for line in value.splitlines() if "=" in line)
+    return {key.strip(): found.strip() for key, _, found in pairs}
+
+
+@lru_cache(maxsize=4096)
+def _words(title: str) -> tuple[str, ...]:
     try:
-        parser.read(path, encoding="utf-8")
-    except (Error, OSError, UnicodeDecodeError):
-        return {}
-    return {" ".join(name.replace('"', "").split()): dict(parser[name]) for name in parser.sections()}
+        return tuple(shlex.split(title))
+    except ValueError:
+        return ()
+
+
+def _path(environ: Mapping[str, str], variable: str, name: str) -> Path:
+    home = next((environ[each] for each in HOMES if environ.get(each)), None)
+    chosen = os.path.expandvars(environ.get(variable) or f"~/.aws/{name}")
+    if home is not None and chosen.startswith("~/"):
+        return Path(home + chosen[1:])
+    return Path(os.path.expanduser(chosen))

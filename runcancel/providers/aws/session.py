@@ -1,5 +1,6 @@
 """Opening AWS clients: botocore's own credential chain and endpoints, with its retries off."""
 
+import os
 import threading
 from collections import ChainMap
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from runcancel.errors import CloudError
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.models import models
-from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_name
+from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use
 from runcancel.providers.aws.wire import prove_body
 from runcancel.providers.proxies import proxy_of, without_user
 from runcancel.providers.reading import check_keys, checked_region
@@ -47,7 +48,7 @@ class Doors:
         self._connection = connection
         self._environ = environ
         self._session = _session(connection.profile, environ)
-        self.source = _source(self._session, profile_name(environ, connection.profile))
+        self.source = _source(self._session, profile_in_use(environ, connection.profile).value)
 
     def ssm(self) -> Any:
         """A Systems Manager client whose answers must be JSON objects."""
@@ -114,7 +115,7 @@ def _session(profile: str | None, environ: Mapping[str, str]) -> botocore.sessio
         if key in _FAILED:
             raise _FAILED[key]
         if key not in _SESSIONS:
-            session = botocore.session.Session(profile=profile)
+            session = _resolved(profile, environ)
             try:
                 _require_credentials(session, tried=_tried(profile, environ))
             except CloudError as error:
@@ -124,6 +125,24 @@ def _session(profile: str | None, environ: Mapping[str, str]) -> botocore.sessio
             session.register_component("data_loader", models(session.get_config_variable("data_path")))
             _SESSIONS[key] = session
         return _SESSIONS[key]
+
+
+def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.session.Session:
+    """A session that reads the profile and the files which `profile.resolve` reports, not what it would choose itself.
+
+    An empty variable is an unset one: botocore takes it for the name of a profile, a role or a file.
+    """
+    for name in [name for name, value in os.environ.items() if name.startswith(PREFIX) and not value]:
+        del os.environ[name]
+    session = botocore.session.Session(profile=profile)
+    store = session.get_component("config_store")
+    config, credentials = files(environ)
+    store.set_config_variable("config_file", str(config))
+    store.set_config_variable("credentials_file", str(credentials))
+    if profile is None:  # to name one for the session would keep it from the keys in the environment
+        chosen = profile_in_use(environ, None)
+        store.set_config_variable("profile", None if chosen.origin == "default" else chosen.value)
+    return session
 
 
 def _require_credentials(session: botocore.session.Session, *, tried: str) -> None:
@@ -183,7 +202,7 @@ def _key_ends(session: botocore.session.Session) -> str | None:
 def _tried(profile: str | None, environ: Mapping[str, str]) -> str:
     """Profile and variables exclude each other: a named profile takes its keys from files only."""
     config, credentials = files(environ)
-    in_files = f'profile "{profile_name(environ, profile)}" in {config} and {credentials}'
+    in_files = f'profile "{profile_in_use(environ, profile).value}" in {config} and {credentials}'
     if profile is not None:
         return in_files
     return f"AWS_ACCESS_KEY_ID, web identity, {in_files}, container and instance roles"

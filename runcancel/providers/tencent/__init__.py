@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from runcancel.model import Kind
 from runcancel.pace import Pace
-from runcancel.providers import Cloud, Connection
+from runcancel.providers import Cloud, Connection, VendorSettings
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.reports import AccessPolicy
@@ -56,18 +56,18 @@ CREDENTIALS = (
 SIGN_IN = "tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…"
 
 
-def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-    """The region of TENCENTCLOUD_REGION, else of tccli's profile, and where it stood."""
-    from runcancel.providers.tencent import credentials
+def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+    """Which profile, account and region are in use. See `Provider.resolve`."""
+    from runcancel.providers.tencent import profile as profile_
 
-    return credentials.default_region(environ, profile)
+    return profile_.resolve(environ, profile)
 
 
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
-    from runcancel.providers.tencent import credentials
+    from runcancel.providers.tencent import profile
 
-    return credentials.configured(environ)
+    return profile.configured(environ)
 
 
 def link(text: str) -> Link | None:

@@ -1,7 +1,5 @@
 """Where the keys for Tencent Cloud come from: the environment, tccli's profiles, the SDK's file. Nothing is guessed."""
 
-import json
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +9,13 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import CloudError
+from runcancel.providers.files import ini, json_object
 from runcancel.providers.keys import Keys
-from runcancel.providers.reading import home, number, text
+from runcancel.providers.reading import number, text
 from runcancel.providers.tencent import CREDENTIALS
+from runcancel.providers.tencent.profile import SYSTEM_FILE, ini_file, missing, profile_in_use, tccli_file
 from runcancel.vocabulary import Reason
 
-_PROFILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}")
-_SYSTEM_FILE = Path("/etc/tencentcloud/credentials")
 _ROLE_LIVES = 7200  # seconds
 _RENEW_BEFORE = 300  # seconds before the end
 
@@ -47,28 +45,6 @@ class AssumedRole:
             return self._keys
 
 
-def default_region(environ: Mapping[str, str], profile: str | None) -> tuple[str, str] | None:
-    """The region of TENCENTCLOUD_REGION, else of tccli's profile, and where it stood."""
-    if value := environ.get("TENCENTCLOUD_REGION"):
-        return value, "TENCENTCLOUD_REGION"
-    try:
-        name = _profile_name(environ, profile)
-        settings = _document(_tccli(environ, name, "configure"))
-    except CloudError:
-        return None  # `connect` says what is wrong with the profile
-    system = settings.get("_sys_param") if settings is not None else None
-    region = text(system.get("region")) if isinstance(system, Mapping) else None
-    return (region, f"profile {name} of tccli") if region else None
-
-
-def configured(environ: Mapping[str, str]) -> bool:
-    """Whether a variable or a file of the vendor's exists."""
-    if environ.get("TENCENTCLOUD_SECRET_ID") or environ.get("TCCLI_PROFILE"):
-        return True
-    files = (_tccli(environ, "default", "credential"), home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE)
-    return any(path.is_file() for path in files)
-
-
 def find(environ: Mapping[str, str], profile: str | None, *, now: float | None = None) -> Found:
     """The first source that has something; a named profile excludes every other.
 
@@ -79,11 +55,12 @@ def find(environ: Mapping[str, str], profile: str | None, *, now: float | None =
     if profile is not None:
         found = _of_tccli(environ, profile, moment)
         if found is None:
-            path = _tccli(environ, _profile_name(environ, profile), "credential")
-            raise CloudError(Reason.NO_CREDENTIALS, f"no profile {profile!r} of tccli", hint=f"Looked for {path}.")
+            raise missing(environ, profile_in_use(environ, profile))
         return _checked(found)
     found = _of_variables(environ) or _of_tccli(environ, None, moment)
-    for path in (home(environ) / ".tencentcloud" / "credentials", _SYSTEM_FILE):
+    if found is None and environ.get("TCCLI_PROFILE"):
+        raise missing(environ, profile_in_use(environ, None))
+    for path in (ini_file(environ), SYSTEM_FILE):
         found = found or _of_ini_file(path)
     if found is None:
         raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {CREDENTIALS}.")
@@ -123,9 +100,9 @@ def _of_variables(environ: Mapping[str, str]) -> Found | None:
 
 
 def _of_tccli(environ: Mapping[str, str], profile: str | None, now: float) -> Found | None:
-    name = _profile_name(environ, profile)
-    path = _tccli(environ, name, "credential")
-    row = _document(path)
+    name = profile_in_use(environ, profile).value
+    path = tccli_file(environ, name, "credential")
+    row = json_object(path)
     if row is None:
         return None
     id, secret = text(row.get("secretId")), text(row.get("secretKey"))
@@ -144,42 +121,11 @@ def _of_tccli(environ: Mapping[str, str], profile: str | None, now: float) -> Fo
 
 
 def _of_ini_file(path: Path) -> Found | None:
-    if not path.is_file():
+    sections = ini(path)
+    if sections is None:
         return None
-    import configparser  # only for who has such a file
-
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, configparser.Error):
-        raise CloudError(Reason.NO_CREDENTIALS, f"{path} cannot be read as an ini file") from None
-    values = (parser.get("default", name, fallback="") for name in ("secret_id", "secret_key"))
+    values = (sections.get("default", {}).get(name, "") for name in ("secret_id", "secret_key"))
     id, secret = (value.strip().strip("\"'") for value in values)
     if not id or not secret:
         raise CloudError(Reason.NO_CREDENTIALS, f"{path} has no secret_id and secret_key under [default]")
     return Found(keys=Keys(id=id, secret=secret, source=str(path)))
-
-
-def _document(path: Path) -> Mapping[str, Any] | None:
-    """The JSON object in a file of tccli's; None when there is no such file."""
-    if not path.is_file():
-        return None
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        document = None
-    if not isinstance(document, Mapping):
-        raise CloudError(Reason.NO_CREDENTIALS, f"{path} cannot be read as a JSON object")
-    return document
-
-
-def _profile_name(environ: Mapping[str, str], profile: str | None) -> str:
-    """The profile's name, when it can stand in a file name."""
-    name = profile or environ.get("TCCLI_PROFILE") or "default"
-    if not _PROFILE_NAME.fullmatch(name):
-        raise CloudError(Reason.USAGE, f"{name!r} cannot be the name of a profile of tccli")
-    return name
-
-
-def _tccli(environ: Mapping[str, str], name: str, ending: str) -> Path:
-    return home(environ) / ".tccli" / f"{name}.{ending}"

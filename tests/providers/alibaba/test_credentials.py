@@ -8,6 +8,8 @@ from opened import refused
 
 from runcancel.providers import alibaba
 from runcancel.providers.alibaba import credentials
+from runcancel.providers.alibaba.profile import PREFIXES
+from runcancel.values import Choice
 from runcancel.vocabulary import Reason
 
 
@@ -22,7 +24,7 @@ def profile(name: str, **more: str) -> dict[str, str]:
     return {"name": name, "mode": "AK", "access_key_id": f"{name}-id", "access_key_secret": f"{name}-secret", **more}
 
 
-@pytest.mark.parametrize("prefix", credentials.PREFIXES)
+@pytest.mark.parametrize("prefix", PREFIXES)
 def test_every_spelling_of_the_variables_is_read(prefix: str) -> None:
     environ = {
         "HOME": "/nowhere",
@@ -35,7 +37,7 @@ def test_every_spelling_of_the_variables_is_read(prefix: str) -> None:
     keys = credentials.find(environ, None)()
 
     assert (keys.id, keys.secret, keys.token) == ("one", "two", "three")
-    assert alibaba.default_region(environ, None) == ("cn-beijing", f"{prefix}_REGION_ID")
+    assert alibaba.resolve(environ, None).region == Choice("cn-beijing", f"{prefix}_REGION_ID")
     assert alibaba.configured(environ)
 
 
@@ -45,7 +47,9 @@ def test_a_named_profile_wins_over_the_environment(tmp_path: Path) -> None:
 
     assert credentials.find(environ, "prod")().id == "prod-id"
     assert credentials.find(environ, None)().id == "env"
-    assert alibaba.default_region(environ, "prod") == ("cn-shanghai", "profile prod in ~/.aliyun/config.json")
+    assert alibaba.resolve(environ, "prod").region == Choice(
+        "cn-shanghai", f"profile prod in {tmp_path}/.aliyun/config.json"
+    )
 
 
 def test_the_current_profile_is_used_and_a_static_token_travels(tmp_path: Path) -> None:
@@ -54,7 +58,7 @@ def test_the_current_profile_is_used_and_a_static_token_travels(tmp_path: Path) 
     assert credentials.find(environ, None)().token == "tok"
 
 
-@pytest.mark.parametrize("prefix", credentials.PREFIXES)
+@pytest.mark.parametrize("prefix", PREFIXES)
 def test_half_a_key_names_its_other_half_in_the_same_spelling(prefix: str) -> None:
     for here, missing in (("ID", "SECRET"), ("SECRET", "ID")):
         error = refused(lambda: credentials.find({"HOME": "/nowhere", f"{prefix}_ACCESS_KEY_{here}": "x"}, None))  # noqa: B023
@@ -71,11 +75,11 @@ def test_a_broken_file_is_named_and_not_quoted(tmp_path: Path) -> None:
 
     assert "config.json" in error.message
     assert "sikrit" not in error.message
-    assert alibaba.default_region(environ, None) is None
+    assert alibaba.resolve(environ, None).region is None
 
 
 def test_an_unknown_profile_is_said(tmp_path: Path) -> None:
-    assert "'prod'" in refused(lambda: credentials.find(home(tmp_path, profile("a")), "prod")).message
+    assert '"prod"' in refused(lambda: credentials.find(home(tmp_path, profile("a")), "prod")).message
 
 
 def test_a_profile_that_the_sdk_must_ask_for_fails_in_our_words(

@@ -45,12 +45,12 @@ def test_where_the_region_comes_from(
 ) -> None:
     (tmp_path / "config").write_text(CONFIG)
 
-    found = provider("aws").default_region({**environ, "AWS_CONFIG_FILE": str(tmp_path / "config")}, profile)
+    found = provider("aws").resolve({**environ, "AWS_CONFIG_FILE": str(tmp_path / "config")}, profile).region
 
     assert (found is None) == (expected is None)
     if found and expected:
-        assert found[0] == expected[0]
-        assert expected[1] in found[1]
+        assert found.value == expected[0]
+        assert expected[1] in found.origin
 
 
 def test_configured_means_a_variable_or_a_file(tmp_path: Path) -> None:
@@ -62,4 +62,4 @@ def test_configured_means_a_variable_or_a_file(tmp_path: Path) -> None:
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws/credentials").write_text("not a profile file\n")
     assert aws.configured(here)
-    assert aws.default_region(here, None) is None
+    assert aws.resolve(here, None).region is None

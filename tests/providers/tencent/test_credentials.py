@@ -12,6 +12,7 @@ from runcancel.providers import Connection, tencent
 from runcancel.providers.keys import Keys
 from runcancel.providers.tencent import credentials
 from runcancel.providers.tencent.credentials import AssumedRole
+from runcancel.values import Choice
 from runcancel.vocabulary import Reason
 
 
@@ -43,8 +44,10 @@ def test_the_profile_of_a_variable_gives_keys_and_region(tmp_path: Path) -> None
     environ = tccli(tmp_path, "games", {**PAIR, "token": "t"}, "ap-shanghai") | {"TCCLI_PROFILE": "games"}
 
     assert credentials.find(environ, None).keys.source == "profile games of tccli"
-    assert tencent.default_region(environ, None) == ("ap-shanghai", "profile games of tccli")
-    assert tencent.default_region(environ | {"TENCENTCLOUD_REGION": "x"}, None) == ("x", "TENCENTCLOUD_REGION")
+    assert tencent.resolve(environ, None).region == Choice(
+        "ap-shanghai", f"profile games in {tmp_path}/.tccli/games.configure"
+    )
+    assert tencent.resolve(environ | {"TENCENTCLOUD_REGION": "x"}, None).region == Choice("x", "TENCENTCLOUD_REGION")
     assert tencent.configured(environ)
 
 
@@ -77,8 +80,8 @@ def test_a_broken_file_is_named_and_not_quoted(content: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["../default", "a/b", "..", "", "a\\b", "-x"])
 def test_a_profile_name_stays_in_its_folder(name: str, tmp_path: Path) -> None:
     if name:
-        assert refused(lambda: credentials.find({"HOME": str(tmp_path)}, name)).reason is Reason.USAGE
-    assert tencent.default_region({"HOME": str(tmp_path)}, name) is None
+        assert refused(lambda: credentials.find({"HOME": str(tmp_path)}, name)).reason is Reason.NO_CREDENTIALS
+    assert tencent.resolve({"HOME": str(tmp_path)}, name).region is None
 
 
 def test_a_role_is_assumed_once_and_renewed_before_it_ends() -> None:
