@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from runcancel import refs
 from runcancel.clouds import Clouds
-from runcancel.errors import CREDENTIALS, CloudError, UsageError
+from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.judge import Answer, Asked
 from runcancel.model import Identity, Kind, Query, Ref, Scope, Wanted
 from runcancel.providers import Checkup, Cloud, provider
@@ -74,8 +74,6 @@ def with_cancels(one: Examined, known: Cancels) -> tuple[PermissionCheck, ...]:
 def _identified(one: Examined, error: BaseException | None, value: Callable[[], Identity]) -> Examined:
     if error is None:
         return structs.replace(one, identity=value())
-    if isinstance(error, UsageError):  # a setting of this scope alone
-        error = CloudError(Reason.USAGE, error.message, hint=error.hint)
     if not isinstance(error, CloudError):
         raise error
     return structs.replace(one, errors=(error,))
@@ -127,5 +125,5 @@ def _finished(one: Examined, clouds: Clouds) -> Examined:
     one = structs.replace(one, permissions=tuple(sorted(one.permissions, key=lambda check: order.index(check.kind))))
     try:
         return structs.replace(one, connection=clouds.at(one.scope).checkup())
-    except (CloudError, UsageError):
+    except CloudError:
         return one

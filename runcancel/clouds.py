@@ -7,10 +7,11 @@ from functools import partial
 from msgspec import Struct, structs
 
 from runcancel import settings as settings_
-from runcancel.errors import CloudError
+from runcancel.errors import RETRYABLE, CloudError
 from runcancel.model import Kind, Ref, Scope, Snapshot
 from runcancel.pace import Pace, Traffic
 from runcancel.providers import Cloud, kind_of, provider
+from runcancel.providers.guarded import GuardedCloud, guarded
 from runcancel.providers.reading import chunks
 from runcancel.settings import Settings
 from runcancel.vocabulary import Reason
@@ -24,6 +25,7 @@ class Clouds:
         self._settings = settings
         self._workers = workers
         self._open: dict[Scope, Cloud] = {}
+        self._refused: dict[Scope, CloudError] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self.traffic = Traffic()
@@ -32,15 +34,32 @@ class Clouds:
         """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
 
     def at(self, scope: Scope) -> Cloud:
-        """The connection of a scope. Raises `CloudError`. One provider's SDK loads while another's answers."""
+        """The connection of a scope. One provider's SDK loads while another's answers.
+
+        Raises `CloudError` and nothing else, and so does what it returns. What repeating cannot mend is tried once.
+        """
         with self._lock:
             lock = self._locks.setdefault(scope.provider, threading.Lock())
         with lock:  # creating SDK clients is not safe in parallel
+            if scope in self._refused:
+                raise self._refused[scope].fresh()
             if scope not in self._open:
-                pace = Pace(self._workers.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
-                connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
-                self._open[scope] = provider(scope.provider).connect(connection, self._settings.environ, pace)
+                try:
+                    self._open[scope] = guarded(partial(self._connect, scope), where=str(scope))
+                except CloudError as error:
+                    if error.reason not in RETRYABLE:
+                        self._refused[scope] = error.fresh()
+                    raise
             return self._open[scope]
+
+    def _connect(self, scope: Scope) -> Cloud:
+        pace = Pace(self._workers.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
+        connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
+        cloud = provider(scope.provider).connect(connection, self._settings.environ, pace)
+        return GuardedCloud(cloud, where=str(scope), heard=partial(self._heard, scope))
+
+    def _heard(self, scope: Scope, answered: bool) -> None:
+        self._workers.heard(scope, answered=answered)
 
     def _waits(self, scope: str, reason: Reason, seconds: float) -> None:
         self.traffic.waits(scope, reason, until=self._workers.clock.monotonic() + seconds)

@@ -67,6 +67,18 @@ class CloudError(Exception):
         self.action = action
         self.hint = hint
 
+    def fresh(self) -> "CloudError":
+        """The same failure as a new object: one that is raised again and again collects frames of each time."""
+        return CloudError(
+            self.reason,
+            self.message,
+            provider_code=self.provider_code,
+            request_id=self.request_id,
+            retry_after=self.retry_after,
+            action=self.action,
+            hint=self.hint,
+        )
+
     def problem(self, *, scope: Scope | None = None, ref: str | None = None) -> Problem:
         """The same as a record for a screen or a document."""
         return Problem(

@@ -1,0 +1,104 @@
+"""A provider raises `CloudError` and nothing else: the net beneath every cloud, so that none ends another's work."""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from runcancel.errors import CloudError, UsageError
+from runcancel.model import Identity, Invocation, Query, Ref, Snapshot, Wanted
+from runcancel.outputs import Output
+from runcancel.providers import Checkup, Cloud
+from runcancel.vocabulary import Reason
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger("runcancel.wire")
+
+_SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
+"""After these nothing was heard from the scope."""
+
+Heard = Callable[[bool], None]
+"""Called with true when the scope has answered, with false when it was silent."""
+
+
+class GuardedCloud:
+    """See `Cloud`. Whatever else a cloud raises becomes a `CloudError` with `Reason.INTERNAL`."""
+
+    def __init__(self, cloud: Cloud, *, where: str, heard: Heard = lambda answered: None) -> None:
+        self._cloud = cloud
+        self._where = where
+        self._heard = heard
+
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """See `Cloud.read`."""
+        return self._each(lambda: self._cloud.read(refs, full=full))
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """See `Cloud.invocations`."""
+        return self._each(lambda: self._cloud.invocations(ref, wanted))
+
+    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+        """See `Cloud.logs`."""
+        return self._each(lambda: self._cloud.logs(ref, wanted))
+
+    def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
+        """See `Cloud.cancel`."""
+        return self._each(lambda: self._cloud.cancel(ref, targets))
+
+    def runs(self, query: Query) -> Iterator[Snapshot]:
+        """See `Cloud.runs`."""
+        return self._each(lambda: self._cloud.runs(query))
+
+    def regions(self) -> tuple[str, ...]:
+        """See `Cloud.regions`."""
+        return guarded(self._cloud.regions, where=self._where)
+
+    def identity(self) -> Identity:
+        """See `Cloud.identity`."""
+        return guarded(self._cloud.identity, where=self._where)
+
+    def checkup(self) -> Checkup:
+        """See `Cloud.checkup`."""
+        return guarded(self._cloud.checkup, where=self._where)
+
+    def _each(self, call: Callable[[], Iterator[T]]) -> Iterator[T]:
+        try:
+            yield from call()
+        except CloudError as error:
+            if error.reason is not Reason.INTERRUPTED:
+                self._heard(error.reason not in _SILENT)
+            raise
+        except Exception as error:
+            raise internal(error, where=self._where) from error
+        self._heard(True)
+
+
+def guarded(call: Callable[[], T], *, where: str) -> T:
+    """What `call` returns. Raises `CloudError` alone; a setting that is wrong for this scope is one of it."""
+    try:
+        return call()
+    except CloudError:
+        raise
+    except UsageError as error:
+        raise CloudError(Reason.USAGE, error.message, hint=error.hint) from None
+    except Exception as error:
+        raise internal(error, where=where) from error
+
+
+def internal(error: Exception, *, where: str) -> CloudError:
+    """An exception that no provider should raise, as a failure of one scope; `--debug` shows where it came from.
+
+    Its text may hold what a process printed or a file contains: only its type and its frames are shown.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    _LOG.debug("%s: %s\n%s", where, type(error).__name__, frames)
+    if isinstance(error, MemoryError):
+        return CloudError(
+            Reason.INTERNAL, f"{where}: out of memory", hint="raise the limit (ulimit -v), or select less"
+        )
+    return CloudError(
+        Reason.INTERNAL,
+        f"{where}: internal error ({type(error).__name__})",
+        hint="this is a bug of runcancel; the same command with --debug shows where",
+    )
