@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -10,8 +11,15 @@ from runcancel.errors import UsageError
 
 T = TypeVar("T")
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SECONDS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_AGE = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS))
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_EPOCHS = ((re.compile(r"[0-9]{10}(?:\.[0-9]+)?"), "seconds"), (re.compile(r"[0-9]{13}"), "milliseconds"))
+"""What a number of seconds, or of milliseconds, since 1970 looks like: from 2001 to 2286."""
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ].+)?")
+_LONGEST = 100 * 365.25 * 86400.0  # seconds
+_A_TIME = "give an age as in 2h, a date as in 2026-11-21, a time as in 2026-11-21T03:00:00Z, or seconds since 1970"
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"", "0", "false", "no", "off"})
 
@@ -61,22 +69,78 @@ def switch(flag: str, given: bool | None, environ: Mapping[str, str]) -> bool:
 
 
 def duration(flag: str, value: str) -> float:
-    """Seconds out of `90`, `90s`, `1.5m`, `2h`. Raises `UsageError`."""
-    match = _DURATION.fullmatch(value.strip())
-    if match is None:
-        raise UsageError(f"{flag} “{value}” is no duration: give seconds or a unit, as in 90, 90s, 2m, 1h")
-    return float(match[1]) * _SECONDS[match[2] or "s"]
+    """Seconds out of `90s`, `1.5m`, `1h30m`, `2w`, or of a bare number of seconds. Raises `UsageError`."""
+    value = value.strip()
+    seconds = float(value) if _NUMBER.fullmatch(value) else _age(value)
+    if seconds is None:
+        raise UsageError(f"{flag} “{value}” is no duration: give seconds or a unit, as in 90, 90s, 2m, 1h30m")
+    if seconds > _LONGEST:
+        raise UsageError(f"{flag} “{value}” is too long; nothing was sent")
+    return seconds
+
+
+def moment(flag: str, value: str, now: datetime) -> datetime:
+    """A time: an age before now, RFC 3339, a date, or seconds or milliseconds since 1970.
+
+    A date or time without a zone is local. Raises `UsageError`, also for a bare number that is none of these: taken for
+    an age it would select nearly everything.
+    """
+    value = plain(flag, value).strip()
+    seconds = _age(value.removesuffix(" ago"))
+    if seconds is not None:
+        try:
+            return now - timedelta(seconds=seconds)
+        except OverflowError:
+            raise UsageError(f"{flag} “{value}” is too long ago; nothing was sent") from None
+    for pattern, unit in _EPOCHS:
+        if pattern.fullmatch(value):
+            return _1970 + timedelta(**{unit: float(value)})
+    if _NUMBER.fullmatch(value):
+        raise UsageError(f"{flag} “{value}” has no unit and is no time; nothing was sent", hint=f"{_A_TIME} (date +%s)")
+    return _dated(flag, value)
+
+
+def past(flag: str, value: str, now: datetime) -> datetime:
+    """A time as `moment` reads it. Raises `UsageError` for one that is still to come: everything is older than that."""
+    found = moment(flag, value, now)
+    if found > now:
+        raise UsageError(f"{flag} “{value}” is in the future; nothing was sent", hint=_A_TIME)
+    return found
+
+
+def _age(value: str) -> float | None:
+    """Seconds out of numbers with units, the largest unit first; None for anything else."""
+    match = _AGE.fullmatch(value)
+    if match is None or not any(match.groups()):
+        return None
+    return sum(float(number) * size for number, size in zip(match.groups(), _SECONDS.values(), strict=True) if number)
+
+
+def _dated(flag: str, value: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(value if _DATED.fullmatch(value) else "")
+    except ValueError:
+        raise UsageError(f"{flag} “{value}” is no time; nothing was sent", hint=_A_TIME) from None
+    try:
+        return found.astimezone(UTC)
+    except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
+        raise UsageError(f"{flag} “{value}” is beyond the calendar; nothing was sent") from None
 
 
 def plain(origin: str, value: str) -> str:
-    """A value as given. Raises `UsageError` for an empty one (an unset variable) or one that looks like an option."""
-    if not value:
-        raise UsageError(f"{origin} has an empty value: an unset variable? Nothing was sent")
+    """A value as given. Raises `UsageError` as `check_given` does, and for characters that do not show."""
+    check_given(origin, value)
     if not value.isprintable():
         raise UsageError(f"{origin} has a value with characters that do not show; nothing was sent")
+    return value
+
+
+def check_given(origin: str, value: str) -> None:
+    """Raise `UsageError` for an empty value (an unset variable) or one that looks like an option."""
+    if not value:
+        raise UsageError(f"{origin} has an empty value: an unset variable? Nothing was sent")
     if value.startswith("-"):
         raise UsageError(f"{origin} has the value “{value}”, which looks like an option; nothing was sent")
-    return value
 
 
 def plain_file(flag: str, value: str) -> str:

@@ -67,10 +67,12 @@ def cancel(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer [y/N] with yes.")] = False,
     confirm: Annotated[str | None, typer.Option("--confirm", metavar="NAME|COUNT", help="Answer any question.")] = None,
     max_runs: Annotated[
-        int | None, typer.Option("--max-runs", metavar="N", min=0, help="Refuse more runs than this [20].")
+        int | None,
+        typer.Option("--max-runs", metavar="N", min=0, max=options.MOST, help="Refuse more runs than this [20]."),
     ] = None,
     max_targets: Annotated[
-        int | None, typer.Option("--max-targets", metavar="N", min=0, help="Refuse more targets than this.")
+        int | None,
+        typer.Option("--max-targets", metavar="N", min=0, max=options.MOST, help="Refuse more targets than this."),
     ] = None,
     require_guarantee: Annotated[
         Guarantee | None,

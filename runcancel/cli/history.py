@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -68,19 +68,11 @@ def history(
 
 def _answer(session: Session, opened: Journal, operation: str | None, limit: int, older_than: str) -> int:
     if operation == "prune":
-        forgotten = opened.prune(_before(older_than))
+        forgotten = opened.prune(values.past("--older-than", older_than, datetime.now(UTC)))
         return _list(session, forgotten, f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} forgotten")
     if operation is not None:
         return _one(session, opened, operation)
     return _list(session, opened.operations(limit))
-
-
-def _before(older_than: str) -> datetime:
-    seconds = values.duration("--older-than", values.plain("--older-than", older_than))
-    try:
-        return datetime.now(UTC) - timedelta(seconds=seconds)
-    except OverflowError:
-        raise UsageError(f"--older-than “{older_than}” is too long ago") from None
 
 
 def _list(session: Session, operations: Iterable[Operation], *notes: str) -> int:

@@ -34,7 +34,9 @@ def invocations(
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most N rows a run; 0 is all.")] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, max=options.MOST, help="At most N rows a run; 0 is all.")
+    ] = 0,
     parameters: Annotated[bool, typer.Option("--parameters", help="With parameters: they may hold secrets.")] = False,
 ) -> int:
     """Show the targets of runs, one row per target.

@@ -31,7 +31,8 @@ def logs(
     task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only what ended badly.")] = False,
     tail: Annotated[
-        int | None, typer.Option("--tail", metavar="N", min=1, help="Only the last N lines of each stream.")
+        int | None,
+        typer.Option("--tail", metavar="N", min=1, max=options.MOST, help="Only the last N lines of each stream."),
     ] = None,
     prefix: Annotated[
         bool | None,

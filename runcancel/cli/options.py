@@ -1,8 +1,7 @@
 """Options that several verbs have: how they are declared, and what they come to."""
 
-import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -130,11 +129,16 @@ Kinds = Annotated[
 ]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only with exactly this name.")]
 NameGlob = Annotated[str | None, typer.Option("--name-glob", metavar="GLOB", help="Only names like this: patch-*.")]
-Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Begun at or after: 2h ago, or a date.")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Begun at or after: 2h, a date, seconds since 1970.")
+]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Begun at or before.")]
 OlderThan = Annotated[str | None, typer.Option("--older-than", metavar="TIME", help="Begun longer ago than this: 2h.")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="How long to watch [60s].")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most N rows; 0 is all.")]
+MOST = 1_000_000_000
+"""The largest number that an option takes: more has no cloud."""
+
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, max=MOST, help="At most N rows; 0 is all.")]
 
 
 def query(
@@ -149,13 +153,16 @@ def query(
     now: datetime,
 ) -> Query:
     """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
-    ends = [moment("--until", until, now), None if older_than is None else _before(now, "--older-than", older_than)]
+    ends = [
+        None if until is None else values.moment("--until", until, now),
+        None if older_than is None else values.past("--older-than", older_than, now),
+    ]
     return Query(
         states=states(status),
         kinds=kinds(kind),
         name=None if name is None else values.plain("--name", name),
         name_glob=None if name_glob is None else values.plain("--name-glob", name_glob),
-        since=moment("--since", since, now),
+        since=None if since is None else values.moment("--since", since, now),
         until=min((end for end in ends if end is not None), default=None),
     )
 
@@ -187,31 +194,6 @@ def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
 def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
     """Target ids, each once. Raises `UsageError` for an empty one."""
     return tuple(dict.fromkeys(values.plain("--target", one) for one in ids or ()))
-
-
-def moment(flag: str, value: str | None, now: datetime) -> datetime | None:
-    """A time: `2h` is two hours before now; a date or a date and time is taken as local unless it names its zone."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\d+(\.\d+)?(ms|s|m|h|d)?", values.plain(flag, value)):
-        return _before(now, flag, value)
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        raise UsageError(
-            f"{flag} “{value}” is no time: give an age as in 2h, or 2026-11-21, or 2026-11-21T03:00:00Z"
-        ) from None
-    try:
-        return found.astimezone(UTC)
-    except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
-        raise UsageError(f"{flag} “{value}” is beyond the calendar; nothing was sent") from None
-
-
-def _before(now: datetime, flag: str, value: str) -> datetime:
-    try:
-        return now - timedelta(seconds=values.duration(flag, values.plain(flag, value)))
-    except OverflowError:
-        raise UsageError(f"{flag} “{value}” is too long ago") from None
 
 
 def _words(flag: str, given: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:

@@ -12,6 +12,10 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from runcancel.cli import request
 from runcancel.cli.failures import Ending
 from runcancel.cli.session import Session
+from runcancel.values import check_given
+
+_FREE = frozenset({"reason", "cli_input_json", "generate_cli_skeleton"})
+"""Options whose value is nobody's word: a text, or JSON, about which they say themselves what is wrong."""
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
@@ -30,8 +34,19 @@ class Verb(TyperCommand):
                 ctx.fail(f"{max(param.opts, key=len)} is given twice and takes one value; nothing was sent")
             seen.add(param.opts[0])
         if not ctx.resilient_parsing and "help" not in given:
+            self._check_values(given)
             self._take_request(ctx, {name: value for name, value in given.items() if value is not None})
         return super().parse_args(ctx, args)
+
+    def _check_values(self, given: Mapping[str, Any]) -> None:
+        """Raise `UsageError` for an option whose value is empty or was meant as the next option."""
+        for param in self.params:
+            if not isinstance(param, TyperOption) or param.is_flag or param.name in _FREE:
+                continue
+            values = given.get(param.name or "")
+            for value in values if isinstance(values, list) else [values]:
+                if isinstance(value, str) and value != "-":
+                    check_given(max(param.opts, key=len), value)
 
     def _take_request(self, ctx: Any, typed: Mapping[str, Any]) -> None:
         """Answer `--generate-cli-skeleton` and leave, or let `--cli-input-json` stand in for what was not typed."""

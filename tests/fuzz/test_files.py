@@ -260,7 +260,7 @@ def test_the_command_refuses_any_bytes_for_a_file(made: Outside, data: bytes, wh
 @example("٢h")
 def test_any_time_is_understood_or_refused(text: str) -> None:
     refused(lambda: values.duration("--timeout", text))
-    refused(lambda: options.moment("--since", text, NOW))
+    refused(lambda: values.moment("--since", text, NOW))
     refused(lambda: options.query(older_than=text, now=NOW))
 
 
