@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcancel.errors import CloudError
-from runcancel.providers.reading import OWN_WORDS, number, text, worded
+from runcancel.providers.quoted import sentence, word
+from runcancel.providers.reading import OWN_WORDS, number, worded
 from runcancel.providers.transport import Reply
 from runcancel.vocabulary import Reason
 
@@ -49,15 +50,15 @@ _HINTS = {
 def failure(action: str, permission: str, reply: Reply, body: object) -> CloudError:
     """The error that an answer carries. `body` is the decoded JSON, None when it was none."""
     document: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
-    code = text(document.get("Code")) or text(document.get("code"))
+    code = word(document.get("Code")) or word(document.get("code"))
     reason = _reason(action, code, reply.status_code)
-    message = text(document.get("Message")) or text(document.get("message")) or f"HTTP {reply.status_code}"
+    message = sentence(document.get("Message") or document.get("message"), f"HTTP {reply.status_code}")
     wait = number(reply.headers.get("x-acs-retry-after"))
     return CloudError(
         reason,
         _message(reason, message, document, permission),
         provider_code=code,
-        request_id=text(document.get("RequestId")) or text(document.get("requestId")),
+        request_id=word(document.get("RequestId")) or word(document.get("requestId")),
         retry_after=wait / 1000 if wait and wait > 0 else None,
         action=action,
         hint=_HINTS.get(code or ""),
@@ -79,6 +80,6 @@ def _reason(action: str, code: str | None, status: int) -> Reason:
 def _message(reason: Reason, message: str, document: Mapping[str, Any], permission: str) -> str:
     if reason is Reason.DENIED:
         detail = document.get("AccessDeniedDetail")
-        action = text(detail.get("AuthAction")) if isinstance(detail, Mapping) else None
+        action = word(detail.get("AuthAction")) if isinstance(detail, Mapping) else None
         return f"not permitted: {action or permission}"
     return OWN_WORDS.get(reason, message)

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runcancel.errors import CREDENTIALS, CloudError
-from runcancel.providers.proxies import proxy_answer
+from runcancel.providers.quoted import sentence, word
 from runcancel.vocabulary import Reason
 
 CODES: Mapping[str, Reason] = {
@@ -73,13 +73,6 @@ EXCEPTIONS: Mapping[str, Reason] = {
     "TokenRetrievalError": Reason.EXPIRED_CREDENTIALS,
     "LoginError": Reason.EXPIRED_CREDENTIALS,
     "RefreshWithMFAUnsupportedError": Reason.EXPIRED_CREDENTIALS,
-    "EndpointConnectionError": Reason.UNREACHABLE,
-    "ConnectTimeoutError": Reason.UNREACHABLE,
-    "ProxyConnectionError": Reason.UNREACHABLE,
-    "SSLError": Reason.LOST,
-    "ConnectionError": Reason.LOST,
-    "HTTPClientError": Reason.LOST,
-    "IncompleteReadError": Reason.LOST,
     "BotoCoreError": Reason.INVALID,  # refused before anything was sent: parameters, region, endpoint
 }
 """botocore's exceptions by class name; a subclass counts as its nearest base that is here."""
@@ -99,7 +92,6 @@ _CODE_HINTS: Mapping[str, str] = {
 
 _OTHER_SERVICES = {"AssumeRole": "sts", "AssumeRoleWithWebIdentity": "sts", "GetCallerIdentity": "sts"}
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
-_LONGEST = 500  # characters of somebody else's message
 
 
 def answered(error: ClientError, *, action: str, source: str = "") -> CloudError:
@@ -109,15 +101,18 @@ def answered(error: ClientError, *, action: str, source: str = "") -> CloudError
     """
     detail = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
-    code = str(detail.get("Code") or "")
-    reason = CODES.get(code) or _by_status(metadata.get("HTTPStatusCode"))
+    code = word(detail.get("Code")) or ""
+    code = "" if code.isdigit() else code  # botocore takes the HTTP status where the answer has no code
+    status = metadata.get("HTTPStatusCode")
+    reason = CODES.get(code) or by_status(status)
+    said = sentence(detail.get("Message"), "" if code else f"HTTP {status}")
     api = error.operation_name if isinstance(error.operation_name, str) else action
     return CloudError(
         reason,
-        _sentence(reason, api, code=code, said=str(detail.get("Message") or ""), source=source),
+        _sentence(reason, api, code=code, said=said, source=source),
         provider_code=code or None,
-        request_id=metadata.get("RequestId") or None,
-        retry_after=_retry_after(metadata.get("HTTPHeaders") or {}),
+        request_id=word(metadata.get("RequestId")),
+        retry_after=retry_after(metadata.get("HTTPHeaders") or {}),
         action=api,
         hint=_CODE_HINTS.get(code) or _HINTS.get(reason),
     )
@@ -127,12 +122,18 @@ def unanswered(error: BotoCoreError, *, action: str, source: str = "") -> CloudE
     """The failure that botocore met before, or instead of, an answer. `source` as in `answered`."""
     names = [base.__name__ for base in type(error).__mro__]
     reason = EXCEPTIONS[next(name for name in names if name in EXCEPTIONS)]
-    if "SSLError" in names and "CERTIFICATE" in str(error).upper():
-        reason = Reason.UNREACHABLE  # the handshake failed: nothing was sent
     by = f" ({source})" if source and reason in CREDENTIALS else ""
-    proxy = proxy_answer(error.kwargs.get("error")) if names[0] == "ProxyConnectionError" else None
-    told, hint = proxy or (_told(error), _CODE_HINTS.get(names[0]) or _HINTS.get(reason))
-    return CloudError(reason, f"{action}: {told}{by}", provider_code=names[0], action=action, hint=hint)
+    hint = _CODE_HINTS.get(names[0]) or _HINTS.get(reason)
+    return CloudError(reason, f"{action}: {_told(error)}{by}", provider_code=names[0], action=action, hint=hint)
+
+
+def unsent(error: CloudError, *, action: str) -> CloudError:
+    """The failure of a request that got no answer of AWS, with the action that it was for."""
+    if error.action is None:
+        error.action = action
+        error.message = f"{action}: {error.message}"
+        error.hint = error.hint or _HINTS.get(error.reason)
+    return error
 
 
 def _sentence(reason: Reason, api: str, *, code: str, said: str, source: str) -> str:
@@ -141,22 +142,21 @@ def _sentence(reason: Reason, api: str, *, code: str, said: str, source: str) ->
     if reason is Reason.DENIED:
         named = _NAMED_ACTION.search(said)
         permission = named[1] if named else f"{_OTHER_SERVICES.get(api, 'ssm')}:{api}"
-        return f"not permitted: {permission}{by}" + (f": {_short(said)}" if said else "")
+        return f"not permitted: {permission}{by}" + (f": {said}" if said else "")
     if reason is Reason.BAD_CREDENTIALS or not said:
         return f"{api}: {code or 'refused'}{by}"
-    return f"{api}: {code}{by}: {_short(said)}"
+    return f"{api}: {code}{by}: {said}" if code else f"{api}: {said}{by}"
 
 
 def _told(error: BotoCoreError) -> str:
     """botocore's own sentence, but for what others wrote into it: that may hold anything."""
     if type(error).__name__ == "CredentialRetrievalError":
         return f"credentials could not be had from {error.kwargs.get('provider', 'their source')}"
-    if type(error).__name__ == "HTTPClientError":  # whatever an HTTP library raised: it may quote a header
-        return f"the request failed: {type(error.kwargs.get('error')).__name__}"
-    return _short(str(error))
+    return sentence(str(error), type(error).__name__)
 
 
-def _by_status(status: object) -> Reason:
+def by_status(status: object) -> Reason:
+    """The reason of an HTTP status that no error code explains."""
     if not isinstance(status, int) or status < 400:
         return Reason.UNPROVEN
     if status >= 500:
@@ -164,14 +164,10 @@ def _by_status(status: object) -> Reason:
     return {401: Reason.BAD_CREDENTIALS, 403: Reason.DENIED, 429: Reason.BUSY}.get(status, Reason.INVALID)
 
 
-def _retry_after(headers: Mapping[str, Any]) -> float | None:
+def retry_after(headers: Mapping[str, Any]) -> float | None:
     """Seconds out of `x-amz-retry-after` (milliseconds) or `retry-after` (seconds)."""
     for name, unit in (("x-amz-retry-after", 0.001), ("retry-after", 1.0)):
         value = str(headers.get(name, ""))
         if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", value):
             return float(value) * unit
     return None
-
-
-def _short(said: str) -> str:
-    return said if len(said) <= _LONGEST else said[: _LONGEST - 1] + "…"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import botocore.session
 from botocore.config import Config
@@ -18,6 +17,7 @@ from botocore.utils import JSONFileCache
 from runcancel.errors import CloudError
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.aws.failures import answered, unanswered
+from runcancel.providers.aws.http import send_by
 from runcancel.providers.aws.models import models
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use
 from runcancel.providers.aws.wire import prove_body
@@ -29,7 +29,6 @@ from runcancel.vocabulary import Reason
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _SESSIONS: dict[int, botocore.session.Session] = {}
 _FAILED: dict[int, CloudError] = {}
-_POOL = 32  # connections kept open per client
 
 _SOURCES = {
     "env": "AWS_ACCESS_KEY_ID of the environment",
@@ -47,7 +46,7 @@ class Doors:
         checked_region(connection.scope.region)  # it becomes part of a host name
         self._connection = connection
         self._environ = environ
-        self._session = _session(connection.profile, environ)
+        self._session = _session(connection, environ)
         self.source = _source(self._session, profile_in_use(environ, connection.profile).value)
 
     def ssm(self) -> Any:
@@ -81,19 +80,11 @@ class Doors:
     def _open(self, service: str, endpoint_url: str | None) -> Any:
         with _LOCK:
             client = self._create(service, endpoint_url)
-            if _endpoint(client).loopback and getproxies():
-                client = self._create(service, endpoint_url, proxies={})  # no request leaves for a proxy in clear text
+            _endpoint(client)
         return client
 
-    def _create(self, service: str, endpoint_url: str | None, *, proxies: dict[str, str] | None = None) -> Any:
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": 1},
-            connect_timeout=self._connection.connect_timeout,
-            read_timeout=self._connection.read_timeout,
-            user_agent_extra=self._connection.agent,
-            max_pool_connections=_POOL,
-            proxies=proxies,
-        )
+    def _create(self, service: str, endpoint_url: str | None) -> Any:
+        config = Config(user_agent_extra=self._connection.agent)
         region = self._connection.scope.region
         try:
             return self._session.create_client(service, region_name=region, endpoint_url=endpoint_url, config=config)
@@ -103,21 +94,22 @@ class Doors:
             raise CloudError(Reason.USAGE, "an endpoint URL cannot be read; nothing was sent") from None
 
 
-def _session(profile: str | None, environ: Mapping[str, str]) -> botocore.session.Session:
+def _session(connection: Connection, environ: Mapping[str, str]) -> botocore.session.Session:
     """A session with credentials, shared by all scopes that see the same profile and variables.
 
     Sharing means that one sign-in, one assumed role and one parsed service model serve every region; and that a
     search that found nothing, which asks the metadata service in vain, is not made once per region.
     """
+    profile = connection.profile
     seen = {name: value for name, value in environ.items() if name.startswith(PREFIX) or name in HOMES}
-    key = hash((profile, frozenset(seen.items())))
+    key = hash((profile, connection.connect_timeout, connection.read_timeout, frozenset(seen.items())))
     with _LOCK:
         if key in _FAILED:
             raise _FAILED[key]
         if key not in _SESSIONS:
             session = _resolved(profile, environ)
             try:
-                _require_credentials(session, tried=_tried(profile, environ))
+                _require_credentials(session, connection, environ)
             except CloudError as error:
                 if error.reason is Reason.NO_CREDENTIALS:
                     _FAILED[key] = error
@@ -145,8 +137,10 @@ def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.sessi
     return session
 
 
-def _require_credentials(session: botocore.session.Session, *, tried: str) -> None:
+def _require_credentials(session: botocore.session.Session, connection: Connection, environ: Mapping[str, str]) -> None:
+    tried = _tried(connection.profile, environ)
     try:
+        send_by(session, connection, environ)
         _never_ask(session)
         found = session.get_credentials()
     except ClientError as error:

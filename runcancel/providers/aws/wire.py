@@ -14,7 +14,7 @@ from msgspec import Struct
 from runcancel.errors import CloudError
 from runcancel.model import Scope
 from runcancel.pace import ASK_AGAIN, READ_AGAIN, Pace
-from runcancel.providers.aws.failures import answered, unanswered
+from runcancel.providers.aws.failures import answered, unanswered, unsent
 from runcancel.providers.aws.fields import record
 from runcancel.providers.reading import Row, by_token, number, rows, text, trace
 from runcancel.providers.transport import Heard
@@ -116,6 +116,8 @@ class Wire:
             raise answered(error, action=action, source=self._source) from None
         except BotoCoreError as error:
             raise unanswered(error, action=action, source=self._source) from None
+        except CloudError as error:
+            raise unsent(error, action=action) from None
         except _UNREADABLE as error:
             raise _unproven(action, f"the answer cannot be read ({type(error).__name__})") from None
         return reply

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcancel.errors import CloudError
-from runcancel.providers.reading import OWN_WORDS, text, worded
+from runcancel.providers.quoted import sentence, word
+from runcancel.providers.reading import OWN_WORDS, worded
 from runcancel.vocabulary import Reason
 
 REASONS = {
@@ -45,14 +46,14 @@ def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudE
     if error is None:
         return None
     known: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
-    code = text(known.get("Code"))
+    code = word(known.get("Code"))
     reason = reason_of(code)
     message = f"not permitted: {permission}" if reason is Reason.DENIED else OWN_WORDS.get(reason)
     return CloudError(
         reason,
-        message or text(known.get("Message")) or "the cloud answered with an error",
+        message or sentence(known.get("Message"), "the cloud answered with an error"),
         provider_code=code,
-        request_id=text(response.get("RequestId")),
+        request_id=word(response.get("RequestId")),
         action=action,
         hint=_HINTS.get(code or ""),
     )

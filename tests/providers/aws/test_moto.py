@@ -9,6 +9,8 @@ from opened import read, unread
 
 from providers.aws.scripted import NOBODY, SCOPE, A, B, connect, ref
 from runcancel.pace import Pace
+from runcancel.providers.aws.cloud import Aws
+from runcancel.providers.aws.http import SENDER
 from runcancel.providers.aws.wire import Wire
 from runcancel.vocabulary import Reason, State
 
@@ -22,10 +24,17 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield boto3.client("ssm", region_name=SCOPE.region)
 
 
+def answered_by_moto(clock: HandClock) -> Aws:
+    """A scope whose requests go no further than moto: it answers where we send."""
+    cloud = connect(clock)
+    cloud._client.meta.events.unregister("before-send", unique_id=SENDER)
+    return cloud
+
+
 def test_moto_agrees_about_a_command(moto: Any, clock: HandClock) -> None:
     sent = moto.send_command(InstanceIds=[A, B], DocumentName="AWS-RunShellScript", Comment="deploy")["Command"]
 
-    run = read(connect(clock), ref("command", sent["CommandId"]), full=False).run
+    run = read(answered_by_moto(clock), ref("command", sent["CommandId"]), full=False).run
 
     assert (run.name, run.target_count) == ("AWS-RunShellScript", 2)
     assert run.state is State.SUCCEEDED
@@ -34,7 +43,7 @@ def test_moto_agrees_about_a_command(moto: Any, clock: HandClock) -> None:
 
 
 def test_moto_agrees_about_an_unknown_command_and_no_windows(moto: Any, clock: HandClock) -> None:
-    assert unread(connect(clock), ref("command", NOBODY)).reason is Reason.NOT_FOUND
+    assert unread(answered_by_moto(clock), ref("command", NOBODY)).reason is Reason.NOT_FOUND
     wire = Wire(moto, Pace(clock), scope=SCOPE)
     assert list(wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=10)) == []
 

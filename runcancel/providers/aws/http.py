@@ -1,0 +1,167 @@
+"""Every HTTP request of botocore, sent as the other clouds' are: clients, STS, single sign-on and metadata services."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+from runcancel.errors import CloudError
+from runcancel.providers import Connection
+from runcancel.providers.aws.failures import by_status, retry_after
+from runcancel.providers.quoted import is_page
+from runcancel.providers.transport import HttpClient, Reply
+from runcancel.vocabulary import Reason
+
+SENDER = "runcancel"
+"""The id under which the handler of `before-send` is registered."""
+
+_ASKED_FOR = ("ssm", "ec2")
+"""The services that are not asked for credentials."""
+
+_OK = 300  # statuses below are successes
+_CONTAINER_PATIENCE = 2.0  # seconds, as botocore has it
+
+
+def send_by(session: botocore.session.Session, connection: Connection, environ: Mapping[str, str]) -> None:
+    """Let a session's clients, and whatever finds its credentials, send through `HttpClient`; each request once.
+
+    To be called before credentials are looked for. Raises what botocore raises for a profile that it cannot use.
+    """
+    bundle = _bundle(session, environ)
+    client = HttpClient(
+        environ, connect_timeout=connection.connect_timeout, read_timeout=connection.read_timeout, bundle=bundle
+    )
+    session.register("before-send", _Sender(client), unique_id=SENDER)
+    session.set_default_client_config(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+    resolver = session.get_component("credential_provider")
+    # botocore has no public way to choose how its two metadata clients send.
+    container = _metadata(environ, _CONTAINER_PATIENCE, bundle)
+    resolver.get_provider("container-role")._fetcher._session = _ContainerSession(container)
+    instance = _metadata(environ, float(session.get_config_variable("metadata_service_timeout")), bundle)
+    resolver.get_provider("iam-role")._role_fetcher._session = _InstanceSession(instance)
+
+
+def _metadata(environ: Mapping[str, str], patience: float, bundle: tuple[str, str] | None) -> HttpClient:
+    return HttpClient(environ, connect_timeout=patience, read_timeout=patience, bundle=bundle, metadata=True)
+
+
+class _Sender:
+    """A handler of `before-send`, whose answer botocore takes in the place of its own client's."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def __call__(self, request: Any, *, event_name: str, **_event: object) -> AWSResponse:
+        """The answer. Raises `CloudError` for one that did not come, or that something in between gave."""
+        _, service, operation = event_name.split(".")
+        try:
+            reply = _sent(self._client, request)
+            _check(reply, urlsplit(request.url).netloc)
+        except CloudError as error:
+            if service not in _ASKED_FOR and operation != "GetCallerIdentity":
+                raise _no_credentials(error, operation) from None
+            raise
+        return _response(request.url, reply)
+
+
+class _InstanceSession:
+    """Stands in the place of botocore's HTTP session towards the instance's metadata service."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def send(self, request: Any) -> AWSResponse:
+        """The answer. Nobody there is told as botocore tells it: then the instance has no role."""
+        try:
+            return _response(request.url, _sent(self._client, request))
+        except CloudError as error:
+            if error.reason is Reason.UNREACHABLE:
+                raise ConnectTimeoutError(endpoint_url=_origin(request.url)) from None
+            if error.reason is Reason.LOST:
+                raise ReadTimeoutError(endpoint_url=_origin(request.url)) from None
+            raise
+
+
+class _ContainerSession:
+    """Stands in the place of botocore's HTTP session towards a container's credentials."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    def send(self, request: Any) -> AWSResponse:
+        """The answer, which has to be a success. Raises `CloudError`, once: botocore would ask three times."""
+        try:
+            reply = _sent(self._client, request)
+        except CloudError as error:
+            raise _no_credentials(error, "the container's credentials") from None
+        if reply.status_code != 200:
+            host = urlsplit(request.url).netloc
+            message = f"the container's credentials: HTTP {reply.status_code} from {host}"
+            raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")
+        return _response(request.url, reply)
+
+
+class _Raw:
+    """A body as `AWSResponse` reads it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, **_options: object) -> Iterator[bytes]:
+        """The body, in one piece."""
+        yield self._content
+
+
+def _sent(client: HttpClient, request: Any) -> Reply:
+    headers = {name: _plain(value) for name, value in request.headers.items()}
+    body = request.body or b""
+    body = body.encode() if isinstance(body, str) else body
+    return client.send(request.method, request.url, headers=headers, body=body)
+
+
+def _plain(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _response(url: str, reply: Reply) -> AWSResponse:
+    return AWSResponse(url, reply.status_code, dict(reply.headers), _Raw(reply.content))
+
+
+def _check(reply: Reply, host: str) -> None:
+    """A web page, or another text that AWS does not write, is never handed on: botocore would quote it."""
+    content = reply.content.strip()
+    readable = content.startswith(b"{") or (content.startswith(b"<") and not is_page(content))
+    if reply.status_code < _OK and (readable or not content):
+        return
+    if reply.status_code >= 400 and readable:
+        return
+    said = "" if reply.status_code >= _OK else ", but no answer of AWS: something in between answered"
+    raise CloudError(
+        by_status(reply.status_code),
+        f"HTTP {reply.status_code} from {host}{said}",
+        request_id=reply.headers.get("x-amzn-requestid"),
+        retry_after=retry_after(reply.headers),
+    )
+
+
+def _no_credentials(error: CloudError, whose: str) -> CloudError:
+    """The failure of a request for credentials: no API was asked for anything. What must not be sent stays usage."""
+    reason = error.reason if error.reason is Reason.USAGE else Reason.NO_CREDENTIALS
+    return CloudError(reason, f"{whose}: {error.message}", action="credentials", hint=error.hint)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _bundle(session: botocore.session.Session, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """The CA file that the profile names; a variable wins over it, as in botocore."""
+    if environ.get("AWS_CA_BUNDLE"):
+        return None
+    path = session.get_config_variable("ca_bundle")
+    return (str(path), "ca_bundle of the profile") if path else None
