@@ -1,4 +1,4 @@
-"""What must be true, and who must have said so, before anything is sent: caps, guarantees, consent."""
+"""What must be true, and who must have said so, before anything is sent: limits, guarantees, consent."""
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -7,11 +7,8 @@ from msgspec import Struct
 
 from runcancel.errors import Refused
 from runcancel.judge import counted_once
-from runcancel.ledger import PlanItem
+from runcancel.ledger import Limits, PlanItem
 from runcancel.vocabulary import Guarantee
-
-MOST_RUNS = 20
-"""How many runs a cancel takes without `--max-runs`."""
 
 _STRENGTH = (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT, Guarantee.STOPS_RUNNING)
 
@@ -22,13 +19,6 @@ class Level(IntEnum):
     NONE = 0  # runs named one by one
     YES = 1  # a filter, a file, a plan
     TYPED = 2  # several accounts, or a protected context
-
-
-class Caps(Struct, frozen=True, kw_only=True):
-    """How many runs and targets one cancel may take; None is no cap."""
-
-    max_runs: int | None = MOST_RUNS
-    max_targets: int | None = None
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -47,18 +37,23 @@ class Given(Struct, frozen=True, kw_only=True):
     confirm: str | None = None
 
 
-def check_caps(items: Sequence[PlanItem], caps: Caps) -> None:
-    """Raise `Refused` when more would be asked than the caps allow; what has ended does not count."""
+def check_limits(items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = ()) -> None:
+    """Raise `Refused` when more would be asked than the limits allow; what has ended does not count.
+
+    `sent` is what the same operation asked for before it was interrupted.
+    """
     asked = [item for item in items if item.ask]
-    if caps.max_runs is not None and len(asked) > caps.max_runs:
+    again = {item.run for item in asked}
+    asked += [item for item in sent if item.run not in again]
+    if limits.max_runs is not None and len(asked) > limits.max_runs:
         raise Refused(
-            f"{len(asked)} runs would be asked to stop and at most {caps.max_runs} may be; nothing was sent",
+            f"{len(asked)} runs would be asked to stop and at most {limits.max_runs} may be; nothing was sent",
             hint=f"to go on: add --max-runs {len(asked)}.   To look first: add --dry-run.",
         )
     targets = sum(size(item) for item in counted_once(asked))
-    if caps.max_targets is not None and targets > caps.max_targets:
+    if limits.max_targets is not None and targets > limits.max_targets:
         raise Refused(
-            f"{targets} targets would be asked to stop and at most {caps.max_targets} may be; nothing was sent",
+            f"{targets} targets would be asked to stop and at most {limits.max_targets} may be; nothing was sent",
             hint=f"to go on: add --max-targets {targets}.   To look first: add --dry-run.",
         )
 
@@ -126,8 +121,8 @@ def nobody_to_ask(wanted: Need, why: str) -> Refused:
 
 
 def size(item: PlanItem) -> int:
-    """How many targets of a plan item may still be stopped."""
-    return sum(not one.before.over for one in item.invocations) + item.not_listed
+    """How many targets of a plan item may still be stopped. One invocation may stand for several."""
+    return sum(one.target_count for one in item.invocations if not one.before.over) + item.not_listed
 
 
 def _fits(wanted: Need, word: str) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from runcancel.errors import JournalError
 from runcancel.judge import Answer
-from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.ledger import Limits, Operation, Outcome, PlanItem
 from runcancel.vocabulary import Stage
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Journal:
         """Close the file."""
         self._file.close()
 
-    def begin(self, operation: Operation, items: Sequence[PlanItem]) -> None:
-        """Commit the intent: the operation and every run that will be asked."""
+    def begin(self, operation: Operation, items: Sequence[PlanItem], limits: Limits | None = None) -> None:
+        """Commit the intent: the operation, every run that will be asked, and the limits that hold for all of it."""
         with self._file.changed() as db:
             db.execute(
                 "INSERT INTO operations VALUES (?,?,?,?,?,?,?,?,?)",
@@ -72,13 +72,21 @@ class Journal:
                     operation.exit_code,
                 ),
             )
+            _put_limits(db, operation.id, limits)
             _put(db, operation.id, items)
 
-    def resume(self, id: str, items: Sequence[PlanItem]) -> None:
+    def resume(self, id: str, items: Sequence[PlanItem], limits: Limits | None = None) -> None:
         """Commit that an operation goes on with these runs; what was known of them before is replaced."""
         with self._file.changed() as db:
             _change(db, "UPDATE operations SET state=?, exit_code=NULL WHERE id=?", Stage.OPEN, id)
+            _put_limits(db, id, limits)
             _put(db, id, items)
+
+    def limits(self, id: str) -> Limits:
+        """The limits of an operation; the usual ones where it was written without any. Raises `JournalError`."""
+        with self._file.used() as db:
+            row = db.execute("SELECT max_runs, max_targets FROM limits WHERE operation=?", (_sound(id),)).fetchone()
+            return Limits() if row is None else Limits(max_runs=row[0], max_targets=row[1])
 
     def join(self, id: str, items: Sequence[PlanItem]) -> None:
         """Commit that these runs will be asked as well."""
@@ -160,6 +168,11 @@ def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:
 def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem]) -> None:
     rows = ((id, item.run, _encode(item)) for item in items)
     db.executemany("INSERT OR REPLACE INTO entries (operation, run, item) VALUES (?,?,?)", rows)
+
+
+def _put_limits(db: "sqlite3.Connection", id: str, limits: Limits | None) -> None:
+    if limits is not None:
+        db.execute("INSERT OR REPLACE INTO limits VALUES (?,?,?)", (id, limits.max_runs, limits.max_targets))
 
 
 def _operation(db: "sqlite3.Connection", row: Sequence[object]) -> Operation:

@@ -33,6 +33,13 @@ CREATE TABLE entries (
 ) WITHOUT ROWID;
 """
 
+_LATER = """
+CREATE TABLE IF NOT EXISTS limits (
+  operation TEXT PRIMARY KEY REFERENCES operations(id) ON DELETE CASCADE, max_runs INTEGER, max_targets INTEGER
+) WITHOUT ROWID
+"""
+"""What was added to version 1: a journal made before gets it too, and an older program does not notice."""
+
 
 class JournalFile:
     """An open file. Only the thread that opened it may use it; each statement is a transaction unless one is begun."""
@@ -141,6 +148,7 @@ def _set_up(db: sqlite3.Connection, file: Path, busy: float) -> None:
     db.execute("PRAGMA foreign_keys=ON")
     if is_new:
         _make_tables(db)
+    db.execute(_LATER)
 
 
 def _make_tables(db: sqlite3.Connection) -> None:

@@ -18,6 +18,18 @@ class Planned(Struct, frozen=True, kw_only=True):
     expected: Effect
     child: str | None = None
     foreign: Foreign | None = None
+    target_count: int = 1  # how many targets it stands for
+
+
+MOST_RUNS = 20
+"""How many runs a cancel takes without `--max-runs`."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How many runs and targets one cancel may stop, all its resumptions together; None is no limit."""
+
+    max_runs: int | None = MOST_RUNS
+    max_targets: int | None = None
 
 
 class PlanItem(Struct, frozen=True, kw_only=True):

@@ -165,6 +165,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     owner: str | None
     window_target: str | None
     foreign: Foreign | None = None
+    target_count: int = 1  # how many targets this row stands for
     parameters: str | UnsetType = UNSET  # only when asked for: they may hold secrets
 
 

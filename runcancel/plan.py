@@ -42,6 +42,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None 
                 expected=expected(run.guarantee, one.state),
                 child=one.child,
                 foreign=one.foreign,
+                target_count=one.target_count,
             )
             for one in chosen
         ),

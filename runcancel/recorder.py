@@ -12,7 +12,7 @@ from pathlib import Path
 from runcancel.errors import JournalError, Refused
 from runcancel.journal import Journal
 from runcancel.judge import Answer
-from runcancel.ledger import Operation, Outcome, PlanItem
+from runcancel.ledger import Limits, Operation, Outcome, PlanItem
 from runcancel.model import Invocation, Run
 from runcancel.vocabulary import Stage
 
@@ -31,12 +31,14 @@ class Recorder:
         file: Path,
         operation: Operation,
         *,
+        limits: Limits | None = None,
         warn: Callable[[str], None],
         required: bool = False,
         resumed: bool = False,
     ) -> None:
         self._file = file
         self._operation = operation
+        self._limits = limits
         self._warn = warn
         self._required = required
         self._resumed = resumed
@@ -57,9 +59,9 @@ class Recorder:
         try:
             journal = Journal.open(self._file)
             if self._resumed:
-                journal.resume(self._operation.id, items)
+                journal.resume(self._operation.id, items, self._limits)
             else:
-                journal.begin(self._operation, items)
+                journal.begin(self._operation, items, self._limits)
             self._journal = journal
         except JournalError as error:
             if self._required:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcancel import consent
-from runcancel.consent import Caps, Given, Level, Need
+from runcancel.consent import Given, Level, Need
 from runcancel.errors import Refused
-from runcancel.ledger import PlanItem
+from runcancel.ledger import Limits, PlanItem
 from runcancel.plan import plan
 from runcancel.vocabulary import Guarantee, State
 
@@ -37,12 +37,12 @@ def patches(count: int) -> list[PlanItem]:
 
 @pytest.mark.parametrize(("runs", "most", "fits"), [(2, 2, True), (3, 2, False), (1, 0, False), (0, 0, True)])
 def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) -> None:
-    caps = Caps(max_runs=most)
+    limits = Limits(max_runs=most)
     if fits:
-        consent.check_caps(patches(runs), caps)
+        consent.check_limits(patches(runs), limits)
         return
     with pytest.raises(Refused) as refused:
-        consent.check_caps(patches(runs), caps)
+        consent.check_limits(patches(runs), limits)
     assert refused.value.message == (f"{runs} runs would be asked to stop and at most {most} may be; nothing was sent")
     assert refused.value.hint == f"to go on: add --max-runs {runs}.   To look first: add --dry-run."
 
@@ -51,10 +51,10 @@ def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) ->
 def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, fits: bool) -> None:
     items = [running(targets=targets)]
     if fits:
-        consent.check_caps(items, Caps(max_targets=most))
+        consent.check_limits(items, Limits(max_targets=most))
         return
     with pytest.raises(Refused) as refused:
-        consent.check_caps(items, Caps(max_targets=most))
+        consent.check_limits(items, Limits(max_targets=most))
     assert refused.value.message == (
         f"{targets} targets would be asked to stop and at most {most} may be; nothing was sent"
     )
@@ -62,26 +62,26 @@ def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, f
 
 
 def test_the_default_cap_is_twenty_runs_and_no_limit_of_targets() -> None:
-    consent.check_caps([running(targets=5000)], Caps())
-    consent.check_caps([over()] * 21, Caps())
+    consent.check_limits([running(targets=5000)], Limits())
+    consent.check_limits([over()] * 21, Limits())
     with pytest.raises(Refused):
-        consent.check_caps(patches(7) * 3, Caps())
-    consent.check_caps(patches(5) * 4, Caps())
+        consent.check_limits(patches(7) * 3, Limits())
+    consent.check_limits(patches(5) * 4, Limits())
 
 
 def test_no_cap_is_no_cap() -> None:
-    consent.check_caps(patches(9) * 9, Caps(max_runs=None))
+    consent.check_limits(patches(9) * 9, Limits(max_runs=None))
 
 
 def test_what_has_ended_counts_for_no_cap() -> None:
-    consent.check_caps([over(), running()], Caps(max_runs=1, max_targets=1))
+    consent.check_limits([over(), running()], Limits(max_runs=1, max_targets=1))
     ended = plan(seen(PATCH, R, {"a": S, "b": R}))
-    consent.check_caps([ended], Caps(max_targets=1))
+    consent.check_limits([ended], Limits(max_targets=1))
 
 
 def test_targets_that_are_not_listed_count() -> None:
     with pytest.raises(Refused, match="7 targets"):
-        consent.check_caps([running(targets=2, target_count=7)], Caps(max_targets=6))
+        consent.check_limits([running(targets=2, target_count=7)], Limits(max_targets=6))
     assert consent.size(running(targets=2, target_count=7)) == 7
 
 

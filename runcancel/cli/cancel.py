@@ -17,9 +17,9 @@ from runcancel.cli.guard import Guard
 from runcancel.cli.resume import left_over
 from runcancel.cli.select import Chosen, choose, wished
 from runcancel.cli.session import Session
-from runcancel.consent import Caps, Given
+from runcancel.consent import Given
 from runcancel.errors import Exit, Interrupted, Refused, exit_of_cancel, exit_of_reading
-from runcancel.ledger import Outcome, PlanItem
+from runcancel.ledger import Limits, Outcome, PlanItem
 from runcancel.progress import Progress, Together
 from runcancel.recorder import Recorder, new_operation
 from runcancel.refs import full
@@ -143,7 +143,7 @@ def cancel(
     )
     # What a request names, it selects: only a hand that types the names needs no question.
     wish = structs.replace(wish, by_hand=session.request.values.keys().isdisjoint({"refs", "resume"}))
-    caps = _caps(session, max_runs, max_targets)
+    limits = _limits(session, Limits() if held is None else held.limits, max_runs, max_targets)
     patience = Patience(wait=wait, timeout=session.patience(timeout))
     guard = Guard(session, dry_run=dry_run)
     operation = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
@@ -161,7 +161,7 @@ def cancel(
     def admit(all_items: Sequence[PlanItem]) -> None:
         guard.check(all_items, callers)
         consent.check_guarantee(all_items, require_guarantee)
-        consent.check_caps(all_items, caps)
+        consent.check_limits(all_items, limits, sent=() if held is None else held.sent)
 
     admit(items)
     if items:
@@ -176,6 +176,7 @@ def cancel(
         recorder = Recorder(
             file,
             operation,
+            limits=limits,
             warn=session.notes.warn,
             required=journal is True,
             resumed=held is not None,
@@ -192,16 +193,17 @@ def cancel(
     return _carry_out(session, chosen, patience, recorder, admit=late, require_match=require_match)
 
 
-def _caps(session: Session, max_runs: int | None, max_targets: int | None) -> Caps:
-    """The caps of the command line, or the defaults; the configuration may lower them."""
-    return Caps(
-        max_runs=_least(consent.MOST_RUNS if max_runs is None else max_runs, session.settings.config.caps.max_runs),
-        max_targets=_least(max_targets, session.settings.config.caps.max_targets),
+def _limits(session: Session, given: Limits, max_runs: int | None, max_targets: int | None) -> Limits:
+    """The limits of the command line, else those `given` before; the configuration may lower them."""
+    config = session.settings.config.caps
+    return Limits(
+        max_runs=_least(given.max_runs if max_runs is None else max_runs, config.max_runs),
+        max_targets=_least(given.max_targets if max_targets is None else max_targets, config.max_targets),
     )
 
 
-def _least(*caps: int | None) -> int | None:
-    return min((cap for cap in caps if cap is not None), default=None)
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _callers(session: Session, items: Sequence[PlanItem], chosen: Chosen) -> tuple[Caller, ...]:

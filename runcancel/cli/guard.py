@@ -9,6 +9,7 @@ from runcancel.cli.select import Chosen
 from runcancel.cli.session import Session
 from runcancel.consent import Need
 from runcancel.errors import Refused
+from runcancel.judge import counted_once
 from runcancel.ledger import PlanItem
 from runcancel.refs import full
 from runcancel.render import Caller
@@ -53,9 +54,8 @@ class Guard:
 
     def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
         accounts = {caller.scope: caller.account for caller in callers}
-        subjects = [
-            _subject(self._session, item, accounts.get(str(full(item.run).scope)) or None) for item in items if item.ask
-        ]
+        asked = counted_once([item for item in items if item.ask])
+        subjects = [_subject(self._session, item, accounts.get(str(full(item.run).scope)) or None) for item in asked]
         return site_policy.rulings(self._rules, subjects)
 
 

@@ -9,8 +9,8 @@ from msgspec import Struct
 from typer.core import TyperArgument, TyperOption
 
 from runcancel.cli.files import called, text_of
-from runcancel.consent import MOST_RUNS
 from runcancel.errors import UsageError
+from runcancel.ledger import MOST_RUNS
 from runcancel.refs import nearest
 from runcancel.text import safe
 from runcancel.values import plain_file
@@ -34,7 +34,7 @@ _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "confirm": (_always, "consent is typed: --confirm NAME|COUNT"),
     "stop_running": (_always, "stopping more than was named is typed: --stop-running"),
     "allow_incomplete": (_always, "a guard is lifted by hand: --allow-incomplete"),
-    "max_runs": (lambda most: most > MOST_RUNS, f"a cap is raised above {MOST_RUNS} by hand: --max-runs N"),
+    "max_runs": (lambda most: most > MOST_RUNS, f"a limit is raised above {MOST_RUNS} by hand: --max-runs N"),
     "require_journal": (lambda wanted: not wanted, "to keep no journal is typed: --no-journal"),
     "action": (lambda word: word not in _READS, "what changes the configuration is typed: runcancel contexts …"),
     "operation": (lambda word: word == "prune", "what forgets is typed: runcancel history prune"),

@@ -6,15 +6,21 @@ from msgspec import Struct, structs
 
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal import Entry, Journal
-from runcancel.ledger import Operation, PlanItem
+from runcancel.judge import Asked
+from runcancel.ledger import Limits, Operation, PlanItem
 from runcancel.vocabulary import Verdict
 
 
 class LeftOver(Struct, frozen=True):
-    """An operation that did not come to its end, and its runs that need another look."""
+    """An operation that did not come to its end, and its runs that need another look.
+
+    `sent` is all that it asked for so far, which counts for its `limits`.
+    """
 
     operation: Operation
     items: tuple[PlanItem, ...]
+    sent: tuple[PlanItem, ...] = ()
+    limits: Limits = Limits()
 
 
 def left_over(file: Path, id: str) -> LeftOver:
@@ -24,12 +30,19 @@ def left_over(file: Path, id: str) -> LeftOver:
         operation = journal.operation(id)
         if operation is None:
             raise UsageError(f"no operation {id} in the journal; nothing was sent", hint="see: runcancel history")
-        entries = [entry for entry in journal.entries(id) if not _settled(entry)]
+        entries = list(journal.entries(id))
+        limits = journal.limits(id)
         journal.close()
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
-    return LeftOver(operation, tuple(structs.replace(entry.item, ask=True) for entry in entries))
+    left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _settled(entry))
+    return LeftOver(operation, left, sent=tuple(entry.item for entry in entries if _sent(entry)), limits=limits)
+
+
+def _sent(entry: Entry) -> bool:
+    """Whether a run was asked to stop, or may have been."""
+    return entry.answer is not None and entry.answer.asked in (Asked.ACCEPTED, Asked.ALREADY, Asked.IN_DOUBT)
 
 
 def _settled(entry: Entry) -> bool:

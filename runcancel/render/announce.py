@@ -44,7 +44,8 @@ def expectation(items: Iterable[PlanItem]) -> str:
     counts: Counter[tuple[str, str]] = Counter()
     missing = 0
     for item in items:
-        counts.update(_words(item, planned.expected) for planned in item.invocations)
+        for planned in item.invocations:
+            counts[_words(item, planned.expected)] += planned.target_count
         missing += item.not_listed
     order = [table[effect] for effect in _EXPECTED for table in (_EXPECTED, _HOPED) if effect in table]
     said = [f"{counts[words]:,} {words[counts[words] > 1]}" for words in sorted(counts, key=order.index)]
@@ -107,7 +108,7 @@ def _not_asked(items: Iterable[PlanItem]) -> list[str]:
 
 
 def _size(item: PlanItem) -> int:
-    return len(item.invocations) + item.not_listed
+    return sum(planned.target_count for planned in item.invocations) + item.not_listed
 
 
 def _who(caller: Caller) -> str:

@@ -137,6 +137,7 @@ def _invocation(
         owner=text(row.get("OwnerInformation")),
         window_target=text(row.get("WindowTargetId")),
         foreign=_foreign(task_type, execution, ref.scope.region, profile),
+        target_count=max(1, len(targets)),
         parameters=(text(row.get("Parameters")) or UNSET) if parameters else UNSET,
     )
     return invocation, targets
