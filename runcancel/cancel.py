@@ -1,38 +1,26 @@
-"""Ask, watch, judge: the heart. Requested is never called stopped."""
+"""Send, watch, judge: the heart. Requested is never called stopped."""
 
-from collections import Counter
+import heapq
+import itertools
+import random
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from runcancel.case import IN_FLIGHT, UNREACHED, Case
-from runcancel.clouds import Batch, Clouds, read
-from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError, Interrupted, Refused
-from runcancel.judge import (
-    Answer,
-    Asked,
-    all_over,
-    moved,
-    selected,
-)
+from runcancel.clouds import Batch, Clouds, batches, read
+from runcancel.errors import CloudError, Interrupted, Refused
+from runcancel.judge import Asked, selected
 from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Problem, Ref, Scope, Snapshot
-from runcancel.plan import started_since
+from runcancel.plan import started_by
 from runcancel.progress import Progress
-from runcancel.vocabulary import Reason, State
+from runcancel.tracker import RunTracker, Sent, Step
+from runcancel.tries import NO_ANSWER, WaitPolicy
+from runcancel.vocabulary import Reason
 from runcancel.watch import FIRST_PAUSE, IDLE, Readings, Watch
 from runcancel.workers import TaskGroup, TaskResult, Workers
-
-_TRIES = 3  # how often one cancel is asked when its answers are in doubt
-
-
-class Patience(Struct, frozen=True, kw_only=True):
-    """How long to watch. `timeout` is in seconds, per run, from its accepted answer; 0 looks once."""
-
-    wait: bool = True
-    timeout: float = 60.0
-
 
 Admit = Callable[[Sequence[PlanItem]], None]
 """Raises `Refused` when caps or guards let no more than what is planned be asked."""
@@ -42,218 +30,398 @@ def carry_out(
     items: Sequence[PlanItem],
     clouds: Clouds,
     workers: Workers,
-    patience: Patience,
+    policy: WaitPolicy,
     progress: Progress,
     *,
     admit: Admit | None = None,
+    jitter: Callable[[], float] = random.random,
 ) -> Iterator[Outcome]:
-    """Ask every run of the plan to stop, watch them, and yield an outcome for each as soon as it is judged.
+    """Send the cancel of every run of the plan, watch them, and yield an outcome for each as soon as it is judged.
 
-    Top down: a run is asked after the one that started it. With `admit`, what was started between the plan and the
-    answer is asked as well, as far as it is admitted. After a signal the rest is judged by what was seen so far; then
-    `Interrupted` is raised.
+    Top down: a run is sent after the one that started it. With `admit`, what was started between the plan and the
+    answer is sent as well, as far as it is admitted. Whatever is raised, every run gets an outcome first: after a
+    signal, `Interrupted`, the rest is judged by what was seen so far, and so it is after any other exception.
     """
-    operation = _Operation(items, clouds, workers, patience, progress)
-    left = dict(operation.cases)
+    operation = _Operation(clouds, workers, policy, progress, admit, jitter)
+    operation.begin(items)
     progress.planned(items)
     try:
-        if admit is not None or any(item.parent in left for item in items):
-            operation.ask_above()
-            if admit is not None:
-                left |= operation.join(admit)
-            operation.leave_below()
-        for case in operation.settle():
-            outcome = left.pop(case.item.run).outcome()
-            progress.judged(outcome)
-            yield outcome
+        for tracker in operation.settle(workers):
+            yield _judged(tracker, progress)
     except Interrupted:
-        for case in left.values():
-            operation.break_off(case)
-            outcome = case.outcome()
-            progress.judged(outcome)
-            yield outcome
+        for tracker in operation.break_off(None):
+            yield _judged(tracker, progress)
+        raise
+    except Exception as error:
+        for tracker in operation.break_off(_broken(error).problem()):
+            yield _judged(tracker, progress)
         raise
     finally:
         progress.close()
 
 
+def _judged(tracker: RunTracker, progress: Progress) -> Outcome:
+    tracker.judged = True
+    outcome = tracker.outcome()
+    progress.judged(outcome)
+    return outcome
+
+
+class _Send(Struct, frozen=True):
+    """One try to cancel one run. `number` tells it from others, also of the same run."""
+
+    number: int
+    ref: Ref
+    run: str
+    targets: tuple[str, ...]
+
+
+class _Check(Struct, frozen=True):
+    """The reading of runs whose last try failed."""
+
+    batch: Batch
+
+
+class _Chase(Struct, frozen=True):
+    """The reading of what a run has started."""
+
+    run: str
+    ref: Ref
+
+
+class _Silence:
+    """What is known of a scope that does not answer. `waiting` are runs that leave one by one, until it does."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.lost = False  # requests went out; else none was ever connected
+        self.probe: RunTracker | None = None
+        self.waiting: deque[RunTracker] = deque()
+
+
+_Work = _Send | _Check | _Chase | Batch
+_Result = Sent | Readings | list[PlanItem]
+
+
 class _Operation:
-    """One cancel on its way: what its passes share."""
+    """One cancel on its way: a loop on the caller's thread, which feeds what comes back to the runs it is about."""
 
     def __init__(
-        self, items: Sequence[PlanItem], clouds: Clouds, workers: Workers, patience: Patience, progress: Progress
+        self,
+        clouds: Clouds,
+        workers: Workers,
+        policy: WaitPolicy,
+        progress: Progress,
+        admit: Admit | None,
+        jitter: Callable[[], float],
     ) -> None:
-        self.cases = {item.run: Case(item, timeout=patience.timeout) for item in items}
         self._clouds = clouds
-        self._workers = workers
-        self._patience = patience
+        self._clock = workers.clock
+        self._policy = policy
         self._progress = progress
-        self._begun: set[str] = set()  # runs whose cancel a thread has taken up
+        self._admit = admit
+        self._jitter = jitter
+        self._tasks: TaskGroup[_Work, _Result]
+        self._watch: Watch
+        self._trackers: dict[str, RunTracker] = {}
+        self._by_ref: dict[Ref, RunTracker] = {}
+        self._open: dict[str, RunTracker] = {}
+        self._touched: dict[str, RunTracker] = {}  # runs that an event has reached since the loop went round
+        self._timers: list[tuple[float, int, RunTracker]] = []
+        self._timer_of: dict[str, float] = {}
+        self._number = itertools.count()
+        self._heard_at: dict[Scope, float] = {}
+        self._silent: dict[Scope, _Silence] = {}
+        self._chased: set[str] = set()
+        self._sending: dict[str, int] = {}  # the number of the latest send of each run
+        self._queued: dict[int, None] = {}  # sends that no thread has taken up: whoever takes one out decides on it
 
-    def ask_above(self) -> None:
-        """Send the cancels of runs that no other of the plan started, each scope at its own pace."""
-        due = [case for case in self.cases.values() if case.due and case.item.parent not in self.cases]
-        for done in self._workers.map(self._ask, due, queue=lambda case: case.ref.scope):
-            self._answered(done.item, done.value())
+    def begin(self, items: Sequence[PlanItem]) -> None:
+        """Take up these runs."""
+        fresh = [RunTracker(item, self._policy, jitter=self._jitter) for item in items]
+        for tracker in fresh:
+            self._trackers[tracker.item.run] = self._open[tracker.item.run] = self._by_ref[tracker.ref] = tracker
+        now = self._clock.monotonic()
+        for tracker in fresh:
+            above = self._trackers.get(tracker.item.parent or "")
+            if above is not None:
+                above.started.append(tracker)
+            tracker.begin(now, held=above is not None and above.step not in (Step.WATCHED, Step.OVER))
+            self._touch(tracker)
 
-    def join(self, admit: Admit) -> dict[str, Case]:
-        """Plan what was started between the look and the answer; what is not admitted is not asked."""
-        parents = [case.ref for case in self.cases.values() if case.kind.starts_runs and case.answer.under_way]
-        items = started_since(parents, self.cases, self._clouds, self._workers)
-        late = {item.run: Case(item, timeout=self._patience.timeout) for item in items}
-        if late:
-            self._progress.planned([case.item for case in late.values()])
-            self.cases |= late
-            try:
-                admit([case.item for case in self.cases.values()])
-            except Refused as refused:
-                for case in late.values():
-                    case.leave(Problem(code=Reason.REFUSED, message=refused.message, ref=case.item.run))
-        return late
+    def settle(self, workers: Workers) -> Iterator[RunTracker]:
+        """Serve events until every run has its verdict, and yield each run when it is due.
 
-    def leave_below(self) -> None:
-        """Leave what was started by a run that may start more: the next one would take the place that it frees."""
-        for case in self.cases.values():
-            if case.item.parent not in self.cases:
-                continue
-            above = self.cases[str(case.item.parent)]
-            above.started.append(case)
-            if above.answer.asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED):
-                code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
-                message = (
-                    f"{above.item.run}, which started it, was not cancelled and would start more; "
-                    "nothing was sent for it"
-                )
-                case.leave(Problem(code=code, message=message, ref=case.item.run))
-
-    def settle(self) -> Iterator[Case]:
-        """Ask what is still due, look at it at growing intervals, and yield each case when its verdict is due.
-
-        A scope is looked at as soon as its own cancels are answered: a cloud that hangs holds up no verdict of another.
+        No scope waits for another, and no run for another of its scope: what was accepted is watched while others are
+        still being sent.
         """
-        by_ref = {case.ref: case for case in self.cases.values()}
-        due = [case for case in self.cases.values() if case.due]
-        unanswered = Counter(case.ref.scope for case in due)
-        tasks = TaskGroup[Case | Batch, Answer | Readings](self._workers, self._serve)
-        watch = Watch(tasks, self._workers.clock, first=min(FIRST_PAUSE, self._patience.timeout))
-        for case in due:
-            tasks.submit(case, queue=case.ref.scope, send=True)
-        yield from self._begin({ref.scope for ref in by_ref} - unanswered.keys(), watch)
-        while unanswered or watch.left:
-            watch.look()
-            done = tasks.next(IDLE)
-            now = self._workers.clock.monotonic()
-            touched: Sequence[Ref] = ()
-            if done is None:
-                touched = tuple(watch.left)
-            elif isinstance(done.item, Case):
-                self._answered(done.item, cast(Answer, done.value()))
-                unanswered -= Counter([done.item.ref.scope])
-                yield from self._begin({done.item.ref.scope} - unanswered.keys(), watch)
-            else:
-                readings = watch.took(cast(TaskResult[Batch, Readings], done))
-                touched = tuple(ref for ref, _ in readings)
-                for ref, answer in readings:
-                    self._observe(by_ref[ref], answer, now)
-            for case in (by_ref[ref] for ref in touched):
-                if case.decided(now):
-                    watch.drop(case.ref)
-                    case.judged = True
-                    yield case
+        self._tasks = TaskGroup(workers, self._serve)
+        self._watch = Watch(self._tasks, workers.clock, first=min(FIRST_PAUSE, self._policy.timeout))
+        while True:
+            yield from self._advance()
+            if not self._open:
+                return
+            self._watch.look()
+            now = self._clock.monotonic()
+            nap = min(IDLE, max(0.0, self._timers[0][0] - now)) if self._timers else IDLE
+            result = self._tasks.next(nap)
+            now = self._clock.monotonic()
+            if result is not None:
+                self._take(result, now)
+            self._ring(now)
 
-    def break_off(self, case: Case) -> None:
-        """A signal came: what was being asked may have been accepted."""
-        if case.item.run in self._begun and case.answer is UNREACHED:
-            case.answer = IN_FLIGHT
+    def break_off(self, problem: Problem | None) -> Iterator[RunTracker]:
+        """The operation ends now: every run that has no verdict yet."""
+        for tracker in self._open.values():
+            tracker.break_off(in_flight=not self._take_back(tracker), problem=problem)
+            yield tracker
 
-    def _serve(self, item: Case | Batch) -> Answer | Readings:
-        return self._ask(item) if isinstance(item, Case) else read(self._clouds, item)
-
-    def _ask(self, case: Case) -> Answer:
-        self._begun.add(case.item.run)
-        return structs.replace(_ask_one(case, self._clouds, self._workers), key=_key(case.ref.scope, self._clouds))
-
-    def _answered(self, case: Case, answer: Answer) -> None:
-        case.answer = answer
-        self._progress.asked(case.item.run, answer)
-
-    def _begin(self, scopes: set[Scope], watch: Watch) -> Iterator[Case]:
-        """Watch what was asked in these scopes, of which every cancel is answered; yield what needs no watching."""
-        now = self._workers.clock.monotonic()
-        for case in self.cases.values() if scopes else ():
-            if case.ref.scope in scopes:
-                case.start(now)
-                if self._patience.wait and case.answer.under_way:
-                    watch.add(case.ref)
+    def _advance(self) -> Iterator[RunTracker]:
+        """Do what is due for the runs that an event has reached; checks of one moment travel together."""
+        checks: list[RunTracker] = []
+        while self._touched:
+            touched, self._touched = self._touched, {}
+            for tracker in touched.values():
+                if tracker.item.run not in self._open:
+                    continue
+                self._next_step(tracker, checks)
+                if tracker.decided(self._clock.monotonic()):
+                    self._close(tracker)
+                    yield tracker
+                    self._release(tracker)
                 else:
-                    case.judged = True
-                    yield case
+                    self._set_timer(tracker)
+        self._send_checks(checks)
 
-    def _observe(self, case: Case, answer: Snapshot | CloudError, now: float) -> None:
-        case.observe(answer, now)
-        if isinstance(answer, Snapshot):
-            self._progress.seen(case.item.run, answer.run, selected(answer.invocations, case.item.targets))
+    def _next_step(self, tracker: RunTracker, checks: list[RunTracker]) -> None:
+        now = self._clock.monotonic()
+        if tracker.step is Step.DUE and self._may_go(tracker):
+            self._send(tracker)
+        elif tracker.step is Step.PAUSED and (tracker.wake_at or 0.0) <= now and self._may_go(tracker):
+            tracker.read(now)
+            checks.append(tracker)
+        elif tracker.step in (Step.WATCHED, Step.OVER):
+            self._chase(tracker)
+            self._release(tracker)
+            if tracker.step is Step.WATCHED and tracker.ref not in self._watch.left:
+                self._watch.add(tracker.ref)
 
+    def _close(self, tracker: RunTracker) -> None:
+        """Nothing more becomes of this run."""
+        del self._open[tracker.item.run]
+        self._watch.drop(tracker.ref)
+        silence = self._silent.get(tracker.ref.scope)
+        if silence is not None and silence.probe is tracker:
+            self._pass_on(silence)
 
-def _ask_one(case: Case, clouds: Clouds, workers: Workers) -> Answer:
-    """One cancel. An error is never final by itself: the run is read again and judged by its state."""
-    accepted: list[str] = []
-    answer = UNREACHED
-    for _ in range(_TRIES):
+    def _set_timer(self, tracker: RunTracker) -> None:
+        if tracker.wake_at is not None and self._timer_of.get(tracker.item.run) != tracker.wake_at:
+            self._timer_of[tracker.item.run] = tracker.wake_at
+            heapq.heappush(self._timers, (tracker.wake_at, next(self._number), tracker))
+
+    def _send(self, tracker: RunTracker) -> None:
+        tracker.step, tracker.wake_at = Step.SENT, None
+        number = next(self._number)
+        self._sending[tracker.item.run], self._queued[number] = number, None
+        work = _Send(number, tracker.ref, tracker.item.run, tracker.targets)
+        self._tasks.submit(work, queue=tracker.ref.scope, send=True)
+
+    def _take_back(self, tracker: RunTracker) -> bool:
+        """Whether a cancel that was to be sent is not: no thread will take it up any more."""
+        return tracker.step is Step.SENT and self._queued.pop(self._sending[tracker.item.run], self) is None
+
+    def _send_checks(self, checks: Sequence[RunTracker]) -> None:
+        for batch in batches(tracker.ref for tracker in checks):
+            self._tasks.submit(_Check(batch), queue=batch.scope)
+
+    def _chase(self, tracker: RunTracker) -> None:
+        """Read what a run has started since it was planned; once, when its cancel is under way."""
+        wanted = self._admit is not None and tracker.kind.starts_runs and tracker.answer.under_way
+        if wanted and tracker.item.run not in self._chased:
+            self._chased.add(tracker.item.run)
+            tracker.chasing = True
+            self._tasks.submit(_Chase(tracker.item.run, tracker.ref), queue=tracker.ref.scope)
+
+    def _release(self, above: RunTracker) -> None:
+        """What a run started is sent once its own cancel is answered, unless it goes on and would start more."""
+        for tracker in above.started:
+            if tracker.step is Step.HELD:
+                if above.answer.asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED):
+                    tracker.skip(_left_alone(above, tracker), self._clock.monotonic())
+                else:
+                    tracker.step = Step.DUE
+            self._touch(tracker)
+
+    def _take(self, result: TaskResult[_Work, _Result], now: float) -> None:
+        item, value = result.item, result.value()
+        match item:
+            case _Send():
+                if self._sending[item.run] == item.number:
+                    self._record_sent(self._trackers[item.run], cast(Sent, value), now)
+            case _Chase():
+                self._join(self._trackers[item.run], cast(list[PlanItem], value))
+            case _Check():
+                self._record_readings(cast(Readings, value), now)
+            case Batch():
+                self._record_readings(self._watch.took(cast(TaskResult[Batch, Readings], result)), now)
+
+    def _record_sent(self, tracker: RunTracker, sent: Sent, now: float) -> None:
+        if tracker.step is not Step.SENT:  # it was given up meanwhile
+            return
+        tracker.record_sent(sent, now)
+        self._progress.asked(tracker.item.run, tracker.answer)
+        self._touch(tracker)
+        self._listen(tracker, sent, now)
+
+    def _record_readings(self, readings: Readings, now: float) -> None:
+        for ref, reading in readings:
+            tracker = self._by_ref[ref]
+            tracker.record_reading(reading, now)
+            self._touch(tracker)
+            if isinstance(reading, Snapshot):
+                self._heard(ref.scope, now)
+                chosen = selected(reading.invocations, tracker.item.targets)
+                self._progress.seen(tracker.item.run, reading.run, chosen)
+
+    def _join(self, above: RunTracker, items: Sequence[PlanItem]) -> None:
+        """Take up what a run started between its plan and its answer; what is not admitted is not sent."""
+        above.chasing = False
+        self._touch(above)
+        fresh = [item for item in items if item.run not in self._trackers]
+        if not fresh or self._admit is None:
+            return
+        self._progress.planned(fresh)
+        refused: Refused | None = None
         try:
-            for request_id in clouds.at(case.ref.scope).cancel(case.ref, case.item.targets):
+            self._admit([*(tracker.item for tracker in self._trackers.values()), *fresh])
+        except Refused as error:
+            refused = error
+        self.begin(fresh)
+        for item in fresh if refused is not None else ():
+            problem = Problem(code=Reason.REFUSED, message=str(refused), ref=item.run)
+            self._trackers[item.run].skip(problem, self._clock.monotonic())
+
+    def _may_go(self, tracker: RunTracker) -> bool:
+        """Whether its scope answers, or it is the one that finds out."""
+        silence = self._silent.get(tracker.ref.scope)
+        if silence is None:
+            return True
+        if silence.probe is None or silence.probe is tracker:
+            silence.probe = tracker
+            return True
+        if tracker not in silence.waiting:
+            silence.waiting.append(tracker)
+        return False
+
+    def _listen(self, tracker: RunTracker, sent: Sent, now: float) -> None:
+        """What an answer, or none, tells of the scope."""
+        scope = tracker.ref.scope
+        if sent.error is None or sent.error.reason not in NO_ANSWER:
+            self._heard(scope, now)
+            return
+        if scope not in self._silent:
+            self._silent[scope] = _Silence(max(sent.began, self._heard_at.get(scope, 0.0)))
+            self._call_back(scope)
+        silence = self._silent[scope]
+        silence.lost = silence.lost or sent.error.reason is Reason.LOST
+        if now - silence.since >= self._policy.silence(lost=silence.lost):
+            self._give_up(scope, now)
+        elif silence.probe in (None, tracker):
+            self._pass_on(silence)
+
+    def _call_back(self, scope: Scope) -> None:
+        """What waits for a thread waits for the scope to answer instead: one at a time finds out."""
+        for tracker in self._open.values():
+            if tracker.ref.scope == scope and self._take_back(tracker):
+                tracker.step = Step.DUE
+                self._touch(tracker)
+
+    def _heard(self, scope: Scope, now: float) -> None:
+        self._heard_at[scope] = now
+        silence = self._silent.pop(scope, None)
+        for tracker in silence.waiting if silence is not None else ():
+            self._touch(tracker)
+
+    def _pass_on(self, silence: _Silence) -> None:
+        """Another run is the next to find out whether the scope answers."""
+        silence.probe = silence.waiting.popleft() if silence.waiting else None
+        if silence.probe is not None:
+            self._touch(silence.probe)
+
+    def _give_up(self, scope: Scope, now: float) -> None:
+        """A scope that was silent for so long is left as a whole: no run of it is sent any more."""
+        silence = self._silent[scope]
+        message = f"{scope} has not answered for {now - silence.since:.0f} s; nothing was sent for it"
+        for tracker in self._open.values():
+            if tracker.ref.scope == scope and tracker.step in (Step.DUE, Step.SENT, Step.PAUSED, Step.READING):
+                code = Reason.LOST if silence.lost else Reason.UNREACHABLE
+                in_flight = tracker.step is Step.SENT and not self._take_back(tracker)
+                problem = Problem(code=code, message=message, scope=str(scope), ref=tracker.item.run)
+                tracker.give_up(problem, now, in_flight=in_flight)
+                self._touch(tracker)
+
+    def _ring(self, now: float) -> None:
+        """Wake the runs whose time has come."""
+        while self._timers and self._timers[0][0] <= now:
+            _, _, tracker = heapq.heappop(self._timers)
+            if tracker.item.run in self._open:
+                tracker.wake(now)
+                self._touch(tracker)
+
+    def _touch(self, tracker: RunTracker) -> None:
+        if tracker.item.run in self._open:
+            self._touched[tracker.item.run] = tracker
+
+    def _serve(self, work: _Work) -> _Result:
+        """On a worker's thread."""
+        match work:
+            case _Send():
+                return self._try(work)
+            case _Chase():
+                return started_by(work.ref, self._trackers.keys(), self._clouds)
+            case _Check():
+                return self._read(work.batch)
+            case Batch():
+                return self._read(work)
+
+    def _read(self, batch: Batch) -> Readings:
+        try:
+            return read(self._clouds, batch)
+        except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
+            return tuple((ref, _broken(failure)) for ref in batch.refs)
+
+    def _try(self, work: _Send) -> Sent:
+        """One request for one run, or several where the cloud limits the targets of one."""
+        began = self._clock.monotonic()
+        if self._queued.pop(work.number, self) is self:
+            return Sent(began=began, error=CloudError(Reason.INTERRUPTED, "it was taken back; nothing was sent"))
+        accepted: list[str] = []
+        error: CloudError | None = None
+        try:
+            cloud = self._clouds.at(work.ref.scope)
+            for request_id in cloud.cancel(work.ref, work.targets):
                 accepted.append(request_id)  # noqa: PERF402 - what was accepted before an error counts
-            return Answer(asked=Asked.ACCEPTED, at=workers.clock.monotonic(), request_ids=tuple(accepted))
-        except CloudError as error:
-            refusal = error
-        if refusal.reason is Reason.INTERRUPTED and not accepted:
-            break
-        seen = None if refusal.reason in CREDENTIALS and not accepted else _look_again(case, clouds)
-        answer = _after_error(case, refusal, seen, tuple(accepted), now=workers.clock.monotonic())
-        if refusal.reason not in IN_DOUBT or seen is None or all_over(case.item, seen):
-            break
-        if answer.asked is Asked.ACCEPTED and not accepted and not _part_left(case.item, seen):
-            break
-    return answer
+        except CloudError as failure:
+            error = failure
+        except Exception as failure:  # noqa: BLE001 - it may have been sent, whatever broke
+            error = _broken(failure)
+        return Sent(began=began, request_ids=tuple(accepted), error=error, key=_key(work.ref.scope, self._clouds))
+
+
+def _broken(failure: Exception) -> CloudError:
+    return CloudError(Reason.INTERNAL, f"internal error: {type(failure).__name__}: {failure}")
+
+
+def _left_alone(above: RunTracker, tracker: RunTracker) -> Problem:
+    """Why a run is not sent: the one that started it goes on, and the next would take the place that it frees."""
+    code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
+    message = f"{above.item.run}, which started it, was not cancelled and would start more; nothing was sent for it"
+    return Problem(code=code, message=message, ref=tracker.item.run)
 
 
 def _key(scope: Scope, clouds: Clouds) -> str | None:
     """Whose answer it was, as far as a journal may say it."""
     try:
         return clouds.at(scope).checkup().key
-    except CloudError:
+    except Exception:  # noqa: BLE001 - no cancel fails because of it
         return None
-
-
-def _part_left(item: PlanItem, seen: Snapshot) -> bool:
-    """Named targets travel in several requests: whether one shows no effect yet though another does."""
-    chosen = selected(seen.invocations, item.targets) if item.targets else ()
-    return any(not one.state.over and one.state is not State.CANCELLING for one in chosen)
-
-
-def _look_again(case: Case, clouds: Clouds) -> Snapshot | None:
-    ((_, seen),) = read(clouds, Batch(scope=case.ref.scope, kind=case.kind, refs=(case.ref,)))
-    return seen if isinstance(seen, Snapshot) else None
-
-
-def _after_error(
-    case: Case, refusal: CloudError, seen: Snapshot | None, accepted: tuple[str, ...], *, now: float
-) -> Answer:
-    """What an error to a cancel means in the light of the state that was read after it.
-
-    A request that went out in parts of which some were accepted is under way, whatever became of the others.
-    """
-    if accepted or (seen is not None and moved(case.item, seen)):
-        asked = Asked.ACCEPTED
-    elif refusal.reason in IN_DOUBT or refusal.reason is Reason.INTERRUPTED:
-        asked = Asked.IN_DOUBT
-    else:
-        asked = Asked.REFUSED
-    problem = refusal.problem(scope=case.ref.scope, ref=case.item.run)
-    return Answer(
-        asked=asked,
-        at=now if asked is Asked.ACCEPTED else None,
-        request_ids=accepted,
-        problem=problem,
-        seen=seen,
-    )

@@ -47,6 +47,7 @@ class PlanItem(Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...]  # the ids sent with the request; empty: the whole run
     invocations: tuple[Planned, ...]
     parent: str | None = None  # the run that started it, which is asked first
+    read: bool = True  # false: it was not read, and nothing is known of its state and targets
 
 
 class InvocationOutcome(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from collections.abc import Container, Sequence
 
+from msgspec import structs
+
 from runcancel import refs
 from runcancel.clouds import Clouds, batches, read
 from runcancel.errors import CloudError
@@ -10,7 +12,6 @@ from runcancel.ledger import PlanItem, Planned
 from runcancel.model import Invocation, Ref, Run, Snapshot
 from runcancel.providers import kind_of
 from runcancel.vocabulary import State
-from runcancel.workers import Workers
 
 
 def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None = None) -> PlanItem:
@@ -61,25 +62,36 @@ def children(items: Sequence[PlanItem]) -> dict[str, str]:
     }
 
 
-def started_since(parents: Sequence[Ref], known: Container[str], clouds: Clouds, workers: Workers) -> list[PlanItem]:
-    """What these runs have started that is not `known`, planned; one that cannot be read is planned unseen.
+def started_by(ref: Ref, known: Container[str], clouds: Clouds) -> list[PlanItem]:
+    """What this run has started that is not `known`, planned; one that cannot be read is planned unseen.
 
-    Complete only for runs that start nothing more. A parent that cannot be read adds nothing. Raises `Interrupted`.
+    Complete only for a run that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
     """
-    seen = [answer for _, answer in _read(parents, clouds, workers) if isinstance(answer, Snapshot)]
-    found = {child: by for child, by in children([plan(one) for one in seen]).items() if child not in known}
-    answers = _read([refs.full(child) for child in found], clouds, workers)
-    return [_of_child(ref, answer, parent=found[str(ref)]) for ref, answer in answers]
+    seen = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
+    found = [refs.full(child) for child in children(seen) if child not in known]
+    return [
+        plan(answer, parent=str(ref))
+        if isinstance(answer, Snapshot)
+        else unseen(child, answer.message, parent=str(ref))
+        for child, answer in _read(found, clouds)
+    ]
 
 
-def _read(wanted: Sequence[Ref], clouds: Clouds, workers: Workers) -> list[tuple[Ref, Snapshot | CloudError]]:
-    done = workers.map(lambda batch: read(clouds, batch), list(batches(wanted)), queue=lambda batch: batch.scope)
-    return [pair for one in done for pair in one.value()]
+def _of_child(ref: Ref, answer: Snapshot | CloudError, parent: str) -> PlanItem:
+    return plan(answer, parent=parent) if isinstance(answer, Snapshot) else unseen(ref, answer.message, parent=parent)
 
 
-def _of_child(ref: Ref, answer: Snapshot | CloudError, *, parent: str) -> PlanItem:
-    if isinstance(answer, Snapshot):
-        return plan(answer, parent=parent)
+def unseen(ref: Ref, why: str, *, targets: Sequence[str] = (), parent: str | None = None) -> PlanItem:
+    """What is planned for a run that could not be read, for the reason `why`: it is cancelled all the same."""
+    return structs.replace(_unread(ref, parent), ask=True, why=f"it could not be read: {why}", targets=tuple(targets))
+
+
+def intended(ref: Ref) -> PlanItem:
+    """What stands in the journal for a run that was named and is not read yet: nothing is sent before it is."""
+    return _unread(ref, None)
+
+
+def _unread(ref: Ref, parent: str | None) -> PlanItem:
     kind = kind_of(ref)
     return PlanItem(
         run=str(ref),
@@ -87,14 +99,19 @@ def _of_child(ref: Ref, answer: Snapshot | CloudError, *, parent: str) -> PlanIt
         state=State.UNKNOWN,
         guarantee=kind.guarantee,
         promise=kind.promise,
-        ask=True,  # it is known to run: the run that started it says so
-        why=f"it could not be read: {answer.message}",
+        ask=False,
+        why="it was not read yet",
         counts={},
         not_listed=0,
         targets=(),
         invocations=(),
         parent=parent,
+        read=False,
     )
+
+
+def _read(wanted: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | CloudError]]:
+    return [pair for batch in batches(wanted) for pair in read(clouds, batch)]
 
 
 def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:

@@ -4,13 +4,29 @@ import signal
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from queue import SimpleQueue
+from typing import TypeVar
 
 import pytest
-from fakes import COMMAND, PATCH, SCRIPT, WINDOW, FakeCloud, FakeClouds, Life, Reply, Told, hand_workers, row, seen
+from fakes import (
+    COMMAND,
+    PATCH,
+    SCRIPT,
+    WINDOW,
+    FakeCloud,
+    FakeClouds,
+    HandClock,
+    Life,
+    Reply,
+    Told,
+    hand_workers,
+    row,
+    seen,
+)
 from msgspec import structs
 
 from runcancel import refs
-from runcancel.cancel import Admit, Patience, carry_out
+from runcancel.cancel import Admit, carry_out
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Ref, Snapshot
@@ -18,13 +34,15 @@ from runcancel.pace import StoppableClock
 from runcancel.plan import plan
 from runcancel.progress import Together
 from runcancel.providers import Cloud
+from runcancel.tries import WaitPolicy
 from runcancel.vocabulary import Effect, Reason, State, Verdict
 from runcancel.workers import Workers
 
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
 X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED
-WATCH, NO_WAIT, LOOK_ONCE = Patience(), Patience(wait=False), Patience(timeout=0)
+WATCH, NO_WAIT, LOOK_ONCE = WaitPolicy(), WaitPolicy(wait=False), WaitPolicy(timeout=0)
 Fleet = tuple[State, Mapping[str, State]]
+Item = TypeVar("Item")
 
 
 def life(ref: str, *, before: Fleet, after: Fleet, takes: float = 0.0, between: Fleet | None = None) -> Life:
@@ -50,6 +68,7 @@ class Stage:
     """Runs in memory, a cancel of all of them, and what it did."""
 
     def __init__(self, lives: Mapping[str, Life], replies: Mapping[str, Sequence[Reply]] | None = None) -> None:
+        self.clock: HandClock
         self.clock, self.workers = hand_workers()
         self.lives = lives
         self.clouds: dict[str, FakeCloud] = {}
@@ -65,11 +84,11 @@ class Stage:
         snapshots = [each(None) for each in self.lives.values()]
         return [plan(one, targets) for one in snapshots if isinstance(one, Snapshot)]
 
-    def carry_out(self, patience: Patience = WATCH, *, targets: Sequence[str] = ()) -> list[Outcome]:
+    def carry_out(self, patience: WaitPolicy = WATCH, *, targets: Sequence[str] = ()) -> list[Outcome]:
         return self.carry(self.items(targets), patience)
 
     def carry(
-        self, items: Sequence[PlanItem], patience: Patience = WATCH, *, admit: Admit | None = None
+        self, items: Sequence[PlanItem], patience: WaitPolicy = WATCH, *, admit: Admit | None = None
     ) -> list[Outcome]:
         clouds: dict[str, Cloud] = dict(self.clouds)
         connected = FakeClouds(clouds, self.workers)
@@ -77,7 +96,7 @@ class Stage:
             self.outcomes.append(outcome)
         return self.outcomes
 
-    def one(self, patience: Patience = WATCH, *, targets: Sequence[str] = ()) -> Outcome:
+    def one(self, patience: WaitPolicy = WATCH, *, targets: Sequence[str] = ()) -> Outcome:
         (outcome,) = self.carry_out(patience, targets=targets)
         return outcome
 
@@ -239,7 +258,7 @@ def test_a_window_whose_running_tasks_go_on_is_partial_in_seconds() -> None:
     going_on = life(WINDOW, before=(R, {"a": P, "b": R}), after=(C, {"a": X, "b": R}))
     stage = Stage({WINDOW: going_on})
 
-    outcome = stage.one(Patience(timeout=3600))
+    outcome = stage.one(WaitPolicy(timeout=3600))
 
     assert outcome.verdict is Verdict.PARTIAL
     assert effects(outcome) == {"a": Effect.CANCELLED, "b": Effect.KEPT_RUNNING}
@@ -257,7 +276,7 @@ def test_what_is_seen_cancelling_begins_the_three_seconds_anew() -> None:
     )
     stage = Stage({SCRIPT: slow})
 
-    outcome = stage.one(Patience(timeout=3600))
+    outcome = stage.one(WaitPolicy(timeout=3600))
 
     assert effects(outcome) == {"a": Effect.CANCELLED, "b": Effect.KEPT_RUNNING}
     assert 13.0 <= stage.took <= 20.0
@@ -265,7 +284,7 @@ def test_what_is_seen_cancelling_begins_the_three_seconds_anew() -> None:
 
 @pytest.mark.parametrize("timeout", [0.0, 1.0, 2.9])
 def test_nothing_is_said_to_keep_running_before_its_time(timeout: float) -> None:
-    outcome = Stage({WINDOW: deaf(WINDOW)}).one(Patience(timeout=timeout))
+    outcome = Stage({WINDOW: deaf(WINDOW)}).one(WaitPolicy(timeout=timeout))
 
     assert (outcome.verdict, effects(outcome)) == (Verdict.REQUESTED, {"a": Effect.STOPPING})
 
@@ -335,7 +354,7 @@ def test_a_look_that_fails_is_made_again_and_what_was_seen_counts() -> None:
 def test_a_run_that_could_not_be_seen_again_is_requested_and_says_why() -> None:
     stage = Stage({PATCH: lambda since: seen(PATCH, R, {"a": R}) if since is None else error(Reason.DENIED)})
 
-    outcome = stage.one(Patience(timeout=5))
+    outcome = stage.one(WaitPolicy(timeout=5))
 
     assert (outcome.verdict, outcome.after) == (Verdict.REQUESTED, None)
     assert outcome.error is not None
@@ -347,8 +366,8 @@ def test_a_run_that_could_not_be_seen_again_is_requested_and_says_why() -> None:
     ("replies", "after", "verbs", "verdict"),
     [
         # a 5xx that worked: what only a cancel does was seen, so it is watched and not asked again
-        ([refusing(Reason.DOWN, works=True)], (X, {"a": X, "b": T}), "cancel read read", Verdict.STOPPED),
-        ([refusing(Reason.LOST, works=True)], (C, {"a": C, "b": C}), "cancel read", Verdict.REQUESTED),
+        ([refusing(Reason.DOWN, works=True)], (X, {"a": X, "b": T}), "cancel read", Verdict.STOPPED),
+        ([refusing(Reason.LOST, works=True)], (C, {"a": C, "b": C}), "cancel read read", Verdict.REQUESTED),
         # a lost answer to a request that did nothing is repeated, each time after a read
         ([refusing(Reason.LOST)], (X, {"a": X, "b": T}), "cancel read cancel read", Verdict.STOPPED),
         (
@@ -357,13 +376,15 @@ def test_a_run_that_could_not_be_seen_again_is_requested_and_says_why() -> None:
             "cancel read cancel read cancel read",
             Verdict.STOPPED,
         ),
-        ([refusing(Reason.DOWN)] * 9, (X, {"a": X, "b": T}), "cancel read cancel read cancel read", Verdict.FAILED),
+        ([refusing(Reason.BUSY)] * 9, (X, {"a": X, "b": T}), "cancel read " * 10, Verdict.STOPPED),
+        ([refusing(Reason.UNREACHABLE)] * 3, (X, {"a": X, "b": T}), "cancel read " * 4, Verdict.STOPPED),
         # "not in a stoppable state" may mean stopped
-        ([refusing(Reason.NOT_CANCELLABLE, works=True)], (T, {"a": T, "b": T}), "cancel read read", Verdict.STOPPED),
+        ([refusing(Reason.NOT_CANCELLABLE, works=True)], (T, {"a": T, "b": T}), "cancel read", Verdict.STOPPED),
         ([refusing(Reason.NOT_CANCELLABLE, works=True)], (S, {"a": S, "b": S}), "cancel read", Verdict.ENDED),
         ([refusing(Reason.NOT_CANCELLABLE)], (R, {"a": R, "b": R}), "cancel read", Verdict.FAILED),
         ([refusing(Reason.INVALID)], (R, {}), "cancel read", Verdict.FAILED),
-        ([refusing(Reason.BUSY)], (R, {}), "cancel read", Verdict.FAILED),
+        # a run that its cloud shows and does not know of is fresh
+        ([refusing(Reason.NOT_FOUND)] * 2, (X, {"a": X, "b": T}), "cancel read " * 3, Verdict.STOPPED),
         # credentials are final
         ([refusing(Reason.DENIED)], (R, {}), "cancel", Verdict.FAILED),
         ([refusing(Reason.EXPIRED_CREDENTIALS)], (R, {}), "cancel", Verdict.FAILED),
@@ -377,31 +398,29 @@ def test_an_error_to_a_cancel_is_never_final_by_itself(
     fate = life(PATCH, before=(R, {"a": R, "b": R}), after=after)
     stage = Stage({PATCH: fate}, {PATCH: replies})
 
-    outcome = stage.one(LOOK_ONCE)
+    outcome = stage.one()
 
     assert outcome.verdict is verdict
-    assert stage.verbs().startswith(verbs)
+    assert f"{stage.verbs()} ".startswith(f"{verbs.strip()} ")
     if verdict is Verdict.FAILED:
         assert stage.verbs() == verbs
         assert outcome.error is not None
         assert (outcome.error.request_id, outcome.error.ref) == ("req-9", PATCH)
 
 
-def test_a_lost_answer_is_not_repeated_when_the_state_cannot_be_read() -> None:
-    stage = Stage({PATCH: lambda since: seen(PATCH, R, {"a": R})}, {PATCH: [refusing(Reason.LOST)] * 3})
+def test_a_lost_answer_is_repeated_though_the_state_cannot_be_read() -> None:
+    stage = Stage({PATCH: lambda since: seen(PATCH, R, {"a": R})})
     items = stage.items()
-    stage.clouds["tencent:ap-guangzhou"] = blind = FakeCloud(
-        stage.clock, {PATCH: lambda since: error(Reason.DOWN)}, {PATCH: [refusing(Reason.LOST)] * 3}
-    )
+    blind = FakeCloud(stage.clock, {PATCH: lambda since: error(Reason.DOWN)}, {PATCH: [refusing(Reason.LOST)] * 3})
+    stage.clouds["tencent:ap-guangzhou"] = blind
 
-    (outcome,) = carry_out(
-        items, FakeClouds({"tencent:ap-guangzhou": blind}, stage.workers), stage.workers, WATCH, Told()
-    )
+    (outcome,) = stage.carry(items)
 
-    assert (outcome.verdict, [verb for verb, _ in blind.log]) == (Verdict.FAILED, ["cancel", "read"])
+    assert stage.verbs().startswith("cancel read cancel read cancel read cancel read")
+    assert (outcome.verdict, outcome.request_ids) == (Verdict.REQUESTED, ("req-1",))
 
 
-@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.INVALID, Reason.BUSY])
+@pytest.mark.parametrize("reason", [Reason.DENIED, Reason.INVALID])
 def test_the_accepted_part_of_a_request_is_watched_and_the_refused_part_is_told(reason: Reason) -> None:
     half = life(PATCH, before=(R, {"a": R, "b": R}), after=(R, {"a": T, "b": R}))
     stage = Stage({PATCH: half}, {PATCH: [refusing(reason, works=True, ids=("req-1",))]})
@@ -414,13 +433,166 @@ def test_the_accepted_part_of_a_request_is_watched_and_the_refused_part_is_told(
     assert effects(outcome)["a"] is Effect.TERMINATED
 
 
-def test_a_part_whose_answer_was_lost_is_asked_again_though_the_other_part_moved() -> None:
-    stage = Stage({PATCH: stops(PATCH, takes=1.0)}, {PATCH: [refusing(Reason.LOST, works=True, ids=("req-1",))]})
+@pytest.mark.parametrize("reason", [Reason.BUSY, Reason.LOST, Reason.DOWN, Reason.UNREACHABLE])
+def test_the_part_that_shows_no_effect_is_sent_again_alone(reason: Reason) -> None:
+    half = life(
+        PATCH, before=(R, {"a": R, "b": R}), between=(R, {"a": T, "b": R}), after=(X, {"a": T, "b": X}), takes=4
+    )
+    stage = Stage({PATCH: half}, {PATCH: [refusing(reason, works=True, ids=("req-1",))]})
 
     outcome = stage.one(targets=("a", "b"))
 
-    assert stage.clouds["tencent:ap-guangzhou"].count("cancel") == 2
+    cancels = [words for verb, words in stage.log if verb == "cancel"]
+    assert cancels == [("inv-ib2lld37", "a", "b"), ("inv-ib2lld37", "b")]
     assert (outcome.verdict, outcome.request_ids) == (Verdict.STOPPED, ("req-1", "req-1"))
+
+
+def test_throttled_runs_are_given_up_after_their_own_time() -> None:
+    stage = Stage({PATCH: deaf(PATCH)}, {PATCH: [refusing(Reason.BUSY)] * 99})
+
+    outcome = stage.one(WaitPolicy(give_up_after=7.0))
+
+    assert outcome.verdict is Verdict.FAILED
+    assert outcome.error is not None
+    assert outcome.error.code is Reason.BUSY
+    assert 7.0 <= stage.took < 8.0
+
+
+def test_without_an_end_a_throttled_run_is_tried_until_it_is_accepted() -> None:
+    stage = Stage({PATCH: stops(PATCH)}, {PATCH: [refusing(Reason.UNREACHABLE)] * 60})
+
+    outcome = stage.one(WaitPolicy(give_up_after=0))
+
+    assert outcome.verdict is Verdict.STOPPED
+    assert stage.took > 900
+
+
+@pytest.mark.parametrize("reason", [Reason.DOWN, Reason.LOST, Reason.UNPROVEN, Reason.NOT_FOUND])
+def test_what_stays_in_doubt_is_tried_until_the_timeout(reason: Reason) -> None:
+    stage = Stage({PATCH: deaf(PATCH)}, {PATCH: [refusing(reason)] * 99})
+
+    outcome = stage.one(WaitPolicy(timeout=30.0))
+
+    assert outcome.error is not None
+    assert outcome.error.code is reason
+    assert 30.0 <= stage.took < 31.0
+    pauses = [later - sooner for sooner, later in pairwise(stage.moments[::2])]
+    assert 1.0 <= pauses[0] < 1.7
+    assert max(pauses) <= 20.1
+    assert stage.verbs().replace("cancel read", "").strip() == ""
+
+
+def test_a_timeout_of_nothing_is_one_try() -> None:
+    for reason in (Reason.BUSY, Reason.DOWN, Reason.UNREACHABLE, Reason.LOST):
+        stage = Stage({PATCH: deaf(PATCH)}, {PATCH: [refusing(reason)] * 9})
+
+        stage.one(LOOK_ONCE)
+
+        assert stage.verbs() == "cancel read"
+
+
+def test_a_servers_word_on_when_to_come_again_is_heeded() -> None:
+    patient = CloudError(Reason.BUSY, "slow down", retry_after=11.0)
+    stage = Stage({PATCH: stops(PATCH)}, {PATCH: [Reply(ids=(), error=patient, works=False)]})
+
+    stage.one()
+
+    assert stage.moments[1] == pytest.approx(11.0, abs=0.2)
+
+
+def test_a_run_that_ended_meanwhile_is_not_sent_again() -> None:
+    reads = iter([seen(PATCH, R, {"a": R}), seen(PATCH, S, {"a": S})])
+    stage = Stage({PATCH: lambda since: next(reads)}, {PATCH: [refusing(Reason.BUSY)] * 9})
+
+    outcome = stage.one()
+
+    assert (stage.verbs(), outcome.verdict) == ("cancel read", Verdict.ENDED)
+
+
+def test_not_found_by_the_reading_as_well_is_not_found() -> None:
+    gone = CloudError(Reason.NOT_FOUND, "not found")
+    reads = iter([seen(PATCH, R, {"a": R}), gone])
+    stage = Stage({PATCH: lambda since: next(reads)}, {PATCH: [refusing(Reason.NOT_FOUND)] * 9})
+
+    outcome = stage.one()
+
+    assert (stage.verbs(), outcome.verdict) == ("cancel read", Verdict.FAILED)
+    assert outcome.error is not None
+    assert outcome.error.code is Reason.NOT_FOUND
+
+
+MANY = [f"tencent:ap-guangzhou:invocation/inv-0000000{number}" for number in range(9)]
+
+
+class TurnClock(HandClock):
+    """Threads wait in `hang` until the caller has nothing else to do; then one of them goes on, `seconds` later."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._turn = threading.Semaphore(0)
+        self._waiting = 0
+
+    def hang(self, verb: str, ref: Ref) -> None:
+        self._waiting += 1
+        self._turn.acquire()
+
+    def take(self, inbox: SimpleQueue[Item], timeout: float) -> Item:
+        if inbox.empty() and self._waiting:
+            self._waiting -= 1
+            self.now += self._seconds
+            self._turn.release()
+            return inbox.get(timeout=5)
+        if inbox.empty():
+            threading.Event().wait(0.002)  # a thread may be on its way
+        return super().take(inbox, timeout)
+
+
+def test_a_scope_that_is_silent_for_the_timeout_is_given_up_as_a_whole() -> None:
+    lives = {ref: lambda since: error(Reason.LOST) for ref in MANY}
+    stage = Stage(lives, {ref: [refusing(Reason.LOST)] * 99 for ref in MANY})
+    stage.clock = clock = TurnClock(20.0)
+    stage.workers = Workers(clock)
+    stage.clouds["tencent:ap-guangzhou"].on_call = clock.hang
+
+    outcomes = stage.carry([plan(seen(ref, R, {"a": R})) for ref in MANY])
+
+    assert len(outcomes) == 9
+    assert stage.took < 130
+    sent = {words[0] for verb, words in stage.log if verb == "cancel"}
+    codes = {one.run.rpartition("/")[2]: one.error.code for one in outcomes if one.error}
+    assert codes == {refs.full(ref).id: Reason.LOST for ref in MANY}
+    assert 0 < len(sent) < 9
+    for one in outcomes:
+        text = one.error.message if one.error else ""
+        assert ("nothing was sent" in text) is (one.run.rpartition("/")[2] not in sent)
+
+
+def test_one_lost_answer_between_others_gives_up_no_scope() -> None:
+    stage = Stage({ref: stops(ref) for ref in MANY}, {MANY[4]: [refusing(Reason.LOST)]})
+
+    assert {one.verdict for one in stage.carry_out()} == {Verdict.STOPPED}
+
+
+def test_accepted_runs_are_watched_while_others_are_sent() -> None:
+    """Cancels leave one by one; the first run has its verdict before the last is sent."""
+    many = [f"tencent:ap-guangzhou:invocation/inv-000000{number:02}" for number in range(40)]
+    stage = Stage({ref: stops(ref) for ref in many})
+    stage.workers = Workers(StoppableClock())
+    cloud = stage.clouds["tencent:ap-guangzhou"]
+    one_by_one = threading.Lock()
+
+    def rated(verb: str, ref: Ref) -> None:
+        if verb == "cancel":
+            with one_by_one:
+                threading.Event().wait(0.03)
+
+    cloud.on_call = rated
+    outcomes = stage.carry_out()
+
+    assert {one.verdict for one in outcomes} == {Verdict.STOPPED}
+    words = stage.told.words
+    assert words.index("judged") < len(words) - 1 - words[::-1].index("asked")
 
 
 def test_a_scope_that_refuses_leaves_the_others_alone() -> None:
@@ -434,7 +606,7 @@ def test_a_scope_that_refuses_leaves_the_others_alone() -> None:
 TENCENT = [f"tencent:ap-guangzhou:invocation/inv-0000000{number}" for number in range(3)]
 
 
-def interrupted(stage: Stage, patience: Patience = WATCH) -> dict[str, Outcome]:
+def interrupted(stage: Stage, patience: WaitPolicy = WATCH) -> dict[str, Outcome]:
     with pytest.raises(Interrupted):
         stage.carry_out(patience)
     assert stage.told.words[-1] == "closed"
@@ -581,7 +753,7 @@ def test_what_was_started_late_and_cannot_be_read_is_asked_all_the_same() -> Non
     cloud = stage.clouds["aws:us-east-2"]
     cloud._lives[refs.full(COMMAND)] = lambda since: error(Reason.DENIED)
 
-    outcomes = {one.run: one for one in stage.carry([item], Patience(timeout=5), admit=lambda items: None)}
+    outcomes = {one.run: one for one in stage.carry([item], WaitPolicy(timeout=5), admit=lambda items: None)}
 
     assert outcomes[COMMAND].verdict is Verdict.REQUESTED
     assert ("cancel", (refs.full(COMMAND).id,)) in cloud.log

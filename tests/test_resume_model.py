@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from runcancel import refs
-from runcancel.cancel import Patience, carry_out
+from runcancel.cancel import carry_out
 from runcancel.cli.resume import left_over
 from runcancel.errors import CloudError
 from runcancel.find import look
@@ -29,13 +29,14 @@ from runcancel.providers import Cloud, kind_of
 from runcancel.recorder import Recorder, new_operation
 from runcancel.selection import of_plan
 from runcancel.settings import gather
+from runcancel.tries import WaitPolicy
 from runcancel.vocabulary import Guarantee, Reason, State, Verdict
 from runcancel.workers import Workers
 
 T = TypeVar("T")
 
 SETTINGS = gather(environ={})
-PATIENCE = Patience(timeout=8.0)
+PATIENCE = WaitPolicy(timeout=8.0)
 SLOWEST = 4  # seconds from a cancel to the end of a target: within the patience
 PLACES = (
     *(f"tencent:{region}:invocation/inv-000000" for region in ("ap-guangzhou", "ap-shanghai")),

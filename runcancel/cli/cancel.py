@@ -10,7 +10,7 @@ from msgspec import structs
 
 from runcancel import consent, selection
 from runcancel import journal as journal_
-from runcancel.cancel import Admit, Patience, carry_out
+from runcancel.cancel import Admit, carry_out
 from runcancel.cli import options
 from runcancel.cli.ask import asked, nobody
 from runcancel.cli.guard import Guard
@@ -26,6 +26,7 @@ from runcancel.refs import full
 from runcancel.render import Caller, End
 from runcancel.render.announce import announce
 from runcancel.render.verdicts import hints
+from runcancel.tries import DEFAULT_GIVE_UP_AFTER, WaitPolicy
 from runcancel.vocabulary import Guarantee, Reason, Verdict
 
 PLAN_LIVES = timedelta(hours=1)
@@ -86,6 +87,7 @@ def cancel(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until the end is seen.")] = True,
     timeout: options.Timeout = None,
+    give_up_after: options.GiveUpAfter = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")] = None,
     journal: Annotated[
         bool | None,
@@ -144,7 +146,11 @@ def cancel(
     # What a request names, it selects: only a hand that types the names needs no question.
     wish = structs.replace(wish, by_hand=session.request.values.keys().isdisjoint({"refs", "resume"}))
     limits = _limits(session, Limits() if held is None else held.limits, max_runs, max_targets)
-    patience = Patience(wait=wait, timeout=session.patience(timeout))
+    policy = WaitPolicy(
+        wait=wait,
+        timeout=session.patience(timeout),
+        give_up_after=session.seconds("--give-up-after", give_up_after, DEFAULT_GIVE_UP_AFTER),
+    )
     guard = Guard(session, dry_run=dry_run)
     operation = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
     if journal is not False and not dry_run:
@@ -190,7 +196,7 @@ def cancel(
             )
 
     late = admit_late if stop_running else None
-    return _carry_out(session, chosen, patience, recorder, admit=late, require_match=require_match)
+    return _carry_out(session, chosen, policy, recorder, admit=late, require_match=require_match)
 
 
 def _limits(session: Session, given: Limits, max_runs: int | None, max_targets: int | None) -> Limits:
@@ -221,7 +227,7 @@ def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[str,
 def _carry_out(
     session: Session,
     chosen: Chosen,
-    patience: Patience,
+    policy: WaitPolicy,
     recorder: Recorder | None,
     *,
     admit: Admit | None,
@@ -237,16 +243,16 @@ def _carry_out(
 
     for outcome in chosen.selection.settled:
         put(outcome)
-    shown = session.progress(asking=True, timeout=patience.timeout if patience.wait else None)
+    shown = session.progress(asking=True, timeout=policy.timeout if policy.wait else None)
     progress: Progress = shown if recorder is None else Together(recorder, shown)
     try:
         items = chosen.selection.items
-        for outcome in carry_out(items, session.clouds, session.workers, patience, progress, admit=admit):
+        for outcome in carry_out(items, session.clouds, session.workers, policy, progress, admit=admit):
             put(outcome)
     except Interrupted as signal:
         signum = signal.signum
     endings = [(outcome.verdict, outcome.error.code if outcome.error else None) for outcome in outcomes]
-    code = int(exit_of_cancel(endings, complete=not chosen.gaps, waited=patience.wait))
+    code = int(exit_of_cancel(endings, complete=not chosen.gaps, waited=policy.wait))
     if not outcomes and not chosen.gaps:
         what = "nothing is left to do" if chosen.by_hand else "nothing matches"
         session.notes.say(f"{what}; nothing was sent")

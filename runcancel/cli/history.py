@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from runcancel import journal, refs, values
-from runcancel.case import not_asked
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, JournalError, Refused, UsageError
@@ -18,6 +17,7 @@ from runcancel.ledger import Operation, Outcome
 from runcancel.model import Problem
 from runcancel.providers import kind_of
 from runcancel.render import End
+from runcancel.tracker import not_asked
 from runcancel.vocabulary import Reason, Verdict
 
 _SHOWN = 20

@@ -135,6 +135,14 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Begun at or before.")]
 OlderThan = Annotated[str | None, typer.Option("--older-than", metavar="TIME", help="Begun longer ago than this: 2h.")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="How long to watch [60s].")]
+GiveUpAfter = Annotated[
+    str | None,
+    typer.Option("--give-up-after", metavar="TIME", help="How long to try when throttled or not connected [10m]."),
+]
+LookupTimeout = Annotated[
+    str | None,
+    typer.Option("--lookup-timeout", metavar="TIME", help="How long to read runs before they are cancelled [15s]."),
+]
 MOST = 1_000_000_000
 """The largest number that an option takes: more has no cloud."""
 

@@ -163,8 +163,12 @@ class Session:
 
     def patience(self, timeout: str | None) -> float:
         """`--timeout` in seconds: the flag, the variable, or 60."""
-        choice = values.text("--timeout", timeout, self.settings.environ)
-        return settings.DEFAULT_TIMEOUT if choice.value is None else values.duration(choice.origin, choice.value)
+        return self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
+
+    def seconds(self, flag: str, given: str | None, otherwise: float) -> float:
+        """An amount of patience in seconds: the flag, its variable, or `otherwise`."""
+        choice = values.text(flag, given, self.settings.environ)
+        return otherwise if choice.value is None else values.duration(choice.origin, choice.value)
 
     def look(self, texts: Sequence[str], *, full: bool) -> list[Sight]:
         """Read every named run, in the order named. Raises `UsageError` before the first request."""
