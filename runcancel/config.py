@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from runcancel.errors import CloudError, UsageError
 from runcancel.providers import PROVIDERS
 from runcancel.refs import NOT_A_REGION, REGION, nearest
+from runcancel.text import words_of_shell
 from runcancel.toml import hidden, key_of, record, wrong
 
 _LARGEST = 1024 * 1024  # bytes of a configuration
@@ -53,7 +54,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 there = f"there are {', '.join(known)}" if known else "none is configured"
                 raise UsageError(
                     f"no context or group “{name}”: {there}{nearest(name, known)}; nothing was sent",
-                    hint=f"a vendor's own profile is named with --profile {name}",
+                    hint=f"a vendor's own profile is named with {words_of_shell('--profile', name)}",
                 )
             members = self.groups.get(name, (name,))
             if not members:

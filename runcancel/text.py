@@ -44,17 +44,17 @@ def is_plain(text: str) -> bool:
     )
 
 
-def shell(word: str) -> str:
-    """A word as a person can paste it into a shell. The word itself must be safe already."""
-    return shlex.quote(word)
-
-
 def command(*words: str) -> str:
-    """A call of this program as a person can paste it into a POSIX shell: the one way to print one.
+    """A call of this program as a person can paste it into a POSIX shell: the one way to print one."""
+    return words_of_shell("runcancel", *words)
 
-    What does not show in a word is written out, so that such a command names nothing rather than something else.
+
+def words_of_shell(*words: str) -> str:
+    """Words as a person can paste them into a POSIX shell.
+
+    What does not show in a word is written out, so that it names nothing rather than something else.
     """
-    return shlex.join(["runcancel", *map(safe, words)])
+    return shlex.join(map(safe, words))
 
 
 def duration(seconds: float) -> str:

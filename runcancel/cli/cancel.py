@@ -26,6 +26,7 @@ from runcancel.refs import full
 from runcancel.render import Caller, End
 from runcancel.render.announce import announce
 from runcancel.render.verdicts import hints
+from runcancel.text import command
 from runcancel.tries import DEFAULT_GIVE_UP_AFTER, WaitPolicy
 from runcancel.vocabulary import Guarantee, Reason, Verdict
 
@@ -271,7 +272,7 @@ def _carry_out(
 def _next(outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
     """How to go on with what is left, only when something is."""
     left = any(outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED) for outcome in outcomes)
-    return (f"To go on with the rest: runcancel cancel --resume {operation}",) if left and operation else ()
+    return (f"To go on with the rest: {command('cancel', '--resume', operation)}",) if left and operation else ()
 
 
 def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, require_match: bool) -> int:

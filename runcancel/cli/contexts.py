@@ -16,6 +16,7 @@ from runcancel.refs import nearest
 from runcancel.render import End
 from runcancel.reports import ContextRow
 from runcancel.settings import Settings
+from runcancel.text import command
 from runcancel.values import plain
 
 
@@ -71,7 +72,7 @@ def contexts(
 
 def _list(session: Session, call: _Call) -> int:
     if call.names:
-        raise UsageError(f"contexts list takes no name: runcancel contexts show {call.names[0]}")
+        raise UsageError(f"contexts list takes no name: {command('contexts', 'show', call.names[0])}")
     return _told(session, session.settings.config)
 
 

@@ -1,6 +1,5 @@
 """`runcancel history`: what was asked from here, by whom, why, and what was seen."""
 
-import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
@@ -17,6 +16,7 @@ from runcancel.ledger import Operation, Outcome
 from runcancel.model import Problem
 from runcancel.providers import kind_of
 from runcancel.render import End
+from runcancel.text import command
 from runcancel.tracker import not_asked
 from runcancel.vocabulary import Reason, Verdict
 
@@ -99,9 +99,9 @@ def _one(session: Session, opened: Journal, id: str) -> int:
         outcome = _outcome(entry)
         left = left or outcome.verdict in _LEFT
         answer.row(outcome)
-    told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: runcancel {shlex.join(found.argv)}"
+    told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: {command(*found.argv)}"
     notes = (told, *((f"reason: {found.reason}",) if found.reason else ()))
-    notes += (f"To go on with the rest: runcancel cancel --resume {id}",) if left else ()
+    notes += (f"To go on with the rest: {command('cancel', '--resume', id)}",) if left else ()
     answer.end(End(exit_code=Exit.OK, operation=id, operations=(found,), notes=notes))
     return Exit.OK
 

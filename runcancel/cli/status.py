@@ -9,7 +9,7 @@ from runcancel.cli.session import Session
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model import Run, Snapshot
 from runcancel.render import End
-from runcancel.text import shell
+from runcancel.text import command
 
 
 def status(
@@ -49,7 +49,7 @@ def status(
     for run in runs.values():
         answer.row(run)
     alive = [run.ref for run in runs.values() if run.cancellable]
-    next_ = session.suggest("To stop it:", f"  runcancel cancel {shell(alive[0])}") if len(alive) == 1 else ()
+    next_ = session.suggest("To stop it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
     answer.end(End(exit_code=code, errors=problems, complete=not problems and interrupted is None, notes=next_))
     return code
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from runcancel.outputs import Output
 from runcancel.render.documents import End, Record
 from runcancel.render.sink import Printer, Sink
-from runcancel.text import safe, safe_lines
+from runcancel.text import command, safe, safe_lines
 
 
 class Lines(Printer):
@@ -51,4 +51,4 @@ def remarks(output: Output) -> Iterator[str]:
     if output.stderr_location:
         yield f"full stderr: {output.stderr_location}"
     if output.child:
-        yield f"what it started: runcancel logs {output.child}"
+        yield f"what it started: {command('logs', output.child)}"

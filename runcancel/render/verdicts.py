@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from runcancel.ledger import InvocationOutcome, Outcome
 from runcancel.model import Foreign
 from runcancel.render.words import EFFECTS, counted, is_unproven, per_effect, worded
-from runcancel.text import duration, safe, shell
+from runcancel.text import command, duration, safe
 from runcancel.vocabulary import Effect, Guarantee, State, Verdict
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
@@ -45,7 +45,7 @@ def hints(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     """Commands to paste next, as safe lines: for what keeps running, and for what was not seen to end."""
     lines: list[str] = []
     if left := _left_running(outcomes):
-        lines += ["To stop those too:", *_commands("cancel", left, more="--stop-running")]
+        lines += ["To stop those too:", *_commands("cancel", left, "--stop-running")]
     for foreign in _foreign(outcomes):
         runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} runs on"
         stop = [f"{runs_on}; to stop it:", f"  {safe(foreign.command or '')}"]
@@ -202,8 +202,7 @@ def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
     return [one for one in outcome.invocations if one.effect in (Effect.KEPT_RUNNING, *_OPEN)]
 
 
-def _commands(verb: str, references: Sequence[str], *, more: str = "") -> list[str]:
-    options = f" {more}" if more else ""
-    shown = [f"  runcancel {verb} {shell(safe(reference))}{options}" for reference in references[:_MOST_COMMANDS]]
+def _commands(verb: str, references: Sequence[str], *more: str) -> list[str]:
+    shown = [f"  {command(verb, reference, *more)}" for reference in references[:_MOST_COMMANDS]]
     rest = len(references) - len(shown)
     return shown + ([f"  … and {rest:,} more"] if rest else [])

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult
 
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.links import Link, NotARun, address, check_address, one_region, said
+from runcancel.text import words_of_shell
 
 SERVICE = "ssm"
 
@@ -130,7 +131,7 @@ def _shown(parts: SplitResult, named: frozenset[str]) -> tuple[str, str]:
         run = f"aws:{next(iter(named), 'REGION')}:{COMMAND.name}/{match[1]}"
         raise NotARun(
             "it is the page of one target of a command",
-            hint=f"name the command and restrict it: {run} --target {match[2]}",
+            hint=f"name the command and restrict it: {words_of_shell(run, '--target', match[2])}",
         )
     if _OF_A_WINDOW.fullmatch(parts.path):
         raise NotARun(_WINDOW)
