@@ -116,7 +116,12 @@ def _problems(found: Iterable[Examined]) -> Iterator[Problem]:
             if sort not in said:
                 said.add(sort)
                 problem = error.problem(scope=one.scope)
-                yield structs.replace(problem, hint=_next(one.scope.provider, error) or problem.hint)
+                said_so = error.action == "credentials" and problem.hint  # what is wrong with this very source
+                yield (
+                    problem
+                    if said_so
+                    else structs.replace(problem, hint=_next(one.scope.provider, error) or problem.hint)
+                )
 
 
 def _next(name: str, error: CloudError) -> str | None:

@@ -85,6 +85,17 @@ def _sections(path: Path, data: bytes) -> Sections:
     return {name: dict(parser[name]) for name in parser.sections()}
 
 
+def token_in(file: str) -> str:
+    """The token of a web identity that stands in a file. Raises `Reason.NO_CREDENTIALS`; nothing of it is quoted."""
+    path = Path(file)
+    if not there(path):
+        raise unusable(path, "the token of the web identity is not there")
+    token = _text(path, _bytes(path)).strip()
+    if not token or not token.isascii() or not token.isprintable():
+        raise unusable(path, "holds no token of a web identity")
+    return token
+
+
 def unusable(path: Path, why: str, *, line: int | None = None) -> CloudError:
     """The failure of a file; its content is never quoted."""
     place = f"{path}, line {line}" if line else str(path)

@@ -37,10 +37,29 @@ class Key:
     secret: str
     token: str = ""
     expired: bool = False
+    principal: str = ""  # of a role's session; without, the account's user
 
 
 def account_id(provider: str, account: int) -> str:
     return str(_FIRST_ACCOUNT[provider] + account)
+
+
+def account_of(provider: str, number: str) -> int:
+    """Which account has that number, counted from 0; there need not be one."""
+    return int(number) - _FIRST_ACCOUNT[provider]
+
+
+def session_key(provider: str, account: int, digest: str, *, role: str, session: str) -> Key:
+    """The temporary key of a role's session."""
+    prefix, length = _KEY_PREFIX[provider, "temporary"]
+    number = account_id(provider, account)
+    principal = {
+        "aws": f"arn:aws:sts::{number}:assumed-role/{role}/{session}",
+        "alibaba": f"acs:ram::{number}:assumed-role/{role}/{session}",
+        "tencent": f"qcs::sts:{number}:assumed-role/{role}",
+    }[provider]
+    id, secret = (prefix + "ROLE" + digest.upper())[:length], ("session" + digest[::-1])[:40]
+    return Key(provider, account, id, secret, f"sandbox/session+token=={digest[:40]}", principal=principal)
 
 
 def key(provider: str, account: int, sort: str = "static") -> Key:
@@ -56,10 +75,10 @@ def keyring(provider: str, accounts: int) -> dict[str, Key]:
     return {each.id: each for each in keys}
 
 
-def caller(provider: str, account: int) -> dict[str, str]:
+def caller(provider: str, account: int, principal: str = "") -> dict[str, str]:
     """Who the key belongs to, in the fields that the cloud's GetCallerIdentity has."""
     number = account_id(provider, account)
-    return {
+    user = {
         "aws": {
             "Account": number,
             "UserId": f"AIDASANDBOX{account:010d}",
@@ -80,3 +99,7 @@ def caller(provider: str, account: int) -> dict[str, str]:
             "Arn": f"qcs::cam::uin/{number}:uin/1000001{account:05d}",
         },
     }[provider]
+    if not principal:
+        return user
+    sort = {"aws": {}, "alibaba": {"IdentityType": "AssumedRoleUser"}, "tencent": {"Type": "CAMRole"}}[provider]
+    return {**user, **sort, "Arn": principal}

@@ -83,6 +83,7 @@ class Sandbox:
         self.clock = Clock(speed=options.speed, tick=options.tick)
         self.world = World(self.clock, seed=options.seed, regions=REGIONS, furnish=self._furnish)
         self.world.fresh = options.fresh
+        self.world.accounts = options.accounts
         self.limits = Limits(enforced=options.limits)
         self._ids = random.Random(options.seed)  # noqa: S311  ids that repeat, no secrets
         self._dialects: dict[str, Dialect] = {

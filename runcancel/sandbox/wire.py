@@ -65,6 +65,7 @@ class Call:
     region: str
     params: Document
     version: str = ""
+    principal: str = ""
     overlap: int = 0
     changed: bool = False
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import Any, TypeVar, overload
 
+from runcancel.sandbox.accounts import Key
 from runcancel.sandbox.clock import Clock
 
 SETTLE_SECONDS = 1.2
@@ -300,6 +301,8 @@ class World:
         self.regions = regions
         self.lock = threading.RLock()
         self.fresh = 0
+        self.accounts = 1
+        self.sessions: dict[str, Key] = {}
         self._furnish = furnish
         self._books: dict[Place, Book] = {}
 

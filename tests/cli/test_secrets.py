@@ -186,6 +186,9 @@ def _aws_container(_home: Path, _keys: Mapping[str, str], heard: Heard) -> Mappi
     return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{heard.url}/keys", "AWS_CONTAINER_AUTHORIZATION_TOKEN": CANARY}
 
 
+_ALIBABA_ROLE = "acs:ram::1234567890123456:role/x"
+
+
 def _aliyun(home: Path, keys: Mapping[str, str], mode: str, **more: Any) -> Mapping[str, str]:
     profile = {
         "name": "default",
@@ -208,13 +211,58 @@ def _alibaba_ini(home: Path, _keys: Mapping[str, str], _: Heard) -> Mapping[str,
 
 def _alibaba_oidc(home: Path, _keys: Mapping[str, str], heard: Heard) -> Mapping[str, str]:
     token = _file(home / "oidc.token", CANARY)
-    names = {"ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/x", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc/x"}
+    names = {"ALIBABA_CLOUD_ROLE_ARN": _ALIBABA_ROLE, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc/x"}
     return {**names, "ALIBABA_CLOUD_OIDC_TOKEN_FILE": str(token), "HTTPS_PROXY": heard.url, "https_proxy": heard.url}
 
 
 def _alibaba_role(home: Path, keys: Mapping[str, str], heard: Heard) -> Mapping[str, str]:
-    _aliyun(home, keys, "RamRoleArn", ram_role_arn="acs:ram::1:role/x", ram_session_name="s")
+    _aliyun(home, keys, "RamRoleArn", ram_role_arn=_ALIBABA_ROLE, ram_session_name="ops", expired_seconds=0)
     return {"HTTPS_PROXY": heard.url, "https_proxy": heard.url}
+
+
+def _alibaba_oidc_profile(home: Path, keys: Mapping[str, str], _: Heard) -> Mapping[str, str]:
+    token = _file(home / "oidc.token", CANARY)
+    more = {"ram_role_arn": _ALIBABA_ROLE, "oidc_provider_arn": "acs:ram::1:oidc/x", "oidc_token_file": str(token)}
+    return _aliyun(home, keys, "OIDC", ram_session_name="ops", **more)
+
+
+def _alibaba_chain(home: Path, keys: Mapping[str, str], _: Heard) -> Mapping[str, str]:
+    _aliyun(home, keys, "StsToken")
+    path = home / ".aliyun" / "config.json"
+    document = json.loads(path.read_text())
+    for name, source in (("middle", "default"), ("end", "middle")):
+        row = {"name": name, "mode": "ChainableRamRoleArn", "source_profile": source, "ram_role_arn": _ALIBABA_ROLE}
+        document["profiles"].append({**row, "ram_session_name": name})
+    path.write_text(json.dumps({**document, "current": "end"}))
+    return {}
+
+
+def _alibaba_role_variable(home: Path, keys: Mapping[str, str], _: Heard) -> Mapping[str, str]:
+    given = {name: value for name, value in keys.items() if name.startswith("ALIBABA_CLOUD")}
+    return {**given, "ALIBABA_CLOUD_ROLE_ARN": _ALIBABA_ROLE}
+
+
+def _alibaba_process(home: Path, keys: Mapping[str, str], _: Heard) -> Mapping[str, str]:
+    names = {"access_key_id": "ACCESS_KEY_ID", "access_key_secret": "ACCESS_KEY_SECRET", "sts_token": "SECURITY_TOKEN"}
+    given = {name: keys[f"ALIBABA_CLOUD_{variable}"] for name, variable in names.items()}
+    path = _file(home / "keys.json", {"mode": "StsToken", **given})
+    nothing: Mapping[str, str] = dict.fromkeys(keys, "")
+    return _aliyun(home, nothing, "External", process_command=f"cat {path}")
+
+
+def _alibaba_broken_process(home: Path, keys: Mapping[str, str], _: Heard) -> Mapping[str, str]:
+    script = _file(home / "broken.sh", f"#!/bin/sh\necho '{CANARY}' >&2\necho '{{\"{CANARY}\"'\n")
+    script.chmod(0o700)
+    return _aliyun(home, keys, "External", process_command=str(script))
+
+
+def _alibaba_uri_profile(home: Path, keys: Mapping[str, str], heard: Heard) -> Mapping[str, str]:
+    return _aliyun(home, dict.fromkeys(keys, ""), "CredentialsURI", credentials_uri=f"{heard.url}/{CANARY}")
+
+
+def _alibaba_stored(mode: str) -> Make:
+    more = {"sts_expiration": 4_000_000_000, "access_token": CANARY, "oauth_refresh_token": CANARY}
+    return lambda home, keys, heard: _aliyun(home, keys, mode, oauth_site_type="CN", **more)
 
 
 def _alibaba_uri(_home: Path, _keys: Mapping[str, str], heard: Heard) -> Mapping[str, str]:
@@ -226,6 +274,17 @@ def _tccli(home: Path, keys: Mapping[str, str], **more: str) -> Mapping[str, str
     given = {name: keys[f"TENCENTCLOUD_{variable}"] for name, variable in names.items()}
     _file(home / ".tccli" / "default.credential", {**given, **more})
     return {}
+
+
+def _tencent_role_variable(home: Path, keys: Mapping[str, str], _: Heard) -> Mapping[str, str]:
+    given = {name: value for name, value in keys.items() if name.startswith("TENCENTCLOUD")}
+    return {**given, "TENCENTCLOUD_ROLE_ARN": _ROLE["role-arn"], "TENCENTCLOUD_ROLE_SESSION_NAME": "ops"}
+
+
+def _tencent_pod(home: Path, _keys: Mapping[str, str], __: Heard) -> Mapping[str, str]:
+    token = _file(home / "pod.token", CANARY)
+    pod = {"TKE_REGION": "ap-guangzhou", "TKE_PROVIDER_ID": "x", "TKE_WEB_IDENTITY_TOKEN_FILE": str(token)}
+    return {**pod, "TKE_ROLE_ARN": _ROLE["role-arn"]}
 
 
 def _tencent_ini(home: Path, _keys: Mapping[str, str], _: Heard) -> Mapping[str, str]:
@@ -254,22 +313,45 @@ SOURCES = {
     "aws config profile": Source("aws", _aws_config),
     "aws process": Source("aws", _aws_process),
     "aws broken process": Source("aws", _aws_broken_process, works=False),
-    "aws role": Source("aws", _aws_role, works=False),
-    "aws web identity": Source("aws", _aws_web, works=False),
+    "aws role": Source("aws", _aws_role),
+    "aws web identity": Source("aws", _aws_web),
     "aws single sign-on": Source("aws", _aws_sso, works=False),
     "aws container": Source("aws", _aws_container),
     "alibaba variables": Source("alibaba", _variables("ALIBABA_CLOUD")),
     "alibaba profile of the CLI": Source("alibaba", lambda home, keys, heard: _aliyun(home, keys, "StsToken")),
     "alibaba ini file": Source("alibaba", _alibaba_ini),
-    "alibaba OIDC": Source("alibaba", _alibaba_oidc, works=False),
-    "alibaba role": Source("alibaba", _alibaba_role, works=False),
+    "alibaba OIDC": Source("alibaba", _alibaba_oidc),
+    "alibaba OIDC profile": Source("alibaba", _alibaba_oidc_profile),
+    "alibaba role": Source("alibaba", _alibaba_role),
+    "alibaba role that is nowhere": Source(
+        "alibaba",
+        lambda home, keys, heard: _aliyun(home, keys, "RamRoleArn", ram_role_arn="acs:ram::1:role/x"),
+        works=False,
+    ),
+    "alibaba chain of roles": Source("alibaba", _alibaba_chain),
+    "alibaba role of the environment": Source("alibaba", _alibaba_role_variable),
+    "alibaba process": Source("alibaba", _alibaba_process),
+    "alibaba broken process": Source("alibaba", _alibaba_broken_process, works=False),
+    "alibaba URI profile": Source("alibaba", _alibaba_uri_profile),
+    "alibaba CloudSSO": Source("alibaba", _alibaba_stored("CloudSSO")),
+    "alibaba OAuth": Source("alibaba", _alibaba_stored("OAuth")),
+    "alibaba RsaKeyPair": Source(
+        "alibaba", lambda home, keys, heard: _aliyun(home, keys, "RsaKeyPair", private_key=CANARY), works=False
+    ),
     "alibaba URI": Source("alibaba", _alibaba_uri),
     "tencent variables": Source("tencent", _variables("TENCENTCLOUD")),
     "tencent profile of tccli": Source("tencent", lambda home, keys, heard: _tccli(home, keys)),
-    "tencent role of tccli": Source("tencent", lambda home, keys, heard: _tccli(home, keys, **_ROLE), works=False),
+    "tencent role of tccli": Source("tencent", lambda home, keys, heard: _tccli(home, keys, **_ROLE)),
+    "tencent role that is nowhere": Source(
+        "tencent",
+        lambda home, keys, heard: _tccli(home, keys, **{"role-arn": "qcs::cam::uin/1:roleName/x"}),
+        works=False,
+    ),
+    "tencent role of the environment": Source("tencent", _tencent_role_variable),
+    "tencent pod": Source("tencent", _tencent_pod),
     "tencent ini file": Source("tencent", _tencent_ini),
 }
-_ROLE = {"role-arn": "qcs::cam::uin/1:roleName/x"}
+_ROLE = {"role-arn": "qcs::cam::uin/100000000001:roleName/x", "role-session-name": "ops"}
 _PREFIXES = {"aws": "AWS", "alibaba": "ALIBABA_CLOUD", "tencent": "TENCENTCLOUD"}
 
 

@@ -101,24 +101,32 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
     from runcancel.providers.alibaba import credentials
     from runcancel.providers.alibaba.invocations import CloudAssistant
+    from runcancel.providers.alibaba.sources import Sources
     from runcancel.providers.alibaba.wire import Wire
+    from runcancel.providers.keys import KeySource
     from runcancel.providers.reading import checked_region
-    from runcancel.providers.transport import Endpoint, Transport, endpoints
+    from runcancel.providers.transport import CredentialClient, Endpoint, Transport, endpoints
 
     scope = connection.scope
     checked_region(scope.region)
-    keys = credentials.find(environ, connection.profile)
     ecs, sts = endpoints(
         connection, _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"), sts="sts.aliyuncs.com"
     )
 
-    def wire(endpoint: Endpoint, product: str, version: str, pace: Pace) -> Wire:
+    def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
         transport = Transport(endpoint, connection, environ)
         return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
 
+    sources = Sources(
+        CredentialClient(environ),
+        lambda endpoint, base: wire(endpoint, "sts", "2015-04-01", base, pace.apart()),
+        sts,
+        fixed=ecs.loopback or connection.sts_endpoint_url is not None,
+    )
+    keys = credentials.find(environ, connection.profile, sources)
     return CloudAssistant(
-        wire(ecs, "ecs", "2014-05-26", pace),
-        wire(sts, "sts", "2015-04-01", pace.apart()),
+        wire(ecs, "ecs", "2014-05-26", keys, pace),
+        wire(sts, "sts", "2015-04-01", keys, pace.apart()),
         scope=scope,
         kind=KINDS[0],
     )

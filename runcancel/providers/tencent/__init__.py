@@ -86,34 +86,28 @@ def policy(wish: Narrowing) -> AccessPolicy:
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
-    from runcancel.providers.keys import Keys, KeySource
+    from runcancel.providers.keys import KeySource
     from runcancel.providers.reading import checked_region
     from runcancel.providers.tencent import credentials
     from runcancel.providers.tencent.invocations import Tat
+    from runcancel.providers.tencent.sources import VERSION, Sources
     from runcancel.providers.tencent.wire import Wire
-    from runcancel.providers.transport import Endpoint, Transport, endpoints
+    from runcancel.providers.transport import CredentialClient, Endpoint, Transport, endpoints
 
     scope = connection.scope
     checked_region(scope.region)
-    found = credentials.find(environ, connection.profile)
     site = connection.site or SITES[0]
     tat, sts = endpoints(connection, f"tat.{site}", sts=f"sts.{site}")
 
     def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
-        transport, source = Transport(endpoint, connection, environ), found.keys.source
-        return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace, source=source)
+        transport = Transport(endpoint, connection, environ)
+        return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
 
-    def fixed() -> Keys:
-        return found.keys
-
-    keys: KeySource = fixed
-    if found.role is not None:
-        long_lived = wire(sts, "sts", "2018-08-13", fixed, pace)
-        request = credentials.role_request(found)
-        keys = credentials.AssumedRole(lambda: credentials.assumed(long_lived.call("AssumeRole", request)))
+    sources = Sources(CredentialClient(environ), lambda base: wire(sts, "sts", VERSION, base, pace.apart()), sts)
+    keys = credentials.find(environ, connection.profile, sources)
     return Tat(
         wire(tat, "tat", "2020-10-28", keys, pace),
-        wire(sts, "sts", "2018-08-13", keys, pace.apart()),
+        wire(sts, "sts", VERSION, keys, pace.apart()),
         scope=scope,
         kind=KINDS[0],
         pace=pace,

@@ -1,131 +1,154 @@
-"""Where the keys for Tencent Cloud come from: the environment, tccli's profiles, the SDK's file. Nothing is guessed."""
+"""Where the keys for Tencent Cloud come from: variables, tccli's profiles, the SDK's file; in tccli's order."""
 
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
 from runcancel.errors import CloudError
 from runcancel.providers.files import ini, json_object
-from runcancel.providers.keys import Keys
+from runcancel.providers.keys import Fixed, Keys, KeySource
 from runcancel.providers.reading import number, text
 from runcancel.providers.tencent import CREDENTIALS
-from runcancel.providers.tencent.profile import SYSTEM_FILE, ini_file, missing, profile_in_use, tccli_file
+from runcancel.providers.tencent.profile import (
+    KEYS,
+    OIDC,
+    ROLE,
+    SYSTEM_FILE,
+    ini_file,
+    missing,
+    oidc_in,
+    profile_in_use,
+    tccli_file,
+)
+from runcancel.providers.tencent.sources import Sources
 from runcancel.vocabulary import Reason
 
-_ROLE_LIVES = 7200  # seconds
-_RENEW_BEFORE = 300  # seconds before the end
+_CVM_ROLE = "cvm-role"
+_SESSION = "runcancel"
 
 
-class Found(Struct, frozen=True, kw_only=True):
-    """Keys as they stood somewhere. With `role`, they are only good for assuming that role."""
+class _Role(Struct, frozen=True):
+    """A role to be assumed, and where it is named."""
 
-    keys: Keys
-    role: str | None = None
-    session: str = "runcancel"
-
-
-class AssumedRole:
-    """Keys of a role, renewed five minutes before they end; `assume` asks the vendor's STS. Threads may share it."""
-
-    def __init__(self, assume: Callable[[], Keys], *, now: Callable[[], float] = time.time) -> None:
-        self._assume = assume
-        self._now = now
-        self._lock = threading.Lock()
-        self._keys: Keys | None = None
-
-    def __call__(self) -> Keys:
-        """See `KeySource`. Raises `CloudError` when the role cannot be assumed."""
-        with self._lock:
-            if self._keys is None or self._now() > (self._keys.expires_at or 0) - _RENEW_BEFORE:
-                self._keys = self._assume()
-            return self._keys
+    arn: str
+    session: str
+    source: str
 
 
-def find(environ: Mapping[str, str], profile: str | None, *, now: float | None = None) -> Found:
+class _Profile(Struct, frozen=True, kw_only=True):
+    """What a profile of tccli holds."""
+
+    keys: Keys | None
+    role: _Role | None
+    machine: bool
+    name: str
+    path: Path
+
+
+def find(environ: Mapping[str, str], profile: str | None, sources: Sources, *, now: float | None = None) -> KeySource:
     """The first source that has something; a named profile excludes every other.
 
+    As tccli does it, a role comes first (of the environment, else of the profile), then a pod's token, then plain keys.
     Raises `Reason.NO_CREDENTIALS`, naming what was tried, or `EXPIRED_CREDENTIALS` for a login that has ended. `now` is
     epoch seconds.
     """
     moment = time.time() if now is None else now
-    if profile is not None:
-        found = _of_tccli(environ, profile, moment)
-        if found is None:
-            raise missing(environ, profile_in_use(environ, profile))
-        return _checked(found)
-    found = _of_variables(environ) or _of_tccli(environ, None, moment)
-    if found is None and environ.get("TCCLI_PROFILE"):
-        raise missing(environ, profile_in_use(environ, None))
-    for path in (ini_file(environ), SYSTEM_FILE):
-        found = found or _of_ini_file(path)
-    if found is None:
-        raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {CREDENTIALS}.")
-    return _checked(found)
+    chosen = profile_in_use(environ, profile)
+    by_variables = _of_variables(environ) if profile is None else None
+    held = _of_tccli(environ, chosen.value, moment, keys_needed=by_variables is None)
+    if held is None and (profile is not None or (chosen.origin != "default" and by_variables is None)):
+        raise missing(environ, chosen)
+    role = (_role_of_variables(environ) if profile is None else None) or (held.role if held else None)
+    if role is None and profile is None and (pod := _of_pod(environ, sources)):
+        return pod
+    base = _base(environ, by_variables, held, sources, named=profile is not None)
+    return base if role is None else sources.assumed(role.arn, role.session, base, source=role.source)
 
 
-def assumed(answer: Mapping[str, Any]) -> Keys:
-    """The keys in an answer of AssumeRole. Raises `Reason.UNPROVEN` when there are none."""
-    given = answer.get("Credentials")
-    row: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
-    id, secret, token = (text(row.get(name)) for name in ("TmpSecretId", "TmpSecretKey", "Token"))
-    if not id or not secret or not token:
-        raise CloudError(Reason.UNPROVEN, "STS gave no keys for the role", action="AssumeRole")
-    return Keys(id=id, secret=secret, token=token, expires_at=number(answer.get("ExpiredTime")))
+def _base(
+    environ: Mapping[str, str], by_variables: Keys | None, held: _Profile | None, sources: Sources, *, named: bool
+) -> KeySource:
+    """The keys that answer themselves, or assume a role. Raises `Reason.NO_CREDENTIALS`."""
+    if by_variables is not None:
+        return Fixed(by_variables)
+    if held is not None and held.keys is not None:
+        return Fixed(held.keys)
+    if held is not None and held.machine:
+        return sources.of_machine(source=f"the machine's role, profile {held.name} of tccli")
+    for path in () if named else (ini_file(environ), SYSTEM_FILE):
+        if keys := _of_ini_file(path):
+            return Fixed(keys)
+    if held is not None:
+        raise CloudError(Reason.NO_CREDENTIALS, f"{held.path} holds no secretId and secretKey", action="credentials")
+    raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {CREDENTIALS}.")
 
 
-def role_request(found: Found) -> dict[str, object]:
-    """The parameters of AssumeRole."""
-    return {"RoleArn": found.role, "RoleSessionName": found.session, "DurationSeconds": _ROLE_LIVES}
-
-
-def _checked(found: Found) -> Found:
-    found.keys.checked()
-    return found
-
-
-def _of_variables(environ: Mapping[str, str]) -> Found | None:
-    id, secret = environ.get("TENCENTCLOUD_SECRET_ID"), environ.get("TENCENTCLOUD_SECRET_KEY")
+def _of_variables(environ: Mapping[str, str]) -> Keys | None:
+    id, secret = (environ.get(name) for name in KEYS)
     if id and secret:
         token = environ.get("TENCENTCLOUD_TOKEN") or None
         source = "TENCENTCLOUD_SECRET_ID of the environment"
-        return Found(keys=Keys(id=id.strip(), secret=secret.strip(), token=token, source=source))
+        return Keys(id=id.strip(), secret=secret.strip(), token=token, source=source).checked()
     if id or secret:
-        missing = "KEY" if id else "ID"
-        raise CloudError(Reason.NO_CREDENTIALS, f"half a key in the environment: no TENCENTCLOUD_SECRET_{missing}")
+        there, gone = KEYS if id else KEYS[::-1]
+        raise CloudError(Reason.NO_CREDENTIALS, f"{there} is set but {gone} is not", action="credentials")
     return None
 
 
-def _of_tccli(environ: Mapping[str, str], profile: str | None, now: float) -> Found | None:
-    name = profile_in_use(environ, profile).value
+def _role_of_variables(environ: Mapping[str, str]) -> _Role | None:
+    arn, session = (environ.get(name) for name in ROLE)
+    if arn and not session:
+        message = f"{ROLE[0]} is set but {ROLE[1]} is not"
+        hint = f"set {ROLE[1]}, or unset {ROLE[0]} to use the keys as they are"
+        raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=hint)
+    return _Role(arn, session, ROLE[0]) if arn and session else None
+
+
+def _of_pod(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+    """The role of a pod of Tencent Kubernetes Engine.
+
+    Raises `Reason.NO_CREDENTIALS` when only a part of it is named: the base account never answers in its place.
+    """
+    if not environ.get("TKE_ROLE_ARN"):
+        return None
+    if not oidc_in(environ):
+        gone = next(name for name in OIDC if not environ.get(name))
+        raise CloudError(Reason.NO_CREDENTIALS, f"TKE_ROLE_ARN is set but {gone} is not", action="credentials")
+    region, provider, token_file, role = (environ[name] for name in OIDC)
+    return sources.by_oidc(role, provider=provider, token_file=token_file, region=region)
+
+
+def _of_tccli(environ: Mapping[str, str], name: str, now: float, *, keys_needed: bool) -> _Profile | None:
     path = tccli_file(environ, name, "credential")
     row = json_object(path)
     if row is None:
         return None
+    source = f"profile {name} of tccli"
     id, secret = text(row.get("secretId")), text(row.get("secretKey"))
-    if not id or not secret:
-        kind = text(row.get("type")) or "without keys"
-        message = f"{path} holds no keys ({kind}); metadata roles are not used"
-        raise CloudError(Reason.NO_CREDENTIALS, message)
     ends = number(row.get("expiresAt"))
-    if ends is not None and ends <= now:
-        message = f"the login in {path} has expired"
-        raise CloudError(Reason.EXPIRED_CREDENTIALS, message, hint="Sign in again: tccli auth login")
-    session = text(row.get("role-session-name")) or "runcancel"
-    token, source = text(row.get("token")), f"profile {name} of tccli"
-    keys = Keys(id=id, secret=secret, token=token, source=source, expires_at=ends)
-    return Found(keys=keys, role=text(row.get("role-arn")), session=session)
+    if keys_needed and ends is not None and ends <= now:
+        hint = f"Sign in again: tccli auth login --profile {name}"
+        raise CloudError(Reason.EXPIRED_CREDENTIALS, f"the login in {path} has expired", hint=hint)
+    arn, token = text(row.get("role-arn")), text(row.get("token"))
+    whole = Keys(id=id, secret=secret, token=token, source=source, expires_at=ends) if id and secret else None
+    return _Profile(
+        keys=whole.checked() if whole else None,
+        role=_Role(arn, text(row.get("role-session-name")) or _SESSION, source) if arn else None,
+        machine=row.get("type") == _CVM_ROLE,
+        name=name,
+        path=path,
+    )
 
 
-def _of_ini_file(path: Path) -> Found | None:
+def _of_ini_file(path: Path) -> Keys | None:
     sections = ini(path)
     if sections is None:
         return None
     values = (sections.get("default", {}).get(name, "") for name in ("secret_id", "secret_key"))
     id, secret = (value.strip().strip("\"'") for value in values)
     if not id or not secret:
-        raise CloudError(Reason.NO_CREDENTIALS, f"{path} has no secret_id and secret_key under [default]")
-    return Found(keys=Keys(id=id, secret=secret, source=str(path)))
+        message = f"{path} has no secret_id and secret_key under [default]"
+        raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")
+    return Keys(id=id, secret=secret, source=str(path)).checked()

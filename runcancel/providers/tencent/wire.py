@@ -23,8 +23,7 @@ class Wire:
     """One product of Tencent Cloud (its API `version`) at one endpoint, with TC3 signatures.
 
     The vendor's SDK computes the signature and no more: its client loads `requests`, follows redirects, tests NO_PROXY
-    by substring and overlooks an error whose content type carries a charset. `source` says in words where the keys came
-    from.
+    by substring and overlooks an error whose content type carries a charset.
     """
 
     def __init__(
@@ -36,7 +35,6 @@ class Wire:
         version: str,
         keys: KeySource,
         pace: Pace,
-        source: str = "",
     ) -> None:
         self._transport = transport
         self._signer = Signer(
@@ -51,16 +49,16 @@ class Wire:
         self._product = product
         self._scope = connection.scope
         self._keys = keys
-        self._source = source
         self._pace = pace
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
+        keys: Keys | None
         try:
-            key: str | None = self._keys().id
+            keys = self._keys()
         except CloudError:
-            key = None
-        return self._transport.checkup(credentials=self._source or None, key=key)
+            keys = None
+        return self._transport.checkup(credentials=keys.source if keys else None, key=keys.id if keys else None)
 
     def call(self, action: str, params: Row, *, again: frozenset[Reason] = READ_AGAIN) -> Row:
         """Ask and return the answer's `Response`, which carries a request id. Raises `CloudError`."""
@@ -87,7 +85,7 @@ class Wire:
         response = _response(content)
         error = None if response is None else failure(action, f"{self._product}:{action}", response)
         if error is not None:
-            raise blamed(error, (keys.secret, keys.token), self._source)
+            raise blamed(error, (keys.secret, keys.token), keys.source)
         return proven(action, response)
 
 

@@ -1,9 +1,11 @@
 """How Alibaba Cloud speaks: parameters in the query, ACS3 signatures, JSON replies."""
 
 import re
+from collections import ChainMap
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from runcancel.sandbox import roles
 from runcancel.sandbox.accounts import REGIONS, account_id, caller, keyring
 from runcancel.sandbox.alibaba import invocations
 from runcancel.sandbox.signing import Nonces, check_alibaba
@@ -23,7 +25,20 @@ def describe_regions(world: World, book: Book, call: Call) -> Document:
 
 
 def get_caller_identity(world: World, book: Book, call: Call) -> Document:
-    return dict(caller("alibaba", call.account))
+    return dict(caller("alibaba", call.account, call.principal))
+
+
+def assume_role(world: World, book: Book, call: Call) -> Document:
+    session = roles.assume(world, call)
+    given = {"AccessKeyId": session.key.id, "AccessKeySecret": session.key.secret}
+    given |= {"SecurityToken": session.key.token, "Expiration": session.end}
+    user = {"Arn": session.key.principal, "AssumedRoleId": f"3{session.key.account:017d}:session"}
+    return {"Credentials": given, "AssumedRoleUser": user}
+
+
+def assume_role_with_oidc(world: World, book: Book, call: Call) -> Document:
+    roles.proved(call, "OIDCProviderArn", "OIDCToken")
+    return assume_role(world, book, call)
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
@@ -34,8 +49,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("ecs", "DescribeRegions"): Operation(describe_regions, ("Regions", "Region")),
     ("sts", "GetCallerIdentity"): Operation(get_caller_identity),
+    ("sts", "AssumeRole"): Operation(assume_role),
+    ("sts", "AssumeRoleWithOIDC"): Operation(assume_role_with_oidc),
 }
-_NEED_NO_REGION = {"DescribeRegions", "GetCallerIdentity"}
+_NEED_NO_REGION = {"DescribeRegions", "GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"}
 
 
 class Alibaba:
@@ -43,11 +60,15 @@ class Alibaba:
 
     def __init__(self, world: World, *, accounts: int) -> None:
         self._world = world
-        self._keys = keyring("alibaba", accounts)
+        self._keys = ChainMap(keyring("alibaba", accounts), world.sessions)
         self._nonces = Nonces()
 
     def read(self, request: Request) -> Call:
-        if "Action=" in urlsplit(request.target).query:
+        query = dict(parse_qsl(urlsplit(request.target).query))
+        if query.get("Action") == "AssumeRoleWithOIDC":  # nobody signs it: its token proves who asks
+            params = {name: value for name, value in _params(request).items() if name not in query}
+            return Call("alibaba", "sts", query["Action"], 0, REGIONS["alibaba"][0], params, query.get("Version", ""))
+        if "Action" in query:
             raise Refusal(400, "UnsupportedSignatureMethod", "The sandbox speaks ACS3-HMAC-SHA256 only.")
         signed = check_alibaba(request, self._keys, self._nonces, now=self._world.clock.wall())
         version, action = request.header("x-acs-version"), request.header("x-acs-action")
@@ -56,7 +77,9 @@ class Alibaba:
             raise Refusal(400, "InvalidVersion", "Specified parameter Version is not valid.")
         params = _params(request)
         _check_words(action, params)
-        call = Call("alibaba", service, action, signed.key.account, params.get("RegionId", ""), params, version)
+        key = signed.key
+        region = params.get("RegionId", "")
+        call = Call("alibaba", service, action, key.account, region, params, version, principal=key.principal)
         self.operation(call)
         self._check_region(call)
         return call

@@ -1,9 +1,10 @@
 """How AWS speaks: JSON 1.1 for Systems Manager, forms and XML for STS and EC2, REST for Account."""
 
 import json
+from collections import ChainMap
 from urllib.parse import parse_qsl
 
-from runcancel.sandbox.accounts import caller, keyring
+from runcancel.sandbox.accounts import DEFAULT_REGION, caller, keyring
 from runcancel.sandbox.aws import automations, commands, identity, window_wire
 from runcancel.sandbox.aws.checks import check
 from runcancel.sandbox.signing import aws_refusal, check_aws
@@ -37,6 +38,8 @@ SSM: dict[str, Operation] = {
 }
 OTHERS: dict[tuple[str, str], Operation] = {
     ("sts", "GetCallerIdentity"): Operation(identity.get_caller_identity),
+    ("sts", "AssumeRole"): Operation(identity.assume_role),
+    ("sts", "AssumeRoleWithWebIdentity"): Operation(identity.assume_role_with_web_identity),
     ("ec2", "DescribeRegions"): Operation(identity.describe_regions, ("Regions",)),
     ("account", "ListRegions"): Operation(identity.list_regions, ("Regions",)),
 }
@@ -47,16 +50,21 @@ class Aws:
 
     def __init__(self, world: World, *, accounts: int) -> None:
         self._world = world
-        self._keys = keyring("aws", accounts)
+        self._keys = ChainMap(keyring("aws", accounts), world.sessions)
 
     def read(self, request: Request) -> Call:
         service = service_of(request)
+        if service == "sts" and not request.header("authorization"):  # its token proves who asks
+            action, params, version = _asked(request, service)
+            if action == "AssumeRoleWithWebIdentity":
+                return Call("aws", service, action, 0, DEFAULT_REGION["aws"], params, version)
         signed = check_aws(request, self._keys, service=service, now=self._world.clock.wall())
         if not self._world.serves("aws", signed.region):
             # A region that is not enabled does not know the account's keys.
             raise aws_refusal("key", service, "The security token included in the request is invalid.")
         action, params, version = _asked(request, service)
-        call = Call("aws", service, action, signed.key.account, signed.region, params, version)
+        key = signed.key
+        call = Call("aws", service, action, key.account, signed.region, params, version, principal=key.principal)
         self.operation(call)
         if service == "ssm":
             check(action, params)

@@ -2,6 +2,7 @@
 
 from xml.sax.saxutils import escape
 
+from runcancel.sandbox import roles
 from runcancel.sandbox.accounts import REGIONS, caller
 from runcancel.sandbox.wire import Call, Document, Refusal
 from runcancel.sandbox.world import Book, World
@@ -11,7 +12,20 @@ VERSIONS = {"sts": "2011-06-15", "ec2": "2016-11-15"}
 
 
 def get_caller_identity(world: World, book: Book, call: Call) -> Document:
-    return dict(caller("aws", call.account))
+    return dict(caller("aws", call.account, call.principal))
+
+
+def assume_role(world: World, book: Book, call: Call) -> Document:
+    session = roles.assume(world, call)
+    key = session.key
+    given = {"AccessKeyId": key.id, "SecretAccessKey": key.secret, "SessionToken": key.token}
+    user = {"AssumedRoleId": f"AROASANDBOX{key.account:010d}:session", "Arn": key.principal}
+    return {"Credentials": {**given, "Expiration": session.end}, "AssumedRoleUser": user}
+
+
+def assume_role_with_web_identity(world: World, book: Book, call: Call) -> Document:
+    roles.proved(call, "WebIdentityToken")
+    return assume_role(world, book, call)
 
 
 def describe_regions(world: World, book: Book, call: Call) -> Document:
@@ -32,11 +46,10 @@ def list_regions(world: World, book: Book, call: Call) -> Document:
 
 def xml_reply(call: Call, document: Document, request_id: str) -> bytes:
     if call.service == "sts":
-        fields = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in document.items())
         return (
-            '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
-            f"<GetCallerIdentityResult>{fields}</GetCallerIdentityResult>"
-            f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+            f'<{call.action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+            f"<{call.action}Result>{_fields(document)}</{call.action}Result>"
+            f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{call.action}Response>"
         ).encode()
     items = "".join(
         f"<item><regionName>{row['RegionName']}</regionName>"
@@ -48,6 +61,11 @@ def xml_reply(call: Call, document: Document, request_id: str) -> bytes:
         '<DescribeRegionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
         f"<requestId>{request_id}</requestId><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
     ).encode()
+
+
+def _fields(document: Document) -> str:
+    parts = ((key, _fields(value) if isinstance(value, dict) else escape(value)) for key, value in document.items())
+    return "".join(f"<{key}>{inner}</{key}>" for key, inner in parts)
 
 
 def xml_error(service: str, code: str, message: str, request_id: str) -> bytes:

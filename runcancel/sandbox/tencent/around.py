@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from runcancel.sandbox import roles
 from runcancel.sandbox.accounts import REGIONS, caller
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.tencent.invocations import Invocation, invalid, select
@@ -108,4 +109,16 @@ def describe_regions(world: World, book: Book, call: Call) -> Document:
 
 
 def get_caller_identity(world: World, book: Book, call: Call) -> Document:
-    return dict(caller("tencent", call.account))
+    return dict(caller("tencent", call.account, call.principal))
+
+
+def assume_role(world: World, book: Book, call: Call) -> Document:
+    session = roles.assume(world, call)
+    key = session.key
+    given = {"Token": key.token, "TmpSecretId": key.id, "TmpSecretKey": key.secret}
+    return {"Credentials": given, "ExpiredTime": session.ends, "Expiration": session.end}
+
+
+def assume_role_with_web_identity(world: World, book: Book, call: Call) -> Document:
+    roles.proved(call, "ProviderId", "WebIdentityToken")
+    return assume_role(world, book, call)

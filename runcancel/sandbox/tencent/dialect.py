@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import ChainMap
 from typing import Any
 
 from runcancel.sandbox.accounts import REGIONS, keyring
@@ -21,8 +22,14 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("tat", "DescribeAutomationAgentStatus"): Operation(around.describe_agents, ("AutomationAgentSet",), rate=60),
     ("tat", "DescribeRegions"): Operation(around.describe_regions, ("RegionSet",), rate=20),
     ("sts", "GetCallerIdentity"): Operation(around.get_caller_identity),
+    ("sts", "AssumeRole"): Operation(around.assume_role),
+    ("sts", "AssumeRoleWithWebIdentity"): Operation(around.assume_role_with_web_identity),
     ("region", "DescribeRegions"): Operation(around.describe_regions, ("RegionSet",)),
     ("cvm", "DescribeRegions"): Operation(around.describe_regions, ("RegionSet",)),
+}
+_ROLE: dict[str, type] = {
+    **{"RoleArn": str, "RoleSessionName": str, "DurationSeconds": int},
+    **{"Policy": str, "ExternalId": str, "SourceIdentity": str, "SerialNumber": str, "TokenCode": str, "Tags": list},
 }
 _PAGES: dict[str, type] = {"Offset": int, "Limit": int}
 FIELDS: dict[str, dict[str, type]] = {
@@ -34,6 +41,8 @@ FIELDS: dict[str, dict[str, type]] = {
     "DescribeAutomationAgentStatus": {"InstanceIds": list, "Filters": list, **_PAGES},
     "DescribeRegions": {"Product": str, "Scene": int},
     "GetCallerIdentity": {},
+    "AssumeRole": _ROLE,
+    "AssumeRoleWithWebIdentity": {**_ROLE, "ProviderId": str, "WebIdentityToken": str},
 }
 _REQUIRED = {"CancelInvocation": ("InvocationId",)}
 _INSTANCE = re.compile(r"(ins|lhins|rins)-[a-z0-9]+")
@@ -45,16 +54,20 @@ class Tencent:
 
     def __init__(self, world: World, *, accounts: int) -> None:
         self._world = world
-        self._keys = keyring("tencent", accounts)
+        self._keys = ChainMap(keyring("tencent", accounts), world.sessions)
 
     def read(self, request: Request) -> Call:
         version, action = request.header("x-tc-version"), request.header("x-tc-action")
         service = VERSIONS.get(version)
         if service is None:
             raise Refusal(200, "NoSuchVersion", f"The version {version} does not exist.")
-        signed = check_tencent(request, self._keys, service=service, now=self._world.clock.wall())
-        region = request.header("x-tc-region")
-        call = Call("tencent", service, action, signed.key.account, region, _params(request), version)
+        region, params = request.header("x-tc-region"), _params(request)
+        if (service, action) == ("sts", "AssumeRoleWithWebIdentity") and request.header("authorization") == "SKIP":
+            call = Call("tencent", service, action, 0, region, params, version)
+        else:
+            signed = check_tencent(request, self._keys, service=service, now=self._world.clock.wall())
+            key = signed.key
+            call = Call("tencent", service, action, key.account, region, params, version, principal=key.principal)
         self.operation(call)
         self._check_region(call)
         _check(call)

@@ -1,6 +1,7 @@
 """Where keys and regions come from."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from opened import GUANGZHOU, refused
 
 from runcancel.pace import Pace
 from runcancel.providers import Connection, tencent
-from runcancel.providers.keys import Keys
+from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.tencent import credentials
-from runcancel.providers.tencent.credentials import AssumedRole
+from runcancel.providers.tencent.sources import Sources
+from runcancel.providers.tencent.wire import Wire
+from runcancel.providers.transport import CredentialClient, Endpoint
 from runcancel.values import Choice
 from runcancel.vocabulary import Reason
 
@@ -25,6 +28,16 @@ def tccli(tmp_path: Path, name: str, credential: object, region: str | None = No
     return {"HOME": str(tmp_path)}
 
 
+def found(environ: Mapping[str, str], profile: str | None, *, now: float | None = None) -> Keys:
+    """The keys of a source that asks no STS."""
+
+    def dial(_base: KeySource) -> Wire:
+        raise AssertionError("STS was asked")
+
+    sts = Endpoint.of("https://sts.tencentcloudapi.com")
+    return credentials.find(environ, profile, Sources(CredentialClient(environ), dial, sts), now=now)()
+
+
 def said(keys: Keys) -> tuple[str, str, str | None]:
     return keys.id, keys.secret, keys.token
 
@@ -36,14 +49,14 @@ ENVIRON = {"TENCENTCLOUD_SECRET_ID": "env-id", "TENCENTCLOUD_SECRET_KEY": "env-k
 def test_the_environment_comes_before_files_and_after_a_named_profile(tmp_path: Path) -> None:
     environ = tccli(tmp_path, "default", PAIR) | ENVIRON
 
-    assert said(credentials.find(environ, None).keys) == ("env-id", "env-key", "env-token")
-    assert said(credentials.find(environ, "default").keys) == ("file-id", "file-key", None)
+    assert said(found(environ, None)) == ("env-id", "env-key", "env-token")
+    assert said(found(environ, "default")) == ("file-id", "file-key", None)
 
 
 def test_the_profile_of_a_variable_gives_keys_and_region(tmp_path: Path) -> None:
     environ = tccli(tmp_path, "games", {**PAIR, "token": "t"}, "ap-shanghai") | {"TCCLI_PROFILE": "games"}
 
-    assert credentials.find(environ, None).keys.source == "profile games of tccli"
+    assert found(environ, None).source == "profile games of tccli"
     assert tencent.resolve(environ, None).region == Choice(
         "ap-shanghai", f"profile games in {tmp_path}/.tccli/games.configure"
     )
@@ -56,21 +69,21 @@ def test_the_file_of_the_sdk_comes_last_and_may_quote(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "credentials").write_text('[default]\nsecret_id = "a%b"\nsecret_key = c\n')
 
-    assert said(credentials.find({"HOME": str(tmp_path)}, None).keys) == ("a%b", "c", None)
+    assert said(found({"HOME": str(tmp_path)}, None)) == ("a%b", "c", None)
 
 
 def test_a_login_that_has_ended_is_expired(tmp_path: Path) -> None:
     environ = tccli(tmp_path, "default", {**PAIR, "expiresAt": 1000})
 
-    assert refused(lambda: credentials.find(environ, None, now=1000)).reason is Reason.EXPIRED_CREDENTIALS
-    assert credentials.find(environ, None, now=999).keys.expires_at == 1000
+    assert refused(lambda: found(environ, None, now=1000)).reason is Reason.EXPIRED_CREDENTIALS
+    assert found(environ, None, now=999).expires_at == 1000
 
 
-@pytest.mark.parametrize("content", ["{'secretKey': 'sikrit'", "[]", '"sikrit"', "null", '{"type": "cvm-role"}'])
+@pytest.mark.parametrize("content", ["{'secretKey': 'sikrit'", "[]", '"sikrit"', "null", '{"type": "oauth"}'])
 def test_a_broken_file_is_named_and_not_quoted(content: str, tmp_path: Path) -> None:
     environ = tccli(tmp_path, "default", content)
 
-    error = refused(lambda: credentials.find(environ, None))
+    error = refused(lambda: found(environ, None))
 
     assert error.reason is Reason.NO_CREDENTIALS
     assert "default.credential" in error.message
@@ -80,30 +93,8 @@ def test_a_broken_file_is_named_and_not_quoted(content: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["../default", "a/b", "..", "", "a\\b", "-x"])
 def test_a_profile_name_stays_in_its_folder(name: str, tmp_path: Path) -> None:
     if name:
-        assert refused(lambda: credentials.find({"HOME": str(tmp_path)}, name)).reason is Reason.NO_CREDENTIALS
+        assert refused(lambda: found({"HOME": str(tmp_path)}, name)).reason is Reason.NO_CREDENTIALS
     assert tencent.resolve({"HOME": str(tmp_path)}, name).region is None
-
-
-def test_a_role_is_assumed_once_and_renewed_before_it_ends() -> None:
-    now = [0.0]
-    given = [
-        Keys(id="1", secret="s", token="t", expires_at=7200),
-        Keys(id="2", secret="s", token="t", expires_at=14400),
-    ]
-    role = AssumedRole(lambda: given.pop(0), now=lambda: now[0])
-
-    first = [role().id for _ in range(3)]
-    now[0] = 7000.0
-
-    assert first == ["1", "1", "1"]
-    assert role().id == "2"
-
-
-def test_sts_keys_are_read_or_refused() -> None:
-    given = {"Credentials": {"TmpSecretId": "a", "TmpSecretKey": "b", "Token": "c"}, "ExpiredTime": 5}
-
-    assert credentials.assumed(given).expires_at == 5
-    assert refused(lambda: credentials.assumed({"Credentials": None})).reason is Reason.UNPROVEN
 
 
 def test_an_endpoint_in_clear_text_is_refused() -> None:

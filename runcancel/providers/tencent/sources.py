@@ -1,0 +1,117 @@
+"""Keys of Tencent Cloud that have to be asked for: of STS with keys or with a pod's token, of the metadata service."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from runcancel.errors import CloudError
+from runcancel.providers.files import token_in
+from runcancel.providers.keys import Keys, KeySource, shared
+from runcancel.providers.reading import number, text
+from runcancel.providers.tencent.failures import failure
+from runcancel.providers.tencent.wire import Wire
+from runcancel.providers.transport import CredentialClient, Endpoint
+from runcancel.vocabulary import Reason
+
+METADATA = "http://metadata.tencentyun.com"
+VERSION = "2018-08-13"
+_ROLES = "/latest/meta-data/cam/security-credentials/"
+_ROLE_LIVES = 7200  # seconds
+
+Dial = Callable[[KeySource], Wire]
+"""Opens STS with the keys that sign."""
+
+
+class Sources:
+    """Who can be asked for keys, with the care of `CredentialClient`; each answer is shared by all scopes."""
+
+    def __init__(self, client: CredentialClient, dial: Dial, sts: Endpoint, *, metadata: str = METADATA) -> None:
+        self._client = client
+        self._dial = dial
+        self._sts = sts
+        self._metadata = metadata
+
+    def assumed(self, role: str, session: str, base: KeySource, *, source: str) -> KeySource:
+        """The keys of a role, by AssumeRole with the keys of `base`. `source` says where the role is named."""
+        named = f"role {role} of {source}"
+
+        def ask() -> Keys:
+            params = {"RoleArn": role, "RoleSessionName": session, "DurationSeconds": _ROLE_LIVES}
+            return _assumed(self._dial(base).call("AssumeRole", params, again=frozenset()), named)
+
+        return shared(("tencent", "role", self._sts.host, role, session, base), ask, source=named)
+
+    def by_oidc(self, role: str, *, provider: str, token_file: str, region: str) -> KeySource:
+        """The keys of a role, by AssumeRoleWithWebIdentity with the token in a file, which is read each time."""
+        named = f"role {role} of TKE_ROLE_ARN, by the pod's token"
+
+        def ask() -> Keys:
+            params = {
+                "ProviderId": provider,
+                "WebIdentityToken": token_in(token_file),
+                "RoleArn": role,
+                "RoleSessionName": "runcancel",
+                "DurationSeconds": _ROLE_LIVES,
+            }
+            return _assumed(self._unsigned("AssumeRoleWithWebIdentity", params, region), named)
+
+        return shared(("tencent", "oidc", self._sts.host, role, provider, token_file), ask, source=named)
+
+    def of_machine(self, *, source: str) -> KeySource:
+        """The keys of the role of this machine, by its metadata service."""
+
+        def ask() -> Keys:
+            role = self._read(_ROLES).decode("utf-8", "replace").strip()
+            row = _object(self._read(_ROLES + quote(role, safe="")))
+            names = {"TmpSecretId": "TmpSecretId", "TmpSecretKey": "TmpSecretKey", "Token": "Token"}
+            return _assumed({"Credentials": {key: row.get(name) for key, name in names.items()}, **row}, source)
+
+        return shared(("tencent", "machine", self._metadata), ask, source=source)
+
+    def _unsigned(self, action: str, params: Mapping[str, object], region: str) -> Mapping[str, Any]:
+        """The answer to a request that no key signs: its token proves who asks."""
+        headers = {
+            "authorization": "SKIP",
+            "x-tc-action": action,
+            "x-tc-version": VERSION,
+            "x-tc-region": region,
+            "x-tc-timestamp": str(int(time.time())),
+        }
+        url = f"{self._sts.scheme}://{self._sts.host}/"
+        reply = self._client.post_json(url, json.dumps(params).encode(), headers)
+        found = _object(reply.content).get("Response")
+        response: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+        error = failure(action, f"sts:{action}", response)
+        if error is not None:
+            message = f"{action}: {error.provider_code}"
+            raise CloudError(error.reason, message, provider_code=error.provider_code, request_id=error.request_id)
+        if reply.status_code != 200:
+            raise CloudError(Reason.NO_CREDENTIALS, f"{action}: HTTP {reply.status_code}", action=action)
+        return response
+
+    def _read(self, path: str) -> bytes:
+        reply = self._client.get(f"{self._metadata}{path}")
+        if reply.status_code != 200:
+            what = "this machine has no role" if reply.status_code == 404 else f"HTTP {reply.status_code}"
+            raise CloudError(Reason.NO_CREDENTIALS, f"the metadata service: {what}", action="credentials")
+        return reply.content
+
+
+def _assumed(answer: Mapping[str, Any], source: str) -> Keys:
+    """The keys in an answer. Raises `Reason.NO_CREDENTIALS` when there are none."""
+    given = answer.get("Credentials")
+    row: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    id, secret, token = (text(row.get(name)) for name in ("TmpSecretId", "TmpSecretKey", "Token"))
+    if not id or not secret or not token:
+        raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole key", action="credentials")
+    return Keys(id=id, secret=secret, token=token, source=source, expires_at=number(answer.get("ExpiredTime")))
+
+
+def _object(content: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, Mapping) else {}
