@@ -151,7 +151,6 @@ def _require_credentials(session: botocore.session.Session, connection: Connecti
         raise CloudError(
             Reason.NO_CREDENTIALS,
             f"no AWS credentials: tried {tried}",
-            action="credentials",
             hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, sign in (`aws sso login`), or name a --profile",
         )
     if type(found) is Credentials:  # fixed keys: nothing has to be asked for them
