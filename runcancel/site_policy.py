@@ -1,5 +1,6 @@
 """The site's rules: what may not be cancelled from this machine, and what has to be confirmed, whoever asks."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,11 @@ PATH = Path("/etc/runcancel/policy.toml")
 OWNERS = frozenset({0})
 """The users (numbers) whose rules count: whoever could change the file could lift it."""
 
+ACTIONS = ("cancel", "disable", "enable")
+"""What a rule can be about: runs are cancelled, what starts them is disabled and enabled."""
+
 _LARGEST = 1024 * 1024  # bytes
+_MOST_LINKS = 40  # as Linux has it
 _SOMEBODY = "whoever administers this machine"
 
 
@@ -31,6 +36,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     why: str
+    actions: tuple[str, ...] | None = None
     contexts: tuple[str, ...] | None = None
     profiles: tuple[str, ...] | None = None
     accounts: tuple[str, ...] | None = None
@@ -71,6 +77,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     profile: str
     account: str | None
     targets: int
+    action: str = "cancel"
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
@@ -133,7 +140,11 @@ def stricter(wanted: Need, found: Sequence[Ruling]) -> Need:
 
 def planned(items: Sequence[PlanItem], found: Sequence[Ruling]) -> tuple[PlanItem, ...]:
     """A plan with what the rules say: a denied run is not asked, one to be confirmed says so."""
-    return tuple(_ruled(item, [one for one in found if item.run in one.runs]) for item in items)
+    by_run: dict[str, list[Ruling]] = {}
+    for one in found:
+        for run in one.runs:
+            by_run.setdefault(run, []).append(one)
+    return tuple(_ruled(item, by_run.get(item.run, ())) for item in items)
 
 
 def notes(policy: SitePolicy, found: Sequence[Ruling]) -> tuple[str, ...]:
@@ -161,6 +172,7 @@ def _ruling(rule: Rule, place: str, subjects: Sequence[Subject], *, denies: bool
 def _covers(rule: Rule, one: Subject) -> bool:
     """Whether a run falls under a rule. An account that nobody could find out may be the one: it does."""
     tests: tuple[tuple[tuple[str, ...] | None, tuple[str, ...]], ...] = (
+        (rule.actions, (one.action,)),
         (rule.contexts, one.contexts),
         (rule.profiles, (one.profile,)),
         (rule.providers, (one.provider,)),
@@ -213,7 +225,7 @@ def _check_rule(file: Path, place: str, rule: Rule) -> None:
     for word in ("over_runs", "over_targets"):
         if (getattr(rule, word) or 0) < 0:
             raise wrong(file, f"{place}.{word}", "is below zero")
-    for word in ("contexts", "profiles", "accounts", "providers", "regions", "kinds"):
+    for word in ("actions", "contexts", "profiles", "accounts", "providers", "regions", "kinds"):
         names = getattr(rule, word)
         if names is not None:
             _check_names(file, f"{place}.{word}", word, names)
@@ -223,7 +235,7 @@ def _check_names(file: Path, place: str, word: str, names: Sequence[str]) -> Non
     """An empty list would be a rule for nothing: it is a mistake rather than a wish. So is a word nobody has."""
     if not names:
         raise wrong(file, place, "is empty: leave the key out to mean all of them")
-    known = {"providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
+    known = {"actions": ACTIONS, "providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
     for at, name in enumerate(names):
         if known is not None and name not in known:
             there = f"there are {', '.join(known)}{nearest(name, known)}"
@@ -241,13 +253,12 @@ def _kinds() -> tuple[str, ...]:
 def _text(file: Path, owners: frozenset[int]) -> str | None:
     """The text of the file; None only where there is nothing of that name."""
     try:
-        data = _bytes(file, owners)
-    except FileNotFoundError:
-        if not file.is_symlink():
-            return None
-        raise _unreadable(file, "it is a link that leads nowhere") from None
+        real = _found(file, owners)
+        data = None if real is None else _bytes(file, real, owners)
     except OSError as error:
         raise _unreadable(file, error.strerror or "for an unknown reason") from None
+    if data is None:
+        return None
     if len(data) > _LARGEST:
         raise _unreadable(file, f"it is larger than {_LARGEST >> 20} MiB")
     try:
@@ -256,24 +267,58 @@ def _text(file: Path, owners: frozenset[int]) -> str | None:
         raise _unreadable(file, "it is no UTF-8 text") from None
 
 
-def _bytes(file: Path, owners: frozenset[int]) -> bytes:
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe in its place must not hold us
+def _found(file: Path, owners: frozenset[int]) -> Path | None:
+    """Where the file really is; None where there is nothing of that name and no link has been followed.
+
+    Every folder on the way, also behind links, has to be trusted: who may write there may put another in its place.
+    """
+    at, left, links = Path(file.anchor), list(file.parts[1:]), 0
+    while left:
+        name = left.pop(0)
+        if name == "..":
+            at = at.parent
+            continue
+        try:
+            about = (at / name).lstat()
+        except FileNotFoundError:
+            if not links:
+                return None
+            raise _unreadable(file, "it is a link that leads nowhere") from None
+        _trust(file, at, at.stat(), owners | {0})
+        at /= name
+        if stat.S_ISLNK(about.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            _own(file, at, about, owners | {0})
+            lead = at.readlink()
+            at = Path(lead.anchor) if lead.is_absolute() else at.parent
+            left = [*lead.parts[1 if lead.is_absolute() else 0 :], *left]
+    return at
+
+
+def _bytes(file: Path, real: Path, owners: frozenset[int]) -> bytes:
+    descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)  # a pipe must not hold us
     with os.fdopen(descriptor, "rb") as opened:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise _unreadable(file, "it is no file")
         _trust(file, file, about, owners)
-        for folder in dict.fromkeys((file.parent, file.resolve().parent)):  # who may write there may put another
+        for folder in dict.fromkeys((file.parent, real.parent)):
             _trust(file, folder, folder.stat(), owners)
         return opened.read(_LARGEST + 1)
 
 
 def _trust(file: Path, what: Path, about: os.stat_result, owners: frozenset[int]) -> None:
-    if about.st_uid not in owners:
-        raise _unreadable(file, f"{what} belongs to user {about.st_uid}, not to root")
+    _own(file, what, about, owners)
     sticky = stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX
     if about.st_mode & 0o022 and not sticky:
         raise _unreadable(file, f"{what} can be written by others (mode {stat.S_IMODE(about.st_mode):04o})")
+
+
+def _own(file: Path, what: Path, about: os.stat_result, owners: frozenset[int]) -> None:
+    if about.st_uid not in owners:
+        raise _unreadable(file, f"{what} belongs to user {about.st_uid}, not to root")
 
 
 def _unreadable(file: Path, why: str) -> UsageError:

@@ -381,6 +381,28 @@ def _linked_into_a_writable_folder(site: Site) -> None:
     site.file.symlink_to(site.outside.home / "open" / "rules")
 
 
+def _a_folder_that_leads_nowhere(site: Site) -> None:
+    site.folder.rmdir()
+    site.folder.symlink_to(site.outside.home / "gone")
+
+
+def _linked_through_a_writable_folder(site: Site) -> None:
+    """Who may write in the middle of the way can lead it elsewhere, though both ends are of root."""
+    open_, kept = site.outside.home / "open", site.outside.home / "kept"
+    open_.mkdir()
+    kept.mkdir(mode=0o755)
+    (kept / "policy.toml").touch(mode=0o644)
+    (open_ / "way").symlink_to(kept)
+    open_.chmod(0o777)
+    site.folder.rmdir()
+    site.folder.symlink_to(open_ / "way")
+
+
+def _above_it_others_may_write(site: Site) -> None:
+    site.rules("")
+    site.folder.parent.chmod(0o777)
+
+
 def _of_somebody_else(site: Site) -> None:
     site.rules("")
     os.chown(site.file, 12345, -1)
@@ -401,6 +423,9 @@ UNTRUSTED = {
     _not_in_a_folder: "Not a directory",
     _writable: "can be written by others (mode 0664)",
     _folder_writable: "can be written by others (mode 0777)",
+    _a_folder_that_leads_nowhere: "it is a link that leads nowhere",
+    _linked_through_a_writable_folder: "can be written by others (mode 0777)",
+    _above_it_others_may_write: "can be written by others (mode 0777)",
     _linked_into_a_writable_folder: "can be written by others (mode 0777)",
     _of_somebody_else: "belongs to user 12345, not to root",
     _in_a_folder_of_somebody_else: "belongs to user 12345, not to root",
@@ -454,6 +479,26 @@ def test_wrong_usage_is_told_before_the_rules_are_read(site: Site) -> None:
     site.rules("[[deny]\n")
 
     assert site.run("cancel").code == 2
+
+
+# actions
+
+
+@pytest.mark.parametrize(
+    ("actions", "code"), [('["cancel"]', 6), ('["disable", "cancel"]', 6), ('["disable", "enable"]', 0), (None, 6)]
+)
+def test_a_rule_is_about_the_actions_it_names(site: Site, actions: str | None, code: int) -> None:
+    line = "" if actions is None else f"actions = {actions}\n"
+    site.rules(f'[[deny]]\n{line}why = "frozen"\n')
+
+    assert site.run("cancel", TENCENT, "--no-wait").code == code
+
+
+@pytest.mark.parametrize("actions", ['["stop"]', "[]", '"cancel"', '[""]'])
+def test_an_action_that_nobody_knows_refuses_every_cancel(site: Site, actions: str) -> None:
+    site.rules(f'[[confirm]]\nactions = {actions}\nwhy = "frozen"\n')
+
+    assert "confirm[0].actions" in denied(site, TENCENT).err
 
 
 # the page
