@@ -7,6 +7,7 @@ import platformdirs
 from msgspec import Struct, structs
 
 from runcancel.errors import CloudError, UsageError
+from runcancel.folders import user_folder
 from runcancel.providers import PROVIDERS
 from runcancel.refs import NOT_A_REGION, REGION, nearest
 from runcancel.text import words_of_shell
@@ -69,9 +70,7 @@ _KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": Ca
 
 def path(environ: Mapping[str, str]) -> Path:
     """Where the file is: `config.toml` in the user's configuration directory."""
-    named = Path(environ.get("XDG_CONFIG_HOME", ""))
-    folder = named / "runcancel" if named.is_absolute() else platformdirs.user_config_path("runcancel")
-    return folder / "config.toml"
+    return user_folder(environ, "XDG_CONFIG_HOME", platformdirs.user_config_path) / "config.toml"
 
 
 def load(file: Path) -> Config:

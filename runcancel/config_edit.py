@@ -13,6 +13,7 @@ from msgspec import structs
 
 from runcancel.config import Config, Context, check, read, text_of
 from runcancel.errors import UsageError
+from runcancel.folders import NO_HOME, NOWHERE
 from runcancel.refs import nearest
 from runcancel.toml import hidden
 
@@ -177,6 +178,8 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
     """
     from tomlkit.exceptions import TOMLKitError
 
+    if file.is_relative_to(NOWHERE):
+        raise UsageError(f"the configuration has no place: {NO_HOME}; nothing was changed")
     by_hand = UsageError(f"{file} is written in a way only you can change: do it by hand; nothing was changed")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

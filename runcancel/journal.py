@@ -11,6 +11,7 @@ import platformdirs
 from msgspec import Struct, structs
 
 from runcancel.errors import JournalError
+from runcancel.folders import user_folder
 from runcancel.judge import Answer
 from runcancel.ledger import Limits, Operation, Outcome, PlanItem
 from runcancel.vocabulary import Stage
@@ -154,9 +155,7 @@ class Journal:
 
 def path(environ: Mapping[str, str]) -> Path:
     """Where the journal is: `journal.sqlite3` in the user's state directory."""
-    named = Path(environ.get("XDG_STATE_HOME", ""))
-    folder = named / "runcancel" if named.is_absolute() else platformdirs.user_state_path("runcancel")
-    return folder / "journal.sqlite3"
+    return user_folder(environ, "XDG_STATE_HOME", platformdirs.user_state_path) / "journal.sqlite3"
 
 
 def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import MsgspecError
 
 from runcancel.errors import JournalError
+from runcancel.folders import NO_HOME, NOWHERE
 
 _APPLICATION = 0x72756E63  # "runc": what SQLite keeps in the file's header to tell it from others
 _VERSION = 1
@@ -105,8 +106,8 @@ def is_remote(file: Path, mounts: str) -> bool:
 
 def _prepare(file: Path) -> None:
     """Make folder and file. Raises `JournalError` for a link, for what is no file, and for what others own."""
-    if not file.is_absolute():  # else it would be looked for where the program happens to be called
-        raise JournalError(f"the journal has no place: there is no home folder for {file}")
+    if file.is_relative_to(NOWHERE):
+        raise JournalError(f"the journal has no place: {NO_HOME}")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = file.parent.stat()
     if folder.st_uid != os.geteuid():

@@ -4,7 +4,6 @@ import os
 import threading
 from collections import ChainMap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from runcancel.providers.aws.http import send_by
 from runcancel.providers.aws.models import models
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use
 from runcancel.providers.aws.wire import prove_body
+from runcancel.providers.files import home
 from runcancel.providers.proxies import proxy_of, without_user
 from runcancel.providers.reading import check_keys, checked_region
 from runcancel.providers.transport import Endpoint, Heard
@@ -163,7 +163,7 @@ def _never_ask(session: botocore.session.Session) -> None:
     That cache is read and not written. Raises what botocore raises for a profile that does not exist.
     """
     provider = session.get_component("credential_provider").get_provider("assume-role")
-    kept: Any = JSONFileCache(str(Path("~/.aws/cli/cache").expanduser()))
+    kept: Any = JSONFileCache(str(home(os.environ) / ".aws" / "cli" / "cache"))
     provider.cache = ChainMap({}, kept)
     provider._prompter = _refuse_to_ask
 
