@@ -1,5 +1,6 @@
 """One function over many items on threads; only the caller's thread gets results, and signals reach it at once."""
 
+import contextlib
 import math
 import os
 import signal
@@ -43,6 +44,12 @@ def start_daemon(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
 
 
+def to_stderr(line: str) -> None:
+    """Write a line to stderr past its buffer, which a signal may have interrupted."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{line}\n".encode())
+
+
 class Workers:
     """The threads of the process, and where the caller's thread waits: for results, for time to pass, for signals.
 
@@ -62,6 +69,12 @@ class Workers:
         self.clock = clock
         self.tick: Callable[[], None] = lambda: None
         self.signum: int | None = None
+        self.acknowledge: Callable[[str], None] = to_stderr
+        """Prints one line about the first signal; called only while this thread waits."""
+        self.last_words = "left at once; cancels already sent continue"
+        """What the second signal prints: what goes on, and how to do the rest."""
+        self._waiting = False
+        self._at_input = False
         self._spawn = spawn
         self._lock = threading.Lock()
         self._schedule = Schedule(threads)
@@ -96,6 +109,24 @@ class Workers:
         finally:
             group.close()
 
+    def read_input(self, read: Callable[[], R]) -> R:
+        """What `read` returns, which waits for a person or a pipe and which no signal wakes: it has its own thread.
+
+        Raises `Interrupted` at once when a signal comes.
+        """
+        group = TaskGroup[None, R](self, lambda _: read())
+        self._at_input = True
+        try:
+            self._spawn(Task(group, None).run)
+            while (result := group.next(None)) is None:
+                continue
+        except RuntimeError:  # no thread can be had
+            return read()
+        finally:
+            self._at_input = False
+        self.check()  # it may have come just before the end of the input
+        return result.value()
+
     def pause(self, seconds: float) -> None:
         """Let time pass. Raises `Interrupted` at once when a signal comes."""
         TaskGroup[None, None](self, lambda _: None).next(seconds)
@@ -129,6 +160,14 @@ class Workers:
         """From now on signals go to `inbox`; one that came before is raised."""
         self._inbox = inbox
         self.check()
+
+    def take(self, inbox: SimpleQueue[Any], timeout: float) -> Any:
+        """The next thing out of `inbox`. Raises `queue.Empty` when none comes within `timeout` seconds."""
+        self._waiting = True
+        try:
+            return self.clock.take(inbox, timeout)
+        finally:
+            self._waiting = False
 
     def add(self, task: "Task", *, queue: Hashable, send: bool, not_before: float | None) -> None:
         """Schedule a task; `start` starts it when a thread is free for it."""
@@ -197,11 +236,22 @@ class Workers:
             return entry
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
-        # A handler may interrupt any line of this thread; of all queues only `SimpleQueue.put` is safe then.
+        # A handler may interrupt any line of this thread; of all queues only `SimpleQueue.put` is safe then, and a
+        # stream only while this thread waits.
         if self.signum is not None:
+            to_stderr(f"\nruncancel: {self.last_words}")
             os._exit(128 + signum)
         self.signum = signum
         self._inbox.put(signum)
+        if self._at_input:
+            to_stderr("")
+        else:
+            name = signal.Signals(signum).name
+            text = f"{name}: no new requests; waiting {GRACE:g} s for replies; repeat to leave at once"
+            if self._waiting:
+                self.acknowledge(text)
+            else:
+                to_stderr(f"runcancel: {text}")
 
 
 class Task:
@@ -271,7 +321,7 @@ class TaskGroup(Generic[T, R]):
             due = workers.next_due - now if leave_at is None else math.inf
             nap = 0.0 if drained else min(_TICK, max(0.0, min(rest, due)))
             try:
-                got = clock.take(self.inbox, nap)
+                got = workers.take(self.inbox, nap)
             except Empty:
                 if not drained and rest > 0:
                     workers.tick()

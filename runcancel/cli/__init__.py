@@ -33,7 +33,17 @@ def main() -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _fill_streams()
     gc.set_threshold(50_000)  # loading makes many objects and next to no garbage
-    code = _flushed(run(sys.argv[1:]))
+    _leave(_flushed(run(sys.argv[1:])))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process. Threads that still wait, read stdin or import would crash the interpreter's own end."""
+    threading = sys.modules.get("threading")
+    if threading is not None and threading.active_count() > 1:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
     gc.freeze()  # else the interpreter walks every object several times at its end, to free nothing
     sys.exit(code)
 
@@ -56,8 +66,6 @@ def run(argv: Sequence[str]) -> int:
     from runcancel.cli.verbs import app
 
     with told(argv) as ending:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         if argv[:1] == ["--show-completion"]:
             from runcancel.cli.completion import script
 

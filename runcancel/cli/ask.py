@@ -40,8 +40,7 @@ def nobody(session: Session, *, from_stdin: bool) -> str:
 
 def line(session: Session) -> str | None:
     """One line of stdin, None at its end. Read on a worker: this thread stays free for signals."""
-    (done,) = session.workers.map(lambda _: sys.stdin.readline(), (None,), queue=lambda _: None)
-    line = done.value()
+    line: str = session.workers.read_input(sys.stdin.readline)
     if not line:
         sys.stderr.write("\n")
         return None

@@ -188,6 +188,10 @@ def cancel(
             required=journal is True,
             resumed=held is not None,
         )
+        session.workers.last_words = (
+            f"left at once; cancels already sent continue; operation {operation.id}; to do the rest:\n"
+            f"  runcancel cancel --resume {operation.id}"
+        )
 
     def admit_late(all_items: Sequence[PlanItem]) -> None:
         admit(all_items)

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
 
@@ -17,6 +19,7 @@ from runcancel.render import FORMATS, QUERYABLE, End, writer
 from runcancel.render.notes import Notes, problem_of
 from runcancel.render.terminal import Terminal
 from runcancel.vocabulary import Reason
+from runcancel.workers import SIGNALS
 
 if TYPE_CHECKING:
     from runcancel.render.query import Query
@@ -38,7 +41,8 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
     """Run a block; whatever it raises is told to people and, under `-o json`, to programs."""
     ending = Ending()
     try:
-        yield ending
+        with _signals_raised():
+            yield ending
     except (UsageError, Refused, CloudError) as error:
         ending.code = _tell(argv, ending.request, problem_of(error))
     except typer.TyperException as error:
@@ -47,10 +51,9 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
         )
     except typer.Exit as error:
         ending.code = error.exit_code
-    except (Interrupted, KeyboardInterrupt) as error:
-        signum = error.signum if isinstance(error, Interrupted) else 2
+    except Interrupted as error:
         problem = Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was asked to stop")
-        ending.code = _tell(argv, ending.request, problem, code=128 + signum)
+        ending.code = _tell(argv, ending.request, problem, code=128 + error.signum)
     except BrokenPipeError:
         ending.code = 0
     except Exception as error:
@@ -62,6 +65,24 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
         if os.environ.get("RUNCANCEL_DEBUG") or "--debug" in argv:
             raise
         ending.code = _tell(argv, ending.request, _internal(error))
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Signals raise `Interrupted` in this thread until a session takes them over; what is ignored stays ignored."""
+
+    def interrupt(signum: int, _frame: FrameType | None) -> NoReturn:
+        raise Interrupted(signum)
+
+    taken = [signum for signum in SIGNALS if signal.getsignal(signum) is signal.SIG_DFL]
+    for signum in taken:
+        signal.signal(signum, interrupt)
+    try:
+        yield
+    finally:
+        for signum in taken:
+            if signal.getsignal(signum) is interrupt:
+                signal.signal(signum, signal.SIG_DFL)
 
 
 def _takes(stream: TextIO) -> bool:

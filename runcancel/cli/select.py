@@ -191,4 +191,4 @@ def _text(session: Session, name: str) -> str:
     """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin holds the request."""
     if name == "-" and session.request.on_stdin:
         raise UsageError("standard input holds the request and cannot hold the list, too; nothing was sent")
-    return text_of(name, largest=_LARGEST)
+    return session.workers.read_input(lambda: text_of(name, largest=_LARGEST))

@@ -68,6 +68,7 @@ class Session:
         self.out = Terminal.of(sys.stdout, environ, color=color)
         self.err = Terminal.of(sys.stderr, environ, color=color)
         self.workers = Workers(StoppableClock())
+        self.workers.acknowledge = self.notes.warn
         self.clouds = Clouds(chosen, self.workers)
 
     @classmethod
@@ -135,6 +136,8 @@ class Session:
 
     def ended(self, code: int) -> int:
         """The exit code: a reading that could not be written has failed; a cancel and a wait tell what was seen."""
+        if self.workers.signum is not None:
+            return 128 + self.workers.signum
         failed = self.notes.cut_off and self._answer not in _ABOUT_RUNS
         return code or int(Exit.FAILED) if failed else code
 

@@ -1,5 +1,6 @@
 """Whose certificates are trusted: one answer for every cloud and for every source of credentials."""
 
+import os
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -34,7 +35,7 @@ class Authorities:
             import certifi
 
             return _context(certifi.where())
-        path = Path(self._path).expanduser()
+        path = Path(os.path.expanduser(self._path))
         try:
             if not path.exists():
                 raise CloudError(Reason.USAGE, f"{self._origin} names {path}, which does not exist; nothing was sent")
