@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-NOWHERE = Path(os.devnull)
+NOWHERE = Path(os.devnull, "no-home")
 """Below it no file can be: where the files of a user are who has no home folder."""
 
 NO_HOME = "there is no home folder: set HOME or an XDG variable"
