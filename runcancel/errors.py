@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
 
 from runcancel.model import Problem, Scope
+from runcancel.redaction import redact
 from runcancel.vocabulary import Reason, Verdict
 
 __all__ = [
@@ -42,6 +43,9 @@ IN_DOUBT = frozenset({Reason.DOWN, Reason.LOST, Reason.UNPROVEN})
 """Reasons after which a cancel may have worked: read before it is repeated."""
 
 RETRYABLE = IN_DOUBT | {Reason.BUSY, Reason.UNREACHABLE}
+
+
+_LONGEST = 5000  # characters of one part of an error: a message of somebody else's is quoted up to 4096
 
 
 class CloudError(Exception):
@@ -80,17 +84,24 @@ class CloudError(Exception):
         )
 
     def problem(self, *, scope: Scope | None = None, ref: str | None = None) -> Problem:
-        """The same as a record for a screen or a document."""
+        """The same as a record for a screen or a document: bounded, and without any secret that somebody repeats."""
         return Problem(
             code=self.reason,
-            message=self.message,
-            hint=self.hint,
-            provider_code=self.provider_code,
-            request_id=self.request_id,
+            message=_clean(self.message) or "",
+            hint=_clean(self.hint),
+            provider_code=_clean(self.provider_code),
+            request_id=_clean(self.request_id),
             retryable=self.reason in RETRYABLE,
             scope=None if scope is None else str(scope),
             ref=ref,
         )
+
+
+def _clean(text: str | None) -> str | None:
+    if text is None:
+        return None
+    clean = redact(text[:_LONGEST])
+    return clean if len(text) <= _LONGEST else f"{clean}…"
 
 
 class UsageError(Exception):

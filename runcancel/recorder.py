@@ -14,6 +14,7 @@ from runcancel.journal import Journal
 from runcancel.judge import Answer
 from runcancel.ledger import Limits, Operation, Outcome, PlanItem
 from runcancel.model import Invocation, Run
+from runcancel.redaction import bare_urls, redact
 from runcancel.vocabulary import Stage
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -110,8 +111,8 @@ def new_operation(verb: str, argv: Sequence[str], reason: str | None) -> Operati
         at=datetime.now(UTC).replace(microsecond=0),
         user=_user(),
         host=socket.gethostname(),
-        argv=tuple(argv),
-        reason=reason,
+        argv=tuple(redact(bare_urls(word)) for word in argv),
+        reason=None if reason is None else redact(reason),
         verb=verb,
         state=Stage.OPEN,
     )

@@ -10,6 +10,7 @@ from runcancel.errors import UsageError
 from runcancel.model import Kind, Ref, Scope
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.links import NotARun
+from runcancel.redaction import bare_urls
 from runcancel.text import safe
 
 _FORM = "[context@][provider:][region:][kind/]id"
@@ -123,8 +124,9 @@ def _linked(text: str, context: str, link: str) -> Reference:
         except NotARun as error:
             raise _no_link(link, error.why, error.hint) from None
         if found is not None:
+            full = f"{context}{'@' if context else ''}{name}:{found.region}:{found.kind}/{found.id}"
             return Reference(
-                text=text,
+                text=text if link.startswith("arn:") else full,  # a query may hold a way to sign in
                 id=found.id,
                 context=_context(text, context),
                 provider=name,
@@ -137,9 +139,8 @@ def _linked(text: str, context: str, link: str) -> Reference:
 
 
 def _no_link(link: str, why: str, hint: str | None) -> UsageError:
-    """A URL is quoted without its query and user, which may hold a way to sign in."""
-    quoted = link if link.startswith("arn:") else re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", link)
-    message = f"“{safe(quoted)}” is no reference: {why}; nothing was sent"
+    """A URL is quoted without what may hold a way to sign in."""
+    message = f"“{safe(bare_urls(link))}” is no reference: {why}; nothing was sent"
     return UsageError(message, hint=hint or f"a reference is {_FORM}, or the ARN or console URL of a run")
 
 
@@ -186,4 +187,6 @@ def _no_such_id(reference: Reference) -> str:
 
 
 def _wrong(text: str, why: str) -> UsageError:
-    return UsageError(f"“{safe(text)}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}")
+    return UsageError(
+        f"“{safe(bare_urls(text))}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}"
+    )

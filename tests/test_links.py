@@ -55,7 +55,7 @@ def test_a_page_of_aws_built_from_an_id_reads_back(id: str, region: str, kind: s
     ):
         read = parse(url)
         assert (read.provider, read.region, read.kind, read.id, read.account) == ("aws", region, kind, id, None)
-        assert read.text == url
+        assert read.text == f"aws:{region}:{kind}/{id}"
 
 
 def test_the_host_of_one_of_several_sessions_tells_the_account() -> None:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
 
+from runcancel import values
 from runcancel.cli import VERBS
 from runcancel.cli.request import Request
 from runcancel.errors import CloudError, Interrupted, Refused, UsageError, exit_of_failures
 from runcancel.model import Problem
+from runcancel.redaction import redact, remember_variables
 from runcancel.render import FORMATS, QUERYABLE, End, writer
 from runcancel.render.notes import Notes, problem_of
 from runcancel.render.terminal import Terminal
+from runcancel.text import safe_lines
 from runcancel.vocabulary import Reason
 from runcancel.workers import SIGNALS
 
@@ -40,6 +43,7 @@ class Ending:
 def told(argv: Sequence[str]) -> Iterator[Ending]:
     """Run a block; whatever it raises is told to people and, under `-o json`, to programs."""
     ending = Ending()
+    remember_variables(os.environ)
     try:
         with _signals_raised():
             yield ending
@@ -56,14 +60,17 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
         ending.code = _tell(argv, ending.request, problem, code=128 + error.signum)
     except BrokenPipeError:
         ending.code = 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - nothing leaves but a message and an exit code
         if isinstance(error, OSError) and (not _takes(sys.stdout) or error.errno in _FULL):
             ending.code = 1
             if _takes(sys.stdout):  # else it is said when the program ends
                 Notes(sys.stderr).warn(f"stdout is cut off: {error.strerror}")
             return
-        if os.environ.get("RUNCANCEL_DEBUG") or "--debug" in argv:
-            raise
+        if _debugging(argv):
+            import traceback
+
+            trace = "".join(traceback.format_exception(error))
+            sys.stderr.write("".join(f"{line}\n" for line in safe_lines(redact(trace))))
         ending.code = _tell(argv, ending.request, _internal(error))
 
 
@@ -83,6 +90,13 @@ def _signals_raised() -> Iterator[None]:
         for signum in taken:
             if signal.getsignal(signum) is interrupt:
                 signal.signal(signum, signal.SIG_DFL)
+
+
+def _debugging(argv: Sequence[str]) -> bool:
+    try:
+        return values.switch("--debug", "--debug" in argv, os.environ)
+    except UsageError:
+        return False
 
 
 def _takes(stream: TextIO) -> bool:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.providers.reading import check_keys, moment
+from runcancel.redaction import remember
 from runcancel.vocabulary import Reason
 
 _RENEW_BEFORE = 300  # seconds before the end, a tenth of the lifetime at most
@@ -29,6 +30,9 @@ class Keys(Struct, frozen=True, kw_only=True):
     token: str | None = None
     source: str = ""
     expires_at: int | None = None
+
+    def __post_init__(self) -> None:
+        remember(self.secret, self.token)
 
     def __repr__(self) -> str:
         return "Keys(…)"

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model import Identity
+from runcancel.redaction import redact
 from runcancel.text import safe
 from runcancel.vocabulary import Reason
 
@@ -204,10 +205,9 @@ def proven(action: str, answer: object) -> Row:
     return answer
 
 
-def blamed(error: CloudError, secrets: Iterable[str | None], source: str) -> CloudError:
-    """The error without any of the secrets, which a vendor's text may quote, and with the source of bad credentials."""
-    for secret in secrets:
-        error.message = error.message.replace(secret, "…") if secret else error.message
+def blamed(error: CloudError, source: str) -> CloudError:
+    """The error without any secret that the vendor's text repeats, and with the source of bad credentials."""
+    error.message = redact(error.message)
     if source and error.reason in CREDENTIALS:
         error.message += f" ({source})"
     error.args = (error.message,)
@@ -235,7 +235,7 @@ def trace(scope: object, host: str, action: str, params: Row, *, outcome: str, b
     if _WIRE_LOG.isEnabledFor(logging.DEBUG):
         took = (time.monotonic() - began) * 1000
         line = f"{scope} {action} at {host} {dict(params)} -> {outcome} in {took:.0f} ms"
-        _WIRE_LOG.debug("%s", safe(line))
+        _WIRE_LOG.debug("%s", safe(redact(line)))
 
 
 def worded(table: Mapping[str, T], word: object, otherwise: T) -> T:

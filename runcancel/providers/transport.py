@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlencode, urlsplit
 from msgspec import Struct
 
 from runcancel.errors import CloudError
-from runcancel.providers import Checkup, Connection
+from runcancel.providers import Checkup, Connection, learned
 from runcancel.providers.authorities import Authorities
 from runcancel.providers.proxies import is_loopback, is_metadata, proxy_answer, proxy_of, without_user
 from runcancel.providers.reading import number
+from runcancel.redaction import redact_reply, redact_sent
 from runcancel.vocabulary import Reason
 
 
@@ -102,16 +103,29 @@ class HttpClient:
         self._metadata = metadata
         self._pools: dict[tuple[str, str | None], Any] = {}
 
-    def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        secrets: tuple[str | None, ...] = (),
+        credentials: bool = False,
+    ) -> Reply:
         """Send one request. Raises `CloudError`: UNREACHABLE when it certainly was not received, else LOST.
 
-        `Reason.USAGE` for plain http beyond loopback: nothing was sent.
+        `Reason.USAGE` for plain http beyond loopback: nothing was sent. The answer holds none of `secrets`, and no
+        token of the headers, whatever the server repeats; but for one that is to give `credentials`.
         """
         from urllib3.exceptions import HTTPError
 
         from runcancel.providers.bounded import TooLarge
 
         host = self._checked(url)
+        if credentials:
+            learned.from_url(url)
+            learned.from_request(headers, body)
         pool = self._pool(url)
         options = {"redirect": False, "preload_content": False, "decode_content": False}
         try:
@@ -121,10 +135,15 @@ class HttpClient:
         except TooLarge:
             raise CloudError(Reason.LOST, _too_large(host)) from None
         content = _whole(response, host)
+        returned = {name.lower(): value for name, value in response.headers.items()}
+        if credentials:
+            learned.from_reply(method, content)
+            return Reply(status_code=response.status, headers=returned, content=content)
+        sent = (*secrets, *learned.from_headers(headers))
         return Reply(
             status_code=response.status,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            content=content,
+            headers={name: redact_sent(value, sent) for name, value in returned.items()},
+            content=redact_reply(content, sent),
         )
 
     def prepare(self, url: str) -> None:
@@ -203,22 +222,23 @@ class CredentialClient:
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Ask by GET."""
-        return self._client.send("GET", url, headers=headers or {})
+        return self._client.send("GET", url, headers=headers or {}, credentials=True)
 
     def put(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Ask by PUT without a body: for the token of a metadata service."""
-        return self._client.send("PUT", url, headers=headers or {})
+        return self._client.send("PUT", url, headers=headers or {}, credentials=True)
 
     def post_form(self, url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Reply:
         """Send a form in the body, where no log of URLs keeps it."""
         form = {"content-type": "application/x-www-form-urlencoded"}
-        return self._client.send("POST", url, headers={**form, **(headers or {})}, body=urlencode(fields).encode())
+        return self._post(url, {**form, **(headers or {})}, urlencode(fields).encode())
 
     def post_json(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """Send JSON, which may have to be signed as it stands."""
-        return self._client.send(
-            "POST", url, headers={"content-type": "application/json", **(headers or {})}, body=body
-        )
+        return self._post(url, {"content-type": "application/json", **(headers or {})}, body)
+
+    def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        return self._client.send("POST", url, headers=headers, body=body, credentials=True)
 
 
 class Transport:
@@ -234,10 +254,12 @@ class Transport:
         self._client.prepare(self._base)
         self.proxy = without_user(self._client.proxy(self._base))
 
-    def post(self, path: str, *, headers: Mapping[str, str], body: bytes = b"") -> Reply:
+    def post(
+        self, path: str, *, headers: Mapping[str, str], body: bytes = b"", secrets: tuple[str | None, ...] = ()
+    ) -> Reply:
         """Send one request; see `HttpClient.send`."""
         began = time.monotonic()
-        reply = self._client.send("POST", f"{self._base}{path}", headers=headers, body=body)
+        reply = self._client.send("POST", f"{self._base}{path}", headers=headers, body=body, secrets=secrets)
         self.heard.note(reply.headers.get("date"), time.monotonic() - began)
         return reply
 
@@ -285,6 +307,7 @@ def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
     import urllib3
 
     address = proxy if "://" in proxy else f"http://{proxy}"
+    learned.from_url(address)
     try:
         parts = urlsplit(address)
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None

@@ -5,6 +5,7 @@ from typing import TextIO
 
 from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.model import Problem
+from runcancel.redaction import redact
 from runcancel.render.sink import Sink
 from runcancel.text import safe
 from runcancel.vocabulary import Reason
@@ -27,12 +28,12 @@ class Notes:
         """Say lines that may contain text of others, unless it should be quiet."""
         if not self.quiet:
             self.aside()
-            self._sink.write("".join(f"{safe(sentence)}\n" for sentence in sentences))
+            self._sink.write("".join(f"{safe(redact(sentence))}\n" for sentence in sentences))
 
     def warn(self, sentence: str) -> None:
         """Say what a person must know though it stops nothing."""
         self.aside()
-        self._sink.write(f"{PROGRAM}: {safe(sentence)}\n")
+        self._sink.write(f"{PROGRAM}: {safe(redact(sentence))}\n")
 
     def problem(self, problem: Problem) -> None:
         """Say what went wrong and what to do about it."""
@@ -45,7 +46,7 @@ def problem_of(error: CloudError | UsageError | Refused) -> Problem:
     if isinstance(error, CloudError):
         return error.problem()
     reason = Reason.USAGE if isinstance(error, UsageError) else Reason.REFUSED
-    return Problem(code=reason, message=error.message, hint=error.hint)
+    return Problem(code=reason, message=redact(error.message), hint=None if error.hint is None else redact(error.hint))
 
 
 def problem_lines(problem: Problem) -> tuple[str, ...]:
@@ -55,4 +56,4 @@ def problem_lines(problem: Problem) -> tuple[str, ...]:
     facts = [problem.provider_code or "", f"request {problem.request_id}" if problem.request_id else ""]
     suffix = ", ".join(fact for fact in facts if fact and fact not in problem.message)
     first = f"{PROGRAM}: {prefix}{problem.message}" + (f" [{suffix}]" if suffix else "")
-    return (safe(first), *((f"  {safe(problem.hint)}",) if problem.hint else ()))
+    return (safe(redact(first)), *((f"  {safe(redact(problem.hint))}",) if problem.hint else ()))

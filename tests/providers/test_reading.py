@@ -131,10 +131,10 @@ def test_a_target_that_is_no_id_does_not_travel(target: str) -> None:
     assert refused(lambda: reading.checked_targets([target])).reason is Reason.INVALID
 
 
-def test_secrets_are_taken_out_of_messages() -> None:
-    error = CloudError(Reason.INVALID, "bad key SECRET for TOKEN")
+def test_bad_credentials_are_blamed_on_their_source() -> None:
+    errors = [CloudError(reason, "refused") for reason in (Reason.BAD_CREDENTIALS, Reason.INVALID)]
 
-    assert str(reading.blamed(error, ("SECRET", None, "TOKEN"), "here")) == "bad key … for …"
+    assert [str(reading.blamed(error, "here")) for error in errors] == ["refused (here)", "refused"]
 
 
 @pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])

@@ -63,7 +63,8 @@ class Wire:
 
     def _once(self, action: str, params: Mapping[str, str]) -> Row:
         keys = self._keys()
-        reply = self._transport.post(f"/?{urlencode(params)}", headers=self._signed(action, params, keys))
+        headers = self._signed(action, params, keys)
+        reply = self._transport.post(f"/?{urlencode(params)}", headers=headers, secrets=(keys.secret, keys.token))
         return self._proven(action, reply, keys)
 
     def _signed(self, action: str, params: Mapping[str, str], keys: Keys) -> dict[str, str]:
@@ -88,7 +89,7 @@ class Wire:
         erred = isinstance(document, Mapping) and (document.get("Code") or document.get("code"))
         if reply.status_code != 200 or erred:
             error = failure(action, f"{self._product}:{action}", reply, document)
-            raise blamed(error, (keys.secret, keys.token), keys.source)
+            raise blamed(error, keys.source)
         return proven(action, document)
 
 

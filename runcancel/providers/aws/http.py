@@ -14,6 +14,7 @@ from runcancel.providers import Connection
 from runcancel.providers.aws.failures import by_status, retry_after
 from runcancel.providers.quoted import is_page
 from runcancel.providers.transport import HttpClient, Reply
+from runcancel.redaction import remember, remember_fields
 from runcancel.vocabulary import Reason
 
 SENDER = "runcancel"
@@ -31,11 +32,12 @@ def send_by(session: botocore.session.Session, connection: Connection, environ: 
 
     To be called before credentials are looked for. Raises what botocore raises for a profile that it cannot use.
     """
+    remember_fields(session.full_config)
     bundle = _bundle(session, environ)
     client = HttpClient(
         environ, connect_timeout=connection.connect_timeout, read_timeout=connection.read_timeout, bundle=bundle
     )
-    session.register("before-send", _Sender(client), unique_id=SENDER)
+    session.register("before-send", _Sender(client, session), unique_id=SENDER)
     session.set_default_client_config(Config(retries={"mode": "standard", "total_max_attempts": 1}))
     resolver = session.get_component("credential_provider")
     # botocore has no public way to choose how its two metadata clients send.
@@ -52,20 +54,28 @@ def _metadata(environ: Mapping[str, str], patience: float, bundle: tuple[str, st
 class _Sender:
     """A handler of `before-send`, whose answer botocore takes in the place of its own client's."""
 
-    def __init__(self, client: HttpClient) -> None:
+    def __init__(self, client: HttpClient, session: botocore.session.Session) -> None:
         self._client = client
+        self._session = session
 
     def __call__(self, request: Any, *, event_name: str, **_event: object) -> AWSResponse:
         """The answer. Raises `CloudError` for one that did not come, or that something in between gave."""
         _, service, operation = event_name.split(".")
+        for_keys = service not in _ASKED_FOR and operation != "GetCallerIdentity"
         try:
-            reply = _sent(self._client, request)
+            reply = _sent(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
             _check(reply, urlsplit(request.url).netloc)
         except CloudError as error:
-            if service not in _ASKED_FOR and operation != "GetCallerIdentity":
+            if for_keys:
                 raise _no_credentials(error, operation) from None
             raise
         return _response(request.url, reply)
+
+    def _secrets(self) -> tuple[str | None, ...]:
+        """What the request in hand was signed with."""
+        keys = self._session.get_credentials().get_frozen_credentials()
+        remember(keys.secret_key, keys.token)
+        return keys.secret_key, keys.token
 
 
 class _InstanceSession:
@@ -116,11 +126,13 @@ class _Raw:
         yield self._content
 
 
-def _sent(client: HttpClient, request: Any) -> Reply:
+def _sent(client: HttpClient, request: Any, *, credentials: bool = True, secrets: tuple[str | None, ...] = ()) -> Reply:
     headers = {name: _plain(value) for name, value in request.headers.items()}
     body = request.body or b""
     body = body.encode() if isinstance(body, str) else body
-    return client.send(request.method, request.url, headers=headers, body=body)
+    return client.send(
+        request.method, request.url, headers=headers, body=body, secrets=secrets, credentials=credentials
+    )
 
 
 def _plain(value: object) -> str:

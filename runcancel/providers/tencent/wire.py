@@ -74,7 +74,8 @@ class Wire:
         """The body of the answer. Raises `CloudError` for anything but HTTP 200 unless the body explains it."""
         body = json.dumps(params).encode()
         headers = self._signer.headers(action, body, keys, now=int(time.time()))
-        reply = self._transport.post("/", headers={**headers, "User-Agent": self._agent}, body=body)
+        sent = {**headers, "User-Agent": self._agent}
+        reply = self._transport.post("/", headers=sent, body=body, secrets=(keys.secret, keys.token))
         if reply.status_code != 200 and _response(reply.content) is None:
             otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
             raise CloudError(_STATUS_REASONS.get(reply.status_code, otherwise), f"HTTP {reply.status_code}")
@@ -85,7 +86,7 @@ class Wire:
         response = _response(content)
         error = None if response is None else failure(action, f"{self._product}:{action}", response)
         if error is not None:
-            raise blamed(error, (keys.secret, keys.token), keys.source)
+            raise blamed(error, keys.source)
         return proven(action, response)
 
 

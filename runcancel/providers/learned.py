@@ -1,0 +1,58 @@
+"""Secrets that pass by in requests for credentials and in their answers: remembered, so that no text repeats them."""
+
+import json
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from runcancel.redaction import is_secret, remember, remember_fields
+
+_LONG = 16  # characters: what is shorter under the name of a header is a number or a word
+_ELEMENT = re.compile(r"<([A-Za-z_]{1,64})>([^<>]{8,})</")
+
+
+def from_headers(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets in headers that are sent, a session token or a bearer token; what signs one request is none."""
+    found = []
+    for name, value in headers.items():
+        bearer = name.lower() == "authorization" and "signature" not in value.lower()
+        if (bearer or is_secret(name)) and len(value) >= _LONG:
+            found += [value, value.rpartition(" ")[2]]
+    return tuple(dict.fromkeys(found))
+
+
+def from_request(headers: Mapping[str, str], body: bytes) -> None:
+    """Remember what a request for credentials carries: tokens in headers, and in a form or JSON."""
+    remember(*from_headers(headers))
+    _from_document(body)
+
+
+def from_reply(method: str, content: bytes) -> None:
+    """Remember what an answer with credentials gives: by JSON, by XML, or as the token that a PUT asks for."""
+    text = content.decode("utf-8", "replace").strip()
+    if method == "PUT" and _LONG <= len(text) < 4096 and "\n" not in text:
+        remember(text)
+    for name, value in _ELEMENT.findall(text):
+        remember(value.strip() if is_secret(name) else None)
+    _from_document(content)
+
+
+def from_url(url: str) -> None:
+    """Remember what may be secret in a URL: the user, long parts of the path, the query."""
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+    except ValueError:
+        return
+    remember(parts.password, unquote(parts.password or ""))
+    for piece in (*parts.path.split("/"), parts.query, *(value for _, value in parse_qsl(parts.query))):
+        remember(piece if len(piece) >= _LONG else None)
+
+
+def _from_document(content: bytes) -> None:
+    if content.lstrip()[:1] in (b"{", b"["):
+        try:
+            remember_fields(json.loads(content))
+        except (ValueError, RecursionError):
+            return
+    elif b"=" in content and b"<" not in content:
+        remember_fields(dict(parse_qsl(content.decode("utf-8", "replace"))))
