@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from runcancel import settings as settings_
 from runcancel.errors import RETRYABLE, CloudError
 from runcancel.model import Kind, Ref, Scope, Snapshot
-from runcancel.pace import Pace, Traffic
+from runcancel.pace import READING, Pace, Traffic, Tries
 from runcancel.providers import Cloud, kind_of, provider
 from runcancel.providers.guarded import GuardedCloud, guarded
 from runcancel.providers.reading import chunks
@@ -32,6 +32,8 @@ class Clouds:
         """What goes to all of them, for the screen."""
         self.operation: str | None = None
         """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
+        self.tries: Tries = READING
+        """How long a read of any scope is repeated."""
 
     def at(self, scope: Scope) -> Cloud:
         """The connection of a scope. One provider's SDK loads while another's answers.
@@ -53,7 +55,12 @@ class Clouds:
             return self._open[scope]
 
     def _connect(self, scope: Scope) -> Cloud:
-        pace = Pace(self._workers.clock, on_call=self.traffic.called, on_wait=partial(self._waits, str(scope)))
+        pace = Pace(
+            self._workers.clock,
+            tries=lambda: self.tries,
+            on_call=self.traffic.called,
+            on_wait=partial(self._waits, str(scope)),
+        )
         connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
         cloud = provider(scope.provider).connect(connection, self._settings.environ, pace)
         return GuardedCloud(cloud, where=str(scope), heard=partial(self._heard, scope))

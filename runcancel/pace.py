@@ -1,39 +1,85 @@
-"""When the next call may go: rate per scope and API, back-off with jitter, retry. The SDKs' own retries are off."""
+"""When the next call may go: rate per scope and API, repetition within time, scopes given up.
 
+The SDKs' own retries are off.
+"""
+
+import math
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from runcancel.errors import CloudError
+from runcancel.limiter import Limiter, Rate, Ticket
 from runcancel.vocabulary import Reason
 
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
+__all__ = [
+    "Circuit",
+    "Clock",
+    "GivenUp",
+    "Pace",
+    "Rate",
+    "StoppableClock",
+    "Traffic",
+    "Tries",
+    "no_later_than",
+]
 
 T = TypeVar("T")
 
-READ_AGAIN = frozenset({Reason.BUSY, Reason.DOWN, Reason.LOST, Reason.UNREACHABLE, Reason.UNPROVEN})
-"""A read is repeated after these."""
-
-ASK_AGAIN = frozenset({Reason.BUSY, Reason.UNREACHABLE})
-"""A cancel is repeated only when it certainly did nothing."""
-
-GIVE_UP_AFTER = 3
-"""So many calls in a row that ended without an answer, repetitions included, and a scope is given up for a while."""
-
-GIVE_UP_FOR = 30.0
-"""Seconds for which a scope is given up."""
-
 _NO_ANSWER = frozenset({Reason.DOWN, Reason.LOST, Reason.UNREACHABLE, Reason.UNPROVEN})
 _NO_KEYS = frozenset({Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS, Reason.BAD_CREDENTIALS})
-_MARGIN = 0.95  # of a documented rate: calls that leave evenly do not arrive evenly
-_SLOWEST = 16  # times the interval to begin with
-_FASTEST = 10  # times the rate to begin with, where no limit is documented
-_ATTEMPTS = 5
-_LONGEST_WAIT = 20.0  # seconds; a server that asks for more is obeyed
+_NO_KEYS_FOR = 30.0  # seconds for which refused credentials are not tried again
+_LEAST_SILENCE = 10.0  # seconds: however short the timeout, a scope is not given up before
+_LEAST_SLEEP = 0.001  # seconds: a clock must move
+_FIRST_PAUSE = 1.0  # seconds before a repetition, doubled each time
+_LONGEST_PAUSE = 20.0  # seconds; a server that asks for more is obeyed
+
+
+class Tries(Struct, frozen=True, kw_only=True):
+    """For how many seconds a read is repeated, counted from its first try.
+
+    `give_up_after` holds while it is throttled or never connected (0: without end), `timeout` after a 5xx, a lost
+    answer or one that proves nothing; so long, too, a scope may be silent before it is given up. With a `timeout` of 0
+    everything is tried once.
+    """
+
+    give_up_after: float = 600.0
+    timeout: float = 60.0
+
+    def bound(self, reason: Reason) -> float:
+        """The seconds within which a read that failed for `reason` may be repeated; 0 where it may not."""
+        if not self.timeout or reason not in _NO_ANSWER | {Reason.BUSY}:
+            return 0.0
+        if reason in (Reason.BUSY, Reason.UNREACHABLE):
+            return self.give_up_after or math.inf
+        return self.timeout
+
+
+READING = Tries(give_up_after=60.0, timeout=15.0)
+"""How long a verb that only reads is patient where nobody says `--timeout`: a person waits for its answer."""
+
+_latest: ContextVar[float] = ContextVar("latest", default=math.inf)
+
+
+@contextmanager
+def no_later_than(moment: float) -> Iterator[None]:
+    """Bound every call of this thread: nothing is repeated after this monotonic second."""
+    token = _latest.set(min(moment, _latest.get()))
+    try:
+        yield
+    finally:
+        _latest.reset(token)
+
+
+class GivenUp(CloudError):
+    """The call was not sent: its scope was silent for too long, and other calls look whether it is back."""
 
 
 class Clock(Protocol):
@@ -73,81 +119,58 @@ class StoppableClock:
         return self._stopped.is_set()
 
 
-class Bucket:
-    """A token bucket: `rate` calls a second, `burst` of them at once. It hands out waiting times and never sleeps.
-
-    The account is shared with others, so the rate gives way when the cloud says busy and comes back call by call. Where
-    nobody documents a limit (`documented` false) it also grows beyond `rate`, until the cloud says busy.
-    """
-
-    def __init__(self, rate: float, burst: float, *, documented: bool = True) -> None:
-        self._interval = 1 / rate
-        self._least = self._interval if documented else self._interval / _FASTEST
-        self._most = self._interval * _SLOWEST
-        self._slack = (burst - 1) / rate
-        self._due = 0.0  # when the next call would be due if calls came evenly
-        self._lock = threading.Lock()
-
-    def reserve(self, now: float) -> float:
-        """Take one token; the seconds to wait before using it."""
-        with self._lock:
-            due = max(self._due, now)
-            self._due = due + self._interval
-            return max(0.0, due - self._slack - now)
-
-    def slower(self) -> None:
-        """The cloud was busy: half the rate from now on."""
-        with self._lock:
-            self._interval = min(self._interval * 2, self._most)
-
-    def faster(self) -> None:
-        """The cloud answered: a tenth more, up to what is documented."""
-        with self._lock:
-            self._interval = max(self._interval * 0.9, self._least)
-
-    def hold(self, until: float) -> None:
-        """Let nobody who comes from now on through before `until`: the server asked for a pause."""
-        with self._lock:
-            self._due = max(self._due, until + self._slack)
-
-
 class Circuit:
-    """Whether a scope is worth asking: shared by its threads, closed again by any answer."""
+    """Whether a scope is worth a call: shared by its threads, closed again by any answer.
+
+    A scope that was silent for long enough is given up as a whole. From then on one call at a time goes out, after 1 to
+    20 s, to look whether it is back; every other is refused here.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._in_a_row = 0
-        self._refusal: CloudError | None = None
+        self._refusal: CloudError | None = None  # of the credentials
         self._until = 0.0
+        self._silent_since: float | None = None
+        self._last: CloudError | None = None
+        self._given_up = False
+        self._looks = 0
+        self._look_at = 0.0
 
     def check(self, now: float) -> None:
-        """Raise `CloudError` while the scope is given up: nothing was sent."""
+        """Raise a `CloudError` of its own for each call that must not go: nothing was sent."""
         with self._lock:
-            refusal = self._refusal
-            if refusal is None or now >= self._until:
+            if self._refusal is not None and now < self._until:
+                raise self._refusal.fresh()
+            if not self._given_up:
                 return
-        if refusal.reason in _NO_KEYS:
-            raise refusal
-        raise CloudError(
-            Reason.UNREACHABLE, f"not asked: the last {GIVE_UP_AFTER} calls had no answer ({refusal.message})"
-        )
+            if now < self._look_at:
+                since = now - (self._silent_since or now)
+                last = self._last.message if self._last is not None else ""
+                raise GivenUp(Reason.UNREACHABLE, f"not sent: no answer from this scope for {since:.0f} s ({last})")
+            self._look_at = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._looks)
+            self._looks += 1
 
-    def failed(self, error: CloudError, now: float) -> None:
-        """Count a call that failed for good."""
+    def failed(self, error: CloudError, *, began: float, now: float, patience: float) -> None:
+        """Count a call that began at `began` and failed; after `patience` seconds without an answer, give up."""
         with self._lock:
             if error.reason in _NO_KEYS:
-                self._refusal, self._until = error, now + GIVE_UP_FOR
+                self._refusal, self._until = error, now + _NO_KEYS_FOR
             elif error.reason in _NO_ANSWER:
-                self._in_a_row += 1
-                if self._in_a_row >= GIVE_UP_AFTER:
-                    self._refusal, self._until = error, now + GIVE_UP_FOR
-            elif error.reason is not Reason.INTERRUPTED:
-                self._in_a_row = 0
+                self._silent_since = began if self._silent_since is None else self._silent_since
+                self._last = error
+                if not self._given_up and now - self._silent_since >= max(patience, _LEAST_SILENCE):
+                    self._given_up, self._looks, self._look_at = True, 0, now
+            elif error.reason not in (Reason.INTERRUPTED, Reason.INTERNAL):
+                self._hear()
 
     def answered(self) -> None:
         """The scope answered."""
         with self._lock:
-            self._in_a_row, self._refusal = 0, None
+            self._hear()
+
+    def _hear(self) -> None:
+        self._refusal = self._last = self._silent_since = None
+        self._given_up = False
 
 
 class Traffic:
@@ -175,107 +198,119 @@ class Traffic:
 
 
 class Pace:
-    """The pace of one scope: one bucket per API, one retry rule. `jitter` gives numbers in [0, 1)."""
+    """The pace of one scope: one limiter per API, one rule of repetition. `jitter` gives numbers in [0, 1)."""
 
     def __init__(
         self,
         clock: Clock,
         *,
         jitter: Callable[[], float] = random.random,
-        attempts: int = _ATTEMPTS,
+        tries: Callable[[], Tries] = Tries,
         on_call: Callable[[], None] = lambda: None,
         on_wait: Callable[[Reason, float], None] = lambda reason, seconds: None,
     ) -> None:
         self._clock = clock
         self._jitter = jitter
-        self._attempts = attempts
+        self._tries = tries
         self._on_call = on_call
         self._on_wait = on_wait
-        self._buckets: dict[str, Bucket] = {}
+        self._limiters: dict[str, Limiter] = {}
         self._lock = threading.Lock()
         self._circuit = Circuit()
 
-    def call(
-        self,
-        api: str,
-        attempt: Callable[[], T],
-        *,
-        rate: float,
-        documented: bool = True,
-        again: frozenset[Reason] = READ_AGAIN,
-    ) -> T:
-        """Run `attempt` when its API's rate allows, again after the reasons in `again`, and return what it returns.
+    def call(self, api: str, attempt: Callable[[], T], *, rate: Rate, once: bool = False) -> T:
+        """Run `attempt` when the rate of its API allows, and return what it returns.
 
-        `rate` is calls per second as the vendor documents it, or to begin with where `documented` is false. Raises the
-        last `CloudError`, or one with `Reason.INTERRUPTED` when the clock was stopped before the call could begin. A
-        scope whose credentials were refused, or that does not answer, is given up: then the call is refused here and
-        nothing is sent.
+        A read is repeated while `Tries` allows: throttled at the scope's rate, after other failures in 1 to 20 s, never
+        before the server's `retry_after`. With `once`, for what changes something, there is one try. Raises the last
+        `CloudError`; one with `Reason.INTERRUPTED` when the clock was stopped before a call could begin; `GivenUp` for
+        a scope that was silent for the timeout. In the last two cases, and while credentials are refused, nothing is
+        sent.
         """
-        import tenacity  # 10 ms that help, completion and wrong usage do without
-
-        self._circuit.check(self._clock.monotonic())
-        bucket = self._bucket(api, rate, documented=documented)
-
-        def paced() -> T:
-            wait = bucket.reserve(self._clock.monotonic())
-            if wait > 0:
-                self._clock.sleep(wait)
-            if self._clock.stopped:
-                raise CloudError(Reason.INTERRUPTED, f"{api} was not asked: interrupted", action=api)
-            self._on_call()
+        limiter = self._limiter(api, rate)
+        began = self._clock.monotonic()
+        self._circuit.check(began)
+        tries = self._tries()
+        error: CloudError | None = None
+        number = 0
+        while True:
+            ticket = self._leave(api, limiter, until=min(began + tries.bound(Reason.BUSY), _latest.get()))
+            if ticket is None:
+                raise error or CloudError(
+                    Reason.BUSY, f"{api} was not sent: the cloud throttles this scope", action=api
+                )
             try:
-                result = attempt()
-            except CloudError as error:
-                if error.reason is Reason.BUSY:
-                    bucket.slower()
-                    bucket.hold(self._clock.monotonic() + (error.retry_after or 0.0))
-                raise
-            bucket.faster()
-            return result
-
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._attempts),
-            wait=self._wait,
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, CloudError) and error.reason in again),
-            before_sleep=self._tell,
-            sleep=self._clock.sleep,
-            reraise=True,
-        )
-        try:
-            result = retrying(paced)
-        except CloudError as error:
-            self._circuit.failed(error, self._clock.monotonic())
-            raise
-        self._circuit.answered()
-        return result
+                return self._once(ticket, limiter, attempt, patience=tries.timeout)
+            except CloudError as failure:
+                error = failure
+            bound = 0.0 if once else tries.bound(error.reason)
+            until = min(began + bound, _latest.get())
+            pause = self._pause(error, number)
+            now = self._clock.monotonic()
+            if now >= until or (error.retry_after and now + error.retry_after > until):
+                raise error
+            self._on_wait(error.reason, pause)
+            self._clock.sleep(min(pause, until - now))
+            try:
+                self._circuit.check(self._clock.monotonic())
+            except CloudError:
+                raise error from None
+            number += 1
 
     def apart(self) -> "Pace":
         """The pace for a service beside the one that matters: its silence or refusal does not give that one up."""
-        return Pace(
-            self._clock, jitter=self._jitter, attempts=self._attempts, on_call=self._on_call, on_wait=self._on_wait
-        )
+        return Pace(self._clock, jitter=self._jitter, tries=self._tries, on_call=self._on_call, on_wait=self._on_wait)
 
     def pause(self, seconds: float) -> None:
         """Wait on this scope's clock, outside any call: a stop ends the wait."""
         self._clock.sleep(seconds)
 
-    def _tell(self, state: "RetryCallState") -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, CloudError):
-            self._on_wait(error.reason, state.upcoming_sleep)
+    def _once(self, ticket: Ticket, limiter: Limiter, attempt: Callable[[], T], *, patience: float) -> T:
+        """One attempt; the limiter and the circuit learn from how it ends."""
+        self._on_call()
+        try:
+            result = attempt()
+        except CloudError as error:
+            now = self._clock.monotonic()
+            if error.reason is Reason.BUSY:
+                limiter.refused(ticket, now, error.retry_after)
+            elif error.reason in _NO_ANSWER:
+                limiter.lost(ticket, now)
+            else:
+                limiter.answered(ticket, now)
+            self._circuit.failed(error, began=ticket.sent, now=now, patience=patience)
+            raise
+        except BaseException:
+            limiter.lost(ticket, self._clock.monotonic())
+            raise
+        limiter.answered(ticket, self._clock.monotonic())
+        self._circuit.answered()
+        return result
 
-    def _wait(self, state: "RetryCallState") -> float:
-        """The server's word wins; else full jitter under a doubling ceiling, a second to begin with when throttled."""
-        error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, CloudError) and error.retry_after:
-            return error.retry_after
-        first = 1.0 if isinstance(error, CloudError) and error.reason is Reason.BUSY else 0.2
-        ceiling = min(_LONGEST_WAIT, first * float(2 ** (state.attempt_number - 1)))
-        return ceiling * self._jitter()
+    def _leave(self, api: str, limiter: Limiter, *, until: float) -> Ticket | None:
+        """Wait for the next call's turn. None when the cloud throttles and that will not come before `until`."""
+        while True:
+            if self._clock.stopped:
+                raise CloudError(Reason.INTERRUPTED, f"{api} was not sent: interrupted", action=api)
+            now = self._clock.monotonic()
+            leave = limiter.take(now)
+            if isinstance(leave, Ticket):
+                return leave
+            if limiter.throttled:
+                if now + leave > until:
+                    return None
+                self._on_wait(Reason.BUSY, leave)
+            self._clock.sleep(max(leave, _LEAST_SLEEP))
 
-    def _bucket(self, api: str, rate: float, *, documented: bool) -> Bucket:
+    def _pause(self, error: CloudError, number: int) -> float:
+        """Seconds before the next try. The limiter alone holds a throttled call."""
+        if error.reason is Reason.BUSY:
+            return error.retry_after or 0.0
+        pause = min(_LONGEST_PAUSE / 2, _FIRST_PAUSE * 2.0**number) * (1 + self._jitter())
+        return max(pause, error.retry_after or 0.0)
+
+    def _limiter(self, api: str, rate: Rate) -> Limiter:
         with self._lock:
-            if api not in self._buckets:
-                even = rate * _MARGIN if documented else rate
-                self._buckets[api] = Bucket(even, burst=max(1.0, rate), documented=documented)
-            return self._buckets[api]
+            if api not in self._limiters:
+                self._limiters[api] = Limiter(rate)
+            return self._limiters[api]

@@ -105,6 +105,10 @@ Colors = Annotated[
     str | None,
     typer.Option("--color", metavar="WHEN", help="auto, always or never.", autocompletion=lambda: list(Color)),
 ]
+Patience = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="TIME", help="How long to repeat reads that fail [15s; throttled: 60s]."),
+]
 """From here up: what every verb takes (`Session.open`). Below: what several verbs take."""
 
 References = Annotated[

@@ -18,7 +18,7 @@ from runcancel.errors import CloudError, Exit, UsageError
 from runcancel.find import Sight, look
 from runcancel.ledger import PlanItem
 from runcancel.model import Identity, Run, Scope, Snapshot
-from runcancel.pace import StoppableClock
+from runcancel.pace import StoppableClock, Tries
 from runcancel.progress import Progress
 from runcancel.refs import Reference
 from runcancel.render import STREAMED, Writer, default_format, writer
@@ -87,6 +87,7 @@ class Session:
         debug: options.Debug = False,
         no_input: options.NoInput = False,
         color: options.Colors = None,
+        timeout: options.Patience = None,
     ) -> Self:
         """Put flags before variables and check them. Raises `UsageError`; asks no cloud."""
         environ: Mapping[str, str] = os.environ
@@ -113,6 +114,10 @@ class Session:
             no_input=values.switch("--no-input", no_input, environ),
             debug=traced,
         )
+        patience = values.text("--timeout", timeout, environ)
+        if patience.value is not None:
+            seconds = values.duration(patience.origin, patience.value)
+            session.clouds.tries = Tries(give_up_after=seconds, timeout=seconds)
         session.shaped = query is not None or values.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
@@ -165,8 +170,10 @@ class Session:
         return shown
 
     def patience(self, timeout: str | None) -> float:
-        """`--timeout` in seconds: the flag, the variable, or 60."""
-        return self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
+        """`--timeout` in seconds: the flag, the variable, or 60. From now on reads are repeated within it."""
+        found = self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
+        self.clouds.tries = Tries(give_up_after=found, timeout=found)
+        return found
 
     def seconds(self, flag: str, given: str | None, otherwise: float) -> float:
         """An amount of patience in seconds: the flag, its variable, or `otherwise`."""

@@ -126,7 +126,9 @@ def _body(module: ModuleType, name: str) -> Callable[..., int]:
 def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
     """Give a verb the options that mean the same everywhere; what they make is its first argument, the session."""
     own = [param for key, param in inspect.signature(body, eval_str=True).parameters.items() if key != "session"]
-    shared = list(inspect.signature(Session.open, eval_str=True).parameters.values())[1:]
+    names = {param.name for param in own}  # a verb may give an option a meaning of its own
+    everywhere = list(inspect.signature(Session.open, eval_str=True).parameters.values())[1:]
+    shared = [param for param in everywhere if param.name not in names]
 
     def call(ctx: typer.Context, **given: Any) -> int:
         session = Session.open(name, **{param.name: given.pop(param.name) for param in shared})

@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parent / "golden" / "help"
 HELPS = [*((verb,) for verb in VERBS), *(("sandbox", each) for each in ("serve", "exec", "demo"))]
 FORBIDDEN = (
     *("rich", "boto3", "botocore", "tencentcloud", "alibabacloud_tea_openapi", "alibabacloud_credentials", "Tea"),
-    *("darabonba", "urllib3", "requests", "aiohttp", "jmespath", "pydantic", "tenacity"),
+    *("darabonba", "urllib3", "requests", "aiohttp", "jmespath", "pydantic"),
 )
 every_help = pytest.mark.parametrize("verb", HELPS, ids=" ".join)
 

@@ -62,4 +62,4 @@ def test_what_asks_no_cloud_loads_no_sdk_no_table_and_no_database(
 
 
 def test_the_version_is_said_before_anything_is_loaded(outside: Outside) -> None:
-    assert not loaded(outside, "--version") & {"typer", "msgspec", "tenacity"}
+    assert not loaded(outside, "--version") & {"typer", "msgspec"}

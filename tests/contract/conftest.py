@@ -10,8 +10,11 @@ from outside import Outside
 
 from contract.examples import EXAMPLES
 from runcancel.model import Scope
-from runcancel.pace import Pace
+from runcancel.pace import Pace, Tries
 from runcancel.providers import Cloud, Connection, provider
+
+TRIES = Tries(give_up_after=30.0, timeout=3.0)
+"""Enough for two repetitions, on a clock that is moved by hand."""
 
 Connect = Callable[..., Cloud]
 
@@ -53,6 +56,6 @@ def connect(monkeypatch: pytest.MonkeyPatch, clock: HandClock) -> Connect:
             monkeypatch.setenv(key, value)
         endpoint = environ.get(f"RUNCANCEL_{scope.provider.upper()}_ENDPOINT_URL")
         connection = Connection(scope=scope, **{"endpoint_url": endpoint, "read_timeout": 1.0, **options})
-        return provider(scope.provider).connect(connection, environ, Pace(clock, attempts=3))
+        return provider(scope.provider).connect(connection, environ, Pace(clock, tries=lambda: TRIES))
 
     return open_

@@ -21,7 +21,7 @@ from runcancel import refs
 from runcancel.errors import CloudError
 from runcancel.judge import Answer, Asked, judge
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
-from runcancel.pace import Pace
+from runcancel.pace import Pace, Tries
 from runcancel.plan import plan
 from runcancel.providers import Cloud, Connection, kind_of, provider
 from runcancel.render import FORMATS, End, writer
@@ -29,6 +29,9 @@ from runcancel.render.terminal import Terminal
 from runcancel.sandbox import SandboxOptions
 from runcancel.text import is_plain
 from runcancel.vocabulary import State, Verdict
+
+TRIES = Tries(give_up_after=3.0, timeout=3.0)
+"""Enough for two repetitions, on a clock that is moved by hand."""
 
 COMMAND = "aws:us-east-2:command/f0220000-0000-4000-8000-000000000001"
 PAGED = "tencent:ap-guangzhou:invocation/inv-f0220001"
@@ -77,7 +80,7 @@ class Lied:
         """A connection that has not been used: an error of the example before has closed nothing."""
         endpoint = self.environ.get(f"RUNCANCEL_{scope.provider.upper()}_ENDPOINT_URL")
         connection = Connection(scope=scope, endpoint_url=endpoint, read_timeout=2.0)
-        return provider(scope.provider).connect(connection, self.environ, Pace(Clock(), attempts=2))
+        return provider(scope.provider).connect(connection, self.environ, Pace(Clock(), tries=lambda: TRIES))
 
     def telling(self, changes: Sequence[Change]) -> Telling:
         self.box.telling = Telling(tuple(changes))

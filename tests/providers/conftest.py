@@ -9,9 +9,12 @@ from fakes import HandClock
 from opened import Open
 
 from runcancel.model import Scope
-from runcancel.pace import Pace
+from runcancel.pace import Pace, Tries
 from runcancel.providers import Cloud, Connection, provider
 from runcancel.sandbox import Sandbox, SandboxOptions
+
+TRIES = Tries(give_up_after=3.0, timeout=3.0)
+"""Enough for two repetitions, on a clock that is moved by hand."""
 
 
 @pytest.fixture
@@ -23,6 +26,6 @@ def open_at() -> Iterator[Open]:
             box = boxes.enter_context(Sandbox(SandboxOptions(tick=tick, faults=faults, **options)))
             environ = {"HOME": "/nowhere", **box.environment()}
             connection = Connection(scope=scope, endpoint_url=box.url, read_timeout=5)
-            return box, provider(scope.provider).connect(connection, environ, Pace(HandClock(), attempts=3))
+            return box, provider(scope.provider).connect(connection, environ, Pace(HandClock(), tries=lambda: TRIES))
 
         yield start

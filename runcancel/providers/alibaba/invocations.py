@@ -6,7 +6,6 @@ from datetime import datetime
 from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
-from runcancel.pace import ASK_AGAIN
 from runcancel.providers import Checkup
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
@@ -75,7 +74,7 @@ class CloudAssistant:
         wanted = checked_targets(targets)
         for piece in chunks(wanted, _TARGETS_PER_STOP) if wanted else ((),):
             listed = {f"InstanceId.{place}": target for place, target in enumerate(piece, start=1)}
-            yield str(self._ecs.call("StopInvocation", {**params, **listed}, again=ASK_AGAIN)["RequestId"])
+            yield str(self._ecs.call("StopInvocation", {**params, **listed}, once=True)["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. Filtered by the vendor while only what is not over is wanted: an end has several words.

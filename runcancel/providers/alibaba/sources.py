@@ -79,7 +79,7 @@ class Sources:
         sts = self._sts_of(role)
 
         def ask() -> Keys:
-            answer = self._dial(sts, base).call("AssumeRole", role.parameters(), again=frozenset())
+            answer = self._dial(sts, base).call("AssumeRole", role.parameters(), once=True)
             return _given(answer.get("Credentials"), source)
 
         return shared(("alibaba", "role", sts.host, *role.parameters().items(), base), ask, source=source)

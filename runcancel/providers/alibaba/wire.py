@@ -8,16 +8,18 @@ from functools import partial
 from urllib.parse import urlencode
 
 from runcancel.errors import CloudError
-from runcancel.pace import READ_AGAIN, Pace
+from runcancel.pace import Pace, Rate
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
 from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.transport import Reply, Transport
-from runcancel.vocabulary import Reason
 
-_RATE = 10.0  # calls a second to begin with; the real quotas are per account and only visible in Quota Center
+_RATES = {"StopInvocation": Rate(1000, 60.0)}
+"""Limits that the vendor documents. The others are per account and only visible in Quota Center."""
+
+_RATE = Rate(10, documented=False)
 
 
 class Wire:
@@ -54,12 +56,15 @@ class Wire:
             keys = None
         return self._transport.checkup(credentials=keys.source if keys else None, key=keys.id if keys else None)
 
-    def call(self, action: str, params: Mapping[str, str], *, again: frozenset[Reason] = READ_AGAIN) -> Row:
-        """Ask and return the whole answer, which carries a request id. Raises `CloudError`."""
+    def call(self, action: str, params: Mapping[str, str], *, once: bool = False) -> Row:
+        """Send one request; return the whole answer, which carries a request id. Raises `CloudError`.
+
+        With `once` it is tried once.
+        """
         host = self._transport.endpoint.host
-        once = partial(self._once, action, params)
-        ask = partial(traced, once, scope=self._scope, host=host, action=action, params=params)
-        return self._pace.call(action, ask, rate=_RATE, documented=False, again=again)
+        attempt = partial(self._once, action, params)
+        ask = partial(traced, attempt, scope=self._scope, host=host, action=action, params=params)
+        return self._pace.call(action, ask, rate=_RATES.get(action, _RATE), once=once)
 
     def _once(self, action: str, params: Mapping[str, str]) -> Row:
         keys = self._keys()

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from runcancel.errors import CloudError
 from runcancel.model import Scope
-from runcancel.pace import ASK_AGAIN, READ_AGAIN, Pace
+from runcancel.pace import Pace, Rate
 from runcancel.providers.aws.failures import answered, unanswered, unsent
 from runcancel.providers.aws.fields import record
 from runcancel.providers.reading import Row, by_token, number, rows, text, trace
@@ -22,13 +22,12 @@ from runcancel.vocabulary import Reason
 
 
 class Api(Struct, frozen=True, kw_only=True):
-    """One API: its rate and whether AWS documents it, whether it changes something, where in a reply its proof is.
+    """One API: its rate, whether it changes something, where in a reply its proof is.
 
     The thing at `proof` must be there; if the request has a parameter of its last name, it must be equal.
     """
 
-    rate: float = 10  # to begin with
-    documented: bool = False
+    rate: Rate = Rate(10, documented=False)
     asks: bool = False
     proof: tuple[str, ...] = ()
 
@@ -45,10 +44,10 @@ APIS: Mapping[str, Api] = {
     "ListCommands": Api(proof=("Commands",)),
     "ListCommandInvocations": Api(proof=("CommandInvocations",)),
     "GetCommandInvocation": Api(proof=("CommandId",)),
-    "StopAutomationExecution": Api(rate=1, documented=True, asks=True),
-    "GetAutomationExecution": Api(rate=3, documented=True, proof=("AutomationExecution", "AutomationExecutionId")),
-    "DescribeAutomationExecutions": Api(rate=3, documented=True, proof=("AutomationExecutionMetadataList",)),
-    "DescribeAutomationStepExecutions": Api(rate=3, documented=True, proof=("StepExecutions",)),
+    "StopAutomationExecution": Api(rate=Rate(1), asks=True),
+    "GetAutomationExecution": Api(rate=Rate(3), proof=("AutomationExecution", "AutomationExecutionId")),
+    "DescribeAutomationExecutions": Api(rate=Rate(3), proof=("AutomationExecutionMetadataList",)),
+    "DescribeAutomationStepExecutions": Api(rate=Rate(3), proof=("StepExecutions",)),
     "DescribeRegions": Api(proof=("Regions",)),
     "GetCallerIdentity": Api(proof=("Account",)),
 }
@@ -69,12 +68,9 @@ class Wire:
         self.pace = pace
 
     def call(self, action: str, params: Mapping[str, Any]) -> Row:
-        """One request, when its rate allows, again where that is safe. Raises `CloudError`."""
+        """One request, when its rate allows; a read again while there is time. Raises `CloudError`."""
         api = APIS[action]
-        again = ASK_AGAIN if api.asks else READ_AGAIN
-        return self.pace.call(
-            action, lambda: self._once(action, api, params), rate=api.rate, documented=api.documented, again=again
-        )
+        return self.pace.call(action, lambda: self._once(action, api, params), rate=api.rate, once=api.asks)
 
     def ask(self, action: str, params: Mapping[str, Any]) -> str:
         """One request that changes something; the request id of the accepted answer."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
 from runcancel.outputs import Output
-from runcancel.pace import ASK_AGAIN, Pace
+from runcancel.pace import Pace
 from runcancel.providers import Checkup
 from runcancel.providers.reading import (
     Row,
@@ -80,7 +80,7 @@ class Tat:
         wanted = checked_targets(targets)
         for piece in chunks(wanted, _PAGE) if wanted else ((),):
             listed = {"InstanceIds": list(piece)} if piece else {}
-            answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, again=ASK_AGAIN)
+            answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, once=True)
             yield str(answer["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Snapshot]:

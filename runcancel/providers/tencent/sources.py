@@ -39,7 +39,7 @@ class Sources:
 
         def ask() -> Keys:
             params = {"RoleArn": role, "RoleSessionName": session, "DurationSeconds": _ROLE_LIVES}
-            return _assumed(self._dial(base).call("AssumeRole", params, again=frozenset()), named)
+            return _assumed(self._dial(base).call("AssumeRole", params, once=True), named)
 
         return shared(("tencent", "role", self._sts.host, role, session, base), ask, source=named)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from runcancel.errors import CloudError
-from runcancel.pace import READ_AGAIN, Pace
+from runcancel.pace import Pace, Rate
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import Row, blamed, proven, traced
@@ -15,7 +15,7 @@ from runcancel.providers.tencent.signature import Signer
 from runcancel.providers.transport import Transport
 from runcancel.vocabulary import Reason
 
-_RATE = 20.0  # calls a second for each API, as documented
+_RATE = Rate(20)  # for each API, as documented
 _STATUS_REASONS = {429: Reason.BUSY}
 
 
@@ -60,11 +60,14 @@ class Wire:
             keys = None
         return self._transport.checkup(credentials=keys.source if keys else None, key=keys.id if keys else None)
 
-    def call(self, action: str, params: Row, *, again: frozenset[Reason] = READ_AGAIN) -> Row:
-        """Ask and return the answer's `Response`, which carries a request id. Raises `CloudError`."""
-        once = partial(self._once, action, params)
-        ask = partial(traced, once, scope=self._scope, host=self._host, action=action, params=params)
-        return self._pace.call(action, ask, rate=_RATE, again=again)
+    def call(self, action: str, params: Row, *, once: bool = False) -> Row:
+        """Send one request; return the answer's `Response`, which carries a request id. Raises `CloudError`.
+
+        With `once` it is tried once.
+        """
+        attempt = partial(self._once, action, params)
+        ask = partial(traced, attempt, scope=self._scope, host=self._host, action=action, params=params)
+        return self._pace.call(action, ask, rate=_RATE, once=once)
 
     def _once(self, action: str, params: Row) -> Row:
         keys = self._keys()
