@@ -11,6 +11,8 @@ Exception
 from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
 
+from msgspec import Struct
+
 from runcancel.model import Problem, Scope
 from runcancel.redaction import redact
 from runcancel.vocabulary import Reason, Verdict
@@ -20,16 +22,20 @@ __all__ = [
     "IN_DOUBT",
     "RETRYABLE",
     "CloudError",
+    "Ending",
     "Exit",
+    "Goal",
     "Interrupted",
     "JournalError",
     "Problem",
     "Reason",
     "Refused",
+    "Searched",
     "UsageError",
     "exit_of_cancel",
     "exit_of_failures",
     "exit_of_listing",
+    "exit_of_plan",
     "exit_of_reading",
 ]
 
@@ -150,11 +156,11 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.OK: "every run was seen stopped, or was over; a plan was made (--dry-run); accepted (--no-wait)",
+    Exit.OK: "every run was seen stopped, or had ended; a plan was made (--dry-run); accepted (--no-wait)",
     Exit.FAILED: "no cancel took effect, for other reasons than below; an internal error",
     Exit.USAGE: "wrong usage; nothing was sent",
     Exit.PARTIAL: "partial: something stopped, something was not",
-    Exit.DENIED: "nothing took effect: no credentials, expired, or not permitted",
+    Exit.DENIED: "nothing took effect: no credentials, expired, or not permitted; every scope of a search refused them",
     Exit.NOT_FOUND: "not found; nothing matched and --require-match",
     Exit.REFUSED: "nothing was sent: a guard, a policy, no consent, or the answer was no",
     Exit.INCOMPLETE: "the reading is incomplete: a cloud did not answer",
@@ -225,34 +231,73 @@ def exit_of_reading(reasons: Iterable[Reason]) -> Exit:
     return codes.pop() if len(codes) == 1 else Exit.INCOMPLETE
 
 
-def exit_of_listing(reasons: Iterable[Reason]) -> Exit:
-    """The exit code of a search, out of what kept scopes from answering: a scope that was set up wrongly is usage."""
-    codes = set(reasons)
-    if not codes:
-        return Exit.OK
-    return Exit.USAGE if Reason.USAGE in codes else Exit.INCOMPLETE
+class Searched(Struct, frozen=True, kw_only=True):
+    """How a search ended: what kept scopes from answering, and whether any scope answered."""
+
+    gaps: tuple[Reason, ...] = ()
+    answered: bool = True
+
+    def exit(self, *, found: bool) -> Exit:
+        """7 while something did not answer; 4 when nothing was found because every scope refused the credentials."""
+        if not self.gaps:
+            return Exit.OK
+        refused = not found and not self.answered and CREDENTIALS.issuperset(self.gaps)
+        return Exit.DENIED if refused else Exit.INCOMPLETE
 
 
-def exit_of_cancel(
-    outcomes: Iterable[tuple[Verdict, Reason | None]],
-    *,
-    complete: bool = True,
-    waited: bool = True,
-    accept_reported: bool = False,
-) -> Exit:
-    """The exit code of a cancel out of verdict and failure reason per run (design §3, in that order).
+class Ending(Struct, frozen=True):
+    """How one run of a cancel ended. `sent` is whether a request for it may have left."""
 
-    `complete` is false when a scope did not answer; `waited` is false under `--no-wait`, where accepted is the goal;
-    `accept_reported` makes `reported` good. Something accepted beside something failed is 3: an exit code 4 or 5 would
-    claim that nothing took effect.
+    verdict: Verdict
+    reason: Reason | None = None
+    sent: bool = True
+
+
+class Goal(Struct, frozen=True, kw_only=True):
+    """What counts as good. `waited` is false under `--no-wait`, where an accepted cancel is the goal."""
+
+    waited: bool = True
+    accept_reported: bool = False
+    require_match: bool = False
+
+    def weights(self, verdict: Verdict) -> frozenset[_Weight]:
+        """What the verdict contributes to the exit code."""
+        good = (verdict is Verdict.REQUESTED and not self.waited) or (
+            verdict is Verdict.REPORTED and self.accept_reported
+        )
+        return _WEIGHTS[Verdict.STOPPED if good else verdict]
+
+
+def exit_of_listing(searched: Searched, *, found: bool) -> Exit:
+    """The exit code of a search: a scope that was set up wrongly is usage."""
+    return Exit.USAGE if Reason.USAGE in searched.gaps else searched.exit(found=found)
+
+
+def exit_of_plan(settled: Iterable[Reason], searched: Searched, *, planned: bool, require_match: bool) -> Exit:
+    """The exit code of a dry run: out of what could not be planned, the search, and whether anything was planned."""
+    code = exit_of_reading(settled)
+    if code is Exit.OK:
+        code = searched.exit(found=planned)
+    return Exit.NOT_FOUND if code is Exit.OK and require_match and not planned else code
+
+
+def exit_of_cancel(endings: Iterable[Ending], goal: Goal, searched: Searched, *, signum: int | None = None) -> int:
+    """The exit code of a cancel, in the order of design §3.
+
+    A signal; 2 and 6, only if nothing was sent; then by `_EXITS`. Something accepted beside something failed is 3: an
+    exit code 4 or 5 would claim that nothing took effect. Last the search: incomplete, or nothing matched.
     """
-    pairs = list(outcomes)
-    weights = dict(_WEIGHTS)
-    if not waited:
-        weights[Verdict.REQUESTED] = weights[Verdict.STOPPED]
-    if accept_reported:
-        weights[Verdict.REPORTED] = weights[Verdict.STOPPED]
-    code = _EXITS[frozenset().union(*(weights[verdict] for verdict, _ in pairs))]
+    if signum is not None:
+        return 128 + signum
+    ended = list(endings)
+    reasons = {one.reason or Reason.INTERNAL for one in ended if _Weight.BAD in _WEIGHTS[one.verdict]}
+    sent = any(one.sent for one in ended)
+    refused = next((code for code in (Reason.USAGE, Reason.REFUSED) if code in reasons), None)
+    if refused is not None and not sent:
+        return _EXIT_OF_REASON[refused]
+    code = _EXITS[frozenset().union(*(goal.weights(one.verdict) for one in ended))]
     if code is Exit.FAILED:
-        return exit_of_failures(reason or Reason.INTERNAL for _, reason in pairs)
-    return Exit.INCOMPLETE if code is Exit.OK and not complete else code
+        return exit_of_failures(reasons)
+    if code is Exit.OK:
+        code = searched.exit(found=bool(ended))
+    return Exit.NOT_FOUND if code is Exit.OK and goal.require_match and not ended else code

@@ -5,9 +5,10 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
+from runcancel.errors import IN_DOUBT
 from runcancel.ledger import InvocationOutcome, Outcome, PlanItem, Planned
 from runcancel.model import Invocation, Problem, Run, Snapshot
-from runcancel.vocabulary import Effect, Guarantee, State, Verdict
+from runcancel.vocabulary import Effect, Guarantee, Reason, State, Verdict
 
 KEEP_READS = 3  # quiet readings before something is said to keep running …
 KEEP_SECONDS = 3.0  # … and how long after the accepted answer the last of them is
@@ -49,6 +50,9 @@ _EXPECTED = {
     (Guarantee.PENDING_ONLY, State.RUNNING): Effect.KEPT_RUNNING,
 }
 
+_STOPS = (Effect.CANCELLED, Effect.TERMINATED)
+_MAY_HAVE_WORKED = IN_DOUBT | {Reason.INTERRUPTED}
+
 _EFFECT_OF_END = {State.CANCELLED: Effect.CANCELLED, State.TERMINATED: Effect.TERMINATED}
 
 
@@ -86,6 +90,13 @@ def all_over(item: PlanItem, snapshot: Snapshot) -> bool:
     chosen = selected(snapshot.invocations, item.targets)
     whole = bool(chosen) if item.targets else snapshot.run.state.over
     return whole and all(one.state.over for one in chosen) and all(one.before.over for one in _vanished(item, chosen))
+
+
+def only_reported(snapshot: Snapshot) -> bool:
+    """Whether a stopped run, or one of its stops, is no more than the cloud's report: the verdict `reported`."""
+    run = snapshot.run
+    rest_unseen = run.not_listed > 0 and run.state.stopped and not run.rest_confirmed
+    return rest_unseen or any(one.state.stopped and not one.confirmed for one in snapshot.invocations)
 
 
 def quiet(item: PlanItem, snapshot: Snapshot) -> bool:
@@ -131,25 +142,17 @@ def judge(
     *,
     settled: bool = False,
     seconds: float | None = None,
-    reported_only: frozenset[State] = frozenset(),
     problem: Problem | None = None,
 ) -> Outcome:
     """The outcome of one run out of what was planned, what was answered and what was seen last.
 
     `last` is None when the run was not seen after the answer; `settled` is true once `KEEP_READS` quiet readings over
-    `KEEP_SECONDS` were made, which means something only where a cancel leaves running things alone. `reported_only` are
-    the states that the vendor may report before they are true; `problem` is why the last look failed.
+    `KEEP_SECONDS` were made, which means something only where a cancel leaves running things alone. `problem` is why
+    the last look failed.
     """
     can_keep = settled and item.guarantee is Guarantee.PENDING_ONLY
-    effects = _effects(item, answer, last, can_keep=can_keep, reported_only=reported_only)
-    kinds = {one.effect for one in effects}
-    verdict = _verdict(
-        answer.asked,
-        ended=last is not None and all_over(item, last),
-        stopped_some=bool(kinds & {Effect.CANCELLED, Effect.TERMINATED}) or _run_stopped(item, last),
-        kept_some=Effect.KEPT_RUNNING in kinds,
-        part_refused=bool(answer.request_ids) and answer.problem is not None,
-    )
+    effects = _effects(item, answer, last, can_keep=can_keep)
+    verdict = _verdict(item, answer, last, effects)
     return Outcome(
         run=item.run,
         name=item.name,
@@ -183,23 +186,39 @@ def failed(reference: str, problem: Problem) -> Outcome:
     )
 
 
-def _verdict(asked: Asked, *, ended: bool, stopped_some: bool, kept_some: bool, part_refused: bool) -> Verdict:
-    if asked is Asked.NEEDLESS:
-        return Verdict.ENDED
-    if asked is Asked.NOT_REACHED:
+def _verdict(item: PlanItem, answer: Answer, last: Snapshot | None, rows: Sequence[InvocationOutcome]) -> Verdict:
+    stopped_some = _run_stopped(item, last) or any(one.effect in _STOPS for one in rows)
+    if answer.asked is Asked.NOT_REACHED:
         return Verdict.SKIPPED
-    if ended:
+    if answer.asked is Asked.NEEDLESS or (last is not None and all_over(item, last)):
+        if any(_only_reported(one, stopped_some=stopped_some) for one in rows):
+            return Verdict.REPORTED
         return Verdict.STOPPED if stopped_some else Verdict.ENDED
-    if asked in (Asked.REFUSED, Asked.IN_DOUBT):
+    if answer.asked is Asked.REFUSED:
         return Verdict.PARTIAL if stopped_some else Verdict.FAILED
-    return Verdict.PARTIAL if kept_some or (part_refused and stopped_some) else Verdict.REQUESTED
+    never_seen = last is None and not item.read
+    if never_seen or (answer.asked is Asked.IN_DOUBT and not stopped_some):
+        return Verdict.IN_DOUBT
+    kept_some = any(one.effect is Effect.KEPT_RUNNING for one in rows)
+    return Verdict.PARTIAL if kept_some or _part_refused(answer) else Verdict.REQUESTED
 
 
-def _effects(
-    item: PlanItem, answer: Answer, last: Snapshot | None, *, can_keep: bool, reported_only: frozenset[State]
-) -> tuple[InvocationOutcome, ...]:
+def _only_reported(one: InvocationOutcome, *, stopped_some: bool) -> bool:
+    """A stop that only the cloud reports, whoever caused it; or what was never listed of a run that was stopped."""
+    if one.confirmed or one.after is None:
+        return False
+    return one.after.stopped or one.effect in _STOPS or (not one.id and stopped_some)
+
+
+def _part_refused(answer: Answer) -> bool:
+    """One part of the request was accepted and another certainly not."""
+    return bool(answer.request_ids) and answer.problem is not None and answer.problem.code not in _MAY_HAVE_WORKED
+
+
+def _effects(item: PlanItem, answer: Answer, last: Snapshot | None, *, can_keep: bool) -> tuple[InvocationOutcome, ...]:
     if last is None:
-        return tuple(_unseen(one, answer, reported_only) for one in item.invocations)
+        unread = tuple(_unseen(one, answer) for one in item.invocations)
+        return (*unread, *_rest_before(item)) if answer.asked is Asked.NEEDLESS else unread
     before = {one.id: one.before for one in item.invocations}
     after = selected(last.invocations, item.targets)
     rows = []
@@ -214,12 +233,12 @@ def _effects(
                 before=before.get(one.id),
                 after=one.state,
                 effect=effect,
-                confirmed=effect is not Effect.UNKNOWN and one.state not in reported_only,
+                confirmed=effect is not Effect.UNKNOWN and one.confirmed,
                 child=one.child,
                 foreign=one.foreign,
             )
         )
-    unseen = (_unseen(one, answer, reported_only) for one in _vanished(item, after))
+    unseen = (_unseen(one, answer) for one in _vanished(item, after))
     return (*rows, *unseen, *_rest(item, last, answer))
 
 
@@ -247,7 +266,7 @@ def _vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[Planned]:
             yield one
 
 
-def _unseen(one: Planned, answer: Answer, reported_only: frozenset[State]) -> InvocationOutcome:
+def _unseen(one: Planned, answer: Answer) -> InvocationOutcome:
     open_effect = Effect.STOPPING if answer.under_way else Effect.UNKNOWN
     return InvocationOutcome(
         id=one.id,
@@ -256,19 +275,32 @@ def _unseen(one: Planned, answer: Answer, reported_only: frozenset[State]) -> In
         before=one.before,
         after=one.before if one.before.over else None,
         effect=Effect.ALREADY_ENDED if one.before.over else open_effect,
-        confirmed=one.before.over and one.before not in reported_only,
+        confirmed=one.before.over and one.confirmed,
         child=one.child,
         foreign=one.foreign,
     )
 
 
-def _rest(item: PlanItem, last: Snapshot, answer: Answer) -> Iterable[InvocationOutcome]:
-    """One row for all targets that the vendor counts and never listed: what is said of them follows from the run."""
+def _rest(item: PlanItem, last: Snapshot, answer: Answer) -> Iterator[InvocationOutcome]:
+    """One row for all targets that the vendor counts and never listed: what is said of them follows from the run.
+
+    It is confirmed only once the run has ended and the vendor counts every target as completed.
+    """
     if _not_listed(item, last):
         effect = _effect(last.run.state, item.state, last.run, answer, keeps=False)
-        yield InvocationOutcome(
-            id="", task=None, target=None, before=None, after=last.run.state, effect=effect, confirmed=False
-        )
+        yield _unlisted(last.run.state, effect, confirmed=last.run.state.over and last.run.rest_confirmed)
+
+
+def _rest_before(item: PlanItem) -> Iterator[InvocationOutcome]:
+    """The same for a run that had ended before and was not read again."""
+    if _not_listed(item, None):
+        yield _unlisted(item.state, Effect.ALREADY_ENDED, confirmed=item.rest_confirmed)
+
+
+def _unlisted(after: State, effect: Effect, *, confirmed: bool) -> InvocationOutcome:
+    return InvocationOutcome(
+        id="", task=None, target=None, before=None, after=after, effect=effect, confirmed=confirmed
+    )
 
 
 def _run_stopped(item: PlanItem, last: Snapshot | None) -> bool:
@@ -284,6 +316,8 @@ def _not_listed(item: PlanItem, last: Snapshot | None) -> int:
 
 def _error(verdict: Verdict, answer: Answer, problem: Problem | None) -> Problem | None:
     """The problem that belongs to the verdict: what refused the cancel, or why its end could not be seen."""
-    if verdict in (Verdict.FAILED, Verdict.PARTIAL, Verdict.SKIPPED) and answer.problem is not None:
+    if verdict in (Verdict.FAILED, Verdict.PARTIAL, Verdict.SKIPPED):
         return answer.problem
+    if verdict is Verdict.IN_DOUBT:
+        return answer.problem or problem
     return (problem or answer.problem) if verdict is Verdict.REQUESTED else None

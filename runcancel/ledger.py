@@ -4,8 +4,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from runcancel.errors import Ending
 from runcancel.model import Foreign, Problem
-from runcancel.vocabulary import Effect, Guarantee, Stage, State, Verdict
+from runcancel.vocabulary import Effect, Guarantee, Reason, Stage, State, Verdict
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -18,6 +19,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     expected: Effect
     child: str | None = None
     foreign: Foreign | None = None
+    confirmed: bool = True  # whether its state is more than the cloud's report
     target_count: int = 1  # how many targets it stands for
 
 
@@ -48,6 +50,7 @@ class PlanItem(Struct, frozen=True, kw_only=True):
     invocations: tuple[Planned, ...]
     parent: str | None = None  # the run that started it, which is asked first
     read: bool = True  # false: it was not read, and nothing is known of its state and targets
+    rest_confirmed: bool = False  # whether the vendor counts the targets that it does not list as completed
 
 
 class InvocationOutcome(Struct, frozen=True, kw_only=True):
@@ -82,6 +85,19 @@ class Outcome(Struct, frozen=True, kw_only=True):
     seconds: float | None
     error: Problem | None
     parent: str | None = None  # the run that started it and was asked first
+
+    @property
+    def sent(self) -> bool:
+        """Whether a request for it may have left, from here or from somewhere else before."""
+        if self.request_ids or self.verdict not in (Verdict.ENDED, Verdict.FAILED, Verdict.SKIPPED):
+            return True
+        refused_here = self.error is None or self.error.code in (Reason.REFUSED, Reason.USAGE)
+        return self.verdict is Verdict.FAILED and self.before is not None and not refused_here
+
+    @property
+    def ending(self) -> Ending:
+        """What counts for the exit code."""
+        return Ending(self.verdict, None if self.error is None else self.error.code, self.sent)
 
 
 class Operation(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,6 @@ class Kind(Struct, frozen=True, kw_only=True):
     read_batch: int = 1  # how many runs one read call takes
     grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
-    reported_only: frozenset[State] = frozenset()  # states the vendor may report before they are true
 
     def takes(self, id: str) -> bool:
         """Whether `id` has the shape of this kind's run ids (or of its parts' ids)."""
@@ -90,6 +89,13 @@ class Run(Struct, frozen=True, kw_only=True):
     cancellable: bool
     parent: str | None
     task_ids: tuple[str, ...]
+    comment: str | None = None  # what whoever started it wrote about it
+    document: str | None = None  # what it runs, as the vendor names it
+    started_by: str | None = None  # the principal, where the vendor names it
+    scheduled_at: datetime | None = None
+    target_kind: str | None = None  # the vendor's word for what sort of machines its targets are
+    alarms: tuple[str, ...] = ()  # alarms that stopped it, with their state
+    vendor_counts: dict[str, int] = {}  # the vendor's own progress counters, in snake case
 
     @classmethod
     def at(
@@ -107,6 +113,13 @@ class Run(Struct, frozen=True, kw_only=True):
         target_count: int | None = None,
         parent: str | None = None,
         task_ids: tuple[str, ...] = (),
+        comment: str | None = None,
+        document: str | None = None,
+        started_by: str | None = None,
+        scheduled_at: datetime | None = None,
+        target_kind: str | None = None,
+        alarms: tuple[str, ...] = (),
+        vendor_counts: dict[str, int] | None = None,
     ) -> Self:
         """The run named by `ref`, with what follows from its name and kind filled in."""
         return cls(
@@ -130,7 +143,29 @@ class Run(Struct, frozen=True, kw_only=True):
             cancellable=not state.over and state is not State.CANCELLING,
             parent=parent,
             task_ids=task_ids,
+            comment=comment or None,
+            document=document or None,
+            started_by=started_by or None,
+            scheduled_at=scheduled_at,
+            target_kind=target_kind or None,
+            alarms=alarms,
+            vendor_counts=vendor_counts or {},
         )
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended: its own state and every listed invocation. Contradictions go to the least ended."""
+        return self.state.over and all(state.over for state in self.counts or ())
+
+    @property
+    def ended_badly(self) -> bool:
+        """Ended, and not as it was meant to end: what `--exit-status` reports."""
+        return self.ended and self.state.ended_badly
+
+    @property
+    def rest_confirmed(self) -> bool:
+        """Whether the vendor counts all targets as completed, and so also those that it does not list."""
+        return self.target_count is not None and self.vendor_counts.get("completed") == self.target_count
 
     @property
     def not_listed(self) -> int:
@@ -166,6 +201,10 @@ class Invocation(Struct, frozen=True, kw_only=True):
     window_target: str | None
     foreign: Foreign | None = None
     target_count: int = 1  # how many targets this row stands for
+    confirmed: bool = True  # false where the vendor's word is weaker than it sounds
+    document: str | None = None  # what it runs, where the vendor names it
+    task_type: str | None = None  # the vendor's word for what sort of task it is
+    alarms: tuple[str, ...] = ()
     parameters: str | UnsetType = UNSET  # only when asked for: they may hold secrets
 
 
@@ -179,16 +218,24 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def full(cls, run: Run, invocations: Iterable[Invocation]) -> Self:
         """A complete reading: counts follow from the invocations.
 
-        A run that its vendor calls cancelled is `terminated` when any of its invocations was stopped while running.
+        Of an invocation that the vendor lists twice the least ended row counts. A run that its vendor calls cancelled
+        is `terminated` when any of its invocations was stopped while running. A run that its vendor calls ended is
+        `cancellable` as long as an invocation is not.
         """
-        listed = tuple(invocations)
+        listed = least_ended(invocations)
         state = run.state
         if state is State.CANCELLED and any(one.state is State.TERMINATED for one in listed):
             state = State.TERMINATED
         count = len(listed) if run.target_count is None else run.target_count
-        return cls(
-            run=structs.replace(run, state=state, counts=counts_of(listed), target_count=count), invocations=listed
+        left = any(not one.state.over and one.state is not State.CANCELLING for one in listed)
+        whole = structs.replace(
+            run,
+            state=state,
+            counts=counts_of(listed),
+            target_count=count,
+            cancellable=left if state.over else run.cancellable,
         )
+        return cls(run=whole, invocations=listed)
 
     @property
     def whole(self) -> bool:
@@ -246,6 +293,16 @@ class Identity(Struct, frozen=True, kw_only=True):
 
     account: str
     principal: str
+
+
+def least_ended(invocations: Iterable[Invocation]) -> tuple[Invocation, ...]:
+    """Each invocation once, in the order of its first row; of contradicting rows the least ended."""
+    found: dict[tuple[str | None, str], Invocation] = {}
+    for one in invocations:
+        known = found.setdefault((one.task, one.id), one)
+        if one.state.openness > known.state.openness:
+            found[one.task, one.id] = one
+    return tuple(found.values())
 
 
 def counts_of(invocations: Iterable[Invocation]) -> dict[State, int]:

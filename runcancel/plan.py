@@ -22,7 +22,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None 
     run = snapshot.run
     kind = kind_of(refs.full(run.ref))
     chosen = selected(snapshot.invocations, targets)
-    ask, why = _whether(run, chosen if targets else ())
+    ask, why = _whether(run, chosen if targets else (), snapshot.invocations)
     return PlanItem(
         run=run.ref,
         name=run.name,
@@ -44,10 +44,12 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None 
                 child=one.child,
                 foreign=one.foreign,
                 target_count=one.target_count,
+                confirmed=one.confirmed,
             )
             for one in chosen
         ),
         parent=parent,
+        rest_confirmed=run.rest_confirmed,
     )
 
 
@@ -114,13 +116,20 @@ def _read(wanted: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | C
     return [pair for batch in batches(wanted) for pair in read(clouds, batch)]
 
 
-def _whether(run: Run, named: Sequence[Invocation]) -> tuple[bool, str]:
-    """Whether to ask, and why. A run all of whose listed targets have ended may still start others: it is asked."""
-    if run.state.over:
+def _whether(run: Run, named: Sequence[Invocation], listed: Sequence[Invocation]) -> tuple[bool, str]:
+    """Whether to ask, and why, for the `named` targets (empty: the whole run, of which `listed` was seen).
+
+    A run all of whose listed targets have ended may still start others: it is asked. A run that its cloud calls ended
+    while one of its targets is not has not ended.
+    """
+    left = [one.state for one in named or listed if not one.state.over]
+    if not left and run.state.over:
         return False, f"it has ended ({run.state})"
-    if named and all(one.state.over for one in named):
+    if named and not left:
         return False, "every selected target has ended"
-    on_their_way = all(one.state is State.CANCELLING for one in named if not one.state.over)
-    if on_their_way and (named or run.state is State.CANCELLING):
+    on_their_way = (bool(named) or run.state.over) and all(state is State.CANCELLING for state in left)
+    if on_their_way or (run.state is State.CANCELLING and not named):
         return False, "it is already being cancelled; it is watched, not asked again"
+    if run.state.over:
+        return True, f"it reads {run.state}, but a target is {max(left, key=lambda state: state.openness)}"
     return True, f"it is {run.state}"

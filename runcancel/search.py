@@ -22,13 +22,18 @@ K = TypeVar("K", bound=Hashable)
 _CHUNK = 200  # rows of one source that are fetched before they are handed on: what bounds the memory
 
 
-def search(scopes: Sequence[Scope], query: Query, clouds: Clouds, workers: Workers) -> Iterator[Snapshot | Problem]:
+def search(
+    scopes: Sequence[Scope], query: Query, clouds: Clouds, workers: Workers, *, answering: set[Scope]
+) -> Iterator[Snapshot | Problem]:
     """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
 
+    `answering` is given every scope that answered to one of its listings at least.
     Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
     """
     sources = {
-        (scope, kind.name): partial(_found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})))
+        (scope, kind.name): partial(
+            _found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
+        )
         for scope in scopes
         for kind in provider(scope.provider).KINDS
         if not query.kinds or kind.name in query.kinds
@@ -122,5 +127,8 @@ def streamed(
         tasks.close()
 
 
-def _found(clouds: Clouds, scope: Scope, query: Query) -> Iterator[Snapshot]:
-    return (found for found in clouds.at(scope).runs(query) if query.takes(found.run))
+def _found(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
+    for found in clouds.at(scope).runs(query):
+        if query.takes(found.run):
+            yield found
+    answering.add(scope)

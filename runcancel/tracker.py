@@ -57,13 +57,9 @@ class Sent(Struct, frozen=True, kw_only=True):
 
 
 def not_asked(item: PlanItem) -> Answer:
-    """What stands in for an answer where the plan says not to ask."""
-    ended = bool(item.targets) and all(one.before.over for one in item.invocations)
-    on_its_way = item.state is State.CANCELLING or (
-        bool(item.targets) and any(one.before is State.CANCELLING for one in item.invocations)
-    )
-    already = on_its_way and not ended
-    return Answer(asked=Asked.ALREADY if already else Asked.NEEDLESS)
+    """What stands in for an answer where the plan says not to ask: what has not ended is on its way."""
+    ended = (bool(item.targets) or item.state.over) and all(one.before.over for one in item.invocations)
+    return Answer(asked=Asked.NEEDLESS if ended else Asked.ALREADY)
 
 
 class RunTracker:
@@ -184,7 +180,6 @@ class RunTracker:
             self.last,
             settled=self._settled,
             seconds=None if since is None or self._seen_at is None else round(self._seen_at - since, 3),
-            reported_only=self.kind.reported_only,
             problem=self.problem,
         )
 

@@ -30,6 +30,11 @@ class State(StrEnum):
         return self in (State.CANCELLED, State.TERMINATED)
 
     @property
+    def openness(self) -> int:
+        """How far it is from an end: of two contradicting readings of one thing the greater counts."""
+        return _OPENNESS[self]
+
+    @property
     def ended_badly(self) -> bool:
         """Over, and not as it was meant to end: what `--exit-status` reports."""
         return self.over and self not in (State.SUCCEEDED, State.SKIPPED)
@@ -46,6 +51,23 @@ _OVER = frozenset(
         State.SKIPPED,
     }
 )
+
+
+_LEAST_ENDED_LAST = (
+    State.SKIPPED,
+    State.CANCELLED,
+    State.UNDELIVERED,
+    State.TERMINATED,
+    State.TIMED_OUT,
+    State.FAILED,
+    State.SUCCEEDED,  # ran to its end: a claim to have stopped it would be the greater one
+    State.CANCELLING,
+    State.SCHEDULED,
+    State.PENDING,
+    State.UNKNOWN,
+    State.RUNNING,
+)
+_OPENNESS = {state: place for place, state in enumerate(_LEAST_ENDED_LAST)}
 
 
 class Guarantee(StrEnum):
@@ -99,6 +121,7 @@ class Reason(StrEnum):
     UNPROVEN = "unproven"  # an answer without proof that the cloud gave it: may or may not have been done
     INTERRUPTED = "interrupted"
     TIMED_OUT = "timed_out"
+    UNCONFIRMED = "unconfirmed"  # reached its goal, but only by the cloud's report
     INTERNAL = "internal"
 
 

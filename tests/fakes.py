@@ -1,10 +1,10 @@
 """Seams of the core: a clock moved by hand, threads that run at once, and clouds that live in memory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel import refs
 from runcancel.clouds import Clouds
@@ -87,13 +87,26 @@ def row(target: str, state: State, *, task: str | None = None, id: str | None = 
 
 
 def seen(
-    ref: str, state: State, targets: Mapping[str, State] | Sequence[Invocation] = (), *, target_count: int | None = None
+    ref: str,
+    state: State,
+    targets: Mapping[str, State] | Sequence[Invocation] = (),
+    *,
+    target_count: int | None = None,
+    completed: int | None = None,
+    weak: Collection[State] = (),
 ) -> Snapshot:
-    """One reading of a run."""
+    """One reading of a run. `weak` are the states that its cloud only reports, `completed` what its vendor counts."""
     full = refs.full(ref)
     rows = tuple(row(name, one, run=ref) for name, one in targets.items()) if isinstance(targets, Mapping) else targets
-    run = Run.at(full, kind_of(full), state=state, provider_status=state.name, target_count=target_count)
-    return Snapshot.full(run, rows)
+    run = Run.at(
+        full,
+        kind_of(full),
+        state=state,
+        provider_status=state.name,
+        target_count=target_count,
+        vendor_counts=None if completed is None else {"completed": completed},
+    )
+    return Snapshot.full(run, (structs.replace(one, confirmed=one.state not in weak) for one in rows))
 
 
 class Reply(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """What a cancel can be said to have done: the rules one by one, and every combination against what must hold."""
 
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 
 import pytest
 from fakes import COMMAND, PATCH, SCRIPT, WINDOW, row, seen
@@ -19,18 +19,25 @@ from runcancel.judge import (
     keeps_running,
     moved,
     nothing_left_to_see,
+    only_reported,
     quiet,
     selected,
 )
 from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Foreign, Invocation, Problem, Snapshot
 from runcancel.plan import plan
+from runcancel.tracker import not_asked
 from runcancel.vocabulary import Effect, Guarantee, Reason, State, Verdict
 
 REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
 BLIND = Problem(code=Reason.DOWN, message="503")
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
 X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED
+LEAST_ENDED_FIRST = (
+    *(R, State.UNKNOWN, P, State.SCHEDULED, C),
+    *(S, State.FAILED, State.TIMED_OUT, T, State.UNDELIVERED, X, State.SKIPPED),
+)
+AUTOMATION = "aws:us-east-2:automation/6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d"
 KEPT, STOPPING, ENDED = Effect.KEPT_RUNNING, Effect.STOPPING, Effect.ALREADY_ENDED
 
 
@@ -41,8 +48,9 @@ def item(
     state: State = State.RUNNING,
     guarantee: Guarantee | None = None,
     targets: tuple[str, ...] = (),
+    weak: frozenset[State] = frozenset(),
 ) -> PlanItem:
-    planned = plan(seen(ref, state, before), targets)
+    planned = plan(seen(ref, state, before, weak=weak), targets)
     if guarantee is None:
         return planned
     return structs.replace(planned, guarantee=guarantee)
@@ -65,31 +73,36 @@ def check(
     outcome: Outcome,
     *,
     settled: bool,
-    reported_only: frozenset[State],
+    weak: frozenset[State],
 ) -> None:
     """Everything that no outcome may violate."""
     verdict = outcome.verdict
     kept = [one for one in outcome.invocations if one.effect is KEPT]
-    assert (verdict is Verdict.SKIPPED) == (asked is Asked.NOT_REACHED)
-    if asked is Asked.NEEDLESS:
-        assert verdict is Verdict.ENDED
-    if verdict is Verdict.STOPPED or (verdict is Verdict.ENDED and asked is not Asked.NEEDLESS):
-        assert last is not None
+    hearsay = [one for one in outcome.invocations if one.after and one.after.stopped and not one.confirmed]
+    whole = last is not None and bool(planned.targets or last.run.state.over)
+    if last is not None:
         chosen = selected(last.invocations, planned.targets)
-        assert planned.targets or last.run.state.over
-        assert all(one.state.over for one in chosen)
-        assert {one.id for one in planned.invocations if not one.before.over} <= {one.id for one in chosen}
-        assert (verdict is Verdict.STOPPED) == stopped_some(planned, last, outcome)
+        whole = whole and all(one.state.over for one in chosen) and (bool(chosen) or not planned.targets)
+        whole = whole and {one.id for one in planned.invocations if not one.before.over} <= {one.id for one in chosen}
+    assert (verdict is Verdict.SKIPPED) == (asked is Asked.NOT_REACHED)
+    if verdict in (Verdict.STOPPED, Verdict.ENDED, Verdict.REPORTED):
+        assert whole or asked is Asked.NEEDLESS
+        assert verdict is not Verdict.STOPPED or not hearsay
+        assert verdict is not Verdict.STOPPED or stopped_some(planned, last, outcome)
+        assert verdict is not Verdict.ENDED or not (hearsay or stopped_some(planned, last, outcome))
+        assert verdict is not Verdict.REPORTED or any(not one.confirmed for one in outcome.invocations)
+    elif verdict is not Verdict.SKIPPED:
+        assert not whole
     if verdict is Verdict.PARTIAL:
-        refused = asked in (Asked.REFUSED, Asked.IN_DOUBT)
-        assert (refused and stopped_some(planned, last, outcome)) or (not refused and kept)
-    if asked in (Asked.REFUSED, Asked.IN_DOUBT):
-        assert verdict is not Verdict.REQUESTED
+        assert stopped_some(planned, last, outcome) if asked is Asked.REFUSED else kept
     if verdict is Verdict.FAILED:
-        assert asked in (Asked.REFUSED, Asked.IN_DOUBT)
+        assert asked is Asked.REFUSED
         assert outcome.error is not None
     if verdict is Verdict.REQUESTED:
-        assert asked in (Asked.ACCEPTED, Asked.ALREADY)
+        assert asked in (Asked.ACCEPTED, Asked.ALREADY) or stopped_some(planned, last, outcome)
+    if verdict is Verdict.IN_DOUBT:
+        assert asked is Asked.IN_DOUBT or (last is None and not planned.read)
+        assert not stopped_some(planned, last, outcome)
     if kept:
         assert planned.guarantee is Guarantee.PENDING_ONLY
         assert settled
@@ -98,7 +111,7 @@ def check(
     for one in outcome.invocations:
         if one.confirmed:
             assert one.after is not None
-            assert one.after not in reported_only
+            assert one.after not in weak
             assert one.effect is not Effect.UNKNOWN
         if one.effect in (Effect.CANCELLED, Effect.TERMINATED, ENDED):
             assert one.after is not None
@@ -108,15 +121,18 @@ def check(
     assert {one.id for one in planned.invocations} <= {one.id for one in outcome.invocations}
 
 
+WEAK = frozenset({State.TERMINATED})
+
+
 @cache
 def _items(guarantee: Guarantee, state: State, before: State | None, targets: bool) -> PlanItem:
     rows = {} if before is None else {"i-1": before}
-    return item(rows, state=state, guarantee=guarantee, targets=("i-1",) if targets else ())
+    return item(rows, state=state, guarantee=guarantee, targets=("i-1",) if targets else (), weak=WEAK)
 
 
 @cache
 def _snapshots(state: State | None, after: State | None) -> Snapshot | None:
-    return None if state is None else seen(PATCH, state, {} if after is None else {"i-1": after})
+    return None if state is None else seen(PATCH, state, {} if after is None else {"i-1": after}, weak=WEAK)
 
 
 AFTERS = (None, *State)
@@ -127,15 +143,14 @@ def test_no_combination_claims_more_than_was_seen(asked: Asked) -> None:
     # A verdict asks of the run's state before only whether it was over, so three words stand for it here and the other
     # guarantee stands for both that are no `pending-only`; the property below draws them all.
     given_answer = answer(asked)
-    weak = frozenset({State.TERMINATED})
     for guarantee, before_run, before, targets in product(
         (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT), (R, C, S), AFTERS, (False, True)
     ):
         planned = _items(guarantee, before_run, before, targets)
         for after_run, after, settled in product(AFTERS, AFTERS, (False, True)):
             last = _snapshots(after_run, after)
-            outcome = judge(planned, given_answer, last, settled=settled, reported_only=weak)
-            check(planned, asked, last, outcome, settled=settled, reported_only=weak)
+            outcome = judge(planned, given_answer, last, settled=settled)
+            check(planned, asked, last, outcome, settled=settled, weak=WEAK)
 
 
 STATES = st.sampled_from(State)
@@ -151,7 +166,7 @@ FLEETS = st.dictionaries(st.sampled_from(["i-1", "i-2", "i-3"]), STATES, max_siz
     asked=st.sampled_from(Asked),
     after=st.none() | st.tuples(STATES, FLEETS, st.integers(0, 5)),
     settled=st.booleans(),
-    reported_only=st.frozensets(STATES),
+    weak=st.frozensets(STATES),
 )
 def test_no_fleet_claims_more_than_was_seen(
     guarantee: Guarantee,
@@ -161,12 +176,12 @@ def test_no_fleet_claims_more_than_was_seen(
     asked: Asked,
     after: tuple[State, dict[str, State], int] | None,
     settled: bool,
-    reported_only: frozenset[State],
+    weak: frozenset[State],
 ) -> None:
-    planned = item(before, state=run, guarantee=guarantee, targets=tuple(sorted(targets & set(before))))
-    last = None if after is None else seen(PATCH, after[0], after[1], target_count=after[2])
-    outcome = judge(planned, answer(asked), last, settled=settled, reported_only=reported_only)
-    check(planned, asked, last, outcome, settled=settled, reported_only=reported_only)
+    planned = item(before, state=run, guarantee=guarantee, targets=tuple(sorted(targets & set(before))), weak=weak)
+    last = None if after is None else seen(PATCH, after[0], after[1], target_count=after[2], weak=weak)
+    outcome = judge(planned, answer(asked), last, settled=settled)
+    check(planned, asked, last, outcome, settled=settled, weak=weak)
 
 
 @pytest.mark.parametrize(
@@ -230,9 +245,11 @@ def test_only_pending_only_kinds_keep_running_and_only_once_settled(
         (Asked.REFUSED, (X, {"a": T, "b": X}), Verdict.STOPPED, None),
         (Asked.REFUSED, (S, {"a": S, "b": S}), Verdict.ENDED, None),
         (Asked.REFUSED, (R, {"a": T, "b": R}), Verdict.PARTIAL, Reason.DENIED),
-        (Asked.IN_DOUBT, None, Verdict.FAILED, Reason.DENIED),
+        (Asked.IN_DOUBT, None, Verdict.IN_DOUBT, Reason.DENIED),
+        (Asked.IN_DOUBT, (R, {"a": R, "b": R}), Verdict.IN_DOUBT, Reason.DENIED),
+        (Asked.IN_DOUBT, (S, {"a": S, "b": S}), Verdict.ENDED, None),
         (Asked.IN_DOUBT, (T, {"a": T, "b": T}), Verdict.STOPPED, None),
-        (Asked.IN_DOUBT, (R, {"a": T, "b": R}), Verdict.PARTIAL, Reason.DENIED),
+        (Asked.IN_DOUBT, (R, {"a": T, "b": R}), Verdict.REQUESTED, Reason.DENIED),
         (Asked.NOT_REACHED, None, Verdict.SKIPPED, Reason.DENIED),
         (Asked.NEEDLESS, None, Verdict.ENDED, None),
     ],
@@ -264,26 +281,152 @@ def test_a_part_that_was_refused_is_told_though_another_was_accepted() -> None:
 
 @pytest.mark.parametrize(("before", "effect"), [(R, Effect.TERMINATED), (T, ENDED)])
 def test_an_end_that_is_only_reported_is_never_confirmed(before: State, effect: Effect) -> None:
-    weak = frozenset({State.TERMINATED})
-    planned = item({"a": before, "b": R}, ref=SCRIPT)
+    planned = item({"a": before, "b": R}, ref=SCRIPT, weak=WEAK)
 
-    outcome = judge(planned, answer(Asked.ACCEPTED), seen(SCRIPT, T, {"a": T, "b": X}), reported_only=weak)
+    outcome = judge(planned, answer(Asked.ACCEPTED), seen(SCRIPT, T, {"a": T, "b": X}, weak=WEAK))
 
+    assert outcome.verdict is Verdict.REPORTED
     assert [(one.effect, one.confirmed) for one in outcome.invocations] == [(effect, False), (Effect.CANCELLED, True)]
-    needless = judge(planned, answer(Asked.NEEDLESS), None, reported_only=weak)
+    needless = judge(planned, answer(Asked.NEEDLESS), None)
     assert not any(one.confirmed for one in needless.invocations)
 
 
-def test_targets_that_were_never_listed_are_one_row_that_is_not_confirmed() -> None:
-    planned = item({"a": R}, state=R)
+@pytest.mark.parametrize("asked", [Asked.NEEDLESS, Asked.ACCEPTED, Asked.ALREADY, Asked.REFUSED, Asked.IN_DOUBT])
+def test_a_stop_that_is_only_reported_stays_so_whoever_asks_again(asked: Asked) -> None:
+    planned = item({"a": T, "b": S}, ref=SCRIPT, state=T, weak=WEAK)
+    last = None if asked is Asked.NEEDLESS else seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK)
 
-    outcome = judge(planned, answer(Asked.ACCEPTED), seen(PATCH, X, {"a": X}, target_count=6))
+    assert judge(planned, answer(asked), last).verdict is Verdict.REPORTED
+    assert only_reported(seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK))
 
-    assert (outcome.verdict, outcome.not_listed) == (Verdict.STOPPED, 5)
-    assert [(one.id, one.effect, one.confirmed) for one in outcome.invocations] == [
-        ("a", Effect.CANCELLED, True),
-        ("", Effect.CANCELLED, False),
-    ]
+
+def test_only_stops_count_as_reported() -> None:
+    weak = frozenset({State.UNDELIVERED})
+    planned = item({"a": State.UNDELIVERED, "b": R}, weak=weak)
+    last = seen(PATCH, X, {"a": State.UNDELIVERED, "b": X}, weak=weak)
+
+    outcome = judge(planned, answer(Asked.ACCEPTED), last)
+
+    assert outcome.verdict is Verdict.STOPPED
+    assert [one.confirmed for one in outcome.invocations] == [False, True]
+    assert not only_reported(last)
+    ended = judge(item({"a": State.UNDELIVERED}, state=S, weak=weak), answer(Asked.NEEDLESS), None)
+    assert ended.verdict is Verdict.ENDED
+
+
+@pytest.mark.parametrize(
+    ("state", "completed", "verdict", "confirmed"),
+    [
+        (X, None, Verdict.REPORTED, False),
+        (X, 5, Verdict.REPORTED, False),
+        (X, 6, Verdict.STOPPED, True),
+        (X, 7, Verdict.REPORTED, False),
+        (S, 5, Verdict.REPORTED, False),
+        (S, 6, Verdict.STOPPED, True),
+        (R, 6, Verdict.REQUESTED, False),
+    ],
+)
+def test_targets_that_were_never_listed_are_one_row_that_only_the_vendors_count_confirms(
+    state: State, completed: int | None, verdict: Verdict, confirmed: bool
+) -> None:
+    last = seen(PATCH, state, {"a": X}, target_count=6, completed=completed)
+
+    outcome = judge(item({"a": R}, state=R), answer(Asked.ACCEPTED), last)
+
+    assert (outcome.verdict, outcome.not_listed) == (verdict, 5)
+    assert outcome.invocations[0].effect is Effect.CANCELLED
+    assert (outcome.invocations[1].id, outcome.invocations[1].confirmed) == ("", confirmed)
+    assert only_reported(last) is (verdict is Verdict.REPORTED and state is X)
+
+
+@pytest.mark.parametrize(
+    ("state", "completed", "verdict"),
+    [(X, 5, Verdict.REPORTED), (X, 6, Verdict.ENDED), (S, 5, Verdict.ENDED), (S, 6, Verdict.ENDED)],
+)
+def test_a_run_that_had_ended_answers_for_what_was_never_listed(state: State, completed: int, verdict: Verdict) -> None:
+    planned = plan(seen(PATCH, state, {"a": state}, target_count=6, completed=completed))
+
+    outcome = judge(planned, answer(Asked.NEEDLESS), None)
+
+    assert outcome.verdict is verdict
+    assert [(one.effect, one.confirmed) for one in outcome.invocations] == [(ENDED, True), (ENDED, completed == 6)]
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"), [(Reason.DENIED, Verdict.PARTIAL), (Reason.LOST, Verdict.REQUESTED), (None, Verdict.REQUESTED)]
+)
+def test_a_part_in_doubt_is_no_refused_part(code: Reason | None, verdict: Verdict) -> None:
+    problem = None if code is None else Problem(code=code, message="no")
+    half = Answer(asked=Asked.ACCEPTED, request_ids=("req-1",), problem=problem)
+
+    assert judge(item({"a": R, "b": R}), half, seen(PATCH, R, {"a": R, "b": R})).verdict is verdict
+
+
+def test_what_was_cancelled_unseen_is_in_doubt_until_it_is_seen() -> None:
+    planned = structs.replace(item({}, state=State.UNKNOWN), read=False)
+    accepted = Answer(asked=Asked.ACCEPTED, request_ids=("req-1",))
+
+    assert judge(planned, accepted, None, problem=BLIND).verdict is Verdict.IN_DOUBT
+    assert judge(planned, accepted, None, problem=BLIND).error == BLIND
+    assert judge(planned, accepted, seen(PATCH, R, {"a": R})).verdict is Verdict.REQUESTED
+    assert judge(planned, answer(Asked.REFUSED), None).verdict is Verdict.FAILED
+
+
+# ended: every listed target
+
+
+@pytest.mark.parametrize(
+    ("run", "targets", "asks", "asked"),
+    [
+        (S, {"a": S}, False, Asked.NEEDLESS),
+        (S, {"a": S, "b": R}, True, None),
+        (X, {"a": X, "b": P}, True, None),
+        (X, {"a": X, "b": State.UNKNOWN}, True, None),
+        (X, {"a": X, "b": C}, False, Asked.ALREADY),
+        (C, {"a": R}, False, Asked.ALREADY),
+        (C, {"a": X}, False, Asked.ALREADY),
+        (R, {"a": S}, True, None),
+        (S, {}, False, Asked.NEEDLESS),
+    ],
+)
+@pytest.mark.parametrize("ref", [PATCH, SCRIPT, WINDOW, COMMAND, AUTOMATION])
+def test_a_run_has_ended_when_every_listed_target_has(
+    ref: str, run: State, targets: dict[str, State], asks: bool, asked: Asked | None
+) -> None:
+    last = seen(ref, run, targets)
+    planned = plan(last)
+
+    assert (planned.ask, last.run.ended) == (asks, run.over and all(state.over for state in targets.values()))
+    assert last.run.cancellable is asks
+    if asked is not None:
+        assert not_asked(planned).asked is asked
+
+
+@pytest.mark.parametrize(
+    ("targets", "chosen", "asks"),
+    [
+        ({"a": S, "b": R}, ("a",), False),
+        ({"a": S, "b": R}, ("b",), True),
+        ({"a": C, "b": R}, ("a",), False),
+        ({"a": C, "b": R}, ("a", "b"), True),
+    ],
+)
+@pytest.mark.parametrize("run", [R, S, X])
+def test_selected_targets_decide_whether_to_ask(
+    run: State, targets: dict[str, State], chosen: tuple[str, ...], asks: bool
+) -> None:
+    assert plan(seen(PATCH, run, targets), chosen).ask is asks
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("less", "more"), list(combinations(LEAST_ENDED_FIRST, 2)))
+def test_of_two_rows_of_one_target_the_least_ended_counts(less: State, more: State, order: int) -> None:
+    rows = [row("a", less), row("b", S), row("a", more)][::order]
+
+    found = seen(PATCH, X, rows)
+
+    assert {one.id: one.state for one in found.invocations} == {"a": less, "b": S}
+    assert sum((found.run.counts or {}).values()) == found.run.target_count == 2
 
 
 def test_selected_targets_alone_decide_and_the_rest_is_no_row() -> None:

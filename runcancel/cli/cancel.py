@@ -18,7 +18,7 @@ from runcancel.cli.resume import left_over
 from runcancel.cli.select import Chosen, choose, wished
 from runcancel.cli.session import Session
 from runcancel.consent import Given
-from runcancel.errors import Exit, Interrupted, Refused, exit_of_cancel, exit_of_reading
+from runcancel.errors import Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
 from runcancel.ledger import Limits, Outcome, PlanItem
 from runcancel.progress import Progress, Together
 from runcancel.recorder import Recorder, new_operation
@@ -28,7 +28,7 @@ from runcancel.render.announce import announce
 from runcancel.render.verdicts import hints
 from runcancel.text import command
 from runcancel.tries import DEFAULT_GIVE_UP_AFTER, WaitPolicy
-from runcancel.vocabulary import Guarantee, Reason, Verdict
+from runcancel.vocabulary import Guarantee, Verdict
 
 PLAN_LIVES = timedelta(hours=1)
 
@@ -89,6 +89,7 @@ def cancel(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until the end is seen.")] = True,
     timeout: options.Timeout = None,
     give_up_after: options.GiveUpAfter = None,
+    accept_reported: options.AcceptReported = False,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")] = None,
     journal: Annotated[
         bool | None,
@@ -201,7 +202,8 @@ def cancel(
             )
 
     late = admit_late if stop_running else None
-    return _carry_out(session, chosen, policy, recorder, admit=late, require_match=require_match)
+    goal = Goal(waited=wait, accept_reported=accept_reported, require_match=require_match)
+    return _carry_out(session, chosen, policy, recorder, admit=late, goal=goal)
 
 
 def _limits(session: Session, given: Limits, max_runs: int | None, max_targets: int | None) -> Limits:
@@ -236,7 +238,7 @@ def _carry_out(
     recorder: Recorder | None,
     *,
     admit: Admit | None,
-    require_match: bool,
+    goal: Goal,
 ) -> int:
     answer = session.writer("cancel")
     outcomes: list[Outcome] = []
@@ -256,18 +258,19 @@ def _carry_out(
             put(outcome)
     except Interrupted as signal:
         signum = signal.signum
-    endings = [(outcome.verdict, outcome.error.code if outcome.error else None) for outcome in outcomes]
-    code = int(exit_of_cancel(endings, complete=not chosen.gaps, waited=policy.wait))
     if not outcomes and not chosen.gaps:
         what = "nothing is left to do" if chosen.by_hand else "nothing matches"
         session.notes.say(f"{what}; nothing was sent")
-        code = Exit.NOT_FOUND if require_match else Exit.OK
-    code = code if signum is None else 128 + signum
+    code = exit_of_cancel((one.ending for one in outcomes), goal, chosen.searched, signum=signum)
     if recorder is not None:
         recorder.end(code)
     operation = None if recorder is None else recorder.operation
     problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
-    notes = (*(() if signum is None else (_what_goes_on(endings),)), *hints(outcomes), *_next(outcomes, operation))
+    notes = (
+        *(() if signum is None else (_what_goes_on(outcomes),)),
+        *hints(outcomes, accept_reported=goal.accept_reported),
+        *_next(outcomes, operation),
+    )
     complete = signum is None and not chosen.gaps
     answer.end(End(exit_code=code, errors=problems, complete=complete, operation=operation, notes=notes))
     return code
@@ -275,7 +278,7 @@ def _carry_out(
 
 def _next(outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
     """How to go on with what is left, only when something is."""
-    left = any(outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED) for outcome in outcomes)
+    left = any(outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT) for outcome in outcomes)
     return (f"To go on with the rest: {command('cancel', '--resume', operation)}",) if left and operation else ()
 
 
@@ -286,11 +289,12 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
         answer.row(item)
     settled = tuple(outcome.error for outcome in chosen.selection.settled if outcome.error is not None)
     problems = (*chosen.gaps, *settled)
-    code = int(exit_of_reading(problem.code for problem in settled))
-    if code == Exit.OK:
-        code = Exit.INCOMPLETE if chosen.gaps else Exit.OK
-    if require_match and not (chosen.selection.items or problems):
-        code = Exit.NOT_FOUND
+    code = exit_of_plan(
+        (problem.code for problem in settled),
+        chosen.searched,
+        planned=bool(chosen.selection.items),
+        require_match=require_match,
+    )
     answer.end(
         End(
             exit_code=code,
@@ -310,10 +314,10 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
     return code
 
 
-def _what_goes_on(endings: Sequence[tuple[Verdict, Reason | None]]) -> str:
-    asked_for = sum(verdict in (Verdict.REQUESTED, Verdict.PARTIAL, Verdict.STOPPED) for verdict, _ in endings)
-    doubt = sum(verdict is Verdict.FAILED and reason is Reason.INTERRUPTED for verdict, reason in endings)
-    unasked = sum(verdict is Verdict.SKIPPED for verdict, _ in endings)
+def _what_goes_on(outcomes: Sequence[Outcome]) -> str:
+    doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in outcomes)
+    unasked = sum(outcome.verdict is Verdict.SKIPPED for outcome in outcomes)
+    asked_for = sum(outcome.sent for outcome in outcomes) - doubt
     return (
         f"interrupted: {asked_for} asked, {doubt} in doubt, {unasked} not asked; "
         "an interrupt takes nothing back: what was asked goes on"

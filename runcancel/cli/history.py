@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel import journal, refs, values
+from runcancel import journal, values
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, JournalError, Refused, UsageError
@@ -14,7 +14,6 @@ from runcancel.journal import Entry, Journal
 from runcancel.judge import Answer, Asked, judge
 from runcancel.ledger import Operation, Outcome
 from runcancel.model import Problem
-from runcancel.providers import kind_of
 from runcancel.render import End
 from runcancel.text import command
 from runcancel.tracker import not_asked
@@ -111,5 +110,4 @@ def _outcome(entry: Entry) -> Outcome:
     if entry.outcome is not None:
         return entry.outcome
     answer = entry.answer or (_UNANSWERED if entry.item.ask else not_asked(entry.item))
-    kind = kind_of(refs.full(entry.item.run))
-    return judge(entry.item, answer, None, reported_only=kind.reported_only, problem=_UNSEEN)
+    return judge(entry.item, answer, None, problem=_UNSEEN)

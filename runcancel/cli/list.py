@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.errors import exit_of_listing
-from runcancel.model import Problem, Run, Snapshot
+from runcancel.errors import Searched, exit_of_listing
+from runcancel.model import Problem, Run, Scope, Snapshot
 from runcancel.render import End
 from runcancel.search import born, containing, search, split_gaps
 
@@ -51,7 +51,8 @@ def list_(
     )
     scopes = session.scopes(kinds=query.kinds)
     gaps: list[Problem] = []
-    found = _found(search(scopes, query, session.clouds, session.workers), gaps)
+    answering: set[Scope] = set()
+    found = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
     wanted = options.targets(target)
     runs = containing(found, wanted, session.clouds, session.workers) if wanted else (one.run for one in found)
     answer = session.writer("list")
@@ -68,7 +69,8 @@ def list_(
         shown += 1
     real, notes = split_gaps(gaps, scopes)
     cut = (f"{shown} of {total} shown; --limit 0 shows all",) if shown < total else ()
-    code = exit_of_listing(gap.code for gap in real)
+    searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
+    code = exit_of_listing(searched, found=total > 0)
     next_ = session.suggest("To stop some of these: runcancel cancel, and choose by number")
     answer.end(End(exit_code=code, errors=real, complete=not real, notes=(*cut, *notes, *(next_ if shown else ()))))
     return code

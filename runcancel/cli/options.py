@@ -151,6 +151,9 @@ MOST = 1_000_000_000
 """The largest number that an option takes: more has no cloud."""
 
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, max=MOST, help="At most N rows; 0 is all.")]
+AcceptReported = Annotated[
+    bool, typer.Option("--accept-reported", help="Accept a stop that is only reported by the cloud.")
+]
 
 
 def query(

@@ -33,6 +33,7 @@ _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "yes": (_always, "consent is typed: --yes"),
     "confirm": (_always, "consent is typed: --confirm NAME|COUNT"),
     "stop_running": (_always, "stopping more than was named is typed: --stop-running"),
+    "accept_reported": (_always, "what counts as stopped is typed: --accept-reported"),
     "allow_incomplete": (_always, "a guard is lifted by hand: --allow-incomplete"),
     "max_runs": (lambda most: most > MOST_RUNS, f"a limit is raised above {MOST_RUNS} by hand: --max-runs N"),
     "require_journal": (lambda wanted: not wanted, "to keep no journal is typed: --no-journal"),

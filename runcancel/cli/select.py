@@ -10,10 +10,10 @@ from runcancel.cli import options
 from runcancel.cli.files import called, text_of
 from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
-from runcancel.errors import UsageError
+from runcancel.errors import Searched, UsageError
 from runcancel.find import Sight
 from runcancel.ledger import PlanItem
-from runcancel.model import Problem, Query, Snapshot
+from runcancel.model import Problem, Query, Scope, Snapshot
 from runcancel.plan import children
 from runcancel.refs import parse
 from runcancel.search import born, search, split_gaps
@@ -44,9 +44,15 @@ class Chosen(Struct, frozen=True, kw_only=True):
     selection: Selection
     by_hand: bool
     gaps: tuple[Problem, ...] = ()
+    answered: bool = True  # whether any scope answered the search, if there was one
     notes: tuple[str, ...] = ()
     planned_by: tuple[SavedCaller, ...] = ()
     from_stdin: bool = False
+
+    @property
+    def searched(self) -> Searched:
+        """How the search ended, for the exit code."""
+        return Searched(gaps=tuple(gap.code for gap in self.gaps), answered=self.answered)
 
 
 def wished(
@@ -118,16 +124,29 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
 
 
 def _picked(session: Session, targets: Sequence[str]) -> Chosen:
-    found, gaps, notes = _searched(session, Query(states=options.states(None)))
-    refs = pick(session, [one.run for one in found if one.run.cancellable], gaps)
+    found = _searched(session, Query(states=options.states(None)))
+    refs = pick(session, [one.run for one in found.runs if one.run.cancellable], found.gaps)
     chosen = selection.of_named(session.look(refs, full=True), targets) if refs else Selection(items=())
-    return Chosen(selection=chosen, by_hand=False, gaps=gaps, notes=notes)
+    return found.chosen(chosen)
 
 
 def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
-    found, gaps, notes = _searched(session, query)
-    chosen = selection.of_found(_seen(session, found), targets) if found else Selection(items=())
-    return Chosen(selection=chosen, by_hand=False, gaps=gaps, notes=notes)
+    found = _searched(session, query)
+    chosen = selection.of_found(_seen(session, found.runs), targets) if found.runs else Selection(items=())
+    return found.chosen(chosen)
+
+
+class _Found(Struct, frozen=True, kw_only=True):
+    """What is found, newest first as `list` shows it, what did not answer, whether anything did, and notes."""
+
+    runs: tuple[Snapshot, ...]
+    gaps: tuple[Problem, ...]
+    answered: bool
+    notes: tuple[str, ...]
+
+    def chosen(self, selected: Selection) -> Chosen:
+        """What was chosen of it."""
+        return Chosen(selection=selected, by_hand=False, gaps=self.gaps, answered=self.answered, notes=self.notes)
 
 
 def _seen(session: Session, found: Sequence[Snapshot]) -> list[Sight]:
@@ -137,19 +156,17 @@ def _seen(session: Session, found: Sequence[Snapshot]) -> list[Sight]:
     return [read.get(reference) or Sight(reference=reference, snapshot=told) for reference, told in of.items()]
 
 
-def _searched(session: Session, query: Query) -> tuple[list[Snapshot], tuple[Problem, ...], tuple[str, ...]]:
-    """What is found, newest first as `list` shows it, what did not answer, and notes.
-
-    Raises `UsageError` for a scope that must not be asked.
-    """
+def _searched(session: Session, query: Query) -> _Found:
+    """Search every scope. Raises `UsageError` for a scope that must not be asked."""
     scopes = session.scopes(kinds=query.kinds)
-    answers = list(search(scopes, query, session.clouds, session.workers))
+    answering: set[Scope] = set()
+    answers = list(search(scopes, query, session.clouds, session.workers, answering=answering))
     real, notes = split_gaps((answer for answer in answers if isinstance(answer, Problem)), scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
-    found = [answer for answer in answers if isinstance(answer, Snapshot)]
-    return sorted(found, key=lambda one: born(one.run), reverse=True), real, notes
+    found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
+    return _Found(runs=tuple(found), gaps=real, answered=bool(answering), notes=notes)
 
 
 def _with_children(session: Session, chosen: Chosen) -> Chosen:

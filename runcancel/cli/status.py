@@ -16,7 +16,7 @@ def status(
     session: Session,
     refs: options.References,
     *,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again until every run is over.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again until every run has ended.")] = False,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 9 if a run ended badly.")] = False,
 ) -> int:
     """Show where runs stand, one row per run.
@@ -42,7 +42,7 @@ def status(
         except Interrupted as signal:
             interrupted = signal.signum
     code = int(exit_of_reading(problem.code for problem in problems))
-    if code == Exit.OK and exit_status and any(run.state.ended_badly for run in runs.values()):
+    if code == Exit.OK and exit_status and any(run.ended_badly for run in runs.values()):
         code = Exit.ENDED_BADLY
     code = code if interrupted is None else 128 + interrupted
     answer = session.writer("status")
@@ -56,9 +56,9 @@ def status(
 
 def _follow(session: Session, runs: dict[str, Run]) -> None:
     """Look until every run is over; `runs` is kept up to date."""
-    left = {ref: run for ref, run in runs.items() if not run.state.over}
+    left = {ref: run for ref, run in runs.items() if not run.ended}
     for ref, answer in session.follow(left, full=True, until=None):
         if isinstance(answer, Snapshot):
             runs[ref] = answer.run
-            if answer.run.state.over:
+            if answer.run.ended:
                 del left[ref]

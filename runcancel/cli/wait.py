@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from runcancel import values
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_reading
-from runcancel.model import Problem, Run
+from runcancel.judge import only_reported
+from runcancel.model import Problem, Run, Snapshot
 from runcancel.refs import nearest
 from runcancel.render import End
 from runcancel.vocabulary import Reason, State
@@ -20,7 +22,6 @@ _GOALS: Mapping[str, frozenset[State]] = {
     "stopped": frozenset(state for state in State if state.stopped),
     **{state.value: frozenset({state}) for state in State},
 }
-_NEEDS_TARGETS = frozenset({"cancelled", "terminated"})  # a vendor has one word for both: its targets tell them apart
 
 
 def wait(
@@ -37,6 +38,7 @@ def wait(
         ),
     ] = None,
     timeout: options.Timeout = None,
+    accept_reported: options.AcceptReported = False,
 ) -> int:
     """Wait until every run is where it should be.
 
@@ -46,9 +48,10 @@ def wait(
       runcancel wait inv-ib2lld37 --for stopped --for succeeded --timeout 10m
       runcancel cancel "$RUN" --no-wait && runcancel wait "$RUN" --for stopped
 
-    It fails at once when a run has ended otherwise. Exit codes: 0 all are there,
-    4 not permitted, 5 not found, 7 a cloud did not answer, 8 not in time, 9 one
-    can no longer get there.
+    A run has ended when it and every listed target have. It fails at once when a
+    run has ended otherwise. Exit codes: 0 all are there, 4 not permitted, 5 not
+    found, 7 a cloud did not answer, 8 not in time, or a stop that is only reported
+    by the cloud, 9 one can no longer get there.
     """
     goals = tuple(values.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
     for word in goals:
@@ -56,57 +59,83 @@ def wait(
             raise UsageError(f"--for has no “{word}”: there are {', '.join(_GOALS)}{nearest(word, _GOALS)}")
     wanted = frozenset(state for word in goals for state in _GOALS[word])
     seconds = session.patience(timeout)
-    targets_too = not _NEEDS_TARGETS.isdisjoint(goals)
-    sights = session.look(refs, full=targets_too)
+    goal_ = _Goal(wanted, accept_reported=accept_reported or "ended" in goals)
+    sights = session.look(refs, full=True)
     problems = [sight.problem for sight in sights if sight.problem is not None]
-    runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
+    runs = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
     interrupted: int | None = None
     if not problems:
         try:
-            problems = _wait(session, runs, wanted, seconds, full=targets_too)
+            problems = _wait(session, runs, goal_, seconds)
         except Interrupted as signal:
             interrupted = signal.signum
     answer = session.writer("wait")
-    for run in runs.values():
-        answer.row(run)
-    missed = [run.ref for run in runs.values() if run.state.over and run.state not in wanted]
+    for seen in runs.values():
+        answer.row(seen.run)
+    missed = [ref for ref, seen in runs.items() if goal_.missed(seen.run)]
+    complete = interrupted is None and not problems
+    problems += [_unconfirmed(ref) for ref, seen in runs.items() if goal_.only_reported(seen)]
     notes = (f"cannot get there any more: {', '.join(missed)}",) if missed else ()
     code = _code(problems, missed) if interrupted is None else 128 + interrupted
-    complete = interrupted is None and not problems
     answer.end(End(exit_code=code, errors=tuple(problems), complete=complete, notes=notes))
     return code
 
 
-def _wait(
-    session: Session, runs: dict[str, Run], wanted: frozenset[State], seconds: float, *, full: bool
-) -> list[Problem]:
+class _Goal(Struct, frozen=True):
+    """Where runs should be. An ended state counts once every listed target has ended, too."""
+
+    states: frozenset[State]
+    accept_reported: bool
+
+    def reached(self, run: Run) -> bool:
+        """Whether the run reads as it should."""
+        return run.state in self.states and (run.ended or not run.state.over)
+
+    def missed(self, run: Run) -> bool:
+        """Whether the run can no longer get there."""
+        return run.ended and run.state not in self.states
+
+    def only_reported(self, seen: Snapshot) -> bool:
+        """Whether a stop that was waited for is no more than the cloud's report."""
+        return not self.accept_reported and seen.run.state.stopped and self.reached(seen.run) and only_reported(seen)
+
+
+def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: float) -> list[Problem]:
     """Look until all runs are where they should be, one cannot get there, or time is up; `runs` is kept up to date."""
-    left = {ref: run for ref, run in runs.items() if run.state not in wanted}
-    if any(run.state.over for run in left.values()):
+    left = {ref: seen.run for ref, seen in runs.items() if not goal.reached(seen.run)}
+    if any(map(goal.missed, left.values())):
         return []
     deadline = session.workers.clock.monotonic() + seconds
     last: dict[str, Problem] = {}
-    for ref, answer in session.follow(left, full=full, until=deadline):
+    for ref, answer in session.follow(left, full=True, until=deadline):
         if isinstance(answer, CloudError):
             last[ref] = answer.problem(ref=ref)
             continue
-        runs[ref] = answer.run
+        runs[ref] = answer
         last.pop(ref, None)
-        if answer.run.state in wanted:
+        if goal.reached(answer.run):
             del left[ref]
-        elif answer.run.state.over:
+        elif goal.missed(answer.run):
             return []
-    return [last.get(ref) or _late(ref, run, seconds) for ref, run in runs.items() if ref in left]
+    return [last.get(ref) or _late(ref, seen.run, seconds) for ref, seen in runs.items() if ref in left]
+
+
+def _unconfirmed(ref: str) -> Problem:
+    message = "the cloud reports it stopped; that is not confirmed"
+    hint = "to accept what the cloud reports: --accept-reported"
+    return Problem(code=Reason.UNCONFIRMED, message=message, hint=hint, ref=ref)
 
 
 def _late(ref: str, run: Run, seconds: float) -> Problem:
-    message = f"still {run.state} after {seconds:g} s"
+    left = [state for state in run.counts or () if not state.over]
+    state = max(left, key=lambda one: one.openness) if run.state.over and left else run.state
+    message = f"still {state} after {seconds:g} s"
     return Problem(code=Reason.TIMED_OUT, message=message, retryable=True, ref=ref)
 
 
 def _code(problems: Sequence[Problem], missed: Sequence[str]) -> int:
     if missed:
         return Exit.ENDED_BADLY
-    if any(problem.code is Reason.TIMED_OUT for problem in problems):
+    if any(problem.code in (Reason.TIMED_OUT, Reason.UNCONFIRMED) for problem in problems):
         return Exit.NOT_SEEN
     return exit_of_reading(problem.code for problem in problems)

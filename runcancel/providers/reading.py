@@ -22,6 +22,7 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 
 _WIRE_LOG = logging.getLogger("runcancel.wire")
+_BEFORE_THE_CLOUDS = datetime(2000, 1, 1, tzinfo=UTC)
 _STUCK_AFTER = 3  # pages in a row that bring nothing new
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
@@ -59,7 +60,10 @@ def rows(value: object, *path: str) -> tuple[Row, ...]:
 
 
 def moment(value: object) -> datetime | None:
-    """The time in UTC out of ISO 8601 text (no zone means UTC), epoch seconds or a datetime; None when it is none."""
+    """The time in UTC out of ISO 8601 text (no zone means UTC), epoch seconds or a datetime; None when it is none.
+
+    No run is from before the clouds: the epoch, or year 1, stands for "not yet".
+    """
     try:
         if isinstance(value, str) and value:
             value = datetime.fromisoformat(value)
@@ -67,7 +71,8 @@ def moment(value: object) -> datetime | None:
             value = datetime.fromtimestamp(value, UTC)
         if not isinstance(value, datetime):
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        found = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return found if found > _BEFORE_THE_CLOUDS else None
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -90,17 +95,27 @@ def decoded(value: object, *, cut: bool = False) -> Decoded:
     return Decoded(broken.removeprefix("\ufeff"), damaged or (b"\xef\xbf\xbd" not in data and "\ufffd" in broken))
 
 
-def by_token(fetch: Callable[[str | None], tuple[Iterable[Row], object]], *, key: Callable[[Row], T]) -> Iterator[Row]:
+def _same(_: Row) -> int:
+    return 0
+
+
+def by_token(
+    fetch: Callable[[str | None], tuple[Iterable[Row], object]],
+    *,
+    key: Callable[[Row], T],
+    openness: Callable[[Row], int] = _same,
+) -> Iterator[Row]:
     """All rows of a listing paged by token, each key once. `fetch` gets None first, returns rows and the next token.
 
-    An absent or empty token ends the listing. Raises `Reason.UNPROVEN` for a token that comes twice.
+    Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another. An
+    absent or empty token ends the listing. Raises `Reason.UNPROVEN` for a token that comes twice.
     """
     token: str | None = None
     tokens: set[str] = set()
-    seen: set[T] = set()
+    seen: dict[T, int] = {}
     while True:
         page, following = fetch(token)
-        yield from _new(page, key, seen)
+        yield from _new(page, key, openness, seen)
         token = text(following)
         if token is None:
             return
@@ -110,20 +125,25 @@ def by_token(fetch: Callable[[str | None], tuple[Iterable[Row], object]], *, key
 
 
 def by_offset(
-    fetch: Callable[[int], tuple[Sequence[Row], int | None]], *, key: Callable[[Row], T], size: int
+    fetch: Callable[[int], tuple[Sequence[Row], int | None]],
+    *,
+    key: Callable[[Row], T],
+    size: int,
+    openness: Callable[[Row], int] = _same,
 ) -> Iterator[Row]:
     """All rows of a listing paged by offset, each key once. `fetch` returns rows and the vendor's total, if any.
 
+    Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another.
     The list may change while it is read, so a page may repeat rows. A page that brings nothing new although the total
     says there is more is no end: rows may have come in at the head. Raises `Reason.UNPROVEN` when that goes on.
     """
     offset = stuck = 0
-    seen: set[T] = set()
+    seen: dict[T, int] = {}
     while True:
         page, total = fetch(offset)
         offset += min(len(page), size)  # a row given twice must not push another one out of sight
         known = len(seen)
-        yield from _new(page, key, seen)
+        yield from _new(page, key, openness, seen)
         fresh = len(seen) > known
         ended = offset >= total if total is not None else len(page) < size
         if not page or (ended and (fresh or total is None or len(seen) >= total)):
@@ -134,11 +154,25 @@ def by_offset(
         offset = 0 if ended else offset
 
 
-def _new(page: Iterable[Row], key: Callable[[Row], T], seen: set[T]) -> Iterator[Row]:
-    for row in page:
-        if (name := key(row)) not in seen:
-            seen.add(name)
+def _new(
+    page: Iterable[Row], key: Callable[[Row], T], openness: Callable[[Row], int], seen: dict[T, int]
+) -> Iterator[Row]:
+    """The rows of a page that are new, or more open than what was seen under their key before."""
+    for name, row in merged(page, key, openness).items():
+        place = openness(row)
+        if place > seen.get(name, -1):
+            seen[name] = place
             yield row
+
+
+def merged(page: Iterable[Row], key: Callable[[Row], T], openness: Callable[[Row], int]) -> dict[T, Row]:
+    """One row per key: of rows that contradict each other the one of greater `openness`."""
+    found: dict[T, Row] = {}
+    for row in page:
+        known = found.setdefault(name := key(row), row)
+        if openness(row) > openness(known):
+            found[name] = row
+    return found
 
 
 def first(items: Iterable[T], limit: int) -> Iterator[T]:

@@ -13,7 +13,7 @@ from runcancel.model import Invocation, Run
 from runcancel.outputs import Output
 from runcancel.render import doctor
 from runcancel.render.column import Column
-from runcancel.render.words import EFFECTS, PROMISES, Pieces, is_unproven, listed, per_effect, tallied, worded
+from runcancel.render.words import EFFECTS, PROMISES, Pieces, is_unproven, listed, pairs, per_effect, tallied, worded
 from runcancel.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
 from runcancel.text import ago, duration, safe
 from runcancel.vocabulary import Effect
@@ -97,7 +97,7 @@ def _remark(outcome: Outcome) -> str | None:
     if outcome.error is not None:
         return outcome.error.message
     unproven = sum(map(is_unproven, outcome.invocations))
-    said = [f"{unproven:,} reported, not proven"] if unproven else []
+    said = [f"{unproven:,} reported, not verified"] if unproven else []
     said += [f"{outcome.not_listed:,} not yet listed"] if outcome.not_listed else []
     return ", ".join(said) or None
 
@@ -121,6 +121,13 @@ _RUN: tuple[Column[Run], ...] = (
     Column("ended_at", "ENDED", wide=True),
     Column("cancellable", wide=True),
     Column("parent", wide=True, reference=True),
+    Column("comment", wide=True, gives=True),
+    Column("document", wide=True),
+    Column("started_by", wide=True),
+    Column("scheduled_at", "SCHEDULED", wide=True),
+    Column("target_kind", "MACHINES", wide=True),
+    Column("alarms", wide=True),
+    Column("vendor_counts", "PROGRESS", value=lambda one: pairs(one.vendor_counts), wide=True),
 )
 
 _INVOCATION: tuple[Column[Invocation], ...] = (
@@ -144,6 +151,10 @@ _INVOCATION: tuple[Column[Invocation], ...] = (
     Column("id", wide=True),
     Column("owner", wide=True),
     Column("window_target", wide=True),
+    Column("confirmed", wide=True),
+    Column("document", wide=True),
+    Column("task_type", "TYPE", wide=True),
+    Column("alarms", wide=True),
 )
 
 _PARAMETERS: Column[Invocation] = Column(
@@ -221,7 +232,7 @@ _OPERATION: tuple[Column[Operation], ...] = (
     Column(
         "counts",
         "RUNS",
-        value=lambda one: tuple(f"{verdict}={count}" for verdict, count in one.counts.items()),
+        value=lambda one: pairs(one.counts),
         show=lambda one, _: ((", ".join(f"{count:,} {safe(verdict)}" for verdict, count in one.counts.items()), None),),
     ),
     Column("reason", gives=True),

@@ -80,6 +80,9 @@ def _state(run: Run) -> Iterator[Text]:
 
 def _facts(run: Run, now: datetime) -> list[str]:
     facts = [safe(run.name)] if run.name else []
+    facts += [f"“{safe(run.comment)}”"] if run.comment else []
+    facts += [f"started by {safe(run.started_by)}"] if run.started_by else []
+    facts += [f"stopped by alarm {safe(', '.join(run.alarms))}"] if run.alarms else []
     facts += [f"account {safe(run.account)}"] if run.account else []
     began = run.started_at or run.created_at
     facts += [f"{'started' if run.started_at else 'created'} {local(began)} ({ago(began, now)} ago)"] if began else []

@@ -17,7 +17,7 @@ _MOST_COMMANDS = 3  # references that a hint spells out
 
 
 def sentence(outcome: Outcome) -> str:
-    """The verdict on one run in one line of safe text: what was seen, what was not, and what is not proven."""
+    """The verdict on one run in one line of safe text: what was seen, what was not, and what is not verified."""
     said = _SENTENCES[outcome.verdict](outcome)
     return safe("; ".join([f"{outcome.verdict}: {said}", *_reservations(outcome)]))
 
@@ -35,14 +35,14 @@ def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> lis
     if still := sum(effects[effect] for effect in _OPEN):
         parts.append(f"{counted(still, 'target')} not seen to end")
     if unproven := sum(is_unproven(one) for outcome in seen for one in outcome.invocations):
-        parts.append(f"{counted(unproven, 'target')} reported, not proven")
+        parts.append(f"{counted(unproven, 'target')} reported, not verified")
     if missing := sum(outcome.not_listed for outcome in seen):
         parts.append(f"{counted(missing, 'target')} not yet listed")
     return [*parts, *([safe(f"operation {operation}")] if operation else [])]
 
 
-def hints(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """Commands to paste next, as safe lines: for what keeps running, and for what was not seen to end."""
+def hints(outcomes: Sequence[Outcome], *, accept_reported: bool = False) -> tuple[str, ...]:
+    """What to do next, as safe lines: about what keeps running, was not seen to end, or is only reported."""
     lines: list[str] = []
     if left := _left_running(outcomes):
         lines += ["To stop those too:", *_commands("cancel", left, "--stop-running")]
@@ -53,6 +53,8 @@ def hints(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]
     if unseen:
         lines += ["To look again:", *_commands("status", unseen)]
+    if not accept_reported and any(outcome.verdict is Verdict.REPORTED for outcome in outcomes):
+        lines.append("To take the cloud's report for a stop: add --accept-reported")
     return tuple(lines)
 
 
@@ -117,6 +119,12 @@ def _requested(outcome: Outcome) -> str:
     return f"{asked}, but {who} not seen to end within {_within(outcome.seconds)}{done}"
 
 
+def _in_doubt(outcome: Outcome) -> str:
+    if outcome.request_ids:
+        return "the cloud accepted the cancel, but no reading shows what became of it"
+    return _why(outcome, "the cancel may or may not have been accepted")
+
+
 def _why(outcome: Outcome, otherwise: str) -> str:
     return outcome.error.message if outcome.error is not None else otherwise
 
@@ -127,7 +135,7 @@ _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
     Verdict.PARTIAL: _partial,
     Verdict.ENDED: _ended,
     Verdict.REQUESTED: _requested,
-    Verdict.IN_DOUBT: lambda outcome: _why(outcome, "the cancel may or may not have been accepted"),
+    Verdict.IN_DOUBT: _in_doubt,
     Verdict.FAILED: lambda outcome: _why(outcome, "the cancel had no effect that was seen"),
     Verdict.SKIPPED: lambda outcome: _why(outcome, "nothing was sent"),
 }
@@ -135,7 +143,7 @@ _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
 
 def _reservations(outcome: Outcome) -> list[str]:
     unproven = sum(map(is_unproven, outcome.invocations))
-    said = [f"{unproven:,} of these {'is' if unproven == 1 else 'are'} not proven"] if unproven else []
+    said = [f"{unproven:,} reported by the cloud, not verified"] if unproven else []
     return said + ([f"{counted(outcome.not_listed, 'target')} not yet listed"] if outcome.not_listed else [])
 
 

@@ -88,6 +88,12 @@ def per_effect(effects: Iterable[Effect]) -> dict[Effect, int]:
     return {effect: found[effect] for effect in EFFECTS if found[effect]}
 
 
+def pairs(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """`completed=12`, one text for each."""
+    return tuple(f"{name}={count}" for name, count in counts.items())
+
+
 def is_unproven(one: InvocationOutcome) -> bool:
-    """Said to be stopped by somebody whose word is weaker than it sounds."""
-    return not one.confirmed and one.effect in (Effect.CANCELLED, Effect.TERMINATED)
+    """A stop that the cloud reports and nothing verifies, whoever caused it."""
+    stop = one.effect in (Effect.CANCELLED, Effect.TERMINATED) or (one.after is not None and one.after.stopped)
+    return stop and not one.confirmed

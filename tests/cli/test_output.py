@@ -450,7 +450,7 @@ def test_a_screen_of_one_run_says_what_was_seen(outside: Outside) -> None:
 def test_what_is_only_reported_is_not_said_to_be_proven(outside: Outside) -> None:
     said = _screen(outside.run("cancel", KILLED, "-o", "table"))
 
-    assert "not proven" in said
+    assert "not verified" in said
 
 
 def test_what_was_only_requested_is_never_called_stopped(outside: Outside) -> None:

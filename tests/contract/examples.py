@@ -160,7 +160,7 @@ EXAMPLES = (
     Example(name="automation-of-children", ref=FANOUT, **_AUTOMATIONS),
     Example(name="alibaba-keeps", ref=ONE_SHOT, **_ALIBABA),
     Example(
-        name="alibaba-stops", ref=KILLED, **{**_ALIBABA, "effects": _STOPS, "verdict": "stopped"}
+        name="alibaba-stops", ref=KILLED, **{**_ALIBABA, "effects": _STOPS, "verdict": "reported"}
     ),
     Example(name="alibaba-schedule", ref=SCHEDULE, **_ALIBABA),
     Example(

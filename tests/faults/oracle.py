@@ -63,7 +63,7 @@ def _resumed(played: Played, again: Done) -> Iterator[str]:
     for ref, outcome in first.items():
         if ref not in played.refs or outcome["error"] is None or outcome["before"] is None:
             continue  # what could not be looked at is in no operation
-        if outcome["verdict"] in ("failed", "skipped", "requested") and ref not in last:
+        if outcome["verdict"] in ("failed", "skipped", "requested", "in-doubt") and ref not in last:
             yield f"{ref}: {outcome['verdict']}, and the resume did not go on with it"
         waits = {"pending", "running", "cancelling"} if kind_of(ref) in _KILLS else {"pending"}
         left = [one for one in played.truth_resumed[ref]["targets"] if one["state"] in waits]
@@ -184,12 +184,18 @@ def _outcome(played: Played, outcome: Any) -> Iterator[str]:
     writes = [one for one in played.writes if id_of(outcome["run"]) in _texts(one["params"])]
     reached = [one for one in writes if one["effective"] or one["error"] is None]
     verdict, error = outcome["verdict"], outcome["error"]
-    if verdict in ("stopped", "ended") and not over and not _drains(outcome):
+    if verdict in ("stopped", "ended", "reported") and not over and not _drains(outcome):
         yield f"said {verdict}, in truth {_told(truth)}"
     if verdict == "stopped" and not reached and truth["state"] not in _STOPPED:
         yield "said stopped, and no cancel was ever accepted"
     if verdict in ("requested", "partial") and not reached:
         yield f"said {verdict}, and no cancel was ever accepted"
+    if verdict == "failed" and any(one["effective"] for one in writes):
+        yield "said failed, which means certainly not accepted, and it was accepted"
+    if verdict == "stopped" and any(
+        not row["confirmed"] and row["effect"] in _STOPPED for row in outcome["invocations"]
+    ):
+        yield "said stopped, and a stop is only reported"
     if verdict == "skipped" and writes:
         yield "said not asked, and was asked"
     denies = verdict == "failed" and error["code"] in _CERTAINLY_NOTHING and not outcome["request_ids"]
@@ -290,11 +296,12 @@ def _code(played: Played) -> frozenset[int]:
     if "usage" in codes:
         return frozenset({2})
     if played.case.verb in ("list", "regions", "filter"):  # nothing but gaps
-        return frozenset({7 if codes else 0})
+        every = bool(codes) and set(codes) <= _KEYS and not document.get("runs")
+        return frozenset({4, 7} if every else {7 if codes else 0})
     if played.case.verb == "wait":
         if any(run["state"] in OVER - _STOPPED for run in document["runs"]):
             return frozenset({9})
-        if "timed_out" in codes:
+        if {"timed_out", "unconfirmed"} & set(codes):
             return frozenset({8})
     return frozenset({_code_of_errors(codes, otherwise=7) if codes else 0})
 
@@ -311,7 +318,7 @@ def _code_of_cancel(document: Any, *, waited: bool) -> int:
         return 3
     if bad:
         return _code_of_errors([one["error"]["code"] for one in bad], otherwise=1)
-    if "requested" in verdicts and waited:
+    if {"in-doubt", "reported"} & set(verdicts) or ("requested" in verdicts and waited):
         return 8
     return 0 if document["complete"] else 7
 

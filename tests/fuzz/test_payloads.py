@@ -201,7 +201,7 @@ def test_a_reading_of_lies_is_a_record_or_an_error(
 def check_verdict(item: Any, found: Snapshot, kind: Kind) -> None:
     """`stopped` is said only of what is seen to be over, everything that was planned included."""
     answer = Answer(asked=Asked.ACCEPTED, at=0.0, request_ids=("r",))
-    outcome = judge(item, answer, found, settled=True, seconds=4.0, reported_only=kind.reported_only)
+    outcome = judge(item, answer, found, settled=True, seconds=4.0)
     listed = {one.id: one.state for one in found.invocations}
     if outcome.verdict in (Verdict.STOPPED, Verdict.ENDED):
         assert found.run.state.over

@@ -149,10 +149,10 @@ def partial() -> Outcome:
     )
 
 
-def stopped() -> Outcome:
-    """A run that is over, nine of its targets by somebody's word only."""
+def reported() -> Outcome:
+    """A run that has ended, nine of its targets by the cloud's report only."""
     return outcome(
-        Verdict.STOPPED,
+        Verdict.REPORTED,
         *many(3, Effect.CANCELLED),
         *many(9, Effect.TERMINATED, before=State.RUNNING, confirmed=False),
         ref=PATCH,

@@ -24,8 +24,9 @@ _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
     [
         (samples.partial(), "partial: 17 of 25 targets were cancelled, 3 keep running, 5 had ended before"),
         (
-            samples.stopped(),
-            "stopped: all 12 targets are reported over (3 cancelled, 9 reported terminated); 9 of these are not proven",
+            samples.reported(),
+            "reported: all 12 targets are reported over (3 cancelled, 9 reported terminated);"
+            " 9 reported by the cloud, not verified",
         ),
         (
             samples.requested(),
@@ -59,7 +60,7 @@ _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
                 seen(4, Effect.KEPT_RUNNING),
             ),
             "partial: 3 of 4 targets were stopped (2 cancelled, 1 terminated), 1 keeps running;"
-            " 1 of these is not proven",
+            " 1 reported by the cloud, not verified",
         ),
         (
             outcome(Verdict.ENDED, before=State.SUCCEEDED, after=State.SUCCEEDED, request_ids=()),
@@ -79,6 +80,18 @@ _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
             "requested: the cancel was sent and not clearly answered, but the run was not seen to end within 2.0s",
         ),
         (outcome(Verdict.SKIPPED), "skipped: nothing was sent"),
+        (
+            outcome(Verdict.IN_DOUBT, after=None),
+            "in-doubt: the cloud accepted the cancel, but no reading shows what became of it",
+        ),
+        (
+            outcome(Verdict.IN_DOUBT, after=None, request_ids=()),
+            "in-doubt: the cancel may or may not have been accepted",
+        ),
+        (
+            outcome(Verdict.IN_DOUBT, after=None, request_ids=(), error=samples.DENIED),
+            "in-doubt: not permitted: ecs:StopInvocation (profile audit)",
+        ),
     ],
 )
 def test_sentence(one: Outcome, said: str) -> None:
@@ -95,32 +108,32 @@ def test_no_sentence_claims_more_than_was_seen(one: Outcome) -> None:
     if one.error is None and "all " in text:
         assert all(each.effect in _OVER for each in one.invocations)
     if any(map(is_unproven, one.invocations)):
-        assert "not proven" in text
+        assert "not verified" in text
     if one.not_listed:
         assert "not yet listed" in text
 
 
 def test_what_keeps_running_is_named_in_the_summary() -> None:
-    outcomes = [samples.stopped(), samples.partial(), samples.requested(), samples.failed()]
+    outcomes = [samples.reported(), samples.partial(), samples.requested(), samples.failed()]
 
     assert summary(outcomes, operation="01K9Z") == [
-        "1 stopped, 1 partial, 1 requested, 1 failed",
+        "1 reported, 1 partial, 1 requested, 1 failed",
         "3 targets keep running",
         "12 targets not seen to end",
-        "9 targets reported, not proven",
+        "9 targets reported, not verified",
         "4 targets not yet listed",
         "operation 01K9Z",
     ]
 
 
 def test_hints_are_commands_to_paste() -> None:
-    assert hints([samples.partial(), samples.requested(), samples.stopped()]) == (
+    assert hints([samples.partial(), samples.requested()]) == (
         "To stop those too:",
         f"  runcancel cancel {samples.WINDOW} --stop-running",
         "To look again:",
         f"  runcancel status {samples.CHILD}",
     )
-    assert hints([samples.stopped()]) == ()
+    assert hints([samples.reported()]) == ("To take the cloud's report for a stop: add --accept-reported",)
 
 
 def test_the_announcement_of_one_run_says_who_what_and_what_to_expect() -> None:

@@ -9,7 +9,7 @@ from runcancel.providers import Cloud, Connection, VendorSettings
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
 from runcancel.reports import AccessPolicy
-from runcancel.vocabulary import Guarantee, State
+from runcancel.vocabulary import Guarantee
 
 NAME = "alibaba"
 TITLE = "Alibaba Cloud"
@@ -33,7 +33,6 @@ KINDS = (
         in_part=True,
         grace=(1.0,),
         read_whole=True,
-        reported_only=frozenset({State.TERMINATED}),
     ),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
 from runcancel.outputs import Output
 from runcancel.providers import Checkup
 from runcancel.providers.alibaba.logs import as_instance, output
@@ -63,7 +63,7 @@ class CloudAssistant:
         if len(wanted.targets) == 1:
             params["InstanceId"] = checked_targets(wanted.targets)[0]
         for row in self._results(params):
-            if row.get("InvokeId") == ref.id and text(row.get("InstanceId")):
+            if text(row.get("InstanceId")):
                 invocation = _invocation(ref, as_instance(row), once=once)
                 if wanted.takes(invocation):
                     yield output(invocation, row)
@@ -120,7 +120,11 @@ class CloudAssistant:
                 raise CloudError(Reason.UNPROVEN, "the answer holds no listing", action="DescribeInvocations")
             return rows(page, "Invocations", "Invocation"), page.get("NextToken")
 
-        return by_token(fetch, key=lambda row: hash(text(row.get("InvokeId")) or repr(row)))
+        return by_token(
+            fetch,
+            key=lambda row: hash(text(row.get("InvokeId")) or repr(row)),
+            openness=lambda row: run_state(row, ())[0].openness,
+        )
 
     def _results(self, params: Mapping[str, str]) -> Iterator[Row]:
         def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
@@ -129,7 +133,8 @@ class CloudAssistant:
             listing = page.get("Invocation")
             if not isinstance(listing, Mapping):
                 raise CloudError(Reason.UNPROVEN, "the answer holds no listing", action="DescribeInvocationResults")
-            return rows(listing, "InvocationResults", "InvocationResult"), listing.get("NextToken")
+            found = rows(listing, "InvocationResults", "InvocationResult")
+            return tuple(row for row in found if row.get("InvokeId") == params["InvokeId"]), listing.get("NextToken")
 
         return by_token(fetch, key=lambda row: hash(text(row.get("InstanceId")) or repr(row)))
 
@@ -139,9 +144,9 @@ class CloudAssistant:
         for extra in ({}, _TIMED):
             answer = self._ecs.call("DescribeInvocations", {**params, **extra})
             listed = rows(answer, "Invocations", "Invocation")
-            ours = next((row for row in listed if row.get("InvokeId") == ref.id), None)
-            if ours is not None:
-                return ours
+            ours = [row for row in listed if row.get("InvokeId") == ref.id]
+            if ours:
+                return _joined(ours)
             if listed:
                 raise CloudError(Reason.UNPROVEN, "the answer is about other runs", action="DescribeInvocations")
         raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
@@ -150,9 +155,18 @@ class CloudAssistant:
         return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}
 
 
+def _joined(ours: Sequence[Row]) -> Row:
+    """One row of those that name the same run: the least ended, with the instances of all."""
+    if len(ours) == 1:
+        return ours[0]
+    entries = [entry for row in ours for entry in rows(row, "InvokeInstances", "InvokeInstance")]
+    least = max(ours, key=lambda row: run_state(row, ())[0].openness)
+    return {**least, "InvokeInstances": {"InvokeInstance": entries}}
+
+
 def _read(ref: Ref, kind: Kind, row: Row) -> Snapshot:
     once = _once(row)
-    listed = tuple(
+    listed = least_ended(
         _invocation(ref, entry, once=once)
         for entry in rows(row, "InvokeInstances", "InvokeInstance")
         if text(entry.get("InstanceId"))
@@ -179,6 +193,7 @@ def _run(ref: Ref, kind: Kind, row: Row, listed: Sequence[Invocation]) -> Run:
         started_at=min(starts, default=None),
         ended_at=max(ends, default=None),
         target_count=len(listed),
+        comment=text(row.get("CommandDescription")),
     )
 
 
@@ -208,6 +223,7 @@ def _invocation(ref: Ref, row: Row, *, once: bool) -> Invocation:
         child=None,
         owner=None,
         window_target=None,
+        confirmed=state is not State.TERMINATED,  # the agent reports it before it kills
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from runcancel.providers.reading import Row, text, worded
+from runcancel.providers.reading import Row, moment, text, worded
 from runcancel.vocabulary import State
 
 INVOCATION_STATES = {
@@ -11,7 +11,7 @@ INVOCATION_STATES = {
     "Running": State.RUNNING,
     "Stopping": State.CANCELLING,
     "Cancelled": State.CANCELLED,
-    "Terminated": State.TERMINATED,  # the agent says so before it kills
+    "Terminated": State.TERMINATED,
     "Success": State.SUCCEEDED,
     "Failed": State.FAILED,
     "Error": State.FAILED,
@@ -96,7 +96,7 @@ def invocation_state(row: Row, *, once: bool) -> tuple[State, str]:
     false), where the start may be that of a round that ended.
     """
     state, word = _read(row, INVOCATION_STATES, legacy="InstanceInvokeStatus")
-    if state is State.CANCELLED and once and text(row.get("StartTime")):
+    if state is State.CANCELLED and once and moment(row.get("StartTime")) is not None:
         state = State.TERMINATED
     return state, word
 

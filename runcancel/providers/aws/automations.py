@@ -3,15 +3,30 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.model import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
-from runcancel.providers.aws.fields import record, texts, when, wire_time, word
+from runcancel.providers.aws.fields import alarms, counted, record, texts, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import Row, first, number, rows, text
+from runcancel.providers.reading import Row, first, moment, number, rows, text
 from runcancel.vocabulary import State
 
-_FAN_OUT = ("Targets", "TargetMaps", "TargetLocations")
+_ELSEWHERE = ("TargetLocations", "TargetLocationsURL")
+_FAN_OUT = ("Targets", "TargetMaps", *_ELSEWHERE)
 """Fields that an automation with one child per target has; its children have a `Target`."""
+
+_STEP_COUNTERS = {
+    "TotalSteps": "steps",
+    "SuccessSteps": "steps_succeeded",
+    "FailedSteps": "steps_failed",
+    "CancelledSteps": "steps_cancelled",
+    "TimedOutSteps": "steps_timed_out",
+}
+_TARGET_COUNTERS = {
+    "StartedCount": "started",
+    "CompletedCount": "completed",
+    "SuccessfulCount": "succeeded",
+    "FailedCount": "failed",
+}
 
 _STARTED_BY: Mapping[str, tuple[str, Kind]] = {
     "aws:runCommand": ("CommandId", COMMAND),
@@ -48,7 +63,7 @@ class Automations:
             filters.append({"Key": "ExecutionStatus", "Values": list(words)})
         params = {"Filters": filters} if filters else {}
         unique = "AutomationExecutionId"
-        for row in self._wire.pages("DescribeAutomationExecutions", params, unique=unique, size=_MOST):
+        for row in self._wire.pages("DescribeAutomationExecutions", params, unique=unique, size=_MOST, state=_state):
             ref = Ref(scope=scope, kind=AUTOMATION.name, id=text(row.get(unique)) or "")
             if AUTOMATION.takes(ref.id) and not row.get("ParentAutomationExecutionId"):
                 yield Snapshot(run=_run(ref, row))
@@ -72,21 +87,33 @@ class Automations:
 
     def _rows(self, ref: Ref, found: Row, run: State) -> Iterator[tuple[Invocation, Row]]:
         if _fans_out(found):
-            elsewhere = bool(found.get("TargetLocations"))
+            elsewhere = any(found.get(field) for field in _ELSEWHERE)
             return ((_child(ref, row, elsewhere=elsewhere), row) for row in self._children(ref))
         return ((_step(ref, row, run), row) for row in self._steps(ref, found))
 
     def _children(self, ref: Ref) -> Iterator[Row]:
-        filters = [{"Key": "ParentExecutionId", "Values": [ref.id]}]
+        params = {"Filters": [{"Key": "ParentExecutionId", "Values": [ref.id]}]}
+        of = {"ParentAutomationExecutionId": ref.id}
         return self._wire.pages(
-            "DescribeAutomationExecutions", {"Filters": filters}, unique="AutomationExecutionId", size=_MOST
+            "DescribeAutomationExecutions", params, unique="AutomationExecutionId", size=_MOST, state=_state, of=of
         )
 
     def _steps(self, ref: Ref, found: Row) -> Iterator[Row]:
         if not found.get("StepExecutionsTruncated"):
             return iter(rows(found, "StepExecutions"))
         params = {"AutomationExecutionId": ref.id}
-        return self._wire.pages("DescribeAutomationStepExecutions", params, unique="StepExecutionId", size=_MOST)
+        unique = "StepExecutionId"
+        return self._wire.pages("DescribeAutomationStepExecutions", params, unique=unique, size=_MOST, state=_step_word)
+
+
+def _state(row: Row) -> State:
+    """The state of an execution by the word alone."""
+    return automation_state(word(row.get("AutomationExecutionStatus")))
+
+
+def _step_word(row: Row) -> State:
+    """The state of a step by the word alone."""
+    return automation_state(word(row.get("StepStatus")))
 
 
 def _fans_out(found: Row) -> bool:
@@ -98,22 +125,28 @@ def _run(ref: Ref, found: Row) -> Run:
     return Run.at(
         ref,
         AUTOMATION,
-        state=automation_state(word(found.get("AutomationExecutionStatus"))),
+        state=_state(found),
         provider_status=word(found.get("AutomationExecutionStatus")),
         status_detail=text(found.get("FailureMessage")),
         name=text(found.get("DocumentName")),
         created_at=None,
-        started_at=when(found.get("ExecutionStartTime")),
-        ended_at=when(found.get("ExecutionEndTime")),
+        started_at=moment(found.get("ExecutionStartTime")),
+        ended_at=moment(found.get("ExecutionEndTime")),
         target_count=number(record(found.get("TargetsSummary")).get("TotalCount")),
         parent=_reference(ref, AUTOMATION, parent),
+        document=text(found.get("DocumentName")),
+        started_by=text(found.get("ExecutedBy")),
+        scheduled_at=moment(found.get("ScheduledTime")),
+        alarms=alarms(found),
+        vendor_counts=counted(found.get("ProgressCounters"), _STEP_COUNTERS)
+        | counted(found.get("TargetsSummary"), _TARGET_COUNTERS),
     )
 
 
 def _child(ref: Ref, row: Row, *, elsewhere: bool) -> Invocation:
     """A child automation. One in another region or account cannot be named from here: it has no reference."""
     status = word(row.get("AutomationExecutionStatus"))
-    started = when(row.get("ExecutionStartTime"))
+    started = moment(row.get("ExecutionStartTime"))
     id = text(row.get("AutomationExecutionId"))
     far = elsewhere or row.get("AutomationType") == "CrossAccount"
     return Invocation(
@@ -127,7 +160,7 @@ def _child(ref: Ref, row: Row, *, elsewhere: bool) -> Invocation:
         status_detail=text(row.get("FailureMessage")),
         exit_code=None,
         started_at=started,
-        ended_at=when(row.get("ExecutionEndTime")),
+        ended_at=moment(row.get("ExecutionEndTime")),
         child=None if far else _reference(ref, AUTOMATION, id),
         owner=None,
         window_target=None,
@@ -136,7 +169,7 @@ def _child(ref: Ref, row: Row, *, elsewhere: bool) -> Invocation:
 
 def _step(ref: Ref, row: Row, run: State) -> Invocation:
     status = word(row.get("StepStatus"))
-    started = when(row.get("ExecutionStartTime"))
+    started = moment(row.get("ExecutionStartTime"))
     name = text(row.get("StepName"))
     return Invocation(
         run=str(ref),
@@ -149,7 +182,7 @@ def _step(ref: Ref, row: Row, run: State) -> Invocation:
         status_detail=text(row.get("FailureMessage")),
         exit_code=number(row.get("ResponseCode")),
         started_at=started,
-        ended_at=when(row.get("ExecutionEndTime")),
+        ended_at=moment(row.get("ExecutionEndTime")),
         child=_started(ref, row),
         owner=None,
         window_target=None,

@@ -8,14 +8,15 @@ from msgspec import structs
 
 from runcancel.errors import CloudError
 from runcancel.model import Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
-from runcancel.providers.aws.fields import INSTANCE, when, wire_time, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, counted, same, wire_time, word
 from runcancel.providers.aws.kinds import COMMAND
-from runcancel.providers.aws.states import COMMAND_FILTER, command_state
+from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import Row, checked_id, chunks, distinct, first, number, rows, text
-from runcancel.vocabulary import Reason
+from runcancel.providers.reading import Row, checked_id, chunks, distinct, first, moment, number, rows, text
+from runcancel.vocabulary import Reason, State
 
 _MOST = 50  # rows per page, and instances per cancel
+_COUNTERS = {"CompletedCount": "completed", "ErrorCount": "errors", "DeliveryTimedOutCount": "delivery_timed_out"}
 _NOT_STARTED = -1  # a plugin's ResponseCode
 
 
@@ -44,7 +45,7 @@ class Commands:
         elif query.states and not any(state.over for state in query.states):
             filters.append({"key": "ExecutionStage", "value": "Executing"})
         params = {"Filters": filters} if filters else {}
-        for row in self._wire.pages("ListCommands", params, unique="CommandId", size=_MOST):
+        for row in self._wire.pages("ListCommands", params, unique="CommandId", size=_MOST, state=_state):
             ref = Ref(scope=scope, kind=COMMAND.name, id=text(row.get("CommandId")) or "")
             if COMMAND.takes(ref.id):
                 yield Snapshot(run=_run(ref, row))
@@ -81,7 +82,9 @@ class Commands:
         narrowed = len(params) > 2
         size = min(_MOST, wanted.limit or _MOST) if wanted == Wanted(limit=wanted.limit) else _MOST
         try:
-            yield from self._wire.pages("ListCommandInvocations", params, unique="InstanceId", size=size)
+            of = {"CommandId": ref.id}
+            action = "ListCommandInvocations"
+            yield from self._wire.pages(action, params, unique="InstanceId", size=size, state=_state, of=of)
         except CloudError as error:
             if not (narrowed and error.provider_code == "InvalidInstanceId"):
                 raise
@@ -91,23 +94,31 @@ class Commands:
     def _command(self, ref: Ref) -> Row:
         """The command. Raises `Reason.NOT_FOUND`."""
         reply = self._wire.call("ListCommands", {"CommandId": ref.id})
-        for row in rows(reply, "Commands"):
-            if word(row.get("CommandId")).lower() == ref.id.lower():
-                return row
+        ours = [row for row in rows(reply, "Commands") if same(row.get("CommandId"), ref.id)]
+        if ours:
+            return max(ours, key=lambda row: _state(row).openness)
         raise CloudError(Reason.NOT_FOUND, f"no command {ref.id}, or it is older than 30 days", action="ListCommands")
 
 
+def _state(row: Row) -> State:
+    """The state by the words alone."""
+    return command_state(word(row.get("Status")), text(row.get("StatusDetails")))
+
+
 def _run(ref: Ref, row: Row) -> Run:
-    details = text(row.get("StatusDetails"))
     return Run.at(
         ref,
         COMMAND,
-        state=command_state(word(row.get("Status")), details),
+        state=_state(row),
         provider_status=word(row.get("Status")),
-        status_detail=details,
+        status_detail=text(row.get("StatusDetails")),
         name=text(row.get("DocumentName")),
-        created_at=when(row.get("RequestedDateTime")),
+        created_at=moment(row.get("RequestedDateTime")),
         target_count=number(row.get("TargetCount")),
+        comment=text(row.get("Comment")),
+        document=text(row.get("DocumentName")),
+        alarms=alarms(row),
+        vendor_counts=counted(row, _COUNTERS),
     )
 
 
@@ -145,8 +156,10 @@ def _invocation(ref: Ref, row: Row) -> Invocation:
         child=None,
         owner=None,
         window_target=None,
+        confirmed=command_confirmed(details),
+        document=text(row.get("DocumentName")),
     )
 
 
 def _times(plugins: Sequence[Row], key: str) -> list[datetime]:
-    return [time for time in (when(plugin.get(key)) for plugin in plugins) if time is not None]
+    return [time for time in (moment(plugin.get(key)) for plugin in plugins) if time is not None]

@@ -1,4 +1,4 @@
-"""Fields that only AWS replies have: instance ids, JSON inside text, and times that mean "not yet"."""
+"""Fields that only AWS replies have: instance ids, JSON inside text, alarms, counters."""
 
 import json
 import re
@@ -6,18 +6,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from runcancel.providers.reading import moment, text
+from runcancel.providers.reading import number, rows, text
 
 INSTANCE = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})|mi-[0-9A-Za-z_]{17}")
 """EC2 instances and managed nodes: InstanceId of the service model."""
 
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+def same(value: object, id: str) -> bool:
+    """Whether an id in a row is this one: AWS compares ids without regard to case."""
+    return (text(value) or "").lower() == id.lower()
 
 
-def when(value: object) -> datetime | None:
-    """A time in UTC (botocore hands out the machine's own zone). The epoch stands for "not yet": None."""
-    found = moment(value)
-    return found if found is not None and found > _LONG_AGO else None
+def alarms(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The alarms that stopped something, each with its state."""
+    found = ((text(one.get("Name")), text(one.get("State"))) for one in rows(row, "TriggeredAlarms"))
+    return tuple(" ".join(part for part in pair if part) for pair in found if any(pair))
+
+
+def counted(value: object, names: Mapping[str, str]) -> dict[str, int]:
+    """The counters of a structure that are there, under our names: `names` is `{field: name}`."""
+    found = ((name, number(record(value).get(field))) for field, name in names.items())
+    return {name: count for name, count in found if count is not None}
 
 
 def word(value: object) -> str:

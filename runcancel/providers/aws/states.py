@@ -82,6 +82,8 @@ COMMAND_DETAILS = Words(
 )
 """StatusDetails that say more about an ended command or invocation than its Status does."""
 
+_WEAK_DETAILS = frozenset({"undeliverable"})
+
 COMMAND_FILTER: Mapping[frozenset[State], str] = {
     frozenset({State.RUNNING}): "InProgress",
     frozenset({State.SUCCEEDED}): "Success",
@@ -117,9 +119,9 @@ AUTOMATION = Words(
 """AutomationExecutionStatus, of an execution and of a step."""
 
 
-def window_state(status: str, *, started: datetime | None = None) -> State:
-    """The state of a task or task invocation; `started` is its StartTime. An execution always has one: leave it out."""
-    return _stopped_while_running(WINDOW.state_of(status), started is not None)
+def window_state(status: str, *, ran: bool = False) -> State:
+    """The state of an execution, a task or a task invocation. `ran` says that an invocation had started something."""
+    return _stopped_while_running(WINDOW.state_of(status), ran)
 
 
 def window_words(states: frozenset[State]) -> tuple[str, ...]:
@@ -140,6 +142,11 @@ def command_state(status: str, details: str | None, *, ran: bool = False) -> Sta
     if state.over:
         state = COMMAND_DETAILS.state_of(details or "", state)
     return _stopped_while_running(state, ran)
+
+
+def command_confirmed(details: str | None) -> bool:
+    """Whether a command invocation is what its words say: Undeliverable was seen on commands that ran."""
+    return _plain(details or "") not in _WEAK_DETAILS
 
 
 def automation_state(status: str, *, started: datetime | None = None) -> State:

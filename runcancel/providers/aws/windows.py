@@ -8,11 +8,12 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from runcancel.model import Foreign, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
-from runcancel.providers.aws.fields import INSTANCE, document, record, texts, when, wire_time, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, texts, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import Row, first, text
+from runcancel.providers.reading import Row, first, moment, text
+from runcancel.vocabulary import State
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
 """Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""
@@ -38,7 +39,11 @@ class Windows:
         run = _run(ref, self._wire.call("GetMaintenanceWindowExecution", {"WindowExecutionId": ref.id}))
         if not full:
             return Snapshot(run=run)
-        return Snapshot.full(run, self.invocations(ref, Wanted()))
+        tasks = tuple(self._tasks(ref))
+        listed = {(text(task.get("TaskExecutionId")) or "").lower() for task in tasks}
+        unlisted = (_not_listed(ref, task) for task in run.task_ids if task.lower() not in listed)
+        rows = (row for task in tasks for row, _ in self._of_task(ref, task, Wanted()))
+        return Snapshot.full(run, (*rows, *unlisted))
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. AWS lists executions window by window, filtered by time alone."""
@@ -48,9 +53,10 @@ class Windows:
             if time is not None
         ]
         for window in self._wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=_MOST):
-            params = {"WindowId": text(window.get("WindowId")) or "", "Filters": filters}
+            params: dict[str, Any] = {"WindowId": text(window.get("WindowId")) or "", "Filters": filters}
             action = "DescribeMaintenanceWindowExecutions"
-            for row in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST):
+            of = {"WindowId": params["WindowId"]}
+            for row in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, state=_state, of=of):
                 ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
                 if WINDOW.takes(ref.id):
                     yield Snapshot(run=structs.replace(_run(ref, row), name=text(window.get("Name"))))
@@ -69,20 +75,28 @@ class Windows:
         yield self._wire.ask("CancelMaintenanceWindowExecution", {"WindowExecutionId": ref.id})
 
     def _tasks(self, ref: Ref) -> Iterator[Row]:
-        params = {"WindowExecutionId": ref.id}
-        return self._wire.pages("DescribeMaintenanceWindowExecutionTasks", params, unique="TaskExecutionId", size=_MOST)
+        of = {"WindowExecutionId": ref.id}
+        action = "DescribeMaintenanceWindowExecutionTasks"
+        return self._wire.pages(action, of, unique="TaskExecutionId", size=_MOST, state=_state, of=of)
 
     def _of_task(self, ref: Ref, task: Row, wanted: Wanted) -> Iterator[tuple[Invocation, tuple[str, ...]]]:
+        """The invocations of a task, and the task itself where they do not account for it.
+
+        A task without invocations is a row, and so is one that has not ended although all of its invocations have.
+        """
         task_id = text(task.get("TaskExecutionId"))
         if task_id is None or wanted.task not in (None, task_id):
             return
         words = window_words(wanted.states)
-        empty = True
+        begun = left = False
         for row in self._listed(ref, task_id, words, limit=wanted.limit):
-            empty = False
+            begun, left = True, left or not _state(row).over
             yield _invocation(ref, task, row, parameters=wanted.parameters, profile=self._profile)
-        if empty and (not words or self._has_none(ref, task_id)):
-            yield _not_begun(ref, task, task_id), ()
+        if words and not left and not (begun and _state(task).over):  # a filtered listing does not tell
+            states = [_state(row) for row in self._listed(ref, task_id, (), limit=0)]
+            begun, left = bool(states), any(not state.over for state in states)
+        if not begun or not (left or _state(task).over):
+            yield _of_whole_task(ref, task, task_id), ()
 
     def _listed(self, ref: Ref, task_id: str, words: tuple[str, ...], *, limit: int) -> Iterator[Row]:
         params: dict[str, Any] = {"WindowExecutionId": ref.id, "TaskId": task_id}
@@ -90,11 +104,13 @@ class Windows:
             params["Filters"] = [{"Key": "STATUS", "Values": list(words)}]
         action = "DescribeMaintenanceWindowExecutionTaskInvocations"
         size = min(_MOST, max(_FEWEST, limit or _MOST))
-        return self._wire.pages(action, params, unique="InvocationId", size=size)
+        of = {"WindowExecutionId": ref.id, "TaskExecutionId": task_id}
+        return self._wire.pages(action, params, unique="InvocationId", size=size, state=_state, of=of)
 
-    def _has_none(self, ref: Ref, task_id: str) -> bool:
-        """A filtered listing that is empty does not tell a task without invocations from one with others."""
-        return next(self._listed(ref, task_id, (), limit=1), None) is None
+
+def _state(row: Row) -> State:
+    """The state by the word alone."""
+    return window_state(word(row.get("Status")))
 
 
 def _run(ref: Ref, reply: Row) -> Run:
@@ -104,8 +120,8 @@ def _run(ref: Ref, reply: Row) -> Run:
         state=window_state(word(reply.get("Status"))),
         provider_status=word(reply.get("Status")),
         status_detail=text(reply.get("StatusDetails")),
-        started_at=when(reply.get("StartTime")),
-        ended_at=when(reply.get("EndTime")),
+        started_at=moment(reply.get("StartTime")),
+        ended_at=moment(reply.get("EndTime")),
         task_ids=texts(reply.get("TaskIds")),
     )
 
@@ -114,30 +130,34 @@ def _invocation(
     ref: Ref, task: Row, row: Row, *, parameters: bool, profile: str | None
 ) -> tuple[Invocation, tuple[str, ...]]:
     """The row, and every target it covers."""
-    task_id = text(row.get("TaskExecutionId")) or text(task.get("TaskExecutionId"))
+    task_id = text(task.get("TaskExecutionId"))
     task_type = word(row.get("TaskType")) or word(task.get("TaskType"))
     execution = text(row.get("ExecutionId"))
     child = _CHILDREN.get(task_type)
     child_id = execution if child is not None and child.takes(execution or "") else None
     targets = _targets(document(row.get("Parameters")))
-    started = when(row.get("StartTime"))
+    started = moment(row.get("StartTime"))
     invocation = Invocation(
         run=str(ref),
         id=text(row.get("InvocationId")) or task_id or ref.id,
         task=task_id,
         target=targets[0] if len(targets) == 1 else None,
         target_name=_target_name(targets, None if child_id else execution, task_type),
-        state=window_state(word(row.get("Status")), started=started),
+        # A start time alone proves nothing: AWS prints one for invocations that never ran.
+        state=window_state(word(row.get("Status")), ran=started is not None and execution is not None),
         provider_status=word(row.get("Status")),
         status_detail=text(row.get("StatusDetails")),
         exit_code=None,
         started_at=started,
-        ended_at=when(row.get("EndTime")),
+        ended_at=moment(row.get("EndTime")),
         child=None if child is None or child_id is None else str(Ref(scope=ref.scope, kind=child.name, id=child_id)),
         owner=text(row.get("OwnerInformation")),
         window_target=text(row.get("WindowTargetId")),
         foreign=_foreign(task_type, execution, ref.scope.region, profile),
         target_count=max(1, len(targets)),
+        document=text(task.get("TaskArn")),
+        task_type=task_type or None,
+        alarms=alarms(task),
         parameters=(text(row.get("Parameters")) or UNSET) if parameters else UNSET,
     )
     return invocation, targets
@@ -157,25 +177,33 @@ def _foreign(task_type: str, execution: str | None, region: str, profile: str | 
     return Foreign(what="a Step Functions execution", command=shlex.join(words))
 
 
-def _not_begun(ref: Ref, task: Row, task_id: str) -> Invocation:
-    """A task that lists no invocations: AWS does not say on which targets it will run."""
-    started = when(task.get("StartTime"))
+def _of_whole_task(ref: Ref, task: Row, task_id: str) -> Invocation:
+    """A task as a row of its own: AWS does not list on which targets it runs or will run."""
     return Invocation(
         run=str(ref),
         id=task_id,
         task=task_id,
         target=None,
         target_name=None,
-        state=window_state(word(task.get("Status")), started=started),
+        state=_state(task),
         provider_status=word(task.get("Status")),
         status_detail=text(task.get("StatusDetails")),
         exit_code=None,
-        started_at=started,
-        ended_at=when(task.get("EndTime")),
+        started_at=moment(task.get("StartTime")),
+        ended_at=moment(task.get("EndTime")),
         child=None,
         owner=None,
         window_target=None,
+        document=text(task.get("TaskArn")),
+        task_type=text(task.get("TaskType")),
+        alarms=alarms(task),
     )
+
+
+def _not_listed(ref: Ref, task_id: str) -> Invocation:
+    """A task that the execution names and AWS does not list: nothing is known of it."""
+    row = _of_whole_task(ref, {}, task_id)
+    return structs.replace(row, status_detail="the execution names this task, but it is not listed")
 
 
 def _targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:

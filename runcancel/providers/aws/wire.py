@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,10 +15,10 @@ from runcancel.errors import CloudError
 from runcancel.model import Scope
 from runcancel.pace import Pace, Rate
 from runcancel.providers.aws.failures import answered, unanswered, unsent
-from runcancel.providers.aws.fields import record
+from runcancel.providers.aws.fields import record, same
 from runcancel.providers.reading import Row, by_token, number, rows, text, trace
 from runcancel.providers.transport import Heard
-from runcancel.vocabulary import Reason
+from runcancel.vocabulary import Reason, State
 
 
 class Api(Struct, frozen=True, kw_only=True):
@@ -76,17 +76,35 @@ class Wire:
         """One request that changes something; the request id of the accepted answer."""
         return _request_id(self.call(action, params))
 
-    def pages(self, action: str, params: Mapping[str, Any], *, unique: str, size: int) -> Iterator[Row]:
-        """Every row of every page of a listing, each `unique` field once. `size` is rows per page, as AWS limits it."""
+    def pages(
+        self,
+        action: str,
+        params: Mapping[str, Any],
+        *,
+        unique: str,
+        size: int,
+        state: Callable[[Row], State] = lambda _: State.UNKNOWN,
+        of: Mapping[str, str] | None = None,
+    ) -> Iterator[Row]:
+        """Every row of every page of a listing, each `unique` field once. `size` is rows per page, as AWS limits it.
+
+        Where rows of one field contradict each other, the one whose `state` is the least ended counts. A row that
+        names another owner than `of`, `{field: id}`, is not taken.
+        """
         listed = APIS[action].proof[-1]
+        owners = tuple((of or {}).items())
 
         def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
             following = {} if token is None else {"NextToken": token}
             page = self.call(action, {**params, "MaxResults": size, **following})
-            return rows(page, listed), page.get("NextToken")
+            return tuple(row for row in rows(page, listed) if _belongs(row, owners)), page.get("NextToken")
 
         # Hashes, because a run may have 100,000 rows and memory stays constant but for these.
-        return by_token(fetch, key=lambda row: hash(text(row.get(unique)) or repr(row)))
+        return by_token(
+            fetch,
+            key=lambda row: hash(text(row.get(unique)) or repr(row)),
+            openness=lambda row: state(row).openness,
+        )
 
     def _once(self, action: str, api: Api, params: Mapping[str, Any]) -> Row:
         began = time.monotonic()
@@ -145,6 +163,10 @@ def _check(action: str, api: Api, params: Mapping[str, Any], reply: Row) -> None
     expected = params.get(api.proof[-1]) if api.proof else None
     if expected is not None and str(found).lower() != str(expected).lower():
         raise _unproven(action, f"the answer is about another {api.proof[-1]}", request_id=_request_id(reply))
+
+
+def _belongs(row: Row, owners: Iterable[tuple[str, str]]) -> bool:
+    return all(row.get(field) is None or same(row.get(field), id) for field, id in owners)
 
 
 def _date(reply: Row) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
 from runcancel.outputs import Output
 from runcancel.pace import Pace
 from runcancel.providers import Checkup
@@ -87,7 +87,8 @@ class Tat:
         """See `Cloud.runs`. The vendor filters neither by status nor by time and promises no order: all is listed."""
         if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
             return
-        for row in by_offset(self._page, key=lambda row: text(row.get("InvocationId")), size=_PAGE):
+        listed = by_offset(self._page, key=lambda row: text(row.get("InvocationId")), size=_PAGE, openness=_openness)
+        for row in listed:
             if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
                 yield self._snapshot(row)
 
@@ -132,7 +133,10 @@ class Tat:
             listed += len(tasks)
             return tasks, number(answer.get("TotalCount"))
 
-        for task in by_offset(page, key=lambda row: text(row.get("InvocationTaskId")), size=size):
+        def key(row: Row) -> tuple[str | None, str | None]:
+            return text(row.get("InvocationId")), text(row.get("InvocationTaskId"))
+
+        for task in by_offset(page, key=key, size=size, openness=_task_openness):
             if task.get("InvocationId") == owner.id:
                 yield task
         if not listed:
@@ -182,7 +186,8 @@ class Tat:
     def _batch(self, ids: Sequence[str]) -> dict[str, Row]:
         answer = self._tat.call("DescribeInvocations", {"InvocationIds": list(ids), "Limit": _PAGE})
         listed = rows(answer, "InvocationSet")
-        ours = {id: row for row in listed if (id := text(row.get("InvocationId"))) in ids and id is not None}
+        named = [(text(row.get("InvocationId")), row) for row in listed]
+        ours = {id: _joined([row for name, row in named if name == id]) for id, _ in named if id in ids and id}
         if listed and not ours:
             raise CloudError(Reason.UNPROVEN, "the answer is about other runs", action="DescribeInvocations")
         return ours
@@ -193,11 +198,28 @@ class Tat:
 
     def _snapshot(self, row: Row) -> Snapshot:
         ref = self._ref(text(row.get("InvocationId")) or "")
-        listed = tuple(_invocation(ref, task) for task in rows(row, "InvocationTaskBasicInfoSet"))
+        listed = least_ended(_invocation(ref, task) for task in rows(row, "InvocationTaskBasicInfoSet"))
         return Snapshot.full(_run(ref, self._kind, row, len(listed)), listed)
 
     def _ref(self, id: str) -> Ref:
         return Ref(scope=self._scope, kind=self._kind.name, id=id)
+
+
+def _openness(row: Row) -> int:
+    return run_state(row.get("InvocationStatus")).openness
+
+
+def _task_openness(row: Row) -> int:
+    return invocation_state(row.get("TaskStatus")).openness
+
+
+def _joined(ours: Sequence[Row]) -> Row:
+    """One row of those that name the same run: the least ended, with the tasks of all."""
+    if len(ours) == 1:
+        return ours[0]
+    tasks = [task for row in ours for task in rows(row, "InvocationTaskBasicInfoSet")]
+    least: Row = max(ours, key=_openness)
+    return {**least, "InvocationTaskBasicInfoSet": tasks}
 
 
 def _not_found() -> CloudError:
@@ -218,6 +240,8 @@ def _run(ref: Ref, kind: Kind, row: Row, targets: int) -> Run:
         started_at=moment(row.get("StartTime")),
         ended_at=moment(row.get("EndTime")),
         target_count=targets,
+        comment=text(row.get("Description")),
+        target_kind=text(row.get("InstanceKind")),
     )
 
 

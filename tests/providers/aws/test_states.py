@@ -88,7 +88,7 @@ def test_cancelled_that_ran_is_terminated() -> None:
     assert command_state("Cancelled", "Cancelled", ran=True) is State.TERMINATED
     assert command_state("Success", "Success", ran=True) is State.SUCCEEDED
     assert window_state("CANCELLED") is State.CANCELLED
-    assert window_state("CANCELLED", started=THEN) is State.TERMINATED
+    assert window_state("CANCELLED", ran=True) is State.TERMINATED
     assert automation_state("Cancelled", started=THEN) is State.TERMINATED
 
 
