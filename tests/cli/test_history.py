@@ -159,7 +159,7 @@ def test_what_was_not_judged_is_told_as_far_as_it_is_known(outside: Outside) -> 
     assert (operation["state"], set(told)) == ("open", set(refs))
     assert (told[ENDED[-1]]["verdict"], told[ENDED[-1]]["error"]) == ("ended", None)
     accepted = [told[ref] for ref in refs if told[ref]["verdict"] == "requested"]
-    doubtful = [told[ref] for ref in refs if told[ref]["verdict"] == "failed"]
+    doubtful = [told[ref] for ref in refs if told[ref]["verdict"] == "in-doubt"]
     assert len(accepted) <= 2
     assert len(accepted) + len(doubtful) == len(refs) - 1
     assert all(one["request_ids"] and "what became of it" in one["error"]["message"] for one in accepted)
