@@ -108,7 +108,7 @@ def test_an_interrupt_leaves_no_board_behind(slow: Outside) -> None:
 
 
 def test_rows_that_come_one_by_one_on_the_same_terminal_are_not_painted_over(outside: Outside) -> None:
-    with Terminal(outside, "cancel", TENCENT, KILLED, "-o", "ref", columns=100) as terminal:
+    with Terminal(outside, "cancel", TENCENT, KILLED, "--accept-reported", "-o", "ref", columns=100) as terminal:
         assert terminal.end() == 0
 
     assert {TENCENT, KILLED} <= set(terminal.rows)
