@@ -4,7 +4,7 @@
 # make check   lint, types, import rules, dependencies, licences
 # make bench   how fast, against the vendors' own CLIs and SDKs (QUICK=1: a few minutes); writes docs/performance.md
 # make screenshots   the pictures in docs/screens, taken anew (minutes)
-# make test-peers    the vendors' own CLIs against the sandbox (large downloads)
+# make test-peers    the vendors' own CLIs and SDKs for Node.js against the sandbox (large downloads)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -33,7 +33,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python -m pip check
 	$(BIN)/python tests/licences.py --check
 
-test-peers: $(VENV)/.installed-dev $(PEERS)/.installed
+test-peers: $(VENV)/.installed-dev $(PEERS)/.installed $(PEERS)/node/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -n 2 tests/peers
 
 bench: $(VENV)/.installed-dev $(PEERS)/.installed
@@ -92,3 +92,10 @@ $(PEERS)/.installed:
 	@$(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python $(PIP) install awscli tccli
 	@touch $@
+
+# without npm there is no marker, so that the next run looks again; the tests say what they miss
+$(PEERS)/node/.installed: tests/peers/node/package.json | $(PEERS)/.installed
+	@if ! command -v npm >/dev/null; then echo "npm is not on PATH: the SDKs for Node.js are left out" >&2; exit 0; fi; \
+	echo "installing the SDKs for Node.js into $(PEERS)/node ..."; \
+	mkdir -p $(PEERS)/node && cp tests/peers/node/package.json $(PEERS)/node/ && \
+	npm install --prefix $(PEERS)/node --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@

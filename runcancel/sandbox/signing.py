@@ -236,12 +236,14 @@ def check_tencent(request: Request, keys: Keys, *, service: str, now: float | No
         raise Refusal(200, "AuthFailure.SecretIdNotFound", "The SecretId is not found.")
     if request.header("x-tc-token") != key.token:
         raise Refusal(200, "AuthFailure.TokenFailure", "Token verification failed.")
-    derived = _derive("TC3" + key.secret, date, service, "tc3_request")
-    scope = f"{date}/{service}/tc3_request"
+    derived = _derive("TC3" + key.secret, date, scope_service, "tc3_request")
+    scope = f"{date}/{scope_service}/tc3_request"
     hashes = [_canonical_hash(each, claim.signed_headers) for each in _tencent_readings(request)]
     texts = ["\n".join([claim.algorithm, stamp, scope, each]) for each in hashes]
-    wrong_scope = scope_service != service or date != datetime.fromtimestamp(int(stamp), UTC).strftime("%Y-%m-%d")
-    if wrong_scope or not any(_matches(claim, derived, text) for text in texts):
+    day = datetime.fromtimestamp(int(stamp), UTC).strftime("%Y-%m-%d")
+    # The SDK for Node.js takes the first label of its endpoint for the service: "127" when that is an address.
+    services = (service, request.header("host").split(".")[0])
+    if scope_service not in services or date != day or not any(_matches(claim, derived, text) for text in texts):
         raise Refusal(200, "AuthFailure.SignatureFailure", "The provided credentials could not be validated.")
     if key.expired:
         raise Refusal(200, "AuthFailure.TokenFailure", "The token has expired.")

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from runcancel.sandbox.wire import Reply, Request, encode
 
-_HERE = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+_HERE = re.compile(r"(127\.0\.0\.1|([a-z0-9-]+\.)*localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _SAME = frozenset({"", "same-origin", "none"})
 
 

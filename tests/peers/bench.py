@@ -19,6 +19,8 @@ from runcancel.sandbox.isolation import child_environment
 RUNCANCEL = Path(sys.executable).with_name("runcancel")
 """The installed command beside the Python that runs the tests."""
 
+NODE_PEER = Path(__file__).parent / "node" / "peer.mjs"
+
 Environ = Mapping[str, str | None]
 NOTHING: Environ = {}
 
@@ -66,6 +68,10 @@ class Bench:
     def tccli_refusal(self, action: str, *arguments: str, env: Environ = NOTHING) -> str:
         """The error code with which `tccli tat` ends."""
         return _code(self.run(*self._tccli(action), *arguments, env=env))
+
+    def node(self, folder: Path, vendor: str, action: str, env: Environ = NOTHING, **params: Any) -> Any:
+        """What the vendor's SDK for Node.js in `folder` reads: `reply`, or `code` and `message` of its error."""
+        return _document(self.run("node", NODE_PEER, folder, vendor, action, json.dumps(params), env=env))
 
     def runcancel(self, verb: str, *arguments: str, code: int = 0, env: Environ = NOTHING) -> Any:
         """The JSON document of a verb that ends with `code`."""

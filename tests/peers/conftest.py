@@ -22,6 +22,15 @@ def peers() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The folder with the vendors' SDKs for Node.js."""
+    folder = Path(PEERS or "") / "node"
+    if not (folder / "node_modules").is_dir():
+        pytest.skip(f"{folder} has no SDKs for Node.js: npm was not on PATH when `make test-peers` installed the peers")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def still(peers: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A world that stands still, for tests that only read."""

@@ -162,15 +162,15 @@ def test_the_host_may_be_signed_without_its_port_as_the_node_sdk_of_tencent_does
     pair, at, body = key("tencent", 0), int(time.time()), b"{}"
     day = time.strftime("%Y-%m-%d", time.gmtime(at))
 
-    def sent(host: str, secret: str = pair.secret) -> str:
+    def sent(host: str, service: str = "tat", secret: str = pair.secret) -> str:
         def mac(with_key: bytes, text: str) -> bytes:
             return hmac.new(with_key, text.encode(), hashlib.sha256).digest()
 
         digest = hashlib.sha256(body).hexdigest()
         canonical = f"POST\n/\n\ncontent-type:application/json\nhost:{host}\n\ncontent-type;host\n{digest}"
-        scope = f"{day}/tat/tc3_request"
+        scope = f"{day}/{service}/tc3_request"
         text = f"TC3-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        signature = mac(mac(mac(mac(b"TC3" + secret.encode(), day), "tat"), "tc3_request"), text).hex()
+        signature = mac(mac(mac(mac(b"TC3" + secret.encode(), day), service), "tc3_request"), text).hex()
         headers = {
             "Content-Type": "application/json",
             "X-TC-Action": "DescribeInvocations",
@@ -184,8 +184,9 @@ def test_the_host_may_be_signed_without_its_port_as_the_node_sdk_of_tencent_does
             answer = json.load(reply)["Response"]
         return str(answer["Error"]["Code"] if "Error" in answer else answer["TotalCount"] > 0)
 
-    assert sent(f"127.0.0.1:{still.port}") == sent("127.0.0.1") == "True"
-    assert sent("127.0.0.2") == sent("127.0.0.1", secret="x") == "AuthFailure.SignatureFailure"
+    assert sent(f"127.0.0.1:{still.port}") == sent("127.0.0.1") == sent("127.0.0.1", "127") == "True"
+    wrong = (sent("127.0.0.2"), sent("127.0.0.1", "sts"), sent("127.0.0.1", secret="x"))
+    assert set(wrong) == {"AuthFailure.SignatureFailure"}
 
 
 def test_a_foreign_service_scope_is_refused(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
