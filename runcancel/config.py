@@ -1,11 +1,14 @@
 """The user's configuration: contexts, groups and caps, in one TOML file."""
 
+import os
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import platformdirs
 from msgspec import Struct, structs
 
+from runcancel import ownership
 from runcancel.errors import CloudError, UsageError
 from runcancel.folders import user_folder
 from runcancel.providers import PROVIDERS
@@ -117,6 +120,7 @@ def text_of(file: Path) -> str | None:
     """The text of the file, None where there is none. Raises `UsageError`."""
     try:
         with file.open("rb") as opened:
+            _check_writers(file, os.fstat(opened.fileno()).st_uid)
             data = opened.read(_LARGEST + 1)
     except FileNotFoundError:
         return None
@@ -130,6 +134,18 @@ def text_of(file: Path) -> str | None:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{file} is no UTF-8 text; nothing was sent") from None
+
+
+def _check_writers(file: Path, owner: int) -> None:
+    """Raise `UsageError` where another user can say what is cancelled where."""
+    if owner not in (0, os.geteuid()) and os.geteuid() != 0:  # root reads what `sudo -E` leads to
+        raise UsageError(f"{file} belongs to another user (uid {owner}); nothing was sent")
+    shared = ownership.writable_by_all(file.resolve())
+    if shared is not None:
+        raise UsageError(
+            f"the configuration is not used: every user can write {shared}; nothing was sent",
+            hint=f"check what is in it, then: chmod o-w {shlex.quote(str(shared))}",
+        )
 
 
 def _check_context(file: Path, key: str, context: Context) -> None:

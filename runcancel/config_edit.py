@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import structs
 
+from runcancel import ownership
 from runcancel.config import Config, Context, check, read, text_of
 from runcancel.errors import UsageError
 from runcancel.folders import NO_HOME, NOWHERE
@@ -182,7 +183,7 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
         raise UsageError(f"the configuration has no place: {NO_HOME}; nothing was changed")
     by_hand = UsageError(f"{file} is written in a way only you can change: do it by hand; nothing was changed")
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ownership.make_folder(file.parent)
         with _alone(file):
             text = text_of(file) or ""
             written, wanted = change(text, read(file, text))
@@ -206,17 +207,19 @@ def _means(file: Path, text: str, wanted: Config) -> bool:
 @contextmanager
 def _alone(file: Path) -> Iterator[None]:
     with os.fdopen(os.open(file.parent / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r") as lock:
+        ownership.give(lock.fileno(), file.parent)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _replace(file: Path, text: str) -> None:
-    """The whole new file or the whole old one, whatever happens; a link is written through."""
+    """The whole new file or the whole old one, whatever happens; a link is written through, the owner stays."""
     import tempfile
 
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".config-")  # 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as opened:
+            ownership.give(opened.fileno(), file if file.exists() else file.parent)
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())

@@ -1,6 +1,7 @@
 """What was asked and what was seen: one SQLite file that a kill at any moment leaves readable."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +52,17 @@ class Journal:
         from runcancel.journal_file import JournalFile
 
         return cls(JournalFile.peek(file))
+
+    @classmethod
+    def read(cls, file: Path) -> "Journal | None":
+        """Open the journal for reading, also where nothing can be written; None where there is none.
+
+        Raises `JournalError`.
+        """
+        if not is_there(file):
+            return None
+        writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+        return cls.open(file) if writable else cls.peek(file)
 
     def close(self) -> None:
         """Close the file."""
@@ -146,11 +158,21 @@ class Journal:
                 yield datetime.fromisoformat(at), run, msgspec.json.decode(answer, type=Answer)
 
     def prune(self, before: datetime) -> tuple[Operation, ...]:
-        """Forget the operations that began before, and return them, newest first."""
+        """Forget the operations that began before and are done, and return them, newest first.
+
+        What is unfinished stays: without its entry nobody could resume it.
+        """
         with self._file.changed() as db:
-            forgotten = tuple(one for one in self.operations() if one.at < before)
+            forgotten = tuple(one for one in self.operations() if one.at < before and one.state is Stage.DONE)
             db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
         return forgotten
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
+    from runcancel import journal_file
+
+    return journal_file.is_there(file)
 
 
 def path(environ: Mapping[str, str]) -> Path:

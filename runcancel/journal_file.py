@@ -1,19 +1,23 @@
 """The journal's file: made and opened safely, known for a journal before anything about it is changed."""
 
+import errno
 import os
 import random
 import re
+import shutil
 import sqlite3
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from msgspec import MsgspecError
 
 from runcancel.errors import JournalError
 from runcancel.folders import NO_HOME, NOWHERE
+from runcancel.ownership import make_folder, nearest, writable_by_all
 
 _APPLICATION = 0x72756E63  # "runc": what SQLite keeps in the file's header to tell it from others
 _VERSION = 1
@@ -45,8 +49,10 @@ CREATE TABLE IF NOT EXISTS limits (
 class JournalFile:
     """An open file. Only the thread that opened it may use it; each statement is a transaction unless one is begun."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: Path | None = None) -> None:
         self._connection = connection
+        self._file = file
+        self._identity = None if file is None else _identity(file)
 
     @classmethod
     def open(cls, file: Path, *, busy: float) -> "JournalFile":
@@ -56,18 +62,15 @@ class JournalFile:
             connection = sqlite3.connect(file, timeout=busy, isolation_level=None)
             with _closed_on_failure(connection):
                 _set_up(connection, file, busy)
-        return cls(connection)
+            return cls(connection, file)
 
     @classmethod
     def peek(cls, file: Path) -> "JournalFile":
-        """Open a journal that is there for reading, and leave no trace on the disk. Raises `JournalError`.
-
-        Without a log beside it, SQLite is told that nothing changes: else it would make files to share memory.
-        """
-        log = file.with_name(f"{file.name}-wal")
-        still = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        """Open a journal that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
         with _said(file):
-            connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro{still}", uri=True, isolation_level=None)
+            _check_folder(file.parent)
+            _check_file(file)
+            connection = _connect_for_reading(file)
             with _closed_on_failure(connection):
                 _check(connection, file)
         return cls(connection)
@@ -80,6 +83,8 @@ class JournalFile:
     def used(self) -> Iterator[sqlite3.Connection]:
         """For statements, and for reading what they gave. Raises `JournalError` for whatever goes wrong."""
         with _said():
+            if self._file is not None and _identity(self._file) != self._identity:
+                raise JournalError(f"the journal {self._file} was removed or replaced by something else meanwhile")
             yield self._connection
 
     @contextmanager
@@ -104,30 +109,106 @@ def is_remote(file: Path, mounts: str) -> bool:
     return max(holding, default=(0, 0, ""))[2].startswith(_REMOTE)  # of two on one place, the later hides the other
 
 
-def _prepare(file: Path) -> None:
-    """Make folder and file. Raises `JournalError` for a link, for what is no file, and for what others own."""
+def is_there(file: Path) -> bool:
+    """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
+    with _said(file):
+        _check_place(file)
+        try:
+            _check_folder(file.parent)
+        except FileNotFoundError:
+            return False
+        return os.path.lexists(file)
+
+
+def _check_place(file: Path) -> None:
     if file.is_relative_to(NOWHERE):
         raise JournalError(f"the journal has no place: {NO_HOME}")
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = file.parent.stat()
-    if folder.st_uid != os.geteuid():
-        raise JournalError(f"the folder {file.parent} of the journal belongs to another user")
-    if folder.st_mode & 0o022:  # somebody could have put the journal there, or links beside it
-        raise JournalError(f"the folder {file.parent} of the journal can be written by others; chmod 700 it")
-    if file.is_symlink():
-        raise JournalError(f"the journal {file} is a symbolic link, which is not followed")
+
+
+def _prepare(file: Path) -> None:
+    """Make folder and file. Raises `JournalError` for a link, for what is no file, and for what others own."""
+    _check_place(file)
+    above = nearest(file.parent)
+    if above != file.parent and above.stat().st_uid not in (0, os.geteuid()):  # root in somebody's home: sudo -E
+        raise JournalError(f"the folder {above} of the journal belongs to another user")
+    make_folder(file.parent)
+    _check_folder(file.parent)
+    if not file.is_symlink():
+        _make_file(file)
+    _check_file(file)
+
+
+def _make_file(file: Path) -> None:
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise JournalError(f"the journal {file} cannot be opened ({error.strerror})") from None
-    try:
-        about = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise `JournalError` for a folder where somebody else could put a journal, or links beside it."""
+    about = folder.stat()
+    if about.st_uid != os.geteuid():
+        raise JournalError(f"the folder {folder} of the journal belongs to another user")
+    if about.st_mode & 0o022:
+        raise JournalError(f"the folder {folder} of the journal can be written by others; chmod 700 it")
+    shared = writable_by_all(folder.resolve())
+    if shared is not None:
+        raise JournalError(f"the folder {shared} above the journal can be written by others; chmod o-w it")
+
+
+def _check_file(file: Path) -> None:
+    """Raise `JournalError` for a link, for what is no file, and for what is another user's."""
+    about = file.lstat()
+    if stat.S_ISLNK(about.st_mode):
+        raise JournalError(f"the journal {file} is a symbolic link, which is not followed")
+    if stat.S_ISDIR(about.st_mode):
+        raise JournalError(f"the journal {file} cannot be opened ({os.strerror(errno.EISDIR)})")
     if not stat.S_ISREG(about.st_mode):
         raise JournalError(f"the journal {file} is no file; move it away to begin a new one")
     if about.st_uid != os.geteuid():
         raise JournalError(f"the journal {file} belongs to another user")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Which file a name stands for; None when it stands for none."""
+    try:
+        about = file.lstat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def _connect_for_reading(file: Path) -> sqlite3.Connection:
+    """A connection that changes nothing on the disk.
+
+    Without a log beside it, SQLite is told that nothing changes: else it would make files to share memory. On a disk
+    that takes none (read-only, or full) the file and its log are read into a copy.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    logged = log.exists() and log.stat().st_size > 0
+    still = "" if logged else "&immutable=1"
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro{still}", uri=True, isolation_level=None)
+    try:
+        _number(connection, "PRAGMA user_version")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if not logged or _is_locked(error):
+            raise
+        return _connect_to_copy(file, log)
+    return connection
+
+
+def _connect_to_copy(file: Path, log: Path) -> sqlite3.Connection:
+    with tempfile.TemporaryDirectory(prefix="runcancel-journal-") as folder:
+        copy = Path(folder) / file.name
+        shutil.copyfile(file, copy)
+        shutil.copyfile(log, copy.with_name(log.name))
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        with closing(sqlite3.connect(copy)) as copied:
+            copied.backup(connection)
+    return connection
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,14 +94,21 @@ def test_operations_come_newest_first_and_are_pruned_by_age(file: Path) -> None:
     old = [operation() for _ in range(3)]
     for one in old:
         journal.begin(one, [item()])
+    going_on, interrupted = operation(), operation()
+    for one in (going_on, interrupted):
+        journal.begin(one, [item()])
+    journal.end(interrupted.id, Stage.INTERRUPTED, 130)
+    for one in old:
+        journal.end(one.id, Stage.DONE, 0)
+    everything = [*old, going_on, interrupted]
 
-    assert sorted((one.id for one in old), reverse=True) == [one.id for one in journal.operations()]
+    assert sorted((one.id for one in everything), reverse=True) == [one.id for one in journal.operations()]
     assert len(list(journal.operations(2))) == 2
     assert journal.prune(datetime(2000, 1, 1, tzinfo=UTC)) == ()
     assert [one.id for one in journal.prune(datetime(2999, 1, 1, tzinfo=UTC))] == sorted(
         (one.id for one in old), reverse=True
     )
-    assert list(journal.operations()) == []
+    assert {one.id for one in journal.operations()} == {going_on.id, interrupted.id}
     assert list(journal.entries(old[0].id)) == []
 
 
@@ -339,7 +347,9 @@ def test_an_operation_that_another_process_pruned_is_not_called_written(file: Pa
     warnings: list[str] = []
     recorder = Recorder(file, operation(), warn=warnings.append)
     recorder.planned([item()])
-    Journal.open(file).prune(datetime(2999, 1, 1, tzinfo=UTC))
+    with sqlite3.connect(file) as other:
+        other.execute("DELETE FROM operations")
+        other.execute("DELETE FROM entries")
 
     recorder.asked(RUN, Answer(asked=Asked.ACCEPTED))
     recorder.end(0)
@@ -347,6 +357,30 @@ def test_an_operation_that_another_process_pruned_is_not_called_written(file: Pa
     assert recorder.operation is None
     assert len(warnings) == 1
     assert "forgotten" in warnings[0]
+
+
+def _removed(file: Path) -> None:
+    file.unlink()
+
+
+def _replaced(file: Path) -> None:
+    other = file.with_name("other")
+    Journal.open(other).close()
+    other.replace(file)
+
+
+@pytest.mark.parametrize("spoil", [_removed, _replaced])
+def test_a_journal_that_is_removed_or_replaced_midway_is_said_once(file: Path, spoil: Callable[[Path], None]) -> None:
+    warnings: list[str] = []
+    recorder = Recorder(file, operation(), warn=warnings.append)
+    recorder.planned([item()])
+    spoil(file)
+
+    recorder.asked(RUN, Answer(asked=Asked.ACCEPTED))
+    recorder.end(0)
+
+    assert recorder.operation is None
+    assert [f"{file} was removed or replaced" in one for one in warnings] == [True]
 
 
 def test_a_locked_journal_is_waited_for_and_then_said(file: Path) -> None:

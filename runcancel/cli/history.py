@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from runcancel.tracker import not_asked
 from runcancel.vocabulary import Reason, Verdict
 
 _SHOWN = 20
+_NAMED = 5  # unfinished operations that a note names
 _LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
 _UNANSWERED = Answer(
     asked=Asked.IN_DOUBT,
@@ -41,7 +43,8 @@ def history(
     *,
     limit: options.Limit = _SHOWN,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="With prune: forget what is older [90d].")
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help="With prune: forget what is done and older [90d]."),
     ] = None,
 ) -> int:
     """Show what was asked from here, by whom, why, and what was seen.
@@ -59,19 +62,31 @@ def history(
     if older_than is not None and operation != "prune":
         raise UsageError("--older-than goes with prune: runcancel history prune --older-than 90d")
     file = journal.path(session.settings.environ)
+    before = values.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
-        return _answer(session, Journal.open(file), operation, limit, "90d" if older_than is None else older_than)
+        return _answer(session, file, operation, limit, before)
     except JournalError as error:
         raise Refused(str(error)) from None
 
 
-def _answer(session: Session, opened: Journal, operation: str | None, limit: int, older_than: str) -> int:
+def _answer(session: Session, file: Path, operation: str | None, limit: int, before: datetime) -> int:
     if operation == "prune":
-        forgotten = opened.prune(values.past("--older-than", older_than, datetime.now(UTC)))
-        return _list(session, forgotten, f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} forgotten")
+        return _prune(session, Journal.open(file) if journal.is_there(file) else None, before)
+    opened = Journal.read(file)
     if operation is not None:
         return _one(session, opened, operation)
-    return _list(session, opened.operations(limit))
+    return _list(session, () if opened is None else opened.operations(limit))
+
+
+def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
+    forgotten = () if opened is None else opened.prune(before)
+    left = () if opened is None else opened.operations()
+    kept = [one.id for one in left if one.at < before]
+    notes = [f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} forgotten"]
+    if kept:
+        ids = ", ".join(kept[:_NAMED]) + (", …" if len(kept) > _NAMED else "")
+        notes.append(f"{len(kept)} unfinished kept: {ids}. To finish one: runcancel cancel --resume ID")
+    return _list(session, forgotten, *notes)
 
 
 def _list(session: Session, operations: Iterable[Operation], *notes: str) -> int:
@@ -82,9 +97,9 @@ def _list(session: Session, operations: Iterable[Operation], *notes: str) -> int
     return Exit.OK
 
 
-def _one(session: Session, opened: Journal, id: str) -> int:
-    found = opened.operation(id)
-    if found is None:
+def _one(session: Session, opened: Journal | None, id: str) -> int:
+    found = None if opened is None else opened.operation(id)
+    if opened is None or found is None:
         problem = Problem(
             code=Reason.NOT_FOUND, message=f"no operation {id} in the journal", hint="see: runcancel history"
         )

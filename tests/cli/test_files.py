@@ -25,7 +25,9 @@ def test_whatever_the_umask_all_files_are_private(outside: Outside) -> None:
     outside.shell(f"umask 0; runcancel cancel {TENCENT}; runcancel contexts add one -p tencent")
 
     for file in (journal(outside), configuration(outside)):
-        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+        above = [each for each in file.parents if each.is_relative_to(outside.home) and each != outside.home]
+        assert len(above) >= 2
+        assert {stat.S_IMODE(each.stat().st_mode) for each in above} == {0o700}
         found = [each for each in file.parent.iterdir() if each.is_file()]
         assert file in found
         assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in found), found
@@ -84,6 +86,10 @@ def _in_a_folder_where_all_may_write(file: Path) -> None:
     file.parent.chmod(0o777)
 
 
+def _below_a_folder_where_all_may_write(file: Path) -> None:
+    file.parent.parent.chmod(0o777)
+
+
 UNUSABLE: dict[Callable[[Path], None], str] = {
     _a_link: "is a symbolic link, which is not followed",
     _a_link_to_nowhere: "is a symbolic link, which is not followed",
@@ -95,6 +101,7 @@ UNUSABLE: dict[Callable[[Path], None], str] = {
     _of_somebody_else: "belongs to another user",
     _in_a_folder_of_somebody_else: "belongs to another user",
     _in_a_folder_where_all_may_write: "can be written by others",
+    _below_a_folder_where_all_may_write: "can be written by others",
 }
 
 
@@ -174,6 +181,71 @@ def test_a_broken_configuration_is_one_line_and_nothing_is_sent(text: str, outsi
     assert outside.requests() == []
     assert outside.run("contexts", "add", "new", "-p", "aws").code == 2
     assert configuration(outside).read_text() == text
+
+
+@pytest.mark.parametrize("spoiled", [0, 1, 2], ids=["file", "folder", "folder above"])
+def test_a_configuration_that_every_user_can_write_is_refused_with_the_command(spoiled: int, outside: Outside) -> None:
+    outside.run("contexts", "add", "one", "-p", "tencent")
+    place = [configuration(outside), *configuration(outside).parents][spoiled]
+    mode = stat.S_IMODE(place.stat().st_mode)
+    place.chmod(mode | 0o002)
+
+    for argv in (("cancel", TENCENT), ("list",), ("contexts", "add", "two", "-p", "aws")):
+        done = outside.run(*argv)
+        assert done.code == 2, str(done)
+        assert f"chmod o-w {place}" in done.err
+    assert outside.requests() == []
+
+    outside.shell(f"chmod o-w {place}")
+    assert [each["name"] for each in outside.json("contexts")["contexts"]] == ["one"]
+
+
+def test_a_folder_that_keeps_entries_from_others_is_fine(outside: Outside) -> None:
+    outside.run("contexts", "add", "one", "-p", "tencent")
+    configuration(outside).parent.parent.chmod(0o1777)
+    assert outside.run("contexts").code == 0
+
+
+# sudo -E: root, with the home of somebody else
+
+_SOMEBODY = 12345
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root is somebody else")
+
+
+def _give_home_away(outside: Outside) -> None:
+    for each in (outside.home, *outside.home.rglob("*")):
+        os.chown(each, _SOMEBODY, _SOMEBODY)
+
+
+def _owners(home: Path) -> set[tuple[int, int]]:
+    return {(each.lstat().st_uid, each.lstat().st_gid) for each in home.rglob("*")}
+
+
+@needs_root
+@pytest.mark.parametrize("there", [False, True], ids=["first", "again"])
+def test_root_leaves_the_configuration_to_whom_the_home_belongs(there: bool, outside: Outside) -> None:
+    if there:
+        outside.run("contexts", "add", "zero", "-p", "aws")
+    _give_home_away(outside)
+
+    for argv in (("add", "one", "-p", "tencent"), ("use", "one"), ("add", "two", "-p", "aws"), ("remove", "two")):
+        done = outside.run("contexts", *argv)
+        assert done.code == 0, str(done)
+
+    assert _owners(outside.home) == {(_SOMEBODY, _SOMEBODY)}
+    assert stat.S_IMODE(configuration(outside).stat().st_mode) == 0o600
+
+
+@needs_root
+def test_root_leaves_no_journal_of_its_own_in_the_home_of_somebody_else(outside: Outside) -> None:
+    _give_home_away(outside)
+
+    done = outside.run("cancel", TENCENT)
+
+    assert done.code == 0, str(done)
+    assert "belongs to another user: this cancel is not written down" in done.err
+    assert _owners(outside.home) <= {(_SOMEBODY, _SOMEBODY)}
+    assert not journal(outside).parent.exists()
 
 
 def test_a_kill_leaves_the_old_configuration_or_the_new(outside: Outside) -> None:

@@ -60,6 +60,54 @@ def test_an_unknown_operation_is_not_found(outside: Outside) -> None:
     assert outside.requests() == []
 
 
+def test_reading_a_journal_that_is_not_there_makes_none(outside: Outside) -> None:
+    assert outside.json("history")["operations"] == []
+    assert outside.run("history", "01K9ZQ3V7W5T8R2M4N6P0C1D2E").code == 5
+    assert outside.json("history", "prune")["operations"] == []
+    assert not (outside.home / ".local").exists()
+
+
+def test_prune_leaves_what_is_unfinished_alone_and_names_it(outside: Outside) -> None:
+    killed(outside, "cancel", TENCENT, until="CancelInvocation")
+    (left,) = operations(outside)
+    assert left["state"] == "open"
+
+    done = outside.run("history", "prune", "--older-than", "0s")
+
+    assert f"1 unfinished kept: {left['id']}" in done.err, str(done)
+    assert [each["id"] for each in operations(outside)] == [left["id"]]
+    assert outside.run("cancel", "--resume", left["id"]).code == 0
+    assert [each["id"] for each in outside.json("history", "prune", "--older-than", "0s")["operations"]] == [left["id"]]
+
+
+@pytest.mark.parametrize("logged", [False, True], ids=["closed", "killed"])
+def test_history_works_on_a_read_only_file_system(outside: Outside, tmp_path: Path, logged: bool) -> None:
+    if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("mount namespaces are not allowed here")
+    if logged:
+        killed(outside, "cancel", TENCENT, until="CancelInvocation")
+    else:
+        outside.run("cancel", TENCENT)
+    before = operations(outside)
+    folder = outside.home / ".local" / "state" / "runcancel"
+    if logged:  # what the kill left was put in order by the reading: another is left
+        killed(outside, "cancel", ONE_SHOT, until="StopInvocation")
+        assert (folder / "journal.sqlite3-wal").stat().st_size > 0
+        before = [{"id": ""}, *before]
+    frozen = f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"
+    script = f"{frozen} && {RUNCANCEL} history -o json && {RUNCANCEL} history prune; echo $?"
+
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script], env=outside.environ, capture_output=True, text=True, check=False
+    )
+
+    shown, code = done.stdout.rsplit("\n", 2)[0], done.stdout.split()[-1]
+    assert code == "6", done.stderr
+    found = json.loads(shown)["operations"]
+    assert len(found) == len(before), done.stderr
+    assert found[-1]["id"] == before[-1]["id"]
+
+
 def test_prune_forgets(outside: Outside) -> None:
     outside.run("cancel", TENCENT)
 

@@ -1,0 +1,57 @@
+"""Whose a file is and who else can write it: the user's configuration and journal are trusted, so nobody else may."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+_SHARED = stat.S_IWOTH
+
+
+def writable_by_all(place: Path) -> Path | None:
+    """The first of a file and the folders above it that every user can write; None where none is.
+
+    Folders that keep entries from others (`/tmp`) are fine, and so is what is above the user's home: whoever can
+    write there has the user's shell already.
+    """
+    home = Path(os.path.expanduser("~"))
+    for each in (place, *place.parents):
+        if each == home:
+            return None
+        try:
+            mode = each.stat().st_mode
+        except OSError:
+            continue
+        if mode & _SHARED and not mode & stat.S_ISVTX:
+            return each
+    return None
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the first one above it that exists."""
+    return next((each for each in (folder, *folder.parents) if each.exists()), folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it for their owner alone, whatever the umask. Raises `OSError`.
+
+    Root in somebody's home (`sudo -E`) gives them to whom the folder above belongs.
+    """
+    for each in reversed(list(_missing(folder))):
+        each.mkdir(mode=0o700, exist_ok=True)
+        give(each, each.parent)
+
+
+def give(place: Path | int, like: Path) -> None:
+    """Let a file or folder of root's belong to whom `like` belongs; another user's stay what they are."""
+    if os.geteuid() == 0:
+        about = like.stat()
+        if about.st_uid != 0:
+            os.chown(place, about.st_uid, about.st_gid)
+
+
+def _missing(folder: Path) -> Iterator[Path]:
+    for each in (folder, *folder.parents):
+        if each.exists():
+            return
+        yield each
