@@ -1,6 +1,7 @@
 # make demo    three simulated clouds, one cancel each, and what really happened
 # make test    the whole test suite
 # make soak    random faults and kills for half an hour or longer; CASES=5000 for more
+# make test-lowest   the unit tests with the lowest versions that pyproject.toml declares, on Python 3.11
 # make check   lint, types, import rules, dependencies, licences
 # make bench   how fast, against the vendors' own CLIs and SDKs (QUICK=1: a few minutes); writes docs/performance.md
 # make screenshots   the pictures in docs/screens, taken anew (minutes)
@@ -9,11 +10,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
+LOWEST ?= .venv-lowest
+LOWEST_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 CASES ?= 2000
 BIN := $(VENV)/bin
+UNIT := tests --ignore tests/faults --ignore tests/fuzz --ignore tests/peers --ignore tests/test_screens.py
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test soak check bench test-peers generate lock mutants coverage screenshots clean
+.PHONY: demo test soak check bench test-peers test-lowest generate lock mutants coverage screenshots clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
@@ -35,6 +39,10 @@ check: $(VENV)/.installed-dev
 
 test-peers: $(VENV)/.installed-dev $(PEERS)/.installed $(PEERS)/node/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -n 2 tests/peers
+
+# a bound that is declared is a bound that works; a venv of its own, made anew when a bound changes
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest -q -n 4 --dist worksteal -p no:cacheprovider $(UNIT)
 
 bench: $(VENV)/.installed-dev $(PEERS)/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
@@ -71,7 +79,7 @@ screenshots: $(VENV)/.installed-dev
 	$(BIN)/python tests/screens.py docs/screens
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(LOWEST) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "runcancel needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
@@ -86,6 +94,13 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	@echo "installing with development tools into $(VENV) ..."
 	@$(if $(LOCKED),$(BIN)/python $(PIP) install --require-hashes -r requirements-dev.lock && $(BIN)/python $(PIP) install --no-deps -e .,$(BIN)/python $(PIP) install -e '.[dev]')
 	@touch $@ $(VENV)/.installed
+
+$(LOWEST)/.installed: pyproject.toml
+	@echo "installing the lowest declared versions into $(LOWEST) ..."
+	@rm -rf $(LOWEST) && $(LOWEST_PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python $(PIP) install uv
+	@$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	@touch $@
 
 $(PEERS)/.installed:
 	@echo "installing awscli and tccli into $(PEERS) ..."

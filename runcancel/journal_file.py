@@ -121,7 +121,7 @@ def is_there(file: Path) -> bool:
 
 
 def _check_place(file: Path) -> None:
-    if file.is_relative_to(NOWHERE):
+    if file.is_relative_to(NOWHERE) or not file.is_absolute():
         raise JournalError(f"the journal has no place: {NO_HOME}")
 
 
