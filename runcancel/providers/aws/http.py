@@ -1,5 +1,6 @@
 """Every HTTP request of botocore, sent as the other clouds' are: clients, STS, single sign-on and metadata services."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.utils import ContainerMetadataFetcher
 
 from runcancel.errors import CloudError
 from runcancel.providers import Connection
@@ -16,6 +18,10 @@ from runcancel.providers.quoted import is_page
 from runcancel.providers.transport import HttpClient, Reply
 from runcancel.redaction import remember, remember_fields
 from runcancel.vocabulary import Reason
+
+_CONTAINER = "the container's credentials"
+_KEYS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
+"""What an answer of a container's credentials holds."""
 
 SENDER = "runcancel"
 """The id under which the handler of `before-send` is registered."""
@@ -39,10 +45,12 @@ def send_by(session: botocore.session.Session, connection: Connection, environ: 
     )
     session.register("before-send", _Sender(client, session), unique_id=SENDER)
     session.set_default_client_config(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+    if not session.get_config_variable("region"):  # botocore does not read AWS_REGION, and STS needs one
+        session.get_component("config_store").set_config_variable("region", connection.scope.region)
     resolver = session.get_component("credential_provider")
-    # botocore has no public way to choose how its two metadata clients send.
+    # botocore has no public way to choose how its two clients of metadata services send.
     container = _metadata(environ, _CONTAINER_PATIENCE, bundle)
-    resolver.get_provider("container-role")._fetcher._session = _ContainerSession(container)
+    resolver.get_provider("container-role")._fetcher = _ContainerFetcher(container)
     instance = _metadata(environ, float(session.get_config_variable("metadata_service_timeout")), bundle)
     resolver.get_provider("iam-role")._role_fetcher._session = _InstanceSession(instance)
 
@@ -96,23 +104,30 @@ class _InstanceSession:
             raise
 
 
-class _ContainerSession:
-    """Stands in the place of botocore's HTTP session towards a container's credentials."""
+class _ContainerFetcher:
+    """Stands in the place of botocore's client for a container's credentials, which asks three times and quotes."""
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
 
-    def send(self, request: Any) -> AWSResponse:
-        """The answer, which has to be a success. Raises `CloudError`, once: botocore would ask three times."""
+    def full_url(self, path: str) -> str:
+        """Where a path of AWS_CONTAINER_CREDENTIALS_RELATIVE_URI leads."""
+        return f"http://{ContainerMetadataFetcher.IP_ADDRESS}{path}"
+
+    def retrieve_full_uri(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """The keys at a URL. Raises `CloudError`, `Reason.USAGE` for plain http elsewhere than on this host."""
         try:
-            reply = _sent(self._client, request)
+            reply = self._client.send(
+                "GET", url, headers={"Accept": "application/json", **(headers or {})}, credentials=True
+            )
         except CloudError as error:
-            raise _no_credentials(error, "the container's credentials") from None
-        if reply.status_code != 200:
-            host = urlsplit(request.url).netloc
-            message = f"the container's credentials: HTTP {reply.status_code} from {host}"
-            raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")
-        return _response(request.url, reply)
+            raise _no_credentials(error, _CONTAINER) from None
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        keys = _object(reply.content)
+        if reply.status_code != 200 or not all(isinstance(keys.get(name), str) for name in _KEYS):
+            why = f"HTTP {reply.status_code} from {host}" if reply.status_code != 200 else f"no whole key from {host}"
+            raise CloudError(Reason.NO_CREDENTIALS, f"{_CONTAINER}: {why}", action="credentials")
+        return keys
 
 
 class _Raw:
@@ -133,6 +148,14 @@ def _sent(client: HttpClient, request: Any, *, credentials: bool = True, secrets
     return client.send(
         request.method, request.url, headers=headers, body=body, secrets=secrets, credentials=credentials
     )
+
+
+def _object(content: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _plain(value: object) -> str:
