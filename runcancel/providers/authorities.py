@@ -50,11 +50,11 @@ class Authorities:
             raise self._unusable(f"cannot be read ({error.strerror or type(error).__name__})") from None
 
     def not_trusted(self, host: str, error: object) -> CloudError:
-        """The error for a certificate that was refused: nothing was sent."""
+        """The error for a certificate that was refused: nothing was sent, and repeating cannot mend it."""
         why = _why(str(error))
         checked = f"; checked against {self._origin}={self._path}" if self._origin else ""
         return CloudError(
-            Reason.UNREACHABLE,
+            Reason.INVALID,
             f"the certificate of {host} is not trusted{why}{checked}; nothing was sent",
             hint=_INSPECTED,
         )
