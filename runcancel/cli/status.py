@@ -6,6 +6,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.stale import Stale
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model import Run, Snapshot
 from runcancel.render import End
@@ -36,11 +37,13 @@ def status(
     runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
     problems = tuple(sight.problem for sight in sights if sight.problem is not None)
     interrupted: int | None = None
+    stale = Stale(session)
     if watch:
         try:
-            _follow(session, runs)
+            _follow(session, runs, stale)
         except Interrupted as signal:
             interrupted = signal.signum
+    problems = (*problems, *stale.problems)
     code = int(exit_of_reading(problem.code for problem in problems))
     if code == Exit.OK and exit_status and any(run.ended_badly for run in runs.values()):
         code = Exit.ENDED_BADLY
@@ -54,11 +57,14 @@ def status(
     return code
 
 
-def _follow(session: Session, runs: dict[str, Run]) -> None:
-    """Look until every run is over; `runs` is kept up to date."""
+def _follow(session: Session, runs: dict[str, Run], stale: Stale) -> None:
+    """Look until every run is over or cannot be read with these credentials; `runs` is kept up to date."""
     left = {ref: run for ref, run in runs.items() if not run.ended}
     for ref, answer in session.follow(left, full=True, until=None):
         if isinstance(answer, Snapshot):
+            stale.read(ref)
             runs[ref] = answer.run
             if answer.run.ended:
                 del left[ref]
+        elif stale.failed(ref, answer):
+            del left[ref]

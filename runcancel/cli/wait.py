@@ -1,6 +1,6 @@
 """`runcancel wait`: come back when runs are where they should be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -9,12 +9,15 @@ from msgspec import Struct
 from runcancel import values
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.stale import Stale
 from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_reading
+from runcancel.find import Sight
 from runcancel.judge import only_reported
 from runcancel.model import Problem, Run, Snapshot
-from runcancel.refs import nearest
+from runcancel.refs import Reference, nearest, parse_all
 from runcancel.render import End
 from runcancel.vocabulary import Reason, State
+from runcancel.watch import FIRST_PAUSE
 
 _ENDED = frozenset(state for state in State if state.over)
 _GOALS: Mapping[str, frozenset[State]] = {
@@ -49,9 +52,10 @@ def wait(
       runcancel cancel "$RUN" --no-wait && runcancel wait "$RUN" --for stopped
 
     A run has ended when it and every listed target have. It fails at once when a
-    run has ended otherwise. Exit codes: 0 all are there, 4 not permitted, 5 not
-    found, 7 a cloud did not answer, 8 not in time, or a stop that is only reported
-    by the cloud, 9 one can no longer get there.
+    run has ended otherwise, or when credentials are refused or expire. With
+    --timeout it also waits for a run that is not listed yet. Exit codes: 0 all are
+    there, 4 not permitted, 5 not found, 7 a cloud did not answer, 8 not in time, or
+    a stop that is only reported by the cloud, 9 one can no longer get there.
     """
     goals = tuple(values.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
     for word in goals:
@@ -60,13 +64,14 @@ def wait(
     wanted = frozenset(state for word in goals for state in _GOALS[word])
     seconds = session.patience(timeout)
     goal_ = _Goal(wanted, accept_reported=accept_reported or "ended" in goals)
-    sights = session.look(refs, full=True)
+    began = session.workers.clock.monotonic()
+    sights = _listed(session, parse_all(refs), None if timeout is None else began + seconds)
     problems = [sight.problem for sight in sights if sight.problem is not None]
     runs = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
     interrupted: int | None = None
     if not problems:
         try:
-            problems = _wait(session, runs, goal_, seconds)
+            problems = _wait(session, runs, goal_, seconds, until=began + seconds)
         except Interrupted as signal:
             interrupted = signal.signum
     answer = session.writer("wait")
@@ -100,24 +105,44 @@ class _Goal(Struct, frozen=True):
         return not self.accept_reported and seen.run.state.stopped and self.reached(seen.run) and only_reported(seen)
 
 
-def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: float) -> list[Problem]:
+def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[Sight]:
+    """Look at the runs; with `until`, look again until then at those that are not found: one may not be listed yet."""
+    found = {sight.reference: sight for sight in session.look_at(references)}
+    clock = session.workers.clock
+    missing = _not_found(found.values())
+    if missing and until is not None and clock.monotonic() < until:
+        names = ", ".join(reference.text for reference in missing)
+        session.notes.say(f"not found yet: {names}; looking again until the timeout")
+    while missing and until is not None and (left := until - clock.monotonic()) > 0:
+        session.workers.pause(min(FIRST_PAUSE * 2, left))
+        found |= {sight.reference: sight for sight in session.look_at(missing)}
+        missing = _not_found(found.values())
+    return [found[reference] for reference in references]
+
+
+def _not_found(sights: Iterable[Sight]) -> list[Reference]:
+    return [sight.reference for sight in sights if sight.problem and sight.problem.code is Reason.NOT_FOUND]
+
+
+def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: float, *, until: float) -> list[Problem]:
     """Look until all runs are where they should be, one cannot get there, or time is up; `runs` is kept up to date."""
     left = {ref: seen.run for ref, seen in runs.items() if not goal.reached(seen.run)}
     if any(map(goal.missed, left.values())):
         return []
-    deadline = session.workers.clock.monotonic() + seconds
-    last: dict[str, Problem] = {}
-    for ref, answer in session.follow(left, full=True, until=deadline):
+    stale = Stale(session)
+    for ref, answer in session.follow(left, full=True, until=until):
         if isinstance(answer, CloudError):
-            last[ref] = answer.problem(ref=ref)
+            if stale.failed(ref, answer):
+                return list(stale.problems)
             continue
+        stale.read(ref)
         runs[ref] = answer
-        last.pop(ref, None)
         if goal.reached(answer.run):
             del left[ref]
         elif goal.missed(answer.run):
             return []
-    return [last.get(ref) or _late(ref, seen.run, seconds) for ref, seen in runs.items() if ref in left]
+    failures = {problem.ref: problem for problem in stale.problems}
+    return [failures.get(ref) or _late(ref, seen.run, seconds) for ref, seen in runs.items() if ref in left]
 
 
 def _unconfirmed(ref: str) -> Problem:

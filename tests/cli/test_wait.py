@@ -1,8 +1,11 @@
 """`runcancel wait` and `status --watch`."""
 
+import re
 import signal
+import time
 
-from outside import ENDED, NOBODY, ONE_SHOT, TENCENT, Outside
+import pytest
+from outside import COMMAND, ENDED, NOBODY, ONE_SHOT, TENCENT, Outside
 
 
 def test_it_comes_back_when_a_cancelled_run_is_seen_stopped(outside: Outside) -> None:
@@ -61,3 +64,63 @@ def test_an_interrupt_ends_the_watching_with_one_document(outside: Outside) -> N
     assert done.code == 130
     assert done.document["complete"] is False
     assert took < 1.5
+
+
+READS = {"tencent": "DescribeInvocations", "alibaba": "DescribeInvocations", "aws": "ListCommands"}
+RUNNING = {"tencent": TENCENT, "alibaba": ONE_SHOT, "aws": COMMAND}
+
+
+@pytest.mark.parametrize("fault", ["expired", "denied"])
+@pytest.mark.parametrize("argv", [("status", "--watch"), ("wait", "--timeout", "60s")], ids=lambda argv: argv[0])
+@pytest.mark.parametrize("cloud", READS)
+def test_watching_ends_when_credentials_are_refused(
+    cloud: str, argv: tuple[str, ...], fault: str, outside: Outside
+) -> None:
+    outside.faults(f"{READS[cloud]}={fault},after=2")
+
+    done = outside.run(*argv, RUNNING[cloud], "-o", "json", patience=30)
+
+    assert done.code == 4, str(done)
+    assert [run["ref"] for run in done.document["runs"]] == [RUNNING[cloud]]
+    (problem,) = done.document["errors"]
+    assert re.search(r"stale since \d\d:\d\d:\d\d [+-]\d{4}: ", problem["message"])
+    assert outside.actions().count(READS[cloud]) == 3
+    assert done.err.count("stale since") == 1
+
+
+def test_refused_credentials_of_one_cloud_end_no_watching_of_another(outside: Outside) -> None:
+    short = outside.add("tencent", name="short", targets={"running": 2}, runs_for=40)
+    outside.faults("alibaba:*=expired,after=1")
+
+    done = outside.run("status", "--watch", ONE_SHOT, short, "-o", "json")
+
+    states = {run["ref"]: run["state"] for run in done.document["runs"]}
+    assert done.code == 4, str(done)
+    assert states[short] == "succeeded"
+
+
+def test_a_row_that_is_read_again_is_no_longer_stale(outside: Outside) -> None:
+    ref = outside.add("tencent", name="short", targets={"running": 2}, runs_for=60)
+    outside.faults("DescribeInvocations=error*8,after=1")
+
+    done = outside.run("status", ref, "--watch", "-o", "json")
+
+    assert (done.code, done.document["errors"]) == (0, []), str(done)
+
+
+def test_waiting_for_a_run_that_is_not_listed_yet_uses_its_timeout(outside: Outside) -> None:
+    ref = outside.add("tencent", name="late", targets={"running": 1}, runs_for=40)
+    outside.faults("DescribeInvocations=late-rows*6")
+
+    done = outside.run("wait", ref, "--timeout", "30s", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert "not found yet" in done.err
+    assert [run["state"] for run in done.document["runs"]] == ["succeeded"]
+
+
+def test_waiting_for_a_run_that_never_shows_ends_with_its_timeout(outside: Outside) -> None:
+    begun = time.monotonic()
+
+    assert outside.run("wait", NOBODY, "--timeout", "3s").code == 5
+    assert 3 < time.monotonic() - begun < 12
