@@ -1,7 +1,7 @@
 """Which runs a cancel is about: named, found by a filter, read from a file, or held by a plan."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -70,10 +70,11 @@ def of_found(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
     )
 
 
-def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight]) -> Selection:
+def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight], *, sent: Collection[str] = ()) -> Selection:
     """The selection of a plan, no more and no less than it holds. Raises what `_snapshots` raises.
 
-    Runs that joined since are left alone, and so are targets where the cloud takes a part of a run.
+    Runs that joined since are left alone, and so are targets where the cloud takes a part of a run. `sent` are the runs
+    whose cancel was sent before: one of them that needs no other is judged against the states before that cancel.
     """
     by_ref = _snapshots(sights)
     items: list[PlanItem] = []
@@ -87,6 +88,8 @@ def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight]) -> Selection:
             settled.append(_all_joined(item, snapshot))
             continue
         now, drift = _held(item, snapshot)
+        if not now.ask and item.run in sent and not _unread(item):
+            now = structs.replace(item, ask=False, why=now.why)
         items.append(structs.replace(now, parent=item.parent))
         notes += drift
     return Selection(items=tuple(items), settled=tuple(settled), notes=tuple(notes))

@@ -146,7 +146,9 @@ def cancel(
         why_not_pick=nobody(session, from_stdin=False),
     )
     # What a request names, it selects: only a hand that types the names needs no question.
-    wish = structs.replace(wish, by_hand=session.request.values.keys().isdisjoint({"refs", "resume"}))
+    by_hand = session.request.values.keys().isdisjoint({"refs", "resume"})
+    sent = frozenset(() if held is None else (item.run for item in held.sent))
+    wish = structs.replace(wish, by_hand=by_hand, sent=sent)
     limits = _limits(session, Limits() if held is None else held.limits, max_runs, max_targets)
     policy = WaitPolicy(
         wait=wait,

@@ -31,6 +31,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     file: str | None = None
     plan: str | None = None
     left_over: tuple[PlanItem, ...] | None = None
+    sent: frozenset[str] = frozenset()  # runs of those left over whose cancel was sent before
     pick: bool = False  # a person chooses from a list
     targets: tuple[str, ...] = ()
     stop_running: bool = False
@@ -118,7 +119,7 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
         return _saved(session, wish.plan)
     if wish.left_over is not None:
         held = wish.left_over
-        return Chosen(selection=selection.of_plan(held, _look(session, held)), by_hand=wish.by_hand)
+        return Chosen(selection=selection.of_plan(held, _look(session, held), sent=wish.sent), by_hand=wish.by_hand)
     named = selection.of_named(session.look(wish.refs, full=True), wish.targets)
     return Chosen(selection=named, by_hand=wish.by_hand)
 

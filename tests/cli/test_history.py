@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outside import ENDED, ONE_SHOT, RUNCANCEL, TENCENT, Outside
+from outside import COMMAND, ENDED, KILLED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside
 
 
 def operations(outside: Outside) -> list[Any]:
     found: list[Any] = outside.json("history")["operations"]
     return found
+
+
+RESUMED = {WINDOW: "GetMaintenanceWindowExecution", ONE_SHOT: "DescribeInvocations"}
+"""What is read of each run: first before the cancel, then while it is watched."""
 
 
 def killed(outside: Outside, *argv: str, until: str, times: int = 1) -> None:
@@ -215,6 +219,41 @@ def test_what_was_not_judged_is_told_as_far_as_it_is_known(outside: Outside) -> 
     assert all(one["error"]["code"] == "interrupted" for one in (*accepted, *doubtful))
     assert all(len(told[ref]["invocations"]) == 3 for ref in refs[:-1])
     assert f"--resume {operation['id']}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("ref", "watched", "verdict"),
+    [
+        (TENCENT, "DescribeInvocations", "stopped"),
+        (KILLED, "DescribeInvocations", "reported"),
+        (COMMAND, "ListCommands", "stopped"),
+        (WINDOW, "GetMaintenanceWindowExecution", "stopped"),
+    ],
+)
+def test_a_resume_claims_what_the_killed_cancel_did(outside: Outside, ref: str, watched: str, verdict: str) -> None:
+    """What ended between the kill and the resume ended by the cancel, and not by itself."""
+    outside.faults(f"{watched}=hang,seconds=30,after=1")
+    killed(outside, "cancel", ref, until=watched, times=2)
+    outside.faults()
+    outside.box.world.clock.advance(7200)
+    (operation,) = operations(outside)
+
+    done = outside.run("cancel", "--resume", operation["id"], "-o", "json")
+
+    assert done.outcomes[ref]["verdict"] == verdict, str(done)
+    assert len(outside.writes()) == 1
+
+
+@pytest.mark.parametrize("ref", [WINDOW, ONE_SHOT])
+def test_a_resume_of_a_partial_stop_is_partial(outside: Outside, ref: str) -> None:
+    outside.faults(f"{RESUMED[ref]}=hang,seconds=30,after=1")
+    killed(outside, "cancel", ref, until=RESUMED[ref], times=2)
+    outside.faults()
+    (operation,) = operations(outside)
+
+    done = outside.run("cancel", "--resume", operation["id"], "-o", "json")
+
+    assert (done.code, done.outcomes[ref]["verdict"]) == (3, "partial"), str(done)
 
 
 def test_a_home_that_cannot_be_written_is_one_warning_and_the_cancel_goes_on(outside: Outside) -> None:
