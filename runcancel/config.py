@@ -11,11 +11,12 @@ from msgspec import Struct, structs
 from runcancel import ownership
 from runcancel.errors import CloudError, UsageError
 from runcancel.folders import user_folder
-from runcancel.providers import PROVIDERS
+from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import NOT_A_REGION, REGION, nearest
 from runcancel.text import words_of_shell
 from runcancel.toml import hidden, key_of, record, wrong
 
+NOT_AN_ACCOUNT = "an account is a number, in quotes, as the cloud's own “who am I” tells it"
 _LARGEST = 1024 * 1024  # bytes of a configuration
 
 
@@ -29,6 +30,7 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sts_endpoint_url: str | None = None
     site: str | None = None
     protected: bool = False
+    account: str | None = None  # whose runs are there; who asks is then found out
 
 
 class Caps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,10 +154,12 @@ def _check_context(file: Path, key: str, context: Context) -> None:
     if context.provider not in PROVIDERS:
         there = f"there are {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
         raise wrong(file, f"{key}.provider", f"is “{context.provider}”: {there}")
-    for word in ("profile", "endpoint_url", "sts_endpoint_url", "site"):
+    for word in ("profile", "endpoint_url", "sts_endpoint_url", "site", "account"):
         value = getattr(context, word)
         if value is not None and hidden(value):
             raise wrong(file, f"{key}.{word}", "is empty or does not show: leave the key out")
+    if context.account is not None and not provider(context.provider).ACCOUNT.fullmatch(context.account):
+        raise wrong(file, f"{key}.account", f"is “{context.account}”: {NOT_AN_ACCOUNT}")
     for index, region in enumerate(context.regions):
         if region != "all" and not REGION.fullmatch(region):
             raise wrong(file, f"{key}.regions[{index}]", f"“{region}” {NOT_A_REGION}; or “all”")

@@ -289,10 +289,14 @@ class Query(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who the caller is at one provider: the account and the principal as the vendor writes it."""
+    """Who the caller is at one provider: the account and the principal as the vendor writes it.
+
+    `believed`: it was told by the vendor's own host, or by the host of the service itself.
+    """
 
     account: str
     principal: str
+    believed: bool = True
 
 
 def least_ended(invocations: Iterable[Invocation]) -> tuple[Invocation, ...]:

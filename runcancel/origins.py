@@ -32,7 +32,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     found = provider(name).resolve(environ, chosen.profile)
     rows = {
         "profile": (found.profile.value, here) if chosen.profile else _pair(found.profile),
-        **({"account": _pair(found.account)} if found.account else {}),
+        **({"account": account} if (account := _first((chosen.account, here), _pair(found.account)))[0] else {}),
         "regions": _first(
             (",".join(settings.regions.value), settings.regions.origin),
             (",".join(chosen.regions), here),

@@ -13,6 +13,7 @@ class ContextRow(Struct, frozen=True, kw_only=True):
     provider: str
     profile: str | None
     regions: tuple[str, ...]
+    account: str | None
     protected: bool
     default: bool
     groups: tuple[str, ...]

@@ -165,25 +165,42 @@ def no_such_site(name: str) -> str:
     return f"there are {' and '.join(found.SITES)}" if found.SITES else f"{found.TITLE} has no sites"
 
 
-def protected(settings: Settings, scope: Scope) -> str | None:
+def protected(settings: Settings, scope: Scope, account: str | None = None) -> str | None:
     """The name of a protected context whose account and region a scope is in, however it was reached.
 
     A context protects its profile: reached by the profile's own name, as another context of the same profile, or as
-    the bare environment that means the same profile, it is the same place.
+    the bare environment that means the same profile, it is the same place. One that names its account protects that,
+    too. `account` is the one that the caller is known to be of; None, not known, counts as that of every context which
+    names one, and a context that names one is protected then.
     """
     contexts = settings.config.contexts
-    return next((name for name in contexts_at(settings, scope) if contexts[name].protected), None)
+    here = contexts.get(scope.context or "")
+    if here is not None and here.account is not None and account is None:
+        return scope.context
+    return next((name for name in contexts_at(settings, scope, account) if contexts[name].protected), None)
 
 
-def contexts_at(settings: Settings, scope: Scope) -> tuple[str, ...]:
-    """The names of every context whose profile and regions a scope is in, however it was reached."""
+def contexts_at(settings: Settings, scope: Scope, account: str | None = None) -> tuple[str, ...]:
+    """The names of every context whose profile or account, and regions, a scope is in, however it was reached."""
     here = profile_at(settings, scope)
     return tuple(
         name
         for name, context in settings.config.contexts.items()
         if context.provider == scope.provider
         and (not context.regions or {"all", scope.region} & set(context.regions))
-        and (name == scope.context or vendor_settings(settings, scope.provider, name).profile.value == here)
+        and (
+            name == scope.context
+            or vendor_settings(settings, scope.provider, name).profile.value == here
+            or (context.account is not None and account in (None, context.account))
+        )
+    )
+
+
+def needs_caller(settings: Settings, scope: Scope) -> bool:
+    """Whether who asks in a scope decides about its protection: a context that names its account may be meant."""
+    return any(
+        context.account is not None and context.provider == scope.provider
+        for context in settings.config.contexts.values()
     )
 
 

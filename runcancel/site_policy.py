@@ -59,6 +59,11 @@ class SitePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Whether a rule is about accounts, which only the clouds can tell."""
         return any(rule.accounts is not None for rule in (*self.deny, *self.confirm))
 
+    @property
+    def asks_contexts(self) -> bool:
+        """Whether a rule is about contexts, which may name their account."""
+        return any(rule.contexts is not None for rule in (*self.deny, *self.confirm))
+
 
 _KEYS: Mapping[str, type[Struct]] = {"": SitePolicy, "deny": Rule, "confirm": Rule}
 

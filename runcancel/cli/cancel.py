@@ -159,6 +159,7 @@ def cancel(
     operation = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
     if journal is not False and not dry_run:
         session.clouds.operation = operation.id
+    session.asks_caller = guard.asks_caller
     chosen = choose(session, wish)
     items = chosen.selection.items
     callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()

@@ -41,6 +41,9 @@ def contexts(
     site: Annotated[
         str | None, typer.Option("--site", metavar="DOMAIN", help="With add: Tencent Cloud's site.")
     ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="ID", help="With add: the account that it has to lead to.")
+    ] = None,
     protected: Annotated[
         bool, typer.Option("--protected", help="With add: every cancel there has to be confirmed.")
     ] = False,
@@ -52,6 +55,7 @@ def contexts(
       runcancel contexts
       runcancel contexts show prod
       runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected
+      runcancel contexts add live -p aws --account 111122223333 --protected
       runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou
       runcancel contexts use prod prod-cn
       runcancel contexts remove prod-cn
@@ -63,10 +67,11 @@ def contexts(
     call = _Call(tuple(plain("the name", name) for name in names or ()))
     if action not in _ACTIONS:
         raise UsageError(f"contexts has no “{action}”: there are {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}")
-    if action != "add" and (endpoint_url is not None or site is not None or protected):
-        raise UsageError("--endpoint-url, --site and --protected go with add")
+    if action != "add" and (any(given is not None for given in (endpoint_url, site, account)) or protected):
+        raise UsageError("--endpoint-url, --site, --account and --protected go with add")
     if action == "add":
-        call = _Call(call.names, _new(session, endpoint_url=endpoint_url, site=site, protected=protected))
+        new = _new(session, endpoint_url=endpoint_url, site=site, account=account, protected=protected)
+        call = _Call(call.names, new)
     return _ACTIONS[action](session, call)
 
 
@@ -131,7 +136,9 @@ def _use(session: Session, call: _Call) -> int:
 _ACTIONS = {"list": _list, "show": _show, "add": _add, "remove": _remove, "use": _use}
 
 
-def _new(session: Session, *, endpoint_url: str | None, site: str | None, protected: bool) -> Context:
+def _new(
+    session: Session, *, endpoint_url: str | None, site: str | None, account: str | None, protected: bool
+) -> Context:
     """A context out of the options that mean the same everywhere. Raises `UsageError`."""
     chosen = session.settings
     if len(chosen.providers.value) != 1:
@@ -140,6 +147,8 @@ def _new(session: Session, *, endpoint_url: str | None, site: str | None, protec
     name = chosen.providers.value[0]
     if site is not None and site not in provider(name).SITES:
         raise UsageError(f"--site is “{site}”: {settings.no_such_site(name)}; nothing was changed")
+    if account is not None and not provider(name).ACCOUNT.fullmatch(account):
+        raise UsageError(f"--account is “{account}”: {config.NOT_AN_ACCOUNT}; nothing was changed")
     return Context(
         provider=name,
         profile=chosen.profile.value if chosen.profile.typed else None,
@@ -147,6 +156,7 @@ def _new(session: Session, *, endpoint_url: str | None, site: str | None, protec
         endpoint_url=endpoint_url,
         site=site,
         protected=protected,
+        account=account,
     )
 
 
@@ -168,6 +178,7 @@ def _told(session: Session, known: Config) -> int:
                 provider=context.provider,
                 profile=context.profile,
                 regions=context.regions,
+                account=context.account,
                 protected=context.protected,
                 default=name in used,
                 groups=tuple(group for group, members in known.groups.items() if name in members),

@@ -11,6 +11,7 @@ from runcancel.consent import Need
 from runcancel.errors import Refused
 from runcancel.judge import counted_once
 from runcancel.ledger import PlanItem
+from runcancel.model import Scope
 from runcancel.refs import full
 from runcancel.render import Caller
 from runcancel.site_policy import Ruling, SitePolicy, Subject
@@ -36,6 +37,10 @@ class Guard:
         """Whether the callers have to be known."""
         return self._rules.asks_accounts
 
+    def asks_caller(self, scope: Scope) -> bool:
+        """Whether who asks in a scope decides about it, by a rule about accounts or by a context that names one."""
+        return self.asks_accounts or settings.needs_caller(self._session.settings, scope)
+
     def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
         """Raise `Refused` when a rule denies one of the runs that would be asked."""
         site_policy.check(self._rules, self._rulings(items, callers))
@@ -53,15 +58,17 @@ class Guard:
         return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *said))
 
     def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
-        accounts = {caller.scope: caller.account for caller in callers}
         asked = counted_once([item for item in items if item.ask])
+        scopes = tuple(dict.fromkeys(full(item.run).scope for item in asked)) if self._rules.asks_contexts else ()
+        known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
+        accounts = known | {caller.scope: caller.account for caller in callers}
         subjects = [_subject(self._session, item, accounts.get(str(full(item.run).scope)) or None) for item in asked]
         return site_policy.rulings(self._rules, subjects)
 
 
 def _subject(session: Session, item: PlanItem, account: str | None) -> Subject:
     ref = full(item.run)
-    known = settings.contexts_at(session.settings, ref.scope)
+    known = settings.contexts_at(session.settings, ref.scope, account)
     return Subject(
         run=item.run,
         provider=ref.scope.provider,

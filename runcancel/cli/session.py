@@ -3,18 +3,19 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from msgspec import structs
 
 from runcancel import config, origins, refs, settings, values
+from runcancel.callers import Callers
 from runcancel.cli import options
 from runcancel.cli.forms import format_of, one_of, read_query
 from runcancel.cli.request import Request
 from runcancel.clouds import Batch, Clouds, read
-from runcancel.errors import CloudError, Exit, UsageError
+from runcancel.errors import CloudError, Exit, Refused, UsageError
 from runcancel.find import Sight, look
 from runcancel.ledger import PlanItem
 from runcancel.model import Identity, Run, Scope, Snapshot
@@ -25,6 +26,7 @@ from runcancel.render import STREAMED, Writer, default_format, writer
 from runcancel.render.notes import Notes
 from runcancel.render.terminal import Color, Terminal
 from runcancel.settings import Place, Settings
+from runcancel.text import command
 from runcancel.watch import Readings, Watch
 from runcancel.workers import TaskGroup, Workers
 
@@ -70,6 +72,9 @@ class Session:
         self.workers = Workers(StoppableClock())
         self.workers.acknowledge = self.notes.warn
         self.clouds = Clouds(chosen, self.workers)
+        self.callers = Callers(chosen, self.clouds, self.workers)
+        self.asks_caller: Callable[[Scope], bool] = lambda _: False
+        """Whether who asks in a scope decides about a cancel: then it is found out beside the lookup."""
 
     @classmethod
     def open(
@@ -187,6 +192,7 @@ class Session:
     def look_at(self, references: Sequence[Reference], *, full: bool = True) -> list[Sight]:
         """Read every run, in the order given. Raises `UsageError` before the first request."""
         self._tell_origins(references)
+        self._begin_callers(scope for one in references for scope in settings.scopes_of(self.settings, one))
         self._check_accounts([reference for reference in references if reference.account is not None])
         found = {
             sight.reference: sight for sight in look(references, self.settings, self.clouds, self.workers, full=full)
@@ -204,11 +210,16 @@ class Session:
         places = settings.places(chosen or self.settings)
         options.check_kinds(kinds, (place.provider for place in places))
         told = self._told_regions([place for place in places if place.everywhere])
-        return tuple(
+        found = tuple(
             Scope(provider=place.provider, region=region, context=place.context)
             for place in places
             for region in told.get(place, place.regions)
         )
+        self._begin_callers(found)
+        return found
+
+    def _begin_callers(self, scopes: Iterable[Scope]) -> None:
+        self.callers.begin([scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)])
 
     def _told_regions(self, places: Sequence[Place]) -> dict[Place, tuple[str, ...]]:
         def ask(place: Place) -> tuple[str, ...]:
@@ -225,18 +236,33 @@ class Session:
 
     def protected(self, items: Sequence[PlanItem]) -> dict[str, str]:
         """The protected context of each run that is in one."""
-        found = {item.run: settings.protected(self.settings, refs.full(item.run).scope) for item in items}
-        return {run: name for run, name in found.items() if name is not None}
+        scopes = {item.run: refs.full(item.run).scope for item in items if item.ask}
+        suspects = [one for one in dict.fromkeys(scopes.values()) if settings.protected(self.settings, one) is not None]
+        known = self.accounts(suspects)
+        names = {scope: settings.protected(self.settings, scope, account) for scope, account in known.items()}
+        return {run: name for run, scope in scopes.items() if (name := names.get(scope)) is not None}
+
+    def accounts(self, scopes: Sequence[Scope]) -> dict[Scope, str | None]:
+        """The account behind each scope where a context that names its account may be meant; None: not known.
+
+        Raises `Refused` for a context that leads to another account than it names.
+        """
+        wanted = [scope for scope in scopes if settings.needs_caller(self.settings, scope)]
+        callers = self.callers.of(wanted)
+        accounts = {scope: None if (who := callers.get(scope)) is None else who.account for scope in scopes}
+        for scope, account in accounts.items():
+            context = self.settings.config.contexts.get(scope.context or "")
+            if context is not None and account is not None and context.account not in (None, account):
+                raise Refused(
+                    f"the context {scope.context} is of account {context.account}, and its credentials are of account "
+                    f"{account}; nothing was sent",
+                    hint=f"correct the context: {command('contexts', 'show', str(scope.context))}",
+                )
+        return accounts
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
         """Who asks in each scope, by the vendors' STS; None where that could not be found out."""
-        found: dict[Scope, Identity | None] = dict.fromkeys(scopes)
-        for done in self.workers.map(lambda scope: self.clouds.at(scope).identity(), scopes, queue=lambda scope: scope):
-            if done.error is None:
-                found[done.item] = done.value()
-            elif not isinstance(done.error, CloudError):
-                raise done.error
-        return found
+        return self.callers.of(scopes)
 
     def follow(
         self, left: Mapping[str, Run], *, full: bool, until: float | None

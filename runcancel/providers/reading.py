@@ -224,12 +224,12 @@ def check_keys(keys: Iterable[str | None], source: str) -> None:
         raise CloudError(Reason.NO_CREDENTIALS, message)
 
 
-def caller(account: object, principal: object) -> Identity:
+def caller(account: object, principal: object, *, believed: bool) -> Identity:
     """Who asks, by the answer of a vendor's GetCallerIdentity. Raises `Reason.UNPROVEN`."""
     known, named = text(account), text(principal)
     if known is None or named is None:
         raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
-    return Identity(account=known, principal=named)
+    return Identity(account=known, principal=named, believed=believed)
 
 
 def proven(action: str, answer: object) -> Row:

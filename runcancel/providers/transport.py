@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from re import Pattern
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
@@ -51,6 +52,11 @@ def endpoints(connection: Connection, api: str, sts: str) -> tuple[Endpoint, End
     first = Endpoint.of(connection.endpoint_url or api)
     chosen = connection.sts_endpoint_url
     return first, first if first.loopback and not chosen else Endpoint.of(chosen or sts)
+
+
+def believed(sts: Endpoint, api: Endpoint, own: Pattern[str]) -> bool:
+    """Whether STS may say who the caller is: at a host of the vendor's `own`, or at that of the service itself."""
+    return sts.host == api.host or (sts.scheme == "https" and own.fullmatch(sts.host) is not None)
 
 
 class Reply(Struct, frozen=True, kw_only=True):

@@ -247,6 +247,7 @@ _CONTEXT: tuple[Column[ContextRow], ...] = (
     Column("provider"),
     Column("profile"),
     Column("regions", gives=True),
+    Column("account"),
     Column("protected", reads=_yes),
     Column("default", "USED", reads=_yes),
     Column("groups", gives=True),

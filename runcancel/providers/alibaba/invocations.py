@@ -1,5 +1,6 @@
 """Runs of ECS Cloud Assistant: read, list and stop invocations."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from runcancel.providers.reading import (
     text,
     told_regions,
 )
+from runcancel.providers.transport import believed
 from runcancel.vocabulary import Reason, State
 
 _TARGETS_PER_STOP = 50
@@ -31,6 +33,9 @@ _PAGE = 50  # rows, the vendor's most
 _TIMED = {"Timed": "true"}  # runs that repeat; its default is documented as false, which leaves them out
 _HAS_EXIT_CODE = frozenset({"Success", "Failed", "Terminated", "Timeout"})  # elsewhere the vendor fills in a 0
 _NOT_FOUND = "not found, or older than 30 days, or in another region or account"
+
+_STS = re.compile(r"sts(-vpc)?(\.[a-z0-9-]+)?\.aliyuncs\.com")
+"""Where the vendor's own STS answers."""
 
 
 class CloudAssistant:
@@ -103,7 +108,8 @@ class CloudAssistant:
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
         answer = self._sts.call("GetCallerIdentity", {})
-        return caller(answer.get("AccountId"), answer.get("Arn"))
+        trusted = believed(self._sts.endpoint, self._ecs.endpoint, _STS)
+        return caller(answer.get("AccountId"), answer.get("Arn"), believed=trusted)
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""

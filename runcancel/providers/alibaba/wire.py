@@ -14,7 +14,7 @@ from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
 from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import Row, blamed, proven, traced
-from runcancel.providers.transport import Reply, Transport
+from runcancel.providers.transport import Endpoint, Reply, Transport
 
 _RATES = {"StopInvocation": Rate(1000, 60.0)}
 """Limits that the vendor documents. The others are per account and only visible in Quota Center."""
@@ -46,6 +46,11 @@ class Wire:
         self._keys = keys
         self._pace = pace
         self._agent = connection.agent
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where this product answers."""
+        return self._transport.endpoint
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""

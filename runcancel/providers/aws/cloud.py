@@ -78,9 +78,9 @@ class Aws:
 
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""
-        wire = self._wire(self._doors.sts(self._client), self._pace.apart())
-        reply = wire.call("GetCallerIdentity", {})
-        return caller(reply.get("Account"), reply.get("Arn"))
+        sts = self._doors.sts(self._client)
+        reply = self._wire(sts, self._pace.apart()).call("GetCallerIdentity", {})
+        return caller(reply.get("Account"), reply.get("Arn"), believed=self._doors.believes(sts, self._client))
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""

@@ -1,6 +1,7 @@
 """Opening AWS clients: botocore's own credential chain and endpoints, with its retries off."""
 
 import os
+import re
 import threading
 from collections import ChainMap
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from runcancel.providers.aws.wire import prove_body
 from runcancel.providers.files import home
 from runcancel.providers.proxies import proxy_of, without_user
 from runcancel.providers.reading import check_keys, checked_region
-from runcancel.providers.transport import Endpoint, Heard
+from runcancel.providers.transport import Endpoint, Heard, believed
 from runcancel.vocabulary import Reason
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
@@ -37,6 +38,13 @@ _SOURCES = {
     "iam-role": "the instance's role",
 }
 """Where credentials come from that belong to no profile, by botocore's name for it."""
+
+
+_STS = re.compile(
+    r"sts(-fips)?(\.[a-z0-9-]+)?\.amazonaws\.(com|com\.cn|eu)|sts\.[a-z0-9-]+\.api\.(aws|amazonwebservices\.com\.cn)"
+    r"|vpce-[0-9a-z-]+\.sts\.[a-z0-9-]+\.vpce\.amazonaws\.com(\.cn)?"
+)
+"""Where the vendor's own STS answers: public, and inside a network."""
 
 
 class Doors:
@@ -60,6 +68,10 @@ class Doors:
         chosen = self._connection.sts_endpoint_url
         same = chosen is None and _endpoint(ssm).loopback
         return self._open("sts", ssm.meta.endpoint_url if same else chosen)
+
+    def believes(self, sts: Any, ssm: Any) -> bool:
+        """Whether this STS may say who the caller is."""
+        return believed(_endpoint(sts), _endpoint(ssm), _STS)
 
     def ec2(self, ssm: Any) -> Any:
         """An EC2 client, for the list of regions; on loopback it goes where the `ssm` client goes."""

@@ -1,5 +1,6 @@
 """Runs of Tencent Cloud TAT: read, list and cancel invocations."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -26,6 +27,7 @@ from runcancel.providers.reading import (
 from runcancel.providers.tencent.logs import output
 from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
 from runcancel.providers.tencent.wire import Wire
+from runcancel.providers.transport import believed
 from runcancel.vocabulary import Reason, State
 
 _PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
@@ -36,6 +38,9 @@ _SPOILS_A_BATCH = ("ResourceNotFound", "InvalidParameterValue")  # said of one i
 _HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
 _NOT_FOUND = "not found, or no longer kept, or in another region or account"
 _BY_SCHEDULE = "started by a schedule (invoker), which a cancel does not disable"
+
+_STS = re.compile(r"sts(\.[a-z0-9-]+){0,2}\.tencentcloudapi\.com")
+"""Where the vendor's own STS answers."""
 
 
 class Tat:
@@ -100,7 +105,8 @@ class Tat:
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
         answer = self._sts.call("GetCallerIdentity", {})
-        return caller(answer.get("AccountId"), answer.get("Arn"))
+        trusted = believed(self._sts.endpoint, self._tat.endpoint, _STS)
+        return caller(answer.get("AccountId"), answer.get("Arn"), believed=trusted)
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""

@@ -12,7 +12,7 @@ from runcancel.providers.keys import Keys, KeySource
 from runcancel.providers.reading import Row, blamed, proven, traced
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
-from runcancel.providers.transport import Transport
+from runcancel.providers.transport import Endpoint, Transport
 from runcancel.vocabulary import Reason
 
 _RATE = Rate(20)  # for each API, as documented
@@ -50,6 +50,11 @@ class Wire:
         self._scope = connection.scope
         self._keys = keys
         self._pace = pace
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where this product answers."""
+        return self._transport.endpoint
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
