@@ -37,10 +37,15 @@ class Given(Struct, frozen=True, kw_only=True):
     confirm: str | None = None
 
 
-def check_limits(items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = ()) -> None:
+NO_LIMITS = Limits(max_runs=None)
+
+
+def check_limits(
+    items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
+) -> None:
     """Raise `Refused` when more would be asked than the limits allow; what has ended does not count.
 
-    `sent` is what the same operation asked for before it was interrupted.
+    `sent` is what the same operation asked for before it was interrupted; `configured` are limits that no flag raises.
     """
     asked = [item for item in items if item.ask]
     again = {item.run for item in asked}
@@ -48,13 +53,13 @@ def check_limits(items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[Pl
     if limits.max_runs is not None and len(asked) > limits.max_runs:
         raise Refused(
             f"{len(asked)} runs would be asked to stop and at most {limits.max_runs} may be; nothing was sent",
-            hint=f"to go on: add --max-runs {len(asked)}.   To look first: add --dry-run.",
+            hint=_raised("max_runs", len(asked), configured.max_runs),
         )
     targets = sum(size(item) for item in counted_once(asked))
     if limits.max_targets is not None and targets > limits.max_targets:
         raise Refused(
             f"{targets} targets would be asked to stop and at most {limits.max_targets} may be; nothing was sent",
-            hint=f"to go on: add --max-targets {targets}.   To look first: add --dry-run.",
+            hint=_raised("max_targets", targets, configured.max_targets),
         )
 
 
@@ -115,6 +120,11 @@ def accepts(wanted: Need, reply: str) -> bool:
     return reply.lower() in ("y", "yes") if wanted.level is Level.YES else _fits(wanted, reply)
 
 
+def declines(reply: str) -> bool:
+    """Whether a typed reply means no: so does an empty one."""
+    return reply.strip().lower() in ("", "n", "no")
+
+
 def nobody_to_ask(wanted: Need, why: str) -> Refused:
     """The refusal where a question would be needed and nobody can be asked."""
     return Refused(f"{_matched(wanted)} and nobody can be asked ({why}); nothing was sent", hint=_way_on(wanted))
@@ -123,6 +133,15 @@ def nobody_to_ask(wanted: Need, why: str) -> Refused:
 def size(item: PlanItem) -> int:
     """How many targets of a plan item may still be stopped. One invocation may stand for several."""
     return sum(one.target_count for one in item.invocations if not one.before.over) + item.not_listed
+
+
+def _raised(name: str, count: int, configured: int | None) -> str:
+    """How to go on beyond a limit."""
+    if configured is not None and count > configured:
+        return (
+            f"caps.{name} of the configuration is {configured}, which no flag raises.   To look first: add --dry-run."
+        )
+    return f"to go on: add --{name.replace('_', '-')} {count}.   To look first: add --dry-run."
 
 
 def _fits(wanted: Need, word: str) -> bool:

@@ -172,7 +172,8 @@ def cancel(
     def admit(all_items: Sequence[PlanItem]) -> None:
         guard.check(all_items, callers)
         consent.check_guarantee(all_items, require_guarantee)
-        consent.check_limits(all_items, limits, sent=() if held is None else held.sent)
+        sent = () if held is None else held.sent
+        consent.check_limits(all_items, limits, sent=sent, configured=_configured(session))
 
     admit(items)
     if items:
@@ -211,11 +212,16 @@ def cancel(
 
 def _limits(session: Session, given: Limits, max_runs: int | None, max_targets: int | None) -> Limits:
     """The limits of the command line, else those `given` before; the configuration may lower them."""
-    config = session.settings.config.caps
+    configured = _configured(session)
     return Limits(
-        max_runs=_least(given.max_runs if max_runs is None else max_runs, config.max_runs),
-        max_targets=_least(given.max_targets if max_targets is None else max_targets, config.max_targets),
+        max_runs=_least(given.max_runs if max_runs is None else max_runs, configured.max_runs),
+        max_targets=_least(given.max_targets if max_targets is None else max_targets, configured.max_targets),
     )
+
+
+def _configured(session: Session) -> Limits:
+    caps = session.settings.config.caps
+    return Limits(max_runs=caps.max_runs, max_targets=caps.max_targets)
 
 
 def _least(*limits: int | None) -> int | None:

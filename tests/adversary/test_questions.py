@@ -1,0 +1,108 @@
+"""A question: asked where a person sits, again after a wrong answer, never where nobody does."""
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+
+import pexpect
+import pytest
+from outside import KILLED, TENCENT, Outside
+
+LIST = f"printf '%s\\n' {TENCENT} {KILLED}"
+
+
+def conversation(outside: Outside, script: str, answers: Sequence[str]) -> tuple[int, str]:
+    """The exit code of a shell's script on a terminal, and what it showed; an answer for each question."""
+    child = pexpect.spawn(
+        "bash",
+        ["--norc", "-c", script],
+        env={**outside.environ, "PATH": outside.shell_path, "TERM": "xterm-256color"},
+        dimensions=(50, 200),
+        cwd=str(outside.home),
+        timeout=60,
+        encoding="utf-8",
+    )
+    shown = ""
+    for answer in answers:
+        child.expect(r"(Go on\? \[y/N\] |to go on: )")
+        shown += child.before + child.after
+        child.send(answer)
+    child.expect(pexpect.EOF)
+    shown += child.before
+    child.close()
+    return child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0), shown
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        (["2\n"], 0),
+        (["1\n", "2\n"], 0),
+        (["yes\n", "20\n", "2\n"], 0),
+        (["1\n", "3\n", "x\n"], 6),  # asked three times, then it is a no
+        (["n\n"], 6),
+        (["\n"], 6),
+        (["\x04"], 6),
+        (["\x03"], 130),
+    ],
+)
+def test_a_list_on_stdin_leaves_the_terminal_to_ask(outside: Outside, answers: list[str], code: int) -> None:
+    """Two accounts: the number has to be typed."""
+    found, shown = conversation(outside, f"{LIST} | runcancel cancel -f - --no-wait", answers)
+
+    if answers == ["\x03"]:  # the shell and its pipe end by the signal, too
+        assert found in (130, 2, 128 + 2), shown
+    else:
+        assert found == code, shown
+    assert len(outside.writes()) == (2 if code == 0 else 0)
+
+
+def test_a_request_on_stdin_leaves_the_terminal_to_ask(outside: Outside) -> None:
+    request = shlex.quote(json.dumps({"refs": [TENCENT]}))
+
+    code, shown = conversation(outside, f"printf %s {request} | runcancel cancel --cli-input-json -", ["what\n", "y\n"])
+
+    assert code == 0, shown
+    assert "“what” does not answer it" in shown
+
+
+@pytest.mark.parametrize("flags", ["--no-input", "2>err.txt"])
+def test_where_nobody_can_read_the_plan_nobody_is_asked(outside: Outside, flags: str) -> None:
+    code, shown = conversation(outside, f"{LIST} | runcancel cancel -f - {flags}", [])
+
+    assert code == 6, shown
+    assert outside.writes() == []
+
+
+@pytest.mark.parametrize("configured", [False, True])
+@pytest.mark.parametrize("refs", [[TENCENT], [TENCENT, KILLED]])
+def test_the_flags_that_are_printed_work_as_they_stand(outside: Outside, refs: list[str], configured: bool) -> None:
+    if configured:
+        folder = outside.home / ".config" / "runcancel"
+        folder.mkdir(parents=True)
+        (folder / "config.toml").write_text('[contexts."a b"]\nprovider = "tencent"\nprotected = true\n')
+    flags = {"--max-runs": "1"}
+    for _ in range(4):
+        typed = [word for flag, value in flags.items() for word in (flag, value) if word]
+        done = outside.run("cancel", "-f", "-", "--no-wait", *typed, stdin="\n".join(refs))
+        if done.code != 6:
+            break
+        assert outside.writes() == []
+        assert done.err.splitlines()[-1].startswith("  to go on: add "), str(done)
+        (printed,) = re.findall(r"to go on: add (.*?)\.   ", done.err)
+        flag, *value = shlex.split(printed)
+        flags[flag] = "".join(value)
+    assert done.code == 0, str(done)
+
+
+def test_a_limit_that_no_flag_raises_is_not_said_to_be_raised_by_one(outside: Outside) -> None:
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("[caps]\nmax_runs = 1\nmax_targets = 5\n")
+
+    for refs, name in (([TENCENT, KILLED], "max_runs"), ([TENCENT], "max_targets")):
+        done = outside.run("cancel", *refs)
+        assert done.code == 6, str(done)
+        assert f"caps.{name} of the configuration" in done.err
+        assert "to go on" not in done.err
