@@ -32,6 +32,7 @@ __all__ = [
     "Refused",
     "Searched",
     "UsageError",
+    "clean",
     "exit_of_cancel",
     "exit_of_failures",
     "exit_of_listing",
@@ -93,21 +94,22 @@ class CloudError(Exception):
         """The same as a record for a screen or a document: bounded, and without any secret that somebody repeats."""
         return Problem(
             code=self.reason,
-            message=_clean(self.message) or "",
-            hint=_clean(self.hint),
-            provider_code=_clean(self.provider_code),
-            request_id=_clean(self.request_id),
+            message=clean(self.message) or "",
+            hint=clean(self.hint),
+            provider_code=clean(self.provider_code),
+            request_id=clean(self.request_id),
             retryable=self.reason in RETRYABLE,
             scope=None if scope is None else str(scope),
             ref=ref,
         )
 
 
-def _clean(text: str | None) -> str | None:
+def clean(text: str | None) -> str | None:
+    """A part of a message as it may leave: bounded, and without any secret that somebody repeats."""
     if text is None:
         return None
-    clean = redact(text[:_LONGEST])
-    return clean if len(text) <= _LONGEST else f"{clean}…"
+    redacted = redact(text[:_LONGEST])
+    return redacted if len(text) <= _LONGEST else f"{redacted}…"
 
 
 class UsageError(Exception):

@@ -11,7 +11,7 @@ from runcancel.model import Kind, Ref, Scope
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.links import NotARun
 from runcancel.redaction import bare_urls
-from runcancel.text import safe
+from runcancel.text import quoted
 
 _FORM = "[context@][provider:][region:][kind/]id"
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -140,7 +140,7 @@ def _linked(text: str, context: str, link: str) -> Reference:
 
 def _no_link(link: str, why: str, hint: str | None) -> UsageError:
     """A URL is quoted without what may hold a way to sign in."""
-    message = f"“{safe(bare_urls(link))}” is no reference: {why}; nothing was sent"
+    message = f"“{quoted(bare_urls(link))}” is no reference: {why}; nothing was sent"
     return UsageError(message, hint=hint or f"a reference is {_FORM}, or the ARN or console URL of a run")
 
 
@@ -183,10 +183,10 @@ def _no_such_id(reference: Reference) -> str:
     kind = f"{reference.kind} " if reference.kind else ""
     whose = reference.provider or "any provider"
     shapes = ", ".join(f"{found.IDS} at {found.TITLE}" for found in map(provider, PROVIDERS))
-    return f"“{reference.id}” has not the shape of any {kind}id of {whose}; ids are {shapes}"
+    return f"“{quoted(reference.id)}” has not the shape of any {kind}id of {whose}; ids are {shapes}"
 
 
 def _wrong(text: str, why: str) -> UsageError:
     return UsageError(
-        f"“{safe(bare_urls(text))}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}"
+        f"“{quoted(bare_urls(text))}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}"
     )

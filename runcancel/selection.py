@@ -17,7 +17,7 @@ from runcancel.model import Invocation, Problem, Snapshot
 from runcancel.plan import plan
 from runcancel.providers import kind_of
 from runcancel.refs import Reference
-from runcancel.text import command
+from runcancel.text import LONGEST_LINE, command
 from runcancel.values import plain
 from runcancel.vocabulary import Effect, Reason, State, Verdict
 
@@ -128,9 +128,12 @@ def read_list(text: str, name: str) -> Listed:
             continue
         try:
             if not word.startswith("{"):
+                _check_length(line)
                 _take(found, word)
                 continue
             entry = _json(line.strip(" \t\r\ufeff"))
+            if entry.get("type") != "end":  # which holds the errors of ten thousand scopes, if there are as many
+                _check_length(line)
             open_ = entry.get("type") != "end"
             if entry.get("type") == "run":
                 _take(found, str(entry.get("ref")))
@@ -141,6 +144,11 @@ def read_list(text: str, name: str) -> Listed:
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
     return Listed(references=tuple(found.values()), complete=complete and not open_)
+
+
+def _check_length(line: str) -> None:
+    if len(line) > LONGEST_LINE:
+        raise UsageError(f"the line is longer than {LONGEST_LINE >> 20} MiB; nothing was sent")
 
 
 def _take(found: dict[Reference, Reference], text: str) -> None:

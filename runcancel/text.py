@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 
+LONGEST_LINE = 1 << 20
+"""Characters of one line that somebody hands over."""
+
+_QUOTED = 300  # characters of what somebody wrote, where a message quotes it
 _KEPT = "\u3000"  # the ideographic space: common in Chinese names, and as wide as it looks
 _INVISIBLE = re.compile(
     # printable by category, but drawn as nothing: fillers, joiners, variation selectors
@@ -23,6 +27,11 @@ def safe(text: str) -> str:
     if is_plain(text):
         return text
     return "".join(char if is_plain(char) else _visible(char) for char in text)
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text, safe, as a message quotes it."""
+    return safe(text) if len(text) <= _QUOTED else f"{safe(text[:_QUOTED])}…"
 
 
 def safe_lines(text: str) -> Iterator[str]:

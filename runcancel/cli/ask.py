@@ -10,7 +10,7 @@ from runcancel import consent
 from runcancel.cli.session import Session
 from runcancel.consent import Given, Need
 from runcancel.errors import Refused
-from runcancel.text import safe
+from runcancel.text import LONGEST_LINE, quoted
 
 _TRIES = 3  # how often a question is asked that gets a wrong answer
 _TERMINAL = "/dev/tty"
@@ -55,8 +55,7 @@ def nobody(session: Session, *, from_stdin: bool) -> str:
 def line(session: Session, answers: TextIO | None = None) -> str | None:
     """One line of stdin or of `answers`, None at its end. Read on a worker: this thread stays free for signals."""
     stream = sys.stdin if answers is None else answers
-    (done,) = session.workers.map(lambda _: stream.readline(), (None,), queue=lambda _: None)
-    text = done.value()
+    text: str = session.workers.read_input(lambda: stream.readline(LONGEST_LINE))
     if not text:
         sys.stderr.write("\n")
         return None
@@ -73,7 +72,7 @@ def _confirmed(session: Session, wanted: Need, streams: Streams) -> bool:
         if consent.accepts(wanted, reply):
             return True
         if left:
-            streams.out.write(f"“{safe(reply.strip())}” does not answer it.\n")
+            streams.out.write(f"“{quoted(reply.strip())}” does not answer it.\n")
     return False
 
 

@@ -8,6 +8,7 @@ LONGEST = 4096
 """Characters of somebody else's sentence that are quoted."""
 
 _WORD = 128  # characters of a code or of a request id
+_WORDS = re.compile(r"[0-9A-Za-z_.,:;#/+=@ -]+")
 _PAGE = re.compile(rb"<\s*(?:!doctype\s+html|html|head|body|title|h[1-6]|center|script|meta|pre|p|br|hr)\b", re.I)
 
 
@@ -25,6 +26,8 @@ def sentence(value: object, otherwise: str) -> str:
 
 
 def word(value: object) -> str | None:
-    """A code or a request id out of an answer, cut where it is longer than any."""
+    """A code or a request id out of an answer, cut where it is longer than any; None for what has another shape."""
     found = text(value)
-    return found if found is None or len(found) <= _WORD else found[: _WORD - 1] + "…"
+    if found is None or not _WORDS.fullmatch(found):
+        return None
+    return found if len(found) <= _WORD else found[: _WORD - 1] + "…"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TextIO
 
-from runcancel.errors import CloudError, Refused, UsageError
+from runcancel.errors import CloudError, Refused, UsageError, clean
 from runcancel.model import Problem
 from runcancel.redaction import redact
 from runcancel.render.sink import Sink
@@ -46,7 +46,7 @@ def problem_of(error: CloudError | UsageError | Refused) -> Problem:
     if isinstance(error, CloudError):
         return error.problem()
     reason = Reason.USAGE if isinstance(error, UsageError) else Reason.REFUSED
-    return Problem(code=reason, message=redact(error.message), hint=None if error.hint is None else redact(error.hint))
+    return Problem(code=reason, message=clean(error.message) or "", hint=clean(error.hint))
 
 
 def problem_lines(problem: Problem) -> tuple[str, ...]:
