@@ -250,6 +250,27 @@ def test_4_a_uuid_that_may_not_be_looked_for_everywhere(outside: Outside) -> Non
     assert not outside.writes()
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [("list",), ("cancel", "--name", "nothing", "-n"), ("cancel", "--name", "nothing", "--yes", "--require-match")],
+)
+@pytest.mark.parametrize("fault", ["denied", "expired"])
+def test_4_every_scope_refuses_the_credentials(argv: tuple[str, ...], fault: str, outside: Outside) -> None:
+    outside.faults(f"aws:*={fault}", f"alibaba:*={fault}", f"tencent:*={fault}")
+
+    done = outside.run(*argv, "-o", "json")
+
+    assert done.code == 4, str(done)
+    assert done.document["complete"] is False
+
+
+@pytest.mark.parametrize("argv", [("list", "--name", "nothing"), ("cancel", "--name", "nothing", "--require-match")])
+def test_7_one_scope_answered_and_the_others_refuse(argv: tuple[str, ...], outside: Outside) -> None:
+    outside.faults("aws:*=denied", "alibaba:*=denied")
+
+    assert outside.run(*argv, "-o", "json").code == 7
+
+
 # 5
 
 
@@ -335,6 +356,36 @@ def test_8_a_timeout_of_zero_looks_once(outside: Outside) -> None:
 
     assert done.code == 8
     assert outside.actions() == ["DescribeInvocations", "CancelInvocation", "DescribeInvocations"]
+
+
+def test_8_a_stop_that_only_the_cloud_reports(outside: Outside) -> None:
+    first = outside.run("cancel", KILLED, "-o", "json")
+    second = outside.run("cancel", KILLED, "-o", "json")
+    waited = outside.run("wait", KILLED, "--for", "stopped", "-o", "json")
+
+    assert [first.code, second.code, waited.code] == [8, 8, 8], str(first)
+    assert [one.outcomes[KILLED]["verdict"] for one in (first, second)] == ["reported", "reported"]
+    assert codes(waited) == ["unconfirmed"]
+    assert waited.document["complete"] is True
+    assert len(outside.writes()) == 1
+    assert "--accept-reported" in first.err
+    assert outside.run("cancel", KILLED, "--accept-reported").code == 0
+    assert outside.run("wait", KILLED, "--for", "stopped", "--accept-reported").code == 0
+    assert outside.run("wait", KILLED, "--for", "stopped,ended").code == 0
+    assert outside.run("cancel", KILLED, NOBODY).code == 3
+
+
+@pytest.mark.parametrize("fault", ["http-500", "drop-after"])
+def test_8_nothing_shows_what_became_of_it(fault: str, outside: Outside) -> None:
+    outside.faults(f"CancelInvocation={fault}", "CancelInvocation=stubborn", "DescribeInvocations=http-503,after=1")
+
+    done = outside.run("cancel", TENCENT, "--timeout", "1s", "-o", "json")
+
+    assert done.code == 8, str(done)
+    assert done.outcomes[TENCENT]["verdict"] == "in-doubt"
+    history = outside.json("history", done.document["operation"])
+    assert history["outcomes"][0]["verdict"] == "in-doubt"
+    assert "--resume" in done.err
 
 
 # 9

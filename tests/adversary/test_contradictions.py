@@ -1,0 +1,170 @@
+"""Ended means that every listed target ended, and contradictions go to the least ended row: no read hides one."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import HandClock
+from fuzz.budget import tries
+from fuzz.liar import Liar, Telling
+from hypothesis import given
+from hypothesis import strategies as st
+from outside import AUTOMATION, COMMAND, FANOUT, KILLED, TENCENT, WINDOW, WRITES, Outside
+
+from runcancel import refs
+from runcancel.judge import Answer, Asked, judge
+from runcancel.model import Ref, Scope, Snapshot
+from runcancel.pace import Pace
+from runcancel.plan import plan
+from runcancel.providers import Cloud, Connection, provider
+from runcancel.sandbox import SandboxOptions
+from runcancel.tracker import not_asked
+from runcancel.vocabulary import Verdict
+
+from .contradictions import Contradiction, changes, named_rows, open_rows
+
+VOCABULARY = {
+    WINDOW: "window",
+    COMMAND: "aws",
+    AUTOMATION: "aws",
+    FANOUT: "aws",
+    KILLED: "alibaba",
+    TENCENT: "tencent",
+}
+every_run = pytest.mark.parametrize("run", VOCABULARY, ids=lambda run: refs.full(run).kind + run[-4:])
+CLAIMS = (Verdict.STOPPED, Verdict.REPORTED, Verdict.ENDED)
+
+
+class Lied:
+    """A sandbox that stands still, its replies changed, and a way to open it and to run the command against it."""
+
+    def __init__(self, box: Liar, home: Path) -> None:
+        self.box = box
+        self.environ = {"HOME": str(home), **box.environment()}
+
+    def open(self, scope: Scope) -> Cloud:
+        endpoint = self.environ.get(f"RUNCANCEL_{scope.provider.upper()}_ENDPOINT_URL")
+        connection = Connection(scope=scope, endpoint_url=endpoint, read_timeout=5.0)
+        return provider(scope.provider).connect(connection, self.environ, Pace(HandClock()))
+
+    def telling(self, *lies: Any) -> Telling:
+        self.box.telling = Telling(lies)
+        return self.box.telling
+
+    def read(self, ref: Ref) -> Snapshot:
+        ((_, found),) = self.open(ref.scope).read([ref])
+        assert isinstance(found, Snapshot), found
+        return found
+
+
+@pytest.fixture(scope="module")
+def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lied]:
+    box = Liar(SandboxOptions(speed=0))
+    with box, pytest.MonkeyPatch.context() as patch:
+        made = Lied(box, tmp_path_factory.mktemp("contradicted"))
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        for name, value in {**made.environ, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+            patch.setenv(name, value)
+        yield made
+
+
+@every_run
+@tries(25)
+@given(data=st.data())
+def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: st.DataObject) -> None:
+    ref = refs.full(run)
+    lied.telling()
+    before = lied.read(ref)
+    ids = frozenset({ref.id, *(task.lower() for task in before.run.task_ids)})
+    told = lied.telling(*data.draw(changes(VOCABULARY[run])))
+
+    seen = lied.read(ref)
+
+    left = open_rows(told.sent, ids)
+    assert not (left and seen.run.ended), left
+    assert not (left and not_asked(item := plan(seen)).asked is Asked.NEEDLESS and not item.ask), left
+    outcome = judge(plan(before), Answer(asked=Asked.ACCEPTED, request_ids=("r",)), seen, settled=True)
+    if outcome.verdict in CLAIMS:
+        assert not left
+        unseen = {one.id for one in before.invocations if not one.state.over} - named_rows(told.sent)
+        assert not unseen, unseen
+    assert len({(one.task, one.id) for one in seen.invocations}) == len(seen.invocations)
+    assert all(one.run == run for one in seen.invocations)
+
+
+@every_run
+@pytest.mark.parametrize("other", [0, 40])
+@pytest.mark.parametrize("word", range(6))
+def test_a_doubled_row_counts_as_the_least_ended_of_both(lied: Lied, run: str, other: int, word: int) -> None:
+    lied.telling()
+    honest = lied.read(refs.full(run))
+
+    lied.telling(Contradiction("doubled", VOCABULARY[run], at=2, other=other, word=word))
+    doubled = lied.read(refs.full(run))
+
+    states = {one.id: one.state for one in honest.invocations}
+    assert {one.id for one in doubled.invocations} >= states.keys()
+    for one in doubled.invocations:
+        assert one.state.openness >= states.get(one.id, one.state).openness
+    assert doubled.run.state.openness >= honest.run.state.openness
+
+
+@every_run
+@pytest.mark.parametrize("other", [0, 40])
+def test_rows_of_another_are_not_taken(lied: Lied, run: str, other: int) -> None:
+    lied.telling()
+    honest = lied.read(refs.full(run))
+
+    for word in range(6):
+        lied.telling(Contradiction("foreign", VOCABULARY[run], at=1, other=other, word=word))
+        assert lied.read(refs.full(run)) == honest
+
+
+# the installed command
+
+
+@pytest.fixture(scope="module")
+def command(begin: Callable[..., Outside]) -> Outside:
+    """The command; the clouds that it is led to are the liar's."""
+    return begin()
+
+
+@pytest.fixture
+def ended(lied: Lied, run: str) -> Iterator[None]:
+    """Every run is called ended, and its targets still run."""
+    lied.box.reset()
+    lied.telling(Contradiction("ended", VOCABULARY[run]), Contradiction("none", VOCABULARY[run]))
+    yield
+    lied.telling()
+    lied.box.reset()
+
+
+@every_run
+@pytest.mark.usefixtures("ended")
+def test_a_run_that_is_called_ended_while_a_target_runs_is_cancelled(lied: Lied, command: Outside, run: str) -> None:
+    env = lied.environ | {"HOME": str(command.home)}
+
+    planned = command.run("cancel", run, "--dry-run", "-o", "json", env=env)
+    done = command.run("cancel", run, "--timeout", "0", "-o", "json", env=env)
+
+    assert planned.document["plan"][0]["ask"] is True
+    assert done.outcomes[run]["verdict"] not in ("ended", "stopped", "reported"), str(done)
+    assert done.code != 0
+    sent = [one["action"] for one in lied.box.log.shown() if one["action"] in WRITES]
+    assert len(sent) == 1
+
+
+@every_run
+@pytest.mark.usefixtures("ended")
+def test_what_waits_for_an_end_waits_for_every_target(lied: Lied, command: Outside, run: str) -> None:
+    env = lied.environ | {"HOME": str(command.home)}
+
+    for goal in ("ended", "stopped", "cancelled"):
+        done = command.run("wait", run, "--for", goal, "--timeout", "0.1", "-o", "json", env=env)
+        assert done.code == 8, str(done)
+        assert [error["code"] for error in done.document["errors"]] == ["timed_out"]
+    status = command.run("status", run, "--exit-status", "-o", "json", env=env)
+    assert status.code == 0, str(status)
+    assert status.document["runs"][0]["cancellable"] is True
