@@ -1,6 +1,6 @@
 """What a cancel can do and what it did: pure functions from what was seen to effects and verdicts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from msgspec import Struct, structs
@@ -114,15 +114,17 @@ def moved(item: PlanItem, snapshot: Snapshot) -> bool:
     )
 
 
-def keeps_running(invocation: Invocation, siblings: Iterable[Invocation]) -> bool:
-    """Runs on in spite of a settled cancel; what waits in a task that runs shares the task's fate."""
+def running_tasks(invocations: Iterable[Invocation]) -> frozenset[str]:
+    """The tasks of which an invocation runs."""
+    return frozenset(one.task for one in invocations if one.task is not None and one.state is State.RUNNING)
+
+
+def keeps_running(invocation: Invocation, running: Container[str]) -> bool:
+    """Runs on in spite of a settled cancel; what waits in one of the `running` tasks shares the task's fate."""
     if invocation.state is State.RUNNING:
         return True
-    return (
-        invocation.state in (State.PENDING, State.SCHEDULED)
-        and invocation.task is not None
-        and any(one.task == invocation.task and one.state is State.RUNNING for one in siblings)
-    )
+    waits = invocation.state in (State.PENDING, State.SCHEDULED)
+    return waits and invocation.task is not None and invocation.task in running
 
 
 def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, settled: bool) -> bool:
@@ -132,7 +134,8 @@ def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, settled: bool) ->
     chosen = selected(snapshot.invocations, item.targets)
     left = [one for one in chosen if not one.state.over]
     can_keep = settled and item.guarantee is Guarantee.PENDING_ONLY
-    return can_keep and bool(left) and all(keeps_running(one, chosen) for one in left)
+    running = running_tasks(chosen)
+    return can_keep and bool(left) and all(keeps_running(one, running) for one in left)
 
 
 def judge(
@@ -221,9 +224,10 @@ def _effects(item: PlanItem, answer: Answer, last: Snapshot | None, *, can_keep:
         return (*unread, *_rest_before(item)) if answer.asked is Asked.NEEDLESS else unread
     before = {one.id: one.before for one in item.invocations}
     after = selected(last.invocations, item.targets)
+    running = running_tasks(after)
     rows = []
     for one in after:
-        keeps = can_keep and keeps_running(one, after)
+        keeps = can_keep and keeps_running(one, running)
         effect = _effect(one.state, before.get(one.id), last.run, answer, keeps=keeps)
         rows.append(
             InvocationOutcome(

@@ -95,6 +95,22 @@ def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight], *, sent: Collecti
     return Selection(items=tuple(items), settled=tuple(settled), notes=tuple(notes))
 
 
+def renewed(chosen: Selection, sights: Sequence[Sight]) -> Selection:
+    """The selection as a reading just before sending shows it, no more than was planned.
+
+    A run that could not be read again is cancelled as it was planned. Raises what `_snapshots` raises.
+    """
+    read = [sight for sight in sights if sight.snapshot is not None]
+    again = of_plan(chosen.items, read)
+    now = {item.run: item for item in again.items}
+    left_alone = {outcome.run for outcome in again.settled}
+    return Selection(
+        items=tuple(now.get(item.run, item) for item in chosen.items if item.run not in left_alone),
+        settled=(*chosen.settled, *again.settled),
+        notes=again.notes,
+    )
+
+
 def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequence[Sight]) -> Selection:
     """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
     found = [sight.snapshot for sight in sights if sight.snapshot is not None]

@@ -21,6 +21,7 @@ from runcancel.judge import (
     nothing_left_to_see,
     only_reported,
     quiet,
+    running_tasks,
     selected,
 )
 from runcancel.ledger import Outcome, PlanItem
@@ -487,7 +488,7 @@ def test_a_step_or_a_row_that_vanishes_is_a_loss(task: str | None) -> None:
 def test_what_waits_in_a_running_task_shares_its_fate(state: State, task: str | None, keeps: bool) -> None:
     one = row("i-1", state, task=task)
 
-    assert keeps_running(one, [one, row("i-2", R, task="t")]) is keeps
+    assert keeps_running(one, running_tasks([one, row("i-2", R, task="t")])) is keeps
 
 
 @pytest.mark.parametrize(

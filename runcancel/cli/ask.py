@@ -23,20 +23,21 @@ class Streams(Struct, frozen=True):
     answers: TextIO
 
 
-def asked(session: Session, wanted: Need, given: Given, *, from_stdin: bool) -> None:
-    """Return when what is needed was said, on the command line or now. Raises `Refused` otherwise.
+def asked(session: Session, wanted: Need, given: Given, *, from_stdin: bool) -> bool:
+    """Return when what is needed was said: whether a person was asked for it. Raises `Refused` otherwise.
 
     Where standard input holds the list or the request, the question is asked on the terminal of the process. Never asks
     without a terminal, never takes silence for a yes; a wrong answer asks again. A signal is `Interrupted`.
     """
     if consent.answered(wanted, given):
-        return
+        return False
     why = nobody(session, from_stdin=from_stdin)
     used = from_stdin or session.request.on_stdin
     if why and not (used and not session.no_input and session.err.is_terminal and _has_terminal()):
         raise consent.nobody_to_ask(wanted, why)
     if not _confirmed(session, wanted, _streams(own=used)):
         raise Refused("not confirmed; nothing was sent")
+    return True
 
 
 def nobody(session: Session, *, from_stdin: bool) -> str:

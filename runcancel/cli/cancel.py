@@ -15,7 +15,7 @@ from runcancel.cli import options
 from runcancel.cli.ask import asked, nobody
 from runcancel.cli.guard import Guard
 from runcancel.cli.resume import left_over
-from runcancel.cli.select import Chosen, choose, wished
+from runcancel.cli.select import Chosen, choose, looked_again, wished
 from runcancel.cli.session import Session
 from runcancel.consent import Given
 from runcancel.errors import Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
@@ -182,7 +182,11 @@ def cancel(
         items, chosen=not chosen.by_hand, accounts=_accounts(items, callers), protected=session.protected(items)
     )
     wanted = guard.stricter(wanted, items, callers)
-    asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin)
+    if asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin):
+        chosen = looked_again(session, chosen)
+        items = chosen.selection.items
+        session.notes.say(*(f"note: {note}" for note in chosen.selection.notes))
+        admit(items)
     recorder = None
     if journal is not False and (items or held is not None):
         recorder = Recorder(

@@ -201,6 +201,12 @@ def _saved(session: Session, name: str) -> Chosen:
     )
 
 
+def looked_again(session: Session, chosen: Chosen) -> Chosen:
+    """The same selection after a person has answered, which takes its time: what joined meanwhile is left alone."""
+    again = selection.renewed(chosen.selection, _look(session, chosen.selection.items))
+    return structs.replace(chosen, selection=again)
+
+
 def _look(session: Session, held: Sequence[PlanItem]) -> list[Sight]:
     return session.look_at([parse(item.run) for item in held if item.ask])
 

@@ -4,10 +4,11 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pexpect
 import pytest
-from outside import KILLED, TENCENT, Outside
+from outside import KILLED, RUNCANCEL, TENCENT, Outside, id_of, named
 
 LIST = f"printf '%s\\n' {TENCENT} {KILLED}"
 
@@ -106,3 +107,28 @@ def test_a_limit_that_no_flag_raises_is_not_said_to_be_raised_by_one(outside: Ou
         assert done.code == 6, str(done)
         assert f"caps.{name} of the configuration" in done.err
         assert "to go on" not in done.err
+
+
+def test_targets_that_join_while_a_person_reads_the_plan_are_left_alone(outside: Outside) -> None:
+    ref = outside.add("tencent", targets={"running": 2}, name="bad-patch")
+    child = pexpect.spawn(
+        str(RUNCANCEL),
+        ["cancel", "-p", "tencent", "--name", "bad-patch", "--no-wait"],
+        env={**outside.environ, "TERM": "xterm-256color"},
+        dimensions=(50, 200),
+        cwd=str(outside.home),
+        timeout=60,
+        encoding="utf-8",
+    )
+    child.expect(r"Go on\? \[y/N\] ")
+    with outside.box.world.lock:
+        run = outside.box.world.book("tencent", 0, "ap-guangzhou").runs[id_of(ref)]
+        run.targets.append(replace(run.targets[0], id="ins-joined00", task="invt-joined00"))
+    child.send("y\n")
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 0, child.before
+    assert "1 target joined after the plan and will not be cancelled" in child.before
+    (request,) = outside.writes()
+    assert named(request, outside.targets(ref)) == [each for each in outside.targets(ref) if each != "ins-joined00"]
