@@ -26,7 +26,7 @@ class Clouds:
         self._workers = workers
         self._open: dict[Scope, Cloud] = {}
         self._refused: dict[Scope, CloudError] = {}
-        self._locks: dict[str, threading.Lock] = {}
+        self._locks: dict[Scope, threading.Lock] = {}
         self._lock = threading.Lock()
         self.traffic = Traffic()
         """What goes to all of them, for the screen."""
@@ -36,13 +36,13 @@ class Clouds:
         """How long a read of any scope is repeated."""
 
     def at(self, scope: Scope) -> Cloud:
-        """The connection of a scope. One provider's SDK loads while another's answers.
+        """The connection of a scope. A source of credentials that does not answer holds up its own scopes alone.
 
         Raises `CloudError` and nothing else, and so does what it returns. What repeating cannot mend is tried once.
         """
         with self._lock:
-            lock = self._locks.setdefault(scope.provider, threading.Lock())
-        with lock:  # creating SDK clients is not safe in parallel
+            lock = self._locks.setdefault(scope, threading.Lock())
+        with lock:
             if scope in self._refused:
                 raise self._refused[scope].fresh()
             if scope not in self._open:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
-from runcancel.model import Scope
+from runcancel.model import Problem, Scope
 from runcancel.providers import PROVIDERS, Connection, VendorSettings, provider
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.values import Choice, several, text, variable
+from runcancel.vocabulary import Reason
 
 DEFAULT_TIMEOUT = 60.0  # seconds
 
@@ -75,6 +76,10 @@ def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
     )
     if not scopes:
         name = reference.providers[0]
+        contexts = _contexts_of(settings, reference, name)
+        errors = (vendor_settings(settings, name, context).error for context in contexts)
+        if error := next((one for one in errors if one is not None), None):
+            raise error
         raise UsageError(
             f"no region is known for “{reference.text}”; nothing was sent",
             hint=f"give one: -r REGION, or the full form {name}:REGION:{reference.id}",
@@ -92,14 +97,42 @@ class Place(Struct, frozen=True, kw_only=True):
     context: str | None
     regions: tuple[str, ...]
     everywhere: bool = False
+    problem: Problem | None = None
+    """Why it cannot be searched, although it takes part; None where it can."""
 
 
 def places(settings: Settings) -> tuple[Place, ...]:
     """The accounts that take part when no reference says so.
 
-    Contexts that are selected; else every selected provider; else each whose variables or profile files exist.
-    Raises `UsageError` when nothing is configured, or a provider that was named has no region.
+    Contexts that are selected; else every selected provider; else each whose variables or profile files exist. Those
+    that take part and cannot be searched are left to `unusable`. Raises `UsageError` when nothing is configured, and
+    when nothing can be searched for the lack of a region.
     """
+    found = _taking_part(settings)
+    usable = tuple(place for place in found if place.regions)
+    problems = [place.problem for place in found if place.problem is not None]
+    if usable or any(problem.code is not Reason.NOT_CONFIGURED for problem in problems):
+        return usable
+    raise UsageError(
+        f"no region is known for {' and '.join(_named(place) for place in found)}; nothing was sent",
+        hint="give one: -r REGION, or -r all",
+    )
+
+
+def unusable(settings: Settings) -> tuple[Problem, ...]:
+    """What takes part and cannot be searched: each makes a result incomplete, and says which file, key or variable."""
+    return tuple(place.problem for place in _taking_part(settings) if place.problem is not None)
+
+
+def excluded(settings: Settings) -> tuple[str, ...]:
+    """The contexts and providers that were named and of which `-r` names no region: they are not searched."""
+    if not (settings.contexts.typed or settings.providers.typed):
+        return ()
+    return tuple(_named(place) for place in _taking_part(settings) if not place.regions and place.problem is None)
+
+
+def _taking_part(settings: Settings) -> tuple[Place, ...]:
+    """Every account that takes part. Raises `UsageError` when there is none."""
     names = settings.providers.value
     pairs: list[tuple[str, str | None]]
     if settings.contexts.value:
@@ -114,13 +147,7 @@ def places(settings: Settings) -> tuple[Place, ...]:
             "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",
             hint="name one: -p aws, or see docs/connecting.md",
         )
-    found = tuple(_place(settings, name, context) for name, context in pairs)
-    if not any(place.regions for place in found):
-        raise UsageError(
-            f"no region is known for {' and '.join(place.provider for place in found)}; nothing was sent",
-            hint="give one: -r REGION, or -r all",
-        )
-    return tuple(place for place in found if place.regions)
+    return tuple(_place(settings, name, context) for name, context in pairs)
 
 
 def unknown_regions(settings: Settings) -> tuple[str, ...]:
@@ -290,7 +317,30 @@ def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
 def _place(settings: Settings, name: str, context: str | None) -> Place:
     configured = settings.config.contexts.get(context or "")
     asked = settings.regions.value or (configured.regions if configured else ())
-    return Place(provider=name, context=context, regions=_regions(settings, name, context), everywhere="all" in asked)
+    regions = _regions(settings, name, context)
+    place = Place(provider=name, context=context, regions=regions, everywhere="all" in asked)
+    return place if regions or settings.regions.value else structs.replace(place, problem=_problem(settings, place))
+
+
+def _problem(settings: Settings, place: Place) -> Problem:
+    """Why no region is known for an account: its file or profile cannot be used, it is not set up, or says none."""
+    cloud, where = provider(place.provider), _named(place)
+    error = vendor_settings(settings, place.provider, place.context).error
+    if error is not None:
+        return structs.replace(error.problem(), scope=where)
+    if place.context is None and not cloud.configured(settings.environ):
+        message = f"no credentials for {cloud.TITLE}"
+        return Problem(code=Reason.NO_CREDENTIALS, message=message, hint=f"next: {cloud.SIGN_IN}", scope=where)
+    return Problem(
+        code=Reason.NOT_CONFIGURED,
+        message=f"no region is known for {where}; it was not searched",
+        hint=f"give one: -r {place.provider}:REGION, or {cloud.REGION_VARIABLES[0]}",
+        scope=where,
+    )
+
+
+def _named(place: Place) -> str:
+    return place.provider if place.context is None else f"{place.context}@{place.provider}"
 
 
 def _chosen_regions(settings: Settings, name: str) -> tuple[str, ...]:

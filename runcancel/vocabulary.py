@@ -107,6 +107,7 @@ class Reason(StrEnum):
 
     USAGE = "usage"
     REFUSED = "refused"
+    NOT_CONFIGURED = "not_configured"  # selected, and no region is known for it
     NO_CREDENTIALS = "no_credentials"
     EXPIRED_CREDENTIALS = "expired_credentials"
     BAD_CREDENTIALS = "bad_credentials"

@@ -24,8 +24,9 @@ from runcancel.vocabulary import Reason
 
 
 class _Missing(Struct, frozen=True):
-    """A provider that cannot be asked: nothing is configured, or no region is known."""
+    """An account that cannot be asked: nothing is configured, its files are broken, or no region is known."""
 
+    scope: str
     name: str
     configured: bool
     problem: Problem | None
@@ -72,28 +73,29 @@ def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]
     configured = tuple(name for name in PROVIDERS if provider(name).configured(chosen.environ))
     if chosen.regions.typed:
         return tuple(place.provider for place in settings.places(_only(chosen, named or configured or PROVIDERS))), ()
-    missing = {name: _lacking(chosen, name, configured) for name in named or configured}
+    wanted = named or configured
+    missing = [one for name in wanted for one in _lacking(chosen, name, configured)]
     others = () if named else tuple(name for name in PROVIDERS if name not in configured)
     problems = {name: None if configured else _no_credentials(name) for name in others}
     return (
-        tuple(name for name, one in missing.items() if one is None),
-        (
-            *(one for one in missing.values() if one is not None),
-            *(_Missing(name, False, problem) for name, problem in problems.items()),
-        ),
+        tuple(name for name in wanted if _can_be_asked(chosen, name)),
+        (*missing, *(_Missing(name, name, False, problem) for name, problem in problems.items())),
     )
 
 
-def _lacking(chosen: Settings, name: str, configured: Container[str]) -> _Missing | None:
-    """What keeps a provider from being asked; None where nothing does."""
+def _can_be_asked(chosen: Settings, name: str) -> bool:
     try:
-        settings.places(_only(chosen, (name,)))
-    except UsageError as error:
-        if name not in configured:
-            return _Missing(name, False, _no_credentials(name))
-        hint = f"next: {error.hint or '-r REGION'}"
-        return _Missing(name, True, Problem(code=Reason.USAGE, message=error.message, hint=hint, scope=name))
-    return None
+        return bool(settings.places(_only(chosen, (name,))))
+    except UsageError:
+        return False
+
+
+def _lacking(chosen: Settings, name: str, configured: Container[str]) -> Iterator[_Missing]:
+    """What keeps the accounts of a provider from being asked, one by one."""
+    for problem in settings.unusable(_only(chosen, (name,))):
+        hint = problem.hint or "-r REGION"
+        told = structs.replace(problem, hint=hint if hint.startswith("next: ") else f"next: {hint}")
+        yield _Missing(problem.scope or name, name, name in configured, told)
 
 
 def _only(chosen: Settings, names: Iterable[str]) -> Settings:
@@ -163,7 +165,7 @@ def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem
 
 def _absent(one: _Missing) -> ScopeCheck:
     return ScopeCheck(
-        scope=one.name,
+        scope=one.scope,
         provider=one.name,
         context=None,
         region=None,

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from runcancel import settings
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Searched, exit_of_listing
@@ -50,7 +51,7 @@ def list_(
         now=datetime.now(UTC),
     )
     scopes = session.scopes(kinds=query.kinds)
-    gaps: list[Problem] = []
+    gaps: list[Problem] = list(settings.unusable(session.settings))
     answering: set[Scope] = set()
     found = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
     wanted = options.targets(target)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 
-from runcancel import selection, values
+from runcancel import selection, settings, values
 from runcancel.cli import options
 from runcancel.cli.files import called, text_of
 from runcancel.cli.pick import pick
@@ -162,7 +162,8 @@ def _searched(session: Session, query: Query) -> _Found:
     scopes = session.scopes(kinds=query.kinds)
     answering: set[Scope] = set()
     answers = list(search(scopes, query, session.clouds, session.workers, answering=answering))
-    real, notes = split_gaps((answer for answer in answers if isinstance(answer, Problem)), scopes)
+    unanswered = (answer for answer in answers if isinstance(answer, Problem))
+    real, notes = split_gaps((*settings.unusable(session.settings), *unanswered), scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)

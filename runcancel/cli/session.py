@@ -207,7 +207,10 @@ class Session:
 
         `chosen` in place of what the command line says. Raises `UsageError` when nobody here has such `kinds`.
         """
-        places = settings.places(chosen or self.settings)
+        chosen = chosen or self.settings
+        places = settings.places(chosen)
+        if left_out := settings.excluded(chosen):
+            self.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
         options.check_kinds(kinds, (place.provider for place in places))
         told = self._told_regions([place for place in places if place.everywhere])
         found = tuple(

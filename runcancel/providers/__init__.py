@@ -159,6 +159,7 @@ class Provider(Protocol):
     SITES: tuple[str, ...]  # separate clouds of one vendor, by domain, the default first; most have none
     VARIABLES: tuple[str, ...]  # how the names of the vendor's own variables begin: the sandbox hands none of them on
     ENDPOINT_VARIABLES: tuple[str, ...]  # those for another endpoint, the stronger first; `connect` heeds them
+    REGION_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a region, the stronger first
     PROFILE_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a profile
     NOT_ENABLED: frozenset[str]  # codes with which a region that is not enabled refuses good credentials
     CREDENTIALS: str  # where credentials come from, for the message when there are none

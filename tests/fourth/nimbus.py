@@ -28,6 +28,7 @@ IDS = "job-…"
 SITES: tuple[str, ...] = ()
 VARIABLES = ("NIMBUS_",)
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
+REGION_VARIABLES: tuple[str, ...] = ("NIMBUS_REGION",)
 PROFILE_VARIABLES: tuple[str, ...] = ()
 JOB = Kind(
     name="job",

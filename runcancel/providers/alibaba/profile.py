@@ -7,7 +7,7 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.providers import VendorSettings
-from runcancel.providers.alibaba import PROFILE_VARIABLES
+from runcancel.providers.alibaba import PROFILE_VARIABLES, REGION_VARIABLES
 from runcancel.providers.files import Sections, home, ini, json_object, there, unusable
 from runcancel.providers.reading import text
 from runcancel.values import Choice
@@ -40,10 +40,11 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     region_id = text(row.get("region_id")) if row else None
     by_file = Choice(region_id, f"profile {chosen.value} in {cli_file(environ)}") if region_id else None
     regions = (by_file, by_variable) if profile is not None else (by_variable, by_file)
-    role = _role(environ, row, profile)
-    return VendorSettings(
-        profile=chosen, region=next((one for one in regions if one is not None), None), account=_account(role)
-    )
+    region = next((one for one in regions if one is not None), None)
+    lost = region is None and row is None and chosen.origin in PROFILE_VARIABLES
+    nowhere = missing(environ, chosen) if lost and chosen.value not in (sections(environ) or {}) else None
+    account = _account(_role(environ, row, profile))
+    return VendorSettings(profile=chosen, region=region, account=account, error=nowhere)
 
 
 def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str], Row | None]:
@@ -130,8 +131,7 @@ def _named(environ: Mapping[str, str], profile: str | None) -> Choice[str] | Non
 
 
 def _region_variable(environ: Mapping[str, str]) -> Choice[str] | None:
-    names = (f"{prefix}_REGION_ID" for prefix in PREFIXES)
-    return next((Choice(environ[name], name) for name in names if environ.get(name)), None)
+    return next((Choice(environ[name], name) for name in REGION_VARIABLES if environ.get(name)), None)
 
 
 def _document(environ: Mapping[str, str]) -> Row:

@@ -17,6 +17,9 @@ IDS = "UUIDs"
 SITES: tuple[str, ...] = ()
 VARIABLES = ("AWS_",)
 ENDPOINT_VARIABLES: tuple[str, ...] = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL")
+REGION_VARIABLES: tuple[str, ...] = ("AWS_REGION", "AWS_DEFAULT_REGION")
+"""botocore reads only the second; every other AWS SDK reads the first."""
+
 PROFILE_VARIABLES: tuple[str, ...] = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"})
 CREDENTIALS = (

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from runcancel.errors import CloudError
 from runcancel.providers import VendorSettings
-from runcancel.providers.aws import PROFILE_VARIABLES
+from runcancel.providers.aws import PROFILE_VARIABLES, REGION_VARIABLES
 from runcancel.providers.files import Sections, ini, there, unusable
 from runcancel.values import Choice
 from runcancel.vocabulary import Reason
@@ -19,9 +19,6 @@ from runcancel.vocabulary import Reason
 PREFIX = "AWS_"
 HOMES = ("HOME", "USERPROFILE")
 """What decides where profiles are and what they say."""
-
-REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
-"""In order. botocore reads only the second; every other AWS SDK reads the first."""
 
 CREDENTIAL_VARIABLES = (
     "AWS_ACCESS_KEY_ID",

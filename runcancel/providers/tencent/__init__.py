@@ -20,6 +20,7 @@ SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 
 VARIABLES = ("TENCENTCLOUD_", "TCCLI_")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
+REGION_VARIABLES: tuple[str, ...] = ("TENCENTCLOUD_REGION",)
 PROFILE_VARIABLES: tuple[str, ...] = ("TCCLI_PROFILE",)
 
 KINDS = (

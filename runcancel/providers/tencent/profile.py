@@ -31,7 +31,9 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     try:
         by_file = _region(environ, chosen)
         credential = json_object(tccli_file(environ, chosen.value, "credential"))
-        if profile is not None and credential is None:
+        keys_there = profile is None and (any(environ.get(name) for name in KEYS) or oidc_in(environ))
+        nowhere = credential is None and by_file is None and chosen.origin != "default"
+        if nowhere and (not keys_there or variable is None):
             raise missing(environ, chosen)
     except CloudError as error:
         return VendorSettings(profile=chosen, region=variable, error=error)

@@ -1,0 +1,319 @@
+"""AWS's credentials: botocore's own chain, asked once, its failures in words, nothing written to a disk."""
+
+import threading
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import JSONFileCache
+
+from runcancel.errors import CREDENTIALS, CloudError
+from runcancel.providers.aws.failures import answered, unanswered
+from runcancel.providers.aws.profile import files, profile_in_use, profiles
+from runcancel.providers.commands import document, ended, printed
+from runcancel.providers.files import home
+from runcancel.providers.keys import Keys, Renewed, expiry, failed_credentials
+from runcancel.providers.reading import check_keys, text
+from runcancel.vocabulary import Reason
+
+_PROCESS = "custom-process"
+_RENEWS = frozenset({"refreshToken", "clientId", "clientSecret"})
+"""What a stored sign-in is renewed with: a renewal that is not stored would end the sign-in of the vendor's CLI."""
+
+_NUMBERS = ("AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_MAX_ATTEMPTS")
+
+
+class Once:
+    """The credentials of a session, as botocore's signers use them. A failure to get them is final.
+
+    Asking again may send another second factor to a telephone, once for each request.
+    """
+
+    def __init__(self, found: Any, source: str) -> None:
+        self._found = found
+        self._source = source
+        self._lock = threading.Lock()
+        self._failure: CloudError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
+
+    def get_frozen_credentials(self) -> Any:
+        """The keys, renewed where they had to be. Raises `CloudError`."""
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure.fresh()
+            try:
+                with in_words(self._source):
+                    frozen = self._found.get_frozen_credentials()
+                    check_keys((frozen.access_key, frozen.secret_key, frozen.token), self._source)
+            except CloudError as error:
+                self._failure = error
+                raise error.fresh() from None
+            return frozen
+
+
+def acquire(session: botocore.session.Session, profile: str | None, environ: Mapping[str, str]) -> None:
+    """Ask for the session's credentials, at once, and let it give what came to whoever needs them.
+
+    Raises `CloudError` in the words of their source.
+    """
+    source = described(environ, profile)
+    with in_words(source):
+        _keep_out_of_files(session, environ, profile)
+        found = session.get_credentials()
+    if found is None:
+        raise CloudError(
+            Reason.NO_CREDENTIALS,
+            f"no AWS credentials: tried {_tried(profile, environ)}",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, sign in (`aws sso login`), or name a --profile",
+        )
+    once = Once(found, source)
+    once.get_frozen_credentials()
+    session.get_credentials = lambda: once
+
+
+def check_numbers(environ: Mapping[str, str]) -> None:
+    """Raise `Reason.NO_CREDENTIALS` for a variable of botocore's that has to be a number and is none."""
+    for name in _NUMBERS:
+        if (value := environ.get(name)) and not value.strip().isdecimal():
+            message = f"{name} is “{value}”, which is no whole number"
+            raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=f"correct or unset {name}")
+
+
+def described(environ: Mapping[str, str], profile: str | None) -> str:
+    """Which source of credentials is asked, in words: the first of botocore's chain that is set up."""
+    name = profile_in_use(environ, profile).value
+    section = profiles(environ).profiles.get(name, {})
+    ambient = environ if profile is None else {}
+    by_role = section.get("role_arn")
+    token_file = ambient.get("AWS_WEB_IDENTITY_TOKEN_FILE") or section.get("web_identity_token_file")
+    sources = (
+        (ambient.get("AWS_ACCESS_KEY_ID"), "AWS_ACCESS_KEY_ID of the environment"),
+        (by_role and "web_identity_token_file" not in section, f"role {by_role} of profile {name}"),
+        (token_file, f"the web identity in {token_file}"),
+        (section.get("sso_account_id"), f"the single sign-on of profile {name}"),
+        (_in_credentials_file(environ, name), f"profile {name}, shared-credentials-file"),
+        (section.get("login_session"), f"the sign-in of profile {name}"),
+        (section.get("credential_process"), f"credential_process of profile {name}"),
+        (section.get("aws_access_key_id"), f"profile {name}, config-file"),
+        (environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"), "the container's role"),
+        (environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), "the container's role"),
+    )
+    return next((words for there, words in sources if there), "the instance's role")
+
+
+@contextmanager
+def in_words(source: str) -> Iterator[None]:
+    """Whatever a source of credentials raises becomes a `CloudError` that says what is wrong with it."""
+    try:
+        yield
+    except CloudError as error:
+        raise failed_credentials(source, error) from None
+    except ClientError as error:
+        raise failed_credentials(source, answered(error, action="credentials")) from None
+    except Exception as error:  # noqa: BLE001 - what botocore's sources let through: JSON, files, missing keys
+        raise _worded(source, error) from None
+
+
+def _worded(source: str, error: Exception) -> CloudError:
+    found = next((_WORDS[base.__name__](error) for base in type(error).__mro__ if base.__name__ in _WORDS), None)
+    if found is None and isinstance(error, BotoCoreError):
+        told = unanswered(error, action="credentials")
+        reason = told.reason if told.reason in CREDENTIALS else Reason.NO_CREDENTIALS
+        message = told.message.removeprefix("credentials: ")
+        return CloudError(reason, f"{source}: {message}", action="credentials", hint=told.hint)
+    return failed_credentials(
+        source, found or CloudError(Reason.NO_CREDENTIALS, "gave no credentials that can be used")
+    )
+
+
+def _json(error: Any) -> CloudError:
+    try:
+        document(error.doc, "its credential_process")
+    except CloudError as told:
+        return told
+    return CloudError(Reason.NO_CREDENTIALS, "gave no JSON")
+
+
+def _file(error: Any) -> CloudError:
+    what = f"{error.filename} cannot be read" if error.filename else "it cannot be used"
+    return CloudError(Reason.NO_CREDENTIALS, f"{what}: {(error.strerror or 'unknown reason').lower()}")
+
+
+def _lacking(error: Any) -> CloudError:
+    name = error.args[0] if error.args and isinstance(error.args[0], str) and error.args[0].isidentifier() else "a key"
+    return CloudError(Reason.NO_CREDENTIALS, f"its answer lacks {name}")
+
+
+def _partial(error: Any) -> CloudError:
+    missing = str(error.kwargs.get("cred_var", "")).upper() if error.kwargs.get("provider") == "env" else ""
+    if missing:
+        return CloudError(Reason.NO_CREDENTIALS, f"AWS_ACCESS_KEY_ID is set but {missing} is not", action="credentials")
+    return CloudError(Reason.NO_CREDENTIALS, f"{error.kwargs.get('cred_var')} is missing")
+
+
+def _loop(error: Any) -> CloudError:
+    path = (*error.kwargs.get("visited_profiles", ()), error.kwargs.get("source_profile"))
+    return CloudError(Reason.NO_CREDENTIALS, f"source_profile is a loop: {' → '.join(map(str, path))}")
+
+
+def _retrieval(error: Any) -> CloudError:
+    if error.kwargs.get("provider") != _PROCESS:
+        return CloudError(Reason.NO_CREDENTIALS, f"credentials could not be had from {error.kwargs.get('provider')}")
+    return ended("its credential_process", 1, str(error.kwargs.get("error_msg", "")))
+
+
+def _metadata(_error: Any) -> CloudError:
+    return CloudError(Reason.NO_CREDENTIALS, "gave no credentials")  # the text of the error quotes the answer
+
+
+def _value(error: Any) -> CloudError:
+    if "Unsupported host" in str(error):
+        why = "AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https nor an address of this machine"
+        return CloudError(Reason.NO_CREDENTIALS, why)
+    return CloudError(Reason.NO_CREDENTIALS, "gave no credentials that can be used")
+
+
+def _signed_out(_error: Any) -> CloudError:
+    hint = "sign in: aws sso login (or aws login)"
+    return CloudError(Reason.EXPIRED_CREDENTIALS, "the sign-in is missing or has expired", hint=hint)
+
+
+def _no_extra(_error: Any) -> CloudError:
+    hint = "use the keys that this prints: aws configure export-credentials --format env"
+    return CloudError(Reason.NO_CREDENTIALS, "a login_session is not supported", hint=hint)
+
+
+_WORDS: Mapping[str, Callable[[Any], CloudError]] = {
+    "JSONDecodeError": _json,
+    "PartialCredentialsError": _partial,
+    "InfiniteLoopConfigError": _loop,
+    "CredentialRetrievalError": _retrieval,
+    "MetadataRetrievalError": _metadata,
+    "SSOTokenLoadError": _signed_out,
+    "UnauthorizedSSOTokenError": _signed_out,
+    "TokenRetrievalError": _signed_out,
+    "LoginTokenLoadError": _signed_out,
+    "MissingDependencyException": _no_extra,
+    "KeyError": _lacking,
+    "ValueError": _value,
+    "OSError": _file,
+}
+"""What is wrong, by the name of the exception or of its nearest base that is here."""
+
+
+class _ProcessProvider:
+    """`credential_process` of a profile: run once, without a terminal, for a minute at most."""
+
+    METHOD = _PROCESS
+
+    def __init__(self, command: str | None, source: str) -> None:
+        self._command = command
+        self._source = source
+
+    def load(self) -> Any:
+        """See botocore."""
+        if self._command is None:
+            return None
+        renewed = Renewed(self._asked, source=self._source)
+        row = _metadata_of(renewed())
+        if row["expiry_time"] is None:
+            return Credentials(row["access_key"], row["secret_key"], row["token"], method=self.METHOD)
+        return RefreshableCredentials.create_from_metadata(row, lambda: _metadata_of(renewed()), self.METHOD)
+
+    def _asked(self) -> Keys:
+        row = printed(self._command or "", self._source)
+        if row.get("Version") != 1:
+            raise CloudError(Reason.NO_CREDENTIALS, f"{self._source} printed no Version 1")
+        id, secret = text(row.get("AccessKeyId")), text(row.get("SecretAccessKey"))
+        if not id or not secret:
+            raise CloudError(Reason.NO_CREDENTIALS, f"{self._source} printed no AccessKeyId and SecretAccessKey")
+        token, ends = text(row.get("SessionToken")), expiry(row.get("Expiration"))
+        return Keys(id=id, secret=secret, token=token, source=self._source, expires_at=ends)
+
+
+def _metadata_of(keys: Keys) -> dict[str, Any]:
+    from datetime import UTC, datetime
+
+    ends = None if keys.expires_at is None else datetime.fromtimestamp(keys.expires_at, UTC).isoformat()
+    return {"access_key": keys.id, "secret_key": keys.secret, "token": keys.token, "expiry_time": ends}
+
+
+class _Stored(MutableMapping[str, Any]):
+    """The sign-ins that the vendor's CLI keeps in files: read, never written, and never renewed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._kept = JSONFileCache(str(folder))
+
+    def __getitem__(self, key: str) -> Any:
+        row = self._kept[key]
+        return {name: value for name, value in row.items() if name not in _RENEWS} if isinstance(row, dict) else row
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """What is new is kept in memory by the map above this one."""
+
+    def __delitem__(self, key: str) -> None:
+        """Nothing of the vendor's is taken away."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+
+def _keep_out_of_files(session: botocore.session.Session, environ: Mapping[str, str], profile: str | None) -> None:
+    """Let no source write a file or ask a question, and let a command run once.
+
+    A second factor is taken from the session that the vendor's CLI keeps. botocore has no public way to choose where
+    its sources keep what they get; `tests/cli/test_vendor_files.py` pins it.
+    """
+    aws = home(environ) / ".aws"
+    resolver = session.get_component("credential_provider")
+    roles = resolver.get_provider("assume-role")
+    roles.cache = ChainMap({}, _Stored(aws / "cli" / "cache"))
+    roles._prompter = _refuse_to_ask
+    builder = roles._profile_provider_builder
+    builder._sso_token_cache = ChainMap({}, _Stored(aws / "sso" / "cache"))
+    login = Path(environ.get("AWS_LOGIN_CACHE_DIRECTORY") or aws / "login" / "cache")
+    builder._login_token_cache = ChainMap({}, _Stored(login))
+    name = profile_in_use(environ, profile).value
+    section = profiles(environ).profiles.get(name, {})
+    command = section.get("credential_process")
+    replaced = {one.METHOD: one for one in builder.providers(name) if one.METHOD in ("sso", "login")}
+    replaced[_PROCESS] = _ProcessProvider(command, f"credential_process of profile {name}")
+    resolver.providers[:] = [replaced.get(one.METHOD, one) for one in resolver.providers]
+
+
+def _refuse_to_ask(_question: str) -> str:
+    raise CloudError(
+        Reason.NO_CREDENTIALS,
+        "the profile needs a second factor, which is not asked for here",
+        action="credentials",
+        hint="sign in with the vendor's CLI, whose session is then used: aws sts get-caller-identity --profile NAME",
+    )
+
+
+def _in_credentials_file(environ: Mapping[str, str], name: str) -> bool:
+    from runcancel.providers.files import ini
+
+    _, credentials = files(environ)
+    return "aws_access_key_id" in (ini(credentials, marked=False) or {}).get(name, {})
+
+
+def _tried(profile: str | None, environ: Mapping[str, str]) -> str:
+    """Profile and variables exclude each other: a named profile takes its keys from files only."""
+    config, credentials = files(environ)
+    in_files = f'profile "{profile_in_use(environ, profile).value}" in {config} and {credentials}'
+    if profile is not None:
+        return in_files
+    return f"AWS_ACCESS_KEY_ID, web identity, {in_files}, container and instance roles"
