@@ -22,6 +22,7 @@ R = TypeVar("R")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 0.5  # seconds that requests in flight get after the first signal
+_STACK = 1 << 20  # bytes
 _TICK = 0.25  # seconds between two repaints while nothing happens
 
 
@@ -84,7 +85,11 @@ class Workers:
         self._inbox: SimpleQueue[Any] = SimpleQueue()
 
     def install(self) -> None:
-        """Take over SIGINT, SIGTERM and SIGHUP; call in the main thread. What the caller ignores stays ignored."""
+        """Take over SIGINT, SIGTERM and SIGHUP; call in the main thread. What the caller ignores stays ignored.
+
+        Threads get small stacks: 64 of the usual 8 MB are half a gigabyte of a limit on memory.
+        """
+        threading.stack_size(_STACK)
         for signum in SIGNALS:
             if signal.getsignal(signum) is not signal.SIG_IGN:
                 signal.signal(signum, self._on_signal)

@@ -31,10 +31,13 @@ GOOD = (0, 7, 8)  # a pending-only cancel and one that is only reported have cod
 HOMELESS: Mapping[str, None] = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "XDG_STATE_HOME"))
 
 
-def as_nobody(outside: Outside, *argv: str, env: Mapping[str, str] | None = None) -> Done:
-    """Run as a uid that has no passwd entry. It may read what root may: the interpreter can be below /root."""
+def as_nobody(outside: Outside, *argv: str, env: Mapping[str, str] | None = None, limit: Sequence[str] = ()) -> Done:
+    """Run as a uid that has no passwd entry. It may read what root may: the interpreter can be below /root.
+
+    `limit` is a command that runs another one under a limit.
+    """
     able = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
-    command = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", *able, RUNCANCEL, *argv]
+    command = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", *able, *limit, RUNCANCEL, *argv]
     environ = {name: value for name, value in outside.environ.items() if name not in HOMELESS} | dict(env or {})
     done = subprocess.run(command, env=environ, cwd="/", capture_output=True, text=True, timeout=60, check=False)
     return checked(Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr), environ)
@@ -110,3 +113,37 @@ def test_an_empty_environment_is_enough_for_help_and_an_answer(outside: Outside)
     assert outside.run("--version").code == 0
     assert outside.run("help", "exit-codes").code == 0
     assert outside.run("list", "-p", "tencent", "-r", "ap-guangzhou", "-o", "json").code in (4, 7)
+
+
+def crowd(outside: Outside) -> list[str]:
+    """Four runs of each cloud that a cancel can stop."""
+    return [
+        *(outside.add("aws", "command", targets={"running": 1}, runs_for=1e6) for _ in range(4)),
+        *(outside.add("tencent", targets={"running": 1}, runs_for=1e6) for _ in range(4)),
+        *(outside.add("alibaba", targets={"pending": 1}, waits_for=1e6) for _ in range(4)),
+    ]
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit sets the limit")
+@pytest.mark.parametrize("processes", [0, 2, 4])
+def test_where_threads_run_out_every_run_is_cancelled_with_those_there_are(processes: int, outside: Outside) -> None:
+    refs = crowd(outside)
+
+    limit = ("prlimit", f"--nproc={processes}")
+    done = as_nobody(outside, "cancel", *refs, "--timeout", "10s", "-o", "json", limit=limit)
+
+    assert {ref: outcome["verdict"] for ref, outcome in done.outcomes.items()} == dict.fromkeys(refs, "stopped")
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit sets the limit")
+@pytest.mark.parametrize("megabytes", [230, 260, 400])
+def test_where_memory_runs_out_nothing_is_sent_without_an_outcome(megabytes: int, outside: Outside) -> None:
+    refs = crowd(outside)
+
+    limit = ("prlimit", f"--as={megabytes << 20}")
+    done = as_nobody(outside, "cancel", *refs, "--timeout", "10s", "-o", "json", limit=limit)
+
+    sent = {ref for ref in refs if outside.effective(ref)}
+    assert sent <= done.outcomes.keys(), str(done)
+    assert all(done.outcomes[ref]["verdict"] != "failed" for ref in sent), str(done)
+    assert megabytes < 400 or len(sent) == len(refs), str(done)
