@@ -1,6 +1,8 @@
 """The connected scopes, and how runs are read from them: in as few calls as the vendors take."""
 
+import gc
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -17,14 +19,23 @@ from runcancel.settings import Settings
 from runcancel.vocabulary import Reason
 from runcancel.workers import Workers
 
+MOST_OPEN = 128
+"""Connections of scopes that are kept: each has a client in memory and up to eight sockets of usually 1024."""
+
 
 class Clouds:
-    """The connected scopes; each is opened when first asked for, and only once."""
+    """The connected scopes; each is opened when first asked for.
+
+    Of very many the least recently used are let go, with their memory and their sockets, and opened again when they are
+    needed; the pace of each is kept.
+    """
 
     def __init__(self, settings: Settings, workers: Workers) -> None:
         self._settings = settings
         self._workers = workers
-        self._open: dict[Scope, Cloud] = {}
+        self._open: OrderedDict[Scope, Cloud] = OrderedDict()
+        self._paces: dict[Scope, Pace] = {}
+        self._let_go = 0
         self._refused: dict[Scope, CloudError] = {}
         self._locks: dict[Scope, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -45,25 +56,42 @@ class Clouds:
         with lock:
             if scope in self._refused:
                 raise self._refused[scope].fresh()
-            if scope not in self._open:
-                try:
-                    self._open[scope] = guarded(partial(self._connect, scope), where=str(scope))
-                except CloudError as error:
-                    if error.reason not in RETRYABLE:
-                        self._refused[scope] = error.fresh()
-                    raise
-            return self._open[scope]
+            with self._lock:
+                cloud = self._open.get(scope)
+                if cloud is not None:
+                    self._open.move_to_end(scope)
+                    return cloud
+            try:
+                cloud = guarded(partial(self._connect, scope), where=str(scope))
+            except CloudError as error:
+                if error.reason not in RETRYABLE:
+                    self._refused[scope] = error.fresh()
+                raise
+            self._keep(scope, cloud)
+            return cloud
 
     def _connect(self, scope: Scope) -> Cloud:
-        pace = Pace(
-            self._workers.clock,
-            tries=lambda: self.tries,
-            on_call=self.traffic.called,
-            on_wait=partial(self._waits, str(scope)),
-        )
+        if scope not in self._paces:
+            self._paces[scope] = Pace(
+                self._workers.clock,
+                tries=lambda: self.tries,
+                on_call=self.traffic.called,
+                on_wait=partial(self._waits, str(scope)),
+            )
         connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
-        cloud = provider(scope.provider).connect(connection, self._settings.environ, pace)
+        cloud = provider(scope.provider).connect(connection, self._settings.environ, self._paces[scope])
         return GuardedCloud(cloud, where=str(scope), heard=partial(self._heard, scope))
+
+    def _keep(self, scope: Scope, cloud: Cloud) -> None:
+        with self._lock:
+            self._open[scope] = cloud
+            if len(self._open) <= MOST_OPEN:
+                return
+            self._open.popitem(last=False)  # whoever still uses it holds it
+            self._let_go += 1
+            collect = self._let_go % MOST_OPEN == 0
+        if collect:
+            gc.collect()  # an SDK's client holds itself in circles, and its sockets with it
 
     def _heard(self, scope: Scope, answered: bool) -> None:
         self._workers.heard(scope, answered=answered)

@@ -68,14 +68,13 @@ class _Queue:
 class _Share:
     """The queues of one provider, in two lines: scopes that have answered, and scopes that have not."""
 
-    __slots__ = ("answered", "held", "new", "new_first", "trials")
+    __slots__ = ("answered", "held", "new", "trials")
 
     def __init__(self) -> None:
         self.held = 0  # threads at work
         self.trials = 0  # of them, for scopes that had not answered
         self.answered: deque[_Queue] = deque()
         self.new: deque[_Queue] = deque()
-        self.new_first = True
 
 
 class Schedule:
@@ -147,9 +146,10 @@ class Schedule:
         most = max(1, (self.limit - (self.out - share.held)) // 2)
         if share.held >= most:
             return None
-        lines = (share.new, share.answered) if share.new_first else (share.answered, share.new)
-        share.new_first = not share.new_first
-        for line in lines:
+        # What was begun is finished before more is begun, so that few connections are open at a time; but some threads
+        # are for new scopes, which would wait for ever behind long queues.
+        few = share.trials < max(1, int(most * (1 - _UNANSWERED)))
+        for line in (share.new, share.answered) if few else (share.answered, share.new):
             full = line is share.new and share.trials >= max(1, int(most * _UNANSWERED))
             entry = None if full else self._take_in(line)
             if entry is not None:
