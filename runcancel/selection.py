@@ -22,6 +22,7 @@ from runcancel.values import plain
 from runcancel.vocabulary import Effect, Reason, State, Verdict
 
 _NOTHING = "; nothing was sent"
+_A_LIST = "a list is references, one a line, or what `runcancel list -o jsonl` prints"
 _MOST_TARGETS = 10**9  # more has no run of any cloud
 
 
@@ -147,7 +148,7 @@ def read_list(text: str, name: str) -> Listed:
                 _check_length(line)
                 _take(found, word)
                 continue
-            entry = _json(line.strip(" \t\r\ufeff"))
+            entry = _json(line.strip(" \t\r\ufeff"), hint=_A_LIST)
             if entry.get("type") != "end":  # which holds the errors of ten thousand scopes, if there are as many
                 _check_length(line)
             open_ = entry.get("type") != "end"
@@ -179,9 +180,7 @@ def _no_run(entry: Mapping[str, Any]) -> UsageError:
             "this is a target of a run, not a run; nothing was sent",
             hint="to cancel targets: name the run, and each target with --target",
         )
-    return UsageError(
-        "this is not a run of a list; nothing was sent", hint="a list is what `runcancel list -o jsonl` prints"
-    )
+    return UsageError("this is not a run of a list; nothing was sent", hint=_A_LIST)
 
 
 class SavedPlan(Struct, frozen=True, kw_only=True):
@@ -419,11 +418,11 @@ def _part_of(sight: Sight, snapshot: Snapshot) -> UsageError:
     return UsageError(f"{part} is a part of {run}, not a run; nothing was sent", hint=hint)
 
 
-def _json(text: str, name: str = "this") -> dict[str, Any]:
+def _json(text: str, name: str = "this", *, hint: str | None = None) -> dict[str, Any]:
     try:
         entry = json.loads(text)
     except (ValueError, RecursionError):
-        raise UsageError(f"{name} is no JSON; nothing was sent") from None
+        raise UsageError(f"{name} is no JSON; nothing was sent", hint=hint) from None
     if not isinstance(entry, dict):
         raise UsageError(f"{name} is no JSON object; nothing was sent")
     return entry

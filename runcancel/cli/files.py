@@ -23,8 +23,9 @@ def text_of(name: str, *, largest: int) -> str:
         return data.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"{called(name)} cannot be read: {error.strerror}; nothing was sent") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{called(name)} is no UTF-8 text; nothing was sent") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{called(name)}, line {line}: this is no UTF-8 text; nothing was sent") from None
     except AttributeError:
         raise UsageError("standard input is closed; nothing was sent") from None
 

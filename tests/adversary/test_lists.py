@@ -1,6 +1,7 @@
 """A list never selects more than it names: in any spelling, out of any file, whatever stands between its lines."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -126,6 +127,32 @@ def test_a_list_is_complete_when_every_part_of_it_says_so(lines: list[str], comp
 def test_a_line_that_is_no_reference_is_refused_by_its_number(line: str) -> None:
     with pytest.raises(UsageError, match="list, line 3: "):
         read_list(f"{TENCENT}\n\n{line}\n{COMMAND}\n", "list")
+
+
+@pytest.mark.parametrize(
+    "data", [f"{TENCENT}\n\n{TENCENT}\xe9\n".encode("latin-1"), f"{TENCENT}\n{COMMAND}".encode("utf-16")]
+)
+def test_a_file_in_another_encoding_is_refused_by_its_line(outside: Outside, data: bytes) -> None:
+    (outside.home / "list").write_bytes(data)
+
+    done = outside.run("cancel", "-f", "list", "--yes")
+
+    assert done.code == 2, str(done)
+    assert f"list, line {3 if data[:1] == b't' else 1}: this is no UTF-8 text" in done.err
+
+
+@given(st.lists(st.text(max_size=30) | st.sampled_from([TENCENT, COMMAND, ONE, END, PART, "ref\tx"]), max_size=6))
+def test_any_text_is_a_list_of_what_stands_in_it_or_refused_by_a_line(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    listed = None
+    with suppress(UsageError):
+        listed = read_list(text, "list")
+    if listed is None:
+        with pytest.raises(UsageError, match=r"^list, line \d+: "):
+            read_list(text, "list")
+        return
+    assert all(one.id in text for one in listed.references)
+    assert len({one.meaning for one in listed.references}) == len(listed.references)
 
 
 @given(st.sampled_from("\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"), st.sampled_from(["name", "comment"]))

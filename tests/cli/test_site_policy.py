@@ -481,6 +481,16 @@ def test_wrong_usage_is_told_before_the_rules_are_read(site: Site) -> None:
     assert site.run("cancel").code == 2
 
 
+def test_a_rule_about_a_context_holds_for_every_key_of_its_account(site: Site) -> None:
+    context = '[contexts.live]\nprovider = "tencent"\nprofile = "elsewhere"\naccount = "{}"\n'
+    site.rules('[[deny]]\ncontexts = ["live"]\nwhy = "frozen"\n')
+
+    site.configure(context.format("100000000001"))
+    assert "frozen" in denied(site, TENCENT).err
+    site.configure(context.format("100000000009"))
+    assert site.run("cancel", TENCENT, "--no-wait").code == 0
+
+
 # actions
 
 
