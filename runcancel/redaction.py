@@ -34,7 +34,6 @@ class _Form(Struct, frozen=True):
 
     spelling: str
     anchor: str
-    head: re.Pattern[str]
 
 
 _known: dict[str, None] = {}
@@ -108,15 +107,16 @@ def _without(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         for form in _forms(secret):
             if encoded or form.anchor in text:
-                text = _cut(text, form)
+                text = _cut(text, form.spelling)
     return text
 
 
-def _cut(text: str, form: _Form) -> str:
+def _cut(text: str, spelling: str) -> str:
+    head = _head(spelling[:_HEAD])
     parts, position = [], 0
-    while found := form.head.search(text, position):
+    while found := head.search(text, position):
         end = found.end()
-        for char in form.spelling[_HEAD:]:
+        for char in spelling[_HEAD:]:
             following = _char(char).match(text, end)
             if following is None:
                 break
@@ -124,6 +124,11 @@ def _cut(text: str, form: _Form) -> str:
         parts += [text[position : found.start()], HIDDEN]
         position = end
     return "".join([*parts, text[position:]]) if parts else text
+
+
+@lru_cache(maxsize=4096)
+def _head(head: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_written, head)))  # compiled only for a text that may hold it: it takes milliseconds
 
 
 @lru_cache(maxsize=4096)
@@ -138,7 +143,7 @@ def _forms(secret: str) -> tuple[_Form, ...]:
 def _form(spelling: str) -> _Form:
     head = spelling[:_HEAD]
     anchor = max(_RUN.findall(head), key=len, default="")
-    return _Form(spelling=spelling, anchor=anchor, head=re.compile("".join(_char(char).pattern for char in head)))
+    return _Form(spelling=spelling, anchor=anchor)
 
 
 def _base64(raw: bytes, before: int) -> str:
@@ -149,12 +154,16 @@ def _base64(raw: bytes, before: int) -> str:
 
 @cache
 def _char(char: str) -> re.Pattern[str]:
-    """One character as it may be written: `%2B`, `%252b`, a JSON escape, an HTML entity, base64 for URLs."""
+    return re.compile(_written(char))
+
+
+@cache
+def _written(char: str) -> str:
+    """A pattern of one character as others write it: `%2B`, `%252b`, a JSON escape, an HTML entity, base64 for URLs."""
     code = ord(char)
-    plain = {"+": r"[+\- ]", "/": r"\\*[/_]"}.get(char) or (
-        re.escape(char) if char.isalnum() else rf"\\*{re.escape(char)}"
-    )
+    other = re.escape(char) if char.isalnum() else rf"\\*{re.escape(char)}"
+    plain = {"+": r"[+\- ]", "/": r"\\*[/_]"}.get(char, other)
     if code > 0xFF:
-        return re.compile(plain)
+        return plain
     hexed = f"(?i:{code:02x})"
-    return re.compile(rf"(?:{plain}|%(?:25)*{hexed}|\\+(?:u00|x){hexed}|&(?:amp;)*#(?:[xX]0*{hexed}|0*{code});)")
+    return rf"(?:{plain}|%(?:25)*{hexed}|\\+(?:u00|x){hexed}|&(?:amp;)*#(?:[xX]0*{hexed}|0*{code});)"

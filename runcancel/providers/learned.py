@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from runcancel.redaction import is_secret, remember, remember_fields
 
-_LONG = 16  # characters: what is shorter under the name of a header is a number or a word
+_LONG = 16  # characters: what is shorter in a path is a word
+_HEADER = 8  # characters of a token in a header
 _ELEMENT = re.compile(r"<([A-Za-z_]{1,64})>([^<>]{8,})</")
 
 
@@ -16,7 +17,7 @@ def from_headers(headers: Mapping[str, str]) -> tuple[str, ...]:
     found = []
     for name, value in headers.items():
         bearer = name.lower() == "authorization" and "signature" not in value.lower()
-        if (bearer or is_secret(name)) and len(value) >= _LONG:
+        if (bearer or is_secret(name)) and len(value) >= _HEADER and not value.isdigit():
             found += [value, value.rpartition(" ")[2]]
     return tuple(dict.fromkeys(found))
 

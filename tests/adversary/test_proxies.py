@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,11 @@ def other_ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def denied(host: str, asked: Asked) -> Answer:
-    """A refusal in the dialect of whoever is asked."""
-    why = "seen by the proxy"
+    """A refusal in the dialect of whoever is asked, which repeats the whole request."""
+    sent = " ".join(f"{name}: {value}" for name, value in asked.headers.items())
+    why = f"seen by the proxy: {asked.method} {asked.target} {asked.body.decode()} {sent}"
     if host.startswith("sts") and "amazonaws" in host:
-        xml = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{why}</Message></Error></ErrorResponse>"
+        xml = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{escape(why)}</Message></Error></ErrorResponse>"
         return Answer(403, {"content-type": "text/xml"}, xml.encode())
     if "amazonaws" in host:
         return Answer(
@@ -53,7 +55,7 @@ def denied(host: str, asked: Asked) -> Answer:
     if "tencent" in host:
         error = {"Error": {"Code": "UnauthorizedOperation", "Message": why}, "RequestId": "r"}
         return Answer(200, {}, json.dumps({"Response": error}).encode())
-    return Answer(403, {}, b"{}")
+    return Answer(403, {}, json.dumps({"Code": "Denied", "Message": why}).encode())
 
 
 @pytest.fixture
