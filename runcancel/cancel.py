@@ -7,20 +7,38 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.clouds import Batch, Clouds, batches, read
 from runcancel.errors import CloudError, Interrupted, Refused
-from runcancel.judge import Asked, selected
+from runcancel.find import Answer, Lookup, Probe, Sight, answers
+from runcancel.judge import Asked, failed, selected
 from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Problem, Ref, Scope, Snapshot
 from runcancel.plan import started_by
 from runcancel.progress import Progress
+from runcancel.selection import Selection
 from runcancel.tracker import RunTracker, Sent, Step
 from runcancel.tries import NO_ANSWER, WaitPolicy
-from runcancel.vocabulary import Reason
+from runcancel.vocabulary import Reason, Verdict
 from runcancel.watch import FIRST_PAUSE, IDLE, Readings, Watch
 from runcancel.workers import TaskGroup, TaskResult, Workers
+
+_GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
+
+
+class Flow(Struct, frozen=True):
+    """Runs that are read, chosen and sent scope by scope.
+
+    `choose` turns what was read in one scope into the items to send and the outcomes that are known already; it is
+    called on the caller's thread, and by then must have written down and announced what it lets through. `within`:
+    seconds after which a reading is not waited for.
+    """
+
+    lookup: Lookup
+    choose: Callable[[Sequence[Sight]], Selection]
+    within: float
+
 
 Admit = Callable[[Sequence[PlanItem]], None]
 """Raises `Refused` when caps or guards let no more than what is planned be asked."""
@@ -34,37 +52,36 @@ def carry_out(
     progress: Progress,
     *,
     admit: Admit | None = None,
+    flow: Flow | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> Iterator[Outcome]:
     """Send the cancel of every run of the plan, watch them, and yield an outcome for each as soon as it is judged.
+
+    With `flow`, more are read and sent meanwhile, each scope by itself.
 
     Top down: a run is sent after the one that started it. With `admit`, what was started between the plan and the
     answer is sent as well, as far as it is admitted. Whatever is raised, every run gets an outcome first: after a
     signal, `Interrupted`, the rest is judged by what was seen so far, and so it is after any other exception.
     """
-    operation = _Operation(clouds, workers, policy, progress, admit, jitter)
+    operation = _Operation(clouds, workers, policy, progress, admit, flow, jitter)
     operation.begin(items)
     progress.planned(items)
     try:
-        for tracker in operation.settle(workers):
-            yield _judged(tracker, progress)
+        for outcome in operation.settle(workers):
+            progress.judged(outcome)
+            yield outcome
     except Interrupted:
-        for tracker in operation.break_off(None):
-            yield _judged(tracker, progress)
+        for outcome in operation.break_off(None):
+            progress.judged(outcome)
+            yield outcome
         raise
     except Exception as error:
-        for tracker in operation.break_off(_broken(error).problem()):
-            yield _judged(tracker, progress)
+        for outcome in operation.break_off(_broken(error).problem()):
+            progress.judged(outcome)
+            yield outcome
         raise
     finally:
         progress.close()
-
-
-def _judged(tracker: RunTracker, progress: Progress) -> Outcome:
-    tracker.judged = True
-    outcome = tracker.outcome()
-    progress.judged(outcome)
-    return outcome
 
 
 class _Send(Struct, frozen=True):
@@ -99,8 +116,18 @@ class _Silence:
         self.waiting: deque[RunTracker] = deque()
 
 
-_Work = _Send | _Check | _Chase | Batch
-_Result = Sent | Readings | list[PlanItem]
+class _Aside(Struct, frozen=True):
+    """A queue beside that of a scope, for what must not wait for a reading that hangs."""
+
+    scope: Scope
+
+    @property
+    def provider(self) -> str:
+        return self.scope.provider
+
+
+_Work = _Send | _Check | _Chase | Batch | Probe
+_Result = Sent | Readings | list[PlanItem] | tuple[Answer, ...]
 
 
 class _Operation:
@@ -113,6 +140,7 @@ class _Operation:
         policy: WaitPolicy,
         progress: Progress,
         admit: Admit | None,
+        flow: Flow | None,
         jitter: Callable[[], float],
     ) -> None:
         self._clouds = clouds
@@ -120,6 +148,7 @@ class _Operation:
         self._policy = policy
         self._progress = progress
         self._admit = admit
+        self._flow = flow
         self._jitter = jitter
         self._tasks: TaskGroup[_Work, _Result]
         self._watch: Watch
@@ -127,11 +156,14 @@ class _Operation:
         self._by_ref: dict[Ref, RunTracker] = {}
         self._open: dict[str, RunTracker] = {}
         self._touched: dict[str, RunTracker] = {}  # runs that an event has reached since the loop went round
+        self._read_by = 0.0
         self._timers: list[tuple[float, int, RunTracker]] = []
         self._timer_of: dict[str, float] = {}
         self._number = itertools.count()
         self._heard_at: dict[Scope, float] = {}
         self._silent: dict[Scope, _Silence] = {}
+        self._found: dict[Scope, tuple[float, list[Sight]]] = {}  # what is to be chosen from, and at what second
+        self._settled: list[Outcome] = []
         self._chased: set[str] = set()
         self._sending: dict[str, int] = {}  # the number of the latest send of each run
         self._queued: dict[int, None] = {}  # sends that no thread has taken up: whoever takes one out decides on it
@@ -149,35 +181,82 @@ class _Operation:
             tracker.begin(now, held=above is not None and above.step not in (Step.WATCHED, Step.OVER))
             self._touch(tracker)
 
-    def settle(self, workers: Workers) -> Iterator[RunTracker]:
-        """Serve events until every run has its verdict, and yield each run when it is due.
+    def settle(self, workers: Workers) -> Iterator[Outcome]:
+        """Serve events until every run has its verdict, and yield each outcome when it is due.
 
         No scope waits for another, and no run for another of its scope: what was accepted is watched while others are
         still being sent.
         """
         self._tasks = TaskGroup(workers, self._serve)
         self._watch = Watch(self._tasks, workers.clock, first=min(FIRST_PAUSE, self._policy.timeout))
+        self._look_up()
         while True:
             yield from self._advance()
-            if not self._open:
+            if not self._open and not self._settled and not self._reading:
                 return
             self._watch.look()
-            now = self._clock.monotonic()
-            nap = min(IDLE, max(0.0, self._timers[0][0] - now)) if self._timers else IDLE
-            result = self._tasks.next(nap)
+            result = self._tasks.next(self._nap(self._clock.monotonic()))
             now = self._clock.monotonic()
             if result is not None:
                 self._take(result, now)
             self._ring(now)
+            self._choose(now)
 
-    def break_off(self, problem: Problem | None) -> Iterator[RunTracker]:
-        """The operation ends now: every run that has no verdict yet."""
+    def break_off(self, problem: Problem | None) -> Iterator[Outcome]:
+        """The operation ends now: every run that has no verdict yet, and every reference that was not read."""
+        yield from self._settled
         for tracker in self._open.values():
             tracker.break_off(in_flight=not self._take_back(tracker), problem=problem)
-            yield tracker
+            yield tracker.outcome()
+        unread = [sight.reference.text for _, sights in self._found.values() for sight in sights]
+        unread += [reference.text for reference in self._flow.lookup.left] if self._flow is not None else []
+        why = problem or Problem(code=Reason.INTERRUPTED, message="interrupted before it was read; nothing was sent")
+        for text in unread:
+            yield structs.replace(failed(text, structs.replace(why, ref=text)), verdict=Verdict.SKIPPED)
 
-    def _advance(self) -> Iterator[RunTracker]:
+    @property
+    def _reading(self) -> bool:
+        return bool(self._found) or (self._flow is not None and bool(self._flow.lookup.left))
+
+    def _look_up(self) -> None:
+        if self._flow is not None:
+            self._read_by = self._clock.monotonic() + self._flow.within
+            for probe in self._flow.lookup.probes:
+                self._tasks.submit(probe, queue=probe.scope)
+
+    def _nap(self, now: float) -> float:
+        """Seconds until something is due, though nothing comes back."""
+        moments = [self._timers[0][0]] if self._timers else []
+        moments += [moment for moment, _ in self._found.values()]
+        moments += [self._read_by] if self._flow is not None and self._flow.lookup.left else []
+        return min(IDLE, max(0.0, min(moments, default=now + IDLE) - now))
+
+    def _choose(self, now: float) -> None:
+        """Choose from what was read of a scope, once it was read whole or the first of it has waited a moment."""
+        if self._flow is None:
+            return
+        if now >= self._read_by:
+            for sight in self._flow.lookup.overdue(self._flow.within):
+                self._gather(self._flow.lookup.named(sight.reference)[0].scope, [sight], now)
+        for scope in [one for one, (due, _) in self._found.items() if self._is_whole(one) or now >= due]:
+            _, sights = self._found.pop(scope)
+            chosen = self._flow.choose(sights)
+            fresh = [item for item in chosen.items if item.run not in self._trackers]
+            self._settled += chosen.settled
+            self.begin(fresh)
+            self._progress.planned(fresh)
+
+    def _is_whole(self, scope: Scope) -> bool:
+        return self._flow is not None and not self._flow.lookup.waits_for(scope)
+
+    def _gather(self, scope: Scope, sights: Sequence[Sight], now: float) -> None:
+        if sights:
+            self._found.setdefault(scope, (now + _GATHERED, []))[1].extend(sights)
+
+    def _advance(self) -> Iterator[Outcome]:
         """Do what is due for the runs that an event has reached; checks of one moment travel together."""
+        settled, self._settled = self._settled, []
+        yield from settled
         checks: list[RunTracker] = []
         while self._touched:
             touched, self._touched = self._touched, {}
@@ -187,7 +266,7 @@ class _Operation:
                 self._next_step(tracker, checks)
                 if tracker.decided(self._clock.monotonic()):
                     self._close(tracker)
-                    yield tracker
+                    yield tracker.outcome()
                     self._release(tracker)
                 else:
                     self._set_timer(tracker)
@@ -208,6 +287,7 @@ class _Operation:
 
     def _close(self, tracker: RunTracker) -> None:
         """Nothing more becomes of this run."""
+        tracker.judged = True
         del self._open[tracker.item.run]
         self._watch.drop(tracker.ref)
         silence = self._silent.get(tracker.ref.scope)
@@ -224,7 +304,8 @@ class _Operation:
         number = next(self._number)
         self._sending[tracker.item.run], self._queued[number] = number, None
         work = _Send(number, tracker.ref, tracker.item.run, tracker.targets)
-        self._tasks.submit(work, queue=tracker.ref.scope, send=True)
+        queue = tracker.ref.scope if tracker.item.read else _Aside(tracker.ref.scope)
+        self._tasks.submit(work, queue=queue, send=True)
 
     def _take_back(self, tracker: RunTracker) -> bool:
         """Whether a cancel that was to be sent is not: no thread will take it up any more."""
@@ -262,6 +343,9 @@ class _Operation:
                 self._join(self._trackers[item.run], cast(list[PlanItem], value))
             case _Check():
                 self._record_readings(cast(Readings, value), now)
+            case Probe():
+                if self._flow is not None:
+                    self._gather(item.scope, self._flow.lookup.took(item.scope, cast(tuple[Answer, ...], value)), now)
             case Batch():
                 self._record_readings(self._watch.took(cast(TaskResult[Batch, Readings], result)), now)
 
@@ -379,6 +463,8 @@ class _Operation:
                 return self._try(work)
             case _Chase():
                 return started_by(work.ref, self._trackers.keys(), self._clouds)
+            case Probe():
+                return self._answers(work)
             case _Check():
                 return self._read(work.batch)
             case Batch():
@@ -389,6 +475,12 @@ class _Operation:
             return read(self._clouds, batch)
         except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
             return tuple((ref, _broken(failure)) for ref in batch.refs)
+
+    def _answers(self, probe: Probe) -> tuple[Answer, ...]:
+        try:
+            return answers(self._clouds, probe, self._clock, accounts=True)
+        except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
+            return tuple((reference, _broken(failure)) for reference in probe.references)
 
     def _try(self, work: _Send) -> Sent:
         """One request for one run, or several where the cloud limits the targets of one."""

@@ -8,6 +8,8 @@ from msgspec import Struct
 from runcancel.errors import Refused
 from runcancel.judge import counted_once
 from runcancel.ledger import Limits, PlanItem
+from runcancel.model import Ref
+from runcancel.providers import kind_of
 from runcancel.vocabulary import Guarantee
 
 _STRENGTH = (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT, Guarantee.STOPS_RUNNING)
@@ -55,6 +57,13 @@ def check_limits(
             f"{len(asked)} runs would be asked to stop and at most {limits.max_runs} may be; nothing was sent",
             hint=_raised("max_runs", len(asked), configured.max_runs),
         )
+    unread = next((item.run for item in asked if not item.read), None)
+    if limits.max_targets is not None and unread is not None:
+        raise Refused(
+            f"{unread} could not be read, and at most {limits.max_targets} targets may be asked to stop; "
+            "nothing was sent",
+            hint="to cancel it unread: leave --max-targets out",
+        )
     targets = sum(size(item) for item in counted_once(asked))
     if limits.max_targets is not None and targets > limits.max_targets:
         raise Refused(
@@ -73,6 +82,11 @@ def check_guarantee(items: Sequence[PlanItem], level: Guarantee | None) -> None:
         raise Refused(
             f"{below[0].run}{more}: a cancel is {below[0].guarantee} there, and {level} is required; nothing was sent"
         )
+
+
+def is_below(ref: Ref, level: Guarantee) -> bool:
+    """Whether runs of this kind have a weaker guarantee than `level`."""
+    return _STRENGTH.index(kind_of(ref).guarantee) < _STRENGTH.index(level)
 
 
 def need(items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[str, str], protected: Mapping[str, str]) -> Need:

@@ -1,6 +1,6 @@
 """Look at given runs: which scope and kind a reference means, and what stands there now."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -14,19 +14,23 @@ from runcancel.providers.reading import chunks
 from runcancel.refs import Reference
 from runcancel.settings import Settings
 from runcancel.vocabulary import Reason
-from runcancel.workers import Workers
+from runcancel.workers import TaskGroup, Workers
 
 
 class Sight(Struct, frozen=True, kw_only=True):
-    """What was found under one reference: a snapshot or a problem. `note` is what a person should know beside it."""
+    """What was found under one reference: a snapshot or a problem. `note` is what a person should know beside it.
+
+    `unseen` is the run that a reference names exactly, where it could not be read and may be there all the same.
+    """
 
     reference: Reference
     snapshot: Snapshot | None
     problem: Problem | None = None
     note: str | None = None
+    unseen: Ref | None = None
 
 
-class _Probe(Struct, frozen=True, kw_only=True):
+class Probe(Struct, frozen=True, kw_only=True):
     """One place where references may be found: several ids where the kind is known, else one id and its kinds."""
 
     scope: Scope
@@ -34,55 +38,179 @@ class _Probe(Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...]
 
 
-_Answer = tuple[Reference, Snapshot | CloudError]
+Answer = tuple[Reference, Snapshot | CloudError]
+
+
+class Lookup:
+    """The reading of references, each wherever it may be: probes go out, and each reference is settled once.
+
+    Found in one scope is found, whatever else failed; found in several is a problem, because nobody said which.
+    """
+
+    def __init__(
+        self,
+        references: Sequence[Reference],
+        settings: Settings,
+        *,
+        places: Mapping[str, Sequence[Scope]] | None = None,
+    ) -> None:
+        """`places`: where a reference is looked for, by its text, in place of what the settings say.
+
+        Raises `UsageError` where a reference can be nowhere; asks no cloud.
+        """
+        known = places or {}
+        self.probes = _probes({one: known.get(one.text) or settings_.scopes_of(settings, one) for one in references})
+        self._places: dict[Reference, list[tuple[Scope, tuple[Kind, ...]]]] = {one: [] for one in references}
+        self._answers: dict[Reference, dict[Scope, Snapshot | CloudError]] = {one: {} for one in references}
+        self._left = dict.fromkeys(references)
+        for probe in self.probes:
+            for reference in probe.references:
+                self._places[reference].append((probe.scope, probe.kinds))
+
+    @property
+    def left(self) -> tuple[Reference, ...]:
+        """The references that are not settled yet."""
+        return tuple(self._left)
+
+    def waits_for(self, scope: Scope) -> bool:
+        """Whether a reference that may be in this scope is not settled yet."""
+        return any(scope == place for one in self._left for place, _ in self._places[one])
+
+    def named(self, reference: Reference) -> tuple[Ref, ...]:
+        """Every run that a reference can mean."""
+        return tuple(reference.at(scope, kind) for scope, kinds in self._places[reference] for kind in kinds)
+
+    def took(self, scope: Scope, answers: Iterable[Answer]) -> list[Sight]:
+        """Take in what a probe was answered; the references that are settled by it."""
+        settled = []
+        for reference, answer in answers:
+            if reference in self._left and not _interrupted(answer):
+                self._answers[reference][scope] = answer
+                if len(self._answers[reference]) == len({place for place, _ in self._places[reference]}):
+                    settled.append(self._settle(reference))
+        return settled
+
+    def overdue(self, seconds: float) -> list[Sight]:
+        """Settle what is left: what has not answered within so many seconds will not be heard any more."""
+        for reference in self._left:
+            for scope, _ in self._places[reference]:
+                late = CloudError(Reason.TIMED_OUT, f"{scope} has not answered within {seconds:g} s")
+                self._answers[reference].setdefault(scope, late)
+        return [self._settle(reference) for reference in self.left]
+
+    def _settle(self, reference: Reference) -> Sight:
+        del self._left[reference]
+        sight = _settle(reference, list(self._answers[reference].items()))
+        return structs.replace(sight, unseen=self._unseen(reference, sight.problem))
+
+    def _unseen(self, reference: Reference, problem: Problem | None) -> Ref | None:
+        """The run that the reference names, if it is exactly one and what kept it from being read tells nothing."""
+        named = self.named(reference)
+        if (
+            reference.account is not None
+            or problem is None
+            or problem.code in _TELLING
+            or len(named) != 1
+            or kind_of(named[0]).is_alias(named[0].id)
+        ):
+            return None
+        return named[0]
+
+
+_TELLING = frozenset(
+    {
+        *(Reason.NOT_FOUND, Reason.INVALID, Reason.USAGE, Reason.REFUSED, Reason.INTERRUPTED),
+        *CREDENTIALS - {Reason.DENIED},
+    }
+)
+"""Problems of a reading after which a cancel makes no sense."""
 
 
 def look(
-    references: Sequence[Reference], settings: Settings, clouds: Clouds, workers: Workers, *, full: bool = True
+    references: Sequence[Reference],
+    settings: Settings,
+    clouds: Clouds,
+    workers: Workers,
+    *,
+    full: bool = True,
+    within: float | None = None,
+    places: Mapping[str, Sequence[Scope]] | None = None,
 ) -> Iterator[Sight]:
-    """Read every reference wherever it may be, in parallel, and yield each once, as soon as it is settled.
+    """Read every reference, in parallel, and yield each once, as soon as it is settled.
 
-    Found in one scope is found, whatever else failed; found in several is a problem, because nobody said which.
-    Raises `UsageError` before the first request, `Interrupted` after a signal.
+    `within`: seconds after which what has not answered is not waited for. Raises `UsageError` before the first request,
+    `Interrupted` after a signal.
     """
-    probes = _probes(references, settings)
-    open_places = dict.fromkeys(references, 0)
-    for probe in probes:
-        for reference in probe.references:
-            open_places[reference] += 1
-    answers: dict[Reference, list[tuple[Scope, Snapshot | CloudError]]] = {one: [] for one in references}
+    lookup = Lookup(references, settings, places=places)
+    group = TaskGroup[Probe, tuple[Answer, ...]](
+        workers, lambda probe: answers(clouds, probe, workers.clock, full=full)
+    )
+    until = None if within is None else workers.clock.monotonic() + within
+    try:
+        for probe in lookup.probes:
+            group.submit(probe, queue=probe.scope)
+        while lookup.left:
+            result = group.next(None if until is None else max(0.0, until - workers.clock.monotonic()))
+            if result is None:
+                yield from lookup.overdue(within or 0.0)
+            else:
+                yield from lookup.took(result.item.scope, result.value())
+    finally:
+        group.close()
 
-    def work(probe: _Probe) -> tuple[_Answer, ...]:
-        return _answers(clouds, probe, workers.clock, full=full)
 
-    for done in workers.map(work, probes, queue=lambda probe: probe.scope):
-        for reference, answer in done.value():
-            answers[reference].append((done.item.scope, answer))
-            open_places[reference] -= 1
-            if not open_places[reference]:
-                yield _settle(reference, answers.pop(reference))
-
-
-def _probes(references: Sequence[Reference], settings: Settings) -> tuple[_Probe, ...]:
+def _probes(places: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]:
     known: dict[tuple[Scope, str], dict[Ref, list[Reference]]] = {}
-    probes: list[_Probe] = []
-    for reference in references:
-        for scope in settings_.scopes_of(settings, reference):
+    probes: list[Probe] = []
+    for reference, scopes in places.items():
+        for scope in scopes:
             kinds = reference.kinds(scope.provider)
             if len(kinds) == 1:
                 same = known.setdefault((scope, kinds[0].name), {})
                 same.setdefault(reference.at(scope, kinds[0]), []).append(reference)
             else:
-                probes.append(_Probe(scope=scope, kinds=kinds, references=(reference,)))
+                probes.append(Probe(scope=scope, kinds=kinds, references=(reference,)))
     for (scope, _), members in known.items():
         kind = kind_of(next(iter(members)))
         for part in chunks(tuple(members.values()), kind.read_batch):
             written = tuple(reference for same in part for reference in same)
-            probes.append(_Probe(scope=scope, kinds=(kind,), references=written))
+            probes.append(Probe(scope=scope, kinds=(kind,), references=written))
     return tuple(probes)
 
 
-def _answers(clouds: Clouds, probe: _Probe, clock: Clock, *, full: bool) -> tuple[_Answer, ...]:
+def answers(
+    clouds: Clouds, probe: Probe, clock: Clock, *, full: bool = True, accounts: bool = False
+) -> tuple[Answer, ...]:
+    """What one place answers for each of the references of a probe. Call it on a worker.
+
+    `accounts`: a reference that says its account is read only where these credentials are not of another one.
+    """
+    others = _of_others(clouds, probe) if accounts else {}
+    ours = tuple(reference for reference in probe.references if reference not in others)
+    read_ = _read(clouds, structs.replace(probe, references=ours), clock, full=full) if ours else ()
+    return (*others.items(), *read_)
+
+
+def _of_others(clouds: Clouds, probe: Probe) -> dict[Reference, CloudError]:
+    """The references that say another account than that of the credentials; none where that is not found out."""
+    if all(reference.account is None for reference in probe.references):
+        return {}
+    try:
+        account = clouds.at(probe.scope).identity().account
+    except CloudError:
+        return {}
+    return {
+        one: CloudError(
+            Reason.REFUSED,
+            f"“{one.text}” is of account {one.account}, and these credentials are of {account}; nothing was sent",
+            hint="choose a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before it",
+        )
+        for one in probe.references
+        if one.account not in (None, account)
+    }
+
+
+def _read(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> tuple[Answer, ...]:
     if len(probe.kinds) > 1:
         return ((probe.references[0], _first_hit(clouds, probe, clock, full=full)),)
     of = {reference: reference.at(probe.scope, probe.kinds[0]) for reference in probe.references}
@@ -91,7 +219,7 @@ def _answers(clouds: Clouds, probe: _Probe, clock: Clock, *, full: bool) -> tupl
     return tuple((reference, by_ref[ref]) for reference, ref in of.items())
 
 
-def _first_hit(clouds: Clouds, probe: _Probe, clock: Clock, *, full: bool) -> Snapshot | CloudError:
+def _first_hit(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> Snapshot | CloudError:
     """Ask kind after kind, by reads alone, and stop at the first that knows the id.
 
     Only when none does is it taken for a fresh one and looked for again.
@@ -127,11 +255,15 @@ def _again(
     return found
 
 
+def _interrupted(answer: Snapshot | CloudError) -> bool:
+    return isinstance(answer, CloudError) and answer.reason is Reason.INTERRUPTED
+
+
 def _not_found(answer: Snapshot | CloudError) -> bool:
     return isinstance(answer, CloudError) and answer.reason is Reason.NOT_FOUND
 
 
-def _worst(failures: list[CloudError], probe: _Probe) -> CloudError:
+def _worst(failures: list[CloudError], probe: Probe) -> CloudError:
     """What to say when no kind had the id: only if every one said so it is not found."""
     telling = [failure for failure in failures if failure.reason is not Reason.NOT_FOUND]
     if not telling:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from msgspec import Struct, structs
 from runcancel.errors import JournalError
 from runcancel.folders import user_folder
 from runcancel.judge import Answer
-from runcancel.ledger import Limits, Operation, Outcome, PlanItem
+from runcancel.ledger import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.vocabulary import Stage
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Journal:
             _change(db, "UPDATE operations SET state=?, exit_code=NULL WHERE id=?", Stage.OPEN, id)
             _put_limits(db, id, limits)
             _put(db, id, items)
+            _drop_intents(db, id, {item.run for item in items})
 
     def limits(self, id: str) -> Limits:
         """The limits of an operation; the usual ones where it was written without any. Raises `JournalError`."""
@@ -105,6 +107,12 @@ class Journal:
         """Commit that these runs will be asked as well."""
         with self._file.changed() as db:
             _put(db, id, items)
+
+    def found(self, id: str, found: Sequence[tuple[str, PlanItem | None]]) -> None:
+        """Commit what was read under references: the run in place of each intent; None where it is there already."""
+        with self._file.changed() as db:
+            db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, text) for text, _ in found])
+            _put(db, id, [item for _, item in found if item is not None])
 
     def answered(self, id: str, run: str, answer: Answer) -> None:
         """Commit an answer."""
@@ -142,7 +150,7 @@ class Journal:
                 "SELECT item, answer, outcome FROM entries WHERE operation=? ORDER BY run", (_sound(id),)
             ):
                 yield Entry(
-                    item=msgspec.json.decode(item, type=PlanItem),
+                    item=_item(item),
                     answer=None if answer is None else msgspec.json.decode(answer, type=Answer),
                     outcome=None if outcome is None else msgspec.json.decode(outcome, type=Outcome),
                 )
@@ -189,6 +197,19 @@ def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:
 def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem]) -> None:
     rows = ((id, item.run, _encode(item)) for item in items)
     db.executemany("INSERT OR REPLACE INTO entries (operation, run, item) VALUES (?,?,?)", rows)
+
+
+def _drop_intents(db: "sqlite3.Connection", id: str, found: AbstractSet[str]) -> None:
+    """Forget the intents that meant one of these runs: they have entries of their own."""
+    rows = db.execute("SELECT run, item FROM entries WHERE operation=?", (id,)).fetchall()
+    intents = ((run, item) for run, item in ((run, _item(blob)) for run, blob in rows) if isinstance(item, Intent))
+    gone = [(id, run) for run, item in intents if not found.isdisjoint(item.places)]
+    db.executemany("DELETE FROM entries WHERE operation=? AND run=?", gone)
+
+
+def _item(blob: bytes) -> PlanItem:
+    item = msgspec.json.decode(blob, type=PlanItem)
+    return item if item.read or item.ask else msgspec.json.decode(blob, type=Intent)
 
 
 def _put_limits(db: "sqlite3.Connection", id: str, limits: Limits | None) -> None:

@@ -53,6 +53,15 @@ class PlanItem(Struct, frozen=True, kw_only=True):
     rest_confirmed: bool = False  # whether the vendor counts the targets that it does not list as completed
 
 
+class Intent(PlanItem, frozen=True, kw_only=True):
+    """A reference that was named and is not read yet: nothing is sent before its entry is replaced by what was found.
+
+    `run` is the reference as it was typed, `places` are all the runs that it can mean.
+    """
+
+    places: tuple[str, ...]
+
+
 class InvocationOutcome(Struct, frozen=True, kw_only=True):
     """What became of one selected invocation. `after` is None when it was not seen again.
 

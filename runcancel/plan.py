@@ -1,17 +1,16 @@
 """What a cancel would do: to the runs that were chosen, and to those that they started."""
 
 from collections.abc import Container, Sequence
-
-from msgspec import structs
+from typing import TypedDict
 
 from runcancel import refs
 from runcancel.clouds import Clouds, batches, read
 from runcancel.errors import CloudError
 from runcancel.judge import expected, selected
-from runcancel.ledger import PlanItem, Planned
+from runcancel.ledger import Intent, PlanItem, Planned
 from runcancel.model import Invocation, Ref, Run, Snapshot
 from runcancel.providers import kind_of
-from runcancel.vocabulary import State
+from runcancel.vocabulary import Guarantee, State
 
 
 def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None = None) -> PlanItem:
@@ -83,33 +82,54 @@ def _of_child(ref: Ref, answer: Snapshot | CloudError, parent: str) -> PlanItem:
     return plan(answer, parent=parent) if isinstance(answer, Snapshot) else unseen(ref, answer.message, parent=parent)
 
 
-def unseen(ref: Ref, why: str, *, targets: Sequence[str] = (), parent: str | None = None) -> PlanItem:
+def unseen(ref: Ref, why: str, *, parent: str | None = None) -> PlanItem:
     """What is planned for a run that could not be read, for the reason `why`: it is cancelled all the same."""
-    return structs.replace(_unread(ref, parent), ask=True, why=f"it could not be read: {why}", targets=tuple(targets))
-
-
-def intended(ref: Ref) -> PlanItem:
-    """What stands in the journal for a run that was named and is not read yet: nothing is sent before it is."""
-    return _unread(ref, None)
-
-
-def _unread(ref: Ref, parent: str | None) -> PlanItem:
     kind = kind_of(ref)
     return PlanItem(
         run=str(ref),
-        name=None,
-        state=State.UNKNOWN,
         guarantee=kind.guarantee,
         promise=kind.promise,
+        ask=True,
+        why=f"it could not be read: {why}",
+        parent=parent,
+        **_UNREAD,
+    )
+
+
+def intended(text: str, places: Sequence[Ref]) -> Intent:
+    """What stands in the journal for a reference that is not read yet; `places` are the runs that it can mean."""
+    kinds = [kind_of(ref) for ref in places]
+    return Intent(
+        run=text,
+        guarantee=min((kind.guarantee for kind in kinds), key=tuple(reversed(Guarantee)).index),
+        promise=kinds[0].promise,
         ask=False,
         why="it was not read yet",
-        counts={},
-        not_listed=0,
-        targets=(),
-        invocations=(),
-        parent=parent,
-        read=False,
+        places=tuple(map(str, places)),
+        **_UNREAD,
     )
+
+
+class _Unread(TypedDict):
+    name: None
+    state: State
+    counts: dict[State, int]
+    not_listed: int
+    targets: tuple[str, ...]
+    invocations: tuple[Planned, ...]
+    read: bool
+
+
+_UNREAD: _Unread = {
+    "name": None,
+    "state": State.UNKNOWN,
+    "counts": {},
+    "not_listed": 0,
+    "targets": (),
+    "invocations": (),
+    "read": False,
+}
+"""What a plan knows of a run that was not read."""
 
 
 def _read(wanted: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | CloudError]]:

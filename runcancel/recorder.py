@@ -45,6 +45,7 @@ class Recorder:
         self._resumed = resumed
         self._journal: Journal | None = None
         self._begun = False
+        self._written: dict[str, PlanItem] = {}
 
     @property
     def operation(self) -> str | None:
@@ -54,9 +55,13 @@ class Recorder:
     def planned(self, items: Sequence[PlanItem]) -> None:
         """Commit the intent. Raises `Refused` when a journal is required and cannot be written."""
         if self._begun:
-            self._write(lambda journal, id: journal.join(id, items))
+            fresh = [item for item in items if self._written.get(item.run) != item]
+            self._written |= {item.run: item for item in items}
+            if fresh:
+                self._write(lambda journal, id: journal.join(id, fresh))
             return
         self._begun = True
+        self._written = {item.run: item for item in items}
         try:
             journal = Journal.open(self._file)
             if self._resumed:
@@ -68,6 +73,11 @@ class Recorder:
             if self._required:
                 raise Refused(f"{error}; nothing was sent", hint="without --require-journal it goes on") from None
             self._warn(f"{error}: this cancel is not written down and cannot be resumed")
+
+    def found(self, found: Sequence[tuple[str, PlanItem | None]]) -> None:
+        """Commit what was read under references that were written down as intents; see `Journal.found`."""
+        self._written |= {item.run: item for _, item in found if item is not None}
+        self._write(lambda journal, id: journal.found(id, found))
 
     def asked(self, ref: str, answer: Answer) -> None:
         """Commit an answer."""

@@ -23,11 +23,18 @@ _CHUNK = 200  # rows of one source that are fetched before they are handed on: w
 
 
 def search(
-    scopes: Sequence[Scope], query: Query, clouds: Clouds, workers: Workers, *, answering: set[Scope]
+    scopes: Sequence[Scope],
+    query: Query,
+    clouds: Clouds,
+    workers: Workers,
+    *,
+    answering: set[Scope],
+    within: float | None = None,
 ) -> Iterator[Snapshot | Problem]:
     """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
 
-    `answering` is given every scope that answered to one of its listings at least.
+    `answering` is given every scope that answered to one of its listings at least. `within`: seconds after which what
+    has not come is not waited for: its scope is a problem, too.
     Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
     """
     sources = {
@@ -39,7 +46,7 @@ def search(
         if not query.kinds or kind.name in query.kinds
     }
     silent: set[tuple[Scope, Reason]] = set()
-    for (scope, _), got in streamed(sources, workers, queue=lambda key: key[0]):
+    for (scope, _), got in streamed(sources, workers, queue=lambda key: key[0], within=within):
         if isinstance(got, Snapshot):
             yield got
         elif (scope, got.reason) not in silent:
@@ -88,11 +95,16 @@ def _says_not_enabled(gap: Problem) -> bool:
 
 
 def streamed(
-    sources: Mapping[K, Callable[[], Iterator[T]]], workers: Workers, *, queue: Callable[[K], Hashable]
+    sources: Mapping[K, Callable[[], Iterator[T]]],
+    workers: Workers,
+    *,
+    queue: Callable[[K], Hashable],
+    within: float | None = None,
 ) -> Iterator[tuple[K, T | CloudError]]:
     """Drain many iterators in parallel, a chunk of each at a time, so that memory stays bounded.
 
-    What one raises ends it and is yielded in its place. Raises `Interrupted` after a signal.
+    What one raises ends it and is yielded in its place, and so is that it has not ended `within` seconds. Raises
+    `Interrupted` after a signal.
     """
     opened: dict[K, Iterator[T]] = {}
 
@@ -108,16 +120,19 @@ def streamed(
         return rows
 
     tasks = TaskGroup[K, list[T | CloudError]](workers, chunk)
-    left = set(sources)
+    left = dict.fromkeys(sources)
+    until = None if within is None else workers.clock.monotonic() + within
     try:
         tasks.submit_all(sources, queue=queue)
         while left:
-            done = tasks.next(None)
+            done = tasks.next(None if until is None else max(0.0, until - workers.clock.monotonic()))
             if done is None:
-                continue
+                late = CloudError(Reason.TIMED_OUT, f"it has not answered within {within:g} s")
+                yield from ((key, late) for key in left)
+                return
             rows = done.value()
             if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
-                left.discard(done.item)
+                left.pop(done.item, None)
                 opened.pop(done.item, None)
             else:
                 tasks.submit(done.item, queue=queue(done.item))

@@ -57,7 +57,12 @@ class SitePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def asks_accounts(self) -> bool:
         """Whether a rule is about accounts, which only the clouds can tell."""
-        return any(rule.accounts is not None for rule in (*self.deny, *self.confirm))
+        return any(rule.accounts is not None for rule in self.rules)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules."""
+        return (*self.deny, *self.confirm)
 
     @property
     def asks_contexts(self) -> bool:
@@ -121,6 +126,11 @@ def rulings(policy: SitePolicy, subjects: Sequence[Subject]) -> tuple[Ruling, ..
         for at, rule in enumerate(rules)
     )
     return tuple(ruling for ruling in found if ruling is not None)
+
+
+def may_match(policy: SitePolicy, subjects: Sequence[Subject]) -> bool:
+    """Whether a rule is about one of these runs, however many there will be."""
+    return any(_covers(rule, one) for rule in policy.rules for one in subjects)
 
 
 def check(policy: SitePolicy, found: Sequence[Ruling]) -> None:

@@ -24,7 +24,7 @@ from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Invocation, Problem, Snapshot
 from runcancel.providers import kind_of
 from runcancel.tries import READ_WITHIN, WaitPolicy, pause
-from runcancel.vocabulary import Reason, State
+from runcancel.vocabulary import Reason, State, Verdict
 
 UNREACHED = Answer(
     asked=Asked.NOT_REACHED,
@@ -174,7 +174,7 @@ class RunTracker:
     def outcome(self) -> Outcome:
         """The verdict on what was seen so far."""
         since = self.answer.at
-        return judge(
+        outcome = judge(
             self.item,
             self.answer,
             self.last,
@@ -182,6 +182,10 @@ class RunTracker:
             seconds=None if since is None or self._seen_at is None else round(self._seen_at - since, 3),
             problem=self.problem,
         )
+        if not self._was_read and outcome.verdict is Verdict.REQUESTED:  # nothing shows that there is such a run
+            unread = self.problem or Problem(code=Reason.LOST, message=self.item.why, ref=self.item.run)
+            return structs.replace(outcome, verdict=Verdict.IN_DOUBT, error=unread)
+        return outcome
 
     @property
     def _settled(self) -> bool:

@@ -1,6 +1,7 @@
 """`runcancel cancel`: look, plan, ask, watch, judge, report."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -10,25 +11,28 @@ from msgspec import structs
 
 from runcancel import consent, selection
 from runcancel import journal as journal_
-from runcancel.cancel import Admit, carry_out
+from runcancel.cancel import Admit, Flow, carry_out
 from runcancel.cli import options
 from runcancel.cli.ask import asked, nobody
+from runcancel.cli.flowing import Flowing, flowing
 from runcancel.cli.guard import Guard
 from runcancel.cli.resume import left_over
 from runcancel.cli.select import Chosen, choose, looked_again, wished
 from runcancel.cli.session import Session
 from runcancel.consent import Given
-from runcancel.errors import Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
+from runcancel.errors import Exit, Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
 from runcancel.ledger import Limits, Outcome, PlanItem
+from runcancel.model import Problem
 from runcancel.progress import Progress, Together
 from runcancel.recorder import Recorder, new_operation
 from runcancel.refs import full
 from runcancel.render import Caller, End
 from runcancel.render.announce import announce
 from runcancel.render.verdicts import hints
+from runcancel.selection import Selection
 from runcancel.text import command
-from runcancel.tries import DEFAULT_GIVE_UP_AFTER, WaitPolicy
-from runcancel.vocabulary import Guarantee, Verdict
+from runcancel.tries import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
+from runcancel.vocabulary import Guarantee, Reason, Verdict
 
 PLAN_LIVES = timedelta(hours=1)
 
@@ -90,6 +94,7 @@ def cancel(
     timeout: options.Timeout = None,
     give_up_after: options.GiveUpAfter = None,
     accept_reported: options.AcceptReported = False,
+    lookup_timeout: options.LookupTimeout = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")] = None,
     journal: Annotated[
         bool | None,
@@ -155,12 +160,16 @@ def cancel(
         timeout=session.patience(timeout),
         give_up_after=session.seconds("--give-up-after", give_up_after, DEFAULT_GIVE_UP_AFTER),
     )
+    session.read_within = session.seconds("--lookup-timeout", lookup_timeout, READ_WITHIN)
     guard = Guard(session, dry_run=dry_run)
     operation = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
     if journal is not False and not dry_run:
         session.clouds.operation = operation.id
     session.asks_caller = guard.asks_caller
-    chosen = choose(session, wish)
+    flow = None
+    if not dry_run:
+        flow = flowing(session, wish, guard, limits=limits, guarantee=require_guarantee, confirm=confirm)
+    chosen = choose(session, wish) if flow is None else Chosen(selection=Selection(items=()), by_hand=True)
     items = chosen.selection.items
     callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()
     if chosen.planned_by:
@@ -188,7 +197,7 @@ def cancel(
         session.notes.say(*(f"note: {note}" for note in chosen.selection.notes))
         admit(items)
     recorder = None
-    if journal is not False and (items or held is not None):
+    if journal is not False and (items or held is not None or flow is not None):
         recorder = Recorder(
             file,
             operation,
@@ -211,7 +220,7 @@ def cancel(
 
     late = admit_late if stop_running else None
     goal = Goal(waited=wait, accept_reported=accept_reported, require_match=require_match)
-    return _carry_out(session, chosen, policy, recorder, admit=late, goal=goal)
+    return _carry_out(session, chosen, policy, recorder, admit=late, flow=flow, goal=goal)
 
 
 def _limits(session: Session, given: Limits, max_runs: int | None, max_targets: int | None) -> Limits:
@@ -252,14 +261,21 @@ def _carry_out(
     *,
     admit: Admit | None,
     goal: Goal,
+    flow: Flowing | None,
 ) -> int:
+    if flow is not None:
+        flow.begin(recorder)
     answer = session.writer("cancel")
     outcomes: list[Outcome] = []
+    broken: list[Exception] = []
     signum: int | None = None
 
     def put(outcome: Outcome) -> None:
         outcomes.append(outcome)
-        answer.row(outcome)
+        try:
+            answer.row(outcome)
+        except Exception as error:  # noqa: BLE001 - what cannot be printed is cancelled all the same
+            broken.append(error)
 
     for outcome in chosen.selection.settled:
         put(outcome)
@@ -267,26 +283,52 @@ def _carry_out(
     progress: Progress = shown if recorder is None else Together(recorder, shown)
     try:
         items = chosen.selection.items
-        for outcome in carry_out(items, session.clouds, session.workers, policy, progress, admit=admit):
+        for outcome in carry_out(
+            items,
+            session.clouds,
+            session.workers,
+            policy,
+            progress,
+            admit=admit,
+            flow=None if flow is None else Flow(flow.lookup, flow.choose, session.read_within or READ_WITHIN),
+        ):
             put(outcome)
     except Interrupted as signal:
         signum = signal.signum
+    except Refused:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is told beside what became of each run
+        broken.append(error)
     if not outcomes and not chosen.gaps:
         what = "nothing is left to do" if chosen.by_hand else "nothing matches"
         session.notes.say(f"{what}; nothing was sent")
     code = exit_of_cancel((one.ending for one in outcomes), goal, chosen.searched, signum=signum)
+    code = code or int(Exit.FAILED) if broken else code
     if recorder is not None:
         recorder.end(code)
     operation = None if recorder is None else recorder.operation
     problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
+    problems += tuple(_internal(session, error, operation) for error in broken[:1])
     notes = (
         *(() if signum is None else (_what_goes_on(outcomes),)),
         *hints(outcomes, accept_reported=goal.accept_reported),
         *_next(outcomes, operation),
     )
-    complete = signum is None and not chosen.gaps
+    complete = signum is None and not chosen.gaps and not broken
     answer.end(End(exit_code=code, errors=problems, complete=complete, operation=operation, notes=notes))
     return code
+
+
+def _internal(session: Session, error: Exception, operation: str | None) -> Problem:
+    """What broke in the middle of a cancel; with `--debug` its frames go to stderr."""
+    if session.debug:
+        traceback.print_exception(error)
+    under = "" if operation is None else f" (operation {operation})"
+    return Problem(
+        code=Reason.INTERNAL,
+        message=f"internal error: {type(error).__name__}{under}; what was sent goes on, nothing more was sent",
+        hint="this is a bug of runcancel; the same command with --debug shows where",
+    )
 
 
 def _next(outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:

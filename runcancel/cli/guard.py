@@ -1,6 +1,7 @@
 """The site policy before a cancel: its rules are read once, and held against the runs that would be asked."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 
 from msgspec import structs
 
@@ -11,7 +12,7 @@ from runcancel.consent import Need
 from runcancel.errors import Refused
 from runcancel.judge import counted_once
 from runcancel.ledger import PlanItem
-from runcancel.model import Scope
+from runcancel.model import Ref, Scope
 from runcancel.refs import full
 from runcancel.render import Caller
 from runcancel.site_policy import Ruling, SitePolicy, Subject
@@ -41,6 +42,23 @@ class Guard:
         """Whether who asks in a scope decides about it, by a rule about accounts or by a context that names one."""
         return self.asks_accounts or settings.needs_caller(self._session.settings, scope)
 
+    def asks_accounts_of(self, providers: Collection[str]) -> bool:
+        """Whether a rule about one of these providers names accounts."""
+        return any(
+            rule.accounts is not None and (rule.providers is None or not set(rule.providers).isdisjoint(providers))
+            for rule in self._rules.rules
+        )
+
+    @property
+    def counts(self) -> bool:
+        """Whether a rule begins where a cancel sends more than so many."""
+        return any((rule.over_runs, rule.over_targets) != (None, None) for rule in self._rules.rules)
+
+    def may_match(self, places: Sequence[Ref]) -> bool:
+        """Whether a rule may be about a run that is at one of these places."""
+        subjects = [_subject(self._session, ref, account=None, targets=0) for ref in places]
+        return site_policy.may_match(self._rules, subjects)
+
     def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
         """Raise `Refused` when a rule denies one of the runs that would be asked."""
         site_policy.check(self._rules, self._rulings(items, callers))
@@ -62,20 +80,28 @@ class Guard:
         scopes = tuple(dict.fromkeys(full(item.run).scope for item in asked)) if self._rules.asks_contexts else ()
         known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
         accounts = known | {caller.scope: caller.account for caller in callers}
-        subjects = [_subject(self._session, item, accounts.get(str(full(item.run).scope)) or None) for item in asked]
+        subjects = [
+            _subject(self._session, ref, account=accounts.get(str(ref.scope)) or None, targets=_size(item))
+            for item in asked
+            for ref in (full(item.run),)
+        ]
         return site_policy.rulings(self._rules, subjects)
 
 
-def _subject(session: Session, item: PlanItem, account: str | None) -> Subject:
-    ref = full(item.run)
+def _size(item: PlanItem) -> int:
+    """How many targets of a run may still be stopped; of one that could not be read, more than any rule allows."""
+    return consent.size(item) if item.read else sys.maxsize
+
+
+def _subject(session: Session, ref: Ref, *, account: str | None, targets: int) -> Subject:
     known = settings.contexts_at(session.settings, ref.scope, account)
     return Subject(
-        run=item.run,
+        run=str(ref),
         provider=ref.scope.provider,
         region=ref.scope.region,
         kind=ref.kind,
         contexts=known if ref.scope.context is None else (*known, ref.scope.context),
         profile=settings.profile_at(session.settings, ref.scope),
         account=account,
-        targets=consent.size(item),
+        targets=targets,
     )

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from runcancel import journal, values
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal import Entry, Journal
-from runcancel.judge import Answer, Asked, judge
-from runcancel.ledger import Operation, Outcome
+from runcancel.judge import Answer, Asked, failed, judge
+from runcancel.ledger import Intent, Operation, Outcome
 from runcancel.model import Problem
 from runcancel.render import End
 from runcancel.text import command
@@ -29,6 +30,7 @@ _UNANSWERED = Answer(
         code=Reason.INTERRUPTED, message="no answer is written down: it may or may not have been asked, or accepted"
     ),
 )
+_UNREAD = Problem(code=Reason.INTERRUPTED, message="interrupted before it was read; nothing was sent for it")
 _UNSEEN = Problem(code=Reason.INTERRUPTED, message="what became of it is not written down")
 
 
@@ -124,5 +126,7 @@ def _outcome(entry: Entry) -> Outcome:
     """The outcome of a run, or what follows from its plan and its answer for one that was never judged."""
     if entry.outcome is not None:
         return entry.outcome
+    if isinstance(entry.item, Intent):
+        return structs.replace(failed(entry.item.run, _UNREAD), verdict=Verdict.SKIPPED)
     answer = entry.answer or (_UNANSWERED if entry.item.ask else not_asked(entry.item))
     return judge(entry.item, answer, None, problem=_UNSEEN)

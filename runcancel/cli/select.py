@@ -12,10 +12,10 @@ from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import Searched, UsageError
 from runcancel.find import Sight
-from runcancel.ledger import PlanItem
+from runcancel.ledger import Intent, PlanItem
 from runcancel.model import Problem, Query, Scope, Snapshot
-from runcancel.plan import children
-from runcancel.refs import parse
+from runcancel.plan import children, unseen
+from runcancel.refs import full, parse, parse_all
 from runcancel.search import born, search, split_gaps
 from runcancel.selection import SavedCaller, Selection
 from runcancel.vocabulary import Reason
@@ -118,10 +118,41 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
     if wish.plan is not None:
         return _saved(session, wish.plan)
     if wish.left_over is not None:
-        held = wish.left_over
-        return Chosen(selection=selection.of_plan(held, _look(session, held), sent=wish.sent), by_hand=wish.by_hand)
-    named = selection.of_named(session.look(wish.refs, full=True), wish.targets)
-    return Chosen(selection=named, by_hand=wish.by_hand)
+        return Chosen(selection=_resumed(session, wish.left_over, wish.sent), by_hand=wish.by_hand)
+    sights = session.look(wish.refs, full=True)
+    return Chosen(selection=_named(sights, wish.targets, blindly=wish.by_hand), by_hand=wish.by_hand)
+
+
+def _named(sights: Sequence[Sight], targets: Sequence[str], *, blindly: bool) -> Selection:
+    """The selection of runs named one by one. `blindly`: with those that could not be read, unless targets are."""
+    blind = [sight for sight in sights if blindly and not targets and sight.unseen is not None]
+    chosen = selection.of_named([sight for sight in sights if sight not in blind], targets)
+    items = {item.run: item for item in chosen.items}
+    for sight in blind:
+        if sight.unseen is not None and sight.problem is not None:
+            items.setdefault(str(sight.unseen), unseen(sight.unseen, sight.problem.message))
+    return structs.replace(chosen, items=tuple(items.values()))
+
+
+def _resumed(session: Session, held: Sequence[PlanItem], sent: frozenset[str]) -> Selection:
+    """What an operation left: runs of its plan, and references that it had not read."""
+    unread = [item for item in held if not item.read]
+    places = {item.run: _places(item) for item in unread}
+    sights = session.look_at(parse_all(item.run for item in held if item.ask), places=places)
+    of_plan = [sight for sight in sights if sight.reference.text not in places]
+    planned = selection.of_plan([item for item in held if item.read], of_plan, sent=sent)
+    named = _named([sight for sight in sights if sight.reference.text in places], (), blindly=True)
+    known = {item.run for item in planned.items}
+    return Selection(
+        items=(*planned.items, *(item for item in named.items if item.run not in known)),
+        settled=(*planned.settled, *named.settled),
+        notes=planned.notes,
+    )
+
+
+def _places(item: PlanItem) -> tuple[Scope, ...]:
+    named = item.places if isinstance(item, Intent) else (item.run,)
+    return tuple(dict.fromkeys(full(place).scope for place in named))
 
 
 def _picked(session: Session, targets: Sequence[str]) -> Chosen:
@@ -161,7 +192,9 @@ def _searched(session: Session, query: Query) -> _Found:
     """Search every scope. Raises `UsageError` for a scope that must not be asked."""
     scopes = session.scopes(kinds=query.kinds)
     answering: set[Scope] = set()
-    answers = list(search(scopes, query, session.clouds, session.workers, answering=answering))
+    answers = list(
+        search(scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within)
+    )
     unanswered = (answer for answer in answers if isinstance(answer, Problem))
     real, notes = split_gaps((*settings.unusable(session.settings), *unanswered), scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)

@@ -60,6 +60,8 @@ class Session:
         self.format = format
         self.query = query
         self.request = Request()
+        self.read_within: float | None = None
+        """Seconds after which runs that have not answered are not waited for; None: they are."""
         self.shaped = True
         """Whether somebody asked for that format."""
         self.quiet = quiet
@@ -189,14 +191,33 @@ class Session:
         """Read every named run, in the order named. Raises `UsageError` before the first request."""
         return self.look_at(refs.parse_all(texts), full=full)
 
-    def look_at(self, references: Sequence[Reference], *, full: bool = True) -> list[Sight]:
-        """Read every run, in the order given. Raises `UsageError` before the first request."""
-        self._tell_origins(references)
-        self._begin_callers(scope for one in references for scope in settings.scopes_of(self.settings, one))
+    def look_at(
+        self,
+        references: Sequence[Reference],
+        *,
+        full: bool = True,
+        places: Mapping[str, Sequence[Scope]] | None = None,
+    ) -> list[Sight]:
+        """Read every run, in the order given; `places` as for `Lookup`.
+
+        Raises `UsageError` before the first request.
+        """
+        self.tell_origins(references)
+        known = places or {}
+        self._begin_callers(
+            scope for one in references for scope in known.get(one.text) or settings.scopes_of(self.settings, one)
+        )
         self._check_accounts([reference for reference in references if reference.account is not None])
-        found = {
-            sight.reference: sight for sight in look(references, self.settings, self.clouds, self.workers, full=full)
-        }
+        sights = look(
+            references,
+            self.settings,
+            self.clouds,
+            self.workers,
+            full=full,
+            within=self.read_within,
+            places=places,
+        )
+        found = {sight.reference: sight for sight in sights}
         for sight in found.values():
             if sight.note:
                 self.notes.say(f"note: {sight.note}")
@@ -313,7 +334,8 @@ class Session:
                 )
             self.notes.say(f"note: whether you are of account {reference.account} could not be found out")
 
-    def _tell_origins(self, references: Sequence[Reference]) -> None:
+    def tell_origins(self, references: Sequence[Reference]) -> None:
+        """Print where the settings of each reference come from, if somebody wants to know."""
         if self.verbose:
             lines = (origins.origins(self.settings, reference) for reference in references)
             self.notes.say(*dict.fromkeys(line for part in lines for line in part))

@@ -58,7 +58,7 @@ def test_invocations_are_not_read_again_where_looking_has_told_them(ref: str, ou
 def test_a_cancel_looks_asks_and_looks_and_asks_nobody_who_it_is(ref: str, outside: Outside) -> None:
     operation, look = CANCEL[ref]
 
-    outside.json("cancel", ref)
+    outside.json("cancel", ref, "--accept-reported")
 
     assert calls(outside) == {**{action: 2 * count for action, count in look.items()}, operation: 1}
 
@@ -99,11 +99,14 @@ def test_the_status_of_many_tencent_runs_takes_a_call_for_each_hundred(runs: int
 
 
 def test_many_tencent_runs_are_watched_a_hundred_at_a_time(outside: Outside) -> None:
+    """They are watched while others are still being sent, at growing intervals."""
     refs = [outside.add("tencent") for _ in range(150)]
 
     outside.json("cancel", *refs, "--max-runs", "150")
 
-    assert calls(outside) == {"DescribeInvocations": 4, "CancelInvocation": 150}
+    asked = calls(outside)
+    assert asked["CancelInvocation"] == 150
+    assert 4 <= asked["DescribeInvocations"] <= 20
 
 
 def test_the_status_of_runs_named_twice_is_read_once(outside: Outside) -> None:

@@ -1,0 +1,182 @@
+"""Nothing waits for what it does not need: one endpoint silent, reads denied, cancels that fail for a while."""
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from outside import COMMAND, KILLED, RUNCANCEL, Outside, id_of
+
+CANCELS = {"aws": "CancelCommand", "alibaba": "StopInvocation", "tencent": "CancelInvocation"}
+READS = {"aws": "ListCommands", "alibaba": "DescribeInvocations", "tencent": "DescribeInvocations"}
+SPEC = {"targets": {"running": 1, "pending": 1}, "runs_for": 1e6, "waits_for": 1e6}
+
+
+def added(outside: Outside, provider: str) -> str:
+    return outside.add(provider, "command" if provider == "aws" else "invocation", **SPEC)
+
+
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that takes every connection and never says a word."""
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    kept.append(server.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+    for one in kept:
+        one.close()
+
+
+@contextmanager
+def running(outside: Outside, argv: Sequence[str], port: int) -> Iterator["subprocess.Popen[str]"]:
+    """The command in the background, with AWS at the port."""
+    child = subprocess.Popen(
+        [RUNCANCEL, *argv],
+        env={**outside.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=outside.home,
+    )
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def test_a_silent_cloud_delays_no_cancel_of_another(outside: Outside) -> None:
+    refs = [COMMAND, *(added(outside, one) for one in ("alibaba", "tencent"))]
+    with silent_port() as port, running(outside, ("cancel", *refs, "-o", "jsonl"), port) as child:
+        outside.wait_for("DescribeInvocations", times=2)
+        for action in ("StopInvocation", "CancelInvocation"):
+            outside.wait_for(action, seconds=3)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=10)
+
+    assert child.returncode == 130, err
+    assert f'"{COMMAND}"' in out
+    assert "skipped" in out
+
+
+def test_a_bare_id_of_one_cloud_flows_too(outside: Outside) -> None:
+    run = added(outside, "tencent")
+    with silent_port() as port, running(outside, ("cancel", id_of(COMMAND), id_of(run)), port):
+        outside.wait_for("CancelInvocation", seconds=10)
+
+
+def test_what_is_silent_is_cancelled_unseen_and_says_so(outside: Outside) -> None:
+    run = added(outside, "tencent")
+    with silent_port() as port:
+        env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "RUNCANCEL_AWS_READ_TIMEOUT": "1"}
+        began = time.monotonic()
+        done = outside.run(
+            "cancel", COMMAND, run, "--lookup-timeout", "1s", "--timeout", "2s", "-o", "json", env=env, patience=90
+        )
+
+    verdicts = {one["run"]: one["verdict"] for one in done.document["outcomes"]}
+    assert verdicts == {run: "stopped", COMMAND: "in-doubt"}, str(done)
+    assert done.outcomes[COMMAND]["before"] == "unknown"
+    assert done.code == 8
+    assert time.monotonic() - began < 70
+
+
+@pytest.mark.parametrize("provider", CANCELS)
+def test_a_run_whose_reads_are_denied_is_cancelled_unseen(outside: Outside, provider: str) -> None:
+    run = added(outside, provider)
+    outside.faults(f"{READS[provider]}=denied", "ListCommandInvocations=denied", "DescribeInvocationResults=denied")
+
+    done = outside.run("cancel", run, "--timeout", "2s", "-o", "json")
+
+    (outcome,) = done.document["outcomes"]
+    assert (done.code, outcome["verdict"], outcome["before"]) == (8, "in-doubt", "unknown"), str(done)
+    assert len(outside.effective(run)) == 1
+
+
+@pytest.mark.parametrize("provider", CANCELS)
+@pytest.mark.parametrize("fault", ["http-500*3", "throttle*6", "drop-before*2", "html-200*2", "drop-after*2"])
+def test_a_cancel_is_tried_until_it_is_answered(outside: Outside, provider: str, fault: str) -> None:
+    run = added(outside, provider)
+    outside.faults(f"{CANCELS[provider]}={fault}")
+
+    done = outside.run("cancel", run, "-o", "json")
+
+    assert done.document["outcomes"][0]["verdict"] in ("stopped", "reported", "partial"), str(done)
+    assert outside.states(run).get("running", 0) == 0 or provider == "alibaba"
+
+
+@pytest.mark.parametrize("provider", CANCELS)
+def test_a_throttled_cancel_is_given_up_in_its_time(outside: Outside, provider: str) -> None:
+    run = added(outside, provider)
+    outside.faults(f"{CANCELS[provider]}=throttle")
+
+    done = outside.run("cancel", run, "--give-up-after", "3s", "-o", "json")
+
+    assert (done.code, done.outcomes[run]["verdict"], done.outcomes[run]["error"]["code"]) == (1, "failed", "busy")
+    assert outside.effective(run) == []
+
+
+def test_a_frozen_plan_does_not_wait_for_a_silent_cloud(outside: Outside) -> None:
+    run = added(outside, "tencent")
+    with silent_port() as port:
+        env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        done = outside.run(
+            "cancel", COMMAND, run, "--max-targets", "50", "--lookup-timeout", "1s", "-o", "json", env=env
+        )
+
+    assert done.code == 6, str(done)
+    assert COMMAND in done.err
+    assert outside.writes() == []
+
+
+def test_a_filter_does_not_wait_for_a_silent_cloud(outside: Outside) -> None:
+    run = outside.add("tencent", name="bad-script", **SPEC)
+    with silent_port() as port:
+        env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        argv = ("cancel", "--name", "bad-script", "--yes", "--confirm", "1", "--lookup-timeout", "2s", "-o", "json")
+        done = outside.run(*argv, env=env)
+
+    assert (done.code, done.outcomes[run]["verdict"]) == (7, "stopped"), str(done)
+    assert done.document["complete"] is False
+
+
+def test_killed_while_it_reads_and_resumed(outside: Outside) -> None:
+    runs = [added(outside, one) for one in ("alibaba", "tencent")]
+    outside.faults("tencent:DescribeInvocations=hang")
+    with running(outside, ("cancel", *map(id_of, runs), "-r", "cn-hangzhou,ap-guangzhou"), 9) as child:
+        outside.wait_for("StopInvocation")
+        child.kill()
+    (operation,) = outside.json("history")["operations"]
+    outcomes = outside.json("history", operation["id"])["outcomes"]
+    assert {one["run"]: one["verdict"] for one in outcomes}[id_of(runs[1])] == "skipped"
+    outside.faults()
+
+    done = outside.run("cancel", "--resume", operation["id"], "-o", "json")
+
+    assert {one["run"] for one in done.document["outcomes"]} == set(runs), str(done)
+    assert done.outcomes[runs[1]]["verdict"] == "stopped"
+    assert all(len(outside.effective(run)) == 1 for run in runs)
+    assert sum(outside.json("history")["operations"][0]["counts"].values()) == 2
+
+
+def test_a_wrong_run_beside_a_right_one_is_its_own_row(outside: Outside) -> None:
+    run = added(outside, "tencent")
+    done = outside.run("cancel", run, KILLED.replace("0002", "9999"), "-o", "json")
+
+    verdicts = sorted(one["verdict"] for one in done.document["outcomes"])
+    assert (done.code, verdicts) == (3, ["failed", "stopped"]), str(done)
