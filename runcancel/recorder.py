@@ -48,6 +48,11 @@ class Recorder:
         self._written: dict[str, PlanItem] = {}
 
     @property
+    def id(self) -> str:
+        """The id of the operation, whether or not it is written down."""
+        return self._operation.id
+
+    @property
     def operation(self) -> str | None:
         """The id under which everything so far can be found; None when nothing is written down."""
         return None if self._journal is None else self._operation.id

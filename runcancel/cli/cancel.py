@@ -4,6 +4,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ from runcancel.cli.select import Chosen, choose, looked_again, wished
 from runcancel.cli.session import Session
 from runcancel.consent import Given
 from runcancel.errors import Exit, Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
-from runcancel.ledger import Limits, Outcome, PlanItem
+from runcancel.ledger import Limits, Operation, Outcome, PlanItem
 from runcancel.model import Problem
 from runcancel.progress import Progress, Together
 from runcancel.recorder import Recorder, new_operation
@@ -124,7 +125,6 @@ def cancel(
     something keeps running, 4 not permitted, 5 not found, 6 nothing sent: a guard
     or no consent, 7 incomplete, 8 accepted but not seen stopped in time.
     """
-    now = datetime.now(UTC)
     filtered = any(given is not None for given in (status, kind, name, name_glob, since, until, older_than))
     query = options.query(
         status=status,
@@ -134,7 +134,7 @@ def cancel(
         since=since,
         until=until,
         older_than=older_than,
-        now=now,
+        now=datetime.now(UTC),
     )
     file = journal_.path(session.settings.environ)
     held = None if resume is None else left_over(file, resume)
@@ -166,10 +166,13 @@ def cancel(
     if journal is not False and not dry_run:
         session.clouds.operation = operation.id
     session.asks_caller = guard.asks_caller
-    flow = None
-    if not dry_run:
-        flow = flowing(session, wish, guard, limits=limits, guarantee=require_guarantee, confirm=confirm)
-    chosen = choose(session, wish) if flow is None else Chosen(selection=Selection(items=()), by_hand=True)
+    goal = Goal(waited=wait, accept_reported=accept_reported, require_match=require_match)
+    recorder = _recorder(session, file, operation, limits, journal, resumed=held is not None)
+    flow = flowing(session, wish, guard, limits=limits, guarantee=require_guarantee, confirm=confirm)
+    if flow is not None and not dry_run:
+        nothing = Chosen(selection=Selection(items=()), by_hand=True)
+        return _carry_out(session, nothing, policy, recorder, admit=None, flow=flow, goal=goal)
+    chosen = choose(session, wish)
     items = chosen.selection.items
     callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()
     if chosen.planned_by:
@@ -181,8 +184,7 @@ def cancel(
     def admit(all_items: Sequence[PlanItem]) -> None:
         guard.check(all_items, callers)
         consent.check_guarantee(all_items, require_guarantee)
-        sent = () if held is None else held.sent
-        consent.check_limits(all_items, limits, sent=sent, configured=_configured(session))
+        consent.check_limits(all_items, limits, sent=() if held is None else held.sent, configured=_configured(session))
 
     admit(items)
     if items:
@@ -196,20 +198,8 @@ def cancel(
         items = chosen.selection.items
         session.notes.say(*(f"note: {note}" for note in chosen.selection.notes))
         admit(items)
-    recorder = None
-    if journal is not False and (items or held is not None or flow is not None):
-        recorder = Recorder(
-            file,
-            operation,
-            limits=limits,
-            warn=session.notes.warn,
-            required=journal is True,
-            resumed=held is not None,
-        )
-        session.workers.last_words = (
-            f"left at once; cancels already sent continue; operation {operation.id}; to do the rest:\n"
-            f"  runcancel cancel --resume {operation.id}"
-        )
+    if not items and held is None:
+        recorder = None
 
     def admit_late(all_items: Sequence[PlanItem]) -> None:
         admit(all_items)
@@ -218,9 +208,25 @@ def cancel(
                 "a rule of this site wants it confirmed, and it was started after that; nothing was sent for it"
             )
 
-    late = admit_late if stop_running else None
-    goal = Goal(waited=wait, accept_reported=accept_reported, require_match=require_match)
-    return _carry_out(session, chosen, policy, recorder, admit=late, flow=flow, goal=goal)
+    return _carry_out(
+        session, chosen, policy, recorder, admit=admit_late if stop_running else None, flow=None, goal=goal
+    )
+
+
+def _recorder(
+    session: Session, file: Path, operation: Operation, limits: Limits, journal: bool | None, *, resumed: bool
+) -> Recorder | None:
+    """What writes the operation down; None with --no-journal. It begins with the first intent."""
+    if journal is False:
+        return None
+    return Recorder(
+        file,
+        operation,
+        limits=limits,
+        warn=session.notes.warn,
+        required=journal is True,
+        resumed=resumed,
+    )
 
 
 def _limits(session: Session, given: Limits, max_runs: int | None, max_targets: int | None) -> Limits:
@@ -263,6 +269,11 @@ def _carry_out(
     goal: Goal,
     flow: Flowing | None,
 ) -> int:
+    if recorder is not None:
+        session.workers.last_words = (
+            f"left at once; cancels already sent continue; operation {recorder.id}; to do the rest:\n"
+            f"  runcancel cancel --resume {recorder.id}"
+        )
     if flow is not None:
         flow.begin(recorder)
     answer = session.writer("cancel")
