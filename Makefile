@@ -49,6 +49,7 @@ test-lowest: $(LOWEST)/.installed
 
 bench: $(VENV)/.installed-dev $(PEERS)/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+	$(BIN)/python -m benchmarks.dependencies $(if $(QUICK),--quick)
 
 # what is generated and kept: completions/, runcancel/schemas/, help and skeletons as they were read last; tests keep them fresh
 generate: $(VENV)/.installed-dev

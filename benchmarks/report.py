@@ -28,8 +28,7 @@ def where(tools: Mapping[str, str], *, quick: bool) -> str:
     found = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return (
         f"{rounds}{cpus()} CPUs ({platform.machine()}), {platform.system()}, Python {platform.python_version()}; "
-        f"{found}; "
-        + ", ".join(f"{name} ({said})" for name, said in tools.items())
+        + ", ".join((found, *(f"{name} ({said})" for name, said in tools.items())))
         + ". The sandbox answers on the same processors.\n"
     )
 

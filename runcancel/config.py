@@ -5,12 +5,10 @@ import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import platformdirs
 from msgspec import Struct, structs
 
-from runcancel import ownership
+from runcancel import folders, ownership
 from runcancel.errors import CloudError, UsageError
-from runcancel.folders import user_folder
 from runcancel.providers import PROVIDERS, provider
 from runcancel.refs import NOT_A_REGION, REGION, nearest
 from runcancel.text import words_of_shell
@@ -75,7 +73,7 @@ _KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": Ca
 
 def path(environ: Mapping[str, str]) -> Path:
     """Where the file is: `config.toml` in the user's configuration directory."""
-    return user_folder(environ, "XDG_CONFIG_HOME", platformdirs.user_config_path) / "config.toml"
+    return folders.configuration(environ) / "config.toml"
 
 
 def load(file: Path) -> Config:

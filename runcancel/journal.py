@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import platformdirs
 from msgspec import Struct, structs
 
+from runcancel import folders
 from runcancel.errors import JournalError
-from runcancel.folders import user_folder
 from runcancel.judge import Answer
 from runcancel.ledger import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.vocabulary import Stage
@@ -185,7 +184,7 @@ def is_there(file: Path) -> bool:
 
 def path(environ: Mapping[str, str]) -> Path:
     """Where the journal is: `journal.sqlite3` in the user's state directory."""
-    return user_folder(environ, "XDG_STATE_HOME", platformdirs.user_state_path) / "journal.sqlite3"
+    return folders.state(environ) / "journal.sqlite3"
 
 
 def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:

@@ -22,7 +22,7 @@ _STATUS_REASONS = {429: Reason.BUSY}
 class Wire:
     """One product of Tencent Cloud (its API `version`) at one endpoint, with TC3 signatures.
 
-    The vendor's SDK computes the signature and no more: its client loads `requests`, follows redirects, tests NO_PROXY
+    The vendor's SDK is not used: its client loads `requests`, follows redirects, tests NO_PROXY
     by substring and overlooks an error whose content type carries a charset.
     """
 
