@@ -19,6 +19,7 @@ from runcancel.text import safe
 from runcancel.vocabulary import Reason
 
 T = TypeVar("T")
+R = TypeVar("R")
 Row = Mapping[str, Any]
 
 _WIRE_LOG = logging.getLogger("runcancel.wire")
@@ -27,6 +28,9 @@ _STUCK_AFTER = 3  # pages in a row that bring nothing new
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
+
+STATUSES = {408: Reason.DOWN, 429: Reason.BUSY, 509: Reason.BUSY}
+"""What an HTTP status means where no code of the vendor's says more; any other from 500 on is `down`."""
 
 OWN_WORDS = {
     Reason.BAD_CREDENTIALS: "the credentials are not accepted",
@@ -183,6 +187,28 @@ def first(items: Iterable[T], limit: int) -> Iterator[T]:
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The items in pieces of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def halved(
+    items: Sequence[T], ask: Callable[[Sequence[T]], R], *, spoils: Callable[[CloudError], bool]
+) -> Iterator[tuple[Sequence[T], R | CloudError]]:
+    """The answers to all items: a batch that is refused for its size or for one of its items is halved.
+
+    `ask` gets a batch; `spoils` recognizes such a refusal. Yields each batch that was answered with its answer, and an
+    item that is refused alone with the error. Raises every other `CloudError`.
+    """
+    try:
+        answer: R | CloudError = ask(items)
+    except CloudError as error:
+        if not spoils(error):
+            raise
+        if len(items) > 1:
+            middle = len(items) // 2
+            yield from halved(items[:middle], ask, spoils=spoils)
+            yield from halved(items[middle:], ask, spoils=spoils)
+            return
+        answer = error
+    yield items, answer
 
 
 def told_regions(names: Iterable[str | None]) -> tuple[str, ...]:

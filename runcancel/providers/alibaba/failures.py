@@ -5,7 +5,7 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.providers.quoted import sentence, word
-from runcancel.providers.reading import OWN_WORDS, number, worded
+from runcancel.providers.reading import OWN_WORDS, STATUSES, number, worded
 from runcancel.providers.transport import Reply
 from runcancel.vocabulary import Reason
 
@@ -31,6 +31,9 @@ REASONS = {
     "NoPermission": Reason.DENIED,
     "Operation.Forbidden": Reason.DENIED,
     "Throttling": Reason.BUSY,
+    "Rejected.Throttling": Reason.BUSY,
+    "SystemBusy": Reason.BUSY,
+    "RequestTimeout": Reason.DOWN,
     "ServiceUnavailable": Reason.DOWN,
     "InternalError": Reason.DOWN,
     "ServiceTimeout": Reason.DOWN,
@@ -51,29 +54,41 @@ def failure(action: str, permission: str, reply: Reply, body: object) -> CloudEr
     """The error that an answer carries. `body` is the decoded JSON, None when it was none."""
     document: Mapping[str, Any] = body if isinstance(body, Mapping) else {}
     code = word(document.get("Code")) or word(document.get("code"))
-    reason = _reason(action, code, reply.status_code)
+    throttled = (number(reply.headers.get("x-acs-retry-after")) or 0) > 0
+    reason = _reason(action, code, reply.status_code, throttled=throttled)
     message = sentence(document.get("Message") or document.get("message"), f"HTTP {reply.status_code}")
-    wait = number(reply.headers.get("x-acs-retry-after"))
     return CloudError(
         reason,
         _message(reason, message, document, permission),
         provider_code=code,
         request_id=word(document.get("RequestId")) or word(document.get("requestId")),
-        retry_after=wait / 1000 if wait and wait > 0 else None,
+        retry_after=_retry_after(reply),
         action=action,
         hint=_HINTS.get(code or ""),
     )
 
 
-def _reason(action: str, code: str | None, status: int) -> Reason:
+def _retry_after(reply: Reply) -> float | None:
+    """Seconds out of `x-acs-retry-after` (milliseconds) or `retry-after` (seconds); None where neither is positive."""
+    for name, unit in (("x-acs-retry-after", 0.001), ("retry-after", 1.0)):
+        wait = number(reply.headers.get(name))
+        if wait is not None and wait > 0:
+            return wait * unit
+    return None
+
+
+def _reason(action: str, code: str | None, status: int, *, throttled: bool) -> Reason:
+    """`throttled`: `x-acs-retry-after` came along, which the vendor's SDK takes for a throttle, whatever the code."""
     table = STOP_REASONS if action == "StopInvocation" else REASONS
     found = worded(table, code, None) or worded(table, (code or "").partition(".")[0], None)
     if found is not None:
         return found
-    if status == 429:
-        return Reason.BUSY
+    if status in STATUSES:
+        return STATUSES[status]
     if status >= 500:
         return Reason.DOWN
+    if throttled:
+        return Reason.BUSY
     return Reason.INVALID if code is not None and status >= 400 else Reason.UNPROVEN
 
 

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.providers.quoted import sentence, word
+from runcancel.providers.reading import STATUSES
 from runcancel.vocabulary import Reason
 
 CODES: Mapping[str, Reason] = {
@@ -45,6 +46,14 @@ CODES: Mapping[str, Reason] = {
     "RequestLimitExceeded": Reason.BUSY,
     "TooManyRequestsException": Reason.BUSY,
     "SlowDown": Reason.BUSY,
+    "PriorRequestNotComplete": Reason.BUSY,
+    "ProvisionedThroughputExceededException": Reason.BUSY,
+    "TransactionInProgressException": Reason.BUSY,
+    "BandwidthLimitExceeded": Reason.BUSY,
+    "LimitExceededException": Reason.BUSY,
+    "EC2ThrottledException": Reason.BUSY,
+    "RequestTimeout": Reason.DOWN,
+    "RequestTimeoutException": Reason.DOWN,
     "InternalError": Reason.DOWN,
     "InternalFailure": Reason.DOWN,
     "InternalServerError": Reason.DOWN,
@@ -159,9 +168,9 @@ def by_status(status: object) -> Reason:
     """The reason of an HTTP status that no error code explains."""
     if not isinstance(status, int) or status < 400:
         return Reason.UNPROVEN
-    if status >= 500:
+    if status >= 500 and status not in STATUSES:
         return Reason.DOWN
-    return {401: Reason.BAD_CREDENTIALS, 403: Reason.DENIED, 429: Reason.BUSY}.get(status, Reason.INVALID)
+    return {401: Reason.BAD_CREDENTIALS, 403: Reason.DENIED, **STATUSES}.get(status, Reason.INVALID)
 
 
 def retry_after(headers: Mapping[str, Any]) -> float | None:

@@ -1,8 +1,9 @@
 """Runs of Tencent Cloud TAT: read, list and cancel invocations."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
@@ -18,6 +19,7 @@ from runcancel.providers.reading import (
     chunks,
     distinct,
     first,
+    halved,
     moment,
     number,
     rows,
@@ -30,11 +32,14 @@ from runcancel.providers.tencent.wire import Wire
 from runcancel.providers.transport import believed
 from runcancel.vocabulary import Reason, State
 
+T = TypeVar("T")
+
 _PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
 _OUTPUTS = 50  # tasks per page with up to 24 KB of output each
 _FILTER_VALUES = 5
 _GROWING = 1.0  # seconds before a page that should not be empty is asked for again
-_SPOILS_A_BATCH = ("ResourceNotFound", "InvalidParameterValue")  # said of one id, and the others get no answer
+_ABOUT_ONE_ID = ("ResourceNotFound", "InvalidParameterValue")  # and the other ids get no answer
+_TOO_LARGE = ("ResponseSizeLimitExceeded", "RequestSizeLimitExceeded")
 _HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
 _NOT_FOUND = "not found, or no longer kept, or in another region or account"
 _BY_SCHEDULE = "started by a schedule (invoker), which a cancel does not disable"
@@ -59,10 +64,11 @@ class Tat:
         yield from wrong
         owners = self._owners([ref.id for ref in named if self._kind.is_alias(ref.id)])
         ids = {ref: owners.get(ref.id) if self._kind.is_alias(ref.id) else ref.id for ref in named}
-        found = self._found(distinct(id for id in ids.values() if id is not None))
+        refused: dict[str, CloudError] = {}
+        found = self._found(distinct(id for id in ids.values() if id is not None), refused)
         for ref, id in ids.items():
             row = found.get(id) if id is not None else None
-            yield ref, _not_found() if row is None else self._snapshot(row)
+            yield ref, _why_not(refused.get(id or "")) if row is None else self._snapshot(row)
 
     def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
         """The run's tasks that pass `wanted`, page by page. Up to five targets are filtered by the vendor."""
@@ -115,14 +121,30 @@ class Tat:
     def _page(self, offset: int) -> tuple[Sequence[Row], int | None]:
         """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""
         for pause in (_GROWING, None):
-            answer = self._tat.call("DescribeInvocations", {"Limit": _PAGE, "Offset": offset})
-            listed, total = rows(answer, "InvocationSet"), number(answer.get("TotalCount"))
+            listed, total = self._listed("DescribeInvocations", {}, "InvocationSet", offset=offset, size=_PAGE)
             if listed or (total is not None and offset >= total):
                 return listed, total
             if pause is not None:
                 self._pace.pause(pause)
         message = f"the listing ends after {offset} rows, its total says {'nothing' if total is None else total}"
         raise CloudError(Reason.UNPROVEN, message, action="DescribeInvocations")
+
+    def _listed(
+        self, action: str, params: Row, rows_in: str, *, offset: int, size: int
+    ) -> tuple[Sequence[Row], int | None]:
+        """One page of a listing and the vendor's total. One that is too large to be answered comes in halves."""
+
+        def ask(places: Sequence[int]) -> Row:
+            return self._tat.call(action, {**params, "Limit": len(places), "Offset": places[0]})
+
+        listed: list[Row] = []
+        total: int | None = None
+        for _, answer in halved(range(offset, offset + size), ask, spoils=_is_too_large):
+            if isinstance(answer, CloudError):
+                raise answer
+            listed += rows(answer, rows_in)
+            total = number(answer.get("TotalCount"))
+        return listed, total
 
     def _tasks(self, owner: Ref, wanted: Wanted, *, size: int, hide_output: bool) -> Iterator[Row]:
         """The run's tasks. Raises `Reason.NOT_FOUND` at the end of a listing without any, if there is no such run."""
@@ -133,11 +155,11 @@ class Tat:
 
         def page(offset: int) -> tuple[Sequence[Row], int | None]:
             nonlocal listed
-            params = {"Filters": filters, "Limit": size, "Offset": offset, "HideOutput": hide_output}
-            answer = self._tat.call("DescribeInvocationTasks", params)
-            tasks = rows(answer, "InvocationTaskSet")
+            params = {"Filters": filters, "HideOutput": hide_output}
+            action, rows_in = "DescribeInvocationTasks", "InvocationTaskSet"
+            tasks, total = self._listed(action, params, rows_in, offset=offset, size=size)
             listed += len(tasks)
-            return tasks, number(answer.get("TotalCount"))
+            return tasks, total
 
         def key(row: Row) -> tuple[str | None, str | None]:
             return text(row.get("InvocationId")), text(row.get("InvocationTaskId"))
@@ -167,27 +189,32 @@ class Tat:
 
     def _owners(self, task_ids: Sequence[str]) -> dict[str, str]:
         """Task id to the id of the invocation it belongs to, for those that exist."""
-        owners: dict[str, str] = {}
-        for piece in chunks(distinct(task_ids), _PAGE):
-            params = {"InvocationTaskIds": list(piece), "Limit": _PAGE, "HideOutput": True}
+
+        def ask(ids: Sequence[str]) -> dict[str, str]:
+            params = {"InvocationTaskIds": list(ids), "Limit": _PAGE, "HideOutput": True}
+            owners: dict[str, str] = {}
             for row in rows(self._tat.call("DescribeInvocationTasks", params), "InvocationTaskSet"):
                 task, owner = text(row.get("InvocationTaskId")), text(row.get("InvocationId"))
-                if task is not None and task in piece and owner is not None and self._kind.id_pattern.fullmatch(owner):
+                if task is not None and task in ids and owner is not None and self._kind.id_pattern.fullmatch(owner):
                     owners[task] = owner
-        return owners
+            return owners
 
-    def _found(self, ids: Sequence[str]) -> dict[str, Row]:
-        """The rows of the runs that exist. Where the vendor refuses a batch for one of its ids, each is asked alone."""
-        found: dict[str, Row] = {}
+        return dict(self._by_id(distinct(task_ids), ask, refused={}))
+
+    def _found(self, ids: Sequence[str], refused: dict[str, CloudError]) -> dict[str, Row]:
+        """The rows of the runs that exist; why the vendor does not answer about one alone goes into `refused`."""
+        return dict(self._by_id(ids, self._batch, refused=refused))
+
+    def _by_id(
+        self, ids: Sequence[str], ask: Callable[[Sequence[str]], Mapping[str, T]], *, refused: dict[str, CloudError]
+    ) -> Iterator[tuple[str, T]]:
+        """What the vendor answers about each id. A batch that is refused for one id, or as too large, is halved."""
         for piece in chunks(ids, _PAGE):
-            try:
-                found |= self._batch(piece)
-            except CloudError as error:
-                if not (error.provider_code or "").startswith(_SPOILS_A_BATCH):
-                    raise
-                for id in piece if len(piece) > 1 else ():
-                    found |= self._found([id])
-        return found
+            for part, answer in halved(piece, ask, spoils=_spoils):
+                if isinstance(answer, CloudError):
+                    refused[part[0]] = answer
+                else:
+                    yield from answer.items()
 
     def _batch(self, ids: Sequence[str]) -> dict[str, Row]:
         answer = self._tat.call("DescribeInvocations", {"InvocationIds": list(ids), "Limit": _PAGE})
@@ -199,8 +226,9 @@ class Tat:
         return ours
 
     def _must_exist(self, ref: Ref) -> None:
-        if ref.id not in self._found([ref.id]):
-            raise _not_found()
+        refused: dict[str, CloudError] = {}
+        if ref.id not in self._found([ref.id], refused):
+            raise _why_not(refused.get(ref.id))
 
     def _snapshot(self, row: Row) -> Snapshot:
         ref = self._ref(text(row.get("InvocationId")) or "")
@@ -226,6 +254,20 @@ def _joined(ours: Sequence[Row]) -> Row:
     tasks = [task for row in ours for task in rows(row, "InvocationTaskBasicInfoSet")]
     least: Row = max(ours, key=_openness)
     return {**least, "InvocationTaskBasicInfoSet": tasks}
+
+
+def _spoils(error: CloudError) -> bool:
+    """Whether an error says something of one id, or of the size of the answer: fewer ids may be answered."""
+    return (error.provider_code or "").startswith(_ABOUT_ONE_ID) or _is_too_large(error)
+
+
+def _is_too_large(error: CloudError) -> bool:
+    return (error.provider_code or "").startswith(_TOO_LARGE)
+
+
+def _why_not(error: CloudError | None) -> CloudError:
+    """Why there is nothing to tell of one run: an id that the vendor does not take is one that it does not have."""
+    return error if error is not None and _is_too_large(error) else _not_found()
 
 
 def _not_found() -> CloudError:

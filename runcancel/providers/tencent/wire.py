@@ -9,14 +9,13 @@ from runcancel.errors import CloudError
 from runcancel.pace import Pace, Rate
 from runcancel.providers import Checkup, Connection
 from runcancel.providers.keys import Keys, KeySource
-from runcancel.providers.reading import Row, blamed, proven, traced
+from runcancel.providers.reading import STATUSES, Row, blamed, number, proven, traced
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
 from runcancel.providers.transport import Endpoint, Transport
 from runcancel.vocabulary import Reason
 
 _RATE = Rate(20)  # for each API, as documented
-_STATUS_REASONS = {429: Reason.BUSY}
 
 
 class Wire:
@@ -86,7 +85,12 @@ class Wire:
         reply = self._transport.post("/", headers=sent, body=body, secrets=(keys.secret, keys.token))
         if reply.status_code != 200 and _response(reply.content) is None:
             otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
-            raise CloudError(_STATUS_REASONS.get(reply.status_code, otherwise), f"HTTP {reply.status_code}")
+            wait = number(reply.headers.get("retry-after"))
+            raise CloudError(
+                STATUSES.get(reply.status_code, otherwise),
+                f"HTTP {reply.status_code}",
+                retry_after=float(wait) if wait is not None and wait > 0 else None,
+            )
         return reply.content
 
     def _proven(self, action: str, content: bytes, keys: Keys) -> Row:
