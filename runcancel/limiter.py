@@ -47,7 +47,7 @@ _TOLERATED = 0.1  # share of refusals that changes nothing: the limit is used up
 _STEADY = 1.3  # times what the epoch accepted: the two seconds before accepted more, so a burst has just been used up
 _MUCH_LESS = 0.4  # of the share that was accepted before
 _FORGOTTEN = 30.0  # seconds after which what was seen before means nothing
-_KEEP = 8.0  # seconds for which the rate is not slowed when that was of no use, or
+_KEEP = 12.0  # seconds for which the rate is not slowed when that was of no use, or
 _KEEP_EPOCHS = 4  # so many epochs, whichever is longer
 
 _NOTHING_IN_A_ROW = 10  # refusals, or those of two seconds at the usual rate, and
@@ -65,14 +65,8 @@ class _Before(Struct, frozen=True, kw_only=True):
     def seems_random(self, calls: float, share: float) -> bool:
         """Whether the share that is refused at another rate is more like the one before than like what a limit does."""
         by_limit = max(0.0, 1 - self.rate * (1 - self.share) / calls)
-        return share > (self.share + by_limit) / 2 and not self._is_worse(share)
-
-    def is_outdated(self, now: float, share: float) -> bool:
-        """Whether more is refused now than then, though calls are slower, or it is long ago."""
-        return self._is_worse(share) or now - self.at > _FORGOTTEN
-
-    def _is_worse(self, share: float) -> bool:
-        return 1 - share < (1 - self.share) * _MUCH_LESS
+        much_worse = 1 - share < (1 - self.share) * _MUCH_LESS  # no chance does that: fewer places are left
+        return share > (self.share + by_limit) / 2 and not much_worse
 
 
 class Limiter:
@@ -217,7 +211,7 @@ class Limiter:
         self._epoch_refused += refused
         self._epoch_accepted += not refused
         replies = self._epoch_accepted + self._epoch_refused
-        if not refused and (replies < _FEWEST or self._share <= _TOLERATED or now < self._keep_until):
+        if not refused:
             self._faster(min(now - self._replied, _LONGEST_STEP))
         self._replied = now
         lasted = now - self._epoch_began
@@ -240,10 +234,9 @@ class Limiter:
             self._before = None
             self._keep_until = now + max(_KEEP, _KEEP_EPOCHS * lasted)
             return
-        if self._before is None or self._before.is_outdated(now, share):
-            if self._before is None and len(self._accepted) / 2 > accepted * _STEADY:  # a burst is just used up
-                return
-            self._before = _Before(at=now, rate=min(self._rate, max(len(self._sent), calls)), share=share)
+        if self._before is None and len(self._accepted) / 2 > accepted * _STEADY:  # a burst is just used up
+            return
+        self._before = _Before(at=now, rate=min(self._rate, max(len(self._sent), calls)), share=share)
         slower = max(accepted, len(self._accepted) / 2) or calls / 2
         self._rate = max(min(self._rate, slower), self._usual / _SLOWEST)
         self._step = max(self._rate / 2, self._usual / _SLOWEST)

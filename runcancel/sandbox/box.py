@@ -139,7 +139,8 @@ class Sandbox:
         dialect = self._dialects[speaks(request)]
         self.clock.request_arrives()
         request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
-        asked = Asked(dialect.provider, request_id=request_id, user_agent=request.header("user-agent"))
+        agent = request.header("user-agent")
+        asked = Asked(dialect.provider, request_id=request_id, user_agent=agent, arrived=time.time())
         try:
             return self._handle(dialect, request, asked)
         except Refusal as refusal:
@@ -158,7 +159,9 @@ class Sandbox:
         asked.service, asked.account, asked.region = call.service, call.account, call.region
         asked.action, asked.params = call.action, call.params
         operation = dialect.operation(call)
-        if not self.limits.allows((call.provider, call.account, call.region, call.action), operation.rate):
+        if not self.limits.allows(
+            (call.provider, call.account, call.region, call.action), operation.rate, operation.per
+        ):
             raise dialect.throttled(call)
         struck = self.board.striking(call)
         asked.faults = struck.kinds

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from runcancel.sandbox.faults import Rule
+from runcancel.sandbox.limits import KINDS
 from runcancel.sandbox.wire import Call, Dialect, Document, Operation, Refusal, Reply
 from runcancel.sandbox.world import Book, Run
 
@@ -29,7 +30,7 @@ class Board:
 
     def striking(self, call: Call) -> "Struck":
         with self._lock:
-            return Struck([each for each in self._rules if each.matches(call) and each.strikes(self._dice)])
+            return Struck([each for each in self._rules if each.matches(call) and each.strikes(call, self._dice)])
 
 
 class Struck:
@@ -48,13 +49,14 @@ class Struck:
 
     def keeps_from_effect(self) -> bool:
         """True when the call must not reach the world."""
-        if {"drop-before", "throttle", "denied", "expired", "skew"} & self._rules.keys():
+        if {"drop-before", "throttle", "too-large", "denied", "expired", "skew", *KINDS} & self._rules.keys():
             return True
         return any(each.option("effect") is False for each in self._rules.values())
 
     def refusal(self, dialect: Dialect, call: Call) -> Refusal | None:
         makers = {
-            "throttle": lambda rule: _throttle(rule, dialect, call),
+            **dict.fromkeys(("throttle", *KINDS), lambda rule: _throttle(rule, dialect, call)),
+            "too-large": lambda rule: _too_large(call),
             "http-500": lambda rule: dialect.broken(call, 500),
             "http-503": lambda rule: dialect.broken(call, 503),
             "denied": lambda rule: dialect.denied(call),
@@ -116,6 +118,11 @@ def _throttle(rule: Rule, dialect: Dialect, call: Call) -> Refusal:
     if wait is None or header is None:
         return refusal
     return Refusal(refusal.status, refusal.code, refusal.message, **refusal.extra, headers={header: str(int(wait))})
+
+
+def _too_large(call: Call) -> Refusal:
+    status = 200 if call.provider == "tencent" else 400
+    return Refusal(status, "ResponseSizeLimitExceeded", "The response size exceeds the upper limit.")
 
 
 def _runs_named(book: Book, call: Call) -> list[Run]:

@@ -2,15 +2,19 @@
 
 import json
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from runcancel.sandbox import limits
 from runcancel.sandbox.wire import Call, Document
 
 # What each kind may be told, with the value when it is not.
 KINDS: dict[str, dict[str, Any]] = {
     "throttle": {"retry_after": None},
+    **{kind: dict(options) for kind, options in limits.KINDS.items()},
+    "too-large": {"most": 10},
     "http-500": {"html": False, "effect": False},
     "http-503": {"html": False, "effect": False},
     "denied": {},
@@ -64,6 +68,7 @@ class Rule:
     options: dict[str, Any] = field(default_factory=dict)
     hits: int = 0
     passed: int = 0
+    limiters: dict[limits.Place, limits.Limiter] = field(default_factory=dict)
 
     def option(self, name: str) -> Any:
         return self.options.get(name, KINDS[self.kind].get(name, _ALWAYS.get(name)))
@@ -77,12 +82,22 @@ class Rule:
             and (self.times is None or self.hits < self.times)
         )
 
-    def strikes(self, dice: random.Random) -> bool:
+    def strikes(self, call: Call, dice: random.Random) -> bool:
         self.passed += 1
+        if self.kind in limits.KINDS and self._limiter(call).allows(time.monotonic()):
+            return False
+        if self.kind == "too-large" and call.size() <= int(self.option("most")):
+            return False
         if self.passed <= int(self.option("after")) or dice.random() >= float(self.option("chance")):
             return False
         self.hits += 1
         return True
+
+    def _limiter(self, call: Call) -> limits.Limiter:
+        place = (call.provider, call.account, call.region, call.action)
+        if place not in self.limiters:
+            self.limiters[place] = limits.made(self.kind, self.option)
+        return self.limiters[place]
 
     def shown(self) -> Document:
         named = {"provider": self.provider, "action": self.action, "run": self.run, "region": self.region}

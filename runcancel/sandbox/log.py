@@ -11,7 +11,10 @@ KEPT = 200_000
 
 @dataclass(slots=True)
 class Asked:
-    """One API request. `effective`: it changed something in the world; `faults`: which rules struck it."""
+    """One API request. `effective`: it changed something in the world; `faults`: which rules struck it.
+
+    `arrived` and `real_time` are the epoch seconds at which it came and was answered.
+    """
 
     provider: str
     service: str = ""
@@ -25,6 +28,7 @@ class Asked:
     faults: tuple[str, ...] = ()
     request_id: str = ""
     user_agent: str = ""
+    arrived: float = 0.0
     world_time: float = 0.0
     real_time: float = 0.0
 

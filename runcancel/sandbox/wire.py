@@ -69,6 +69,12 @@ class Call:
     overlap: int = 0
     changed: bool = False
 
+    def size(self) -> int:
+        """How much is wanted at once: ids that are named, or rows of a page."""
+        lists = [len(value) for value in self.params.values() if isinstance(value, list)]
+        pages = [int(self.params.get(name) or 0) for name in ("Limit", "MaxResults")]
+        return max(lists) if lists and "Offset" not in self.params else max(*pages, 0)
+
     def texts(self) -> Iterator[str]:
         yield from _texts(self.params)
 
@@ -86,12 +92,13 @@ def _texts(value: object) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`rows`: where the list stands in the reply; `cancels`: it changes the world; `rate`: calls a second."""
+    """`rows`: where the list stands in the reply; `cancels`: it changes the world; `rate`: calls in `per` seconds."""
 
     answer: Callable[[World, Book, Call], Document]
     rows: tuple[str, ...] = ()
     cancels: bool = False
     rate: float | None = None
+    per: float = 1.0
 
 
 class Dialect(Protocol):

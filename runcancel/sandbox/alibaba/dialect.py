@@ -42,7 +42,7 @@ def assume_role_with_oidc(world: World, book: Book, call: Call) -> Document:
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("ecs", "StopInvocation"): Operation(invocations.stop, cancels=True),
+    ("ecs", "StopInvocation"): Operation(invocations.stop, cancels=True, rate=1000, per=60.0),
     ("ecs", "DescribeInvocations"): Operation(invocations.describe, ("Invocations", "Invocation")),
     ("ecs", "DescribeInvocationResults"): Operation(
         invocations.describe_results, ("Invocation", "InvocationResults", "InvocationResult")
