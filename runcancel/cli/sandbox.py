@@ -49,7 +49,7 @@ Accounts = Annotated[
 Fresh = Annotated[
     int, typer.Option("--fresh", metavar="N", min=0, help="So many reads do not see a run that just started.")
 ]
-Limits = Annotated[bool, typer.Option("--limits", help="Enforce the published rate limits.")]
+Limits = Annotated[bool, typer.Option("--limits", help="Enforce the published limits, in sliding windows.")]
 Fault = Annotated[
     list[str] | None,
     typer.Option("--fault", metavar="RULE", help="[provider:]Action[@run]=kind[*times][,key=value]; repeatable."),
@@ -81,13 +81,18 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C; print the variables that lead there.
 
-    stdout has lines for the shell, stderr some references to try.
+    stdout has lines for the shell, stderr some references to try. Kinds of
+    --fault that throttle: sliding-window and fixed-window (calls, seconds),
+    refused-share (share), shared-window (calls, seconds, taken); each may have
+    retry_after in milliseconds. A fault that is not known is answered with a
+    list of all.
 
     \b
     Examples:
       runcancel sandbox serve --port 8700 > sandbox.env &
       . ./sandbox.env; runcancel list
       runcancel sandbox serve --fault 'aws:CancelCommand=drop-after*1'
+      runcancel sandbox serve --fault 'CancelInvocation=refused-share,share=0.5'
       curl http://127.0.0.1:8700/_sandbox/requests
     """
     signals: SimpleQueue[int] = SimpleQueue()
