@@ -1,9 +1,12 @@
-"""`python -m benchmarks [--quick]`: measure everything and write docs/performance.md and its chart."""
+"""`python -m benchmarks [--quick] [--throttled]`: measure and write docs/performance.md and its chart.
+
+With `--throttled` only the limiters are measured.
+"""
 
 import sys
 from pathlib import Path
 
-from benchmarks import fleet, processes, report
+from benchmarks import fleet, limits, processes, report
 from benchmarks.place import said, tools
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -21,6 +24,7 @@ def main(*, quick: bool) -> None:
         parts.append(f"### {title}\n\n{part}")
         report.put(PAGE, "\n".join(parts))
 
+    throttled(quick=quick)
     _say("one process")
     rows = processes.compared(rounds=3 if quick else 11)
     CHART.write_text(report.chart(rows), encoding="utf-8")
@@ -36,9 +40,15 @@ def main(*, quick: bool) -> None:
     _say(f"written: {PAGE.name}, {CHART.name}")
 
 
+def throttled(*, quick: bool) -> None:
+    """Measure the limiters alone."""
+    _say("throttled")
+    report.put(PAGE, report.throttled(limits.throttled(quick=quick)), marks=report.THROTTLED)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    main(quick="--quick" in sys.argv[1:])
+    (throttled if "--throttled" in sys.argv[1:] else main)(quick="--quick" in sys.argv[1:])

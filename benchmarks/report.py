@@ -7,19 +7,22 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from benchmarks.fleet import Crowd, Floor, Shell, cpus
+from benchmarks.limits import Throttled
 from benchmarks.measure import Sample
 from benchmarks.processes import Row
 
 BEGIN, END = "<!-- measured: begin (make bench writes this part) -->", "<!-- measured: end -->"
+THROTTLED = ("<!-- throttled: begin (make bench writes this part) -->", "<!-- throttled: end -->")
 _PACKAGES = ("typer", "botocore", "boto3", "alibabacloud-ecs20140526", "tencentcloud-sdk-python-common", "msgspec")
 _WIDTH, _BAR, _LABELS, _SCALE = 760, 22, 330, 200  # pixels; _SCALE is the length of the ratio 1
 
 
-def put(page: Path, measured: str) -> None:
-    """Replace the measured part of a page."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{measured}\n{END}{after}", encoding="utf-8")
+def put(page: Path, measured: str, *, marks: tuple[str, str] = (BEGIN, END)) -> None:
+    """Replace a measured part of a page: what stands between the marks."""
+    begin, end = marks
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n\n{measured}\n{end}{after}", encoding="utf-8")
 
 
 def where(tools: Mapping[str, str], *, quick: bool) -> str:
@@ -84,6 +87,26 @@ def floors(found: Sequence[Floor]) -> str:
                 f"{one.least:.1f} s",
                 f"{one.sample.wall:.1f} s",
                 f"{one.sample.wall / one.least:.2f}",
+            )
+            for one in found
+        ),
+    )
+
+
+def throttled(found: Iterable[Throttled]) -> str:
+    """One line per limiter and number of processes."""
+    return _table(
+        ("limiter", "processes", "runs", "calls", "ideal", "ours", "ratio", "most in a second"),
+        (
+            (
+                one.shape,
+                str(one.processes),
+                str(one.runs),
+                str(one.calls),
+                f"{one.ideal:.1f} s",
+                f"{one.took:.1f} s",
+                f"{one.took / one.ideal:.2f}",
+                str(one.most),
             )
             for one in found
         ),
