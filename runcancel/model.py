@@ -279,13 +279,19 @@ class Query(Struct, frozen=True, kw_only=True):
         """Whether a run is one of those asked for."""
         born = run.created_at or run.started_at
         return (
-            (not self.states or run.state in self.states)
+            (not self.states or not self.states.isdisjoint(_read_as(run)))
             and (not self.kinds or run.kind in self.kinds)
             and (self.name is None or run.name == self.name)
             and (self.name_glob is None or fnmatchcase(run.name or "", self.name_glob))
             and (self.since is None or (born is not None and born >= self.since))
             and (self.until is None or (born is not None and born <= self.until))
         )
+
+
+def _read_as(run: Run) -> set[State]:
+    """The states under which a run is found: its own, unless it is called ended while invocations have not."""
+    left = {state for state in run.counts or () if not state.over}
+    return left if run.state.over and left else {run.state}
 
 
 class Identity(Struct, frozen=True, kw_only=True):

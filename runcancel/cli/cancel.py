@@ -121,9 +121,9 @@ def cancel(
     automations promise nothing; AWS maintenance windows and Alibaba Cloud cancel
     only what has not started. It is said before anything is sent.
 
-    Exit codes: 0 seen stopped or over before, 1 failed, 2 wrong usage, 3 partial:
+    Exit codes: 0 seen stopped or ended before, 1 failed, 2 wrong usage, 3 partial:
     something keeps running, 4 not permitted, 5 not found, 6 nothing sent: a guard
-    or no consent, 7 incomplete, 8 accepted but not seen stopped in time.
+    or no consent, 7 incomplete, 8 sent but not seen stopped, or only reported.
     """
     filtered = any(given is not None for given in (status, kind, name, name_glob, since, until, older_than))
     query = options.query(
@@ -172,7 +172,7 @@ def cancel(
     if flow is not None and not dry_run:
         nothing = Chosen(selection=Selection(items=()), by_hand=True)
         return _carry_out(session, nothing, policy, recorder, admit=None, flow=flow, goal=goal)
-    chosen = choose(session, wish)
+    chosen = choose(session, wish).beside(() if held is None else held.partial)
     items = chosen.selection.items
     callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()
     if chosen.planned_by:

@@ -7,20 +7,22 @@ from msgspec import Struct, structs
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal import Entry, Journal
 from runcancel.judge import Asked
-from runcancel.ledger import Limits, Operation, PlanItem
+from runcancel.ledger import Limits, Operation, Outcome, PlanItem
 from runcancel.vocabulary import Verdict
 
 
 class LeftOver(Struct, frozen=True):
     """An operation that did not come to its end, and its runs that need another look.
 
-    `sent` is all that it asked for so far, which counts for its `limits`.
+    `sent` is all that it asked for so far, which counts for its `limits`. `partial` are the outcomes of runs of which a
+    part was seen to go on: there is nothing left to do, and the operation has not stopped them.
     """
 
     operation: Operation
     items: tuple[PlanItem, ...]
     sent: tuple[PlanItem, ...] = ()
     limits: Limits = Limits()
+    partial: tuple[Outcome, ...] = ()
 
 
 def left_over(file: Path, id: str) -> LeftOver:
@@ -37,7 +39,9 @@ def left_over(file: Path, id: str) -> LeftOver:
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
     left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _settled(entry))
-    return LeftOver(operation, left, sent=tuple(entry.item for entry in entries if _sent(entry)), limits=limits)
+    sent = tuple(entry.item for entry in entries if _sent(entry))
+    partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
+    return LeftOver(operation, left, sent=sent, limits=limits, partial=partial)
 
 
 def _sent(entry: Entry) -> bool:
@@ -50,5 +54,9 @@ def _settled(entry: Entry) -> bool:
     outcome = entry.outcome
     if outcome is None:
         return False
-    whole = outcome.verdict is Verdict.PARTIAL and outcome.error is None  # else a part of it was refused
-    return whole or outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
+    return _is_partial(outcome) or outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
+
+
+def _is_partial(outcome: Outcome) -> bool:
+    """Whether all of a run was asked and a part goes on; with an error, a part of it was refused."""
+    return outcome.verdict is Verdict.PARTIAL and outcome.error is None

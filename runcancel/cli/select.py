@@ -12,7 +12,7 @@ from runcancel.cli.pick import pick
 from runcancel.cli.session import Session
 from runcancel.errors import Searched, UsageError
 from runcancel.find import Sight
-from runcancel.ledger import Intent, PlanItem
+from runcancel.ledger import Intent, Outcome, PlanItem
 from runcancel.model import Problem, Query, Scope, Snapshot
 from runcancel.plan import children, unseen
 from runcancel.refs import full, parse, parse_all
@@ -49,6 +49,11 @@ class Chosen(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     planned_by: tuple[SavedCaller, ...] = ()
     from_stdin: bool = False
+
+    def beside(self, known: Sequence[Outcome]) -> "Chosen":
+        """The same with outcomes that were known before."""
+        settled = (*known, *self.selection.settled)
+        return structs.replace(self, selection=structs.replace(self.selection, settled=settled))
 
     @property
     def searched(self) -> Searched:

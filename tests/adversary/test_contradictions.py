@@ -168,3 +168,15 @@ def test_what_waits_for_an_end_waits_for_every_target(lied: Lied, command: Outsi
     status = command.run("status", run, "--exit-status", "-o", "json", env=env)
     assert status.code == 0, str(status)
     assert status.document["runs"][0]["cancellable"] is True
+
+
+@pytest.mark.parametrize("run", [KILLED, TENCENT])
+@pytest.mark.usefixtures("ended")
+def test_a_list_of_what_has_not_ended_holds_what_is_called_ended_while_a_target_runs(
+    lied: Lied, command: Outside, run: str
+) -> None:
+    env = lied.environ | {"HOME": str(command.home)}
+
+    listed = command.run("list", "-p", refs.full(run).scope.provider, "-o", "json", env=env)
+
+    assert run in [one["ref"] for one in listed.document["runs"]], str(listed)

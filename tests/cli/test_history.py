@@ -256,6 +256,18 @@ def test_a_resume_of_a_partial_stop_is_partial(outside: Outside, ref: str) -> No
     assert (done.code, done.outcomes[ref]["verdict"]) == (3, "partial"), str(done)
 
 
+def test_a_resume_does_not_forget_what_keeps_running(outside: Outside) -> None:
+    first = outside.run("cancel", WINDOW, TENCENT, "-o", "json")
+    sent = len(outside.writes())
+
+    done = outside.run("cancel", "--resume", first.document["operation"], "-o", "json")
+
+    assert (first.code, done.code) == (3, 3), str(done)
+    assert {ref: one["verdict"] for ref, one in done.outcomes.items()} == {WINDOW: "partial"}
+    assert len(outside.writes()) == sent
+    assert operations(outside)[0]["exit_code"] == 3
+
+
 def test_a_home_that_cannot_be_written_is_one_warning_and_the_cancel_goes_on(outside: Outside) -> None:
     env = {"XDG_STATE_HOME": "/dev/null"}
 

@@ -96,7 +96,7 @@ class CloudAssistant:
                 if hash(id) in seen or not self._kind.id_pattern.fullmatch(id):
                     continue
                 found = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row)
-                if not query.states or found.run.state in query.states:  # else a later question may still meet it
+                if query.takes(found.run):  # else a later question may still meet it
                     seen.add(hash(id))
                     yield found
 
