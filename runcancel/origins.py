@@ -5,6 +5,7 @@ import re
 from runcancel.config import Context
 from runcancel.model import Scope
 from runcancel.providers import provider
+from runcancel.providers.guarded import resolved
 from runcancel.refs import Reference
 from runcancel.reports import SettingRow
 from runcancel.settings import Settings, owned_regions, scopes_of, vendor_settings
@@ -29,7 +30,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     chosen = configured or Context(provider=name, profile=context)
     here = "context" if configured else "profile"
     site, own_endpoint = f"{variable(name)}_SITE", f"{variable(name)}_ENDPOINT_URL"
-    found = provider(name).resolve(environ, chosen.profile)
+    found = resolved(name, environ, chosen.profile)
     rows = {
         "profile": (found.profile.value, here) if chosen.profile else _pair(found.profile),
         **({"account": account} if (account := _first((chosen.account, here), _pair(found.account)))[0] else {}),

@@ -8,6 +8,7 @@ from runcancel.config import Config, Context
 from runcancel.errors import UsageError
 from runcancel.model import Problem, Scope
 from runcancel.providers import PROVIDERS, Connection, VendorSettings, provider
+from runcancel.providers.guarded import is_configured, resolved
 from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.values import Choice, several, text, variable
 from runcancel.vocabulary import Reason
@@ -140,7 +141,7 @@ def _taking_part(settings: Settings) -> tuple[Place, ...]:
         pairs = [(config[name].provider, name) for name in settings.contexts.value]
         pairs = [(name, context) for name, context in pairs if not names or name in names]
     else:
-        chosen = names or tuple(name for name in PROVIDERS if provider(name).configured(settings.environ))
+        chosen = names or tuple(name for name in PROVIDERS if is_configured(name, settings.environ))
         pairs = [(name, settings.profile.value) for name in chosen]
     if not pairs:
         raise UsageError(
@@ -242,7 +243,7 @@ def vendor_settings(settings: Settings, name: str, context: str | None) -> Vendo
     `context` is the name of a context or of the vendor's own profile; None leaves the choice to the vendor's settings.
     """
     configured = settings.config.contexts.get(context or "")
-    return provider(name).resolve(settings.environ, configured.profile if configured else context)
+    return resolved(name, settings.environ, configured.profile if configured else context)
 
 
 def _check_region(origin: str, word: str) -> None:
@@ -328,7 +329,7 @@ def _problem(settings: Settings, place: Place) -> Problem:
     error = vendor_settings(settings, place.provider, place.context).error
     if error is not None:
         return structs.replace(error.problem(), scope=where)
-    if place.context is None and not cloud.configured(settings.environ):
+    if place.context is None and not is_configured(place.provider, settings.environ):
         message = f"no credentials for {cloud.TITLE}"
         return Problem(code=Reason.NO_CREDENTIALS, message=message, hint=f"next: {cloud.SIGN_IN}", scope=where)
     return Problem(

@@ -14,6 +14,7 @@ from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refuse
 from runcancel.journal import Journal
 from runcancel.model import Problem
 from runcancel.providers import PROVIDERS, provider
+from runcancel.providers.guarded import is_configured
 from runcancel.render import End
 from runcancel.reports import FileCheck, ScopeCheck
 from runcancel.search import split_gaps
@@ -70,7 +71,7 @@ def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]
     """The providers that can be asked, and the others. Raises `UsageError` for a wrong `-r`."""
     contexts = [chosen.config.contexts[name].provider for name in chosen.contexts.value]
     named = chosen.providers.value or tuple(dict.fromkeys(contexts))
-    configured = tuple(name for name in PROVIDERS if provider(name).configured(chosen.environ))
+    configured = tuple(name for name in PROVIDERS if is_configured(name, chosen.environ))
     if chosen.regions.typed:
         return tuple(place.provider for place in settings.places(_only(chosen, named or configured or PROVIDERS))), ()
     wanted = named or configured

@@ -2,13 +2,14 @@
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from runcancel.errors import CloudError, UsageError
 from runcancel.model import Identity, Invocation, Query, Ref, Snapshot, Wanted
 from runcancel.outputs import Output
-from runcancel.providers import Checkup, Cloud
+from runcancel.providers import Checkup, Cloud, VendorSettings, provider
+from runcancel.values import Choice
 from runcancel.vocabulary import Reason
 
 T = TypeVar("T")
@@ -72,6 +73,22 @@ class GuardedCloud:
         except Exception as error:
             raise internal(error, where=self._where) from error
         self._heard(True)
+
+
+def is_configured(name: str, environ: Mapping[str, str]) -> bool:
+    """See `Provider.configured`. One that cannot tell takes part: what is wrong is reported when it is used."""
+    try:
+        return guarded(lambda: provider(name).configured(environ), where=name)
+    except CloudError:
+        return True
+
+
+def resolved(name: str, environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+    """See `Provider.resolve`. Whatever it raises is its `error`."""
+    try:
+        return guarded(lambda: provider(name).resolve(environ, profile), where=name)
+    except CloudError as error:
+        return VendorSettings(profile=Choice(profile or "default", "default"), error=error)
 
 
 def guarded(call: Callable[[], T], *, where: str) -> T:

@@ -12,7 +12,7 @@ from typing import Any
 from runcancel.errors import CloudError
 from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
 from runcancel.outputs import Output
-from runcancel.pace import Pace
+from runcancel.pace import Pace, Rate
 from runcancel.providers import Checkup, Connection, VendorSettings
 from runcancel.providers.links import Link
 from runcancel.providers.narrowing import Narrowing
@@ -132,7 +132,7 @@ class Nimbus:
 
     def _call(self, action: str) -> dict[str, Any]:
         found: dict[str, Any] = self._pace.call(
-            action, lambda: json.loads(self._file.read_text()), rate=100, documented=False
+            action, lambda: json.loads(self._file.read_text()), rate=Rate(100, documented=False)
         )
         return found
 
