@@ -487,3 +487,87 @@ def test_a_protected_profile_is_protected_by_whatever_way_it_is_chosen(
     assert done.code == (6 if guarded else 0), str(done)
     assert bool(outside.writes()) is not guarded
     assert ("live" in done.err) is guarded
+
+
+# roles in the environment
+
+A_ROLE, T_ROLE = "acs:ram::1234567890123456:role/ops", "qcs::cam::uin/100000000001:roleName/ops"
+ROLES: Mapping[str, tuple[str, dict[str, str | None], str]] = {
+    "tencent": ("tencent", {"TENCENTCLOUD_ROLE_ARN": T_ROLE, "TENCENTCLOUD_ROLE_SESSION_NAME": "me"}, "AssumeRole"),
+    "tencent pod": (
+        "tencent",
+        {"TKE_REGION": "ap-guangzhou", "TKE_PROVIDER_ID": "p", "TKE_ROLE_ARN": T_ROLE},
+        "AssumeRoleWithWebIdentity",
+    ),
+    "alibaba": ("alibaba", {"ALIBABA_CLOUD_ROLE_ARN": A_ROLE}, "AssumeRole"),
+    "alibaba, the other spelling": ("alibaba", {"ALIBABACLOUD_ROLE_ARN": A_ROLE}, "AssumeRole"),
+    "alibaba OIDC": (
+        "alibaba",
+        {**NO_ALIBABA, "ALIBABA_CLOUD_ROLE_ARN": A_ROLE, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc/p"},
+        "AssumeRoleWithOIDC",
+    ),
+}  # fmt: skip
+
+
+def with_token(outside: Outside, env: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The variables, and the file of a token where one is used."""
+    token = outside.home / "token"
+    token.write_text("a token\n".replace(" ", "-"))
+    names = {"TKE_PROVIDER_ID": "TKE_WEB_IDENTITY_TOKEN_FILE"}
+    names |= {"ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "ALIBABA_CLOUD_OIDC_TOKEN_FILE"}
+    return {**env, "ALIBABA_CLOUD_REGION_ID": "cn-hangzhou"} | {names[one]: str(token) for one in env if one in names}
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_of_the_environment_is_assumed_once_for_all_regions(name: str, outside: Outside) -> None:
+    cloud, env, action = ROLES[name]
+
+    done = outside.run("doctor", "-p", cloud, "-r", "all", "-o", "json", env=with_token(outside, env))
+
+    assert done.code == 0, str(done)
+    assert all(":assumed-role/ops" in row["principal"] for row in done.document["scopes"])
+    assert outside.actions().count(action) == 1
+
+
+LACKING: Mapping[str, tuple[str, dict[str, str | None], str]] = {
+    "tencent session": ("tencent", {"TENCENTCLOUD_ROLE_ARN": T_ROLE}, "TENCENTCLOUD_ROLE_SESSION_NAME is not"),
+    "tencent pod": ("tencent", {"TKE_ROLE_ARN": T_ROLE}, "TKE_ROLE_ARN is set but TKE_REGION is not"),
+    "tencent stranger": (
+        "tencent",
+        {"TENCENTCLOUD_ROLE_ARN": "qcs::cam::uin/1:roleName/x", "TENCENTCLOUD_ROLE_SESSION_NAME": "me"},
+        "role qcs::cam::uin/1:roleName/x of TENCENTCLOUD_ROLE_ARN",
+    ),
+    "alibaba stranger": ("alibaba", {"ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/x"}, "role acs:ram::1:role/x of"),
+    "alibaba without keys": (
+        "alibaba",
+        {**NO_ALIBABA, "ALIBABA_CLOUD_ROLE_ARN": A_ROLE, "ALIBABACLOUD_REGION_ID": "cn-hangzhou"},
+        "there are no keys to assume it with",
+    ),
+    "alibaba half of OIDC": (
+        "alibaba",
+        {**NO_ALIBABA, "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/token", "ALIBABACLOUD_REGION_ID": "cn-hangzhou"},
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE is set but ALIBABA_CLOUD_ROLE_ARN is not",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_the_base_account_never_answers_in_the_place_of_a_role(name: str, outside: Outside) -> None:
+    cloud, env, says = LACKING[name]
+
+    done = outside.run("cancel", RUNS[cloud], "-o", "json", env=env)
+
+    assert done.code == 4, str(done)
+    assert says in done.err
+    assert outside.writes() == []
+    assert {each["action"] for each in outside.requests()} <= {"AssumeRole"}
+
+
+def test_a_named_profile_leaves_the_role_of_the_environment_out(outside: Outside) -> None:
+    two_profiles(outside, "tencent")
+    env = {"TENCENTCLOUD_ROLE_ARN": T_ROLE, "TENCENTCLOUD_ROLE_SESSION_NAME": "me"}
+
+    done = outside.json("doctor", "-p", "tencent", "--profile", "dev", env=env)
+
+    assert [row["credentials"] for row in done["scopes"]] == ["profile dev of tccli"]
+    assert "AssumeRole" not in outside.actions()

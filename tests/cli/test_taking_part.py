@@ -178,6 +178,8 @@ def test_any_name_of_a_profile_works(cloud: str, name: str, outside: Outside) ->
 
     assert done.code == 0, str(done)
     assert {run["context"] for run in done.document["runs"]} == {name}
+    ref = done.document["runs"][0]["ref"]
+    assert outside.json("status", ref, env=without(cloud))["runs"][0]["ref"] == ref
 
 
 @pytest.mark.parametrize("path", [".aliyun/config.json", ".tccli/default.credential"])

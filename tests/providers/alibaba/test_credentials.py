@@ -10,9 +10,10 @@ from opened import refused
 from runcancel.providers import alibaba
 from runcancel.providers.alibaba import credentials
 from runcancel.providers.alibaba.profile import PREFIXES
-from runcancel.providers.alibaba.sources import Sources
+from runcancel.providers.alibaba.sources import Role, Sources
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.keys import KeySource
+from runcancel.providers.reading import number
 from runcancel.providers.transport import CredentialClient, Endpoint
 from runcancel.values import Choice
 from runcancel.vocabulary import Reason
@@ -28,7 +29,7 @@ def found(environ: Mapping[str, str], profile: str | None) -> KeySource:
     return credentials.find(environ, profile, Sources(CredentialClient(environ), dial, sts, fixed=True))
 
 
-def home(tmp_path: Path, *profiles: dict[str, str], current: str = "default") -> dict[str, str]:
+def home(tmp_path: Path, *profiles: Mapping[str, object], current: str = "default") -> dict[str, str]:
     folder = tmp_path / ".aliyun"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"current": current, "profiles": profiles}))
@@ -108,3 +109,60 @@ def test_a_profile_that_the_sdk_must_ask_for_fails_in_our_words(
     assert "profile x" in error.message
     assert "sikrit" not in f"{error.message}{error.hint}"
     assert capfd.readouterr() == ("", "")
+
+
+ROLE = "acs:ram::1:role/ops"
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"mode": "RsaKeyPair", "private_key": "sikrit"}, "the mode RsaKeyPair is not supported"),
+        ({"mode": "BearerToken", "bearer_token": "sikrit"}, "the mode BearerToken is not supported"),
+        ({"mode": "Anonymous"}, "the mode Anonymous is not supported"),
+        ({"mode": "AK", "access_key_secret": ""}, "access_key_secret is missing"),
+        ({"mode": "StsToken"}, "sts_token is missing"),
+        ({"mode": "RamRoleArn"}, "ram_role_arn is missing"),
+        ({"mode": "OIDC", "ram_role_arn": ROLE}, "oidc_provider_arn is missing"),
+        ({"mode": "External"}, "process_command is missing"),
+        ({"mode": "CredentialsURI"}, "credentials_uri is missing"),
+        ({"mode": "ChainableRamRoleArn"}, "source_profile is missing"),
+        ({"mode": "ChainableRamRoleArn", "source_profile": "none"}, 'source_profile names "none", and there is no'),
+        ({"mode": "ChainableRamRoleArn", "source_profile": "x", "ram_role_arn": ROLE}, "a loop: x → x"),
+        ({"mode": "ChainableRamRoleArn", "source_profile": "y", "ram_role_arn": ROLE}, "a loop: x → y → x"),
+        ({"mode": "CloudSSO"}, "the sign-in has expired"),
+        ({"mode": "OAuth"}, "the sign-in has expired"),
+    ],
+)
+def test_a_mode_works_or_is_refused_by_name(row: dict[str, str], says: str, tmp_path: Path) -> None:
+    back = profile("y", mode="ChainableRamRoleArn", source_profile="x", ram_role_arn=ROLE)
+    environ = home(tmp_path, profile("x", **row), back)
+
+    error = refused(lambda: found(environ, "x"))
+
+    assert error.reason in (Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS)
+    assert says in error.message
+    assert "config.json" in error.message
+    assert "sikrit" not in f"{error.message}{error.hint}"
+
+
+@pytest.mark.parametrize("mode", ["CloudSSO", "OAuth"])
+def test_a_stored_sign_in_is_good_until_it_ends(mode: str, tmp_path: Path) -> None:
+    row = {"mode": mode, "sts_token": "tok", "sts_expiration": 4_000_000_000}
+    environ = home(tmp_path, {**profile("x"), **row})
+
+    keys = found(environ, "x")()
+
+    assert (keys.id, keys.token, keys.expires_at) == ("x-id", "tok", 4_000_000_000)
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(0, "3600"), (None, "3600"), (900, "900"), ("7200", "7200")])
+def test_a_lifetime_of_0_is_the_default(seconds: object, asked: str) -> None:
+    assert Role(arn=ROLE, source="x", seconds=number(seconds) or None).parameters()["DurationSeconds"] == asked
+
+
+@pytest.mark.parametrize("uri", ["http://10.0.0.1/keys", "ftp://127.0.0.1/keys", "keys"])
+def test_an_address_that_must_not_be_asked_is_refused(uri: str, tmp_path: Path) -> None:
+    environ = home(tmp_path, {"name": "x", "mode": "CredentialsURI", "credentials_uri": uri})
+
+    assert refused(found(environ, "x")).reason is Reason.NO_CREDENTIALS
