@@ -6,7 +6,7 @@ With `--throttled` only the limiters are measured.
 import sys
 from pathlib import Path
 
-from benchmarks import fleet, limits, processes, report
+from benchmarks import fleet, limits, processes, report, scopes
 from benchmarks.place import said, tools
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -35,6 +35,8 @@ def main(*, quick: bool) -> None:
     put("Limits", report.floors(fleet.floors(quick=quick)))
     _say("many runs")
     put("Many runs", report.crowds(fleet.crowds((1, 100, 1000) if quick else (1, 100, 1000, 10_000))))
+    _say("many scopes")
+    put("Many scopes", report.breadths([scopes.breadth(1000 if quick else 10_000)]))
     _say("shell loops")
     put("Shell loops", report.shells(fleet.shells(10 if quick else 100)))
     _say(f"written: {PAGE.name}, {CHART.name}")

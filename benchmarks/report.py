@@ -10,6 +10,7 @@ from benchmarks.fleet import Crowd, Floor, Shell, cpus
 from benchmarks.limits import Throttled
 from benchmarks.measure import Sample
 from benchmarks.processes import Row
+from benchmarks.scopes import Breadth
 
 BEGIN, END = "<!-- measured: begin (make bench writes this part) -->", "<!-- measured: end -->"
 THROTTLED = ("<!-- throttled: begin (make bench writes this part) -->", "<!-- throttled: end -->")
@@ -68,6 +69,25 @@ def crowds(found: Sequence[Crowd]) -> str:
                 f"{one.sample.wall:.1f} s",
                 f"{one.calls / one.sample.wall:.0f}",
                 f"{one.sample.cpu / one.calls * 1000:.1f} ms",
+                f"{one.sample.peak:.0f} MB",
+            )
+            for one in found
+        ),
+    )
+
+
+def breadths(found: Sequence[Breadth]) -> str:
+    """One line per number of scopes."""
+    return _table(
+        ("`list` over scopes", "calls", "wall", "CPU", "calls per second of CPU", "threads", "peak memory"),
+        (
+            (
+                f"{one.scopes:,}",
+                f"{one.calls:,}",
+                f"{one.sample.wall:.0f} s",
+                f"{one.sample.cpu:.0f} s",
+                f"{one.rate:.0f}",
+                str(one.threads),
                 f"{one.sample.peak:.0f} MB",
             )
             for one in found
