@@ -28,6 +28,31 @@ def test_exec_returns_the_exit_code_of_the_child_and_isolates_it() -> None:
     assert not Path(home).exists()
 
 
+def test_a_shell_inside_says_where_it_is() -> None:
+    done = run("exec", "--", "bash", "-i", "-c", 'printf %s "$PS1"')
+    assert done.stdout.startswith("(sandbox) ")
+
+
+def test_exec_runs_no_file_that_a_variable_names(tmp_path: Path) -> None:
+    stray = tmp_path / "stray.sh"
+    stray.write_text("export AWS_ENDPOINT_URL=http://127.0.0.1:1\n")
+    for name, shell in (("BASH_ENV", "bash"), ("ENV", "sh")):
+        done = subprocess.run(
+            [*PROGRAM, "exec", "--", shell, "-c", "echo $AWS_ENDPOINT_URL ${" + name + ":-none}"],
+            env={**ENVIRONMENT, name: str(stray)},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        endpoint, kept = done.stdout.split()
+        assert (endpoint.startswith("http://127.0.0.1:"), endpoint != "http://127.0.0.1:1", kept) == (
+            True,
+            True,
+            "none",
+        )
+
+
 def test_exec_of_nothing_is_127_and_bad_rules_are_wrong_usage() -> None:
     assert run("exec", "--", "no-such-command").returncode == 127
     assert run("exec", "--fault", "nonsense", "--", "true").returncode == 2
