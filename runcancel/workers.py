@@ -78,6 +78,7 @@ class Workers:
         self._at_input = False
         self._spawn = spawn
         self._lock = threading.Lock()
+        self._threads = threads
         self._schedule = Schedule(threads)
         self._without_threads = False
         self._here = threading.local()
@@ -184,6 +185,8 @@ class Workers:
         if getattr(self._here, "starting", False):  # a spawn that runs the work at once came back here
             return
         self._here.starting = True
+        with self._lock:  # a thread that the system refused before may be had by now
+            self._schedule.limit = min(self._threads, self._schedule.limit + 1)
         try:
             self._start()
         finally:

@@ -216,6 +216,32 @@ def test_where_threads_run_out_those_there_are_do_the_work(threads: int) -> None
     assert sorted(done) == [item * 2 for item in range(50)]
 
 
+def test_threads_that_come_free_again_are_used_again() -> None:
+    running, most, refusing = 0, 0, [True]
+    lock = threading.Lock()
+
+    def scarce(work: Callable[[], None]) -> None:
+        if refusing[0] and running >= 2:
+            raise RuntimeError("can't start new thread")
+        start_daemon(work)
+
+    def work(item: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+
+    real = Workers(StoppableClock(), spawn=scarce)
+    list(real.map(work, range(20), queue=lambda item: item))
+    before, refusing[0], most = most, False, 0
+    list(real.map(work, range(100), queue=lambda item: item))
+
+    assert before <= 4 < most
+
+
 def test_who_stops_taking_results_drops_what_has_not_started() -> None:
     real, began, release = workers(), list[int](), threading.Event()
 
