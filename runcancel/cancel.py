@@ -15,13 +15,14 @@ from runcancel.find import Answer, Lookup, Probe, Sight, answers
 from runcancel.judge import Asked, failed, selected
 from runcancel.ledger import Outcome, PlanItem
 from runcancel.model import Problem, Ref, Scope, Snapshot
+from runcancel.pace import no_later_than
 from runcancel.plan import started_by
 from runcancel.progress import Progress
 from runcancel.selection import Selection
 from runcancel.tracker import RunTracker, Sent, Step
-from runcancel.tries import NO_ANSWER, WaitPolicy
+from runcancel.tries import NO_ANSWER, READ_WITHIN, WaitPolicy
 from runcancel.vocabulary import Reason, Verdict
-from runcancel.watch import FIRST_PAUSE, IDLE, Readings, Watch
+from runcancel.watch import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
 from runcancel.workers import TaskGroup, TaskResult, Workers
 
 _GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
@@ -216,7 +217,7 @@ class _Operation:
 
     @property
     def _reading(self) -> bool:
-        return bool(self._found) or (self._flow is not None and bool(self._flow.lookup.left))
+        return bool(self._found) or (self._flow is not None and not self._flow.lookup.settled)
 
     def _look_up(self) -> None:
         if self._flow is not None:
@@ -228,14 +229,14 @@ class _Operation:
         """Seconds until something is due, though nothing comes back."""
         moments = [self._timers[0][0]] if self._timers else []
         moments += [moment for moment, _ in self._found.values()]
-        moments += [self._read_by] if self._flow is not None and self._flow.lookup.left else []
+        moments += [self._read_by] if self._flow is not None and not self._flow.lookup.settled else []
         return min(IDLE, max(0.0, min(moments, default=now + IDLE) - now))
 
     def _choose(self, now: float) -> None:
         """Choose from what was read of a scope, once it was read whole or the first of it has waited a moment."""
         if self._flow is None:
             return
-        if now >= self._read_by:
+        if now >= self._read_by and not self._flow.lookup.settled:
             for sight in self._flow.lookup.overdue(self._flow.within):
                 self._gather(self._flow.lookup.named(sight.reference)[0].scope, [sight], now)
         for scope in [one for one, (due, _) in self._found.items() if self._is_whole(one) or now >= due]:
@@ -466,19 +467,21 @@ class _Operation:
             case Probe():
                 return self._answers(work)
             case _Check():
-                return self._read(work.batch)
+                return self._read(work.batch, within=READ_WITHIN)
             case Batch():
-                return self._read(work)
+                return self._read(work, within=LONGEST_PAUSE)  # the next round reads again
 
-    def _read(self, batch: Batch) -> Readings:
+    def _read(self, batch: Batch, *, within: float) -> Readings:
         try:
-            return read(self._clouds, batch)
+            with no_later_than(self._clock.monotonic() + within):
+                return read(self._clouds, batch)
         except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
             return tuple((ref, _broken(failure)) for ref in batch.refs)
 
     def _answers(self, probe: Probe) -> tuple[Answer, ...]:
         try:
-            return answers(self._clouds, probe, self._clock, accounts=True)
+            with no_later_than(self._read_by):
+                return answers(self._clouds, probe, self._clock, accounts=True)
         except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
             return tuple((reference, _broken(failure)) for reference in probe.references)
 

@@ -1,5 +1,7 @@
 """Look at given runs: which scope and kind a reference means, and what stands there now."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
@@ -8,7 +10,7 @@ from runcancel import settings as settings_
 from runcancel.clouds import Batch, Clouds, read
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model import Kind, Problem, Ref, Scope, Snapshot
-from runcancel.pace import Clock
+from runcancel.pace import Clock, no_later_than
 from runcancel.providers import kind_of
 from runcancel.providers.reading import chunks
 from runcancel.refs import Reference
@@ -66,6 +68,12 @@ class Lookup:
         for probe in self.probes:
             for reference in probe.references:
                 self._places[reference].append((probe.scope, probe.kinds))
+        self._open = Counter(scope for places in self._places.values() for scope, _ in places)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every reference is."""
+        return not self._left
 
     @property
     def left(self) -> tuple[Reference, ...]:
@@ -74,7 +82,7 @@ class Lookup:
 
     def waits_for(self, scope: Scope) -> bool:
         """Whether a reference that may be in this scope is not settled yet."""
-        return any(scope == place for one in self._left for place, _ in self._places[one])
+        return self._open[scope] > 0
 
     def named(self, reference: Reference) -> tuple[Ref, ...]:
         """Every run that a reference can mean."""
@@ -100,6 +108,7 @@ class Lookup:
 
     def _settle(self, reference: Reference) -> Sight:
         del self._left[reference]
+        self._open.subtract(scope for scope, _ in self._places[reference])
         sight = _settle(reference, list(self._answers[reference].items()))
         return structs.replace(sight, unseen=self._unseen(reference, sight.problem))
 
@@ -142,15 +151,18 @@ def look(
     `Interrupted` after a signal.
     """
     lookup = Lookup(references, settings, places=places)
-    group = TaskGroup[Probe, tuple[Answer, ...]](
-        workers, lambda probe: answers(clouds, probe, workers.clock, full=full)
-    )
-    until = None if within is None else workers.clock.monotonic() + within
+    until = math.inf if within is None else workers.clock.monotonic() + within
+
+    def work(probe: Probe) -> tuple[Answer, ...]:
+        with no_later_than(until):
+            return answers(clouds, probe, workers.clock, full=full)
+
+    group = TaskGroup[Probe, tuple[Answer, ...]](workers, work)
     try:
         for probe in lookup.probes:
             group.submit(probe, queue=probe.scope)
-        while lookup.left:
-            result = group.next(None if until is None else max(0.0, until - workers.clock.monotonic()))
+        while not lookup.settled:
+            result = group.next(None if within is None else max(0.0, until - workers.clock.monotonic()))
             if result is None:
                 yield from lookup.overdue(within or 0.0)
             else:

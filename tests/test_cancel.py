@@ -28,11 +28,12 @@ from msgspec import structs
 from runcancel import refs
 from runcancel.cancel import Admit, carry_out
 from runcancel.errors import CloudError, Interrupted, Refused
+from runcancel.judge import Answer
 from runcancel.ledger import Outcome, PlanItem
-from runcancel.model import Ref, Snapshot
+from runcancel.model import Invocation, Ref, Run, Snapshot
 from runcancel.pace import StoppableClock
 from runcancel.plan import plan
-from runcancel.progress import Together
+from runcancel.progress import Shielded, Together
 from runcancel.providers import Cloud
 from runcancel.tries import WaitPolicy
 from runcancel.vocabulary import Effect, Reason, State, Verdict
@@ -524,6 +525,72 @@ def test_not_found_by_the_reading_as_well_is_not_found() -> None:
 
 
 MANY = [f"tencent:ap-guangzhou:invocation/inv-0000000{number}" for number in range(9)]
+
+
+class Broken(Told):
+    """A progress that breaks at the nth word of one kind."""
+
+    def __init__(self, word: str, nth: int = 0) -> None:
+        super().__init__()
+        self.at = (word, nth)
+
+    def asked(self, ref: str, answer: Answer) -> None:
+        super().asked(ref, answer)
+        self._break("asked")
+
+    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        super().seen(ref, run, invocations)
+        self._break("seen")
+
+    def judged(self, outcome: Outcome) -> None:
+        super().judged(outcome)
+        self._break("judged")
+
+    def _break(self, word: str) -> None:
+        if self.at == (word, self.words.count(word) - 1):
+            raise MemoryError
+
+
+@pytest.mark.parametrize("word", ["asked", "seen"])
+@pytest.mark.parametrize("nth", [0, 2])
+def test_every_run_has_an_outcome_whatever_breaks(word: str, nth: int) -> None:
+    """What was accepted is never lost from the report."""
+    stage = Stage({ref: stops(ref, takes=2.0) for ref in MANY})
+    stage.told = Broken(word, nth)
+
+    with pytest.raises(MemoryError):
+        stage.carry_out()
+
+    assert sorted(one.run for one in stage.outcomes) == sorted(MANY)
+    sent = {words[0] for verb, words in stage.log if verb == "cancel"}
+    for one in stage.outcomes:
+        assert (one.verdict is Verdict.SKIPPED) is (one.run.rpartition("/")[2] not in sent)
+
+
+@pytest.mark.parametrize("word", ["asked", "seen", "judged"])
+def test_no_cancel_waits_for_a_screen(word: str) -> None:
+    stage = Stage({ref: stops(ref) for ref in MANY})
+    stage.told = Shielded(Broken(word))  # type: ignore[assignment]
+    connected = FakeClouds(dict(stage.clouds), stage.workers)
+
+    outcomes = list(carry_out(stage.items(), connected, stage.workers, WATCH, stage.told))
+
+    assert {one.verdict for one in outcomes} == {Verdict.STOPPED}
+    assert len(outcomes) == len(MANY)
+
+
+def test_a_bug_beneath_a_cancel_is_in_doubt_and_ends_no_other() -> None:
+    stage = Stage({ref: stops(ref) for ref in MANY})
+
+    def broken(verb: str, ref: Ref) -> None:
+        if verb == "cancel" and str(ref) == MANY[3]:
+            raise ZeroDivisionError
+
+    stage.clouds["tencent:ap-guangzhou"].on_call = broken
+    outcomes = {one.run: one for one in stage.carry_out()}
+
+    assert outcomes.pop(MANY[3]).verdict is Verdict.IN_DOUBT
+    assert {one.verdict for one in outcomes.values()} == {Verdict.STOPPED}
 
 
 class TurnClock(HandClock):

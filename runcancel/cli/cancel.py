@@ -24,7 +24,7 @@ from runcancel.consent import Given
 from runcancel.errors import Exit, Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
 from runcancel.ledger import Limits, Operation, Outcome, PlanItem
 from runcancel.model import Problem
-from runcancel.progress import Progress, Together
+from runcancel.progress import Progress, Shielded, Together
 from runcancel.recorder import Recorder, new_operation
 from runcancel.refs import full
 from runcancel.render import Caller, End
@@ -290,7 +290,8 @@ def _carry_out(
 
     for outcome in chosen.selection.settled:
         put(outcome)
-    shown = session.progress(asking=True, timeout=policy.timeout if policy.wait else None)
+    shown = Shielded(session.progress(asking=True, timeout=policy.timeout if policy.wait else None))
+    session.workers.tick = shown.tick
     progress: Progress = shown if recorder is None else Together(recorder, shown)
     try:
         items = chosen.selection.items

@@ -180,3 +180,38 @@ def test_a_wrong_run_beside_a_right_one_is_its_own_row(outside: Outside) -> None
 
     verdicts = sorted(one["verdict"] for one in done.document["outcomes"])
     assert (done.code, verdicts) == (3, ["failed", "stopped"]), str(done)
+
+
+def test_a_quarter_of_all_calls_fails_and_every_run_is_cancelled(outside: Outside) -> None:
+    runs = [added(outside, provider) for provider in CANCELS for _ in range(5)]
+    outside.faults("*=http-500,chance=0.13", "*=throttle,chance=0.13")
+
+    done = outside.run("cancel", *runs, "--accept-reported", "-o", "json", patience=120)
+
+    assert {one["verdict"] for one in done.document["outcomes"]} <= {"stopped", "reported", "partial"}, str(done)
+    assert len(done.document["outcomes"]) == len(runs)
+
+
+def test_a_run_that_its_cloud_shows_and_does_not_know_is_sent_again(outside: Outside) -> None:
+    run = added(outside, "tencent")
+    outside.faults("CancelInvocation=error*2,code=ResourceNotFound")
+
+    done = outside.run("cancel", run, "-o", "json")
+
+    assert (done.code, done.outcomes[run]["verdict"]) == (0, "stopped"), str(done)
+    assert len(outside.writes()) == 3
+
+
+def test_silence_is_not_the_only_thing_that_ends_in_time(outside: Outside) -> None:
+    """One call after the other hangs in the only scope: the runs of it are left as a whole."""
+    runs = [added(outside, "tencent") for _ in range(6)]
+    outside.faults("CancelInvocation=hang")
+    began = time.monotonic()
+
+    done = outside.run("cancel", *runs, "--timeout", "3s", "-o", "json", patience=100)
+
+    verdicts = [one["verdict"] for one in done.document["outcomes"]]
+    assert time.monotonic() - began < 60
+    assert len(verdicts) == 6
+    assert set(verdicts) <= {"in-doubt", "failed"}, str(done)
+    assert done.code in (3, 8), str(done)
