@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from runcancel import folders
 from runcancel.errors import JournalError
@@ -116,7 +116,7 @@ class Journal:
     def answered(self, id: str, run: str, answer: Answer) -> None:
         """Commit an answer."""
         with self._file.used() as db:
-            blob = _encode(structs.replace(answer, seen=None))
+            blob = _encode(answer)
             _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, run)
 
     def judged(self, id: str, outcome: Outcome) -> None:

@@ -26,7 +26,7 @@ class Asked(StrEnum):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What came back for one run. `at` is the monotonic second of the answer; `seen` a reading made after an error.
+    """What came back for one run. `at` is the monotonic second of the answer.
 
     `key` is the end of the id of the key that asked: whose answer it was.
     """
@@ -35,7 +35,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     at: float | None = None
     request_ids: tuple[str, ...] = ()
     problem: Problem | None = None
-    seen: Snapshot | None = None
     key: str | None = None
 
     @property
