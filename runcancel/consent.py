@@ -52,11 +52,7 @@ def check_limits(
     asked = [item for item in items if item.ask]
     again = {item.run for item in asked}
     asked += [item for item in sent if item.run not in again]
-    if limits.max_runs is not None and len(asked) > limits.max_runs:
-        raise Refused(
-            f"{len(asked)} runs would be asked to stop and at most {limits.max_runs} may be; nothing was sent",
-            hint=_raised("max_runs", len(asked), configured.max_runs),
-        )
+    _check_limit("max_runs", "run", len(asked), limits.max_runs, configured.max_runs)
     unread = next((item.run for item in asked if not item.read), None)
     if limits.max_targets is not None and unread is not None:
         raise Refused(
@@ -65,11 +61,7 @@ def check_limits(
             hint="to cancel it unread: leave --max-targets out",
         )
     targets = sum(size(item) for item in counted_once(asked))
-    if limits.max_targets is not None and targets > limits.max_targets:
-        raise Refused(
-            f"{targets} targets would be asked to stop and at most {limits.max_targets} may be; nothing was sent",
-            hint=_raised("max_targets", targets, configured.max_targets),
-        )
+    _check_limit("max_targets", "target", targets, limits.max_targets, configured.max_targets)
 
 
 def check_guarantee(items: Sequence[PlanItem], level: Guarantee | None) -> None:
@@ -149,13 +141,17 @@ def size(item: PlanItem) -> int:
     return sum(one.target_count for one in item.invocations if not one.before.over) + item.not_listed
 
 
-def _raised(name: str, count: int, configured: int | None) -> str:
-    """How to go on beyond a limit."""
+def _check_limit(name: str, what: str, count: int, most: int | None, configured: int | None) -> None:
+    """Raise `Refused` beyond a limit, with how to go on. `configured` is what no flag raises."""
+    if most is None or count <= most:
+        return
+    flag = f"to go on: add --{name.replace('_', '-')} {count}."
     if configured is not None and count > configured:
-        return (
-            f"caps.{name} of the configuration is {configured}, which no flag raises.   To look first: add --dry-run."
-        )
-    return f"to go on: add --{name.replace('_', '-')} {count}.   To look first: add --dry-run."
+        flag = f"caps.{name} of the configuration is {configured}, which no flag raises."
+    raise Refused(
+        f"{_counted(count, what)} would be asked to stop and at most {most} may be; nothing was sent",
+        hint=f"{flag}   To look first: add --dry-run.",
+    )
 
 
 def _fits(wanted: Need, word: str) -> bool:
@@ -163,7 +159,7 @@ def _fits(wanted: Need, word: str) -> bool:
 
 
 def _matched(wanted: Need) -> str:
-    return f"{_runs(wanted.count)} would be asked to stop{f' ({wanted.why})' if wanted.why else ''}"
+    return f"{_counted(wanted.count, 'run')} would be asked to stop{f' ({wanted.why})' if wanted.why else ''}"
 
 
 def _way_on(wanted: Need) -> str:
@@ -173,5 +169,5 @@ def _way_on(wanted: Need) -> str:
     return f"to go on: add {flag}.   To look first: add --dry-run."
 
 
-def _runs(count: int) -> str:
-    return f"{count} run{'' if count == 1 else 's'}"
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

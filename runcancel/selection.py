@@ -420,9 +420,17 @@ def _part_of(sight: Sight, snapshot: Snapshot) -> UsageError:
 
 def _json(text: str, name: str = "this", *, hint: str | None = None) -> dict[str, Any]:
     try:
-        entry = json.loads(text)
+        entry = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, name))
     except (ValueError, RecursionError):
         raise UsageError(f"{name} is no JSON; nothing was sent", hint=hint) from None
     if not isinstance(entry, dict):
         raise UsageError(f"{name} is no JSON object; nothing was sent")
     return entry
+
+
+def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    """A key that stands twice means one thing to a person who looks at the first, and another to a program."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UsageError(f"{name} has a key twice; nothing was sent")
+    return found

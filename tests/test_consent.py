@@ -43,7 +43,9 @@ def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) ->
         return
     with pytest.raises(Refused) as refused:
         consent.check_limits(patches(runs), limits)
-    assert refused.value.message == (f"{runs} runs would be asked to stop and at most {most} may be; nothing was sent")
+    assert refused.value.message == (
+        f"{runs} run{'s' * (runs > 1)} would be asked to stop and at most {most} may be; nothing was sent"
+    )
     assert refused.value.hint == f"to go on: add --max-runs {runs}.   To look first: add --dry-run."
 
 
@@ -56,7 +58,7 @@ def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, f
     with pytest.raises(Refused) as refused:
         consent.check_limits(items, Limits(max_targets=most))
     assert refused.value.message == (
-        f"{targets} targets would be asked to stop and at most {most} may be; nothing was sent"
+        f"{targets} target{'s' * (targets > 1)} would be asked to stop and at most {most} may be; nothing was sent"
     )
     assert refused.value.hint == f"to go on: add --max-targets {targets}.   To look first: add --dry-run."
 

@@ -160,6 +160,18 @@ def test_a_plan_that_this_program_did_not_write_is_one_line(outside: Outside, sp
     assert len(outside.requests()) == before
 
 
+def test_a_key_that_stands_twice_is_refused(outside: Outside) -> None:
+    """What a person reads first is not what a program would do."""
+    shown = json.dumps(planned(outside, TENCENT)["plan"])
+    text = json.dumps(planned(outside, ONE_SHOT))
+
+    done = outside.run("cancel", "--plan", "-", "--yes", stdin=f'{{"plan": {shown}, {text[1:]}')
+
+    assert done.code == 2, str(done)
+    assert "has a key twice" in done.err
+    assert outside.writes() == []
+
+
 # mutated
 
 
