@@ -12,6 +12,7 @@ from outside import COMMAND, KILLED, TENCENT, Done, Outside, id_of
 
 RUNS = {"aws": COMMAND, "alibaba": KILLED, "tencent": TENCENT}
 CANCELS = {"aws": "CancelCommand", "alibaba": "StopInvocation", "tencent": "CancelInvocation"}
+SEEN = {"stopped", "reported"}
 STOPPED = {"cancelled", "terminated", "succeeded"}
 
 every_cloud = pytest.mark.parametrize("cloud", RUNS)
@@ -317,7 +318,7 @@ WORKED = {
 def cancelled(outside: Outside, *faults: str) -> Done:
     """A cancel on all three clouds, each with the same faults."""
     outside.faults(*(f"{operation}={fault}" for operation in CANCELS.values() for fault in faults))
-    return outside.run("cancel", *RUNS.values(), "-o", "json")
+    return outside.run("cancel", *RUNS.values(), "-o", "json", "--accept-reported", "--timeout", "8s")
 
 
 @pytest.mark.parametrize("fault", WORKED.values(), ids=WORKED)
@@ -326,7 +327,7 @@ def test_a_cancel_whose_answer_proves_nothing_is_judged_by_the_state(fault: str,
 
     assert done.code == 0, str(done)
     for ref, told in done.outcomes.items():
-        assert told["verdict"] == "stopped"
+        assert told["verdict"] in SEEN
         assert set(outside.states(ref)) <= STOPPED
         assert len(outside.effective(ref)) == 1
         assert max(target["cancels"] for target in outside.truth(ref)["targets"]) == 1
@@ -344,10 +345,10 @@ NEVER = {
 def test_an_answer_that_is_none_is_never_taken_for_a_cancel(fault: str, reason: str, outside: Outside) -> None:
     done = cancelled(outside, fault)
 
-    assert done.code == 1, str(done)
+    assert done.code == 8, str(done)
     assert len(done.outcomes) == len(RUNS)
     for ref, told in done.outcomes.items():
-        assert told["verdict"] == "failed"
+        assert told["verdict"] == "in-doubt"
         assert told["error"]["code"] == reason
         assert told["request_ids"] == []
         assert not outside.effective(ref)
@@ -484,7 +485,7 @@ def test_a_protected_profile_is_protected_by_whatever_way_it_is_chosen(
 
     done = outside.run("cancel", RUNS[cloud], "-o", "json", env={**nothing, **env})
 
-    assert done.code == (6 if guarded else 0), str(done)
+    assert (done.code == 6) is guarded, str(done)
     assert bool(outside.writes()) is not guarded
     assert ("live" in done.err) is guarded
 

@@ -527,9 +527,10 @@ def test_no_redirect_is_followed(status: int, outside: Outside, listen: Listen) 
     target = listen(200, b"{}")
     moved = listen(status, b"", Location=f"{target.url}/")
 
-    done = outside.run("cancel", *RUNS.values(), "-o", "json", env=dict.fromkeys(ENDPOINTS.values(), moved.url))
+    env = dict.fromkeys(ENDPOINTS.values(), moved.url)
+    done = outside.run("cancel", *RUNS.values(), "-o", "json", "--timeout", "2s", env=env)
 
-    assert done.code == 1, str(done)
+    assert done.code in (1, 7, 8), str(done)
     assert len(moved.requests) >= len(RUNS)
     assert target.requests == []
 
