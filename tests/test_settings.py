@@ -109,7 +109,7 @@ def test_a_duration_has_a_unit_or_means_seconds(word: str, seconds: float) -> No
     assert duration("--timeout", word) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("word", ["", "soon", "-5", "5 s", "1h30m", "1e3", "inf", "nan", "5w", ".5"])
+@pytest.mark.parametrize("word", ["", "soon", "-5", "5 s", "1e3", "inf", "nan", ".5"])
 def test_what_is_no_duration_says_so(word: str) -> None:
     with pytest.raises(UsageError, match="is no duration"):
         duration("--timeout", word)
