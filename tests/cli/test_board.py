@@ -8,7 +8,7 @@ import pytest
 from outside import KILLED, TENCENT, Outside
 from terminal import Terminal
 
-MANY = ("cancel", "--name", "deploy-4711", "--yes", "--confirm", "30", "--max-runs", "30")
+MANY = ("cancel", "--name", "deploy-4711", "--accept-reported", "--yes", "--confirm", "30", "--max-runs", "30")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_it_follows_resizes_and_leaves_only_the_table(slow: Outside) -> None:
     assert code == 0
     assert "Ctrl-C" not in terminal.text
     assert "cancelling 30 runs" not in terminal.text
-    assert "30 stopped" in terminal.text
+    assert "20 stopped, 10 reported" in terminal.text
     assert b"\x1b[?" not in terminal.raw  # the cursor was never hidden, the screen never swapped
 
 

@@ -45,10 +45,10 @@ def resumed(outside: Outside, refs: list[str]) -> None:
     if operations:
         (operation,) = operations
         assert sum(operation["counts"].values()) == len(refs), operation
-        argv = ("cancel", "--resume", operation["id"], "--max-runs", "1000")
+        argv = ("cancel", "--resume", operation["id"], "--accept-reported", "--max-runs", "1000")
     else:
         assert not outside.writes(), "something was asked before the intent was written down"
-        argv = ("cancel", *refs, "--max-runs", "1000")
+        argv = ("cancel", *refs, "--accept-reported", "--max-runs", "1000")
 
     done = outside.run(*argv, "--accept-reported", "-o", "json", patience=180)
 
