@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from runcancel import settings as settings_
 from runcancel.errors import RETRYABLE, CloudError
 from runcancel.model import Kind, Ref, Scope, Snapshot
-from runcancel.pace import READING, Pace, Traffic, Tries
+from runcancel.pace import Pace, Traffic, Tries
 from runcancel.providers import Cloud, kind_of, provider
 from runcancel.providers.guarded import GuardedCloud, guarded
 from runcancel.providers.reading import chunks
@@ -43,7 +43,7 @@ class Clouds:
         """What goes to all of them, for the screen."""
         self.operation: str | None = None
         """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
-        self.tries: Tries = READING
+        self.tries = Tries(silence=15.0)
         """How long a read of any scope is repeated."""
 
     def at(self, scope: Scope) -> Cloud:

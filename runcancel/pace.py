@@ -45,25 +45,26 @@ _LONGEST_PAUSE = 20.0  # seconds; a server that asks for more is obeyed
 class Tries(Struct, frozen=True, kw_only=True):
     """For how many seconds a read is repeated, counted from its first try.
 
-    `give_up_after` holds while it is throttled or never connected (0: without end), `timeout` after a 5xx, a lost
-    answer or one that proves nothing; so long, too, a scope may be silent before it is given up. With a `timeout` of 0
-    everything is tried once.
+    `throttled` holds while the cloud throttles it, `within` after any other failure that time may mend: never
+    connected, a 5xx, a lost answer or one that proves nothing. With 0 there is one try. `silence` is how long a scope
+    may give no answer before it is given up.
     """
 
-    give_up_after: float = 600.0
-    timeout: float = 60.0
+    within: float = 15.0
+    throttled: float = 60.0
+    silence: float = 60.0
+
+    @classmethod
+    def of(cls, timeout: float) -> "Tries":
+        """For a verb that only reads: everything within the `timeout`."""
+        return cls(within=timeout, throttled=timeout, silence=timeout)
 
     def bound(self, reason: Reason) -> float:
         """The seconds within which a read that failed for `reason` may be repeated; 0 where it may not."""
-        if not self.timeout or reason not in _NO_ANSWER | {Reason.BUSY}:
-            return 0.0
-        if reason in (Reason.BUSY, Reason.UNREACHABLE):
-            return self.give_up_after or math.inf
-        return self.timeout
+        if reason is Reason.BUSY:
+            return self.throttled
+        return self.within if reason in _NO_ANSWER else 0.0
 
-
-READING = Tries(give_up_after=60.0, timeout=15.0)
-"""How long a verb that only reads is patient where nobody says `--timeout`: a person waits for its answer."""
 
 _latest: ContextVar[float] = ContextVar("latest", default=math.inf)
 
@@ -240,7 +241,7 @@ class Pace:
                     Reason.BUSY, f"{api} was not sent: the cloud throttles this scope", action=api
                 )
             try:
-                return self._once(ticket, limiter, attempt, patience=tries.timeout)
+                return self._once(ticket, limiter, attempt, patience=tries.silence)
             except CloudError as failure:
                 error = failure
             bound = 0.0 if once else tries.bound(error.reason)

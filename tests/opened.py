@@ -109,14 +109,14 @@ class Script:
 
     def alibaba(self) -> CloudAssistant:
         """A scope of Alibaba Cloud that answers so."""
-        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), tries=lambda: Tries(timeout=0))
+        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), tries=lambda: Tries(within=0))
         transport, connection = cast(Transport, self), Connection(scope=HANGZHOU)
         wire = AlibabaWire(transport, connection, product="ecs", version="2014-05-26", keys=lambda: keys, pace=pace)
         return CloudAssistant(wire, wire, scope=HANGZHOU, kind=alibaba.KINDS[0])
 
     def tencent(self) -> Tat:
         """A scope of Tencent Cloud that answers so."""
-        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), tries=lambda: Tries(timeout=0))
+        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), tries=lambda: Tries(within=0))
         transport, connection = cast(Transport, self), Connection(scope=GUANGZHOU)
         wire = TencentWire(transport, connection, product="tat", version="2020-10-28", keys=lambda: keys, pace=pace)
         return Tat(wire, wire, scope=GUANGZHOU, kind=tencent.KINDS[0], pace=pace)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcancel.errors import CloudError
-from runcancel.pace import READING, GivenUp, Pace, Rate, StoppableClock, Tries, no_later_than
+from runcancel.pace import GivenUp, Pace, Rate, StoppableClock, Tries, no_later_than
 from runcancel.vocabulary import Reason
 
 QUICK = Rate(20)
@@ -61,32 +61,34 @@ def test_a_read_without_an_answer_is_repeated_until_the_timeout(reason: Reason) 
     clock = HandClock()
     calls = Calls(clock, *errors(reason, 200))
 
-    assert failed(Pace(clock, tries=lambda: Tries(timeout=40.0)), calls).reason is reason
+    assert failed(Pace(clock, tries=lambda: Tries(within=40.0)), calls).reason is reason
     assert calls.moments[-1] - calls.moments[0] == pytest.approx(40.0)
 
 
 def test_five_server_errors_are_no_reason_to_give_up_a_read() -> None:
     clock = HandClock()
 
-    assert Pace(clock).call("A", Calls(clock, *errors(Reason.DOWN, 5)), rate=QUICK) == "done"
+    assert (
+        Pace(clock, tries=lambda: Tries.of(40.0)).call("A", Calls(clock, *errors(Reason.DOWN, 5)), rate=QUICK) == "done"
+    )
 
 
-@pytest.mark.parametrize("reason", [Reason.BUSY, Reason.UNREACHABLE])
-def test_what_is_throttled_or_was_never_reached_is_repeated_for_longer(reason: Reason) -> None:
+def test_what_is_throttled_is_repeated_for_longer() -> None:
     clock = HandClock()
-    calls = Calls(clock, *errors(reason))
+    calls = Calls(clock, *errors(Reason.BUSY))
 
-    assert failed(Pace(clock, tries=lambda: Tries(timeout=700.0, give_up_after=600.0)), calls).reason is reason
+    assert failed(Pace(clock, tries=lambda: Tries(throttled=600.0)), calls).reason is Reason.BUSY
     assert clock.now - calls.moments[0] == pytest.approx(600.0, abs=4.0)
 
 
-def test_a_verb_that_only_reads_waits_no_ten_minutes() -> None:
+@pytest.mark.parametrize("reason", SILENT)
+def test_where_nobody_names_a_time_a_person_waits_for_a_dead_scope_no_longer_than_this(reason: Reason) -> None:
     clock = HandClock()
-    calls = Calls(clock, *errors(Reason.UNREACHABLE))
+    calls = Calls(clock, *errors(reason))
 
-    failed(Pace(clock, tries=lambda: READING), calls)
+    failed(Pace(clock), calls)
 
-    assert clock.now - calls.moments[0] <= 60.0
+    assert clock.now - calls.moments[0] == pytest.approx(15.0)
 
 
 @pytest.mark.parametrize("reason", AT_ONCE)
@@ -112,7 +114,7 @@ def test_without_a_timeout_everything_is_tried_once(reason: Reason) -> None:
     clock = HandClock()
     calls = Calls(clock, *errors(reason, 9))
 
-    failed(Pace(clock, tries=lambda: Tries(timeout=0.0)), calls)
+    failed(Pace(clock, tries=lambda: Tries.of(0.0)), calls)
 
     assert len(calls.moments) == 1
 
@@ -132,7 +134,7 @@ def test_the_caller_may_have_less_time() -> None:
 def test_pauses_double_from_one_second_to_twenty(jitter: float, reason: Reason) -> None:
     clock = HandClock()
     told: list[tuple[Reason, float]] = []
-    tries = Tries(timeout=600.0)
+    tries = Tries(within=600.0, silence=600.0)
     pace = Pace(clock, jitter=lambda: jitter, tries=lambda: tries, on_wait=lambda *told_: told.append(told_))
     calls = Calls(clock, *errors(reason, 8))
 

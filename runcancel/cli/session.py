@@ -37,6 +37,9 @@ _ABOUT_RUNS = frozenset({"cancel", "wait"})
 """Answers whose exit code says what became of runs, whether or not somebody could read it."""
 
 
+_READ_WITHIN = 15.0  # seconds for a read of a verb that goes on without it, unless its timeout is shorter
+
+
 class Session:
     """One call of the program: where it connects, where it writes, how it waits."""
 
@@ -124,7 +127,7 @@ class Session:
         patience = values.text("--timeout", timeout, environ)
         if patience.value is not None:
             seconds = values.duration(patience.origin, patience.value)
-            session.clouds.tries = Tries(give_up_after=seconds, timeout=seconds)
+            session.clouds.tries = Tries.of(seconds)
         session.shaped = query is not None or values.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
@@ -179,7 +182,7 @@ class Session:
     def patience(self, timeout: str | None) -> float:
         """`--timeout` in seconds: the flag, the variable, or 60. From now on reads are repeated within it."""
         found = self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
-        self.clouds.tries = Tries(give_up_after=found, timeout=found)
+        self.clouds.tries = Tries(within=min(found, _READ_WITHIN), throttled=found, silence=found)
         return found
 
     def seconds(self, flag: str, given: str | None, otherwise: float) -> float:

@@ -77,7 +77,7 @@ def ask(cloud: str, url: str, monkeypatch: pytest.MonkeyPatch, *, read_timeout: 
     scope = Scope(provider=cloud, region=REGIONS[cloud])
     connection = Connection(scope=scope, endpoint_url=url, read_timeout=read_timeout)
     environ = dict(os.environ)
-    pace = Pace(HandClock(), tries=lambda: Tries(timeout=0.0))
+    pace = Pace(HandClock(), tries=lambda: Tries.of(0.0))
     return lambda: provider(cloud).connect(connection, environ, pace).identity()
 
 

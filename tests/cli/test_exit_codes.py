@@ -325,7 +325,7 @@ def test_6_no_is_no(outside: Outside) -> None:
 def test_7_clouds_that_do_not_answer(outside: Outside) -> None:
     outside.faults("aws:*=http-503", "alibaba:*=http-503")
 
-    done = outside.run("status", *RUNS.values(), "-o", "json")
+    done = outside.run("status", *RUNS.values(), "-o", "json", "--timeout", "2s")
 
     assert done.code == 7, str(done)
     assert [run["ref"] for run in done.document["runs"]] == [TENCENT]

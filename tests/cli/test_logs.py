@@ -416,7 +416,9 @@ _RUNS = {"aws": ENDED[1], "alibaba": ENDED[3], "tencent": ENDED[4]}
 def test_a_cloud_that_gives_no_output_is_told(cloud: str, fault: str, code: int, outside: Outside) -> None:
     outside.faults(f"{_READS[cloud]}={fault}")
 
-    done = outside.run("logs", _RUNS[cloud], ENDED[3] if cloud == "tencent" else TENCENT, "-o", "json")
+    done = outside.run(
+        "logs", _RUNS[cloud], ENDED[3] if cloud == "tencent" else TENCENT, "-o", "json", "--timeout", "2s"
+    )
 
     assert done.code == code
     assert not done.document["complete"]

@@ -13,7 +13,7 @@ from runcancel.model import Scope
 from runcancel.pace import Pace, Tries
 from runcancel.providers import Cloud, Connection, provider
 
-TRIES = Tries(give_up_after=30.0, timeout=3.0)
+TRIES = Tries(throttled=30.0, within=3.0)
 """Enough for two repetitions, on a clock that is moved by hand."""
 
 Connect = Callable[..., Cloud]

@@ -48,6 +48,7 @@ HANGING = "hang,seconds=60"
 PARTS = frozenset({"aws/command", "alibaba/invocation", "tencent/invocation"})
 """Kinds that can be cancelled for some targets only."""
 
+_READING = ("--timeout", "4s")  # for reads that fail for ever
 VERBS = ("cancel",) * 5 + ("filter", "target", "dry-run", "status", "invocations", "list", "regions", "wait")
 
 
@@ -260,10 +261,10 @@ def _argv(case: Case, refs: tuple[str, ...], named: tuple[str, ...]) -> tuple[st
         "filter": ("cancel", "--status", "pending,running", *kinds, *providers, "--confirm", _open_runs(case), *watch),
         "target": ("cancel", *refs, *(word for one in named for word in ("--target", one)), *watch),
         "dry-run": ("cancel", *refs, "--dry-run"),
-        "status": ("status", *refs),
-        "invocations": ("invocations", *refs),
-        "list": ("list", *providers, "--limit", "0"),
-        "regions": ("list", *providers, "-r", "all"),
+        "status": ("status", *refs, *_READING),
+        "invocations": ("invocations", *refs, *_READING),
+        "list": ("list", *providers, "--limit", "0", *_READING),
+        "regions": ("list", *providers, "-r", "all", *_READING),
         "wait": ("wait", *refs, "--for", "stopped", "--timeout", case.timeout),
     }[case.verb]
     return (*argv, "-o", "json")

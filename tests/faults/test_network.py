@@ -40,7 +40,7 @@ def refused(outside: Outside, verb: str, env: Mapping[str, str | None], *, code:
     """What a command says that can reach none of three clouds: it claims nothing, and does not take for ever."""
     argv = {"list": (verb, "-p", "aws", "-p", "alibaba", "-p", "tencent")}.get(verb, (verb, *RUNS.values()))
 
-    done = outside.run(*argv, "-o", "json", env=env, patience=30)
+    done = outside.run(*argv, "-o", "json", "--timeout", "3s", env=env, patience=30)
 
     assert done.code == (1 if verb == "cancel" else 7), str(done)
     assert "Traceback" not in done.err

@@ -30,7 +30,7 @@ from runcancel.sandbox import SandboxOptions
 from runcancel.text import is_plain
 from runcancel.vocabulary import State, Verdict
 
-TRIES = Tries(give_up_after=3.0, timeout=3.0)
+TRIES = Tries(throttled=3.0, within=3.0)
 """Enough for two repetitions, on a clock that is moved by hand."""
 
 COMMAND = "aws:us-east-2:command/f0220000-0000-4000-8000-000000000001"

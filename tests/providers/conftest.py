@@ -13,7 +13,7 @@ from runcancel.pace import Pace, Tries
 from runcancel.providers import Cloud, Connection, provider
 from runcancel.sandbox import Sandbox, SandboxOptions
 
-TRIES = Tries(give_up_after=3.0, timeout=3.0)
+TRIES = Tries(throttled=3.0, within=3.0)
 """Enough for two repetitions, on a clock that is moved by hand."""
 
 
