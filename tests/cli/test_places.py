@@ -136,7 +136,7 @@ def test_where_threads_run_out_every_run_is_cancelled_with_those_there_are(proce
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit sets the limit")
-@pytest.mark.parametrize("megabytes", [230, 260, 400])
+@pytest.mark.parametrize("megabytes", [300, 400])
 def test_where_memory_runs_out_nothing_is_sent_without_an_outcome(megabytes: int, outside: Outside) -> None:
     refs = crowd(outside)
 
