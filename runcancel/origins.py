@@ -5,7 +5,6 @@ import re
 from runcancel.config import Context
 from runcancel.model import Scope
 from runcancel.providers import provider
-from runcancel.providers.guarded import resolved
 from runcancel.refs import Reference
 from runcancel.reports import SettingRow
 from runcancel.settings import Settings, owned_regions, scopes_of, vendor_settings
@@ -30,7 +29,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     chosen = configured or Context(provider=name, profile=context)
     here = "context" if configured else "profile"
     site, own_endpoint = f"{variable(name)}_SITE", f"{variable(name)}_ENDPOINT_URL"
-    found = resolved(name, environ, chosen.profile)
+    found = vendor_settings(settings, name, context)
     rows = {
         "profile": (found.profile.value, here) if chosen.profile else _pair(found.profile),
         **({"account": account} if (account := _first((chosen.account, here), _pair(found.account)))[0] else {}),
@@ -45,6 +44,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
             _pair(found.endpoint_url),
         ),
         **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).SITES else {}),
+        **({"problem": (found.error.message, found.profile.origin)} if found.error else {}),
         "protected": ("true", here) if chosen.protected else ("false", "default"),
     }
     return tuple(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from runcancel.config import Config, Context
 from runcancel.errors import UsageError
@@ -25,6 +25,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     regions: Choice[tuple[str, ...]]
     config: Config
     environ: Mapping[str, str]
+    resolved: dict[tuple[str, str | None], VendorSettings] = field(default_factory=dict)
+    """What each provider has in use by profile: decided once, although every run and every context asks for it."""
 
 
 def gather(
@@ -243,7 +245,10 @@ def vendor_settings(settings: Settings, name: str, context: str | None) -> Vendo
     `context` is the name of a context or of the vendor's own profile; None leaves the choice to the vendor's settings.
     """
     configured = settings.config.contexts.get(context or "")
-    return resolved(name, settings.environ, configured.profile if configured else context)
+    key = (name, configured.profile if configured else context)
+    if key not in settings.resolved:
+        settings.resolved[key] = resolved(name, settings.environ, key[1])
+    return settings.resolved[key]
 
 
 def _check_region(origin: str, word: str) -> None:

@@ -38,6 +38,15 @@ def there(path: Path) -> bool:
         return True
 
 
+def stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does: its time of change and its size; None where nothing can be looked at."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size
+
+
 def json_object(path: Path) -> Mapping[str, Any] | None:
     """The JSON object in a file, None where there is none. Raises `Reason.NO_CREDENTIALS` with the line and the cause.
 

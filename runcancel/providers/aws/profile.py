@@ -12,7 +12,7 @@ from msgspec import Struct
 from runcancel.errors import CloudError
 from runcancel.providers import VendorSettings
 from runcancel.providers.aws import PROFILE_VARIABLES, REGION_VARIABLES
-from runcancel.providers.files import Sections, ini, there, unusable
+from runcancel.providers.files import Sections, ini, stamp, there, unusable
 from runcancel.values import Choice
 from runcancel.vocabulary import Reason
 
@@ -100,6 +100,12 @@ def files(environ: Mapping[str, str]) -> tuple[Path, Path]:
 def profiles(environ: Mapping[str, str]) -> Profiles:
     """Both files, merged. Raises `Reason.NO_CREDENTIALS` for one that cannot be read."""
     config, credentials = files(environ)
+    return _merged(config, credentials, (stamp(config), stamp(credentials)))
+
+
+@lru_cache(maxsize=16)
+def _merged(config: Path, credentials: Path, _stamps: object) -> Profiles:
+    """The merging of thousands of profiles, once for all that ask for one of them."""
     known: dict[str, Mapping[str, str]] = {}
     services: dict[str, Mapping[str, str]] = {}
     for title, values in (ini(config, marked=False) or {}).items():
