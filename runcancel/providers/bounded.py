@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of an answer: as they come over the wire, and again after they were decompressed."""
@@ -71,6 +72,15 @@ class _Http(HTTPConnection):
 
 class _Https(HTTPSConnection):
     response_class = _Response
+
+    def connect(self) -> None:
+        """Connect, through a proxy and TLS where there are: whatever fails here, no request was sent."""
+        try:
+            super().connect()
+        except (client.HTTPException, OSError) as error:
+            if "Tunnel connection failed" in str(error) or "CERTIFICATE" in str(error).upper():
+                raise
+            raise NewConnectionError(self, type(error).__name__) from error
 
 
 class _HttpPool(HTTPConnectionPool):
