@@ -37,10 +37,10 @@ def listener(says: bytes) -> Iterator[tuple[int, list[bytes]]]:
 
 
 def refused(outside: Outside, verb: str, env: Mapping[str, str | None], *, code: str = "unreachable") -> list[str]:
-    """What a command says that can reach none of three clouds: it claims nothing, and does not take for ever."""
+    """What a command that can reach none of three clouds prints after one try each: it claims nothing."""
     argv = {"list": (verb, "-p", "aws", "-p", "alibaba", "-p", "tencent")}.get(verb, (verb, *RUNS.values()))
 
-    done = outside.run(*argv, "-o", "json", "--timeout", "3s", env=env, patience=30)
+    done = outside.run(*argv, "-o", "json", "--timeout", "0", env=env, patience=30)
 
     assert done.code == (1 if verb == "cancel" else 7), str(done)
     assert "Traceback" not in done.err
