@@ -451,14 +451,16 @@ BREAKS = "import urllib3\ndef broken(*a, **k):\n    raise RuntimeError('made to 
 
 
 @pytest.mark.parametrize("argv", [(), ("--debug",)], ids=["plain", "debug"])
-def test_an_internal_error_is_exit_1_and_its_traceback_holds_no_values(argv: tuple[str, ...], outside: Outside) -> None:
+def test_an_internal_error_leaves_a_cancel_in_doubt_and_its_frames_hold_no_values(
+    argv: tuple[str, ...], outside: Outside
+) -> None:
     hook = outside.home / "hook"
     _file(hook / "sitecustomize.py", f"{BREAKS}urllib3.PoolManager.request = broken\n")
     env = {**outside.box.environment(sort="temporary"), "PYTHONPATH": str(hook)}
 
     done = outside.run("cancel", KILLED, TENCENT, *argv, env=env)
 
-    assert done.code == 1, str(done)
+    assert done.code == 8, str(done)  # the request may have left before it
     assert ('File "' in done.err) == bool(argv)
     assert "RuntimeError" in done.err
     check(outside, done, *secrets("temporary"))
