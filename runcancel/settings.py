@@ -13,6 +13,9 @@ from runcancel.refs import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.values import Choice, several, text, variable
 from runcancel.vocabulary import Reason
 
+NO_REGION = "no-region"
+"""Stands where the profile that would tell the region cannot be used: such a scope fails with the reason, unasked."""
+
 DEFAULT_TIMEOUT = 60.0  # seconds
 
 
@@ -79,10 +82,6 @@ def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
     )
     if not scopes:
         name = reference.providers[0]
-        contexts = _contexts_of(settings, reference, name)
-        errors = (vendor_settings(settings, name, context).error for context in contexts)
-        if error := next((one for one in errors if one is not None), None):
-            raise error
         raise UsageError(
             f"no region is known for “{reference.text}”; nothing was sent",
             hint=f"give one: -r REGION, or the full form {name}:REGION:{reference.id}",
@@ -170,6 +169,9 @@ def home_region(settings: Settings, place: Place) -> str:
 def connection(settings: Settings, scope: Scope) -> Connection:
     """How to reach a scope: profile, endpoints and site as the context, variables and the vendor's own files say."""
     environ = settings.environ
+    error = vendor_settings(settings, scope.provider, scope.context).error
+    if scope.region == NO_REGION and error is not None:
+        raise error.fresh()
     prefix = variable(scope.provider)
     context = settings.config.contexts.get(scope.context or "")
     if context is not None and context.provider != scope.provider:
@@ -292,7 +294,9 @@ def _contexts_of(settings: Settings, reference: Reference, name: str) -> tuple[s
 
 def _regions_for(settings: Settings, reference: Reference, name: str, context: str | None) -> tuple[str, ...]:
     if reference.region is None:
-        return _regions(settings, name, context)
+        regions = _regions(settings, name, context)
+        broken = not settings.regions.value and vendor_settings(settings, name, context).error is not None
+        return regions or ((NO_REGION,) if broken else ())
     if settings.regions.typed and reference.region not in _chosen_regions(settings, name):
         raise _excluded(reference, f"-r {','.join(settings.regions.value)}")
     return (reference.region,)

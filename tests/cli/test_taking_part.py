@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outside import Outside
+from outside import COMMAND, KILLED, TENCENT, Outside, id_of
 
 KEYS = {
     "aws": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -207,3 +207,20 @@ def test_a_named_cloud_that_has_none_of_the_regions_is_said(outside: Outside) ->
 
     assert done.code == 0, str(done)
     assert "-r names no region of tencent; not searched" in done.err
+
+
+@every_cloud
+def test_a_run_whose_profile_cannot_be_used_is_a_row_beside_the_others(cloud: str, outside: Outside) -> None:
+    runs = {"aws": COMMAND, "alibaba": KILLED, "tencent": TENCENT}
+    other = runs["tencent" if cloud != "tencent" else "aws"]
+    env = {**without(cloud), TYPOS[cloud]: "nowhere"}
+
+    status = outside.run("status", id_of(runs[cloud]), other, "-o", "json", env=env)
+    cancelled = outside.run("cancel", id_of(runs[cloud]), other, "-o", "json", "--accept-reported", env=env)
+
+    assert [run["ref"] for run in status.document["runs"]] == [other]
+    assert [error["code"] for error in status.document["errors"]] == ["no_credentials"]
+    assert 'there is no profile "nowhere"' in status.err
+    assert cancelled.code == 3, str(cancelled)
+    assert cancelled.outcomes[other]["verdict"] in ("stopped", "reported")
+    assert {each["provider"] for each in outside.requests()} == {other.partition(":")[0]}
