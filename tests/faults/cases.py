@@ -255,7 +255,8 @@ def _argv(case: Case, refs: tuple[str, ...], named: tuple[str, ...]) -> tuple[st
     providers = [word for name in dict.fromkeys(ref.partition(":")[0] for ref in refs) for word in ("-p", name)]
     named_kinds = dict.fromkeys(kind.partition("/")[2] for kind, _ in case.runs)
     kinds = [word for name in named_kinds for word in ("--kind", name)]
-    watch = ("--timeout", case.timeout, *(() if case.wait else ("--no-wait",)))
+    patience = ("--give-up-after", "8", "--lookup-timeout", "6")
+    watch = ("--timeout", case.timeout, *patience, *(() if case.wait else ("--no-wait",)))
     argv = {
         "cancel": ("cancel", *refs, *watch),
         "filter": ("cancel", "--status", "pending,running", *kinds, *providers, "--confirm", _open_runs(case), *watch),

@@ -215,3 +215,14 @@ def test_silence_is_not_the_only_thing_that_ends_in_time(outside: Outside) -> No
     assert len(verdicts) == 6
     assert set(verdicts) <= {"in-doubt", "failed"}, str(done)
     assert done.code in (3, 8), str(done)
+
+
+def test_a_frozen_plan_takes_along_what_was_named_and_could_not_be_read(outside: Outside) -> None:
+    runs = [added(outside, "tencent"), added(outside, "alibaba")]
+    outside.faults("alibaba:DescribeInvocations=denied", "alibaba:DescribeInvocationResults=denied")
+
+    done = outside.run("cancel", *runs, "--confirm", "2", "--timeout", "2s", "-o", "json")
+
+    verdicts = [done.outcomes[run]["verdict"] for run in runs]
+    assert (done.code, verdicts) == (8, ["stopped", "in-doubt"]), str(done)
+    assert all(len(outside.effective(run)) == 1 for run in runs)
