@@ -82,6 +82,7 @@ def carry_out(
             yield outcome
         raise
     finally:
+        operation.close()
         progress.close()
 
 
@@ -151,6 +152,7 @@ class _Operation:
         self._admit = admit
         self._flow = flow
         self._jitter = jitter
+        self._begun: TaskGroup[_Work, _Result] | None = None
         self._tasks: TaskGroup[_Work, _Result]
         self._watch: Watch
         self._trackers: dict[str, RunTracker] = {}
@@ -188,7 +190,7 @@ class _Operation:
         No scope waits for another, and no run for another of its scope: what was accepted is watched while others are
         still being sent.
         """
-        self._tasks = TaskGroup(workers, self._serve)
+        self._begun = self._tasks = TaskGroup(workers, self._serve)
         self._watch = Watch(self._tasks, workers.clock, first=min(FIRST_PAUSE, self._policy.timeout))
         self._look_up()
         while True:
@@ -214,6 +216,11 @@ class _Operation:
         why = problem or Problem(code=Reason.INTERRUPTED, message="interrupted before it was read; nothing was sent")
         for text in unread:
             yield structs.replace(failed(text, structs.replace(why, ref=text)), verdict=Verdict.SKIPPED)
+
+    def close(self) -> None:
+        """Nothing that waits for a thread is begun any more."""
+        if self._begun is not None:
+            self._begun.close()
 
     @property
     def _reading(self) -> bool:
