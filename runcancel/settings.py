@@ -215,14 +215,15 @@ def protected(settings: Settings, scope: Scope, account: str | None = None) -> s
 def contexts_at(settings: Settings, scope: Scope, account: str | None = None) -> tuple[str, ...]:
     """The names of every context whose profile or account, and regions, a scope is in, however it was reached."""
     here = profile_at(settings, scope)
+    ambient = vendor_settings(settings, scope.provider, None).profile.value  # of the contexts that name none
     return tuple(
         name
         for name, context in settings.config.contexts.items()
         if context.provider == scope.provider
-        and (not context.regions or {"all", scope.region} & set(context.regions))
+        and (not context.regions or "all" in context.regions or scope.region in context.regions)
         and (
             name == scope.context
-            or vendor_settings(settings, scope.provider, name).profile.value == here
+            or (context.profile or ambient) == here
             or (context.account is not None and account in (None, context.account))
         )
     )

@@ -76,15 +76,22 @@ class Guard:
         return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *said))
 
     def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
+        if not self._rules.rules:
+            return ()
         asked = counted_once([item for item in items if item.ask])
         scopes = tuple(dict.fromkeys(full(item.run).scope for item in asked)) if self._rules.asks_contexts else ()
         known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
         accounts = known | {caller.scope: caller.account for caller in callers}
-        subjects = [
-            _subject(self._session, ref, account=accounts.get(str(ref.scope)) or None, targets=_size(item))
-            for item in asked
-            for ref in (full(item.run),)
-        ]
+        places: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
+        subjects: list[Subject] = []
+        for item in asked:
+            ref = full(item.run)
+            if ref.scope not in places:
+                account = accounts.get(str(ref.scope)) or None
+                places[ref.scope] = _subject(self._session, ref, account=account, targets=0)
+            subjects.append(
+                structs.replace(places[ref.scope], run=item.run, kind=ref.kind, targets=_size(item)),
+            )
         return site_policy.rulings(self._rules, subjects)
 
 

@@ -1,6 +1,7 @@
 """Protection goes by the account: by whatever keys it is reached, and whatever a caller sets to hide it."""
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,19 @@ def test_keys_in_the_environment_of_a_protected_account_are_protected(outside: O
         assert done.code == 6, str(done)
     assert outside.writes() == []
     assert outside.run("cancel", REFS[cloud], "--confirm", "live", "--no-wait").code == 0
+
+
+def test_who_asks_is_found_out_beside_the_lookup(outside: Outside) -> None:
+    """The lookup hangs for a minute, and the identity is asked for meanwhile."""
+    configure(outside, "tencent", ACCOUNTS["tencent"], 'profile = "elsewhere"', "protected = true")
+    outside.faults("tencent:DescribeInvocations=hang")
+
+    done, _ = outside.interrupted(
+        signal.SIGINT, "cancel", TENCENT, "--lookup-timeout", "60s", until="GetCallerIdentity"
+    )
+
+    assert done.code == 130, str(done)
+    assert outside.writes() == []
 
 
 @pytest.mark.parametrize("cloud", ACCOUNTS)
