@@ -49,7 +49,7 @@ def _window(calls: float, seconds: float) -> Callable[[int], float]:
 
 def shapes(*, quick: bool) -> Sequence[Shape]:
     """The limiters of design §4. Where nothing is said, Tencent Cloud's documented 20 a second hold beside."""
-    runs = 60 if quick else 200
+    runs = 100 if quick else 200
     return (
         Shape(name="sliding second, 20", faults=(), ideal=_window(RATE, 1.0), runs=runs),
         Shape(
@@ -75,7 +75,7 @@ def shapes(*, quick: bool) -> Sequence[Shape]:
             faults=(f"alibaba:{_STOPPED}=fixed-window,calls=60,seconds=15",),
             ideal=lambda runs: 0.0,
             provider="alibaba",
-            runs=60 if quick else 150,
+            runs=90 if quick else 150,
         ),
     )
 
