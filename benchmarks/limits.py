@@ -75,7 +75,7 @@ def shapes(*, quick: bool) -> Sequence[Shape]:
             faults=(f"alibaba:{_STOPPED}=fixed-window,calls=60,seconds=15",),
             ideal=lambda runs: 0.0,
             provider="alibaba",
-            runs=90 if quick else 150,
+            runs=150,
         ),
     )
 

@@ -46,7 +46,6 @@ _FEWEST = 5  # replies in an epoch, without which its share of refusals means no
 _TOLERATED = 0.1  # share of refusals that changes nothing: the limit is used up, and that is the purpose
 _STEADY = 1.3  # times what the epoch accepted: the two seconds before accepted more, so a burst has just been used up
 _MUCH_LESS = 0.4  # of the share that was accepted before
-_FORGOTTEN = 30.0  # seconds after which what was seen before means nothing
 _KEEP = 12.0  # seconds for which the rate is not slowed when that was of no use, or
 _KEEP_EPOCHS = 4  # so many epochs, whichever is longer
 
@@ -56,9 +55,8 @@ _LOOKS = (1.0, 2.0, 3.0)  # seconds between the calls that look whether that is 
 
 
 class _Before(Struct, frozen=True, kw_only=True):
-    """What was seen before calls were slowed: when, calls a second, and the share of them that was refused."""
+    """What was seen before calls were slowed: calls a second, and the share of them that was refused."""
 
-    at: float
     rate: float
     share: float
 
@@ -76,7 +74,7 @@ class Limiter:
       from the moment at which it left until it certainly arrived, so that a slow connection squeezes none together.
     - Refusals are counted for an epoch. More than a tenth: calls leave evenly, at the rate that was accepted. If that
       made refusals no fewer, they are not a question of rate (a share refused at random): the rate comes back at once
-      and stays for a while. Else it comes back by an eighth a second.
+      and stays for a while. Else it comes back with every call that is accepted.
     - When nothing gets through, one call at a time looks whether that is over (the next minute began); then calls go on
       at the rate of before.
     - The server's own word, `retry_after`, holds every call.
@@ -236,7 +234,7 @@ class Limiter:
             return
         if self._before is None and len(self._accepted) / 2 > accepted * _STEADY:  # a burst is just used up
             return
-        self._before = _Before(at=now, rate=min(self._rate, max(len(self._sent), calls)), share=share)
+        self._before = _Before(rate=min(self._rate, max(len(self._sent), calls)), share=share)
         slower = max(accepted, len(self._accepted) / 2) or calls / 2
         self._rate = max(min(self._rate, slower), self._usual / _SLOWEST)
         self._step = max(self._rate / 2, self._usual / _SLOWEST)
