@@ -487,8 +487,9 @@ class _Operation:
 
     def _answers(self, probe: Probe) -> tuple[Answer, ...]:
         try:
+            unchecked = None if self._flow is None else self._flow.lookup.unchecked
             with no_later_than(self._read_by):
-                return answers(self._clouds, probe, self._clock, accounts=True)
+                return answers(self._clouds, probe, self._clock, unchecked=unchecked)
         except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
             return tuple((reference, _broken(failure)) for reference in probe.references)
 

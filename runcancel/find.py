@@ -65,6 +65,8 @@ class Lookup:
         self._places: dict[Reference, list[tuple[Scope, tuple[Kind, ...]]]] = {one: [] for one in references}
         self._answers: dict[Reference, dict[Scope, Snapshot | CloudError]] = {one: {} for one in references}
         self._left = dict.fromkeys(references)
+        self.unchecked: set[Reference] = set()
+        """References that say an account of which it was not found out whether it is the caller's."""
         for probe in self.probes:
             for reference in probe.references:
                 self._places[reference].append((probe.scope, probe.kinds))
@@ -110,7 +112,10 @@ class Lookup:
         del self._left[reference]
         self._open.subtract(scope for scope, _ in self._places[reference])
         sight = _settle(reference, list(self._answers[reference].items()))
-        return structs.replace(sight, unseen=self._unseen(reference, sight.problem))
+        doubt = f"whether you are of account {reference.account} could not be found out"
+        unseen = self._unseen(reference, sight.problem)
+        unchecked = reference in self.unchecked or (unseen is not None and reference.account is not None)
+        return structs.replace(sight, unseen=unseen, note=doubt if unchecked else sight.note)
 
     def _unseen(self, reference: Reference, problem: Problem | None) -> Ref | None:
         """The run that the reference names, if it is exactly one and what kept it from being read tells nothing."""
@@ -191,29 +196,32 @@ def _probes(places: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]:
 
 
 def answers(
-    clouds: Clouds, probe: Probe, clock: Clock, *, full: bool = True, accounts: bool = False
+    clouds: Clouds, probe: Probe, clock: Clock, *, full: bool = True, unchecked: set[Reference] | None = None
 ) -> tuple[Answer, ...]:
     """What one place answers for each of the references of a probe. Call it on a worker.
 
-    `accounts`: a reference that says its account is read only where these credentials are not of another one.
+    With `unchecked`, a reference that says its account is read only where these credentials are not of another one;
+    those of which that could not be found out are put there.
     """
-    others = _of_others(clouds, probe) if accounts else {}
+    others = {} if unchecked is None else _of_others(clouds, probe, unchecked)
     ours = tuple(reference for reference in probe.references if reference not in others)
     read_ = _read(clouds, structs.replace(probe, references=ours), clock, full=full) if ours else ()
     return (*others.items(), *read_)
 
 
-def _of_others(clouds: Clouds, probe: Probe) -> dict[Reference, CloudError]:
+def _of_others(clouds: Clouds, probe: Probe, unchecked: set[Reference]) -> dict[Reference, CloudError]:
     """The references that say another account than that of the credentials; none where that is not found out."""
-    if all(reference.account is None for reference in probe.references):
+    saying = [reference for reference in probe.references if reference.account is not None]
+    if not saying:
         return {}
     try:
         account = clouds.at(probe.scope).identity().account
     except CloudError:
+        unchecked.update(saying)
         return {}
     return {
         one: CloudError(
-            Reason.REFUSED,
+            Reason.USAGE,
             f"“{one.text}” is of account {one.account}, and these credentials are of {account}; nothing was sent",
             hint="choose a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before it",
         )

@@ -60,13 +60,12 @@ class Flowing:
     def _planned_or_not(self, sight: Sight) -> PlanItem | Outcome:
         text = sight.reference.text
         try:
-            if sight.unseen is not None and sight.problem is not None:
+            if sight.problem is not None:
+                if sight.unseen is None:
+                    return failed(text, sight.problem)
                 item = unseen(sight.unseen, sight.problem.message)
             else:
-                selection = of_named([sight], ())
-                if not selection.items:
-                    return selection.settled[0]
-                (item,) = selection.items
+                (item,) = of_named([sight], ()).items
             self._check(item)
         except (UsageError, CloudError, Refused) as error:
             code = error.reason if isinstance(error, CloudError) else Reason.REFUSED
