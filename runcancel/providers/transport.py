@@ -261,11 +261,18 @@ class Transport:
         self.proxy = without_user(self._client.proxy(self._base))
 
     def post(
-        self, path: str, *, headers: Mapping[str, str], body: bytes = b"", secrets: tuple[str | None, ...] = ()
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        secrets: tuple[str | None, ...] = (),
+        credentials: bool = False,
     ) -> Reply:
-        """Send one request; see `HttpClient.send`."""
+        """Send one request; see `HttpClient.send`. `credentials`: it asks for keys, whose tokens begin as ours do."""
         began = time.monotonic()
-        reply = self._client.send("POST", f"{self._base}{path}", headers=headers, body=body, secrets=secrets)
+        url = f"{self._base}{path}"
+        reply = self._client.send("POST", url, headers=headers, body=body, secrets=secrets, credentials=credentials)
         self.heard.note(reply.headers.get("date"), time.monotonic() - began)
         return reply
 

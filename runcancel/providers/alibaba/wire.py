@@ -74,7 +74,10 @@ class Wire:
     def _once(self, action: str, params: Mapping[str, str]) -> Row:
         keys = self._keys()
         headers = self._signed(action, params, keys)
-        reply = self._transport.post(f"/?{urlencode(params)}", headers=headers, secrets=(keys.secret, keys.token))
+        held = (keys.secret, keys.token)
+        reply = self._transport.post(
+            f"/?{urlencode(params)}", headers=headers, secrets=held, credentials=action == "AssumeRole"
+        )
         return self._proven(action, reply, keys)
 
     def _signed(self, action: str, params: Mapping[str, str], keys: Keys) -> dict[str, str]:

@@ -82,7 +82,8 @@ class Wire:
         body = json.dumps(params).encode()
         headers = self._signer.headers(action, body, keys, now=int(time.time()))
         sent = {**headers, "User-Agent": self._agent}
-        reply = self._transport.post("/", headers=sent, body=body, secrets=(keys.secret, keys.token))
+        held = (keys.secret, keys.token)
+        reply = self._transport.post("/", headers=sent, body=body, secrets=held, credentials=action == "AssumeRole")
         if reply.status_code != 200 and _response(reply.content) is None:
             otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
             wait = number(reply.headers.get("retry-after"))
