@@ -204,7 +204,11 @@ def _outcome(played: Played, outcome: Any) -> Iterator[str]:
     if outcome["after"] in OVER and not played.selected and truth["state"] not in _TRUE_OVER:
         yield f"after is {outcome['after']}, in truth {truth['state']}"
     yield from _effects(outcome, truth, chosen)
-    if verdict != "failed" and kind_of(outcome["run"]) in PARTS and not played.case.kinds_of_faults & _HIDES_ROWS:
+    never_read = (
+        outcome["before"] == "unknown" and outcome["after"] is None
+    )  # cancelled unseen: nobody knows its targets
+    listed = verdict != "failed" and not never_read and not played.case.kinds_of_faults & _HIDES_ROWS
+    if listed and kind_of(outcome["run"]) in PARTS:
         yield from _rows(outcome["invocations"], chosen)
 
 
