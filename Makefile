@@ -53,7 +53,7 @@ bench: $(VENV)/.installed-dev $(PEERS)/.installed
 
 # what is generated and kept: completions/, runcancel/schemas/, help and skeletons as they were read last; tests keep them fresh
 generate: $(VENV)/.installed-dev
-	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.completion import write_all; write_all(Path('completions'))"
+	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.support.completion import write_all; write_all(Path('completions'))"
 	$(BIN)/python -m runcancel.render.schemas
 	PYTHONPATH=tests:tests/cli $(BIN)/python tests/cli/golden_help.py
 	$(BIN)/python -m tests.cli.skeletons

@@ -13,9 +13,10 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
-from runcancel.model import Problem, Scope
+from runcancel.model.outcomes import Ending
+from runcancel.model.runs import Problem, Scope
+from runcancel.model.states import Reason, Verdict
 from runcancel.redaction import redact
-from runcancel.vocabulary import Reason, Verdict
 
 __all__ = [
     "CREDENTIALS",
@@ -245,14 +246,6 @@ class Searched(Struct, frozen=True, kw_only=True):
             return Exit.OK
         refused = not found and not self.answered and CREDENTIALS.issuperset(self.gaps)
         return Exit.DENIED if refused else Exit.INCOMPLETE
-
-
-class Ending(Struct, frozen=True):
-    """How one run of a cancel ended. `sent` is whether a request for it may have left."""
-
-    verdict: Verdict
-    reason: Reason | None = None
-    sent: bool = True
 
 
 class Goal(Struct, frozen=True, kw_only=True):

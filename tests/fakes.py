@@ -6,18 +6,19 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
-from runcancel import refs
-from runcancel.clouds import Clouds
+from runcancel.config import references
+from runcancel.config.references import Reference
+from runcancel.config.settings import gather
+from runcancel.engine.connections import Clouds
+from runcancel.engine.verdict import Answer
 from runcancel.errors import CloudError, UsageError
-from runcancel.judge import Answer
-from runcancel.ledger import Outcome, PlanItem
-from runcancel.model import Identity, Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
-from runcancel.pace import StoppableClock
-from runcancel.providers import Checkup, Cloud, kind_of
-from runcancel.refs import Reference
-from runcancel.settings import gather
-from runcancel.vocabulary import Reason, State
-from runcancel.workers import Workers
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Identity, Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.states import Reason, State
+from runcancel.providers import kind_of
+from runcancel.providers.base import Checkup, Cloud
+from runcancel.runtime.throttle import StoppableClock
+from runcancel.runtime.workers import Workers
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class HandClock(StoppableClock):
 def read_or_not(text: str) -> Reference | UsageError:
     """What a reference means, or why it is none."""
     try:
-        return refs.parse(text)
+        return references.parse(text)
     except UsageError as error:
         return error
 
@@ -96,7 +97,7 @@ def seen(
     weak: Collection[State] = (),
 ) -> Snapshot:
     """One reading of a run. `weak` are the states that its cloud only reports, `completed` what its vendor counts."""
-    full = refs.full(ref)
+    full = references.full(ref)
     rows = tuple(row(name, one, run=ref) for name, one in targets.items()) if isinstance(targets, Mapping) else targets
     run = Run.at(
         full,
@@ -128,8 +129,8 @@ class FakeCloud:
         self, clock: StoppableClock, lives: Mapping[str, Life], replies: Mapping[str, Sequence[Reply]]
     ) -> None:
         self._clock = clock
-        self._lives = {refs.full(ref): life for ref, life in lives.items()}
-        self._replies = {refs.full(ref): list(several) for ref, several in replies.items()}
+        self._lives = {references.full(ref): life for ref, life in lives.items()}
+        self._replies = {references.full(ref): list(several) for ref, several in replies.items()}
         self._since: dict[Ref, float] = {}
         self.log: list[tuple[str, tuple[str, ...]]] = []
         self.moments: list[float] = []

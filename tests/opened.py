@@ -10,17 +10,18 @@ import pytest
 from fakes import HandClock
 
 from runcancel.errors import CloudError
-from runcancel.model import Query, Ref, Run, Scope, Snapshot
-from runcancel.pace import Pace, Tries
-from runcancel.providers import Cloud, Connection, alibaba, tencent
+from runcancel.model.runs import Query, Ref, Run, Scope, Snapshot
+from runcancel.model.states import State
+from runcancel.providers import alibaba, tencent
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.wire import Wire as AlibabaWire
-from runcancel.providers.keys import Keys
+from runcancel.providers.base import Cloud, Connection
+from runcancel.providers.common.credentials import Keys
+from runcancel.providers.common.http import Endpoint, Reply, Transport
 from runcancel.providers.tencent.invocations import Tat
 from runcancel.providers.tencent.wire import Wire as TencentWire
-from runcancel.providers.transport import Endpoint, Reply, Transport
+from runcancel.runtime.throttle import Pace, Tries
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import State
 
 Open = Callable[..., tuple[Sandbox, Cloud]]
 

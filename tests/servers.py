@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from runcancel.limiter import Limiter, Rate, Ticket
+from runcancel.runtime.limiter import Limiter, Rate, Ticket
 
 Server = Callable[[float], bool]
 """Whether a call that arrives at this second is let through."""

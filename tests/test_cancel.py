@@ -25,19 +25,19 @@ from fakes import (
 )
 from msgspec import structs
 
-from runcancel import refs
-from runcancel.cancel import Admit, carry_out
+from runcancel.config import references
+from runcancel.engine.cancel import Admit, carry_out
+from runcancel.engine.events import Shielded, Together
+from runcancel.engine.planning import plan
+from runcancel.engine.retry import WaitPolicy
+from runcancel.engine.verdict import Answer
 from runcancel.errors import CloudError, Interrupted, Refused
-from runcancel.judge import Answer
-from runcancel.ledger import Outcome, PlanItem
-from runcancel.model import Invocation, Ref, Run, Snapshot
-from runcancel.pace import StoppableClock
-from runcancel.plan import plan
-from runcancel.progress import Shielded, Together
-from runcancel.providers import Cloud
-from runcancel.tries import WaitPolicy
-from runcancel.vocabulary import Effect, Reason, State, Verdict
-from runcancel.workers import Workers
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Ref, Run, Snapshot
+from runcancel.model.states import Effect, Reason, State, Verdict
+from runcancel.providers.base import Cloud
+from runcancel.runtime.throttle import StoppableClock
+from runcancel.runtime.workers import Workers
 
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
 X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED
@@ -74,9 +74,9 @@ class Stage:
         self.lives = lives
         self.clouds: dict[str, FakeCloud] = {}
         for ref in lives:
-            scope = refs.full(ref).scope
-            known = {one: each for one, each in lives.items() if refs.full(one).scope == scope}
-            told = {one: each for one, each in (replies or {}).items() if refs.full(one).scope == scope}
+            scope = references.full(ref).scope
+            known = {one: each for one, each in lives.items() if references.full(one).scope == scope}
+            told = {one: each for one, each in (replies or {}).items() if references.full(one).scope == scope}
             self.clouds[str(scope)] = FakeCloud(self.clock, known, told)
         self.told = Told()
         self.outcomes: list[Outcome] = []
@@ -173,7 +173,7 @@ def test_all_are_asked_before_any_is_watched() -> None:
     outcomes = stage.carry_out()
 
     assert stage.verbs() == "cancel cancel cancel cancel cancel read"
-    assert stage.log[-1][1] == tuple(refs.full(ref).id for ref in others)
+    assert stage.log[-1][1] == tuple(references.full(ref).id for ref in others)
     assert [one.verdict for one in outcomes] == [Verdict.STOPPED] * 5
     assert stage.told.words[:6] == ["planned"] + ["asked"] * 5
     assert stage.told.words[-1] == "closed"
@@ -630,7 +630,7 @@ def test_a_scope_that_is_silent_for_the_timeout_is_given_up_as_a_whole() -> None
     assert stage.took < 130
     sent = {words[0] for verb, words in stage.log if verb == "cancel"}
     codes = {one.run.rpartition("/")[2]: one.error.code for one in outcomes if one.error}
-    assert codes == {refs.full(ref).id: Reason.LOST for ref in MANY}
+    assert codes == {references.full(ref).id: Reason.LOST for ref in MANY}
     assert 0 < len(sent) < 9
     for one in outcomes:
         text = one.error.message if one.error else ""
@@ -771,7 +771,7 @@ def with_late_child(**more: Sequence[Reply]) -> tuple[Stage, PlanItem]:
     by_child = {ref: life(ref, before=(R, {"b": R}), after=(X, {"b": T})) for ref in (COMMAND,)}
 
     def window(since: float | None) -> Snapshot:
-        stopped = stage.clouds["aws:us-east-2"].log.count(("cancel", (refs.full(COMMAND).id,)))
+        stopped = stage.clouds["aws:us-east-2"].log.count(("cancel", (references.full(COMMAND).id,)))
         rows = [row("a", X, run=WINDOW), structs.replace(TASKS[1], state=T if stopped else R)]
         return seen(WINDOW, R, TASKS) if since is None else seen(WINDOW, X if stopped else C, rows)
 
@@ -820,12 +820,12 @@ def test_what_was_started_late_and_cannot_be_read_is_asked_all_the_same() -> Non
     """The window says that it runs; an emergency stop does not need to read it first."""
     stage, item = with_late_child()
     cloud = stage.clouds["aws:us-east-2"]
-    cloud._lives[refs.full(COMMAND)] = lambda since: error(Reason.DENIED)
+    cloud._lives[references.full(COMMAND)] = lambda since: error(Reason.DENIED)
 
     outcomes = {one.run: one for one in stage.carry([item], WaitPolicy(timeout=5), admit=lambda items: None)}
 
     assert outcomes[COMMAND].verdict is Verdict.IN_DOUBT  # until a reading comes
-    assert ("cancel", (refs.full(COMMAND).id,)) in cloud.log
+    assert ("cancel", (references.full(COMMAND).id,)) in cloud.log
 
 
 def test_several_listeners_are_told_the_same_in_their_order() -> None:

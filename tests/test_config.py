@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel import config, config_edit
-from runcancel.config import Config, Context
+from runcancel.config import edit
+from runcancel.config import file as config_file
+from runcancel.config.file import Config, Context
 from runcancel.errors import UsageError
 
 WHOLE = """\
@@ -46,11 +47,11 @@ def written(file: Path, text: str = WHOLE) -> Path:
 
 
 def test_a_missing_file_is_an_empty_configuration(file: Path) -> None:
-    assert config.load(file) == Config()
+    assert config_file.load(file) == Config()
 
 
 def test_a_whole_file_is_read(file: Path) -> None:
-    found = config.load(written(file))
+    found = config_file.load(written(file))
 
     assert found.contexts["prod"] == Context(provider="aws", profile="prod", regions=("us-east-2",), protected=True)
     assert found.expand(["both", "prod"]) == ("prod", "cn")
@@ -89,7 +90,7 @@ def test_a_whole_file_is_read(file: Path) -> None:
 )
 def test_what_is_wrong_is_said_with_its_place(file: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        config.load(written(file, text))
+        config_file.load(written(file, text))
 
     assert said in caught.value.message
     assert "\n" not in caught.value.message
@@ -100,11 +101,11 @@ def test_what_is_wrong_is_said_with_its_place(file: Path, text: str, said: str) 
 def test_plain_http_is_for_loopback(file: Path, url: str) -> None:
     text = f'[contexts.a]\nprovider = "alibaba"\nendpoint_url = "{url}"\n'
 
-    assert config.load(written(file, text)).contexts["a"].endpoint_url == url
+    assert config_file.load(written(file, text)).contexts["a"].endpoint_url == url
 
 
 def test_an_empty_group_is_never_everything(file: Path) -> None:
-    found = config.load(written(file, "[groups]\ng = []\n"))
+    found = config_file.load(written(file, "[groups]\ng = []\n"))
 
     with pytest.raises(UsageError, match="has no contexts"):
         found.expand(["g"])
@@ -115,8 +116,8 @@ def test_an_empty_group_is_never_everything(file: Path) -> None:
     [({"XDG_CONFIG_HOME": "/etc/xdg"}, "/etc/xdg/runcancel/config.toml")],
 )
 def test_the_file_is_where_the_environment_says(environ: dict[str, str], where: str) -> None:
-    assert config.path(environ) == Path(where)
-    assert config.path({"XDG_CONFIG_HOME": "relative"}) == config.path({})
+    assert config_file.path(environ) == Path(where)
+    assert config_file.path({"XDG_CONFIG_HOME": "relative"}) == config_file.path({})
 
 
 def test_a_folder_and_bytes_are_no_configuration(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_a_folder_and_bytes_are_no_configuration(tmp_path: Path) -> None:
 
     for wrong in (tmp_path, tmp_path / "bytes"):
         with pytest.raises(UsageError):
-            config.load(wrong)
+            config_file.load(wrong)
 
 
 @given(text=st.text(max_size=200))
@@ -133,7 +134,7 @@ def test_any_text_is_a_configuration_or_a_usage_error(tmp_path_factory: pytest.T
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
 
     with contextlib.suppress(UsageError):
-        assert isinstance(config.load(file), Config)
+        assert isinstance(config_file.load(file), Config)
 
 
 @given(
@@ -152,22 +153,24 @@ def test_what_is_added_is_read_back_and_the_rest_stays(
     if name in {"prod", "cn", "both"}:
         return
     try:
-        config_edit.add(file, name, context)
+        edit.add(file, name, context)
     except UsageError:
         assert file.read_text() == WHOLE
         return
 
-    assert config.load(file).contexts == config.load(written(file.with_name("was"))).contexts | {name: context}
+    assert config_file.load(file).contexts == config_file.load(written(file.with_name("was"))).contexts | {
+        name: context
+    }
     assert "# ours" in file.read_text()
     assert "# the big one" in file.read_text()
 
 
 def test_removing_takes_it_out_of_groups_and_default_and_keeps_comments(file: Path) -> None:
-    stood = config_edit.remove(written(file), "prod")
+    stood = edit.remove(written(file), "prod")
 
     assert stood == ("group both", "default")
-    assert config.load(file) == Config(
-        contexts={"cn": Context(provider="alibaba")}, groups={"both": ("cn",)}, caps=config.Caps(max_runs=10)
+    assert config_file.load(file) == Config(
+        contexts={"cn": Context(provider="alibaba")}, groups={"both": ("cn",)}, caps=config_file.Caps(max_runs=10)
     )
     assert "# ours" in file.read_text()
 
@@ -209,30 +212,30 @@ def comments(text: str) -> list[str]:
 
 
 def test_removing_leaves_every_comment_that_is_about_something_else(file: Path) -> None:
-    stood = config_edit.remove(written(file, COMMENTED), "a")
+    stood = edit.remove(written(file, COMMENTED), "a")
 
     its_own = {"first", "header of a", "in a", "two: a"}
     assert comments(file.read_text()) == [one for one in comments(COMMENTED) if one not in its_own]
     assert stood == ("group one, which is gone with it", "group two", "default")
-    assert config.load(file) == Config(
+    assert config_file.load(file) == Config(
         default=("b",),
         contexts={"b": Context(provider="aws")},
         groups={"two": ("b",)},
-        caps=config.Caps(max_runs=1),
+        caps=config_file.Caps(max_runs=1),
     )
 
 
 def test_adding_and_using_leave_every_comment_where_it_was(file: Path) -> None:
-    config_edit.add(written(file, COMMENTED), "c", Context(provider="aws"))
-    config_edit.use(file, ["a", "b", "c"])
+    edit.add(written(file, COMMENTED), "c", Context(provider="aws"))
+    edit.use(file, ["a", "b", "c"])
 
     assert comments(file.read_text()) == comments(COMMENTED)
     assert file.read_text().startswith(COMMENTED.partition("]\n")[0])
-    assert config.load(file).default == ("a", "b", "c")
+    assert config_file.load(file).default == ("a", "b", "c")
 
 
 def test_the_default_goes_above_what_is_said_of_the_first_table(file: Path) -> None:
-    config_edit.use(written(file, '# ours\n\n# about a\n[contexts.a]\nprovider = "aws"\n'), ["a"])
+    edit.use(written(file, '# ours\n\n# about a\n[contexts.a]\nprovider = "aws"\n'), ["a"])
 
     assert file.read_text() == '# ours\n\ndefault = ["a"]\n\n# about a\n[contexts.a]\nprovider = "aws"\n'
 
@@ -240,8 +243,8 @@ def test_the_default_goes_above_what_is_said_of_the_first_table(file: Path) -> N
 def test_a_group_that_would_be_empty_goes_with_its_last_context(file: Path) -> None:
     text = 'default = ["g"]\n[contexts.a]\nprovider = "aws"\n[groups]\ng = ["a"]\n'
 
-    assert config_edit.remove(written(file, text), "a") == ("group g, which is gone with it", "default")
-    assert config.load(file) == Config()
+    assert edit.remove(written(file, text), "a") == ("group g, which is gone with it", "default")
+    assert config_file.load(file) == Config()
 
 
 @pytest.mark.parametrize(
@@ -257,15 +260,15 @@ def test_a_group_that_would_be_empty_goes_with_its_last_context(file: Path) -> N
 )
 @pytest.mark.parametrize("how", ["add", "remove", "use"])
 def test_other_ways_to_write_it_are_changed_rightly_or_left_alone(file: Path, text: str, how: str) -> None:
-    was = config.load(written(file, text))
+    was = config_file.load(written(file, text))
     before = file.read_bytes()
     try:
         if how == "add":
-            config_edit.add(file, "c", Context(provider="tencent"))
+            edit.add(file, "c", Context(provider="tencent"))
         elif how == "remove":
-            config_edit.remove(file, "a")
+            edit.remove(file, "a")
         else:
-            config_edit.use(file, ["b"])
+            edit.use(file, ["b"])
     except UsageError as error:
         said = error.message
     else:
@@ -275,7 +278,7 @@ def test_other_ways_to_write_it_are_changed_rightly_or_left_alone(file: Path, te
         assert file.read_bytes() == before
         return
 
-    now = config.load(file)
+    now = config_file.load(file)
     assert set(now.contexts) == {"add": {"a", "b", "c"}, "remove": {"b"}, "use": {"a", "b"}}[how]
     assert now.default == (("b",) if how == "use" else ())
     assert now.contexts["b"] == was.contexts["b"]
@@ -286,9 +289,9 @@ def test_a_broken_file_is_not_written(file: Path) -> None:
     for text in ("a = [1", "regons = 1"):
         written(file, text)
         for change in (
-            lambda: config_edit.add(file, "x", Context(provider="aws")),
-            lambda: config_edit.remove(file, "x"),
-            lambda: config_edit.use(file, []),
+            lambda: edit.add(file, "x", Context(provider="aws")),
+            lambda: edit.remove(file, "x"),
+            lambda: edit.use(file, []),
         ):
             with pytest.raises(UsageError):
                 change()
@@ -306,20 +309,20 @@ def test_a_broken_file_is_not_written(file: Path) -> None:
 )
 def test_a_wrong_context_is_not_added(file: Path, context: Context) -> None:
     with pytest.raises(UsageError, match=r"contexts\.x\."):
-        config_edit.add(file, "x", context)
+        edit.add(file, "x", context)
 
     assert not file.exists()
 
 
 def test_writers_at_once_lose_nothing(file: Path) -> None:
     names = [f"c{index}" for index in range(12)]
-    writers = [threading.Thread(target=config_edit.add, args=(file, name, Context(provider="aws"))) for name in names]
+    writers = [threading.Thread(target=edit.add, args=(file, name, Context(provider="aws"))) for name in names]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
 
-    assert sorted(config.load(file).contexts) == sorted(names)
+    assert sorted(config_file.load(file).contexts) == sorted(names)
     assert sorted(left.name for left in file.parent.iterdir()) == [".lock", "config.toml"]
 
 
@@ -360,54 +363,54 @@ def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
     tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
 ) -> None:
     file = written(tmp_path_factory.mktemp("kept") / "config.toml", text)
-    was = config.load(file)
+    was = config_file.load(file)
     name = data.draw(st.sampled_from(list(was.contexts)))
     used = data.draw(st.lists(st.sampled_from(list(was.contexts)), unique=True))
 
-    config_edit.add(file, "new", Context(provider="tencent", protected=True))
+    edit.add(file, "new", Context(provider="tencent", protected=True))
     assert set(comments(text)) == set(comments(file.read_text()))
 
-    config_edit.remove(file, name)
+    edit.remove(file, name)
     left = [one for one in comments(text) if not one.startswith((f"own {name} ", f"item {name} "))]
     groups = {group: tuple(one for one in members if one != name) for group, members in was.groups.items()}
-    now = config.load(file)
+    now = config_file.load(file)
     assert {one for one in left if one.startswith(("kept", "own"))} <= set(comments(file.read_text()))
     assert now.groups == {group: members for group, members in groups.items() if members}
     assert list(now.contexts) == [one for one in (*was.contexts, "new") if one != name]
     assert now.default == tuple(one for one in was.default if one != name)
 
-    config_edit.use(file, [one for one in used if one != name])
-    assert config.load(file) == Config(
+    edit.use(file, [one for one in used if one != name])
+    assert config_file.load(file) == Config(
         default=tuple(one for one in used if one != name), contexts=now.contexts, groups=now.groups, caps=now.caps
     )
     assert {one for one in left if one.startswith(("kept", "own"))} <= set(comments(file.read_text()))
 
 
 def test_use_stands_before_the_tables(file: Path) -> None:
-    config_edit.add(file, "one", Context(provider="aws"))
-    config_edit.use(file, ["one"])
+    edit.add(file, "one", Context(provider="aws"))
+    edit.use(file, ["one"])
 
     assert tomllib.loads(file.read_text())["default"] == ["one"]
-    assert config.load(file).default == ("one",)
+    assert config_file.load(file).default == ("one",)
 
 
 @pytest.mark.parametrize("name", ["", " ", " a", "a,b", "-x", "a\nb", "\u202e"])
 def test_names_that_hide_or_look_like_options_are_refused(file: Path, name: str) -> None:
     with pytest.raises(UsageError):
-        config_edit.add(file, name, Context(provider="aws"))
+        edit.add(file, name, Context(provider="aws"))
 
     assert not file.exists()
 
 
 def test_files_are_private_and_a_link_is_written_through(tmp_path: Path) -> None:
-    real = tmp_path / "dotfiles" / "runcancel.toml"
+    real = tmp_path / "dotfiles" / "runcancel.config.toml"
     real.parent.mkdir()
     real.write_text("# kept in a repository\n")
     file = tmp_path / "config" / "config.toml"
     file.parent.mkdir()
     file.symlink_to(real)
 
-    config_edit.add(file, "one", Context(provider="aws"))
+    edit.add(file, "one", Context(provider="aws"))
 
     assert file.is_symlink()
     assert real.read_text().startswith("# kept in a repository")
@@ -415,7 +418,7 @@ def test_files_are_private_and_a_link_is_written_through(tmp_path: Path) -> None
 
 
 def test_the_folder_is_private(file: Path) -> None:
-    config_edit.add(file, "one", Context(provider="aws"))
+    edit.add(file, "one", Context(provider="aws"))
 
     assert file.parent.stat().st_mode & 0o077 == 0
     assert all(left.stat().st_mode & 0o077 == 0 for left in file.parent.iterdir())
@@ -425,4 +428,4 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UsageError, match="nothing was"):
-        config_edit.add(tmp_path / "file" / "config.toml", "one", Context(provider="aws"))
+        edit.add(tmp_path / "file" / "config.toml", "one", Context(provider="aws"))

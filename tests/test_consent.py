@@ -5,12 +5,12 @@ from fakes import COMMAND, PATCH, WINDOW, seen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel import consent
-from runcancel.consent import Given, Level, Need
+from runcancel.engine.planning import plan
 from runcancel.errors import Refused
-from runcancel.ledger import Limits, PlanItem
-from runcancel.plan import plan
-from runcancel.vocabulary import Guarantee, State
+from runcancel.guards import confirmation
+from runcancel.guards.confirmation import Given, Level, Need
+from runcancel.model.outcomes import Limits, PlanItem
+from runcancel.model.states import Guarantee, State
 
 P, R, S = State.PENDING, State.RUNNING, State.SUCCEEDED
 YES = Need(level=Level.YES, names=(), count=3, why="")
@@ -39,10 +39,10 @@ def patches(count: int) -> list[PlanItem]:
 def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) -> None:
     limits = Limits(max_runs=most)
     if fits:
-        consent.check_limits(patches(runs), limits)
+        confirmation.check_limits(patches(runs), limits)
         return
     with pytest.raises(Refused) as refused:
-        consent.check_limits(patches(runs), limits)
+        confirmation.check_limits(patches(runs), limits)
     assert refused.value.message == (
         f"{runs} run{'s' * (runs > 1)} would be asked to stop and at most {most} may be; nothing was sent"
     )
@@ -53,10 +53,10 @@ def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) ->
 def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, fits: bool) -> None:
     items = [running(targets=targets)]
     if fits:
-        consent.check_limits(items, Limits(max_targets=most))
+        confirmation.check_limits(items, Limits(max_targets=most))
         return
     with pytest.raises(Refused) as refused:
-        consent.check_limits(items, Limits(max_targets=most))
+        confirmation.check_limits(items, Limits(max_targets=most))
     assert refused.value.message == (
         f"{targets} target{'s' * (targets > 1)} would be asked to stop and at most {most} may be; nothing was sent"
     )
@@ -64,27 +64,27 @@ def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, f
 
 
 def test_the_default_cap_is_twenty_runs_and_no_limit_of_targets() -> None:
-    consent.check_limits([running(targets=5000)], Limits())
-    consent.check_limits([over()] * 21, Limits())
+    confirmation.check_limits([running(targets=5000)], Limits())
+    confirmation.check_limits([over()] * 21, Limits())
     with pytest.raises(Refused):
-        consent.check_limits(patches(7) * 3, Limits())
-    consent.check_limits(patches(5) * 4, Limits())
+        confirmation.check_limits(patches(7) * 3, Limits())
+    confirmation.check_limits(patches(5) * 4, Limits())
 
 
 def test_no_cap_is_no_cap() -> None:
-    consent.check_limits(patches(9) * 9, Limits(max_runs=None))
+    confirmation.check_limits(patches(9) * 9, Limits(max_runs=None))
 
 
 def test_what_has_ended_counts_for_no_cap() -> None:
-    consent.check_limits([over(), running()], Limits(max_runs=1, max_targets=1))
+    confirmation.check_limits([over(), running()], Limits(max_runs=1, max_targets=1))
     ended = plan(seen(PATCH, R, {"a": S, "b": R}))
-    consent.check_limits([ended], Limits(max_targets=1))
+    confirmation.check_limits([ended], Limits(max_targets=1))
 
 
 def test_targets_that_are_not_listed_count() -> None:
     with pytest.raises(Refused, match="7 targets"):
-        consent.check_limits([running(targets=2, target_count=7)], Limits(max_targets=6))
-    assert consent.size(running(targets=2, target_count=7)) == 7
+        confirmation.check_limits([running(targets=2, target_count=7)], Limits(max_targets=6))
+    assert confirmation.size(running(targets=2, target_count=7)) == 7
 
 
 # guarantees
@@ -106,18 +106,18 @@ def test_targets_that_are_not_listed_count() -> None:
 )
 def test_a_guarantee_below_the_required_one_is_refused(ref: str, level: Guarantee | None, fits: bool) -> None:
     if fits:
-        consent.check_guarantee([running(ref)], level)
+        confirmation.check_guarantee([running(ref)], level)
         return
     with pytest.raises(Refused) as refused:
-        consent.check_guarantee([running(ref), running(PATCH)], level)
+        confirmation.check_guarantee([running(ref), running(PATCH)], level)
     weak = running(ref).guarantee
     assert refused.value.message == f"{ref}: a cancel is {weak} there, and {level} is required; nothing was sent"
 
 
 def test_several_below_it_are_counted_and_what_has_ended_is_not() -> None:
     with pytest.raises(Refused, match="and 1 more: a cancel is"):
-        consent.check_guarantee([running(WINDOW), running(COMMAND)], Guarantee.STOPS_RUNNING)
-    consent.check_guarantee([over(WINDOW)], Guarantee.STOPS_RUNNING)
+        confirmation.check_guarantee([running(WINDOW), running(COMMAND)], Guarantee.STOPS_RUNNING)
+    confirmation.check_guarantee([over(WINDOW)], Guarantee.STOPS_RUNNING)
 
 
 # what has to be said
@@ -125,7 +125,7 @@ def test_several_below_it_are_counted_and_what_has_ended_is_not() -> None:
 
 def need(items: list[PlanItem], *, chosen: bool, accounts: str = "one", protected: tuple[str, ...] = ()) -> Need:
     owners = {item.run: (accounts if accounts == "one" else item.run) for item in items}
-    return consent.need(
+    return confirmation.need(
         items,
         chosen=chosen,
         accounts=owners,
@@ -186,7 +186,7 @@ def test_a_protected_run_that_is_not_asked_needs_nothing() -> None:
     ],
 )
 def test_what_the_command_line_answers(wanted: Need, given: Given, answered: bool) -> None:
-    assert consent.answered(wanted, given) is answered
+    assert confirmation.answered(wanted, given) is answered
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_what_the_command_line_answers(wanted: Need, given: Given, answered: boo
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: Need, word: str, yes: bool) -> None:
     with pytest.raises(Refused) as refused:
-        consent.answered(wanted, Given(yes=yes, confirm=word))
+        confirmation.answered(wanted, Given(yes=yes, confirm=word))
     runs = "1 run" if wanted.count == 1 else "3 runs"
     why = f" ({wanted.why})" if wanted.why else ""
     assert refused.value.message == (
@@ -217,7 +217,7 @@ def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: Need, word: str
 
 def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
     with pytest.raises(Refused) as refused:
-        consent.answered(Need(level=Level.NONE, names=(), count=0, why=""), Given(yes=False, confirm="3"))
+        confirmation.answered(Need(level=Level.NONE, names=(), count=0, why=""), Given(yes=False, confirm="3"))
 
     assert "0 runs would be asked to stop" in refused.value.message
     assert refused.value.hint == "no run is left to ask.   To see how they stand: leave out --confirm."
@@ -233,7 +233,7 @@ def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
     ],
 )
 def test_what_a_person_is_asked(wanted: Need, question: str) -> None:
-    assert consent.question(wanted) == question
+    assert confirmation.question(wanted) == question
 
 
 @pytest.mark.parametrize(
@@ -250,20 +250,20 @@ def test_what_a_person_is_asked(wanted: Need, question: str) -> None:
     ],
 )
 def test_what_a_reply_means(wanted: Need, reply: str, fits: bool) -> None:
-    assert consent.accepts(wanted, reply) is fits
+    assert confirmation.accepts(wanted, reply) is fits
 
 
 @given(st.text())
 def test_only_its_words_answer_a_typed_question(reply: str) -> None:
-    assert consent.accepts(NAMED, reply) is (reply.strip() in ("prod", "3"))
+    assert confirmation.accepts(NAMED, reply) is (reply.strip() in ("prod", "3"))
 
 
 def test_where_nobody_can_be_asked_the_flags_are_named() -> None:
-    refused = consent.nobody_to_ask(COUNT, "stdin is no terminal")
+    refused = confirmation.nobody_to_ask(COUNT, "stdin is no terminal")
 
     assert refused.message == (
         "3 runs would be asked to stop (several accounts) and nobody can be asked (stdin is no terminal); "
         "nothing was sent"
     )
     assert refused.hint == "to go on: add --confirm 3.   To look first: add --dry-run."
-    assert consent.nobody_to_ask(YES, "--no-input").hint == "to go on: add --yes.   To look first: add --dry-run."
+    assert confirmation.nobody_to_ask(YES, "--no-input").hint == "to go on: add --yes.   To look first: add --dry-run."

@@ -16,7 +16,7 @@ from runcancel.errors import (
     exit_of_plan,
     exit_of_reading,
 )
-from runcancel.vocabulary import Reason, Verdict
+from runcancel.model.states import Reason, Verdict
 
 STOPPED = Ending(Verdict.STOPPED)
 ENDED = Ending(Verdict.ENDED, sent=False)

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 import pytest
 from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_workers, seen
 
-from runcancel import refs
-from runcancel.clouds import Batch, batches, read
+from runcancel.config import references
+from runcancel.config.settings import gather
+from runcancel.engine.connections import Batch, batches, read
+from runcancel.engine.lookup import Sight, look
 from runcancel.errors import CloudError, Interrupted, UsageError
-from runcancel.find import Sight, look
-from runcancel.model import Ref, Snapshot
-from runcancel.providers import Cloud, kind_of
-from runcancel.settings import gather
-from runcancel.vocabulary import Reason, State
+from runcancel.model.runs import Ref, Snapshot
+from runcancel.model.states import Reason, State
+from runcancel.providers import kind_of
+from runcancel.providers.base import Cloud
 
 R = State.RUNNING
 US, EU, CN = "aws:us-east-2", "aws:eu-west-1", "tencent:ap-guangzhou"
@@ -46,7 +47,7 @@ class Sky:
     def look(self, *texts: str, regions: Iterable[str] = ()) -> list[Sight]:
         clouds: dict[str, Cloud] = dict(self.of)
         settings = gather(regions=regions, environ={"HOME": "/nowhere"})
-        return list(look(refs.parse_all(texts), settings, FakeClouds(clouds, self.workers), self.workers))
+        return list(look(references.parse_all(texts), settings, FakeClouds(clouds, self.workers), self.workers))
 
 
 def test_tencent_is_asked_a_hundred_at_a_time() -> None:
@@ -283,7 +284,7 @@ class Silent(FakeCloud):
 @pytest.mark.parametrize("error", [None, CloudError(Reason.LOST, "connection reset")])
 def test_every_run_of_a_batch_has_an_answer_whatever_the_cloud_left_out(error: CloudError | None) -> None:
     clock, workers = hand_workers()
-    one, two = refs.full(PATCH), refs.full(f"{CN}:inv-00000002")
+    one, two = references.full(PATCH), references.full(f"{CN}:inv-00000002")
     cloud = Silent(clock, {PATCH: running(PATCH), str(two): running(str(two))}, {})
     cloud.error = error
 
@@ -298,9 +299,9 @@ def test_every_run_of_a_batch_has_an_answer_whatever_the_cloud_left_out(error: C
 
 def test_batches_hold_one_kind_of_one_scope() -> None:
     mixed = [
-        *(refs.full(f"{CN}:inv-{number:08}") for number in range(101)),
-        *(refs.full(f"{US}:{kind}/{UUID}") for kind in ("command", "automation")),
-        refs.full(f"{EU}:command/{UUID}"),
+        *(references.full(f"{CN}:inv-{number:08}") for number in range(101)),
+        *(references.full(f"{US}:{kind}/{UUID}") for kind in ("command", "automation")),
+        references.full(f"{EU}:command/{UUID}"),
     ]
 
     made = list(batches(mixed))

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from runcancel.engine.flow import Facts, why_frozen
+from runcancel.engine.retry import WaitPolicy, pause
 from runcancel.errors import CloudError
-from runcancel.flow import Facts, why_frozen
-from runcancel.tries import WaitPolicy, pause
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
 
 FLOWS = Facts(typed=True, references=20, max_runs=20)
 

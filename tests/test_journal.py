@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from runcancel.engine.verdict import Answer, Asked, failed
 from runcancel.errors import JournalError, Refused
-from runcancel.journal import Journal, path
-from runcancel.journal_file import _mounts, is_remote
-from runcancel.judge import Answer, Asked, failed
-from runcancel.ledger import Operation, PlanItem, Planned
-from runcancel.model import Problem
-from runcancel.recorder import Recorder, new_operation, ulid
-from runcancel.vocabulary import Effect, Guarantee, Reason, Stage, State
+from runcancel.journal.recorder import Recorder, new_operation, ulid
+from runcancel.journal.sqlite import _mounts, is_remote
+from runcancel.journal.store import Journal, path
+from runcancel.model.outcomes import Operation, PlanItem, Planned
+from runcancel.model.runs import Problem
+from runcancel.model.states import Effect, Guarantee, Reason, Stage, State
 
 RUN = "tencent:ap-guangzhou:invocation/inv-ib2lld37"
 
@@ -643,7 +643,12 @@ def test_where_no_table_of_mounts_is_every_disk_is_taken_for_local(tmp_path: Pat
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody without a name")
 def test_a_user_without_a_name_is_a_number() -> None:
-    script = "import os; from runcancel.recorder import new_operation as n; os.setuid(54321); print(n('', (), '').user)"
+    script = """
+import os
+from runcancel.journal.recorder import new_operation
+os.setuid(54321)
+print(new_operation("", (), "").user)
+"""
 
     done = subprocess.run([sys.executable, "-c", script], env={}, capture_output=True, text=True, check=False)
 

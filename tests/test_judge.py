@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.judge import (
+from runcancel.engine.planning import plan
+from runcancel.engine.tracker import not_asked
+from runcancel.engine.verdict import (
     Answer,
     Asked,
     all_over,
@@ -24,11 +26,9 @@ from runcancel.judge import (
     running_tasks,
     selected,
 )
-from runcancel.ledger import Outcome, PlanItem
-from runcancel.model import Foreign, Invocation, Problem, Snapshot
-from runcancel.plan import plan
-from runcancel.tracker import not_asked
-from runcancel.vocabulary import Effect, Guarantee, Reason, State, Verdict
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Foreign, Invocation, Problem, Snapshot
+from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
 REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
 BLIND = Problem(code=Reason.DOWN, message="503")

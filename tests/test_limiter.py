@@ -7,7 +7,7 @@ import servers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runcancel.limiter import Limiter, Rate, Ticket
+from runcancel.runtime.limiter import Limiter, Rate, Ticket
 
 TWENTY, ONE, UNKNOWN = Rate(20), Rate(1), Rate(10, documented=False)
 MINUTE = Rate(1000, 60.0)

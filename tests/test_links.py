@@ -8,11 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from outside import AUTOMATION, COMMAND, KILLED, TENCENT, WINDOW, Outside, id_of
 
+from runcancel.config.references import full, parse
 from runcancel.errors import UsageError
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.aws.links import HOSTS, partition_of
 from runcancel.providers.tencent.links import NUMBERS
-from runcancel.refs import full, parse
 from runcancel.text import is_plain
 
 AWS = sorted(provider("aws").REGIONS)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcancel.errors import CloudError
-from runcancel.pace import GivenUp, Pace, Rate, StoppableClock, Tries, no_later_than
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
+from runcancel.runtime.throttle import GivenUp, Pace, Rate, StoppableClock, Tries, no_later_than
 
 QUICK = Rate(20)
 SILENT = [Reason.LOST, Reason.DOWN, Reason.UNREACHABLE, Reason.UNPROVEN]

@@ -5,10 +5,10 @@ from fakes import UUID, read_or_not
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from runcancel.config.references import full, nearest, parse, parse_all
 from runcancel.errors import UsageError
-from runcancel.model import Ref, Scope
+from runcancel.model.runs import Ref, Scope
 from runcancel.providers import PROVIDERS, provider
-from runcancel.refs import full, nearest, parse, parse_all
 from runcancel.text import is_plain
 
 INV, INVT, ALI = "inv-ib2lld37", "invt-ib2lld37", "t-7d2a745b412b4601"

@@ -14,24 +14,25 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from runcancel import refs
-from runcancel.cancel import carry_out
-from runcancel.cli.resume import left_over
+from runcancel.cli.support.resume import left_over
+from runcancel.config import references
+from runcancel.config.settings import gather
+from runcancel.engine.cancel import carry_out
+from runcancel.engine.events import Together
+from runcancel.engine.lookup import look
+from runcancel.engine.planning import plan
+from runcancel.engine.retry import WaitPolicy
+from runcancel.engine.selection import of_plan
+from runcancel.engine.verdict import Answer
 from runcancel.errors import CloudError
-from runcancel.find import look
-from runcancel.journal import Journal
-from runcancel.judge import Answer
-from runcancel.ledger import Operation, Outcome, PlanItem
-from runcancel.model import Kind, Ref, Snapshot
-from runcancel.plan import plan
-from runcancel.progress import Together
-from runcancel.providers import Cloud, kind_of
-from runcancel.recorder import Recorder, new_operation
-from runcancel.selection import of_plan
-from runcancel.settings import gather
-from runcancel.tries import WaitPolicy
-from runcancel.vocabulary import Guarantee, Reason, State, Verdict
-from runcancel.workers import Workers
+from runcancel.journal.recorder import Recorder, new_operation
+from runcancel.journal.store import Journal
+from runcancel.model.outcomes import Operation, Outcome, PlanItem
+from runcancel.model.runs import Kind, Ref, Snapshot
+from runcancel.model.states import Guarantee, Reason, State, Verdict
+from runcancel.providers import kind_of
+from runcancel.providers.base import Cloud
+from runcancel.runtime.workers import Workers
 
 T = TypeVar("T")
 
@@ -131,7 +132,7 @@ class Truth:
 
     @property
     def kind(self) -> Kind:
-        return kind_of(refs.full(self.ref))
+        return kind_of(references.full(self.ref))
 
     def over(self, now: float) -> bool:
         return all(one.at(now).over for one in self.targets.values())
@@ -248,12 +249,12 @@ def go(
     """One process, from the first look to the last word, as `cli/cancel.py` puts it together."""
     clock, life = LazyClock(world.now), Life(kill)
     workers = Workers(clock, spawn=clock.threads.append)
-    scopes = {str(refs.full(ref).scope) for ref in world.runs}
+    scopes = {str(references.full(ref).scope) for ref in world.runs}
     cloud: Cloud = MortalCloud(world, clock, life)
     clouds = FakeClouds(dict.fromkeys(scopes, cloud), workers)
     recorder = None
     try:
-        references = [refs.parse(item.run) for item in held if item.ask]
+        references = [references.parse(item.run) for item in held if item.ask]
         items = of_plan(held, list(look(references, SETTINGS, clouds, workers))).items
         listeners = [Knife(life, "before"), Knife(life, "after"), Judges(world, clock, items)]
         if file is not None and operation is not None and items:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from fakes import UUID
 
-from runcancel import refs
-from runcancel.config import Config, Context
+from runcancel.config import references
+from runcancel.config.file import Config, Context
+from runcancel.config.provenance import origins
+from runcancel.config.settings import Settings, connection, gather, scopes_of
+from runcancel.environment import duration, plain, switch, text, variable
 from runcancel.errors import UsageError
-from runcancel.model import Scope
-from runcancel.origins import origins
+from runcancel.model.runs import Scope
 from runcancel.providers import PROVIDERS, provider
-from runcancel.settings import Settings, connection, gather, scopes_of
-from runcancel.values import duration, plain, switch, text, variable
 
 NOWHERE = {"HOME": "/nowhere"}
 INV, ALI = "inv-ib2lld37", "t-7d2a745b412b4601"
@@ -26,7 +26,7 @@ def settings(environ: Mapping[str, str] = MappingProxyType({}), **given: Any) ->
 
 
 def scopes(text: str, environ: Mapping[str, str] = MappingProxyType({}), **given: Any) -> list[str]:
-    return [str(scope) for scope in scopes_of(settings(environ, **given), refs.parse(text))]
+    return [str(scope) for scope in scopes_of(settings(environ, **given), references.parse(text))]
 
 
 def test_a_flag_wins_over_its_variable_and_each_says_where_it_came_from() -> None:
@@ -201,7 +201,7 @@ def test_the_vendors_profile_file_has_the_last_word(tmp_path: Path) -> None:
 def test_every_choice_says_where_it_came_from(
     reference: str, environ: dict[str, str], given: dict[str, Any], says: str
 ) -> None:
-    (line,) = origins(settings(environ, **given), refs.parse(reference))
+    (line,) = origins(settings(environ, **given), references.parse(reference))
 
     assert says in line
 

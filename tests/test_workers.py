@@ -13,9 +13,9 @@ import pytest
 from fakes import hand_workers
 
 from runcancel.errors import Interrupted
-from runcancel.model import Scope
-from runcancel.pace import StoppableClock
-from runcancel.workers import GRACE, TaskGroup, Workers, start_daemon
+from runcancel.model.runs import Scope
+from runcancel.runtime.throttle import StoppableClock
+from runcancel.runtime.workers import GRACE, TaskGroup, Workers, start_daemon
 
 
 def workers() -> Workers:

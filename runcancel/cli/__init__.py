@@ -24,7 +24,7 @@ VERBS = {
     "sandbox": "Three simulated clouds, to try and to rehearse.",
     "help": "Show the help of a verb or a topic.",
 }
-"""Every verb with what it does; verb `x` lives in `runcancel.cli.x` and is loaded when it is called."""
+"""Every verb with what it does; verb `x` lives in `runcancel.cli.verbs.x` and is loaded when it is called."""
 
 
 def main() -> NoReturn:
@@ -56,18 +56,18 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.write(f"runcancel {__version__}\n")
         return 0
     if "_RUNCANCEL_COMPLETE" in os.environ:
-        from runcancel.cli.completion import answer_shell
+        from runcancel.cli.support.completion import answer_shell
 
         return answer_shell()
     if not sys.warnoptions:
         # SDKs load side by side, and one that restores the filters can undo what another silenced: silence them first.
         warnings.simplefilter("ignore")
-    from runcancel.cli.failures import told
-    from runcancel.cli.verbs import app
+    from runcancel.cli.app import app
+    from runcancel.cli.support.failures import told
 
     with told(argv) as ending:
         if argv[:1] == ["--show-completion"]:
-            from runcancel.cli.completion import script
+            from runcancel.cli.support.completion import script
 
             sys.stdout.write(script(argv[1] if len(argv) > 1 else "?"))
             return 0

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from runcancel import values
+from runcancel import environment
+from runcancel.config.references import nearest
 from runcancel.errors import UsageError
-from runcancel.model import Query
+from runcancel.model.runs import Query
+from runcancel.model.states import State
 from runcancel.providers import PROVIDERS, provider
-from runcancel.refs import nearest
 from runcancel.render import FORMATS
-from runcancel.render.terminal import Color
-from runcancel.vocabulary import State
+from runcancel.render.screens.terminal import Color
 
 _NOT_OVER = frozenset(state for state in State if not state.over)
 
@@ -24,14 +24,14 @@ def _kinds() -> list[str]:
 
 def recent_references(incomplete: str) -> list[tuple[str, str]]:
     """What completion offers for a reference."""
-    from runcancel.cli import recall
+    from runcancel.cli.support import recall
 
     return recall.references(incomplete)
 
 
 def recent_operations(incomplete: str) -> list[tuple[str, str]]:
     """What completion offers for an operation."""
-    from runcancel.cli import recall
+    from runcancel.cli.support import recall
 
     return recall.operations(incomplete)
 
@@ -47,7 +47,7 @@ def _regions(incomplete: str) -> list[str]:
 
 def known_contexts(incomplete: str) -> list[tuple[str, str]]:
     """What completion offers for a context."""
-    from runcancel.cli import recall
+    from runcancel.cli.support import recall
 
     return recall.contexts(incomplete)
 
@@ -169,15 +169,15 @@ def query(
 ) -> Query:
     """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
     ends = [
-        None if until is None else values.moment("--until", until, now),
-        None if older_than is None else values.past("--older-than", older_than, now),
+        None if until is None else environment.moment("--until", until, now),
+        None if older_than is None else environment.past("--older-than", older_than, now),
     ]
     return Query(
         states=states(status),
         kinds=kinds(kind),
-        name=None if name is None else values.plain("--name", name),
-        name_glob=None if name_glob is None else values.plain("--name-glob", name_glob),
-        since=None if since is None else values.moment("--since", since, now),
+        name=None if name is None else environment.plain("--name", name),
+        name_glob=None if name_glob is None else environment.plain("--name-glob", name_glob),
+        since=None if since is None else environment.moment("--since", since, now),
         until=min((end for end in ends if end is not None), default=None),
     )
 
@@ -208,11 +208,11 @@ def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
 
 def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
     """Target ids, each once. Raises `UsageError` for an empty one."""
-    return tuple(dict.fromkeys(values.plain("--target", one) for one in ids or ()))
+    return tuple(dict.fromkeys(environment.plain("--target", one) for one in ids or ()))
 
 
 def _words(flag: str, given: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:
-    words = [values.plain(flag, part.strip()) for value in given or () for part in value.split(",")]
+    words = [environment.plain(flag, part.strip()) for value in given or () for part in value.split(",")]
     for word in words:
         if word not in known:
             raise UsageError(

@@ -9,29 +9,31 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from msgspec import structs
 
-from runcancel import config, origins, refs, settings, values
-from runcancel.callers import Callers
+from runcancel import environment
 from runcancel.cli import options
-from runcancel.cli.forms import format_of, one_of, read_query
-from runcancel.cli.request import Request
-from runcancel.clouds import Batch, Clouds, read
+from runcancel.cli.support.forms import format_of, one_of, read_query
+from runcancel.cli.support.request import Request
+from runcancel.config import file as config_file
+from runcancel.config import provenance, references, settings
+from runcancel.config.references import Reference
+from runcancel.config.settings import Place, Settings
+from runcancel.engine.callers import Callers
+from runcancel.engine.connections import Batch, Clouds, read
+from runcancel.engine.events import Progress
+from runcancel.engine.lookup import Sight, look
+from runcancel.engine.poll import Readings, Watch
 from runcancel.errors import CloudError, Exit, Refused, UsageError
-from runcancel.find import Sight, look
-from runcancel.ledger import PlanItem
-from runcancel.model import Identity, Run, Scope, Snapshot
-from runcancel.pace import StoppableClock, Tries
-from runcancel.progress import Progress
-from runcancel.refs import Reference
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Identity, Run, Scope, Snapshot
 from runcancel.render import STREAMED, Writer, default_format, writer
-from runcancel.render.notes import Notes
-from runcancel.render.terminal import Color, Terminal
-from runcancel.settings import Place, Settings
+from runcancel.render.screens.notes import Notes
+from runcancel.render.screens.terminal import Color, Terminal
+from runcancel.runtime.throttle import StoppableClock, Tries
+from runcancel.runtime.workers import TaskGroup, Workers
 from runcancel.text import command
-from runcancel.watch import Readings, Watch
-from runcancel.workers import TaskGroup, Workers
 
 if TYPE_CHECKING:
-    from runcancel.render.query import Query
+    from runcancel.render.formats.query import Query
 
 _ABOUT_RUNS = frozenset({"cancel", "wait"})
 """Answers whose exit code says what became of runs, whether or not somebody could read it."""
@@ -103,13 +105,13 @@ class Session:
         environ: Mapping[str, str] = os.environ
         chosen = settings.gather(
             contexts=context or (),
-            config=config.load(config.path(environ)),
+            config=config_file.load(config_file.path(environ)),
             providers=provider or (),
             profile=profile,
             regions=region or (),
             environ=environ,
         )
-        traced = values.switch("--debug", debug, environ)
+        traced = environment.switch("--debug", debug, environ)
         if traced:
             _show_requests(sys.stderr)
         default = default_format(Terminal.of(sys.stdout, environ))
@@ -119,16 +121,16 @@ class Session:
             format=format_of(output, query=query, environ=environ, default=default),
             query=None if query is None else read_query(query),
             color=Color(one_of("--color", color, environ, tuple(Color), Color.AUTO)),
-            quiet=values.switch("--quiet", quiet, environ),
-            verbose=values.switch("--verbose", verbose, environ),
-            no_input=values.switch("--no-input", no_input, environ),
+            quiet=environment.switch("--quiet", quiet, environ),
+            verbose=environment.switch("--verbose", verbose, environ),
+            no_input=environment.switch("--no-input", no_input, environ),
             debug=traced,
         )
-        patience = values.text("--timeout", timeout, environ)
+        patience = environment.text("--timeout", timeout, environ)
         if patience.value is not None:
-            seconds = values.duration(patience.origin, patience.value)
+            seconds = environment.duration(patience.origin, patience.value)
             session.clouds.tries = Tries.of(seconds)
-        session.shaped = query is not None or values.text("--output", output, environ).value is not None
+        session.shaped = query is not None or environment.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
         return session
@@ -162,7 +164,7 @@ class Session:
         `timeout`: the seconds for which each run is watched. Nothing is painted over where others write between: rows
         that go to the terminal as they come, and the lines of `--debug`.
         """
-        from runcancel.render.progress import progress
+        from runcancel.render.live.progress import progress
 
         alone = not (self.debug or (self.out.is_terminal and self.format in STREAMED))
         shown = progress(
@@ -187,12 +189,12 @@ class Session:
 
     def seconds(self, flag: str, given: str | None, otherwise: float) -> float:
         """An amount of patience in seconds: the flag, its variable, or `otherwise`."""
-        choice = values.text(flag, given, self.settings.environ)
-        return otherwise if choice.value is None else values.duration(choice.origin, choice.value)
+        choice = environment.text(flag, given, self.settings.environ)
+        return otherwise if choice.value is None else environment.duration(choice.origin, choice.value)
 
     def look(self, texts: Sequence[str], *, full: bool) -> list[Sight]:
         """Read every named run, in the order named. Raises `UsageError` before the first request."""
-        return self.look_at(refs.parse_all(texts), full=full)
+        return self.look_at(references.parse_all(texts), full=full)
 
     def look_at(
         self,
@@ -263,7 +265,7 @@ class Session:
 
     def protected(self, items: Sequence[PlanItem]) -> dict[str, str]:
         """The protected context of each run that is in one."""
-        scopes = {item.run: refs.full(item.run).scope for item in items if item.ask}
+        scopes = {item.run: references.full(item.run).scope for item in items if item.ask}
         suspects = [one for one in dict.fromkeys(scopes.values()) if settings.protected(self.settings, one) is not None]
         known = self.accounts(suspects)
         names = {scope: settings.protected(self.settings, scope, account) for scope, account in known.items()}
@@ -298,7 +300,7 @@ class Session:
 
         Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
         """
-        by_ref = {refs.full(ref): ref for ref in left}
+        by_ref = {references.full(ref): ref for ref in left}
         tasks = TaskGroup[Batch, Readings](self.workers, lambda batch: read(self.clouds, batch, full=full))
         watch = Watch(tasks, self.workers.clock)
         for named in by_ref:
@@ -340,7 +342,7 @@ class Session:
     def tell_origins(self, references: Sequence[Reference]) -> None:
         """Print where the settings of each reference come from, if somebody wants to know."""
         if self.verbose:
-            lines = (origins.origins(self.settings, reference) for reference in references)
+            lines = (provenance.origins(self.settings, reference) for reference in references)
             self.notes.say(*dict.fromkeys(line for part in lines for line in part))
 
 

@@ -5,12 +5,13 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from runcancel.environment import Choice
 from runcancel.errors import CloudError, UsageError
-from runcancel.model import Identity, Invocation, Query, Ref, Snapshot, Wanted
-from runcancel.outputs import Output
-from runcancel.providers import Checkup, Cloud, VendorSettings, provider
-from runcancel.values import Choice
-from runcancel.vocabulary import Reason
+from runcancel.model.logs import Output
+from runcancel.model.runs import Identity, Invocation, Query, Ref, Snapshot, Wanted
+from runcancel.model.states import Reason
+from runcancel.providers import provider
+from runcancel.providers.base import Checkup, Cloud, VendorSettings
 
 T = TypeVar("T")
 

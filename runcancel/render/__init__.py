@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from runcancel.model import Problem
+from runcancel.model.runs import Problem
+from runcancel.model.states import Reason
 from runcancel.render.documents import Caller, End, Record
-from runcancel.render.machine import Csv, Json, JsonLines, References, Tsv, Yaml
-from runcancel.render.notes import Notes
-from runcancel.render.outputs import Lines
+from runcancel.render.formats.machine import Csv, Json, JsonLines, References, Tsv, Yaml
+from runcancel.render.screens.logs import Lines
+from runcancel.render.screens.notes import Notes
+from runcancel.render.screens.terminal import Terminal
 from runcancel.render.sink import Printer, Sink
-from runcancel.render.terminal import Terminal
-from runcancel.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from runcancel.render.query import Query
+    from runcancel.render.formats.query import Query
 
 
 __all__ = ["FORMATS", "QUERYABLE", "STREAMED", "Caller", "End", "Record", "Writer", "default_format", "lines", "writer"]
@@ -78,15 +78,15 @@ def writer(
     """
     sink = Sink(out)
     if query is not None:
-        from runcancel.render.query import Queried
+        from runcancel.render.formats.query import Queried
 
         chosen: Writer = Queried(name, sink, query=query, format=format, notes=notes)
     elif format in ("table", "wide") and name == "logs":
-        from runcancel.render.transcript import Transcript
+        from runcancel.render.screens.transcript import Transcript
 
         chosen = Transcript(sink, terminal, wide=format == "wide")
     elif format in ("table", "wide"):
-        from runcancel.render.table import Table
+        from runcancel.render.screens.table import Table
 
         chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
     else:

@@ -6,9 +6,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from runcancel.render.words import NOTHING, Pieces
+from runcancel.model.states import State
+from runcancel.render.screens.words import NOTHING, Pieces
 from runcancel.text import local, safe
-from runcancel.vocabulary import State
 
 R = TypeVar("R")
 

@@ -8,15 +8,25 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from runcancel.ledger import Operation, Outcome, PlanItem
-from runcancel.model import Invocation, Run
-from runcancel.outputs import Output
-from runcancel.render import doctor
+from runcancel.model.logs import Output
+from runcancel.model.outcomes import Operation, Outcome, PlanItem
+from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
+from runcancel.model.runs import Invocation, Run
+from runcancel.model.states import Effect
 from runcancel.render.column import Column
-from runcancel.render.words import EFFECTS, PROMISES, Pieces, is_unproven, listed, pairs, per_effect, tallied, worded
-from runcancel.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
+from runcancel.render.screens import doctor
+from runcancel.render.screens.words import (
+    EFFECTS,
+    PROMISES,
+    Pieces,
+    is_unproven,
+    listed,
+    pairs,
+    per_effect,
+    tallied,
+    worded,
+)
 from runcancel.text import ago, duration, safe
-from runcancel.vocabulary import Effect
 
 _HOPES: Mapping[Effect, str] = {
     Effect.STOPPING: "may stop",

@@ -8,11 +8,11 @@ from typing import Literal, Self, TypeAlias
 
 from msgspec import Struct, defstruct, structs
 
-from runcancel.ledger import Operation, Outcome, PlanItem
-from runcancel.model import Identity, Invocation, Problem, Run
-from runcancel.outputs import Output
-from runcancel.render.json import encode
-from runcancel.reports import AccessPolicy, ContextRow, FileCheck, ScopeCheck, SettingRow
+from runcancel.model.logs import Output
+from runcancel.model.outcomes import Operation, Outcome, PlanItem
+from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, ScopeCheck, SettingRow
+from runcancel.model.runs import Identity, Invocation, Problem, Run
+from runcancel.render.formats.json import encode
 
 Record: TypeAlias = (
     Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | AccessPolicy | ScopeCheck

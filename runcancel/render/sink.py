@@ -3,7 +3,7 @@
 import os
 from typing import TextIO
 
-from runcancel.render.json import escape
+from runcancel.render.formats.json import escape
 
 
 class Sink:

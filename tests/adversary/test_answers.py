@@ -17,10 +17,11 @@ from outside import COMMAND, KILLED, TENCENT, Outside
 
 from adversary.gateway import Answer, Asked, gateway
 from adversary.inspecting import inspecting
-from runcancel.model import Scope
-from runcancel.pace import Pace, Tries
-from runcancel.providers import Connection, provider
-from runcancel.vocabulary import Reason
+from runcancel.model.runs import Scope
+from runcancel.model.states import Reason
+from runcancel.providers import provider
+from runcancel.providers.base import Connection
+from runcancel.runtime.throttle import Pace, Tries
 
 RUNS = {"aws": COMMAND, "alibaba": KILLED, "tencent": TENCENT}
 REGIONS = {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}

@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outside import AUTOMATION, COMMAND, FANOUT, KILLED, TENCENT, WINDOW, WRITES, Outside
 
-from runcancel import refs
-from runcancel.judge import Answer, Asked, judge
-from runcancel.model import Ref, Scope, Snapshot
-from runcancel.pace import Pace
-from runcancel.plan import plan
-from runcancel.providers import Cloud, Connection, provider
+from runcancel.config import references
+from runcancel.engine.planning import plan
+from runcancel.engine.tracker import not_asked
+from runcancel.engine.verdict import Answer, Asked, judge
+from runcancel.model.runs import Ref, Scope, Snapshot
+from runcancel.model.states import Verdict
+from runcancel.providers import provider
+from runcancel.providers.base import Cloud, Connection
+from runcancel.runtime.throttle import Pace
 from runcancel.sandbox import SandboxOptions
-from runcancel.tracker import not_asked
-from runcancel.vocabulary import Verdict
 
 from .contradictions import Contradiction, changes, named_rows, open_rows
 
@@ -32,7 +33,7 @@ VOCABULARY = {
     KILLED: "alibaba",
     TENCENT: "tencent",
 }
-every_run = pytest.mark.parametrize("run", VOCABULARY, ids=lambda run: refs.full(run).kind + run[-4:])
+every_run = pytest.mark.parametrize("run", VOCABULARY, ids=lambda run: references.full(run).kind + run[-4:])
 CLAIMS = (Verdict.STOPPED, Verdict.REPORTED, Verdict.ENDED)
 
 
@@ -74,7 +75,7 @@ def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lied]:
 @tries(25)
 @given(data=st.data())
 def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: st.DataObject) -> None:
-    ref = refs.full(run)
+    ref = references.full(run)
     lied.telling()
     before = lied.read(ref)
     ids = frozenset({ref.id, *(task.lower() for task in before.run.task_ids)})
@@ -99,10 +100,10 @@ def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: s
 @pytest.mark.parametrize("word", range(6))
 def test_a_doubled_row_counts_as_the_least_ended_of_both(lied: Lied, run: str, other: int, word: int) -> None:
     lied.telling()
-    honest = lied.read(refs.full(run))
+    honest = lied.read(references.full(run))
 
     lied.telling(Contradiction("doubled", VOCABULARY[run], at=2, other=other, word=word))
-    doubled = lied.read(refs.full(run))
+    doubled = lied.read(references.full(run))
 
     states = {one.id: one.state for one in honest.invocations}
     assert {one.id for one in doubled.invocations} >= states.keys()
@@ -115,11 +116,11 @@ def test_a_doubled_row_counts_as_the_least_ended_of_both(lied: Lied, run: str, o
 @pytest.mark.parametrize("other", [0, 40])
 def test_rows_of_another_are_not_taken(lied: Lied, run: str, other: int) -> None:
     lied.telling()
-    honest = lied.read(refs.full(run))
+    honest = lied.read(references.full(run))
 
     for word in range(6):
         lied.telling(Contradiction("foreign", VOCABULARY[run], at=1, other=other, word=word))
-        assert lied.read(refs.full(run)) == honest
+        assert lied.read(references.full(run)) == honest
 
 
 # the installed command
@@ -177,6 +178,6 @@ def test_a_list_of_what_has_not_ended_holds_what_is_called_ended_while_a_target_
 ) -> None:
     env = lied.environ | {"HOME": str(command.home)}
 
-    listed = command.run("list", "-p", refs.full(run).scope.provider, "-o", "json", env=env)
+    listed = command.run("list", "-p", references.full(run).scope.provider, "-o", "json", env=env)
 
     assert run in [one["ref"] for one in listed.document["runs"]], str(listed)

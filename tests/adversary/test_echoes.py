@@ -160,8 +160,8 @@ def test_debugging_that_is_off_prints_no_traceback(value: str, outside: Outside)
     hook = outside.home / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(
-        "import runcancel.refs\n\ndef broken(*_):\n    raise RuntimeError('made to fail')\n\n"
-        "runcancel.refs.parse = runcancel.refs.parse_all = broken\n"
+        "import runcancel.config.references\n\ndef broken(*_):\n    raise RuntimeError('made to fail')\n\n"
+        "runcancel.config.references.parse = runcancel.config.references.parse_all = broken\n"
     )
     env = {"PYTHONPATH": str(hook), "RUNCANCEL_DEBUG": value}
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Outside
 
+from runcancel.engine.selection import read_list
 from runcancel.errors import UsageError
-from runcancel.selection import read_list
 
 UUID = COMMAND.rpartition("/")[2]
 SPELLINGS = (COMMAND, COMMAND.replace(UUID, UUID.upper()), f"us-east-2:command/{UUID}")

@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 from fakes import COMMAND, PATCH, WINDOW, row, seen
 
-from runcancel import refs
-from runcancel.consent import check_limits, size
-from runcancel.find import Sight
-from runcancel.judge import Answer, Asked, counted_once, judge, nothing_left_to_see
-from runcancel.ledger import Limits
-from runcancel.plan import plan
-from runcancel.selection import of_found, of_named, of_plan, read_list
-from runcancel.site_policy import Ruling, planned
-from runcancel.vocabulary import State
+from runcancel.config import references
+from runcancel.engine.lookup import Sight
+from runcancel.engine.planning import plan
+from runcancel.engine.selection import of_found, of_named, of_plan, read_list
+from runcancel.engine.verdict import Answer, Asked, counted_once, judge, nothing_left_to_see
+from runcancel.guards.confirmation import check_limits, size
+from runcancel.guards.site_policy import Ruling, planned
+from runcancel.model.outcomes import Limits
+from runcancel.model.states import State
 
 P, R = State.PENDING, State.RUNNING
 
@@ -39,7 +39,7 @@ def names(count: int, *, prefix: str = "i-") -> list[str]:
 
 def sight(ref: str, count: int) -> Sight:
     rows = [row(name, R, run=ref) for name in names(count)]
-    return Sight(reference=refs.parse(ref), snapshot=seen(ref, R, rows))
+    return Sight(reference=references.parse(ref), snapshot=seen(ref, R, rows))
 
 
 def a_target_list(count: int) -> None:

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from outside import Outside
 
-from runcancel import values
+from runcancel import environment
 from runcancel.cli import VERBS
-from runcancel.cli.verbs import load
+from runcancel.cli.app import load
 from runcancel.errors import UsageError
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -23,8 +23,8 @@ def test_an_age_is_the_sum_of_its_units(parts: dict[str, int], ago: bool) -> Non
     text = "".join(f"{count}{unit}" for unit, count in ordered)
     seconds = sum(count * _UNITS[unit] for unit, count in ordered)
 
-    assert values.duration("--timeout", text) == seconds
-    assert values.moment("--since", text + " ago" * ago, NOW) == NOW - timedelta(seconds=seconds)
+    assert environment.duration("--timeout", text) == seconds
+    assert environment.moment("--since", text + " ago" * ago, NOW) == NOW - timedelta(seconds=seconds)
 
 
 @given(st.datetimes(datetime(2001, 9, 10), datetime(2286, 1, 1)))
@@ -32,10 +32,10 @@ def test_every_way_to_write_a_time_is_that_time(moment: datetime) -> None:
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
     second = moment.replace(microsecond=0)
 
-    assert values.moment("--since", f"{moment.timestamp() * 1000:.0f}", NOW) == moment
-    assert values.moment("--since", f"{second.timestamp():.0f}", NOW) == second
-    assert values.moment("--since", moment.isoformat(), NOW) == moment
-    assert values.moment("--since", moment.isoformat().replace("+00:00", "Z"), NOW) == moment
+    assert environment.moment("--since", f"{moment.timestamp() * 1000:.0f}", NOW) == moment
+    assert environment.moment("--since", f"{second.timestamp():.0f}", NOW) == second
+    assert environment.moment("--since", moment.isoformat(), NOW) == moment
+    assert environment.moment("--since", moment.isoformat().replace("+00:00", "Z"), NOW) == moment
 
 
 @given(st.integers(0, 10**21))
@@ -45,7 +45,7 @@ def test_every_way_to_write_a_time_is_that_time(moment: datetime) -> None:
 @example(202611270300)
 def test_a_bare_number_is_an_epoch_or_wrong_and_never_an_age(number: int) -> None:
     text = str(number)
-    for read in (values.moment, values.past):
+    for read in (environment.moment, environment.past):
         try:
             found = read("--since", text, NOW)
         except UsageError:
@@ -66,17 +66,17 @@ def test_a_bare_number_is_an_epoch_or_wrong_and_never_an_age(number: int) -> Non
 @example("9999-12-31T23:59:59-23:59")
 @example("0001-01-01")
 def test_any_text_is_a_time_or_one_line(text: str) -> None:
-    for read in (values.moment, values.past):
+    for read in (environment.moment, environment.past):
         with suppress(UsageError):
             assert read("--since", text, NOW).tzinfo is not None
     with suppress(UsageError):
-        assert 0 <= values.duration("--timeout", text) < 10**10
+        assert 0 <= environment.duration("--timeout", text) < 10**10
 
 
 def test_older_than_a_time_to_come_is_refused() -> None:
-    assert values.past("--older-than", "0s", NOW) == NOW
+    assert environment.past("--older-than", "0s", NOW) == NOW
     with pytest.raises(UsageError, match="in the future"):
-        values.past("--older-than", "2026-11-28T00:00:00Z", NOW)
+        environment.past("--older-than", "2026-11-28T00:00:00Z", NOW)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from runcancel.cli import VERBS
-from runcancel.cli.skeleton import request_skeleton
-from runcancel.cli.verbs import load
+from runcancel.cli.app import load
+from runcancel.cli.support.skeleton import request_skeleton
 
 FOLDER = Path(__file__).with_name("skeletons")
 TAKES = tuple(verb for verb in VERBS if verb not in ("sandbox", "help"))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
 
-from runcancel.checkup import Examined, answered, with_cancels
-from runcancel.judge import Answer, Asked
-from runcancel.model import Scope
-from runcancel.providers import Checkup
-from runcancel.reports import PermissionCheck
+from runcancel.engine.diagnose import Examined, answered, with_cancels
+from runcancel.engine.verdict import Answer, Asked
+from runcancel.model.reports import PermissionCheck
+from runcancel.model.runs import Scope
+from runcancel.providers.base import Checkup
 
 NO_AWS: Mapping[str, None] = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"))
 NO_ALIBABA: Mapping[str, None] = dict.fromkeys(

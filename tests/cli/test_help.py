@@ -10,8 +10,8 @@ from outside import TENCENT, Done, Outside
 
 from runcancel import __version__
 from runcancel.cli import VERBS
-from runcancel.cli.completion import SCRIPTS, write_all
-from runcancel.cli.help import TOPICS
+from runcancel.cli.support.completion import SCRIPTS, write_all
+from runcancel.cli.verbs.help import TOPICS
 from runcancel.errors import INTERRUPTED, MEANINGS
 
 REPOSITORY = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from outside import AUTOMATION, COMMAND, FANOUT, KILLED, ONE_SHOT, SCHEDULE, TEN
 
 from runcancel.cli import VERBS
 from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.narrowing import Narrowing
+from runcancel.providers.common.policy_scope import Narrowing
 
 OFFLINE: Mapping[str, None] = dict.fromkeys(
     (

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outside import Outside
 
-from runcancel.cli.pick import numbers
+from runcancel.cli.support.pick import numbers
 from runcancel.errors import UsageError
 
 TENCENT = ("-p", "tencent")

@@ -14,9 +14,10 @@ from fakes import HandClock
 from outside import Outside
 
 from runcancel.errors import CloudError
-from runcancel.model import Scope
-from runcancel.pace import Pace
-from runcancel.providers import Connection, provider
+from runcancel.model.runs import Scope
+from runcancel.providers import provider
+from runcancel.providers.base import Connection
+from runcancel.runtime.throttle import Pace
 
 AWS_CONFIG = """[default]
 region = us-west-1

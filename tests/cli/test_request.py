@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outside import ENDED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside
 
-from runcancel.cli import request
-from runcancel.cli.verbs import load
+from runcancel.cli.app import load
+from runcancel.cli.support import request
 from runcancel.errors import UsageError
-from runcancel.render.sample import sample
+from runcancel.render.formats.sample import sample
 from runcancel.render.schemas import SCHEMAS, schema
 from runcancel.text import is_plain
 

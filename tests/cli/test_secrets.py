@@ -606,9 +606,25 @@ TRAPS = (
     *("runcancel.py", "tomllib.py", "startup.py", "certifi.py", "urllib3.py", "pace.py"),
 )
 FILES = (
-    *("runcancel.toml", "config.toml", "policy.toml", ".env", "credentials", "credentials.ini", "boto.cfg", ".boto"),
+    *(
+        "runcancel.config.toml",
+        "config.toml",
+        "policy.toml",
+        ".env",
+        "credentials",
+        "credentials.ini",
+        "boto.cfg",
+        ".boto",
+    ),
     *(".netrc", "config", "config.json", ".aws/config", ".aws/credentials", ".aliyun/config.json", "plan.json"),
-    *(".tccli/default.credential", "journal.sqlite3", ".runcancel.toml", "pyproject.toml", "setup.cfg", "pip.conf"),
+    *(
+        ".tccli/default.credential",
+        "journal.sqlite3",
+        ".runcancel.config.toml",
+        "pyproject.toml",
+        "setup.cfg",
+        "pip.conf",
+    ),
 )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Done, Outside, ran
 
-from runcancel import __version__, site_policy
+from runcancel import __version__
+from runcancel.guards import site_policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 

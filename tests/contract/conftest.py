@@ -9,9 +9,10 @@ from fakes import HandClock
 from outside import Outside
 
 from contract.examples import EXAMPLES
-from runcancel.model import Scope
-from runcancel.pace import Pace, Tries
-from runcancel.providers import Cloud, Connection, provider
+from runcancel.model.runs import Scope
+from runcancel.providers import provider
+from runcancel.providers.base import Cloud, Connection
+from runcancel.runtime.throttle import Pace, Tries
 
 TRIES = Tries(throttled=30.0, within=3.0)
 """Enough for two repetitions, on a clock that is moved by hand."""

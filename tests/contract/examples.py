@@ -5,7 +5,7 @@ from typing import Any
 
 from outside import AUTOMATION, COMMAND, ENDED, FANOUT, KILLED, NOBODY, ONE_SHOT, SCHEDULE, TENCENT, WINDOW
 
-from runcancel.model import Scope
+from runcancel.model.runs import Scope
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from outside import Outside
 
 from contract.conftest import Connect
 from contract.examples import ONE_OF_EACH, Example
-from runcancel import refs
-from runcancel.vocabulary import Reason, State
+from runcancel.config import references
+from runcancel.model.states import Reason, State
 
 one_of_each = pytest.mark.parametrize("example", ONE_OF_EACH, ids=str)
 
@@ -36,7 +36,7 @@ def reasons(faults: dict[str, Reason]) -> Any:
 def test_a_reading_that_fails_has_its_reason(
     example: Example, fault: str, reason: Reason, outside: Outside, connect: Connect
 ) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     outside.faults(f"{example.reading}={fault}")
 
     assert refused(lambda: list(connect(outside, ref.scope).read([ref]))).reason is reason
@@ -54,7 +54,7 @@ def test_a_reading_that_fails_has_its_reason(
 def test_a_cancel_in_doubt_or_refused_is_not_repeated(
     example: Example, fault: str, reason: Reason, outside: Outside, connect: Connect
 ) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     cloud = connect(outside, ref.scope)
     outside.faults(f"{example.operation}={fault}")
 
@@ -74,7 +74,7 @@ def test_a_cancel_in_doubt_or_refused_is_not_repeated(
 def test_a_throttled_cancel_is_tried_once_and_the_next_leaves_when_the_server_allows(
     example: Example, outside: Outside, connect: Connect, clock: HandClock
 ) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     outside.faults(f"{example.operation}=throttle*1,retry_after=1500")
     cloud = connect(outside, ref.scope)
 
@@ -89,7 +89,7 @@ def test_a_throttled_cancel_is_tried_once_and_the_next_leaves_when_the_server_al
 
 @one_of_each
 def test_an_invented_word_is_unknown_and_never_over(example: Example, outside: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     outside.faults("*=unknown-word")
 
     seen = read(connect(outside, ref.scope), ref)
@@ -103,7 +103,7 @@ def test_an_invented_word_is_unknown_and_never_over(example: Example, outside: O
 def test_temporary_keys_are_sent_with_their_token_and_no_key_is_traced(
     example: Example, outside: Outside, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     keys = outside.box.environment(sort="temporary")
 
     with caplog.at_level(logging.DEBUG):

@@ -8,10 +8,10 @@ from outside import Outside
 
 from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, VENDORS, Example
-from runcancel import refs
-from runcancel.model import Query, Scope
+from runcancel.config import references
+from runcancel.model.runs import Query, Scope
+from runcancel.model.states import Reason, State
 from runcancel.providers import PROVIDERS
-from runcancel.vocabulary import Reason, State
 
 CROWD = 230
 NOT_OVER = frozenset(state for state in State if not state.over)
@@ -59,7 +59,7 @@ def test_a_listed_run_is_the_run_that_a_reading_finds(of: Example, still: Outsid
 
     found = listed(cloud, kind=of.kind)
 
-    assert [read(cloud, refs.full(run.ref)).run for run in found] == found
+    assert [read(cloud, references.full(run.ref)).run for run in found] == found
     assert all(run.counts for run in found)
 
 

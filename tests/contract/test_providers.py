@@ -11,11 +11,11 @@ from outside import Outside, id_of, named
 
 from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, Example, ours
-from runcancel import refs
+from runcancel.config import references
 from runcancel.errors import CloudError
-from runcancel.model import Ref, Scope, Snapshot, Wanted
+from runcancel.model.runs import Ref, Scope, Snapshot, Wanted
+from runcancel.model.states import Reason, State
 from runcancel.providers import kind_of
-from runcancel.vocabulary import Reason, State
 
 every_kind = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 in_part = pytest.mark.parametrize("example", [one for one in EXAMPLES if one.chunk and not one.added], ids=str)
@@ -25,14 +25,14 @@ every_cloud = pytest.mark.parametrize("example", ONE_OF_EACH, ids=str)
 
 @every_kind
 def test_a_reading_tells_the_truth(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
 
     snapshot = read(connect(still, ref.scope), ref)
 
     counted = Counter(ours(one["state"]) for one in still.truth(example.ref)["targets"])
     assert snapshot.run.counts == dict(counted)
     assert snapshot.run.ref == example.ref
-    assert str(refs.full(snapshot.run.ref)) == example.ref
+    assert str(references.full(snapshot.run.ref)) == example.ref
     assert snapshot.run.state.value == ours(still.truth(example.ref)["state"])
     assert snapshot.run.guarantee.value == example.guarantee
     assert snapshot.run.target_count == counted.total()
@@ -42,7 +42,7 @@ def test_a_reading_tells_the_truth(example: Example, still: Outside, connect: Co
 
 @every_kind
 def test_every_target_is_one_row(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
 
     rows = read(connect(still, ref.scope), ref).invocations
 
@@ -55,7 +55,7 @@ def test_every_target_is_one_row(example: Example, still: Outside, connect: Conn
 
 @every_kind
 def test_times_are_utc_and_in_order(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
 
     snapshot = read(connect(still, ref.scope), ref)
 
@@ -70,7 +70,7 @@ def test_times_are_utc_and_in_order(example: Example, still: Outside, connect: C
 
 @every_kind
 def test_a_short_reading_agrees_and_asks_no_more(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     cloud = connect(still, ref.scope)
     before = len(still.requests())
     long = read(cloud, ref)
@@ -83,8 +83,8 @@ def test_a_short_reading_agrees_and_asks_no_more(example: Example, still: Outsid
 
 @every_kind
 def test_what_is_not_there_is_not_found(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.absent)
-    present = refs.full(example.ref)
+    ref = references.full(example.absent)
+    present = references.full(example.ref)
     together = [ref, present] if kind_of(ref).read_batch > 1 else [ref]
 
     answers = dict(connect(still, ref.scope).read(together))
@@ -96,7 +96,7 @@ def test_what_is_not_there_is_not_found(example: Example, still: Outside, connec
 
 @every_kind
 def test_every_filter_of_invocations_is_exact(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     cloud = connect(still, ref.scope)
     rows = list(cloud.invocations(ref, Wanted()))
 
@@ -114,7 +114,7 @@ def test_every_filter_of_invocations_is_exact(example: Example, still: Outside, 
 
 @every_kind
 def test_what_was_written_is_told_of_every_target(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
 
     outputs = list(connect(still, ref.scope).logs(ref, Wanted()))
 
@@ -126,7 +126,7 @@ def test_what_was_written_is_told_of_every_target(example: Example, still: Outsi
 
 @every_kind
 def test_what_is_not_there_ran_nowhere_and_wrote_nothing(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.absent)
+    ref = references.full(example.absent)
     cloud = connect(still, ref.scope)
 
     assert refused(lambda: list(cloud.invocations(ref, Wanted()))).reason is Reason.NOT_FOUND
@@ -135,7 +135,7 @@ def test_what_is_not_there_ran_nowhere_and_wrote_nothing(example: Example, still
 
 @every_kind
 def test_a_limit_is_a_limit_below_every_page_size(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     cloud = connect(still, ref.scope)
     total = len(list(cloud.invocations(ref, Wanted())))
 
@@ -145,7 +145,7 @@ def test_a_limit_is_a_limit_below_every_page_size(example: Example, still: Outsi
 
 @every_kind
 def test_a_limit_counts_what_passed_the_filter(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     cloud = connect(still, ref.scope)
     rows = list(cloud.invocations(ref, Wanted()))
     last = rows[-1].state
@@ -158,7 +158,7 @@ def test_a_limit_counts_what_passed_the_filter(example: Example, still: Outside,
 
 @every_kind
 def test_a_cancel_is_one_request_whose_id_is_told(example: Example, moving: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
 
     ids = list(connect(moving, ref.scope).cancel(ref))
 
@@ -170,7 +170,7 @@ def test_a_cancel_is_one_request_whose_id_is_told(example: Example, moving: Outs
 
 @in_part
 def test_targets_go_out_in_chunks_the_vendor_takes(example: Example, moving: Outside, connect: Connect) -> None:
-    ref = refs.full(moving.add(example.provider, example.kind, name="many", targets={"pending": 220}))
+    ref = references.full(moving.add(example.provider, example.kind, name="many", targets={"pending": 220}))
     targets = moving.targets(str(ref))
 
     ids = list(connect(moving, ref.scope).cancel(ref, [*targets, targets[0]]))
@@ -184,7 +184,7 @@ def test_targets_go_out_in_chunks_the_vendor_takes(example: Example, moving: Out
 
 @in_part
 def test_only_the_named_targets_are_touched(example: Example, moving: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     chosen = moving.targets(example.ref, "pending", "running")[:2]
 
     list(connect(moving, ref.scope).cancel(ref, chosen))
@@ -196,7 +196,7 @@ def test_only_the_named_targets_are_touched(example: Example, moving: Outside, c
 
 @as_a_whole
 def test_what_has_no_parts_is_not_cancelled_in_part(example: Example, moving: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     cloud = connect(moving, ref.scope)
 
     error = refused(lambda: list(cloud.cancel(ref, ["i-0123456789abcdef0"])))
@@ -220,7 +220,7 @@ def test_an_id_of_another_shape_never_travels(example: Example, still: Outside, 
 
 @in_part
 def test_one_target_of_another_shape_and_nothing_is_sent(example: Example, moving: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     targets = [*moving.targets(example.ref), "i-1'; reboot"]
 
     assert refused(lambda: list(connect(moving, ref.scope).cancel(ref, targets))).reason is Reason.INVALID
@@ -238,7 +238,7 @@ def test_the_caller_is_who_the_key_belongs_to(example: Example, still: Outside, 
 
 @every_kind
 def test_a_wrong_secret_is_bad_credentials(example: Example, still: Outside, connect: Connect) -> None:
-    ref = refs.full(example.ref)
+    ref = references.full(example.ref)
     cloud = connect(still, ref.scope, env={example.vendor.secret: "canary-secret-canary-secret"})
 
     error = refused(lambda: list(cloud.read([ref])))

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runcancel.environment import Choice
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
-from runcancel.outputs import Output
-from runcancel.pace import Pace, Rate
-from runcancel.providers import Checkup, Connection, VendorSettings
-from runcancel.providers.links import Link
-from runcancel.providers.narrowing import Narrowing
-from runcancel.providers.reading import checked_id, first
-from runcancel.reports import AccessPolicy
-from runcancel.values import Choice
-from runcancel.vocabulary import Guarantee, Reason, State
+from runcancel.model.logs import Output
+from runcancel.model.reports import AccessPolicy
+from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
+from runcancel.model.states import Guarantee, Reason, State
+from runcancel.providers.base import Checkup, Connection, VendorSettings
+from runcancel.providers.common.fields import checked_id, first
+from runcancel.providers.common.links import Link
+from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.runtime.throttle import Pace, Rate
 
 NAME = "nimbus"
 TITLE = "Nimbus"

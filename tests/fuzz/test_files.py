@@ -17,13 +17,16 @@ from outside import COMMAND, TENCENT, WINDOW, Outside
 
 from fuzz.budget import tries
 from fuzz.liar import Change, lies
-from runcancel import config, refs, selection, settings, values
+from runcancel import environment
 from runcancel.cli import options
+from runcancel.config import file as config_file
+from runcancel.config import references, settings
+from runcancel.engine import selection
 from runcancel.errors import CloudError, JournalError, Refused, UsageError
-from runcancel.journal import Journal
-from runcancel.ledger import Operation, PlanItem
+from runcancel.journal.store import Journal
+from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.providers import provider
-from runcancel.render.notes import problem_lines, problem_of
+from runcancel.render.screens.notes import problem_lines, problem_of
 from runcancel.sandbox.wire import Reply
 from runcancel.text import is_plain
 
@@ -110,7 +113,7 @@ def test_any_configuration_is_read_or_refused(tmp_path_factory: pytest.TempPathF
     file = _folder(tmp_path_factory) / "config.toml"
     file.write_bytes(data)
 
-    found = refused(lambda: config.load(file))
+    found = refused(lambda: config_file.load(file))
 
     if found is None:
         return
@@ -144,7 +147,7 @@ def test_any_plan_is_taken_whole_or_refused(made: Outside, changes: tuple[Change
 
     if saved is not None:
         assert all(isinstance(item, PlanItem) for item in saved.plan)
-        refused(lambda: [refs.parse(item.run) for item in saved.plan if item.ask])
+        refused(lambda: [references.parse(item.run) for item in saved.plan if item.ask])
         assert saved.expires_at is not None
         assert saved.expires_at > now
 
@@ -174,7 +177,7 @@ def test_any_list_of_references_is_taken_whole_or_refused(lines: list[str]) -> N
     listed = refused(lambda: selection.read_list(text, "standard input"))
 
     if listed is not None:
-        assert all(refs.parse(one.text) == one for one in listed.references)
+        assert all(references.parse(one.text) == one for one in listed.references)
         if any('"type":"end","complete":"true"' in line for line in lines[-1:]):
             assert not listed.complete
 
@@ -259,19 +262,19 @@ def test_the_command_refuses_any_bytes_for_a_file(made: Outside, data: bytes, wh
 @example("0001-01-01T00:00:00+23:59")
 @example("٢h")
 def test_any_time_is_understood_or_refused(text: str) -> None:
-    refused(lambda: values.duration("--timeout", text))
-    refused(lambda: values.moment("--since", text, NOW))
+    refused(lambda: environment.duration("--timeout", text))
+    refused(lambda: environment.moment("--since", text, NOW))
     refused(lambda: options.query(older_than=text, now=NOW))
 
 
 @tries(300)
 @given(_any_text | st.from_regex(r"([a-z%@]{0,6}@)?(aws:|alibaba:|x:)?([a-z-]{1,9}:)?([a-z]+/)?[it]nv?-[a-f0-9]{8,9}"))
 def test_any_reference_is_read_back_or_refused(text: str) -> None:
-    found = refused(lambda: refs.parse(text))
+    found = refused(lambda: references.parse(text))
 
     if found is not None and found.provider is not None and found.region is not None:
-        again = refused(lambda: refs.full(text))
-        assert again is None or refs.full(str(again)) == again
+        again = refused(lambda: references.full(text))
+        assert again is None or references.full(str(again)) == again
 
 
 @tries(150)

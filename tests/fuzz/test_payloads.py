@@ -17,18 +17,19 @@ from outside import AUTOMATION, FANOUT, KILLED, SCHEDULE, TENCENT, WINDOW, Outsi
 
 from fuzz.budget import tries
 from fuzz.liar import Change, Liar, Telling, lies
-from runcancel import refs
+from runcancel.config import references
+from runcancel.engine.planning import plan
+from runcancel.engine.verdict import Answer, Asked, judge
 from runcancel.errors import CloudError
-from runcancel.judge import Answer, Asked, judge
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
-from runcancel.pace import Pace, Tries
-from runcancel.plan import plan
-from runcancel.providers import Cloud, Connection, kind_of, provider
+from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.states import State, Verdict
+from runcancel.providers import kind_of, provider
+from runcancel.providers.base import Cloud, Connection
 from runcancel.render import FORMATS, End, writer
-from runcancel.render.terminal import Terminal
+from runcancel.render.screens.terminal import Terminal
+from runcancel.runtime.throttle import Pace, Tries
 from runcancel.sandbox import SandboxOptions
 from runcancel.text import is_plain
-from runcancel.vocabulary import State, Verdict
 
 TRIES = Tries(throttled=3.0, within=3.0)
 """Enough for two repetitions, on a clock that is moved by hand."""
@@ -36,7 +37,7 @@ TRIES = Tries(throttled=3.0, within=3.0)
 COMMAND = "aws:us-east-2:command/f0220000-0000-4000-8000-000000000001"
 PAGED = "tencent:ap-guangzhou:invocation/inv-f0220001"
 RUNS = (WINDOW, COMMAND, AUTOMATION, FANOUT, KILLED, SCHEDULE, TENCENT, PAGED)
-SCOPES = tuple(dict.fromkeys(refs.full(run).scope for run in RUNS))
+SCOPES = tuple(dict.fromkeys(references.full(run).scope for run in RUNS))
 MIXED = {"succeeded": 2, "failed": 1, "running": 3, "pending": 4}
 
 OVER = {
@@ -91,7 +92,13 @@ class Lied:
 def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lied]:
     home = tmp_path_factory.mktemp("lied")
     runs = (
-        {"provider": "aws", "region": "us-east-2", "kind": "command", "id": refs.full(COMMAND).id, "targets": MIXED},
+        {
+            "provider": "aws",
+            "region": "us-east-2",
+            "kind": "command",
+            "id": references.full(COMMAND).id,
+            "targets": MIXED,
+        },
         {
             "provider": "tencent",
             "region": "ap-guangzhou",
@@ -149,7 +156,7 @@ def check_types(*records: Run | Invocation | Identity) -> None:
             assert moment is None or moment.tzinfo is UTC or moment.utcoffset() == timedelta(0)
         for name in ("ref", "child", "parent"):
             reference = getattr(record, name, None)
-            assert reference is None or str(refs.full(reference)) == reference
+            assert reference is None or str(references.full(reference)) == reference
 
 
 def check_shown(format: str, name: str, records: Sequence[Any]) -> None:
@@ -180,7 +187,7 @@ def caught(ask: Callable[[], Any]) -> Any:
 def test_a_reading_of_lies_is_a_record_or_an_error(
     lied: Lied, run: str, changes: tuple[Change, ...], format: str, full: bool
 ) -> None:
-    ref = refs.full(run)
+    ref = references.full(run)
     item = plan(honest(lied, ref))
     lied.telling(changes)
 
@@ -216,7 +223,7 @@ def check_verdict(item: Any, found: Snapshot, kind: Kind) -> None:
 @tries(60)
 @given(st.sampled_from(RUNS), lies, st.sampled_from([Wanted(), Wanted(limit=2), Wanted(targets=frozenset({"i-1"}))]))
 def test_a_listing_of_targets_out_of_lies(lied: Lied, run: str, changes: tuple[Change, ...], wanted: Wanted) -> None:
-    ref = refs.full(run)
+    ref = references.full(run)
     lied.telling(changes)
 
     rows = caught(lambda: list(lied.open(ref.scope).invocations(ref, wanted))) or []
@@ -266,7 +273,7 @@ def test_who_and_where_out_of_lies(lied: Lied, scope: Scope, changes: tuple[Chan
 @tries(60)
 @given(st.sampled_from(RUNS), lies)
 def test_an_answer_to_a_cancel_counts_only_with_its_proof(lied: Lied, run: str, changes: tuple[Change, ...]) -> None:
-    ref = refs.full(run)
+    ref = references.full(run)
     lied.box.reset()
     telling = lied.telling(changes)
 

@@ -18,16 +18,16 @@ from render.samples import NOW, WINDOW
 from render.strategies import ANY_TEXT, PROBLEMS, any_of
 
 from fuzz.budget import tries
-from runcancel.judge import Answer, Asked
-from runcancel.ledger import Operation, Outcome, PlanItem
-from runcancel.model import Invocation, Run
+from runcancel.engine.verdict import Answer, Asked
+from runcancel.model.outcomes import Operation, Outcome, PlanItem
+from runcancel.model.reports import ContextRow, SettingRow
+from runcancel.model.runs import Invocation, Run
 from runcancel.render import FORMATS, End, writer
-from runcancel.render.announce import announce
 from runcancel.render.documents import Caller
-from runcancel.render.notes import Notes
-from runcancel.render.progress import progress
-from runcancel.render.terminal import Terminal
-from runcancel.reports import ContextRow, SettingRow
+from runcancel.render.live.progress import progress
+from runcancel.render.screens.announce import announce
+from runcancel.render.screens.notes import Notes
+from runcancel.render.screens.terminal import Terminal
 from runcancel.text import is_plain
 
 SCREENS: dict[str, type[Any]] = {

@@ -8,9 +8,10 @@ import pytest
 from fakes import HandClock
 from opened import Open
 
-from runcancel.model import Scope
-from runcancel.pace import Pace, Tries
-from runcancel.providers import Cloud, Connection, provider
+from runcancel.model.runs import Scope
+from runcancel.providers import provider
+from runcancel.providers.base import Cloud, Connection
+from runcancel.runtime.throttle import Pace, Tries
 from runcancel.sandbox import Sandbox, SandboxOptions
 
 TRIES = Tries(throttled=3.0, within=3.0)

@@ -4,9 +4,9 @@ import pytest
 from opened import refused
 
 from runcancel.errors import CloudError
-from runcancel.providers.commands import printed
-from runcancel.providers.keys import Keys, Renewed, plain_words
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
+from runcancel.providers.common.credential_process import printed
+from runcancel.providers.common.credentials import Keys, Renewed, plain_words
 
 
 class Asked:

@@ -8,11 +8,11 @@ from threading import Thread
 import pytest
 from opened import refused
 
+from runcancel.model.states import Reason
 from runcancel.providers.alibaba.sources import Sources as AlibabaSources
-from runcancel.providers.keys import KeySource
+from runcancel.providers.common.credentials import KeySource
+from runcancel.providers.common.http import CredentialClient, Endpoint
 from runcancel.providers.tencent.sources import Sources as TencentSources
-from runcancel.providers.transport import CredentialClient, Endpoint
-from runcancel.vocabulary import Reason
 
 ALIBABA = {"Code": "Success", "AccessKeyId": "STS.a", "AccessKeySecret": "s", "SecurityToken": "t"}
 TENCENT = {"Code": "Success", "TmpSecretId": "AKIDa", "TmpSecretKey": "s", "Token": "t", "ExpiredTime": 4_000_000_000}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from opened import refused
 
 from runcancel.errors import CloudError
-from runcancel.providers import reading
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
+from runcancel.providers.common import fields
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -28,13 +28,13 @@ NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
     ],
 )
 def test_every_spelling_of_a_time_is_read_as_utc(value: object) -> None:
-    assert reading.moment(value) == NOON
-    assert (reading.moment(value) or NOON).tzinfo is UTC
+    assert fields.moment(value) == NOON
+    assert (fields.moment(value) or NOON).tzinfo is UTC
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", True, [], {}, 1e300, float("nan"), "9999-99-99T00:00:00Z"])
 def test_what_is_no_time_is_none(value: object) -> None:
-    assert reading.moment(value) is None
+    assert fields.moment(value) is None
 
 
 def test_rows_of_any_shape_never_crash() -> None:
@@ -49,22 +49,22 @@ def test_rows_of_any_shape_never_crash() -> None:
         {"A": {"B": {"x": 1}}},
     )
 
-    assert reading.rows({"A": {"B": [{"x": 1}, None, "text", 3]}}, "A", "B") == ({"x": 1},)
-    assert [reading.rows(value, "A", "B") for value in odd] == [()] * len(odd)
+    assert fields.rows({"A": {"B": [{"x": 1}, None, "text", 3]}}, "A", "B") == ({"x": 1},)
+    assert [fields.rows(value, "A", "B") for value in odd] == [()] * len(odd)
 
 
 def test_numbers_and_texts_of_any_type() -> None:
     numbers: tuple[object, ...] = (3, "-3", True, None, "x", 1.5, [])
     texts: tuple[object, ...] = ("a", "", None, 3, True, [], {})
 
-    assert [reading.number(value) for value in numbers] == [3, -3, None, None, None, None, None]
-    assert [reading.text(value) for value in texts] == ["a", None, None, "3", None, None, None]
+    assert [fields.number(value) for value in numbers] == [3, -3, None, None, None, None, None]
+    assert [fields.text(value) for value in texts] == ["a", None, None, "3", None, None, None]
 
 
 def test_pages_by_token_end_at_an_empty_token_and_drop_what_came_before() -> None:
     pages = {None: ([{"id": 1}, {"id": 2}], "a"), "a": ([{"id": 2}, {"id": 3}], "")}
 
-    found = list(reading.by_token(lambda token: pages[token], key=lambda row: row["id"]))
+    found = list(fields.by_token(lambda token: pages[token], key=lambda row: row["id"]))
 
     assert [row["id"] for row in found] == [1, 2, 3]
 
@@ -72,7 +72,7 @@ def test_pages_by_token_end_at_an_empty_token_and_drop_what_came_before() -> Non
 def test_a_token_that_repeats_is_an_error_and_not_a_loop() -> None:
     pages = {None: ([{"id": 1}], "a"), "a": ([{"id": 2}], "b"), "b": ([{"id": 3}], "a")}
 
-    found = reading.by_token(lambda token: pages[token], key=lambda row: row["id"])
+    found = fields.by_token(lambda token: pages[token], key=lambda row: row["id"])
 
     assert refused(lambda: list(found)).reason is Reason.UNPROVEN
 
@@ -86,21 +86,21 @@ def test_pages_by_offset_survive_a_list_that_changes() -> None:
         start = max(0, offset - 5)  # five newer rows pushed the list down
         return everything[start : start + 100], 255
 
-    found = list(reading.by_offset(page, key=lambda row: row["id"], size=100))
+    found = list(fields.by_offset(page, key=lambda row: row["id"], size=100))
 
     assert [row["id"] for row in found] == list(range(250))
     assert asked == [0, 100, 200]
 
 
 def test_an_offset_that_is_ignored_is_an_error_and_not_a_loop() -> None:
-    found = reading.by_offset(lambda offset: ([{"id": 1}], 10**9), key=lambda row: row["id"], size=1)
+    found = fields.by_offset(lambda offset: ([{"id": 1}], 10**9), key=lambda row: row["id"], size=1)
 
     assert refused(lambda: list(found)).reason is Reason.UNPROVEN
 
 
 def test_a_last_page_that_only_repeats_is_no_end_when_the_total_says_there_is_more() -> None:
     page = [{"id": number} for number in range(100)]
-    found = reading.by_offset(lambda offset: (page, 156), key=lambda row: row["id"], size=100)
+    found = fields.by_offset(lambda offset: (page, 156), key=lambda row: row["id"], size=100)
 
     assert refused(lambda: list(found)).reason is Reason.UNPROVEN
 
@@ -112,34 +112,34 @@ def test_rows_that_came_in_at_the_head_are_found_when_the_last_page_only_repeats
         now = next(states, range(-1, 100))  # after the first page one more is there, and the oldest is gone
         return [{"id": number} for number in now][offset : offset + 100], 101
 
-    found = [row["id"] for row in reading.by_offset(page, key=lambda row: row["id"], size=100)]
+    found = [row["id"] for row in fields.by_offset(page, key=lambda row: row["id"], size=100)]
 
     assert sorted(found) == list(range(-1, 100))
 
 
 def test_an_empty_page_ends_the_listing_whatever_the_total_says() -> None:
-    assert list(reading.by_offset(lambda offset: ([], 50), key=lambda row: row["id"], size=10)) == []
+    assert list(fields.by_offset(lambda offset: ([], 50), key=lambda row: row["id"], size=10)) == []
 
 
 @pytest.mark.parametrize("region", ["", "cn", "cn-hangzhou/", "cn hangzhou", "evil.com#", "cn-hangzhou\n", "A-B"])
 def test_a_region_that_cannot_stand_in_a_host_name_is_refused(region: str) -> None:
-    assert refused(lambda: reading.checked_region(region)).reason is Reason.USAGE
+    assert refused(lambda: fields.checked_region(region)).reason is Reason.USAGE
 
 
 @pytest.mark.parametrize("target", ["", "i-", "i-1\n", "i-1&Action=x", "i 1", "-1", "i-" + "a" * 99])
 def test_a_target_that_is_no_id_does_not_travel(target: str) -> None:
-    assert refused(lambda: reading.checked_targets([target])).reason is Reason.INVALID
+    assert refused(lambda: fields.checked_targets([target])).reason is Reason.INVALID
 
 
 def test_bad_credentials_are_blamed_on_their_source() -> None:
     errors = [CloudError(reason, "refused") for reason in (Reason.BAD_CREDENTIALS, Reason.INVALID)]
 
-    assert [str(reading.blamed(error, "here")) for error in errors] == ["refused (here)", "refused"]
+    assert [str(fields.blamed(error, "here")) for error in errors] == ["refused (here)", "refused"]
 
 
 @pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])
 def test_chunks_lose_nothing(count: int, size: int) -> None:
-    parts = list(reading.chunks(range(count), size))
+    parts = list(fields.chunks(range(count), size))
 
     assert [one for part in parts for one in part] == list(range(count))
     assert len(parts) == math.ceil(count / size)
@@ -161,7 +161,7 @@ def encoded(data: bytes) -> str:
     ],
 )
 def test_base64_is_read_as_text(value: object, text: str) -> None:
-    assert reading.decoded(value) == reading.Decoded(text)
+    assert fields.decoded(value) == fields.Decoded(text)
 
 
 @pytest.mark.parametrize(
@@ -176,23 +176,23 @@ def test_base64_is_read_as_text(value: object, text: str) -> None:
     ],
 )
 def test_what_is_no_text_is_replaced_and_said(value: object, begins: str) -> None:
-    found = reading.decoded(value)
+    found = fields.decoded(value)
     assert found.text.startswith(begins)
     assert found.damaged
 
 
 def test_a_character_cut_in_two_is_no_damage_where_the_end_was_cut() -> None:
     half = encoded("完成".encode()[:-1])
-    assert reading.decoded(half, cut=True) == reading.Decoded("完")
-    assert reading.decoded(half).damaged
+    assert fields.decoded(half, cut=True) == fields.Decoded("完")
+    assert fields.decoded(half).damaged
 
 
 @given(st.binary() | st.text() | st.none() | st.integers())
 def test_anything_at_all_is_read_as_something(value: object) -> None:
     for given_ in (value, encoded(value) if isinstance(value, bytes) else value):
-        assert isinstance(reading.decoded(given_).text, str)
+        assert isinstance(fields.decoded(given_).text, str)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]).filter(lambda char: char != "\ufeff")))
 def test_text_comes_back_as_it_was(text: str) -> None:
-    assert reading.decoded(encoded(text.encode())) == reading.Decoded(text)
+    assert fields.decoded(encoded(text.encode())) == fields.Decoded(text)

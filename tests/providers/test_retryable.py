@@ -10,11 +10,11 @@ from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.common.retry import StandardRetryer
 
 from runcancel.errors import IN_DOUBT
+from runcancel.model.states import Reason
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.aws.failures import CODES, by_status
+from runcancel.providers.common.http import Reply
 from runcancel.providers.tencent.failures import REASONS, reason_of
-from runcancel.providers.transport import Reply
-from runcancel.vocabulary import Reason
 
 THROTTLED = standard.ThrottledRetryableChecker()._throttled_error_codes
 TRANSIENT = standard.TransientRetryableChecker()._transient_error_codes

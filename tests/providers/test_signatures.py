@@ -15,7 +15,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.common.retry import NoopRetryer
 
 from runcancel.providers.alibaba.signature import ALGORITHM, EMPTY_BODY, authorization
-from runcancel.providers.keys import Keys
+from runcancel.providers.common.credentials import Keys
 from runcancel.providers.tencent.signature import Signer
 
 WORDS = st.text(min_size=1, max_size=30)

@@ -14,11 +14,11 @@ from msgspec import structs
 from opened import refused
 
 from runcancel.errors import CloudError
-from runcancel.model import Scope
-from runcancel.providers import Connection
-from runcancel.providers.proxies import proxy_of, without_user
-from runcancel.providers.transport import CredentialClient, Endpoint, Heard, Transport
-from runcancel.vocabulary import Reason
+from runcancel.model.runs import Scope
+from runcancel.model.states import Reason
+from runcancel.providers.base import Connection
+from runcancel.providers.common.http import CredentialClient, Endpoint, Heard, Transport
+from runcancel.providers.common.proxies import proxy_of, without_user
 
 
 @pytest.mark.parametrize(

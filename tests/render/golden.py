@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from runcancel.model.states import State
 from runcancel.render import Record
-from runcancel.vocabulary import State
 
 from . import samples
 from .printing import written

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from runcancel.render import End, Record, writer
-from runcancel.render.terminal import Terminal
+from runcancel.render.screens.terminal import Terminal
 
 from . import samples
 

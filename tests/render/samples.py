@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from runcancel.ledger import InvocationOutcome, Outcome, PlanItem, Planned
-from runcancel.model import Invocation, Problem, Run
-from runcancel.vocabulary import Effect, Guarantee, Reason, State, Verdict
+from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, Planned
+from runcancel.model.runs import Invocation, Problem, Run
+from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 WINDOW = "aws:us-east-2:maintenance-window/02f05632-d0bc-470d-b1e5-c59a8d4f2a10"

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pyte
 
-from runcancel.ledger import PlanItem
-from runcancel.pace import Traffic
-from runcancel.render.live import LiveProgress
-from runcancel.render.terminal import Terminal
+from runcancel.model.outcomes import PlanItem
+from runcancel.render.live.live import LiveProgress
+from runcancel.render.screens.terminal import Terminal
+from runcancel.runtime.throttle import Traffic
 
 from . import samples
 

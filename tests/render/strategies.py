@@ -9,8 +9,8 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from hypothesis import strategies as st
 from msgspec import UNSET, Struct, UnsetType
 
-from runcancel.ledger import Outcome, PlanItem
-from runcancel.model import Invocation, Problem, Run
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Problem, Run
 
 T = TypeVar("T", bound=Struct)
 

@@ -7,12 +7,12 @@ import jsonschema
 import pytest
 from msgspec import UNSET, structs
 
-from runcancel.model import Identity
+from runcancel.model.runs import Identity
+from runcancel.model.states import Effect, State, Verdict
 from runcancel.render.columns import COLUMNS
 from runcancel.render.documents import DOCUMENTS, LINES, Caller, Record, line
-from runcancel.render.json import encode
+from runcancel.render.formats.json import encode
 from runcancel.render.schemas import SCHEMAS, schema, schema_file, schema_text
-from runcancel.vocabulary import Effect, State, Verdict
 
 from . import samples
 

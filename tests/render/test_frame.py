@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.judge import Answer, Asked
-from runcancel.ledger import Outcome
-from runcancel.render.bars import bar, shares
-from runcancel.render.board import Board
-from runcancel.render.frame import View, frame
-from runcancel.render.terminal import Terminal
-from runcancel.vocabulary import Reason, State, Verdict
+from runcancel.engine.verdict import Answer, Asked
+from runcancel.model.outcomes import Outcome
+from runcancel.model.states import Reason, State, Verdict
+from runcancel.render.live.bars import bar, shares
+from runcancel.render.live.board import Board
+from runcancel.render.live.frame import View, frame
+from runcancel.render.screens.terminal import Terminal
 
 from . import samples
 

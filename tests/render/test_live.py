@@ -4,13 +4,13 @@ import io
 
 import pytest
 
-from runcancel.judge import Answer, Asked
-from runcancel.pace import Traffic
-from runcancel.render.live import LiveProgress
-from runcancel.render.plain import PlainProgress
-from runcancel.render.progress import Silent, progress
-from runcancel.render.terminal import Terminal, size_of
-from runcancel.vocabulary import Reason, State
+from runcancel.engine.verdict import Answer, Asked
+from runcancel.model.states import Reason, State
+from runcancel.render.live.live import LiveProgress
+from runcancel.render.live.plain import PlainProgress
+from runcancel.render.live.progress import Silent, progress
+from runcancel.render.screens.terminal import Terminal, size_of
+from runcancel.runtime.throttle import Traffic
 
 from . import samples
 from .screen import Clock, Screen, items, live

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel.outputs import Output
+from runcancel.model.logs import Output
+from runcancel.model.states import State
 from runcancel.render import End, lines
-from runcancel.render.notes import Notes
+from runcancel.render.screens.notes import Notes
 from runcancel.text import is_plain, safe_lines
-from runcancel.vocabulary import State
 
 from .printing import COLOR, written
 from .strategies import any_of

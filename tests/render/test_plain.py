@@ -2,10 +2,10 @@
 
 import io
 
-from runcancel.judge import Answer, Asked
-from runcancel.render.plain import PlainProgress
+from runcancel.engine.verdict import Answer, Asked
+from runcancel.model.states import State
+from runcancel.render.live.plain import PlainProgress
 from runcancel.render.sink import Sink
-from runcancel.vocabulary import State
 
 from . import samples
 from .screen import Clock, items

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from runcancel.errors import UsageError
 from runcancel.render import QUERYABLE, End, writer
-from runcancel.render.json import encode
-from runcancel.render.notes import Notes
-from runcancel.render.query import Query, QueryError, printed
-from runcancel.render.terminal import Terminal
+from runcancel.render.formats.json import encode
+from runcancel.render.formats.query import Query, QueryError, printed
+from runcancel.render.screens.notes import Notes
+from runcancel.render.screens.terminal import Terminal
 from runcancel.text import is_plain
 
 from . import samples

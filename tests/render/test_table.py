@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from rich.cells import cell_len
 
-from runcancel.ledger import Outcome, PlanItem
-from runcancel.model import Invocation, Run
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Run
+from runcancel.model.states import Effect, State, Verdict
 from runcancel.render.columns import COLUMNS, columns_of
-from runcancel.render.words import STYLES
-from runcancel.vocabulary import Effect, State, Verdict
+from runcancel.render.screens.words import STYLES
 
 from . import samples
 from .golden import PICTURES, WIDTHS, picture

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from runcancel.render.terminal import Color, Terminal, width_of
+from runcancel.render.screens.terminal import Color, Terminal, width_of
 
 
 class Tty(io.StringIO):

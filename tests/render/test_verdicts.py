@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from msgspec import structs
 
-from runcancel.ledger import Outcome, PlanItem
-from runcancel.render.announce import announce, expectation
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.states import Effect, Guarantee, State, Verdict
 from runcancel.render.documents import Caller
-from runcancel.render.verdicts import hints, sentence, summary
-from runcancel.render.words import is_unproven
+from runcancel.render.screens.announce import announce, expectation
+from runcancel.render.screens.verdicts import hints, sentence, summary
+from runcancel.render.screens.words import is_unproven
 from runcancel.text import is_plain
-from runcancel.vocabulary import Effect, Guarantee, State, Verdict
 
 from . import samples
 from .samples import many, outcome, seen

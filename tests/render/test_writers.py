@@ -18,15 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.ledger import PlanItem
-from runcancel.model import Run
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Run
+from runcancel.model.states import State
 from runcancel.render import FORMATS, End, Record, default_format, writer
 from runcancel.render.documents import Caller, shape
-from runcancel.render.notes import Notes, problem_lines
 from runcancel.render.schemas import SCHEMAS, schema
-from runcancel.render.terminal import Terminal
+from runcancel.render.screens.notes import Notes, problem_lines
+from runcancel.render.screens.terminal import Terminal
 from runcancel.text import is_plain
-from runcancel.vocabulary import State
 
 from . import samples
 from .printing import COLOR, written
@@ -231,8 +231,8 @@ def test_errors_and_notes_go_to_stderr_and_quiet_leaves_the_errors() -> None:
 @pytest.mark.parametrize("format", ["tsv", "csv", "json", "jsonl", "yaml", "ref"])
 def test_what_machines_read_needs_no_rich(format: str) -> None:
     script = (
-        "import sys, runcancel.render as r, runcancel.render.progress, runcancel.render.announce;"
-        "from runcancel.render.terminal import Terminal;"
+        "import sys, runcancel.render as r, runcancel.render.live.progress, runcancel.render.screens.announce;"
+        "from runcancel.render.screens.terminal import Terminal;"
         f"w = r.writer('{format}', 'status', out=sys.stdout, terminal=Terminal()); w.end(r.End(exit_code=0));"
         "sys.exit(any(name.split('.')[0] in ('rich', 'typer') for name in sys.modules))"
     )
@@ -245,7 +245,7 @@ def test_what_machines_read_needs_no_rich(format: str) -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_closed_pipe_ends_the_printing_and_nothing_else(format: str) -> None:
     script = (
-        "import sys; from runcancel.render import writer, End; from runcancel.render.terminal import Terminal;"
+        "import sys; from runcancel.render import writer, End; from runcancel.render.screens.terminal import Terminal;"
         "from tests.render import samples;"
         f"w = writer('{format}', 'status', out=sys.stdout, terminal=Terminal());"
         "[w.row(samples.run(samples.PATCH + str(n))) for n in range(2000)];"

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.model import Kind
-from runcancel.pace import Pace
-from runcancel.providers import Cloud, Connection, VendorSettings
-from runcancel.providers.links import Link
-from runcancel.providers.narrowing import Narrowing
-from runcancel.reports import AccessPolicy
-from runcancel.vocabulary import Guarantee
+from runcancel.model.reports import AccessPolicy
+from runcancel.model.runs import Kind
+from runcancel.model.states import Guarantee
+from runcancel.providers.base import Cloud, Connection, VendorSettings
+from runcancel.providers.common.links import Link
+from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.runtime.throttle import Pace
 
 NAME = "alibaba"
 TITLE = "Alibaba Cloud"
@@ -103,9 +103,9 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     from runcancel.providers.alibaba.invocations import CloudAssistant
     from runcancel.providers.alibaba.sources import Sources
     from runcancel.providers.alibaba.wire import Wire
-    from runcancel.providers.keys import KeySource
-    from runcancel.providers.reading import checked_region
-    from runcancel.providers.transport import CredentialClient, Endpoint, Transport, endpoints
+    from runcancel.providers.common.credentials import KeySource
+    from runcancel.providers.common.fields import checked_region
+    from runcancel.providers.common.http import CredentialClient, Endpoint, Transport, endpoints
 
     scope = connection.scope
     checked_region(scope.region)

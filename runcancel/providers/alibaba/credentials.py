@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from runcancel.errors import CloudError
+from runcancel.model.states import Reason
 from runcancel.providers.alibaba import CREDENTIALS
 from runcancel.providers.alibaba.profile import (
     OIDC,
@@ -19,9 +20,8 @@ from runcancel.providers.alibaba.profile import (
     spelled,
 )
 from runcancel.providers.alibaba.sources import Role, Sources
-from runcancel.providers.keys import Fixed, Keys, KeySource
-from runcancel.providers.reading import number, text
-from runcancel.vocabulary import Reason
+from runcancel.providers.common.credentials import Fixed, Keys, KeySource
+from runcancel.providers.common.fields import number, text
 
 _ROLE, _SESSION = "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_ROLE_SESSION_NAME"
 _ENOUGH = 60  # seconds that a stored sign-in has to be good for

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcancel.errors import CloudError
-from runcancel.providers.quoted import sentence, word
-from runcancel.providers.reading import OWN_WORDS, STATUSES, number, worded
-from runcancel.providers.transport import Reply
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
+from runcancel.providers.common.fields import OWN_WORDS, STATUSES, number, worded
+from runcancel.providers.common.http import Reply
+from runcancel.providers.common.quoted import sentence, word
 
 REASONS = {
     "InvalidInvokeId.NotFound": Reason.NOT_FOUND,

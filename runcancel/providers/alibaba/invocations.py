@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
-from runcancel.outputs import Output
-from runcancel.providers import Checkup
+from runcancel.model.logs import Output
+from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
+from runcancel.model.states import Reason, State
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.reading import (
+from runcancel.providers.base import Checkup
+from runcancel.providers.common.fields import (
     Row,
     by_token,
     caller,
@@ -25,8 +26,7 @@ from runcancel.providers.reading import (
     text,
     told_regions,
 )
-from runcancel.providers.transport import believed
-from runcancel.vocabulary import Reason, State
+from runcancel.providers.common.http import believed
 
 _TARGETS_PER_STOP = 50
 _PAGE = 50  # rows, the vendor's most

@@ -4,8 +4,8 @@ The vendor documents `/cloud-assistant/region/REGION`; the page of a result is k
 any page counts that holds exactly one id and one region. No ARN of Alibaba Cloud names an invocation.
 """
 
-from runcancel.model import Kind
-from runcancel.providers.links import Link, only_run
+from runcancel.model.runs import Kind
+from runcancel.providers.common.links import Link, only_run
 
 HOSTS = frozenset({"ecs.console.aliyun.com", "ecs.console.alibabacloud.com"})
 

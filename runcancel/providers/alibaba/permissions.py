@@ -3,8 +3,8 @@
 Which action can be narrowed to what: the pages of the three APIs in the ECS reference, as they are since December 2025.
 """
 
-from runcancel.providers.narrowing import Narrowing
-from runcancel.reports import AccessPolicy
+from runcancel.model.reports import AccessPolicy
+from runcancel.providers.common.policy_scope import Narrowing
 
 ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")
 READS = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")

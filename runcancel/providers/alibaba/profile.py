@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runcancel.environment import Choice
 from runcancel.errors import CloudError
-from runcancel.providers import VendorSettings
+from runcancel.model.states import Reason
 from runcancel.providers.alibaba import PROFILE_VARIABLES, REGION_VARIABLES
-from runcancel.providers.files import Sections, home, ini, json_object, there, unusable
-from runcancel.providers.reading import text
-from runcancel.values import Choice
-from runcancel.vocabulary import Reason
+from runcancel.providers.base import VendorSettings
+from runcancel.providers.common.fields import text
+from runcancel.providers.common.files import Sections, home, ini, json_object, there, unusable
 
 PREFIXES = ("ALIBABA_CLOUD", "ALIBABACLOUD", "ALICLOUD")
 """The SDK reads the first; the vendor's CLI reads all three."""

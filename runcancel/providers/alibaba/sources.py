@@ -15,14 +15,14 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 
 from runcancel.errors import CloudError
+from runcancel.model.states import Reason
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.commands import printed
-from runcancel.providers.files import token_in
-from runcancel.providers.keys import Keys, KeySource, expiry, shared
-from runcancel.providers.reading import text
-from runcancel.providers.transport import CredentialClient, Endpoint, Reply
-from runcancel.vocabulary import Reason
+from runcancel.providers.common.credential_process import printed
+from runcancel.providers.common.credentials import Keys, KeySource, expiry, shared
+from runcancel.providers.common.fields import text
+from runcancel.providers.common.files import token_in
+from runcancel.providers.common.http import CredentialClient, Endpoint, Reply
 
 METADATA = "http://100.100.100.200"
 _ROLES = "/latest/meta-data/ram/security-credentials/"

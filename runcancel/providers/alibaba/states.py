@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from runcancel.providers.reading import Row, moment, text, worded
-from runcancel.vocabulary import State
+from runcancel.model.states import State
+from runcancel.providers.common.fields import Row, moment, text, worded
 
 INVOCATION_STATES = {
     "Pending": State.PENDING,

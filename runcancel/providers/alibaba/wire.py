@@ -8,13 +8,13 @@ from functools import partial
 from urllib.parse import urlencode
 
 from runcancel.errors import CloudError
-from runcancel.pace import Pace, Rate
-from runcancel.providers import Checkup, Connection
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
-from runcancel.providers.keys import Keys, KeySource
-from runcancel.providers.reading import Row, blamed, proven, traced
-from runcancel.providers.transport import Endpoint, Reply, Transport
+from runcancel.providers.base import Checkup, Connection
+from runcancel.providers.common.credentials import Keys, KeySource
+from runcancel.providers.common.fields import Row, blamed, proven, traced
+from runcancel.providers.common.http import Endpoint, Reply, Transport
+from runcancel.runtime.throttle import Pace, Rate
 
 _RATES = {"StopInvocation": Rate(1000, 60.0)}
 """Limits that the vendor documents. The others are per account and only visible in Quota Center."""

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 
-from runcancel.pace import Pace
-from runcancel.providers import Cloud, Connection, VendorSettings
+from runcancel.model.reports import AccessPolicy
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
-from runcancel.providers.links import Link
-from runcancel.providers.narrowing import Narrowing
-from runcancel.reports import AccessPolicy
+from runcancel.providers.base import Cloud, Connection, VendorSettings
+from runcancel.providers.common.links import Link
+from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.runtime.throttle import Pace
 
 NAME = "aws"
 TITLE = "AWS"

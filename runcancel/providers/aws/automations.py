@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.model import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.states import State
 from runcancel.providers.aws.fields import alarms, counted, record, texts, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import Row, first, moment, number, rows, text
-from runcancel.vocabulary import State
+from runcancel.providers.common.fields import Row, first, moment, number, rows, text
 
 _ELSEWHERE = ("TargetLocations", "TargetLocationsURL")
 _FAN_OUT = ("Targets", "TargetMaps", *_ELSEWHERE)

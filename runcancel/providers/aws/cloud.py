@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Snapshot, Wanted
-from runcancel.outputs import Output
-from runcancel.pace import Pace
-from runcancel.providers import Checkup, Connection
+from runcancel.model.logs import Output
+from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Snapshot, Wanted
+from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import Doors
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import caller, checked_id, rows, text, told_regions
-from runcancel.providers.transport import Heard
-from runcancel.vocabulary import Reason
+from runcancel.providers.base import Checkup, Connection
+from runcancel.providers.common.fields import caller, checked_id, rows, text, told_regions
+from runcancel.providers.common.http import Heard
+from runcancel.runtime.throttle import Pace
 
 _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
 """Failures of a read that say nothing about the next one."""

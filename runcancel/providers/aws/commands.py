@@ -7,13 +7,13 @@ from typing import Any
 from msgspec import structs
 
 from runcancel.errors import CloudError
-from runcancel.model import Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.states import Reason, State
 from runcancel.providers.aws.fields import INSTANCE, alarms, counted, same, wire_time, word
 from runcancel.providers.aws.kinds import COMMAND
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import Row, checked_id, chunks, distinct, first, moment, number, rows, text
-from runcancel.vocabulary import Reason, State
+from runcancel.providers.common.fields import Row, checked_id, chunks, distinct, first, moment, number, rows, text
 
 _MOST = 50  # rows per page, and instances per cancel
 _COUNTERS = {"CompletedCount": "completed", "ErrorCount": "errors", "DeliveryTimedOutCount": "delivery_timed_out"}

@@ -13,13 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import JSONFileCache
 
 from runcancel.errors import CREDENTIALS, CloudError
+from runcancel.model.states import Reason
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.profile import files, profile_in_use, profiles
-from runcancel.providers.commands import document, ended, printed
-from runcancel.providers.files import home
-from runcancel.providers.keys import Keys, Renewed, expiry, failed_credentials
-from runcancel.providers.reading import check_keys, text
-from runcancel.vocabulary import Reason
+from runcancel.providers.common.credential_process import document, ended, printed
+from runcancel.providers.common.credentials import Keys, Renewed, expiry, failed_credentials
+from runcancel.providers.common.fields import check_keys, text
+from runcancel.providers.common.files import home
 
 _PROCESS = "custom-process"
 _RENEWS = frozenset({"refreshToken", "clientId", "clientSecret"})
@@ -304,7 +304,7 @@ def _refuse_to_ask(_question: str) -> str:
 
 
 def _in_credentials_file(environ: Mapping[str, str], name: str) -> bool:
-    from runcancel.providers.files import ini
+    from runcancel.providers.common.files import ini
 
     _, credentials = files(environ)
     return "aws_access_key_id" in (ini(credentials, marked=False) or {}).get(name, {})

@@ -7,9 +7,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runcancel.errors import CREDENTIALS, CloudError
-from runcancel.providers.quoted import sentence, word
-from runcancel.providers.reading import STATUSES
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
+from runcancel.providers.common.fields import STATUSES
+from runcancel.providers.common.quoted import sentence, word
 
 CODES: Mapping[str, Reason] = {
     "DoesNotExistException": Reason.NOT_FOUND,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from runcancel.providers.reading import number, rows, text
+from runcancel.providers.common.fields import number, rows, text
 
 INSTANCE = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})|mi-[0-9A-Za-z_]{17}")
 """EC2 instances and managed nodes: InstanceId of the service model."""

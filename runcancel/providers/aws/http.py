@@ -12,12 +12,12 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.utils import ContainerMetadataFetcher
 
 from runcancel.errors import CloudError
-from runcancel.providers import Connection
+from runcancel.model.states import Reason
 from runcancel.providers.aws.failures import by_status, retry_after
-from runcancel.providers.quoted import is_page
-from runcancel.providers.transport import HttpClient, Reply
+from runcancel.providers.base import Connection
+from runcancel.providers.common.http import HttpClient, Reply
+from runcancel.providers.common.quoted import is_page
 from runcancel.redaction import remember, remember_fields
-from runcancel.vocabulary import Reason
 
 _CONTAINER = "the container's credentials"
 _KEYS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")

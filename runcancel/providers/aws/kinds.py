@@ -2,8 +2,8 @@
 
 import re
 
-from runcancel.model import Kind
-from runcancel.vocabulary import Guarantee
+from runcancel.model.runs import Kind
+from runcancel.model.states import Guarantee
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _NOBODY = "00000000-0000-4000-8000-000000000000"

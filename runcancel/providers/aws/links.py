@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult
 
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
-from runcancel.providers.links import Link, NotARun, address, check_address, one_region, said
+from runcancel.providers.common.links import Link, NotARun, address, check_address, one_region, said
 from runcancel.text import words_of_shell
 
 SERVICE = "ssm"

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import structs
 
-from runcancel import refs
 from runcancel.errors import CloudError
-from runcancel.model import Invocation, Ref, Wanted
-from runcancel.outputs import Output
+from runcancel.model.logs import Output
+from runcancel.model.runs import Invocation, Ref, Wanted
+from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.fields import record, texts, word
@@ -15,8 +15,7 @@ from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import command_state
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import Row, number, rows, text
-from runcancel.vocabulary import Reason
+from runcancel.providers.common.fields import Row, number, rows, text
 
 _MOST_STDOUT, _MOST_STDERR = 24_000, 8_000  # characters that GetCommandInvocation answers with
 _MOST_BOTH = 2_500  # characters of both streams in ListCommandInvocations
@@ -90,7 +89,7 @@ class Logs:
             return
         if wanted.targets and output.target and output.target not in wanted.targets:
             return
-        child = refs.full(output.child)
+        child = Ref.read_back(output.child, ref.scope)
         named = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
         inner = Wanted(states=wanted.states, targets=wanted.targets if named or not output.target else frozenset())
         try:

@@ -11,10 +11,10 @@ from typing import Any
 from msgspec import Struct
 
 from runcancel.errors import UsageError
+from runcancel.model.reports import AccessPolicy
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.links import partition_of
-from runcancel.providers.narrowing import Narrowing
-from runcancel.reports import AccessPolicy
+from runcancel.providers.common.policy_scope import Narrowing
 
 
 class Grant(Struct, frozen=True, kw_only=True):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from runcancel.environment import Choice
 from runcancel.errors import CloudError
-from runcancel.providers import VendorSettings
+from runcancel.model.states import Reason
 from runcancel.providers.aws import PROFILE_VARIABLES, REGION_VARIABLES
-from runcancel.providers.files import Sections, ini, stamp, there, unusable
-from runcancel.values import Choice
-from runcancel.vocabulary import Reason
+from runcancel.providers.base import VendorSettings
+from runcancel.providers.common.files import Sections, ini, stamp, there, unusable
 
 PREFIX = "AWS_"
 HOMES = ("HOME", "USERPROFILE")

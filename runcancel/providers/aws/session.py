@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from runcancel.errors import CloudError
-from runcancel.providers import Checkup, Connection
+from runcancel.model.states import Reason
 from runcancel.providers.aws.credentials import acquire, check_numbers, described, in_words
 from runcancel.providers.aws.failures import unanswered
 from runcancel.providers.aws.http import send_by
@@ -20,10 +20,10 @@ from runcancel.providers.aws.models import models
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, resolve
 from runcancel.providers.aws.profile import endpoint_url as endpoint_url_of
 from runcancel.providers.aws.wire import prove_body
-from runcancel.providers.proxies import proxy_of, without_user
-from runcancel.providers.reading import checked_region
-from runcancel.providers.transport import Endpoint, Heard, believed
-from runcancel.vocabulary import Reason
+from runcancel.providers.base import Checkup, Connection
+from runcancel.providers.common.fields import checked_region
+from runcancel.providers.common.http import Endpoint, Heard, believed
+from runcancel.providers.common.proxies import proxy_of, without_user
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _OPENING: dict[int, threading.Lock] = {}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from runcancel.vocabulary import State
+from runcancel.model.states import State
 
 
 class Words(Mapping[str, State]):

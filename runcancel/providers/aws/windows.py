@@ -7,13 +7,13 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from runcancel.model import Foreign, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import Foreign, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.states import State
 from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, texts, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.reading import Row, first, moment, text
-from runcancel.vocabulary import State
+from runcancel.providers.common.fields import Row, first, moment, text
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
 """Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""

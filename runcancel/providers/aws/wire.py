@@ -12,13 +12,13 @@ from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
 from runcancel.errors import CloudError
-from runcancel.model import Scope
-from runcancel.pace import Pace, Rate
+from runcancel.model.runs import Scope
+from runcancel.model.states import Reason, State
 from runcancel.providers.aws.failures import answered, unanswered, unsent
 from runcancel.providers.aws.fields import record, same
-from runcancel.providers.reading import Row, by_token, number, rows, text, trace
-from runcancel.providers.transport import Heard
-from runcancel.vocabulary import Reason, State
+from runcancel.providers.common.fields import Row, by_token, number, rows, text, trace
+from runcancel.providers.common.http import Heard
+from runcancel.runtime.throttle import Pace, Rate
 
 
 class Api(Struct, frozen=True, kw_only=True):

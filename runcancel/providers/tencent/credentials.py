@@ -7,9 +7,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from runcancel.errors import CloudError
-from runcancel.providers.files import ini, json_object
-from runcancel.providers.keys import Fixed, Keys, KeySource
-from runcancel.providers.reading import number, text
+from runcancel.model.states import Reason
+from runcancel.providers.common.credentials import Fixed, Keys, KeySource
+from runcancel.providers.common.fields import number, text
+from runcancel.providers.common.files import ini, json_object
 from runcancel.providers.tencent import CREDENTIALS
 from runcancel.providers.tencent.profile import (
     KEYS,
@@ -23,7 +24,6 @@ from runcancel.providers.tencent.profile import (
     tccli_file,
 )
 from runcancel.providers.tencent.sources import Sources
-from runcancel.vocabulary import Reason
 
 _CVM_ROLE = "cvm-role"
 _SESSION = "runcancel"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcancel.errors import CloudError
-from runcancel.providers.quoted import sentence, word
-from runcancel.providers.reading import OWN_WORDS, worded
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
+from runcancel.providers.common.fields import OWN_WORDS, worded
+from runcancel.providers.common.quoted import sentence, word
 
 REASONS = {
     "AuthFailure": Reason.BAD_CREDENTIALS,

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from runcancel.errors import CloudError
-from runcancel.model import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
-from runcancel.outputs import Output
-from runcancel.pace import Pace
-from runcancel.providers import Checkup
-from runcancel.providers.reading import (
+from runcancel.model.logs import Output
+from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
+from runcancel.model.states import Reason, State
+from runcancel.providers.base import Checkup
+from runcancel.providers.common.fields import (
     Row,
     by_offset,
     caller,
@@ -26,11 +26,11 @@ from runcancel.providers.reading import (
     text,
     told_regions,
 )
+from runcancel.providers.common.http import believed
 from runcancel.providers.tencent.logs import output
 from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
 from runcancel.providers.tencent.wire import Wire
-from runcancel.providers.transport import believed
-from runcancel.vocabulary import Reason, State
+from runcancel.runtime.throttle import Pace
 
 T = TypeVar("T")
 

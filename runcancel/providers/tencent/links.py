@@ -6,8 +6,8 @@ console writes regions as numbers (`rid=1`).
 
 from collections.abc import Mapping
 
-from runcancel.model import Kind
-from runcancel.providers.links import Link, only_run
+from runcancel.model.runs import Kind
+from runcancel.providers.common.links import Link, only_run
 
 HOSTS = frozenset({"console.cloud.tencent.com", "console.tencentcloud.com", "console.intl.cloud.tencent.com"})
 

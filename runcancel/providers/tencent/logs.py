@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
-from runcancel.model import Invocation
-from runcancel.outputs import Output
-from runcancel.providers.reading import Row, decoded, number, text
+from runcancel.model.logs import Output
+from runcancel.model.runs import Invocation
+from runcancel.providers.common.fields import Row, decoded, number, text
 
 
 def output(invocation: Invocation, task: Row) -> Output:

@@ -6,8 +6,8 @@ authorised by operation is denied where a policy names a resource, hence `*` for
 
 from collections.abc import Iterable
 
-from runcancel.providers.narrowing import Narrowing
-from runcancel.reports import AccessPolicy
+from runcancel.model.reports import AccessPolicy
+from runcancel.providers.common.policy_scope import Narrowing
 
 READS = ("sts:GetCallerIdentity", "tat:DescribeRegions", "tat:DescribeInvocations", "tat:DescribeInvocationTasks")
 CANCELS = ("tat:CancelInvocation",)

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runcancel.environment import Choice
 from runcancel.errors import CloudError
-from runcancel.providers import VendorSettings
-from runcancel.providers.files import home, json_object, there
-from runcancel.providers.reading import text
-from runcancel.values import Choice
-from runcancel.vocabulary import Reason
+from runcancel.model.states import Reason
+from runcancel.providers.base import VendorSettings
+from runcancel.providers.common.fields import text
+from runcancel.providers.common.files import home, json_object, there
 
 SYSTEM_FILE = Path("/etc/tencentcloud/credentials")
 KEYS = ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY")

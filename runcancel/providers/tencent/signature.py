@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from runcancel.providers.keys import Keys
+from runcancel.providers.common.credentials import Keys
 
 _ALGORITHM = "TC3-HMAC-SHA256"
 _CONTENT_TYPE = "application/json"

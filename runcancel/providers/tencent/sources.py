@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from runcancel.errors import CloudError
-from runcancel.providers.files import token_in
-from runcancel.providers.keys import Keys, KeySource, shared
-from runcancel.providers.reading import number, text
+from runcancel.model.states import Reason
+from runcancel.providers.common.credentials import Keys, KeySource, shared
+from runcancel.providers.common.fields import number, text
+from runcancel.providers.common.files import token_in
+from runcancel.providers.common.http import CredentialClient, Endpoint
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.wire import Wire
-from runcancel.providers.transport import CredentialClient, Endpoint
-from runcancel.vocabulary import Reason
 
 METADATA = "http://metadata.tencentyun.com"
 VERSION = "2018-08-13"

@@ -1,7 +1,7 @@
 """What the status words of TAT mean in our words."""
 
-from runcancel.providers.reading import worded
-from runcancel.vocabulary import State
+from runcancel.model.states import State
+from runcancel.providers.common.fields import worded
 
 RUN_STATES = {
     "PENDING": State.PENDING,

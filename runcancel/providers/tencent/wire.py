@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 
 from runcancel.errors import CloudError
-from runcancel.pace import Pace, Rate
-from runcancel.providers import Checkup, Connection
-from runcancel.providers.keys import Keys, KeySource
-from runcancel.providers.reading import STATUSES, Row, blamed, number, proven, traced
+from runcancel.model.states import Reason
+from runcancel.providers.base import Checkup, Connection
+from runcancel.providers.common.credentials import Keys, KeySource
+from runcancel.providers.common.fields import STATUSES, Row, blamed, number, proven, traced
+from runcancel.providers.common.http import Endpoint, Transport
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
-from runcancel.providers.transport import Endpoint, Transport
-from runcancel.vocabulary import Reason
+from runcancel.runtime.throttle import Pace, Rate
 
 _RATE = Rate(20)  # for each API, as documented
 

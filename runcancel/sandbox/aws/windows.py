@@ -6,17 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from runcancel.sandbox.accounts import account_id
 from runcancel.sandbox.aws import automations, commands
-from runcancel.sandbox.world import (
-    ACTIVE,
-    RUNS_FOR,
-    SETTLE_SECONDS,
-    Book,
-    Life,
-    Run,
-    Target,
-    Word,
-    roll_up,
-)
+from runcancel.sandbox.world import ACTIVE, RUNS_FOR, SETTLE_SECONDS, Book, Life, Run, Target, Word, roll_up
 
 KIND = "maintenance-window"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from opened import refused
 
+from runcancel.environment import Choice
+from runcancel.model.states import Reason
 from runcancel.providers import alibaba
 from runcancel.providers.alibaba import credentials
 from runcancel.providers.alibaba.profile import PREFIXES
 from runcancel.providers.alibaba.sources import Role, Sources
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.keys import KeySource
-from runcancel.providers.reading import number
-from runcancel.providers.transport import CredentialClient, Endpoint
-from runcancel.values import Choice
-from runcancel.vocabulary import Reason
+from runcancel.providers.common.credentials import KeySource
+from runcancel.providers.common.fields import number
+from runcancel.providers.common.http import CredentialClient, Endpoint
 
 
 def found(environ: Mapping[str, str], profile: str | None) -> KeySource:

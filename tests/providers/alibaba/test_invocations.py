@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from opened import HANGZHOU, Open, Script, read, refused, unread
 
-from runcancel.model import Ref, Wanted
+from runcancel.model.runs import Ref, Wanted
+from runcancel.model.states import Reason, State
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import Reason, State
 
 HALF = "t-7d2a745b412b4601b2d47f6a768d0001"  # 31 pending, 9 running that a stop leaves alone
 KILLED = "t-7d2a745b412b4601b2d47f6a768d0002"  # running ones become Terminated

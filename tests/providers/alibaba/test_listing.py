@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from opened import HANGZHOU, Open, Script, ids, listed, peak, refused, runs_of, truth
 
-from runcancel.model import Query, Run
+from runcancel.model.runs import Query, Run
+from runcancel.model.states import Reason, State
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.states import FILTERS, NEVER_READ, RUN_STATES, status_filters
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import Reason, State
 
 PERIODIC = "t-7d2a745b412b4601b2d47f6a768d0003"
 NOT_OVER = frozenset(state for state in State if not state.over)

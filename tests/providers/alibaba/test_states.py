@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runcancel.model.states import State
 from runcancel.providers.alibaba.states import INVOCATION_STATES, LEGACY_STATES, RUN_STATES, invocation_state, run_state
-from runcancel.vocabulary import State
 
 INVOCATION_WORDS = [
     "Pending",

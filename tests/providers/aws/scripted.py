@@ -9,10 +9,11 @@ from typing import Any
 
 from fakes import HandClock
 
-from runcancel.model import Ref, Scope
-from runcancel.pace import Pace
-from runcancel.providers import Connection, provider
+from runcancel.model.runs import Ref, Scope
+from runcancel.providers import provider
 from runcancel.providers.aws.cloud import Aws
+from runcancel.providers.base import Connection
+from runcancel.runtime.throttle import Pace
 
 SCOPE = Scope(provider="aws", region="us-east-2")
 NIGHTLY = "02f05632-d0bc-470d-b1e5-c59a8d4f2a10"

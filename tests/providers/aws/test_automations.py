@@ -5,10 +5,10 @@ from fakes import HandClock
 from opened import read
 
 from providers.aws.scripted import AUTOMATION, CHILD, RATED, STEPS, A, Scripted, ref
-from runcancel.model import Wanted
+from runcancel.model.runs import Wanted
+from runcancel.model.states import State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import State
 
 
 def test_a_plain_automation_lists_steps_and_a_rate_controlled_one_its_children(cloud: Aws) -> None:

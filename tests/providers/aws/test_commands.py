@@ -6,11 +6,11 @@ import pytest
 from opened import read, refused
 
 from providers.aws.scripted import COMMAND, DEPLOY, A, B, Scripted, error, ok
-from runcancel.model import Wanted
+from runcancel.model.runs import Wanted
+from runcancel.model.states import Reason, State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
 from runcancel.sandbox.faults import rule
-from runcancel.vocabulary import Reason, State
 
 
 def test_a_command_is_read_over_its_pages(cloud: Aws) -> None:

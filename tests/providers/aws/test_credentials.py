@@ -7,8 +7,8 @@ from fakes import HandClock
 from opened import refused
 
 from providers.aws.scripted import connect
+from runcancel.model.states import Reason
 from runcancel.providers import provider
-from runcancel.vocabulary import Reason
 
 
 def test_no_credentials_says_what_was_tried(clock: HandClock) -> None:

@@ -7,9 +7,9 @@ import pytest
 from opened import refused
 
 from providers.aws.scripted import AUTOMATION, CHILD, COMMAND, DEPLOY, NOBODY, RATED, STEPS, A, B, Scripted, error, ref
-from runcancel.model import Wanted
+from runcancel.model.runs import Wanted
+from runcancel.model.states import Reason
 from runcancel.providers.aws.cloud import Aws
-from runcancel.vocabulary import Reason
 
 
 def step(action: str = "aws:runCommand", **said: Any) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from fakes import HandClock
 from opened import read, unread
 
 from providers.aws.scripted import NOBODY, SCOPE, A, B, connect, ref
-from runcancel.pace import Pace
+from runcancel.model.states import Reason, State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.providers.aws.http import SENDER
 from runcancel.providers.aws.wire import Wire
-from runcancel.vocabulary import Reason, State
+from runcancel.runtime.throttle import Pace
 
 
 @pytest.fixture

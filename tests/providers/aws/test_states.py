@@ -6,6 +6,7 @@ from typing import Any
 import botocore.session
 import pytest
 
+from runcancel.model.states import State
 from runcancel.providers.aws.states import (
     AUTOMATION,
     COMMAND,
@@ -20,7 +21,6 @@ from runcancel.providers.aws.states import (
     window_state,
     window_words,
 )
-from runcancel.vocabulary import State
 
 THEN = datetime(2026, 11, 21, tzinfo=UTC)
 

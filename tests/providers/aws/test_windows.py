@@ -21,10 +21,10 @@ from providers.aws.scripted import (
     ok,
     ref,
 )
-from runcancel.model import Wanted
+from runcancel.model.runs import Wanted
+from runcancel.model.states import Reason, State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import Reason, State
 
 
 def test_a_window_is_read_on_all_three_levels(cloud: Aws) -> None:

@@ -9,14 +9,14 @@ from fakes import HandClock
 from opened import read, refused, unread
 
 from providers.aws.scripted import AUTOMATION, COMMAND, NIGHTLY, WINDOW, Scripted, connect, error, ref
-from runcancel.model import Kind, Ref
+from runcancel.model.runs import Kind, Ref
+from runcancel.model.states import Reason, State
 from runcancel.providers import provider
 from runcancel.providers.aws.cloud import Aws
 from runcancel.providers.aws.failures import CODES, EXCEPTIONS
 from runcancel.providers.aws.wire import APIS
 from runcancel.sandbox import Sandbox
 from runcancel.sandbox.faults import rule
-from runcancel.vocabulary import Reason, State
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,16 @@ import pytest
 from fakes import HandClock
 from opened import GUANGZHOU, refused
 
-from runcancel.pace import Pace
-from runcancel.providers import Connection, tencent
-from runcancel.providers.keys import Keys, KeySource
+from runcancel.environment import Choice
+from runcancel.model.states import Reason
+from runcancel.providers import tencent
+from runcancel.providers.base import Connection
+from runcancel.providers.common.credentials import Keys, KeySource
+from runcancel.providers.common.http import CredentialClient, Endpoint
 from runcancel.providers.tencent import credentials
 from runcancel.providers.tencent.sources import Sources
 from runcancel.providers.tencent.wire import Wire
-from runcancel.providers.transport import CredentialClient, Endpoint
-from runcancel.values import Choice
-from runcancel.vocabulary import Reason
+from runcancel.runtime.throttle import Pace
 
 
 def tccli(tmp_path: Path, name: str, credential: object, region: str | None = None) -> dict[str, str]:

@@ -6,9 +6,9 @@ import pytest
 from opened import GUANGZHOU, Open, Script, answer, read, refused, unread
 
 from runcancel.errors import CloudError
-from runcancel.model import Ref, Snapshot, Wanted
+from runcancel.model.runs import Ref, Snapshot, Wanted
+from runcancel.model.states import Reason, State
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import Reason, State
 
 RUNNING = "inv-ib2lld37"  # 9 running, 3 pending
 ENDED = "inv-0ended0001"

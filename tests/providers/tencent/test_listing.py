@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from opened import GUANGZHOU, Open, Script, answer, ids, listed, peak, refused, runs_of, truth
 
-from runcancel.model import Query, Run
+from runcancel.model.runs import Query, Run
+from runcancel.model.states import Reason, State
 from runcancel.providers.tencent.states import NEVER_READ, RUN_STATES
 from runcancel.sandbox import Sandbox
-from runcancel.vocabulary import Reason, State
 
 NOT_OVER = frozenset(state for state in State if not state.over)
 

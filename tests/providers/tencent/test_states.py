@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runcancel.model.states import State
 from runcancel.providers.tencent.states import INVOCATION_STATES, RUN_STATES, invocation_state, run_state
-from runcancel.vocabulary import State
 
 RUN_WORDS = [
     "PENDING",

@@ -1,0 +1,145 @@
+"""Typer as this program needs it: verbs loaded when called, options that every verb shares, strict repetition."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from runcancel.cli.session import Session
+from runcancel.cli.support import request
+from runcancel.cli.support.failures import Ending
+from runcancel.environment import check_given
+
+_FREE = frozenset({"reason", "cli_input_json", "generate_cli_skeleton"})
+"""Options whose value is nobody's word: a text, or JSON, about which they say themselves what is wrong."""
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+class Verb(TyperCommand):
+    """A command that refuses an option given twice where only one value can hold."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as usual, with what a request holds. Raises typer's usage error naming a repeated option."""
+        args = request.spelled_out(args, self.params)
+        given, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        seen: set[str] = set()
+        for param in order:
+            single = isinstance(param, TyperOption) and not param.multiple and not param.is_flag
+            if single and param.opts[0] in seen and not ctx.resilient_parsing:
+                ctx.fail(f"{max(param.opts, key=len)} is given twice and takes one value; nothing was sent")
+            seen.add(param.opts[0])
+        if not ctx.resilient_parsing and "help" not in given:
+            self._check_values(given)
+            self._take_request(ctx, {name: value for name, value in given.items() if value is not None})
+        return super().parse_args(ctx, args)
+
+    def _check_values(self, given: Mapping[str, Any]) -> None:
+        """Raise `UsageError` for an option whose value is empty or was meant as the next option."""
+        for param in self.params:
+            if not isinstance(param, TyperOption) or param.is_flag or param.name in _FREE:
+                continue
+            values = given.get(param.name or "")
+            for value in values if isinstance(values, list) else [values]:
+                if isinstance(value, str) and value != "-":
+                    check_given(max(param.opts, key=len), value)
+
+    def _take_request(self, ctx: Any, typed: Mapping[str, Any]) -> None:
+        """Answer `--generate-cli-skeleton` and leave, or let `--cli-input-json` stand in for what was not typed."""
+        if "generate_cli_skeleton" in typed:
+            from runcancel.cli.support.skeleton import show
+
+            show(typed["generate_cli_skeleton"], self, typed)
+            ctx.exit(0)
+        if "cli_input_json" in typed:
+            found = request.read(typed["cli_input_json"], self.params, typed=typed)
+            ctx.default_map = dict(found.values)
+            ctx.meta[request.FLAG] = found
+            if isinstance(ctx.obj, Ending):
+                ctx.obj.request = found
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line in the field's spelling: a required word stands bare."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
+class Verbs(TyperGroup):
+    """The program: lists its verbs without loading them."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The verb, loaded from its module. Raises typer's usage error with a did-you-mean."""
+        name, _, rest = super().resolve_command(ctx, args)
+        command = None if name is None else load(name)
+        alone = isinstance(command, TyperGroup) and not rest
+        return name, command, ["--help"] if alone else rest
+
+
+def app(verbs: Mapping[str, str]) -> Verbs:
+    """The program over a table of verbs: name -> what it does."""
+    return Verbs(
+        name="runcancel",
+        help="Find, inspect, cancel and verify remote command runs on AWS, Alibaba Cloud and Tencent Cloud.\n\n"
+        "Requested is never called stopped: every verb tells what was seen.",
+        epilog="Try it without any account: runcancel sandbox demo\n\n"
+        "More: runcancel help exit-codes, references, guarantees, environment, permissions",
+        commands={name: TyperCommand(name, help=text, rich_markup_mode=None) for name, text in verbs.items()},
+        params=[
+            TyperOption(param_decls=["--version", "-V"], is_flag=True, help="Print the version."),
+            TyperOption(
+                param_decls=["--show-completion"],
+                metavar="SHELL",
+                help="Print a completion script: bash, zsh, fish, powershell.",
+            ),
+        ],
+        context_settings=HELP,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+    )
+
+
+def load(name: str) -> Any:
+    """The command of one verb: its module's `app`, or its function of the same name."""
+    module = import_module(f"runcancel.cli.verbs.{name}")
+    if hasattr(module, "app"):
+        group = typer.main.get_command(module.app)
+        group.context_settings.update(HELP)
+        return group
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    body = _body(module, name)
+    connects = "session" in inspect.signature(body).parameters  # a verb that connects to nothing needs no session
+    single.command(name, cls=Verb, context_settings=HELP)(with_session(name, body) if connects else body)
+    command = typer.main.get_command(single)
+    command.params.extend(request.options() if connects else ())
+    return command
+
+
+def _body(module: ModuleType, name: str) -> Callable[..., int]:
+    """The function of a verb; one that is named like a builtin has an underscore behind it."""
+    body: Callable[..., int] = getattr(module, name, None) or getattr(module, f"{name}_")
+    return body
+
+
+def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
+    """Give a verb the options that mean the same everywhere; what they make is its first argument, the session."""
+    own = [param for key, param in inspect.signature(body, eval_str=True).parameters.items() if key != "session"]
+    names = {param.name for param in own}  # a verb may give an option a meaning of its own
+    everywhere = list(inspect.signature(Session.open, eval_str=True).parameters.values())[1:]
+    shared = [param for param in everywhere if param.name not in names]
+
+    def call(ctx: typer.Context, **given: Any) -> int:
+        session = Session.open(name, **{param.name: given.pop(param.name) for param in shared})
+        session.request = ctx.meta.get(request.FLAG, session.request)
+        with session:
+            return session.ended(body(session, **given))
+
+    call.__doc__ = body.__doc__
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    first = inspect.Parameter("ctx", keyword, annotation=typer.Context)
+    params = [first, *(param.replace(kind=keyword) for param in own + shared)]
+    call.__annotations__ = {param.name: param.annotation for param in params}
+    call.__signature__ = inspect.Signature(params)  # type: ignore[attr-defined]
+    return call

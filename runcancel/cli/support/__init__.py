@@ -1,0 +1,1 @@
+"""What verbs share: questions, files, selections, requests."""

@@ -1,0 +1,95 @@
+"""Asking a person, where there is one."""
+
+import os
+import sys
+from typing import TextIO
+
+from msgspec import Struct
+
+from runcancel.cli.session import Session
+from runcancel.errors import Refused
+from runcancel.guards import confirmation
+from runcancel.guards.confirmation import Given, Need
+from runcancel.text import LONGEST_LINE, quoted
+
+_TRIES = 3  # how often a question is asked that gets a wrong answer
+_TERMINAL = "/dev/tty"
+
+
+class Streams(Struct, frozen=True):
+    """Where a question is written, and where its answer is read."""
+
+    out: TextIO
+    answers: TextIO
+
+
+def asked(session: Session, wanted: Need, given: Given, *, from_stdin: bool) -> bool:
+    """Return when what is needed was said: whether a person was asked for it. Raises `Refused` otherwise.
+
+    Where standard input holds the list or the request, the question is asked on the terminal of the process. Never asks
+    without a terminal, never takes silence for a yes; a wrong answer asks again. A signal is `Interrupted`.
+    """
+    if confirmation.answered(wanted, given):
+        return False
+    why = nobody(session, from_stdin=from_stdin)
+    used = from_stdin or session.request.on_stdin
+    if why and not (used and not session.no_input and session.err.is_terminal and _has_terminal()):
+        raise confirmation.nobody_to_ask(wanted, why)
+    if not _confirmed(session, wanted, _streams(own=used)):
+        raise Refused("not confirmed; nothing was sent")
+    return True
+
+
+def nobody(session: Session, *, from_stdin: bool) -> str:
+    """Why nobody can be asked on the standard streams; empty when somebody can."""
+    if session.no_input:
+        return "--no-input"
+    if from_stdin:
+        return "stdin holds the list"
+    if session.request.on_stdin:
+        return "stdin holds the request"
+    if sys.stdin is None or not sys.stdin.isatty():
+        return "stdin is no terminal"
+    return "" if session.err.is_terminal else "stderr is no terminal"
+
+
+def line(session: Session, answers: TextIO | None = None) -> str | None:
+    """One line of stdin or of `answers`, None at its end. Read on a worker: this thread stays free for signals."""
+    stream = sys.stdin if answers is None else answers
+    text: str = session.workers.read_input(lambda: stream.readline(LONGEST_LINE))
+    if not text:
+        sys.stderr.write("\n")
+        return None
+    return text
+
+
+def _confirmed(session: Session, wanted: Need, streams: Streams) -> bool:
+    for left in reversed(range(_TRIES)):
+        streams.out.write(confirmation.question(wanted))
+        streams.out.flush()
+        reply = line(session, streams.answers)
+        if reply is None or confirmation.declines(reply):
+            return False
+        if confirmation.accepts(wanted, reply):
+            return True
+        if left:
+            streams.out.write(f"“{quoted(reply.strip())}” does not answer it.\n")
+    return False
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _streams(*, own: bool) -> Streams:
+    """The standard streams, or with `own` the terminal of the process. It stays open: a thread may be reading it."""
+    if not own:
+        return Streams(sys.stderr, sys.stdin)
+    out, answers = (os.open(_TERMINAL, how | os.O_NOCTTY | os.O_CLOEXEC) for how in (os.O_WRONLY, os.O_RDONLY))
+    return Streams(
+        os.fdopen(out, "w", encoding="utf-8", errors="replace"), os.fdopen(answers, encoding="utf-8", errors="replace")
+    )

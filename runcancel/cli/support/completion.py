@@ -1,0 +1,141 @@
+"""Completion for four shells: each script hands over the line, one function answers it. No SDK, no network, no rich."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from runcancel.errors import UsageError
+
+ASK = "_RUNCANCEL_COMPLETE"
+"""The variable in which a shell script names its shell and so asks for completions."""
+
+LINE = "_RUNCANCEL_LINE"
+"""The command line up to the cursor."""
+
+_BASH = """\
+# bash completion for runcancel
+_runcancel() {
+    local IFS=$'\\n' line="${COMP_LINE:0:COMP_POINT}" word typed="" value
+    word="${line##*[[:space:]]}"
+    # bash breaks words at these characters and replaces only what follows the last of them
+    if [[ "$COMP_WORDBREAKS" == *:* ]]; then typed="${word%"${word##*[:@=]}"}"; fi
+    COMPREPLY=()
+    for value in $(_RUNCANCEL_COMPLETE=bash _RUNCANCEL_LINE="$line" runcancel 2>/dev/null); do
+        COMPREPLY+=("${value#"$typed"}")
+        if [[ "$value" == *[:/] ]]; then compopt -o nospace; fi
+    done
+}
+complete -o default -F _runcancel runcancel
+"""
+
+_ZSH = """\
+#compdef runcancel
+# zsh completion for runcancel
+_runcancel() {
+    local -a values
+    values=("${(@f)$(_RUNCANCEL_COMPLETE=zsh _RUNCANCEL_LINE="$LBUFFER" runcancel 2>/dev/null)}")
+    if [[ -n "${values[1]}" ]]; then _describe runcancel values; else _files; fi
+}
+if [[ "${funcstack[1]}" == _runcancel ]]; then _runcancel "$@"; else compdef _runcancel runcancel; fi
+"""
+
+_FISH = """\
+# fish completion for runcancel
+function __runcancel
+    env _RUNCANCEL_COMPLETE=fish _RUNCANCEL_LINE=(commandline -cp) runcancel 2>/dev/null
+end
+complete -c runcancel -a '(__runcancel)'
+"""
+
+_POWERSHELL = """\
+# PowerShell completion for runcancel
+Register-ArgumentCompleter -Native -CommandName runcancel -ScriptBlock {
+    param($word, $ast, $cursor)
+    $env:_RUNCANCEL_COMPLETE = 'powershell'
+    $env:_RUNCANCEL_LINE = $ast.ToString().PadRight($cursor).Substring(0, $cursor)
+    try {
+        runcancel 2>$null | ForEach-Object {
+            $value, $help = $_ -split "`t", 2
+            if (-not $help) { $help = $value }
+            [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
+        }
+    } finally {
+        Remove-Item Env:_RUNCANCEL_COMPLETE, Env:_RUNCANCEL_LINE
+    }
+}
+"""
+
+SCRIPTS: Mapping[str, tuple[str, str]] = {
+    "bash": ("runcancel.bash", _BASH),
+    "zsh": ("_runcancel", _ZSH),
+    "fish": ("runcancel.fish", _FISH),
+    "powershell": ("runcancel.ps1", _POWERSHELL),
+}
+"""Shell -> the file its script is installed as, and the script."""
+
+_FORMATS: Mapping[str, Callable[[str, str], str]] = {
+    "bash": lambda value, help: value,
+    "zsh": lambda value, help: value.replace("\\", "\\\\").replace(":", "\\:") + (f":{help}" if help else ""),
+    "fish": lambda value, help: f"{value}\t{help}",
+    "powershell": lambda value, help: f"{value}\t{help}",
+}
+
+
+def answer(shell: str, line: str, out: TextIO) -> None:
+    """Write what can stand at the end of `line`, one a line, as `shell` wants it. Silent on any failure."""
+    try:
+        form = _FORMATS[shell]
+        found = candidates(*words(line))
+        out.write("".join(f"{form(value, help)}\n" for value, help in found))
+    except Exception:  # noqa: BLE001 - a completion that fails must not print into the line being typed
+        return
+
+
+def words(line: str) -> tuple[list[str], str]:
+    """The complete words after the program's name, and the word that the cursor stands in."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    found: list[str] = []
+    try:
+        found.extend(lexer)
+    except ValueError:  # an open quotation: what was read before it counts
+        found.append(lexer.token)
+    incomplete = "" if not line or line[-1:].isspace() else found.pop()
+    return found[1:], incomplete
+
+
+def candidates(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
+    """Values with their help that can stand where `incomplete` stands after `args`."""
+    from typer._click.shell_completion import _resolve_context, _resolve_incomplete
+
+    from runcancel.cli import VERBS
+    from runcancel.cli.app import app
+
+    context = _resolve_context(app(VERBS), {}, "runcancel", list(args))
+    place, incomplete = _resolve_incomplete(context, list(args), incomplete)
+    items = place.shell_complete(context, incomplete)
+    return [(str(item.value), " ".join((item.help or "").split())) for item in items if item.type == "plain"]
+
+
+def script(shell: str) -> str:
+    """The completion script of a shell. Raises `UsageError` for one that is not known."""
+    if shell not in SCRIPTS:
+        raise UsageError(f"no completion for “{shell}”: there are {', '.join(SCRIPTS)}")
+    return SCRIPTS[shell][1]
+
+
+def write_all(folder: Path) -> None:
+    """Write every script into a folder, as they are shipped in `completions/`."""
+    folder.mkdir(exist_ok=True)
+    for name, text in SCRIPTS.values():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def answer_shell() -> int:
+    """Answer the shell that asks in the environment."""
+    answer(os.environ[ASK], os.environ.get(LINE, ""), sys.stdout)
+    return 0

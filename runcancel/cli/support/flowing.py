@@ -1,0 +1,127 @@
+"""Runs that were typed one by one and that no guard needs to see together: each scope is read and sent by itself."""
+
+from collections.abc import Sequence
+
+from runcancel.cli.session import Session
+from runcancel.cli.support.guard import Guard
+from runcancel.cli.support.select import Wish
+from runcancel.config import references, settings
+from runcancel.engine.flow import Facts, why_frozen
+from runcancel.engine.lookup import Lookup, Sight
+from runcancel.engine.planning import intended, unseen
+from runcancel.engine.selection import Selection, of_named
+from runcancel.engine.verdict import failed
+from runcancel.errors import CloudError, Refused, UsageError
+from runcancel.guards import confirmation
+from runcancel.journal.recorder import Recorder
+from runcancel.model.outcomes import Limits, Outcome, PlanItem
+from runcancel.model.runs import Problem
+from runcancel.model.states import Guarantee, Reason
+from runcancel.providers import kind_of
+from runcancel.render.screens.announce import announce
+
+
+class Flowing:
+    """One such cancel: what is looked up, and what is done with each reading."""
+
+    def __init__(self, session: Session, lookup: Lookup, guarantee: Guarantee | None) -> None:
+        self.lookup = lookup
+        self._recorder: Recorder | None = None
+        self._session = session
+        self._guarantee = guarantee
+        self._planned: set[str] = set()
+
+    def begin(self, recorder: Recorder | None) -> None:
+        """Write every reference down before the first request. Raises `Refused` where that is required and fails."""
+        self._session.tell_origins(self.lookup.left)
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.planned([intended(one.text, self.lookup.named(one)) for one in self.lookup.left])
+
+    def choose(self, sights: Sequence[Sight]) -> Selection:
+        """What to send of what was read. It is written down and announced when this returns."""
+        items: list[PlanItem] = []
+        settled: list[Outcome] = []
+        found: list[tuple[str, PlanItem | None]] = []
+        for sight in sights:
+            chosen = self._planned_or_not(sight)
+            if isinstance(chosen, Outcome):
+                settled.append(chosen)
+            elif chosen.run in self._planned:  # it was named twice, in different words
+                found.append((sight.reference.text, None))
+            else:
+                self._planned.add(chosen.run)
+                items.append(chosen)
+                found.append((sight.reference.text, chosen))
+        if self._recorder is not None and found:
+            self._recorder.found(found)
+        self._announce(items, sights)
+        return Selection(items=tuple(items), settled=tuple(settled))
+
+    def _planned_or_not(self, sight: Sight) -> PlanItem | Outcome:
+        text = sight.reference.text
+        try:
+            if sight.problem is not None:
+                if sight.unseen is None:
+                    return failed(text, sight.problem)
+                item = unseen(sight.unseen, sight.problem.message)
+            else:
+                (item,) = of_named([sight], ()).items
+            self._check(item)
+        except (UsageError, CloudError, Refused) as error:
+            code = error.reason if isinstance(error, CloudError) else Reason.REFUSED
+            code = Reason.USAGE if isinstance(error, UsageError) else code
+            return failed(text, Problem(code=code, message=error.message, hint=error.hint, ref=text))
+        return item
+
+    def _check(self, item: PlanItem) -> None:
+        """The guards that fire late. Raises `Refused`; nothing was sent for this run."""
+        confirmation.check_guarantee([item], self._guarantee)
+        protected = self._session.protected([item])
+        if protected and item.ask:
+            raise Refused(f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it")
+
+    def _announce(self, items: Sequence[PlanItem], sights: Sequence[Sight]) -> None:
+        notes = self._session.notes
+        notes.say(*(f"note: {sight.note}" for sight in sights if sight.note))
+        if items:
+            notes.say(*announce(items, (), width=self._session.err.width))
+
+
+def flowing(
+    session: Session,
+    wish: Wish,
+    guard: Guard,
+    *,
+    limits: Limits,
+    guarantee: Guarantee | None,
+    confirm: str | None,
+) -> Flowing | None:
+    """The cancel that flows; None where it is frozen. Asks no cloud. Raises `UsageError`."""
+    if not wish.refs or not wish.by_hand:
+        return None
+    lookup = Lookup(references.parse_all(wish.refs), session.settings)
+    places = tuple(dict.fromkeys(ref for one in lookup.left for ref in lookup.named(one)))
+    facts = Facts(
+        typed=True,
+        references=len(lookup.left),
+        max_runs=limits.max_runs,
+        targets=bool(wish.targets),
+        max_targets=limits.max_targets is not None,
+        protected=any(settings.protected(session.settings, ref.scope) is not None for ref in places),
+        policy=guard.may_match(places),
+        accounts=guard.asks_accounts_of({ref.scope.provider for ref in places})
+        or any(settings.needs_caller(session.settings, ref.scope) for ref in places),
+        counts=guard.counts,
+        guarantee=guarantee is not None and _may_be_below(lookup, guarantee),
+        confirm=confirm is not None,
+        chases=wish.stop_running,
+        parts=any(kind_of(ref).is_alias(ref.id) for ref in places),
+    )
+    return Flowing(session, lookup, guarantee) if why_frozen(facts) is None else None
+
+
+def _may_be_below(lookup: Lookup, guarantee: Guarantee) -> bool:
+    """Whether the kind of a run is not known, or has a weaker guarantee: then the plan as a whole may be refused."""
+    named = [lookup.named(reference) for reference in lookup.left]
+    return any(len({ref.kind for ref in one}) > 1 or confirmation.is_below(one[0], guarantee) for one in named)

@@ -1,0 +1,48 @@
+"""In which form the answer is wanted: `--output`, `--query` and what may stand there."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from runcancel import environment
+from runcancel.config.references import nearest
+from runcancel.errors import UsageError
+from runcancel.render import FORMATS, QUERYABLE
+
+if TYPE_CHECKING:
+    from runcancel.render.formats.query import Query
+
+
+def read_query(text: str) -> "Query":
+    """`--query` as an expression. Raises `UsageError`."""
+    from runcancel.render.formats.query import Query
+
+    return Query(text)
+
+
+def format_of(output: str | None, *, query: str | None, environ: Mapping[str, str], default: str) -> str:
+    """The format: `--output`, its variable, or the default, which is json for what a query finds.
+
+    A variable that does not go with a query is not meant for it. Raises `UsageError`.
+    """
+    format = one_of("--output", output, environ, FORMATS, default if query is None else "json")
+    if query is None or format in QUERYABLE:
+        return format
+    if output is None:
+        return "json"
+    raise UsageError(
+        f"--query does not go with -o {format}: there are {', '.join(QUERYABLE)}; nothing was sent",
+        hint="without -o the answer is json",
+    )
+
+
+def one_of(flag: str, value: str | None, environ: Mapping[str, str], words: Sequence[str], default: str) -> str:
+    """The flag, its variable or the default, when it is one of the words. Raises `UsageError`."""
+    choice = environment.text(flag, value, environ)
+    if choice.value is None:
+        return default
+    if choice.value not in words:
+        raise UsageError(
+            f"{choice.origin} is “{choice.value}”: there are {', '.join(words)}{nearest(choice.value, words)}; "
+            "nothing was sent"
+        )
+    return choice.value

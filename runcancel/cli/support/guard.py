@@ -1,0 +1,115 @@
+"""The site policy before a cancel: its rules are read once, and held against the runs that would be asked."""
+
+import sys
+from collections.abc import Collection, Sequence
+
+from msgspec import structs
+
+from runcancel.cli.session import Session
+from runcancel.cli.support.select import Chosen
+from runcancel.config import settings
+from runcancel.config.references import full
+from runcancel.engine.verdict import counted_once
+from runcancel.errors import Refused
+from runcancel.guards import confirmation, site_policy
+from runcancel.guards.confirmation import Need
+from runcancel.guards.site_policy import Ruling, SitePolicy, Subject
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref, Scope
+from runcancel.render import Caller
+
+
+class Guard:
+    """The rules as they were when the cancel began. A dry run, which sends nothing, only tells what is wrong."""
+
+    def __init__(self, session: Session, *, dry_run: bool) -> None:
+        """Read the rules. Raises `Refused` when they cannot be read and something is to be sent."""
+        self._session = session
+        self._rules = SitePolicy()
+        self._problem: str | None = None
+        try:
+            self._rules = site_policy.read()
+        except Refused as error:
+            if not dry_run:
+                raise
+            self._problem = error.message.removesuffix("; nothing was sent")
+
+    @property
+    def asks_accounts(self) -> bool:
+        """Whether the callers have to be known."""
+        return self._rules.asks_accounts
+
+    def asks_caller(self, scope: Scope) -> bool:
+        """Whether who asks in a scope decides about it, by a rule about accounts or by a context that names one."""
+        return self.asks_accounts or settings.needs_caller(self._session.settings, scope)
+
+    def asks_accounts_of(self, providers: Collection[str]) -> bool:
+        """Whether a rule about one of these providers names accounts."""
+        return any(
+            rule.accounts is not None and (rule.providers is None or not set(rule.providers).isdisjoint(providers))
+            for rule in self._rules.rules
+        )
+
+    @property
+    def counts(self) -> bool:
+        """Whether a rule begins where a cancel sends more than so many."""
+        return any((rule.over_runs, rule.over_targets) != (None, None) for rule in self._rules.rules)
+
+    def may_match(self, places: Sequence[Ref]) -> bool:
+        """Whether a rule may be about a run that is at one of these places."""
+        subjects = [_subject(self._session, ref, account=None, targets=0) for ref in places]
+        return site_policy.may_match(self._rules, subjects)
+
+    def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
+        """Raise `Refused` when a rule denies one of the runs that would be asked."""
+        site_policy.check(self._rules, self._rulings(items, callers))
+
+    def stricter(self, wanted: Need, items: Sequence[PlanItem], callers: Sequence[Caller]) -> Need:
+        """What has to be answered once the rules are heard."""
+        return site_policy.stricter(wanted, self._rulings(items, callers))
+
+    def shown(self, chosen: Chosen, callers: Sequence[Caller]) -> Chosen:
+        """The selection of a dry run, with what the rules would say to it."""
+        found = self._rulings(chosen.selection.items, callers)
+        selection = structs.replace(chosen.selection, items=site_policy.planned(chosen.selection.items, found))
+        problem = () if self._problem is None else (self._problem,)
+        said = (*problem, *site_policy.notes(self._rules, found))
+        return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *said))
+
+    def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
+        if not self._rules.rules:
+            return ()
+        asked = counted_once([item for item in items if item.ask])
+        scopes = tuple(dict.fromkeys(full(item.run).scope for item in asked)) if self._rules.asks_contexts else ()
+        known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
+        accounts = known | {caller.scope: caller.account for caller in callers}
+        places: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
+        subjects: list[Subject] = []
+        for item in asked:
+            ref = full(item.run)
+            if ref.scope not in places:
+                account = accounts.get(str(ref.scope)) or None
+                places[ref.scope] = _subject(self._session, ref, account=account, targets=0)
+            subjects.append(
+                structs.replace(places[ref.scope], run=item.run, kind=ref.kind, targets=_size(item)),
+            )
+        return site_policy.rulings(self._rules, subjects)
+
+
+def _size(item: PlanItem) -> int:
+    """How many targets of a run may still be stopped; of one that could not be read, more than any rule allows."""
+    return confirmation.size(item) if item.read else sys.maxsize
+
+
+def _subject(session: Session, ref: Ref, *, account: str | None, targets: int) -> Subject:
+    known = settings.contexts_at(session.settings, ref.scope, account)
+    return Subject(
+        run=str(ref),
+        provider=ref.scope.provider,
+        region=ref.scope.region,
+        kind=ref.kind,
+        contexts=known if ref.scope.context is None else (*known, ref.scope.context),
+        profile=settings.profile_at(session.settings, ref.scope),
+        account=account,
+        targets=targets,
+    )

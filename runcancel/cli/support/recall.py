@@ -1,0 +1,54 @@
+"""What a shell can offer out of the user’s own files: contexts, operations, recent references. Never the network."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+
+from runcancel.config import file as config_file
+from runcancel.journal import store
+from runcancel.journal.store import Journal
+from runcancel.text import safe
+
+_OPERATIONS = 30  # of which references are offered
+_REFERENCES = 100
+
+
+def contexts(incomplete: str) -> list[tuple[str, str]]:
+    """Configured contexts and groups, each with what it is."""
+    known = config_file.load(config_file.path(os.environ))
+    named = [(name, each.provider) for name, each in known.contexts.items()]
+    grouped = [(name, f"group of {', '.join(members)}") for name, members in known.groups.items()]
+    return [(name, help) for name, help in (*named, *grouped) if name.startswith(incomplete)]
+
+
+def references(incomplete: str) -> list[tuple[str, str]]:
+    """References of the newest operations, the newest first, each with its name."""
+    found: dict[str, str] = {}
+    with _opened() as past:
+        for operation in past.operations(_OPERATIONS) if past else ():
+            for entry in past.entries(operation.id) if past else ():
+                found.setdefault(entry.item.run, safe(entry.item.name or operation.verb))
+    return list(islice(((ref, name) for ref, name in found.items() if ref.startswith(incomplete)), _REFERENCES))
+
+
+def operations(incomplete: str) -> list[tuple[str, str]]:
+    """Operations, the newest first, each with why it was or what it did."""
+    with _opened() as past:
+        found = list(past.operations(_OPERATIONS)) if past else []
+    return [(one.id, safe(one.reason or _did(one.counts))) for one in found if one.id.startswith(incomplete)]
+
+
+def _did(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+
+
+@contextmanager
+def _opened() -> Iterator[Journal | None]:
+    """The journal; None where there is none: looking for completions makes no file."""
+    file = store.path(os.environ)
+    if not file.exists():
+        yield None
+        return
+    with closing(Journal.open(file, busy=0.2)) as past:
+        yield past

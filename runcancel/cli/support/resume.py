@@ -1,0 +1,62 @@
+"""What `cancel --resume` goes on with: the runs of an operation whose end nobody saw."""
+
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from runcancel.engine.verdict import Asked
+from runcancel.errors import JournalError, Refused, UsageError
+from runcancel.journal.store import Entry, Journal
+from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
+from runcancel.model.states import Verdict
+
+
+class LeftOver(Struct, frozen=True):
+    """An operation that did not come to its end, and its runs that need another look.
+
+    `sent` is all that it asked for so far, which counts for its `limits`. `partial` are the outcomes of runs of which a
+    part was seen to go on: there is nothing left to do, and the operation has not stopped them.
+    """
+
+    operation: Operation
+    items: tuple[PlanItem, ...]
+    sent: tuple[PlanItem, ...] = ()
+    limits: Limits = Limits()
+    partial: tuple[Outcome, ...] = ()
+
+
+def left_over(file: Path, id: str) -> LeftOver:
+    """What `--resume` goes on with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
+    try:
+        journal = Journal.open(file)
+        operation = journal.operation(id)
+        if operation is None:
+            raise UsageError(f"no operation {id} in the journal; nothing was sent", hint="see: runcancel history")
+        entries = list(journal.entries(id))
+        limits = journal.limits(id)
+        journal.close()
+    except JournalError as error:
+        raise Refused(f"{error}; nothing was sent") from None
+    # What an earlier resume found on its way was not asked again, and is looked at all the same.
+    left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _settled(entry))
+    sent = tuple(entry.item for entry in entries if _sent(entry))
+    partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
+    return LeftOver(operation, left, sent=sent, limits=limits, partial=partial)
+
+
+def _sent(entry: Entry) -> bool:
+    """Whether a run was asked to stop, or may have been."""
+    return entry.answer is not None and entry.answer.asked in (Asked.ACCEPTED, Asked.ALREADY, Asked.IN_DOUBT)
+
+
+def _settled(entry: Entry) -> bool:
+    """Whether a run's end was seen: everything else is read again, and asked again where that shows no effect."""
+    outcome = entry.outcome
+    if outcome is None:
+        return False
+    return _is_partial(outcome) or outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
+
+
+def _is_partial(outcome: Outcome) -> bool:
+    """Whether all of a run was asked and a part goes on; with an error, a part of it was refused."""
+    return outcome.verdict is Verdict.PARTIAL and outcome.error is None

@@ -1,0 +1,259 @@
+"""From the options of `cancel` to the runs it is about: named, found, listed in a file, held by a plan, left over."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct, structs
+
+from runcancel import environment
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.cli.support.files import called, text_of
+from runcancel.cli.support.pick import pick
+from runcancel.config import settings
+from runcancel.config.references import full, parse, parse_all
+from runcancel.engine import selection
+from runcancel.engine.lookup import Sight
+from runcancel.engine.planning import children, unseen
+from runcancel.engine.search import born, search, split_gaps
+from runcancel.engine.selection import SavedCaller, Selection
+from runcancel.errors import Searched, UsageError
+from runcancel.model.outcomes import Intent, Outcome, PlanItem
+from runcancel.model.runs import Problem, Query, Scope, Snapshot
+from runcancel.model.states import Reason
+
+_LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """Where a cancel is to take its runs from; exactly one of the first six is given. `by_hand`: typed as such."""
+
+    refs: tuple[str, ...] = ()
+    query: Query | None = None
+    file: str | None = None
+    plan: str | None = None
+    left_over: tuple[PlanItem, ...] | None = None
+    sent: frozenset[str] = frozenset()  # runs of those left over whose cancel was sent before
+    pick: bool = False  # a person chooses from a list
+    targets: tuple[str, ...] = ()
+    stop_running: bool = False
+    allow_incomplete: bool = False
+    by_hand: bool = True
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """A selection and how it came about. `by_hand` is true for runs named one by one, which need no consent."""
+
+    selection: Selection
+    by_hand: bool
+    gaps: tuple[Problem, ...] = ()
+    answered: bool = True  # whether any scope answered the search, if there was one
+    notes: tuple[str, ...] = ()
+    planned_by: tuple[SavedCaller, ...] = ()
+    from_stdin: bool = False
+
+    def beside(self, known: Sequence[Outcome]) -> "Chosen":
+        """The same with outcomes that were known before."""
+        settled = (*known, *self.selection.settled)
+        return structs.replace(self, selection=structs.replace(self.selection, settled=settled))
+
+    @property
+    def searched(self) -> Searched:
+        """How the search ended, for the exit code."""
+        return Searched(gaps=tuple(gap.code for gap in self.gaps), answered=self.answered)
+
+
+def wished(
+    refs: Sequence[str],
+    query: Query | None,
+    file: str | None,
+    plan: str | None,
+    target: Sequence[str] | None,
+    *,
+    left_over: Sequence[PlanItem] | None,
+    stop_running: bool,
+    allow_incomplete: bool,
+    why_not_pick: str,
+) -> Wish:
+    """Where the runs come from. Raises `UsageError` for more than one place, or none and nobody to choose."""
+    ways = {
+        "references": bool(refs),
+        "filters": query is not None,
+        "--from": file is not None,
+        "--plan": plan is not None,
+        "--resume": left_over is not None,
+    }
+    used = [way for way, given in ways.items() if given]
+    targets = options.targets(target)
+    if not used and why_not_pick:
+        raise UsageError(
+            f"nothing says what to cancel, and nobody can choose ({why_not_pick}); nothing was sent",
+            hint="name runs, or give a filter, as in: runcancel cancel --name patch-openssl -n",
+        )
+    if len(used) > 1:
+        raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
+    held = plan is not None or left_over is not None
+    if held and (targets or stop_running):
+        more = "--target" if targets else "--stop-running"
+        raise UsageError(f"{used[0]} holds all that is to be asked: {more} cannot be given beside it; nothing was sent")
+    return Wish(
+        refs=tuple(refs),
+        query=query,
+        file=None if file is None else environment.plain_file("--from", file),
+        plan=None if plan is None else environment.plain_file("--plan", plan),
+        left_over=None if left_over is None else tuple(left_over),
+        pick=not used,
+        targets=targets,
+        stop_running=stop_running,
+        allow_incomplete=allow_incomplete,
+    )
+
+
+def choose(session: Session, wish: Wish) -> Chosen:
+    """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
+    chosen = _chosen(session, wish)
+    return _with_children(session, chosen) if wish.stop_running else chosen
+
+
+def _chosen(session: Session, wish: Wish) -> Chosen:
+    if wish.pick:
+        return _picked(session, wish.targets)
+    if wish.query is not None:
+        return _found(session, wish.query, wish.targets)
+    if wish.file is not None:
+        return _listed(session, wish.file, wish)
+    if wish.plan is not None:
+        return _saved(session, wish.plan)
+    if wish.left_over is not None:
+        return Chosen(selection=_resumed(session, wish.left_over, wish.sent), by_hand=wish.by_hand)
+    sights = session.look(wish.refs, full=True)
+    return Chosen(selection=_named(sights, wish.targets, blindly=wish.by_hand), by_hand=wish.by_hand)
+
+
+def _named(sights: Sequence[Sight], targets: Sequence[str], *, blindly: bool) -> Selection:
+    """The selection of runs named one by one. `blindly`: with those that could not be read, unless targets are."""
+    blind = [sight for sight in sights if blindly and not targets and sight.unseen is not None]
+    chosen = selection.of_named([sight for sight in sights if sight not in blind], targets)
+    items = {item.run: item for item in chosen.items}
+    for sight in blind:
+        if sight.unseen is not None and sight.problem is not None:
+            items.setdefault(str(sight.unseen), unseen(sight.unseen, sight.problem.message))
+    return structs.replace(chosen, items=tuple(items.values()))
+
+
+def _resumed(session: Session, held: Sequence[PlanItem], sent: frozenset[str]) -> Selection:
+    """What an operation left: runs of its plan, and references that it had not read."""
+    unread = [item for item in held if not item.read]
+    places = {item.run: _places(item) for item in unread}
+    sights = session.look_at(parse_all(item.run for item in held if item.ask), places=places)
+    of_plan = [sight for sight in sights if sight.reference.text not in places]
+    planned = selection.of_plan([item for item in held if item.read], of_plan, sent=sent)
+    named = _named([sight for sight in sights if sight.reference.text in places], (), blindly=True)
+    known = {item.run for item in planned.items}
+    return Selection(
+        items=(*planned.items, *(item for item in named.items if item.run not in known)),
+        settled=(*planned.settled, *named.settled),
+        notes=planned.notes,
+    )
+
+
+def _places(item: PlanItem) -> tuple[Scope, ...]:
+    named = item.places if isinstance(item, Intent) else (item.run,)
+    return tuple(dict.fromkeys(full(place).scope for place in named))
+
+
+def _picked(session: Session, targets: Sequence[str]) -> Chosen:
+    found = _searched(session, Query(states=options.states(None)))
+    refs = pick(session, [one.run for one in found.runs if one.run.cancellable], found.gaps)
+    chosen = selection.of_named(session.look(refs, full=True), targets) if refs else Selection(items=())
+    return found.chosen(chosen)
+
+
+def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
+    found = _searched(session, query)
+    chosen = selection.of_found(_seen(session, found.runs), targets) if found.runs else Selection(items=())
+    return found.chosen(chosen)
+
+
+class _Found(Struct, frozen=True, kw_only=True):
+    """What is found, newest first as `list` shows it, what did not answer, whether anything did, and notes."""
+
+    runs: tuple[Snapshot, ...]
+    gaps: tuple[Problem, ...]
+    answered: bool
+    notes: tuple[str, ...]
+
+    def chosen(self, selected: Selection) -> Chosen:
+        """What was chosen of it."""
+        return Chosen(selection=selected, by_hand=False, gaps=self.gaps, answered=self.answered, notes=self.notes)
+
+
+def _seen(session: Session, found: Sequence[Snapshot]) -> list[Sight]:
+    """What stands under each run; those that the listing told whole are not read again."""
+    of = {parse(one.run.ref): one for one in found}
+    read = {sight.reference: sight for sight in session.look_at([one for one, told in of.items() if not told.whole])}
+    return [read.get(reference) or Sight(reference=reference, snapshot=told) for reference, told in of.items()]
+
+
+def _searched(session: Session, query: Query) -> _Found:
+    """Search every scope. Raises `UsageError` for a scope that must not be asked."""
+    scopes = session.scopes(kinds=query.kinds)
+    answering: set[Scope] = set()
+    answers = list(
+        search(scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within)
+    )
+    unanswered = (answer for answer in answers if isinstance(answer, Problem))
+    real, notes = split_gaps((*settings.unusable(session.settings), *unanswered), scopes)
+    wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
+    if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
+        raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
+    found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
+    return _Found(runs=tuple(found), gaps=real, answered=bool(answering), notes=notes)
+
+
+def _with_children(session: Session, chosen: Chosen) -> Chosen:
+    """What the chosen runs started and a cancel of them would leave running, too."""
+    started = children(chosen.selection.items)
+    if not started:
+        notes = (*chosen.notes, "--stop-running adds nothing: no task that runs here has started a run")
+        return structs.replace(chosen, notes=notes)
+    sights = session.look_at([parse(child) for child in started])
+    return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, sights))
+
+
+def _listed(session: Session, name: str, wish: Wish) -> Chosen:
+    listed = selection.read_list(_text(session, name), called(name))
+    if not listed.complete and not wish.allow_incomplete:
+        raise UsageError(
+            f"{called(name)} is an incomplete list: it says so, or it was cut off before its end; nothing was sent",
+            hint="to go on with what it has: add --allow-incomplete",
+        )
+    sights = session.look_at(listed.references)
+    return Chosen(selection=selection.of_found(sights, wish.targets), by_hand=False, from_stdin=name == "-")
+
+
+def _saved(session: Session, name: str) -> Chosen:
+    saved = selection.read_plan(_text(session, name), called(name), now=datetime.now(UTC))
+    return Chosen(
+        selection=selection.of_plan(saved.plan, _look(session, saved.plan)),
+        by_hand=False,
+        planned_by=saved.identities,
+        from_stdin=name == "-",
+    )
+
+
+def looked_again(session: Session, chosen: Chosen) -> Chosen:
+    """The same selection after a person has answered, which takes its time: what joined meanwhile is left alone."""
+    again = selection.renewed(chosen.selection, _look(session, chosen.selection.items))
+    return structs.replace(chosen, selection=again)
+
+
+def _look(session: Session, held: Sequence[PlanItem]) -> list[Sight]:
+    return session.look_at([parse(item.run) for item in held if item.ask])
+
+
+def _text(session: Session, name: str) -> str:
+    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin holds the request."""
+    if name == "-" and session.request.on_stdin:
+        raise UsageError("standard input holds the request and cannot hold the list, too; nothing was sent")
+    return session.workers.read_input(lambda: text_of(name, largest=_LARGEST))

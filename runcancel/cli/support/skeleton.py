@@ -1,0 +1,57 @@
+"""`--generate-cli-skeleton`: what a request for a verb can hold, or what its answer looks like."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runcancel.cli.support.forms import format_of, read_query
+from runcancel.cli.support.request import KINDS, SKELETON, slots
+from runcancel.config.references import nearest
+from runcancel.errors import UsageError
+from runcancel.render.formats.json import pretty
+from runcancel.render.formats.sample import sample
+from runcancel.render.schemas import SCHEMAS
+from runcancel.render.sink import Sink
+
+_OTHER: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
+    "cancel": ("plan", lambda typed: bool(typed.get("dry_run"))),
+    "history": ("operation", lambda typed: typed.get("operation") not in (None, "prune")),
+    "contexts": ("settings", lambda typed: typed.get("action") == "show"),
+}
+"""Verb -> the document that it answers with instead of its own, and when."""
+
+
+def show(kind: str, command: Any, typed: Mapping[str, Any]) -> None:
+    """Print the skeleton of a verb; `typed` are the values given by hand. Raises `UsageError`; sends nothing."""
+    if kind not in KINDS:
+        raise UsageError(f"{SKELETON} is “{kind}”: there are {' and '.join(KINDS)}{nearest(kind, KINDS)}")
+    text = request_skeleton(command) if kind == "input" else _answer(command.name, typed)
+    Sink(sys.stdout).write(text)
+
+
+def request_skeleton(command: Any) -> str:
+    """Every key that a request for this verb may have, with an empty value: as it is, it asks for nothing."""
+    return pretty({slot.key: slot.empty for slot in slots(command.params) if slot.offered}) + "\n"
+
+
+def document_name(verb: str, typed: Mapping[str, Any]) -> str:
+    """The name of the document that a verb answers with when these values are given."""
+    name, applies = _OTHER.get(verb, (verb, lambda _: False))
+    return name if applies(typed) else verb
+
+
+def _answer(verb: str, typed: Mapping[str, Any]) -> str:
+    name = document_name(verb, typed)
+    if name not in SCHEMAS:
+        raise UsageError(f"{verb} answers with no document of its own; nothing was sent")
+    query = typed.get("query")
+    format = format_of(typed.get("output"), query=query, environ=os.environ, default="json")
+    if query is None:
+        format = format if format == "yaml" else "json"
+    from runcancel.render.formats.query import QueryError, printed
+
+    try:
+        return printed(sample(name) if query is None else read_query(query).of(sample(name)), format)
+    except QueryError as error:
+        raise UsageError(f"--query cannot be applied to the sample: {error}") from None

@@ -1,0 +1,394 @@
+"""`runcancel cancel`: look, plan, ask, watch, judge, report."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec import structs
+
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.cli.support.ask import asked, nobody
+from runcancel.cli.support.flowing import Flowing, flowing
+from runcancel.cli.support.guard import Guard
+from runcancel.cli.support.resume import left_over
+from runcancel.cli.support.select import Chosen, choose, looked_again, wished
+from runcancel.config.references import full
+from runcancel.engine import selection
+from runcancel.engine.cancel import Admit, Flow, carry_out
+from runcancel.engine.events import Progress, Shielded, Together
+from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
+from runcancel.engine.selection import Selection
+from runcancel.errors import Exit, Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
+from runcancel.guards import confirmation
+from runcancel.guards.confirmation import Given
+from runcancel.journal import store as journal_
+from runcancel.journal.recorder import Recorder, new_operation
+from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
+from runcancel.model.runs import Problem
+from runcancel.model.states import Guarantee, Reason, Verdict
+from runcancel.render import Caller, End
+from runcancel.render.screens.announce import announce
+from runcancel.render.screens.verdicts import hints
+from runcancel.text import command
+
+PLAN_LIVES = timedelta(hours=1)
+
+
+def cancel(
+    session: Session,
+    refs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[REF...]",
+            help="Runs: [context@][provider:][region:][kind/]id.",
+            autocompletion=options.recent_references,
+        ),
+    ] = None,
+    *,
+    target: options.Targets = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be asked; send nothing.")] = False,
+    plan: Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Do no more than a saved dry run.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", "-f", metavar="FILE", help="References from a file; - is stdin.")
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="ID",
+            help="Do what an interrupted operation left.",
+            autocompletion=options.recent_operations,
+        ),
+    ] = None,
+    status: options.Status = None,
+    kind: options.Kinds = None,
+    name: options.Name = None,
+    name_glob: options.NameGlob = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    older_than: options.OlderThan = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer [y/N] with yes.")] = False,
+    confirm: Annotated[str | None, typer.Option("--confirm", metavar="NAME|COUNT", help="Answer any question.")] = None,
+    max_runs: Annotated[
+        int | None,
+        typer.Option("--max-runs", metavar="N", min=0, max=options.MOST, help="Refuse more runs than this [20]."),
+    ] = None,
+    max_targets: Annotated[
+        int | None,
+        typer.Option("--max-targets", metavar="N", min=0, max=options.MOST, help="Refuse more targets than this."),
+    ] = None,
+    require_guarantee: Annotated[
+        Guarantee | None,
+        typer.Option("--require-guarantee", metavar="LEVEL", help="Refuse if one run is below this guarantee."),
+    ] = None,
+    require_match: Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")] = False,
+    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Take a list that was cut off.")] = False,
+    stop_running: Annotated[
+        bool,
+        typer.Option("--stop-running", help="AWS windows: stop the commands and automations they started, too."),
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until the end is seen.")] = True,
+    timeout: options.Timeout = None,
+    give_up_after: options.GiveUpAfter = None,
+    accept_reported: options.AcceptReported = False,
+    lookup_timeout: options.LookupTimeout = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")] = None,
+    journal: Annotated[
+        bool | None,
+        typer.Option(
+            "--require-journal/--no-journal", help="Refuse without a journal / keep none.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Cancel runs and tell for every target what is true now.
+
+    \b
+    Examples:
+      runcancel cancel                           (on a terminal: choose by number)
+      runcancel cancel tencent:ap-guangzhou:inv-ib2lld37
+      runcancel cancel t-7d2a745b412b4601 --target i-bp1a --dry-run
+      runcancel cancel --name patch-openssl -r all --max-runs 50
+      runcancel list --older-than 2h -o jsonl | runcancel cancel -f - --confirm 7
+      runcancel cancel --name deploy-4711 -n -o json > plan.json
+      runcancel cancel --plan plan.json --yes
+      runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
+
+    What a cancel can do differs: Tencent Cloud stops what runs; AWS commands and
+    automations promise nothing; AWS maintenance windows and Alibaba Cloud cancel
+    only what has not started. It is said before anything is sent.
+
+    Exit codes: 0 seen stopped or ended before, 1 failed, 2 wrong usage, 3 partial:
+    something keeps running, 4 not permitted, 5 not found, 6 nothing sent: a guard
+    or no consent, 7 incomplete, 8 sent but not seen stopped, or only reported.
+    """
+    filtered = any(given is not None for given in (status, kind, name, name_glob, since, until, older_than))
+    query = options.query(
+        status=status,
+        kind=kind,
+        name=name,
+        name_glob=name_glob,
+        since=since,
+        until=until,
+        older_than=older_than,
+        now=datetime.now(UTC),
+    )
+    file = journal_.path(session.settings.environ)
+    held = None if resume is None else left_over(file, resume)
+    filtered = filtered or (bool(target) and not (refs or from_ or plan or resume))
+    wish = wished(
+        refs or (),
+        query if filtered else None,
+        from_,
+        plan,
+        target,
+        left_over=None if held is None else held.items,
+        stop_running=stop_running,
+        allow_incomplete=allow_incomplete,
+        why_not_pick=nobody(session, from_stdin=False),
+    )
+    # What a request names, it selects: only a hand that types the names needs no question.
+    by_hand = session.request.values.keys().isdisjoint({"refs", "resume"})
+    sent = frozenset(() if held is None else (item.run for item in held.sent))
+    wish = structs.replace(wish, by_hand=by_hand, sent=sent)
+    limits = _limits(session, Limits() if held is None else held.limits, max_runs, max_targets)
+    policy = WaitPolicy(
+        wait=wait,
+        timeout=session.patience(timeout),
+        give_up_after=session.seconds("--give-up-after", give_up_after, DEFAULT_GIVE_UP_AFTER),
+    )
+    session.read_within = session.seconds("--lookup-timeout", lookup_timeout, READ_WITHIN)
+    guard = Guard(session, dry_run=dry_run)
+    operation = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
+    if journal is not False and not dry_run:
+        session.clouds.operation = operation.id
+    session.asks_caller = guard.asks_caller
+    goal = Goal(waited=wait, accept_reported=accept_reported, require_match=require_match)
+    recorder = _recorder(session, file, operation, limits, journal, resumed=held is not None)
+    flow = flowing(session, wish, guard, limits=limits, guarantee=require_guarantee, confirm=confirm)
+    if flow is not None and not dry_run:
+        nothing = Chosen(selection=Selection(items=()), by_hand=True)
+        return _carry_out(session, nothing, policy, recorder, admit=None, flow=flow, goal=goal)
+    chosen = choose(session, wish).beside(() if held is None else held.partial)
+    items = chosen.selection.items
+    callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()
+    if chosen.planned_by:
+        selection.check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
+    if dry_run:
+        return _show_plan(session, guard.shown(chosen, callers), callers, require_match=require_match)
+    session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
+
+    def admit(all_items: Sequence[PlanItem]) -> None:
+        guard.check(all_items, callers)
+        confirmation.check_guarantee(all_items, require_guarantee)
+        confirmation.check_limits(
+            all_items, limits, sent=() if held is None else held.sent, configured=_configured(session)
+        )
+
+    admit(items)
+    if items:
+        session.notes.say(*announce(items, callers, width=session.err.width))
+    wanted = confirmation.need(
+        items, chosen=not chosen.by_hand, accounts=_accounts(items, callers), protected=session.protected(items)
+    )
+    wanted = guard.stricter(wanted, items, callers)
+    if asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin):
+        chosen = looked_again(session, chosen)
+        items = chosen.selection.items
+        session.notes.say(*(f"note: {note}" for note in chosen.selection.notes))
+        admit(items)
+    if not items and held is None:
+        recorder = None
+
+    def admit_late(all_items: Sequence[PlanItem]) -> None:
+        admit(all_items)
+        if guard.stricter(wanted, all_items, callers).level > wanted.level:
+            raise Refused(
+                "a rule of this site wants it confirmed, and it was started after that; nothing was sent for it"
+            )
+
+    return _carry_out(
+        session, chosen, policy, recorder, admit=admit_late if stop_running else None, flow=None, goal=goal
+    )
+
+
+def _recorder(
+    session: Session, file: Path, operation: Operation, limits: Limits, journal: bool | None, *, resumed: bool
+) -> Recorder | None:
+    """What writes the operation down; None with --no-journal. It begins with the first intent."""
+    if journal is False:
+        return None
+    return Recorder(
+        file,
+        operation,
+        limits=limits,
+        warn=session.notes.warn,
+        required=journal is True,
+        resumed=resumed,
+    )
+
+
+def _limits(session: Session, given: Limits, max_runs: int | None, max_targets: int | None) -> Limits:
+    """The limits of the command line, else those `given` before; the configuration may lower them."""
+    configured = _configured(session)
+    return Limits(
+        max_runs=_least(given.max_runs if max_runs is None else max_runs, configured.max_runs),
+        max_targets=_least(given.max_targets if max_targets is None else max_targets, configured.max_targets),
+    )
+
+
+def _configured(session: Session) -> Limits:
+    caps = session.settings.config.caps
+    return Limits(max_runs=caps.max_runs, max_targets=caps.max_targets)
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _callers(session: Session, items: Sequence[PlanItem], chosen: Chosen) -> tuple[Caller, ...]:
+    scopes = dict.fromkeys(full(item.run).scope for item in items if item.ask)
+    return tuple(Caller.of(scope, who) for scope, who in session.identities(tuple(scopes)).items())
+
+
+def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[str, str]:
+    """Whose account each run is in: an id where known, else provider and context."""
+    known = {caller.scope: f"{caller.scope.split(':')[0]} {caller.account}" for caller in callers if caller.account}
+    scopes = {item.run: full(item.run).scope for item in items}
+    return {run: known.get(str(scope), f"{scope.provider} {scope.context or ''}") for run, scope in scopes.items()}
+
+
+def _carry_out(
+    session: Session,
+    chosen: Chosen,
+    policy: WaitPolicy,
+    recorder: Recorder | None,
+    *,
+    admit: Admit | None,
+    goal: Goal,
+    flow: Flowing | None,
+) -> int:
+    if recorder is not None:
+        session.workers.last_words = (
+            f"left at once; cancels already sent continue; operation {recorder.id}; to do the rest:\n"
+            f"  runcancel cancel --resume {recorder.id}"
+        )
+    if flow is not None:
+        flow.begin(recorder)
+    answer = session.writer("cancel")
+    outcomes: list[Outcome] = []
+    broken: list[Exception] = []
+    signum: int | None = None
+
+    def put(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        try:
+            answer.row(outcome)
+        except Exception as error:  # noqa: BLE001 - what cannot be printed is cancelled all the same
+            broken.append(error)
+
+    for outcome in chosen.selection.settled:
+        put(outcome)
+    shown = Shielded(session.progress(asking=True, timeout=policy.timeout if policy.wait else None))
+    session.workers.tick = shown.tick
+    progress: Progress = shown if recorder is None else Together(recorder, shown)
+    try:
+        items = chosen.selection.items
+        for outcome in carry_out(
+            items,
+            session.clouds,
+            session.workers,
+            policy,
+            progress,
+            admit=admit,
+            flow=None if flow is None else Flow(flow.lookup, flow.choose, session.read_within or READ_WITHIN),
+        ):
+            put(outcome)
+    except Interrupted as signal:
+        signum = signal.signum
+    except Refused:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is told beside what became of each run
+        broken.append(error)
+    if not outcomes and not chosen.gaps:
+        what = "nothing is left to do" if chosen.by_hand else "nothing matches"
+        session.notes.say(f"{what}; nothing was sent")
+    code = exit_of_cancel((one.ending for one in outcomes), goal, chosen.searched, signum=signum)
+    code = code or int(Exit.FAILED) if broken else code
+    if recorder is not None:
+        recorder.end(code)
+    operation = None if recorder is None else recorder.operation
+    problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
+    problems += tuple(_internal(session, error, operation) for error in broken[:1])
+    notes = (
+        *(() if signum is None else (_what_goes_on(outcomes),)),
+        *hints(outcomes, accept_reported=goal.accept_reported),
+        *_next(outcomes, operation),
+    )
+    complete = signum is None and not chosen.gaps and not broken
+    answer.end(End(exit_code=code, errors=problems, complete=complete, operation=operation, notes=notes))
+    return code
+
+
+def _internal(session: Session, error: Exception, operation: str | None) -> Problem:
+    """What broke in the middle of a cancel; with `--debug` its frames go to stderr."""
+    if session.debug:
+        traceback.print_exception(error)
+    under = "" if operation is None else f" (operation {operation})"
+    return Problem(
+        code=Reason.INTERNAL,
+        message=f"internal error: {type(error).__name__}{under}; what was sent goes on, nothing more was sent",
+        hint="this is a bug of runcancel; the same command with --debug shows where",
+    )
+
+
+def _next(outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
+    """How to go on with what is left, only when something is."""
+    left = any(outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT) for outcome in outcomes)
+    return (f"To go on with the rest: {command('cancel', '--resume', operation)}",) if left and operation else ()
+
+
+def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, require_match: bool) -> int:
+    now = datetime.now(UTC).replace(microsecond=0)
+    answer = session.writer("plan")
+    for item in chosen.selection.items:
+        answer.row(item)
+    settled = tuple(outcome.error for outcome in chosen.selection.settled if outcome.error is not None)
+    problems = (*chosen.gaps, *settled)
+    code = exit_of_plan(
+        (problem.code for problem in settled),
+        chosen.searched,
+        planned=bool(chosen.selection.items),
+        require_match=require_match,
+    )
+    answer.end(
+        End(
+            exit_code=code,
+            errors=problems,
+            complete=not problems,
+            identities=tuple(callers),
+            created_at=now,
+            expires_at=now + PLAN_LIVES,
+            notes=(
+                *chosen.notes,
+                *chosen.selection.notes,
+                "nothing was sent: this is a plan",
+                *session.suggest("To do no more than this: save it with -o json, then runcancel cancel --plan FILE"),
+            ),
+        )
+    )
+    return code
+
+
+def _what_goes_on(outcomes: Sequence[Outcome]) -> str:
+    doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in outcomes)
+    unasked = sum(outcome.verdict is Verdict.SKIPPED for outcome in outcomes)
+    asked_for = sum(outcome.sent for outcome in outcomes) - doubt
+    return (
+        f"interrupted: {asked_for} asked, {doubt} in doubt, {unasked} not asked; "
+        "an interrupt takes nothing back: what was asked goes on"
+    )

@@ -1,0 +1,189 @@
+"""`runcancel contexts`: named ways to connect."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from runcancel.cli.options import known_contexts
+from runcancel.cli.session import Session
+from runcancel.config import edit, provenance, settings
+from runcancel.config import file as config_file
+from runcancel.config.file import Config, Context
+from runcancel.config.references import nearest
+from runcancel.config.settings import Settings
+from runcancel.environment import plain
+from runcancel.errors import Exit, UsageError
+from runcancel.model.reports import ContextRow
+from runcancel.providers import PROVIDERS, provider
+from runcancel.render import End
+from runcancel.text import command
+
+
+class _Call(Struct, frozen=True):
+    """What was typed behind the word."""
+
+    names: tuple[str, ...]
+    context: Context | None = None
+
+
+def contexts(
+    session: Session,
+    action: Annotated[str, typer.Argument(metavar="[list|show|add|remove|use]", help="What to do [list].")] = "list",
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME...]", help="Contexts (use: groups, too).", autocompletion=known_contexts),
+    ] = None,
+    *,
+    endpoint_url: Annotated[
+        str | None, typer.Option("--endpoint-url", metavar="URL", help="With add: another endpoint.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="DOMAIN", help="With add: Tencent Cloud's site.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="ID", help="With add: the account that it has to lead to.")
+    ] = None,
+    protected: Annotated[
+        bool, typer.Option("--protected", help="With add: every cancel there has to be confirmed.")
+    ] = False,
+) -> int:
+    """List, show, add, remove and use named ways to connect.
+
+    \b
+    Examples:
+      runcancel contexts
+      runcancel contexts show prod
+      runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected
+      runcancel contexts add live -p aws --account 111122223333 --protected
+      runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou
+      runcancel contexts use prod prod-cn
+      runcancel contexts remove prod-cn
+
+    A context is a provider, one of its own profiles, and regions; groups of them
+    are written by hand in config_file.toml. show tells for every value where it is
+    from, also what the environment alone would give.
+    """
+    call = _Call(tuple(plain("the name", name) for name in names or ()))
+    if action not in _ACTIONS:
+        raise UsageError(f"contexts has no “{action}”: there are {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}")
+    if action != "add" and (any(given is not None for given in (endpoint_url, site, account)) or protected):
+        raise UsageError("--endpoint-url, --site, --account and --protected go with add")
+    if action == "add":
+        new = _new(session, endpoint_url=endpoint_url, site=site, account=account, protected=protected)
+        call = _Call(call.names, new)
+    return _ACTIONS[action](session, call)
+
+
+def _list(session: Session, call: _Call) -> int:
+    if call.names:
+        raise UsageError(f"contexts list takes no name: {command('contexts', 'show', call.names[0])}")
+    return _told(session, session.settings.config)
+
+
+def _show(session: Session, call: _Call) -> int:
+    answer = session.writer("settings")
+    for context, name in _shown(session.settings, call.names):
+        for row in provenance.shown(session.settings, name, context):
+            answer.row(row)
+    answer.end(End(exit_code=Exit.OK))
+    return Exit.OK
+
+
+def _shown(chosen: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
+    """The named contexts, else those of `-c`, else every one of the chosen providers and what goes without any."""
+    known = chosen.config
+    wanted = chosen.providers.value or PROVIDERS
+    named = known.expand(names) or (chosen.contexts.value if chosen.contexts.typed else ())
+    for name in named:
+        yield name, known.contexts[name].provider
+    if not named:
+        yield from ((name, context.provider) for name, context in known.contexts.items() if context.provider in wanted)
+        bare = chosen.profile.value
+        yield from ((bare, provider) for provider in wanted if bare not in known.contexts)
+
+
+def _add(session: Session, call: _Call) -> int:
+    if len(call.names) != 1 or call.context is None:
+        raise UsageError("contexts add takes one name: runcancel contexts add prod -p aws --profile prod")
+    file = config_file.path(session.settings.environ)
+    edit.add(file, call.names[0], call.context)
+    session.notes.say(f"added {call.names[0]} to {file}")
+    return _told(session, config_file.load(file))
+
+
+def _remove(session: Session, call: _Call) -> int:
+    if len(call.names) != 1:
+        raise UsageError("contexts remove takes one name")
+    file = config_file.path(session.settings.environ)
+    stood = edit.remove(file, call.names[0])
+    also = f", also from {', '.join(stood)}" if stood else ""
+    known = config_file.load(file)
+    session.notes.say(f"removed {call.names[0]}{also}")
+    if "default" in stood and not known.default:
+        session.notes.say("without -c: the bare environment")
+    return _told(session, known)
+
+
+def _use(session: Session, call: _Call) -> int:
+    file = config_file.path(session.settings.environ)
+    edit.use(file, call.names)
+    used = ", ".join(call.names) or "the bare environment"
+    session.notes.say(f"without -c: {used}")
+    return _told(session, config_file.load(file))
+
+
+_ACTIONS = {"list": _list, "show": _show, "add": _add, "remove": _remove, "use": _use}
+
+
+def _new(
+    session: Session, *, endpoint_url: str | None, site: str | None, account: str | None, protected: bool
+) -> Context:
+    """A context out of the options that mean the same everywhere. Raises `UsageError`."""
+    chosen = session.settings
+    if len(chosen.providers.value) != 1:
+        *flags, last = (f"-p {each}" for each in PROVIDERS)
+        raise UsageError(f"contexts add needs one provider: {', '.join(flags)} or {last}")
+    name = chosen.providers.value[0]
+    if site is not None and site not in provider(name).SITES:
+        raise UsageError(f"--site is “{site}”: {settings.no_such_site(name)}; nothing was changed")
+    if account is not None and not provider(name).ACCOUNT.fullmatch(account):
+        raise UsageError(f"--account is “{account}”: {config_file.NOT_AN_ACCOUNT}; nothing was changed")
+    return Context(
+        provider=name,
+        profile=chosen.profile.value if chosen.profile.typed else None,
+        regions=tuple(_own(region, name) for region in chosen.regions.value) if chosen.regions.typed else (),
+        endpoint_url=endpoint_url,
+        site=site,
+        protected=protected,
+        account=account,
+    )
+
+
+def _own(region: str, provider: str) -> str:
+    """A region without the provider before it, which has to be this one."""
+    name, colon, rest = region.rpartition(":")
+    if colon and name != provider:
+        raise UsageError(f"-r {region} is not of {provider}; nothing was changed")
+    return rest
+
+
+def _told(session: Session, known: Config) -> int:
+    answer = session.writer("contexts")
+    used = known.expand(known.default)
+    for name, context in known.contexts.items():
+        answer.row(
+            ContextRow(
+                name=name,
+                provider=context.provider,
+                profile=context.profile,
+                regions=context.regions,
+                account=context.account,
+                protected=context.protected,
+                default=name in used,
+                groups=tuple(group for group, members in known.groups.items() if name in members),
+            )
+        )
+    answer.end(End(exit_code=Exit.OK))
+    return Exit.OK

@@ -1,0 +1,239 @@
+"""`runcancel doctor`: what works from here, scope by scope."""
+
+import os
+import stat
+from collections.abc import Container, Iterable, Iterator
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from runcancel.cli.session import Session
+from runcancel.config import file as config_file
+from runcancel.config import provenance, settings
+from runcancel.config.settings import Settings
+from runcancel.engine.diagnose import Cancels, Examined, answered, examine, with_cancels
+from runcancel.engine.search import split_gaps
+from runcancel.environment import Choice
+from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refused, UsageError
+from runcancel.guards import site_policy
+from runcancel.journal import store
+from runcancel.journal.store import Journal
+from runcancel.model.reports import FileCheck, ScopeCheck
+from runcancel.model.runs import Problem
+from runcancel.model.states import Reason
+from runcancel.providers import PROVIDERS, provider
+from runcancel.providers.guarded import is_configured
+from runcancel.render import End
+from runcancel.text import duration
+
+
+class _Missing(Struct, frozen=True):
+    """An account that cannot be asked: nothing is configured, its files are broken, or no region is known."""
+
+    scope: str
+    name: str
+    configured: bool
+    problem: Problem | None
+
+
+def doctor(session: Session) -> int:
+    """Show what works from here: credentials, clocks, what is permitted.
+
+    \b
+    Examples:
+      runcancel doctor
+      runcancel doctor -p aws -r all
+      runcancel doctor -c prod -o json
+
+    One row per scope: who asks and by which credentials, how far the clocks are
+    apart, how long an answer takes, what was found to be permitted. It asks for
+    one page and one run of each kind. Whether a cancel is permitted is known from
+    the journal alone; else it says cancel?. It writes nothing, neither there nor
+    here. Exit codes: 0 all is well, 4 credentials or permissions are missing, 7 a
+    cloud could not be asked or did not answer.
+    """
+    names, missing = _providers(session.settings)
+    scopes = session.scopes(_only(session.settings, names)) if names else ()
+    written, known = _journal(store.path(session.settings.environ))
+    found = examine(scopes, session.clouds, session.workers)
+    gaps, notes = split_gaps(_problems(found), scopes)
+    errors = (*(one.problem for one in missing if one.problem is not None), *gaps)
+    answer = session.writer("doctor")
+    rows = [_row(session.settings, one, known, gaps) for one in found]
+    for row in (*rows, *map(_absent, missing)):
+        answer.row(row)
+    code = _code(errors)
+    files = (_file("config", config_file.path(session.settings.environ)), written, _site_policy())
+    answer.end(End(exit_code=code, errors=errors, complete=not errors, notes=notes, files=files))
+    for row in rows:
+        _warn_of_clock(session, row)
+    return code
+
+
+def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]:
+    """The providers that can be asked, and the others. Raises `UsageError` for a wrong `-r`."""
+    contexts = [chosen.config.contexts[name].provider for name in chosen.contexts.value]
+    named = chosen.providers.value or tuple(dict.fromkeys(contexts))
+    configured = tuple(name for name in PROVIDERS if is_configured(name, chosen.environ))
+    if chosen.regions.typed:
+        return tuple(place.provider for place in settings.places(_only(chosen, named or configured or PROVIDERS))), ()
+    wanted = named or configured
+    missing = [one for name in wanted for one in _lacking(chosen, name, configured)]
+    others = () if named else tuple(name for name in PROVIDERS if name not in configured)
+    problems = {name: None if configured else _no_credentials(name) for name in others}
+    return (
+        tuple(name for name in wanted if _can_be_asked(chosen, name)),
+        (*missing, *(_Missing(name, name, False, problem) for name, problem in problems.items())),
+    )
+
+
+def _can_be_asked(chosen: Settings, name: str) -> bool:
+    try:
+        return bool(settings.places(_only(chosen, (name,))))
+    except UsageError:
+        return False
+
+
+def _lacking(chosen: Settings, name: str, configured: Container[str]) -> Iterator[_Missing]:
+    """What keeps the accounts of a provider from being asked, one by one."""
+    for problem in settings.unusable(_only(chosen, (name,))):
+        hint = problem.hint or "-r REGION"
+        told = structs.replace(problem, hint=hint if hint.startswith("next: ") else f"next: {hint}")
+        yield _Missing(problem.scope or name, name, name in configured, told)
+
+
+def _only(chosen: Settings, names: Iterable[str]) -> Settings:
+    return structs.replace(chosen, providers=Choice(tuple(names), chosen.providers.origin))
+
+
+def _no_credentials(name: str) -> Problem:
+    title, sign_in = provider(name).TITLE, provider(name).SIGN_IN
+    return Problem(
+        code=Reason.NO_CREDENTIALS, message=f"no credentials for {title}", hint=f"next: {sign_in}", scope=name
+    )
+
+
+def _problems(found: Iterable[Examined]) -> Iterator[Problem]:
+    """What went wrong, each sort once per scope, with the next command."""
+    for one in found:
+        said: set[tuple[Reason, str | None]] = set()
+        for error in one.errors:
+            sort = (error.reason, error.action if error.reason is Reason.DENIED else None)
+            if sort not in said:
+                said.add(sort)
+                problem = error.problem(scope=one.scope)
+                said_so = error.action == "credentials" and problem.hint  # what is wrong with this very source
+                yield (
+                    problem
+                    if said_so
+                    else structs.replace(problem, hint=_next(one.scope.provider, error) or problem.hint)
+                )
+
+
+def _next(name: str, error: CloudError) -> str | None:
+    commands = {
+        Reason.NO_CREDENTIALS: provider(name).SIGN_IN,
+        Reason.DENIED: f"runcancel permissions -p {name} --read-only",
+    }
+    found = commands.get(error.reason)
+    return f"next: {found}" if found else None
+
+
+def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem]) -> ScopeCheck:
+    """One scope as it was seen. A region that is not enabled is no gap and has a remark all the same."""
+    scope, seen = one.scope, one.connection
+    problem = next((gap for gap in gaps if gap.scope == str(scope)), None)
+    shown = {row.key: row for row in provenance.shown(chosen, scope.provider, scope.context)}
+    endpoint = shown["endpoint_url"]
+    return ScopeCheck(
+        scope=str(scope),
+        provider=scope.provider,
+        context=scope.context,
+        region=scope.region,
+        region_origin=provenance.region_origin(chosen, scope),
+        configured=not any(error.reason is Reason.NO_CREDENTIALS for error in one.errors),
+        ok=not one.errors,
+        account=one.identity.account if one.identity else None,
+        principal=one.identity.principal if one.identity else None,
+        credentials=seen.credentials if seen else None,
+        key=seen.key if seen else None,
+        endpoint=seen.endpoint if seen else endpoint.value,
+        endpoint_origin=endpoint.origin if seen or endpoint.value else None,
+        proxy=seen.proxy if seen else None,
+        clock_skew=seen.clock_skew if seen else None,
+        latency=seen.latency if seen else None,
+        permissions=with_cancels(one, known),
+        remark=problem.message if problem else "not enabled" if one.errors else None,
+    )
+
+
+def _absent(one: _Missing) -> ScopeCheck:
+    return ScopeCheck(
+        scope=one.scope,
+        provider=one.name,
+        context=None,
+        region=None,
+        region_origin=None,
+        configured=one.configured,
+        ok=False,
+        remark=one.problem.message if one.problem else "not configured",
+    )
+
+
+def _code(errors: Iterable[Problem]) -> int:
+    codes = {error.code for error in errors}
+    if not codes:
+        return Exit.OK
+    return Exit.DENIED if codes <= CREDENTIALS else Exit.INCOMPLETE
+
+
+def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
+    if row.clock_skew is not None and row.clock_is_wrong:
+        way = "behind" if row.clock_skew > 0 else "ahead of"
+        session.notes.warn(
+            f"this machine's clock is {duration(abs(row.clock_skew))} {way} that of {row.scope}: what it signs "
+            "is refused from 5 minutes on (Alibaba Cloud: 15); next: timedatectl set-ntp true"
+        )
+
+
+def _journal(path: Path) -> tuple[FileCheck, Cancels]:
+    """The journal's file, and what it knows about cancels."""
+    about = _file("journal", path)
+    if not about.exists:
+        return about, {}
+    try:
+        opened = Journal.peek(path)
+        try:
+            return about, answered(opened.answers())
+        finally:
+            opened.close()
+    except JournalError as error:
+        return structs.replace(about, problem=str(error)), {}
+
+
+def _site_policy() -> FileCheck:
+    """The site's rules, and what is wrong with them: broken ones refuse every cancel."""
+    about = _file("policy", site_policy.PATH)
+    try:
+        site_policy.read()
+    except Refused as error:
+        return structs.replace(about, problem=error.message)
+    return about
+
+
+def _file(name: str, path: Path) -> FileCheck:
+    """What can be done with a file, or could be with one there. Nothing is opened."""
+    try:
+        about: os.stat_result | None = path.stat()
+    except OSError:
+        about = None
+    place = path if about else next((each for each in path.parents if each.exists()), path)
+    return FileCheck(
+        name=name,
+        path=str(path),
+        exists=about is not None,
+        readable=about is not None and os.access(path, os.R_OK),
+        writable=os.access(place, os.W_OK),
+        mode=None if about is None else f"{stat.S_IMODE(about.st_mode):04o}",
+        problem=None,
+    )

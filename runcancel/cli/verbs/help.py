@@ -1,0 +1,181 @@
+"""`runcancel help`: the help of a verb, and topics that no single verb owns."""
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated
+
+import typer
+
+from runcancel.cli import VERBS
+from runcancel.config import provenance
+from runcancel.config.references import nearest
+from runcancel.errors import INTERRUPTED, MEANINGS, UsageError
+from runcancel.providers import PROVIDERS, provider
+
+_WIDTH = 79
+
+_REFERENCES = """\
+A reference names one run:
+
+  [context@][provider:][region:][kind/]id
+
+Every output prints the full form, every verb accepts it and anything shorter
+that is clear. What a reference says wins over -c, -p and -r.
+
+  inv-ib2lld37                                 Tencent Cloud: inv-
+  t-7d2a745b412b4601                           Alibaba Cloud: t-
+  4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b         AWS: window, command, automation,
+                                               found by reading alone
+  aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
+  prod-cn@alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601
+
+The word before @ is a configured context, else a profile of the vendor's own
+(percent-encoded). No prefixes and no patterns: names are for filters, as in
+runcancel cancel --name patch-openssl.
+
+An ARN or the URL of a console's page that names one run is a reference, too
+(a URL in quotes: shells read ? and &). Who asks has to be of an ARN's account.
+
+  arn:aws:ssm:us-east-2:111122223333:automation-execution/ID
+  'https://us-east-2.console.aws.amazon.com/systems-manager/run-command/ID'
+  'https://console.cloud.tencent.com/tat/...?rid=1&id=inv-ib2lld37'
+
+Many at once: runcancel list -o ref | runcancel cancel -f -
+"""
+
+_OWN_VARIABLES = (
+    ("RUNCANCEL_CONTEXT, RUNCANCEL_PROVIDER", "-c, -p (lists split at commas)"),
+    ("RUNCANCEL_PROFILE, RUNCANCEL_REGION", "--profile, -r"),
+    ("RUNCANCEL_OUTPUT, RUNCANCEL_COLOR", "-o, --color"),
+    ("RUNCANCEL_TIMEOUT", "--timeout"),
+    ("RUNCANCEL_QUIET, RUNCANCEL_VERBOSE", "-q, -v (1 or 0)"),
+    ("RUNCANCEL_DEBUG, RUNCANCEL_NO_INPUT", "--debug, --no-input (1 or 0)"),
+    ("NO_COLOR, CLICOLOR, FORCE_COLOR, TERM=dumb", "whether there is colour"),
+    ("XDG_CONFIG_HOME, XDG_STATE_HOME", "where the configuration and the journal are"),
+    ("HTTPS_PROXY, NO_PROXY", "how the clouds are reached"),
+)
+
+
+def help_(
+    topic: Annotated[
+        str | None,
+        typer.Argument(metavar="[TOPIC|VERB]", help="What about.", autocompletion=lambda: [*TOPICS, *VERBS]),
+    ] = None,
+) -> int:
+    """Show the help of a verb or a topic.
+
+    \b
+    Examples:
+      runcancel help cancel
+      runcancel help exit-codes
+
+    Topics: exit-codes, references, guarantees, environment, permissions.
+    """
+    from runcancel.cli.app import app, load
+
+    if topic is None or topic == "help":
+        command, path = app(VERBS), "runcancel"
+    elif topic in VERBS:
+        command, path = load(topic), f"runcancel {topic}"
+    elif topic in TOPICS:
+        sys.stdout.write("".join(f"{line}\n" for line in TOPICS[topic]()))
+        return 0
+    else:
+        known = (*TOPICS, *VERBS)
+        raise UsageError(
+            f"no help about “{topic}”: there are {', '.join(TOPICS)}, and every verb{nearest(topic, known)}",
+            hint="see: runcancel help",
+        )
+    command.main(["--help"], prog_name=path, standalone_mode=False)
+    return 0
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "Exit codes, the same for every verb:"
+    yield ""
+    for code, meaning in MEANINGS.items():
+        yield from _entry(str(int(code)), meaning, 17)
+    yield from _entry("129, 130, 143", INTERRUPTED, 17)
+    yield ""
+    yield from _flowed(
+        "What decides, in this order: a signal; wrong usage; a refusal before anything was sent; then what became of "
+        "the runs: something kept running, or something stopped beside something that was not, is 3; only what was not "
+        "seen to end is 8; only failures are 4 or 5 when all are of that sort, else 1. Requested is never called "
+        "stopped."
+    )
+
+
+def _references() -> Iterator[str]:
+    yield from _REFERENCES.splitlines()
+
+
+def _guarantees() -> Iterator[str]:
+    yield from _flowed(
+        "What a cancel can do differs by cloud, is said before anything is sent, and is `guarantee` in JSON. "
+        "--require-guarantee LEVEL refuses everything when one run is below it."
+    )
+    for name in PROVIDERS:
+        cloud = provider(name)
+        for kind in cloud.KINDS:
+            yield ""
+            yield f"{name} {kind.name}: {kind.guarantee}"
+            yield from _flowed(f"{kind.operation}. {kind.promise}", indent=2)
+    yield ""
+    yield from _flowed(
+        "Verdicts: stopped (seen: all is over), partial (something keeps running), ended (was over before, or ended by "
+        "itself), requested (accepted; the end was not seen in time), failed, skipped (not asked)."
+    )
+
+
+def _environment() -> Iterator[str]:
+    yield "Variables stand for options about connection, output and patience. What is"
+    yield "cancelled, caps and consent come from the command line alone."
+    yield ""
+    for names, meaning in _OWN_VARIABLES:
+        yield from _entry(names, meaning, 46)
+    for name in PROVIDERS:
+        cloud = provider(name)
+        yield ""
+        yield f"{cloud.TITLE}:"
+        yield from _entry("credentials", cloud.CREDENTIALS, 15)
+        yield from _entry("profile", ", ".join(("--profile", *cloud.PROFILE_VARIABLES)), 15)
+        yield from _entry("endpoint", ", ".join(provenance.endpoint_variables(name)), 15)
+    yield ""
+    yield "Which one won: runcancel contexts show, or -v with any verb."
+
+
+def _permissions() -> Iterator[str]:
+    yield "A cancel needs one permission per kind, and those to look:"
+    yield ""
+    for name in PROVIDERS:
+        for kind in provider(name).KINDS:
+            yield from _entry(f"{name} {kind.name}", kind.action, 28)
+    yield ""
+    yield "The whole policy, to paste: runcancel permissions -p aws"
+    yield "Only to look:               runcancel permissions -p aws --read-only"
+    yield "What these credentials may: runcancel doctor"
+
+
+TOPICS: Mapping[str, Callable[[], Iterator[str]]] = {
+    "exit-codes": _exit_codes,
+    "references": _references,
+    "guarantees": _guarantees,
+    "environment": _environment,
+    "permissions": _permissions,
+}
+
+
+def _entry(term: str, text: str, width: int) -> list[str]:
+    """`term   text`, the text flowed beside the term."""
+    if len(term) + 3 > width:
+        return [f"  {term}", *_flowed(text, indent=width)]
+    first, *rest = _flowed(text, indent=width)
+    return [f"  {term}".ljust(width) + first.strip(), *rest]
+
+
+def _flowed(text: str, *, indent: int = 0) -> list[str]:
+    space = " " * indent
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
+    )

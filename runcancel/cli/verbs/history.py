@@ -1,0 +1,133 @@
+"""`runcancel history`: what was asked from here, by whom, why, and what was seen."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec import structs
+
+from runcancel import environment
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.engine.tracker import not_asked
+from runcancel.engine.verdict import Answer, Asked, failed, judge
+from runcancel.errors import Exit, JournalError, Refused, UsageError
+from runcancel.journal import store
+from runcancel.journal.store import Entry, Journal
+from runcancel.model.outcomes import Intent, Operation, Outcome
+from runcancel.model.runs import Problem
+from runcancel.model.states import Reason, Verdict
+from runcancel.render import End
+from runcancel.text import command
+
+_SHOWN = 20
+_NAMED = 5  # unfinished operations that a note names
+_LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
+_UNANSWERED = Answer(
+    asked=Asked.IN_DOUBT,
+    problem=Problem(
+        code=Reason.INTERRUPTED, message="no answer is written down: it may or may not have been asked, or accepted"
+    ),
+)
+_UNREAD = Problem(code=Reason.INTERRUPTED, message="interrupted before it was read; nothing was sent for it")
+_UNSEEN = Problem(code=Reason.INTERRUPTED, message="what became of it is not written down")
+
+
+def history(
+    session: Session,
+    operation: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID|prune]", help="One operation, run by run.", autocompletion=options.recent_operations
+        ),
+    ] = None,
+    *,
+    limit: options.Limit = _SHOWN,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help="With prune: forget what is done and older [90d]."),
+    ] = None,
+) -> int:
+    """Show what was asked from here, by whom, why, and what was seen.
+
+    \b
+    Examples:
+      runcancel history
+      runcancel history 01K9ZQ3V7W5T8R2M4N6P0C1D2E -o json
+      runcancel history prune --older-than 90d
+      runcancel cancel --resume 01K9ZQ3V7W5T8R2M4N6P0C1D2E
+
+    It reads the journal on this machine and asks no cloud. Exit codes: 0 shown,
+    5 no such operation, 6 the journal cannot be read.
+    """
+    if older_than is not None and operation != "prune":
+        raise UsageError("--older-than goes with prune: runcancel history prune --older-than 90d")
+    file = store.path(session.settings.environ)
+    before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
+    try:
+        return _answer(session, file, operation, limit, before)
+    except JournalError as error:
+        raise Refused(str(error)) from None
+
+
+def _answer(session: Session, file: Path, operation: str | None, limit: int, before: datetime) -> int:
+    if operation == "prune":
+        return _prune(session, Journal.open(file) if store.is_there(file) else None, before)
+    opened = Journal.read(file)
+    if operation is not None:
+        return _one(session, opened, operation)
+    return _list(session, () if opened is None else opened.operations(limit))
+
+
+def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
+    forgotten = () if opened is None else opened.prune(before)
+    left = () if opened is None else opened.operations()
+    kept = [one.id for one in left if one.at < before]
+    notes = [f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} forgotten"]
+    if kept:
+        ids = ", ".join(kept[:_NAMED]) + (", …" if len(kept) > _NAMED else "")
+        notes.append(f"{len(kept)} unfinished kept: {ids}. To finish one: runcancel cancel --resume ID")
+    return _list(session, forgotten, *notes)
+
+
+def _list(session: Session, operations: Iterable[Operation], *notes: str) -> int:
+    answer = session.writer("history")
+    for one in operations:
+        answer.row(one)
+    answer.end(End(exit_code=Exit.OK, notes=notes))
+    return Exit.OK
+
+
+def _one(session: Session, opened: Journal | None, id: str) -> int:
+    found = None if opened is None else opened.operation(id)
+    if opened is None or found is None:
+        problem = Problem(
+            code=Reason.NOT_FOUND, message=f"no operation {id} in the journal", hint="see: runcancel history"
+        )
+        session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
+        return Exit.NOT_FOUND
+    answer = session.writer("operation")
+    if session.format == "jsonl":  # the others have a place for it beside the outcomes
+        answer.row(found)
+    left = False
+    for entry in opened.entries(id):
+        outcome = _outcome(entry)
+        left = left or outcome.verdict in _LEFT
+        answer.row(outcome)
+    told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: {command(*found.argv)}"
+    notes = (told, *((f"reason: {found.reason}",) if found.reason else ()))
+    notes += (f"To go on with the rest: {command('cancel', '--resume', id)}",) if left else ()
+    answer.end(End(exit_code=Exit.OK, operation=id, operations=(found,), notes=notes))
+    return Exit.OK
+
+
+def _outcome(entry: Entry) -> Outcome:
+    """The outcome of a run, or what follows from its plan and its answer for one that was never judged."""
+    if entry.outcome is not None:
+        return entry.outcome
+    if isinstance(entry.item, Intent):
+        return structs.replace(failed(entry.item.run, _UNREAD), verdict=Verdict.SKIPPED)
+    answer = entry.answer or (_UNANSWERED if entry.item.ask else not_asked(entry.item))
+    return judge(entry.item, answer, None, problem=_UNSEEN)

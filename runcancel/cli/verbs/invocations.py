@@ -1,0 +1,115 @@
+"""`runcancel invocations`: the targets of runs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.cli.support.stream import streamed
+from runcancel.config import references as refs_
+from runcancel.config.references import nearest
+from runcancel.environment import plain
+from runcancel.errors import CloudError, UsageError, exit_of_reading
+from runcancel.model.runs import Invocation, Run, Snapshot, Wanted
+from runcancel.model.states import State
+from runcancel.providers import kind_of
+from runcancel.render import End, Writer
+
+_CHUNK = 200  # rows fetched ahead per run: what bounds the memory
+
+
+def invocations(
+    session: Session,
+    refs: options.References,
+    *,
+    task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status", metavar="STATE", help="Only in this state (repeatable).", autocompletion=lambda: list(State)
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=0, max=options.MOST, help="At most N rows a run; 0 is all.")
+    ] = 0,
+    parameters: Annotated[bool, typer.Option("--parameters", help="With parameters: they may hold secrets.")] = False,
+) -> int:
+    """Show the targets of runs, one row per target.
+
+    \b
+    Examples:
+      runcancel invocations 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 -r us-east-2
+      runcancel invocations inv-ib2lld37 --status running
+      runcancel invocations t-7d2a745b412b4601 --limit 5 -o json
+
+    All pages are read. A window task that has no invocations yet is one row
+    without a target; the runs that invocations started are in the column child.
+    Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not answer.
+    """
+    wanted = Wanted(
+        task=None if task is None else plain("--task", task),
+        states=_states(status or ()),
+        targets=frozenset(plain("--target", one) for one in target or ()),
+        limit=limit + 1 if limit else 0,  # one more tells whether more exist
+        parameters=parameters,
+    )
+    everything = not (task or status or target or limit)
+    sights = session.look(refs, full=False)
+    problems = [sight.problem for sight in sights if sight.problem is not None]
+    seen = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
+    answer = session.writer("invocations")
+    notes: list[str] = []
+    for snapshot in seen.values():
+        run = snapshot.run
+        try:
+            rows = _known(snapshot, wanted) or _rows(session, run, wanted)
+            shown, more = _show(rows, answer, limit=limit)
+        except CloudError as error:
+            problems.append(error.problem(ref=run.ref))
+            continue
+        if more:
+            notes.append(f"{run.ref}: {shown} shown, more exist")
+        elif everything and not answer.closed and (rest := (run.target_count or 0) - shown) > 0:
+            notes.append(f"{run.ref}: {rest} targets not yet listed")
+        if answer.closed:
+            break
+    code = exit_of_reading(problem.code for problem in problems)
+    answer.end(End(exit_code=code, errors=tuple(problems), complete=not problems, notes=tuple(notes)))
+    return code
+
+
+def _known(snapshot: Snapshot, wanted: Wanted) -> Iterator[Invocation] | None:
+    """The rows, where looking at the run has told them already: nothing is read twice."""
+    whole = kind_of(refs_.full(snapshot.run.ref)).read_whole and snapshot.run.counts is not None
+    return filter(wanted.takes, snapshot.invocations) if whole else None
+
+
+def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[int, bool]:
+    """Write rows up to the limit; how many were shown, and whether more exist."""
+    shown = 0
+    for row in rows:
+        if answer.closed:
+            return shown, False
+        if limit and shown == limit:
+            return shown, True
+        answer.row(row)
+        shown += 1
+    return shown, False
+
+
+def _rows(session: Session, run: Run, wanted: Wanted) -> Iterator[Invocation]:
+    ref = refs_.full(run.ref)
+    return streamed(session, ref, lambda cloud: cloud.invocations(ref, wanted), chunk=_CHUNK)
+
+
+def _states(words: Sequence[str]) -> frozenset[State]:
+    states = [part for word in words for part in plain("--status", word).split(",")]
+    for word in states:
+        if word not in tuple(State):
+            raise UsageError(f"--status “{word}” is no state: there are {', '.join(State)}{nearest(word, State)}")
+    return frozenset(State(word) for word in states)

@@ -1,0 +1,92 @@
+"""`runcancel list`: find runs across contexts, providers and regions."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.config import settings
+from runcancel.engine.search import born, containing, search, split_gaps
+from runcancel.errors import Searched, exit_of_listing
+from runcancel.model.runs import Problem, Run, Scope, Snapshot
+from runcancel.render import End
+
+_SHOWN = 50
+
+
+def list_(
+    session: Session,
+    *,
+    status: options.Status = None,
+    kind: options.Kinds = None,
+    name: options.Name = None,
+    name_glob: options.NameGlob = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    older_than: options.OlderThan = None,
+    target: options.Targets = None,
+    limit: options.Limit = _SHOWN,
+) -> int:
+    """Find runs across contexts, providers and regions.
+
+    \b
+    Examples:
+      runcancel list
+      runcancel list -r all --name patch-openssl
+      runcancel list --status all --since 2h --kind command -o json
+      runcancel list --older-than 2h -o ref | runcancel cancel -f -
+
+    Without --status it shows what is not over, newest first. A scope that does
+    not answer is said, and the exit code is 7; the others are shown.
+    """
+    query = options.query(
+        status=status,
+        kind=kind,
+        name=name,
+        name_glob=name_glob,
+        since=since,
+        until=until,
+        older_than=older_than,
+        now=datetime.now(UTC),
+    )
+    scopes = session.scopes(kinds=query.kinds)
+    gaps: list[Problem] = list(settings.unusable(session.settings))
+    answering: set[Scope] = set()
+    found = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
+    wanted = options.targets(target)
+    runs = containing(found, wanted, session.clouds, session.workers) if wanted else (one.run for one in found)
+    answer = session.writer("list")
+    total = shown = 0
+
+    def counted() -> Iterator[Run]:
+        nonlocal total
+        for run in runs:
+            total += 1
+            yield run
+
+    for run in _newest(counted(), limit, as_they_come=session.format == "jsonl"):
+        answer.row(run)
+        shown += 1
+    real, notes = split_gaps(gaps, scopes)
+    cut = (f"{shown} of {total} shown; --limit 0 shows all",) if shown < total else ()
+    searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
+    code = exit_of_listing(searched, found=total > 0)
+    next_ = session.suggest("To stop some of these: runcancel cancel, and choose by number")
+    answer.end(End(exit_code=code, errors=real, complete=not real, notes=(*cut, *notes, *(next_ if shown else ()))))
+    return code
+
+
+def _found(answers: Iterable[Snapshot | Problem], gaps: list[Problem]) -> Iterator[Snapshot]:
+    for answer in answers:
+        if isinstance(answer, Snapshot):
+            yield answer
+        else:
+            gaps.append(answer)
+
+
+def _newest(runs: Iterable[Run], limit: int, *, as_they_come: bool) -> Iterable[Run]:
+    """The newest `limit` runs, newest first; 0 is all, and then memory stays bounded where the order may be any."""
+    if limit:
+        return heapq.nlargest(limit, runs, key=born)
+    return runs if as_they_come else sorted(runs, key=born, reverse=True)

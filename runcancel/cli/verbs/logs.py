@@ -1,0 +1,152 @@
+"""`runcancel logs`: what targets wrote."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.cli.support.stream import streamed
+from runcancel.config import references as refs_
+from runcancel.environment import plain
+from runcancel.errors import CloudError, UsageError, exit_of_reading
+from runcancel.model.logs import Output
+from runcancel.model.runs import Run, Wanted
+from runcancel.model.states import State
+from runcancel.render import End, Writer, lines
+
+_CHUNK = 8  # outputs fetched ahead, each of up to 24 KB and, on AWS, a request of its own
+_NAMED = 3  # targets that a note names
+_BAD = frozenset(state for state in State if state.ended_badly)
+
+
+def logs(
+    session: Session,
+    refs: options.References,
+    *,
+    target: options.Targets = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what ended badly.")] = False,
+    tail: Annotated[
+        int | None,
+        typer.Option("--tail", metavar="N", min=1, max=options.MOST, help="Only the last N lines of each stream."),
+    ] = None,
+    prefix: Annotated[
+        bool | None,
+        typer.Option("--prefix/--no-prefix", help="Plain lines, with or without who wrote them before each."),
+    ] = None,
+) -> int:
+    """Show what targets wrote: stdout and stderr.
+
+    \b
+    Examples:
+      runcancel logs aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
+      runcancel logs inv-ib2lld37 --failed --tail 20
+      runcancel logs t-7d2a745b412b4601 | grep ERROR
+      runcancel logs inv-ib2lld37 -t ins-0a1b2c3d --no-prefix > its.log
+      runcancel logs inv-ib2lld37 -o json
+
+    On a terminal each target has a heading, its text is indented, and lines of
+    stderr begin with err. In a pipe each line stands behind its target (and
+    stderr) and a tab; with several references the run stands before them.
+    AWS keeps stdout and stderr apart and shows them when a step has ended; the
+    others merge both. What a window or an automation started is followed one
+    level down. The clouds keep 24 KB or so of each target: what they cut, and
+    where all of it is, is said as notes. Control characters are shown escaped.
+    Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not answer.
+    """
+    wanted = Wanted(
+        task=None if task is None else plain("--task", task),
+        targets=frozenset(options.targets(target)),
+        states=_BAD if failed else frozenset(),
+    )
+    answer, as_lines = _writer(session, prefix, several=len(refs) > 1)
+    sights = session.look(refs, full=False)
+    problems = [sight.problem for sight in sights if sight.problem is not None]
+    runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
+    notes: list[str] = []
+    for run in runs.values():
+        seen = _Seen(run.ref, apart=as_lines, tail=tail is not None)
+        try:
+            for output in _outputs(session, run, wanted):
+                seen.add(output)
+                answer.row(output if tail is None else output.last(tail))
+                if answer.closed:
+                    break
+        except CloudError as error:
+            problems.append(error.problem(ref=run.ref))
+        else:
+            notes += () if answer.closed else seen.notes()
+        if answer.closed:
+            break
+    code = exit_of_reading(problem.code for problem in problems)
+    answer.end(End(exit_code=code, errors=tuple(problems), complete=not problems, notes=tuple(notes)))
+    return code
+
+
+def _outputs(session: Session, run: Run, wanted: Wanted) -> Iterator[Output]:
+    ref = refs_.full(run.ref)
+    return streamed(session, ref, lambda cloud: cloud.logs(ref, wanted), chunk=_CHUNK)
+
+
+def _writer(session: Session, prefix: bool | None, *, several: bool) -> tuple[Writer, bool]:
+    """Where the answer goes, and whether it is plain lines. Raises `UsageError` for lines in another format."""
+    if prefix is not None and session.shaped:
+        raise UsageError(
+            f"--prefix and --no-prefix are for plain lines, and the format is {session.format}: leave one out; "
+            "nothing was sent"
+        )
+    if prefix is None and (session.shaped or session.out.is_terminal):
+        return session.writer("logs"), False
+    return lines(out=sys.stdout, notes=session.notes, prefix=prefix is not False, by_run=several), True
+
+
+class _Seen:
+    """What is to be said about the outputs of one run. `apart`: they are printed without their remarks."""
+
+    def __init__(self, ref: str, *, apart: bool, tail: bool) -> None:
+        self._ref = ref
+        self._apart = apart
+        self._tail = tail
+        self._cut = False
+        self._count = self._silent = 0
+        self._said: dict[str, list[str]] = defaultdict(list)
+        self._more: dict[str, int] = defaultdict(int)
+
+    def add(self, output: Output) -> None:
+        self._count += 1
+        self._silent += output.silent
+        self._cut |= output.truncated
+        for remark in _kinds(output) if self._apart else ():
+            self._more[remark] += 1
+            if len(self._said[remark]) < _NAMED:
+                self._said[remark].append(output.label)
+
+    def notes(self) -> Iterator[str]:
+        if not self._count:
+            yield f"{self._ref}: no target matches"
+            return
+        if self._apart and self._silent == self._count:
+            yield f"{self._ref}: no output"
+        for remark, names in self._said.items():
+            rest = self._more[remark] - len(names)
+            yield f"{self._ref}: {remark}: {', '.join(names)}{f' and {rest:,} more' if rest else ''}"
+        if self._tail and self._cut:
+            yield f"{self._ref}: --tail counts from the end of what the cloud kept, which may not be the end"
+
+
+def _kinds(output: Output) -> Iterator[str]:
+    """Remarks that several outputs have in common."""
+    if output.note:
+        yield output.note
+    if output.truncated:
+        yield "the cloud cut the output"
+    if output.damaged:
+        yield "some of it is no UTF-8 text"
+    if output.location:
+        yield "the full output is stored (-o json tells where)"
+    if output.upload_error:
+        yield "the full output was not stored"

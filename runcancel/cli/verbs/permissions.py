@@ -1,0 +1,103 @@
+"""`runcancel permissions`: the least that has to be allowed, in the vendors' own languages."""
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+from msgspec import structs
+
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.config.settings import Settings
+from runcancel.config.settings import typed_regions as typed
+from runcancel.errors import Exit, UsageError
+from runcancel.model.reports import AccessPolicy
+from runcancel.providers import PROVIDERS, provider
+from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.render import End
+
+_RAW = frozenset({"table", "wide", "tsv", "ref"})
+"""Formats in which a policy is printed as it is: nothing else can be pasted into a console."""
+
+_WINDOW = "maintenance-window"
+
+
+def permissions(
+    session: Session,
+    *,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Only what is needed to look, not to cancel.")] = False,
+    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Only in this account.")] = None,
+    window: Annotated[
+        str | None, typer.Option("--window", metavar="mw-ID", help="AWS: cancel only runs of this maintenance window.")
+    ] = None,
+    kind: options.Kinds = None,
+) -> int:
+    """Print the minimal IAM, RAM or CAM policy for this program.
+
+    \b
+    Examples:
+      runcancel permissions -p aws
+      runcancel permissions -p aws --read-only --account 111122223333 -r us-east-2
+      runcancel permissions -p aws --window mw-0c50858d01e4f7a2b
+      runcancel permissions -p tencent > policy.json
+
+    It asks no cloud and needs no credentials. What is printed for one provider
+    can be pasted into its console; without -p it is one policy per provider.
+    What the vendor cannot narrow is said on stderr. -o json tells it as data.
+    """
+    chosen = session.settings
+    names = _names(chosen)
+    kinds = options.kinds(kind)
+    _check(names, account=account, window=window, kinds=kinds)
+    wish = Narrowing(read_only=read_only, account=account, window=window, kinds=kinds)
+    rows = [provider(name).policy(structs.replace(wish, regions=typed(chosen, name))) for name in names]
+    _print(session, rows)
+    return Exit.OK
+
+
+def _names(chosen: Settings) -> tuple[str, ...]:
+    """The providers that were chosen, by name or by a region of theirs. Raises `UsageError` where both exclude it."""
+    named = chosen.providers.value or tuple(PROVIDERS)
+    words = chosen.regions.value if chosen.regions.typed else ()
+    if not words or "all" in words:
+        return named
+    names = tuple(name for name in named if any(f"{name}:all" == word for word in words) or typed(chosen, name))
+    missing = [name for name in named if name not in names and chosen.providers.value]
+    if missing or not names:
+        raise UsageError(f"-r {','.join(words)} has no region of {' and '.join(missing or named)}")
+    return names
+
+
+def _check(names: tuple[str, ...], *, account: str | None, window: str | None, kinds: frozenset[str]) -> None:
+    if account is not None:
+        if len(names) != 1:
+            raise UsageError("--account is of one provider: say which, as in -p aws")
+        if not provider(names[0]).ACCOUNT.fullmatch(account):
+            raise UsageError(f"--account “{account}” is no number of an account, as in 111122223333")
+    if window is not None:
+        owner = next(name for name in PROVIDERS if _WINDOW in _kinds(name))
+        if names != (owner,):
+            raise UsageError(f"--window is of {provider(owner).TITLE}: add -p {owner}")
+        if kinds and _WINDOW not in kinds:
+            raise UsageError(f"--window and --kind exclude each other: it is of --kind {_WINDOW}")
+    for name in names:
+        if kinds and not kinds & _kinds(name):
+            raise UsageError(f"{name} has no {' and no '.join(sorted(kinds))}: name its provider with -p")
+
+
+def _kinds(name: str) -> frozenset[str]:
+    return frozenset(kind.name for kind in provider(name).KINDS)
+
+
+def _print(session: Session, rows: list[AccessPolicy]) -> None:
+    if session.format in _RAW:
+        document = rows[0].policy if len(rows) == 1 else {row.provider: row.policy for row in rows}
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+        for row in rows:
+            session.notes.say(*(f"{row.provider}: {note}" for note in row.notes))
+        return
+    answer = session.writer("permissions")
+    for row in rows:
+        answer.row(row)
+    answer.end(End(exit_code=Exit.OK))

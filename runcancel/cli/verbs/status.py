@@ -1,0 +1,70 @@
+"""`runcancel status`: where runs stand."""
+
+from typing import Annotated
+
+import typer
+
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.cli.support.stale import Stale
+from runcancel.errors import Exit, Interrupted, exit_of_reading
+from runcancel.model.runs import Run, Snapshot
+from runcancel.render import End
+from runcancel.text import command
+
+
+def status(
+    session: Session,
+    refs: options.References,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again until every run has ended.")] = False,
+    exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 9 if a run ended badly.")] = False,
+) -> int:
+    """Show where runs stand, one row per run.
+
+    \b
+    Examples:
+      runcancel status inv-ib2lld37 -r ap-guangzhou
+      runcancel status aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
+      runcancel status t-7d2a745b412b4601 inv-ib2lld37 -o json
+      runcancel status inv-ib2lld37 --watch --exit-status
+
+    A bare AWS id is looked for among window executions, commands and automations,
+    by reading only. Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud
+    did not answer, 9 with --exit-status when a run ended badly.
+    """
+    sights = session.look(refs, full=True)
+    runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
+    problems = tuple(sight.problem for sight in sights if sight.problem is not None)
+    interrupted: int | None = None
+    stale = Stale(session)
+    if watch:
+        try:
+            _follow(session, runs, stale)
+        except Interrupted as signal:
+            interrupted = signal.signum
+    problems = (*problems, *stale.problems)
+    code = int(exit_of_reading(problem.code for problem in problems))
+    if code == Exit.OK and exit_status and any(run.ended_badly for run in runs.values()):
+        code = Exit.ENDED_BADLY
+    code = code if interrupted is None else 128 + interrupted
+    answer = session.writer("status")
+    for run in runs.values():
+        answer.row(run)
+    alive = [run.ref for run in runs.values() if run.cancellable]
+    next_ = session.suggest("To stop it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
+    answer.end(End(exit_code=code, errors=problems, complete=not problems and interrupted is None, notes=next_))
+    return code
+
+
+def _follow(session: Session, runs: dict[str, Run], stale: Stale) -> None:
+    """Look until every run is over or cannot be read with these credentials; `runs` is kept up to date."""
+    left = {ref: run for ref, run in runs.items() if not run.ended}
+    for ref, answer in session.follow(left, full=True, until=None):
+        if isinstance(answer, Snapshot):
+            stale.read(ref)
+            runs[ref] = answer.run
+            if answer.run.ended:
+                del left[ref]
+        elif stale.failed(ref, answer):
+            del left[ref]

@@ -1,0 +1,166 @@
+"""`runcancel wait`: come back when runs are where they should be."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from runcancel import environment
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.cli.support.stale import Stale
+from runcancel.config.references import Reference, nearest, parse_all
+from runcancel.engine.lookup import Sight
+from runcancel.engine.poll import FIRST_PAUSE
+from runcancel.engine.verdict import only_reported
+from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_reading
+from runcancel.model.runs import Problem, Run, Snapshot
+from runcancel.model.states import Reason, State
+from runcancel.render import End
+
+_ENDED = frozenset(state for state in State if state.over)
+_GOALS: Mapping[str, frozenset[State]] = {
+    "ended": _ENDED,
+    "stopped": frozenset(state for state in State if state.stopped),
+    **{state.value: frozenset({state}) for state in State},
+}
+
+
+def wait(
+    session: Session,
+    refs: options.References,
+    *,
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            metavar="GOAL",
+            help="ended, stopped or a state; any of several [ended].",
+            autocompletion=lambda: [*_GOALS],
+        ),
+    ] = None,
+    timeout: options.Timeout = None,
+    accept_reported: options.AcceptReported = False,
+) -> int:
+    """Wait until every run is where it should be.
+
+    \b
+    Examples:
+      runcancel wait inv-ib2lld37
+      runcancel wait inv-ib2lld37 --for stopped --for succeeded --timeout 10m
+      runcancel cancel "$RUN" --no-wait && runcancel wait "$RUN" --for stopped
+
+    A run has ended when it and every listed target have. It fails at once when a
+    run has ended otherwise, or when credentials are refused or expire. With
+    --timeout it also waits for a run that is not listed yet. Exit codes: 0 all are
+    there, 4 not permitted, 5 not found, 7 a cloud did not answer, 8 not in time, or
+    a stop that is only reported by the cloud, 9 one can no longer get there.
+    """
+    goals = tuple(environment.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
+    for word in goals:
+        if word not in _GOALS:
+            raise UsageError(f"--for has no “{word}”: there are {', '.join(_GOALS)}{nearest(word, _GOALS)}")
+    wanted = frozenset(state for word in goals for state in _GOALS[word])
+    seconds = session.patience(timeout)
+    goal_ = _Goal(wanted, accept_reported=accept_reported or "ended" in goals)
+    began = session.workers.clock.monotonic()
+    sights = _listed(session, parse_all(refs), None if timeout is None else began + seconds)
+    problems = [sight.problem for sight in sights if sight.problem is not None]
+    runs = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
+    interrupted: int | None = None
+    if not problems:
+        try:
+            problems = _wait(session, runs, goal_, seconds, until=began + seconds)
+        except Interrupted as signal:
+            interrupted = signal.signum
+    answer = session.writer("wait")
+    for seen in runs.values():
+        answer.row(seen.run)
+    missed = [ref for ref, seen in runs.items() if goal_.missed(seen.run)]
+    complete = interrupted is None and not problems
+    problems += [_unconfirmed(ref) for ref, seen in runs.items() if goal_.only_reported(seen)]
+    notes = (f"cannot get there any more: {', '.join(missed)}",) if missed else ()
+    code = _code(problems, missed) if interrupted is None else 128 + interrupted
+    answer.end(End(exit_code=code, errors=tuple(problems), complete=complete, notes=notes))
+    return code
+
+
+class _Goal(Struct, frozen=True):
+    """Where runs should be. An ended state counts once every listed target has ended, too."""
+
+    states: frozenset[State]
+    accept_reported: bool
+
+    def reached(self, run: Run) -> bool:
+        """Whether the run reads as it should."""
+        return run.state in self.states and (run.ended or not run.state.over)
+
+    def missed(self, run: Run) -> bool:
+        """Whether the run can no longer get there."""
+        return run.ended and run.state not in self.states
+
+    def only_reported(self, seen: Snapshot) -> bool:
+        """Whether a stop that was waited for is no more than the cloud's report."""
+        return not self.accept_reported and seen.run.state.stopped and self.reached(seen.run) and only_reported(seen)
+
+
+def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[Sight]:
+    """Look at the runs; with `until`, look again until then at those that are not found: one may not be listed yet."""
+    found = {sight.reference: sight for sight in session.look_at(references)}
+    clock = session.workers.clock
+    missing = _not_found(found.values())
+    if missing and until is not None and clock.monotonic() < until:
+        names = ", ".join(reference.text for reference in missing)
+        session.notes.say(f"not found yet: {names}; looking again until the timeout")
+    while missing and until is not None and (left := until - clock.monotonic()) > 0:
+        session.workers.pause(min(FIRST_PAUSE * 2, left))
+        found |= {sight.reference: sight for sight in session.look_at(missing)}
+        missing = _not_found(found.values())
+    return [found[reference] for reference in references]
+
+
+def _not_found(sights: Iterable[Sight]) -> list[Reference]:
+    return [sight.reference for sight in sights if sight.problem and sight.problem.code is Reason.NOT_FOUND]
+
+
+def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: float, *, until: float) -> list[Problem]:
+    """Look until all runs are where they should be, one cannot get there, or time is up; `runs` is kept up to date."""
+    left = {ref: seen.run for ref, seen in runs.items() if not goal.reached(seen.run)}
+    if any(map(goal.missed, left.values())):
+        return []
+    stale = Stale(session)
+    for ref, answer in session.follow(left, full=True, until=until):
+        if isinstance(answer, CloudError):
+            if stale.failed(ref, answer):
+                return list(stale.problems)
+            continue
+        stale.read(ref)
+        runs[ref] = answer
+        if goal.reached(answer.run):
+            del left[ref]
+        elif goal.missed(answer.run):
+            return []
+    failures = {problem.ref: problem for problem in stale.problems}
+    return [failures.get(ref) or _late(ref, seen.run, seconds) for ref, seen in runs.items() if ref in left]
+
+
+def _unconfirmed(ref: str) -> Problem:
+    message = "the cloud reports it stopped; that is not confirmed"
+    hint = "to accept what the cloud reports: --accept-reported"
+    return Problem(code=Reason.UNCONFIRMED, message=message, hint=hint, ref=ref)
+
+
+def _late(ref: str, run: Run, seconds: float) -> Problem:
+    left = [state for state in run.counts or () if not state.over]
+    state = max(left, key=lambda one: one.openness) if run.state.over and left else run.state
+    message = f"still {state} after {seconds:g} s"
+    return Problem(code=Reason.TIMED_OUT, message=message, retryable=True, ref=ref)
+
+
+def _code(problems: Sequence[Problem], missed: Sequence[str]) -> int:
+    if missed:
+        return Exit.ENDED_BADLY
+    if any(problem.code in (Reason.TIMED_OUT, Reason.UNCONFIRMED) for problem in problems):
+        return Exit.NOT_SEEN
+    return exit_of_reading(problem.code for problem in problems)

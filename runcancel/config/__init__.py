@@ -1,0 +1,1 @@
+"""What the user configured and what follows from it: file, environment, references."""

@@ -1,0 +1,176 @@
+"""The user's configuration: contexts, groups and caps, in one TOML file."""
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from runcancel import ownership
+from runcancel.config import folders
+from runcancel.config.references import NOT_A_REGION, REGION, nearest
+from runcancel.config.toml import hidden, key_of, record, wrong
+from runcancel.errors import CloudError, UsageError
+from runcancel.providers import PROVIDERS, provider
+from runcancel.text import words_of_shell
+
+NOT_AN_ACCOUNT = "an account is a number, in quotes, as the cloud's own “who am I” tells it"
+_LARGEST = 1024 * 1024  # bytes of a configuration
+
+
+class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named way to connect: a provider, the vendor's own profile, and regions ("all" for every one)."""
+
+    provider: str
+    profile: str | None = None
+    regions: tuple[str, ...] = ()
+    endpoint_url: str | None = None
+    sts_endpoint_url: str | None = None
+    site: str | None = None
+    protected: bool = False
+    account: str | None = None  # whose runs are there; who asks is then found out
+
+
+class Caps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Caps that hold besides those of the command line: the lower one counts."""
+
+    max_runs: int | None = None
+    max_targets: int | None = None
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. `default` names what is used when nothing is named on the command line."""
+
+    default: tuple[str, ...] = ()
+    contexts: dict[str, Context] = {}
+    groups: dict[str, tuple[str, ...]] = {}
+    caps: Caps = Caps()
+
+    def expand(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The contexts of names and groups, in order, each once.
+
+        Raises `UsageError` for a name that is neither, and for an empty group: nothing must not mean everything.
+        """
+        found: dict[str, None] = {}
+        for name in names:
+            if name not in self.contexts and name not in self.groups:
+                known = (*self.contexts, *self.groups)
+                there = f"there are {', '.join(known)}" if known else "none is configured"
+                raise UsageError(
+                    f"no context or group “{name}”: {there}{nearest(name, known)}; nothing was sent",
+                    hint=f"a vendor's own profile is named with {words_of_shell('--profile', name)}",
+                )
+            members = self.groups.get(name, (name,))
+            if not members:
+                raise UsageError(f"the group “{name}” has no contexts; nothing was sent")
+            found |= dict.fromkeys(members)
+        return tuple(found)
+
+
+_KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": Caps}
+"""What may stand in the file, by the first word of the place."""
+
+
+def path(environ: Mapping[str, str]) -> Path:
+    """Where the file is: `config.toml` in the user's configuration directory."""
+    return folders.configuration(environ) / "config.toml"
+
+
+def load(file: Path) -> Config:
+    """Read the file; a missing one is empty.
+
+    Raises `UsageError`: for TOML that cannot be read with its line, for anything else with the whole path of the key.
+    """
+    text = text_of(file)
+    return Config() if text is None else read(file, text)
+
+
+def read(file: Path, text: str) -> Config:
+    """The text of the file as its record. Raises `UsageError`."""
+    found = record(file, text, Config, _KEYS, choices={"provider": PROVIDERS})
+    check(file, found)
+    return found
+
+
+def check(file: Path, found: Config) -> None:
+    """Raise `UsageError` for what the types do not say."""
+    for table, names in (("contexts", found.contexts), ("groups", found.groups)):
+        for name in names:
+            if hidden(name):
+                raise wrong(file, f"{table}.{key_of(name)}", "is a name that is empty or does not show")
+    for name, context in found.contexts.items():
+        _check_context(file, f"contexts.{key_of(name)}", context)
+    for group, members in found.groups.items():
+        key = f"groups.{key_of(group)}"
+        if group in found.contexts:
+            raise wrong(file, key, "is the name of a context, too")
+        for index, member in enumerate(members):
+            if member not in found.contexts:
+                raise wrong(file, f"{key}[{index}]", f"names no context “{member}”{nearest(member, found.contexts)}")
+    known = (*found.contexts, *found.groups)
+    for index, name in enumerate(found.default):
+        if name not in known:
+            raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, known)}")
+    for key, cap in structs.asdict(found.caps).items():
+        if cap is not None and cap < 0:
+            raise wrong(file, f"caps.{key}", "is below zero")
+
+
+def text_of(file: Path) -> str | None:
+    """The text of the file, None where there is none. Raises `UsageError`."""
+    try:
+        with file.open("rb") as opened:
+            _check_writers(file, os.fstat(opened.fileno()).st_uid)
+            data = opened.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}; nothing was sent") from None
+    if len(data) > _LARGEST:
+        raise UsageError(f"{file} is larger than {_LARGEST >> 20} MiB; nothing was sent")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no UTF-8 text; nothing was sent") from None
+
+
+def _check_writers(file: Path, owner: int) -> None:
+    """Raise `UsageError` where another user can say what is cancelled where."""
+    if owner not in (0, os.geteuid()) and os.geteuid() != 0:  # root reads what `sudo -E` leads to
+        raise UsageError(f"{file} belongs to another user (uid {owner}); nothing was sent")
+    shared = ownership.writable_by_all(file.resolve())
+    if shared is not None:
+        raise UsageError(
+            f"the configuration is not used: every user can write {shared}; nothing was sent",
+            hint=f"check what is in it, then: chmod o-w {shlex.quote(str(shared))}",
+        )
+
+
+def _check_context(file: Path, key: str, context: Context) -> None:
+    if context.provider not in PROVIDERS:
+        there = f"there are {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
+        raise wrong(file, f"{key}.provider", f"is “{context.provider}”: {there}")
+    for word in ("profile", "endpoint_url", "sts_endpoint_url", "site", "account"):
+        value = getattr(context, word)
+        if value is not None and hidden(value):
+            raise wrong(file, f"{key}.{word}", "is empty or does not show: leave the key out")
+    if context.account is not None and not provider(context.provider).ACCOUNT.fullmatch(context.account):
+        raise wrong(file, f"{key}.account", f"is “{context.account}”: {NOT_AN_ACCOUNT}")
+    for index, region in enumerate(context.regions):
+        if region != "all" and not REGION.fullmatch(region):
+            raise wrong(file, f"{key}.regions[{index}]", f"“{region}” {NOT_A_REGION}; or “all”")
+    for word, url in (("endpoint_url", context.endpoint_url), ("sts_endpoint_url", context.sts_endpoint_url)):
+        if url is not None:
+            _check_endpoint(file, f"{key}.{word}", url)
+
+
+def _check_endpoint(file: Path, key: str, url: str) -> None:
+    from runcancel.providers.common.http import Endpoint
+
+    try:
+        Endpoint.of(url)
+    except CloudError as error:
+        raise UsageError(f"{file}: {key}: {error.message}") from None

@@ -1,0 +1,92 @@
+"""Where each value that decides about a connection was found: for `-v`, `contexts show` and `doctor`."""
+
+import re
+
+from runcancel.config.file import Context
+from runcancel.config.references import Reference
+from runcancel.config.settings import Settings, owned_regions, scopes_of, vendor_settings
+from runcancel.environment import Choice, variable
+from runcancel.model.reports import SettingRow
+from runcancel.model.runs import Scope
+from runcancel.providers import provider
+
+_USER = re.compile(r"//[^/]*@")
+
+
+def origins(settings: Settings, reference: Reference) -> tuple[str, ...]:
+    """For `-v`: one line per scope that says where its region and its credentials are taken from."""
+    return tuple(
+        f"{scope}: region from {_region_origin(settings, reference, scope)}, "
+        f"credentials from {_credentials_origin(settings, scope)}"
+        for scope in scopes_of(settings, reference)
+    )
+
+
+def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRow, ...]:
+    """Every value that decides where one provider is reached under a context (None: the bare environment)."""
+    environ, config = settings.environ, settings.config
+    configured = config.contexts.get(context or "")
+    chosen = configured or Context(provider=name, profile=context)
+    here = "context" if configured else "profile"
+    site, own_endpoint = f"{variable(name)}_SITE", f"{variable(name)}_ENDPOINT_URL"
+    found = vendor_settings(settings, name, context)
+    rows = {
+        "profile": (found.profile.value, here) if chosen.profile else _pair(found.profile),
+        **({"account": account} if (account := _first((chosen.account, here), _pair(found.account)))[0] else {}),
+        "regions": _first(
+            (",".join(settings.regions.value), settings.regions.origin),
+            (",".join(chosen.regions), here),
+            _pair(found.region),
+        ),
+        "endpoint_url": _first(
+            (chosen.endpoint_url, here),
+            (environ.get(own_endpoint), own_endpoint),
+            _pair(found.endpoint_url),
+        ),
+        **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).SITES else {}),
+        **({"problem": (found.error.message, found.profile.origin)} if found.error else {}),
+        "protected": ("true", here) if chosen.protected else ("false", "default"),
+    }
+    return tuple(
+        SettingRow(context=context, provider=name, key=key, value=_without_user(value), origin=origin)
+        for key, (value, origin) in rows.items()
+    )
+
+
+def region_origin(settings: Settings, scope: Scope) -> str:
+    """Where the region of a scope was found that no reference named: flag, variable, context, the vendor's own."""
+    if any(scope.region in owned_regions(region, scope.provider, settings) for region in settings.regions.value):
+        return settings.regions.origin
+    configured = settings.config.contexts.get(scope.context or "")
+    if configured is not None and configured.regions:
+        return f"context {scope.context}"
+    found = vendor_settings(settings, scope.provider, scope.context).region
+    return "nowhere" if found is None else found.origin
+
+
+def endpoint_variables(name: str) -> tuple[str, ...]:
+    """The variables that lead a provider's API elsewhere, the stronger first: ours, then the vendor's own."""
+    return (f"{variable(name)}_ENDPOINT_URL", *provider(name).ENDPOINT_VARIABLES)
+
+
+def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:
+    return "the reference" if reference.region is not None else region_origin(settings, scope)
+
+
+def _credentials_origin(settings: Settings, scope: Scope) -> str:
+    if scope.context is None:
+        return "the vendor's own variables and files"
+    return f"{'context' if scope.context in settings.config.contexts else 'profile'} {scope.context}"
+
+
+def _without_user(value: str | None) -> str | None:
+    """A URL as it may be shown: one with a user in it is refused when it is used, and its password is nobody's."""
+    return None if value is None else _USER.sub("//…@", value)
+
+
+def _pair(choice: Choice[str] | None) -> tuple[str | None, str]:
+    return (None, "default") if choice is None else (choice.value, choice.origin)
+
+
+def _first(*choices: tuple[str | None, str]) -> tuple[str | None, str]:
+    return next(((value, origin) for value, origin in choices if value), (None, "default"))

@@ -1,0 +1,192 @@
+"""Text to reference: full form, bare ids, and everything between; the other way is `str(ref)`."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from msgspec import Struct, structs
+
+from runcancel.errors import UsageError
+from runcancel.model.runs import Kind, Ref, Scope
+from runcancel.providers import PROVIDERS, provider
+from runcancel.providers.common.links import NotARun
+from runcancel.redaction import bare_urls
+from runcancel.text import quoted
+
+_FORM = "[context@][provider:][region:][kind/]id"
+REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+NOT_A_REGION = "has not the shape of a region (us-east-2, cn-hangzhou, ap-guangzhou)"
+_UNSAFE = re.compile(r"[^\x21-\x7e]")
+_LINK = re.compile(r"(?:([^@:/]*)@)?(arn:.*|[A-Za-z][A-Za-z0-9+.-]*://.*)")
+"""An ARN or a URL, which may have a context before it as any reference."""
+
+
+class Reference(Struct, frozen=True, kw_only=True):
+    """A reference as somebody wrote it: what it leaves out is None and is found out later."""
+
+    text: str
+    id: str
+    context: str | None = None
+    provider: str | None = None
+    region: str | None = None
+    kind: str | None = None
+    account: str | None = None  # as an ARN says it: whoever asks has to be of it
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The providers that can have a run of this id (and kind)."""
+        return tuple(name for name in PROVIDERS if self.provider in (None, name) and self.kinds(name))
+
+    def kinds(self, name: str) -> tuple[Kind, ...]:
+        """The kinds of one provider that this reference can mean, in the order in which they are looked up."""
+        return tuple(kind for kind in provider(name).KINDS if self.kind in (None, kind.name) and kind.takes(self.id))
+
+    @property
+    def meaning(self) -> "Reference":
+        """The same whatever way it is written."""
+        return structs.replace(self, text="")
+
+    def at(self, scope: Scope, kind: Kind) -> Ref:
+        """The full reference, once scope and kind are known."""
+        return Ref(scope=scope, kind=kind.name, id=self.id)
+
+
+def parse(text: str) -> Reference:
+    """Read one reference, ARN or console URL.
+
+    Raises `UsageError` with what is wrong and what would be right; asks no cloud.
+    """
+    if _UNSAFE.search(text) or not text:
+        raise _wrong(text, "a reference has no spaces, control or non-ASCII characters")
+    if link := _LINK.fullmatch(text):
+        return _linked(text, link[1] or "", link[2])
+    return _plain(text)
+
+
+def _plain(text: str) -> Reference:
+    context, at, rest = text.rpartition("@")
+    if at and not context:
+        raise _wrong(text, "the context before @ is empty")
+    *scope, tail = rest.split(":")
+    kind, slash, id = tail.rpartition("/")
+    if slash and not kind:
+        raise _wrong(text, "the kind before / is empty")
+    name, region = _scope(text, scope)
+    if kind:
+        _check_kind(text, name, kind)
+    reference = Reference(
+        text=text, id=id, context=_context(text, context), provider=name, region=region, kind=kind or None
+    )
+    if not reference.providers:
+        raise _wrong(text, _no_such_id(reference))
+    kinds = [kind for each in reference.providers for kind in reference.kinds(each)]
+    return structs.replace(reference, id=id.lower()) if all(kind.any_case for kind in kinds) else reference
+
+
+def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
+    """Read references, each once: a repeated one is dropped, however written; one malformed among them refuses all."""
+    found: dict[Reference, Reference] = {}
+    for text in texts:
+        reference = parse(text)
+        found.setdefault(reference.meaning, reference)
+    return tuple(found.values())
+
+
+def full(text: str) -> Ref:
+    """Read a reference in its full form, as every output prints it."""
+    if _LINK.fullmatch(text):
+        raise _wrong(text, "here only the full form will do")
+    reference = parse(text)
+    if reference.provider is None or reference.region is None:
+        raise _wrong(text, "here only the full form will do")
+    kinds = reference.kinds(reference.provider)
+    if len(kinds) != 1:
+        raise _wrong(text, "give the kind")
+    scope = Scope(provider=reference.provider, region=reference.region, context=reference.context)
+    return reference.at(scope, kinds[0])
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A did-you-mean clause, or an empty text when nothing is near."""
+    import difflib  # only for who mistyped
+
+    found = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _linked(text: str, context: str, link: str) -> Reference:
+    """The run that an ARN or a URL names, as exactly as the full form names one."""
+    if text.startswith("@"):
+        raise _wrong(text, "the context before @ is empty")
+    for name in PROVIDERS:
+        try:
+            found = provider(name).link(link)
+        except NotARun as error:
+            raise _no_link(link, error.why, error.hint) from None
+        if found is not None:
+            full = f"{context}{'@' if context else ''}{name}:{found.region}:{found.kind}/{found.id}"
+            return Reference(
+                text=text if link.startswith("arn:") else full,  # a query may hold a way to sign in
+                id=found.id,
+                context=_context(text, context),
+                provider=name,
+                region=found.region,
+                kind=found.kind,
+                account=found.account,
+            )
+    *titles, last = (provider(name).TITLE for name in PROVIDERS)
+    raise _no_link(link, f"it is not of a console of {', '.join(titles)} or {last}", None)
+
+
+def _no_link(link: str, why: str, hint: str | None) -> UsageError:
+    """A URL is quoted without what may hold a way to sign in."""
+    message = f"“{quoted(bare_urls(link))}” is no reference: {why}; nothing was sent"
+    return UsageError(message, hint=hint or f"a reference is {_FORM}, or the ARN or console URL of a run")
+
+
+def _context(text: str, quoted: str) -> str | None:
+    try:
+        return unquote(quoted, errors="strict") or None
+    except UnicodeDecodeError:
+        raise _wrong(text, "the context before @ is no percent-encoded UTF-8") from None
+
+
+def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
+    match parts:
+        case []:
+            return None, None
+        case [name] if name in PROVIDERS:
+            return name, None
+        case [region] if REGION.fullmatch(region):
+            return None, region
+        case [name, region] if name in PROVIDERS and REGION.fullmatch(region):
+            return name, region
+        case [name, region] if name in PROVIDERS:
+            raise _wrong(text, f"“{region}” {NOT_A_REGION}")
+        case [name] | [name, _]:
+            raise _wrong(text, f"no provider “{name}” (there are {', '.join(PROVIDERS)}){nearest(name, PROVIDERS)}")
+    raise _wrong(text, "too many parts")
+
+
+def _check_kind(text: str, name: str | None, kind: str) -> None:
+    known = [known.name for each in PROVIDERS if name in (None, each) for known in provider(each).KINDS]
+    if kind not in known:
+        of = "" if name is None else f" of {name}"
+        raise _wrong(text, f"no kind “{kind}”{of} (there are {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
+
+
+def _no_such_id(reference: Reference) -> str:
+    if reference.id.startswith("mw-"):
+        return "mw-… names a maintenance window; what can be cancelled is one of its executions (a UUID)"
+    if not reference.id:
+        return "the id is missing"
+    kind = f"{reference.kind} " if reference.kind else ""
+    whose = reference.provider or "any provider"
+    shapes = ", ".join(f"{found.IDS} at {found.TITLE}" for found in map(provider, PROVIDERS))
+    return f"“{quoted(reference.id)}” has not the shape of any {kind}id of {whose}; ids are {shapes}"
+
+
+def _wrong(text: str, why: str) -> UsageError:
+    return UsageError(
+        f"“{quoted(bare_urls(text))}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}"
+    )

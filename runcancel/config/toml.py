@@ -1,0 +1,99 @@
+"""TOML as a record: what is wrong in a file is said with its place."""
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from runcancel.config.references import nearest
+from runcancel.errors import UsageError
+from runcancel.text import is_plain
+
+T = TypeVar("T")
+
+_PLACE = re.compile(r" - at `\$\.?(.*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def record(
+    file: Path,
+    text: str,
+    kind: type[T],
+    keys: Mapping[str, type[Struct]],
+    *,
+    choices: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> T:
+    """TOML as a record. Raises `UsageError`.
+
+    `keys` tells what may stand in it, by the first word of the place; `choices` what a missing key may be.
+    """
+    data = _data(file, text)
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        said = _sentence(_named(str(error), data, kind), keys, choices)
+        raise UsageError(f"{file}: {said}; nothing was sent") from None
+
+
+def hidden(name: str) -> bool:
+    """Whether a name is empty or does not show."""
+    return not name.strip() or not is_plain(name)
+
+
+def key_of(name: str) -> str:
+    """A name as it stands in a key: in quotes where TOML wants them."""
+    return name if _BARE.fullmatch(name) else f'"{name}"'
+
+
+def wrong(file: Path, key: str, what: str) -> UsageError:
+    """What is wrong at one place of a file, as one line."""
+    return UsageError(f"{file}: {key} {what}; nothing was sent")
+
+
+def _data(file: Path, text: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file} is no TOML: {error}; nothing was sent") from None
+    except RecursionError:
+        raise UsageError(f"{file} is nested too deeply; nothing was sent") from None
+    except ValueError:  # thousands of digits
+        raise UsageError(f"{file} holds a number that is too long; nothing was sent") from None
+
+
+def _named(error: str, data: Mapping[str, Any], kind: type) -> str:
+    """msgspec says `contexts[...]` for any member of a table: say which one it is."""
+    for table, held in get_type_hints(kind).items():
+        members = data.get(table)
+        if f"$.{table}[...]" not in error or get_origin(held) is not dict or not isinstance(members, dict):
+            continue
+        for name, member in members.items():
+            try:
+                msgspec.convert(member, get_args(held)[1])
+            except msgspec.ValidationError:
+                return error.replace(f"{table}[...]", f"{table}.{key_of(name)}", 1)
+    return error
+
+
+def _sentence(error: str, keys: Mapping[str, type[Struct]], choices: Mapping[str, Collection[str]]) -> str:
+    """What msgspec says, with the place first, and what would be right."""
+    place = _PLACE.search(error)
+    key = place[1] if place else ""
+    what = _PLACE.sub("", error)
+    if missing := _MISSING.match(what):
+        there = f": there are {', '.join(choices[missing[1]])}" if missing[1] in choices else ""
+        return f"{key}.{missing[1]} is missing{there}".removeprefix(".")
+    unknown = _UNKNOWN.match(what)
+    if unknown is None:
+        return f"{key}: {what}" if key else what
+    known = keys.get(key.partition(".")[0].partition("[")[0], keys[""]).__struct_fields__
+    whole = f"{key}.{key_of(unknown[1])}" if key else key_of(unknown[1])
+    return f"no key {whole}: there are {', '.join(known)}{nearest(unknown[1], known)}"

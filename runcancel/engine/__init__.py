@@ -1,0 +1,1 @@
+"""Look up, select, plan, cancel, watch, judge."""

@@ -1,0 +1,100 @@
+"""Who asks: found out once per credential, beside whatever else is read."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from runcancel.config import settings as settings_
+from runcancel.config.settings import Settings
+from runcancel.engine.connections import Clouds
+from runcancel.errors import CloudError, UsageError
+from runcancel.model.runs import Identity, Scope
+from runcancel.runtime.workers import TaskGroup, Workers
+
+LONGEST = 5.0  # seconds to wait for an identity, from the moment when it was asked for
+_PLACES = 3  # scopes that are tried with one credential: the first region may not be enabled
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """What decides who the caller is: the same in every region. `profile` None is the environment's own choice."""
+
+    provider: str
+    profile: str | None
+    endpoint_url: str | None
+    sts_endpoint_url: str | None
+    site: str | None
+
+
+_Question = tuple[Credential, tuple[Scope, ...]]
+
+
+class Callers:
+    """The identities behind scopes. Only the caller's thread uses it; the requests run on the workers.
+
+    An identity counts where the vendor's own STS told it, or the STS at the endpoint of the service itself: whoever can
+    set a variable could let another tell anything. One that was not told in time is not known.
+    """
+
+    def __init__(self, settings: Settings, clouds: Clouds, workers: Workers) -> None:
+        self._settings = settings
+        self._clouds = clouds
+        self._workers = workers
+        self._group: TaskGroup[_Question, Identity | None] | None = None
+        self._until: dict[Credential, float] = {}  # those that were asked for
+        self._known: dict[Credential, Identity | None] = {}
+
+    def begin(self, scopes: Iterable[Scope]) -> None:
+        """Ask for the identities behind these scopes that were not asked for yet, and come back at once."""
+        places: dict[Credential, list[Scope]] = {}
+        for scope in scopes:
+            credential = self._credential(scope)
+            if credential is not None and credential not in self._until:
+                places.setdefault(credential, []).append(scope)
+        if not places:
+            return
+        if self._group is None:
+            self._group = TaskGroup[_Question, Identity | None](self._workers, self._ask)
+        until = self._workers.clock.monotonic() + LONGEST
+        self._until |= dict.fromkeys(places, until)
+        questions = [(credential, tuple(tried[:_PLACES])) for credential, tried in places.items()]
+        self._group.submit_all(questions, queue=lambda question: ("caller", question[0]))
+
+    def of(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
+        """Who asks in each scope, None where that is not known. Waits until `LONGEST`. Raises `Interrupted`."""
+        self.begin(scopes)
+        wanted = {scope: self._credential(scope) for scope in scopes}
+        left = {one for one in wanted.values() if one is not None and one not in self._known}
+        if left and self._group is not None:
+            self._workers.listen(self._group.inbox)  # signals go to whoever waits
+        while left and self._group is not None:
+            rest = max(self._until[one] for one in left) - self._workers.clock.monotonic()
+            told = self._group.next(rest) if rest > 0 else None
+            if told is None:
+                self._known |= dict.fromkeys(left)
+                break
+            credential = told.item[0]
+            self._known.setdefault(credential, told.value())
+            left.discard(credential)
+        return {scope: None if one is None else self._known.get(one) for scope, one in wanted.items()}
+
+    def _ask(self, question: _Question) -> Identity | None:
+        for scope in question[1]:
+            try:
+                found = self._clouds.at(scope).identity()
+            except (CloudError, UsageError):  # a setting of this scope alone may be wrong, too
+                continue
+            return found if found.believed else None
+        return None
+
+    def _credential(self, scope: Scope) -> Credential | None:
+        try:
+            connection = settings_.connection(self._settings, scope)
+        except UsageError:
+            return None
+        return Credential(
+            provider=scope.provider,
+            profile=connection.profile,
+            endpoint_url=connection.endpoint_url,
+            sts_endpoint_url=connection.sts_endpoint_url,
+            site=connection.site,
+        )

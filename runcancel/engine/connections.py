@@ -1,0 +1,135 @@
+"""The connected scopes, and how runs are read from them: in as few calls as the vendors take."""
+
+import gc
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from msgspec import Struct, structs
+
+from runcancel.config import settings as settings_
+from runcancel.config.settings import Settings
+from runcancel.errors import RETRYABLE, CloudError
+from runcancel.model.runs import Kind, Ref, Scope, Snapshot
+from runcancel.model.states import Reason
+from runcancel.providers import kind_of, provider
+from runcancel.providers.base import Cloud
+from runcancel.providers.common.fields import chunks
+from runcancel.providers.guarded import GuardedCloud, guarded
+from runcancel.runtime.throttle import Pace, Traffic, Tries
+from runcancel.runtime.workers import Workers
+
+MOST_OPEN = 128
+"""Connections of scopes that are kept: each has a client in memory and up to eight sockets of usually 1024."""
+
+
+class Clouds:
+    """The connected scopes; each is opened when first asked for.
+
+    Of very many the least recently used are let go, with their memory and their sockets, and opened again when they are
+    needed; the pace of each is kept.
+    """
+
+    def __init__(self, settings: Settings, workers: Workers) -> None:
+        self._settings = settings
+        self._workers = workers
+        self._open: OrderedDict[Scope, Cloud] = OrderedDict()
+        self._paces: dict[Scope, Pace] = {}
+        self._let_go = 0
+        self._refused: dict[Scope, CloudError] = {}
+        self._locks: dict[Scope, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self.traffic = Traffic()
+        """What goes to all of them, for the screen."""
+        self.operation: str | None = None
+        """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
+        self.tries = Tries(silence=15.0)
+        """How long a read of any scope is repeated."""
+
+    def at(self, scope: Scope) -> Cloud:
+        """The connection of a scope. A source of credentials that does not answer holds up its own scopes alone.
+
+        Raises `CloudError` and nothing else, and so does what it returns. What repeating cannot mend is tried once.
+        """
+        with self._lock:
+            lock = self._locks.setdefault(scope, threading.Lock())
+        with lock:
+            if scope in self._refused:
+                raise self._refused[scope].fresh()
+            with self._lock:
+                cloud = self._open.get(scope)
+                if cloud is not None:
+                    self._open.move_to_end(scope)
+                    return cloud
+            try:
+                cloud = guarded(partial(self._connect, scope), where=str(scope))
+            except CloudError as error:
+                if error.reason not in RETRYABLE:
+                    self._refused[scope] = error.fresh()
+                raise
+            self._keep(scope, cloud)
+            return cloud
+
+    def _connect(self, scope: Scope) -> Cloud:
+        if scope not in self._paces:
+            self._paces[scope] = Pace(
+                self._workers.clock,
+                tries=lambda: self.tries,
+                on_call=self.traffic.called,
+                on_wait=partial(self._waits, str(scope)),
+            )
+        connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
+        cloud = provider(scope.provider).connect(connection, self._settings.environ, self._paces[scope])
+        return GuardedCloud(cloud, where=str(scope), heard=partial(self._heard, scope))
+
+    def _keep(self, scope: Scope, cloud: Cloud) -> None:
+        with self._lock:
+            self._open[scope] = cloud
+            if len(self._open) <= MOST_OPEN:
+                return
+            self._open.popitem(last=False)  # whoever still uses it holds it
+            self._let_go += 1
+            collect = self._let_go % MOST_OPEN == 0
+        if collect:
+            gc.collect()  # an SDK's client holds itself in circles, and its sockets with it
+
+    def _heard(self, scope: Scope, answered: bool) -> None:
+        self._workers.heard(scope, answered=answered)
+
+    def _waits(self, scope: str, reason: Reason, seconds: float) -> None:
+        self.traffic.waits(scope, reason, until=self._workers.clock.monotonic() + seconds)
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Runs of one kind in one scope that one read call takes."""
+
+    scope: Scope
+    kind: Kind
+    refs: tuple[Ref, ...]
+
+
+def batches(refs: Iterable[Ref]) -> Iterator[Batch]:
+    """Group references into as few read calls as the vendors take."""
+    groups: dict[tuple[Scope, str], list[Ref]] = {}
+    for ref in refs:
+        groups.setdefault((ref.scope, ref.kind), []).append(ref)
+    for (scope, _), members in groups.items():
+        kind = kind_of(members[0])
+        for part in chunks(members, kind.read_batch):
+            yield Batch(scope=scope, kind=kind, refs=tuple(part))
+
+
+def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref, Snapshot | CloudError], ...]:
+    """Read one batch; what fails as a whole fails for each of its runs. Raises nothing."""
+    answered: dict[Ref, Snapshot | CloudError] = {}
+    try:
+        for ref, answer in clouds.at(batch.scope).read(batch.refs, full=full):
+            answered[ref] = answer  # noqa: PERF403 - what came before an error counts
+    except CloudError as error:
+        answered |= {ref: error for ref in batch.refs if ref not in answered}
+    return tuple((ref, answered.get(ref, _unanswered(ref))) for ref in batch.refs)
+
+
+def _unanswered(ref: Ref) -> CloudError:
+    return CloudError(Reason.UNPROVEN, f"the answer did not mention {ref}")

@@ -1,0 +1,130 @@
+"""What can be found out about scopes by reading alone: who asks, whose clock is wrong, what is permitted."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct, structs
+
+from runcancel.config import references
+from runcancel.engine.connections import Clouds
+from runcancel.engine.verdict import Answer, Asked
+from runcancel.errors import CREDENTIALS, CloudError
+from runcancel.model.reports import PermissionCheck
+from runcancel.model.runs import Identity, Kind, Query, Ref, Scope, Wanted
+from runcancel.model.states import Reason
+from runcancel.providers import provider
+from runcancel.providers.base import Checkup, Cloud
+from runcancel.runtime.workers import Workers
+
+_TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
+"""Failures that only somebody hears who may ask."""
+
+_IN_VAIN = CREDENTIALS - {Reason.DENIED} | {Reason.USAGE}
+"""Failures that every other request to the scope would meet, too."""
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """What was seen of one scope. `connection` is None where it could not even be opened."""
+
+    scope: Scope
+    identity: Identity | None = None
+    connection: Checkup | None = None
+    permissions: tuple[PermissionCheck, ...] = ()
+    errors: tuple[CloudError, ...] = ()
+
+
+def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers) -> tuple[Examined, ...]:
+    """Ask each scope who we are, then, kind by kind, for one page and for one run. Raises `Interrupted`."""
+    seen = {scope: Examined(scope=scope) for scope in scopes}
+    for done in workers.map(lambda scope: clouds.at(scope).identity(), scopes, queue=lambda scope: scope):
+        seen[done.item] = _identified(seen[done.item], done.error, done.value)
+    asked = [(scope, kind) for scope in scopes if _worth_asking(seen[scope]) for kind in _kinds(scope)]
+    for tried in workers.map(lambda pair: _tried(clouds.at(pair[0]), *pair), asked, queue=lambda pair: pair[0]):
+        check, errors = tried.value()
+        one = seen[tried.item[0]]
+        seen[one.scope] = structs.replace(one, permissions=(*one.permissions, check), errors=(*one.errors, *errors))
+    return tuple(_finished(one, clouds) for one in seen.values())
+
+
+Cancels = Mapping[tuple[str, str, str], tuple[datetime, bool]]
+"""Scope, kind and key -> when a cancel there was last accepted (true) or denied."""
+
+
+def answered(answers: Iterable[tuple[datetime, str, Answer]]) -> Cancels:
+    """What the answers tell, which come newest first. One that does not say whose it was tells nothing."""
+    found: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
+    for at, run, answer in answers:
+        denied = answer.problem is not None and answer.problem.code is Reason.DENIED
+        if answer.key is not None and (denied or answer.asked is Asked.ACCEPTED):
+            ref = references.full(run)
+            found.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
+    return found
+
+
+def with_cancels(one: Examined, known: Cancels) -> tuple[PermissionCheck, ...]:
+    """The permissions of a scope, with what the journal knows about cancels there by the same key."""
+    key = "" if one.connection is None else one.connection.key or ""
+
+    def told(check: PermissionCheck) -> PermissionCheck:
+        at, allowed = known.get((str(one.scope), check.kind, key), (None, None))
+        return structs.replace(check, cancel=allowed, cancel_seen_at=at)
+
+    return tuple(told(check) for check in one.permissions)
+
+
+def _identified(one: Examined, error: BaseException | None, value: Callable[[], Identity]) -> Examined:
+    if error is None:
+        return structs.replace(one, identity=value())
+    if not isinstance(error, CloudError):
+        raise error
+    return structs.replace(one, errors=(error,))
+
+
+def _worth_asking(one: Examined) -> bool:
+    return not any(error.reason in _IN_VAIN for error in one.errors)
+
+
+def _kinds(scope: Scope) -> tuple[Kind, ...]:
+    return provider(scope.provider).KINDS
+
+
+def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tuple[CloudError, ...]]:
+    """Whether the kind can be listed and read: by the newest run, else by an id that no run has."""
+    ref = Ref(scope=scope, kind=kind.name, id=kind.nobody)
+
+    def first_page() -> None:
+        nonlocal ref
+        found = next(iter(cloud.runs(Query(kinds=frozenset({kind.name})))), None)
+        ref = ref if found is None else references.full(found.run.ref)
+
+    def one_run() -> None:
+        for _, found in cloud.read((ref,), full=False):
+            if isinstance(found, CloudError) and found.reason not in _TELLS:
+                raise found
+        next(iter(cloud.invocations(ref, Wanted(limit=1))), None)
+
+    listed, read = _permitted(first_page), _permitted(one_run)
+    errors = tuple(answer for answer in (listed, read) if isinstance(answer, CloudError))
+    return PermissionCheck(kind=kind.name, list=_word(listed), read=_word(read)), errors
+
+
+def _permitted(ask: Callable[[], None]) -> CloudError | None:
+    try:
+        ask()
+    except CloudError as error:
+        return None if error.reason in _TELLS else error
+    return None
+
+
+def _word(answer: CloudError | None) -> bool | None:
+    """Permitted, not permitted, or not known."""
+    return None if answer is not None and answer.reason is not Reason.DENIED else answer is None
+
+
+def _finished(one: Examined, clouds: Clouds) -> Examined:
+    order = [kind.name for kind in _kinds(one.scope)]
+    one = structs.replace(one, permissions=tuple(sorted(one.permissions, key=lambda check: order.index(check.kind))))
+    try:
+        return structs.replace(one, connection=clouds.at(one.scope).checkup())
+    except CloudError:
+        return one

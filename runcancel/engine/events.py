@@ -1,0 +1,105 @@
+"""Who is told what happens during a cancel: the screen, the journal."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from runcancel.engine.verdict import Answer
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Run
+
+
+class Progress(Protocol):
+    """Who is told what happens, from the caller's thread alone.
+
+    `planned` is told again of runs that join later: what a window started before it was asked.
+    """
+
+    def planned(self, items: Sequence[PlanItem]) -> None: ...
+
+    def asked(self, ref: str, answer: Answer) -> None: ...
+
+    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
+
+    def judged(self, outcome: Outcome) -> None: ...
+
+    def tick(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Together:
+    """Tells several what happens, in their order."""
+
+    def __init__(self, *listeners: Progress) -> None:
+        self._listeners = listeners
+
+    def planned(self, items: Sequence[PlanItem]) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.planned(items)
+
+    def asked(self, ref: str, answer: Answer) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.asked(ref, answer)
+
+    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.seen(ref, run, invocations)
+
+    def judged(self, outcome: Outcome) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.judged(outcome)
+
+    def tick(self) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.tick()
+
+    def close(self) -> None:
+        """Tell all."""
+        for one in self._listeners:
+            one.close()
+
+
+class Shielded:
+    """An observer whose failure ends what it shows and nothing else: no cancel waits for a screen."""
+
+    def __init__(self, observer: Progress) -> None:
+        self._observer: Progress | None = observer
+
+    def planned(self, items: Sequence[PlanItem]) -> None:
+        """Tell it."""
+        self._tell(lambda one: one.planned(items))
+
+    def asked(self, ref: str, answer: Answer) -> None:
+        """Tell it."""
+        self._tell(lambda one: one.asked(ref, answer))
+
+    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        """Tell it."""
+        self._tell(lambda one: one.seen(ref, run, invocations))
+
+    def judged(self, outcome: Outcome) -> None:
+        """Tell it."""
+        self._tell(lambda one: one.judged(outcome))
+
+    def tick(self) -> None:
+        """Tell it."""
+        self._tell(lambda one: one.tick())
+
+    def close(self) -> None:
+        """Tell it."""
+        self._tell(lambda one: one.close())
+
+    def _tell(self, tell: Callable[[Progress], None]) -> None:
+        if self._observer is None:
+            return
+        try:
+            tell(self._observer)
+        except Exception:
+            logging.getLogger("runcancel.wire").exception("the progress broke and is not shown any more")
+            self._observer = None

@@ -1,0 +1,331 @@
+"""Look at given runs: which scope and kind a reference means, and what stands there now."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from runcancel.config import settings as settings_
+from runcancel.config.references import Reference
+from runcancel.config.settings import Settings
+from runcancel.engine.connections import Batch, Clouds, read
+from runcancel.errors import CREDENTIALS, CloudError
+from runcancel.model.runs import Kind, Problem, Ref, Scope, Snapshot
+from runcancel.model.states import Reason
+from runcancel.providers import kind_of
+from runcancel.providers.common.fields import chunks
+from runcancel.runtime.throttle import Clock, no_later_than
+from runcancel.runtime.workers import TaskGroup, Workers
+
+
+class Sight(Struct, frozen=True, kw_only=True):
+    """What was found under one reference: a snapshot or a problem. `note` is what a person should know beside it.
+
+    `unseen` is the run that a reference names exactly, where it could not be read and may be there all the same.
+    """
+
+    reference: Reference
+    snapshot: Snapshot | None
+    problem: Problem | None = None
+    note: str | None = None
+    unseen: Ref | None = None
+
+
+class Probe(Struct, frozen=True, kw_only=True):
+    """One place where references may be found: several ids where the kind is known, else one id and its kinds."""
+
+    scope: Scope
+    kinds: tuple[Kind, ...]
+    references: tuple[Reference, ...]
+
+
+Answer = tuple[Reference, Snapshot | CloudError]
+
+
+class Lookup:
+    """The reading of references, each wherever it may be: probes go out, and each reference is settled once.
+
+    Found in one scope is found, whatever else failed; found in several is a problem, because nobody said which.
+    """
+
+    def __init__(
+        self,
+        references: Sequence[Reference],
+        settings: Settings,
+        *,
+        places: Mapping[str, Sequence[Scope]] | None = None,
+    ) -> None:
+        """`places`: where a reference is looked for, by its text, in place of what the settings say.
+
+        Raises `UsageError` where a reference can be nowhere; asks no cloud.
+        """
+        known = places or {}
+        self.probes = _probes({one: known.get(one.text) or settings_.scopes_of(settings, one) for one in references})
+        self._places: dict[Reference, list[tuple[Scope, tuple[Kind, ...]]]] = {one: [] for one in references}
+        self._answers: dict[Reference, dict[Scope, Snapshot | CloudError]] = {one: {} for one in references}
+        self._left = dict.fromkeys(references)
+        self.unchecked: set[Reference] = set()
+        """References that say an account of which it was not found out whether it is the caller's."""
+        for probe in self.probes:
+            for reference in probe.references:
+                self._places[reference].append((probe.scope, probe.kinds))
+        self._open = Counter(scope for places in self._places.values() for scope, _ in places)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every reference is."""
+        return not self._left
+
+    @property
+    def left(self) -> tuple[Reference, ...]:
+        """The references that are not settled yet."""
+        return tuple(self._left)
+
+    def waits_for(self, scope: Scope) -> bool:
+        """Whether a reference that may be in this scope is not settled yet."""
+        return self._open[scope] > 0
+
+    def named(self, reference: Reference) -> tuple[Ref, ...]:
+        """Every run that a reference can mean."""
+        return tuple(reference.at(scope, kind) for scope, kinds in self._places[reference] for kind in kinds)
+
+    def took(self, scope: Scope, answers: Iterable[Answer]) -> list[Sight]:
+        """Take in what a probe was answered; the references that are settled by it."""
+        settled = []
+        for reference, answer in answers:
+            if reference in self._left and not _interrupted(answer):
+                self._answers[reference][scope] = answer
+                if len(self._answers[reference]) == len({place for place, _ in self._places[reference]}):
+                    settled.append(self._settle(reference))
+        return settled
+
+    def overdue(self, seconds: float) -> list[Sight]:
+        """Settle what is left: what has not answered within so many seconds will not be heard any more."""
+        for reference in self._left:
+            for scope, _ in self._places[reference]:
+                late = CloudError(Reason.TIMED_OUT, f"{scope} has not answered within {seconds:g} s")
+                self._answers[reference].setdefault(scope, late)
+        return [self._settle(reference) for reference in self.left]
+
+    def _settle(self, reference: Reference) -> Sight:
+        del self._left[reference]
+        self._open.subtract(scope for scope, _ in self._places[reference])
+        sight = _settle(reference, list(self._answers[reference].items()))
+        doubt = f"whether you are of account {reference.account} could not be found out"
+        unseen = self._unseen(reference, sight.problem)
+        unchecked = reference in self.unchecked or (unseen is not None and reference.account is not None)
+        return structs.replace(sight, unseen=unseen, note=doubt if unchecked else sight.note)
+
+    def _unseen(self, reference: Reference, problem: Problem | None) -> Ref | None:
+        """The run that the reference names, if it is exactly one and what kept it from being read tells nothing."""
+        named = self.named(reference)
+        if (
+            reference.account is not None
+            or problem is None
+            or problem.code in _TELLING
+            or len(named) != 1
+            or kind_of(named[0]).is_alias(named[0].id)
+        ):
+            return None
+        return named[0]
+
+
+_TELLING = frozenset(
+    {
+        *(Reason.NOT_FOUND, Reason.INVALID, Reason.USAGE, Reason.REFUSED, Reason.INTERRUPTED),
+        *CREDENTIALS - {Reason.DENIED},
+    }
+)
+"""Problems of a reading after which a cancel makes no sense."""
+
+
+def look(
+    references: Sequence[Reference],
+    settings: Settings,
+    clouds: Clouds,
+    workers: Workers,
+    *,
+    full: bool = True,
+    within: float | None = None,
+    places: Mapping[str, Sequence[Scope]] | None = None,
+) -> Iterator[Sight]:
+    """Read every reference, in parallel, and yield each once, as soon as it is settled.
+
+    `within`: seconds after which what has not answered is not waited for. Raises `UsageError` before the first request,
+    `Interrupted` after a signal.
+    """
+    lookup = Lookup(references, settings, places=places)
+    until = math.inf if within is None else workers.clock.monotonic() + within
+
+    def work(probe: Probe) -> tuple[Answer, ...]:
+        with no_later_than(until):
+            return answers(clouds, probe, workers.clock, full=full)
+
+    group = TaskGroup[Probe, tuple[Answer, ...]](workers, work)
+    try:
+        for probe in lookup.probes:
+            group.submit(probe, queue=probe.scope)
+        while not lookup.settled:
+            result = group.next(None if within is None else max(0.0, until - workers.clock.monotonic()))
+            if result is None:
+                yield from lookup.overdue(within or 0.0)
+            else:
+                yield from lookup.took(result.item.scope, result.value())
+    finally:
+        group.close()
+
+
+def _probes(places: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]:
+    known: dict[tuple[Scope, str], dict[Ref, list[Reference]]] = {}
+    probes: list[Probe] = []
+    for reference, scopes in places.items():
+        for scope in scopes:
+            kinds = reference.kinds(scope.provider)
+            if len(kinds) == 1:
+                same = known.setdefault((scope, kinds[0].name), {})
+                same.setdefault(reference.at(scope, kinds[0]), []).append(reference)
+            else:
+                probes.append(Probe(scope=scope, kinds=kinds, references=(reference,)))
+    for (scope, _), members in known.items():
+        kind = kind_of(next(iter(members)))
+        for part in chunks(tuple(members.values()), kind.read_batch):
+            written = tuple(reference for same in part for reference in same)
+            probes.append(Probe(scope=scope, kinds=(kind,), references=written))
+    return tuple(probes)
+
+
+def answers(
+    clouds: Clouds, probe: Probe, clock: Clock, *, full: bool = True, unchecked: set[Reference] | None = None
+) -> tuple[Answer, ...]:
+    """What one place answers for each of the references of a probe. Call it on a worker.
+
+    With `unchecked`, a reference that says its account is read only where these credentials are not of another one;
+    those of which that could not be found out are put there.
+    """
+    others = {} if unchecked is None else _of_others(clouds, probe, unchecked)
+    ours = tuple(reference for reference in probe.references if reference not in others)
+    read_ = _read(clouds, structs.replace(probe, references=ours), clock, full=full) if ours else ()
+    return (*others.items(), *read_)
+
+
+def _of_others(clouds: Clouds, probe: Probe, unchecked: set[Reference]) -> dict[Reference, CloudError]:
+    """The references that say another account than that of the credentials; none where that is not found out."""
+    saying = [reference for reference in probe.references if reference.account is not None]
+    if not saying:
+        return {}
+    try:
+        account = clouds.at(probe.scope).identity().account
+    except CloudError:
+        unchecked.update(saying)
+        return {}
+    return {
+        one: CloudError(
+            Reason.USAGE,
+            f"“{one.text}” is of account {one.account}, and these credentials are of {account}; nothing was sent",
+            hint="choose a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before it",
+        )
+        for one in probe.references
+        if one.account not in (None, account)
+    }
+
+
+def _read(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> tuple[Answer, ...]:
+    if len(probe.kinds) > 1:
+        return ((probe.references[0], _first_hit(clouds, probe, clock, full=full)),)
+    of = {reference: reference.at(probe.scope, probe.kinds[0]) for reference in probe.references}
+    batch = Batch(scope=probe.scope, kind=probe.kinds[0], refs=tuple(dict.fromkeys(of.values())))
+    by_ref = _again(clouds, batch, dict(read(clouds, batch, full=full)), clock, full=full)
+    return tuple((reference, by_ref[ref]) for reference, ref in of.items())
+
+
+def _first_hit(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> Snapshot | CloudError:
+    """Ask kind after kind, by reads alone, and stop at the first that knows the id.
+
+    Only when none does is it taken for a fresh one and looked for again.
+    """
+    failures: dict[Batch, CloudError] = {}
+    for kind in probe.kinds:
+        batch = Batch(scope=probe.scope, kind=kind, refs=(probe.references[0].at(probe.scope, kind),))
+        ((_, answer),) = read(clouds, batch, full=full)
+        if isinstance(answer, Snapshot):
+            return answer
+        failures[batch] = answer
+        if answer.reason in CREDENTIALS - {Reason.DENIED}:
+            break
+    for batch, failure in failures.items():
+        (answer,) = _again(clouds, batch, {batch.refs[0]: failure}, clock, full=full).values()
+        if isinstance(answer, Snapshot):
+            return answer
+        failures[batch] = answer
+    return _worst(list(failures.values()), probe)
+
+
+def _again(
+    clouds: Clouds, batch: Batch, answers: Mapping[Ref, Snapshot | CloudError], clock: Clock, *, full: bool
+) -> Mapping[Ref, Snapshot | CloudError]:
+    """The answers, after what is not found was looked for again: a run may be fresh and not show everywhere yet."""
+    found = dict(answers)
+    for pause in batch.kind.grace:
+        missing = tuple(ref for ref, answer in found.items() if _not_found(answer))
+        if not missing:
+            break
+        clock.sleep(pause)
+        found |= read(clouds, structs.replace(batch, refs=missing), full=full)
+    return found
+
+
+def _interrupted(answer: Snapshot | CloudError) -> bool:
+    return isinstance(answer, CloudError) and answer.reason is Reason.INTERRUPTED
+
+
+def _not_found(answer: Snapshot | CloudError) -> bool:
+    return isinstance(answer, CloudError) and answer.reason is Reason.NOT_FOUND
+
+
+def _worst(failures: list[CloudError], probe: Probe) -> CloudError:
+    """What to say when no kind had the id: only if every one said so it is not found."""
+    telling = [failure for failure in failures if failure.reason is not Reason.NOT_FOUND]
+    if not telling:
+        kinds = ", ".join(kind.name for kind in probe.kinds)
+        return CloudError(
+            Reason.NOT_FOUND,
+            f"not found in {probe.scope} (looked for {kinds}), or too old, or of another account or region",
+        )
+    first = telling[0]
+    if first.reason is not Reason.DENIED:
+        return first
+    return CloudError(
+        first.reason,
+        f"could not tell whether it exists in {probe.scope}: {first.message}",
+        provider_code=first.provider_code,
+        request_id=first.request_id,
+        hint="give the kind, as in "
+        + f"{probe.scope}:{probe.kinds[0].name}/{probe.references[0].id}, or ask for the permission",
+    )
+
+
+def _settle(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudError]]) -> Sight:
+    hits = [answer for _, answer in answers if isinstance(answer, Snapshot)]
+    if len(hits) == 1:
+        return Sight(reference=reference, snapshot=hits[0], note=_note(reference, hits[0]))
+    if hits:
+        found = " and ".join(hit.run.ref for hit in hits)
+        message = f"“{reference.text}” is found more than once: {found}; give the full form"
+        return Sight(
+            reference=reference, snapshot=None, problem=Problem(code=Reason.USAGE, message=message, ref=reference.text)
+        )
+    failures = [(scope, answer) for scope, answer in answers if isinstance(answer, CloudError)]
+    scope, error = min(failures, key=lambda pair: _RANK.get(pair[1].reason, 1))
+    problem = error.problem(scope=scope, ref=reference.text)
+    return Sight(reference=reference, snapshot=None, problem=problem)
+
+
+_RANK = {Reason.DENIED: 0, Reason.NOT_FOUND: 2}
+"""Which failure speaks for a reference that was looked for in several scopes: the one that leaves it open."""
+
+
+def _note(reference: Reference, snapshot: Snapshot) -> str | None:
+    if snapshot.run.id == reference.id:
+        return None
+    return f"{reference.id} is a part of {snapshot.run.ref}"

@@ -1,0 +1,155 @@
+"""What a cancel would do: to the runs that were chosen, and to those that they started."""
+
+from collections.abc import Container, Sequence
+from typing import TypedDict
+
+from runcancel.config import references
+from runcancel.engine.connections import Clouds, batches, read
+from runcancel.engine.verdict import expected, selected
+from runcancel.errors import CloudError
+from runcancel.model.outcomes import Intent, PlanItem, Planned
+from runcancel.model.runs import Invocation, Ref, Run, Snapshot
+from runcancel.model.states import Guarantee, State
+from runcancel.providers import kind_of
+
+
+def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None = None) -> PlanItem:
+    """What a cancel of this run (or of `targets` of it) would do, as far as the vendor's guarantee tells.
+
+    `parent` is the run that started it, where that is asked first.
+    """
+    run = snapshot.run
+    kind = kind_of(references.full(run.ref))
+    chosen = selected(snapshot.invocations, targets)
+    ask, why = _whether(run, chosen if targets else (), snapshot.invocations)
+    return PlanItem(
+        run=run.ref,
+        name=run.name,
+        state=run.state,
+        guarantee=run.guarantee,
+        promise=kind.promise,
+        ask=ask,
+        why=why,
+        counts=run.counts or {},
+        not_listed=0 if targets else run.not_listed,
+        targets=tuple(targets),
+        invocations=tuple(
+            Planned(
+                id=one.id,
+                task=one.task,
+                target=one.target,
+                before=one.state,
+                expected=expected(run.guarantee, one.state),
+                child=one.child,
+                foreign=one.foreign,
+                target_count=one.target_count,
+                confirmed=one.confirmed,
+            )
+            for one in chosen
+        ),
+        parent=parent,
+        rest_confirmed=run.rest_confirmed,
+    )
+
+
+def children(items: Sequence[PlanItem]) -> dict[str, str]:
+    """The runs that a cancel of these would leave running, each with the run that started it: `{child: parent}`."""
+    return {
+        one.child: item.run
+        for item in items
+        if kind_of(references.full(item.run)).starts_runs
+        for one in item.invocations
+        if one.child is not None and not one.before.over
+    }
+
+
+def started_by(ref: Ref, known: Container[str], clouds: Clouds) -> list[PlanItem]:
+    """What this run has started that is not `known`, planned; one that cannot be read is planned unseen.
+
+    Complete only for a run that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
+    """
+    seen = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
+    found = [references.full(child) for child in children(seen) if child not in known]
+    return [
+        plan(answer, parent=str(ref))
+        if isinstance(answer, Snapshot)
+        else unseen(child, answer.message, parent=str(ref))
+        for child, answer in _read(found, clouds)
+    ]
+
+
+def _of_child(ref: Ref, answer: Snapshot | CloudError, parent: str) -> PlanItem:
+    return plan(answer, parent=parent) if isinstance(answer, Snapshot) else unseen(ref, answer.message, parent=parent)
+
+
+def unseen(ref: Ref, why: str, *, parent: str | None = None) -> PlanItem:
+    """What is planned for a run that could not be read, for the reason `why`: it is cancelled all the same."""
+    kind = kind_of(ref)
+    return PlanItem(
+        run=str(ref),
+        guarantee=kind.guarantee,
+        promise=kind.promise,
+        ask=True,
+        why=f"it could not be read: {why}",
+        parent=parent,
+        **_UNREAD,
+    )
+
+
+def intended(text: str, places: Sequence[Ref]) -> Intent:
+    """What stands in the journal for a reference that is not read yet; `places` are the runs that it can mean."""
+    kinds = [kind_of(ref) for ref in places]
+    return Intent(
+        run=text,
+        guarantee=min((kind.guarantee for kind in kinds), key=tuple(reversed(Guarantee)).index),
+        promise=kinds[0].promise,
+        ask=False,
+        why="it was not read yet",
+        places=tuple(map(str, places)),
+        **_UNREAD,
+    )
+
+
+class _Unread(TypedDict):
+    name: None
+    state: State
+    counts: dict[State, int]
+    not_listed: int
+    targets: tuple[str, ...]
+    invocations: tuple[Planned, ...]
+    read: bool
+
+
+_UNREAD: _Unread = {
+    "name": None,
+    "state": State.UNKNOWN,
+    "counts": {},
+    "not_listed": 0,
+    "targets": (),
+    "invocations": (),
+    "read": False,
+}
+"""What a plan knows of a run that was not read."""
+
+
+def _read(wanted: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | CloudError]]:
+    return [pair for batch in batches(wanted) for pair in read(clouds, batch)]
+
+
+def _whether(run: Run, named: Sequence[Invocation], listed: Sequence[Invocation]) -> tuple[bool, str]:
+    """Whether to ask, and why, for the `named` targets (empty: the whole run, of which `listed` was seen).
+
+    A run all of whose listed targets have ended may still start others: it is asked. A run that its cloud calls ended
+    while one of its targets is not has not ended.
+    """
+    left = [one.state for one in named or listed if not one.state.over]
+    if not left and run.state.over:
+        return False, f"it has ended ({run.state})"
+    if named and not left:
+        return False, "every selected target has ended"
+    on_their_way = (bool(named) or run.state.over) and all(state is State.CANCELLING for state in left)
+    if on_their_way or (run.state is State.CANCELLING and not named):
+        return False, "it is already being cancelled; it is watched, not asked again"
+    if run.state.over:
+        return True, f"it reads {run.state}, but a target is {max(left, key=lambda state: state.openness)}"
+    return True, f"it is {run.state}"

@@ -1,0 +1,149 @@
+"""Search scopes for runs, in parallel; what a scope that does not answer leaves open is a gap."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+from msgspec import structs
+
+from runcancel.config import references
+from runcancel.engine.connections import Clouds, batches, read
+from runcancel.errors import CloudError
+from runcancel.model.runs import Problem, Query, Ref, Run, Scope, Snapshot
+from runcancel.model.states import Reason
+from runcancel.providers import provider
+from runcancel.runtime.workers import TaskGroup, Workers
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+_CHUNK = 200  # rows of one source that are fetched before they are handed on: what bounds the memory
+
+
+def search(
+    scopes: Sequence[Scope],
+    query: Query,
+    clouds: Clouds,
+    workers: Workers,
+    *,
+    answering: set[Scope],
+    within: float | None = None,
+) -> Iterator[Snapshot | Problem]:
+    """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
+
+    `answering` is given every scope that answered to one of its listings at least. `within`: seconds after which what
+    has not come is not waited for: its scope is a problem, too.
+    Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
+    """
+    sources = {
+        (scope, kind.name): partial(
+            _found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
+        )
+        for scope in scopes
+        for kind in provider(scope.provider).KINDS
+        if not query.kinds or kind.name in query.kinds
+    }
+    silent: set[tuple[Scope, Reason]] = set()
+    for (scope, _), got in streamed(sources, workers, queue=lambda key: key[0], within=within):
+        if isinstance(got, Snapshot):
+            yield got
+        elif (scope, got.reason) not in silent:
+            silent.add((scope, got.reason))
+            yield got.problem(scope=scope)
+
+
+def born(run: Run) -> tuple[datetime, str]:
+    """What sorts runs by age, the same every time."""
+    return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
+
+
+def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, workers: Workers) -> Iterator[Run]:
+    """Those runs that have one of the targets. What the listing did not tell whole is read."""
+    unread: list[Ref] = []
+    for one in found:
+        if not one.whole:
+            unread.append(references.full(one.run.ref))
+        elif one.has(targets):
+            yield one.run
+    for done in workers.map(lambda batch: read(clouds, batch), list(batches(unread)), queue=lambda batch: batch.scope):
+        for _, answer in done.value():
+            if isinstance(answer, Snapshot) and answer.has(targets):
+                yield answer.run
+
+
+def split_gaps(gaps: Iterable[Problem], scopes: Sequence[Scope]) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Gaps that are gaps, and notes about regions that are none.
+
+    A region that does not know credentials which work elsewhere with the same provider and context is not enabled
+    there. One that refuses them for another reason, a clock that is off or a signature, is a gap like any other.
+    """
+    found = tuple(gaps)
+    refused = {gap.scope for gap in found if _says_not_enabled(gap)}
+    silent = {gap.scope for gap in found}
+    working = {(scope.provider, scope.context) for scope in scopes if str(scope) not in silent}
+    disabled = {str(scope) for scope in scopes if str(scope) in refused and (scope.provider, scope.context) in working}
+    notes = (f"{', '.join(sorted(disabled))}: not enabled for these credentials",) if disabled else ()
+    return tuple(gap for gap in found if gap.scope not in disabled), notes
+
+
+def _says_not_enabled(gap: Problem) -> bool:
+    if gap.code is not Reason.BAD_CREDENTIALS or gap.scope is None:
+        return False
+    return gap.provider_code in provider(gap.scope.rpartition("@")[2].partition(":")[0]).NOT_ENABLED
+
+
+def streamed(
+    sources: Mapping[K, Callable[[], Iterator[T]]],
+    workers: Workers,
+    *,
+    queue: Callable[[K], Hashable],
+    within: float | None = None,
+) -> Iterator[tuple[K, T | CloudError]]:
+    """Drain many iterators in parallel, a chunk of each at a time, so that memory stays bounded.
+
+    What one raises ends it and is yielded in its place, and so is that it has not ended `within` seconds. Raises
+    `Interrupted` after a signal.
+    """
+    opened: dict[K, Iterator[T]] = {}
+
+    def chunk(key: K) -> list[T | CloudError]:
+        rows: list[T | CloudError] = []
+        try:
+            if key not in opened:
+                opened[key] = sources[key]()
+            for row in islice(opened[key], _CHUNK):
+                rows.append(row)  # noqa: PERF402 - what came before an error counts
+        except CloudError as error:
+            rows.append(error)
+        return rows
+
+    tasks = TaskGroup[K, list[T | CloudError]](workers, chunk)
+    left = dict.fromkeys(sources)
+    until = None if within is None else workers.clock.monotonic() + within
+    try:
+        tasks.submit_all(sources, queue=queue)
+        while left:
+            done = tasks.next(None if until is None else max(0.0, until - workers.clock.monotonic()))
+            if done is None:
+                late = CloudError(Reason.TIMED_OUT, f"it has not answered within {within:g} s")
+                yield from ((key, late) for key in left)
+                return
+            rows = done.value()
+            if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
+                left.pop(done.item, None)
+                opened.pop(done.item, None)
+            else:
+                tasks.submit(done.item, queue=queue(done.item))
+            yield from ((done.item, row) for row in rows)
+        workers.check()
+    finally:
+        tasks.close()
+
+
+def _found(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
+    for found in clouds.at(scope).runs(query):
+        if query.takes(found.run):
+            yield found
+    answering.add(scope)

@@ -1,0 +1,436 @@
+"""Which runs a cancel is about: named, found by a filter, read from a file, or held by a plan."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+from runcancel.config import references
+from runcancel.config.references import Reference
+from runcancel.engine.lookup import Sight
+from runcancel.engine.planning import plan
+from runcancel.engine.verdict import failed
+from runcancel.environment import plain
+from runcancel.errors import CloudError, Refused, UsageError
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Problem, Snapshot
+from runcancel.model.states import Effect, Reason, State, Verdict
+from runcancel.providers import kind_of
+from runcancel.text import LONGEST_LINE, command
+
+_NOTHING = "; nothing was sent"
+_A_LIST = "a list is references, one a line, or what `runcancel list -o jsonl` prints"
+_MOST_TARGETS = 10**9  # more has no run of any cloud
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """What a cancel is about. `settled` are outcomes already known: what could not be read or cannot be asked."""
+
+    items: tuple[PlanItem, ...]
+    settled: tuple[Outcome, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """References out of a file. `complete` is false when the list says so itself, or ends without saying."""
+
+    references: tuple[Reference, ...]
+    complete: bool
+
+
+def of_named(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
+    """The selection of runs named one by one. Raises what `_snapshots` raises.
+
+    Raises `UsageError` for `targets` of a kind that is cancelled as a whole, and `CloudError` with `NOT_FOUND` when a
+    target is in no run or a run has none.
+    """
+    found = tuple(_snapshots(sights).values())
+    if targets and found:
+        _check_targets(found, targets)
+    return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), settled=_missing(sights))
+
+
+def of_found(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
+    """The selection of runs that a filter or a list names: with `targets` only those that have one of them.
+
+    A run that cannot be cancelled in part is a row of its own, `skipped`. Raises what `_snapshots` raises, and
+    `CloudError` with `NOT_FOUND` when one of the targets is in no run.
+    """
+    found = list(_snapshots(sights).values())
+    if targets:
+        found = [one for one in found if _targets_in(one, targets)]
+        _check_strangers(found, targets)
+    whole = [one for one in found if targets and not _in_part(one)]
+    part = [one for one in found if not targets or _in_part(one)]
+    return Selection(
+        items=tuple(plan(one, _targets_in(one, targets)) for one in part),
+        settled=(*_missing(sights), *(_not_in_part(one) for one in whole)),
+    )
+
+
+def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight], *, sent: Collection[str] = ()) -> Selection:
+    """The selection of a plan, no more and no less than it holds. Raises what `_snapshots` raises.
+
+    Runs that joined since are left alone, and so are targets where the cloud takes a part of a run. `sent` are the runs
+    whose cancel was sent before: one of them that needs no other is judged against the states before that cancel.
+    """
+    by_ref = _snapshots(sights)
+    items: list[PlanItem] = []
+    settled = list(_missing(sights))
+    notes: list[str] = []
+    for item in held:
+        if not item.ask or item.run not in by_ref:
+            continue
+        snapshot = by_ref[item.run]
+        if _grew_from_nothing(item, snapshot):
+            settled.append(_all_joined(item, snapshot))
+            continue
+        now, drift = _held(item, snapshot)
+        if not now.ask and item.run in sent and not _unread(item):
+            now = structs.replace(item, ask=False, why=now.why)
+        items.append(structs.replace(now, parent=item.parent))
+        notes += drift
+    return Selection(items=tuple(items), settled=tuple(settled), notes=tuple(notes))
+
+
+def renewed(chosen: Selection, sights: Sequence[Sight]) -> Selection:
+    """The selection as a reading just before sending shows it, no more than was planned.
+
+    A run that could not be read again is cancelled as it was planned. Raises what `_snapshots` raises.
+    """
+    read = [sight for sight in sights if sight.snapshot is not None]
+    again = of_plan(chosen.items, read)
+    now = {item.run: item for item in again.items}
+    left_alone = {outcome.run for outcome in again.settled}
+    return Selection(
+        items=tuple(now.get(item.run, item) for item in chosen.items if item.run not in left_alone),
+        settled=(*chosen.settled, *again.settled),
+        notes=again.notes,
+    )
+
+
+def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequence[Sight]) -> Selection:
+    """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
+    found = [sight.snapshot for sight in sights if sight.snapshot is not None]
+    missing = [
+        structs.replace(failed(sight.reference.text, sight.problem), parent=started[sight.reference.text])
+        for sight in sights
+        if sight.problem is not None
+    ]
+    below = {one.run.ref: plan(one, parent=started[one.run.ref]) for one in found}
+    under: dict[str, list[PlanItem]] = {}
+    for child in below.values():
+        under.setdefault(str(child.parent), []).append(child)
+    items: list[PlanItem] = []
+    for item in chosen.items:
+        if item.run not in below:
+            items += [_chased(item, below), *under.get(item.run, ())]
+    return structs.replace(chosen, items=tuple(items), settled=(*chosen.settled, *missing))
+
+
+def read_list(text: str, name: str) -> Listed:
+    """References out of a file: one a line, the first column of `-o tsv`, or the lines of `-o jsonl`.
+
+    Raises `UsageError` with the line's number; nothing is taken from a file with one bad line.
+    """
+    found: dict[Reference, Reference] = {}
+    complete = True
+    open_ = False  # lines of JSON came that no end line has closed
+    for number, line in enumerate(text.split("\n"), start=1):  # what else breaks a line may stand inside a name
+        word = line.split("\t", 1)[0].strip(" \t\r\ufeff")
+        if not word or word.startswith("#") or (word == "ref" and not found):
+            continue
+        try:
+            if not word.startswith("{"):
+                _check_length(line)
+                _take(found, word)
+                continue
+            entry = _json(line.strip(" \t\r\ufeff"), hint=_A_LIST)
+            if entry.get("type") != "end":  # which holds the errors of ten thousand scopes, if there are as many
+                _check_length(line)
+            open_ = entry.get("type") != "end"
+            if entry.get("type") == "run":
+                _take(found, str(entry.get("ref")))
+            elif entry.get("type") == "end":
+                complete &= entry.get("complete") is True and entry.get("truncated") is not True
+            elif entry.get("type") != "error":
+                raise _no_run(entry)
+        except UsageError as error:
+            raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
+    return Listed(references=tuple(found.values()), complete=complete and not open_)
+
+
+def _check_length(line: str) -> None:
+    if len(line) > LONGEST_LINE:
+        raise UsageError(f"the line is longer than {LONGEST_LINE >> 20} MiB; nothing was sent")
+
+
+def _take(found: dict[Reference, Reference], text: str) -> None:
+    reference = references.parse(text)
+    found.setdefault(reference.meaning, reference)
+
+
+def _no_run(entry: Mapping[str, Any]) -> UsageError:
+    """A line of JSON that names no run. One about a target of a run must not select the whole run."""
+    if entry.get("type") == "invocation":
+        return UsageError(
+            "this is a target of a run, not a run; nothing was sent",
+            hint="to cancel targets: name the run, and each target with --target",
+        )
+    return UsageError("this is not a run of a list; nothing was sent", hint=_A_LIST)
+
+
+class SavedPlan(Struct, frozen=True, kw_only=True):
+    """What `--plan` needs of the document that `cancel --dry-run -o json` wrote."""
+
+    format_version: str
+    verb: str
+    plan: tuple[PlanItem, ...]
+    expires_at: Annotated[datetime, Meta(tz=True)] | None
+    identities: tuple["SavedCaller", ...] = ()
+    complete: bool
+
+
+class SavedCaller(Struct, frozen=True, kw_only=True):
+    """Who made the plan, per scope."""
+
+    scope: str
+    account: str | None
+    principal: str | None
+
+
+def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
+    """A saved plan. Raises `UsageError` for what is none, `Refused` for another major version or an expired one."""
+    entry = _json(text, name)
+    version = str(entry.get("format_version"))
+    if version.partition(".")[0] != "1":
+        raise Refused(f"{name} has format version {version}; this program takes version 1; nothing was sent")
+    try:
+        saved = msgspec.convert(entry, SavedPlan)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the second: half a surrogate pair
+        raise UsageError(
+            f"{name} is no plan: {error}; nothing was sent",
+            hint="a plan is what `runcancel cancel … --dry-run -o json` writes",
+        ) from None
+    if saved.expires_at is None or saved.expires_at <= now:
+        raise Refused(
+            f"{name} has expired; nothing was sent", hint="make it again: runcancel cancel … --dry-run -o json"
+        )
+    return structs.replace(saved, plan=_canonical(saved.plan, name))
+
+
+def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
+    """The items with each reference in its one full form. Raises `UsageError`, also for a run that stands twice."""
+    found: dict[str, PlanItem] = {}
+    for at, item in enumerate(items):
+        try:
+            one = _checked(item)
+        except UsageError as error:
+            raise UsageError(f"{name}, plan[{at}]: {error.message}", hint=error.hint) from None
+        if one.run in found:
+            raise UsageError(f"{name}, plan[{at}]: {one.run} stands twice in the plan; nothing was sent")
+        found[one.run] = one
+    return tuple(found.values())
+
+
+def _checked(item: PlanItem) -> PlanItem:
+    """One item as this program would have written it. Raises `UsageError`."""
+    ref = references.full(item.run)
+    if kind_of(ref).is_alias(ref.id):
+        raise UsageError(f"{ref.id} is a part of a run, not a run; nothing was sent")
+    if item.targets and not kind_of(ref).in_part:
+        raise _whole_only(str(ref))
+    for key, number in (("not_listed", item.not_listed), *item.counts.items()):
+        if not 0 <= number <= _MOST_TARGETS:
+            raise UsageError(f"{key} is {number:.3g}, which is no number of targets; nothing was sent")
+    return structs.replace(
+        item,
+        run=str(ref),
+        parent=None if item.parent is None else str(references.full(item.parent)),
+        targets=tuple(dict.fromkeys(plain("a target", target) for target in item.targets)),
+    )
+
+
+def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | None]) -> None:
+    """Raise `Refused` when somebody else made the plan; `current` is the principal per scope, None where unknown."""
+    for caller in saved:
+        principal = current.get(caller.scope)
+        if caller.principal is not None and caller.scope in current and principal != caller.principal:
+            raise Refused(
+                f"the plan was made as {caller.principal}, and this is {principal or 'somebody unknown'} "
+                f"in {caller.scope}; nothing was sent"
+            )
+
+
+def _chased(item: PlanItem, below: Mapping[str, PlanItem]) -> PlanItem:
+    """What a run started is asked as well: it ends as that does, which the guarantee of the run tells nothing about."""
+    rows = (
+        structs.replace(one, expected=Effect.UNKNOWN) if one.child in below and not one.before.over else one
+        for one in item.invocations
+    )
+    return structs.replace(item, invocations=tuple(rows))
+
+
+def _held(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, ...]]:
+    """The plan of a run now, and what joined it since.
+
+    The planned ids are sent only where they are all that was planned and all that is there: a part would let the rest
+    of a script go on that its cloud counts and does not list.
+    """
+    joined = () if item.targets else _joined(item, snapshot)
+    targets, notes = item.targets, []
+    if joined and _lists_all(item, snapshot) and _in_part(snapshot):
+        targets = tuple(dict.fromkeys(one.target for one in item.invocations if one.target is not None))
+        notes.append(f"{item.run}: {_targets(len(joined))} joined after the plan and will not be cancelled")
+    elif (more := len(joined) - item.not_listed) > 0 and not _unread(item):
+        notes.append(f"{item.run}: {_targets(more)} joined after the plan; the whole run is cancelled")
+    now = plan(snapshot, targets)
+    if not now.ask:
+        notes.append(f"{item.run}: {now.why}")
+    return now, tuple(notes)
+
+
+def _joined(item: PlanItem, snapshot: Snapshot) -> tuple[Invocation, ...]:
+    """The invocations that the plan lacks. A target that runs again, in an invocation of another id, is no new one."""
+    known = {one.id for one in item.invocations} | {one.target for one in item.invocations if one.target is not None}
+    return tuple(one for one in snapshot.invocations if one.id not in known and one.target not in known)
+
+
+def _lists_all(item: PlanItem, snapshot: Snapshot) -> bool:
+    """Whether neither the plan nor the reading counts targets that it does not list."""
+    return not item.not_listed and not snapshot.run.not_listed and any(one.target for one in item.invocations)
+
+
+def _grew_from_nothing(item: PlanItem, snapshot: Snapshot) -> bool:
+    """Whether the plan showed that a run has no target, and all that there are have joined since."""
+    shown = item.targets or item.invocations or item.not_listed
+    there = bool(snapshot.invocations or snapshot.run.not_listed) and not snapshot.run.state.over
+    return not shown and not _unread(item) and there and _in_part(snapshot)
+
+
+def _unread(item: PlanItem) -> bool:
+    """Whether a run was planned without a reading: then it is meant as a whole."""
+    return item.state is State.UNKNOWN and not item.counts and not item.invocations
+
+
+def _all_joined(item: PlanItem, snapshot: Snapshot) -> Outcome:
+    there = len(snapshot.invocations) + snapshot.run.not_listed
+    problem = Problem(
+        code=Reason.REFUSED,
+        message=f"the plan shows no target of it, and {_targets(there)} joined since; nothing was sent for it",
+        hint="make the plan again: " + command("cancel", item.run, "--dry-run", "-o", "json"),
+        ref=item.run,
+    )
+    return _left_alone(snapshot, problem)
+
+
+def _targets(count: int) -> str:
+    return f"{count} target{'' if count == 1 else 's'}"
+
+
+def _snapshots(sights: Iterable[Sight]) -> dict[str, Snapshot]:
+    """What was read, once for each run however often and in whatever spelling it is named, by its reference.
+
+    Raises `UsageError` where acting would be more than was said: a part of a run, an id that is found twice.
+    """
+    found: dict[str, Snapshot] = {}
+    for sight in sights:
+        if sight.problem is not None and sight.problem.code is Reason.USAGE:
+            raise UsageError(f"{sight.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
+        if sight.snapshot is None:
+            continue
+        if sight.snapshot.run.id != sight.reference.id:
+            raise _part_of(sight, sight.snapshot)
+        found.setdefault(sight.snapshot.run.ref, sight.snapshot)
+    return found
+
+
+def _missing(sights: Iterable[Sight]) -> tuple[Outcome, ...]:
+    """A row for each reference under which nothing could be read, once for spellings of one."""
+    found: dict[Reference, Outcome] = {}
+    for sight in sights:
+        if sight.problem is not None:
+            found.setdefault(sight.reference.meaning, failed(sight.reference.text, sight.problem))
+    return tuple(found.values())
+
+
+def _check_targets(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
+    whole = next((one.run.ref for one in found if not _in_part(one)), None)
+    if whole is not None:
+        raise _whole_only(whole)
+    _check_strangers(found, targets)
+    without = next((one.run.ref for one in found if not _targets_in(one, targets)), None)
+    if without is not None:
+        raise CloudError(Reason.NOT_FOUND, f"{without} has none of the targets named; nothing was sent")
+
+
+def _whole_only(run: str) -> UsageError:
+    return UsageError(
+        f"{run} cannot be cancelled in part: its cloud takes the whole run or nothing; nothing was sent",
+        hint="without --target the whole run is cancelled",
+    )
+
+
+def _check_strangers(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
+    there = {invocation.target for one in found for invocation in one.invocations}
+    strangers = [target for target in targets if target not in there]
+    if strangers:
+        raise CloudError(Reason.NOT_FOUND, f"no run here has the target {', '.join(strangers)}; nothing was sent")
+
+
+def _targets_in(snapshot: Snapshot, targets: Sequence[str]) -> tuple[str, ...]:
+    there = {one.target for one in snapshot.invocations}
+    return tuple(target for target in targets if target in there)
+
+
+def _in_part(snapshot: Snapshot) -> bool:
+    return kind_of(references.full(snapshot.run.ref)).in_part
+
+
+def _not_in_part(snapshot: Snapshot) -> Outcome:
+    problem = Problem(
+        code=Reason.NOT_CANCELLABLE,
+        message="has the target and cannot be cancelled in part; nothing was sent for it",
+        hint="to cancel it as a whole: " + command("cancel", snapshot.run.ref),
+        ref=snapshot.run.ref,
+    )
+    return _left_alone(snapshot, problem)
+
+
+def _left_alone(snapshot: Snapshot, problem: Problem) -> Outcome:
+    return structs.replace(
+        failed(snapshot.run.ref, problem),
+        verdict=Verdict.SKIPPED,
+        name=snapshot.run.name,
+        guarantee=snapshot.run.guarantee,
+        before=snapshot.run.state,
+    )
+
+
+def _part_of(sight: Sight, snapshot: Snapshot) -> UsageError:
+    run, part = snapshot.run.ref, sight.reference.id
+    target = next((one.target for one in snapshot.invocations if one.id == part and one.target), None)
+    alone = f"it alone: {command('cancel', run, '--target', target)}" if target else ""
+    hint = f"to cancel {alone or 'the whole run: ' + command('cancel', run)}"
+    return UsageError(f"{part} is a part of {run}, not a run; nothing was sent", hint=hint)
+
+
+def _json(text: str, name: str = "this", *, hint: str | None = None) -> dict[str, Any]:
+    try:
+        entry = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, name))
+    except (ValueError, RecursionError):
+        raise UsageError(f"{name} is no JSON; nothing was sent", hint=hint) from None
+    if not isinstance(entry, dict):
+        raise UsageError(f"{name} is no JSON object; nothing was sent")
+    return entry
+
+
+def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    """A key that stands twice means one thing to a person who looks at the first, and another to a program."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UsageError(f"{name} has a key twice; nothing was sent")
+    return found

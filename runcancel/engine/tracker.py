@@ -1,0 +1,270 @@
+"""The working record of one run between the request and the verdict: events come in, what is due next comes out."""
+
+import random
+from collections.abc import Callable
+from enum import Enum, auto
+
+from msgspec import Struct, structs
+
+from runcancel.config import references
+from runcancel.engine.retry import READ_WITHIN, WaitPolicy, pause
+from runcancel.engine.verdict import (
+    KEEP_READS,
+    KEEP_SECONDS,
+    Answer,
+    Asked,
+    all_over,
+    judge,
+    moved,
+    nothing_left_to_see,
+    quiet,
+    selected,
+)
+from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Problem, Snapshot
+from runcancel.model.states import Reason, State, Verdict
+from runcancel.providers import kind_of
+
+UNREACHED = Answer(
+    asked=Asked.NOT_REACHED,
+    problem=Problem(code=Reason.INTERRUPTED, message="interrupted before it was asked; nothing was sent for it"),
+)
+
+
+class Step(Enum):
+    """What one run waits for."""
+
+    HELD = auto()  # the answer of the run that started it
+    DUE = auto()  # a cancel has to be sent
+    SENT = auto()  # the answer to a cancel
+    PAUSED = auto()  # the time of the next reading, after an error
+    READING = auto()  # that reading: then it is sent again, watched or judged
+    WATCHED = auto()  # its end
+    OVER = auto()  # its verdict is due
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What one try came to: request ids of what was accepted, then an error or none.
+
+    `began`: the monotonic second at which it was taken up. `key` is the end of the id of the key that asked.
+    """
+
+    began: float
+    request_ids: tuple[str, ...] = ()
+    error: CloudError | None = None
+    key: str | None = None
+
+
+def not_asked(item: PlanItem) -> Answer:
+    """What stands in for an answer where the plan says not to ask: what has not ended is on its way."""
+    ended = (bool(item.targets) or item.state.over) and all(one.before.over for one in item.invocations)
+    return Answer(asked=Asked.NEEDLESS if ended else Asked.ALREADY)
+
+
+class RunTracker:
+    """One run of a cancel; only the caller's thread writes to it. `wake_at`: when it wants to hear of the time."""
+
+    def __init__(self, item: PlanItem, policy: WaitPolicy, *, jitter: Callable[[], float] = random.random) -> None:
+        self.item = item
+        self.ref = references.full(item.run)
+        self.kind = kind_of(self.ref)
+        self.answer = UNREACHED if item.ask else not_asked(item)
+        self.step = Step.DUE
+        self.last: Snapshot | None = None
+        self.problem: Problem | None = None
+        self.wake_at: float | None = None
+        self.started: list[RunTracker] = []  # runs that this one started and that are asked as well
+        self.chasing = False  # what it started since the plan is being read
+        self.judged = False
+        self._policy = policy
+        self._jitter = jitter
+        self._error: CloudError | None = None
+        self._first_try: float | None = None
+        self._give_up_at = 0.0
+        self._tries = 0
+        self._doubtful = False  # one of its tries may have been accepted
+        self._quiet_reads = 0
+        self._since = 0.0  # the accepted answer, or the last reading in which something was on its way to an end
+        self._seen_at: float | None = None
+        self._deadline = 0.0
+
+    def begin(self, now: float, *, held: bool) -> None:
+        """The operation begins: it is sent, or waits for the run that started it, or is only watched."""
+        if self.item.ask:
+            self.step = Step.HELD if held else Step.DUE
+        else:
+            self._watch(now)
+
+    def skip(self, problem: Problem, now: float, *, asked: Asked = Asked.NOT_REACHED) -> None:
+        """Not send it, for this reason, unless there was nothing to send."""
+        if self.item.ask:
+            self.answer = Answer(asked=asked, problem=problem)
+            self._watch(now)
+
+    def give_up(self, problem: Problem, now: float, *, in_flight: bool) -> None:
+        """Send no more: its scope is silent. What may have been accepted stays in doubt."""
+        self._end(problem, Asked.REFUSED, in_flight=in_flight)
+        self._watch(now)
+
+    def break_off(self, *, in_flight: bool, problem: Problem | None = None) -> None:
+        """The operation ends now, by a signal or because of `problem`: what is being sent may have been accepted."""
+        self._end(problem, Asked.NOT_REACHED, in_flight=in_flight)
+        self.problem = self.problem or problem
+
+    def _end(self, problem: Problem | None, asked: Asked, *, in_flight: bool) -> None:
+        if self.step is Step.SENT and in_flight and not self.answer.request_ids:
+            code = Reason.INTERRUPTED if problem is None else problem.code
+            message = "left while the cancel was in flight: it may or may not have been accepted"
+            self.answer = Answer(asked=Asked.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run))
+        elif problem is not None and self.answer is UNREACHED:
+            self.answer = Answer(asked=asked, problem=problem)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The ids to send: of selected targets, those that the last reading does not show on their way to an end."""
+        if self.last is None:
+            return self.item.targets
+        left = {one.target for one in self._untouched(self.last)}
+        return tuple(one for one in self.item.targets if one in left) or self.item.targets
+
+    def record_sent(self, sent: Sent, now: float) -> None:
+        """Take in what a try came to."""
+        self._tries += 1
+        self._first_try = sent.began if self._first_try is None else self._first_try
+        ids = (*self.answer.request_ids, *sent.request_ids)
+        self._error = sent.error
+        if sent.error is None:
+            self._accept(Answer(asked=Asked.ACCEPTED, request_ids=ids, key=sent.key), now)
+        elif sent.error.reason is Reason.INTERRUPTED and not sent.request_ids:
+            self._watch(now)  # it was not sent: what is known of the tries before still holds
+        else:
+            self._doubtful = self._doubtful or sent.error.reason in IN_DOUBT | {Reason.INTERNAL}
+            self.answer = self._after_error(sent.error, ids, sent.key, now)
+            self._try_again(sent.error, now)
+
+    def record_reading(self, reading: Snapshot | CloudError, now: float) -> None:
+        """Take in one reading."""
+        if self.step is Step.READING:
+            self._decide_after(reading, now)
+        elif self.step is Step.WATCHED:
+            self._observe(reading, now)
+
+    def wake(self, now: float) -> None:
+        """The second `wake_at` has come."""
+        if self.step is Step.READING and self.wake_at is not None and now >= self.wake_at:
+            self._decide_after(CloudError(Reason.LOST, f"it could not be read within {READ_WITHIN:g} s"), now)
+
+    def read(self, now: float) -> None:
+        """The reading before the next try is on its way."""
+        self.step, self.wake_at = Step.READING, now + READ_WITHIN
+
+    def decided(self, now: float) -> bool:
+        """Whether the verdict is due: nothing left to see, or no time left."""
+        if self.chasing or self.step not in (Step.WATCHED, Step.OVER):
+            return False
+        if self.step is Step.OVER:
+            return True
+        if self.last is not None and nothing_left_to_see(self.item, self.last, settled=self._settled):
+            return True
+        self.wake_at = max([self._deadline, *(one._deadline for one in self.started)])
+        self.wake_at += READ_WITHIN if self._seen_at is None else 0.0
+        return now >= self.wake_at
+
+    def outcome(self) -> Outcome:
+        """The verdict on what was seen so far."""
+        since = self.answer.at
+        outcome = judge(
+            self.item,
+            self.answer,
+            self.last,
+            settled=self._settled,
+            seconds=None if since is None or self._seen_at is None else round(self._seen_at - since, 3),
+            problem=self.problem,
+        )
+        if not self._was_read and outcome.verdict is Verdict.REQUESTED:  # nothing shows that there is such a run
+            unread = self.problem or Problem(code=Reason.LOST, message=self.item.why, ref=self.item.run)
+            return structs.replace(outcome, verdict=Verdict.IN_DOUBT, error=unread)
+        return outcome
+
+    @property
+    def _settled(self) -> bool:
+        return (
+            self._quiet_reads >= KEEP_READS
+            and self._seen_at is not None
+            and self._seen_at - self._since >= KEEP_SECONDS
+        )
+
+    def _accept(self, answer: Answer, now: float) -> None:
+        self.answer = structs.replace(answer, asked=Asked.ACCEPTED, at=now)
+        self._watch(now)
+
+    def _watch(self, now: float) -> None:
+        """No more is sent. The timeout counts from the accepted answer."""
+        self._since, self._deadline = now, now + self._policy.timeout
+        self.step = Step.WATCHED if self._policy.wait and self.answer.under_way else Step.OVER
+        self.wake_at = None
+
+    def _after_error(self, error: CloudError, ids: tuple[str, ...], key: str | None, now: float) -> Answer:
+        """What an error means before the run is read again. What went out in parts is under way if one was accepted."""
+        asked = Asked.IN_DOUBT if self._doubtful else Asked.REFUSED
+        return Answer(
+            asked=Asked.ACCEPTED if ids else asked,
+            at=now if ids else None,
+            request_ids=ids,
+            problem=error.problem(scope=self.ref.scope, ref=self.item.run),
+            key=key,
+        )
+
+    def _try_again(self, error: CloudError, now: float) -> None:
+        """After any error but credentials the run is read again: at once, or when the next try is due."""
+        if error.reason in CREDENTIALS and not self.answer.request_ids and not self._doubtful:
+            self._watch(now)
+            return
+        limit = self._policy.limit(error.reason, doubtful=self._doubtful)
+        self._give_up_at = now if limit is None or self._first_try is None else self._first_try + limit
+        wait = 0.0 if limit is None else pause(error, self._tries, self._jitter())
+        self.step, self.wake_at = Step.PAUSED, min(now + wait, max(now, self._give_up_at))
+
+    def _decide_after(self, reading: Snapshot | CloudError, now: float) -> None:
+        """The run was read after an error, or could not be: send it again, watch it, or judge it."""
+        shown = reading if isinstance(reading, Snapshot) else None
+        if shown is not None:
+            self.last, self._seen_at = shown, now
+        if shown is not None and moved(self.item, shown):
+            at = now if self.answer.at is None else self.answer.at
+            self.answer = structs.replace(self.answer, asked=Asked.ACCEPTED, at=at)
+        missing = self._error is not None and self._error.reason is Reason.NOT_FOUND
+        gone = missing and (not self._was_read or _not_found(reading))
+        if missing and not gone and self.answer.asked is Asked.REFUSED:  # the run is there, whatever the answer was
+            self.answer = structs.replace(self.answer, asked=Asked.IN_DOUBT)
+        left = shown is None or (bool(self.item.targets) and bool(self._untouched(shown)))
+        if shown is not None and all_over(self.item, shown):
+            self.step, self.wake_at = Step.OVER, None
+        elif now < self._give_up_at and not gone and (left or self.answer.asked is not Asked.ACCEPTED):
+            self.step, self.wake_at = Step.DUE, None
+        else:
+            self._watch(now)
+
+    @property
+    def _was_read(self) -> bool:
+        return self.item.read or self.last is not None
+
+    def _untouched(self, reading: Snapshot) -> list[Invocation]:
+        """Selected invocations that show no effect of a cancel yet."""
+        chosen = selected(reading.invocations, self.item.targets)
+        return [one for one in chosen if not one.state.over and one.state is not State.CANCELLING]
+
+    def _observe(self, reading: Snapshot | CloudError, now: float) -> None:
+        if isinstance(reading, CloudError):
+            self.problem = reading.problem(scope=self.ref.scope, ref=self.item.run)
+            return
+        self.last, self.problem, self._seen_at = reading, None, now
+        if quiet(self.item, reading) and all(one.judged for one in self.started):
+            self._quiet_reads += 1
+        else:
+            self._quiet_reads, self._since = 0, now
+
+
+def _not_found(reading: Snapshot | CloudError) -> bool:
+    return isinstance(reading, CloudError) and reading.reason is Reason.NOT_FOUND

@@ -1,0 +1,1 @@
+"""What must be true, and who must have agreed, before anything is sent."""

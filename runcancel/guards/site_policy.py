@@ -1,0 +1,340 @@
+"""The site's rules: what may not be cancelled from this machine, and what has to be confirmed, whoever asks."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from runcancel.config.references import NOT_A_REGION, REGION, nearest
+from runcancel.config.toml import hidden, record, wrong
+from runcancel.errors import Refused, UsageError
+from runcancel.guards.confirmation import Level, Need
+from runcancel.model.outcomes import PlanItem
+from runcancel.providers import PROVIDERS, provider
+
+PATH = Path("/etc/runcancel/policy.toml")
+"""Where the rules are. No flag, variable or configuration moves it."""
+
+OWNERS = frozenset({0})
+"""The users (numbers) whose rules count: whoever could change the file could lift it."""
+
+ACTIONS = ("cancel", "disable", "enable")
+"""What a rule can be about: runs are cancelled, what starts them is disabled and enabled."""
+
+_LARGEST = 1024 * 1024  # bytes
+_MOST_LINKS = 40  # as Linux has it
+_SOMEBODY = "whoever administers this machine"
+
+
+class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule; a run that fits every list that is given falls under it, without lists every run does.
+
+    `over_runs` and `over_targets` let a rule begin only where a cancel asks for more than so many that fall under it.
+    """
+
+    why: str
+    actions: tuple[str, ...] | None = None
+    contexts: tuple[str, ...] | None = None
+    profiles: tuple[str, ...] | None = None
+    accounts: tuple[str, ...] | None = None
+    providers: tuple[str, ...] | None = None
+    regions: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    over_runs: int | None = None
+    over_targets: int | None = None
+
+
+class SitePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. `contact` says who may change it."""
+
+    contact: str = _SOMEBODY
+    deny: tuple[Rule, ...] = ()
+    confirm: tuple[Rule, ...] = ()
+
+    @property
+    def asks_accounts(self) -> bool:
+        """Whether a rule is about accounts, which only the clouds can tell."""
+        return any(rule.accounts is not None for rule in self.rules)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules."""
+        return (*self.deny, *self.confirm)
+
+    @property
+    def asks_contexts(self) -> bool:
+        """Whether a rule is about contexts, which may name their account."""
+        return any(rule.contexts is not None for rule in (*self.deny, *self.confirm))
+
+
+_KEYS: Mapping[str, type[Struct]] = {"": SitePolicy, "deny": Rule, "confirm": Rule}
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """One run that would be asked to stop, as rules see it: where it is, by whatever name that was reached.
+
+    `contexts` are all configured ones that lead there. `account` is None where it could not be found out.
+    """
+
+    run: str
+    provider: str
+    region: str
+    kind: str
+    contexts: tuple[str, ...]
+    profile: str
+    account: str | None
+    targets: int
+    action: str = "cancel"
+
+
+class Ruling(Struct, frozen=True, kw_only=True):
+    """What one rule says to one cancel, and the runs that fall under it. `place` is the rule's: `deny[0]`."""
+
+    denies: bool
+    place: str
+    why: str
+    runs: tuple[str, ...]
+    guessed: bool  # an account is not known, and might be the one that the rule is about
+
+
+def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> SitePolicy:
+    """The rules of `PATH`; none where there is no such file.
+
+    Raises `Refused` for a file that cannot be read, understood or trusted: then nothing may be cancelled.
+    """
+    file = file or PATH
+    try:
+        text = _text(file, frozenset(OWNERS if owners is None else owners))
+        found = SitePolicy() if text is None else record(file, text, SitePolicy, _KEYS)
+        _check(file, found)
+    except UsageError as error:
+        raise Refused(
+            f"the site policy refuses every cancel until it can be read: {error.message}",
+            hint=f"{_SOMEBODY} has to mend {file}; to look meanwhile: add --dry-run",
+        ) from None
+    return found
+
+
+def rulings(policy: SitePolicy, subjects: Sequence[Subject]) -> tuple[Ruling, ...]:
+    """What the rules say to a cancel of all these runs together, in the order of the file, denials first."""
+    found = (
+        _ruling(rule, f"{word}[{at}]", subjects, denies=word == "deny")
+        for word, rules in (("deny", policy.deny), ("confirm", policy.confirm))
+        for at, rule in enumerate(rules)
+    )
+    return tuple(ruling for ruling in found if ruling is not None)
+
+
+def may_match(policy: SitePolicy, subjects: Sequence[Subject]) -> bool:
+    """Whether a rule is about one of these runs, however many there will be."""
+    return any(_covers(rule, one) for rule in policy.rules for one in subjects)
+
+
+def check(policy: SitePolicy, found: Sequence[Ruling]) -> None:
+    """Raise `Refused` when a rule denies; the first one speaks."""
+    ruling = next((one for one in found if one.denies), None)
+    if ruling is not None:
+        raise Refused(
+            f"{_about(ruling)}: denied by the site policy: {ruling.why} ({_place(ruling)}); nothing was sent",
+            hint=f"no flag lifts this; who may change the policy: {policy.contact}",
+        )
+
+
+def stricter(wanted: Need, found: Sequence[Ruling]) -> Need:
+    """The same need, to be answered by typing a name or the number where a rule wants it confirmed."""
+    confirm = tuple(one for one in found if not one.denies)
+    if not confirm or not wanted.count:
+        return wanted
+    whys = dict.fromkeys(f"site policy: {one.why} ({_place(one)})" for one in confirm)
+    why = "; ".join([*([wanted.why] if wanted.why else []), *whys])
+    return structs.replace(wanted, level=Level.TYPED, why=why)
+
+
+def planned(items: Sequence[PlanItem], found: Sequence[Ruling]) -> tuple[PlanItem, ...]:
+    """A plan with what the rules say: a denied run is not asked, one to be confirmed says so."""
+    by_run: dict[str, list[Ruling]] = {}
+    for one in found:
+        for run in one.runs:
+            by_run.setdefault(run, []).append(one)
+    return tuple(_ruled(item, by_run.get(item.run, ())) for item in items)
+
+
+def notes(policy: SitePolicy, found: Sequence[Ruling]) -> tuple[str, ...]:
+    """The rulings as sentences beside a dry run."""
+    denied = [f"{_about(one)}: denied by the site policy: {one.why} ({_place(one)})" for one in found if one.denies]
+    asked = [f"{_about(one)}: the site policy wants it confirmed: {one.why}" for one in found if not one.denies]
+    if denied:
+        denied.append(f"a cancel of all these is refused as a whole; who may change the policy: {policy.contact}")
+    return (*denied, *asked)
+
+
+def _ruling(rule: Rule, place: str, subjects: Sequence[Subject], *, denies: bool) -> Ruling | None:
+    under = [one for one in subjects if _covers(rule, one)]
+    if not under or not _begins(rule, under):
+        return None
+    return Ruling(
+        denies=denies,
+        place=place,
+        why=rule.why,
+        runs=tuple(one.run for one in under),
+        guessed=rule.accounts is not None and any(one.account is None for one in under),
+    )
+
+
+def _covers(rule: Rule, one: Subject) -> bool:
+    """Whether a run falls under a rule. An account that nobody could find out may be the one: it does."""
+    tests: tuple[tuple[tuple[str, ...] | None, tuple[str, ...]], ...] = (
+        (rule.actions, (one.action,)),
+        (rule.contexts, one.contexts),
+        (rule.profiles, (one.profile,)),
+        (rule.providers, (one.provider,)),
+        (rule.regions, (one.region,)),
+        (rule.kinds, (one.kind,)),
+        (rule.accounts if one.account is not None else None, (one.account or "",)),
+    )
+    return all(wanted is None or bool(set(wanted) & set(there)) for wanted, there in tests)
+
+
+def _begins(rule: Rule, under: Sequence[Subject]) -> bool:
+    if rule.over_runs is None and rule.over_targets is None:
+        return True
+    runs = rule.over_runs is not None and len(under) > rule.over_runs
+    targets = rule.over_targets is not None and sum(one.targets for one in under) > rule.over_targets
+    return runs or targets
+
+
+def _ruled(item: PlanItem, found: Sequence[Ruling]) -> PlanItem:
+    if not found or not item.ask:
+        return item
+    why = found[0].why
+    if found[0].denies:
+        return structs.replace(item, ask=False, why=f"the site policy denies it: {why}")
+    return structs.replace(item, why=f"{item.why}; the site policy wants it confirmed: {why}")
+
+
+def _about(ruling: Ruling) -> str:
+    more = f" and {len(ruling.runs) - 1} more" if len(ruling.runs) > 1 else ""
+    return f"{ruling.runs[0]}{more}"
+
+
+def _place(ruling: Ruling) -> str:
+    guessed = "; an account could not be found out, and may be one of the rule's" if ruling.guessed else ""
+    return f"{ruling.place} of {PATH}{guessed}"
+
+
+def _check(file: Path, found: SitePolicy) -> None:
+    """What the types do not say."""
+    if hidden(found.contact):
+        raise wrong(file, "contact", "is empty or does not show")
+    for word, rules in (("deny", found.deny), ("confirm", found.confirm)):
+        for at, rule in enumerate(rules):
+            _check_rule(file, f"{word}[{at}]", rule)
+
+
+def _check_rule(file: Path, place: str, rule: Rule) -> None:
+    if hidden(rule.why):
+        raise wrong(file, f"{place}.why", "is empty or does not show")
+    for word in ("over_runs", "over_targets"):
+        if (getattr(rule, word) or 0) < 0:
+            raise wrong(file, f"{place}.{word}", "is below zero")
+    for word in ("actions", "contexts", "profiles", "accounts", "providers", "regions", "kinds"):
+        names = getattr(rule, word)
+        if names is not None:
+            _check_names(file, f"{place}.{word}", word, names)
+
+
+def _check_names(file: Path, place: str, word: str, names: Sequence[str]) -> None:
+    """An empty list would be a rule for nothing: it is a mistake rather than a wish. So is a word nobody has."""
+    if not names:
+        raise wrong(file, place, "is empty: leave the key out to mean all of them")
+    known = {"actions": ACTIONS, "providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
+    for at, name in enumerate(names):
+        if known is not None and name not in known:
+            there = f"there are {', '.join(known)}{nearest(name, known)}"
+            raise wrong(file, f"{place}[{at}]", f"is “{name}”: {there}")
+        if word == "regions" and not REGION.fullmatch(name):
+            raise wrong(file, f"{place}[{at}]", f"“{name}” {NOT_A_REGION}")
+        if hidden(name):
+            raise wrong(file, f"{place}[{at}]", "is empty or does not show")
+
+
+def _kinds() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).KINDS))
+
+
+def _text(file: Path, owners: frozenset[int]) -> str | None:
+    """The text of the file; None only where there is nothing of that name."""
+    try:
+        real = _found(file, owners)
+        data = None if real is None else _bytes(file, real, owners)
+    except OSError as error:
+        raise _unreadable(file, error.strerror or "for an unknown reason") from None
+    if data is None:
+        return None
+    if len(data) > _LARGEST:
+        raise _unreadable(file, f"it is larger than {_LARGEST >> 20} MiB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _unreadable(file, "it is no UTF-8 text") from None
+
+
+def _found(file: Path, owners: frozenset[int]) -> Path | None:
+    """Where the file really is; None where there is nothing of that name and no link has been followed.
+
+    Every folder on the way, also behind links, has to be trusted: who may write there may put another in its place.
+    """
+    at, left, links = Path(file.anchor), list(file.parts[1:]), 0
+    while left:
+        name = left.pop(0)
+        if name == "..":
+            at = at.parent
+            continue
+        try:
+            about = (at / name).lstat()
+        except FileNotFoundError:
+            if not links:
+                return None
+            raise _unreadable(file, "it is a link that leads nowhere") from None
+        _trust(file, at, at.stat(), owners | {0})
+        at /= name
+        if stat.S_ISLNK(about.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            _own(file, at, about, owners | {0})
+            lead = at.readlink()
+            at = Path(lead.anchor) if lead.is_absolute() else at.parent
+            left = [*lead.parts[1 if lead.is_absolute() else 0 :], *left]
+    return at
+
+
+def _bytes(file: Path, real: Path, owners: frozenset[int]) -> bytes:
+    descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)  # a pipe must not hold us
+    with os.fdopen(descriptor, "rb") as opened:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise _unreadable(file, "it is no file")
+        _trust(file, file, about, owners)
+        for folder in dict.fromkeys((file.parent, real.parent)):
+            _trust(file, folder, folder.stat(), owners)
+        return opened.read(_LARGEST + 1)
+
+
+def _trust(file: Path, what: Path, about: os.stat_result, owners: frozenset[int]) -> None:
+    _own(file, what, about, owners)
+    sticky = stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX
+    if about.st_mode & 0o022 and not sticky:
+        raise _unreadable(file, f"{what} can be written by others (mode {stat.S_IMODE(about.st_mode):04o})")
+
+
+def _own(file: Path, what: Path, about: os.stat_result, owners: frozenset[int]) -> None:
+    if about.st_uid not in owners:
+        raise _unreadable(file, f"{what} belongs to user {about.st_uid}, not to root")
+
+
+def _unreadable(file: Path, why: str) -> UsageError:
+    return UsageError(f"{file} cannot be read as a policy: {why}; nothing was sent")

@@ -1,0 +1,1 @@
+"""What was requested and what was seen, kept on disk."""

@@ -1,0 +1,239 @@
+"""What was asked and what was seen: one SQLite file that a kill at any moment leaves readable."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from runcancel.config import folders
+from runcancel.engine.verdict import Answer
+from runcancel.errors import JournalError
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.states import Stage
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from runcancel.journal.sqlite import JournalFile  # loads SQLite, which `cancel --help` can do without
+
+_BUSY = 5.0  # seconds to wait for another process
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One run of an operation: what was intended, what was answered, what was seen."""
+
+    item: PlanItem
+    answer: Answer | None
+    outcome: Outcome | None
+
+
+class Journal:
+    """An open journal. One per process; any number of processes at once."""
+
+    def __init__(self, file: "JournalFile") -> None:
+        self._file = file
+
+    @classmethod
+    def open(cls, file: Path, *, busy: float = _BUSY) -> "Journal":
+        """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`."""
+        from runcancel.journal.sqlite import JournalFile
+
+        return cls(JournalFile.open(file, busy=busy))
+
+    @classmethod
+    def peek(cls, file: Path) -> "Journal":
+        """Open a journal that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
+        from runcancel.journal.sqlite import JournalFile
+
+        return cls(JournalFile.peek(file))
+
+    @classmethod
+    def read(cls, file: Path) -> "Journal | None":
+        """Open the journal for reading, also where nothing can be written; None where there is none.
+
+        Raises `JournalError`.
+        """
+        if not is_there(file):
+            return None
+        writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+        return cls.open(file) if writable else cls.peek(file)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def begin(self, operation: Operation, items: Sequence[PlanItem], limits: Limits | None = None) -> None:
+        """Commit the intent: the operation, every run that will be asked, and the limits that hold for all of it."""
+        with self._file.changed() as db:
+            db.execute(
+                "INSERT INTO operations VALUES (?,?,?,?,?,?,?,?,?)",
+                (
+                    operation.id,
+                    operation.at.isoformat(),
+                    _sound(operation.user),
+                    _sound(operation.host),
+                    _encode([_sound(word) for word in operation.argv]).decode(),
+                    None if operation.reason is None else _sound(operation.reason),
+                    operation.verb,
+                    operation.state,
+                    operation.exit_code,
+                ),
+            )
+            _put_limits(db, operation.id, limits)
+            _put(db, operation.id, items)
+
+    def resume(self, id: str, items: Sequence[PlanItem], limits: Limits | None = None) -> None:
+        """Commit that an operation goes on with these runs; what was known of them before is replaced."""
+        with self._file.changed() as db:
+            _change(db, "UPDATE operations SET state=?, exit_code=NULL WHERE id=?", Stage.OPEN, id)
+            _put_limits(db, id, limits)
+            _put(db, id, items)
+            _drop_intents(db, id, {item.run for item in items})
+
+    def limits(self, id: str) -> Limits:
+        """The limits of an operation; the usual ones where it was written without any. Raises `JournalError`."""
+        with self._file.used() as db:
+            row = db.execute("SELECT max_runs, max_targets FROM limits WHERE operation=?", (_sound(id),)).fetchone()
+            return Limits() if row is None else Limits(max_runs=row[0], max_targets=row[1])
+
+    def join(self, id: str, items: Sequence[PlanItem]) -> None:
+        """Commit that these runs will be asked as well."""
+        with self._file.changed() as db:
+            _put(db, id, items)
+
+    def found(self, id: str, found: Sequence[tuple[str, PlanItem | None]]) -> None:
+        """Commit what was read under references: the run in place of each intent; None where it is there already."""
+        with self._file.changed() as db:
+            db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, text) for text, _ in found])
+            _put(db, id, [item for _, item in found if item is not None])
+
+    def answered(self, id: str, run: str, answer: Answer) -> None:
+        """Commit an answer."""
+        with self._file.used() as db:
+            blob = _encode(answer)
+            _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, run)
+
+    def judged(self, id: str, outcome: Outcome) -> None:
+        """Commit an outcome."""
+        with self._file.used() as db:
+            row = (_encode(outcome), outcome.verdict, id, outcome.run)
+            _change(db, "UPDATE entries SET outcome=?, verdict=? WHERE operation=? AND run=?", *row)
+
+    def end(self, id: str, state: Stage, exit_code: int) -> None:
+        """Commit the end of an operation."""
+        with self._file.used() as db:
+            _change(db, "UPDATE operations SET state=?, exit_code=? WHERE id=?", state, exit_code, id)
+
+    def operations(self, limit: int = 0) -> Iterator[Operation]:
+        """Operations, newest first; 0 is all. Raises `JournalError` for one that cannot be read."""
+        with self._file.used() as db:
+            for row in db.execute("SELECT * FROM operations ORDER BY id DESC LIMIT ?", (limit or -1,)).fetchall():
+                yield _operation(db, row)
+
+    def operation(self, id: str) -> Operation | None:
+        """One operation, by its whole id. Raises `JournalError` when it cannot be read."""
+        with self._file.used() as db:
+            row = db.execute("SELECT * FROM operations WHERE id=?", (_sound(id),)).fetchone()
+            return None if row is None else _operation(db, row)
+
+    def entries(self, id: str) -> Iterator[Entry]:
+        """The runs of an operation. Raises `JournalError` for one that cannot be read."""
+        with self._file.used() as db:
+            for item, answer, outcome in db.execute(
+                "SELECT item, answer, outcome FROM entries WHERE operation=? ORDER BY run", (_sound(id),)
+            ):
+                yield Entry(
+                    item=_item(item),
+                    answer=None if answer is None else msgspec.json.decode(answer, type=Answer),
+                    outcome=None if outcome is None else msgspec.json.decode(outcome, type=Outcome),
+                )
+
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, Answer]]:
+        """What clouds answered: when its operation began, the run, the answer; newest first, at most `limit`."""
+        with self._file.used() as db:
+            for at, run, answer in db.execute(
+                "SELECT o.at, e.run, e.answer FROM entries e JOIN operations o ON o.id = e.operation "
+                "WHERE e.answer IS NOT NULL ORDER BY o.id DESC LIMIT ?",
+                (limit,),
+            ):
+                yield datetime.fromisoformat(at), run, msgspec.json.decode(answer, type=Answer)
+
+    def prune(self, before: datetime) -> tuple[Operation, ...]:
+        """Forget the operations that began before and are done, and return them, newest first.
+
+        What is unfinished stays: without its entry nobody could resume it.
+        """
+        with self._file.changed() as db:
+            forgotten = tuple(one for one in self.operations() if one.at < before and one.state is Stage.DONE)
+            db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
+        return forgotten
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
+    from runcancel.journal import sqlite
+
+    return sqlite.is_there(file)
+
+
+def path(environ: Mapping[str, str]) -> Path:
+    """Where the journal is: `journal.sqlite3` in the user's state directory."""
+    return folders.state(environ) / "journal.sqlite3"
+
+
+def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:
+    """Change one row. Raises `JournalError` when it is not there: another process has pruned it."""
+    if db.execute(statement, values).rowcount == 0:
+        raise JournalError("the journal has forgotten this operation (history prune)")
+
+
+def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem]) -> None:
+    rows = ((id, item.run, _encode(item)) for item in items)
+    db.executemany("INSERT OR REPLACE INTO entries (operation, run, item) VALUES (?,?,?)", rows)
+
+
+def _drop_intents(db: "sqlite3.Connection", id: str, found: AbstractSet[str]) -> None:
+    """Forget the intents that meant one of these runs: they have entries of their own."""
+    rows = db.execute("SELECT run, item FROM entries WHERE operation=?", (id,)).fetchall()
+    intents = ((run, item) for run, item in ((run, _item(blob)) for run, blob in rows) if isinstance(item, Intent))
+    gone = [(id, run) for run, item in intents if not found.isdisjoint(item.places)]
+    db.executemany("DELETE FROM entries WHERE operation=? AND run=?", gone)
+
+
+def _item(blob: bytes) -> PlanItem:
+    item = msgspec.json.decode(blob, type=PlanItem)
+    return item if item.read or item.ask else msgspec.json.decode(blob, type=Intent)
+
+
+def _put_limits(db: "sqlite3.Connection", id: str, limits: Limits | None) -> None:
+    if limits is not None:
+        db.execute("INSERT OR REPLACE INTO limits VALUES (?,?,?)", (id, limits.max_runs, limits.max_targets))
+
+
+def _operation(db: "sqlite3.Connection", row: Sequence[object]) -> Operation:
+    id, at, user, host, argv, reason, verb, state, exit_code = row
+    counted = db.execute(
+        "SELECT coalesce(verdict, 'unjudged'), count(*) FROM entries WHERE operation=? GROUP BY 1", (id,)
+    )
+    fields = {"id": id, "at": at, "user": user, "host": host, "argv": msgspec.json.decode(str(argv)), "verb": verb}
+    fields |= {"reason": reason, "state": state, "exit_code": exit_code, "counts": dict(counted)}
+    return msgspec.convert(fields, Operation)
+
+
+def _encode(value: object) -> bytes:
+    """A record as JSON; a lone surrogate in a name that a cloud gave becomes a question mark."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _sound(text: str) -> str:
+    """The text with bytes of the command line that are no UTF-8 written out, as SQLite takes nothing else."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,1 @@
+"""The records and closed words that every part speaks: no input or output."""

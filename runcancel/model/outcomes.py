@@ -1,0 +1,131 @@
+"""What a cancel intended, what became of it, and the operation it belongs to: what the journal keeps."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from runcancel.model.runs import Foreign, Problem
+from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
+
+
+class Planned(Struct, frozen=True, kw_only=True):
+    """One selected invocation before a cancel: where it stands and what the guarantee lets one expect."""
+
+    id: str
+    task: str | None
+    target: str | None
+    before: State
+    expected: Effect
+    child: str | None = None
+    foreign: Foreign | None = None
+    confirmed: bool = True  # whether its state is more than the cloud's report
+    target_count: int = 1  # how many targets it stands for
+
+
+MOST_RUNS = 20
+"""How many runs a cancel takes without `--max-runs`."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How many runs and targets one cancel may stop, all its resumptions together; None is no limit."""
+
+    max_runs: int | None = MOST_RUNS
+    max_targets: int | None = None
+
+
+class PlanItem(Struct, frozen=True, kw_only=True):
+    """What a cancel would do to one run. `ask` is false where nothing would be sent, and `why` says why."""
+
+    run: str
+    name: str | None
+    state: State
+    guarantee: Guarantee
+    promise: str
+    ask: bool
+    why: str
+    counts: dict[State, int]
+    not_listed: int
+    targets: tuple[str, ...]  # the ids sent with the request; empty: the whole run
+    invocations: tuple[Planned, ...]
+    parent: str | None = None  # the run that started it, which is asked first
+    read: bool = True  # false: it was not read, and nothing is known of its state and targets
+    rest_confirmed: bool = False  # whether the vendor counts the targets that it does not list as completed
+
+
+class Intent(PlanItem, frozen=True, kw_only=True):
+    """A reference that was named and is not read yet: nothing is sent before its entry is replaced by what was found.
+
+    `run` is the reference as it was typed, `places` are all the runs that it can mean.
+    """
+
+    places: tuple[str, ...]
+
+
+class InvocationOutcome(Struct, frozen=True, kw_only=True):
+    """What became of one selected invocation. `after` is None when it was not seen again.
+
+    `confirmed` is false where the vendor's word is known to be weaker than it sounds.
+    """
+
+    id: str
+    task: str | None
+    target: str | None
+    before: State | None
+    after: State | None
+    effect: Effect
+    confirmed: bool
+    child: str | None = None
+    foreign: Foreign | None = None
+
+
+class Ending(Struct, frozen=True):
+    """How one run of a cancel ended. `sent` is whether a request for it may have left."""
+
+    verdict: Verdict
+    reason: Reason | None = None
+    sent: bool = True
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What was asked of one run and what was seen afterwards. `seconds`: from the answer to the last look."""
+
+    run: str
+    name: str | None
+    verdict: Verdict
+    guarantee: Guarantee | None
+    before: State | None
+    after: State | None
+    request_ids: tuple[str, ...]
+    invocations: tuple[InvocationOutcome, ...]
+    not_listed: int
+    seconds: float | None
+    error: Problem | None
+    parent: str | None = None  # the run that started it and was asked first
+
+    @property
+    def sent(self) -> bool:
+        """Whether a request for it may have left, from here or from somewhere else before."""
+        if self.request_ids or self.verdict not in (Verdict.ENDED, Verdict.FAILED, Verdict.SKIPPED):
+            return True
+        refused_here = self.error is None or self.error.code in (Reason.REFUSED, Reason.USAGE)
+        return self.verdict is Verdict.FAILED and self.before is not None and not refused_here
+
+    @property
+    def ending(self) -> Ending:
+        """What counts for the exit code."""
+        return Ending(self.verdict, None if self.error is None else self.error.code, self.sent)
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One `cancel`, as it was called. `counts` are its runs per verdict; those without one are `unjudged`."""
+
+    id: str
+    at: datetime
+    user: str
+    host: str
+    argv: tuple[str, ...]
+    reason: str | None
+    verb: str
+    state: Stage
+    exit_code: int | None = None
+    counts: dict[str, int] = {}

@@ -1,0 +1,343 @@
+"""The neutral records that every part of the program speaks: what a run is, what was seen of it, what may go wrong."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Self
+from urllib.parse import quote
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from runcancel.model.states import Guarantee, Reason, State
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """What is known beforehand about one kind of run."""
+
+    name: str
+    guarantee: Guarantee
+    operation: str  # the vendor's cancel operation
+    action: str  # the permission it needs, as the vendor spells it
+    promise: str  # one sentence for a person: what a cancel does here
+    id_pattern: re.Pattern[str]
+    any_case: bool = False  # an id means the same in capitals, and is read and printed in small letters
+    nobody: str  # an id of that shape which no run has: asking for it tells whether reading is permitted
+    alias_pattern: re.Pattern[str] | None = None  # ids of a part of such a run (a Tencent task), answered with the run
+    in_part: bool  # can be cancelled for some targets only
+    starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
+    read_batch: int = 1  # how many runs one read call takes
+    grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
+    read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
+
+    def takes(self, id: str) -> bool:
+        """Whether `id` has the shape of this kind's run ids (or of its parts' ids)."""
+        return bool(self.id_pattern.fullmatch(id)) or self.is_alias(id)
+
+    def is_alias(self, id: str) -> bool:
+        """Whether `id` names a part of such a run rather than the run."""
+        return self.alias_pattern is not None and bool(self.alias_pattern.fullmatch(id))
+
+
+class Scope(Struct, frozen=True, kw_only=True, order=True):
+    """Provider, credentials and region: the unit of connection, of rate limit and of failure.
+
+    `context` is a configured context or a vendor profile; None is the bare environment.
+    """
+
+    provider: str
+    region: str
+    context: str | None = None
+
+    def __str__(self) -> str:
+        prefix = "" if self.context is None else f"{quote(self.context, safe='')}@"
+        return f"{prefix}{self.provider}:{self.region}"
+
+
+class Ref(Struct, frozen=True, kw_only=True, order=True):
+    """The full name of one run; its text, which `refs` reads back, is `[context@]provider:region:kind/id`."""
+
+    scope: Scope
+    kind: str
+    id: str
+
+    @classmethod
+    def read_back(cls, text: str, scope: Scope) -> Self:
+        """The reference that `text` is, printed of the same scope. Raises ValueError for another one."""
+        rest = text.removeprefix(f"{scope}:")
+        kind, _, id = rest.partition("/")
+        if rest == text or not id:
+            raise ValueError(f"{text} is no run of {scope}")
+        return cls(scope=scope, kind=kind, id=id)
+
+    def __str__(self) -> str:
+        return f"{self.scope}:{self.kind}/{self.id}"
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One thing that can be cancelled. `ref` is the text every verb accepts; times are UTC."""
+
+    ref: str
+    provider: str
+    account: str | None
+    context: str | None
+    region: str
+    kind: str
+    id: str
+    name: str | None
+    state: State
+    provider_status: str
+    status_detail: str | None
+    guarantee: Guarantee
+    created_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    counts: dict[State, int] | None  # invocations per state, only states that occur; None: not asked for
+    target_count: int | None  # how many the vendor says there are, listed or not
+    cancellable: bool
+    parent: str | None
+    task_ids: tuple[str, ...]
+    comment: str | None = None  # what whoever started it wrote about it
+    document: str | None = None  # what it runs, as the vendor names it
+    started_by: str | None = None  # the principal, where the vendor names it
+    scheduled_at: datetime | None = None
+    target_kind: str | None = None  # the vendor's word for what sort of machines its targets are
+    alarms: tuple[str, ...] = ()  # alarms that stopped it, with their state
+    vendor_counts: dict[str, int] = {}  # the vendor's own progress counters, in snake case
+
+    @classmethod
+    def at(
+        cls,
+        ref: Ref,
+        kind: Kind,
+        *,
+        state: State,
+        provider_status: str,
+        status_detail: str | None = None,
+        name: str | None = None,
+        created_at: datetime | None = None,
+        started_at: datetime | None = None,
+        ended_at: datetime | None = None,
+        target_count: int | None = None,
+        parent: str | None = None,
+        task_ids: tuple[str, ...] = (),
+        comment: str | None = None,
+        document: str | None = None,
+        started_by: str | None = None,
+        scheduled_at: datetime | None = None,
+        target_kind: str | None = None,
+        alarms: tuple[str, ...] = (),
+        vendor_counts: dict[str, int] | None = None,
+    ) -> Self:
+        """The run named by `ref`, with what follows from its name and kind filled in."""
+        return cls(
+            ref=str(ref),
+            provider=ref.scope.provider,
+            account=None,
+            context=ref.scope.context,
+            region=ref.scope.region,
+            kind=ref.kind,
+            id=ref.id,
+            name=name or None,
+            state=state,
+            provider_status=provider_status,
+            status_detail=status_detail or None,
+            guarantee=kind.guarantee,
+            created_at=created_at,
+            started_at=started_at,
+            ended_at=ended_at,
+            counts=None,
+            target_count=target_count,
+            cancellable=not state.over and state is not State.CANCELLING,
+            parent=parent,
+            task_ids=task_ids,
+            comment=comment or None,
+            document=document or None,
+            started_by=started_by or None,
+            scheduled_at=scheduled_at,
+            target_kind=target_kind or None,
+            alarms=alarms,
+            vendor_counts=vendor_counts or {},
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended: its own state and every listed invocation. Contradictions go to the least ended."""
+        return self.state.over and all(state.over for state in self.counts or ())
+
+    @property
+    def ended_badly(self) -> bool:
+        """Ended, and not as it was meant to end: what `--exit-status` reports."""
+        return self.ended and self.state.ended_badly
+
+    @property
+    def rest_confirmed(self) -> bool:
+        """Whether the vendor counts all targets as completed, and so also those that it does not list."""
+        return self.target_count is not None and self.vendor_counts.get("completed") == self.target_count
+
+    @property
+    def not_listed(self) -> int:
+        """How many targets the vendor counts beyond those it lists."""
+        if self.counts is None or self.target_count is None:
+            return 0
+        return max(0, self.target_count - sum(self.counts.values()))
+
+
+class Foreign(Struct, frozen=True, kw_only=True):
+    """What an invocation started that is no run of ours. `command` would stop it; None: nothing can."""
+
+    what: str
+    command: str | None
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """One execution of a run on one target. A task that has no invocations yet is one row with `target` None."""
+
+    run: str
+    id: str
+    task: str | None
+    target: str | None
+    target_name: str | None
+    state: State
+    provider_status: str
+    status_detail: str | None
+    exit_code: int | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    child: str | None  # the reference of a run that this invocation started
+    owner: str | None
+    window_target: str | None
+    foreign: Foreign | None = None
+    target_count: int = 1  # how many targets this row stands for
+    confirmed: bool = True  # false where the vendor's word is weaker than it sounds
+    document: str | None = None  # what it runs, where the vendor names it
+    task_type: str | None = None  # the vendor's word for what sort of task it is
+    alarms: tuple[str, ...] = ()
+    parameters: str | UnsetType = UNSET  # only when asked for: they may hold secrets
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A run and its invocations as one reading saw them; no invocations where these were not asked for."""
+
+    run: Run
+    invocations: tuple[Invocation, ...] = ()
+
+    @classmethod
+    def full(cls, run: Run, invocations: Iterable[Invocation]) -> Self:
+        """A complete reading: counts follow from the invocations.
+
+        Of an invocation that the vendor lists twice the least ended row counts. A run that its vendor calls cancelled
+        is `terminated` when any of its invocations was stopped while running. A run that its vendor calls ended is
+        `cancellable` as long as an invocation is not.
+        """
+        listed = least_ended(invocations)
+        state = run.state
+        if state is State.CANCELLED and any(one.state is State.TERMINATED for one in listed):
+            state = State.TERMINATED
+        count = len(listed) if run.target_count is None else run.target_count
+        left = any(not one.state.over and one.state is not State.CANCELLING for one in listed)
+        whole = structs.replace(
+            run,
+            state=state,
+            counts=counts_of(listed),
+            target_count=count,
+            cancellable=left if state.over else run.cancellable,
+        )
+        return cls(run=whole, invocations=listed)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every invocation was read."""
+        return self.run.counts is not None
+
+    def has(self, targets: Collection[str]) -> bool:
+        """Whether one of these targets is among those that were read."""
+        return any(one.target in targets for one in self.invocations)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which invocations of a run to list. Empty means all; `limit` 0 means all."""
+
+    task: str | None = None
+    states: frozenset[State] = frozenset()
+    targets: frozenset[str] = frozenset()
+    limit: int = 0
+    parameters: bool = False
+
+    def takes(self, invocation: Invocation) -> bool:
+        """Whether the invocation passes every filter but the limit."""
+        return (
+            (self.task is None or invocation.task == self.task)
+            and (not self.states or invocation.state in self.states)
+            and (not self.targets or invocation.target in self.targets)
+        )
+
+
+class Query(Struct, frozen=True, kw_only=True):
+    """Which runs to find. Empty sets and None mean any; times are UTC and mean when a run was created or started."""
+
+    states: frozenset[State] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    name: str | None = None  # exact
+    name_glob: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def takes(self, run: Run) -> bool:
+        """Whether a run is one of those asked for."""
+        born = run.created_at or run.started_at
+        return (
+            (not self.states or not self.states.isdisjoint(_read_as(run)))
+            and (not self.kinds or run.kind in self.kinds)
+            and (self.name is None or run.name == self.name)
+            and (self.name_glob is None or fnmatchcase(run.name or "", self.name_glob))
+            and (self.since is None or (born is not None and born >= self.since))
+            and (self.until is None or (born is not None and born <= self.until))
+        )
+
+
+def _read_as(run: Run) -> set[State]:
+    """The states under which a run is found: its own, unless it is called ended while invocations have not."""
+    left = {state for state in run.counts or () if not state.over}
+    return left if run.state.over and left else {run.state}
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Who the caller is at one provider: the account and the principal as the vendor writes it.
+
+    `believed`: it was told by the vendor's own host, or by the host of the service itself.
+    """
+
+    account: str
+    principal: str
+    believed: bool = True
+
+
+def least_ended(invocations: Iterable[Invocation]) -> tuple[Invocation, ...]:
+    """Each invocation once, in the order of its first row; of contradicting rows the least ended."""
+    found: dict[tuple[str | None, str], Invocation] = {}
+    for one in invocations:
+        known = found.setdefault((one.task, one.id), one)
+        if one.state.openness > known.state.openness:
+            found[one.task, one.id] = one
+    return tuple(found.values())
+
+
+def counts_of(invocations: Iterable[Invocation]) -> dict[State, int]:
+    """Invocations per state, in the order of `State`, only those that occur."""
+    found = Counter(invocation.state for invocation in invocations)
+    return {state: found[state] for state in State if found[state]}
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """One entry of `errors` in JSON. `scope` and `ref` are the text forms."""
+
+    code: Reason
+    message: str
+    hint: str | None = None
+    provider_code: str | None = None
+    request_id: str | None = None
+    retryable: bool = False
+    scope: str | None = None
+    ref: str | None = None

@@ -1,0 +1,184 @@
+"""The contract that each cloud keeps: what a provider offers, and what one connected scope does."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from re import Pattern
+from typing import Protocol
+
+from msgspec import Struct, structs
+
+from runcancel import __version__
+from runcancel.environment import Choice
+from runcancel.errors import CloudError
+from runcancel.model.logs import Output
+from runcancel.model.reports import AccessPolicy
+from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
+from runcancel.providers.common.links import Link
+from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.runtime.throttle import Pace
+
+AGENT = f"runcancel/{__version__}"
+"""What every request says in its `User-Agent`."""
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """Everything needed to reach one scope; each value was chosen by `settings`.
+
+    `profile` is the vendor's own profile name (None: the environment and the vendor's default chain). `operation` is
+    the id under which the journal has what is asked, None where it has nothing.
+    """
+
+    scope: Scope
+    profile: str | None = None
+    endpoint_url: str | None = None
+    sts_endpoint_url: str | None = None
+    site: str | None = None  # one of the provider's `SITES`
+    connect_timeout: float = 5.0  # seconds
+    read_timeout: float = 20.0  # seconds
+    operation: str | None = None
+
+    @property
+    def agent(self) -> str:
+        """Who asks, for the `User-Agent`: the clouds' own audit logs keep it, and so can be joined with the journal."""
+        return f"{AGENT} op/{self.operation}" if self.operation else AGENT
+
+
+class VendorSettings(Struct, frozen=True, kw_only=True):
+    """What a provider's own variables and files say about a connection, each value with where it was found.
+
+    `profile` is the one in use, "default" where nothing names one; keys in the environment may win over its keys.
+    `account` is the one that a role or a sign-in there names; None where only the cloud knows it. `error` tells why the
+    profile or its file cannot be used.
+    """
+
+    profile: Choice[str]
+    region: Choice[str] | None = None
+    endpoint_url: Choice[str] | None = None
+    account: Choice[str] | None = None
+    error: CloudError | None = None
+
+
+class Checkup(Struct, frozen=True, kw_only=True):
+    """How a connection reaches its cloud, and what the latest answer told about clocks and distance; no secret in it.
+
+    `credentials`: where the keys come from, in words. `key`: the last four characters of the key, by which `doctor`
+    knows whose cancels the journal tells of; None: it can never say whether one is permitted. `proxy` without its user.
+    `clock_skew`: seconds by which the cloud's clock is ahead of ours; `latency`: seconds of the last answer.
+    """
+
+    credentials: str | None
+    key: str | None
+    endpoint: str
+    proxy: str | None
+    clock_skew: float | None
+    latency: float | None
+
+    def heard_or(self, other: "Checkup") -> "Checkup":
+        """The same, with what another endpoint of the vendor told where this one has not answered."""
+        if self.latency is not None:
+            return self
+        return structs.replace(self, clock_skew=other.clock_skew, latency=other.latency)
+
+
+class Cloud(Protocol):
+    """One connected scope. All methods block, may be called from many threads, and raise only `CloudError`."""
+
+    def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """Read runs of one kind, at most `kind.read_batch` of them, each answered exactly once, in any order.
+
+        `full` reads every invocation and sets `run.counts`; without it only what costs no further request is there
+        (`invocations` may be empty and `run.counts` None). An unknown id is answered with `Reason.NOT_FOUND`; an id
+        that matches `kind.alias_pattern` with the snapshot of the run it belongs to (its `run.id` then differs); one of
+        neither shape with `Reason.INVALID`, and it never travels.
+        What concerns the whole call (no credentials, throttled to the end, down) is raised.
+        """
+        ...
+
+    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+        """The run's invocations that pass `wanted`, page by page, filtered by the vendor where it can.
+
+        Raises `Reason.NOT_FOUND` for a run that is not there.
+        """
+        ...
+
+    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+        """What the run's invocations that pass `wanted` wrote, page by page; `wanted.limit` does not count here.
+
+        An invocation with several steps has an output for each. Runs that an invocation started are followed one level
+        down. Every other method asks the vendor to leave the output out. Raises `Reason.NOT_FOUND`.
+        """
+        ...
+
+    def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
+        """Ask the vendor to cancel the run, or only `targets` of it; yields one request id per accepted request.
+
+        Chunked to the vendor's limit. Never repeated after an answer in doubt: `cancel` reads the state first.
+        """
+        ...
+
+    def runs(self, query: Query) -> Iterator[Snapshot]:
+        """The scope's runs, page by page, newest first where the vendor lists so; no request per run.
+
+        The vendor's own filters are used where they are exact; the caller applies `query.takes` to what comes.
+        A listing that carries the targets gives what `read` would give; else `run.counts` is None. Kinds that are not
+        in `query.kinds` cost no request.
+        """
+        ...
+
+    def regions(self) -> tuple[str, ...]:
+        """The regions that this account can use, as the vendor tells (`DescribeRegions` and its siblings)."""
+        ...
+
+    def identity(self) -> Identity:
+        """Who the caller is, as the vendor tells it."""
+        ...
+
+    def checkup(self) -> Checkup:
+        """What is known of this connection so far; asks the cloud nothing."""
+        ...
+
+
+class Provider(Protocol):
+    """What a provider module offers."""
+
+    NAME: str
+    TITLE: str  # as a person writes it: "Alibaba Cloud"
+    ACCOUNT: Pattern[str]  # how the number of an account is written
+    IDS: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
+    KINDS: tuple[Kind, ...]  # in the order in which a bare id is looked up
+    REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table), in the shape of `refs.REGION`
+    SITES: tuple[str, ...]  # separate clouds of one vendor, by domain, the default first; most have none
+    VARIABLES: tuple[str, ...]  # how the names of the vendor's own variables begin: the sandbox hands none of them on
+    ENDPOINT_VARIABLES: tuple[str, ...]  # those for another endpoint, the stronger first; `connect` heeds them
+    REGION_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a region, the stronger first
+    PROFILE_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a profile
+    NOT_ENABLED: frozenset[str]  # codes with which a region that is not enabled refuses good credentials
+    CREDENTIALS: str  # where credentials come from, for the message when there are none
+    SIGN_IN: str  # the commands that provide them
+
+    def resolve(self, environ: Mapping[str, str], profile: str | None) -> VendorSettings:
+        """Which profile, account, region and endpoint are in use, in the vendor's own order of precedence.
+
+        The one answer for `connect`, the guards, `doctor` and `contexts show`. Raises nothing. `profile` was named by a
+        flag, a context or a reference; None leaves the choice to the vendor's variables and files.
+        """
+        ...
+
+    def configured(self, environ: Mapping[str, str]) -> bool:
+        """Whether the vendor's variables or profile files exist (metadata roles do not count)."""
+        ...
+
+    def link(self, text: str) -> Link | None:
+        """The run that an ARN or a console URL names. None for a host or a partition that is none of this vendor's,
+        whatever else is wrong with it; else raises `links.NotARun`.
+        """
+        ...
+
+    def policy(self, wish: Narrowing) -> AccessPolicy:
+        """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
+        ...
+
+    def connect(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
+        """Open one scope. Raises `CloudError`: `NO_CREDENTIALS` when they cannot be found without asking the network,
+        `USAGE` for an endpoint that must not be used, a region that is none, or a profile where the vendor has none.
+        """
+        ...

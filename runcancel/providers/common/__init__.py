@@ -1,0 +1,1 @@
+"""What the adapters share: HTTP, paging, fields, links, credentials."""

@@ -1,0 +1,303 @@
+"""What every provider needs to read a cloud safely: fields, times, pages, ids."""
+
+import logging
+import re
+import time
+from base64 import b64decode
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from runcancel.errors import CREDENTIALS, CloudError
+from runcancel.model.runs import Identity
+from runcancel.model.states import Reason
+from runcancel.redaction import redact
+from runcancel.text import safe
+
+T = TypeVar("T")
+R = TypeVar("R")
+Row = Mapping[str, Any]
+
+_WIRE_LOG = logging.getLogger("runcancel.wire")
+_BEFORE_THE_CLOUDS = datetime(2000, 1, 1, tzinfo=UTC)
+_STUCK_AFTER = 3  # pages in a row that bring nothing new
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+_REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
+
+STATUSES = {408: Reason.DOWN, 429: Reason.BUSY, 509: Reason.BUSY}
+"""What an HTTP status means where no code of the vendor's says more; any other from 500 on is `down`."""
+
+OWN_WORDS = {
+    Reason.BAD_CREDENTIALS: "the credentials are not accepted",
+    Reason.EXPIRED_CREDENTIALS: "the credentials have expired",
+}
+"""Said instead of a vendor's text that may quote parts of the signed request."""
+
+
+# A field of a reply may be missing, null or of another type than documented: that is data, not a crash.
+
+
+def text(value: object) -> str | None:
+    """The value as text; None for what is missing, empty or no scalar."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value) or None
+
+
+def number(value: object) -> int | None:
+    """The value as a whole number; None for anything that is not one."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def rows(value: object, *path: str) -> tuple[Row, ...]:
+    """The objects in the list at `path` below `value`; empty when it is missing or of another shape."""
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return tuple(row for row in value if isinstance(row, Mapping)) if isinstance(value, Sequence) else ()
+
+
+def moment(value: object) -> datetime | None:
+    """The time in UTC out of ISO 8601 text (no zone means UTC), epoch seconds or a datetime; None when it is none.
+
+    No run is from before the clouds: the epoch, or year 1, stands for "not yet".
+    """
+    try:
+        if isinstance(value, str) and value:
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            value = datetime.fromtimestamp(value, UTC)
+        if not isinstance(value, datetime):
+            return None
+        found = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return found if found > _BEFORE_THE_CLOUDS else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class Decoded(Struct, frozen=True):
+    """Text out of what a vendor encoded. `damaged`: some of it was no UTF-8, or not even base64."""
+
+    text: str
+    damaged: bool = False
+
+
+def decoded(value: object, *, cut: bool = False) -> Decoded:
+    """The text of base64; what is no UTF-8 is replaced. `cut`: a character cut off at the end is no damage."""
+    encoded = "".join((text(value) or "").split())
+    whole = _BASE64.match(encoded)
+    found = whole[0] if whole else ""
+    data = b64decode(found[: len(found) - len(found) % 4])
+    broken = "".join(getincrementaldecoder("utf-8")("replace").decode(data, final=not cut))
+    damaged = len(found.rstrip("=")) < len(encoded.rstrip("=")) or len(found) % 4 != 0
+    return Decoded(broken.removeprefix("\ufeff"), damaged or (b"\xef\xbf\xbd" not in data and "\ufffd" in broken))
+
+
+def _same(_: Row) -> int:
+    return 0
+
+
+def by_token(
+    fetch: Callable[[str | None], tuple[Iterable[Row], object]],
+    *,
+    key: Callable[[Row], T],
+    openness: Callable[[Row], int] = _same,
+) -> Iterator[Row]:
+    """All rows of a listing paged by token, each key once. `fetch` gets None first, returns rows and the next token.
+
+    Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another. An
+    absent or empty token ends the listing. Raises `Reason.UNPROVEN` for a token that comes twice.
+    """
+    token: str | None = None
+    tokens: set[str] = set()
+    seen: dict[T, int] = {}
+    while True:
+        page, following = fetch(token)
+        yield from _new(page, key, openness, seen)
+        token = text(following)
+        if token is None:
+            return
+        if token in tokens:
+            raise CloudError(Reason.UNPROVEN, "the listing repeats a page token and would never end")
+        tokens.add(token)
+
+
+def by_offset(
+    fetch: Callable[[int], tuple[Sequence[Row], int | None]],
+    *,
+    key: Callable[[Row], T],
+    size: int,
+    openness: Callable[[Row], int] = _same,
+) -> Iterator[Row]:
+    """All rows of a listing paged by offset, each key once. `fetch` returns rows and the vendor's total, if any.
+
+    Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another.
+    The list may change while it is read, so a page may repeat rows. A page that brings nothing new although the total
+    says there is more is no end: rows may have come in at the head. Raises `Reason.UNPROVEN` when that goes on.
+    """
+    offset = stuck = 0
+    seen: dict[T, int] = {}
+    while True:
+        page, total = fetch(offset)
+        offset += min(len(page), size)  # a row given twice must not push another one out of sight
+        known = len(seen)
+        yield from _new(page, key, openness, seen)
+        fresh = len(seen) > known
+        ended = offset >= total if total is not None else len(page) < size
+        if not page or (ended and (fresh or total is None or len(seen) >= total)):
+            return
+        stuck = 0 if fresh else stuck + 1
+        if stuck >= _STUCK_AFTER:
+            raise CloudError(Reason.UNPROVEN, "the listing repeats the same page and would never end")
+        offset = 0 if ended else offset
+
+
+def _new(
+    page: Iterable[Row], key: Callable[[Row], T], openness: Callable[[Row], int], seen: dict[T, int]
+) -> Iterator[Row]:
+    """The rows of a page that are new, or more open than what was seen under their key before."""
+    for name, row in merged(page, key, openness).items():
+        place = openness(row)
+        if place > seen.get(name, -1):
+            seen[name] = place
+            yield row
+
+
+def merged(page: Iterable[Row], key: Callable[[Row], T], openness: Callable[[Row], int]) -> dict[T, Row]:
+    """One row per key: of rows that contradict each other the one of greater `openness`."""
+    found: dict[T, Row] = {}
+    for row in page:
+        known = found.setdefault(name := key(row), row)
+        if openness(row) > openness(known):
+            found[name] = row
+    return found
+
+
+def first(items: Iterable[T], limit: int) -> Iterator[T]:
+    """The first `limit` items; all when `limit` is 0."""
+    return islice(items, limit) if limit else iter(items)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in pieces of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def halved(
+    items: Sequence[T], ask: Callable[[Sequence[T]], R], *, spoils: Callable[[CloudError], bool]
+) -> Iterator[tuple[Sequence[T], R | CloudError]]:
+    """The answers to all items: a batch that is refused for its size or for one of its items is halved.
+
+    `ask` gets a batch; `spoils` recognizes such a refusal. Yields each batch that was answered with its answer, and an
+    item that is refused alone with the error. Raises every other `CloudError`.
+    """
+    try:
+        answer: R | CloudError = ask(items)
+    except CloudError as error:
+        if not spoils(error):
+            raise
+        if len(items) > 1:
+            middle = len(items) // 2
+            yield from halved(items[:middle], ask, spoils=spoils)
+            yield from halved(items[middle:], ask, spoils=spoils)
+            return
+        answer = error
+    yield items, answer
+
+
+def told_regions(names: Iterable[str | None]) -> tuple[str, ...]:
+    """The regions that a vendor told, sorted. Raises `Reason.UNPROVEN` for none: every account has one."""
+    found = {name for name in names if name}
+    if not found:
+        raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
+    return tuple(sorted(found))
+
+
+def distinct(items: Iterable[T]) -> tuple[T, ...]:
+    """The items without repetition, in their order."""
+    return tuple(dict.fromkeys(items))
+
+
+def checked_id(id: str, pattern: re.Pattern[str]) -> str:
+    """The id, when it has the shape of one: nothing else may travel. Raises `Reason.INVALID`."""
+    if not pattern.fullmatch(id):
+        raise CloudError(Reason.INVALID, f"{id!r} is not an id of this kind; nothing was sent")
+    return id
+
+
+def checked_targets(targets: Iterable[str]) -> tuple[str, ...]:
+    """The target ids, each once, when every one looks like an instance id (`i-…`, `ins-…`). Raises `Reason.INVALID`."""
+    return tuple(checked_id(target, _TARGET_ID) for target in distinct(targets))
+
+
+def checked_region(region: str) -> str:
+    """The region, when it can stand in a host name. Raises `Reason.USAGE`."""
+    if not _REGION.fullmatch(region):
+        raise CloudError(Reason.USAGE, f"{region!r} is not the name of a region; nothing was sent")
+    return region
+
+
+def check_keys(keys: Iterable[str | None], source: str) -> None:
+    """Raise `Reason.NO_CREDENTIALS` for keys that no HTTP header can carry; HTTP libraries would quote them."""
+    if any(key and not (key.isascii() and key.isprintable()) for key in keys):
+        message = f"a key of {source} has characters that no key has: a line end, or a typographic quote?"
+        raise CloudError(Reason.NO_CREDENTIALS, message)
+
+
+def caller(account: object, principal: object, *, believed: bool) -> Identity:
+    """Who asks, by the answer of a vendor's GetCallerIdentity. Raises `Reason.UNPROVEN`."""
+    known, named = text(account), text(principal)
+    if known is None or named is None:
+        raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
+    return Identity(account=known, principal=named, believed=believed)
+
+
+def proven(action: str, answer: object) -> Row:
+    """The answer, when the cloud gave it: an object with a request id. Raises `Reason.UNPROVEN`."""
+    if not isinstance(answer, Mapping) or text(answer.get("RequestId")) is None:
+        raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
+    return answer
+
+
+def blamed(error: CloudError, source: str) -> CloudError:
+    """The error without any secret that the vendor's text repeats, and with the source of bad credentials."""
+    error.message = redact(error.message)
+    if source and error.reason in CREDENTIALS:
+        error.message += f" ({source})"
+    error.args = (error.message,)
+    return error
+
+
+def traced(ask: Callable[[], Row], *, scope: object, host: str, action: str, params: Row) -> Row:
+    """What `ask` got for one request, its `RequestId` in it; an error that it raises is told the action."""
+    began = time.monotonic()
+    outcome = "no answer"
+    try:
+        answer = ask()
+        outcome = f"HTTP 200, request {answer['RequestId']}"
+        return answer
+    except CloudError as error:
+        error.action = error.action or action
+        outcome = f"{error.reason} {error.provider_code or ''} request {error.request_id}"
+        raise
+    finally:
+        trace(scope, host, action, params, outcome=outcome, began=began)
+
+
+def trace(scope: object, host: str, action: str, params: Row, *, outcome: str, began: float) -> None:
+    """One `--debug` line per request. It holds ids, never headers or credentials. `began` is of `time.monotonic`."""
+    if _WIRE_LOG.isEnabledFor(logging.DEBUG):
+        took = (time.monotonic() - began) * 1000
+        line = f"{scope} {action} at {host} {dict(params)} -> {outcome} in {took:.0f} ms"
+        _WIRE_LOG.debug("%s", safe(redact(line)))
+
+
+def worded(table: Mapping[str, T], word: object, otherwise: T) -> T:
+    """The entry of a vendor's word; `otherwise` for a word that nobody mapped."""
+    return table.get(word, otherwise) if isinstance(word, str) else otherwise

@@ -1,0 +1,102 @@
+"""ARNs and console URLs that name a run: what all vendors' readers of them share."""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from msgspec import Struct
+
+from runcancel.model.runs import Kind
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """The run that an ARN or a console URL names. `account` is the one it says; None where it says none."""
+
+    id: str
+    region: str
+    kind: str
+    account: str | None = None
+
+
+class NotARun(Exception):
+    """It names no run, or not one alone: the text is one clause that says why, `hint` what would be right."""
+
+    def __init__(self, why: str, *, hint: str | None = None) -> None:
+        super().__init__(why)
+        self.why = why
+        self.hint = hint
+
+
+def address(text: str) -> SplitResult:
+    """A URL in its parts. Raises `NotARun` for one that cannot be read."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise NotARun("it cannot be read as a URL") from None
+    return parts
+
+
+def check_address(parts: SplitResult) -> None:
+    """Raise `NotARun` for what no address bar of a console holds; for hosts that are known to be one's own."""
+    if parts.scheme != "https":
+        raise NotARun("the URL of a console begins with https://")
+    if "@" in parts.netloc or "\\" in parts.geturl():
+        raise NotARun("the URL of a console holds no user and no password")
+    if parts.port not in (None, 443):
+        raise NotARun("the URL of a console holds a host and no port")
+
+
+def said(parts: SplitResult, names: Iterable[str]) -> frozenset[str]:
+    """What the query, or the query in a fragment, says under any of the names, in whatever case."""
+    wanted = {name.lower() for name in names}
+    queries = (parts.query, parts.fragment.rpartition("?")[2])
+    pairs = (pair for query in queries for pair in parse_qsl(query))
+    return frozenset(value for name, value in pairs if name.lower() in wanted)
+
+
+def one_region(found: Iterable[str], known: frozenset[str], *, form: str) -> str:
+    """The only region in `found`. Raises `NotARun`; `form` is the reference that would be right, with REGION in it."""
+    regions = sorted(set(found))
+    if not regions:
+        raise NotARun("the URL names no region", hint=f"give the run itself: {form}")
+    if len(regions) > 1:
+        raise NotARun("the URL names more than one region", hint=f"give the run itself: {form}")
+    if regions[0] not in known:
+        raise NotARun("the URL names a region that is in no table here", hint=f"give the run itself: {form}")
+    return regions[0]
+
+
+def only_run(
+    text: str,
+    kind: Kind,
+    *,
+    provider: str,
+    hosts: frozenset[str],
+    regions: frozenset[str],
+    numbers: Mapping[str, str],
+) -> Link | None:
+    """The run of a page whose shape the vendor tells nobody: exactly one id and one region, wherever they stand.
+
+    None for an ARN and for a host that is none of the vendor's console's. `numbers` are the console's own numbers of
+    regions, in `rid=` and `regionId=`. Raises `NotARun`.
+    """
+    if text.startswith("arn:"):
+        return None
+    parts = address(text)
+    if parts.hostname not in hosts:
+        return None
+    check_address(parts)
+    words = _words(parts)
+    ids = sorted({word for word in words if kind.takes(word)})
+    if len(ids) != 1:
+        raise NotARun(f"the URL holds {'no id' if not ids else 'more than one id'} of a run")
+    numbered = {numbers[each] for each in said(parts, ("rid", "regionId")) if each in numbers}
+    named = {word for word in words if word in regions} | said(parts, ("region",)) | numbered
+    form = f"{provider}:REGION:{kind.name}/{ids[0]}"
+    return Link(id=ids[0], region=one_region(named - {""}, regions, form=form), kind=kind.name)
+
+
+def _words(parts: SplitResult) -> frozenset[str]:
+    everything = unquote(f"{parts.path}?{parts.query}#{parts.fragment}", errors="replace")
+    return frozenset(re.split(r"[^0-9A-Za-z-]+", everything))

@@ -1,0 +1,166 @@
+"""The formats that programs read: tsv, csv, json, yaml, jsonl, ref. None of them imports rich."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from runcancel.model.outcomes import Operation, PlanItem
+from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
+from runcancel.model.runs import Invocation, Run
+from runcancel.render.column import Column, Value, text_of
+from runcancel.render.columns import columns_of
+from runcancel.render.documents import End, Record, document, end_line, line, record_of
+from runcancel.render.formats.json import encode, pretty
+from runcancel.render.sink import Printer, Sink
+from runcancel.text import safe
+
+_REFERENCES: Mapping[type[Record], str] = {
+    Run: "ref",
+    Operation: "id",
+    ContextRow: "name",
+    SettingRow: "value",
+    AccessPolicy: "provider",
+    ScopeCheck: "scope",
+}
+"""The field that `-o ref` prints, where it is not `run`."""
+
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")  # controls are escaped before, and so begin no cell
+_QUOTED = frozenset(',"')
+
+
+class Tsv(Printer):
+    """A header line, then a line per record: the columns of `wide`, the reference first, null empty."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        super().__init__(sink)
+        self._kind = record_of(name)
+        self._columns: tuple[Column[Any], ...] = ()
+
+    def row(self, record: Record) -> None:
+        """Print one record."""
+        if not self._columns:
+            self._head(type(record), parameters=isinstance(record, Invocation) and record.parameters is not UNSET)
+        self._print(column.data(record) for column in self._columns)
+
+    def end(self, end: End) -> None:
+        """Print the header of an answer that is empty; nothing where there is no answer."""
+        if not self._columns and self._kind is not None and not end.errors:
+            self._head(self._kind, parameters=False)
+
+    def _head(self, kind: type[Record], *, parameters: bool) -> None:
+        columns = columns_of(kind, wide=True, parameters=parameters)
+        self._columns = tuple(sorted(columns, key=lambda column: not column.lead))
+        self._print(column.name for column in self._columns)
+
+    def _print(self, values: Iterable[Value]) -> None:
+        self._sink.write(tsv_line(values))
+
+
+class Csv(Tsv):
+    """The same rows for spreadsheets, as RFC 4180 has them: no cell is read as a formula."""
+
+    def _print(self, values: Iterable[Value]) -> None:
+        self._sink.write(csv_line(values))
+
+
+class Json(Printer):
+    """One document at the end, also when there is nothing but errors to tell."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        super().__init__(sink)
+        self._name = name
+        self._records: list[Record] = []
+
+    def row(self, record: Record) -> None:
+        """Keep one record."""
+        self._records.append(record)
+
+    def end(self, end: End) -> None:
+        """Print the document."""
+        self._sink.write(self._text(document(self._name, self._records, end)))
+
+    def _text(self, whole: Struct) -> str:
+        return pretty(whole) + "\n"
+
+
+class Yaml(Json):
+    """The same document as YAML."""
+
+    def _text(self, whole: Struct) -> str:
+        from runcancel.render.formats.yaml import dump
+
+        return dump(msgspec.json.decode(encode(whole)))
+
+
+class JsonLines(Printer):
+    """A line per record as it comes, then a line per error, then the end line."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        super().__init__(sink)
+        self._name = name
+
+    def row(self, record: Record) -> None:
+        """Print one record."""
+        self._sink.write(line(record) + "\n")
+
+    def end(self, end: End) -> None:
+        """Print what is known besides, the errors and the end line."""
+        for file in end.files:
+            self._sink.write(line(file) + "\n")
+        for problem in end.errors:
+            self._sink.write(line(problem) + "\n")
+        self._sink.write(end_line(self._name, end) + "\n")
+
+
+class References(Printer):
+    """References alone, each once: of runs; of the runs that invocations started, else of their run; of what would be
+    asked in a plan."""
+
+    def __init__(self, name: str, sink: Sink) -> None:
+        super().__init__(sink)
+        self._printed: set[str] = set()
+        self._childless: dict[str, bool] = {}
+
+    def row(self, record: Record) -> None:
+        """Print the record's reference, or keep its run's for the end."""
+        if isinstance(record, Invocation):
+            self._childless[record.run] = self._childless.get(record.run, True) and record.child is None
+            self._print(record.child)
+        elif not isinstance(record, PlanItem) or record.ask:
+            self._print(getattr(record, _REFERENCES.get(type(record), "run")))
+
+    def end(self, end: End) -> None:
+        """Print the runs none of whose invocations started another."""
+        for run, childless in self._childless.items():
+            if childless:
+                self._print(run)
+
+    def _print(self, reference: str | None) -> None:
+        if reference is not None and reference not in self._printed:
+            self._printed.add(reference)
+            self._sink.write(safe(reference) + "\n")
+
+
+def tsv_line(values: Iterable[Value]) -> str:
+    """One line of tsv: a value holds neither tab nor line feed, since controls are escaped."""
+    return "\t".join(map(text_of, values)) + "\n"
+
+
+def csv_line(values: Iterable[Value]) -> str:
+    """One record of csv (RFC 4180: quotes doubled, CRLF).
+
+    Text that a spreadsheet would take for a formula, and text that begins with an apostrophe, gets an apostrophe before
+    it: take one away to have the text. https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return (",".join(map(_cell, values)) or '""') + "\r\n"  # an empty line would be no record
+
+
+def _cell(value: Value) -> str:
+    text = text_of(value)
+    if text.startswith(_FORMULA) and not isinstance(value, (int, float)):
+        text = f"'{text}"
+    if not _QUOTED.isdisjoint(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text

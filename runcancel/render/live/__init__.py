@@ -1,0 +1,1 @@
+"""The display while a cancel goes on."""

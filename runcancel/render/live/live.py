@@ -1,0 +1,169 @@
+"""Progress on a terminal: a few lines painted over and over, gone when it is closed.
+
+Written by hand instead of with `rich.live`: a second Ctrl-C leaves without any clean-up, so the cursor must never be
+hidden, and after a resize the lines of the last frame are found again by how the terminal has wrapped them. The size is
+asked anew for every frame, a few times a second, so that nobody has to take over SIGWINCH.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TextIO
+
+from msgspec import structs
+from rich.text import Text
+
+from runcancel.engine.verdict import Answer
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Run
+from runcancel.render.live.board import Board
+from runcancel.render.live.frame import View, frame
+from runcancel.render.screens.paint import paint
+from runcancel.render.screens.terminal import Terminal
+from runcancel.render.sink import Sink
+from runcancel.runtime.throttle import Traffic
+
+_PAUSE = 0.1  # seconds between two frames
+_RATE_OVER = 4  # seconds over which calls are counted
+
+
+class LiveProgress:
+    """The board of all runs, painted when something has changed; a clock that runs with `tick`.
+
+    `size` gives columns and lines and is asked anew for every frame. `timeout` is in seconds: from the last answer to a
+    cancel, or from the beginning where runs are only watched.
+    """
+
+    def __init__(
+        self,
+        err: TextIO,
+        *,
+        terminal: Terminal,
+        size: Callable[[], tuple[int, int]],
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        asking: bool = True,
+        timeout: float | None = None,
+        traffic: Traffic | None = None,
+    ) -> None:
+        self._sink = Sink(err)
+        self._terminal = terminal
+        self._size = size
+        self._clock = clock
+        self._now = now
+        self._timeout = timeout
+        self._traffic = traffic or Traffic()
+        self._began = self._since = clock()
+        self._painted_at = -1.0
+        self._board = Board(asking=asking)
+        self._rate = _Rate(self._began, self._traffic)
+        self._frame: list[Text] = []
+        self._framed = (0, 0)
+
+    def planned(self, items: Sequence[PlanItem]) -> None:
+        """Begin, or go on with more runs."""
+        self._board.planned(items)
+        self._paint()
+
+    def asked(self, ref: str, answer: Answer) -> None:
+        """Show that it was asked."""
+        self._since = self._clock()
+        self._board.asked(ref, answer)
+        self._paint_soon()
+
+    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        """Show where it stands."""
+        self._board.seen(ref, run, invocations)
+        self._paint_soon()
+
+    def judged(self, outcome: Outcome) -> None:
+        """Show the verdict."""
+        self._board.judged(outcome)
+        self._paint_soon()
+
+    def tick(self) -> None:
+        """Let the clock run."""
+        self._paint_soon()
+
+    def close(self) -> None:
+        """Wipe the lines away; whoever is told more paints them anew."""
+        if self._frame:
+            self._sink.write(self._wiped(*self._size()))
+            self._frame = []
+
+    def _paint_soon(self) -> None:
+        if self._clock() - self._painted_at >= _PAUSE:
+            self._paint()
+
+    def _paint(self) -> None:
+        """One write per frame, of what has changed alone: no half of it is ever seen, and nothing flickers."""
+        self._painted_at = self._clock()
+        if not self._board.tracks:
+            return
+        size = self._size()
+        lines = frame(self._board, self._view(*size))
+        if self._frame and size != self._framed:
+            self._sink.write(self._wiped(*size))
+            self._frame = []
+        if lines != self._frame:
+            self._sink.write(self._changed(lines))
+            self._frame, self._framed = lines, size
+
+    def _view(self, columns: int, lines: int) -> View:
+        """A column short of the width (the last one makes terminals wrap), and a line short of the height."""
+        now = self._clock()
+        return View(
+            width=max(1, columns - 1),
+            height=max(1, lines - 1),
+            terminal=self._terminal,
+            elapsed=now - self._began,
+            left=self._left(now),
+            calls=self._rate.at(now),
+            waiting=lambda scope: self._traffic.waiting(scope, now),
+            now=self._now(),
+        )
+
+    def _left(self, now: float) -> float | None:
+        if self._timeout is None or self._board.total.unanswered:
+            return None
+        return self._since + self._timeout - now
+
+    def _changed(self, lines: Sequence[Text]) -> str:
+        """Codes that turn the last frame into this one; they leave the cursor at its end."""
+        if not self._frame:
+            return "\r\n".join(self._painted(line) for line in lines)
+        parts = ["\r", f"\x1b[{len(self._frame) - 1}A" if len(self._frame) > 1 else ""]
+        for place, line in enumerate(lines):
+            parts.append("\r\n" if place else "")
+            if place + 1 == len(lines) or place >= len(self._frame) or line != self._frame[place]:
+                parts += [self._painted(line), "\x1b[K"]
+        parts.append("\x1b[J" if len(lines) < len(self._frame) else "")
+        return "".join(parts)
+
+    def _painted(self, line: Text) -> str:
+        return paint([line], structs.replace(self._terminal, width=max(1, line.cell_len))).removesuffix("\n")
+
+    def _wiped(self, columns: int, lines: int) -> str:
+        """Codes that take the last frame away: up over its lines, as wrapped at this width, and clear what is below."""
+        rows = min(lines, sum(max(1, -(-line.cell_len // max(1, columns))) for line in self._frame))
+        up = f"\x1b[{rows - 1}A" if rows > 1 else ""
+        return f"{up}\r\x1b[J"
+
+
+class _Rate:
+    """Calls per second over the last few seconds; it changes once a second, so that it can be read."""
+
+    def __init__(self, began: float, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._samples = deque([(began, traffic.calls)], maxlen=_RATE_OVER + 1)
+        self._rate = 0.0
+
+    def at(self, now: float) -> float:
+        """The rate at this monotonic second."""
+        last, _ = self._samples[-1]
+        if now - last >= 1:
+            self._samples.append((now, self._traffic.calls))
+            began, calls = self._samples[0]
+            self._rate = (self._traffic.calls - calls) / (now - began)
+        return self._rate

@@ -1,0 +1,124 @@
+"""What is said on stderr before a cancel is asked for: who, where, what it can do, what is expected."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from runcancel.engine.verdict import counted_once
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.states import Effect, Guarantee
+from runcancel.render.documents import Caller
+from runcancel.render.screens.words import PROMISES, counted, provider_of, scope_of
+from runcancel.text import safe
+
+_EXPECTED: Mapping[Effect, tuple[str, str]] = {
+    Effect.CANCELLED: ("will be cancelled", "will be cancelled"),
+    Effect.TERMINATED: ("will be terminated", "will be terminated"),
+    Effect.KEPT_RUNNING: ("keeps running", "keep running"),
+    Effect.ALREADY_ENDED: ("has ended already", "have ended already"),
+    Effect.STOPPING: ("may stop", "may stop"),
+    Effect.UNKNOWN: ("cannot be foretold", "cannot be foretold"),
+}
+_HOPED: Mapping[Effect, tuple[str, str]] = {
+    Effect.CANCELLED: ("should be cancelled", "should be cancelled"),
+    Effect.TERMINATED: ("may be stopped", "may be stopped"),
+}
+"""What is said instead where the vendor promises nothing."""
+
+_NAMED = 3  # targets that are named of those that were selected
+
+
+def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, width: int = 80) -> tuple[str, ...]:
+    """Safe lines that say what a cancel of these runs can do, before anything is sent. `width` is that of stderr."""
+    asked = counted_once([item for item in items if item.ask])
+    if not asked:
+        return tuple(_not_asked(items))
+    callers = {caller.scope: caller for caller in identities}
+    if len(items) == 1:
+        return tuple(_of_one(items[0], callers, width))
+    return (*_of_many(asked, callers, width), *_not_asked([item for item in items if not item.ask]))
+
+
+def expectation(items: Iterable[PlanItem]) -> str:
+    """`17 will be cancelled, 3 keep running`: what the guarantees let one expect of the selected targets."""
+    counts: Counter[tuple[str, str]] = Counter()
+    missing = 0
+    for item in items:
+        for planned in item.invocations:
+            counts[_words(item, planned.expected)] += planned.target_count
+        missing += item.not_listed
+    order = [table[effect] for effect in _EXPECTED for table in (_EXPECTED, _HOPED) if effect in table]
+    said = [f"{counts[words]:,} {words[counts[words] > 1]}" for words in sorted(counts, key=order.index)]
+    return ", ".join(said + ([f"{missing:,} not yet listed"] if missing else []))
+
+
+def _words(item: PlanItem, effect: Effect) -> tuple[str, str]:
+    hoped = _HOPED if item.guarantee is Guarantee.BEST_EFFORT else {}
+    return hoped.get(effect, _EXPECTED[effect])
+
+
+def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[str]:
+    lines = [safe(item.run)]
+    lines += [f"  {safe(item.name)}"] if item.name else []
+    lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
+    lines += _flowed(safe(item.promise), width)
+    lines += [_only(item.targets)] if item.targets else []
+    expected = expectation([item])
+    return lines + ([f"Expected: {expected}."] if expected else [])
+
+
+def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: int) -> list[str]:
+    """A line per scope and guarantee, then who asks, then what each guarantee says."""
+    groups: dict[tuple[str, Guarantee], list[PlanItem]] = {}
+    for item in items:
+        groups.setdefault((scope_of(item.run), item.guarantee), []).append(item)
+    total = sum(_size(item) for item in items)
+    rows = [_row(scope, guarantee, group) for (scope, guarantee), group in groups.items()]
+    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+    lines = [f"Will ask {counted(len(items), 'run')} to stop ({counted(total, 'target')}):"]
+    for row, group in zip(rows, groups.values(), strict=True):
+        cells = (row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]))
+        line, expected = "  " + "  ".join(cells).rstrip(), expectation(group)
+        beside = len(line) + 2 + len(expected) <= width
+        lines += [f"{line}  {expected}"] if beside else [line, f"    {expected}"]
+    principals = dict.fromkeys(_who(callers[scope]) for scope, _ in groups if scope in callers)
+    lines += _flowed(f"as {', '.join(principals)}", width) if principals else []
+    promises = dict.fromkeys((_kind(item.run), safe(item.promise)) for item in items)
+    return lines + [line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width)]
+
+
+def _kind(reference: str) -> str:
+    """`aws maintenance-window` out of the text of a full reference."""
+    scope, _, rest = reference.rpartition(":")
+    return safe(f"{provider_of(scope)} {rest.partition('/')[0]}")
+
+
+def _flowed(text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text, max(20, width - 1), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[str, str, str, str]:
+    return safe(scope), counted(len(group), "run"), counted(sum(map(_size, group)), "target"), PROMISES[guarantee]
+
+
+def _not_asked(items: Iterable[PlanItem]) -> list[str]:
+    return [f"{safe(item.run)}: nothing is sent{f': {safe(item.why)}' if item.why else ''}" for item in items]
+
+
+def _size(item: PlanItem) -> int:
+    return sum(planned.target_count for planned in item.invocations) + item.not_listed
+
+
+def _who(caller: Caller) -> str:
+    known = [
+        caller.principal,
+        f"account {caller.account}" if caller.account and caller.account not in (caller.principal or "") else None,
+    ]
+    return safe(" · ".join(each for each in known if each)) or "somebody unknown"
+
+
+def _only(targets: Sequence[str]) -> str:
+    more = f" and {len(targets) - _NAMED:,} more" if len(targets) > _NAMED else ""
+    return f"Only {counted(len(targets), 'target')}: {safe(', '.join(targets[:_NAMED]))}{more}."

@@ -1,0 +1,167 @@
+"""Rows laid out for a width: one line each, else two, else labelled cells; references are never cut or wrapped."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+from rich.cells import cell_len
+from rich.text import Text
+
+from runcancel.render.column import Column
+from runcancel.render.screens.paint import console
+from runcancel.render.screens.terminal import Terminal
+from runcancel.render.screens.words import NOTHING, STYLES, Pieces
+
+_GAP = 2
+_INDENT = 2
+_LEAST = 12  # columns that remain of a cell that gives way
+
+Row = Sequence[Pieces]
+
+
+class Grid(Struct, frozen=True):
+    """Columns and their cells, without those that have nothing to show."""
+
+    columns: tuple[Column[Any], ...]
+    rows: tuple[Row, ...]
+
+    def only(self, keep: Callable[[Column[Any]], bool]) -> "Grid":
+        """The grid of some columns."""
+        places = [place for place, column in enumerate(self.columns) if keep(column)]
+        return Grid(
+            tuple(self.columns[place] for place in places), tuple([row[place] for place in places] for row in self.rows)
+        )
+
+    def filled(self) -> "Grid":
+        """The grid without columns that have nothing in any row."""
+        empty = [all(row[place] == NOTHING for row in self.rows) for place in range(len(self.columns))]
+        names = {column.name for column, nothing in zip(self.columns, empty, strict=True) if nothing and self.rows}
+        return self.only(lambda column: column.name not in names)
+
+
+def lay_out(grid: Grid, *, terminal: Terminal, cut: bool) -> list[Text]:
+    """Lines for the terminal's width. `cut`: cells that may give way are shortened before a row takes more lines."""
+    grid = grid.filled()
+    widths = _fitted(grid, terminal.width, cut=cut)
+    if widths is not None:
+        return [_heading(grid, widths), *(_line(grid, row, widths, terminal) for row in grid.rows)]
+    return _two_lines(grid, terminal, cut=cut)
+
+
+def painted(pieces: Pieces) -> Text:
+    """Cell text with the colours of its states."""
+    text = Text()
+    for part, word in pieces:
+        text.append(part, STYLES.get(word or "", ""))
+    return text
+
+
+def shortened(text: Text, width: int, *, mark: str) -> Text:
+    """The text in at most `width` columns, with a mark where something is missing."""
+    if text.cell_len <= width:
+        return text
+    short = text.copy()
+    short.truncate(max(0, width - 1))
+    return short.append(mark)
+
+
+def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool) -> list[Text]:
+    """The leading reference alone, then the cells, then what has no room beside them on lines of its own."""
+    lead = grid.only(lambda column: column.lead)
+    indent = _INDENT if lead.columns else 0
+    cells, below = _with_room(grid, terminal.width - indent, cut=cut)
+    widths = _fitted(cells, terminal.width - indent, cut=cut)
+    lines = [Text(column.title, "bold") for column in lead.columns] if widths is not None else []
+    lines += [Text(" " * indent) + _heading(cells, widths)] if widths is not None else []
+    for head, row, rest in zip(lead.rows, cells.rows, below.rows, strict=True):
+        lines += [painted(pieces) for pieces in head]
+        if widths is not None:
+            lines.append(Text(" " * indent) + _line(cells, row, widths, terminal))
+        else:
+            lines += _flow(cells, row, terminal)
+        lines += _below(below, rest, terminal, indent=_INDENT + (0 if widths is None else indent))
+    return lines
+
+
+def _with_room(grid: Grid, width: int, *, cut: bool) -> tuple[Grid, Grid]:
+    """The cells that stand side by side, and those below them: other references, and what gives way if it must."""
+    cells = grid.only(lambda column: not column.reference)
+    if _fitted(cells, width, cut=cut) is None:
+        fixed = cells.only(lambda column: not column.gives)
+        if _fitted(fixed, width, cut=cut) is not None:
+            return fixed, grid.only(lambda column: not column.lead and (column.reference or column.gives))
+    return cells, grid.only(lambda column: column.reference and not column.lead)
+
+
+def _below(grid: Grid, row: Row, terminal: Terminal, *, indent: int) -> list[Text]:
+    lines: list[Text] = []
+    for column, pieces in zip(grid.columns, row, strict=True):
+        if pieces == NOTHING:
+            continue
+        if column.reference:
+            lines.append(Text(" " * indent).append(f"{column.title.lower()} ", "dim").append_text(painted(pieces)))
+        else:
+            lines += _wrapped(painted(pieces), terminal, indent=indent)
+    return lines
+
+
+def _flow(grid: Grid, row: Row, terminal: Terminal) -> list[Text]:
+    """Labelled cells one after the other, broken between cells; one that is too long for a line is wrapped."""
+    lines: list[Text] = []
+    for column, pieces in zip(grid.columns, row, strict=True):
+        if pieces == NOTHING:
+            continue
+        cell = Text(f"{column.title.lower()} ", "dim") + painted(pieces)
+        if lines and lines[-1].cell_len + _GAP + cell.cell_len <= terminal.width:
+            lines[-1] = lines[-1] + Text(" " * _GAP) + cell
+        else:
+            lines += _wrapped(cell, terminal, indent=_INDENT)
+    return lines
+
+
+def _wrapped(text: Text, terminal: Terminal, *, indent: int) -> list[Text]:
+    width = max(1, terminal.width - indent)
+    parts = text.wrap(console(terminal), width, overflow="fold")
+    for part in parts:
+        part.rstrip()
+    return [Text(" " * indent) + part for part in parts]
+
+
+def _fitted(grid: Grid, width: int, *, cut: bool) -> list[int] | None:
+    """The width of each column, None where they do not fit."""
+    widths = [
+        max([cell_len(column.title), *(_width(row[place]) for row in grid.rows)])
+        for place, column in enumerate(grid.columns)
+    ]
+    excess = sum(widths) + _GAP * (len(widths) - 1) - width
+    givers = [place for place, column in enumerate(grid.columns) if column.gives and cut]
+    for place in sorted(givers, key=lambda place: -widths[place]):
+        given = min(max(0, excess), max(0, widths[place] - max(_LEAST, len(grid.columns[place].title))))
+        widths[place] -= given
+        excess -= given
+    return None if excess > 0 else widths
+
+
+def _heading(grid: Grid, widths: Sequence[int]) -> Text:
+    titles = [Text(column.title, "bold") for column in grid.columns]
+    return _joined(grid, titles, widths)
+
+
+def _line(grid: Grid, row: Row, widths: Sequence[int], terminal: Terminal) -> Text:
+    cells = [shortened(painted(pieces), width, mark=terminal.mark) for pieces, width in zip(row, widths, strict=True)]
+    return _joined(grid, cells, widths)
+
+
+def _joined(grid: Grid, cells: Sequence[Text], widths: Sequence[int]) -> Text:
+    line = Text()
+    for column, cell, width in zip(grid.columns, cells, widths, strict=True):
+        pad = " " * (width - cell.cell_len)
+        line.append(pad if column.right else "")
+        line.append_text(cell)
+        line.append(("" if column.right else pad) + " " * _GAP)
+    line.rstrip()
+    return line
+
+
+def _width(pieces: Pieces) -> int:
+    return sum(cell_len(text) for text, _ in pieces)

@@ -1,0 +1,34 @@
+"""Rich text to characters: colour codes are the only control characters that come out."""
+
+from collections.abc import Iterable
+from io import StringIO
+
+from rich.console import Console
+from rich.text import Text
+
+from runcancel.render.screens.terminal import Terminal
+
+
+def console(terminal: Terminal) -> Console:
+    """A console in memory that asks neither the environment nor any stream."""
+    return Console(
+        file=StringIO(),
+        width=terminal.width,
+        color_system="standard" if terminal.color else None,
+        force_terminal=terminal.color,
+        no_color=not terminal.color,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ={},
+    )
+
+
+def paint(lines: Iterable[Text], terminal: Terminal) -> str:
+    """Lines as they go to the stream, each ended, none wrapped or cropped."""
+    drawing = console(terminal)
+    with drawing.capture() as capture:
+        for line in lines:
+            drawing.print(line, soft_wrap=True)
+    return capture.get()

@@ -1,0 +1,96 @@
+"""The formats that people read: `table` and `wide`, drawn with rich once everything is known."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
+
+from msgspec import UNSET
+from rich.text import Text
+
+from runcancel.model.outcomes import Outcome
+from runcancel.model.reports import ScopeCheck
+from runcancel.model.runs import Invocation, Run
+from runcancel.render.columns import columns_of
+from runcancel.render.documents import End, Record
+from runcancel.render.screens import doctor, screens
+from runcancel.render.screens.layout import Grid, lay_out
+from runcancel.render.screens.paint import paint
+from runcancel.render.screens.terminal import Terminal
+from runcancel.render.screens.verdicts import summary
+from runcancel.render.sink import Printer, Sink
+from runcancel.text import safe
+
+
+class Table(Printer):
+    """Rows are kept and drawn at the end; one run or one outcome alone gets a screen of its own."""
+
+    def __init__(self, name: str, sink: Sink, terminal: Terminal, *, wide: bool, now: datetime) -> None:
+        super().__init__(sink)
+        self._name = name
+        self._terminal = terminal
+        self._wide = wide
+        self._now = now
+        self._records: list[Record] = []
+
+    def row(self, record: Record) -> None:
+        """Keep one record."""
+        self._records.append(record)
+
+    def end(self, end: End) -> None:
+        """Draw what came; nothing if nothing came."""
+        if self._records:
+            self._sink.write(paint(self._lines(end), self._terminal))
+
+    def _lines(self, end: End) -> Iterator[Text]:
+        match self._records:
+            case [Outcome() as outcome] if not self._wide:
+                yield from screens.of_outcome(outcome, terminal=self._terminal)
+            case [Run() as run] if not self._wide:
+                yield from screens.of_run(run, terminal=self._terminal, now=self._now)
+            case [Invocation(), *_]:
+                yield from self._by_run()
+            case [Outcome(), *_] as records:
+                yield from self._rows(_under_parents(records))
+                parts = summary(_outcomes(records), operation=end.operation)
+                yield from (Text(line) for line in screens.flowed(parts, self._terminal))
+            case [ScopeCheck(), *_] as records:
+                yield from self._rows(records)
+                yield Text()
+                yield from (Text(line, "dim") for line in doctor.of_files(end.files))
+            case records:
+                yield from self._rows(records)
+
+    def _by_run(self) -> Iterator[Text]:
+        """Invocations under the reference of their run."""
+        found = [record for record in self._records if isinstance(record, Invocation)]
+        for place, (run, group) in enumerate(groupby(found, key=lambda one: one.run)):
+            if place:
+                yield Text()
+            yield Text(safe(run), "bold")
+            yield from self._rows(list(group), without_lead=True)
+
+    def _rows(self, records: Sequence[Record], *, without_lead: bool = False) -> list[Text]:
+        asked = any(isinstance(record, Invocation) and record.parameters is not UNSET for record in records)
+        columns = columns_of(type(records[0]), wide=self._wide, parameters=asked)
+        rows = tuple([column.cell(record, now=self._now) for column in columns] for record in records)
+        grid = Grid(columns, rows)
+        if without_lead:
+            grid = grid.only(lambda column: not column.lead)
+        return lay_out(grid, terminal=self._terminal, cut=not self._wide)
+
+
+def _under_parents(records: Sequence[Record]) -> list[Record]:
+    """Outcomes in their order, but each below the run that started it."""
+    outcomes = _outcomes(records)
+    top = {one.run for one in outcomes if one.parent is None}
+    below = [one for one in outcomes if one.parent in top]
+    found: list[Record] = []
+    for record in outcomes:
+        if record.parent not in top:
+            found.append(record)
+            found += [one for one in below if record.parent is None and one.parent == record.run]
+    return found
+
+
+def _outcomes(records: Iterable[Record]) -> list[Outcome]:
+    return [record for record in records if isinstance(record, Outcome)]

@@ -1,0 +1,216 @@
+"""What was seen, in sentences that claim no more than that."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from runcancel.model.outcomes import InvocationOutcome, Outcome
+from runcancel.model.runs import Foreign
+from runcancel.model.states import Effect, Guarantee, State, Verdict
+from runcancel.render.screens.words import EFFECTS, counted, is_unproven, per_effect, worded
+from runcancel.text import command, duration, safe
+
+_OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
+_OPEN = (Effect.STOPPING, Effect.UNKNOWN)
+_UNSURE = (Verdict.REQUESTED, Verdict.IN_DOUBT)
+_LABELS = ("cancelled", "terminated", "reported cancelled", "reported terminated", "ended before", "ended by itself")
+_MOST_COMMANDS = 3  # references that a hint spells out
+
+
+def sentence(outcome: Outcome) -> str:
+    """The verdict on one run in one line of safe text: what was seen, what was not, and what is not verified."""
+    said = _SENTENCES[outcome.verdict](outcome)
+    return safe("; ".join([f"{outcome.verdict}: {said}", *_reservations(outcome)]))
+
+
+def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> list[str]:
+    """The parts of the last line under several: `1 stopped, 1 partial`, `9 targets keep running`."""
+    seen = list(outcomes)
+    verdicts = Counter(outcome.verdict for outcome in seen)
+    effects: Counter[Effect] = Counter()
+    for outcome in seen:
+        effects.update(_effects(outcome))
+    parts = [", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict])]
+    if running := effects[Effect.KEPT_RUNNING]:
+        parts.append(f"{counted(running, 'target')} {_keep(running)} running")
+    if still := sum(effects[effect] for effect in _OPEN):
+        parts.append(f"{counted(still, 'target')} not seen to end")
+    if unproven := sum(is_unproven(one) for outcome in seen for one in outcome.invocations):
+        parts.append(f"{counted(unproven, 'target')} reported, not verified")
+    if missing := sum(outcome.not_listed for outcome in seen):
+        parts.append(f"{counted(missing, 'target')} not yet listed")
+    return [*parts, *([safe(f"operation {operation}")] if operation else [])]
+
+
+def hints(outcomes: Sequence[Outcome], *, accept_reported: bool = False) -> tuple[str, ...]:
+    """What to do next, as safe lines: about what keeps running, was not seen to end, or is only reported."""
+    lines: list[str] = []
+    if left := _left_running(outcomes):
+        lines += ["To stop those too:", *_commands("cancel", left, "--stop-running")]
+    for foreign in _foreign(outcomes):
+        runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} runs on"
+        stop = [f"{runs_on}; to stop it:", f"  {safe(foreign.command or '')}"]
+        lines += stop if foreign.command else [f"{runs_on}: nothing can stop it."]
+    unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]
+    if unseen:
+        lines += ["To look again:", *_commands("status", unseen)]
+    if not accept_reported and any(outcome.verdict is Verdict.REPORTED for outcome in outcomes):
+        lines.append("To take the cloud's report for a stop: add --accept-reported")
+    return tuple(lines)
+
+
+def label(one: InvocationOutcome) -> str:
+    """An effect as a heading of what it counts.
+
+    What had ended is told from what ended meanwhile, and what was seen from what was only reported.
+    """
+    if one.effect is Effect.ALREADY_ENDED:
+        return "ended before" if one.before is not None and one.before.over else "ended by itself"
+    return f"reported {EFFECTS[one.effect]}" if is_unproven(one) else EFFECTS[one.effect]
+
+
+def _stopped(outcome: Outcome) -> str:
+    total, over = len(outcome.invocations), _count(outcome, *_OVER)
+    if not total:
+        return f"the run is over{_how(outcome.after)}" if _is_over(outcome.after) else "the run was reported stopped"
+    listed = "listed " if outcome.not_listed else ""
+    how = "reported over" if any(map(is_unproven, outcome.invocations)) else "over"
+    if over < total:
+        who = f"{over:,} of {total:,} {listed}targets are {how}"
+    else:
+        who = f"the {listed}target is {how}" if total == 1 else f"all {total:,} {listed}targets are {how}"
+    return f"{who}{_in_brackets(_tally(outcome))}"
+
+
+def _partial(outcome: Outcome) -> str:
+    total = len(outcome.invocations)
+    counts = _effects(outcome)
+    ended = {effect: counts[effect] for effect in (Effect.CANCELLED, Effect.TERMINATED) if effect in counts}
+    done = sum(ended.values())
+    how = worded(next(iter(ended))) if len(ended) == 1 else "stopped"
+    split = _in_brackets(f"{count:,} {worded(effect)}" for effect, count in ended.items()) if len(ended) > 1 else ""
+    who = f"{done:,} of {counted(total, 'target')}" if done else f"none of {counted(total, 'target')}"
+    rest = [f"{kept:,} {_keep(kept)} running"] if (kept := counts.get(Effect.KEPT_RUNNING, 0)) else []
+    rest += [f"{open_:,} not seen to end"] if (open_ := _count(outcome, *_OPEN)) else []
+    rest += _tally(outcome, only=(Effect.ALREADY_ENDED,))
+    return f"{who} {_was(done)} {how}{split}, {', '.join(rest)}".rstrip(", ")
+
+
+def _ended(outcome: Outcome) -> str:
+    how = _how(outcome.after)
+    if outcome.before is not None and outcome.before.over:
+        return f"the run was over before{how}" + ("" if outcome.request_ids else "; nothing was sent")
+    if _is_over(outcome.after):
+        return f"the run ended by itself{how}"
+    return "the run was reported over"
+
+
+def _requested(outcome: Outcome) -> str:
+    if outcome.request_ids:
+        asked = "the cloud accepted the cancel"
+    elif State.CANCELLING in (outcome.before, outcome.after):
+        asked = "a cancel is under way"
+    else:
+        asked = "the cancel was sent and not clearly answered"
+    if not outcome.seconds:
+        return f"{asked}; whether it takes effect was not watched"
+    still = _count(outcome, *_OPEN, Effect.KEPT_RUNNING)
+    who = f"{counted(still, 'target')} {_was(still)}" if still else "the run was"
+    done = _in_brackets(_tally(outcome))
+    return f"{asked}, but {who} not seen to end within {_within(outcome.seconds)}{done}"
+
+
+def _in_doubt(outcome: Outcome) -> str:
+    if outcome.request_ids:
+        return "the cloud accepted the cancel, but no reading shows what became of it"
+    return _why(outcome, "the cancel may or may not have been accepted")
+
+
+def _why(outcome: Outcome, otherwise: str) -> str:
+    return outcome.error.message if outcome.error is not None else otherwise
+
+
+_SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
+    Verdict.STOPPED: _stopped,
+    Verdict.REPORTED: _stopped,
+    Verdict.PARTIAL: _partial,
+    Verdict.ENDED: _ended,
+    Verdict.REQUESTED: _requested,
+    Verdict.IN_DOUBT: _in_doubt,
+    Verdict.FAILED: lambda outcome: _why(outcome, "the cancel had no effect that was seen"),
+    Verdict.SKIPPED: lambda outcome: _why(outcome, "nothing was sent"),
+}
+
+
+def _reservations(outcome: Outcome) -> list[str]:
+    unproven = sum(map(is_unproven, outcome.invocations))
+    said = [f"{unproven:,} reported by the cloud, not verified"] if unproven else []
+    return said + ([f"{counted(outcome.not_listed, 'target')} not yet listed"] if outcome.not_listed else [])
+
+
+def _tally(outcome: Outcome, *, only: Sequence[Effect] = _OVER) -> list[str]:
+    """`3 cancelled`, `5 had ended before`: what is over, and how."""
+    found = Counter(label(one) for one in outcome.invocations if one.effect in only)
+    words = {"ended before": "had ended before"}
+    return [f"{found[text]:,} {words.get(text, text)}" for text in _LABELS if found[text]]
+
+
+def _effects(outcome: Outcome) -> dict[Effect, int]:
+    return per_effect(one.effect for one in outcome.invocations)
+
+
+def _count(outcome: Outcome, *effects: Effect) -> int:
+    return sum(one.effect in effects for one in outcome.invocations)
+
+
+def _in_brackets(parts: Iterable[str]) -> str:
+    text = ", ".join(parts)
+    return f" ({text})" if text else ""
+
+
+def _how(state: State | None) -> str:
+    return "" if state is None else f" ({worded(state)})"
+
+
+def _is_over(state: State | None) -> bool:
+    return state is not None and state.over
+
+
+def _keep(count: int) -> str:
+    return "keeps" if count == 1 else "keep"
+
+
+def _was(count: int) -> str:
+    return "was" if count <= 1 else "were"
+
+
+def _within(seconds: float) -> str:
+    """`60s`, not `60.0s` and not `1m00s`: as it was asked for."""
+    return f"{round(seconds)}s" if 9.95 <= seconds < 600 else duration(seconds)
+
+
+def _left_running(outcomes: Sequence[Outcome]) -> list[str]:
+    """Runs that started others which a cancel leaves running, and which nobody has asked to stop."""
+    asked = {outcome.parent for outcome in outcomes}
+    return [
+        outcome.run
+        for outcome in outcomes
+        if outcome.run not in asked and any(one.child is not None for one in _still_running(outcome))
+    ]
+
+
+def _foreign(outcomes: Iterable[Outcome]) -> list[Foreign]:
+    found = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
+    return list(dict.fromkeys(found))
+
+
+def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
+    """What a cancel is known to leave alone: it runs on, or will unless it ends by itself."""
+    if outcome.guarantee is not Guarantee.PENDING_ONLY:
+        return []
+    return [one for one in outcome.invocations if one.effect in (Effect.KEPT_RUNNING, *_OPEN)]
+
+
+def _commands(verb: str, references: Sequence[str], *more: str) -> list[str]:
+    shown = [f"  {command(verb, reference, *more)}" for reference in references[:_MOST_COMMANDS]]
+    rest = len(references) - len(shown)
+    return shown + ([f"  … and {rest:,} more"] if rest else [])

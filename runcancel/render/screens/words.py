@@ -1,0 +1,99 @@
+"""The words of every screen and their colours, and what is counted or taken apart before it is said."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+from runcancel.model.outcomes import InvocationOutcome
+from runcancel.model.states import Effect, Guarantee, State
+
+Piece: TypeAlias = tuple[str, str | None]
+"""Text that is safe to show, and the word (a state, verdict or effect) whose colour it has."""
+Pieces: TypeAlias = tuple[Piece, ...]
+
+STYLES: Mapping[str, str] = {
+    "running": "yellow",
+    "kept-running": "yellow",
+    "partial": "yellow",
+    "cancelling": "magenta",
+    "stopping": "magenta",
+    "requested": "magenta",
+    "in-doubt": "magenta",
+    "reported": "magenta",
+    "cancelled": "cyan",
+    "terminated": "cyan",
+    "stopped": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "undelivered": "red",
+    "unknown": "reverse",
+}
+"""Colour by the word of a state, effect or verdict; a word that is not here has none."""
+
+PROMISES: Mapping[Guarantee, str] = {
+    Guarantee.STOPS_RUNNING: "stops running",
+    Guarantee.BEST_EFFORT: "best effort",
+    Guarantee.PENDING_ONLY: "not started only",
+}
+"""A guarantee in two words."""
+
+EFFECTS: Mapping[Effect, str] = {
+    Effect.CANCELLED: "cancelled",
+    Effect.TERMINATED: "terminated",
+    Effect.STOPPING: "still stopping",
+    Effect.KEPT_RUNNING: "kept running",
+    Effect.UNKNOWN: "not known",
+    Effect.ALREADY_ENDED: "already ended",
+}
+"""An effect as people read it, in the order in which they want to know."""
+
+NOTHING: Pieces = (("-", None),)
+
+
+def worded(word: StrEnum) -> str:
+    """A closed word as people write it: `timed out`."""
+    return str(word).replace("_", " ").replace("-", " ")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `1,204 runs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def tallied(counts: Mapping[State, int]) -> Pieces:
+    """`17 cancelled, 3 running`, each in its colour."""
+    return listed((f"{counts[state]:,} {worded(state)}", state) for state in State if counts.get(state))
+
+
+def listed(pieces: Iterable[Piece]) -> Pieces:
+    """The pieces with a comma between any two."""
+    return tuple(each for place, piece in enumerate(pieces) for each in (((", ", None), piece) if place else (piece,)))
+
+
+def scope_of(reference: str) -> str:
+    """The scope in the text of a full reference; ids have no colon."""
+    return reference.rpartition(":")[0] or reference
+
+
+def provider_of(scope: str) -> str:
+    """The provider in the text of a scope."""
+    return scope.rpartition("@")[2].partition(":")[0]
+
+
+def per_effect(effects: Iterable[Effect]) -> dict[Effect, int]:
+    """How often each occurs that does, in the order of `EFFECTS`."""
+    found = Counter(effects)
+    return {effect: found[effect] for effect in EFFECTS if found[effect]}
+
+
+def pairs(counts: Mapping[str, int]) -> tuple[str, ...]:
+    """`completed=12`, one text for each."""
+    return tuple(f"{name}={count}" for name, count in counts.items())
+
+
+def is_unproven(one: InvocationOutcome) -> bool:
+    """A stop that the cloud reports and nothing verifies, whoever caused it."""
+    stop = one.effect in (Effect.CANCELLED, Effect.TERMINATED) or (one.after is not None and one.after.stopped)
+    return stop and not one.confirmed

@@ -1,0 +1,1 @@
+"""Threads, rates, retries and clocks: how work is carried out."""
