@@ -10,10 +10,10 @@ from runcancel.config import references
 from runcancel.config.references import Reference
 from runcancel.config.settings import gather
 from runcancel.engine.connections import Clouds
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Identity, Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Query, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.providers import kind_of
 from runcancel.providers.base import Checkup, Cloud
@@ -157,7 +157,7 @@ class FakeCloud:
         if reply.error is not None:
             raise reply.error
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         raise NotImplementedError
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
@@ -203,7 +203,7 @@ class Told:
     def planned(self, items: Sequence[PlanItem]) -> None:
         self.words.append("planned")
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         self.words.append("asked")
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:

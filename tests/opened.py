@@ -16,7 +16,7 @@ from runcancel.providers import alibaba, tencent
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.wire import Wire as AlibabaWire
 from runcancel.providers.base import Cloud, Connection
-from runcancel.providers.common.credentials import Keys
+from runcancel.providers.common.credentials import Credentials
 from runcancel.providers.common.http import Endpoint, Reply, Transport
 from runcancel.providers.tencent.invocations import Tat
 from runcancel.providers.tencent.wire import Wire as TencentWire
@@ -110,14 +110,20 @@ class Script:
 
     def alibaba(self) -> CloudAssistant:
         """A scope of Alibaba Cloud that answers so."""
-        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), tries=lambda: Tries(within=0))
+        keys, pace = (
+            Credentials(id="id", secret="sikrit", token="tokken"),
+            Pace(HandClock(), tries=lambda: Tries(within=0)),
+        )
         transport, connection = cast(Transport, self), Connection(scope=HANGZHOU)
         wire = AlibabaWire(transport, connection, product="ecs", version="2014-05-26", keys=lambda: keys, pace=pace)
         return CloudAssistant(wire, wire, scope=HANGZHOU, kind=alibaba.KINDS[0])
 
     def tencent(self) -> Tat:
         """A scope of Tencent Cloud that answers so."""
-        keys, pace = Keys(id="id", secret="sikrit", token="tokken"), Pace(HandClock(), tries=lambda: Tries(within=0))
+        keys, pace = (
+            Credentials(id="id", secret="sikrit", token="tokken"),
+            Pace(HandClock(), tries=lambda: Tries(within=0)),
+        )
         transport, connection = cast(Transport, self), Connection(scope=GUANGZHOU)
         wire = TencentWire(transport, connection, product="tat", version="2020-10-28", keys=lambda: keys, pace=pace)
         return Tat(wire, wire, scope=GUANGZHOU, kind=tencent.KINDS[0], pace=pace)

@@ -27,10 +27,10 @@ from msgspec import structs
 
 from runcancel.config import references
 from runcancel.engine.cancel import Admit, carry_out
-from runcancel.engine.events import Shielded, Together
+from runcancel.engine.events import CombinedProgress, Shielded
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run, Snapshot
@@ -534,7 +534,7 @@ class Broken(Told):
         super().__init__()
         self.at = (word, nth)
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         super().asked(ref, answer)
         self._break("asked")
 
@@ -831,10 +831,10 @@ def test_what_was_started_late_and_cannot_be_read_is_asked_all_the_same() -> Non
 def test_several_listeners_are_told_the_same_in_their_order() -> None:
     one, other = Told(), Told()
     stage = Stage({PATCH: stops(PATCH)})
-    stage.told = Together(one, other)  # type: ignore[assignment]
+    stage.told = CombinedProgress(one, other)  # type: ignore[assignment]
 
     stage.one()
-    Together(one, other).tick()
+    CombinedProgress(one, other).tick()
 
     assert one.words == other.words
     assert one.words[-1] == "tick"

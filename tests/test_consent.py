@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from runcancel.engine.planning import plan
 from runcancel.errors import Refused
 from runcancel.guards import confirmation
-from runcancel.guards.confirmation import Given, Level, Need
+from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation, Level
 from runcancel.model.outcomes import Limits, PlanItem
 from runcancel.model.states import Guarantee, State
 
 P, R, S = State.PENDING, State.RUNNING, State.SUCCEEDED
-YES = Need(level=Level.YES, names=(), count=3, why="")
-COUNT = Need(level=Level.TYPED, names=(), count=3, why="several accounts")
-NAMED = Need(level=Level.TYPED, names=("prod",), count=3, why="protected: prod")
-TWO_NAMES = Need(level=Level.TYPED, names=("prod", "live"), count=3, why="protected: prod, live")
-NONE = Need(level=Level.NONE, names=(), count=1, why="")
+YES = ConfirmationRequirement(level=Level.YES, names=(), count=3, why="")
+COUNT = ConfirmationRequirement(level=Level.TYPED, names=(), count=3, why="several accounts")
+NAMED = ConfirmationRequirement(level=Level.TYPED, names=("prod",), count=3, why="protected: prod")
+TWO_NAMES = ConfirmationRequirement(level=Level.TYPED, names=("prod", "live"), count=3, why="protected: prod, live")
+NONE = ConfirmationRequirement(level=Level.NONE, names=(), count=1, why="")
 
 
 def running(ref: str = PATCH, targets: int = 1, **more: int) -> PlanItem:
@@ -123,7 +123,9 @@ def test_several_below_it_are_counted_and_what_has_ended_is_not() -> None:
 # what has to be said
 
 
-def need(items: list[PlanItem], *, chosen: bool, accounts: str = "one", protected: tuple[str, ...] = ()) -> Need:
+def need(
+    items: list[PlanItem], *, chosen: bool, accounts: str = "one", protected: tuple[str, ...] = ()
+) -> ConfirmationRequirement:
     owners = {item.run: (accounts if accounts == "one" else item.run) for item in items}
     return confirmation.need(
         items,
@@ -138,7 +140,7 @@ def test_runs_named_one_by_one_need_no_word() -> None:
 
 
 def test_a_selection_needs_a_yes() -> None:
-    assert need(patches(3), chosen=True) == Need(level=Level.YES, names=(), count=3, why="")
+    assert need(patches(3), chosen=True) == ConfirmationRequirement(level=Level.YES, names=(), count=3, why="")
 
 
 def test_a_selection_that_asks_nothing_needs_no_word() -> None:
@@ -171,21 +173,23 @@ def test_a_protected_run_that_is_not_asked_needs_nothing() -> None:
 @pytest.mark.parametrize(
     ("wanted", "given", "answered"),
     [
-        (NONE, Given(), True),
-        (NONE, Given(confirm="1"), True),
-        (YES, Given(), False),
-        (YES, Given(yes=True), True),
-        (YES, Given(confirm="3"), True),
-        (COUNT, Given(), False),
-        (COUNT, Given(yes=True), False),
-        (COUNT, Given(confirm="3"), True),
-        (NAMED, Given(yes=True), False),
-        (NAMED, Given(confirm="prod"), True),
-        (NAMED, Given(confirm="3"), True),
-        (TWO_NAMES, Given(confirm="3"), True),
+        (NONE, GivenConfirmation(), True),
+        (NONE, GivenConfirmation(confirm="1"), True),
+        (YES, GivenConfirmation(), False),
+        (YES, GivenConfirmation(yes=True), True),
+        (YES, GivenConfirmation(confirm="3"), True),
+        (COUNT, GivenConfirmation(), False),
+        (COUNT, GivenConfirmation(yes=True), False),
+        (COUNT, GivenConfirmation(confirm="3"), True),
+        (NAMED, GivenConfirmation(yes=True), False),
+        (NAMED, GivenConfirmation(confirm="prod"), True),
+        (NAMED, GivenConfirmation(confirm="3"), True),
+        (TWO_NAMES, GivenConfirmation(confirm="3"), True),
     ],
 )
-def test_what_the_command_line_answers(wanted: Need, given: Given, answered: bool) -> None:
+def test_what_the_command_line_answers(
+    wanted: ConfirmationRequirement, given: GivenConfirmation, answered: bool
+) -> None:
     assert confirmation.answered(wanted, given) is answered
 
 
@@ -203,9 +207,9 @@ def test_what_the_command_line_answers(wanted: Need, given: Given, answered: boo
     ],
 )
 @pytest.mark.parametrize("yes", [True, False])
-def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: Need, word: str, yes: bool) -> None:
+def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationRequirement, word: str, yes: bool) -> None:
     with pytest.raises(Refused) as refused:
-        confirmation.answered(wanted, Given(yes=yes, confirm=word))
+        confirmation.answered(wanted, GivenConfirmation(yes=yes, confirm=word))
     runs = "1 run" if wanted.count == 1 else "3 runs"
     why = f" ({wanted.why})" if wanted.why else ""
     assert refused.value.message == (
@@ -217,7 +221,10 @@ def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: Need, word: str
 
 def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
     with pytest.raises(Refused) as refused:
-        confirmation.answered(Need(level=Level.NONE, names=(), count=0, why=""), Given(yes=False, confirm="3"))
+        confirmation.answered(
+            ConfirmationRequirement(level=Level.NONE, names=(), count=0, why=""),
+            GivenConfirmation(yes=False, confirm="3"),
+        )
 
     assert "0 runs would be asked to stop" in refused.value.message
     assert refused.value.hint == "no run is left to ask.   To see how they stand: leave out --confirm."
@@ -232,7 +239,7 @@ def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
         (TWO_NAMES, "Protected: prod, live. Type 3 to go on: "),
     ],
 )
-def test_what_a_person_is_asked(wanted: Need, question: str) -> None:
+def test_what_a_person_is_asked(wanted: ConfirmationRequirement, question: str) -> None:
     assert confirmation.question(wanted) == question
 
 
@@ -249,7 +256,7 @@ def test_what_a_person_is_asked(wanted: Need, question: str) -> None:
         (TWO_NAMES, "3", True),
     ],
 )
-def test_what_a_reply_means(wanted: Need, reply: str, fits: bool) -> None:
+def test_what_a_reply_means(wanted: ConfirmationRequirement, reply: str, fits: bool) -> None:
     assert confirmation.accepts(wanted, reply) is fits
 
 

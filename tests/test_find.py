@@ -9,7 +9,7 @@ from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_workers, seen
 from runcancel.config import references
 from runcancel.config.settings import gather
 from runcancel.engine.connections import Batch, batches, read
-from runcancel.engine.lookup import Sight, look
+from runcancel.engine.lookup import LookupResult, look
 from runcancel.errors import CloudError, Interrupted, UsageError
 from runcancel.model.runs import Ref, Snapshot
 from runcancel.model.states import Reason, State
@@ -44,7 +44,7 @@ class Sky:
         """Seconds so far."""
         return self.clock.monotonic() - self._began
 
-    def look(self, *texts: str, regions: Iterable[str] = ()) -> list[Sight]:
+    def look(self, *texts: str, regions: Iterable[str] = ()) -> list[LookupResult]:
         clouds: dict[str, Cloud] = dict(self.of)
         settings = gather(regions=regions, environ={"HOME": "/nowhere"})
         return list(look(references.parse_all(texts), settings, FakeClouds(clouds, self.workers), self.workers))

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.engine.verdict import Answer, Asked, failed
+from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
 from runcancel.errors import JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import Journal, path
-from runcancel.model.outcomes import Operation, PlanItem, Planned
+from runcancel.model.outcomes import Operation, PlanItem, PlannedInvocation
 from runcancel.model.runs import Problem
 from runcancel.model.states import Effect, Guarantee, Reason, Stage, State
 
@@ -42,7 +42,9 @@ def item(run: str = RUN, *, targets: int = 2) -> PlanItem:
         not_listed=0,
         targets=(),
         invocations=tuple(
-            Planned(id=f"t{n}", task=None, target=f"ins-{n}", before=State.RUNNING, expected=Effect.TERMINATED)
+            PlannedInvocation(
+                id=f"t{n}", task=None, target=f"ins-{n}", before=State.RUNNING, expected=Effect.TERMINATED
+            )
             for n in range(targets)
         ),
     )
@@ -60,7 +62,7 @@ def file(tmp_path: Path) -> Path:
 def test_what_was_intended_answered_and_seen_is_read_back(file: Path) -> None:
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
-    answer = Answer(asked=Asked.ACCEPTED, at=3.5, request_ids=("r1",))
+    answer = CancelResponse(asked=RequestStatus.ACCEPTED, at=3.5, request_ids=("r1",))
     outcome = failed(RUN, Problem(code=Reason.DENIED, message="no"))
     journal.answered(begun.id, RUN, answer)
     journal.judged(begun.id, outcome)
@@ -275,7 +277,7 @@ def test_a_journal_with_other_bytes_in_it_is_read_or_refused(
     file = tmp_path_factory.mktemp("torn") / "journal.sqlite3"
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item()])
-    journal.answered(begun.id, RUN, Answer(asked=Asked.ACCEPTED))
+    journal.answered(begun.id, RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     journal.close()
     content = bytearray(file.read_bytes())
     used = [at for at, byte in enumerate(content) if byte]
@@ -329,7 +331,7 @@ def test_a_resume_replaces_what_was_known_and_opens_the_operation_again(file: Pa
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
     for run in (RUN, RUN + "0"):
-        journal.answered(begun.id, run, Answer(asked=Asked.ACCEPTED))
+        journal.answered(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
         journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
     journal.end(begun.id, Stage.INTERRUPTED, 130)
 
@@ -351,7 +353,7 @@ def test_an_operation_that_another_process_pruned_is_not_called_written(file: Pa
         other.execute("DELETE FROM operations")
         other.execute("DELETE FROM entries")
 
-    recorder.asked(RUN, Answer(asked=Asked.ACCEPTED))
+    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -376,7 +378,7 @@ def test_a_journal_that_is_removed_or_replaced_midway_is_said_once(file: Path, s
     recorder.planned([item()])
     spoil(file)
 
-    recorder.asked(RUN, Answer(asked=Asked.ACCEPTED))
+    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -405,7 +407,7 @@ def test_the_recorder_warns_once_and_goes_on(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "file" / "journal.sqlite3", operation(), warn=warnings.append)
 
     recorder.planned([item()])
-    recorder.asked(RUN, Answer(asked=Asked.ACCEPTED))
+    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.judged(failed(RUN, Problem(code=Reason.DENIED, message="no")))
     recorder.end(0)
 

@@ -12,8 +12,8 @@ from msgspec import structs
 from runcancel.engine.planning import plan
 from runcancel.engine.tracker import not_asked
 from runcancel.engine.verdict import (
-    Answer,
-    Asked,
+    CancelResponse,
+    RequestStatus,
     all_over,
     expected,
     failed,
@@ -27,7 +27,7 @@ from runcancel.engine.verdict import (
     selected,
 )
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Foreign, Invocation, Problem, Snapshot
+from runcancel.model.runs import ExternalExecution, Invocation, Problem, Snapshot
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
 REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
@@ -57,9 +57,9 @@ def item(
     return structs.replace(planned, guarantee=guarantee)
 
 
-def answer(asked: Asked) -> Answer:
-    trouble = asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED)
-    return Answer(asked=asked, problem=REFUSAL if trouble else None)
+def answer(asked: RequestStatus) -> CancelResponse:
+    trouble = asked in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED)
+    return CancelResponse(asked=asked, problem=REFUSAL if trouble else None)
 
 
 def stopped_some(planned: PlanItem, last: Snapshot | None, outcome: Outcome) -> bool:
@@ -69,7 +69,7 @@ def stopped_some(planned: PlanItem, last: Snapshot | None, outcome: Outcome) -> 
 
 def check(
     planned: PlanItem,
-    asked: Asked,
+    asked: RequestStatus,
     last: Snapshot | None,
     outcome: Outcome,
     *,
@@ -85,9 +85,9 @@ def check(
         chosen = selected(last.invocations, planned.targets)
         whole = whole and all(one.state.over for one in chosen) and (bool(chosen) or not planned.targets)
         whole = whole and {one.id for one in planned.invocations if not one.before.over} <= {one.id for one in chosen}
-    assert (verdict is Verdict.SKIPPED) == (asked is Asked.NOT_REACHED)
+    assert (verdict is Verdict.SKIPPED) == (asked is RequestStatus.NOT_REACHED)
     if verdict in (Verdict.STOPPED, Verdict.ENDED, Verdict.REPORTED):
-        assert whole or asked is Asked.NEEDLESS
+        assert whole or asked is RequestStatus.NEEDLESS
         assert verdict is not Verdict.STOPPED or not hearsay
         assert verdict is not Verdict.STOPPED or stopped_some(planned, last, outcome)
         assert verdict is not Verdict.ENDED or not (hearsay or stopped_some(planned, last, outcome))
@@ -95,19 +95,19 @@ def check(
     elif verdict is not Verdict.SKIPPED:
         assert not whole
     if verdict is Verdict.PARTIAL:
-        assert stopped_some(planned, last, outcome) if asked is Asked.REFUSED else kept
+        assert stopped_some(planned, last, outcome) if asked is RequestStatus.REFUSED else kept
     if verdict is Verdict.FAILED:
-        assert asked is Asked.REFUSED
+        assert asked is RequestStatus.REFUSED
         assert outcome.error is not None
     if verdict is Verdict.REQUESTED:
-        assert asked in (Asked.ACCEPTED, Asked.ALREADY) or stopped_some(planned, last, outcome)
+        assert asked in (RequestStatus.ACCEPTED, RequestStatus.ALREADY) or stopped_some(planned, last, outcome)
     if verdict is Verdict.IN_DOUBT:
-        assert asked is Asked.IN_DOUBT or (last is None and not planned.read)
+        assert asked is RequestStatus.IN_DOUBT or (last is None and not planned.read)
         assert not stopped_some(planned, last, outcome)
     if kept:
         assert planned.guarantee is Guarantee.PENDING_ONLY
         assert settled
-        assert asked in (Asked.ACCEPTED, Asked.ALREADY)
+        assert asked in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)
         assert all(one.after in (P, R, State.SCHEDULED) for one in kept)
     for one in outcome.invocations:
         if one.confirmed:
@@ -139,8 +139,8 @@ def _snapshots(state: State | None, after: State | None) -> Snapshot | None:
 AFTERS = (None, *State)
 
 
-@pytest.mark.parametrize("asked", Asked)
-def test_no_combination_claims_more_than_was_seen(asked: Asked) -> None:
+@pytest.mark.parametrize("asked", RequestStatus)
+def test_no_combination_claims_more_than_was_seen(asked: RequestStatus) -> None:
     # A verdict asks of the run's state before only whether it was over, so three words stand for it here and the other
     # guarantee stands for both that are no `pending-only`; the property below draws them all.
     given_answer = answer(asked)
@@ -164,7 +164,7 @@ FLEETS = st.dictionaries(st.sampled_from(["i-1", "i-2", "i-3"]), STATES, max_siz
     run=STATES,
     before=FLEETS,
     targets=st.sets(st.sampled_from(["i-1", "i-2", "i-3"])),
-    asked=st.sampled_from(Asked),
+    asked=st.sampled_from(RequestStatus),
     after=st.none() | st.tuples(STATES, FLEETS, st.integers(0, 5)),
     settled=st.booleans(),
     weak=st.frozensets(STATES),
@@ -174,7 +174,7 @@ def test_no_fleet_claims_more_than_was_seen(
     run: State,
     before: dict[str, State],
     targets: set[str],
-    asked: Asked,
+    asked: RequestStatus,
     after: tuple[State, dict[str, State], int] | None,
     settled: bool,
     weak: frozenset[State],
@@ -211,7 +211,7 @@ def test_an_accepted_cancel_is_judged_by_what_was_seen(
     verdict: Verdict,
     effects: list[Effect],
 ) -> None:
-    outcome = judge(item(before[1], state=before[0]), answer(Asked.ACCEPTED), seen(PATCH, *after))
+    outcome = judge(item(before[1], state=before[0]), answer(RequestStatus.ACCEPTED), seen(PATCH, *after))
 
     assert outcome.verdict is verdict
     assert [one.effect for one in outcome.invocations] == effects
@@ -232,7 +232,9 @@ def test_an_accepted_cancel_is_judged_by_what_was_seen(
 def test_only_pending_only_kinds_keep_running_and_only_once_settled(
     ref: str, settled: bool, after: dict[str, State], verdict: Verdict, effects: list[Effect]
 ) -> None:
-    outcome = judge(item({"a": P, "b": R}, ref=ref), answer(Asked.ACCEPTED), seen(ref, R, after), settled=settled)
+    outcome = judge(
+        item({"a": P, "b": R}, ref=ref), answer(RequestStatus.ACCEPTED), seen(ref, R, after), settled=settled
+    )
 
     assert outcome.verdict is verdict
     assert [one.effect for one in outcome.invocations] == effects
@@ -241,22 +243,22 @@ def test_only_pending_only_kinds_keep_running_and_only_once_settled(
 @pytest.mark.parametrize(
     ("asked", "after", "verdict", "reason"),
     [
-        (Asked.REFUSED, None, Verdict.FAILED, Reason.DENIED),
-        (Asked.REFUSED, (R, {"a": R, "b": R}), Verdict.FAILED, Reason.DENIED),
-        (Asked.REFUSED, (X, {"a": T, "b": X}), Verdict.STOPPED, None),
-        (Asked.REFUSED, (S, {"a": S, "b": S}), Verdict.ENDED, None),
-        (Asked.REFUSED, (R, {"a": T, "b": R}), Verdict.PARTIAL, Reason.DENIED),
-        (Asked.IN_DOUBT, None, Verdict.IN_DOUBT, Reason.DENIED),
-        (Asked.IN_DOUBT, (R, {"a": R, "b": R}), Verdict.IN_DOUBT, Reason.DENIED),
-        (Asked.IN_DOUBT, (S, {"a": S, "b": S}), Verdict.ENDED, None),
-        (Asked.IN_DOUBT, (T, {"a": T, "b": T}), Verdict.STOPPED, None),
-        (Asked.IN_DOUBT, (R, {"a": T, "b": R}), Verdict.REQUESTED, Reason.DENIED),
-        (Asked.NOT_REACHED, None, Verdict.SKIPPED, Reason.DENIED),
-        (Asked.NEEDLESS, None, Verdict.ENDED, None),
+        (RequestStatus.REFUSED, None, Verdict.FAILED, Reason.DENIED),
+        (RequestStatus.REFUSED, (R, {"a": R, "b": R}), Verdict.FAILED, Reason.DENIED),
+        (RequestStatus.REFUSED, (X, {"a": T, "b": X}), Verdict.STOPPED, None),
+        (RequestStatus.REFUSED, (S, {"a": S, "b": S}), Verdict.ENDED, None),
+        (RequestStatus.REFUSED, (R, {"a": T, "b": R}), Verdict.PARTIAL, Reason.DENIED),
+        (RequestStatus.IN_DOUBT, None, Verdict.IN_DOUBT, Reason.DENIED),
+        (RequestStatus.IN_DOUBT, (R, {"a": R, "b": R}), Verdict.IN_DOUBT, Reason.DENIED),
+        (RequestStatus.IN_DOUBT, (S, {"a": S, "b": S}), Verdict.ENDED, None),
+        (RequestStatus.IN_DOUBT, (T, {"a": T, "b": T}), Verdict.STOPPED, None),
+        (RequestStatus.IN_DOUBT, (R, {"a": T, "b": R}), Verdict.REQUESTED, Reason.DENIED),
+        (RequestStatus.NOT_REACHED, None, Verdict.SKIPPED, Reason.DENIED),
+        (RequestStatus.NEEDLESS, None, Verdict.ENDED, None),
     ],
 )
 def test_an_error_to_a_cancel_is_judged_by_the_state_read_after_it(
-    asked: Asked, after: tuple[State, dict[str, State]] | None, verdict: Verdict, reason: Reason | None
+    asked: RequestStatus, after: tuple[State, dict[str, State]] | None, verdict: Verdict, reason: Reason | None
 ) -> None:
     last = None if after is None else seen(PATCH, *after)
     outcome = judge(item({"a": R, "b": R}), answer(asked), last)
@@ -266,14 +268,14 @@ def test_an_error_to_a_cancel_is_judged_by_the_state_read_after_it(
 
 
 def test_the_error_of_a_requested_run_is_why_its_end_was_not_seen() -> None:
-    planned, accepted = item({"a": R}), answer(Asked.ACCEPTED)
+    planned, accepted = item({"a": R}), answer(RequestStatus.ACCEPTED)
 
     assert judge(planned, accepted, None, problem=BLIND).error == BLIND
     assert judge(planned, accepted, seen(PATCH, T, {"a": T}), problem=BLIND).error is None
 
 
 def test_a_part_that_was_refused_is_told_though_another_was_accepted() -> None:
-    half = Answer(asked=Asked.ACCEPTED, request_ids=("req-1",), problem=REFUSAL)
+    half = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",), problem=REFUSAL)
 
     outcome = judge(item({"a": R, "b": R}), half, seen(PATCH, R, {"a": T, "b": R}))
 
@@ -284,18 +286,27 @@ def test_a_part_that_was_refused_is_told_though_another_was_accepted() -> None:
 def test_an_end_that_is_only_reported_is_never_confirmed(before: State, effect: Effect) -> None:
     planned = item({"a": before, "b": R}, ref=SCRIPT, weak=WEAK)
 
-    outcome = judge(planned, answer(Asked.ACCEPTED), seen(SCRIPT, T, {"a": T, "b": X}, weak=WEAK))
+    outcome = judge(planned, answer(RequestStatus.ACCEPTED), seen(SCRIPT, T, {"a": T, "b": X}, weak=WEAK))
 
     assert outcome.verdict is Verdict.REPORTED
     assert [(one.effect, one.confirmed) for one in outcome.invocations] == [(effect, False), (Effect.CANCELLED, True)]
-    needless = judge(planned, answer(Asked.NEEDLESS), None)
+    needless = judge(planned, answer(RequestStatus.NEEDLESS), None)
     assert not any(one.confirmed for one in needless.invocations)
 
 
-@pytest.mark.parametrize("asked", [Asked.NEEDLESS, Asked.ACCEPTED, Asked.ALREADY, Asked.REFUSED, Asked.IN_DOUBT])
-def test_a_stop_that_is_only_reported_stays_so_whoever_asks_again(asked: Asked) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        RequestStatus.NEEDLESS,
+        RequestStatus.ACCEPTED,
+        RequestStatus.ALREADY,
+        RequestStatus.REFUSED,
+        RequestStatus.IN_DOUBT,
+    ],
+)
+def test_a_stop_that_is_only_reported_stays_so_whoever_asks_again(asked: RequestStatus) -> None:
     planned = item({"a": T, "b": S}, ref=SCRIPT, state=T, weak=WEAK)
-    last = None if asked is Asked.NEEDLESS else seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK)
+    last = None if asked is RequestStatus.NEEDLESS else seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK)
 
     assert judge(planned, answer(asked), last).verdict is Verdict.REPORTED
     assert only_reported(seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK))
@@ -306,12 +317,12 @@ def test_only_stops_count_as_reported() -> None:
     planned = item({"a": State.UNDELIVERED, "b": R}, weak=weak)
     last = seen(PATCH, X, {"a": State.UNDELIVERED, "b": X}, weak=weak)
 
-    outcome = judge(planned, answer(Asked.ACCEPTED), last)
+    outcome = judge(planned, answer(RequestStatus.ACCEPTED), last)
 
     assert outcome.verdict is Verdict.STOPPED
     assert [one.confirmed for one in outcome.invocations] == [False, True]
     assert not only_reported(last)
-    ended = judge(item({"a": State.UNDELIVERED}, state=S, weak=weak), answer(Asked.NEEDLESS), None)
+    ended = judge(item({"a": State.UNDELIVERED}, state=S, weak=weak), answer(RequestStatus.NEEDLESS), None)
     assert ended.verdict is Verdict.ENDED
 
 
@@ -332,7 +343,7 @@ def test_targets_that_were_never_listed_are_one_row_that_only_the_vendors_count_
 ) -> None:
     last = seen(PATCH, state, {"a": X}, target_count=6, completed=completed)
 
-    outcome = judge(item({"a": R}, state=R), answer(Asked.ACCEPTED), last)
+    outcome = judge(item({"a": R}, state=R), answer(RequestStatus.ACCEPTED), last)
 
     assert (outcome.verdict, outcome.not_listed) == (verdict, 5)
     assert outcome.invocations[0].effect is Effect.CANCELLED
@@ -347,7 +358,7 @@ def test_targets_that_were_never_listed_are_one_row_that_only_the_vendors_count_
 def test_a_run_that_had_ended_answers_for_what_was_never_listed(state: State, completed: int, verdict: Verdict) -> None:
     planned = plan(seen(PATCH, state, {"a": state}, target_count=6, completed=completed))
 
-    outcome = judge(planned, answer(Asked.NEEDLESS), None)
+    outcome = judge(planned, answer(RequestStatus.NEEDLESS), None)
 
     assert outcome.verdict is verdict
     assert [(one.effect, one.confirmed) for one in outcome.invocations] == [(ENDED, True), (ENDED, completed == 6)]
@@ -358,19 +369,19 @@ def test_a_run_that_had_ended_answers_for_what_was_never_listed(state: State, co
 )
 def test_a_part_in_doubt_is_no_refused_part(code: Reason | None, verdict: Verdict) -> None:
     problem = None if code is None else Problem(code=code, message="no")
-    half = Answer(asked=Asked.ACCEPTED, request_ids=("req-1",), problem=problem)
+    half = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",), problem=problem)
 
     assert judge(item({"a": R, "b": R}), half, seen(PATCH, R, {"a": R, "b": R})).verdict is verdict
 
 
 def test_what_was_cancelled_unseen_is_in_doubt_until_it_is_seen() -> None:
     planned = structs.replace(item({}, state=State.UNKNOWN), read=False)
-    accepted = Answer(asked=Asked.ACCEPTED, request_ids=("req-1",))
+    accepted = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",))
 
     assert judge(planned, accepted, None, problem=BLIND).verdict is Verdict.IN_DOUBT
     assert judge(planned, accepted, None, problem=BLIND).error == BLIND
     assert judge(planned, accepted, seen(PATCH, R, {"a": R})).verdict is Verdict.REQUESTED
-    assert judge(planned, answer(Asked.REFUSED), None).verdict is Verdict.FAILED
+    assert judge(planned, answer(RequestStatus.REFUSED), None).verdict is Verdict.FAILED
 
 
 # ended: every listed target
@@ -379,20 +390,20 @@ def test_what_was_cancelled_unseen_is_in_doubt_until_it_is_seen() -> None:
 @pytest.mark.parametrize(
     ("run", "targets", "asks", "asked"),
     [
-        (S, {"a": S}, False, Asked.NEEDLESS),
+        (S, {"a": S}, False, RequestStatus.NEEDLESS),
         (S, {"a": S, "b": R}, True, None),
         (X, {"a": X, "b": P}, True, None),
         (X, {"a": X, "b": State.UNKNOWN}, True, None),
-        (X, {"a": X, "b": C}, False, Asked.ALREADY),
-        (C, {"a": R}, False, Asked.ALREADY),
-        (C, {"a": X}, False, Asked.ALREADY),
+        (X, {"a": X, "b": C}, False, RequestStatus.ALREADY),
+        (C, {"a": R}, False, RequestStatus.ALREADY),
+        (C, {"a": X}, False, RequestStatus.ALREADY),
         (R, {"a": S}, True, None),
-        (S, {}, False, Asked.NEEDLESS),
+        (S, {}, False, RequestStatus.NEEDLESS),
     ],
 )
 @pytest.mark.parametrize("ref", [PATCH, SCRIPT, WINDOW, COMMAND, AUTOMATION])
 def test_a_run_has_ended_when_every_listed_target_has(
-    ref: str, run: State, targets: dict[str, State], asks: bool, asked: Asked | None
+    ref: str, run: State, targets: dict[str, State], asks: bool, asked: RequestStatus | None
 ) -> None:
     last = seen(ref, run, targets)
     planned = plan(last)
@@ -433,7 +444,7 @@ def test_of_two_rows_of_one_target_the_least_ended_counts(less: State, more: Sta
 def test_selected_targets_alone_decide_and_the_rest_is_no_row() -> None:
     planned = item({"a": R, "b": R}, targets=("a",))
 
-    outcome = judge(planned, answer(Asked.ACCEPTED), seen(PATCH, R, {"a": T, "b": R}, target_count=9))
+    outcome = judge(planned, answer(RequestStatus.ACCEPTED), seen(PATCH, R, {"a": T, "b": R}, target_count=9))
 
     assert (outcome.verdict, outcome.not_listed) == (Verdict.STOPPED, 0)
     assert [one.target for one in outcome.invocations] == ["a"]
@@ -442,7 +453,7 @@ def test_selected_targets_alone_decide_and_the_rest_is_no_row() -> None:
 def test_a_selected_target_that_is_no_longer_listed_has_not_ended() -> None:
     planned = item({"a": R}, targets=("a",))
 
-    outcome = judge(planned, answer(Asked.ACCEPTED), seen(PATCH, R, {}))
+    outcome = judge(planned, answer(RequestStatus.ACCEPTED), seen(PATCH, R, {}))
 
     assert outcome.verdict is Verdict.REQUESTED
     assert [(one.after, one.effect) for one in outcome.invocations] == [(None, STOPPING)]
@@ -461,7 +472,7 @@ def test_a_tasks_placeholder_gives_way_to_its_rows() -> None:
         row("", X, id="task-2", task="task-2"),
         state=X,
     )
-    outcome = judge(planned, answer(Asked.ACCEPTED), last)
+    outcome = judge(planned, answer(RequestStatus.ACCEPTED), last)
 
     assert outcome.verdict is Verdict.STOPPED
     assert [(one.id, one.effect) for one in outcome.invocations] == [
@@ -475,7 +486,7 @@ def test_a_tasks_placeholder_gives_way_to_its_rows() -> None:
 def test_a_step_or_a_row_that_vanishes_is_a_loss(task: str | None) -> None:
     planned = plan(_window(row("", R, id="x", task=task), row("", P, id="y", task=task)))
 
-    outcome = judge(planned, answer(Asked.ACCEPTED), _window(row("", X, id="y", task=task), state=X))
+    outcome = judge(planned, answer(RequestStatus.ACCEPTED), _window(row("", X, id="y", task=task), state=X))
 
     assert outcome.verdict is Verdict.REQUESTED
     assert [(one.id, one.effect) for one in outcome.invocations] == [("y", Effect.CANCELLED), ("x", STOPPING)]
@@ -584,7 +595,7 @@ def test_a_reference_without_a_run_failed_and_nothing_was_seen() -> None:
 # what no rule above would miss, and a reader of an outcome would
 
 
-FOREIGN = Foreign(what="a Lambda function", command=None)
+FOREIGN = ExternalExecution(what="a Lambda function", command=None)
 STARTER = structs.replace(row("b", R, task="t-1", id="inv-b", run=WINDOW), child=COMMAND, foreign=FOREIGN)
 
 
@@ -599,7 +610,7 @@ def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: boo
     planned = started()
     last = None if unseen else seen(WINDOW, R, [STARTER, row("a", P, task="t-1", run=WINDOW)])
 
-    outcome = judge(planned, Answer(asked=Asked.ACCEPTED, request_ids=("req-1",)), last)
+    outcome = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",)), last)
 
     assert (outcome.run, outcome.name, outcome.guarantee, outcome.parent) == (
         WINDOW,
@@ -613,7 +624,7 @@ def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: boo
 
 
 def test_without_a_word_about_it_nothing_is_settled() -> None:
-    outcome = judge(started(), Answer(asked=Asked.ACCEPTED), seen(WINDOW, R, [STARTER]))
+    outcome = judge(started(), CancelResponse(asked=RequestStatus.ACCEPTED), seen(WINDOW, R, [STARTER]))
 
     assert outcome.invocations[0].effect is STOPPING
 
@@ -622,7 +633,7 @@ def test_a_task_that_keeps_running_keeps_what_waits_in_it() -> None:
     planned = started()
     last = seen(WINDOW, R, [STARTER, row("a", P, task="t-1", run=WINDOW)])
 
-    outcome = judge(planned, Answer(asked=Asked.ACCEPTED), last, settled=True)
+    outcome = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED), last, settled=True)
 
     assert [one.effect for one in outcome.invocations] == [KEPT, KEPT]
     assert nothing_left_to_see(planned, last, settled=True)
@@ -642,20 +653,20 @@ def test_a_request_that_was_accepted_as_a_whole_is_no_refused_part() -> None:
     planned = item({"a": R, "b": R})
     last = seen(PATCH, R, {"a": T, "b": R})
 
-    accepted = judge(planned, Answer(asked=Asked.ACCEPTED, request_ids=("req-1",)), last)
-    in_doubt = judge(planned, Answer(asked=Asked.ACCEPTED, problem=REFUSAL), last)
+    accepted = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",)), last)
+    in_doubt = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED, problem=REFUSAL), last)
 
     assert (accepted.verdict, in_doubt.verdict) == (Verdict.REQUESTED, Verdict.REQUESTED)
 
 
 def test_what_was_over_before_is_after_as_it_was_before() -> None:
-    outcome = judge(item({"a": S}, state=S), Answer(asked=Asked.NEEDLESS), None)
+    outcome = judge(item({"a": S}, state=S), CancelResponse(asked=RequestStatus.NEEDLESS), None)
 
     assert (outcome.verdict, outcome.before, outcome.after) == (Verdict.ENDED, S, S)
 
 
 def test_what_was_not_seen_after_a_refusal_is_not_said_to_be_stopping() -> None:
-    outcome = judge(item({"a": R}), Answer(asked=Asked.REFUSED, problem=REFUSAL), None)
+    outcome = judge(item({"a": R}), CancelResponse(asked=RequestStatus.REFUSED, problem=REFUSAL), None)
 
     assert outcome.invocations[0].effect is Effect.UNKNOWN
     assert outcome.after is None
@@ -670,16 +681,16 @@ def test_a_reference_without_a_run_is_whole_and_empty() -> None:
 @pytest.mark.parametrize(
     ("asked", "before", "after", "effect"),
     [
-        (Asked.ACCEPTED, R, X, Effect.CANCELLED),
-        (Asked.NEEDLESS, S, S, ENDED),
-        (Asked.ACCEPTED, R, R, STOPPING),
-        (Asked.REFUSED, R, R, Effect.UNKNOWN),
-        (Asked.ACCEPTED, X, X, ENDED),
-        (Asked.ACCEPTED, R, State.SKIPPED, ENDED),
+        (RequestStatus.ACCEPTED, R, X, Effect.CANCELLED),
+        (RequestStatus.NEEDLESS, S, S, ENDED),
+        (RequestStatus.ACCEPTED, R, R, STOPPING),
+        (RequestStatus.REFUSED, R, R, Effect.UNKNOWN),
+        (RequestStatus.ACCEPTED, X, X, ENDED),
+        (RequestStatus.ACCEPTED, R, State.SKIPPED, ENDED),
     ],
 )
 def test_what_is_said_of_targets_that_were_never_listed_follows_from_the_run(
-    asked: Asked, before: State, after: State, effect: Effect
+    asked: RequestStatus, before: State, after: State, effect: Effect
 ) -> None:
     planned = structs.replace(item({}, state=before), guarantee=Guarantee.PENDING_ONLY)
 

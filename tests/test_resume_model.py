@@ -18,12 +18,12 @@ from runcancel.cli.support.resume import left_over
 from runcancel.config import references
 from runcancel.config.settings import gather
 from runcancel.engine.cancel import carry_out
-from runcancel.engine.events import Together
+from runcancel.engine.events import CombinedProgress
 from runcancel.engine.lookup import look
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import of_plan
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.journal.store import Journal
@@ -85,7 +85,7 @@ class Knife(Told):
     def planned(self, items: Sequence[PlanItem]) -> None:
         self._life.at(f"{self._when} planned")
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         self._life.at(f"{self._when} asked")
 
     def judged(self, outcome: Outcome) -> None:
@@ -259,7 +259,7 @@ def go(
         listeners = [Knife(life, "before"), Knife(life, "after"), Judges(world, clock, items)]
         if file is not None and operation is not None and items:
             recorder = Recorder(file, operation, warn=pytest.fail, resumed=resumed)
-        progress = Together(listeners[0], *([recorder] if recorder else []), *listeners[1:])
+        progress = CombinedProgress(listeners[0], *([recorder] if recorder else []), *listeners[1:])
         outcomes = list(carry_out(items, clouds, workers, PATIENCE, progress))
         life.at("before end")
         if recorder is not None:

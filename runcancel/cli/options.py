@@ -105,7 +105,7 @@ Colors = Annotated[
     str | None,
     typer.Option("--color", metavar="WHEN", help="auto, always or never.", autocompletion=lambda: list(Color)),
 ]
-Patience = Annotated[
+WaitPolicy = Annotated[
     str | None,
     typer.Option("--timeout", metavar="TIME", help="How long to repeat reads that fail [15s; throttled: 60s]."),
 ]

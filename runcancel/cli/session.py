@@ -20,7 +20,7 @@ from runcancel.config.settings import Place, Settings
 from runcancel.engine.callers import Callers
 from runcancel.engine.connections import Batch, Clouds, read
 from runcancel.engine.events import Progress
-from runcancel.engine.lookup import Sight, look
+from runcancel.engine.lookup import LookupResult, look
 from runcancel.engine.poll import Readings, Watch
 from runcancel.errors import CloudError, Exit, Refused, UsageError
 from runcancel.model.outcomes import PlanItem
@@ -99,7 +99,7 @@ class Session:
         debug: options.Debug = False,
         no_input: options.NoInput = False,
         color: options.Colors = None,
-        timeout: options.Patience = None,
+        timeout: options.WaitPolicy = None,
     ) -> Self:
         """Put flags before variables and check them. Raises `UsageError`; asks no cloud."""
         environ: Mapping[str, str] = os.environ
@@ -192,7 +192,7 @@ class Session:
         choice = environment.text(flag, given, self.settings.environ)
         return otherwise if choice.value is None else environment.duration(choice.origin, choice.value)
 
-    def look(self, texts: Sequence[str], *, full: bool) -> list[Sight]:
+    def look(self, texts: Sequence[str], *, full: bool) -> list[LookupResult]:
         """Read every named run, in the order named. Raises `UsageError` before the first request."""
         return self.look_at(references.parse_all(texts), full=full)
 
@@ -202,7 +202,7 @@ class Session:
         *,
         full: bool = True,
         places: Mapping[str, Sequence[Scope]] | None = None,
-    ) -> list[Sight]:
+    ) -> list[LookupResult]:
         """Read every run, in the order given; `places` as for `Lookup`.
 
         Raises `UsageError` before the first request.

@@ -80,7 +80,7 @@ def _plain(text: str) -> Reference:
     if not reference.providers:
         raise _wrong(text, _no_such_id(reference))
     kinds = [kind for each in reference.providers for kind in reference.kinds(each)]
-    return structs.replace(reference, id=id.lower()) if all(kind.any_case for kind in kinds) else reference
+    return structs.replace(reference, id=id.lower()) if all(kind.case_insensitive for kind in kinds) else reference
 
 
 def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:

@@ -11,13 +11,13 @@ from msgspec import Struct, structs
 
 from runcancel.engine.connections import Batch, Clouds, batches, read
 from runcancel.engine.events import Progress
-from runcancel.engine.lookup import Answer, Lookup, Probe, Sight, answers
+from runcancel.engine.lookup import CancelResponse, Lookup, LookupResult, Probe, answers
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
 from runcancel.engine.retry import NO_ANSWER, READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
 from runcancel.engine.tracker import RunTracker, Sent, Step
-from runcancel.engine.verdict import Asked, failed, selected
+from runcancel.engine.verdict import RequestStatus, failed, selected
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot
@@ -37,7 +37,7 @@ class Flow(Struct, frozen=True):
     """
 
     lookup: Lookup
-    choose: Callable[[Sequence[Sight]], Selection]
+    choose: Callable[[Sequence[LookupResult]], Selection]
     within: float
 
 
@@ -129,7 +129,7 @@ class _Aside(Struct, frozen=True):
 
 
 _Work = _Send | _Check | _Chase | Batch | Probe
-_Result = Sent | Readings | list[PlanItem] | tuple[Answer, ...]
+_Result = Sent | Readings | list[PlanItem] | tuple[CancelResponse, ...]
 
 
 class _Operation:
@@ -165,7 +165,7 @@ class _Operation:
         self._number = itertools.count()
         self._heard_at: dict[Scope, float] = {}
         self._silent: dict[Scope, _Silence] = {}
-        self._found: dict[Scope, tuple[float, list[Sight]]] = {}  # what is to be chosen from, and at what second
+        self._found: dict[Scope, tuple[float, list[LookupResult]]] = {}  # what is to be chosen from, and at what second
         self._settled: list[Outcome] = []
         self._chased: set[str] = set()
         self._sending: dict[str, int] = {}  # the number of the latest send of each run
@@ -257,7 +257,7 @@ class _Operation:
     def _is_whole(self, scope: Scope) -> bool:
         return self._flow is not None and not self._flow.lookup.waits_for(scope)
 
-    def _gather(self, scope: Scope, sights: Sequence[Sight], now: float) -> None:
+    def _gather(self, scope: Scope, sights: Sequence[LookupResult], now: float) -> None:
         if sights:
             self._found.setdefault(scope, (now + _GATHERED, []))[1].extend(sights)
 
@@ -335,7 +335,7 @@ class _Operation:
         """What a run started is sent once its own cancel is answered, unless it goes on and would start more."""
         for tracker in above.started:
             if tracker.step is Step.HELD:
-                if above.answer.asked in (Asked.REFUSED, Asked.IN_DOUBT, Asked.NOT_REACHED):
+                if above.answer.asked in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED):
                     tracker.skip(_left_alone(above, tracker), self._clock.monotonic())
                 else:
                     tracker.step = Step.DUE
@@ -353,7 +353,9 @@ class _Operation:
                 self._record_readings(cast(Readings, value), now)
             case Probe():
                 if self._flow is not None:
-                    self._gather(item.scope, self._flow.lookup.took(item.scope, cast(tuple[Answer, ...], value)), now)
+                    self._gather(
+                        item.scope, self._flow.lookup.took(item.scope, cast(tuple[CancelResponse, ...], value)), now
+                    )
             case Batch():
                 self._record_readings(self._watch.took(cast(TaskResult[Batch, Readings], result)), now)
 
@@ -485,7 +487,7 @@ class _Operation:
         except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
             return tuple((ref, _broken(failure)) for ref in batch.refs)
 
-    def _answers(self, probe: Probe) -> tuple[Answer, ...]:
+    def _answers(self, probe: Probe) -> tuple[CancelResponse, ...]:
         try:
             unchecked = None if self._flow is None else self._flow.lookup.unchecked
             with no_later_than(self._read_by):

@@ -7,10 +7,10 @@ from msgspec import Struct, structs
 
 from runcancel.config import references
 from runcancel.engine.connections import Clouds
-from runcancel.engine.verdict import Answer, Asked
+from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.reports import PermissionCheck
-from runcancel.model.runs import Identity, Kind, Query, Ref, Scope, Wanted
+from runcancel.model.runs import Identity, InvocationFilter, Kind, Query, Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.providers import provider
 from runcancel.providers.base import Checkup, Cloud
@@ -50,12 +50,12 @@ Cancels = Mapping[tuple[str, str, str], tuple[datetime, bool]]
 """Scope, kind and key -> when a cancel there was last accepted (true) or denied."""
 
 
-def answered(answers: Iterable[tuple[datetime, str, Answer]]) -> Cancels:
+def answered(answers: Iterable[tuple[datetime, str, CancelResponse]]) -> Cancels:
     """What the answers tell, which come newest first. One that does not say whose it was tells nothing."""
     found: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
     for at, run, answer in answers:
         denied = answer.problem is not None and answer.problem.code is Reason.DENIED
-        if answer.key is not None and (denied or answer.asked is Asked.ACCEPTED):
+        if answer.key is not None and (denied or answer.asked is RequestStatus.ACCEPTED):
             ref = references.full(run)
             found.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
     return found
@@ -90,7 +90,7 @@ def _kinds(scope: Scope) -> tuple[Kind, ...]:
 
 def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tuple[CloudError, ...]]:
     """Whether the kind can be listed and read: by the newest run, else by an id that no run has."""
-    ref = Ref(scope=scope, kind=kind.name, id=kind.nobody)
+    ref = Ref(scope=scope, kind=kind.name, id=kind.probe_id)
 
     def first_page() -> None:
         nonlocal ref
@@ -101,7 +101,7 @@ def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tup
         for _, found in cloud.read((ref,), full=False):
             if isinstance(found, CloudError) and found.reason not in _TELLS:
                 raise found
-        next(iter(cloud.invocations(ref, Wanted(limit=1))), None)
+        next(iter(cloud.invocations(ref, InvocationFilter(limit=1))), None)
 
     listed, read = _permitted(first_page), _permitted(one_run)
     errors = tuple(answer for answer in (listed, read) if isinstance(answer, CloudError))

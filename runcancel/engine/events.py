@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Run
 
@@ -17,7 +17,7 @@ class Progress(Protocol):
 
     def planned(self, items: Sequence[PlanItem]) -> None: ...
 
-    def asked(self, ref: str, answer: Answer) -> None: ...
+    def asked(self, ref: str, answer: CancelResponse) -> None: ...
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
 
@@ -28,7 +28,7 @@ class Progress(Protocol):
     def close(self) -> None: ...
 
 
-class Together:
+class CombinedProgress:
     """Tells several what happens, in their order."""
 
     def __init__(self, *listeners: Progress) -> None:
@@ -39,7 +39,7 @@ class Together:
         for one in self._listeners:
             one.planned(items)
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         """Tell all."""
         for one in self._listeners:
             one.asked(ref, answer)
@@ -75,7 +75,7 @@ class Shielded:
         """Tell it."""
         self._tell(lambda one: one.planned(items))
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         """Tell it."""
         self._tell(lambda one: one.asked(ref, answer))
 

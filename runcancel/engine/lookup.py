@@ -19,7 +19,7 @@ from runcancel.runtime.throttle import Clock, no_later_than
 from runcancel.runtime.workers import TaskGroup, Workers
 
 
-class Sight(Struct, frozen=True, kw_only=True):
+class LookupResult(Struct, frozen=True, kw_only=True):
     """What was found under one reference: a snapshot or a problem. `note` is what a person should know beside it.
 
     `unseen` is the run that a reference names exactly, where it could not be read and may be there all the same.
@@ -40,7 +40,7 @@ class Probe(Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...]
 
 
-Answer = tuple[Reference, Snapshot | CloudError]
+CancelResponse = tuple[Reference, Snapshot | CloudError]
 
 
 class Lookup:
@@ -90,7 +90,7 @@ class Lookup:
         """Every run that a reference can mean."""
         return tuple(reference.at(scope, kind) for scope, kinds in self._places[reference] for kind in kinds)
 
-    def took(self, scope: Scope, answers: Iterable[Answer]) -> list[Sight]:
+    def took(self, scope: Scope, answers: Iterable[CancelResponse]) -> list[LookupResult]:
         """Take in what a probe was answered; the references that are settled by it."""
         settled = []
         for reference, answer in answers:
@@ -100,7 +100,7 @@ class Lookup:
                     settled.append(self._settle(reference))
         return settled
 
-    def overdue(self, seconds: float) -> list[Sight]:
+    def overdue(self, seconds: float) -> list[LookupResult]:
         """Settle what is left: what has not answered within so many seconds will not be heard any more."""
         for reference in self._left:
             for scope, _ in self._places[reference]:
@@ -108,7 +108,7 @@ class Lookup:
                 self._answers[reference].setdefault(scope, late)
         return [self._settle(reference) for reference in self.left]
 
-    def _settle(self, reference: Reference) -> Sight:
+    def _settle(self, reference: Reference) -> LookupResult:
         del self._left[reference]
         self._open.subtract(scope for scope, _ in self._places[reference])
         sight = _settle(reference, list(self._answers[reference].items()))
@@ -149,7 +149,7 @@ def look(
     full: bool = True,
     within: float | None = None,
     places: Mapping[str, Sequence[Scope]] | None = None,
-) -> Iterator[Sight]:
+) -> Iterator[LookupResult]:
     """Read every reference, in parallel, and yield each once, as soon as it is settled.
 
     `within`: seconds after which what has not answered is not waited for. Raises `UsageError` before the first request,
@@ -158,11 +158,11 @@ def look(
     lookup = Lookup(references, settings, places=places)
     until = math.inf if within is None else workers.clock.monotonic() + within
 
-    def work(probe: Probe) -> tuple[Answer, ...]:
+    def work(probe: Probe) -> tuple[CancelResponse, ...]:
         with no_later_than(until):
             return answers(clouds, probe, workers.clock, full=full)
 
-    group = TaskGroup[Probe, tuple[Answer, ...]](workers, work)
+    group = TaskGroup[Probe, tuple[CancelResponse, ...]](workers, work)
     try:
         for probe in lookup.probes:
             group.submit(probe, queue=probe.scope)
@@ -197,7 +197,7 @@ def _probes(places: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]:
 
 def answers(
     clouds: Clouds, probe: Probe, clock: Clock, *, full: bool = True, unchecked: set[Reference] | None = None
-) -> tuple[Answer, ...]:
+) -> tuple[CancelResponse, ...]:
     """What one place answers for each of the references of a probe. Call it on a worker.
 
     With `unchecked`, a reference that says its account is read only where these credentials are not of another one;
@@ -230,7 +230,7 @@ def _of_others(clouds: Clouds, probe: Probe, unchecked: set[Reference]) -> dict[
     }
 
 
-def _read(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> tuple[Answer, ...]:
+def _read(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> tuple[CancelResponse, ...]:
     if len(probe.kinds) > 1:
         return ((probe.references[0], _first_hit(clouds, probe, clock, full=full)),)
     of = {reference: reference.at(probe.scope, probe.kinds[0]) for reference in probe.references}
@@ -305,20 +305,20 @@ def _worst(failures: list[CloudError], probe: Probe) -> CloudError:
     )
 
 
-def _settle(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudError]]) -> Sight:
+def _settle(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudError]]) -> LookupResult:
     hits = [answer for _, answer in answers if isinstance(answer, Snapshot)]
     if len(hits) == 1:
-        return Sight(reference=reference, snapshot=hits[0], note=_note(reference, hits[0]))
+        return LookupResult(reference=reference, snapshot=hits[0], note=_note(reference, hits[0]))
     if hits:
         found = " and ".join(hit.run.ref for hit in hits)
         message = f"“{reference.text}” is found more than once: {found}; give the full form"
-        return Sight(
+        return LookupResult(
             reference=reference, snapshot=None, problem=Problem(code=Reason.USAGE, message=message, ref=reference.text)
         )
     failures = [(scope, answer) for scope, answer in answers if isinstance(answer, CloudError)]
     scope, error = min(failures, key=lambda pair: _RANK.get(pair[1].reason, 1))
     problem = error.problem(scope=scope, ref=reference.text)
-    return Sight(reference=reference, snapshot=None, problem=problem)
+    return LookupResult(reference=reference, snapshot=None, problem=problem)
 
 
 _RANK = {Reason.DENIED: 0, Reason.NOT_FOUND: 2}

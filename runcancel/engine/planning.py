@@ -7,7 +7,7 @@ from runcancel.config import references
 from runcancel.engine.connections import Clouds, batches, read
 from runcancel.engine.verdict import expected, selected
 from runcancel.errors import CloudError
-from runcancel.model.outcomes import Intent, PlanItem, Planned
+from runcancel.model.outcomes import Intent, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Ref, Run, Snapshot
 from runcancel.model.states import Guarantee, State
 from runcancel.providers import kind_of
@@ -34,7 +34,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None 
         not_listed=0 if targets else run.not_listed,
         targets=tuple(targets),
         invocations=tuple(
-            Planned(
+            PlannedInvocation(
                 id=one.id,
                 task=one.task,
                 target=one.target,
@@ -116,7 +116,7 @@ class _Unread(TypedDict):
     counts: dict[State, int]
     not_listed: int
     targets: tuple[str, ...]
-    invocations: tuple[Planned, ...]
+    invocations: tuple[PlannedInvocation, ...]
     read: bool
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, structs
 
 from runcancel.config import references
 from runcancel.config.references import Reference
-from runcancel.engine.lookup import Sight
+from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import plan
 from runcancel.engine.verdict import failed
 from runcancel.environment import plain
@@ -34,14 +34,14 @@ class Selection(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class Listed(Struct, frozen=True, kw_only=True):
+class ReferenceList(Struct, frozen=True, kw_only=True):
     """References out of a file. `complete` is false when the list says so itself, or ends without saying."""
 
     references: tuple[Reference, ...]
     complete: bool
 
 
-def of_named(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
+def of_named(sights: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
     """The selection of runs named one by one. Raises what `_snapshots` raises.
 
     Raises `UsageError` for `targets` of a kind that is cancelled as a whole, and `CloudError` with `NOT_FOUND` when a
@@ -53,7 +53,7 @@ def of_named(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
     return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), settled=_missing(sights))
 
 
-def of_found(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
+def of_found(sights: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
     """The selection of runs that a filter or a list names: with `targets` only those that have one of them.
 
     A run that cannot be cancelled in part is a row of its own, `skipped`. Raises what `_snapshots` raises, and
@@ -71,7 +71,7 @@ def of_found(sights: Sequence[Sight], targets: Sequence[str]) -> Selection:
     )
 
 
-def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight], *, sent: Collection[str] = ()) -> Selection:
+def of_plan(held: Sequence[PlanItem], sights: Sequence[LookupResult], *, sent: Collection[str] = ()) -> Selection:
     """The selection of a plan, no more and no less than it holds. Raises what `_snapshots` raises.
 
     Runs that joined since are left alone, and so are targets where the cloud takes a part of a run. `sent` are the runs
@@ -96,7 +96,7 @@ def of_plan(held: Sequence[PlanItem], sights: Sequence[Sight], *, sent: Collecti
     return Selection(items=tuple(items), settled=tuple(settled), notes=tuple(notes))
 
 
-def renewed(chosen: Selection, sights: Sequence[Sight]) -> Selection:
+def renewed(chosen: Selection, sights: Sequence[LookupResult]) -> Selection:
     """The selection as a reading just before sending shows it, no more than was planned.
 
     A run that could not be read again is cancelled as it was planned. Raises what `_snapshots` raises.
@@ -112,7 +112,7 @@ def renewed(chosen: Selection, sights: Sequence[Sight]) -> Selection:
     )
 
 
-def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequence[Sight]) -> Selection:
+def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequence[LookupResult]) -> Selection:
     """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
     found = [sight.snapshot for sight in sights if sight.snapshot is not None]
     missing = [
@@ -131,7 +131,7 @@ def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequenc
     return structs.replace(chosen, items=tuple(items), settled=(*chosen.settled, *missing))
 
 
-def read_list(text: str, name: str) -> Listed:
+def read_list(text: str, name: str) -> ReferenceList:
     """References out of a file: one a line, the first column of `-o tsv`, or the lines of `-o jsonl`.
 
     Raises `UsageError` with the line's number; nothing is taken from a file with one bad line.
@@ -160,7 +160,7 @@ def read_list(text: str, name: str) -> Listed:
                 raise _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
-    return Listed(references=tuple(found.values()), complete=complete and not open_)
+    return ReferenceList(references=tuple(found.values()), complete=complete and not open_)
 
 
 def _check_length(line: str) -> None:
@@ -331,7 +331,7 @@ def _targets(count: int) -> str:
     return f"{count} target{'' if count == 1 else 's'}"
 
 
-def _snapshots(sights: Iterable[Sight]) -> dict[str, Snapshot]:
+def _snapshots(sights: Iterable[LookupResult]) -> dict[str, Snapshot]:
     """What was read, once for each run however often and in whatever spelling it is named, by its reference.
 
     Raises `UsageError` where acting would be more than was said: a part of a run, an id that is found twice.
@@ -348,7 +348,7 @@ def _snapshots(sights: Iterable[Sight]) -> dict[str, Snapshot]:
     return found
 
 
-def _missing(sights: Iterable[Sight]) -> tuple[Outcome, ...]:
+def _missing(sights: Iterable[LookupResult]) -> tuple[Outcome, ...]:
     """A row for each reference under which nothing could be read, once for spellings of one."""
     found: dict[Reference, Outcome] = {}
     for sight in sights:
@@ -410,7 +410,7 @@ def _left_alone(snapshot: Snapshot, problem: Problem) -> Outcome:
     )
 
 
-def _part_of(sight: Sight, snapshot: Snapshot) -> UsageError:
+def _part_of(sight: LookupResult, snapshot: Snapshot) -> UsageError:
     run, part = snapshot.run.ref, sight.reference.id
     target = next((one.target for one in snapshot.invocations if one.id == part and one.target), None)
     alone = f"it alone: {command('cancel', run, '--target', target)}" if target else ""

@@ -11,8 +11,8 @@ from runcancel.engine.retry import READ_WITHIN, WaitPolicy, pause
 from runcancel.engine.verdict import (
     KEEP_READS,
     KEEP_SECONDS,
-    Answer,
-    Asked,
+    CancelResponse,
+    RequestStatus,
     all_over,
     judge,
     moved,
@@ -26,8 +26,8 @@ from runcancel.model.runs import Invocation, Problem, Snapshot
 from runcancel.model.states import Reason, State, Verdict
 from runcancel.providers import kind_of
 
-UNREACHED = Answer(
-    asked=Asked.NOT_REACHED,
+UNREACHED = CancelResponse(
+    asked=RequestStatus.NOT_REACHED,
     problem=Problem(code=Reason.INTERRUPTED, message="interrupted before it was asked; nothing was sent for it"),
 )
 
@@ -56,10 +56,10 @@ class Sent(Struct, frozen=True, kw_only=True):
     key: str | None = None
 
 
-def not_asked(item: PlanItem) -> Answer:
+def not_asked(item: PlanItem) -> CancelResponse:
     """What stands in for an answer where the plan says not to ask: what has not ended is on its way."""
     ended = (bool(item.targets) or item.state.over) and all(one.before.over for one in item.invocations)
-    return Answer(asked=Asked.NEEDLESS if ended else Asked.ALREADY)
+    return CancelResponse(asked=RequestStatus.NEEDLESS if ended else RequestStatus.ALREADY)
 
 
 class RunTracker:
@@ -96,29 +96,31 @@ class RunTracker:
         else:
             self._watch(now)
 
-    def skip(self, problem: Problem, now: float, *, asked: Asked = Asked.NOT_REACHED) -> None:
+    def skip(self, problem: Problem, now: float, *, asked: RequestStatus = RequestStatus.NOT_REACHED) -> None:
         """Not send it, for this reason, unless there was nothing to send."""
         if self.item.ask:
-            self.answer = Answer(asked=asked, problem=problem)
+            self.answer = CancelResponse(asked=asked, problem=problem)
             self._watch(now)
 
     def give_up(self, problem: Problem, now: float, *, in_flight: bool) -> None:
         """Send no more: its scope is silent. What may have been accepted stays in doubt."""
-        self._end(problem, Asked.REFUSED, in_flight=in_flight)
+        self._end(problem, RequestStatus.REFUSED, in_flight=in_flight)
         self._watch(now)
 
     def break_off(self, *, in_flight: bool, problem: Problem | None = None) -> None:
         """The operation ends now, by a signal or because of `problem`: what is being sent may have been accepted."""
-        self._end(problem, Asked.NOT_REACHED, in_flight=in_flight)
+        self._end(problem, RequestStatus.NOT_REACHED, in_flight=in_flight)
         self.problem = self.problem or problem
 
-    def _end(self, problem: Problem | None, asked: Asked, *, in_flight: bool) -> None:
+    def _end(self, problem: Problem | None, asked: RequestStatus, *, in_flight: bool) -> None:
         if self.step is Step.SENT and in_flight and not self.answer.request_ids:
             code = Reason.INTERRUPTED if problem is None else problem.code
             message = "left while the cancel was in flight: it may or may not have been accepted"
-            self.answer = Answer(asked=Asked.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run))
+            self.answer = CancelResponse(
+                asked=RequestStatus.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run)
+            )
         elif problem is not None and self.answer is UNREACHED:
-            self.answer = Answer(asked=asked, problem=problem)
+            self.answer = CancelResponse(asked=asked, problem=problem)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -135,7 +137,7 @@ class RunTracker:
         ids = (*self.answer.request_ids, *sent.request_ids)
         self._error = sent.error
         if sent.error is None:
-            self._accept(Answer(asked=Asked.ACCEPTED, request_ids=ids, key=sent.key), now)
+            self._accept(CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=ids, key=sent.key), now)
         elif sent.error.reason is Reason.INTERRUPTED and not sent.request_ids:
             self._watch(now)  # it was not sent: what is known of the tries before still holds
         else:
@@ -195,8 +197,8 @@ class RunTracker:
             and self._seen_at - self._since >= KEEP_SECONDS
         )
 
-    def _accept(self, answer: Answer, now: float) -> None:
-        self.answer = structs.replace(answer, asked=Asked.ACCEPTED, at=now)
+    def _accept(self, answer: CancelResponse, now: float) -> None:
+        self.answer = structs.replace(answer, asked=RequestStatus.ACCEPTED, at=now)
         self._watch(now)
 
     def _watch(self, now: float) -> None:
@@ -205,11 +207,11 @@ class RunTracker:
         self.step = Step.WATCHED if self._policy.wait and self.answer.under_way else Step.OVER
         self.wake_at = None
 
-    def _after_error(self, error: CloudError, ids: tuple[str, ...], key: str | None, now: float) -> Answer:
+    def _after_error(self, error: CloudError, ids: tuple[str, ...], key: str | None, now: float) -> CancelResponse:
         """What an error means before the run is read again. What went out in parts is under way if one was accepted."""
-        asked = Asked.IN_DOUBT if self._doubtful else Asked.REFUSED
-        return Answer(
-            asked=Asked.ACCEPTED if ids else asked,
+        asked = RequestStatus.IN_DOUBT if self._doubtful else RequestStatus.REFUSED
+        return CancelResponse(
+            asked=RequestStatus.ACCEPTED if ids else asked,
             at=now if ids else None,
             request_ids=ids,
             problem=error.problem(scope=self.ref.scope, ref=self.item.run),
@@ -233,15 +235,17 @@ class RunTracker:
             self.last, self._seen_at = shown, now
         if shown is not None and moved(self.item, shown):
             at = now if self.answer.at is None else self.answer.at
-            self.answer = structs.replace(self.answer, asked=Asked.ACCEPTED, at=at)
+            self.answer = structs.replace(self.answer, asked=RequestStatus.ACCEPTED, at=at)
         missing = self._error is not None and self._error.reason is Reason.NOT_FOUND
         gone = missing and (not self._was_read or _not_found(reading))
-        if missing and not gone and self.answer.asked is Asked.REFUSED:  # the run is there, whatever the answer was
-            self.answer = structs.replace(self.answer, asked=Asked.IN_DOUBT)
+        if (
+            missing and not gone and self.answer.asked is RequestStatus.REFUSED
+        ):  # the run is there, whatever the answer was
+            self.answer = structs.replace(self.answer, asked=RequestStatus.IN_DOUBT)
         left = shown is None or (bool(self.item.targets) and bool(self._untouched(shown)))
         if shown is not None and all_over(self.item, shown):
             self.step, self.wake_at = Step.OVER, None
-        elif now < self._give_up_at and not gone and (left or self.answer.asked is not Asked.ACCEPTED):
+        elif now < self._give_up_at and not gone and (left or self.answer.asked is not RequestStatus.ACCEPTED):
             self.step, self.wake_at = Step.DUE, None
         else:
             self._watch(now)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import Struct, structs
 
 from runcancel.errors import IN_DOUBT
-from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, Planned
+from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Run, Snapshot
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
@@ -14,7 +14,7 @@ KEEP_READS = 3  # quiet readings before something is said to keep running …
 KEEP_SECONDS = 3.0  # … and how long after the accepted answer the last of them is
 
 
-class Asked(StrEnum):
+class RequestStatus(StrEnum):
     """How far the request for one run came."""
 
     NEEDLESS = "needless"  # it was over; nothing was sent
@@ -25,13 +25,13 @@ class Asked(StrEnum):
     NOT_REACHED = "not-reached"  # a signal came first; nothing was sent
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class CancelResponse(Struct, frozen=True, kw_only=True):
     """What came back for one run. `at` is the monotonic second of the answer.
 
     `key` is the end of the id of the key that asked: whose answer it was.
     """
 
-    asked: Asked
+    asked: RequestStatus
     at: float | None = None
     request_ids: tuple[str, ...] = ()
     problem: Problem | None = None
@@ -40,7 +40,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     @property
     def under_way(self) -> bool:
         """Whether a cancel is known to be at work, so that watching makes sense."""
-        return self.asked in (Asked.ACCEPTED, Asked.ALREADY)
+        return self.asked in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)
 
 
 _EXPECTED = {
@@ -139,7 +139,7 @@ def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, settled: bool) ->
 
 def judge(
     item: PlanItem,
-    answer: Answer,
+    answer: CancelResponse,
     last: Snapshot | None,
     *,
     settled: bool = False,
@@ -161,7 +161,7 @@ def judge(
         verdict=verdict,
         guarantee=item.guarantee,
         before=item.state,
-        after=last.run.state if last is not None else (item.state if answer.asked is Asked.NEEDLESS else None),
+        after=last.run.state if last is not None else (item.state if answer.asked is RequestStatus.NEEDLESS else None),
         request_ids=answer.request_ids,
         invocations=effects,
         not_listed=_not_listed(item, last),
@@ -188,18 +188,20 @@ def failed(reference: str, problem: Problem) -> Outcome:
     )
 
 
-def _verdict(item: PlanItem, answer: Answer, last: Snapshot | None, rows: Sequence[InvocationOutcome]) -> Verdict:
+def _verdict(
+    item: PlanItem, answer: CancelResponse, last: Snapshot | None, rows: Sequence[InvocationOutcome]
+) -> Verdict:
     stopped_some = _run_stopped(item, last) or any(one.effect in _STOPS for one in rows)
-    if answer.asked is Asked.NOT_REACHED:
+    if answer.asked is RequestStatus.NOT_REACHED:
         return Verdict.SKIPPED
-    if answer.asked is Asked.NEEDLESS or (last is not None and all_over(item, last)):
+    if answer.asked is RequestStatus.NEEDLESS or (last is not None and all_over(item, last)):
         if any(_only_reported(one, stopped_some=stopped_some) for one in rows):
             return Verdict.REPORTED
         return Verdict.STOPPED if stopped_some else Verdict.ENDED
-    if answer.asked is Asked.REFUSED:
+    if answer.asked is RequestStatus.REFUSED:
         return Verdict.PARTIAL if stopped_some else Verdict.FAILED
     never_seen = last is None and not item.read
-    if never_seen or (answer.asked is Asked.IN_DOUBT and not stopped_some):
+    if never_seen or (answer.asked is RequestStatus.IN_DOUBT and not stopped_some):
         return Verdict.IN_DOUBT
     kept_some = any(one.effect is Effect.KEPT_RUNNING for one in rows)
     return Verdict.PARTIAL if kept_some or _part_refused(answer) else Verdict.REQUESTED
@@ -212,15 +214,17 @@ def _only_reported(one: InvocationOutcome, *, stopped_some: bool) -> bool:
     return one.after.stopped or one.effect in _STOPS or (not one.id and stopped_some)
 
 
-def _part_refused(answer: Answer) -> bool:
+def _part_refused(answer: CancelResponse) -> bool:
     """One part of the request was accepted and another certainly not."""
     return bool(answer.request_ids) and answer.problem is not None and answer.problem.code not in _MAY_HAVE_WORKED
 
 
-def _effects(item: PlanItem, answer: Answer, last: Snapshot | None, *, can_keep: bool) -> tuple[InvocationOutcome, ...]:
+def _effects(
+    item: PlanItem, answer: CancelResponse, last: Snapshot | None, *, can_keep: bool
+) -> tuple[InvocationOutcome, ...]:
     if last is None:
         unread = tuple(_unseen(one, answer) for one in item.invocations)
-        return (*unread, *_rest_before(item)) if answer.asked is Asked.NEEDLESS else unread
+        return (*unread, *_rest_before(item)) if answer.asked is RequestStatus.NEEDLESS else unread
     before = {one.id: one.before for one in item.invocations}
     after = selected(last.invocations, item.targets)
     running = running_tasks(after)
@@ -245,7 +249,7 @@ def _effects(item: PlanItem, answer: Answer, last: Snapshot | None, *, can_keep:
     return (*rows, *unseen, *_rest(item, last, answer))
 
 
-def _effect(after: State, before: State | None, run: Run, answer: Answer, *, keeps: bool) -> Effect:
+def _effect(after: State, before: State | None, run: Run, answer: CancelResponse, *, keeps: bool) -> Effect:
     if before is not None and before.over and after.over:
         return Effect.ALREADY_ENDED
     if after is State.SKIPPED and run.state.stopped:
@@ -259,7 +263,7 @@ def _effect(after: State, before: State | None, run: Run, answer: Answer, *, kee
     return Effect.KEPT_RUNNING if keeps else Effect.STOPPING
 
 
-def _vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[Planned]:
+def _vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[PlannedInvocation]:
     """What was planned and is no longer listed. A task's placeholder that gave way to its rows is no loss."""
     ids = {one.id for one in after}
     tasks = {one.task for one in after}
@@ -269,7 +273,7 @@ def _vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[Planned]:
             yield one
 
 
-def _unseen(one: Planned, answer: Answer) -> InvocationOutcome:
+def _unseen(one: PlannedInvocation, answer: CancelResponse) -> InvocationOutcome:
     open_effect = Effect.STOPPING if answer.under_way else Effect.UNKNOWN
     return InvocationOutcome(
         id=one.id,
@@ -284,7 +288,7 @@ def _unseen(one: Planned, answer: Answer) -> InvocationOutcome:
     )
 
 
-def _rest(item: PlanItem, last: Snapshot, answer: Answer) -> Iterator[InvocationOutcome]:
+def _rest(item: PlanItem, last: Snapshot, answer: CancelResponse) -> Iterator[InvocationOutcome]:
     """One row for all targets that the vendor counts and never listed: what is said of them follows from the run.
 
     It is confirmed only once the run has ended and the vendor counts every target as completed.
@@ -317,7 +321,7 @@ def _not_listed(item: PlanItem, last: Snapshot | None) -> int:
     return item.not_listed if last is None else last.run.not_listed
 
 
-def _error(verdict: Verdict, answer: Answer, problem: Problem | None) -> Problem | None:
+def _error(verdict: Verdict, answer: CancelResponse, problem: Problem | None) -> Problem | None:
     """The problem that belongs to the verdict: what refused the cancel, or why its end could not be seen."""
     if verdict in (Verdict.FAILED, Verdict.PARTIAL, Verdict.SKIPPED):
         return answer.problem

@@ -23,7 +23,7 @@ class Level(IntEnum):
     TYPED = 2  # several accounts, or a protected context
 
 
-class Need(Struct, frozen=True, kw_only=True):
+class ConfirmationRequirement(Struct, frozen=True, kw_only=True):
     """What has to be answered: how strongly, which words answer it, and why."""
 
     level: Level
@@ -32,7 +32,7 @@ class Need(Struct, frozen=True, kw_only=True):
     why: str
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class GivenConfirmation(Struct, frozen=True, kw_only=True):
     """What the command line said beforehand."""
 
     yes: bool = False
@@ -81,7 +81,9 @@ def is_below(ref: Ref, level: Guarantee) -> bool:
     return _STRENGTH.index(kind_of(ref).guarantee) < _STRENGTH.index(level)
 
 
-def need(items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[str, str], protected: Mapping[str, str]) -> Need:
+def need(
+    items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[str, str], protected: Mapping[str, str]
+) -> ConfirmationRequirement:
     """What a plan has to be answered with.
 
     `chosen` is true when a filter, a file or a plan selected the runs. `accounts` tells for each run's reference whose
@@ -92,14 +94,14 @@ def need(items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[str, str]
     owners = tuple(dict.fromkeys(accounts[run] for run in asked))
     if guarded:
         what = ", ".join(guarded)
-        return Need(level=Level.TYPED, names=guarded, count=len(asked), why=f"protected: {what}")
+        return ConfirmationRequirement(level=Level.TYPED, names=guarded, count=len(asked), why=f"protected: {what}")
     if chosen and len(owners) > 1:
-        return Need(level=Level.TYPED, names=(), count=len(asked), why="several accounts")
+        return ConfirmationRequirement(level=Level.TYPED, names=(), count=len(asked), why="several accounts")
     level = Level.YES if chosen and asked else Level.NONE
-    return Need(level=level, names=(), count=len(asked), why="")
+    return ConfirmationRequirement(level=level, names=(), count=len(asked), why="")
 
 
-def answered(wanted: Need, given: Given) -> bool:
+def answered(wanted: ConfirmationRequirement, given: GivenConfirmation) -> bool:
     """Whether the command line already answers. Raises `Refused` when it answers something else."""
     if given.confirm is not None:
         if _fits(wanted, given.confirm):
@@ -111,7 +113,7 @@ def answered(wanted: Need, given: Given) -> bool:
     return wanted.level is Level.NONE or (wanted.level is Level.YES and given.yes)
 
 
-def question(wanted: Need) -> str:
+def question(wanted: ConfirmationRequirement) -> str:
     """What a person is asked."""
     if wanted.level is Level.YES:
         return "Go on? [y/N] "
@@ -120,7 +122,7 @@ def question(wanted: Need) -> str:
     return f"{wanted.why[:1].upper()}{wanted.why[1:]}. Type {words} to go on: "
 
 
-def accepts(wanted: Need, reply: str) -> bool:
+def accepts(wanted: ConfirmationRequirement, reply: str) -> bool:
     """Whether a typed reply means yes."""
     reply = reply.strip()
     return reply.lower() in ("y", "yes") if wanted.level is Level.YES else _fits(wanted, reply)
@@ -131,7 +133,7 @@ def declines(reply: str) -> bool:
     return reply.strip().lower() in ("", "n", "no")
 
 
-def nobody_to_ask(wanted: Need, why: str) -> Refused:
+def nobody_to_ask(wanted: ConfirmationRequirement, why: str) -> Refused:
     """The refusal where a question would be needed and nobody can be asked."""
     return Refused(f"{_matched(wanted)} and nobody can be asked ({why}); nothing was sent", hint=_way_on(wanted))
 
@@ -154,15 +156,15 @@ def _check_limit(name: str, what: str, count: int, most: int | None, configured:
     )
 
 
-def _fits(wanted: Need, word: str) -> bool:
+def _fits(wanted: ConfirmationRequirement, word: str) -> bool:
     return word == str(wanted.count) or (len(wanted.names) == 1 and word == wanted.names[0])
 
 
-def _matched(wanted: Need) -> str:
+def _matched(wanted: ConfirmationRequirement) -> str:
     return f"{_counted(wanted.count, 'run')} would be asked to stop{f' ({wanted.why})' if wanted.why else ''}"
 
 
-def _way_on(wanted: Need) -> str:
+def _way_on(wanted: ConfirmationRequirement) -> str:
     if not wanted.count:
         return "no run is left to ask.   To see how they stand: leave out --confirm."
     flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"

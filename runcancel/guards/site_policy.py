@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from runcancel.config.references import NOT_A_REGION, REGION, nearest
 from runcancel.config.toml import hidden, record, wrong
 from runcancel.errors import Refused, UsageError
-from runcancel.guards.confirmation import Level, Need
+from runcancel.guards.confirmation import ConfirmationRequirement, Level
 from runcancel.model.outcomes import PlanItem
 from runcancel.providers import PROVIDERS, provider
 
@@ -143,7 +143,7 @@ def check(policy: SitePolicy, found: Sequence[Ruling]) -> None:
         )
 
 
-def stricter(wanted: Need, found: Sequence[Ruling]) -> Need:
+def stricter(wanted: ConfirmationRequirement, found: Sequence[Ruling]) -> ConfirmationRequirement:
     """The same need, to be answered by typing a name or the number where a rule wants it confirmed."""
     confirm = tuple(one for one in found if not one.denies)
     if not confirm or not wanted.count:

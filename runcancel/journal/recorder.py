@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError, Refused
 from runcancel.journal.store import Journal
 from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
@@ -84,7 +84,7 @@ class Recorder:
         self._written |= {item.run: item for _, item in found if item is not None}
         self._write(lambda journal, id: journal.found(id, found))
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         """Commit an answer."""
         self._write(lambda journal, id: journal.answered(id, ref, answer))
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from runcancel.config import folders
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.states import Stage
@@ -29,7 +29,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One run of an operation: what was intended, what was answered, what was seen."""
 
     item: PlanItem
-    answer: Answer | None
+    answer: CancelResponse | None
     outcome: Outcome | None
 
 
@@ -113,7 +113,7 @@ class Journal:
             db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, text) for text, _ in found])
             _put(db, id, [item for _, item in found if item is not None])
 
-    def answered(self, id: str, run: str, answer: Answer) -> None:
+    def answered(self, id: str, run: str, answer: CancelResponse) -> None:
         """Commit an answer."""
         with self._file.used() as db:
             blob = _encode(answer)
@@ -150,11 +150,11 @@ class Journal:
             ):
                 yield Entry(
                     item=_item(item),
-                    answer=None if answer is None else msgspec.json.decode(answer, type=Answer),
+                    answer=None if answer is None else msgspec.json.decode(answer, type=CancelResponse),
                     outcome=None if outcome is None else msgspec.json.decode(outcome, type=Outcome),
                 )
 
-    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, Answer]]:
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, CancelResponse]]:
         """What clouds answered: when its operation began, the run, the answer; newest first, at most `limit`."""
         with self._file.used() as db:
             for at, run, answer in db.execute(
@@ -162,7 +162,7 @@ class Journal:
                 "WHERE e.answer IS NOT NULL ORDER BY o.id DESC LIMIT ?",
                 (limit,),
             ):
-                yield datetime.fromisoformat(at), run, msgspec.json.decode(answer, type=Answer)
+                yield datetime.fromisoformat(at), run, msgspec.json.decode(answer, type=CancelResponse)
 
     def prune(self, before: datetime) -> tuple[Operation, ...]:
         """Forget the operations that began before and are done, and return them, newest first.

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from runcancel.model.runs import Foreign, Problem
+from runcancel.model.runs import ExternalExecution, Problem
 from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
 
 
-class Planned(Struct, frozen=True, kw_only=True):
+class PlannedInvocation(Struct, frozen=True, kw_only=True):
     """One selected invocation before a cancel: where it stands and what the guarantee lets one expect."""
 
     id: str
@@ -17,7 +17,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     before: State
     expected: Effect
     child: str | None = None
-    foreign: Foreign | None = None
+    foreign: ExternalExecution | None = None
     confirmed: bool = True  # whether its state is more than the cloud's report
     target_count: int = 1  # how many targets it stands for
 
@@ -46,7 +46,7 @@ class PlanItem(Struct, frozen=True, kw_only=True):
     counts: dict[State, int]
     not_listed: int
     targets: tuple[str, ...]  # the ids sent with the request; empty: the whole run
-    invocations: tuple[Planned, ...]
+    invocations: tuple[PlannedInvocation, ...]
     parent: str | None = None  # the run that started it, which is asked first
     read: bool = True  # false: it was not read, and nothing is known of its state and targets
     rest_confirmed: bool = False  # whether the vendor counts the targets that it does not list as completed
@@ -75,7 +75,7 @@ class InvocationOutcome(Struct, frozen=True, kw_only=True):
     effect: Effect
     confirmed: bool
     child: str | None = None
-    foreign: Foreign | None = None
+    foreign: ExternalExecution | None = None
 
 
 class Ending(Struct, frozen=True):

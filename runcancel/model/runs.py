@@ -22,8 +22,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     action: str  # the permission it needs, as the vendor spells it
     promise: str  # one sentence for a person: what a cancel does here
     id_pattern: re.Pattern[str]
-    any_case: bool = False  # an id means the same in capitals, and is read and printed in small letters
-    nobody: str  # an id of that shape which no run has: asking for it tells whether reading is permitted
+    case_insensitive: bool = False  # an id means the same in capitals, and is read and printed in small letters
+    probe_id: str  # an id of that shape which no run has: asking for it tells whether reading is permitted
     alias_pattern: re.Pattern[str] | None = None  # ids of a part of such a run (a Tencent task), answered with the run
     in_part: bool  # can be cancelled for some targets only
     starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
@@ -184,7 +184,7 @@ class Run(Struct, frozen=True, kw_only=True):
         return max(0, self.target_count - sum(self.counts.values()))
 
 
-class Foreign(Struct, frozen=True, kw_only=True):
+class ExternalExecution(Struct, frozen=True, kw_only=True):
     """What an invocation started that is no run of ours. `command` would stop it; None: nothing can."""
 
     what: str
@@ -208,7 +208,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     child: str | None  # the reference of a run that this invocation started
     owner: str | None
     window_target: str | None
-    foreign: Foreign | None = None
+    foreign: ExternalExecution | None = None
     target_count: int = 1  # how many targets this row stands for
     confirmed: bool = True  # false where the vendor's word is weaker than it sounds
     document: str | None = None  # what it runs, where the vendor names it
@@ -256,7 +256,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return any(one.target in targets for one in self.invocations)
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class InvocationFilter(Struct, frozen=True, kw_only=True):
     """Which invocations of a run to list. Empty means all; `limit` 0 means all."""
 
     task: str | None = None

@@ -11,9 +11,9 @@ from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
 from runcancel.model.reports import AccessPolicy
-from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Scope, Snapshot, Wanted
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Scope, Snapshot
 from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
 AGENT = f"runcancel/{__version__}"
@@ -93,14 +93,14 @@ class Cloud(Protocol):
         """
         ...
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         """The run's invocations that pass `wanted`, page by page, filtered by the vendor where it can.
 
         Raises `Reason.NOT_FOUND` for a run that is not there.
         """
         ...
 
-    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
         """What the run's invocations that pass `wanted` wrote, page by page; `wanted.limit` does not count here.
 
         An invocation with several steps has an output for each. Runs that an invocation started are followed one level
@@ -173,7 +173,7 @@ class Provider(Protocol):
         """
         ...
 
-    def policy(self, wish: Narrowing) -> AccessPolicy:
+    def policy(self, wish: PolicyScope) -> AccessPolicy:
         """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
         ...
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from runcancel.environment import Choice
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.logs import Output
-from runcancel.model.runs import Identity, Invocation, Query, Ref, Snapshot, Wanted
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Query, Ref, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers import provider
 from runcancel.providers.base import Checkup, Cloud, VendorSettings
@@ -20,14 +20,14 @@ _LOG = logging.getLogger("runcancel.wire")
 _SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
 """After these nothing was heard from the scope."""
 
-Heard = Callable[[bool], None]
+EndpointHealth = Callable[[bool], None]
 """Called with true when the scope has answered, with false when it was silent."""
 
 
 class GuardedCloud:
     """See `Cloud`. Whatever else a cloud raises becomes a `CloudError` with `Reason.INTERNAL`."""
 
-    def __init__(self, cloud: Cloud, *, where: str, heard: Heard = lambda answered: None) -> None:
+    def __init__(self, cloud: Cloud, *, where: str, heard: EndpointHealth = lambda answered: None) -> None:
         self._cloud = cloud
         self._where = where
         self._heard = heard
@@ -36,11 +36,11 @@ class GuardedCloud:
         """See `Cloud.read`."""
         return self._each(lambda: self._cloud.read(refs, full=full))
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`."""
         return self._each(lambda: self._cloud.invocations(ref, wanted))
 
-    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`."""
         return self._each(lambda: self._cloud.logs(ref, wanted))
 

@@ -30,7 +30,7 @@ def test_an_invocation_of_a_window_counts_for_every_machine_it_runs_on(outside: 
 
 def test_an_item_of_a_plan_that_was_saved_before_counts_as_one(outside: Outside) -> None:
     """A plan or a journal of an older version has no such number."""
-    assert outcomes.Planned.__struct_defaults__[-1] == 1
+    assert outcomes.PlannedInvocation.__struct_defaults__[-1] == 1
 
 
 def _interrupted(outside: Outside, *limits: str) -> str:

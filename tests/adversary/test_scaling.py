@@ -6,7 +6,7 @@ import pytest
 from fakes import COMMAND, PATCH, WINDOW, row, seen
 
 from runcancel.config import references
-from runcancel.engine.lookup import Sight
+from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import plan
 from runcancel.engine.selection import of_found, of_named, of_plan, read_list
 from runcancel.engine.verdict import Answer, Asked, counted_once, judge, nothing_left_to_see
@@ -37,9 +37,9 @@ def names(count: int, *, prefix: str = "i-") -> list[str]:
     return [Counted(f"{prefix}{number:08x}") for number in range(count)]
 
 
-def sight(ref: str, count: int) -> Sight:
+def sight(ref: str, count: int) -> LookupResult:
     rows = [row(name, R, run=ref) for name in names(count)]
-    return Sight(reference=references.parse(ref), snapshot=seen(ref, R, rows))
+    return LookupResult(reference=references.parse(ref), snapshot=seen(ref, R, rows))
 
 
 def a_target_list(count: int) -> None:

@@ -8,7 +8,7 @@ from outside import AUTOMATION, COMMAND, FANOUT, KILLED, ONE_SHOT, SCHEDULE, TEN
 
 from runcancel.cli import VERBS
 from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 
 OFFLINE: Mapping[str, None] = dict.fromkeys(
     (
@@ -62,7 +62,7 @@ def task_of_tencent(outside: Outside) -> str:
 def test_every_action_that_is_called_is_in_a_policy_and_no_other(outside: Outside) -> None:
     called = use(outside, writing=True)
 
-    granted = {action for name in PROVIDERS for action in actions(provider(name).policy(Narrowing()).policy)}
+    granted = {action for name in PROVIDERS for action in actions(provider(name).policy(PolicyScope()).policy)}
     assert called - granted == set()
     assert granted - called - ({action for action in LOGS if "logs" not in VERBS}) == set()
 
@@ -70,7 +70,7 @@ def test_every_action_that_is_called_is_in_a_policy_and_no_other(outside: Outsid
 def test_reading_only_takes_what_reading_calls(outside: Outside) -> None:
     called = use(outside, writing=False)
 
-    wish = Narrowing(read_only=True)
+    wish = PolicyScope(read_only=True)
     granted = {action for name in PROVIDERS for action in actions(provider(name).policy(wish).policy)}
     assert called <= granted
     writes = {kind.action for name in PROVIDERS for kind in provider(name).KINDS}
@@ -81,7 +81,7 @@ def test_reading_only_takes_what_reading_calls(outside: Outside) -> None:
 def test_the_cancel_of_every_kind_is_granted(name: str) -> None:
     wanted = {kind.action for kind in provider(name).KINDS}
 
-    assert wanted <= set(actions(provider(name).policy(Narrowing()).policy))
+    assert wanted <= set(actions(provider(name).policy(PolicyScope()).policy))
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

@@ -13,7 +13,7 @@ from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, Example, ours
 from runcancel.config import references
 from runcancel.errors import CloudError
-from runcancel.model.runs import Ref, Scope, Snapshot, Wanted
+from runcancel.model.runs import InvocationFilter, Ref, Scope, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.providers import kind_of
 
@@ -98,17 +98,19 @@ def test_what_is_not_there_is_not_found(example: Example, still: Outside, connec
 def test_every_filter_of_invocations_is_exact(example: Example, still: Outside, connect: Connect) -> None:
     ref = references.full(example.ref)
     cloud = connect(still, ref.scope)
-    rows = list(cloud.invocations(ref, Wanted()))
+    rows = list(cloud.invocations(ref, InvocationFilter()))
 
     assert {(row.id, row.state) for row in rows} == {(row.id, row.state) for row in read(cloud, ref).invocations}
     for state in State:
-        found = cloud.invocations(ref, Wanted(states=frozenset({state})))
+        found = cloud.invocations(ref, InvocationFilter(states=frozenset({state})))
         assert {row.id for row in found} == {row.id for row in rows if row.state is state}, state
     some = [row for row in rows if row.target][:3]
-    found = cloud.invocations(ref, Wanted(targets=frozenset(row.target for row in some if row.target) or {"nobody"}))
+    found = cloud.invocations(
+        ref, InvocationFilter(targets=frozenset(row.target for row in some if row.target) or {"nobody"})
+    )
     assert {row.id for row in found} == {row.id for row in some}
     for task in {row.task for row in rows if row.task}:
-        found = cloud.invocations(ref, Wanted(task=task))
+        found = cloud.invocations(ref, InvocationFilter(task=task))
         assert {row.id for row in found} == {row.id for row in rows if row.task == task}
 
 
@@ -116,7 +118,7 @@ def test_every_filter_of_invocations_is_exact(example: Example, still: Outside, 
 def test_what_was_written_is_told_of_every_target(example: Example, still: Outside, connect: Connect) -> None:
     ref = references.full(example.ref)
 
-    outputs = list(connect(still, ref.scope).logs(ref, Wanted()))
+    outputs = list(connect(still, ref.scope).logs(ref, InvocationFilter()))
 
     assert {one.parent or one.run for one in outputs} == {example.ref}
     assert {one.target or one.step for one in outputs} == set(still.targets(example.ref))
@@ -129,28 +131,28 @@ def test_what_is_not_there_ran_nowhere_and_wrote_nothing(example: Example, still
     ref = references.full(example.absent)
     cloud = connect(still, ref.scope)
 
-    assert refused(lambda: list(cloud.invocations(ref, Wanted()))).reason is Reason.NOT_FOUND
-    assert refused(lambda: list(cloud.logs(ref, Wanted()))).reason is Reason.NOT_FOUND
+    assert refused(lambda: list(cloud.invocations(ref, InvocationFilter()))).reason is Reason.NOT_FOUND
+    assert refused(lambda: list(cloud.logs(ref, InvocationFilter()))).reason is Reason.NOT_FOUND
 
 
 @every_kind
 def test_a_limit_is_a_limit_below_every_page_size(example: Example, still: Outside, connect: Connect) -> None:
     ref = references.full(example.ref)
     cloud = connect(still, ref.scope)
-    total = len(list(cloud.invocations(ref, Wanted())))
+    total = len(list(cloud.invocations(ref, InvocationFilter())))
 
     for limit in (1, 3, total, total + 7):
-        assert len(list(cloud.invocations(ref, Wanted(limit=limit)))) == min(limit, total)
+        assert len(list(cloud.invocations(ref, InvocationFilter(limit=limit)))) == min(limit, total)
 
 
 @every_kind
 def test_a_limit_counts_what_passed_the_filter(example: Example, still: Outside, connect: Connect) -> None:
     ref = references.full(example.ref)
     cloud = connect(still, ref.scope)
-    rows = list(cloud.invocations(ref, Wanted()))
+    rows = list(cloud.invocations(ref, InvocationFilter()))
     last = rows[-1].state
 
-    found = list(cloud.invocations(ref, Wanted(states=frozenset({last}), limit=2)))
+    found = list(cloud.invocations(ref, InvocationFilter(states=frozenset({last}), limit=2)))
 
     assert len(found) == min(2, sum(row.state is last for row in rows))
     assert {row.state for row in found} == {last}

@@ -13,12 +13,12 @@ from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
 from runcancel.model.reports import AccessPolicy
-from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Snapshot, Wanted
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Run, Snapshot
 from runcancel.model.states import Guarantee, Reason, State
 from runcancel.providers.base import Checkup, Connection, VendorSettings
 from runcancel.providers.common.fields import checked_id, first
 from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace, Rate
 
 NAME = "nimbus"
@@ -37,7 +37,7 @@ JOB = Kind(
     action="nimbus:StopJob",
     promise="A cancel here stops what has not started and terminates what is running.",
     id_pattern=re.compile(r"job-[0-9A-Fa-f]{12}"),
-    nobody="job-000000000000",
+    probe_id="job-000000000000",
     in_part=True,
 )
 KINDS = (JOB,)
@@ -68,7 +68,7 @@ def link(text: str) -> Link | None:
     return None if found is None else Link(id=found[2], region=found[1], kind=JOB.name)
 
 
-def policy(wish: Narrowing) -> AccessPolicy:
+def policy(wish: PolicyScope) -> AccessPolicy:
     """One word per call."""
     calls = ["nimbus:GetJob", "nimbus:ListJobs", *([] if wish.read_only else [JOB.action])]
     notes = ("cannot be narrowed to a region",) if wish.regions else ()
@@ -95,10 +95,10 @@ class Nimbus:
             job = self._call("GetJob").get(ref.id)
             yield ref, self._snapshot(ref, job) if job else CloudError(Reason.NOT_FOUND, "no such job")
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         return first(filter(wanted.takes, self._known(ref).invocations), wanted.limit)
 
-    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
         for one in filter(wanted.takes, self._known(ref).invocations):
             yield Output(
                 run=str(ref), parent=None, id=one.id, task=None, step=None, target=one.target, target_name=None,

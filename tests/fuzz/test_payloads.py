@@ -19,9 +19,9 @@ from fuzz.budget import tries
 from fuzz.liar import Change, Liar, Telling, lies
 from runcancel.config import references
 from runcancel.engine.planning import plan
-from runcancel.engine.verdict import Answer, Asked, judge
+from runcancel.engine.verdict import CancelResponse, RequestStatus, judge
 from runcancel.errors import CloudError
-from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State, Verdict
 from runcancel.providers import kind_of, provider
 from runcancel.providers.base import Cloud, Connection
@@ -207,7 +207,7 @@ def test_a_reading_of_lies_is_a_record_or_an_error(
 
 def check_verdict(item: Any, found: Snapshot, kind: Kind) -> None:
     """`stopped` is said only of what is seen to be over, everything that was planned included."""
-    answer = Answer(asked=Asked.ACCEPTED, at=0.0, request_ids=("r",))
+    answer = CancelResponse(asked=RequestStatus.ACCEPTED, at=0.0, request_ids=("r",))
     outcome = judge(item, answer, found, settled=True, seconds=4.0)
     listed = {one.id: one.state for one in found.invocations}
     if outcome.verdict in (Verdict.STOPPED, Verdict.ENDED):
@@ -221,8 +221,14 @@ def check_verdict(item: Any, found: Snapshot, kind: Kind) -> None:
 
 
 @tries(60)
-@given(st.sampled_from(RUNS), lies, st.sampled_from([Wanted(), Wanted(limit=2), Wanted(targets=frozenset({"i-1"}))]))
-def test_a_listing_of_targets_out_of_lies(lied: Lied, run: str, changes: tuple[Change, ...], wanted: Wanted) -> None:
+@given(
+    st.sampled_from(RUNS),
+    lies,
+    st.sampled_from([InvocationFilter(), InvocationFilter(limit=2), InvocationFilter(targets=frozenset({"i-1"}))]),
+)
+def test_a_listing_of_targets_out_of_lies(
+    lied: Lied, run: str, changes: tuple[Change, ...], wanted: InvocationFilter
+) -> None:
     ref = references.full(run)
     lied.telling(changes)
 

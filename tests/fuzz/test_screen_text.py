@@ -18,7 +18,7 @@ from render.samples import NOW, WINDOW
 from render.strategies import ANY_TEXT, PROBLEMS, any_of
 
 from fuzz.budget import tries
-from runcancel.engine.verdict import Answer, Asked
+from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Operation, Outcome, PlanItem
 from runcancel.model.reports import ContextRow, SettingRow
 from runcancel.model.runs import Invocation, Run
@@ -132,7 +132,9 @@ def test_progress_shows_any_text_as_text(
 
     shown.planned(items)
     problem = problems[0] if problems else None
-    shown.asked(ref, Answer(asked=Asked.REFUSED if problem else Asked.ACCEPTED, problem=problem))
+    shown.asked(
+        ref, CancelResponse(asked=RequestStatus.REFUSED if problem else RequestStatus.ACCEPTED, problem=problem)
+    )
     shown.seen(ref, run, rows)
     shown.tick()
     shown.judged(structs.replace(outcome, run=ref))

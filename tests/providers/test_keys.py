@@ -6,17 +6,17 @@ from opened import refused
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.common.credential_process import printed
-from runcancel.providers.common.credentials import Keys, Renewed, plain_words
+from runcancel.providers.common.credentials import Credentials, Renewed, plain_words
 
 
 class Asked:
     """Somebody who gives keys, or fails, and counts."""
 
-    def __init__(self, *answers: Keys | CloudError) -> None:
+    def __init__(self, *answers: Credentials | CloudError) -> None:
         self.answers = list(answers)
         self.times = 0
 
-    def __call__(self) -> Keys:
+    def __call__(self) -> Credentials:
         self.times += 1
         answer = self.answers.pop(0)
         if isinstance(answer, CloudError):
@@ -24,8 +24,8 @@ class Asked:
         return answer
 
 
-def keys(id: str, ends: int | None) -> Keys:
-    return Keys(id=id, secret="s", token="t", expires_at=ends)
+def keys(id: str, ends: int | None) -> Credentials:
+    return Credentials(id=id, secret="s", token="t", expires_at=ends)
 
 
 def test_a_role_is_assumed_once_and_renewed_before_it_ends() -> None:

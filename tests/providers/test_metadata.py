@@ -10,7 +10,7 @@ from opened import refused
 
 from runcancel.model.states import Reason
 from runcancel.providers.alibaba.sources import Sources as AlibabaSources
-from runcancel.providers.common.credentials import KeySource
+from runcancel.providers.common.credentials import CredentialSource
 from runcancel.providers.common.http import CredentialClient, Endpoint
 from runcancel.providers.tencent.sources import Sources as TencentSources
 
@@ -54,14 +54,14 @@ def machine() -> Iterator[Machine]:
     made.server.server_close()
 
 
-def of_alibaba(machine: Machine, role: str | None) -> KeySource:
+def of_alibaba(machine: Machine, role: str | None) -> CredentialSource:
     sts = Endpoint.of("https://sts.aliyuncs.com")
     client = CredentialClient({})
     sources = AlibabaSources(client, lambda _, base: pytest.fail("STS"), sts, fixed=True, metadata=machine.url)
     return sources.of_machine(role, source="the metadata role")
 
 
-def of_tencent(machine: Machine) -> KeySource:
+def of_tencent(machine: Machine) -> CredentialSource:
     sts = Endpoint.of("https://sts.tencentcloudapi.com")
     sources = TencentSources(CredentialClient({}), lambda base: pytest.fail("STS"), sts, metadata=machine.url)
     return sources.of_machine(source="the machine's role")

@@ -134,7 +134,7 @@ def test_a_target_that_is_no_id_does_not_travel(target: str) -> None:
 def test_bad_credentials_are_blamed_on_their_source() -> None:
     errors = [CloudError(reason, "refused") for reason in (Reason.BAD_CREDENTIALS, Reason.INVALID)]
 
-    assert [str(fields.blamed(error, "here")) for error in errors] == ["refused (here)", "refused"]
+    assert [str(fields.attribute_error(error, "here")) for error in errors] == ["refused (here)", "refused"]
 
 
 @pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])

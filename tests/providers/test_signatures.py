@@ -15,7 +15,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.common.retry import NoopRetryer
 
 from runcancel.providers.alibaba.signature import ALGORITHM, EMPTY_BODY, authorization
-from runcancel.providers.common.credentials import Keys
+from runcancel.providers.common.credentials import Credentials
 from runcancel.providers.tencent.signature import Signer
 
 WORDS = st.text(min_size=1, max_size=30)
@@ -68,7 +68,7 @@ def test_tencent_sends_the_headers_that_the_sdk_sends(
 
     signer = Signer(product="tat", version="2020-10-28", host=HOST, region=region, request_client="test-1")
     body = json.dumps(params).encode()
-    keys = Keys(id=id, secret=secret, token=token)
+    keys = Credentials(id=id, secret=secret, token=token)
     ours = signer.headers("DescribeInvocations", body, keys, now=int(sent.headers["X-TC-Timestamp"]))
     assert sent.headers.pop("X-TC-RequestClient").endswith(ours.pop("X-TC-RequestClient"))  # who speaks: not signed
 
@@ -97,4 +97,4 @@ class Overheard:
 
 
 def test_keys_never_show_themselves() -> None:
-    assert "sikrit" not in repr(Keys(id="a", secret="sikrit", token="sikrit"))
+    assert "sikrit" not in repr(Credentials(id="a", secret="sikrit", token="sikrit"))

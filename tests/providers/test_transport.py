@@ -17,7 +17,7 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers.base import Connection
-from runcancel.providers.common.http import CredentialClient, Endpoint, Heard, Transport
+from runcancel.providers.common.http import CredentialClient, Endpoint, EndpointHealth, Transport
 from runcancel.providers.common.proxies import proxy_of, without_user
 
 
@@ -306,7 +306,7 @@ def test_a_ca_file_that_does_not_exist_is_named() -> None:
 )
 def test_the_clock_of_an_answer_is_held_against_ours(date: str | None, ahead: float | None) -> None:
     ours = 1795227764.25  # 02:22:44.25, half of the half second that the answer took ago
-    heard = Heard(now=lambda: ours)
+    heard = EndpointHealth(now=lambda: ours)
 
     heard.note(date, 0.5)
 

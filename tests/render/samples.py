@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, Planned
+from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Run
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
@@ -191,7 +191,7 @@ def plan_item(ref: str = WINDOW, *, ask: bool = True, guarantee: Guarantee = Gua
     fates = [(17, State.PENDING, Effect.CANCELLED), (3, State.RUNNING, Effect.KEPT_RUNNING)]
     fates += [(5, State.SUCCEEDED, Effect.ALREADY_ENDED)]
     planned = [
-        Planned(id=f"{effect}-{n}", task=None, target=f"i-{n}", before=before, expected=effect)
+        PlannedInvocation(id=f"{effect}-{n}", task=None, target=f"i-{n}", before=before, expected=effect)
         for count, before, effect in fates
         for n in range(count)
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.engine.verdict import Answer, Asked
+from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome
 from runcancel.model.states import Reason, State, Verdict
 from runcancel.render.live.bars import bar, shares
@@ -38,7 +38,9 @@ def boards(draw: st.DrawFn) -> Board:
     for ref in draw(st.lists(st.sampled_from(refs), max_size=20)):
         step = draw(st.sampled_from(["asked", "refused", "seen", "judged"]))
         if step in ("asked", "refused"):
-            board.asked(ref, Answer(asked=Asked.ACCEPTED, problem=samples.DENIED if step == "refused" else None))
+            board.asked(
+                ref, CancelResponse(asked=RequestStatus.ACCEPTED, problem=samples.DENIED if step == "refused" else None)
+            )
         elif step == "seen":
             run = samples.run(ref, draw(st.sampled_from(State)), counts=draw(COUNTS))
             began = draw(st.none() | st.integers(0, 10**7).map(lambda ago: samples.NOW - timedelta(seconds=ago)))

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from runcancel.engine.verdict import Answer, Asked
+from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.states import Reason, State
 from runcancel.render.live.live import LiveProgress
 from runcancel.render.live.plain import PlainProgress
@@ -15,7 +15,7 @@ from runcancel.runtime.throttle import Traffic
 from . import samples
 from .screen import Clock, Screen, items, live
 
-ACCEPTED = Answer(asked=Asked.ACCEPTED)
+ACCEPTED = CancelResponse(asked=RequestStatus.ACCEPTED)
 
 
 def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:

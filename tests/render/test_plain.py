@@ -2,7 +2,7 @@
 
 import io
 
-from runcancel.engine.verdict import Answer, Asked
+from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.states import State
 from runcancel.render.live.plain import PlainProgress
 from runcancel.render.sink import Sink
@@ -10,8 +10,8 @@ from runcancel.render.sink import Sink
 from . import samples
 from .screen import Clock, items
 
-ACCEPTED = Answer(asked=Asked.ACCEPTED)
-REFUSED = Answer(asked=Asked.REFUSED, problem=samples.DENIED)
+ACCEPTED = CancelResponse(asked=RequestStatus.ACCEPTED)
+REFUSED = CancelResponse(asked=RequestStatus.REFUSED, problem=samples.DENIED)
 
 
 def plain(*, verbose: bool = False) -> tuple[io.StringIO, Clock, PlainProgress]:
@@ -19,7 +19,7 @@ def plain(*, verbose: bool = False) -> tuple[io.StringIO, Clock, PlainProgress]:
     return err, clock, PlainProgress(Sink(err), clock=clock, verbose=verbose)
 
 
-def ask(shown: PlainProgress, clock: Clock, answer: Answer, *, runs: int) -> None:
+def ask(shown: PlainProgress, clock: Clock, answer: CancelResponse, *, runs: int) -> None:
     """Plan so many, and ask ten a second."""
     planned = items(runs)
     shown.planned(planned)

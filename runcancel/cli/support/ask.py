@@ -9,7 +9,7 @@ from msgspec import Struct
 from runcancel.cli.session import Session
 from runcancel.errors import Refused
 from runcancel.guards import confirmation
-from runcancel.guards.confirmation import Given, Need
+from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.text import LONGEST_LINE, quoted
 
 _TRIES = 3  # how often a question is asked that gets a wrong answer
@@ -23,7 +23,7 @@ class Streams(Struct, frozen=True):
     answers: TextIO
 
 
-def asked(session: Session, wanted: Need, given: Given, *, from_stdin: bool) -> bool:
+def asked(session: Session, wanted: ConfirmationRequirement, given: GivenConfirmation, *, from_stdin: bool) -> bool:
     """Return when what is needed was said: whether a person was asked for it. Raises `Refused` otherwise.
 
     Where standard input holds the list or the request, the question is asked on the terminal of the process. Never asks
@@ -63,7 +63,7 @@ def line(session: Session, answers: TextIO | None = None) -> str | None:
     return text
 
 
-def _confirmed(session: Session, wanted: Need, streams: Streams) -> bool:
+def _confirmed(session: Session, wanted: ConfirmationRequirement, streams: Streams) -> bool:
     for left in reversed(range(_TRIES)):
         streams.out.write(confirmation.question(wanted))
         streams.out.flush()

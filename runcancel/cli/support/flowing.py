@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import Wish
+from runcancel.cli.support.select import SelectionRequest
 from runcancel.config import references, settings
 from runcancel.engine.flow import Facts, why_frozen
-from runcancel.engine.lookup import Lookup, Sight
+from runcancel.engine.lookup import Lookup, LookupResult
 from runcancel.engine.planning import intended, unseen
 from runcancel.engine.selection import Selection, of_named
 from runcancel.engine.verdict import failed
@@ -38,7 +38,7 @@ class Flowing:
         if recorder is not None:
             recorder.planned([intended(one.text, self.lookup.named(one)) for one in self.lookup.left])
 
-    def choose(self, sights: Sequence[Sight]) -> Selection:
+    def choose(self, sights: Sequence[LookupResult]) -> Selection:
         """What to send of what was read. It is written down and announced when this returns."""
         items: list[PlanItem] = []
         settled: list[Outcome] = []
@@ -58,7 +58,7 @@ class Flowing:
         self._announce(items, sights)
         return Selection(items=tuple(items), settled=tuple(settled))
 
-    def _planned_or_not(self, sight: Sight) -> PlanItem | Outcome:
+    def _planned_or_not(self, sight: LookupResult) -> PlanItem | Outcome:
         text = sight.reference.text
         try:
             if sight.problem is not None:
@@ -81,7 +81,7 @@ class Flowing:
         if protected and item.ask:
             raise Refused(f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it")
 
-    def _announce(self, items: Sequence[PlanItem], sights: Sequence[Sight]) -> None:
+    def _announce(self, items: Sequence[PlanItem], sights: Sequence[LookupResult]) -> None:
         notes = self._session.notes
         notes.say(*(f"note: {sight.note}" for sight in sights if sight.note))
         if items:
@@ -90,7 +90,7 @@ class Flowing:
 
 def flowing(
     session: Session,
-    wish: Wish,
+    wish: SelectionRequest,
     guard: Guard,
     *,
     limits: Limits,

@@ -12,7 +12,7 @@ from runcancel.config.references import full
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, site_policy
-from runcancel.guards.confirmation import Need
+from runcancel.guards.confirmation import ConfirmationRequirement
 from runcancel.guards.site_policy import Ruling, SitePolicy, Subject
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref, Scope
@@ -64,7 +64,9 @@ class Guard:
         """Raise `Refused` when a rule denies one of the runs that would be asked."""
         site_policy.check(self._rules, self._rulings(items, callers))
 
-    def stricter(self, wanted: Need, items: Sequence[PlanItem], callers: Sequence[Caller]) -> Need:
+    def stricter(
+        self, wanted: ConfirmationRequirement, items: Sequence[PlanItem], callers: Sequence[Caller]
+    ) -> ConfirmationRequirement:
         """What has to be answered once the rules are heard."""
         return site_policy.stricter(wanted, self._rulings(items, callers))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel.engine.verdict import Asked
+from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.store import Entry, Journal
 from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
@@ -46,7 +46,11 @@ def left_over(file: Path, id: str) -> LeftOver:
 
 def _sent(entry: Entry) -> bool:
     """Whether a run was asked to stop, or may have been."""
-    return entry.answer is not None and entry.answer.asked in (Asked.ACCEPTED, Asked.ALREADY, Asked.IN_DOUBT)
+    return entry.answer is not None and entry.answer.asked in (
+        RequestStatus.ACCEPTED,
+        RequestStatus.ALREADY,
+        RequestStatus.IN_DOUBT,
+    )
 
 
 def _settled(entry: Entry) -> bool:

@@ -13,7 +13,7 @@ from runcancel.cli.support.pick import pick
 from runcancel.config import settings
 from runcancel.config.references import full, parse, parse_all
 from runcancel.engine import selection
-from runcancel.engine.lookup import Sight
+from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import children, unseen
 from runcancel.engine.search import born, search, split_gaps
 from runcancel.engine.selection import SavedCaller, Selection
@@ -25,7 +25,7 @@ from runcancel.model.states import Reason
 _LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class SelectionRequest(Struct, frozen=True, kw_only=True):
     """Where a cancel is to take its runs from; exactly one of the first six is given. `by_hand`: typed as such."""
 
     refs: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def wished(
     stop_running: bool,
     allow_incomplete: bool,
     why_not_pick: str,
-) -> Wish:
+) -> SelectionRequest:
     """Where the runs come from. Raises `UsageError` for more than one place, or none and nobody to choose."""
     ways = {
         "references": bool(refs),
@@ -96,7 +96,7 @@ def wished(
     if held and (targets or stop_running):
         more = "--target" if targets else "--stop-running"
         raise UsageError(f"{used[0]} holds all that is to be asked: {more} cannot be given beside it; nothing was sent")
-    return Wish(
+    return SelectionRequest(
         refs=tuple(refs),
         query=query,
         file=None if file is None else environment.plain_file("--from", file),
@@ -109,13 +109,13 @@ def wished(
     )
 
 
-def choose(session: Session, wish: Wish) -> Chosen:
+def choose(session: Session, wish: SelectionRequest) -> Chosen:
     """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
     chosen = _chosen(session, wish)
     return _with_children(session, chosen) if wish.stop_running else chosen
 
 
-def _chosen(session: Session, wish: Wish) -> Chosen:
+def _chosen(session: Session, wish: SelectionRequest) -> Chosen:
     if wish.pick:
         return _picked(session, wish.targets)
     if wish.query is not None:
@@ -130,7 +130,7 @@ def _chosen(session: Session, wish: Wish) -> Chosen:
     return Chosen(selection=_named(sights, wish.targets, blindly=wish.by_hand), by_hand=wish.by_hand)
 
 
-def _named(sights: Sequence[Sight], targets: Sequence[str], *, blindly: bool) -> Selection:
+def _named(sights: Sequence[LookupResult], targets: Sequence[str], *, blindly: bool) -> Selection:
     """The selection of runs named one by one. `blindly`: with those that could not be read, unless targets are."""
     blind = [sight for sight in sights if blindly and not targets and sight.unseen is not None]
     chosen = selection.of_named([sight for sight in sights if sight not in blind], targets)
@@ -188,11 +188,11 @@ class _Found(Struct, frozen=True, kw_only=True):
         return Chosen(selection=selected, by_hand=False, gaps=self.gaps, answered=self.answered, notes=self.notes)
 
 
-def _seen(session: Session, found: Sequence[Snapshot]) -> list[Sight]:
+def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
     """What stands under each run; those that the listing told whole are not read again."""
     of = {parse(one.run.ref): one for one in found}
     read = {sight.reference: sight for sight in session.look_at([one for one, told in of.items() if not told.whole])}
-    return [read.get(reference) or Sight(reference=reference, snapshot=told) for reference, told in of.items()]
+    return [read.get(reference) or LookupResult(reference=reference, snapshot=told) for reference, told in of.items()]
 
 
 def _searched(session: Session, query: Query) -> _Found:
@@ -221,7 +221,7 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
     return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, sights))
 
 
-def _listed(session: Session, name: str, wish: Wish) -> Chosen:
+def _listed(session: Session, name: str, wish: SelectionRequest) -> Chosen:
     listed = selection.read_list(_text(session, name), called(name))
     if not listed.complete and not wish.allow_incomplete:
         raise UsageError(
@@ -248,7 +248,7 @@ def looked_again(session: Session, chosen: Chosen) -> Chosen:
     return structs.replace(chosen, selection=again)
 
 
-def _look(session: Session, held: Sequence[PlanItem]) -> list[Sight]:
+def _look(session: Session, held: Sequence[PlanItem]) -> list[LookupResult]:
     return session.look_at([parse(item.run) for item in held if item.ask])
 
 

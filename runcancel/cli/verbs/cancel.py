@@ -20,12 +20,12 @@ from runcancel.cli.support.select import Chosen, choose, looked_again, wished
 from runcancel.config.references import full
 from runcancel.engine import selection
 from runcancel.engine.cancel import Admit, Flow, carry_out
-from runcancel.engine.events import Progress, Shielded, Together
+from runcancel.engine.events import CombinedProgress, Progress, Shielded
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
 from runcancel.errors import Exit, Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
 from runcancel.guards import confirmation
-from runcancel.guards.confirmation import Given
+from runcancel.guards.confirmation import GivenConfirmation
 from runcancel.journal import store as journal_
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
@@ -196,7 +196,7 @@ def cancel(
         items, chosen=not chosen.by_hand, accounts=_accounts(items, callers), protected=session.protected(items)
     )
     wanted = guard.stricter(wanted, items, callers)
-    if asked(session, wanted, Given(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin):
+    if asked(session, wanted, GivenConfirmation(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin):
         chosen = looked_again(session, chosen)
         items = chosen.selection.items
         session.notes.say(*(f"note: {note}" for note in chosen.selection.notes))
@@ -295,7 +295,7 @@ def _carry_out(
         put(outcome)
     shown = Shielded(session.progress(asking=True, timeout=policy.timeout if policy.wait else None))
     session.workers.tick = shown.tick
-    progress: Progress = shown if recorder is None else Together(recorder, shown)
+    progress: Progress = shown if recorder is None else CombinedProgress(recorder, shown)
     try:
         items = chosen.selection.items
         for outcome in carry_out(

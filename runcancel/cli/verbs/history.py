@@ -12,7 +12,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.engine.tracker import not_asked
-from runcancel.engine.verdict import Answer, Asked, failed, judge
+from runcancel.engine.verdict import CancelResponse, RequestStatus, failed, judge
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal import store
 from runcancel.journal.store import Entry, Journal
@@ -25,8 +25,8 @@ from runcancel.text import command
 _SHOWN = 20
 _NAMED = 5  # unfinished operations that a note names
 _LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
-_UNANSWERED = Answer(
-    asked=Asked.IN_DOUBT,
+_UNANSWERED = CancelResponse(
+    asked=RequestStatus.IN_DOUBT,
     problem=Problem(
         code=Reason.INTERRUPTED, message="no answer is written down: it may or may not have been asked, or accepted"
     ),

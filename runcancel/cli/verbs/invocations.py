@@ -12,7 +12,7 @@ from runcancel.config import references as refs_
 from runcancel.config.references import nearest
 from runcancel.environment import plain
 from runcancel.errors import CloudError, UsageError, exit_of_reading
-from runcancel.model.runs import Invocation, Run, Snapshot, Wanted
+from runcancel.model.runs import Invocation, InvocationFilter, Run, Snapshot
 from runcancel.model.states import State
 from runcancel.providers import kind_of
 from runcancel.render import End, Writer
@@ -51,7 +51,7 @@ def invocations(
     without a target; the runs that invocations started are in the column child.
     Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not answer.
     """
-    wanted = Wanted(
+    wanted = InvocationFilter(
         task=None if task is None else plain("--task", task),
         states=_states(status or ()),
         targets=frozenset(plain("--target", one) for one in target or ()),
@@ -83,7 +83,7 @@ def invocations(
     return code
 
 
-def _known(snapshot: Snapshot, wanted: Wanted) -> Iterator[Invocation] | None:
+def _known(snapshot: Snapshot, wanted: InvocationFilter) -> Iterator[Invocation] | None:
     """The rows, where looking at the run has told them already: nothing is read twice."""
     whole = kind_of(refs_.full(snapshot.run.ref)).read_whole and snapshot.run.counts is not None
     return filter(wanted.takes, snapshot.invocations) if whole else None
@@ -102,7 +102,7 @@ def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[in
     return shown, False
 
 
-def _rows(session: Session, run: Run, wanted: Wanted) -> Iterator[Invocation]:
+def _rows(session: Session, run: Run, wanted: InvocationFilter) -> Iterator[Invocation]:
     ref = refs_.full(run.ref)
     return streamed(session, ref, lambda cloud: cloud.invocations(ref, wanted), chunk=_CHUNK)
 

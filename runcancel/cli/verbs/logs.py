@@ -14,7 +14,7 @@ from runcancel.config import references as refs_
 from runcancel.environment import plain
 from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model.logs import Output
-from runcancel.model.runs import Run, Wanted
+from runcancel.model.runs import InvocationFilter, Run
 from runcancel.model.states import State
 from runcancel.render import End, Writer, lines
 
@@ -58,7 +58,7 @@ def logs(
     where all of it is, is said as notes. Control characters are shown escaped.
     Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not answer.
     """
-    wanted = Wanted(
+    wanted = InvocationFilter(
         task=None if task is None else plain("--task", task),
         targets=frozenset(options.targets(target)),
         states=_BAD if failed else frozenset(),
@@ -87,7 +87,7 @@ def logs(
     return code
 
 
-def _outputs(session: Session, run: Run, wanted: Wanted) -> Iterator[Output]:
+def _outputs(session: Session, run: Run, wanted: InvocationFilter) -> Iterator[Output]:
     ref = refs_.full(run.ref)
     return streamed(session, ref, lambda cloud: cloud.logs(ref, wanted), chunk=_CHUNK)
 

@@ -14,7 +14,7 @@ from runcancel.config.settings import typed_regions as typed
 from runcancel.errors import Exit, UsageError
 from runcancel.model.reports import AccessPolicy
 from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.render import End
 
 _RAW = frozenset({"table", "wide", "tsv", "ref"})
@@ -50,7 +50,7 @@ def permissions(
     names = _names(chosen)
     kinds = options.kinds(kind)
     _check(names, account=account, window=window, kinds=kinds)
-    wish = Narrowing(read_only=read_only, account=account, window=window, kinds=kinds)
+    wish = PolicyScope(read_only=read_only, account=account, window=window, kinds=kinds)
     rows = [provider(name).policy(structs.replace(wish, regions=typed(chosen, name))) for name in names]
     _print(session, rows)
     return Exit.OK

@@ -11,7 +11,7 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.stale import Stale
 from runcancel.config.references import Reference, nearest, parse_all
-from runcancel.engine.lookup import Sight
+from runcancel.engine.lookup import LookupResult
 from runcancel.engine.poll import FIRST_PAUSE
 from runcancel.engine.verdict import only_reported
 from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_reading
@@ -105,7 +105,7 @@ class _Goal(Struct, frozen=True):
         return not self.accept_reported and seen.run.state.stopped and self.reached(seen.run) and only_reported(seen)
 
 
-def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[Sight]:
+def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[LookupResult]:
     """Look at the runs; with `until`, look again until then at those that are not found: one may not be listed yet."""
     found = {sight.reference: sight for sight in session.look_at(references)}
     clock = session.workers.clock
@@ -120,7 +120,7 @@ def _listed(session: Session, references: Sequence[Reference], until: float | No
     return [found[reference] for reference in references]
 
 
-def _not_found(sights: Iterable[Sight]) -> list[Reference]:
+def _not_found(sights: Iterable[LookupResult]) -> list[Reference]:
     return [sight.reference for sight in sights if sight.problem and sight.problem.code is Reason.NOT_FOUND]
 
 

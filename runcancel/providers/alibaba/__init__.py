@@ -8,7 +8,7 @@ from runcancel.model.runs import Kind
 from runcancel.model.states import Guarantee
 from runcancel.providers.base import Cloud, Connection, VendorSettings
 from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
 NAME = "alibaba"
@@ -30,7 +30,7 @@ KINDS = (
         promise="A cancel here stops what has not started, and a schedule stops repeating. "
         "What has started is documented to run to completion.",
         id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
-        nobody="t-00000000000000000000000000000000",
+        probe_id="t-00000000000000000000000000000000",
         in_part=True,
         grace=(1.0,),
         read_whole=True,
@@ -90,7 +90,7 @@ def link(text: str) -> Link | None:
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(wish: Narrowing) -> AccessPolicy:
+def policy(wish: PolicyScope) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.alibaba import permissions
 
@@ -103,7 +103,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     from runcancel.providers.alibaba.invocations import CloudAssistant
     from runcancel.providers.alibaba.sources import Sources
     from runcancel.providers.alibaba.wire import Wire
-    from runcancel.providers.common.credentials import KeySource
+    from runcancel.providers.common.credentials import CredentialSource
     from runcancel.providers.common.fields import checked_region
     from runcancel.providers.common.http import CredentialClient, Endpoint, Transport, endpoints
 
@@ -113,7 +113,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         connection, _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"), sts="sts.aliyuncs.com"
     )
 
-    def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
+    def wire(endpoint: Endpoint, product: str, version: str, keys: CredentialSource, pace: Pace) -> Wire:
         transport = Transport(endpoint, connection, environ)
         return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
 

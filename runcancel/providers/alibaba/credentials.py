@@ -20,16 +20,16 @@ from runcancel.providers.alibaba.profile import (
     spelled,
 )
 from runcancel.providers.alibaba.sources import Role, Sources
-from runcancel.providers.common.credentials import Fixed, Keys, KeySource
+from runcancel.providers.common.credentials import Credentials, CredentialSource, Fixed
 from runcancel.providers.common.fields import number, text
 
 _ROLE, _SESSION = "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_ROLE_SESSION_NAME"
 _ENOUGH = 60  # seconds that a stored sign-in has to be good for
 
-Row = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 
-def find(environ: Mapping[str, str], profile: str | None, sources: Sources) -> KeySource:
+def find(environ: Mapping[str, str], profile: str | None, sources: Sources) -> CredentialSource:
     """The first source that has something, in the vendor's order; a named profile excludes every other.
 
     A role in the environment is assumed with the keys that are found, unless these are a role's own. Fixed keys are
@@ -50,13 +50,13 @@ def _nothing(environ: Mapping[str, str]) -> CloudError:
     return CloudError(Reason.NO_CREDENTIALS, "no credentials for Alibaba Cloud", hint=f"Looked for {CREDENTIALS}.")
 
 
-def _of_variables(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+def _of_variables(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
     """The keys of the first spelling that has any part; id and secret are never mixed from two spellings."""
     for prefix in PREFIXES:
         id, secret = (environ.get(f"{prefix}_ACCESS_KEY_{part}") for part in ("ID", "SECRET"))
         if id and secret:
             token = environ.get(f"{prefix}_SECURITY_TOKEN") or None
-            keys = Keys(id=id, secret=secret, token=token, source=f"{prefix}_ACCESS_KEY_ID of the environment")
+            keys = Credentials(id=id, secret=secret, token=token, source=f"{prefix}_ACCESS_KEY_ID of the environment")
             return _in_role(environ, _fixed(keys), sources)
         if id or secret:
             there, gone = ("ID", "SECRET") if id else ("SECRET", "ID")
@@ -65,7 +65,7 @@ def _of_variables(environ: Mapping[str, str], sources: Sources) -> KeySource | N
     return None
 
 
-def _of_oidc(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+def _of_oidc(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
     if not spelled(environ, OIDC[0]):
         return None
     for name in OIDC:
@@ -76,7 +76,7 @@ def _of_oidc(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
     return sources.by_oidc(_role(environ, role), provider=provider, token_file=token_file)
 
 
-def _of_cli_file(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+def _of_cli_file(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
     chosen, row = in_use(environ, None)
     if row is None:
         return None
@@ -84,7 +84,7 @@ def _of_cli_file(environ: Mapping[str, str], sources: Sources) -> KeySource | No
     return _in_role(environ, found, sources) if isinstance(found, Fixed) else found
 
 
-def _of_ini_file(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+def _of_ini_file(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
     chosen, _ = in_use(environ, None)
     section = (sections(environ) or {}).get(chosen.value)
     if section is None:
@@ -93,7 +93,7 @@ def _of_ini_file(environ: Mapping[str, str], sources: Sources) -> KeySource | No
     return _in_role(environ, found, sources) if isinstance(found, Fixed) else found
 
 
-def _of_metadata(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+def _of_metadata(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
     role = environ.get("ALIBABA_CLOUD_ECS_METADATA")
     if not role or environ.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() == "true":
         return None
@@ -101,12 +101,12 @@ def _of_metadata(environ: Mapping[str, str], sources: Sources) -> KeySource | No
     return _in_role(environ, machine, sources)
 
 
-def _of_uri(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+def _of_uri(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
     uri = environ.get("ALIBABA_CLOUD_CREDENTIALS_URI")
     return _in_role(environ, sources.at(uri, source="ALIBABA_CLOUD_CREDENTIALS_URI"), sources) if uri else None
 
 
-_CHAIN: tuple[Callable[[Mapping[str, str], Sources], KeySource | None], ...] = (
+_CHAIN: tuple[Callable[[Mapping[str, str], Sources], CredentialSource | None], ...] = (
     _of_variables,
     _of_oidc,
     _of_cli_file,
@@ -116,7 +116,7 @@ _CHAIN: tuple[Callable[[Mapping[str, str], Sources], KeySource | None], ...] = (
 )
 
 
-def _of_profile(environ: Mapping[str, str], name: str, sources: Sources) -> KeySource:
+def _of_profile(environ: Mapping[str, str], name: str, sources: Sources) -> CredentialSource:
     """The keys of one profile of the CLI's file, else of the SDK's ini file."""
     chosen, row = in_use(environ, name)
     if row is not None:
@@ -127,7 +127,7 @@ def _of_profile(environ: Mapping[str, str], name: str, sources: Sources) -> KeyS
     return _of_section(environ, section, sources, name=name)
 
 
-def _in_role(environ: Mapping[str, str], base: KeySource, sources: Sources) -> KeySource:
+def _in_role(environ: Mapping[str, str], base: CredentialSource, sources: Sources) -> CredentialSource:
     """The keys of the environment's role, where it names one: the base account never answers in its place."""
     role = spelled(environ, _ROLE)
     return base if role is None else sources.assumed(_role(environ, role), base)
@@ -155,7 +155,7 @@ class _Profile:
     def __init__(
         self,
         environ: Mapping[str, str],
-        row: Row,
+        row: JsonObject,
         sources: Sources,
         origin: str,
         path: tuple[str, ...],
@@ -190,41 +190,43 @@ class _Profile:
             sts_region=text(self.row.get("sts_region")),
         )
 
-    def fixed(self, *, token: bool) -> KeySource:
+    def fixed(self, *, token: bool) -> CredentialSource:
         id, secret = self.needed("access_key_id"), self.needed("access_key_secret")
         found = self.needed("sts_token") if token else None
-        return _fixed(Keys(id=id, secret=secret, token=found, source=self.origin))
+        return _fixed(Credentials(id=id, secret=secret, token=found, source=self.origin))
 
-    def stored(self) -> KeySource | None:
+    def stored(self) -> CredentialSource | None:
         """The keys that the CLI stored at a sign-in, while they are good."""
         ends = number(self.row.get("sts_expiration")) or 0
         if ends <= time.time() + _ENOUGH or not text(self.row.get("sts_token")):
             return None
         keys = self.fixed(token=True)()
-        return _fixed(Keys(id=keys.id, secret=keys.secret, token=keys.token, source=self.origin, expires_at=ends))
+        return _fixed(
+            Credentials(id=keys.id, secret=keys.secret, token=keys.token, source=self.origin, expires_at=ends)
+        )
 
 
-def _ak(one: _Profile) -> KeySource:
+def _ak(one: _Profile) -> CredentialSource:
     return one.fixed(token=False)
 
 
-def _sts_token(one: _Profile) -> KeySource:
+def _sts_token(one: _Profile) -> CredentialSource:
     return one.fixed(token=True)
 
 
-def _ram_role_arn(one: _Profile) -> KeySource:
+def _ram_role_arn(one: _Profile) -> CredentialSource:
     return one.sources.assumed(one.role(), one.fixed(token=text(one.row.get("sts_token")) is not None))
 
 
-def _ecs_ram_role(one: _Profile) -> KeySource:
+def _ecs_ram_role(one: _Profile) -> CredentialSource:
     return one.sources.of_machine(text(one.row.get("ram_role_name")), source=one.origin)
 
 
-def _role_of_machine(one: _Profile) -> KeySource:
+def _role_of_machine(one: _Profile) -> CredentialSource:
     return one.sources.assumed(one.role(), _ecs_ram_role(one))
 
 
-def _chained(one: _Profile) -> KeySource:
+def _chained(one: _Profile) -> CredentialSource:
     name = one.needed("source_profile")
     if name in one.path:
         raise one.refused(f"source_profile is a loop: {' → '.join((*one.path, name))}")
@@ -236,21 +238,21 @@ def _chained(one: _Profile) -> KeySource:
     return one.sources.assumed(role, base)
 
 
-def _oidc(one: _Profile) -> KeySource:
+def _oidc(one: _Profile) -> CredentialSource:
     provider, token_file = one.needed("oidc_provider_arn"), one.needed("oidc_token_file")
     return one.sources.by_oidc(one.role(), provider=provider, token_file=token_file)
 
 
-def _credentials_uri(one: _Profile) -> KeySource:
+def _credentials_uri(one: _Profile) -> CredentialSource:
     uri = text(one.row.get("credentials_uri")) or one.environ.get("ALIBABA_CLOUD_CREDENTIALS_URI")
     return one.sources.at(uri or one.needed("credentials_uri"), source=f"credentials_uri of {one.origin}")
 
 
-def _external(one: _Profile) -> KeySource:
+def _external(one: _Profile) -> CredentialSource:
     return one.sources.of_command(one.needed("process_command"), source=one.origin)
 
 
-def _cloud_sso(one: _Profile) -> KeySource:
+def _cloud_sso(one: _Profile) -> CredentialSource:
     if found := one.stored():
         return found
     if (number(one.row.get("cloud_sso_access_token_expire")) or 0) <= time.time():
@@ -262,7 +264,7 @@ def _cloud_sso(one: _Profile) -> KeySource:
     return one.sources.of_cloud_sso(base, one.needed("access_token"), body, source=one.origin)
 
 
-def _oauth(one: _Profile) -> KeySource:
+def _oauth(one: _Profile) -> CredentialSource:
     if found := one.stored():
         return found
     raise _signed_out(one)
@@ -274,12 +276,12 @@ def _signed_out(one: _Profile) -> CloudError:
     return one.refused("the sign-in has expired", hint, reason=Reason.EXPIRED_CREDENTIALS)
 
 
-def _not_taken(one: _Profile) -> KeySource:
+def _not_taken(one: _Profile) -> CredentialSource:
     mode = one.row.get("mode")
     raise one.refused(f"the mode {mode} is not supported", f"use one of {', '.join(MODES_TAKEN)}, or variables")
 
 
-_MODES: Mapping[str, Callable[[_Profile], KeySource]] = {
+_MODES: Mapping[str, Callable[[_Profile], CredentialSource]] = {
     "AK": _ak,
     "StsToken": _sts_token,
     "RamRoleArn": _ram_role_arn,
@@ -297,13 +299,13 @@ MODES_TAKEN = tuple(_MODES)
 
 
 def _of_row(
-    environ: Mapping[str, str], row: Row, sources: Sources, *, origin: str, path: tuple[str, ...] = ()
-) -> KeySource:
+    environ: Mapping[str, str], row: JsonObject, sources: Sources, *, origin: str, path: tuple[str, ...] = ()
+) -> CredentialSource:
     one = _Profile(environ, row, sources, f"{origin} in {cli_file(environ)}", path or (str(row.get("name")),))
     return _MODES.get(_mode(row), _not_taken)(one)
 
 
-def _mode(row: Row) -> str:
+def _mode(row: JsonObject) -> str:
     """The mode of a profile, as the CLI recognises it where none is written."""
     written = text(row.get("mode"))
     if written is not None:
@@ -326,7 +328,9 @@ _SPELLED = {
 }
 
 
-def _of_section(environ: Mapping[str, str], section: Mapping[str, str], sources: Sources, *, name: str) -> KeySource:
+def _of_section(
+    environ: Mapping[str, str], section: Mapping[str, str], sources: Sources, *, name: str
+) -> CredentialSource:
     """The keys of one section. What stands behind `#` is a comment, as the SDK reads it."""
     values = {key: value.partition("#")[0].strip() for key, value in section.items()}
     kind = values.get("type", "")
@@ -339,5 +343,5 @@ def _of_section(environ: Mapping[str, str], section: Mapping[str, str], sources:
     return _MODES[_TYPES[kind]](_Profile(environ, row, sources, f"[{name}] in {path}", (name,), spelled=_SPELLED))
 
 
-def _fixed(keys: Keys) -> Fixed:
+def _fixed(keys: Credentials) -> Fixed:
     return Fixed(keys.checked())

@@ -5,7 +5,7 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.fields import OWN_WORDS, STATUSES, number, worded
+from runcancel.providers.common.fields import OWN_WORDS, STATUSES, map_status, number
 from runcancel.providers.common.http import Reply
 from runcancel.providers.common.quoted import sentence, word
 
@@ -80,7 +80,7 @@ def _retry_after(reply: Reply) -> float | None:
 def _reason(action: str, code: str | None, status: int, *, throttled: bool) -> Reason:
     """`throttled`: `x-acs-retry-after` came along, which the vendor's SDK takes for a throttle, whatever the code."""
     table = STOP_REASONS if action == "StopInvocation" else REASONS
-    found = worded(table, code, None) or worded(table, (code or "").partition(".")[0], None)
+    found = map_status(table, code, None) or map_status(table, (code or "").partition(".")[0], None)
     if found is not None:
         return found
     if status in STATUSES:

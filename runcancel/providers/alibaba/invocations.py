@@ -6,14 +6,25 @@ from datetime import datetime
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
-from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
+from runcancel.model.runs import (
+    Identity,
+    Invocation,
+    InvocationFilter,
+    Kind,
+    Query,
+    Ref,
+    Run,
+    Scope,
+    Snapshot,
+    least_ended,
+)
 from runcancel.model.states import Reason, State
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.base import Checkup
 from runcancel.providers.common.fields import (
-    Row,
+    JsonObject,
     by_token,
     caller,
     checked_id,
@@ -57,11 +68,11 @@ class CloudAssistant:
                     raise
                 yield ref, error
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         """The run's invocations that pass `wanted`; the vendor lists all of them in one answer."""
         return first(filter(wanted.takes, self._snapshot(ref).invocations), wanted.limit)
 
-    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`. Of a run that repeats this is the last round of every instance."""
         once = _once(self._found(ref))
         params = {**self._named(ref), "ContentEncoding": "Base64"}
@@ -118,8 +129,8 @@ class CloudAssistant:
     def _snapshot(self, ref: Ref) -> Snapshot:
         return _read(ref, self._kind, self._found(ref))
 
-    def _pages(self, params: Mapping[str, str]) -> Iterator[Row]:
-        def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
+    def _pages(self, params: Mapping[str, str]) -> Iterator[JsonObject]:
+        def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
             following = {} if token is None else {"NextToken": token}
             page = self._ecs.call("DescribeInvocations", {**params, "MaxResults": str(_PAGE), **following})
             if not isinstance(page.get("Invocations"), Mapping):
@@ -132,8 +143,8 @@ class CloudAssistant:
             openness=lambda row: run_state(row, ())[0].openness,
         )
 
-    def _results(self, params: Mapping[str, str]) -> Iterator[Row]:
-        def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
+    def _results(self, params: Mapping[str, str]) -> Iterator[JsonObject]:
+        def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
             following = {} if token is None else {"NextToken": token}
             page = self._ecs.call("DescribeInvocationResults", {**params, "MaxResults": str(_PAGE), **following})
             listing = page.get("Invocation")
@@ -144,7 +155,7 @@ class CloudAssistant:
 
         return by_token(fetch, key=lambda row: hash(text(row.get("InstanceId")) or repr(row)))
 
-    def _found(self, ref: Ref) -> Row:
+    def _found(self, ref: Ref) -> JsonObject:
         """The run's row. Without `Timed` the vendor's pages leave open whether schedules are listed: both are asked."""
         params = self._named(ref)
         for extra in ({}, _TIMED):
@@ -161,7 +172,7 @@ class CloudAssistant:
         return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}
 
 
-def _joined(ours: Sequence[Row]) -> Row:
+def _joined(ours: Sequence[JsonObject]) -> JsonObject:
     """One row of those that name the same run: the least ended, with the instances of all."""
     if len(ours) == 1:
         return ours[0]
@@ -170,7 +181,7 @@ def _joined(ours: Sequence[Row]) -> Row:
     return {**least, "InvokeInstances": {"InvokeInstance": entries}}
 
 
-def _read(ref: Ref, kind: Kind, row: Row) -> Snapshot:
+def _read(ref: Ref, kind: Kind, row: JsonObject) -> Snapshot:
     once = _once(row)
     listed = least_ended(
         _invocation(ref, entry, once=once)
@@ -180,11 +191,11 @@ def _read(ref: Ref, kind: Kind, row: Row) -> Snapshot:
     return Snapshot.full(_run(ref, kind, row, listed), listed)
 
 
-def _once(row: Row) -> bool:
+def _once(row: JsonObject) -> bool:
     return row.get("RepeatMode") in (None, "", "Once")
 
 
-def _run(ref: Ref, kind: Kind, row: Row, listed: Sequence[Invocation]) -> Run:
+def _run(ref: Ref, kind: Kind, row: JsonObject, listed: Sequence[Invocation]) -> Run:
     state, word = run_state(row, [one.state for one in listed])
     starts = [one.started_at for one in listed if one.started_at]
     ends = [one.ended_at for one in listed if one.ended_at] if state.over else []
@@ -203,7 +214,7 @@ def _run(ref: Ref, kind: Kind, row: Row, listed: Sequence[Invocation]) -> Run:
     )
 
 
-def _schedule(row: Row) -> str | None:
+def _schedule(row: JsonObject) -> str | None:
     """How a run repeats, for a person; None for one that runs once."""
     mode = text(row.get("RepeatMode"))
     if mode in (None, "Once"):
@@ -211,7 +222,7 @@ def _schedule(row: Row) -> str | None:
     return f"{mode} {text(row.get('Frequency')) or ''}".strip()
 
 
-def _invocation(ref: Ref, row: Row, *, once: bool) -> Invocation:
+def _invocation(ref: Ref, row: JsonObject, *, once: bool) -> Invocation:
     state, word = invocation_state(row, once=once)
     target = text(row.get("InstanceId")) or ""
     return Invocation(
@@ -233,12 +244,12 @@ def _invocation(ref: Ref, row: Row, *, once: bool) -> Invocation:
     )
 
 
-def _ended(row: Row, state: State) -> datetime | None:
+def _ended(row: JsonObject, state: State) -> datetime | None:
     """When it ended: a target that never started has only the time of the stop."""
     return (moment(row.get("FinishTime")) or moment(row.get("StopTime"))) if state.over else None
 
 
-def _detail(row: Row) -> str | None:
+def _detail(row: JsonObject) -> str | None:
     """The vendor's error code and text of one instance."""
     parts = [part for part in (text(row.get("ErrorCode")), text(row.get("ErrorInfo"))) if part]
     return ": ".join(parts) or None

@@ -4,18 +4,18 @@ from msgspec import structs
 
 from runcancel.model.logs import Output
 from runcancel.model.runs import Invocation
-from runcancel.providers.common.fields import Row, decoded, number, text
+from runcancel.providers.common.fields import JsonObject, decoded, number, text
 
 _FIELDS = {"FinishedTime": "FinishTime", "InvokeRecordStatus": "InstanceInvokeStatus"}
 """What DescribeInvocations calls otherwise."""
 
 
-def as_instance(row: Row) -> Row:
+def as_instance(row: JsonObject) -> JsonObject:
     """The row with the field names of DescribeInvocations."""
     return {_FIELDS.get(name, name): value for name, value in row.items()}
 
 
-def output(invocation: Invocation, row: Row) -> Output:
+def output(invocation: Invocation, row: JsonObject) -> Output:
     """Both streams in one; of more than 24 KB the middle is missing, and `Dropped` says how many bytes."""
     dropped = number(row.get("Dropped"))
     found = decoded(row.get("Output"), cut=bool(dropped))
@@ -30,7 +30,7 @@ def output(invocation: Invocation, row: Row) -> Output:
     )
 
 
-def _upload_error(row: Row) -> str | None:
+def _upload_error(row: JsonObject) -> str | None:
     """Why the output is not in OSS, in the vendor's words."""
     parts = [part for part in (text(row.get("OssOutputErrorCode")), text(row.get("OssOutputErrorInfo"))) if part]
     return ": ".join(parts) or ("Failed" if row.get("OssOutputStatus") == "Failed" else None)

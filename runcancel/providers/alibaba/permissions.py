@@ -4,7 +4,7 @@ Which action can be narrowed to what: the pages of the three APIs in the ECS ref
 """
 
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 
 ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")
 READS = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")
@@ -18,7 +18,7 @@ _BY_INSTANCE = (
 _OLDER = 'where a region does not know these resources and denies, "Resource": "*" is the way out'
 
 
-def policy(wish: Narrowing) -> AccessPolicy:
+def policy(wish: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as RAM can."""
     regions = wish.regions or ("*",)
     account = wish.account or "*"

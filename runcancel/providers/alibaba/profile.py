@@ -25,7 +25,7 @@ _CREDENTIAL_VARIABLES = (
 )
 _ROLE_ACCOUNT = re.compile(r"acs:ram::([0-9]{1,20}):")
 
-Row = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
@@ -47,7 +47,7 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     return VendorSettings(profile=chosen, region=region, account=account, error=nowhere)
 
 
-def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str], Row | None]:
+def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str], JsonObject | None]:
     """The profile in use, and its row in the CLI's file where that has one.
 
     A flag, then the CLI's variables in its order, then the file's `current`. Raises `Reason.NO_CREDENTIALS` for a file
@@ -81,7 +81,7 @@ def missing(environ: Mapping[str, str], chosen: Choice[str]) -> CloudError:
     )
 
 
-def row_of(environ: Mapping[str, str], name: str) -> Row | None:
+def row_of(environ: Mapping[str, str], name: str) -> JsonObject | None:
     """A profile of the CLI's file by its name. Raises `Reason.NO_CREDENTIALS` for a file that cannot be read."""
     return next((one for one in _rows(environ) or () if one.get("name") == name), None)
 
@@ -134,12 +134,12 @@ def _region_variable(environ: Mapping[str, str]) -> Choice[str] | None:
     return next((Choice(environ[name], name) for name in REGION_VARIABLES if environ.get(name)), None)
 
 
-def _document(environ: Mapping[str, str]) -> Row:
+def _document(environ: Mapping[str, str]) -> JsonObject:
     found = json_object(cli_file(environ)) if _reads_cli_file(environ) else None
     return {} if found is None else found
 
 
-def _rows(environ: Mapping[str, str]) -> tuple[Row, ...] | None:
+def _rows(environ: Mapping[str, str]) -> tuple[JsonObject, ...] | None:
     """The profiles in the CLI's file, None where there is no such file."""
     found = _document(environ)
     if not found and not (_reads_cli_file(environ) and there(cli_file(environ))):
@@ -150,7 +150,7 @@ def _rows(environ: Mapping[str, str]) -> tuple[Row, ...] | None:
     return tuple(_objects(listed))
 
 
-def _objects(listed: Sequence[object]) -> Iterator[Row]:
+def _objects(listed: Sequence[object]) -> Iterator[JsonObject]:
     return (one for one in listed if isinstance(one, Mapping))
 
 
@@ -160,7 +160,7 @@ def _reads_cli_file(environ: Mapping[str, str]) -> bool:
     return not ignored and environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true"
 
 
-def _role(environ: Mapping[str, str], row: Row | None, profile: str | None) -> Choice[str] | None:
+def _role(environ: Mapping[str, str], row: JsonObject | None, profile: str | None) -> Choice[str] | None:
     """The role that is assumed in the end: the profile's own, else the environment's."""
     if profile is None and keys_in(environ):
         row = None

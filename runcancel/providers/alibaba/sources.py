@@ -19,7 +19,7 @@ from runcancel.model.states import Reason
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.common.credential_process import printed
-from runcancel.providers.common.credentials import Keys, KeySource, expiry, shared
+from runcancel.providers.common.credentials import Credentials, CredentialSource, expiry, shared
 from runcancel.providers.common.fields import text
 from runcancel.providers.common.files import token_in
 from runcancel.providers.common.http import CredentialClient, Endpoint, Reply
@@ -31,7 +31,7 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{1,80}")
 _TOKEN_LIVES = 21600  # seconds
 DEFAULT_LIFETIME = 3600  # seconds, also where the vendor's CLI wrote 0
 
-Dial = Callable[[Endpoint, KeySource], Wire]
+Dial = Callable[[Endpoint, CredentialSource], Wire]
 """Opens STS at an endpoint, with the keys that sign."""
 
 
@@ -73,23 +73,23 @@ class Sources:
         self._fixed = fixed
         self._metadata = metadata
 
-    def assumed(self, role: Role, base: KeySource) -> KeySource:
+    def assumed(self, role: Role, base: CredentialSource) -> CredentialSource:
         """The keys of a role, by AssumeRole with the keys of `base`."""
         source = f"role {role.arn} of {role.source}"
         sts = self._sts_of(role)
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             answer = self._dial(sts, base).call("AssumeRole", role.parameters(), once=True)
             return _given(answer.get("Credentials"), source)
 
         return shared(("alibaba", "role", sts.host, *role.parameters().items(), base), ask, source=source)
 
-    def by_oidc(self, role: Role, *, provider: str, token_file: str) -> KeySource:
+    def by_oidc(self, role: Role, *, provider: str, token_file: str) -> CredentialSource:
         """The keys of a role, by AssumeRoleWithOIDC with the token in a file, which is read each time."""
         source = f"role {role.arn} of {role.source}, by OIDC"
         sts = self._sts_of(role)
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             query = {
                 "Action": "AssumeRoleWithOIDC",
                 "Version": "2015-04-01",
@@ -105,10 +105,10 @@ class Sources:
             ("alibaba", "oidc", sts.host, *role.parameters().items(), provider, token_file), ask, source=source
         )
 
-    def of_machine(self, role: str | None, *, source: str) -> KeySource:
+    def of_machine(self, role: str | None, *, source: str) -> CredentialSource:
         """The keys of the role of this machine, by its metadata service; None: the role that it has."""
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             headers = self._metadata_headers()
             name = role or self._read(_ROLES, headers).content.decode("utf-8", "replace").strip()
             reply = self._read(_ROLES + quote(name, safe=""), headers)
@@ -116,18 +116,18 @@ class Sources:
 
         return shared(("alibaba", "machine", self._metadata, role), ask, source=source)
 
-    def at(self, uri: str, *, source: str) -> KeySource:
+    def at(self, uri: str, *, source: str) -> CredentialSource:
         """The keys that an address gives."""
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             return _given(_successful(self._client.get(uri), "the address"), source)
 
         return shared(("alibaba", "uri", uri), ask, source=source)
 
-    def of_command(self, command: str, *, source: str) -> KeySource:
+    def of_command(self, command: str, *, source: str) -> CredentialSource:
         """The keys that a command prints."""
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             row = printed(command, f"process_command of {source}")
             mode = text(row.get("mode")) or "AK"
             if mode not in ("AK", "StsToken"):
@@ -140,10 +140,10 @@ class Sources:
 
         return shared(("alibaba", "command", source, command), ask, source=source)
 
-    def of_cloud_sso(self, url: str, token: str, body: Mapping[str, str], *, source: str) -> KeySource:
+    def of_cloud_sso(self, url: str, token: str, body: Mapping[str, str], *, source: str) -> CredentialSource:
         """The keys that CloudSSO gives for the token of a sign-in, which is good until it ends."""
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             headers = {"accept": "application/json", "authorization": f"Bearer {token}"}
             reply = self._client.post_json(f"{url}/cloud-credentials", json.dumps(body).encode(), headers)
             return _given(_answer("CreateCloudCredential", reply).get("CloudCredential"), source)
@@ -201,11 +201,11 @@ def _object(content: bytes) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def _given(found: object, source: str) -> Keys:
+def _given(found: object, source: str) -> Credentials:
     """The keys in an answer. Raises `Reason.NO_CREDENTIALS` when there are none."""
     row: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
     id, secret = text(row.get("AccessKeyId")), text(row.get("AccessKeySecret"))
     if not id or not secret:
         raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole access key", action="credentials")
     token, end = text(row.get("SecurityToken")), expiry(row.get("Expiration"))
-    return Keys(id=id, secret=secret, token=token, source=source, expires_at=end)
+    return Credentials(id=id, secret=secret, token=token, source=source, expires_at=end)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from runcancel.model.states import State
-from runcancel.providers.common.fields import Row, moment, text, worded
+from runcancel.providers.common.fields import JsonObject, map_status, moment, text
 
 INVOCATION_STATES = {
     "Pending": State.PENDING,
@@ -63,7 +63,7 @@ _MIXED = frozenset({"Success", "PartialFailed"})  # both are documented for a mi
 _STOPPED_OR_DONE = frozenset({State.CANCELLED, State.TERMINATED, State.SUCCEEDED})
 
 
-def run_state(row: Row, invocations: Iterable[State]) -> tuple[State, str]:
+def run_state(row: JsonObject, invocations: Iterable[State]) -> tuple[State, str]:
     """State and vendor's word of a run, over the states of its invocations.
 
     Where some invocations were stopped and the others succeeded, the vendor's pages contradict each other: the word
@@ -89,7 +89,7 @@ def status_filters(states: frozenset[State]) -> tuple[str | None, ...]:
     return (*words, "Pending") if {State.PENDING, State.RUNNING} <= states else words
 
 
-def invocation_state(row: Row, *, once: bool) -> tuple[State, str]:
+def invocation_state(row: JsonObject, *, once: bool) -> tuple[State, str]:
     """State and vendor's word of one instance.
 
     `Cancelled` with a start time had begun, so it is `terminated`, whatever the word; but not in a repeated run (`once`
@@ -101,9 +101,9 @@ def invocation_state(row: Row, *, once: bool) -> tuple[State, str]:
     return state, word
 
 
-def _read(row: Row, table: dict[str, State], *, legacy: str) -> tuple[State, str]:
+def _read(row: JsonObject, table: dict[str, State], *, legacy: str) -> tuple[State, str]:
     word = text(row.get("InvocationStatus"))
     if word is not None:
-        return worded(table, word, State.UNKNOWN), word
+        return map_status(table, word, State.UNKNOWN), word
     word = text(row.get(legacy))
-    return worded(LEGACY_STATES, word, State.UNKNOWN), word or ""
+    return map_status(LEGACY_STATES, word, State.UNKNOWN), word or ""

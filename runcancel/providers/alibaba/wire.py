@@ -11,8 +11,8 @@ from runcancel.errors import CloudError
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
 from runcancel.providers.base import Checkup, Connection
-from runcancel.providers.common.credentials import Keys, KeySource
-from runcancel.providers.common.fields import Row, blamed, proven, traced
+from runcancel.providers.common.credentials import Credentials, CredentialSource
+from runcancel.providers.common.fields import JsonObject, attribute_error, proven, with_trace
 from runcancel.providers.common.http import Endpoint, Reply, Transport
 from runcancel.runtime.throttle import Pace, Rate
 
@@ -36,7 +36,7 @@ class Wire:
         *,
         product: str,
         version: str,
-        keys: KeySource,
+        keys: CredentialSource,
         pace: Pace,
     ) -> None:
         self._transport = transport
@@ -54,24 +54,24 @@ class Wire:
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
-        keys: Keys | None
+        keys: Credentials | None
         try:
             keys = self._keys()
         except CloudError:
             keys = None
         return self._transport.checkup(credentials=keys.source if keys else None, key=keys.id if keys else None)
 
-    def call(self, action: str, params: Mapping[str, str], *, once: bool = False) -> Row:
+    def call(self, action: str, params: Mapping[str, str], *, once: bool = False) -> JsonObject:
         """Send one request; return the whole answer, which carries a request id. Raises `CloudError`.
 
         With `once` it is tried once.
         """
         host = self._transport.endpoint.host
         attempt = partial(self._once, action, params)
-        ask = partial(traced, attempt, scope=self._scope, host=host, action=action, params=params)
+        ask = partial(with_trace, attempt, scope=self._scope, host=host, action=action, params=params)
         return self._pace.call(action, ask, rate=_RATES.get(action, _RATE), once=once)
 
-    def _once(self, action: str, params: Mapping[str, str]) -> Row:
+    def _once(self, action: str, params: Mapping[str, str]) -> JsonObject:
         keys = self._keys()
         headers = self._signed(action, params, keys)
         held = (keys.secret, keys.token)
@@ -80,7 +80,7 @@ class Wire:
         )
         return self._proven(action, reply, keys)
 
-    def _signed(self, action: str, params: Mapping[str, str], keys: Keys) -> dict[str, str]:
+    def _signed(self, action: str, params: Mapping[str, str], keys: Credentials) -> dict[str, str]:
         """The headers of one attempt: each has its own nonce and time."""
         headers = {
             "host": self._transport.endpoint.host,
@@ -96,13 +96,13 @@ class Wire:
             headers |= {"x-acs-accesskey-id": keys.id, "x-acs-security-token": keys.token}
         return {**headers, "Authorization": authorization(params, headers, key_id=keys.id, secret=keys.secret)}
 
-    def _proven(self, action: str, reply: Reply, keys: Keys) -> Row:
+    def _proven(self, action: str, reply: Reply, keys: Credentials) -> JsonObject:
         """The answer, when the cloud gave it: HTTP 200, a JSON object, no error code, a request id."""
         document = _decoded(reply)
         erred = isinstance(document, Mapping) and (document.get("Code") or document.get("code"))
         if reply.status_code != 200 or erred:
             error = failure(action, f"{self._product}:{action}", reply, document)
-            raise blamed(error, keys.source)
+            raise attribute_error(error, keys.source)
         return proven(action, document)
 
 

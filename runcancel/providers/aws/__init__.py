@@ -7,7 +7,7 @@ from runcancel.model.reports import AccessPolicy
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.base import Cloud, Connection, VendorSettings
 from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
 NAME = "aws"
@@ -105,7 +105,7 @@ def link(text: str) -> Link | None:
     return links.read(text, REGIONS)
 
 
-def policy(wish: Narrowing) -> AccessPolicy:
+def policy(wish: PolicyScope) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.aws import permissions
 

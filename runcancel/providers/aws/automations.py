@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.model.runs import Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.fields import alarms, counted, record, texts, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import Row, first, moment, number, rows, text
+from runcancel.providers.common.fields import JsonObject, first, moment, number, rows, text
 
 _ELSEWHERE = ("TargetLocations", "TargetLocationsURL")
 _FAN_OUT = ("Targets", "TargetMaps", *_ELSEWHERE)
@@ -68,11 +68,11 @@ class Automations:
             if AUTOMATION.takes(ref.id) and not row.get("ParentAutomationExecutionId"):
                 yield Snapshot(run=_run(ref, row))
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`. Filtered here: steps are few, and children have no filter beside their parent."""
         return first((one for one, _ in self.rows(ref) if wanted.takes(one)), wanted.limit)
 
-    def rows(self, ref: Ref) -> Iterator[tuple[Invocation, Row]]:
+    def rows(self, ref: Ref) -> Iterator[tuple[Invocation, JsonObject]]:
         """Every step or child, and what AWS said of it."""
         found = self._execution(ref)
         return self._rows(ref, found, _run(ref, found).state)
@@ -81,24 +81,24 @@ class Automations:
         """See `Cloud.cancel`."""
         yield self._wire.ask("StopAutomationExecution", {"AutomationExecutionId": ref.id, "Type": "Cancel"})
 
-    def _execution(self, ref: Ref) -> Row:
+    def _execution(self, ref: Ref) -> JsonObject:
         reply = self._wire.call("GetAutomationExecution", {"AutomationExecutionId": ref.id})
         return record(reply.get("AutomationExecution"))
 
-    def _rows(self, ref: Ref, found: Row, run: State) -> Iterator[tuple[Invocation, Row]]:
+    def _rows(self, ref: Ref, found: JsonObject, run: State) -> Iterator[tuple[Invocation, JsonObject]]:
         if _fans_out(found):
             elsewhere = any(found.get(field) for field in _ELSEWHERE)
             return ((_child(ref, row, elsewhere=elsewhere), row) for row in self._children(ref))
         return ((_step(ref, row, run), row) for row in self._steps(ref, found))
 
-    def _children(self, ref: Ref) -> Iterator[Row]:
+    def _children(self, ref: Ref) -> Iterator[JsonObject]:
         params = {"Filters": [{"Key": "ParentExecutionId", "Values": [ref.id]}]}
         of = {"ParentAutomationExecutionId": ref.id}
         return self._wire.pages(
             "DescribeAutomationExecutions", params, unique="AutomationExecutionId", size=_MOST, state=_state, of=of
         )
 
-    def _steps(self, ref: Ref, found: Row) -> Iterator[Row]:
+    def _steps(self, ref: Ref, found: JsonObject) -> Iterator[JsonObject]:
         if not found.get("StepExecutionsTruncated"):
             return iter(rows(found, "StepExecutions"))
         params = {"AutomationExecutionId": ref.id}
@@ -106,21 +106,21 @@ class Automations:
         return self._wire.pages("DescribeAutomationStepExecutions", params, unique=unique, size=_MOST, state=_step_word)
 
 
-def _state(row: Row) -> State:
+def _state(row: JsonObject) -> State:
     """The state of an execution by the word alone."""
     return automation_state(word(row.get("AutomationExecutionStatus")))
 
 
-def _step_word(row: Row) -> State:
+def _step_word(row: JsonObject) -> State:
     """The state of a step by the word alone."""
     return automation_state(word(row.get("StepStatus")))
 
 
-def _fans_out(found: Row) -> bool:
+def _fans_out(found: JsonObject) -> bool:
     return any(found.get(field) for field in _FAN_OUT) and not found.get("Target")
 
 
-def _run(ref: Ref, found: Row) -> Run:
+def _run(ref: Ref, found: JsonObject) -> Run:
     parent = text(found.get("ParentAutomationExecutionId"))
     return Run.at(
         ref,
@@ -143,7 +143,7 @@ def _run(ref: Ref, found: Row) -> Run:
     )
 
 
-def _child(ref: Ref, row: Row, *, elsewhere: bool) -> Invocation:
+def _child(ref: Ref, row: JsonObject, *, elsewhere: bool) -> Invocation:
     """A child automation. One in another region or account cannot be named from here: it has no reference."""
     status = word(row.get("AutomationExecutionStatus"))
     started = moment(row.get("ExecutionStartTime"))
@@ -167,7 +167,7 @@ def _child(ref: Ref, row: Row, *, elsewhere: bool) -> Invocation:
     )
 
 
-def _step(ref: Ref, row: Row, run: State) -> Invocation:
+def _step(ref: Ref, row: JsonObject, run: State) -> Invocation:
     status = word(row.get("StepStatus"))
     started = moment(row.get("ExecutionStartTime"))
     name = text(row.get("StepName"))
@@ -189,13 +189,13 @@ def _step(ref: Ref, row: Row, run: State) -> Invocation:
     )
 
 
-def _target(row: Row) -> str | None:
+def _target(row: JsonObject) -> str | None:
     """The one target of a child: AWS gives it as `Target`, or as the only value of `Targets`."""
     values = tuple(value for target in rows(row, "Targets") for value in texts(target.get("Values")))
     return text(row.get("Target")) or (values[0] if len(values) == 1 else None)
 
 
-def _started(ref: Ref, row: Row) -> str | None:
+def _started(ref: Ref, row: JsonObject) -> str | None:
     """The run that a step started."""
     output, kind = _STARTED_BY.get(word(row.get("Action")), ("", AUTOMATION))
     ids = texts(record(row.get("Outputs")).get(output))

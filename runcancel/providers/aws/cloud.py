@@ -5,17 +5,17 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
-from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Snapshot, Wanted
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.logs import Logs
-from runcancel.providers.aws.session import Doors
+from runcancel.providers.aws.session import ClientFactory
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.base import Checkup, Connection
 from runcancel.providers.common.fields import caller, checked_id, rows, text, told_regions
-from runcancel.providers.common.http import Heard
+from runcancel.providers.common.http import EndpointHealth
 from runcancel.runtime.throttle import Pace
 
 _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
@@ -26,8 +26,8 @@ class Aws:
     """See `Cloud`."""
 
     def __init__(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> None:
-        self._doors = Doors(connection, environ)
-        self._heard = Heard()
+        self._doors = ClientFactory(connection, environ)
+        self._heard = EndpointHealth()
         self._scope = connection.scope
         self._pace = pace
         self._client = self._doors.ssm()
@@ -48,11 +48,11 @@ class Aws:
                 answer = error
             yield ref, answer
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`."""
         return self._of(ref).invocations(ref, wanted)
 
-    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`."""
         self._of(ref)
         return self._logs.of(ref, wanted)

@@ -7,13 +7,23 @@ from typing import Any
 from msgspec import structs
 
 from runcancel.errors import CloudError
-from runcancel.model.runs import Invocation, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import Invocation, InvocationFilter, Query, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.providers.aws.fields import INSTANCE, alarms, counted, same, wire_time, word
 from runcancel.providers.aws.kinds import COMMAND
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import Row, checked_id, chunks, distinct, first, moment, number, rows, text
+from runcancel.providers.common.fields import (
+    JsonObject,
+    checked_id,
+    chunks,
+    distinct,
+    first,
+    moment,
+    number,
+    rows,
+    text,
+)
 
 _MOST = 50  # rows per page, and instances per cancel
 _COUNTERS = {"CompletedCount": "completed", "ErrorCount": "errors", "DeliveryTimedOutCount": "delivery_timed_out"}
@@ -33,7 +43,7 @@ class Commands:
         run = _run(ref, self._command(ref))
         if not full:
             return Snapshot(run=run)
-        listed = tuple(self.invocations(ref, Wanted(), known=True))
+        listed = tuple(self.invocations(ref, InvocationFilter(), known=True))
         return Snapshot.full(_with_times(run, listed), listed)
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
@@ -50,11 +60,13 @@ class Commands:
             if COMMAND.takes(ref.id):
                 yield Snapshot(run=_run(ref, row))
 
-    def invocations(self, ref: Ref, wanted: Wanted, *, known: bool = False) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter, *, known: bool = False) -> Iterator[Invocation]:
         """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""
         return first((invocation for invocation, _ in self.rows(ref, wanted, known=known)), wanted.limit)
 
-    def rows(self, ref: Ref, wanted: Wanted, *, known: bool = False) -> Iterator[tuple[Invocation, Row]]:
+    def rows(
+        self, ref: Ref, wanted: InvocationFilter, *, known: bool = False
+    ) -> Iterator[tuple[Invocation, JsonObject]]:
         """The invocations that pass `wanted` but for its limit, and what AWS said of each."""
         any_row = known
         for row in self._listed(ref, wanted):
@@ -72,7 +84,7 @@ class Commands:
             named = {"InstanceIds": list(chunk)} if chunk else {}
             yield self._wire.ask("CancelCommand", {"CommandId": ref.id, **named})
 
-    def _listed(self, ref: Ref, wanted: Wanted) -> Iterator[Row]:
+    def _listed(self, ref: Ref, wanted: InvocationFilter) -> Iterator[JsonObject]:
         """The rows AWS has; filtered by it for one target, or for states that one word of its filter covers."""
         params: dict[str, Any] = {"CommandId": ref.id, "Details": True}
         if wanted.states in COMMAND_FILTER:
@@ -80,7 +92,7 @@ class Commands:
         if len(wanted.targets) == 1 and all(map(INSTANCE.fullmatch, wanted.targets)):
             params["InstanceId"] = next(iter(wanted.targets))
         narrowed = len(params) > 2
-        size = min(_MOST, wanted.limit or _MOST) if wanted == Wanted(limit=wanted.limit) else _MOST
+        size = min(_MOST, wanted.limit or _MOST) if wanted == InvocationFilter(limit=wanted.limit) else _MOST
         try:
             of = {"CommandId": ref.id}
             action = "ListCommandInvocations"
@@ -89,9 +101,9 @@ class Commands:
             if not (narrowed and error.provider_code == "InvalidInstanceId"):
                 raise
             # AWS refuses to filter by an instance that is gone, though its invocation is still listed.
-            yield from self._listed(ref, Wanted())
+            yield from self._listed(ref, InvocationFilter())
 
-    def _command(self, ref: Ref) -> Row:
+    def _command(self, ref: Ref) -> JsonObject:
         """The command. Raises `Reason.NOT_FOUND`."""
         reply = self._wire.call("ListCommands", {"CommandId": ref.id})
         ours = [row for row in rows(reply, "Commands") if same(row.get("CommandId"), ref.id)]
@@ -100,12 +112,12 @@ class Commands:
         raise CloudError(Reason.NOT_FOUND, f"no command {ref.id}, or it is older than 30 days", action="ListCommands")
 
 
-def _state(row: Row) -> State:
+def _state(row: JsonObject) -> State:
     """The state by the words alone."""
     return command_state(word(row.get("Status")), text(row.get("StatusDetails")))
 
 
-def _run(ref: Ref, row: Row) -> Run:
+def _run(ref: Ref, row: JsonObject) -> Run:
     return Run.at(
         ref,
         COMMAND,
@@ -131,7 +143,7 @@ def _with_times(run: Run, listed: Sequence[Invocation]) -> Run:
     )
 
 
-def _invocation(ref: Ref, row: Row) -> Invocation:
+def _invocation(ref: Ref, row: JsonObject) -> Invocation:
     plugins = rows(row, "CommandPlugins")
     details = text(row.get("StatusDetails"))
     codes = [
@@ -161,5 +173,5 @@ def _invocation(ref: Ref, row: Row) -> Invocation:
     )
 
 
-def _times(plugins: Sequence[Row], key: str) -> list[datetime]:
+def _times(plugins: Sequence[JsonObject], key: str) -> list[datetime]:
     return [time for time in (moment(plugin.get(key)) for plugin in plugins) if time is not None]

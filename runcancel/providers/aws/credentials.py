@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
-from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.credentials import Credentials as BotocoreCredentials
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import JSONFileCache
 
@@ -17,7 +18,7 @@ from runcancel.model.states import Reason
 from runcancel.providers.aws.failures import answered, unanswered
 from runcancel.providers.aws.profile import files, profile_in_use, profiles
 from runcancel.providers.common.credential_process import document, ended, printed
-from runcancel.providers.common.credentials import Keys, Renewed, expiry, failed_credentials
+from runcancel.providers.common.credentials import Credentials, Renewed, expiry, failed_credentials
 from runcancel.providers.common.fields import check_keys, text
 from runcancel.providers.common.files import home
 
@@ -224,10 +225,10 @@ class _ProcessProvider:
         renewed = Renewed(self._asked, source=self._source)
         row = _metadata_of(renewed())
         if row["expiry_time"] is None:
-            return Credentials(row["access_key"], row["secret_key"], row["token"], method=self.METHOD)
+            return BotocoreCredentials(row["access_key"], row["secret_key"], row["token"], method=self.METHOD)
         return RefreshableCredentials.create_from_metadata(row, lambda: _metadata_of(renewed()), self.METHOD)
 
-    def _asked(self) -> Keys:
+    def _asked(self) -> Credentials:
         row = printed(self._command or "", self._source)
         if row.get("Version") != 1:
             raise CloudError(Reason.NO_CREDENTIALS, f"{self._source} printed no Version 1")
@@ -235,10 +236,10 @@ class _ProcessProvider:
         if not id or not secret:
             raise CloudError(Reason.NO_CREDENTIALS, f"{self._source} printed no AccessKeyId and SecretAccessKey")
         token, ends = text(row.get("SessionToken")), expiry(row.get("Expiration"))
-        return Keys(id=id, secret=secret, token=token, source=self._source, expires_at=ends)
+        return Credentials(id=id, secret=secret, token=token, source=self._source, expires_at=ends)
 
 
-def _metadata_of(keys: Keys) -> dict[str, Any]:
+def _metadata_of(keys: Credentials) -> dict[str, Any]:
     from datetime import UTC, datetime
 
     ends = None if keys.expires_at is None else datetime.fromtimestamp(keys.expires_at, UTC).isoformat()

@@ -15,8 +15,8 @@ WINDOW = Kind(
     action="ssm:CancelMaintenanceWindowExecution",
     promise="A cancel here stops what has not started. Tasks in progress run to completion.",
     id_pattern=_UUID,
-    any_case=True,
-    nobody=_NOBODY,
+    case_insensitive=True,
+    probe_id=_NOBODY,
     in_part=False,
     starts_runs=True,
 )
@@ -27,8 +27,8 @@ COMMAND = Kind(
     action="ssm:CancelCommand",
     promise="A cancel here asks the agent of every target; there is no promise that the process stops.",
     id_pattern=_UUID,
-    any_case=True,
-    nobody=_NOBODY,
+    case_insensitive=True,
+    probe_id=_NOBODY,
     in_part=True,
     grace=(0.5, 1.0),
 )
@@ -39,8 +39,8 @@ AUTOMATION = Kind(
     action="ssm:StopAutomationExecution",
     promise="A cancel here stops at the current step; what a step began may go on, and an onCancel path may still run.",
     id_pattern=_UUID,
-    any_case=True,
-    nobody=_NOBODY,
+    case_insensitive=True,
+    probe_id=_NOBODY,
     in_part=False,
     read_whole=True,
 )

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
-from runcancel.model.runs import Invocation, Ref, Wanted
+from runcancel.model.runs import Invocation, InvocationFilter, Ref
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
@@ -15,7 +15,7 @@ from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import command_state
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import Row, number, rows, text
+from runcancel.providers.common.fields import JsonObject, number, rows, text
 
 _MOST_STDOUT, _MOST_STDERR = 24_000, 8_000  # characters that GetCommandInvocation answers with
 _MOST_BOTH = 2_500  # characters of both streams in ListCommandInvocations
@@ -44,18 +44,18 @@ class Logs:
         self._automations = automations
         self._readers = {WINDOW.name: self._window, COMMAND.name: self._command, AUTOMATION.name: self._automation}
 
-    def of(self, ref: Ref, wanted: Wanted, *, follow: bool = True) -> Iterator[Output]:
+    def of(self, ref: Ref, wanted: InvocationFilter, *, follow: bool = True) -> Iterator[Output]:
         """See `Cloud.logs`. `follow`: go on to the runs that this one started."""
         return self._readers[ref.kind](ref, wanted, follow)
 
-    def _command(self, ref: Ref, wanted: Wanted, _follow: bool) -> Iterator[Output]:
+    def _command(self, ref: Ref, wanted: InvocationFilter, _follow: bool) -> Iterator[Output]:
         for invocation, row in self._commands.rows(ref, wanted):
             plugins = rows(row, "CommandPlugins")
             several = len(plugins) > 1
             for plugin in plugins or ({},):
                 yield self._of_plugin(ref, invocation, plugin, step=text(plugin.get("Name")) if several else None)
 
-    def _of_plugin(self, ref: Ref, invocation: Invocation, plugin: Row, *, step: str | None) -> Output:
+    def _of_plugin(self, ref: Ref, invocation: Invocation, plugin: JsonObject, *, step: str | None) -> Output:
         output = _for_step(Output.of(invocation, merged=False), plugin, step)
         if not (output.state.over or plugin.get("ResponseFinishDateTime") or plugin.get("Output")):
             return structs.replace(output, note=_ONLY_WHEN_ENDED if invocation.started_at else None)
@@ -68,20 +68,20 @@ class Logs:
                 raise
             return _joined(output, plugin)  # a step or a node that AWS does not know by that name
 
-    def _automation(self, ref: Ref, wanted: Wanted, follow: bool) -> Iterator[Output]:
+    def _automation(self, ref: Ref, wanted: InvocationFilter, follow: bool) -> Iterator[Output]:
         for invocation, row in self._automations.rows(ref):
             output = _of_step(invocation, row) if invocation.target is None else Output.of(invocation, merged=False)
             if output.child and follow and output.stderr and _takes(wanted, output):
                 yield structs.replace(output, stdout=None, child=None)  # why the step failed is not in what it started
             yield from self._started(ref, output, wanted, follow=follow)
 
-    def _window(self, ref: Ref, wanted: Wanted, follow: bool) -> Iterator[Output]:
-        for invocation in self._windows.invocations(ref, Wanted(task=wanted.task)):
+    def _window(self, ref: Ref, wanted: InvocationFilter, follow: bool) -> Iterator[Output]:
+        for invocation in self._windows.invocations(ref, InvocationFilter(task=wanted.task)):
             kind = (invocation.target_name or "").partition(" ")[0]
             output = structs.replace(Output.of(invocation, merged=False), note=_ELSEWHERE.get(kind))
             yield from self._started(ref, output, wanted, follow=follow)
 
-    def _started(self, ref: Ref, output: Output, wanted: Wanted, *, follow: bool) -> Iterator[Output]:
+    def _started(self, ref: Ref, output: Output, wanted: InvocationFilter, *, follow: bool) -> Iterator[Output]:
         """The outputs of the run that an invocation started, in place of its own; its own where there are none."""
         if output.child is None or not follow:
             if _takes(wanted, output):
@@ -91,7 +91,9 @@ class Logs:
             return
         child = Ref.read_back(output.child, ref.scope)
         named = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
-        inner = Wanted(states=wanted.states, targets=wanted.targets if named or not output.target else frozenset())
+        inner = InvocationFilter(
+            states=wanted.states, targets=wanted.targets if named or not output.target else frozenset()
+        )
         try:
             for one in self.of(child, inner, follow=False):
                 yield _under(str(ref), output, one)
@@ -109,12 +111,12 @@ def _under(parent: str, above: Output, one: Output) -> Output:
     )
 
 
-def _takes(wanted: Wanted, output: Output) -> bool:
+def _takes(wanted: InvocationFilter, output: Output) -> bool:
     right = not wanted.targets or output.target in wanted.targets
     return right and (not wanted.states or output.state in wanted.states)
 
 
-def _for_step(output: Output, plugin: Row, step: str | None) -> Output:
+def _for_step(output: Output, plugin: JsonObject, step: str | None) -> Output:
     """State and exit code of one step where there are several."""
     if step is None:
         return output
@@ -130,7 +132,7 @@ def _for_step(output: Output, plugin: Row, step: str | None) -> Output:
     )
 
 
-def _streams(output: Output, reply: Row) -> Output:
+def _streams(output: Output, reply: JsonObject) -> Output:
     """Both streams out of GetCommandInvocation."""
     if word(reply.get("InstanceId")) != output.id:
         raise CloudError(Reason.UNPROVEN, "the answer is about another instance", action="GetCommandInvocation")
@@ -148,7 +150,7 @@ def _streams(output: Output, reply: Row) -> Output:
     )
 
 
-def _joined(output: Output, plugin: Row) -> Output:
+def _joined(output: Output, plugin: JsonObject) -> Output:
     """Both streams out of the short text in which the listing joins them."""
     both = text(plugin.get("Output")) or ""
     out, _, err = both.partition(_ERROR_FOLLOWS)
@@ -166,7 +168,7 @@ def _is_cut(found: str, most: int) -> bool:
     return len(found) >= most or found.rstrip("\n").endswith(_CUT)
 
 
-def _of_step(invocation: Invocation, row: Row) -> Output:
+def _of_step(invocation: Invocation, row: JsonObject) -> Output:
     """A step returns values, not streams: they stand as stdout, and why it failed as stderr."""
     out = _values(record(row.get("Outputs"))) or text(row.get("Response")) or ""
     return structs.replace(
@@ -185,7 +187,7 @@ def _values(outputs: Mapping[str, object]) -> str:
     return "".join(f"{name}: {value}\n" for name, value in found.items())
 
 
-def _failure(row: Row) -> str:
+def _failure(row: JsonObject) -> str:
     """The messages of a step that went wrong, each once."""
     details = record(record(row.get("FailureDetails")).get("Details"))
     named = [text(row.get("FailureMessage")), text(row.get("WarningMessage"))]

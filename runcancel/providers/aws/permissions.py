@@ -14,7 +14,7 @@ from runcancel.errors import UsageError
 from runcancel.model.reports import AccessPolicy
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.links import partition_of
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ _WINDOW_ALONE = (
 )
 
 
-def policy(wish: Narrowing) -> AccessPolicy:
+def policy(wish: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as IAM can. Raises `UsageError` for several partitions, or a wrong window."""
     if wish.window is not None and not _WINDOW_ID.fullmatch(wish.window):
         raise UsageError(f"--window “{wish.window}” is no id of a maintenance window, as in mw-0c50858d01e4f7a2b")
@@ -102,11 +102,11 @@ def policy(wish: Narrowing) -> AccessPolicy:
     return AccessPolicy(provider="aws", read_only=wish.read_only, policy=document, notes=tuple(_notes(granted, wish)))
 
 
-def _wanted(grant: Grant, wish: Narrowing) -> bool:
+def _wanted(grant: Grant, wish: PolicyScope) -> bool:
     return not (grant.writes and wish.read_only) and (not wish.kinds or grant.kind is None or grant.kind in wish.kinds)
 
 
-def _statement(sid: str, grants: list[Grant], wish: Narrowing, partition: str) -> Mapping[str, Any]:
+def _statement(sid: str, grants: list[Grant], wish: PolicyScope, partition: str) -> Mapping[str, Any]:
     actions = [action for grant in grants for action in grant.actions]
     first = grants[0]
     statement = {"Sid": f"Runcancel{sid}", "Effect": "Allow", "Action": actions}
@@ -118,7 +118,7 @@ def _statement(sid: str, grants: list[Grant], wish: Narrowing, partition: str) -
     return {**statement, "Resource": "*"}
 
 
-def _resources(grant: Grant, wish: Narrowing, partition: str) -> list[str]:
+def _resources(grant: Grant, wish: PolicyScope, partition: str) -> list[str]:
     """`list` looks into every window, so that a window narrows only what is cancelled."""
     one = wish.window if wish.window and grant.writes and grant.kind == WINDOW.name else "*"
     account = wish.account or "*"
@@ -135,7 +135,7 @@ def _partition(regions: Iterable[str]) -> str:
     return partitions[0] if partitions else "aws"
 
 
-def _notes(granted: Iterable[Grant], wish: Narrowing) -> Iterable[str]:
+def _notes(granted: Iterable[Grant], wish: PolicyScope) -> Iterable[str]:
     written = {grant.kind for grant in granted if grant.writes}
     if COMMAND.name in written:
         where = f" in {', '.join(wish.regions)}" if wish.regions else ""

@@ -22,7 +22,7 @@ from runcancel.providers.aws.profile import endpoint_url as endpoint_url_of
 from runcancel.providers.aws.wire import prove_body
 from runcancel.providers.base import Checkup, Connection
 from runcancel.providers.common.fields import checked_region
-from runcancel.providers.common.http import Endpoint, Heard, believed
+from runcancel.providers.common.http import Endpoint, EndpointHealth, believed
 from runcancel.providers.common.proxies import proxy_of, without_user
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
@@ -38,7 +38,7 @@ _STS = re.compile(
 """Where the vendor's own STS answers: public, and inside a network."""
 
 
-class Doors:
+class ClientFactory:
     """The clients of one scope, made one at a time and only when needed."""
 
     def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
@@ -69,7 +69,7 @@ class Doors:
         """An EC2 client, for the list of regions; on loopback it goes where the `ssm` client goes."""
         return self._open("ec2", ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
 
-    def checkup(self, ssm: Any, heard: Heard) -> Checkup:
+    def checkup(self, ssm: Any, heard: EndpointHealth) -> Checkup:
         """See `Cloud.checkup`."""
         endpoint = _endpoint(ssm)
         return Checkup(

@@ -7,13 +7,13 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from runcancel.model.runs import Foreign, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted
+from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, texts, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import Row, first, moment, text
+from runcancel.providers.common.fields import JsonObject, first, moment, text
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
 """Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""
@@ -42,7 +42,7 @@ class Windows:
         tasks = tuple(self._tasks(ref))
         listed = {(text(task.get("TaskExecutionId")) or "").lower() for task in tasks}
         unlisted = (_not_listed(ref, task) for task in run.task_ids if task.lower() not in listed)
-        rows = (row for task in tasks for row, _ in self._of_task(ref, task, Wanted()))
+        rows = (row for task in tasks for row, _ in self._of_task(ref, task, InvocationFilter()))
         return Snapshot.full(run, (*rows, *unlisted))
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
@@ -61,7 +61,7 @@ class Windows:
                 if WINDOW.takes(ref.id):
                     yield Snapshot(run=structs.replace(_run(ref, row), name=text(window.get("Name"))))
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         """One row per task invocation, and one with target None for a task that has none yet.
 
         An invocation may cover several targets, and its state is theirs together: it stays one row, with target None
@@ -74,12 +74,14 @@ class Windows:
         """See `Cloud.cancel`. The answer must name the same execution."""
         yield self._wire.ask("CancelMaintenanceWindowExecution", {"WindowExecutionId": ref.id})
 
-    def _tasks(self, ref: Ref) -> Iterator[Row]:
+    def _tasks(self, ref: Ref) -> Iterator[JsonObject]:
         of = {"WindowExecutionId": ref.id}
         action = "DescribeMaintenanceWindowExecutionTasks"
         return self._wire.pages(action, of, unique="TaskExecutionId", size=_MOST, state=_state, of=of)
 
-    def _of_task(self, ref: Ref, task: Row, wanted: Wanted) -> Iterator[tuple[Invocation, tuple[str, ...]]]:
+    def _of_task(
+        self, ref: Ref, task: JsonObject, wanted: InvocationFilter
+    ) -> Iterator[tuple[Invocation, tuple[str, ...]]]:
         """The invocations of a task, and the task itself where they do not account for it.
 
         A task without invocations is a row, and so is one that has not ended although all of its invocations have.
@@ -98,7 +100,7 @@ class Windows:
         if not begun or not (left or _state(task).over):
             yield _of_whole_task(ref, task, task_id), ()
 
-    def _listed(self, ref: Ref, task_id: str, words: tuple[str, ...], *, limit: int) -> Iterator[Row]:
+    def _listed(self, ref: Ref, task_id: str, words: tuple[str, ...], *, limit: int) -> Iterator[JsonObject]:
         params: dict[str, Any] = {"WindowExecutionId": ref.id, "TaskId": task_id}
         if words:
             params["Filters"] = [{"Key": "STATUS", "Values": list(words)}]
@@ -108,12 +110,12 @@ class Windows:
         return self._wire.pages(action, params, unique="InvocationId", size=size, state=_state, of=of)
 
 
-def _state(row: Row) -> State:
+def _state(row: JsonObject) -> State:
     """The state by the word alone."""
     return window_state(word(row.get("Status")))
 
 
-def _run(ref: Ref, reply: Row) -> Run:
+def _run(ref: Ref, reply: JsonObject) -> Run:
     return Run.at(
         ref,
         WINDOW,
@@ -127,7 +129,7 @@ def _run(ref: Ref, reply: Row) -> Run:
 
 
 def _invocation(
-    ref: Ref, task: Row, row: Row, *, parameters: bool, profile: str | None
+    ref: Ref, task: JsonObject, row: JsonObject, *, parameters: bool, profile: str | None
 ) -> tuple[Invocation, tuple[str, ...]]:
     """The row, and every target it covers."""
     task_id = text(task.get("TaskExecutionId"))
@@ -163,21 +165,21 @@ def _invocation(
     return invocation, targets
 
 
-def _foreign(task_type: str, execution: str | None, region: str, profile: str | None) -> Foreign | None:
+def _foreign(task_type: str, execution: str | None, region: str, profile: str | None) -> ExternalExecution | None:
     """What a task started that only another service can stop, or none.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html; Lambda has no such API.
     """
     if task_type == "LAMBDA":
-        return Foreign(what="a Lambda function", command=None)
+        return ExternalExecution(what="a Lambda function", command=None)
     if task_type != "STEP_FUNCTIONS" or execution is None or not _STATE_MACHINE.fullmatch(execution):
         return None
     words = ["aws", "stepfunctions", "stop-execution", "--execution-arn", execution, "--region", region]
     words += [] if profile is None else ["--profile", profile]
-    return Foreign(what="a Step Functions execution", command=shlex.join(words))
+    return ExternalExecution(what="a Step Functions execution", command=shlex.join(words))
 
 
-def _of_whole_task(ref: Ref, task: Row, task_id: str) -> Invocation:
+def _of_whole_task(ref: Ref, task: JsonObject, task_id: str) -> Invocation:
     """A task as a row of its own: AWS does not list on which targets it runs or will run."""
     return Invocation(
         run=str(ref),
@@ -223,8 +225,8 @@ def _target_name(targets: tuple[str, ...], execution: str | None, task_type: str
     return f"{task_type} {execution}".strip()
 
 
-def _takes(wanted: Wanted, row: Invocation, targets: tuple[str, ...]) -> bool:
+def _takes(wanted: InvocationFilter, row: Invocation, targets: tuple[str, ...]) -> bool:
     if len(targets) < 2 or not wanted.targets:
         return wanted.takes(row)
-    by_target = Wanted(task=wanted.task, states=wanted.states)
+    by_target = InvocationFilter(task=wanted.task, states=wanted.states)
     return by_target.takes(row) and not wanted.targets.isdisjoint(targets)

@@ -16,8 +16,8 @@ from runcancel.model.runs import Scope
 from runcancel.model.states import Reason, State
 from runcancel.providers.aws.failures import answered, unanswered, unsent
 from runcancel.providers.aws.fields import record, same
-from runcancel.providers.common.fields import Row, by_token, number, rows, text, trace
-from runcancel.providers.common.http import Heard
+from runcancel.providers.common.fields import JsonObject, by_token, number, rows, text, trace
+from runcancel.providers.common.http import EndpointHealth
 from runcancel.runtime.throttle import Pace, Rate
 
 
@@ -59,15 +59,17 @@ _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, Looku
 class Wire:
     """One botocore client, shared by threads. `source` says in words where its credentials came from."""
 
-    def __init__(self, client: Any, pace: Pace, *, scope: Scope, source: str = "", heard: Heard | None = None) -> None:
+    def __init__(
+        self, client: Any, pace: Pace, *, scope: Scope, source: str = "", heard: EndpointHealth | None = None
+    ) -> None:
         self._client = client
         self._host = urlsplit(str(client.meta.endpoint_url)).netloc.rpartition("@")[2]
-        self._heard = heard or Heard()
+        self._heard = heard or EndpointHealth()
         self._source = source
         self._scope = scope
         self.pace = pace
 
-    def call(self, action: str, params: Mapping[str, Any]) -> Row:
+    def call(self, action: str, params: Mapping[str, Any]) -> JsonObject:
         """One request, when its rate allows; a read again while there is time. Raises `CloudError`."""
         api = APIS[action]
         return self.pace.call(action, lambda: self._once(action, api, params), rate=api.rate, once=api.asks)
@@ -83,9 +85,9 @@ class Wire:
         *,
         unique: str,
         size: int,
-        state: Callable[[Row], State] = lambda _: State.UNKNOWN,
+        state: Callable[[JsonObject], State] = lambda _: State.UNKNOWN,
         of: Mapping[str, str] | None = None,
-    ) -> Iterator[Row]:
+    ) -> Iterator[JsonObject]:
         """Every row of every page of a listing, each `unique` field once. `size` is rows per page, as AWS limits it.
 
         Where rows of one field contradict each other, the one whose `state` is the least ended counts. A row that
@@ -94,7 +96,7 @@ class Wire:
         listed = APIS[action].proof[-1]
         owners = tuple((of or {}).items())
 
-        def fetch(token: str | None) -> tuple[tuple[Row, ...], object]:
+        def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
             following = {} if token is None else {"NextToken": token}
             page = self.call(action, {**params, "MaxResults": size, **following})
             return tuple(row for row in rows(page, listed) if _belongs(row, owners)), page.get("NextToken")
@@ -106,7 +108,7 @@ class Wire:
             openness=lambda row: state(row).openness,
         )
 
-    def _once(self, action: str, api: Api, params: Mapping[str, Any]) -> Row:
+    def _once(self, action: str, api: Api, params: Mapping[str, Any]) -> JsonObject:
         began = time.monotonic()
         outcome = "interrupted"
         try:
@@ -120,10 +122,10 @@ class Wire:
             trace(self._scope, self._host, action, params, outcome=outcome, began=began)
         return reply
 
-    def _send(self, action: str, params: Mapping[str, Any]) -> Row:
+    def _send(self, action: str, params: Mapping[str, Any]) -> JsonObject:
         began = time.monotonic()
         try:
-            reply: Row = getattr(self._client, xform_name(action))(**params)
+            reply: JsonObject = getattr(self._client, xform_name(action))(**params)
             self._heard.note(_date(reply), time.monotonic() - began)
         except ClientError as error:
             self._heard.note(_date(error.response), time.monotonic() - began)
@@ -151,7 +153,7 @@ def prove_body(http_response: Any, **_event: object) -> None:
         raise _unproven("AWS", "the answer is an error that calls itself a success")
 
 
-def _check(action: str, api: Api, params: Mapping[str, Any], reply: Row) -> None:
+def _check(action: str, api: Api, params: Mapping[str, Any], reply: JsonObject) -> None:
     """A reply counts only when it proves itself."""
     if not _request_id(reply):
         raise _unproven(action, "the answer has no request id")
@@ -165,19 +167,19 @@ def _check(action: str, api: Api, params: Mapping[str, Any], reply: Row) -> None
         raise _unproven(action, f"the answer is about another {api.proof[-1]}", request_id=_request_id(reply))
 
 
-def _belongs(row: Row, owners: Iterable[tuple[str, str]]) -> bool:
+def _belongs(row: JsonObject, owners: Iterable[tuple[str, str]]) -> bool:
     return all(row.get(field) is None or same(row.get(field), id) for field, id in owners)
 
 
-def _date(reply: Row) -> str | None:
+def _date(reply: JsonObject) -> str | None:
     return text(record(record(reply.get("ResponseMetadata")).get("HTTPHeaders")).get("date"))
 
 
-def _request_id(reply: Row) -> str:
+def _request_id(reply: JsonObject) -> str:
     return text(record(reply.get("ResponseMetadata")).get("RequestId")) or ""
 
 
-def _status(reply: Row) -> int | None:
+def _status(reply: JsonObject) -> int | None:
     return number(record(reply.get("ResponseMetadata")).get("HTTPStatusCode"))
 
 

@@ -19,7 +19,7 @@ _WORDS = re.compile(r"[A-Za-z]['A-Za-z]{0,15}(?:[ ,.;:!?()-]{1,3}['A-Za-z]{1,16}
 _LINE = 80  # characters of a line that may be quoted
 
 
-class Keys(Struct, frozen=True, kw_only=True):
+class Credentials(Struct, frozen=True, kw_only=True):
     """One key, and where it came from in words; `expires_at` is epoch seconds, None where it is not known.
 
     Never printed: `repr` names nothing.
@@ -37,23 +37,23 @@ class Keys(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return "Keys(…)"
 
-    def checked(self) -> "Keys":
+    def checked(self) -> "Credentials":
         """The same. Raises `Reason.NO_CREDENTIALS` when no HTTP header can carry them."""
         check_keys((self.id, self.secret, self.token), self.source)
         return self
 
 
-KeySource = Callable[[], Keys]
+CredentialSource = Callable[[], Credentials]
 """Asked before each request, by many threads. Raises `CloudError`."""
 
 
 class Fixed(Struct, frozen=True):
-    """Keys that stand somewhere as they are: a `KeySource`."""
+    """Keys that stand somewhere as they are: a `CredentialSource`."""
 
-    keys: Keys
+    keys: Credentials
 
-    def __call__(self) -> Keys:
-        """See `KeySource`."""
+    def __call__(self) -> Credentials:
+        """See `CredentialSource`."""
         return self.keys
 
 
@@ -64,17 +64,17 @@ class Renewed:
     `source` names who is asked.
     """
 
-    def __init__(self, ask: KeySource, *, source: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, ask: CredentialSource, *, source: str, now: Callable[[], float] = time.time) -> None:
         self._ask = ask
         self._source = source
         self._now = now
         self._lock = threading.Lock()
-        self._keys: Keys | None = None
+        self._keys: Credentials | None = None
         self._due = 0.0
         self._failure: CloudError | None = None
 
-    def __call__(self) -> Keys:
-        """See `KeySource`."""
+    def __call__(self) -> Credentials:
+        """See `CredentialSource`."""
         with self._lock:
             if self._failure is not None:
                 raise repeated(self._failure)
@@ -82,7 +82,7 @@ class Renewed:
                 self._keys = self._renewed()
             return self._keys
 
-    def _renewed(self) -> Keys:
+    def _renewed(self) -> Credentials:
         try:
             keys = self._ask().checked()
             if keys.expires_at is not None and keys.expires_at <= self._now():
@@ -128,7 +128,7 @@ _SHARED: dict[Hashable, Renewed] = {}
 _LOCK = threading.Lock()
 
 
-def shared(name: Hashable, ask: KeySource, *, source: str) -> KeySource:
+def shared(name: Hashable, ask: CredentialSource, *, source: str) -> CredentialSource:
     """The one `Renewed` of the process under this name: every scope of a credential shares one answer, or one failure.
 
     `name` is everything that decides about the keys: profile, role, command, address.
@@ -149,7 +149,7 @@ def plain_words(output: str) -> str | None:
     return line if len(line) <= _LINE and _WORDS.fullmatch(line) else None
 
 
-def _due(keys: Keys, now: float) -> float:
+def _due(keys: Credentials, now: float) -> float:
     if keys.expires_at is None:
         return float("inf")
     return keys.expires_at - min(_RENEW_BEFORE, (keys.expires_at - now) / 10)

@@ -20,7 +20,7 @@ from runcancel.text import safe
 
 T = TypeVar("T")
 R = TypeVar("R")
-Row = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 _WIRE_LOG = logging.getLogger("runcancel.wire")
 _BEFORE_THE_CLOUDS = datetime(2000, 1, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ def number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def rows(value: object, *path: str) -> tuple[Row, ...]:
+def rows(value: object, *path: str) -> tuple[JsonObject, ...]:
     """The objects in the list at `path` below `value`; empty when it is missing or of another shape."""
     for step in path:
         value = value.get(step) if isinstance(value, Mapping) else None
@@ -99,16 +99,16 @@ def decoded(value: object, *, cut: bool = False) -> Decoded:
     return Decoded(broken.removeprefix("\ufeff"), damaged or (b"\xef\xbf\xbd" not in data and "\ufffd" in broken))
 
 
-def _same(_: Row) -> int:
+def _same(_: JsonObject) -> int:
     return 0
 
 
 def by_token(
-    fetch: Callable[[str | None], tuple[Iterable[Row], object]],
+    fetch: Callable[[str | None], tuple[Iterable[JsonObject], object]],
     *,
-    key: Callable[[Row], T],
-    openness: Callable[[Row], int] = _same,
-) -> Iterator[Row]:
+    key: Callable[[JsonObject], T],
+    openness: Callable[[JsonObject], int] = _same,
+) -> Iterator[JsonObject]:
     """All rows of a listing paged by token, each key once. `fetch` gets None first, returns rows and the next token.
 
     Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another. An
@@ -129,12 +129,12 @@ def by_token(
 
 
 def by_offset(
-    fetch: Callable[[int], tuple[Sequence[Row], int | None]],
+    fetch: Callable[[int], tuple[Sequence[JsonObject], int | None]],
     *,
-    key: Callable[[Row], T],
+    key: Callable[[JsonObject], T],
     size: int,
-    openness: Callable[[Row], int] = _same,
-) -> Iterator[Row]:
+    openness: Callable[[JsonObject], int] = _same,
+) -> Iterator[JsonObject]:
     """All rows of a listing paged by offset, each key once. `fetch` returns rows and the vendor's total, if any.
 
     Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another.
@@ -159,8 +159,11 @@ def by_offset(
 
 
 def _new(
-    page: Iterable[Row], key: Callable[[Row], T], openness: Callable[[Row], int], seen: dict[T, int]
-) -> Iterator[Row]:
+    page: Iterable[JsonObject],
+    key: Callable[[JsonObject], T],
+    openness: Callable[[JsonObject], int],
+    seen: dict[T, int],
+) -> Iterator[JsonObject]:
     """The rows of a page that are new, or more open than what was seen under their key before."""
     for name, row in merged(page, key, openness).items():
         place = openness(row)
@@ -169,9 +172,11 @@ def _new(
             yield row
 
 
-def merged(page: Iterable[Row], key: Callable[[Row], T], openness: Callable[[Row], int]) -> dict[T, Row]:
+def merged(
+    page: Iterable[JsonObject], key: Callable[[JsonObject], T], openness: Callable[[JsonObject], int]
+) -> dict[T, JsonObject]:
     """One row per key: of rows that contradict each other the one of greater `openness`."""
-    found: dict[T, Row] = {}
+    found: dict[T, JsonObject] = {}
     for row in page:
         known = found.setdefault(name := key(row), row)
         if openness(row) > openness(known):
@@ -258,14 +263,14 @@ def caller(account: object, principal: object, *, believed: bool) -> Identity:
     return Identity(account=known, principal=named, believed=believed)
 
 
-def proven(action: str, answer: object) -> Row:
+def proven(action: str, answer: object) -> JsonObject:
     """The answer, when the cloud gave it: an object with a request id. Raises `Reason.UNPROVEN`."""
     if not isinstance(answer, Mapping) or text(answer.get("RequestId")) is None:
         raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
     return answer
 
 
-def blamed(error: CloudError, source: str) -> CloudError:
+def attribute_error(error: CloudError, source: str) -> CloudError:
     """The error without any secret that the vendor's text repeats, and with the source of bad credentials."""
     error.message = redact(error.message)
     if source and error.reason in CREDENTIALS:
@@ -274,7 +279,9 @@ def blamed(error: CloudError, source: str) -> CloudError:
     return error
 
 
-def traced(ask: Callable[[], Row], *, scope: object, host: str, action: str, params: Row) -> Row:
+def with_trace(
+    ask: Callable[[], JsonObject], *, scope: object, host: str, action: str, params: JsonObject
+) -> JsonObject:
     """What `ask` got for one request, its `RequestId` in it; an error that it raises is told the action."""
     began = time.monotonic()
     outcome = "no answer"
@@ -290,7 +297,7 @@ def traced(ask: Callable[[], Row], *, scope: object, host: str, action: str, par
         trace(scope, host, action, params, outcome=outcome, began=began)
 
 
-def trace(scope: object, host: str, action: str, params: Row, *, outcome: str, began: float) -> None:
+def trace(scope: object, host: str, action: str, params: JsonObject, *, outcome: str, began: float) -> None:
     """One `--debug` line per request. It holds ids, never headers or credentials. `began` is of `time.monotonic`."""
     if _WIRE_LOG.isEnabledFor(logging.DEBUG):
         took = (time.monotonic() - began) * 1000
@@ -298,6 +305,6 @@ def trace(scope: object, host: str, action: str, params: Row, *, outcome: str, b
         _WIRE_LOG.debug("%s", safe(redact(line)))
 
 
-def worded(table: Mapping[str, T], word: object, otherwise: T) -> T:
+def map_status(table: Mapping[str, T], word: object, otherwise: T) -> T:
     """The entry of a vendor's word; `otherwise` for a word that nobody mapped."""
     return table.get(word, otherwise) if isinstance(word, str) else otherwise

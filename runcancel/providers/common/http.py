@@ -68,7 +68,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     content: bytes
 
 
-class Heard:
+class EndpointHealth:
     """The latest answer of an endpoint, in seconds: how far its clock is ahead of ours, and how long it took."""
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
@@ -253,7 +253,7 @@ class Transport:
 
     def __init__(self, endpoint: Endpoint, connection: Connection, environ: Mapping[str, str]) -> None:
         self.endpoint = endpoint
-        self.heard = Heard()
+        self.heard = EndpointHealth()
         self._base = f"{endpoint.scheme}://{endpoint.host}"
         self._client = HttpClient(
             environ, connect_timeout=connection.connect_timeout, read_timeout=connection.read_timeout

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Narrowing(Struct, frozen=True, kw_only=True):
+class PolicyScope(Struct, frozen=True, kw_only=True):
     """What a policy is for. None and empty: not narrowed in this respect.
 
     `account` is the vendor's own number; `window` the id of a maintenance window (AWS); `kinds` are kinds of runs.

@@ -8,7 +8,7 @@ from runcancel.model.runs import Kind
 from runcancel.model.states import Guarantee
 from runcancel.providers.base import Cloud, Connection, VendorSettings
 from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
 NAME = "tencent"
@@ -31,7 +31,7 @@ KINDS = (
         action="tat:CancelInvocation",
         promise="A cancel here stops what has not started and terminates what is running.",
         id_pattern=re.compile(r"inv-[0-9a-z]{8,}"),
-        nobody="inv-00000000",
+        probe_id="inv-00000000",
         alias_pattern=re.compile(r"invt-[0-9a-z]{8,}"),
         in_part=True,
         grace=(1.0,),
@@ -78,7 +78,7 @@ def link(text: str) -> Link | None:
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(wish: Narrowing) -> AccessPolicy:
+def policy(wish: PolicyScope) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.tencent import permissions
 
@@ -87,7 +87,7 @@ def policy(wish: Narrowing) -> AccessPolicy:
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
-    from runcancel.providers.common.credentials import KeySource
+    from runcancel.providers.common.credentials import CredentialSource
     from runcancel.providers.common.fields import checked_region
     from runcancel.providers.common.http import CredentialClient, Endpoint, Transport, endpoints
     from runcancel.providers.tencent import credentials
@@ -100,7 +100,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     site = connection.site or SITES[0]
     tat, sts = endpoints(connection, f"tat.{site}", sts=f"sts.{site}")
 
-    def wire(endpoint: Endpoint, product: str, version: str, keys: KeySource, pace: Pace) -> Wire:
+    def wire(endpoint: Endpoint, product: str, version: str, keys: CredentialSource, pace: Pace) -> Wire:
         transport = Transport(endpoint, connection, environ)
         return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
 

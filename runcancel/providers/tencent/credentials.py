@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.credentials import Fixed, Keys, KeySource
+from runcancel.providers.common.credentials import Credentials, CredentialSource, Fixed
 from runcancel.providers.common.fields import number, text
 from runcancel.providers.common.files import ini, json_object
 from runcancel.providers.tencent import CREDENTIALS
@@ -40,14 +40,16 @@ class _Role(Struct, frozen=True):
 class _Profile(Struct, frozen=True, kw_only=True):
     """What a profile of tccli holds."""
 
-    keys: Keys | None
+    keys: Credentials | None
     role: _Role | None
     machine: bool
     name: str
     path: Path
 
 
-def find(environ: Mapping[str, str], profile: str | None, sources: Sources, *, now: float | None = None) -> KeySource:
+def find(
+    environ: Mapping[str, str], profile: str | None, sources: Sources, *, now: float | None = None
+) -> CredentialSource:
     """The first source that has something; a named profile excludes every other.
 
     As tccli does it, a role comes first (of the environment, else of the profile), then a pod's token, then plain keys.
@@ -68,8 +70,13 @@ def find(environ: Mapping[str, str], profile: str | None, sources: Sources, *, n
 
 
 def _base(
-    environ: Mapping[str, str], by_variables: Keys | None, held: _Profile | None, sources: Sources, *, named: bool
-) -> KeySource:
+    environ: Mapping[str, str],
+    by_variables: Credentials | None,
+    held: _Profile | None,
+    sources: Sources,
+    *,
+    named: bool,
+) -> CredentialSource:
     """The keys that answer themselves, or assume a role. Raises `Reason.NO_CREDENTIALS`."""
     if by_variables is not None:
         return Fixed(by_variables)
@@ -85,12 +92,12 @@ def _base(
     raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {CREDENTIALS}.")
 
 
-def _of_variables(environ: Mapping[str, str]) -> Keys | None:
+def _of_variables(environ: Mapping[str, str]) -> Credentials | None:
     id, secret = (environ.get(name) for name in KEYS)
     if id and secret:
         token = environ.get("TENCENTCLOUD_TOKEN") or None
         source = "TENCENTCLOUD_SECRET_ID of the environment"
-        return Keys(id=id.strip(), secret=secret.strip(), token=token, source=source).checked()
+        return Credentials(id=id.strip(), secret=secret.strip(), token=token, source=source).checked()
     if id or secret:
         there, gone = KEYS if id else KEYS[::-1]
         raise CloudError(Reason.NO_CREDENTIALS, f"{there} is set but {gone} is not", action="credentials")
@@ -106,7 +113,7 @@ def _role_of_variables(environ: Mapping[str, str]) -> _Role | None:
     return _Role(arn, session, ROLE[0]) if arn and session else None
 
 
-def _of_pod(environ: Mapping[str, str], sources: Sources) -> KeySource | None:
+def _of_pod(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
     """The role of a pod of Tencent Kubernetes Engine.
 
     Raises `Reason.NO_CREDENTIALS` when only a part of it is named: the base account never answers in its place.
@@ -132,7 +139,7 @@ def _of_tccli(environ: Mapping[str, str], name: str, now: float, *, keys_needed:
         hint = f"Sign in again: tccli auth login --profile {name}"
         raise CloudError(Reason.EXPIRED_CREDENTIALS, f"the login in {path} has expired", hint=hint)
     arn, token = text(row.get("role-arn")), text(row.get("token"))
-    whole = Keys(id=id, secret=secret, token=token, source=source, expires_at=ends) if id and secret else None
+    whole = Credentials(id=id, secret=secret, token=token, source=source, expires_at=ends) if id and secret else None
     return _Profile(
         keys=whole.checked() if whole else None,
         role=_Role(arn, text(row.get("role-session-name")) or _SESSION, source) if arn else None,
@@ -142,7 +149,7 @@ def _of_tccli(environ: Mapping[str, str], name: str, now: float, *, keys_needed:
     )
 
 
-def _of_ini_file(path: Path) -> Keys | None:
+def _of_ini_file(path: Path) -> Credentials | None:
     sections = ini(path)
     if sections is None:
         return None
@@ -151,4 +158,4 @@ def _of_ini_file(path: Path) -> Keys | None:
     if not id or not secret:
         message = f"{path} has no secret_id and secret_key under [default]"
         raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")
-    return Keys(id=id, secret=secret, source=str(path)).checked()
+    return Credentials(id=id, secret=secret, source=str(path)).checked()

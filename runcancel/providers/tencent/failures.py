@@ -5,7 +5,7 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.fields import OWN_WORDS, worded
+from runcancel.providers.common.fields import OWN_WORDS, map_status
 from runcancel.providers.common.quoted import sentence, word
 
 REASONS = {
@@ -63,4 +63,4 @@ def reason_of(code: str | None) -> Reason:
     """The reason of a vendor code."""
     if code is None:
         return Reason.UNPROVEN
-    return worded(REASONS, code, None) or worded(REASONS, code.partition(".")[0], Reason.INVALID)
+    return map_status(REASONS, code, None) or map_status(REASONS, code.partition(".")[0], Reason.INVALID)

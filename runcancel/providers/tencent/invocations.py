@@ -7,11 +7,22 @@ from typing import TypeVar
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
-from runcancel.model.runs import Identity, Invocation, Kind, Query, Ref, Run, Scope, Snapshot, Wanted, least_ended
+from runcancel.model.runs import (
+    Identity,
+    Invocation,
+    InvocationFilter,
+    Kind,
+    Query,
+    Ref,
+    Run,
+    Scope,
+    Snapshot,
+    least_ended,
+)
 from runcancel.model.states import Reason, State
 from runcancel.providers.base import Checkup
 from runcancel.providers.common.fields import (
-    Row,
+    JsonObject,
     by_offset,
     caller,
     checked_id,
@@ -70,14 +81,14 @@ class Tat:
             row = found.get(id) if id is not None else None
             yield ref, _why_not(refused.get(id or "")) if row is None else self._snapshot(row)
 
-    def invocations(self, ref: Ref, wanted: Wanted) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         """The run's tasks that pass `wanted`, page by page. Up to five targets are filtered by the vendor."""
         owner = self._owner(ref)
         size = min(wanted.limit, _PAGE) if wanted.limit and not wanted.states else _PAGE
         ours = (_invocation(owner, task) for task in self._tasks(owner, wanted, size=size, hide_output=True))
         yield from first(filter(wanted.takes, ours), wanted.limit)
 
-    def logs(self, ref: Ref, wanted: Wanted) -> Iterator[Output]:
+    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`."""
         owner = self._owner(ref)
         for task in self._tasks(owner, wanted, size=_OUTPUTS, hide_output=False):
@@ -118,7 +129,7 @@ class Tat:
         """See `Cloud.checkup`."""
         return self._tat.checkup().heard_or(self._sts.checkup())
 
-    def _page(self, offset: int) -> tuple[Sequence[Row], int | None]:
+    def _page(self, offset: int) -> tuple[Sequence[JsonObject], int | None]:
         """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""
         for pause in (_GROWING, None):
             listed, total = self._listed("DescribeInvocations", {}, "InvocationSet", offset=offset, size=_PAGE)
@@ -130,14 +141,14 @@ class Tat:
         raise CloudError(Reason.UNPROVEN, message, action="DescribeInvocations")
 
     def _listed(
-        self, action: str, params: Row, rows_in: str, *, offset: int, size: int
-    ) -> tuple[Sequence[Row], int | None]:
+        self, action: str, params: JsonObject, rows_in: str, *, offset: int, size: int
+    ) -> tuple[Sequence[JsonObject], int | None]:
         """One page of a listing and the vendor's total. One that is too large to be answered comes in halves."""
 
-        def ask(places: Sequence[int]) -> Row:
+        def ask(places: Sequence[int]) -> JsonObject:
             return self._tat.call(action, {**params, "Limit": len(places), "Offset": places[0]})
 
-        listed: list[Row] = []
+        listed: list[JsonObject] = []
         total: int | None = None
         for _, answer in halved(range(offset, offset + size), ask, spoils=_is_too_large):
             if isinstance(answer, CloudError):
@@ -146,14 +157,14 @@ class Tat:
             total = number(answer.get("TotalCount"))
         return listed, total
 
-    def _tasks(self, owner: Ref, wanted: Wanted, *, size: int, hide_output: bool) -> Iterator[Row]:
+    def _tasks(self, owner: Ref, wanted: InvocationFilter, *, size: int, hide_output: bool) -> Iterator[JsonObject]:
         """The run's tasks. Raises `Reason.NOT_FOUND` at the end of a listing without any, if there is no such run."""
         listed = 0
         filters = [{"Name": "invocation-id", "Values": [owner.id]}]
         if 0 < len(wanted.targets) <= _FILTER_VALUES:
             filters.append({"Name": "instance-id", "Values": list(checked_targets(sorted(wanted.targets)))})
 
-        def page(offset: int) -> tuple[Sequence[Row], int | None]:
+        def page(offset: int) -> tuple[Sequence[JsonObject], int | None]:
             nonlocal listed
             params = {"Filters": filters, "HideOutput": hide_output}
             action, rows_in = "DescribeInvocationTasks", "InvocationTaskSet"
@@ -161,7 +172,7 @@ class Tat:
             listed += len(tasks)
             return tasks, total
 
-        def key(row: Row) -> tuple[str | None, str | None]:
+        def key(row: JsonObject) -> tuple[str | None, str | None]:
             return text(row.get("InvocationId")), text(row.get("InvocationTaskId"))
 
         for task in by_offset(page, key=key, size=size, openness=_task_openness):
@@ -201,7 +212,7 @@ class Tat:
 
         return dict(self._by_id(distinct(task_ids), ask, refused={}))
 
-    def _found(self, ids: Sequence[str], refused: dict[str, CloudError]) -> dict[str, Row]:
+    def _found(self, ids: Sequence[str], refused: dict[str, CloudError]) -> dict[str, JsonObject]:
         """The rows of the runs that exist; why the vendor does not answer about one alone goes into `refused`."""
         return dict(self._by_id(ids, self._batch, refused=refused))
 
@@ -216,7 +227,7 @@ class Tat:
                 else:
                     yield from answer.items()
 
-    def _batch(self, ids: Sequence[str]) -> dict[str, Row]:
+    def _batch(self, ids: Sequence[str]) -> dict[str, JsonObject]:
         answer = self._tat.call("DescribeInvocations", {"InvocationIds": list(ids), "Limit": _PAGE})
         listed = rows(answer, "InvocationSet")
         named = [(text(row.get("InvocationId")), row) for row in listed]
@@ -230,7 +241,7 @@ class Tat:
         if ref.id not in self._found([ref.id], refused):
             raise _why_not(refused.get(ref.id))
 
-    def _snapshot(self, row: Row) -> Snapshot:
+    def _snapshot(self, row: JsonObject) -> Snapshot:
         ref = self._ref(text(row.get("InvocationId")) or "")
         listed = least_ended(_invocation(ref, task) for task in rows(row, "InvocationTaskBasicInfoSet"))
         return Snapshot.full(_run(ref, self._kind, row, len(listed)), listed)
@@ -239,20 +250,20 @@ class Tat:
         return Ref(scope=self._scope, kind=self._kind.name, id=id)
 
 
-def _openness(row: Row) -> int:
+def _openness(row: JsonObject) -> int:
     return run_state(row.get("InvocationStatus")).openness
 
 
-def _task_openness(row: Row) -> int:
+def _task_openness(row: JsonObject) -> int:
     return invocation_state(row.get("TaskStatus")).openness
 
 
-def _joined(ours: Sequence[Row]) -> Row:
+def _joined(ours: Sequence[JsonObject]) -> JsonObject:
     """One row of those that name the same run: the least ended, with the tasks of all."""
     if len(ours) == 1:
         return ours[0]
     tasks = [task for row in ours for task in rows(row, "InvocationTaskBasicInfoSet")]
-    least: Row = max(ours, key=_openness)
+    least: JsonObject = max(ours, key=_openness)
     return {**least, "InvocationTaskBasicInfoSet": tasks}
 
 
@@ -274,7 +285,7 @@ def _not_found() -> CloudError:
     return CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
 
 
-def _run(ref: Ref, kind: Kind, row: Row, targets: int) -> Run:
+def _run(ref: Ref, kind: Kind, row: JsonObject, targets: int) -> Run:
     word = text(row.get("InvocationStatus"))
     source = text(row.get("InvocationSource")) or ""
     return Run.at(
@@ -293,11 +304,11 @@ def _run(ref: Ref, kind: Kind, row: Row, targets: int) -> Run:
     )
 
 
-def _invocation(ref: Ref, row: Row) -> Invocation:
+def _invocation(ref: Ref, row: JsonObject) -> Invocation:
     """One task: of DescribeInvocationTasks, or the basic part of it inside DescribeInvocations."""
     word = text(row.get("TaskStatus"))
     given = row.get("TaskResult")
-    result: Row = given if isinstance(given, Mapping) else {}
+    result: JsonObject = given if isinstance(given, Mapping) else {}
     began = moment(result.get("ExecStartTime"))
     state = invocation_state(word, began=began is not None)
     return Invocation(
@@ -318,11 +329,11 @@ def _invocation(ref: Ref, row: Row) -> Invocation:
     )
 
 
-def _ended(row: Row, result: Row, state: State) -> datetime | None:
+def _ended(row: JsonObject, result: JsonObject, state: State) -> datetime | None:
     return (moment(result.get("ExecEndTime")) or moment(row.get("EndTime"))) if state.over else None
 
 
-def _exit_code(word: str | None, result: Row) -> int | None:
+def _exit_code(word: str | None, result: JsonObject) -> int | None:
     """The exit code of a process that ended by itself or was killed; the -1 of one that gave none is none."""
     code = number(result.get("ExitCode")) if word in _HAS_EXIT_CODE else None
     return None if code == -1 and word != "FAILED" else code

@@ -6,13 +6,13 @@ from msgspec import structs
 
 from runcancel.model.logs import Output
 from runcancel.model.runs import Invocation
-from runcancel.providers.common.fields import Row, decoded, number, text
+from runcancel.providers.common.fields import JsonObject, decoded, number, text
 
 
-def output(invocation: Invocation, task: Row) -> Output:
+def output(invocation: Invocation, task: JsonObject) -> Output:
     """Both streams in one, in order; the first 24 KB, and `Dropped` says how many bytes came after."""
     given = task.get("TaskResult")
-    result: Row = given if isinstance(given, Mapping) else {}
+    result: JsonObject = given if isinstance(given, Mapping) else {}
     dropped = number(result.get("Dropped"))
     found = decoded(result.get("Output"), cut=bool(dropped))
     return structs.replace(

@@ -7,7 +7,7 @@ authorised by operation is denied where a policy names a resource, hence `*` for
 from collections.abc import Iterable
 
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.common.policy_scope import Narrowing
+from runcancel.providers.common.policy_scope import PolicyScope
 
 READS = ("sts:GetCallerIdentity", "tat:DescribeRegions", "tat:DescribeInvocations", "tat:DescribeInvocationTasks")
 CANCELS = ("tat:CancelInvocation",)
@@ -22,7 +22,7 @@ _ROLES = "a tccli profile with role-arn also needs sts:AssumeRole on that role, 
 _MANAGED = 'registered machines (rins-…) are neither cvm nor lighthouse: for those, "resource": ["*"]'
 
 
-def policy(wish: Narrowing) -> AccessPolicy:
+def policy(wish: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as CAM can."""
     statements = [_statement(READS, ["*"])]
     if not wish.read_only:
@@ -35,7 +35,7 @@ def _statement(actions: Iterable[str], resources: list[str]) -> dict[str, object
     return {"effect": "allow", "action": list(actions), "resource": resources}
 
 
-def _instances(wish: Narrowing) -> list[str]:
+def _instances(wish: PolicyScope) -> list[str]:
     """Segments: qcs, project, product, region, account, resource. Empty: every region; the account of the policy."""
     if wish.account is None and not wish.regions:
         return ["*"]
@@ -45,7 +45,7 @@ def _instances(wish: Narrowing) -> list[str]:
     ]
 
 
-def _notes(wish: Narrowing) -> Iterable[str]:
+def _notes(wish: PolicyScope) -> Iterable[str]:
     if not wish.read_only:
         yield _BY_INSTANCE
         if wish.account is not None or wish.regions:

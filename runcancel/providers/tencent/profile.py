@@ -20,7 +20,7 @@ OIDC = ("TKE_REGION", "TKE_PROVIDER_ID", "TKE_WEB_IDENTITY_TOKEN_FILE", "TKE_ROL
 
 _ROLE_ACCOUNT = re.compile(r"qcs::cam::uin/([0-9]{1,20}):")
 
-Row = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
@@ -93,7 +93,7 @@ def _region(environ: Mapping[str, str], chosen: Choice[str]) -> Choice[str] | No
     return Choice(region, f"profile {chosen.value} in {path}") if region else None
 
 
-def _account(environ: Mapping[str, str], row: Row, chosen: Choice[str], *, named: bool) -> Choice[str] | None:
+def _account(environ: Mapping[str, str], row: JsonObject, chosen: Choice[str], *, named: bool) -> Choice[str] | None:
     """The account of the role that is assumed: the environment's, unless a profile was named, then the profile's."""
     own = text(row.get("role-arn"))
     roles = (

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from runcancel.providers.common.credentials import Keys
+from runcancel.providers.common.credentials import Credentials
 
 _ALGORITHM = "TC3-HMAC-SHA256"
 _CONTENT_TYPE = "application/json"
@@ -26,7 +26,7 @@ class Signer(Struct, frozen=True, kw_only=True):
     region: str
     request_client: str
 
-    def headers(self, action: str, body: bytes, keys: Keys, *, now: int) -> dict[str, str]:
+    def headers(self, action: str, body: bytes, keys: Credentials, *, now: int) -> dict[str, str]:
         """The headers of one POST of JSON to `/`. `now` is in epoch seconds."""
         given = {
             "Content-Type": _CONTENT_TYPE,
@@ -44,7 +44,7 @@ class Signer(Struct, frozen=True, kw_only=True):
             "Authorization": self._authorization(body, keys, now),
         }
 
-    def _authorization(self, body: bytes, keys: Keys, now: int) -> str:
+    def _authorization(self, body: bytes, keys: Credentials, now: int) -> str:
         date = time.strftime("%Y-%m-%d", time.gmtime(now))
         head = f"POST\n/\n\ncontent-type:{_CONTENT_TYPE}\nhost:{self.host}\n\n{_SIGNED}\n"
         request = head + sha256(body).hexdigest()

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.credentials import Keys, KeySource, shared
+from runcancel.providers.common.credentials import Credentials, CredentialSource, shared
 from runcancel.providers.common.fields import number, text
 from runcancel.providers.common.files import token_in
 from runcancel.providers.common.http import CredentialClient, Endpoint
@@ -20,7 +20,7 @@ VERSION = "2018-08-13"
 _ROLES = "/latest/meta-data/cam/security-credentials/"
 _ROLE_LIVES = 7200  # seconds
 
-Dial = Callable[[KeySource], Wire]
+Dial = Callable[[CredentialSource], Wire]
 """Opens STS with the keys that sign."""
 
 
@@ -33,21 +33,21 @@ class Sources:
         self._sts = sts
         self._metadata = metadata
 
-    def assumed(self, role: str, session: str, base: KeySource, *, source: str) -> KeySource:
+    def assumed(self, role: str, session: str, base: CredentialSource, *, source: str) -> CredentialSource:
         """The keys of a role, by AssumeRole with the keys of `base`. `source` says where the role is named."""
         named = f"role {role} of {source}"
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             params = {"RoleArn": role, "RoleSessionName": session, "DurationSeconds": _ROLE_LIVES}
             return _assumed(self._dial(base).call("AssumeRole", params, once=True), named)
 
         return shared(("tencent", "role", self._sts.host, role, session, base), ask, source=named)
 
-    def by_oidc(self, role: str, *, provider: str, token_file: str, region: str) -> KeySource:
+    def by_oidc(self, role: str, *, provider: str, token_file: str, region: str) -> CredentialSource:
         """The keys of a role, by AssumeRoleWithWebIdentity with the token in a file, which is read each time."""
         named = f"role {role} of TKE_ROLE_ARN, by the pod's token"
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             params = {
                 "ProviderId": provider,
                 "WebIdentityToken": token_in(token_file),
@@ -59,10 +59,10 @@ class Sources:
 
         return shared(("tencent", "oidc", self._sts.host, role, provider, token_file), ask, source=named)
 
-    def of_machine(self, *, source: str) -> KeySource:
+    def of_machine(self, *, source: str) -> CredentialSource:
         """The keys of the role of this machine, by its metadata service."""
 
-        def ask() -> Keys:
+        def ask() -> Credentials:
             role = self._read(_ROLES).decode("utf-8", "replace").strip()
             row = _object(self._read(_ROLES + quote(role, safe="")))
             names = {"TmpSecretId": "TmpSecretId", "TmpSecretKey": "TmpSecretKey", "Token": "Token"}
@@ -99,14 +99,14 @@ class Sources:
         return reply.content
 
 
-def _assumed(answer: Mapping[str, Any], source: str) -> Keys:
+def _assumed(answer: Mapping[str, Any], source: str) -> Credentials:
     """The keys in an answer. Raises `Reason.NO_CREDENTIALS` when there are none."""
     given = answer.get("Credentials")
     row: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
     id, secret, token = (text(row.get(name)) for name in ("TmpSecretId", "TmpSecretKey", "Token"))
     if not id or not secret or not token:
         raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole key", action="credentials")
-    return Keys(id=id, secret=secret, token=token, source=source, expires_at=number(answer.get("ExpiredTime")))
+    return Credentials(id=id, secret=secret, token=token, source=source, expires_at=number(answer.get("ExpiredTime")))
 
 
 def _object(content: bytes) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """What the status words of TAT mean in our words."""
 
 from runcancel.model.states import State
-from runcancel.providers.common.fields import worded
+from runcancel.providers.common.fields import map_status
 
 RUN_STATES = {
     "PENDING": State.PENDING,
@@ -39,10 +39,10 @@ INVOCATION_STATES = {
 
 def run_state(word: object) -> State:
     """The state of a run; an unknown word is `unknown`."""
-    return worded(RUN_STATES, word, State.UNKNOWN)
+    return map_status(RUN_STATES, word, State.UNKNOWN)
 
 
 def invocation_state(word: object, *, began: bool = False) -> State:
     """The state of one instance. `began`: the vendor shows a start of execution, so it was not cancelled before one."""
-    state = worded(INVOCATION_STATES, word, State.UNKNOWN)
+    state = map_status(INVOCATION_STATES, word, State.UNKNOWN)
     return State.TERMINATED if state is State.CANCELLED and began else state

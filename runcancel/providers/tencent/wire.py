@@ -8,8 +8,8 @@ from functools import partial
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.base import Checkup, Connection
-from runcancel.providers.common.credentials import Keys, KeySource
-from runcancel.providers.common.fields import STATUSES, Row, blamed, number, proven, traced
+from runcancel.providers.common.credentials import Credentials, CredentialSource
+from runcancel.providers.common.fields import STATUSES, JsonObject, attribute_error, number, proven, with_trace
 from runcancel.providers.common.http import Endpoint, Transport
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
@@ -32,7 +32,7 @@ class Wire:
         *,
         product: str,
         version: str,
-        keys: KeySource,
+        keys: CredentialSource,
         pace: Pace,
     ) -> None:
         self._transport = transport
@@ -57,27 +57,27 @@ class Wire:
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
-        keys: Keys | None
+        keys: Credentials | None
         try:
             keys = self._keys()
         except CloudError:
             keys = None
         return self._transport.checkup(credentials=keys.source if keys else None, key=keys.id if keys else None)
 
-    def call(self, action: str, params: Row, *, once: bool = False) -> Row:
+    def call(self, action: str, params: JsonObject, *, once: bool = False) -> JsonObject:
         """Send one request; return the answer's `Response`, which carries a request id. Raises `CloudError`.
 
         With `once` it is tried once.
         """
         attempt = partial(self._once, action, params)
-        ask = partial(traced, attempt, scope=self._scope, host=self._host, action=action, params=params)
+        ask = partial(with_trace, attempt, scope=self._scope, host=self._host, action=action, params=params)
         return self._pace.call(action, ask, rate=_RATE, once=once)
 
-    def _once(self, action: str, params: Row) -> Row:
+    def _once(self, action: str, params: JsonObject) -> JsonObject:
         keys = self._keys()
         return self._proven(action, self._sent(action, params, keys), keys)
 
-    def _sent(self, action: str, params: Row, keys: Keys) -> bytes:
+    def _sent(self, action: str, params: JsonObject, keys: Credentials) -> bytes:
         """The body of the answer. Raises `CloudError` for anything but HTTP 200 unless the body explains it."""
         body = json.dumps(params).encode()
         headers = self._signer.headers(action, body, keys, now=int(time.time()))
@@ -94,16 +94,16 @@ class Wire:
             )
         return reply.content
 
-    def _proven(self, action: str, content: bytes, keys: Keys) -> Row:
+    def _proven(self, action: str, content: bytes, keys: Credentials) -> JsonObject:
         """The `Response`, when the cloud gave it: a JSON object, no error, a request id; whatever its content type."""
         response = _response(content)
         error = None if response is None else failure(action, f"{self._product}:{action}", response)
         if error is not None:
-            raise blamed(error, keys.source)
+            raise attribute_error(error, keys.source)
         return proven(action, response)
 
 
-def _response(content: bytes) -> Row | None:
+def _response(content: bytes) -> JsonObject | None:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Problem, Run, counts_of
 from runcancel.model.states import State, Verdict
@@ -111,7 +111,7 @@ class Board:
                 with self._changing(item.run) as track:
                     track.state, track.counts = item.state, item.counts
 
-    def asked(self, ref: str, answer: Answer) -> Track:
+    def asked(self, ref: str, answer: CancelResponse) -> Track:
         """The cloud has answered the request."""
         with self._changing(ref) as track:
             track.answered, track.problem = True, answer.problem

@@ -14,7 +14,7 @@ from typing import TextIO
 from msgspec import structs
 from rich.text import Text
 
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Run
 from runcancel.render.live.board import Board
@@ -66,7 +66,7 @@ class LiveProgress:
         self._board.planned(items)
         self._paint()
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         """Show that it was asked."""
         self._since = self._clock()
         self._board.asked(ref, answer)

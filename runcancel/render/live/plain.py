@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Run
 from runcancel.model.states import Verdict
@@ -49,7 +49,7 @@ class PlainProgress:
             if item.run in self._board.tracks:
                 self._said[item.run] = self._board.tracks[item.run].text()
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         """Say that it was asked."""
         self._tell(self._board.asked(ref, answer), bad=answer.problem is not None)
 

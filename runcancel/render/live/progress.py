@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from runcancel.engine.events import Progress
-from runcancel.engine.verdict import Answer
+from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Run
 from runcancel.render.live.plain import PlainProgress
@@ -56,7 +56,7 @@ class Silent:
     def planned(self, items: Sequence[PlanItem]) -> None:
         """Say nothing."""
 
-    def asked(self, ref: str, answer: Answer) -> None:
+    def asked(self, ref: str, answer: CancelResponse) -> None:
         """Say nothing."""
 
     def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runcancel.model.outcomes import InvocationOutcome, Outcome
-from runcancel.model.runs import Foreign
+from runcancel.model.runs import ExternalExecution
 from runcancel.model.states import Effect, Guarantee, State, Verdict
 from runcancel.render.screens.words import EFFECTS, counted, is_unproven, per_effect, worded
 from runcancel.text import command, duration, safe
@@ -198,7 +198,7 @@ def _left_running(outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _foreign(outcomes: Iterable[Outcome]) -> list[Foreign]:
+def _foreign(outcomes: Iterable[Outcome]) -> list[ExternalExecution]:
     found = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
     return list(dict.fromkeys(found))
 

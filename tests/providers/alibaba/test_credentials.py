@@ -14,15 +14,15 @@ from runcancel.providers.alibaba import credentials
 from runcancel.providers.alibaba.profile import PREFIXES
 from runcancel.providers.alibaba.sources import Role, Sources
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.common.credentials import KeySource
+from runcancel.providers.common.credentials import CredentialSource
 from runcancel.providers.common.fields import number
 from runcancel.providers.common.http import CredentialClient, Endpoint
 
 
-def found(environ: Mapping[str, str], profile: str | None) -> KeySource:
+def found(environ: Mapping[str, str], profile: str | None) -> CredentialSource:
     """The keys of a source that asks no STS."""
 
-    def dial(_endpoint: Endpoint, _base: KeySource) -> Wire:
+    def dial(_endpoint: Endpoint, _base: CredentialSource) -> Wire:
         raise AssertionError("STS was asked")
 
     sts = Endpoint.of("https://sts.aliyuncs.com")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from opened import HANGZHOU, Open, Script, read, refused, unread
 
-from runcancel.model.runs import Ref, Wanted
+from runcancel.model.runs import InvocationFilter, Ref
 from runcancel.model.states import Reason, State
 from runcancel.sandbox import Sandbox
 
@@ -65,8 +65,8 @@ def test_a_run_whose_running_ones_were_stopped_is_terminated(opened: Open) -> No
 def test_exit_codes_come_only_from_those_that_ended(opened: Open) -> None:
     _, cloud = opened()
 
-    codes = {one.provider_status: one.exit_code for one in cloud.invocations(ref(ENDED), Wanted())}
-    running = cloud.invocations(ref(HALF), Wanted(states=frozenset({State.RUNNING})))
+    codes = {one.provider_status: one.exit_code for one in cloud.invocations(ref(ENDED), InvocationFilter())}
+    running = cloud.invocations(ref(HALF), InvocationFilter(states=frozenset({State.RUNNING})))
 
     assert codes["Success"] == 0
     assert codes["Failed"] not in (None, 0)

@@ -32,7 +32,7 @@ def ref(kind: str, id: str) -> Ref:
 WINDOW, COMMAND, AUTOMATION = ref("maintenance-window", NIGHTLY), ref("command", DEPLOY), ref("automation", STEPS)
 
 
-Answer = tuple[int, Mapping[str, str], bytes]
+CancelResponse = tuple[int, Mapping[str, str], bytes]
 Script = Callable[[str, dict[str, Any]], object]
 
 
@@ -73,12 +73,12 @@ class Scripted:
         self._server.server_close()
 
 
-def ok(body: object) -> Answer:
+def ok(body: object) -> CancelResponse:
     """A success."""
     return 200, {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": "req-1"}, json.dumps(body).encode()
 
 
-def error(code: str, message: str = "", **headers: str) -> Answer:
+def error(code: str, message: str = "", **headers: str) -> CancelResponse:
     """A refusal."""
     body = json.dumps({"__type": code, **({"message": message} if message else {})}).encode()
     return 400, {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": "req-9", **headers}, body

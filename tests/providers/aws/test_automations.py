@@ -5,7 +5,7 @@ from fakes import HandClock
 from opened import read
 
 from providers.aws.scripted import AUTOMATION, CHILD, RATED, STEPS, A, Scripted, ref
-from runcancel.model.runs import Wanted
+from runcancel.model.runs import InvocationFilter
 from runcancel.model.states import State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
@@ -40,7 +40,7 @@ def test_truncated_steps_are_paged_and_steps_name_what_they_started(wire: Script
         {"AutomationExecution": execution} if action == "GetAutomationExecution" else pages[params.get("NextToken")]
     )
 
-    listed = list(scripted.invocations(AUTOMATION, Wanted()))
+    listed = list(scripted.invocations(AUTOMATION, InvocationFilter()))
 
     assert [(one.target_name, one.state, one.exit_code) for one in listed] == [
         ("patch", State.SUCCEEDED, 0),
@@ -58,7 +58,7 @@ def test_children_in_other_regions_have_no_reference_here(wire: Scripted, script
         else {"AutomationExecutionMetadataList": [row]}
     )
 
-    (one,) = scripted.invocations(ref("automation", RATED), Wanted())
+    (one,) = scripted.invocations(ref("automation", RATED), InvocationFilter())
 
     assert (one.target, one.child) == (A, None)
 

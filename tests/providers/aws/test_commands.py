@@ -6,7 +6,7 @@ import pytest
 from opened import read, refused
 
 from providers.aws.scripted import COMMAND, DEPLOY, A, B, Scripted, error, ok
-from runcancel.model.runs import Wanted
+from runcancel.model.runs import InvocationFilter
 from runcancel.model.states import Reason, State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
@@ -33,7 +33,7 @@ def test_a_read_is_repeated_until_it_proves_itself(box: Sandbox, cloud: Aws, fau
 def test_odd_pages_count_nothing_twice(box: Sandbox, cloud: Aws, fault: str) -> None:
     box.board.replace([rule(f"aws:ListCommandInvocations={fault}")])
 
-    listed = list(cloud.invocations(COMMAND, Wanted()))
+    listed = list(cloud.invocations(COMMAND, InvocationFilter()))
 
     assert len(listed) == len({one.id for one in listed})
 
@@ -41,7 +41,7 @@ def test_odd_pages_count_nothing_twice(box: Sandbox, cloud: Aws, fault: str) -> 
 def test_a_token_that_repeats_for_ever_ends_as_unproven(box: Sandbox, cloud: Aws) -> None:
     box.board.replace([rule("aws:ListCommandInvocations=repeat-token")])
 
-    assert refused(lambda: list(cloud.invocations(COMMAND, Wanted()))).reason is Reason.UNPROVEN
+    assert refused(lambda: list(cloud.invocations(COMMAND, InvocationFilter()))).reason is Reason.UNPROVEN
 
 
 def plugin(**fields: Any) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def test_command_invocations(
 ) -> None:
     wire.script = lambda action, params: {"CommandInvocations": [{"CommandId": DEPLOY, "InstanceId": A, **row}]}
 
-    (one,) = scripted.invocations(COMMAND, Wanted())
+    (one,) = scripted.invocations(COMMAND, InvocationFilter())
 
     assert (one.state, one.exit_code, one.target) == (state, code, A)
 
@@ -75,7 +75,7 @@ def test_an_instance_that_aws_refuses_to_filter_by_is_found_in_the_whole_list(wi
     rows = {"CommandInvocations": [{"InstanceId": A, "Status": "Success"}, {"InstanceId": B, "Status": "Success"}]}
     wire.script = lambda action, params: error("InvalidInstanceId") if "InstanceId" in params else rows
 
-    assert [one.target for one in scripted.invocations(COMMAND, Wanted(targets=frozenset({A})))] == [A]
+    assert [one.target for one in scripted.invocations(COMMAND, InvocationFilter(targets=frozenset({A})))] == [A]
 
 
 def test_an_empty_body_is_a_cancelled_command_and_an_error_inside_200_is_not(wire: Scripted, scripted: Aws) -> None:

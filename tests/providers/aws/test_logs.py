@@ -7,7 +7,7 @@ import pytest
 from opened import refused
 
 from providers.aws.scripted import AUTOMATION, CHILD, COMMAND, DEPLOY, NOBODY, RATED, STEPS, A, B, Scripted, error, ref
-from runcancel.model.runs import Wanted
+from runcancel.model.runs import InvocationFilter
 from runcancel.model.states import Reason
 from runcancel.providers.aws.cloud import Aws
 
@@ -41,7 +41,7 @@ def test_a_step_that_started_a_command_is_followed_and_says_why_it_failed(wire: 
     }
     wire.script = lambda action, params: replies[action]
 
-    why, wrote = scripted.logs(AUTOMATION, Wanted())
+    why, wrote = scripted.logs(AUTOMATION, InvocationFilter())
 
     assert (why.run, why.step, why.stdout, why.stderr) == (str(AUTOMATION), "patch", None, "two nodes failed")
     assert (wrote.run, wrote.parent) == (str(ref("command", CHILD)), str(AUTOMATION))
@@ -56,7 +56,7 @@ def test_a_command_that_is_gone_leaves_what_its_step_returned(wire: Scripted, sc
     }
     wire.script = lambda action, params: replies[action]
 
-    (one,) = scripted.logs(AUTOMATION, Wanted())
+    (one,) = scripted.logs(AUTOMATION, InvocationFilter())
 
     assert one.child == str(ref("command", CHILD))
     assert one.note == "what it started is not kept any more"
@@ -73,7 +73,7 @@ def test_what_lies_deeper_is_named_and_not_followed(wire: Scripted, scripted: Aw
 
     wire.script = answer
 
-    outputs = list(scripted.logs(AUTOMATION, Wanted()))
+    outputs = list(scripted.logs(AUTOMATION, InvocationFilter()))
 
     assert outputs[-1].run == str(ref("automation", RATED))
     assert outputs[-1].child == str(ref("command", CHILD))
@@ -87,7 +87,7 @@ def test_why_a_step_failed_is_said_once(wire: Scripted, scripted: Aws) -> None:
     )
     wire.script = lambda action, params: runbook(said)
 
-    (one,) = scripted.logs(AUTOMATION, Wanted())
+    (one,) = scripted.logs(AUTOMATION, InvocationFilter())
 
     assert (one.stdout, one.stderr) == ("a: 1\n", "Step fails: disk full\nnode i-1 is gone")
 
@@ -100,7 +100,7 @@ def test_a_step_that_aws_does_not_know_by_name_leaves_the_short_text(wire: Scrip
     }
     wire.script = lambda action, params: replies[action]
 
-    (one,) = scripted.logs(COMMAND, Wanted())
+    (one,) = scripted.logs(COMMAND, InvocationFilter())
 
     assert (one.stdout, one.stderr, one.truncated) == ("out", "bad\n---Error truncated----", True)
 
@@ -110,7 +110,7 @@ def test_the_output_of_another_is_no_answer(wire: Scripted, scripted: Aws, said:
     replies = {"ListCommandInvocations": node(plugin()), "GetCommandInvocation": {**WROTE, "CommandId": DEPLOY, **said}}
     wire.script = lambda action, params: replies[action]
 
-    assert refused(lambda: list(scripted.logs(COMMAND, Wanted()))).reason is Reason.UNPROVEN
+    assert refused(lambda: list(scripted.logs(COMMAND, InvocationFilter()))).reason is Reason.UNPROVEN
 
 
 def test_a_log_group_is_named(wire: Scripted, scripted: Aws) -> None:
@@ -119,6 +119,6 @@ def test_a_log_group_is_named(wire: Scripted, scripted: Aws) -> None:
     replies = {"ListCommandInvocations": node(plugin()), "GetCommandInvocation": reply}
     wire.script = lambda action, params: replies[action]
 
-    (one,) = scripted.logs(COMMAND, Wanted())
+    (one,) = scripted.logs(COMMAND, InvocationFilter())
 
     assert one.note == "also in the CloudWatch log group /ops/ssm"

@@ -21,7 +21,7 @@ from providers.aws.scripted import (
     ok,
     ref,
 )
-from runcancel.model.runs import Wanted
+from runcancel.model.runs import InvocationFilter
 from runcancel.model.states import Reason, State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
@@ -105,7 +105,7 @@ def test_target_and_child_of_a_window_invocation(
 ) -> None:
     wire.script = window_script([invoked(1, **fields)])
 
-    (one,) = scripted.invocations(WINDOW, Wanted())
+    (one,) = scripted.invocations(WINDOW, InvocationFilter())
 
     assert (one.target, one.target_name, one.child) == (target, name, child)
     assert one.parameters is UNSET
@@ -114,7 +114,7 @@ def test_target_and_child_of_a_window_invocation(
 def test_parameters_travel_only_when_asked_for(wire: Scripted, scripted: Aws) -> None:
     wire.script = window_script([invoked(1, Parameters=parameters(A))])
 
-    (one,) = scripted.invocations(WINDOW, Wanted(parameters=True))
+    (one,) = scripted.invocations(WINDOW, InvocationFilter(parameters=True))
 
     assert one.parameters == parameters(A)
 
@@ -131,8 +131,8 @@ def test_a_task_without_invocations_is_one_row(wire: Scripted, scripted: Aws) ->
 def test_a_status_filter_goes_to_aws_and_does_not_make_a_task_look_empty(wire: Scripted, scripted: Aws) -> None:
     wire.script = window_script([invoked(1, Status="SUCCESS"), invoked(2)], tasks=(TASK, LATER))
 
-    listed = list(scripted.invocations(WINDOW, Wanted(states=frozenset({State.PENDING}))))
-    none = list(scripted.invocations(WINDOW, Wanted(states=frozenset({State.RUNNING}))))
+    listed = list(scripted.invocations(WINDOW, InvocationFilter(states=frozenset({State.PENDING}))))
+    none = list(scripted.invocations(WINDOW, InvocationFilter(states=frozenset({State.RUNNING}))))
 
     assert [one.id[-1] for one in listed] == ["2", LATER[-1]]
     assert none == []
@@ -143,7 +143,7 @@ def test_a_status_filter_goes_to_aws_and_does_not_make_a_task_look_empty(wire: S
 def test_a_limit_below_the_smallest_page_is_trimmed_here(wire: Scripted, scripted: Aws, limit: int, size: int) -> None:
     wire.script = window_script([invoked(number) for number in range(12)])
 
-    listed = list(scripted.invocations(WINDOW, Wanted(limit=limit)))
+    listed = list(scripted.invocations(WINDOW, InvocationFilter(limit=limit)))
 
     assert len(listed) == min(12, limit or 12)
     assert wire.asked[-1][1]["MaxResults"] == size
@@ -152,7 +152,7 @@ def test_a_limit_below_the_smallest_page_is_trimmed_here(wire: Scripted, scripte
 def test_a_shared_invocation_is_found_by_each_of_its_targets(wire: Scripted, scripted: Aws) -> None:
     wire.script = window_script([invoked(1, Parameters=parameters(A, B)), invoked(2, Parameters=parameters(C))])
 
-    found = [list(scripted.invocations(WINDOW, Wanted(targets=frozenset({target})))) for target in (B, C, D)]
+    found = [list(scripted.invocations(WINDOW, InvocationFilter(targets=frozenset({target})))) for target in (B, C, D)]
 
     assert [[one.id[-1] for one in rows] for rows in found] == [["1"], ["2"], []]
 
@@ -160,7 +160,7 @@ def test_a_shared_invocation_is_found_by_each_of_its_targets(wire: Scripted, scr
 def test_one_task_is_asked_for_alone(wire: Scripted, scripted: Aws) -> None:
     wire.script = window_script([invoked(1)], tasks=(TASK, LATER))
 
-    assert [one.task for one in scripted.invocations(WINDOW, Wanted(task=LATER))] == [LATER]
+    assert [one.task for one in scripted.invocations(WINDOW, InvocationFilter(task=LATER))] == [LATER]
     assert TASK not in [params.get("TaskId") for _, params in wire.asked]
 
 

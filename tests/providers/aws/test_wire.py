@@ -97,10 +97,10 @@ def test_a_complaint_about_a_signature_is_not_repeated(
 
     assert said.reason is Reason.BAD_CREDENTIALS
     assert "SECRET" not in str(said) + str(said.hint)
-    traced = "\n".join(one.getMessage() for one in caplog.records if one.name == "runcancel.wire")
-    assert "CancelCommand" in traced
-    assert "SECRET" not in traced
-    assert "very-secret" not in traced
+    with_trace = "\n".join(one.getMessage() for one in caplog.records if one.name == "runcancel.wire")
+    assert "CancelCommand" in with_trace
+    assert "SECRET" not in with_trace
+    assert "very-secret" not in with_trace
 
 
 @pytest.mark.parametrize("id", [NIGHTLY + "0", "mw-0c50858d01c0ffee0", "02f05632*"])

@@ -12,7 +12,7 @@ from runcancel.environment import Choice
 from runcancel.model.states import Reason
 from runcancel.providers import tencent
 from runcancel.providers.base import Connection
-from runcancel.providers.common.credentials import Keys, KeySource
+from runcancel.providers.common.credentials import Credentials, CredentialSource
 from runcancel.providers.common.http import CredentialClient, Endpoint
 from runcancel.providers.tencent import credentials
 from runcancel.providers.tencent.sources import Sources
@@ -29,17 +29,17 @@ def tccli(tmp_path: Path, name: str, credential: object, region: str | None = No
     return {"HOME": str(tmp_path)}
 
 
-def found(environ: Mapping[str, str], profile: str | None, *, now: float | None = None) -> Keys:
+def found(environ: Mapping[str, str], profile: str | None, *, now: float | None = None) -> Credentials:
     """The keys of a source that asks no STS."""
 
-    def dial(_base: KeySource) -> Wire:
+    def dial(_base: CredentialSource) -> Wire:
         raise AssertionError("STS was asked")
 
     sts = Endpoint.of("https://sts.tencentcloudapi.com")
     return credentials.find(environ, profile, Sources(CredentialClient(environ), dial, sts), now=now)()
 
 
-def said(keys: Keys) -> tuple[str, str, str | None]:
+def said(keys: Credentials) -> tuple[str, str, str | None]:
     return keys.id, keys.secret, keys.token
 
 

@@ -6,7 +6,7 @@ import pytest
 from opened import GUANGZHOU, Open, Script, answer, read, refused, unread
 
 from runcancel.errors import CloudError
-from runcancel.model.runs import Ref, Snapshot, Wanted
+from runcancel.model.runs import InvocationFilter, Ref, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.sandbox import Sandbox
 
@@ -67,7 +67,7 @@ def test_a_task_id_is_answered_with_its_run(opened: Open) -> None:
 
     assert task.startswith("invt-")
     assert (by_task.run.id, by_task.run.ref) == (RUNNING, str(ref(RUNNING)))
-    assert {one.run for one in cloud.invocations(ref(task), Wanted())} == {str(ref(RUNNING))}
+    assert {one.run for one in cloud.invocations(ref(task), InvocationFilter())} == {str(ref(RUNNING))}
 
 
 def test_an_unknown_task_id_is_not_found(opened: Open) -> None:
@@ -103,9 +103,9 @@ def test_only_the_targets_are_cancelled(opened: Open) -> None:
 def test_invocations_come_page_by_page_and_no_more_than_wanted(opened: Open) -> None:
     box, cloud = opened(runs=[spec("inv-large001", running=250)])
 
-    everything = list(cloud.invocations(ref("inv-large001"), Wanted()))
+    everything = list(cloud.invocations(ref("inv-large001"), InvocationFilter()))
     pages = len(box.log.shown())
-    few = list(cloud.invocations(ref("inv-large001"), Wanted(limit=3)))
+    few = list(cloud.invocations(ref("inv-large001"), InvocationFilter(limit=3)))
 
     assert (len({one.id for one in everything}), pages) == (250, 3)
     assert len(few) == 3
@@ -117,8 +117,8 @@ def test_invocations_are_filtered_by_the_vendor_where_it_can(opened: Open) -> No
     box, cloud = opened()
     target = read(cloud, ref(RUNNING)).invocations[0].target or ""
 
-    (one,) = cloud.invocations(ref(RUNNING), Wanted(targets=frozenset({target})))
-    pending = list(cloud.invocations(ref(RUNNING), Wanted(states=frozenset({State.PENDING}))))
+    (one,) = cloud.invocations(ref(RUNNING), InvocationFilter(targets=frozenset({target})))
+    pending = list(cloud.invocations(ref(RUNNING), InvocationFilter(states=frozenset({State.PENDING}))))
 
     assert one.target == target
     assert {"Name": "instance-id", "Values": [target]} in asked(box, "DescribeInvocationTasks")[0]["params"]["Filters"]
@@ -128,7 +128,7 @@ def test_invocations_are_filtered_by_the_vendor_where_it_can(opened: Open) -> No
 def test_exit_codes_and_times_are_listed_for_those_that_ended(opened: Open) -> None:
     _, cloud = opened()
 
-    ended = list(cloud.invocations(ref(ENDED), Wanted()))
+    ended = list(cloud.invocations(ref(ENDED), InvocationFilter()))
 
     assert {one.exit_code for one in ended if one.state is State.SUCCEEDED} == {0}
     assert all(one.started_at and one.ended_at and one.started_at <= one.ended_at for one in ended)
@@ -138,7 +138,7 @@ def test_exit_codes_and_times_are_listed_for_those_that_ended(opened: Open) -> N
 def test_rows_that_come_twice_are_listed_once(fault: str, opened: Open) -> None:
     _, cloud = opened(f"DescribeInvocationTasks={fault}", runs=[spec("inv-large001", running=250)])
 
-    ids = [one.id for one in cloud.invocations(ref("inv-large001"), Wanted())]
+    ids = [one.id for one in cloud.invocations(ref("inv-large001"), InvocationFilter())]
 
     assert (len(ids), len(set(ids))) == (250, 250)
 
@@ -196,7 +196,7 @@ def test_odd_task_results_do_not_crash(result: object) -> None:
     task = {"InvocationId": RUNNING, "InvocationTaskId": "invt-1", "TaskStatus": "SUCCESS", "TaskResult": result}
     cloud = Script(answer(InvocationTaskSet=[task], TotalCount=1)).tencent()
 
-    (one,) = cloud.invocations(ref(RUNNING), Wanted())
+    (one,) = cloud.invocations(ref(RUNNING), InvocationFilter())
 
     assert (one.state, one.exit_code, one.target) == (State.SUCCEEDED, None, None)
 
@@ -279,7 +279,7 @@ def test_a_cancelled_task_that_had_begun_is_terminated() -> None:
     result = {"ExecStartTime": "2026-11-21T02:22:44+00:00", "ExitCode": -1}
     script = Script(answer(InvocationTaskSet=[{**task, "TaskResult": result}], TotalCount=1))
 
-    (one,) = script.tencent().invocations(ref(RUNNING), Wanted())
+    (one,) = script.tencent().invocations(ref(RUNNING), InvocationFilter())
 
     assert (one.state, one.exit_code) == (State.TERMINATED, None)
 
