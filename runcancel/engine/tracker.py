@@ -170,8 +170,13 @@ class RunTracker:
         if self.last is not None and nothing_left_to_see(self.item, self.last, settled=self._settled):
             return True
         self.wake_at = max([self._deadline, *(one._deadline for one in self.started)])
-        self.wake_at += READ_WITHIN if self._seen_at is None else 0.0
+        self.wake_at += READ_WITHIN if self._seen_at is None and not self._denied else 0.0
         return now >= self.wake_at
+
+    @property
+    def _denied(self) -> bool:
+        """Whether the latest reading was refused for good: waiting longer for another one shows nothing."""
+        return self.problem is not None and self.problem.code in CREDENTIALS
 
     def outcome(self) -> Outcome:
         """The verdict on what was seen so far."""

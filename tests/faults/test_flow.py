@@ -106,6 +106,8 @@ def test_a_run_whose_reads_are_denied_is_cancelled_unseen(outside: Outside, prov
     (outcome,) = done.document["outcomes"]
     assert (done.code, outcome["verdict"], outcome["before"]) == (8, "in-doubt", "unknown"), str(done)
     assert len(outside.effective(run)) == 1
+    read = [action for action in outside.actions() if action == READS[provider]]
+    assert len(read) <= 6, "what is denied is not waited for beyond --timeout"
 
 
 @pytest.mark.parametrize("provider", CANCELS)
