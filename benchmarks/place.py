@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runcancel.sandbox import Sandbox, SandboxOptions, profiles
-from runcancel.sandbox.control import Control
+from runcancel.sandbox.control import add_runs
 from runcancel.sandbox.isolation import child_environment
 
 BIN = Path(sys.executable).parent
@@ -41,7 +41,7 @@ class Place:
         wanted = {"targets": {"running": 2, "pending": 1}, "settle": 0.1, **spec}
         kind = wanted.pop("kind", "command" if provider == "aws" else "invocation")
         place = {"provider": provider, "account": account, "region": region or HOME_REGION[provider]}
-        return Control.add_runs(self.box, {**place, "kind": kind, "count": count, **wanted})
+        return add_runs(self.box.world, {**place, "kind": kind, "count": count, **wanted})
 
     def calls(self) -> int:
         """How many API requests came since the last time this was asked."""

@@ -23,6 +23,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 import runcancel
 from runcancel.render.documents import DOCUMENTS
 from runcancel.sandbox import Sandbox, SandboxOptions
+from runcancel.sandbox.control import add_runs
 from runcancel.sandbox.faults import rule
 from runcancel.sandbox.isolation import child_environment
 
@@ -234,7 +235,7 @@ class Outside:
     def add(self, provider: str, kind: str = "invocation", **spec: Any) -> str:
         """Add a run to account 0; its full reference."""
         region = spec.pop("region", {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}[provider])
-        (made,) = self.box._control.add_runs(self.box, {"provider": provider, "region": region, "kind": kind, **spec})
+        (made,) = add_runs(self.box.world, {"provider": provider, "region": region, "kind": kind, **spec})
         return f"{provider}:{region}:{kind}/{made}"
 
     def requests(self) -> list[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from outside import Outside
 
-from runcancel.cli import VERBS
+from runcancel.cli.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/guarantees.md", "docs/permissions.md")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import runcancel
-from runcancel.cli import VERBS
+from runcancel.cli.verbs import VERBS
 from runcancel.providers import PROVIDERS
 
 ROOT = Path(runcancel.__file__).parent
@@ -23,7 +23,9 @@ def imports(file: str) -> frozenset[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in inner if path_of(name)}
+            found |= modules if modules == inner else modules | {node.module}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return frozenset(path for name in found if (path := path_of(name)))
@@ -87,3 +89,13 @@ def test_every_file_of_a_room_is_named(room: str) -> None:
 
 def test_the_root_holds_only_what_has_no_better_room() -> None:
     assert len([path for path in ROOT.glob("*.py") if not path.name.startswith("__")]) <= 6
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """At the top, in a function or for the type checker alone: a circle is a circle."""
+    modules = [str(path.relative_to(ROOT)) for path in sorted(ROOT.rglob("*.py"))]
+    graph = {module: imports(module) - {module} for module in modules}
+    while ends := {module for module, below in graph.items() if not below & graph.keys()}:
+        graph = {module: below for module, below in graph.items() if module not in ends}
+
+    assert {module: below & graph.keys() for module, below in graph.items()} == {}

@@ -15,7 +15,7 @@ from runcancel.sandbox.accounts import DEFAULT_REGION, REGIONS, account_id, key
 from runcancel.sandbox.alibaba.dialect import Alibaba
 from runcancel.sandbox.aws.dialect import Aws
 from runcancel.sandbox.clock import Clock
-from runcancel.sandbox.control import Control
+from runcancel.sandbox.control import Control, add_runs
 from runcancel.sandbox.effects import Board, Struck
 from runcancel.sandbox.faults import Rule, rule
 from runcancel.sandbox.limits import Limits
@@ -94,7 +94,7 @@ class Sandbox:
         self.board.replace(each if isinstance(each, Rule) else rule(each) for each in options.faults)
         self.log.clear()
         for raw in options.runs:
-            Control.add_runs(self, raw)
+            add_runs(self.world, raw)
 
     def _wall(self) -> float:
         return self.clock.wall()  # a reset brings another clock

@@ -2,29 +2,42 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from runcancel.sandbox.accounts import DEFAULT_REGION, PROVIDERS, REGIONS
+from runcancel.sandbox.clock import Clock
+from runcancel.sandbox.effects import Board
 from runcancel.sandbox.faults import BadFault, rule
 from runcancel.sandbox.fleet import build
+from runcancel.sandbox.log import Log
 from runcancel.sandbox.spec import BadSpec, spec
 from runcancel.sandbox.strangers import not_json
 from runcancel.sandbox.wire import Document, Reply, Request, encode
-from runcancel.sandbox.world import Book, Run
-
-if TYPE_CHECKING:
-    from runcancel.sandbox.box import Sandbox
+from runcancel.sandbox.world import Book, Run, World
 
 _PLACE = ("provider", "region", "account", "count")
 
 
+class Controlled(Protocol):
+    """What this interface looks at and changes; `reset` brings another clock and another world."""
+
+    log: Log
+    board: Board
+    clock: Clock
+    world: World
+
+    def reset(self) -> None:
+        """Go back to the start."""
+        ...
+
+
 class Control:
-    def __init__(self, box: "Sandbox") -> None:
+    def __init__(self, box: Controlled) -> None:
         self._box = box
         self._routes: dict[tuple[str, str], Callable[[Any], object]] = {
             ("GET", "requests"): lambda body: box.log.shown(),
             ("DELETE", "requests"): lambda body: box.log.clear(),
-            ("GET", "truth"): lambda body: truth(box),
+            ("GET", "truth"): lambda body: truth(box.world),
             ("GET", "time"): lambda body: {"now": box.clock.now(), "epoch": box.clock.epoch},
             ("POST", "advance"): self._advance,
             ("POST", "skew"): self._skew,
@@ -63,34 +76,33 @@ class Control:
         return self._box.board.shown()
 
     def _add_runs(self, body: Any) -> object:
-        added = [
-            made for each in (body if isinstance(body, list) else [body]) for made in self.add_runs(self._box, each)
-        ]
-        return {"ids": added}
-
-    @staticmethod
-    def add_runs(box: "Sandbox", raw: Mapping[str, Any]) -> list[str]:
-        provider = raw.get("provider")
-        if provider not in PROVIDERS:
-            raise BadSpec(f"provider is one of {', '.join(PROVIDERS)}")
-        region = str(raw.get("region") or DEFAULT_REGION[provider])
-        if region not in REGIONS[provider]:
-            raise BadSpec(f"{provider} serves {', '.join(REGIONS[provider])}")
-        account = int(raw.get("account", 0))
-        wanted = spec({key: value for key, value in raw.items() if key not in _PLACE})
-        with box.world.lock:
-            book = box.world.book(provider, account, region)
-            now = box.world.now()
-            made = [build(book, wanted, now) for _ in range(int(raw.get("count", 1)))]
-            for run in made:
-                run.fresh = max(run.fresh, box.options.fresh)
-        return [run.id for run in made]
+        each = body if isinstance(body, list) else [body]
+        return {"ids": [id for raw in each for id in add_runs(self._box.world, raw)]}
 
 
-def truth(box: "Sandbox") -> list[Document]:
+def add_runs(world: World, raw: Mapping[str, Any]) -> list[str]:
+    """Start the runs that a specification describes; return their ids. Raises `BadSpec`."""
+    provider = raw.get("provider")
+    if provider not in PROVIDERS:
+        raise BadSpec(f"provider is one of {', '.join(PROVIDERS)}")
+    region = str(raw.get("region") or DEFAULT_REGION[provider])
+    if region not in REGIONS[provider]:
+        raise BadSpec(f"{provider} serves {', '.join(REGIONS[provider])}")
+    account = int(raw.get("account", 0))
+    wanted = spec({key: value for key, value in raw.items() if key not in _PLACE})
+    with world.lock:
+        book = world.book(provider, account, region)
+        now = world.now()
+        made = [build(book, wanted, now) for _ in range(int(raw.get("count", 1)))]
+        for run in made:
+            run.fresh = max(run.fresh, world.fresh)
+    return [run.id for run in made]
+
+
+def truth(world: World) -> list[Document]:
     """Every run of every book, with what is really true of each target."""
-    now = box.world.now()
-    books = box.world.books(box.options.accounts)
+    now = world.now()
+    books = world.books(world.accounts)
     return [_run(book, run, now) for book in books for run in list(book.runs.values())]
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from outside import Outside
 
 from runcancel import environment
-from runcancel.cli import VERBS
 from runcancel.cli.app import load
+from runcancel.cli.verbs import VERBS
 from runcancel.errors import UsageError
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from runcancel.cli import VERBS
 from runcancel.cli.app import load
 from runcancel.cli.support.skeleton import request_skeleton
+from runcancel.cli.verbs import VERBS
 
 FOLDER = Path(__file__).with_name("skeletons")
 TAKES = tuple(verb for verb in VERBS if verb not in ("sandbox", "help"))

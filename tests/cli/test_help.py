@@ -9,8 +9,8 @@ import pytest
 from outside import TENCENT, Done, Outside
 
 from runcancel import __version__
-from runcancel.cli import VERBS
 from runcancel.cli.support.completion import SCRIPTS, write_all
+from runcancel.cli.verbs import VERBS
 from runcancel.cli.verbs.help import TOPICS
 from runcancel.errors import INTERRUPTED, MEANINGS
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from outside import AUTOMATION, COMMAND, FANOUT, KILLED, ONE_SHOT, SCHEDULE, TENCENT, WINDOW, Outside
 
-from runcancel.cli import VERBS
+from runcancel.cli.verbs import VERBS
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.common.policy_scope import PolicyScope
 

@@ -83,7 +83,7 @@ class Bench:
         """The id of the home region's run of that name; the one with most targets, when there are several."""
         found = (
             each
-            for each in truth(self.box)
+            for each in truth(self.box.world)
             if (each["provider"], each["kind"], each["name"]) == (provider, kind, name)
             and each["region"] == DEFAULT_REGION[provider]
         )

@@ -112,8 +112,8 @@ def candidates(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
     """Values with their help that can stand where `incomplete` stands after `args`."""
     from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 
-    from runcancel.cli import VERBS
     from runcancel.cli.app import app
+    from runcancel.cli.verbs import VERBS
 
     context = _resolve_context(app(VERBS), {}, "runcancel", list(args))
     place, incomplete = _resolve_incomplete(context, list(args), incomplete)

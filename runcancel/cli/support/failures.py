@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import typer
 
 from runcancel import environment
-from runcancel.cli import VERBS
 from runcancel.cli.support.request import Request
+from runcancel.cli.verbs import VERBS
 from runcancel.errors import CloudError, Interrupted, Refused, UsageError, exit_of_failures
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel.cli import VERBS
+from runcancel.cli.verbs import VERBS
 from runcancel.config import provenance
 from runcancel.config.references import nearest
 from runcancel.errors import INTERRUPTED, MEANINGS, UsageError

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
 from runcancel.model.states import Guarantee
+from runcancel.providers.alibaba import variables
 from runcancel.providers.base import Cloud, Connection, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
@@ -18,8 +19,9 @@ IDS = "t-…"
 SITES: tuple[str, ...] = ()
 VARIABLES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
-REGION_VARIABLES: tuple[str, ...] = ("ALIBABA_CLOUD_REGION_ID", "ALIBABACLOUD_REGION_ID", "ALICLOUD_REGION_ID")
-PROFILE_VARIABLES: tuple[str, ...] = ("ALIBABACLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE", "ALICLOUD_PROFILE")
+REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
+PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
+CREDENTIALS = variables.CREDENTIALS
 
 KINDS = (
     Kind(
@@ -51,11 +53,6 @@ REGIONS = frozenset(
 """Regions of ECS, as known in November 2026."""
 
 NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
-CREDENTIALS = (
-    "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, an OIDC role, ~/.aliyun/config.json, "
-    "~/.alibabacloud/credentials.ini, ALIBABA_CLOUD_CREDENTIALS_URI, "
-    "and a metadata role only when ALIBABA_CLOUD_ECS_METADATA names one"
-)
 SIGN_IN = "aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…"
 
 _CENTRAL = "ecs-cn-hangzhou.aliyuncs.com"

@@ -7,7 +7,6 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.alibaba import CREDENTIALS
 from runcancel.providers.alibaba.profile import (
     OIDC,
     PREFIXES,
@@ -20,6 +19,7 @@ from runcancel.providers.alibaba.profile import (
     spelled,
 )
 from runcancel.providers.alibaba.sources import Role, Sources
+from runcancel.providers.alibaba.variables import CREDENTIALS
 from runcancel.providers.common.credentials import Credentials, CredentialSource, Fixed
 from runcancel.providers.common.fields import number, text
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from runcancel.model.reports import AccessPolicy
+from runcancel.providers.aws import variables
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.base import Cloud, Connection, VendorSettings
 from runcancel.providers.common.links import Link
@@ -17,10 +18,8 @@ IDS = "UUIDs"
 SITES: tuple[str, ...] = ()
 VARIABLES = ("AWS_",)
 ENDPOINT_VARIABLES: tuple[str, ...] = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL")
-REGION_VARIABLES: tuple[str, ...] = ("AWS_REGION", "AWS_DEFAULT_REGION")
-"""botocore reads only the second; every other AWS SDK reads the first."""
-
-PROFILE_VARIABLES: tuple[str, ...] = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
+PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
 NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"})
 CREDENTIALS = (
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "

@@ -9,6 +9,7 @@ from runcancel.model.states import Guarantee
 from runcancel.providers.base import Cloud, Connection, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.tencent import variables
 from runcancel.runtime.throttle import Pace
 
 NAME = "tencent"
@@ -20,8 +21,9 @@ SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 
 VARIABLES = ("TENCENTCLOUD_", "TCCLI_")
 ENDPOINT_VARIABLES: tuple[str, ...] = ()
-REGION_VARIABLES: tuple[str, ...] = ("TENCENTCLOUD_REGION",)
-PROFILE_VARIABLES: tuple[str, ...] = ("TCCLI_PROFILE",)
+REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
+PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
+CREDENTIALS = variables.CREDENTIALS
 
 KINDS = (
     Kind(
@@ -50,10 +52,6 @@ REGIONS = frozenset(
 """Regions of TAT, as known in November 2026."""
 
 NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
-CREDENTIALS = (
-    "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "
-    "tccli's profile (TCCLI_PROFILE, else default) and ~/.tencentcloud/credentials"
-)
 SIGN_IN = "tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…"
 
 
