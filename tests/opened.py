@@ -116,7 +116,7 @@ class Script:
         )
         transport, connection = cast(Transport, self), Connection(scope=HANGZHOU)
         wire = AlibabaWire(transport, connection, product="ecs", version="2014-05-26", keys=lambda: keys, pace=pace)
-        return CloudAssistant(wire, wire, scope=HANGZHOU, kind=alibaba.KINDS[0])
+        return CloudAssistant(wire, wire, scope=HANGZHOU, kind=alibaba.PROVIDER.kinds[0])
 
     def tencent(self) -> Tat:
         """A scope of Tencent Cloud that answers so."""
@@ -126,4 +126,4 @@ class Script:
         )
         transport, connection = cast(Transport, self), Connection(scope=GUANGZHOU)
         wire = TencentWire(transport, connection, product="tat", version="2020-10-28", keys=lambda: keys, pace=pace)
-        return Tat(wire, wire, scope=GUANGZHOU, kind=tencent.KINDS[0], pace=pace)
+        return Tat(wire, wire, scope=GUANGZHOU, kind=tencent.PROVIDER.kinds[0], pace=pace)

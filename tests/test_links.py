@@ -15,7 +15,7 @@ from runcancel.providers.aws.links import HOSTS, partition_of
 from runcancel.providers.tencent.links import NUMBERS
 from runcancel.text import is_plain
 
-AWS = sorted(provider("aws").REGIONS)
+AWS = sorted(provider("aws").regions)
 MW = "mw-0c50858d01e4f7a2b"
 CONSOLE = "https://us-east-2.console.aws.amazon.com/systems-manager"
 AT = "?region=us-east-2"
@@ -69,7 +69,7 @@ def test_a_page_below_an_automation_is_of_the_automation(rest: str) -> None:
     assert parse(f"{CONSOLE}/automation/execution/{UUID}{rest}{AT}").id == UUID
 
 
-@given(st.from_regex(r"t-[0-9a-z]{8,32}", fullmatch=True), st.sampled_from(sorted(provider("alibaba").REGIONS)))
+@given(st.from_regex(r"t-[0-9a-z]{8,32}", fullmatch=True), st.sampled_from(sorted(provider("alibaba").regions)))
 def test_a_page_of_alibaba_reads_back(id: str, region: str) -> None:
     for host in ("ecs.console.aliyun.com", "ecs.console.alibabacloud.com"):
         for url in (
@@ -91,7 +91,7 @@ def test_a_page_of_tencent_reads_back(id: str, region: tuple[str, str]) -> None:
 
 
 def test_every_number_of_a_region_is_one_that_has_tat() -> None:
-    assert set(NUMBERS.values()) <= provider("tencent").REGIONS
+    assert set(NUMBERS.values()) <= provider("tencent").regions
 
 
 def test_a_context_before_a_link_is_a_context() -> None:

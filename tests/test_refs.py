@@ -25,9 +25,9 @@ IDS = {
 def any_ref(draw: st.DrawFn) -> Ref:
     """Any full reference that a cloud could have."""
     name = draw(st.sampled_from(list(PROVIDERS)))
-    kind = draw(st.sampled_from(provider(name).KINDS))
+    kind = draw(st.sampled_from(provider(name).kinds))
     region = draw(
-        st.sampled_from(sorted(provider(name).REGIONS)) | st.from_regex(r"[a-z]{2,}(-[a-z0-9]+)+", fullmatch=True)
+        st.sampled_from(sorted(provider(name).regions)) | st.from_regex(r"[a-z]{2,}(-[a-z0-9]+)+", fullmatch=True)
     )
     return Ref(scope=Scope(provider=name, region=region, context=draw(CONTEXTS)), kind=kind.name, id=draw(IDS[name]))
 

@@ -158,7 +158,7 @@ def test_where_a_reference_is_looked_for(
 
 @pytest.mark.parametrize("word", ["all", "aws:all"])
 def test_all_regions_are_those_of_the_table(word: str) -> None:
-    assert scopes(UUID, regions=[word]) == [f"aws:{region}" for region in sorted(provider("aws").REGIONS)]
+    assert scopes(UUID, regions=[word]) == [f"aws:{region}" for region in sorted(provider("aws").regions)]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ _NOT_OVER = frozenset(state for state in State if not state.over)
 
 
 def _kinds() -> list[str]:
-    return list(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).KINDS))
+    return list(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).kinds))
 
 
 def recent_references(incomplete: str) -> list[tuple[str, str]]:
@@ -40,8 +40,8 @@ def _regions(incomplete: str) -> list[str]:
     """What completion offers for a region: every known one, or after `provider:` those of one provider."""
     name, colon, _ = incomplete.rpartition(":")
     if colon:
-        return sorted(f"{name}:{region}" for region in provider(name).REGIONS) if name in PROVIDERS else []
-    regions = {region for each in PROVIDERS for region in provider(each).REGIONS}
+        return sorted(f"{name}:{region}" for region in provider(name).regions) if name in PROVIDERS else []
+    regions = {region for each in PROVIDERS for region in provider(each).regions}
     return ["all", *sorted(regions), *(f"{each}:" for each in PROVIDERS)]
 
 
@@ -198,7 +198,7 @@ def kinds(words: Sequence[str] | None) -> frozenset[str]:
 def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
     """Raise `UsageError` when none of the providers has one of these kinds: nothing could ever be found."""
     names = tuple(dict.fromkeys(providers))
-    there = list(dict.fromkeys(kind.name for name in names for kind in provider(name).KINDS))
+    there = list(dict.fromkeys(kind.name for name in names for kind in provider(name).kinds))
     if wanted and wanted.isdisjoint(there):
         raise UsageError(
             f"--kind {','.join(sorted(wanted))} is no kind of {' or '.join(names)} (kinds there: {', '.join(there)}); "

@@ -157,7 +157,7 @@ def _check_context(file: Path, key: str, context: Context) -> None:
         value = getattr(context, word)
         if value is not None and hidden(value):
             raise wrong(file, f"{key}.{word}", "is empty or does not show: leave the key out")
-    if context.account is not None and not provider(context.provider).ACCOUNT.fullmatch(context.account):
+    if context.account is not None and not provider(context.provider).account_pattern.fullmatch(context.account):
         raise wrong(file, f"{key}.account", f"is “{context.account}”: {NOT_AN_ACCOUNT}")
     for index, region in enumerate(context.regions):
         if region != "all" and not REGION.fullmatch(region):

@@ -43,7 +43,7 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
             (environ.get(own_endpoint), own_endpoint),
             _pair(found.endpoint_url),
         ),
-        **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).SITES else {}),
+        **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).sites else {}),
         **({"problem": (found.error.message, found.profile.origin)} if found.error else {}),
         "protected": ("true", here) if chosen.protected else ("false", "default"),
     }
@@ -66,7 +66,7 @@ def region_origin(settings: Settings, scope: Scope) -> str:
 
 def endpoint_variables(name: str) -> tuple[str, ...]:
     """The variables that lead a provider's API elsewhere, the stronger first: ours, then the vendor's own."""
-    return (f"{variable(name)}_ENDPOINT_URL", *provider(name).ENDPOINT_VARIABLES)
+    return (f"{variable(name)}_ENDPOINT_URL", *provider(name).endpoint_variables)
 
 
 def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:

@@ -39,7 +39,7 @@ class Reference(Struct, frozen=True, kw_only=True):
 
     def kinds(self, name: str) -> tuple[Kind, ...]:
         """The kinds of one provider that this reference can mean, in the order in which they are looked up."""
-        return tuple(kind for kind in provider(name).KINDS if self.kind in (None, kind.name) and kind.takes(self.id))
+        return tuple(kind for kind in provider(name).kinds if self.kind in (None, kind.name) and kind.takes(self.id))
 
     @property
     def meaning(self) -> "Reference":
@@ -134,7 +134,7 @@ def _linked(text: str, context: str, link: str) -> Reference:
                 kind=found.kind,
                 account=found.account,
             )
-    *titles, last = (provider(name).TITLE for name in PROVIDERS)
+    *titles, last = (provider(name).title for name in PROVIDERS)
     raise _no_link(link, f"it is not of a console of {', '.join(titles)} or {last}", None)
 
 
@@ -169,7 +169,7 @@ def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
 
 
 def _check_kind(text: str, name: str | None, kind: str) -> None:
-    known = [known.name for each in PROVIDERS if name in (None, each) for known in provider(each).KINDS]
+    known = [known.name for each in PROVIDERS if name in (None, each) for known in provider(each).kinds]
     if kind not in known:
         of = "" if name is None else f" of {name}"
         raise _wrong(text, f"no kind “{kind}”{of} (there are {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
@@ -182,7 +182,7 @@ def _no_such_id(reference: Reference) -> str:
         return "the id is missing"
     kind = f"{reference.kind} " if reference.kind else ""
     whose = reference.provider or "any provider"
-    shapes = ", ".join(f"{found.IDS} at {found.TITLE}" for found in map(provider, PROVIDERS))
+    shapes = ", ".join(f"{found.ids} at {found.title}" for found in map(provider, PROVIDERS))
     return f"“{quoted(reference.id)}” has not the shape of any {kind}id of {whose}; ids are {shapes}"
 
 

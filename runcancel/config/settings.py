@@ -157,7 +157,7 @@ def unknown_regions(settings: Settings) -> tuple[str, ...]:
     """Regions of `-r` that no table knows: they go to the only provider selected, and somebody should hear of it."""
     if len(settings.providers.value) != 1:
         return ()
-    known = {region for name in PROVIDERS for region in provider(name).REGIONS} | {"all"}
+    known = {region for name in PROVIDERS for region in provider(name).regions} | {"all"}
     return tuple(word for word in settings.regions.value if ":" not in word and word not in known)
 
 
@@ -179,7 +179,7 @@ def connection(settings: Settings, scope: Scope) -> Connection:
         raise UsageError(f"the context {scope.context} is one of {context.provider}, not of {scope.provider}")
     chosen = context or Context(provider=scope.provider, profile=scope.context)
     site = chosen.site or environ.get(f"{prefix}_SITE") or None
-    sites = provider(scope.provider).SITES
+    sites = provider(scope.provider).sites
     if site is not None and site not in sites:
         origin = f"the site of context {scope.context}" if chosen.site else f"{prefix}_SITE"
         raise UsageError(f"{origin} is “{site}”: {no_such_site(scope.provider)}; nothing was sent")
@@ -195,7 +195,7 @@ def connection(settings: Settings, scope: Scope) -> Connection:
 def no_such_site(name: str) -> str:
     """Which sites a provider has, for the message about one that it has not."""
     found = provider(name)
-    return f"there are {' and '.join(found.SITES)}" if found.SITES else f"{found.TITLE} has no sites"
+    return f"there are {' and '.join(found.sites)}" if found.sites else f"{found.title} has no sites"
 
 
 def protected(settings: Settings, scope: Scope, account: str | None = None) -> str | None:
@@ -317,7 +317,7 @@ def _regions(settings: Settings, name: str, context: str | None) -> tuple[str, .
 
 def provider_regions(name: str) -> tuple[str, ...]:
     """The regions that the dated table knows of one provider."""
-    return tuple(sorted(provider(name).REGIONS))
+    return tuple(sorted(provider(name).regions))
 
 
 def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
@@ -341,12 +341,12 @@ def _problem(settings: Settings, place: Place) -> Problem:
     if error is not None:
         return structs.replace(error.problem(), scope=where)
     if place.context is None and not is_configured(place.provider, settings.environ):
-        message = f"no credentials for {cloud.TITLE}"
-        return Problem(code=Reason.NO_CREDENTIALS, message=message, hint=f"next: {cloud.SIGN_IN}", scope=where)
+        message = f"no credentials for {cloud.title}"
+        return Problem(code=Reason.NO_CREDENTIALS, message=message, hint=f"next: {cloud.sign_in}", scope=where)
     return Problem(
         code=Reason.NOT_CONFIGURED,
         message=f"no region is known for {where}; it was not searched",
-        hint=f"give one: -r {place.provider}:REGION, or {cloud.REGION_VARIABLES[0]}",
+        hint=f"give one: -r {place.provider}:REGION, or {cloud.region_variables[0]}",
         scope=where,
     )
 
@@ -369,9 +369,9 @@ def owned_regions(region: str, name: str, settings: Settings) -> tuple[str, ...]
         return provider_regions(name)
     if colon:
         return (rest,)
-    if region in provider(name).REGIONS:
+    if region in provider(name).regions:
         return (region,)
-    if any(region in provider(other).REGIONS for other in PROVIDERS):
+    if any(region in provider(other).regions for other in PROVIDERS):
         return ()
     if settings.providers.value == (name,):
         return (region,)

@@ -85,7 +85,7 @@ def _worth_asking(one: Examined) -> bool:
 
 
 def _kinds(scope: Scope) -> tuple[Kind, ...]:
-    return provider(scope.provider).KINDS
+    return provider(scope.provider).kinds
 
 
 def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tuple[CloudError, ...]]:

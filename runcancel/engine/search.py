@@ -42,7 +42,7 @@ def search(
             _found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
         )
         for scope in scopes
-        for kind in provider(scope.provider).KINDS
+        for kind in provider(scope.provider).kinds
         if not query.kinds or kind.name in query.kinds
     }
     silent: set[tuple[Scope, Reason]] = set()
@@ -91,7 +91,7 @@ def split_gaps(gaps: Iterable[Problem], scopes: Sequence[Scope]) -> tuple[tuple[
 def _says_not_enabled(gap: Problem) -> bool:
     if gap.code is not Reason.BAD_CREDENTIALS or gap.scope is None:
         return False
-    return gap.provider_code in provider(gap.scope.rpartition("@")[2].partition(":")[0]).NOT_ENABLED
+    return gap.provider_code in provider(gap.scope.rpartition("@")[2].partition(":")[0]).not_enabled
 
 
 def streamed(

@@ -262,7 +262,7 @@ def _check_names(file: Path, place: str, word: str, names: Sequence[str]) -> Non
 
 
 def _kinds() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).KINDS))
+    return tuple(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).kinds))
 
 
 def _text(file: Path, owners: frozenset[int]) -> str | None:

@@ -1,10 +1,9 @@
-"""The clouds: a table name -> module, and how a kind of run is found.
+"""The clouds: a table name -> module that exports a `PROVIDER`, and how a kind of run is found.
 
 A provider module imports no SDK at its top (`--help` and completion read its tables); `connect` does.
 """
 
 from importlib import import_module
-from typing import cast
 
 from runcancel.model.runs import Kind, Ref
 from runcancel.providers.base import Provider
@@ -17,10 +16,13 @@ PROVIDERS = {
 
 
 def provider(name: str) -> Provider:
-    """The provider module of that name. Raises KeyError for a name that is not in the table."""
-    return cast(Provider, import_module(PROVIDERS[name]))
+    """The provider of that name. Raises KeyError for a name not in the table, TypeError for a module without one."""
+    found = getattr(import_module(PROVIDERS[name]), "PROVIDER", None)
+    if not isinstance(found, Provider):
+        raise TypeError(f"{PROVIDERS[name]} exports no PROVIDER")
+    return found
 
 
 def kind_of(ref: Ref) -> Kind:
     """The kind record of a reference."""
-    return next(kind for kind in provider(ref.scope.provider).KINDS if kind.name == ref.kind)
+    return next(kind for kind in provider(ref.scope.provider).kinds if kind.name == ref.kind)

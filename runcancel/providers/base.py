@@ -1,6 +1,6 @@
 """The contract that each cloud keeps: what a provider offers, and what one connected scope does."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from re import Pattern
 from typing import Protocol
 
@@ -137,48 +137,43 @@ class Cloud(Protocol):
         ...
 
 
-class Provider(Protocol):
-    """What a provider module offers."""
+class Provider(Struct, frozen=True, kw_only=True):
+    """What a cloud is to the rest of the program: facts, and functions that open it. Its module calls it `PROVIDER`."""
 
-    NAME: str
-    TITLE: str  # as a person writes it: "Alibaba Cloud"
-    ACCOUNT: Pattern[str]  # how the number of an account is written
-    IDS: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
-    KINDS: tuple[Kind, ...]  # in the order in which a bare id is looked up
-    REGIONS: frozenset[str]  # regions this vendor is known to have (a dated table), in the shape of `refs.REGION`
-    SITES: tuple[str, ...]  # separate clouds of one vendor, by domain, the default first; most have none
-    VARIABLES: tuple[str, ...]  # how the names of the vendor's own variables begin: the sandbox hands none of them on
-    ENDPOINT_VARIABLES: tuple[str, ...]  # those for another endpoint, the stronger first; `connect` heeds them
-    REGION_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a region, the stronger first
-    PROFILE_VARIABLES: tuple[str, ...]  # the vendor's own variables that choose a profile
-    NOT_ENABLED: frozenset[str]  # codes with which a region that is not enabled refuses good credentials
-    CREDENTIALS: str  # where credentials come from, for the message when there are none
-    SIGN_IN: str  # the commands that provide them
+    name: str
+    title: str  # as a person writes it: "Alibaba Cloud"
+    account_pattern: Pattern[str]  # how the number of an account is written
+    ids: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
+    kinds: tuple[Kind, ...]  # in the order in which a bare id is looked up
+    regions: frozenset[str]  # regions this vendor is known to have (a dated table), in the shape of `references.REGION`
+    sites: tuple[str, ...] = ()  # separate clouds of one vendor, by domain, the default first; most have none
+    variables: tuple[str, ...]  # how the names of the vendor's own variables begin: the sandbox hands none of them on
+    endpoint_variables: tuple[str, ...] = ()  # those for another endpoint, the stronger first; `connect` heeds them
+    region_variables: tuple[str, ...]  # the vendor's own variables that choose a region, the stronger first
+    profile_variables: tuple[str, ...] = ()  # the vendor's own variables that choose a profile
+    not_enabled: frozenset[str] = frozenset()  # codes of a region that is not enabled for good credentials; often none
+    credentials: str  # where credentials come from, for the message when there are none
+    sign_in: str  # the commands that provide them
 
-    def resolve(self, environ: Mapping[str, str], profile: str | None) -> VendorSettings:
-        """Which profile, account, region and endpoint are in use, in the vendor's own order of precedence.
+    resolve: Callable[[Mapping[str, str], str | None], VendorSettings]
+    """Which profile, account, region and endpoint are in use, in the vendor's own order of precedence.
 
-        The one answer for `connect`, the guards, `doctor` and `contexts show`. Raises nothing. `profile` was named by a
-        flag, a context or a reference; None leaves the choice to the vendor's variables and files.
-        """
-        ...
+    The one answer for `connect`, the guards, `doctor` and `contexts show`. Raises nothing. The profile was named by a
+    flag, a context or a reference; None leaves the choice to the vendor's variables and files.
+    """
 
-    def configured(self, environ: Mapping[str, str]) -> bool:
-        """Whether the vendor's variables or profile files exist (metadata roles do not count)."""
-        ...
+    configured: Callable[[Mapping[str, str]], bool]
+    """Whether the vendor's variables or profile files exist (metadata roles do not count)."""
 
-    def link(self, text: str) -> Link | None:
-        """The run that an ARN or a console URL names. None for a host or a partition that is none of this vendor's,
-        whatever else is wrong with it; else raises `links.NotARun`.
-        """
-        ...
+    link: Callable[[str], Link | None]
+    """The run that an ARN or a console URL names. None for a host or a partition that is none of this vendor's,
+    whatever else is wrong with it; else raises `links.NotARun`.
+    """
 
-    def policy(self, wish: PolicyScope) -> AccessPolicy:
-        """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
-        ...
+    policy: Callable[[PolicyScope], AccessPolicy]
+    """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
 
-    def connect(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
-        """Open one scope. Raises `CloudError`: `NO_CREDENTIALS` when they cannot be found without asking the network,
-        `USAGE` for an endpoint that must not be used, a region that is none, or a profile where the vendor has none.
-        """
-        ...
+    connect: Callable[[Connection, Mapping[str, str], Pace], Cloud]
+    """Open one scope. Raises `CloudError`: `NO_CREDENTIALS` when they cannot be found without asking the network,
+    `USAGE` for an endpoint that must not be used, a region that is none, or a profile where the vendor has none.
+    """

@@ -15,21 +15,13 @@ from runcancel.model.logs import Output
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Run, Snapshot
 from runcancel.model.states import Guarantee, Reason, State
-from runcancel.providers.base import Checkup, Connection, VendorSettings
+from runcancel.providers.base import Checkup, Connection, Provider, VendorSettings
 from runcancel.providers.common.fields import checked_id, first
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace, Rate
 
 NAME = "nimbus"
-TITLE = "Nimbus"
-ACCOUNT = re.compile(r"n-[0-9]+")
-IDS = "job-…"
-SITES: tuple[str, ...] = ()
-VARIABLES = ("NIMBUS_",)
-ENDPOINT_VARIABLES: tuple[str, ...] = ()
-REGION_VARIABLES: tuple[str, ...] = ("NIMBUS_REGION",)
-PROFILE_VARIABLES: tuple[str, ...] = ()
 JOB = Kind(
     name="job",
     guarantee=Guarantee.STOPS_RUNNING,
@@ -42,9 +34,7 @@ JOB = Kind(
 )
 KINDS = (JOB,)
 REGIONS = frozenset({"sky-1", "sky-2"})
-NOT_ENABLED: frozenset[str] = frozenset()
 CREDENTIALS = "NIMBUS_KEY"
-SIGN_IN = "export NIMBUS_KEY=…"
 
 _WORDS = {"waiting": State.PENDING, "flying": State.RUNNING, "landed": State.SUCCEEDED, "crashed": State.FAILED}
 _WORDS |= {"called off": State.CANCELLED, "shot down": State.TERMINATED}
@@ -156,3 +146,22 @@ def _row(ref: Ref, name: str, word: str) -> Invocation:
         run=str(ref), id=name, task=None, target=name, target_name=None, state=_WORDS[word], provider_status=word,
         status_detail=None, exit_code=None, started_at=None, ended_at=None, child=None, owner=None, window_target=None,
     )  # fmt: skip
+
+
+PROVIDER = Provider(
+    name=NAME,
+    title="Nimbus",
+    account_pattern=re.compile(r"n-[0-9]+"),
+    ids="job-…",
+    kinds=KINDS,
+    regions=REGIONS,
+    variables=("NIMBUS_",),
+    region_variables=("NIMBUS_REGION",),
+    credentials=CREDENTIALS,
+    sign_in="export NIMBUS_KEY=…",
+    resolve=resolve,
+    configured=configured,
+    link=link,
+    policy=policy,
+    connect=connect,
+)

@@ -146,9 +146,9 @@ def _new(
         *flags, last = (f"-p {each}" for each in PROVIDERS)
         raise UsageError(f"contexts add needs one provider: {', '.join(flags)} or {last}")
     name = chosen.providers.value[0]
-    if site is not None and site not in provider(name).SITES:
+    if site is not None and site not in provider(name).sites:
         raise UsageError(f"--site is “{site}”: {settings.no_such_site(name)}; nothing was changed")
-    if account is not None and not provider(name).ACCOUNT.fullmatch(account):
+    if account is not None and not provider(name).account_pattern.fullmatch(account):
         raise UsageError(f"--account is “{account}”: {config_file.NOT_AN_ACCOUNT}; nothing was changed")
     return Context(
         provider=name,

@@ -107,7 +107,7 @@ def _only(chosen: Settings, names: Iterable[str]) -> Settings:
 
 
 def _no_credentials(name: str) -> Problem:
-    title, sign_in = provider(name).TITLE, provider(name).SIGN_IN
+    title, sign_in = provider(name).title, provider(name).sign_in
     return Problem(
         code=Reason.NO_CREDENTIALS, message=f"no credentials for {title}", hint=f"next: {sign_in}", scope=name
     )
@@ -132,7 +132,7 @@ def _problems(found: Iterable[Examined]) -> Iterator[Problem]:
 
 def _next(name: str, error: CloudError) -> str | None:
     commands = {
-        Reason.NO_CREDENTIALS: provider(name).SIGN_IN,
+        Reason.NO_CREDENTIALS: provider(name).sign_in,
         Reason.DENIED: f"runcancel permissions -p {name} --read-only",
     }
     found = commands.get(error.reason)

@@ -117,7 +117,7 @@ def _guarantees() -> Iterator[str]:
     )
     for name in PROVIDERS:
         cloud = provider(name)
-        for kind in cloud.KINDS:
+        for kind in cloud.kinds:
             yield ""
             yield f"{name} {kind.name}: {kind.guarantee}"
             yield from _flowed(f"{kind.operation}. {kind.promise}", indent=2)
@@ -137,9 +137,9 @@ def _environment() -> Iterator[str]:
     for name in PROVIDERS:
         cloud = provider(name)
         yield ""
-        yield f"{cloud.TITLE}:"
-        yield from _entry("credentials", cloud.CREDENTIALS, 15)
-        yield from _entry("profile", ", ".join(("--profile", *cloud.PROFILE_VARIABLES)), 15)
+        yield f"{cloud.title}:"
+        yield from _entry("credentials", cloud.credentials, 15)
+        yield from _entry("profile", ", ".join(("--profile", *cloud.profile_variables)), 15)
         yield from _entry("endpoint", ", ".join(provenance.endpoint_variables(name)), 15)
     yield ""
     yield "Which one won: runcancel contexts show, or -v with any verb."
@@ -149,7 +149,7 @@ def _permissions() -> Iterator[str]:
     yield "A cancel needs one permission per kind, and those to look:"
     yield ""
     for name in PROVIDERS:
-        for kind in provider(name).KINDS:
+        for kind in provider(name).kinds:
             yield from _entry(f"{name} {kind.name}", kind.action, 28)
     yield ""
     yield "The whole policy, to paste: runcancel permissions -p aws"

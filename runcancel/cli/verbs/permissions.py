@@ -73,12 +73,12 @@ def _check(names: tuple[str, ...], *, account: str | None, window: str | None, k
     if account is not None:
         if len(names) != 1:
             raise UsageError("--account is of one provider: say which, as in -p aws")
-        if not provider(names[0]).ACCOUNT.fullmatch(account):
+        if not provider(names[0]).account_pattern.fullmatch(account):
             raise UsageError(f"--account “{account}” is no number of an account, as in 111122223333")
     if window is not None:
         owner = next(name for name in PROVIDERS if _WINDOW in _kinds(name))
         if names != (owner,):
-            raise UsageError(f"--window is of {provider(owner).TITLE}: add -p {owner}")
+            raise UsageError(f"--window is of {provider(owner).title}: add -p {owner}")
         if kinds and _WINDOW not in kinds:
             raise UsageError(f"--window and --kind exclude each other: it is of --kind {_WINDOW}")
     for name in names:
@@ -87,7 +87,7 @@ def _check(names: tuple[str, ...], *, account: str | None, window: str | None, k
 
 
 def _kinds(name: str) -> frozenset[str]:
-    return frozenset(kind.name for kind in provider(name).KINDS)
+    return frozenset(kind.name for kind in provider(name).kinds)
 
 
 def _print(session: Session, rows: list[AccessPolicy]) -> None:

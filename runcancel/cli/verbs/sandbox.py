@@ -185,7 +185,7 @@ def demo(seed: Seed = 1) -> None:
 
 
 def _vendors() -> tuple[str, ...]:
-    return tuple(prefix for name in PROVIDERS for prefix in provider(name).VARIABLES)
+    return tuple(prefix for name in PROVIDERS for prefix in provider(name).variables)
 
 
 def _open(

@@ -7,18 +7,11 @@ from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
 from runcancel.model.states import Guarantee
 from runcancel.providers.alibaba import variables
-from runcancel.providers.base import Cloud, Connection, VendorSettings
+from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
-NAME = "alibaba"
-TITLE = "Alibaba Cloud"
-ACCOUNT = re.compile(r"[0-9]{5,20}")
-IDS = "t-…"
-SITES: tuple[str, ...] = ()
-VARIABLES = ("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_")
-ENDPOINT_VARIABLES: tuple[str, ...] = ()
 REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
 PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
 CREDENTIALS = variables.CREDENTIALS
@@ -52,8 +45,6 @@ REGIONS = frozenset(
 )
 """Regions of ECS, as known in November 2026."""
 
-NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
-SIGN_IN = "aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…"
 
 _CENTRAL = "ecs-cn-hangzhou.aliyuncs.com"
 _HOSTS = {
@@ -127,3 +118,23 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         scope=scope,
         kind=KINDS[0],
     )
+
+
+PROVIDER = Provider(
+    name="alibaba",
+    title="Alibaba Cloud",
+    account_pattern=re.compile(r"[0-9]{5,20}"),
+    ids="t-…",
+    kinds=KINDS,
+    regions=REGIONS,
+    variables=("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_"),
+    region_variables=REGION_VARIABLES,
+    profile_variables=PROFILE_VARIABLES,
+    credentials=CREDENTIALS,
+    sign_in="aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…",
+    resolve=resolve,
+    configured=configured,
+    link=link,
+    policy=policy,
+    connect=connect,
+)

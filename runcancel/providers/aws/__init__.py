@@ -6,26 +6,13 @@ from collections.abc import Mapping
 from runcancel.model.reports import AccessPolicy
 from runcancel.providers.aws import variables
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
-from runcancel.providers.base import Cloud, Connection, VendorSettings
+from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
-NAME = "aws"
-TITLE = "AWS"
-ACCOUNT = re.compile(r"[0-9]{12}")
-IDS = "UUIDs"
-SITES: tuple[str, ...] = ()
-VARIABLES = ("AWS_",)
-ENDPOINT_VARIABLES: tuple[str, ...] = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL")
 REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
 PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
-NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"})
-CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "
-    "or ~/.aws/credentials"
-)
-SIGN_IN = "aws configure, aws sso login, or export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…"
 
 KINDS = (WINDOW, COMMAND, AUTOMATION)
 """In the order in which a bare id is looked up: automations answer 3 requests a second, hence last."""
@@ -116,3 +103,26 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     from runcancel.providers.aws.cloud import Aws
 
     return Aws(connection, environ, pace)
+
+
+PROVIDER = Provider(
+    name="aws",
+    title="AWS",
+    account_pattern=re.compile(r"[0-9]{12}"),
+    ids="UUIDs",
+    kinds=KINDS,
+    regions=REGIONS,
+    variables=("AWS_",),
+    endpoint_variables=("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"),
+    region_variables=REGION_VARIABLES,
+    profile_variables=PROFILE_VARIABLES,
+    not_enabled=frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"}),
+    credentials="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "
+    "or ~/.aws/credentials",
+    sign_in="aws configure, aws sso login, or export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…",
+    resolve=resolve,
+    configured=configured,
+    link=link,
+    policy=policy,
+    connect=connect,
+)

@@ -6,21 +6,15 @@ from collections.abc import Mapping
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
 from runcancel.model.states import Guarantee
-from runcancel.providers.base import Cloud, Connection, VendorSettings
+from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.providers.tencent import variables
 from runcancel.runtime.throttle import Pace
 
-NAME = "tencent"
-TITLE = "Tencent Cloud"
-ACCOUNT = re.compile(r"[0-9]{5,20}")
-IDS = "inv-…"
 SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 """Each has accounts of its own."""
 
-VARIABLES = ("TENCENTCLOUD_", "TCCLI_")
-ENDPOINT_VARIABLES: tuple[str, ...] = ()
 REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
 PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
 CREDENTIALS = variables.CREDENTIALS
@@ -50,9 +44,6 @@ REGIONS = frozenset(
     }
 )
 """Regions of TAT, as known in November 2026."""
-
-NOT_ENABLED: frozenset[str] = frozenset()  # an account has every region
-SIGN_IN = "tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…"
 
 
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
@@ -111,3 +102,24 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         kind=KINDS[0],
         pace=pace,
     )
+
+
+PROVIDER = Provider(
+    name="tencent",
+    title="Tencent Cloud",
+    account_pattern=re.compile(r"[0-9]{5,20}"),
+    ids="inv-…",
+    kinds=KINDS,
+    regions=REGIONS,
+    sites=SITES,
+    variables=("TENCENTCLOUD_", "TCCLI_"),
+    region_variables=REGION_VARIABLES,
+    profile_variables=PROFILE_VARIABLES,
+    credentials=CREDENTIALS,
+    sign_in="tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…",
+    resolve=resolve,
+    configured=configured,
+    link=link,
+    policy=policy,
+    connect=connect,
+)

@@ -131,7 +131,7 @@ def test_plain_http_goes_to_loopback_only(clock: HandClock, monkeypatch: pytest.
 
 
 def test_kinds_are_looked_up_in_order_and_ask_for_real_permissions() -> None:
-    kinds: tuple[Kind, ...] = provider("aws").KINDS
+    kinds: tuple[Kind, ...] = provider("aws").kinds
 
     assert [kind.name for kind in kinds] == ["maintenance-window", "command", "automation"]
     assert all(kind.action == f"ssm:{kind.operation}" and APIS[kind.operation].asks for kind in kinds)
@@ -150,4 +150,4 @@ def test_every_api_is_one_of_the_service() -> None:
     }
 
     assert set(APIS) <= known
-    assert regions <= provider("aws").REGIONS
+    assert regions <= provider("aws").regions
