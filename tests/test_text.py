@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel.text import ago, duration, is_plain, local, safe, shell
+from runcancel.text import ago, duration, is_plain, local, safe, words_of_shell
 
 ANY = st.text(alphabet=st.characters())
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -82,6 +82,6 @@ def test_local_survives_the_ends_of_the_calendar() -> None:
     assert local(datetime.max.replace(tzinfo=UTC))[:4] == "9999"
 
 
-def test_shell_quotes_what_a_shell_would_read() -> None:
-    assert shell("aws:us-east-2:command/4f1c") == "aws:us-east-2:command/4f1c"
-    assert shell("a b;rm") == "'a b;rm'"
+def test_what_a_shell_would_read_is_quoted() -> None:
+    assert words_of_shell("aws:us-east-2:command/4f1c") == "aws:us-east-2:command/4f1c"
+    assert words_of_shell("a b;rm") == "'a b;rm'"

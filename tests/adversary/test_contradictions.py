@@ -15,7 +15,7 @@ from outside import AUTOMATION, COMMAND, FANOUT, KILLED, TENCENT, WINDOW, WRITES
 from runcancel.config import references
 from runcancel.engine.planning import plan
 from runcancel.engine.tracker import not_asked
-from runcancel.engine.verdict import Answer, Asked, judge
+from runcancel.engine.verdict import CancelResponse, RequestStatus, judge
 from runcancel.model.runs import Ref, Scope, Snapshot
 from runcancel.model.states import Verdict
 from runcancel.providers import provider
@@ -85,8 +85,8 @@ def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: s
 
     left = open_rows(told.sent, ids)
     assert not (left and seen.run.ended), left
-    assert not (left and not_asked(item := plan(seen)).asked is Asked.NEEDLESS and not item.ask), left
-    outcome = judge(plan(before), Answer(asked=Asked.ACCEPTED, request_ids=("r",)), seen, settled=True)
+    assert not (left and not_asked(item := plan(seen)).asked is RequestStatus.NEEDLESS and not item.ask), left
+    outcome = judge(plan(before), CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("r",)), seen, settled=True)
     if outcome.verdict in CLAIMS:
         assert not left
         unseen = {one.id for one in before.invocations if not one.state.over} - named_rows(told.sent)

@@ -9,7 +9,7 @@ from runcancel.config import references
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import plan
 from runcancel.engine.selection import of_found, of_named, of_plan, read_list
-from runcancel.engine.verdict import Answer, Asked, counted_once, judge, nothing_left_to_see
+from runcancel.engine.verdict import CancelResponse, RequestStatus, counted_once, judge, nothing_left_to_see
 from runcancel.guards.confirmation import check_limits, size
 from runcancel.guards.site_policy import Ruling, planned
 from runcancel.model.outcomes import Limits
@@ -74,7 +74,7 @@ def a_verdict(count: int) -> None:
     snapshot = seen(WINDOW, R, rows)
     item = plan(snapshot)
     assert nothing_left_to_see(item, snapshot, settled=True)
-    judge(item, Answer(asked=Asked.ACCEPTED, at=0.0, request_ids=("r",)), snapshot, settled=True)
+    judge(item, CancelResponse(asked=RequestStatus.ACCEPTED, at=0.0, request_ids=("r",)), snapshot, settled=True)
 
 
 @pytest.mark.parametrize("step", [a_target_list, a_filter_with_targets, a_plan, many_runs, a_verdict])

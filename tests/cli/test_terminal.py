@@ -223,5 +223,6 @@ def test_any_home_will_do(home: str | None, outside: Outside) -> None:
     assert done.err.count("this cancel is not written down") == 1, str(done)
     assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
     history = outside.shell("runcancel history", env=env)
-    assert history.code == 6, str(history)
-    assert len(history.err.splitlines()) == 1, str(history)
+    beside_a_file = home == "/dev/null"  # no folder can be there; elsewhere there is only no journal
+    assert history.code == (6 if beside_a_file else 0), str(history)
+    assert len(history.err.splitlines()) == beside_a_file, str(history)
