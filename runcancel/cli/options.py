@@ -150,7 +150,12 @@ LookupTimeout = Annotated[
 MOST = 1_000_000_000
 """The largest number that an option takes: more has no cloud."""
 
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=0, max=MOST, help="At most N rows; 0 is all.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", min=0, max=MOST, help="At most N rows; 0 is all, as where no terminal shows them."
+    ),
+]
 AcceptReported = Annotated[
     bool, typer.Option("--accept-reported", help="Accept a stop that is only reported by the cloud.")
 ]

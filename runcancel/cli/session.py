@@ -147,6 +147,12 @@ class Session:
         self._answer = name
         return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes, query=self.query)
 
+    def limit(self, given: int | None, on_terminal: int) -> int:
+        """How many rows a list has at most; 0 is all. Only a terminal has a limit that nobody typed."""
+        if given is not None:
+            return given
+        return on_terminal if self.out.is_terminal else 0
+
     def suggest(self, *lines: str) -> tuple[str, ...]:
         """What a person could do next, as notes for the end of an answer: nothing where no person reads."""
         return lines if self.err.is_terminal and self.out.is_terminal else ()

@@ -35,10 +35,14 @@ class Selection(Struct, frozen=True, kw_only=True):
 
 
 class ReferenceList(Struct, frozen=True, kw_only=True):
-    """References out of a file. `complete` is false when the list says so itself, or ends without saying."""
+    """References out of a file. `complete` is false when the list says so itself, or ends without saying.
+
+    `bare`: some are references alone, which cannot say whether they are all.
+    """
 
     references: tuple[Reference, ...]
     complete: bool
+    bare: bool
 
 
 def of_named(sights: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
@@ -139,6 +143,7 @@ def read_list(text: str, name: str) -> ReferenceList:
     found: dict[Reference, Reference] = {}
     complete = True
     open_ = False  # lines of JSON came that no end line has closed
+    bare = False
     for number, line in enumerate(text.split("\n"), start=1):  # what else breaks a line may stand inside a name
         word = line.split("\t", 1)[0].strip(" \t\r\ufeff")
         if not word or word.startswith("#") or (word == "ref" and not found):
@@ -147,6 +152,7 @@ def read_list(text: str, name: str) -> ReferenceList:
             if not word.startswith("{"):
                 _check_length(line)
                 _take(found, word)
+                bare = True
                 continue
             entry = _json(line.strip(" \t\r\ufeff"), hint=_A_LIST)
             if entry.get("type") != "end":  # which holds the errors of ten thousand scopes, if there are as many
@@ -160,7 +166,7 @@ def read_list(text: str, name: str) -> ReferenceList:
                 raise _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
-    return ReferenceList(references=tuple(found.values()), complete=complete and not open_)
+    return ReferenceList(references=tuple(found.values()), complete=complete and not open_, bare=bare)
 
 
 def _check_length(line: str) -> None:

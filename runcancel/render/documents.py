@@ -44,6 +44,7 @@ class End(Struct, frozen=True, kw_only=True):
     exit_code: int
     errors: tuple[Problem, ...] = ()
     complete: bool = True
+    truncated: bool = False  # a limit kept rows back
     operation: str | None = None
     identities: tuple[Caller, ...] = ()
     operations: tuple[Operation, ...] = ()
@@ -69,7 +70,7 @@ class Envelope(Struct, frozen=True, kw_only=True):
     @property
     def fields(self) -> tuple[str, ...]:
         """Its keys below `verb`, in their order."""
-        return ("operation", *self.before, self.key, *self.after, "errors", "complete")
+        return ("operation", *self.before, self.key, *self.after, "errors", "complete", "truncated")
 
 
 DOCUMENTS: Mapping[str, Envelope] = {
@@ -139,6 +140,7 @@ class ErrorDocument(Struct, frozen=True, kw_only=True):
     operation: str | None
     errors: tuple[Problem, ...]
     complete: Literal[False]
+    truncated: Literal[False]
 
 
 class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
@@ -148,6 +150,7 @@ class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
     verb: str
     operation: str | None
     complete: bool
+    truncated: bool
     exit_code: int
 
 
@@ -155,7 +158,12 @@ def document(name: str, records: Sequence[Record], end: End) -> Struct:
     """The document of that name; an `ErrorDocument` where the name has none of its own."""
     if name not in DOCUMENTS:
         return ErrorDocument(
-            format_version=FORMAT_VERSION, verb=name or None, operation=end.operation, errors=end.errors, complete=False
+            format_version=FORMAT_VERSION,
+            verb=name or None,
+            operation=end.operation,
+            errors=end.errors,
+            complete=False,
+            truncated=False,
         )
     one = DOCUMENTS[name]
     values = {field: getattr(end, field) for field in one.fields if field != one.key} | {one.key: tuple(records)}
@@ -201,6 +209,7 @@ def end_line(name: str, end: End) -> str:
             verb=verb_of(name),
             operation=end.operation,
             complete=end.complete,
+            truncated=end.truncated,
             exit_code=end.exit_code,
         )
     )

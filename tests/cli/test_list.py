@@ -24,7 +24,73 @@ def test_the_newest_stand_first_and_a_cut_list_says_so(outside: Outside) -> None
     done = outside.run("list", "--limit", "3", "-o", "json")
 
     assert [run["ref"] for run in done.document["runs"]] == [run["ref"] for run in everything[:3]]
-    assert f"3 of {len(everything)} shown" in done.err
+    assert f"Showing the newest 3 of {len(everything)} runs." in done.err
+    assert (done.document["complete"], done.document["truncated"]) == (True, True)
+
+
+def crowd(outside: Outside) -> set[str]:
+    """More runs than a terminal shows."""
+    added = {outside.add("tencent", name="crowd", targets={"running": 1}, age=60 + at) for at in range(53)}
+    assert len(added) == 53
+    return added
+
+
+def test_off_a_terminal_nothing_is_cut(outside: Outside) -> None:
+    added = crowd(outside)
+
+    for format in ("json", "yaml", "jsonl", "tsv", "ref"):
+        done = outside.run("list", "-p", "tencent", "-o", format)
+        assert all(ref in done.out for ref in added), format
+        assert "Showing" not in done.err
+    last = outside.run("list", "-o", "jsonl").lines[-1]
+    assert (last["complete"], last["truncated"]) == (True, False)
+
+
+def test_a_terminal_shows_fifty_and_says_how_to_have_all(outside: Outside) -> None:
+    crowd(outside)
+    total = len(outside.json("list", "-p", "tencent")["runs"])
+
+    shown = outside.on_terminal("list", "-p", "tencent", "-o", "jsonl", columns=200)
+
+    assert shown.raw.count(b'{"type":"run"') == 50
+    assert b'"truncated":true' in shown.raw
+    assert f"Showing the newest 50 of {total} runs. All: --limit 0".encode() in shown.raw
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "yaml"])
+def test_a_list_that_was_cut_says_so_in_every_form(outside: Outside, format: str) -> None:
+    cut = outside.run("list", "--limit", "1", "-o", format).out
+    whole = outside.run("list", "--limit", "0", "-o", format).out
+
+    truncated = {"json": '"truncated": true', "jsonl": '"truncated":true', "yaml": "truncated: true"}[format]
+    assert truncated in cut
+    assert truncated not in whole
+
+
+def test_a_list_that_was_cut_cancels_nothing(outside: Outside) -> None:
+    refused = outside.shell("runcancel list -p tencent --limit 1 -o jsonl | runcancel cancel -f - --yes; exit $?")
+
+    assert refused.code == 2
+    assert "incomplete list" in refused.err
+    assert "--limit 0 -o jsonl" in refused.err
+    assert outside.writes() == []
+
+
+@pytest.mark.parametrize(("format", "unknown"), [("jsonl", False), ("ref", True), ("tsv", True)])
+def test_references_alone_cannot_say_whether_they_are_all(outside: Outside, format: str, unknown: bool) -> None:
+    done = outside.shell(f"runcancel list -p tencent -o {format} | runcancel cancel -f - -n; exit $?")
+
+    assert done.code == 0, str(done)
+    assert ("whether the list was complete is not known" in done.err) is unknown
+
+
+@pytest.mark.parametrize("argv", [("invocations", WINDOW), ("history",)])
+def test_the_other_lists_say_it_too(outside: Outside, argv: tuple[str, ...]) -> None:
+    for _ in range(2):
+        outside.run("cancel", TENCENT, "--no-wait")
+
+    assert outside.json(*argv, "--limit", "1")["truncated"] is True
+    assert outside.json(*argv)["truncated"] is False
 
 
 def test_every_region_is_asked_of_the_provider(outside: Outside) -> None:

@@ -93,6 +93,7 @@ def test_json_is_one_document_and_jsonl_is_the_same_in_lines(verb: str, printed:
         "verb": document["verb"],
         "operation": lines[-1]["operation"],  # each cancel is one of its own
         "complete": True,
+        "truncated": False,
         "exit_code": 0,
     }
 

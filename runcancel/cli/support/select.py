@@ -22,6 +22,7 @@ from runcancel.model.outcomes import Intent, Outcome, PlanItem
 from runcancel.model.runs import Problem, Query, Scope, Snapshot
 from runcancel.model.states import Reason
 
+_BARE = "{} has references alone: whether the list was complete is not known (-o jsonl says it)"
 _LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
 
 
@@ -226,10 +227,12 @@ def _listed(session: Session, name: str, wish: SelectionRequest) -> Chosen:
     if not listed.complete and not wish.allow_incomplete:
         raise UsageError(
             f"{called(name)} is an incomplete list: it says so, or it was cut off before its end; nothing was sent",
-            hint="to go on with what it has: add --allow-incomplete",
+            hint="to list all of it: runcancel list --limit 0 -o jsonl; to go on with what it has: --allow-incomplete",
         )
     sights = session.look_at(listed.references)
-    return Chosen(selection=selection.of_found(sights, wish.targets), by_hand=False, from_stdin=name == "-")
+    found = selection.of_found(sights, wish.targets)
+    notes = (_BARE.format(called(name)),) if listed.bare else ()
+    return Chosen(selection=found, by_hand=False, from_stdin=name == "-", notes=notes)
 
 
 def _saved(session: Session, name: str) -> Chosen:

@@ -41,7 +41,7 @@ An ARN or the URL of a console's page that names one run is a reference, too
   'https://us-east-2.console.aws.amazon.com/systems-manager/run-command/ID'
   'https://console.cloud.tencent.com/tat/...?rid=1&id=inv-ib2lld37'
 
-Many at once: runcancel list -o ref | runcancel cancel -f -
+Many at once: runcancel list -o jsonl | runcancel cancel -f -
 """
 
 _OWN_VARIABLES = (

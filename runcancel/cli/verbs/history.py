@@ -22,7 +22,7 @@ from runcancel.model.states import Reason, Verdict
 from runcancel.render import End
 from runcancel.text import command
 
-_SHOWN = 20
+_SHOWN = 20  # operations on a terminal
 _NAMED = 5  # unfinished operations that a note names
 _LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
 _UNANSWERED = CancelResponse(
@@ -44,7 +44,7 @@ def history(
         ),
     ] = None,
     *,
-    limit: options.Limit = _SHOWN,
+    limit: options.Limit = None,
     older_than: Annotated[
         str | None,
         typer.Option("--older-than", metavar="TIME", help="With prune: forget what is done and older [90d]."),
@@ -67,7 +67,7 @@ def history(
     file = store.path(session.settings.environ)
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
-        return _answer(session, file, operation, limit, before)
+        return _answer(session, file, operation, session.limit(limit, _SHOWN), before)
     except JournalError as error:
         raise Refused(str(error)) from None
 
@@ -78,7 +78,10 @@ def _answer(session: Session, file: Path, operation: str | None, limit: int, bef
     opened = Journal.read(file)
     if operation is not None:
         return _one(session, opened, operation)
-    return _list(session, () if opened is None else opened.operations(limit))
+    newest = [] if opened is None else list(opened.operations(limit and limit + 1))  # one more tells of more
+    cut = 0 < limit < len(newest)
+    notes = (f"Showing the newest {limit} operations. All: --limit 0",) if cut else ()
+    return _list(session, newest[:limit] if cut else newest, *notes, truncated=cut)
 
 
 def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
@@ -92,11 +95,11 @@ def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
     return _list(session, forgotten, *notes)
 
 
-def _list(session: Session, operations: Iterable[Operation], *notes: str) -> int:
+def _list(session: Session, operations: Iterable[Operation], *notes: str, truncated: bool = False) -> int:
     answer = session.writer("history")
     for one in operations:
         answer.row(one)
-    answer.end(End(exit_code=Exit.OK, notes=notes))
+    answer.end(End(exit_code=Exit.OK, truncated=truncated, notes=notes))
     return Exit.OK
 
 

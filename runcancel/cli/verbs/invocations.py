@@ -64,6 +64,7 @@ def invocations(
     seen = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
     answer = session.writer("invocations")
     notes: list[str] = []
+    truncated = False
     for snapshot in seen.values():
         run = snapshot.run
         try:
@@ -72,6 +73,7 @@ def invocations(
         except CloudError as error:
             problems.append(error.problem(ref=run.ref))
             continue
+        truncated |= more
         if more:
             notes.append(f"{run.ref}: {shown} shown, more exist")
         elif everything and not answer.closed and (rest := (run.target_count or 0) - shown) > 0:
@@ -79,7 +81,9 @@ def invocations(
         if answer.closed:
             break
     code = exit_of_reading(problem.code for problem in problems)
-    answer.end(End(exit_code=code, errors=tuple(problems), complete=not problems, notes=tuple(notes)))
+    answer.end(
+        End(exit_code=code, errors=tuple(problems), complete=not problems, truncated=truncated, notes=tuple(notes))
+    )
     return code
 
 

@@ -12,7 +12,7 @@ from runcancel.errors import Searched, exit_of_listing
 from runcancel.model.runs import Problem, Run, Scope, Snapshot
 from runcancel.render import End
 
-_SHOWN = 50
+_SHOWN = 50  # rows on a terminal
 
 
 def list_(
@@ -26,7 +26,7 @@ def list_(
     until: options.Until = None,
     older_than: options.OlderThan = None,
     target: options.Targets = None,
-    limit: options.Limit = _SHOWN,
+    limit: options.Limit = None,
 ) -> int:
     """Find runs across contexts, providers and regions.
 
@@ -35,10 +35,13 @@ def list_(
       runcancel list
       runcancel list -r all --name patch-openssl
       runcancel list --status all --since 2h --kind command -o json
-      runcancel list --older-than 2h -o ref | runcancel cancel -f -
+      runcancel list --older-than 2h -o jsonl | runcancel cancel -f -
 
     Without --status it shows what is not over, newest first. A scope that does
-    not answer is said, and the exit code is 7; the others are shown.
+    not answer is said, and the exit code is 7; the others are shown. A terminal
+    shows 50 rows at most unless --limit says otherwise; elsewhere all are listed.
+    -o jsonl ends with a line that says whether the list is complete and whether
+    --limit cut it: cancel -f refuses such a list. -o ref cannot say it.
     """
     query = options.query(
         status=status,
@@ -58,6 +61,7 @@ def list_(
     runs = containing(found, wanted, session.clouds, session.workers) if wanted else (one.run for one in found)
     answer = session.writer("list")
     total = shown = 0
+    most = session.limit(limit, _SHOWN)
 
     def counted() -> Iterator[Run]:
         nonlocal total
@@ -65,15 +69,17 @@ def list_(
             total += 1
             yield run
 
-    for run in _newest(counted(), limit, as_they_come=session.format == "jsonl"):
+    for run in _newest(counted(), most, as_they_come=session.format == "jsonl"):
         answer.row(run)
         shown += 1
     real, notes = split_gaps(gaps, scopes)
-    cut = (f"{shown} of {total} shown; --limit 0 shows all",) if shown < total else ()
+    cut = shown < total
+    narrow = f"Showing the newest {shown} of {total} runs. All: --limit 0; fewer: --name, --status, --since, …"
     searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
     code = exit_of_listing(searched, found=total > 0)
     next_ = session.suggest("To stop some of these: runcancel cancel, and choose by number")
-    answer.end(End(exit_code=code, errors=real, complete=not real, notes=(*cut, *notes, *(next_ if shown else ()))))
+    told = (*((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
+    answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=told))
     return code
 
 
