@@ -269,3 +269,26 @@ def test_the_account_of_a_role_that_a_profile_names_is_shown(cloud: str, outside
     shown = outside.json("contexts", "show", "-p", cloud, "--profile", "ops")
 
     assert [row["value"] for row in shown["settings"] if row["key"] == "account"] == ["111122223333"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "leads_here"),
+    [
+        ({}, True),
+        ({"AWS_ENDPOINT_URL_STS": "HERE"}, True),
+        ({"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1"}, False),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_SSM": "HERE"}, False),
+        ({"AWS_ENDPOINT_URL": None, "AWS_ENDPOINT_URL_SSM": "HERE"}, True),
+        ({"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:1", "RUNCANCEL_AWS_STS_ENDPOINT_URL": "HERE"}, True),
+    ],
+)
+def test_sts_is_asked_where_its_own_variable_leads(
+    variables: dict[str, str | None], leads_here: bool, outside: Outside
+) -> None:
+    here = outside.environ["AWS_ENDPOINT_URL"]
+    env = {name: here if value == "HERE" else value for name, value in variables.items()}
+
+    done = outside.run("doctor", "-p", "aws", "-o", "json", env=env)
+
+    (scope,) = done.document["scopes"]
+    assert (scope["account"] is not None) == leads_here, str(done)

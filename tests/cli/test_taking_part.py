@@ -88,7 +88,6 @@ BROKEN: Mapping[str, tuple[str, str, bytes | str, str]] = {
     "no section": ("aws", ".aws/config", "region = us-east-2\n", "line 1: is not an ini file"),
     "half a line": ("aws", ".aws/credentials", "[default]\naws_access_key_id\n", "line 2: is not an ini file"),
     "twice": ("aws", ".aws/config", "[default]\nregion = a-b-1\nregion = a-b-2\n", "line 3: has the same option twice"),
-    "marked ini": ("aws", ".aws/config", b"\xef\xbb\xbf[default]\nregion = us-east-2\n", "line 1: starts with"),
     "no JSON": ("alibaba", ".aliyun/config.json", '{"current": "default",\n "profiles": [}', "line 2: is not JSON"),
     "no profiles": ("alibaba", ".aliyun/config.json", '{"current": "default"}', "holds no list of profiles"),
     "a list": ("alibaba", ".aliyun/config.json", "[]", "holds no JSON object"),
@@ -182,9 +181,17 @@ def test_any_name_of_a_profile_works(cloud: str, name: str, outside: Outside) ->
     assert outside.json("status", ref, env=without(cloud))["runs"][0]["ref"] == ref
 
 
-@pytest.mark.parametrize("path", [".aliyun/config.json", ".tccli/default.credential"])
-def test_a_byte_order_mark_in_json_is_read(path: str, outside: Outside) -> None:
-    cloud = "alibaba" if "aliyun" in path else "tencent"
+MARKED = {
+    ".aliyun/config.json": "alibaba",
+    ".tccli/default.credential": "tencent",
+    ".tccli/default.configure": "tencent",
+    ".aws/config": "aws",
+}
+
+
+@pytest.mark.parametrize("path", MARKED)
+def test_a_byte_order_mark_is_read(path: str, outside: Outside) -> None:
+    cloud = MARKED[path]
     profiles(outside, cloud, "default")
     file = outside.home / path
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
@@ -193,6 +200,38 @@ def test_a_byte_order_mark_in_json_is_read(path: str, outside: Outside) -> None:
 
     assert done.code == 0, str(done)
     assert seen(done.document) == {cloud}
+
+
+@pytest.mark.parametrize("cloud", KEYS)
+def test_a_byte_order_mark_in_a_file_of_keys_is_read(cloud: str, outside: Outside) -> None:
+    id, secret = (outside.box.environment()[name] for name in KEYS[cloud])
+    path, text = {
+        "aws": (".aws/credentials", f"[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"),
+        "alibaba": (
+            ".alibabacloud/credentials.ini",
+            f"[default]\ntype = access_key\naccess_key_id = {id}\naccess_key_secret = {secret}\n",
+        ),
+        "tencent": (".tencentcloud/credentials", f"[default]\nsecret_id = {id}\nsecret_key = {secret}\n"),
+    }[cloud]
+    written(outside.home / path, b"\xef\xbb\xbf" + text.encode())
+
+    done = outside.run("list", "-p", cloud, "-o", "json", env=dict.fromkeys(KEYS[cloud]))
+
+    assert done.code == 0, str(done)
+    assert seen(done.document) == {cloud}
+
+
+def test_a_byte_order_mark_before_a_profile_with_a_role_and_its_source(outside: Outside) -> None:
+    id, secret = (outside.box.environment()[name] for name in KEYS["aws"])
+    text = f"[profile base]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"
+    text += (
+        "[profile ops]\nregion = us-east-2\nrole_arn = arn:aws:iam::111122223333:role/nobody\nsource_profile = base\n"
+    )
+    written(outside.home / ".aws" / "config", b"\xef\xbb\xbf" + text.encode())
+
+    done = outside.run("list", "-p", "aws", "--profile", "ops", "-o", "json", env=without("aws"))
+
+    assert "role arn:aws:iam::111122223333:role/nobody of profile ops" in done.err, str(done)
 
 
 def test_each_cloud_takes_its_own_regions_out_of_one_list(outside: Outside) -> None:

@@ -20,7 +20,7 @@ from runcancel.providers.aws.profile import files, profile_in_use, profiles
 from runcancel.providers.common.credential_process import document, ended, printed
 from runcancel.providers.common.credentials import Credentials, Renewed, expiry, failed_credentials
 from runcancel.providers.common.fields import check_keys, text
-from runcancel.providers.common.files import home
+from runcancel.providers.common.files import home, ini
 
 _PROCESS = "custom-process"
 _RENEWS = frozenset({"refreshToken", "clientId", "clientSecret"})
@@ -305,10 +305,8 @@ def _refuse_to_ask(_question: str) -> str:
 
 
 def _in_credentials_file(environ: Mapping[str, str], name: str) -> bool:
-    from runcancel.providers.common.files import ini
-
     _, credentials = files(environ)
-    return "aws_access_key_id" in (ini(credentials, marked=False) or {}).get(name, {})
+    return "aws_access_key_id" in (ini(credentials) or {}).get(name, {})
 
 
 def _tried(profile: str | None, environ: Mapping[str, str]) -> str:

@@ -14,6 +14,8 @@ from botocore.utils import ContainerMetadataFetcher
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws.failures import by_status, retry_after
+from runcancel.providers.aws.links import partition_of
+from runcancel.providers.aws.profile import profiles, resolve
 from runcancel.providers.base import Connection
 from runcancel.providers.common.http import HttpClient, Reply
 from runcancel.providers.common.quoted import is_page
@@ -28,6 +30,27 @@ SENDER = "runcancel"
 
 _ASKED_FOR = ("ssm", "ec2")
 """The services that are not asked for credentials."""
+
+_ENABLED = frozenset(
+    {
+        *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1"),
+        *("eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1"),
+        *("ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3"),
+    }
+)
+"""The regions of `aws` that every account has."""
+
+_FIRST = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+    "aws-iso": "us-iso-east-1",
+    "aws-iso-b": "us-isob-east-1",
+    "aws-iso-e": "eu-isoe-west-1",
+    "aws-iso-f": "us-isof-south-1",
+}
+"""A region of each partition whose STS is always there."""
 
 _OK = 300  # statuses below are successes
 _CONTAINER_PATIENCE = 2.0  # seconds, as botocore has it
@@ -46,13 +69,29 @@ def send_by(session: botocore.session.Session, connection: Connection, environ: 
     session.register("before-send", _Sender(client, session), unique_id=SENDER)
     session.set_default_client_config(Config(retries={"mode": "standard", "total_max_attempts": 1}))
     if not session.get_config_variable("region"):  # botocore does not read AWS_REGION, and STS needs one
-        session.get_component("config_store").set_config_variable("region", connection.scope.region)
+        region = _sts_region(connection, environ)
+        session.get_component("config_store").set_config_variable("region", region)
     resolver = session.get_component("credential_provider")
     # botocore has no public way to choose how its two clients of metadata services send.
     container = _metadata(environ, _CONTAINER_PATIENCE, bundle)
     resolver.get_provider("container-role")._fetcher = _ContainerFetcher(container)
     instance = _metadata(environ, float(session.get_config_variable("metadata_service_timeout")), bundle)
     resolver.get_provider("iam-role")._role_fetcher._session = _InstanceSession(instance)
+
+
+def _sts_region(connection: Connection, environ: Mapping[str, str]) -> str:
+    """Where a role is asked for: its keys serve every region, so the one that is opened first must not decide.
+
+    Only STS of the role's own partition knows it, and STS of a region that is not enabled knows nobody.
+    """
+    found = resolve(environ, connection.profile)
+    section = profiles(environ).profiles.get(found.profile.value, {})
+    role = ("" if connection.profile else environ.get("AWS_ROLE_ARN")) or section.get("role_arn", "")
+    here = found.region.value if found.region else connection.scope.region
+    partition = role.split(":")[1] if role.count(":") > 1 else partition_of(here)
+    if partition_of(here) == partition and (found.region or partition != "aws" or here in _ENABLED):
+        return here
+    return _FIRST.get(partition, here)
 
 
 def _metadata(environ: Mapping[str, str], patience: float, bundle: tuple[str, str] | None) -> HttpClient:

@@ -77,11 +77,17 @@ def endpoint_url(environ: Mapping[str, str], profile: str, service: str) -> Choi
     if name := section.get("services"):
         if name not in read.services:
             raise unusable(config, f'has no section "services {name}", which profile "{profile}" names')
-        if url := _nested(read.services[name].get(service, "")).get("endpoint_url"):
+        if url := nested(read.services[name].get(service, "")).get("endpoint_url"):
             return Choice(url, f'services "{name}" of profile "{profile}" in {config}')
     if url := section.get("endpoint_url"):
         return Choice(url, f'profile "{profile}" in {_holder(environ, profile, "endpoint_url")}')
     return None
+
+
+def sts_endpoint_url(environ: Mapping[str, str], profile: str) -> Choice[str] | None:
+    """The endpoint that is chosen for STS otherwise than for Systems Manager; None where none is."""
+    found = endpoint_url(environ, profile, "sts")
+    return None if found == endpoint_url(environ, profile, "ssm") else found
 
 
 def configured(environ: Mapping[str, str]) -> bool:
@@ -108,13 +114,13 @@ def _merged(config: Path, credentials: Path, _stamps: object) -> Profiles:
     """The merging of thousands of profiles, once for all that ask for one of them."""
     known: dict[str, Mapping[str, str]] = {}
     services: dict[str, Mapping[str, str]] = {}
-    for title, values in (ini(config, marked=False) or {}).items():
+    for title, values in (ini(config) or {}).items():
         words = _words(title)
         if words[:1] == ("default",) or (len(words) == 2 and words[0] == "profile"):
             known[words[-1]] = values
         elif len(words) == 2 and words[0] == "services":
             services[words[1]] = values
-    for name, values in (ini(credentials, marked=False) or {}).items():
+    for name, values in (ini(credentials) or {}).items():
         known[name] = {**known.get(name, {}), **values}  # botocore lets the credentials file win
     return Profiles(known, services, (config, credentials))
 
@@ -140,7 +146,7 @@ def _section(environ: Mapping[str, str], chosen: Choice[str]) -> Mapping[str, st
 def _holder(environ: Mapping[str, str], profile: str, key: str) -> Path:
     """The file that a value of a profile stands in."""
     config, credentials = files(environ)
-    return credentials if key in (ini(credentials, marked=False) or {}).get(profile, {}) else config
+    return credentials if key in (ini(credentials) or {}).get(profile, {}) else config
 
 
 def _account(section: Mapping[str, str], chosen: Choice[str]) -> Choice[str] | None:
@@ -162,7 +168,7 @@ def _ignored(environ: Mapping[str, str], section: Mapping[str, str]) -> bool:
     return said.lower() == "true"
 
 
-def _nested(value: str) -> Mapping[str, str]:
+def nested(value: str) -> dict[str, str]:
     """The indented `key = value` lines below a key."""
     pairs = (line.partition("=") for line in value.splitlines() if "=" in line)
     return {key.strip(): found.strip() for key, _, found in pairs}

@@ -13,11 +13,12 @@ from botocore.exceptions import BotoCoreError
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
+from runcancel.providers.aws.config_files import Session, read_here
 from runcancel.providers.aws.credentials import acquire, check_numbers, described, in_words
 from runcancel.providers.aws.failures import unanswered
 from runcancel.providers.aws.http import send_by
 from runcancel.providers.aws.models import models
-from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, resolve
+from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, resolve, sts_endpoint_url
 from runcancel.providers.aws.profile import endpoint_url as endpoint_url_of
 from runcancel.providers.aws.wire import prove_body
 from runcancel.providers.base import Checkup, Connection
@@ -56,8 +57,12 @@ class ClientFactory:
         return client
 
     def sts(self, ssm: Any) -> Any:
-        """A Security Token Service client; it goes where the `ssm` client goes when that is loopback."""
-        chosen = self._connection.sts_endpoint_url
+        """A Security Token Service client.
+
+        Unless its endpoint is chosen, it goes where the `ssm` client goes when that is loopback.
+        """
+        own = sts_endpoint_url(self._environ, self._profile)
+        chosen = self._connection.sts_endpoint_url or (own.value if own else None)
         same = chosen is None and _endpoint(ssm).loopback
         return self._open("sts", ssm.meta.endpoint_url if same else chosen)
 
@@ -142,8 +147,8 @@ def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.sessi
     An empty variable is an unset one: botocore takes it for the name of a profile, a role or a file.
     """
     for name in [name for name, value in os.environ.items() if name.startswith(PREFIX) and not value]:
-        del os.environ[name]
-    session = botocore.session.Session(profile=profile)
+        os.environ.pop(name, None)  # another profile is opened at the same time
+    session = Session(profile=profile)
     store = session.get_component("config_store")
     config, credentials = files(environ)
     store.set_config_variable("config_file", str(config))
@@ -151,6 +156,7 @@ def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.sessi
     if profile is None:  # to name one for the session would keep it from the keys in the environment
         chosen = profile_in_use(environ, None)
         store.set_config_variable("profile", None if chosen.origin == "default" else chosen.value)
+    read_here(session)
     return session
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from configparser import Error, MissingSectionHeaderError, ParsingError, RawConfigParser
 from functools import lru_cache
@@ -65,17 +65,12 @@ def json_object(path: Path) -> Mapping[str, Any] | None:
     return document
 
 
-def ini(path: Path, *, marked: bool = True) -> Sections | None:
+def ini(path: Path) -> Sections | None:
     """The sections of an ini file, None where there is none.
 
-    Raises `Reason.NO_CREDENTIALS` with the line and the cause. `marked`: a byte order mark is accepted.
+    Raises `Reason.NO_CREDENTIALS` with the line and the cause. A byte order mark is accepted.
     """
-    if not there(path):
-        return None
-    data = _bytes(path)
-    if not marked and data.startswith(BOM_UTF8):
-        raise unusable(path, "starts with a byte order mark, which the vendor's SDK does not accept", line=1)
-    return _sections(path, data)
+    return _sections(path, _bytes(path)) if there(path) else None
 
 
 @lru_cache(maxsize=64)

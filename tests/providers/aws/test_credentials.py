@@ -1,5 +1,10 @@
 """Where credentials and regions come from."""
 
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -7,8 +12,12 @@ from fakes import HandClock
 from opened import refused
 
 from providers.aws.scripted import connect
+from runcancel.errors import CloudError
+from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers import provider
+from runcancel.providers.base import Connection
+from runcancel.runtime.throttle import Pace
 
 
 def test_no_credentials_says_what_was_tried(clock: HandClock) -> None:
@@ -63,3 +72,61 @@ def test_configured_means_a_variable_or_a_file(tmp_path: Path) -> None:
     (tmp_path / ".aws/credentials").write_text("not a profile file\n")
     assert aws.configured(here)
     assert aws.resolve(here, None).region is None
+
+
+@contextlib.contextmanager
+def signed_for() -> Iterator[tuple[str, list[str]]]:
+    """A server that refuses everybody, and the regions for which the requests were signed."""
+    regions: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            regions.append(self.headers["authorization"].split("/")[2])
+            self.send_response(403)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", regions
+    server.shutdown()
+    server.server_close()
+
+
+ROLE = "arn:{}:iam::111122223333:role/ops"
+
+
+@pytest.mark.parametrize(
+    ("role", "region", "environ", "expected"),
+    [
+        (ROLE.format("aws"), "eu-west-1", {}, "eu-west-1"),
+        (ROLE.format("aws"), "af-south-1", {}, "us-east-1"),  # may not be enabled
+        (ROLE.format("aws"), "af-south-1", {"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        (ROLE.format("aws"), "cn-north-1", {}, "us-east-1"),
+        (ROLE.format("aws-cn"), "us-east-2", {}, "cn-north-1"),
+        (ROLE.format("aws-cn"), "cn-northwest-1", {}, "cn-northwest-1"),
+        (ROLE.format("aws-us-gov"), "us-east-2", {}, "us-gov-west-1"),
+    ],
+)
+def test_sts_is_asked_in_the_partition_of_the_role(
+    role: str,
+    region: str,
+    environ: dict[str, str],
+    expected: str,
+    clock: HandClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("aws_access_key_id", "aws_secret_access_key")
+    pair = "".join(f"{name} = AKIDEXAMPLE\n" for name in names)
+    (tmp_path / "config").write_text(f"[profile base]\n{pair}[profile ops]\nrole_arn = {role}\nsource_profile = base\n")
+    with signed_for() as (url, regions):
+        for name, value in {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_ENDPOINT_URL": url, **environ}.items():
+            monkeypatch.setenv(name, value)
+        scope = Scope(provider="aws", region=region, context="ops")
+        with contextlib.suppress(CloudError):
+            provider("aws").connect(Connection(scope=scope, profile="ops"), os.environ, Pace(clock))
+
+    assert regions == [expected]

@@ -1,0 +1,61 @@
+"""AWS's two files in botocore's shapes, read by `files.ini`: what is told of them and what is used come of one reading.
+
+botocore's own reading refuses a byte order mark.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.configloader import build_profile_map
+from botocore.exceptions import ConfigNotFound
+
+from runcancel.providers.aws.profile import nested
+from runcancel.providers.common.files import ini
+
+
+class Session(botocore.session.Session):
+    """A session of botocore's that has its files read here."""
+
+    @cached_property
+    def full_config(self) -> dict[str, Any]:
+        """Both files, the credentials file over the other. Raises `CloudError`."""
+        found = _found(load_config, self.get_config_variable("config_file")) or {"profiles": {}}
+        for name, values in _found(raw_config, self.get_config_variable("credentials_file")).items():
+            found["profiles"].setdefault(name, {}).update(values)
+        return found
+
+
+def read_here(session: botocore.session.Session) -> None:
+    """Let the sources of credentials that read a file themselves have it read here; botocore has no public way."""
+    resolver = session.get_component("credential_provider")
+    resolver.get_provider("shared-credentials-file")._ini_parser = raw_config
+    resolver.get_provider("config-file")._config_parser = load_config
+
+
+def raw_config(path: str) -> dict[str, dict[str, Any]]:
+    """The sections of a file, indented blocks as mappings. Raises `ConfigNotFound`, or `CloudError`."""
+    sections = ini(Path(os.path.expanduser(os.path.expandvars(path))))
+    if sections is None:
+        raise ConfigNotFound(path=path)
+    return {name: {key: _value(value) for key, value in values.items()} for name, values in sections.items()}
+
+
+def load_config(path: str) -> dict[str, Any]:
+    """The same, profiles and services by their names."""
+    found: dict[str, Any] = build_profile_map(raw_config(path))
+    return found
+
+
+def _value(value: str) -> Any:
+    return nested(value) if value.startswith("\n") else value
+
+
+def _found(load: Any, path: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = load(path)
+    except ConfigNotFound:
+        return {}
+    return found
