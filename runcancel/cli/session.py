@@ -286,14 +286,17 @@ class Session:
         callers = self.callers.of(wanted)
         accounts = {scope: None if (who := callers.get(scope)) is None else who.account for scope in scopes}
         for scope, account in accounts.items():
-            context = self.settings.config.contexts.get(scope.context or "")
-            if context is not None and account is not None and context.account not in (None, account):
-                raise Refused(
-                    f"the context {scope.context} is of account {context.account}, and its credentials are of account "
-                    f"{account}; nothing was sent",
-                    hint=f"correct the context: {command('contexts', 'show', str(scope.context))}",
-                )
+            if why := settings.misled(self.settings, scope, account):
+                hint = f"correct the context: {command('contexts', 'show', str(scope.context))}"
+                raise Refused(f"{why}; nothing was sent", hint=hint)
         return accounts
+
+    def misled(self, scopes: Sequence[Scope]) -> dict[Scope, str]:
+        """The scopes whose context leads to another account than it names, with that in words."""
+        wanted = [scope for scope in scopes if settings.names_account(self.settings, scope)]
+        callers = self.callers.of(wanted)
+        found = {scope: settings.misled(self.settings, scope, who.account) for scope, who in callers.items() if who}
+        return {scope: why for scope, why in found.items() if why is not None}
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
         """Who asks in each scope, by the vendors' STS; None where that could not be found out."""

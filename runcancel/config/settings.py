@@ -238,6 +238,23 @@ def needs_caller(settings: Settings, scope: Scope) -> bool:
     )
 
 
+def names_account(settings: Settings, scope: Scope) -> bool:
+    """Whether the context of a scope names the account to which it has to lead."""
+    here = settings.config.contexts.get(scope.context or "")
+    return here is not None and here.account is not None
+
+
+def misled(settings: Settings, scope: Scope, account: str | None) -> str | None:
+    """That the context of a scope leads to another account than it names, in words; None where it does not.
+
+    `account` is the one that the caller is known to be of.
+    """
+    here = settings.config.contexts.get(scope.context or "")
+    if here is None or here.account is None or account in (None, here.account):
+        return None
+    return f"the context {scope.context} is of account {here.account}, and its credentials are of account {account}"
+
+
 def profile_at(settings: Settings, scope: Scope) -> str:
     """The vendor's profile behind a scope: named, or chosen by the vendor's own variables and files, or "default"."""
     return vendor_settings(settings, scope.provider, scope.context).profile.value

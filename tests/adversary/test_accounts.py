@@ -76,6 +76,24 @@ def test_a_context_that_leads_to_another_account_is_refused(
     assert outside.writes() == []
 
 
+@pytest.mark.parametrize("cloud", ACCOUNTS)
+def test_a_dry_run_and_doctor_report_a_context_that_leads_to_another_account(outside: Outside, cloud: str) -> None:
+    named = ACCOUNTS[cloud][:-1] + "9"
+    configure(outside, cloud, named)
+    why = f"the context live is of account {named}, and its credentials are of account {ACCOUNTS[cloud]}"
+
+    planned = outside.run("cancel", f"live@{REFS[cloud]}", "--dry-run", "-o", "json")
+    doctor = outside.run("doctor", "-c", "live", "-o", "json")
+
+    (item,) = planned.document["plan"]
+    assert (planned.code, item["ask"], item["why"]) == (0, False, why), str(planned)
+    assert f"{why}; a cancel is refused" in planned.err
+    (error,) = doctor.document["errors"]
+    assert (doctor.code, error["code"], error["message"]) == (4, "refused", f"{why}; a cancel is refused"), str(doctor)
+    assert doctor.document["scopes"][0]["ok"] is False
+    assert outside.writes() == []
+
+
 @pytest.mark.parametrize("protected", [(), ("protected = true",)])
 @pytest.mark.parametrize("by", ["live@", ""])
 def test_an_identity_that_is_not_told_counts_as_protected(

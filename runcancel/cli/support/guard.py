@@ -72,11 +72,20 @@ class Guard:
 
     def shown(self, chosen: Chosen, callers: Sequence[Caller]) -> Chosen:
         """The selection of a dry run, with what the rules would say to it."""
-        found = self._rulings(chosen.selection.items, callers)
-        selection = structs.replace(chosen.selection, items=site_policy.planned(chosen.selection.items, found))
+        items, misled = self._led_elsewhere(chosen.selection.items)
+        found = self._rulings(items, callers)
+        selection = structs.replace(chosen.selection, items=site_policy.planned(items, found))
         problem = () if self._problem is None else (self._problem,)
-        said = (*problem, *site_policy.notes(self._rules, found))
+        said = (*misled, *problem, *site_policy.notes(self._rules, found))
         return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *said))
+
+    def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:
+        """The plan without the runs whose context leads to another account than it names, and that in sentences."""
+        scopes = {item.run: full(item.run).scope for item in items if item.ask}
+        misled = self._session.misled(tuple(dict.fromkeys(scopes.values())))
+        why = {run: misled[scope] for run, scope in scopes.items() if scope in misled}
+        kept = (structs.replace(item, ask=False, why=why[item.run]) if item.run in why else item for item in items)
+        return tuple(kept), tuple(f"{one}; a cancel is refused" for one in dict.fromkeys(misled.values()))
 
     def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
         if not self._rules.rules:

@@ -24,7 +24,7 @@ from runcancel.model.states import Reason
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import is_configured
 from runcancel.render import End
-from runcancel.text import duration
+from runcancel.text import command, duration
 
 
 class _Missing(Struct, frozen=True):
@@ -49,13 +49,13 @@ def doctor(session: Session) -> int:
     apart, how long an answer takes, what was found to be permitted. It asks for
     one page and one run of each kind. Whether a cancel is permitted is known from
     the journal alone; else it says cancel?. It writes nothing, neither there nor
-    here. Exit codes: 0 all is well, 4 credentials or permissions are missing, 7 a
-    cloud could not be asked or did not answer.
+    here. Exit codes: 0 all is well, 4 credentials or permissions are missing or of
+    another account, 7 a cloud could not be asked or did not answer.
     """
     names, missing = _providers(session.settings)
     scopes = session.scopes(_only(session.settings, names)) if names else ()
     written, known = _journal(store.path(session.settings.environ))
-    found = examine(scopes, session.clouds, session.workers)
+    found = tuple(_led(session.settings, one) for one in examine(scopes, session.clouds, session.workers))
     gaps, notes = split_gaps(_problems(found), scopes)
     errors = (*(one.problem for one in missing if one.problem is not None), *gaps)
     answer = session.writer("doctor")
@@ -111,6 +111,16 @@ def _no_credentials(name: str) -> Problem:
     return Problem(
         code=Reason.NO_CREDENTIALS, message=f"no credentials for {title}", hint=f"next: {sign_in}", scope=name
     )
+
+
+def _led(chosen: Settings, one: Examined) -> Examined:
+    """What was seen of a scope, with the account that its context names and does not lead to."""
+    why = settings.misled(chosen, one.scope, one.identity.account if one.identity else None)
+    if why is None:
+        return one
+    hint = f"correct the context: {command('contexts', 'show', str(one.scope.context))}"
+    error = CloudError(Reason.REFUSED, f"{why}; a cancel is refused", action="account", hint=hint)
+    return structs.replace(one, errors=(*one.errors, error))
 
 
 def _problems(found: Iterable[Examined]) -> Iterator[Problem]:
@@ -184,7 +194,7 @@ def _code(errors: Iterable[Problem]) -> int:
     codes = {error.code for error in errors}
     if not codes:
         return Exit.OK
-    return Exit.DENIED if codes <= CREDENTIALS else Exit.INCOMPLETE
+    return Exit.DENIED if codes <= CREDENTIALS | {Reason.REFUSED} else Exit.INCOMPLETE
 
 
 def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
