@@ -221,23 +221,26 @@ def test_threads_that_come_free_again_are_used_again() -> None:
     lock = threading.Lock()
 
     def scarce(work: Callable[[], None]) -> None:
-        if refusing[0] and running >= 2:
-            raise RuntimeError("can't start new thread")
-        start_daemon(work)
-
-    def work(item: int) -> None:
         nonlocal running, most
         with lock:
+            if refusing[0] and running >= 2:
+                raise RuntimeError("can't start new thread")
             running += 1
             most = max(most, running)
-        time.sleep(0.01)
-        with lock:
-            running -= 1
+        start_daemon(lambda: alive(work))
+
+    def alive(work: Callable[[], None]) -> None:
+        nonlocal running
+        try:
+            work()
+        finally:
+            with lock:
+                running -= 1
 
     real = Workers(StoppableClock(), spawn=scarce)
-    list(real.map(work, range(20), queue=lambda item: item))
+    list(real.map(lambda _: time.sleep(0.01), range(20), queue=lambda item: item))
     before, refusing[0], most = most, False, 0
-    list(real.map(work, range(100), queue=lambda item: item))
+    list(real.map(lambda _: time.sleep(0.01), range(100), queue=lambda item: item))
 
     assert before <= 4 < most
 
@@ -312,11 +315,16 @@ def test_a_signal_lets_what_is_in_flight_come_back_and_begins_nothing_new() -> N
 
 
 def test_the_grace_is_one_deadline_though_results_still_arrive() -> None:
-    real = workers()
+    real, began_work = workers(), threading.Semaphore(0)
 
-    tasks = TaskGroup[float, float](real, nap)
+    def work(seconds: float) -> float:
+        began_work.release()
+        return nap(seconds)
+
+    tasks = TaskGroup[float, float](real, work)
     for item in (0.05, 0.15, 30.0):
         tasks.submit(item, queue=item)
+        assert began_work.acquire(timeout=10)
     real._on_signal(signal.SIGINT, None)
     began = time.monotonic()
     delivered: list[float] = []
@@ -329,9 +337,10 @@ def test_the_grace_is_one_deadline_though_results_still_arrive() -> None:
 
 
 def test_the_grace_is_not_cut_short_by_an_impatient_caller() -> None:
-    real = workers()
-    tasks = TaskGroup[float, float](real, nap)
+    real, began = workers(), threading.Event()
+    tasks = TaskGroup[float, float](real, lambda seconds: began.set() or nap(seconds))
     tasks.submit(0.3, queue="a")
+    assert began.wait(10)
     real._on_signal(signal.SIGINT, None)
 
     done = tasks.next(0.01)
@@ -353,8 +362,8 @@ def test_a_signal_while_something_else_waited_is_not_lost() -> None:
 PROGRAM = """
     import os, signal, sys, threading, time
     from runcancel.errors import Interrupted
-    from runcancel.workers import Workers
-    from runcancel.pace import StoppableClock
+    from runcancel.runtime.workers import Workers
+    from runcancel.runtime.throttle import StoppableClock
 
     workers = Workers(StoppableClock())
     workers.install()

@@ -28,6 +28,8 @@ from runcancel.model.runs import Identity, Run, Scope, Snapshot
 from runcancel.render import STREAMED, Writer, default_format, writer
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Color, Terminal
+from runcancel.runtime.memory import threads_that_fit
+from runcancel.runtime.schedule import THREADS
 from runcancel.runtime.throttle import StoppableClock, Tries
 from runcancel.runtime.workers import TaskGroup, Workers
 from runcancel.text import command
@@ -76,7 +78,7 @@ class Session:
         self.notes = Notes(sys.stderr, quiet=quiet)
         self.out = Terminal.of(sys.stdout, environ, color=color)
         self.err = Terminal.of(sys.stderr, environ, color=color)
-        self.workers = Workers(StoppableClock())
+        self.workers = Workers(StoppableClock(), threads=threads_that_fit(THREADS))
         self.workers.acknowledge = self.notes.warn
         self.clouds = Clouds(chosen, self.workers)
         self.callers = Callers(chosen, self.clouds, self.workers)

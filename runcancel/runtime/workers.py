@@ -1,5 +1,6 @@
 """One function over many items on threads; only the caller's thread gets results, and signals reach it at once."""
 
+import _thread
 import contextlib
 import math
 import os
@@ -24,6 +25,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 0.5  # seconds that requests in flight get after the first signal
 _STACK = 1 << 20  # bytes
 _TICK = 0.25  # seconds between two repaints while nothing happens
+_BEGINS_WITHIN = 5.0  # seconds after which a thread that does not run is taken for one that died
 
 
 class TaskResult(Struct, Generic[T, R], frozen=True):
@@ -41,8 +43,11 @@ class TaskResult(Struct, Generic[T, R], frozen=True):
 
 
 def start_daemon(work: Callable[[], None]) -> None:
-    """Run `work` on a thread that never delays the exit. Raises RuntimeError when the system has no thread left."""
-    threading.Thread(target=work, daemon=True).start()
+    """Run `work` on a thread that never delays the exit. Raises RuntimeError when the system has no thread left.
+
+    `threading.Thread.start` waits until the thread runs, for ever where that found no memory and died.
+    """
+    _thread.start_new_thread(work, ())
 
 
 def to_stderr(line: str) -> None:
@@ -81,6 +86,7 @@ class Workers:
         self._threads = threads
         self._schedule = Schedule(threads)
         self._without_threads = False
+        self._starting: dict[Entry, float] = {}  # whoever takes an entry out runs it; since when its thread is started
         self._here = threading.local()
         self._leave_at: float | None = None
         self._inbox: SimpleQueue[Any] = SimpleQueue()
@@ -126,7 +132,7 @@ class Workers:
             self._spawn(Task(group, None).run)
             while (result := group.next(None)) is None:
                 continue
-        except RuntimeError:  # no thread can be had
+        except (RuntimeError, MemoryError):  # no thread can be had
             return read()
         finally:
             self._at_input = False
@@ -193,7 +199,12 @@ class Workers:
             self._here.starting = False
 
     def _start(self) -> None:
+        now = self.clock.monotonic()
+        for late, since in list(self._starting.items()):
+            if now - since >= _BEGINS_WITHIN:
+                self._fewer_threads(late)
         while (entry := self._take()) is not None:
+            self._starting[entry] = now
             try:
                 self._spawn(partial(self._serve, entry))
             except (RuntimeError, MemoryError):
@@ -212,7 +223,9 @@ class Workers:
                     self._schedule.done(entry)
 
     def _fewer_threads(self, entry: Entry) -> None:
-        """The system gave no thread: go on with those there are."""
+        """The system gave no thread, or one that died before it ran: go on with those there are."""
+        if self._starting.pop(entry, None) is None:
+            return
         with self._lock:
             entry.task.group.in_flight -= 1
             self._schedule.put_back(entry)
@@ -221,6 +234,8 @@ class Workers:
 
     def _serve(self, entry: Entry) -> None:
         """The life of a thread: the task it was started for, then others, until none is left for it."""
+        if self._starting.pop(entry, None) is None:
+            return
         following: Entry | None = entry
         while following is not None:
             if not self.clock.stopped:
