@@ -76,6 +76,29 @@ def test_a_list_that_was_cut_cancels_nothing(outside: Outside) -> None:
     assert outside.writes() == []
 
 
+@pytest.mark.parametrize("argv", [("list",), ("cancel",), ("cancel", "-n")])
+def test_an_empty_result_names_what_was_searched(outside: Outside, argv: tuple[str, ...]) -> None:
+    outside.faults("alibaba:*=denied")
+    shown = outside.on_terminal(*argv, "--name", "nobody", columns=200, env={"TENCENTCLOUD_SECRET_ID": None})
+
+    assert "No runs match" in shown.final or argv[0] == "cancel"
+    assert "Searched aws us-east-2; not searched: " in shown.final
+    assert "alibaba cn-hangzhou (denied)" in shown.final
+    assert "tencent" in shown.final.partition("not searched: ")[2]
+    assert "Patterns need --name-glob; every region: -r all; ended runs: --status all" in shown.final
+
+
+def test_an_empty_result_of_all_regions_names_how_many(outside: Outside) -> None:
+    shown = outside.on_terminal(
+        "list", "-p", "tencent", "-r", "all", "--name-glob", "x*", "--status", "all", columns=200
+    )
+
+    assert shown.final.endswith(
+        "No runs match. Searched tencent ap-guangzhou, tencent ap-shanghai, tencent ap-singapore."
+    )
+    assert "Searched" not in outside.run("list", "--name", "nobody").err
+
+
 @pytest.mark.parametrize(("format", "unknown"), [("jsonl", False), ("ref", True), ("tsv", True)])
 def test_references_alone_cannot_say_whether_they_are_all(outside: Outside, format: str, unknown: bool) -> None:
     done = outside.shell(f"runcancel list -p tencent -o {format} | runcancel cancel -f - -n; exit $?")

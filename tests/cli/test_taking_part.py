@@ -67,7 +67,7 @@ def test_a_cancel_by_filter_does_not_claim_that_nothing_matches(cloud: str, outs
     done = outside.run("cancel", "--name", "no-such-run", "--yes", env={REGIONS[cloud]: None})
 
     assert done.code == 7, str(done)
-    assert "nothing matches" not in done.err
+    assert "No runs match" not in done.err
     assert f"no region is known for {cloud}" in done.err
 
 

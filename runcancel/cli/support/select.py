@@ -10,6 +10,7 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
 from runcancel.cli.support.pick import pick
+from runcancel.cli.support.searched import coverage
 from runcancel.config import settings
 from runcancel.config.references import full, parse, parse_all
 from runcancel.engine import selection
@@ -51,6 +52,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     answered: bool = True  # whether any scope answered the search, if there was one
     notes: tuple[str, ...] = ()
     planned_by: tuple[SavedCaller, ...] = ()
+    coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
     from_stdin: bool = False
 
     def beside(self, known: Sequence[Outcome]) -> "Chosen":
@@ -183,10 +185,18 @@ class _Found(Struct, frozen=True, kw_only=True):
     gaps: tuple[Problem, ...]
     answered: bool
     notes: tuple[str, ...]
+    coverage: tuple[str, ...]
 
     def chosen(self, selected: Selection) -> Chosen:
         """What was chosen of it."""
-        return Chosen(selection=selected, by_hand=False, gaps=self.gaps, answered=self.answered, notes=self.notes)
+        return Chosen(
+            selection=selected,
+            by_hand=False,
+            gaps=self.gaps,
+            answered=self.answered,
+            notes=self.notes,
+            coverage=self.coverage,
+        )
 
 
 def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
@@ -204,12 +214,14 @@ def _searched(session: Session, query: Query) -> _Found:
         search(scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within)
     )
     unanswered = (answer for answer in answers if isinstance(answer, Problem))
-    real, notes = split_gaps((*settings.unusable(session.settings), *unanswered), scopes)
+    gaps = (*settings.unusable(session.settings), *unanswered)
+    real, notes = split_gaps(gaps, scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
     found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
-    return _Found(runs=tuple(found), gaps=real, answered=bool(answering), notes=notes)
+    covered = () if found else coverage(session, scopes, gaps, query)
+    return _Found(runs=tuple(found), gaps=real, answered=bool(answering), notes=notes, coverage=covered)
 
 
 def _with_children(session: Session, chosen: Chosen) -> Chosen:

@@ -315,8 +315,10 @@ def _carry_out(
     except Exception as error:  # noqa: BLE001 - it is told beside what became of each run
         broken.append(error)
     if not outcomes and not chosen.gaps:
-        what = "nothing is left to do" if chosen.by_hand else "nothing matches"
+        what = "nothing is left to do" if chosen.by_hand else "No runs match"
         session.notes.say(f"{what}; nothing was sent")
+    if not outcomes:
+        session.notes.say(*chosen.coverage)
     code = exit_of_cancel((one.ending for one in outcomes), goal, chosen.searched, signum=signum)
     code = code or int(Exit.FAILED) if broken else code
     if recorder is not None:
@@ -376,6 +378,7 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
             notes=(
                 *chosen.notes,
                 *chosen.selection.notes,
+                *chosen.coverage,
                 "nothing was sent: this is a plan",
                 *session.suggest("To do no more than this: save it with -o json, then runcancel cancel --plan FILE"),
             ),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.support.searched import coverage
 from runcancel.config import settings
 from runcancel.engine.search import born, containing, search, split_gaps
 from runcancel.errors import Searched, exit_of_listing
@@ -78,7 +79,11 @@ def list_(
     searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
     code = exit_of_listing(searched, found=total > 0)
     next_ = session.suggest("To stop some of these: runcancel cancel, and choose by number")
-    told = (*((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
+    empty = () if total else coverage(session, scopes, gaps, query)
+    if empty:
+        first = "No runs match where the clouds answered." if gaps else "No runs match."
+        empty = (f"{first} {empty[0]}", *empty[1:])
+    told = (*empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
     answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=told))
     return code
 

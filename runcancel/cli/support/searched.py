@@ -1,0 +1,65 @@
+"""What a search that found nothing has covered, and how to widen it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from runcancel.cli.session import Session
+from runcancel.config import settings
+from runcancel.model.runs import Problem, Query, Scope
+from runcancel.providers import PROVIDERS
+from runcancel.providers.guarded import is_configured
+
+_NAMED = 4  # regions of one account that are named
+
+
+def coverage(session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem], query: Query) -> tuple[str, ...]:
+    """Lines for a person: what was searched and what was not, and the options that search more; none in a pipe."""
+    if not session.err.is_terminal:
+        return ()
+    silent = {gap.scope for gap in gaps}
+    searched = ", ".join(_named([scope for scope in scopes if str(scope) not in silent]))
+    missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps)))
+    line = f"Searched {searched or 'nothing'}" + (f"; not searched: {missing}" if missing else "") + "."
+    hints = "; ".join(_hints(session, query))
+    return (line, f"{hints[:1].upper()}{hints[1:]}") if hints else (line,)
+
+
+def _named(scopes: Sequence[Scope]) -> Iterator[str]:
+    for account, group in groupby(scopes, key=lambda scope: _account(scope.provider, scope.context)):
+        regions = [scope.region for scope in group]
+        if len(regions) > _NAMED:
+            yield f"{account} ({len(regions)} regions)"
+        else:
+            yield from (f"{account} {region}" for region in regions)
+
+
+def _refused(gaps: Sequence[Problem]) -> Iterator[str]:
+    for gap in gaps:
+        if gap.scope is not None:
+            yield f"{gap.scope.replace(':', ' ')} ({gap.code.replace('_', ' ')})"
+
+
+def _left_out(session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem]) -> Iterator[str]:
+    """Providers that nobody left out by name, and that were not searched all the same."""
+    chosen = session.settings
+    if chosen.providers.value or chosen.contexts.value:
+        yield from (f"{name} (no region in -r)" for name in settings.excluded(chosen))
+        return
+    there = {scope.provider for scope in scopes}
+    there |= {(gap.scope or "").rpartition("@")[2].partition(":")[0] for gap in gaps}
+    for name in PROVIDERS:
+        if name not in there:
+            yield f"{name} ({'no region in -r' if is_configured(name, chosen.environ) else 'not configured'})"
+
+
+def _hints(session: Session, query: Query) -> Iterator[str]:
+    if query.name is not None:
+        yield "patterns need --name-glob"
+    if not any(word == "all" or word.endswith(":all") for word in session.settings.regions.value):
+        yield "every region: -r all"
+    if query.states and not any(state.over for state in query.states):
+        yield "ended runs: --status all"
+
+
+def _account(provider: str, context: str | None) -> str:
+    return provider if context is None else f"{context}@{provider}"
