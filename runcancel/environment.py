@@ -65,7 +65,7 @@ def switch(flag: str, given: bool | None, environ: Mapping[str, str]) -> bool:
     value = environ.get(name, "").strip().lower()
     if value in _YES | _NO:
         return value in _YES
-    raise UsageError(f"{name} is “{value}”: give 1 or 0")
+    raise UsageError(f"{name} is “{value}”. Expected 1 or 0")
 
 
 def duration(flag: str, value: str) -> float:
@@ -73,7 +73,7 @@ def duration(flag: str, value: str) -> float:
     value = value.strip()
     seconds = float(value) if _NUMBER.fullmatch(value) else _age(value)
     if seconds is None:
-        raise UsageError(f"{flag} “{value}” is no duration: give seconds or a unit, as in 90, 90s, 2m, 1h30m")
+        raise UsageError(f"{flag} “{value}” is not a duration. Expected seconds or a unit, as in 90, 90s, 2m, 1h30m")
     if seconds > _LONGEST:
         raise UsageError(f"{flag} “{value}” is too long; nothing was sent")
     return seconds
@@ -96,7 +96,9 @@ def moment(flag: str, value: str, now: datetime) -> datetime:
         if pattern.fullmatch(value):
             return _1970 + timedelta(**{unit: float(value)})
     if _NUMBER.fullmatch(value):
-        raise UsageError(f"{flag} “{value}” has no unit and is no time; nothing was sent", hint=f"{_A_TIME} (date +%s)")
+        raise UsageError(
+            f"{flag} “{value}” has no unit and is not a time; nothing was sent", hint=f"{_A_TIME} (date +%s)"
+        )
     return _dated(flag, value)
 
 
@@ -120,25 +122,25 @@ def _dated(flag: str, value: str) -> datetime:
     try:
         found = datetime.fromisoformat(value if _DATED.fullmatch(value) else "")
     except ValueError:
-        raise UsageError(f"{flag} “{value}” is no time; nothing was sent", hint=_A_TIME) from None
+        raise UsageError(f"{flag} “{value}” is not a time; nothing was sent", hint=_A_TIME) from None
     try:
         return found.astimezone(UTC)
     except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
-        raise UsageError(f"{flag} “{value}” is beyond the calendar; nothing was sent") from None
+        raise UsageError(f"{flag} “{value}” is out of range; nothing was sent") from None
 
 
 def plain(origin: str, value: str) -> str:
     """A value as given. Raises `UsageError` as `check_given` does, and for characters that do not show."""
     check_given(origin, value)
     if not value.isprintable():
-        raise UsageError(f"{origin} has a value with characters that do not show; nothing was sent")
+        raise UsageError(f"{origin} contains non-printable characters; nothing was sent")
     return value
 
 
 def check_given(origin: str, value: str) -> None:
     """Raise `UsageError` for an empty value (an unset variable) or one that looks like an option."""
     if not value:
-        raise UsageError(f"{origin} has an empty value: an unset variable? Nothing was sent")
+        raise UsageError(f"{origin} is empty (an unset variable?); nothing was sent")
     if value.startswith("-"):
         raise UsageError(f"{origin} has the value “{value}”, which looks like an option; nothing was sent")
 

@@ -159,20 +159,20 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.OK: "every run was seen stopped, or had ended; a plan was made (--dry-run); accepted (--no-wait)",
-    Exit.FAILED: "no cancel took effect, for other reasons than below; an internal error",
+    Exit.OK: "every run is verified stopped or had already ended; dry run done (--dry-run); accepted (--no-wait)",
+    Exit.FAILED: "no cancel took effect, for another reason than below; internal error",
     Exit.USAGE: "wrong usage; nothing was sent",
-    Exit.PARTIAL: "partial: something stopped, something was not",
-    Exit.DENIED: "nothing took effect: no credentials, expired, or not permitted; every scope of a search refused them",
+    Exit.PARTIAL: "partial: some targets or runs stopped, others did not",
+    Exit.DENIED: "nothing took effect: credentials missing, expired or not permitted, in every scope",
     Exit.NOT_FOUND: "not found; nothing matched and --require-match",
-    Exit.REFUSED: "nothing was sent: a guard, a policy, no consent, or the answer was no",
-    Exit.INCOMPLETE: "the reading is incomplete: a cloud did not answer",
-    Exit.NOT_SEEN: "sent, but not seen stopped: requested, in-doubt, or only reported; wait timed out",
-    Exit.ENDED_BADLY: "--exit-status: a run ended badly; the goal of wait cannot be reached",
+    Exit.REFUSED: "nothing was sent: refused by a guard or policy, or not confirmed",
+    Exit.INCOMPLETE: "incomplete: a cloud did not reply",
+    Exit.NOT_SEEN: "sent, but not verified stopped: requested, in-doubt or reported; wait timed out",
+    Exit.ENDED_BADLY: "--exit-status: a run failed; the goal of wait cannot be reached",
 }
 """What each exit code means, in one sentence for `help exit-codes` and the README."""
 
-INTERRUPTED = "interrupted by SIGHUP, SIGINT, SIGTERM: what was asked goes on"
+INTERRUPTED = "interrupted by SIGHUP, SIGINT, SIGTERM; cancels already sent continue"
 """What 128 + the number of a signal means."""
 
 _EXIT_OF_REASON = {

@@ -266,10 +266,10 @@ def test_only_its_words_answer_a_typed_question(reply: str) -> None:
 
 
 def test_where_nobody_can_be_asked_the_flags_are_named() -> None:
-    refused = confirmation.nobody_to_ask(COUNT, "stdin is no terminal")
+    refused = confirmation.nobody_to_ask(COUNT, "stdin is not a terminal")
 
     assert refused.message == (
-        "3 runs would be asked to stop (several accounts) and nobody can be asked (stdin is no terminal); "
+        "3 runs would be asked to stop (several accounts) and nobody can be asked (stdin is not a terminal); "
         "nothing was sent"
     )
     assert refused.hint == "to go on: add --confirm 3.   To look first: add --dry-run."

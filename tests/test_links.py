@@ -248,7 +248,9 @@ def test_an_arn_of_another_account_is_refused_before_anything_is_read(outside: O
     done = outside.run("cancel", LINKS[AUTOMATION].replace(ACCOUNT, "999988887777"))
 
     assert done.code == 2
-    assert "is of account 999988887777, and these credentials are of 111122223333; nothing was sent" in done.err
+    assert (
+        "is in account 999988887777, but these credentials belong to account 111122223333; nothing was sent" in done.err
+    )
     assert outside.actions() == ["GetCallerIdentity"]
 
 
@@ -258,7 +260,7 @@ def test_an_account_that_cannot_be_checked_is_said_and_stops_nothing(outside: Ou
     done = outside.run("cancel", LINKS[AUTOMATION], "-o", "json")
 
     assert done.code == 0, str(done)
-    assert f"whether you are of account {ACCOUNT} could not be found out" in done.err
+    assert f"could not verify that the credentials belong to account {ACCOUNT}" in done.err
 
 
 @pytest.mark.parametrize("link", [f"{CONSOLE}/run-command/executing-commands{AT}", "arn:aws:ssm:x"])

@@ -85,6 +85,6 @@ def _flushed(code: int) -> int:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the exit
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"runcancel: stdout is cut off: {error.strerror}\n")
+            sys.stderr.write(f"runcancel: cannot write to stdout: {error.strerror}\n")
         return code or 1
     return code

@@ -31,7 +31,7 @@ class Verb(TyperCommand):
         for param in order:
             single = isinstance(param, TyperOption) and not param.multiple and not param.is_flag
             if single and param.opts[0] in seen and not ctx.resilient_parsing:
-                ctx.fail(f"{max(param.opts, key=len)} is given twice and takes one value; nothing was sent")
+                ctx.fail(f"{max(param.opts, key=len)} was given twice but takes one value; nothing was sent")
             seen.add(param.opts[0])
         if not ctx.resilient_parsing and "help" not in given:
             self._check_values(given)
@@ -83,8 +83,8 @@ def app(verbs: Mapping[str, str]) -> Verbs:
     return Verbs(
         name="runcancel",
         help="Find, inspect, cancel and verify remote command runs on AWS, Alibaba Cloud and Tencent Cloud.\n\n"
-        "Requested is never called stopped: every verb tells what was seen.",
-        epilog="Try it without any account: runcancel sandbox demo\n\n"
+        "A requested cancel is never reported as stopped; every verb reports verified states.",
+        epilog="Try it without a cloud account: runcancel sandbox demo\n\n"
         "More: runcancel help exit-codes, references, guarantees, environment, permissions",
         commands={name: TyperCommand(name, help=text, rich_markup_mode=None) for name, text in verbs.items()},
         params=[

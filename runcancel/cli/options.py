@@ -95,19 +95,19 @@ Output = Annotated[
 ]
 JmesPath = Annotated[
     str | None,
-    typer.Option("--query", metavar="JMESPATH", help="Print only what this finds in the JSON document."),
+    typer.Option("--query", metavar="JMESPATH", help="Filter the JSON document by a JMESPath expression."),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say where settings come from.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors on stderr.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the source of each setting.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show every request, without secrets, on stderr.")]
-NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never prompt.")]
 Colors = Annotated[
     str | None,
     typer.Option("--color", metavar="WHEN", help="auto, always or never.", autocompletion=lambda: list(Color)),
 ]
 WaitPolicy = Annotated[
     str | None,
-    typer.Option("--timeout", metavar="TIME", help="How long to repeat reads that fail [15s; throttled: 60s]."),
+    typer.Option("--timeout", metavar="TIME", help="Time limit for retries of reads [15s; throttled: 60s]."),
 ]
 """From here up: what every verb takes (`Session.open`). Below: what several verbs take."""
 
@@ -123,7 +123,7 @@ Status = Annotated[
     typer.Option(
         "--status",
         metavar="STATE",
-        help="Only in this state (repeatable); all.",
+        help="Only runs in this state, or all (repeatable).",
         autocompletion=lambda: [*State, "all"],
     ),
 ]
@@ -131,21 +131,26 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option("--kind", metavar="KIND", help="Only this kind (repeatable).", autocompletion=_kinds),
 ]
-Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only with exactly this name.")]
-NameGlob = Annotated[str | None, typer.Option("--name-glob", metavar="GLOB", help="Only names like this: patch-*.")]
-Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Begun at or after: 2h, a date, seconds since 1970.")
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only runs with exactly this name.")]
+NameGlob = Annotated[
+    str | None, typer.Option("--name-glob", metavar="GLOB", help="Only runs whose name matches, as in patch-*.")
 ]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Begun at or before.")]
-OlderThan = Annotated[str | None, typer.Option("--older-than", metavar="TIME", help="Begun longer ago than this: 2h.")]
-Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="How long to watch [60s].")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only runs started at or after: 2h, a date, epoch seconds."),
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only runs started at or before.")]
+OlderThan = Annotated[
+    str | None, typer.Option("--older-than", metavar="TIME", help="Only runs started longer ago than this, as in 2h.")
+]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="Time limit for watching [60s].")]
 GiveUpAfter = Annotated[
     str | None,
-    typer.Option("--give-up-after", metavar="TIME", help="How long to try when throttled or not connected [10m]."),
+    typer.Option("--give-up-after", metavar="TIME", help="Time limit for retries when throttled or unreachable [10m]."),
 ]
 LookupTimeout = Annotated[
     str | None,
-    typer.Option("--lookup-timeout", metavar="TIME", help="How long to read runs before they are cancelled [15s]."),
+    typer.Option("--lookup-timeout", metavar="TIME", help="Time limit for reading runs before the cancel [15s]."),
 ]
 MOST = 1_000_000_000
 """The largest number that an option takes: more has no cloud."""
@@ -153,11 +158,11 @@ MOST = 1_000_000_000
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", metavar="N", min=0, max=MOST, help="At most N rows; 0 is all, as where no terminal shows them."
+        "--limit", metavar="N", min=0, max=MOST, help="Show at most N rows; 0 means all (default off a terminal)."
     ),
 ]
 AcceptReported = Annotated[
-    bool, typer.Option("--accept-reported", help="Accept a stop that is only reported by the cloud.")
+    bool, typer.Option("--accept-reported", help="Count a stop that the cloud only reports as stopped.")
 ]
 
 
@@ -206,7 +211,7 @@ def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
     there = list(dict.fromkeys(kind.name for name in names for kind in provider(name).kinds))
     if wanted and wanted.isdisjoint(there):
         raise UsageError(
-            f"--kind {','.join(sorted(wanted))} is no kind of {' or '.join(names)} (kinds there: {', '.join(there)}); "
+            f"--kind {','.join(sorted(wanted))} is not a kind of {' or '.join(names)} (kinds: {', '.join(there)});  "
             "nothing was sent"
         )
 
@@ -221,6 +226,7 @@ def _words(flag: str, given: Iterable[str] | None, known: Sequence[str]) -> tupl
     for word in words:
         if word not in known:
             raise UsageError(
-                f"{flag} has no “{word}”: there are {', '.join(known)}{nearest(word, known)}; nothing was sent"
+                f"{flag} does not accept “{word}”. Expected one of: {', '.join(known)}{nearest(word, known)}; "
+                "nothing was sent"
             )
     return tuple(words)

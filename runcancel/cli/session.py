@@ -134,7 +134,7 @@ class Session:
             session.clouds.tries = Tries.of(seconds)
         session.shaped = query is not None or environment.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
-            session.notes.say(f"note: “{unknown}” is in no table of regions here; it is tried as it is")
+            session.notes.say(f"note: “{unknown}” is not a known region; trying it anyway")
         return session
 
     def __enter__(self) -> Self:
@@ -301,7 +301,7 @@ class Session:
         return {scope: why for scope, why in found.items() if why is not None}
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
-        """Who asks in each scope, by the vendors' STS; None where that could not be found out."""
+        """The caller's identity per scope, by the vendors' STS; None where it is not known."""
         return self.callers.of(scopes)
 
     def follow(
@@ -344,11 +344,11 @@ class Session:
                 continue
             if None not in found:
                 raise UsageError(
-                    f"“{reference.text}” is of account {reference.account}, "
-                    f"and these credentials are of {' and '.join(map(str, dict.fromkeys(found)))}; nothing was sent",
-                    hint="choose a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before it",
+                    f"“{reference.text}” is in account {reference.account}, but these credentials belong to account "
+                    f"{' and '.join(map(str, dict.fromkeys(found)))}; nothing was sent",
+                    hint="use a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before the reference",
                 )
-            self.notes.say(f"note: whether you are of account {reference.account} could not be found out")
+            self.notes.say(f"note: could not verify that the credentials belong to account {reference.account}")
 
     def tell_origins(self, references: Sequence[Reference]) -> None:
         """Print where the settings of each reference come from, if somebody wants to know."""

@@ -134,7 +134,7 @@ def text_of(file: Path) -> str | None:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"{file} is no UTF-8 text; nothing was sent") from None
+        raise UsageError(f"{file} is not UTF-8 text; nothing was sent") from None
 
 
 def _check_writers(file: Path, owner: int) -> None:

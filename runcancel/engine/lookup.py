@@ -112,7 +112,7 @@ class Lookup:
         del self._left[reference]
         self._open.subtract(scope for scope, _ in self._places[reference])
         sight = _settle(reference, list(self._answers[reference].items()))
-        doubt = f"whether you are of account {reference.account} could not be found out"
+        doubt = f"could not verify that the credentials belong to account {reference.account}"
         unseen = self._unseen(reference, sight.problem)
         unchecked = reference in self.unchecked or (unseen is not None and reference.account is not None)
         return structs.replace(sight, unseen=unseen, note=doubt if unchecked else sight.note)
@@ -222,8 +222,9 @@ def _of_others(clouds: Clouds, probe: Probe, unchecked: set[Reference]) -> dict[
     return {
         one: CloudError(
             Reason.USAGE,
-            f"“{one.text}” is of account {one.account}, and these credentials are of {account}; nothing was sent",
-            hint="choose a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before it",
+            f"“{one.text}” is in account {one.account}, but these credentials belong to account {account}; "
+            "nothing was sent",
+            hint="use a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before the reference",
         )
         for one in probe.references
         if one.account not in (None, account)

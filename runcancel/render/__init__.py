@@ -121,5 +121,5 @@ class _Telling(Printer):
             self._notes.cut_off = True
             why = self._sink.error.strerror or "for an unknown reason"
             self._notes.problem(
-                Problem(code=Reason.INTERNAL, message=f"stdout is cut off: {why}; nothing else stopped")
+                Problem(code=Reason.INTERNAL, message=f"cannot write to stdout: {why}; everything else continues")
             )

@@ -138,7 +138,7 @@ def test_a_file_in_another_encoding_is_refused_by_its_line(outside: Outside, dat
     done = outside.run("cancel", "-f", "list", "--yes")
 
     assert done.code == 2, str(done)
-    assert f"list, line {3 if data[:1] == b't' else 1}: this is no UTF-8 text" in done.err
+    assert f"list, line {3 if data[:1] == b't' else 1}: not UTF-8 text" in done.err
 
 
 @given(st.lists(st.text(max_size=30) | st.sampled_from([TENCENT, COMMAND, ONE, END, PART, "ref\tx"]), max_size=6))

@@ -65,7 +65,7 @@ def test_a_request_on_stdin_leaves_the_terminal_to_ask(outside: Outside) -> None
     code, shown = conversation(outside, f"printf %s {request} | runcancel cancel --cli-input-json -", ["what\n", "y\n"])
 
     assert code == 0, shown
-    assert "“what” does not answer it" in shown
+    assert "“what” is not a valid answer" in shown
 
 
 @pytest.mark.parametrize("flags", ["--no-input", "2>err.txt"])

@@ -98,7 +98,7 @@ def test_removing_the_last_default_says_what_is_used_now(outside: Outside) -> No
     done = outside.run("contexts", "remove", "prod")
 
     assert "also from default" in done.err
-    assert "without -c: the bare environment" in done.err
+    assert "No default context; using environment credentials" in done.err
 
 
 def test_wrong_use_is_refused(outside: Outside) -> None:

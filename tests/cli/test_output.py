@@ -425,7 +425,7 @@ def test_a_closed_pipe_never_ends_the_operation(outside: Outside) -> None:
     assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
 
 
-@pytest.mark.parametrize(("lost", "said"), [(">&-", ""), ("-o json > /dev/full", "stdout is cut off")])
+@pytest.mark.parametrize(("lost", "said"), [(">&-", ""), ("-o json > /dev/full", "cannot write to stdout")])
 def test_a_stdout_that_takes_nothing_stops_nothing(lost: str, said: str, outside: Outside) -> None:
     done = outside.shell(f"runcancel cancel {TENCENT} -q {lost}; echo $?")
 
@@ -469,8 +469,8 @@ def test_what_was_only_requested_is_never_called_stopped(outside: Outside) -> No
 
 def test_the_next_command_is_suggested_to_a_person_alone(outside: Outside) -> None:
     shown = outside.on_terminal("status", TENCENT, columns=120).final
-    assert f"To stop it:\n  runcancel cancel {TENCENT}" in shown
-    assert "To stop some of these: runcancel cancel" in outside.on_terminal("list", columns=200, lines=60).final
+    assert f"To cancel it:\n  runcancel cancel {TENCENT}" in shown
+    assert "To cancel some of these: runcancel cancel" in outside.on_terminal("list", columns=200, lines=60).final
     assert "--plan FILE" in outside.on_terminal("cancel", TENCENT, "-n", columns=120).final
 
     for argv in (("status", TENCENT), ("list",), ("cancel", TENCENT, "-n")):

@@ -175,8 +175,8 @@ def test_a_region_chooses_its_provider(outside: Outside) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (("--account", "111122223333"), "say which, as in -p aws"),
-        (("-p", "aws", "--account", "12"), "no number of an account"),
+        (("--account", "111122223333"), "--account needs one provider: add -p, as in -p aws"),
+        (("-p", "aws", "--account", "12"), "is not an account number"),
         (("-p", "tencent", "--window", WINDOW_ID), "add -p aws"),
         (("-p", "aws", "--window", "nightly"), "no id of a maintenance window"),
         (("-p", "aws", "--window", WINDOW_ID, "--kind", "command"), "exclude each other"),

@@ -22,7 +22,7 @@ def test_runs_are_chosen_by_number_and_range_and_then_asked_for(outside: Outside
 
     offered = listed(shown.final)
     assert shown.code == 0, shown.final
-    assert "Which to cancel?" in shown.final
+    assert "Runs to cancel" in shown.final
     assert "Will ask 3 runs to stop" in shown.final
     assert {ref for ref in offered if outside.effective(ref)} == {offered[0], offered[2], offered[3]}
 
@@ -32,7 +32,7 @@ def test_at_80_columns_each_reference_stands_whole_beside_its_number(outside: Ou
 
     assert len(listed(shown.final)) >= 5
     assert shown.code == 6
-    assert "nothing was chosen; not" in shown.final
+    assert "no run was selected; not" in shown.final
     assert not outside.writes()
 
 
@@ -47,8 +47,8 @@ def test_a_wrong_answer_is_said_and_asked_again(outside: Outside) -> None:
     shown = outside.on_terminal("cancel", *TENCENT, answer="0\nseven\n1\ny\n", lines=60, columns=120)
 
     assert shown.code == 0, shown.final
-    assert "“0” is not in the list: there are 1 to" in shown.final
-    assert "“seven” is no number and no range" in shown.final
+    assert "“0” is not in the list. Enter numbers from 1 to" in shown.final
+    assert "“seven” is not a number or range" in shown.final
 
 
 def test_yes_answers_only_the_second_question(outside: Outside) -> None:
@@ -71,7 +71,7 @@ def test_without_a_terminal_nobody_chooses(outside: Outside) -> None:
     done = outside.run("cancel")
 
     assert (done.code, outside.requests()) == (2, [])
-    assert "nobody can choose (stdin is no terminal)" in done.err
+    assert "there is no terminal to choose on (stdin is not a terminal)" in done.err
 
 
 def test_what_did_not_answer_is_said_before_the_question(outside: Outside) -> None:
@@ -79,7 +79,7 @@ def test_what_did_not_answer_is_said_before_the_question(outside: Outside) -> No
 
     shown = outside.on_terminal("cancel", "-p", "alibaba", "-p", "tencent", answer="1\ny\n", lines=80, columns=120)
 
-    assert shown.final.index("alibaba:cn-hangzhou") < shown.final.index("Which to cancel?")
+    assert shown.final.index("alibaba:cn-hangzhou") < shown.final.index("Runs to cancel")
     assert shown.code == 7
 
 

@@ -57,7 +57,7 @@ def test_a_format_that_has_rows_of_its_own_is_refused(format: str, outside: Outs
     done = outside.run("cancel", TENCENT, "-o", format, "--query", "runs")
 
     assert done.code == 2
-    assert f"--query does not go with -o {format}: there are json, yaml, tsv, csv" in done.err
+    assert f"--query does not work with -o {format}. It works with: json, yaml, tsv, csv" in done.err
     assert outside.requests() == []
 
 

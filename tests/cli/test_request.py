@@ -121,7 +121,8 @@ def test_a_skeleton_of_something_else_is_wrong_usage(still: Outside) -> None:
 
     assert done.code == 2
     assert (
-        done.err == "runcancel: --generate-cli-skeleton is “inputs”: there are input and output; did you mean input?\n"
+        done.err
+        == "runcancel: --generate-cli-skeleton is “inputs”. Expected one of: input and output; did you mean input?\n"
     )
 
 
@@ -213,7 +214,7 @@ def test_what_lifts_a_guard_has_to_be_typed(entry: dict[str, Any], flag: str, ou
     ids=str,
 )
 def test_what_changes_this_machine_has_to_be_typed(verb: str, entry: dict[str, Any]) -> None:
-    assert "is typed: runcancel" in wrong(verb, json.dumps(entry))
+    assert "on the command line: runcancel" in wrong(verb, json.dumps(entry))
     assert given_to("contexts", "add", "--cli-input-json", '{"names": ["prod"]}')["action"] == "add"
 
 
@@ -262,7 +263,7 @@ def test_a_request_on_stdin_asks_nobody(outside: Outside) -> None:
     done = outside.run("cancel", "--cli-input-json", "-", stdin=json.dumps({"name": "patch-openssl"}))
 
     assert done.code == 6
-    assert "stdin holds the request" in done.err
+    assert "stdin is used for the request" in done.err
     assert outside.writes() == []
 
 
@@ -271,7 +272,7 @@ def test_stdin_cannot_hold_a_request_and_a_list(entry: dict[str, str], still: Ou
     done = still.run("cancel", "--cli-input-json", "-", stdin=json.dumps(entry))
 
     assert done.code == 2
-    assert "standard input holds the request" in done.err
+    assert "standard input cannot be both the request and the list" in done.err
 
 
 # what is wrong is said in one line
@@ -280,31 +281,31 @@ def test_stdin_cannot_hold_a_request_and_a_list(entry: dict[str, str], still: Ou
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"reffs": []}', "there is no “reffs”; did you mean refs?"),
-        ('{"older-than": "2h"}', "there is no “older-than”; did you mean older_than?"),
-        ('{"OlderThan": "2h"}', "there is no “OlderThan”"),
-        ('{"no_journal": true}', "there is no “no_journal”"),
-        ('{"cli_input_json": "x"}', "there is no “cli_input_json”"),
-        ('{"refs": "x"}', "refs is a string, and should be a list of strings"),
-        ('{"refs": ["x", {"a": 1}]}', "refs[1] is an object, and should be a string"),
-        ('{"refs": [null]}', "refs[0] is null, and should be a string"),
-        ('{"name": 5}', "name is a number, and should be a string"),
-        ('{"dry_run": "yes"}', "dry_run is a string, and should be true or false"),
-        ('{"dry_run": 1}', "dry_run is a number, and should be true or false"),
-        ('{"max_runs": true}', "max_runs is true, and should be a whole number"),
-        ('{"max_runs": 2.0}', "max_runs is a number, and should be a whole number"),
+        ('{"reffs": []}', "unknown key “reffs”; did you mean refs?"),
+        ('{"older-than": "2h"}', "unknown key “older-than”; did you mean older_than?"),
+        ('{"OlderThan": "2h"}', "unknown key “OlderThan”"),
+        ('{"no_journal": true}', "unknown key “no_journal”"),
+        ('{"cli_input_json": "x"}', "unknown key “cli_input_json”"),
+        ('{"refs": "x"}', "refs is a string; expected a list of strings"),
+        ('{"refs": ["x", {"a": 1}]}', "refs[1] is an object; expected a string"),
+        ('{"refs": [null]}', "refs[0] is null; expected a string"),
+        ('{"name": 5}', "name is a number; expected a string"),
+        ('{"dry_run": "yes"}', "dry_run is a string; expected true or false"),
+        ('{"dry_run": 1}', "dry_run is a number; expected true or false"),
+        ('{"max_runs": true}', "max_runs is true; expected a whole number"),
+        ('{"max_runs": 2.0}', "max_runs is a number; expected a whole number"),
         ('{"name": "a", "name": "b"}', "has “name” twice"),
-        ('{"name": NaN}', "is no JSON: it has no NaN"),
-        ('{"max_runs": -Infinity}', "is no JSON: it has no -Infinity"),
+        ('{"name": NaN}', "is not JSON: NaN is not a JSON value"),
+        ('{"max_runs": -Infinity}', "is not JSON: -Infinity is not a JSON value"),
         ('{"max_runs": ' + "9" * 5000 + "}", "has a number that is too long"),
-        ('{"name": ', "is no JSON: expecting value at line 1, column 10"),
-        ('{"name": "a"} x', "is no JSON: extra data at line 1, column 15"),
-        ("[]", "is a list, and should be an object"),
+        ('{"name": ', "is not valid JSON: expecting value at line 1, column 10"),
+        ('{"name": "a"} x', "is not valid JSON: extra data at line 1, column 15"),
+        ("[]", "is a list; expected an object"),
         ('{"refs": ' + "[" * 100_000, "is nested too deeply"),
-        ('{"name": "a\\u0000b"}', "name has a character that no text has"),
-        ('{"from": "\\ud800"}', "from has a character that no text has"),
-        ('{"\\u001b[31m' + "x" * 500 + '": 1}', "there is no “\\x1b[31mxxx"),
-        ("", "--cli-input-json has an empty value"),
+        ('{"name": "a\\u0000b"}', "name has an invalid character"),
+        ('{"from": "\\ud800"}', "from has an invalid character"),
+        ('{"\\u001b[31m' + "x" * 500 + '": 1}', "unknown key “\\x1b[31mxxx"),
+        ("", "--cli-input-json is empty (an unset variable?)"),
         ("no such file", "no such file cannot be read: No such file or directory"),
         ("file:///", "cannot be read: Is a directory"),
         ("-x", "looks like an option"),
@@ -323,8 +324,8 @@ def test_a_file_that_is_no_text_or_too_large_is_said(tmp_path: Path) -> None:
     for data, said in (
         ('{"name": "é"}'.encode("utf-16"), "is no UTF-8 text"),
         (b" " * (2 << 20), "is larger than 1 MiB"),
-        (b"", "is no JSON: expecting value at line 1, column 1"),
-        (b"5", "is a number, and should be an object"),
+        (b"", "is not valid JSON: expecting value at line 1, column 1"),
+        (b"5", "is a number; expected an object"),
     ):
         file.write_bytes(data)
         assert said in wrong("status", str(file))

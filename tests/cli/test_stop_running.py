@@ -85,7 +85,7 @@ def test_a_lambda_function_is_said_to_be_unstoppable(outside: Outside) -> None:
 
     assert done.code == 3
     assert done.err.count("A Lambda function runs on: nothing can stop it.") == 1
-    assert "--stop-running adds nothing" in done.err
+    assert "--stop-running has no effect" in done.err
 
 
 def test_what_a_window_that_was_not_cancelled_started_is_left_alone(outside: Outside) -> None:
@@ -193,7 +193,7 @@ def test_what_holds_all_that_is_to_be_asked_takes_no_more(outside: Outside, tmp_
     done = outside.run("cancel", held, str(file) if held == "--plan" else operation, "--stop-running")
 
     assert (done.code, len(outside.writes())) == (2, before)
-    assert "--stop-running cannot be given beside it" in done.err
+    assert "--stop-running cannot be used with it" in done.err
 
 
 def test_no_variable_switches_it_on(outside: Outside) -> None:

@@ -66,7 +66,7 @@ def test_a_full_disk_is_said_and_is_a_failure_unless_the_answer_is_about_runs(ve
     assert done.code == (0 if verb in ABOUT_RUNS else 1), str(done)
     assert sane(done.err), str(done)
     if verb != "rehearsal":
-        assert done.err.count("stdout is cut off: No space left on device") == 1, str(done)
+        assert done.err.count("cannot write to stdout: No space left on device") == 1, str(done)
 
 
 def test_a_stderr_that_is_full_changes_no_exit_code(outside: Outside) -> None:

@@ -26,7 +26,7 @@ def test_it_fails_at_once_when_the_goal_cannot_be_reached_any_more(outside: Outs
     done = outside.run("wait", ENDED[4], ONE_SHOT, "--for", "stopped", "--timeout", "10m")
 
     assert done.code == 9
-    assert "cannot get there any more" in done.err
+    assert "can no longer reach the goal" in done.err
 
 
 def test_the_timeout_names_what_is_left(outside: Outside) -> None:

@@ -220,10 +220,10 @@ def test_errors_and_notes_go_to_stderr_and_quiet_leaves_the_errors() -> None:
     for quiet in (False, True):
         err = io.StringIO()
         printer = writer("json", "status", out=io.StringIO(), terminal=Terminal(), notes=Notes(err, quiet=quiet))
-        printer.end(End(exit_code=4, errors=(error,), notes=("50 shown, more exist",)))
+        printer.end(End(exit_code=4, errors=(error,), notes=("50 shown, there are more",)))
         said.append(err.getvalue())
 
-    assert said[0] == said[1] + "50 shown, more exist\n"
+    assert said[0] == said[1] + "50 shown, there are more\n"
     assert said[1].splitlines() == list(problem_lines(error))
     assert said[1].startswith("runcancel: not permitted: ecs:StopInvocation (profile audit) [Forbidden.RAM, request 47")
 
@@ -291,4 +291,4 @@ def test_a_full_disk_is_said_and_ends_nothing_else() -> None:
         printer.row(samples.run())
         printer.end(End(exit_code=0))
 
-    assert err.getvalue() == "runcancel: stdout is cut off: No space left on device; nothing else stopped\n"
+    assert err.getvalue() == "runcancel: cannot write to stdout: No space left on device; everything else continues\n"

@@ -45,12 +45,12 @@ def nobody(session: Session, *, from_stdin: bool) -> str:
     if session.no_input:
         return "--no-input"
     if from_stdin:
-        return "stdin holds the list"
+        return "stdin is used for the list"
     if session.request.on_stdin:
-        return "stdin holds the request"
+        return "stdin is used for the request"
     if sys.stdin is None or not sys.stdin.isatty():
-        return "stdin is no terminal"
-    return "" if session.err.is_terminal else "stderr is no terminal"
+        return "stdin is not a terminal"
+    return "" if session.err.is_terminal else "stderr is not a terminal"
 
 
 def line(session: Session, answers: TextIO | None = None) -> str | None:
@@ -73,7 +73,7 @@ def _confirmed(session: Session, wanted: ConfirmationRequirement, streams: Strea
         if confirmation.accepts(wanted, reply):
             return True
         if left:
-            streams.out.write(f"“{quoted(reply.strip())}” does not answer it.\n")
+            streams.out.write(f"“{quoted(reply.strip())}” is not a valid answer.\n")
     return False
 
 

@@ -124,7 +124,7 @@ def candidates(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
 def script(shell: str) -> str:
     """The completion script of a shell. Raises `UsageError` for one that is not known."""
     if shell not in SCRIPTS:
-        raise UsageError(f"no completion for “{shell}”: there are {', '.join(SCRIPTS)}")
+        raise UsageError(f"no completion for “{shell}”. Expected one of: {', '.join(SCRIPTS)}")
     return SCRIPTS[shell][1]
 
 

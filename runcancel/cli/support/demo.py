@@ -10,11 +10,11 @@ PATCH = "tencent:ap-guangzhou:inv-ib2lld37"
 
 _SCENES = (
     ("Three simulated clouds on this machine. A bad patch is running on all of them:", "status"),
-    ("It has to stop now. Each cloud means something else by “cancel”:", "cancel"),
+    ("It has to stop now. A cancel does something different on each cloud:", "cancel"),
 )
 _LAST = (
-    "Exit code 3: partial. Tencent Cloud killed what ran; AWS and Alibaba Cloud only\n"
-    "cancelled what had not started. Requested is never called stopped."
+    "Exit code 3: partial. Tencent Cloud terminated running targets; AWS and Alibaba Cloud\n"
+    "cancelled only pending targets. A requested cancel is never reported as stopped."
 )
 
 

@@ -56,7 +56,7 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
     except typer.Exit as error:
         ending.code = error.exit_code
     except Interrupted as error:
-        problem = Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was asked to stop")
+        problem = Problem(code=Reason.INTERRUPTED, message="interrupted; no cancel was sent")
         ending.code = _tell(argv, ending.request, problem, code=128 + error.signum)
     except BrokenPipeError:
         ending.code = 0
@@ -64,7 +64,7 @@ def told(argv: Sequence[str]) -> Iterator[Ending]:
         if isinstance(error, OSError) and (not _takes(sys.stdout) or error.errno in _FULL):
             ending.code = 1
             if _takes(sys.stdout):  # else it is said when the program ends
-                Notes(sys.stderr).warn(f"stdout is cut off: {error.strerror}")
+                Notes(sys.stderr).warn(f"cannot write to stdout: {error.strerror}")
             return
         if _debugging(argv):
             import traceback
@@ -172,6 +172,6 @@ def _sentence(error: typer.TyperException) -> str:
 def _internal(error: Exception) -> Problem:
     return Problem(
         code=Reason.INTERNAL,
-        message=f"internal error: {type(error).__name__}; what was asked before it goes on, nothing more was sent",
+        message=f"internal error: {type(error).__name__}; cancels already sent continue, nothing more was sent",
         hint="this is a bug of runcancel; the same command with --debug shows where",
     )

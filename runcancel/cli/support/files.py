@@ -25,7 +25,7 @@ def text_of(name: str, *, largest: int) -> str:
         raise UsageError(f"{called(name)} cannot be read: {error.strerror}; nothing was sent") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{called(name)}, line {line}: this is no UTF-8 text; nothing was sent") from None
+        raise UsageError(f"{called(name)}, line {line}: not UTF-8 text; nothing was sent") from None
     except AttributeError:
         raise UsageError("standard input is closed; nothing was sent") from None
 

@@ -30,8 +30,8 @@ def format_of(output: str | None, *, query: str | None, environ: Mapping[str, st
     if output is None:
         return "json"
     raise UsageError(
-        f"--query does not go with -o {format}: there are {', '.join(QUERYABLE)}; nothing was sent",
-        hint="without -o the answer is json",
+        f"--query does not work with -o {format}. It works with: {', '.join(QUERYABLE)}; nothing was sent",
+        hint="leave out -o to get JSON",
     )
 
 
@@ -42,7 +42,7 @@ def one_of(flag: str, value: str | None, environ: Mapping[str, str], words: Sequ
         return default
     if choice.value not in words:
         raise UsageError(
-            f"{choice.origin} is “{choice.value}”: there are {', '.join(words)}{nearest(choice.value, words)}; "
+            f"{choice.origin} is “{choice.value}”. Expected one of: {', '.join(words)}{nearest(choice.value, words)}; "
             "nothing was sent"
         )
     return choice.value

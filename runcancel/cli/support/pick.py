@@ -25,7 +25,7 @@ def pick(session: Session, found: Sequence[Run], gaps: Sequence[Problem]) -> tup
 
         sys.stderr.write(choices(runs, terminal=session.err, now=datetime.now(UTC)))
     if len(found) > len(runs):
-        session.notes.say(f"the newest {len(runs)} of {len(found)}; filters reach the others: --name, --kind, -r, …")
+        session.notes.say(f"Showing the newest {len(runs)} of {len(found)}; narrow with --name, --status, -r, …")
     for gap in gaps:
         session.notes.problem(gap)
     return tuple(runs[number - 1].ref for number in _asked(session, len(runs))) if runs else ()
@@ -40,21 +40,21 @@ def numbers(text: str, most: int) -> tuple[int, ...]:
     for word in words:
         match = _WORD.fullmatch(word)
         if match is None:
-            raise UsageError(f"“{word}” is no number and no range: as in 1,3-5, or all")
+            raise UsageError(f"“{word}” is not a number or range. Enter numbers such as 1,3-5, or “all”")
         first, last = int(match[1]), int(match[2] or match[1])
         if not 1 <= first <= last <= most:
-            raise UsageError(f"“{word}” is not in the list: there are 1 to {most}")
+            raise UsageError(f"“{word}” is not in the list. Enter numbers from 1 to {most}")
         chosen.update(range(first, last + 1))
     return tuple(sorted(chosen))
 
 
 def _asked(session: Session, most: int) -> tuple[int, ...]:
     while True:
-        sys.stderr.write("Which to cancel? (1,3-5, all; Enter for none) ")
+        sys.stderr.write("Runs to cancel (1,3-5, all; Enter for none): ")
         sys.stderr.flush()
         reply = line(session)
         if reply is None or not reply.strip():
-            raise Refused("nothing was chosen; nothing was sent")
+            raise Refused("no run was selected; nothing was sent")
         try:
             return numbers(reply, most)
         except UsageError as error:

@@ -30,15 +30,15 @@ def _always(_: Any) -> bool:
 
 _READS = ("list", "show")
 _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "yes": (_always, "consent is typed: --yes"),
-    "confirm": (_always, "consent is typed: --confirm NAME|COUNT"),
-    "stop_running": (_always, "stopping more than was named is typed: --stop-running"),
-    "accept_reported": (_always, "what counts as stopped is typed: --accept-reported"),
-    "allow_incomplete": (_always, "a guard is lifted by hand: --allow-incomplete"),
-    "max_runs": (lambda most: most > MOST_RUNS, f"a limit is raised above {MOST_RUNS} by hand: --max-runs N"),
-    "require_journal": (lambda wanted: not wanted, "to keep no journal is typed: --no-journal"),
-    "action": (lambda word: word not in _READS, "what changes the configuration is typed: runcancel contexts …"),
-    "operation": (lambda word: word == "prune", "what forgets is typed: runcancel history prune"),
+    "yes": (_always, "type the confirmation on the command line: --yes"),
+    "confirm": (_always, "type the confirmation on the command line: --confirm NAME|COUNT"),
+    "stop_running": (_always, "type it on the command line, it cancels more runs: --stop-running"),
+    "accept_reported": (_always, "type it on the command line: --accept-reported"),
+    "allow_incomplete": (_always, "type it on the command line, it disables a guard: --allow-incomplete"),
+    "max_runs": (lambda most: most > MOST_RUNS, f"raise the limit above {MOST_RUNS} on the command line: --max-runs N"),
+    "require_journal": (lambda wanted: not wanted, "type it on the command line: --no-journal"),
+    "action": (lambda word: word not in _READS, "change the configuration on the command line: runcancel contexts …"),
+    "operation": (lambda word: word == "prune", "delete on the command line: runcancel history prune"),
 }
 """Key -> the values that no file may hold, and what to type instead."""
 
@@ -72,13 +72,13 @@ def options() -> list[TyperOption]:
             param_decls=[FLAG],
             metavar="JSON|FILE|-",
             expose_value=False,
-            help="Options out of a JSON object: itself, file://FILE, FILE, - (stdin).",
+            help="Read options from a JSON object, file://FILE, FILE or - (stdin).",
         ),
         TyperOption(
             param_decls=[SKELETON],
             metavar="[input|output]",
             expose_value=False,
-            help="Print what such an object can hold, or an answer; send nothing.",
+            help="Print a sample of that object, or of the output; send nothing.",
         ),
     ]
 
@@ -119,7 +119,7 @@ def checked(entries: Mapping[str, Any], known: Sequence[Slot], name: str) -> dic
     for key, value in entries.items():
         if key not in by_key:
             raise UsageError(
-                f"{name}: there is no “{_shown(key)}”{nearest(key, offered)}; nothing was sent", hint=_HINT
+                f"{name}: unknown key “{_shown(key)}”{nearest(key, offered)}; nothing was sent", hint=_HINT
             )
         slot = by_key[key]
         if slot.offered and value in ("", None, []):
@@ -130,7 +130,7 @@ def checked(entries: Mapping[str, Any], known: Sequence[Slot], name: str) -> dic
     return found
 
 
-_HINT = f"every key of a verb: runcancel VERB {SKELETON}"
+_HINT = f"list the keys of a verb: runcancel VERB {SKELETON}"
 
 
 def _slot(param: Any) -> Slot:
@@ -153,7 +153,7 @@ def _shape(param: Any) -> tuple[str, Any, Callable[[Any], bool]]:
 
 def _check(slot: Slot, value: Any, name: str) -> None:
     if not slot.offered:
-        raise UsageError(f"{name}: {slot.key} is for no file; {_TYPED[slot.key][1]}; nothing was sent")
+        raise UsageError(f"{name}: {slot.key} is not allowed in a file; {_TYPED[slot.key][1]}; nothing was sent")
     if not slot.fits(value):
         raise _misfit(name, slot.key, value, slot.wanted)
     for at, each in enumerate(value if isinstance(value, list) else ()):
@@ -161,13 +161,13 @@ def _check(slot: Slot, value: Any, name: str) -> None:
             raise _misfit(name, f"{slot.key}[{at}]", each, "a string")
     for each in value if isinstance(value, list) else (value,):
         if isinstance(each, str) and ("\0" in each or not _encodes(each)):
-            raise UsageError(f"{name}: {slot.key} has a character that no text has; nothing was sent")
+            raise UsageError(f"{name}: {slot.key} has an invalid character; nothing was sent")
     if slot.key in _TYPED and _TYPED[slot.key][0](value):
         raise UsageError(f"{name}: {slot.key} is {json.dumps(value)}; {_TYPED[slot.key][1]}; nothing was sent")
 
 
 def _misfit(name: str, path: str, value: Any, wanted: str) -> UsageError:
-    return UsageError(f"{name}: {path} is {_what(value)}, and should be {wanted}; nothing was sent", hint=_HINT)
+    return UsageError(f"{name}: {path} is {_what(value)}; expected {wanted}; nothing was sent", hint=_HINT)
 
 
 _WORDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
@@ -183,7 +183,7 @@ def _text(source: str) -> tuple[str, str]:
     if bare.startswith(("{", "[")):
         return FLAG, bare
     if not bare:
-        raise UsageError(f"{FLAG} has an empty value: an unset variable? Nothing was sent")
+        raise UsageError(f"{FLAG} is empty (an unset variable?); nothing was sent")
     file = plain_file(FLAG, os.path.expanduser(source.removeprefix("file://")))
     try:
         return called(file), text_of(file, largest=_LARGEST)
@@ -196,7 +196,7 @@ def _object(text: str, name: str) -> dict[str, Any]:
     try:
         found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        what = f"is no JSON: {error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
+        what = f"is not valid JSON: {error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
     except _NotJson as error:
         what = str(error)
     except ValueError:  # digits without end
@@ -206,7 +206,7 @@ def _object(text: str, name: str) -> dict[str, Any]:
     else:
         if isinstance(found, dict):
             return found
-        what = f'is {_what(found)}, and should be an object as in {{"refs": ["inv-ib2lld37"]}}'
+        what = f'is {_what(found)}; expected an object such as {{"refs": ["inv-ib2lld37"]}}'
     raise UsageError(f"{name} {what}; nothing was sent", hint=_HINT)
 
 
@@ -224,7 +224,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(word: str) -> None:
-    raise _NotJson(f"is no JSON: it has no {word}")
+    raise _NotJson(f"is not JSON: {word} is not a JSON value")
 
 
 def _shown(key: str) -> str:

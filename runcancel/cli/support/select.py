@@ -90,15 +90,15 @@ def wished(
     targets = options.targets(target)
     if not used and why_not_pick:
         raise UsageError(
-            f"nothing says what to cancel, and nobody can choose ({why_not_pick}); nothing was sent",
-            hint="name runs, or give a filter, as in: runcancel cancel --name patch-openssl -n",
+            f"no run was selected, and there is no terminal to choose on ({why_not_pick}); nothing was sent",
+            hint="name runs, or add a filter: runcancel cancel --name patch-openssl -n",
         )
     if len(used) > 1:
-        raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
+        raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
     held = plan is not None or left_over is not None
     if held and (targets or stop_running):
         more = "--target" if targets else "--stop-running"
-        raise UsageError(f"{used[0]} holds all that is to be asked: {more} cannot be given beside it; nothing was sent")
+        raise UsageError(f"{used[0]} already lists every cancel: {more} cannot be used with it; nothing was sent")
     return SelectionRequest(
         refs=tuple(refs),
         query=query,
@@ -228,7 +228,7 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
     """What the chosen runs started and a cancel of them would leave running, too."""
     started = children(chosen.selection.items)
     if not started:
-        notes = (*chosen.notes, "--stop-running adds nothing: no task that runs here has started a run")
+        notes = (*chosen.notes, "--stop-running has no effect: no running task started another run")
         return structs.replace(chosen, notes=notes)
     sights = session.look_at([parse(child) for child in started])
     return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, sights))
@@ -238,8 +238,8 @@ def _listed(session: Session, name: str, wish: SelectionRequest) -> Chosen:
     listed = selection.read_list(_text(session, name), called(name))
     if not listed.complete and not wish.allow_incomplete:
         raise UsageError(
-            f"{called(name)} is an incomplete list: it says so, or it was cut off before its end; nothing was sent",
-            hint="to list all of it: runcancel list --limit 0 -o jsonl; to go on with what it has: --allow-incomplete",
+            f"{called(name)} is an incomplete list: it is marked so, or it was cut off; nothing was sent",
+            hint="To list everything: runcancel list --limit 0 -o jsonl   To proceed anyway: add --allow-incomplete",
         )
     sights = session.look_at(listed.references)
     found = selection.of_found(sights, wish.targets)
@@ -268,7 +268,7 @@ def _look(session: Session, held: Sequence[PlanItem]) -> list[LookupResult]:
 
 
 def _text(session: Session, name: str) -> str:
-    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin holds the request."""
+    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin is used for the request."""
     if name == "-" and session.request.on_stdin:
-        raise UsageError("standard input holds the request and cannot hold the list, too; nothing was sent")
+        raise UsageError("standard input cannot be both the request and the list; nothing was sent")
     return session.workers.read_input(lambda: text_of(name, largest=_LARGEST))

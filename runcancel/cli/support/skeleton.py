@@ -25,7 +25,7 @@ _OTHER: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
 def show(kind: str, command: Any, typed: Mapping[str, Any]) -> None:
     """Print the skeleton of a verb; `typed` are the values given by hand. Raises `UsageError`; sends nothing."""
     if kind not in KINDS:
-        raise UsageError(f"{SKELETON} is “{kind}”: there are {' and '.join(KINDS)}{nearest(kind, KINDS)}")
+        raise UsageError(f"{SKELETON} is “{kind}”. Expected one of: {' and '.join(KINDS)}{nearest(kind, KINDS)}")
     text = request_skeleton(command) if kind == "input" else _answer(command.name, typed)
     Sink(sys.stdout).write(text)
 
@@ -44,7 +44,7 @@ def document_name(verb: str, typed: Mapping[str, Any]) -> str:
 def _answer(verb: str, typed: Mapping[str, Any]) -> str:
     name = document_name(verb, typed)
     if name not in SCHEMAS:
-        raise UsageError(f"{verb} answers with no document of its own; nothing was sent")
+        raise UsageError(f"{verb} has no output document; nothing was sent")
     query = typed.get("query")
     format = format_of(typed.get("output"), query=query, environ=os.environ, default="json")
     if query is None:

@@ -1,4 +1,4 @@
-"""`runcancel cancel`: look, plan, ask, watch, judge, report."""
+"""`runcancel cancel`: look up, plan, confirm, send, watch, report."""
 
 import sys
 import traceback
@@ -34,6 +34,7 @@ from runcancel.model.states import Guarantee, Reason, Verdict
 from runcancel.render import Caller, End
 from runcancel.render.screens.announce import announce
 from runcancel.render.screens.verdicts import hints
+from runcancel.render.screens.words import counted
 from runcancel.text import command
 
 PLAN_LIVES = timedelta(hours=1)
@@ -51,17 +52,19 @@ def cancel(
     ] = None,
     *,
     target: options.Targets = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be asked; send nothing.")] = False,
-    plan: Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Do no more than a saved dry run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; send nothing.")] = False,
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="FILE", help="Cancel exactly what a saved dry run lists.")
+    ] = None,
     from_: Annotated[
-        str | None, typer.Option("--from", "-f", metavar="FILE", help="References from a file; - is stdin.")
+        str | None, typer.Option("--from", "-f", metavar="FILE", help="Read references from a file; - is stdin.")
     ] = None,
     resume: Annotated[
         str | None,
         typer.Option(
             "--resume",
             metavar="ID",
-            help="Do what an interrupted operation left.",
+            help="Continue an interrupted operation.",
             autocompletion=options.recent_operations,
         ),
     ] = None,
@@ -72,40 +75,47 @@ def cancel(
     since: options.Since = None,
     until: options.Until = None,
     older_than: options.OlderThan = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer [y/N] with yes.")] = False,
-    confirm: Annotated[str | None, typer.Option("--confirm", metavar="NAME|COUNT", help="Answer any question.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to the confirmation [y/N].")] = False,
+    confirm: Annotated[
+        str | None,
+        typer.Option("--confirm", metavar="NAME|COUNT", help="Confirm with a context name or the number of runs."),
+    ] = None,
     max_runs: Annotated[
         int | None,
-        typer.Option("--max-runs", metavar="N", min=0, max=options.MOST, help="Refuse more runs than this [20]."),
+        typer.Option(
+            "--max-runs", metavar="N", min=0, max=options.MOST, help="Refuse to cancel more runs than this [20]."
+        ),
     ] = None,
     max_targets: Annotated[
         int | None,
-        typer.Option("--max-targets", metavar="N", min=0, max=options.MOST, help="Refuse more targets than this."),
+        typer.Option(
+            "--max-targets", metavar="N", min=0, max=options.MOST, help="Refuse to cancel more targets than this."
+        ),
     ] = None,
     require_guarantee: Annotated[
         Guarantee | None,
-        typer.Option("--require-guarantee", metavar="LEVEL", help="Refuse if one run is below this guarantee."),
+        typer.Option("--require-guarantee", metavar="LEVEL", help="Refuse if a run has a weaker guarantee."),
     ] = None,
     require_match: Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")] = False,
-    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Take a list that was cut off.")] = False,
+    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Accept an incomplete list.")] = False,
     stop_running: Annotated[
         bool,
-        typer.Option("--stop-running", help="AWS windows: stop the commands and automations they started, too."),
+        typer.Option("--stop-running", help="AWS windows: also cancel the commands and automations they started."),
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until the end is seen.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until every run has ended.")] = True,
     timeout: options.Timeout = None,
     give_up_after: options.GiveUpAfter = None,
     accept_reported: options.AcceptReported = False,
     lookup_timeout: options.LookupTimeout = None,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the journal.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Reason, kept in the journal.")] = None,
     journal: Annotated[
         bool | None,
         typer.Option(
-            "--require-journal/--no-journal", help="Refuse without a journal / keep none.", show_default=False
+            "--require-journal/--no-journal", help="Refuse without a journal / write none.", show_default=False
         ),
     ] = None,
 ) -> int:
-    """Cancel runs and tell for every target what is true now.
+    """Cancel runs and report the verified state of each target.
 
     \b
     Examples:
@@ -118,13 +128,13 @@ def cancel(
       runcancel cancel --plan plan.json --yes
       runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
 
-    What a cancel can do differs: Tencent Cloud stops what runs; AWS commands and
-    automations promise nothing; AWS maintenance windows and Alibaba Cloud cancel
-    only what has not started. It is said before anything is sent.
+    What a cancel can do depends on the cloud. Tencent Cloud stops running targets.
+    AWS commands and automations are best effort. AWS maintenance windows and
+    Alibaba Cloud cancel only pending targets. The plan shows it before any request.
 
-    Exit codes: 0 seen stopped or ended before, 1 failed, 2 wrong usage, 3 partial:
-    something keeps running, 4 not permitted, 5 not found, 6 nothing sent: a guard
-    or no consent, 7 incomplete, 8 sent but not seen stopped, or only reported.
+    Exit codes: 0 verified stopped or already ended, 1 failed, 2 wrong usage,
+    3 partial: some targets keep running, 4 not permitted, 5 not found, 6 nothing
+    sent: refused or not confirmed, 7 incomplete, 8 sent but not verified stopped.
     """
     filtered = any(given is not None for given in (status, kind, name, name_glob, since, until, older_than))
     query = options.query(
@@ -208,7 +218,7 @@ def cancel(
         admit(all_items)
         if guard.stricter(wanted, all_items, callers).level > wanted.level:
             raise Refused(
-                "a rule of this site wants it confirmed, and it was started after that; nothing was sent for it"
+                "the site policy requires confirmation, and this run started after it; nothing was sent for it"
             )
 
     return _carry_out(
@@ -274,7 +284,7 @@ def _carry_out(
 ) -> int:
     if recorder is not None:
         session.workers.last_words = (
-            f"left at once; cancels already sent continue; operation {recorder.id}; to do the rest:\n"
+            f"left at once; cancels already sent continue; operation {recorder.id}. To continue:\n"
             f"  runcancel cancel --resume {recorder.id}"
         )
     if flow is not None:
@@ -312,10 +322,10 @@ def _carry_out(
         signum = signal.signum
     except Refused:
         raise
-    except Exception as error:  # noqa: BLE001 - it is told beside what became of each run
+    except Exception as error:  # noqa: BLE001 - it is reported beside the outcome of each run
         broken.append(error)
     if not outcomes and not chosen.gaps:
-        what = "nothing is left to do" if chosen.by_hand else "No runs match"
+        what = "no run is left to cancel" if chosen.by_hand else "No runs match"
         session.notes.say(f"{what}; nothing was sent")
     if not outcomes:
         session.notes.say(*chosen.coverage)
@@ -337,21 +347,21 @@ def _carry_out(
 
 
 def _internal(session: Session, error: Exception, operation: str | None) -> Problem:
-    """What broke in the middle of a cancel; with `--debug` its frames go to stderr."""
+    """The internal error of a cancel; with `--debug` its frames go to stderr."""
     if session.debug:
         traceback.print_exception(error)
     under = "" if operation is None else f" (operation {operation})"
     return Problem(
         code=Reason.INTERNAL,
-        message=f"internal error: {type(error).__name__}{under}; what was sent goes on, nothing more was sent",
+        message=f"internal error: {type(error).__name__}{under}; cancels already sent continue, nothing more was sent",
         hint="this is a bug of runcancel; the same command with --debug shows where",
     )
 
 
 def _next(outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
-    """How to go on with what is left, only when something is."""
+    """How to continue with the rest, if there is a rest."""
     left = any(outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT) for outcome in outcomes)
-    return (f"To go on with the rest: {command('cancel', '--resume', operation)}",) if left and operation else ()
+    return (f"To continue with the rest: {command('cancel', '--resume', operation)}",) if left and operation else ()
 
 
 def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, require_match: bool) -> int:
@@ -379,8 +389,10 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
                 *chosen.notes,
                 *chosen.selection.notes,
                 *chosen.coverage,
-                "nothing was sent: this is a plan",
-                *session.suggest("To do no more than this: save it with -o json, then runcancel cancel --plan FILE"),
+                "Dry run: nothing was sent",
+                *session.suggest(
+                    "To cancel exactly these later: save this with -o json, then runcancel cancel --plan FILE"
+                ),
             ),
         )
     )
@@ -389,9 +401,9 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
 
 def _what_goes_on(outcomes: Sequence[Outcome]) -> str:
     doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in outcomes)
-    unasked = sum(outcome.verdict is Verdict.SKIPPED for outcome in outcomes)
-    asked_for = sum(outcome.sent for outcome in outcomes) - doubt
+    unsent = sum(outcome.verdict is Verdict.SKIPPED for outcome in outcomes)
+    sent = sum(outcome.sent for outcome in outcomes) - doubt
     return (
-        f"interrupted: {asked_for} asked, {doubt} in doubt, {unasked} not asked; "
-        "an interrupt takes nothing back: what was asked goes on"
+        f"interrupted: {counted(sent, 'cancel')} sent, {doubt:,} uncertain, {unsent:,} not sent; "
+        "cancels already sent continue"
     )

@@ -1,4 +1,4 @@
-"""`runcancel contexts`: named ways to connect."""
+"""`runcancel contexts`: named connections."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -30,26 +30,28 @@ class _Call(Struct, frozen=True):
 
 def contexts(
     session: Session,
-    action: Annotated[str, typer.Argument(metavar="[list|show|add|remove|use]", help="What to do [list].")] = "list",
+    action: Annotated[str, typer.Argument(metavar="[list|show|add|remove|use]", help="Action [list].")] = "list",
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", help="Contexts (use: groups, too).", autocompletion=known_contexts),
+        typer.Argument(
+            metavar="[NAME...]", help="Names of contexts (use: also groups).", autocompletion=known_contexts
+        ),
     ] = None,
     *,
     endpoint_url: Annotated[
-        str | None, typer.Option("--endpoint-url", metavar="URL", help="With add: another endpoint.")
+        str | None, typer.Option("--endpoint-url", metavar="URL", help="With add: use this endpoint.")
     ] = None,
     site: Annotated[
-        str | None, typer.Option("--site", metavar="DOMAIN", help="With add: Tencent Cloud's site.")
+        str | None, typer.Option("--site", metavar="DOMAIN", help="With add: the site of Tencent Cloud.")
     ] = None,
     account: Annotated[
-        str | None, typer.Option("--account", metavar="ID", help="With add: the account that it has to lead to.")
+        str | None, typer.Option("--account", metavar="ID", help="With add: the required account.")
     ] = None,
     protected: Annotated[
-        bool, typer.Option("--protected", help="With add: every cancel there has to be confirmed.")
+        bool, typer.Option("--protected", help="With add: require confirmation of every cancel.")
     ] = False,
 ) -> int:
-    """List, show, add, remove and use named ways to connect.
+    """List, show, add, remove and use named connections.
 
     \b
     Examples:
@@ -61,15 +63,17 @@ def contexts(
       runcancel contexts use prod prod-cn
       runcancel contexts remove prod-cn
 
-    A context is a provider, one of its own profiles, and regions; groups of them
-    are written by hand in config_file.toml. show tells for every value where it is
-    from, also what the environment alone would give.
+    A context is a provider, one of its profiles, and regions. Groups of contexts
+    are edited by hand in config_file.toml. show prints the source of each value,
+    and the values without a context.
     """
     call = _Call(tuple(plain("the name", name) for name in names or ()))
     if action not in _ACTIONS:
-        raise UsageError(f"contexts has no “{action}”: there are {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}")
+        raise UsageError(
+            f"unknown action “{action}”. Expected one of: {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}"
+        )
     if action != "add" and (any(given is not None for given in (endpoint_url, site, account)) or protected):
-        raise UsageError("--endpoint-url, --site, --account and --protected go with add")
+        raise UsageError("--endpoint-url, --site, --account and --protected need add")
     if action == "add":
         new = _new(session, endpoint_url=endpoint_url, site=site, account=account, protected=protected)
         call = _Call(call.names, new)
@@ -78,7 +82,7 @@ def contexts(
 
 def _list(session: Session, call: _Call) -> int:
     if call.names:
-        raise UsageError(f"contexts list takes no name: {command('contexts', 'show', call.names[0])}")
+        raise UsageError(f"contexts list takes no name. To show one: {command('contexts', 'show', call.names[0])}")
     return _told(session, session.settings.config)
 
 
@@ -106,7 +110,7 @@ def _shown(chosen: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | Non
 
 def _add(session: Session, call: _Call) -> int:
     if len(call.names) != 1 or call.context is None:
-        raise UsageError("contexts add takes one name: runcancel contexts add prod -p aws --profile prod")
+        raise UsageError("contexts add takes one name, as in:  runcancel contexts add prod -p aws --profile prod")
     file = config_file.path(session.settings.environ)
     edit.add(file, call.names[0], call.context)
     session.notes.say(f"added {call.names[0]} to {file}")
@@ -122,15 +126,15 @@ def _remove(session: Session, call: _Call) -> int:
     known = config_file.load(file)
     session.notes.say(f"removed {call.names[0]}{also}")
     if "default" in stood and not known.default:
-        session.notes.say("without -c: the bare environment")
+        session.notes.say("No default context; using environment credentials")
     return _told(session, known)
 
 
 def _use(session: Session, call: _Call) -> int:
     file = config_file.path(session.settings.environ)
     edit.use(file, call.names)
-    used = ", ".join(call.names) or "the bare environment"
-    session.notes.say(f"without -c: {used}")
+    used = ", ".join(call.names) or "environment credentials"
+    session.notes.say(f"Default: {used}")
     return _told(session, config_file.load(file))
 
 
@@ -165,7 +169,7 @@ def _own(region: str, provider: str) -> str:
     """A region without the provider before it, which has to be this one."""
     name, colon, rest = region.rpartition(":")
     if colon and name != provider:
-        raise UsageError(f"-r {region} is not of {provider}; nothing was changed")
+        raise UsageError(f"{provider} has no region {region} (-r); nothing was changed")
     return rest
 
 

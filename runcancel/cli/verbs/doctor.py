@@ -1,4 +1,4 @@
-"""`runcancel doctor`: what works from here, scope by scope."""
+"""`runcancel doctor`: check each scope."""
 
 import os
 import stat
@@ -37,7 +37,7 @@ class _Missing(Struct, frozen=True):
 
 
 def doctor(session: Session) -> int:
-    """Show what works from here: credentials, clocks, what is permitted.
+    """Check credentials, clocks and permissions.
 
     \b
     Examples:
@@ -201,8 +201,8 @@ def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
     if row.clock_skew is not None and row.clock_is_wrong:
         way = "behind" if row.clock_skew > 0 else "ahead of"
         session.notes.warn(
-            f"this machine's clock is {duration(abs(row.clock_skew))} {way} that of {row.scope}: what it signs "
-            "is refused from 5 minutes on (Alibaba Cloud: 15); next: timedatectl set-ntp true"
+            f"this machine's clock is {duration(abs(row.clock_skew))} {way} that of {row.scope}: requests are "
+            "refused from 5 minutes on (Alibaba Cloud: 15). To correct it: timedatectl set-ntp true"
         )
 
 

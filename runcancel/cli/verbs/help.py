@@ -20,28 +20,28 @@ A reference names one run:
 
   [context@][provider:][region:][kind/]id
 
-Every output prints the full form, every verb accepts it and anything shorter
-that is clear. What a reference says wins over -c, -p and -r.
+Every output prints the full form. Every verb accepts it and any shorter form
+that is unambiguous. A reference takes precedence over -c, -p and -r.
 
   inv-ib2lld37                                 Tencent Cloud: inv-
   t-7d2a745b412b4601                           Alibaba Cloud: t-
-  4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b         AWS: window, command, automation,
-                                               found by reading alone
+  4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b         AWS: looked up as a window,
+                                               command or automation
   aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
   prod-cn@alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601
 
-The word before @ is a configured context, else a profile of the vendor's own
-(percent-encoded). No prefixes and no patterns: names are for filters, as in
-runcancel cancel --name patch-openssl.
+The word before @ is a configured context, or else a profile of the vendor
+(percent-encoded). Prefixes and patterns are not accepted. To select by name,
+use a filter: runcancel cancel --name patch-openssl.
 
-An ARN or the URL of a console's page that names one run is a reference, too
-(a URL in quotes: shells read ? and &). Who asks has to be of an ARN's account.
+The ARN or the console URL of a run is also a reference. Quote URLs: shells
+interpret ? and &. The credentials must belong to the account in the ARN.
 
   arn:aws:ssm:us-east-2:111122223333:automation-execution/ID
   'https://us-east-2.console.aws.amazon.com/systems-manager/run-command/ID'
   'https://console.cloud.tencent.com/tat/...?rid=1&id=inv-ib2lld37'
 
-Many at once: runcancel list -o jsonl | runcancel cancel -f -
+Several runs: runcancel list -o jsonl | runcancel cancel -f -
 """
 
 _OWN_VARIABLES = (
@@ -51,16 +51,16 @@ _OWN_VARIABLES = (
     ("RUNCANCEL_TIMEOUT", "--timeout"),
     ("RUNCANCEL_QUIET, RUNCANCEL_VERBOSE", "-q, -v (1 or 0)"),
     ("RUNCANCEL_DEBUG, RUNCANCEL_NO_INPUT", "--debug, --no-input (1 or 0)"),
-    ("NO_COLOR, CLICOLOR, FORCE_COLOR, TERM=dumb", "whether there is colour"),
-    ("XDG_CONFIG_HOME, XDG_STATE_HOME", "where the configuration and the journal are"),
-    ("HTTPS_PROXY, NO_PROXY", "how the clouds are reached"),
+    ("NO_COLOR, CLICOLOR, FORCE_COLOR, TERM=dumb", "colour on or off"),
+    ("XDG_CONFIG_HOME, XDG_STATE_HOME", "location of configuration and journal"),
+    ("HTTPS_PROXY, NO_PROXY", "proxy of requests to the clouds"),
 )
 
 
 def help_(
     topic: Annotated[
         str | None,
-        typer.Argument(metavar="[TOPIC|VERB]", help="What about.", autocompletion=lambda: [*TOPICS, *VERBS]),
+        typer.Argument(metavar="[TOPIC|VERB]", help="A topic or verb.", autocompletion=lambda: [*TOPICS, *VERBS]),
     ] = None,
 ) -> int:
     """Show the help of a verb or a topic.
@@ -84,7 +84,7 @@ def help_(
     else:
         known = (*TOPICS, *VERBS)
         raise UsageError(
-            f"no help about “{topic}”: there are {', '.join(TOPICS)}, and every verb{nearest(topic, known)}",
+            f"no help for “{topic}”. Topics: {', '.join(TOPICS)}, and every verb{nearest(topic, known)}",
             hint="see: runcancel help",
         )
     command.main(["--help"], prog_name=path, standalone_mode=False)
@@ -92,17 +92,17 @@ def help_(
 
 
 def _exit_codes() -> Iterator[str]:
-    yield "Exit codes, the same for every verb:"
+    yield "Exit codes (the same for every verb):"
     yield ""
     for code, meaning in MEANINGS.items():
         yield from _entry(str(int(code)), meaning, 17)
     yield from _entry("129, 130, 143", INTERRUPTED, 17)
     yield ""
     yield from _flowed(
-        "What decides, in this order: a signal; wrong usage; a refusal before anything was sent; then what became of "
-        "the runs: something kept running, or something stopped beside something that was not, is 3; only what was not "
-        "seen to end is 8; only failures are 4 or 5 when all are of that sort, else 1. Requested is never called "
-        "stopped."
+        "The first match decides: a signal; wrong usage (2); a refusal before any request (6); then the runs. "
+        "3: some targets or runs stopped and others did not. 8: no run is verified stopped. "
+        "4 or 5: every run failed for that reason. 1: any other failure. "
+        "A requested cancel is never reported as stopped."
     )
 
 
@@ -112,8 +112,8 @@ def _references() -> Iterator[str]:
 
 def _guarantees() -> Iterator[str]:
     yield from _flowed(
-        "What a cancel can do differs by cloud, is said before anything is sent, and is `guarantee` in JSON. "
-        "--require-guarantee LEVEL refuses everything when one run is below it."
+        "What a cancel can do depends on the cloud and the kind of run. The plan shows it before any request; in JSON "
+        "it is `guarantee`. --require-guarantee LEVEL refuses the whole cancel if a run has a weaker guarantee."
     )
     for name in PROVIDERS:
         cloud = provider(name)
@@ -123,14 +123,15 @@ def _guarantees() -> Iterator[str]:
             yield from _flowed(f"{kind.operation}. {kind.promise}", indent=2)
     yield ""
     yield from _flowed(
-        "Verdicts: stopped (seen: all is over), partial (something keeps running), ended (was over before, or ended by "
-        "itself), requested (accepted; the end was not seen in time), failed, skipped (not asked)."
+        "Verdicts: stopped (verified: everything ended), reported (stopped according to the cloud, not verified), "
+        "partial (some targets keep running), ended (already ended, or ended by itself), requested (accepted; the end "
+        "is not verified yet), in-doubt (may or may not have been accepted), failed (not accepted), skipped (not sent)."
     )
 
 
 def _environment() -> Iterator[str]:
-    yield "Variables stand for options about connection, output and patience. What is"
-    yield "cancelled, caps and consent come from the command line alone."
+    yield "Variables replace options of connection, output and timeout. Selection,"
+    yield "limits and confirmation come only from the command line."
     yield ""
     for names, meaning in _OWN_VARIABLES:
         yield from _entry(names, meaning, 46)
@@ -142,19 +143,19 @@ def _environment() -> Iterator[str]:
         yield from _entry("profile", ", ".join(("--profile", *cloud.profile_variables)), 15)
         yield from _entry("endpoint", ", ".join(provenance.endpoint_variables(name)), 15)
     yield ""
-    yield "Which one won: runcancel contexts show, or -v with any verb."
+    yield "To see the source of each value: runcancel contexts show, or -v with any verb."
 
 
 def _permissions() -> Iterator[str]:
-    yield "A cancel needs one permission per kind, and those to look:"
+    yield "A cancel needs one permission per kind, and the read permissions:"
     yield ""
     for name in PROVIDERS:
         for kind in provider(name).kinds:
             yield from _entry(f"{name} {kind.name}", kind.action, 28)
     yield ""
-    yield "The whole policy, to paste: runcancel permissions -p aws"
-    yield "Only to look:               runcancel permissions -p aws --read-only"
-    yield "What these credentials may: runcancel doctor"
+    yield "Full policy:             runcancel permissions -p aws"
+    yield "Read-only policy:        runcancel permissions -p aws --read-only"
+    yield "Check these credentials: runcancel doctor"
 
 
 TOPICS: Mapping[str, Callable[[], Iterator[str]]] = {

@@ -1,4 +1,4 @@
-"""`runcancel history`: what was asked from here, by whom, why, and what was seen."""
+"""`runcancel history`: the journal of past operations."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -27,12 +27,10 @@ _NAMED = 5  # unfinished operations that a note names
 _LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
 _UNANSWERED = CancelResponse(
     asked=RequestStatus.IN_DOUBT,
-    problem=Problem(
-        code=Reason.INTERRUPTED, message="no answer is written down: it may or may not have been asked, or accepted"
-    ),
+    problem=Problem(code=Reason.INTERRUPTED, message="no reply recorded; the cancel may or may not have been sent"),
 )
 _UNREAD = Problem(code=Reason.INTERRUPTED, message="interrupted before it was read; nothing was sent for it")
-_UNSEEN = Problem(code=Reason.INTERRUPTED, message="what became of it is not written down")
+_UNSEEN = Problem(code=Reason.INTERRUPTED, message="no result recorded")
 
 
 def history(
@@ -40,17 +38,21 @@ def history(
     operation: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID|prune]", help="One operation, run by run.", autocompletion=options.recent_operations
+            metavar="[ID|prune]",
+            help="An operation, or prune to delete old ones.",
+            autocompletion=options.recent_operations,
         ),
     ] = None,
     *,
     limit: options.Limit = None,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="TIME", help="With prune: forget what is done and older [90d]."),
+        typer.Option(
+            "--older-than", metavar="TIME", help="With prune: delete finished operations older than this [90d]."
+        ),
     ] = None,
 ) -> int:
-    """Show what was asked from here, by whom, why, and what was seen.
+    """Show the journal: past operations, who ran them, why, and their results.
 
     \b
     Examples:
@@ -59,11 +61,11 @@ def history(
       runcancel history prune --older-than 90d
       runcancel cancel --resume 01K9ZQ3V7W5T8R2M4N6P0C1D2E
 
-    It reads the journal on this machine and asks no cloud. Exit codes: 0 shown,
+    It reads the journal on this machine and sends no request. Exit codes: 0 shown,
     5 no such operation, 6 the journal cannot be read.
     """
     if older_than is not None and operation != "prune":
-        raise UsageError("--older-than goes with prune: runcancel history prune --older-than 90d")
+        raise UsageError("--older-than needs prune: runcancel history prune --older-than 90d")
     file = store.path(session.settings.environ)
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
@@ -88,10 +90,10 @@ def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
     forgotten = () if opened is None else opened.prune(before)
     left = () if opened is None else opened.operations()
     kept = [one.id for one in left if one.at < before]
-    notes = [f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} forgotten"]
+    notes = [f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} deleted"]
     if kept:
         ids = ", ".join(kept[:_NAMED]) + (", …" if len(kept) > _NAMED else "")
-        notes.append(f"{len(kept)} unfinished kept: {ids}. To finish one: runcancel cancel --resume ID")
+        notes.append(f"{len(kept)} unfinished kept: {ids}. To continue one: runcancel cancel --resume ID")
     return _list(session, forgotten, *notes)
 
 
@@ -121,7 +123,7 @@ def _one(session: Session, opened: Journal | None, id: str) -> int:
         answer.row(outcome)
     told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: {command(*found.argv)}"
     notes = (told, *((f"reason: {found.reason}",) if found.reason else ()))
-    notes += (f"To go on with the rest: {command('cancel', '--resume', id)}",) if left else ()
+    notes += (f"To continue with the rest: {command('cancel', '--resume', id)}",) if left else ()
     answer.end(End(exit_code=Exit.OK, operation=id, operations=(found,), notes=notes))
     return Exit.OK
 

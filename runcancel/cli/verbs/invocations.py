@@ -28,16 +28,20 @@ def invocations(
     status: Annotated[
         list[str] | None,
         typer.Option(
-            "--status", metavar="STATE", help="Only in this state (repeatable).", autocompletion=lambda: list(State)
+            "--status",
+            metavar="STATE",
+            help="Only targets in this state (repeatable).",
+            autocompletion=lambda: list(State),
         ),
     ] = None,
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", min=0, max=options.MOST, help="At most N rows a run; 0 is all.")
+        int,
+        typer.Option("--limit", metavar="N", min=0, max=options.MOST, help="Show at most N rows per run; 0 means all."),
     ] = 0,
-    parameters: Annotated[bool, typer.Option("--parameters", help="With parameters: they may hold secrets.")] = False,
+    parameters: Annotated[bool, typer.Option("--parameters", help="Show parameters (may contain secrets).")] = False,
 ) -> int:
     """Show the targets of runs, one row per target.
 
@@ -47,9 +51,9 @@ def invocations(
       runcancel invocations inv-ib2lld37 --status running
       runcancel invocations t-7d2a745b412b4601 --limit 5 -o json
 
-    All pages are read. A window task that has no invocations yet is one row
-    without a target; the runs that invocations started are in the column child.
-    Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not answer.
+    All pages are read. A window task without invocations is one row without a
+    target. The column child shows the run that an invocation started. Exit codes:
+    0 read, 4 not permitted, 5 not found, 7 a cloud did not reply.
     """
     wanted = InvocationFilter(
         task=None if task is None else plain("--task", task),
@@ -75,7 +79,7 @@ def invocations(
             continue
         truncated |= more
         if more:
-            notes.append(f"{run.ref}: {shown} shown, more exist")
+            notes.append(f"{run.ref}: {shown} shown, there are more")
         elif everything and not answer.closed and (rest := (run.target_count or 0) - shown) > 0:
             notes.append(f"{run.ref}: {rest} targets not yet listed")
         if answer.closed:
@@ -115,5 +119,7 @@ def _states(words: Sequence[str]) -> frozenset[State]:
     states = [part for word in words for part in plain("--status", word).split(",")]
     for word in states:
         if word not in tuple(State):
-            raise UsageError(f"--status “{word}” is no state: there are {', '.join(State)}{nearest(word, State)}")
+            raise UsageError(
+                f"--status “{word}” is not a state. Expected one of: {', '.join(State)}{nearest(word, State)}"
+            )
     return frozenset(State(word) for word in states)

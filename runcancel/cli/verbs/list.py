@@ -38,11 +38,11 @@ def list_(
       runcancel list --status all --since 2h --kind command -o json
       runcancel list --older-than 2h -o jsonl | runcancel cancel -f -
 
-    Without --status it shows what is not over, newest first. A scope that does
-    not answer is said, and the exit code is 7; the others are shown. A terminal
-    shows 50 rows at most unless --limit says otherwise; elsewhere all are listed.
-    -o jsonl ends with a line that says whether the list is complete and whether
-    --limit cut it: cancel -f refuses such a list. -o ref cannot say it.
+    Without --status it shows runs that have not ended, newest first. A scope that
+    does not reply is reported, and the exit code is 7; the others are shown. The
+    default limit is 50 rows on a terminal; elsewhere all runs are listed. The last
+    line of -o jsonl shows whether the list is complete or cut by --limit.
+    cancel -f refuses such a list. -o ref has no such line.
     """
     query = options.query(
         status=status,
@@ -78,7 +78,7 @@ def list_(
     narrow = f"Showing the newest {shown} of {total} runs. All: --limit 0; fewer: --name, --status, --since, …"
     searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
     code = exit_of_listing(searched, found=total > 0)
-    next_ = session.suggest("To stop some of these: runcancel cancel, and choose by number")
+    next_ = session.suggest("To cancel some of these: runcancel cancel")
     empty = () if total else coverage(session, scopes, gaps, query)
     if empty:
         first = "No runs match where the clouds answered." if gaps else "No runs match."

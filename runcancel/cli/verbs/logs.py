@@ -1,4 +1,4 @@
-"""`runcancel logs`: what targets wrote."""
+"""`runcancel logs`: the output of targets."""
 
 import sys
 from collections import defaultdict
@@ -29,17 +29,17 @@ def logs(
     *,
     target: options.Targets = None,
     task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only what ended badly.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only targets that failed.")] = False,
     tail: Annotated[
         int | None,
-        typer.Option("--tail", metavar="N", min=1, max=options.MOST, help="Only the last N lines of each stream."),
+        typer.Option("--tail", metavar="N", min=1, max=options.MOST, help="Show only the last N lines of each stream."),
     ] = None,
     prefix: Annotated[
         bool | None,
-        typer.Option("--prefix/--no-prefix", help="Plain lines, with or without who wrote them before each."),
+        typer.Option("--prefix/--no-prefix", help="Print plain lines, with or without the target before each."),
     ] = None,
 ) -> int:
-    """Show what targets wrote: stdout and stderr.
+    """Show the output of each target: stdout and stderr.
 
     \b
     Examples:
@@ -49,14 +49,14 @@ def logs(
       runcancel logs inv-ib2lld37 -t ins-0a1b2c3d --no-prefix > its.log
       runcancel logs inv-ib2lld37 -o json
 
-    On a terminal each target has a heading, its text is indented, and lines of
-    stderr begin with err. In a pipe each line stands behind its target (and
-    stderr) and a tab; with several references the run stands before them.
-    AWS keeps stdout and stderr apart and shows them when a step has ended; the
-    others merge both. What a window or an automation started is followed one
-    level down. The clouds keep 24 KB or so of each target: what they cut, and
-    where all of it is, is said as notes. Control characters are shown escaped.
-    Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not answer.
+    On a terminal each target has a heading and indented text; lines of stderr
+    start with err. In a pipe each line starts with its target (and stderr) and a
+    tab; with several references, with the run. AWS keeps stdout and stderr apart
+    and shows them when a step has ended; the other clouds merge both. Runs that
+    a window or an automation started are included, one level deep. The clouds
+    keep about 24 KB per target; notes report cut output and where all of it is.
+    Control characters are escaped.
+    Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not reply.
     """
     wanted = InvocationFilter(
         task=None if task is None else plain("--task", task),
@@ -95,10 +95,7 @@ def _outputs(session: Session, run: Run, wanted: InvocationFilter) -> Iterator[O
 def _writer(session: Session, prefix: bool | None, *, several: bool) -> tuple[Writer, bool]:
     """Where the answer goes, and whether it is plain lines. Raises `UsageError` for lines in another format."""
     if prefix is not None and session.shaped:
-        raise UsageError(
-            f"--prefix and --no-prefix are for plain lines, and the format is {session.format}: leave one out; "
-            "nothing was sent"
-        )
+        raise UsageError(f"--prefix and --no-prefix cannot be used with -o {session.format}; nothing was sent")
     if prefix is None and (session.shaped or session.out.is_terminal):
         return session.writer("logs"), False
     return lines(out=sys.stdout, notes=session.notes, prefix=prefix is not False, by_run=several), True
@@ -135,7 +132,7 @@ class _Seen:
             rest = self._more[remark] - len(names)
             yield f"{self._ref}: {remark}: {', '.join(names)}{f' and {rest:,} more' if rest else ''}"
         if self._tail and self._cut:
-            yield f"{self._ref}: --tail counts from the end of what the cloud kept, which may not be the end"
+            yield f"{self._ref}: --tail counts from the end of the stored output, which may be incomplete"
 
 
 def _kinds(output: Output) -> Iterator[str]:
@@ -145,8 +142,8 @@ def _kinds(output: Output) -> Iterator[str]:
     if output.truncated:
         yield "the cloud cut the output"
     if output.damaged:
-        yield "some of it is no UTF-8 text"
+        yield "some of the output is not UTF-8 text"
     if output.location:
-        yield "the full output is stored (-o json tells where)"
+        yield "the full output is stored (location: -o json)"
     if output.upload_error:
         yield "the full output was not stored"

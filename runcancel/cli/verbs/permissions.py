@@ -1,4 +1,4 @@
-"""`runcancel permissions`: the least that has to be allowed, in the vendors' own languages."""
+"""`runcancel permissions`: the minimal policy, in the vendors' own languages."""
 
 import sys
 from typing import Annotated
@@ -26,10 +26,11 @@ _WINDOW = "maintenance-window"
 def permissions(
     session: Session,
     *,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Only what is needed to look, not to cancel.")] = False,
-    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Only in this account.")] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Only the read permissions, no cancel.")] = False,
+    account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Restrict to this account.")] = None,
     window: Annotated[
-        str | None, typer.Option("--window", metavar="mw-ID", help="AWS: cancel only runs of this maintenance window.")
+        str | None,
+        typer.Option("--window", metavar="mw-ID", help="AWS: restrict the cancel to this maintenance window."),
     ] = None,
     kind: options.Kinds = None,
 ) -> int:
@@ -42,9 +43,9 @@ def permissions(
       runcancel permissions -p aws --window mw-0c50858d01e4f7a2b
       runcancel permissions -p tencent > policy.json
 
-    It asks no cloud and needs no credentials. What is printed for one provider
-    can be pasted into its console; without -p it is one policy per provider.
-    What the vendor cannot narrow is said on stderr. -o json tells it as data.
+    It sends no request and needs no credentials. The policy of one provider can be
+    pasted into its console; without -p, one policy per provider is printed. Notes
+    on stderr report permissions that the vendor cannot restrict. See also -o json.
     """
     chosen = session.settings
     names = _names(chosen)
@@ -72,18 +73,18 @@ def _names(chosen: Settings) -> tuple[str, ...]:
 def _check(names: tuple[str, ...], *, account: str | None, window: str | None, kinds: frozenset[str]) -> None:
     if account is not None:
         if len(names) != 1:
-            raise UsageError("--account is of one provider: say which, as in -p aws")
+            raise UsageError("--account needs one provider: add -p, as in -p aws")
         if not provider(names[0]).account_pattern.fullmatch(account):
-            raise UsageError(f"--account “{account}” is no number of an account, as in 111122223333")
+            raise UsageError(f"--account “{account}” is not an account number such as 111122223333")
     if window is not None:
         owner = next(name for name in PROVIDERS if _WINDOW in _kinds(name))
         if names != (owner,):
-            raise UsageError(f"--window is of {provider(owner).title}: add -p {owner}")
+            raise UsageError(f"--window needs {provider(owner).title}: add -p {owner}")
         if kinds and _WINDOW not in kinds:
-            raise UsageError(f"--window and --kind exclude each other: it is of --kind {_WINDOW}")
+            raise UsageError(f"--window and --kind cannot be used together: --window implies --kind {_WINDOW}")
     for name in names:
         if kinds and not kinds & _kinds(name):
-            raise UsageError(f"{name} has no {' and no '.join(sorted(kinds))}: name its provider with -p")
+            raise UsageError(f"{name} has no {' and no '.join(sorted(kinds))}: add its provider with -p")
 
 
 def _kinds(name: str) -> frozenset[str]:

@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     add_completion=False,
-    help="Three simulated clouds on this machine, to try and to rehearse.\n\n"
+    help="Simulate three clouds on this machine, to try commands and to rehearse.\n\n"
     "Real SDKs and real vendor CLIs talk to them; nothing leaves the machine.\n\n"
     "\b\nExamples:\n"
     "  runcancel sandbox demo\n"
@@ -34,22 +34,20 @@ app = typer.Typer(
 )
 
 Port = Annotated[
-    int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
+    int, typer.Option("--port", metavar="N", min=0, max=65535, help="Port on 127.0.0.1; 0 chooses a free one.")
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same runs and ids.")]
 Speed = Annotated[
-    float, typer.Option("--speed", metavar="X", min=0, help="World seconds for each real second; 0 stands still.")
+    float, typer.Option("--speed", metavar="X", min=0, help="Simulated seconds per real second; 0 stops the clock.")
 ]
 Tick = Annotated[
-    float | None, typer.Option("--tick", metavar="SECONDS", help="Time moves only with requests, this much with each.")
+    float | None, typer.Option("--tick", metavar="SECONDS", help="Advance the clock only by this much per request.")
 ]
 Accounts = Annotated[
-    int, typer.Option("--accounts", metavar="N", min=1, help="Accounts in each cloud, each with its own keys.")
+    int, typer.Option("--accounts", metavar="N", min=1, help="Number of accounts per cloud, each with its own keys.")
 ]
-Fresh = Annotated[
-    int, typer.Option("--fresh", metavar="N", min=0, help="So many reads do not see a run that just started.")
-]
-Limits = Annotated[bool, typer.Option("--limits", help="Enforce the published limits, in sliding windows.")]
+Fresh = Annotated[int, typer.Option("--fresh", metavar="N", min=0, help="Hide new runs from the first N reads.")]
+Limits = Annotated[bool, typer.Option("--limits", help="Enforce the published rate limits.")]
 Fault = Annotated[
     list[str] | None,
     typer.Option("--fault", metavar="RULE", help="[provider:]Action[@run]=kind[*times][,key=value]; repeatable."),
@@ -79,13 +77,12 @@ def serve(
     limits: Limits = False,
     fault: Fault = None,
 ) -> None:
-    """Serve until Ctrl-C; print the variables that lead there.
+    """Serve until Ctrl-C; print the variables that point to it.
 
     stdout has lines for the shell, stderr some references to try. Kinds of
     --fault that throttle: sliding-window and fixed-window (calls, seconds),
     refused-share (share), shared-window (calls, seconds, taken); each may have
-    retry_after in milliseconds. A fault that is not known is answered with a
-    list of all.
+    retry_after in milliseconds. An unknown fault prints the list of all faults.
 
     \b
     Examples:
@@ -111,7 +108,7 @@ def serve(
         sys.stdout.write("".join(f"{line}\n" for line in shell_lines(os.environ, box.environment())))
         sys.stdout.flush()
         known = "".join(f"  {ref}\n" for ref in WELL_KNOWN)
-        sys.stderr.write(f"three clouds at {box.url}; Ctrl-C ends them. Some runs:\n{known}")
+        sys.stderr.write(f"three clouds at {box.url}; Ctrl-C stops them. Some runs:\n{known}")
         sys.stderr.flush()
         number = signals.get()
     raise typer.Exit(128 + number)
@@ -119,7 +116,7 @@ def serve(
 
 @app.command("exec", cls=Verb, context_settings={"allow_interspersed_args": False})
 def exec_(
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="What to run inside.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND [ARG]...", help="Command to run in the sandbox.")],
     *,
     port: Port = 0,
     seed: Seed = 1,
@@ -130,12 +127,12 @@ def exec_(
     limits: Limits = False,
     fault: Fault = None,
 ) -> None:
-    """Run a command that can reach no cloud but the sandbox.
+    """Run a command that can reach only the sandbox.
 
-    It gets a fresh home and, of this shell's variables, only those of the
-    terminal, the language and the search paths; others need env NAME=VALUE. With
-    --accounts its home has a profile and a context for each account, in the
-    group "everything". Its exit code is returned; 127 when it is not found.
+    The command gets a new home directory and only the variables of the terminal,
+    the language and the search paths; set others with env NAME=VALUE. With
+    --accounts its home has a profile and a context per account, in the group
+    "everything". The exit code is that of the command; 127 when it is not found.
 
     \b
     Examples:
@@ -170,7 +167,7 @@ def exec_(
 
 @app.command(cls=Verb)
 def demo(seed: Seed = 1) -> None:
-    """Stop a bad patch on three simulated clouds and see what each did.
+    """Cancel a bad patch on three simulated clouds and show the results.
 
     \b
     Examples:
@@ -226,7 +223,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def shell_lines(outer: Mapping[str, str], box: Mapping[str, str]) -> list[str]:
-    """What a shell evaluates to be in the sandbox: what leads elsewhere is unset."""
+    """Lines that point a shell to the sandbox; other endpoints are unset."""
     from runcancel.sandbox.isolation import NO_METADATA, leads_outside
 
     wanted = {**box, **NO_METADATA}
@@ -238,7 +235,7 @@ def shell_lines(outer: Mapping[str, str], box: Mapping[str, str]) -> list[str]:
 
 
 def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run to the end, hand signals on, and return the exit code as a shell would tell it."""
+    """Run to the end, pass signals on, and return the exit code as a shell would."""
     early: list[int] = []
     child: subprocess.Popen[bytes] | None = None
 

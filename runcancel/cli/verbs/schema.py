@@ -21,7 +21,7 @@ def schema(
     session: Session,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Which output; none lists them.", autocompletion=_names),
+        typer.Argument(metavar="[NAME]", help="Name of an output; without it, list all.", autocompletion=_names),
     ] = None,
 ) -> int:
     """Print the JSON Schema of an output.
@@ -38,7 +38,7 @@ def schema(
         sys.stdout.write("".join(f"{each}\n" for each in names))
         return 0
     if name not in names:
-        raise UsageError(f"no schema “{name}”: there are {', '.join(names)}{nearest(name, names)}")
+        raise UsageError(f"no schema “{name}”. Expected one of: {', '.join(names)}{nearest(name, names)}")
     text = files("runcancel.schemas").joinpath(f"{name}.json").read_text(encoding="utf-8")
     sys.stdout.write(text if session.query is None and session.format != "yaml" else _other(session, text))
     return 0

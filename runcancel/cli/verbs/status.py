@@ -1,4 +1,4 @@
-"""`runcancel status`: where runs stand."""
+"""`runcancel status`: the state of runs."""
 
 from typing import Annotated
 
@@ -17,10 +17,10 @@ def status(
     session: Session,
     refs: options.References,
     *,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again until every run has ended.")] = False,
-    exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 9 if a run ended badly.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat until every run has ended.")] = False,
+    exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 9 if a run failed.")] = False,
 ) -> int:
-    """Show where runs stand, one row per run.
+    """Show the state of runs, one row per run.
 
     \b
     Examples:
@@ -29,9 +29,9 @@ def status(
       runcancel status t-7d2a745b412b4601 inv-ib2lld37 -o json
       runcancel status inv-ib2lld37 --watch --exit-status
 
-    A bare AWS id is looked for among window executions, commands and automations,
-    by reading only. Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud
-    did not answer, 9 with --exit-status when a run ended badly.
+    A bare AWS id is looked up among window executions, commands and automations,
+    with read calls only. Exit codes: 0 read, 4 not permitted, 5 not found, 7 a
+    cloud did not reply, 9 with --exit-status when a run failed.
     """
     sights = session.look(refs, full=True)
     runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
@@ -52,13 +52,13 @@ def status(
     for run in runs.values():
         answer.row(run)
     alive = [run.ref for run in runs.values() if run.cancellable]
-    next_ = session.suggest("To stop it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
+    next_ = session.suggest("To cancel it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
     answer.end(End(exit_code=code, errors=problems, complete=not problems and interrupted is None, notes=next_))
     return code
 
 
 def _follow(session: Session, runs: dict[str, Run], stale: Stale) -> None:
-    """Look until every run is over or cannot be read with these credentials; `runs` is kept up to date."""
+    """Read until every run has ended or cannot be read with these credentials; `runs` is kept up to date."""
     left = {ref: run for ref, run in runs.items() if not run.ended}
     for ref, answer in session.follow(left, full=True, until=None):
         if isinstance(answer, Snapshot):

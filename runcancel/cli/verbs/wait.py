@@ -1,4 +1,4 @@
-"""`runcancel wait`: come back when runs are where they should be."""
+"""`runcancel wait`: return when runs have reached a state."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
@@ -36,14 +36,14 @@ def wait(
         typer.Option(
             "--for",
             metavar="GOAL",
-            help="ended, stopped or a state; any of several [ended].",
+            help="ended, stopped or a state (repeatable: any of them) [ended].",
             autocompletion=lambda: [*_GOALS],
         ),
     ] = None,
     timeout: options.Timeout = None,
     accept_reported: options.AcceptReported = False,
 ) -> int:
-    """Wait until every run is where it should be.
+    """Wait until every run reaches a state.
 
     \b
     Examples:
@@ -51,16 +51,17 @@ def wait(
       runcancel wait inv-ib2lld37 --for stopped --for succeeded --timeout 10m
       runcancel cancel "$RUN" --no-wait && runcancel wait "$RUN" --for stopped
 
-    A run has ended when it and every listed target have. It fails at once when a
-    run has ended otherwise, or when credentials are refused or expire. With
-    --timeout it also waits for a run that is not listed yet. Exit codes: 0 all are
-    there, 4 not permitted, 5 not found, 7 a cloud did not answer, 8 not in time, or
-    a stop that is only reported by the cloud, 9 one can no longer get there.
+    A run has ended when it and every listed target have ended. It fails at once
+    when a run ends in another state, or when credentials are refused or expire.
+    With --timeout it also waits for a run that is not listed yet. Exit codes:
+    0 goal reached, 4 not permitted, 5 not found, 7 a cloud did not reply,
+    8 timed out, or the stop is only reported, 9 the goal cannot be reached.
     """
     goals = tuple(environment.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
     for word in goals:
         if word not in _GOALS:
-            raise UsageError(f"--for has no “{word}”: there are {', '.join(_GOALS)}{nearest(word, _GOALS)}")
+            known = ", ".join(_GOALS)
+            raise UsageError(f"--for does not accept “{word}”. Expected one of: {known}{nearest(word, _GOALS)}")
     wanted = frozenset(state for word in goals for state in _GOALS[word])
     seconds = session.patience(timeout)
     goal_ = _Goal(wanted, accept_reported=accept_reported or "ended" in goals)
@@ -80,24 +81,24 @@ def wait(
     missed = [ref for ref, seen in runs.items() if goal_.missed(seen.run)]
     complete = interrupted is None and not problems
     problems += [_unconfirmed(ref) for ref, seen in runs.items() if goal_.only_reported(seen)]
-    notes = (f"cannot get there any more: {', '.join(missed)}",) if missed else ()
+    notes = (f"can no longer reach the goal: {', '.join(missed)}",) if missed else ()
     code = _code(problems, missed) if interrupted is None else 128 + interrupted
     answer.end(End(exit_code=code, errors=tuple(problems), complete=complete, notes=notes))
     return code
 
 
 class _Goal(Struct, frozen=True):
-    """Where runs should be. An ended state counts once every listed target has ended, too."""
+    """The goal of the runs. An ended state counts once every listed target has ended, too."""
 
     states: frozenset[State]
     accept_reported: bool
 
     def reached(self, run: Run) -> bool:
-        """Whether the run reads as it should."""
+        """Whether the run has reached the goal."""
         return run.state in self.states and (run.ended or not run.state.over)
 
     def missed(self, run: Run) -> bool:
-        """Whether the run can no longer get there."""
+        """Whether the run can no longer reach the goal."""
         return run.ended and run.state not in self.states
 
     def only_reported(self, seen: Snapshot) -> bool:
@@ -112,7 +113,7 @@ def _listed(session: Session, references: Sequence[Reference], until: float | No
     missing = _not_found(found.values())
     if missing and until is not None and clock.monotonic() < until:
         names = ", ".join(reference.text for reference in missing)
-        session.notes.say(f"not found yet: {names}; looking again until the timeout")
+        session.notes.say(f"not found yet: {names}; retrying until the timeout")
     while missing and until is not None and (left := until - clock.monotonic()) > 0:
         session.workers.pause(min(FIRST_PAUSE * 2, left))
         found |= {sight.reference: sight for sight in session.look_at(missing)}
@@ -146,8 +147,8 @@ def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: flo
 
 
 def _unconfirmed(ref: str) -> Problem:
-    message = "the cloud reports it stopped; that is not confirmed"
-    hint = "to accept what the cloud reports: --accept-reported"
+    message = "the cloud reports it stopped; this is not verified"
+    hint = "To count reported stops as stopped: add --accept-reported"
     return Problem(code=Reason.UNCONFIRMED, message=message, hint=hint, ref=ref)
 
 

@@ -86,7 +86,7 @@ def _not_applied(error: QueryError) -> Problem:
 
 def _read(text: str) -> Any:
     if not text.strip():
-        raise UsageError("--query has an empty value: an unset variable? Nothing was sent")
+        raise UsageError("--query is empty (an unset variable?); nothing was sent")
     try:
         return jmespath.compile(text)
     except ValueError as error:  # what jmespath raises is one, too
