@@ -48,9 +48,9 @@ def text(flag: str, value: str | None, environ: Mapping[str, str]) -> Choice[str
 
 def several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Choice[tuple[str, ...]]:
     """One setting that takes several words, each once: the flags, else its variable, else none."""
-    given = tuple(values)
-    if given:
-        return Choice(_split(flag, given), flag)
+    typed = tuple(values)
+    if typed:
+        return Choice(_split(flag, typed), flag)
     name = variable(flag)
     if environ.get(name):
         return Choice(_split(name, (environ[name],)), name)
@@ -104,10 +104,10 @@ def moment(flag: str, value: str, now: datetime) -> datetime:
 
 def past(flag: str, value: str, now: datetime) -> datetime:
     """A time as `moment` reads it. Raises `UsageError` for one that is still to come: everything is older than that."""
-    found = moment(flag, value, now)
-    if found > now:
+    instant = moment(flag, value, now)
+    if instant > now:
         raise UsageError(f"{flag} “{value}” is in the future; nothing was sent", hint=_A_TIME)
-    return found
+    return instant
 
 
 def _age(value: str) -> float | None:
@@ -120,11 +120,11 @@ def _age(value: str) -> float | None:
 
 def _dated(flag: str, value: str) -> datetime:
     try:
-        found = datetime.fromisoformat(value if _DATED.fullmatch(value) else "")
+        parsed = datetime.fromisoformat(value if _DATED.fullmatch(value) else "")
     except ValueError:
         raise UsageError(f"{flag} “{value}” is not a time; nothing was sent", hint=_A_TIME) from None
     try:
-        return found.astimezone(UTC)
+        return parsed.astimezone(UTC)
     except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
         raise UsageError(f"{flag} “{value}” is out of range; nothing was sent") from None
 

@@ -151,7 +151,7 @@ def run(
             at(now + delay, "replied", process, ticket, ok=through)
         elif what == "replied" and ticket is not None:
             if ok:
-                limiters[process].answered(ticket, now)
+                limiters[process].record_reply(ticket, now)
                 ran.seconds = now - began
             else:
                 limiters[process].refused(ticket, now)

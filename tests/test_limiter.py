@@ -93,7 +93,7 @@ def test_nor_by_the_times_at_which_calls_leave(gaps: list[float], limit: int) ->
         now += gap
         while not isinstance(leave := limiter.take(now), Ticket):
             now += max(leave, 0.001)
-        limiter.answered(leave, now)
+        limiter.record_reply(leave, now)
         left.append(now)
 
     assert all(later - sooner > 1.0 for sooner, later in zip(left, left[limit:], strict=False))
@@ -125,7 +125,7 @@ def test_a_rate_that_was_slowed_comes_back() -> None:
             now += max(leave, 0.001)
             continue
         if now > allowed["until"] or server(now):
-            limiter.answered(leave, now + 0.001)
+            limiter.record_reply(leave, now + 0.001)
             moments.append(now)
         else:
             limiter.refused(leave, now + 0.001)

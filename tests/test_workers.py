@@ -128,7 +128,7 @@ def test_hung_scopes_of_two_clouds_leave_threads_for_the_third() -> None:
 
 def test_scopes_that_never_answer_leave_threads_for_those_that_did() -> None:
     real, release = workers(), threading.Event()
-    real.heard(scope("aws", 999), answered=True)
+    real.record_response(scope("aws", 999), responsive=True)
 
     def work(item: tuple[Scope, int]) -> int:
         if item[0].region != "r-999":
@@ -158,7 +158,7 @@ def test_one_call_is_in_flight_until_a_scope_answers() -> None:
         with lock:
             busy -= 1
         if item[0] == "silent":
-            real.heard("silent", answered=False)
+            real.record_response("silent", responsive=False)
 
     for name in ("silent", "answers"):
         list(real.map(work, [(name, number) for number in range(20)], queue=lambda item: item[0]))
@@ -169,7 +169,7 @@ def test_one_call_is_in_flight_until_a_scope_answers() -> None:
 
 def test_sends_go_before_reads_and_do_not_starve_them() -> None:
     real, release = workers(), threading.Event()
-    real.heard("one", answered=True)
+    real.record_response("one", responsive=True)
     began: list[str] = []
 
     def work(item: str) -> None:
@@ -305,7 +305,7 @@ def test_a_signal_lets_what_is_in_flight_come_back_and_begins_nothing_new() -> N
         time.sleep(0.2)
         return item
 
-    real.heard("one", answered=True)
+    real.record_response("one", responsive=True)
     threading.Timer(0.1, lambda: real._on_signal(signal.SIGINT, None)).start()
     delivered: list[int] = []
     with pytest.raises(Interrupted):

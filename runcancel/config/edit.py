@@ -30,8 +30,8 @@ def add(file: Path, name: str, context: Context) -> None:
     def change(text: str, now: Config) -> tuple[str, Config]:
         if name in now.contexts or name in now.groups:
             raise UsageError(f"there is a context or group “{name}” already; nothing was changed")
-        wanted = structs.replace(now, contexts=now.contexts | {name: context})
-        return f"{text}{_gap(text)}{_table(name, context)}", wanted
+        desired = structs.replace(now, contexts=now.contexts | {name: context})
+        return f"{text}{_gap(text)}{_table(name, context)}", desired
 
     _write(file, change)
 
@@ -48,7 +48,7 @@ def remove(file: Path, name: str) -> tuple[str, ...]:
             raise UsageError(f"no context “{name}”{nearest(name, now.contexts)}; nothing was changed")
         left = {group: tuple(one for one in members if one != name) for group, members in now.groups.items()}
         gone = {group for group, members in left.items() if not members and now.groups[group]}
-        wanted = Config(
+        desired = Config(
             default=tuple(one for one in now.default if one != name and one not in gone),
             contexts={one: context for one, context in now.contexts.items() if one != name},
             groups={group: members for group, members in left.items() if group not in gone},
@@ -59,8 +59,8 @@ def remove(file: Path, name: str) -> tuple[str, ...]:
             for group, members in now.groups.items()
             if name in members
         )
-        stood.extend(["default"] if wanted.default != now.default else [])
-        return _without(text, name, now, wanted), wanted
+        stood.extend(["default"] if desired.default != now.default else [])
+        return _without(text, name, now, desired), desired
 
     _write(file, change)
     return tuple(stood)
@@ -73,12 +73,12 @@ def use(file: Path, names: Sequence[str]) -> None:
         import tomlkit
 
         now.expand(names)
-        wanted = structs.replace(now, default=tuple(dict.fromkeys(names)))
+        desired = structs.replace(now, default=tuple(dict.fromkeys(names)))
         document = tomlkit.parse(text)
         if "default" not in document:
-            return _before_tables(text, tomlkit.dumps({"default": wanted.default})), wanted
-        _fit(document, "default", wanted.default)
-        return tomlkit.dumps(document), wanted
+            return _before_tables(text, tomlkit.dumps({"default": desired.default})), desired
+        _fit(document, "default", desired.default)
+        return tomlkit.dumps(document), desired
 
     _write(file, change)
 
@@ -93,7 +93,7 @@ def _table(name: str, context: Context) -> str:
     return tomlkit.dumps({"contexts": contexts})
 
 
-def _without(text: str, name: str, now: Config, wanted: Config) -> str:
+def _without(text: str, name: str, now: Config, desired: Config) -> str:
     """The text without a context and without its name in lists."""
     import tomlkit
 
@@ -102,10 +102,10 @@ def _without(text: str, name: str, now: Config, wanted: Config) -> str:
     if cut is None:  # written inline or with dotted keys
         del document["contexts"][name]
     for group, members in now.groups.items():
-        if members != wanted.groups.get(group):
-            _fit(document["groups"], group, wanted.groups.get(group))
-    if now.default != wanted.default:
-        _fit(document, "default", wanted.default)
+        if members != desired.groups.get(group):
+            _fit(document["groups"], group, desired.groups.get(group))
+    if now.default != desired.default:
+        _fit(document, "default", desired.default)
     return tomlkit.dumps(document)
 
 
@@ -163,11 +163,11 @@ def _fit(table: MutableMapping[str, Any], key: str, names: Sequence[str] | None)
     if names is None:
         del table[key]
         return
-    held = table[key]
-    for one in [one for one in held if one not in names]:
-        held.remove(one)
-    if list(held) == list(names[: len(held)]):
-        held.extend(names[len(held) :])
+    existing = table[key]
+    for one in [one for one in existing if one not in names]:
+        existing.remove(one)
+    if list(existing) == list(names[: len(existing)]):
+        existing.extend(names[len(existing) :])
     else:
         table[key] = list(names)
 
@@ -186,9 +186,9 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
         ownership.make_folder(file.parent)
         with _alone(file):
             text = text_of(file) or ""
-            written, wanted = change(text, read(file, text))
-            check(file, wanted)
-            if not _means(file, written, wanted):
+            written, desired = change(text, read(file, text))
+            check(file, desired)
+            if not _means(file, written, desired):
                 raise by_hand
             _replace(file.resolve(), written)
     except TOMLKitError:
@@ -197,9 +197,9 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
         raise UsageError(f"{file} cannot be written: {error.strerror}; nothing was changed") from None
 
 
-def _means(file: Path, text: str, wanted: Config) -> bool:
+def _means(file: Path, text: str, desired: Config) -> bool:
     try:
-        return read(file, text) == wanted
+        return read(file, text) == desired
     except UsageError:
         return False
 

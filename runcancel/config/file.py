@@ -52,7 +52,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         Raises `UsageError` for a name that is neither, and for an empty group: nothing must not mean everything.
         """
-        found: dict[str, None] = {}
+        expanded: dict[str, None] = {}
         for name in names:
             if name not in self.contexts and name not in self.groups:
                 known = (*self.contexts, *self.groups)
@@ -64,8 +64,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             members = self.groups.get(name, (name,))
             if not members:
                 raise UsageError(f"the group “{name}” has no contexts; nothing was sent")
-            found |= dict.fromkeys(members)
-        return tuple(found)
+            expanded |= dict.fromkeys(members)
+        return tuple(expanded)
 
 
 _KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": Caps}
@@ -88,31 +88,31 @@ def load(file: Path) -> Config:
 
 def read(file: Path, text: str) -> Config:
     """The text of the file as its record. Raises `UsageError`."""
-    found = record(file, text, Config, _KEYS, choices={"provider": PROVIDERS})
-    check(file, found)
-    return found
+    config = record(file, text, Config, _KEYS, choices={"provider": PROVIDERS})
+    check(file, config)
+    return config
 
 
-def check(file: Path, found: Config) -> None:
+def check(file: Path, config: Config) -> None:
     """Raise `UsageError` for what the types do not say."""
-    for table, names in (("contexts", found.contexts), ("groups", found.groups)):
+    for table, names in (("contexts", config.contexts), ("groups", config.groups)):
         for name in names:
             if hidden(name):
                 raise wrong(file, f"{table}.{key_of(name)}", "is a name that is empty or does not show")
-    for name, context in found.contexts.items():
+    for name, context in config.contexts.items():
         _check_context(file, f"contexts.{key_of(name)}", context)
-    for group, members in found.groups.items():
+    for group, members in config.groups.items():
         key = f"groups.{key_of(group)}"
-        if group in found.contexts:
+        if group in config.contexts:
             raise wrong(file, key, "is the name of a context, too")
         for index, member in enumerate(members):
-            if member not in found.contexts:
-                raise wrong(file, f"{key}[{index}]", f"names no context “{member}”{nearest(member, found.contexts)}")
-    known = (*found.contexts, *found.groups)
-    for index, name in enumerate(found.default):
+            if member not in config.contexts:
+                raise wrong(file, f"{key}[{index}]", f"names no context “{member}”{nearest(member, config.contexts)}")
+    known = (*config.contexts, *config.groups)
+    for index, name in enumerate(config.default):
         if name not in known:
             raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, known)}")
-    for key, cap in structs.asdict(found.caps).items():
+    for key, cap in structs.asdict(config.caps).items():
         if cap is not None and cap < 0:
             raise wrong(file, f"caps.{key}", "is below zero")
 

@@ -29,22 +29,22 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     chosen = configured or Context(provider=name, profile=context)
     here = "context" if configured else "profile"
     site, own_endpoint = f"{variable(name)}_SITE", f"{variable(name)}_ENDPOINT_URL"
-    found = vendor_settings(settings, name, context)
+    vendor = vendor_settings(settings, name, context)
     rows = {
-        "profile": (found.profile.value, here) if chosen.profile else _pair(found.profile),
-        **({"account": account} if (account := _first((chosen.account, here), _pair(found.account)))[0] else {}),
+        "profile": (vendor.profile.value, here) if chosen.profile else _pair(vendor.profile),
+        **({"account": account} if (account := _first((chosen.account, here), _pair(vendor.account)))[0] else {}),
         "regions": _first(
             (",".join(settings.regions.value), settings.regions.origin),
             (",".join(chosen.regions), here),
-            _pair(found.region),
+            _pair(vendor.region),
         ),
         "endpoint_url": _first(
             (chosen.endpoint_url, here),
             (environ.get(own_endpoint), own_endpoint),
-            _pair(found.endpoint_url),
+            _pair(vendor.endpoint_url),
         ),
         **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).sites else {}),
-        **({"problem": (found.error.message, found.profile.origin)} if found.error else {}),
+        **({"problem": (vendor.error.message, vendor.profile.origin)} if vendor.error else {}),
         "protected": ("true", here) if chosen.protected else ("false", "default"),
     }
     return tuple(

@@ -39,7 +39,7 @@ class Reference(Struct, frozen=True, kw_only=True):
 
     def kinds(self, name: str) -> tuple[Kind, ...]:
         """The kinds of one provider that this reference can mean, in the order in which they are looked up."""
-        return tuple(kind for kind in provider(name).kinds if self.kind in (None, kind.name) and kind.takes(self.id))
+        return tuple(kind for kind in provider(name).kinds if self.kind in (None, kind.name) and kind.matches(self.id))
 
     @property
     def meaning(self) -> "Reference":
@@ -85,11 +85,11 @@ def _plain(text: str) -> Reference:
 
 def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
     """Read references, each once: a repeated one is dropped, however written; one malformed among them refuses all."""
-    found: dict[Reference, Reference] = {}
+    unique: dict[Reference, Reference] = {}
     for text in texts:
         reference = parse(text)
-        found.setdefault(reference.meaning, reference)
-    return tuple(found.values())
+        unique.setdefault(reference.meaning, reference)
+    return tuple(unique.values())
 
 
 def full(text: str) -> Ref:
@@ -110,8 +110,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
     """A did-you-mean clause, or an empty text when nothing is near."""
     import difflib  # only for who mistyped
 
-    found = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    closest = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean {closest[0]}?" if closest else ""
 
 
 def _linked(text: str, context: str, link: str) -> Reference:
@@ -120,19 +120,19 @@ def _linked(text: str, context: str, link: str) -> Reference:
         raise _wrong(text, "the context before @ is empty")
     for name in PROVIDERS:
         try:
-            found = provider(name).link(link)
+            named = provider(name).link(link)
         except NotARun as error:
             raise _no_link(link, error.why, error.hint) from None
-        if found is not None:
-            full = f"{context}{'@' if context else ''}{name}:{found.region}:{found.kind}/{found.id}"
+        if named is not None:
+            full = f"{context}{'@' if context else ''}{name}:{named.region}:{named.kind}/{named.id}"
             return Reference(
                 text=text if link.startswith("arn:") else full,  # a query may hold a way to sign in
-                id=found.id,
+                id=named.id,
                 context=_context(text, context),
                 provider=name,
-                region=found.region,
-                kind=found.kind,
-                account=found.account,
+                region=named.region,
+                kind=named.kind,
+                account=named.account,
             )
     *titles, last = (provider(name).title for name in PROVIDERS)
     raise _no_link(link, f"it is not of a console of {', '.join(titles)} or {last}", None)
@@ -182,7 +182,7 @@ def _no_such_id(reference: Reference) -> str:
         return "the id is missing"
     kind = f"{reference.kind} " if reference.kind else ""
     whose = reference.provider or "any provider"
-    shapes = ", ".join(f"{found.ids} at {found.title}" for found in map(provider, PROVIDERS))
+    shapes = ", ".join(f"{each.ids} at {each.title}" for each in map(provider, PROVIDERS))
     return f"“{quoted(reference.id)}” has not the shape of any {kind}id of {whose}; ids are {shapes}"
 
 

@@ -111,13 +111,13 @@ def places(settings: Settings) -> tuple[Place, ...]:
     that take part and cannot be searched are left to `unusable`. Raises `UsageError` when nothing is configured, and
     when nothing can be searched for the lack of a region.
     """
-    found = _taking_part(settings)
-    usable = tuple(place for place in found if place.regions)
-    problems = [place.problem for place in found if place.problem is not None]
+    participants = _taking_part(settings)
+    usable = tuple(place for place in participants if place.regions)
+    problems = [place.problem for place in participants if place.problem is not None]
     if usable or any(problem.code is not Reason.NOT_CONFIGURED for problem in problems):
         return usable
     raise UsageError(
-        f"no region is known for {' and '.join(_named(place) for place in found)}; nothing was sent",
+        f"no region is known for {' and '.join(_named(place) for place in participants)}; nothing was sent",
         hint="give one: -r REGION, or -r all",
     )
 
@@ -163,8 +163,8 @@ def unknown_regions(settings: Settings) -> tuple[str, ...]:
 
 def home_region(settings: Settings, place: Place) -> str:
     """A region of a place where its account certainly answers: the vendor's own setting, else the first it has."""
-    found = vendor_settings(settings, place.provider, place.context).region
-    return place.regions[0] if found is None else found.value
+    region = vendor_settings(settings, place.provider, place.context).region
+    return place.regions[0] if region is None else region.value
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
@@ -194,8 +194,8 @@ def connection(settings: Settings, scope: Scope) -> Connection:
 
 def no_such_site(name: str) -> str:
     """Which sites a provider has, for the message about one that it has not."""
-    found = provider(name)
-    return f"there are {' and '.join(found.sites)}" if found.sites else f"{found.title} has no sites"
+    vendor = provider(name)
+    return f"there are {' and '.join(vendor.sites)}" if vendor.sites else f"{vendor.title} has no sites"
 
 
 def protected(settings: Settings, scope: Scope, account: str | None = None) -> str | None:
@@ -328,8 +328,8 @@ def _regions(settings: Settings, name: str, context: str | None) -> tuple[str, .
     configured = settings.config.contexts.get(context or "")
     if configured is not None and configured.regions:
         return provider_regions(name) if "all" in configured.regions else configured.regions
-    found = vendor_settings(settings, name, context).region
-    return () if found is None else (found.value,)
+    vendor_region = vendor_settings(settings, name, context).region
+    return () if vendor_region is None else (vendor_region.value,)
 
 
 def provider_regions(name: str) -> tuple[str, ...]:
@@ -345,9 +345,9 @@ def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
 
 def _place(settings: Settings, name: str, context: str | None) -> Place:
     configured = settings.config.contexts.get(context or "")
-    asked = settings.regions.value or (configured.regions if configured else ())
+    requested = settings.regions.value or (configured.regions if configured else ())
     regions = _regions(settings, name, context)
-    place = Place(provider=name, context=context, regions=regions, everywhere="all" in asked)
+    place = Place(provider=name, context=context, regions=regions, everywhere="all" in requested)
     return place if regions or settings.regions.value else structs.replace(place, problem=_problem(settings, place))
 
 

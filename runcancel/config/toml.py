@@ -37,8 +37,8 @@ def record(
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        said = _sentence(_named(str(error), data, kind), keys, choices)
-        raise UsageError(f"{file}: {said}; nothing was sent") from None
+        message = _sentence(_named(str(error), data, kind), keys, choices)
+        raise UsageError(f"{file}: {message}; nothing was sent") from None
 
 
 def hidden(name: str) -> bool:
@@ -71,13 +71,13 @@ def _data(file: Path, text: str) -> dict[str, Any]:
 
 def _named(error: str, data: Mapping[str, Any], kind: type) -> str:
     """msgspec says `contexts[...]` for any member of a table: say which one it is."""
-    for table, held in get_type_hints(kind).items():
+    for table, member_type in get_type_hints(kind).items():
         members = data.get(table)
-        if f"$.{table}[...]" not in error or get_origin(held) is not dict or not isinstance(members, dict):
+        if f"$.{table}[...]" not in error or get_origin(member_type) is not dict or not isinstance(members, dict):
             continue
         for name, member in members.items():
             try:
-                msgspec.convert(member, get_args(held)[1])
+                msgspec.convert(member, get_args(member_type)[1])
             except msgspec.ValidationError:
                 return error.replace(f"{table}[...]", f"{table}.{key_of(name)}", 1)
     return error

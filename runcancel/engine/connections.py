@@ -81,7 +81,7 @@ class Clouds:
             )
         connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
         cloud = provider(scope.provider).connect(connection, self._settings.environ, self._paces[scope])
-        return GuardedCloud(cloud, where=str(scope), heard=partial(self._heard, scope))
+        return GuardedCloud(cloud, where=str(scope), report=partial(self._record_response, scope))
 
     def _keep(self, scope: Scope, cloud: Cloud) -> None:
         with self._lock:
@@ -94,8 +94,8 @@ class Clouds:
         if collect:
             gc.collect()  # an SDK's client holds itself in circles, and its sockets with it
 
-    def _heard(self, scope: Scope, answered: bool) -> None:
-        self._workers.heard(scope, answered=answered)
+    def _record_response(self, scope: Scope, responsive: bool) -> None:
+        self._workers.record_response(scope, responsive=responsive)
 
     def _waits(self, scope: str, reason: Reason, seconds: float) -> None:
         self.traffic.waits(scope, reason, until=self._workers.clock.monotonic() + seconds)
@@ -122,13 +122,13 @@ def batches(refs: Iterable[Ref]) -> Iterator[Batch]:
 
 def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref, Snapshot | CloudError], ...]:
     """Read one batch; what fails as a whole fails for each of its runs. Raises nothing."""
-    answered: dict[Ref, Snapshot | CloudError] = {}
+    answers: dict[Ref, Snapshot | CloudError] = {}
     try:
         for ref, answer in clouds.at(batch.scope).read(batch.refs, full=full):
-            answered[ref] = answer  # noqa: PERF403 - what came before an error counts
+            answers[ref] = answer  # noqa: PERF403 - what came before an error counts
     except CloudError as error:
-        answered |= {ref: error for ref in batch.refs if ref not in answered}
-    return tuple((ref, answered.get(ref, _unanswered(ref))) for ref in batch.refs)
+        answers |= {ref: error for ref in batch.refs if ref not in answers}
+    return tuple((ref, answers.get(ref, _unanswered(ref))) for ref in batch.refs)
 
 
 def _unanswered(ref: Ref) -> CloudError:

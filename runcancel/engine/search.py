@@ -144,6 +144,6 @@ def streamed(
 
 def _found(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
     for found in clouds.at(scope).runs(query):
-        if query.takes(found.run):
+        if query.matches(found.run):
             yield found
     answering.add(scope)

@@ -18,8 +18,8 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     name: str
     guarantee: Guarantee
-    operation: str  # the vendor's cancel operation
-    action: str  # the permission it needs, as the vendor spells it
+    action: str  # the API that cancels
+    permission: str  # what it needs, as the vendor spells it
     promise: str  # one sentence for a person: what a cancel does here
     id_pattern: re.Pattern[str]
     case_insensitive: bool = False  # an id means the same in capitals, and is read and printed in small letters
@@ -31,7 +31,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
 
-    def takes(self, id: str) -> bool:
+    def matches(self, id: str) -> bool:
         """Whether `id` has the shape of this kind's run ids (or of its parts' ids)."""
         return bool(self.id_pattern.fullmatch(id)) or self.is_alias(id)
 
@@ -265,7 +265,7 @@ class InvocationFilter(Struct, frozen=True, kw_only=True):
     limit: int = 0
     parameters: bool = False
 
-    def takes(self, invocation: Invocation) -> bool:
+    def matches(self, invocation: Invocation) -> bool:
         """Whether the invocation passes every filter but the limit."""
         return (
             (self.task is None or invocation.task == self.task)
@@ -284,7 +284,7 @@ class Query(Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
 
-    def takes(self, run: Run) -> bool:
+    def matches(self, run: Run) -> bool:
         """Whether a run is one of those asked for."""
         born = run.created_at or run.started_at
         return (
@@ -316,18 +316,18 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 def least_ended(invocations: Iterable[Invocation]) -> tuple[Invocation, ...]:
     """Each invocation once, in the order of its first row; of contradicting rows the least ended."""
-    found: dict[tuple[str | None, str], Invocation] = {}
+    rows: dict[tuple[str | None, str], Invocation] = {}
     for one in invocations:
-        known = found.setdefault((one.task, one.id), one)
+        known = rows.setdefault((one.task, one.id), one)
         if one.state.openness > known.state.openness:
-            found[one.task, one.id] = one
-    return tuple(found.values())
+            rows[one.task, one.id] = one
+    return tuple(rows.values())
 
 
 def counts_of(invocations: Iterable[Invocation]) -> dict[State, int]:
     """Invocations per state, in the order of `State`, only those that occur."""
-    found = Counter(invocation.state for invocation in invocations)
-    return {state: found[state] for state in State if found[state]}
+    counts = Counter(invocation.state for invocation in invocations)
+    return {state: counts[state] for state in State if counts[state]}
 
 
 class Problem(Struct, frozen=True, kw_only=True):

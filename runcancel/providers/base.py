@@ -72,7 +72,7 @@ class Checkup(Struct, frozen=True, kw_only=True):
     clock_skew: float | None
     latency: float | None
 
-    def heard_or(self, other: "Checkup") -> "Checkup":
+    def with_fallback(self, other: "Checkup") -> "Checkup":
         """The same, with what another endpoint of the vendor told where this one has not answered."""
         if self.latency is not None:
             return self
@@ -93,15 +93,15 @@ class Cloud(Protocol):
         """
         ...
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
-        """The run's invocations that pass `wanted`, page by page, filtered by the vendor where it can.
+    def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
+        """The run's invocations that pass `criteria`, page by page, filtered by the vendor where it can.
 
         Raises `Reason.NOT_FOUND` for a run that is not there.
         """
         ...
 
-    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
-        """What the run's invocations that pass `wanted` wrote, page by page; `wanted.limit` does not count here.
+    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
+        """What the run's invocations that pass `criteria` wrote, page by page; `criteria.limit` does not count here.
 
         An invocation with several steps has an output for each. Runs that an invocation started are followed one level
         down. Every other method asks the vendor to leave the output out. Raises `Reason.NOT_FOUND`.
@@ -118,7 +118,7 @@ class Cloud(Protocol):
     def runs(self, query: Query) -> Iterator[Snapshot]:
         """The scope's runs, page by page, newest first where the vendor lists so; no request per run.
 
-        The vendor's own filters are used where they are exact; the caller applies `query.takes` to what comes.
+        The vendor's own filters are used where they are exact; the caller applies `query.matches` to what comes.
         A listing that carries the targets gives what `read` would give; else `run.counts` is None. Kinds that are not
         in `query.kinds` cost no request.
         """

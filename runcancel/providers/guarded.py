@@ -20,29 +20,29 @@ _LOG = logging.getLogger("runcancel.wire")
 _SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
 """After these nothing was heard from the scope."""
 
-EndpointHealth = Callable[[bool], None]
+ReachabilityReport = Callable[[bool], None]
 """Called with true when the scope has answered, with false when it was silent."""
 
 
 class GuardedCloud:
     """See `Cloud`. Whatever else a cloud raises becomes a `CloudError` with `Reason.INTERNAL`."""
 
-    def __init__(self, cloud: Cloud, *, where: str, heard: EndpointHealth = lambda answered: None) -> None:
+    def __init__(self, cloud: Cloud, *, where: str, report: ReachabilityReport = lambda answered: None) -> None:
         self._cloud = cloud
         self._where = where
-        self._heard = heard
+        self._report = report
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """See `Cloud.read`."""
         return self._each(lambda: self._cloud.read(refs, full=full))
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`."""
-        return self._each(lambda: self._cloud.invocations(ref, wanted))
+        return self._each(lambda: self._cloud.invocations(ref, criteria))
 
-    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`."""
-        return self._each(lambda: self._cloud.logs(ref, wanted))
+        return self._each(lambda: self._cloud.logs(ref, criteria))
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """See `Cloud.cancel`."""
@@ -69,11 +69,11 @@ class GuardedCloud:
             yield from call()
         except CloudError as error:
             if error.reason is not Reason.INTERRUPTED:
-                self._heard(error.reason not in _SILENT)
+                self._report(error.reason not in _SILENT)
             raise
         except Exception as error:
             raise internal(error, where=self._where) from error
-        self._heard(True)
+        self._report(True)
 
 
 def is_configured(name: str, environ: Mapping[str, str]) -> bool:

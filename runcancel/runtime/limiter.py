@@ -20,14 +20,14 @@ class Rate(Struct, frozen=True):
 
 
 class Ticket:
-    """Leave for one call. Seconds on the caller's clock; `answered` is None while the call is in flight."""
+    """Leave for one call. Seconds on the caller's clock; `answered_at` is None while the call is in flight."""
 
-    __slots__ = ("answered", "epoch", "sent")
+    __slots__ = ("answered_at", "epoch", "sent")
 
     def __init__(self, sent: float, epoch: int) -> None:
         self.sent = sent
         self.epoch = epoch
-        self.answered: float | None = None
+        self.answered_at: float | None = None
 
 
 _MARGIN = 0.02  # of a window, at most _MOST_MARGIN: clocks and schedulers are not exact
@@ -134,7 +134,7 @@ class Limiter:
         with self._lock:
             return self._looks > 0 or self._held_until > self._latest
 
-    def answered(self, ticket: Ticket, now: float) -> None:
+    def record_reply(self, ticket: Ticket, now: float) -> None:
         """The cloud took the call up, whatever it then said of it."""
         with self._lock:
             self._replied_to(ticket, now)
@@ -171,7 +171,7 @@ class Limiter:
         self._samples += 1
 
     def _ended(self, ticket: Ticket, now: float) -> None:
-        ticket.answered = now
+        ticket.answered_at = now
         _forget(self._accepted, now - 2.0)
         _forget(self._sent, now - 1.0)
 
@@ -193,7 +193,7 @@ class Limiter:
         """
         seconds = 1.0 if self._limit is None else self._limit.seconds
         least = self._least if self._samples >= _SAMPLES else 0.0
-        took = (now if ticket.answered is None else ticket.answered) - ticket.sent
+        took = (now if ticket.answered_at is None else ticket.answered_at) - ticket.sent
         late = min(max(0.0, took - least), _MOST_DELAY)
         return ticket.sent + late + seconds + min(seconds * _MARGIN, _MOST_MARGIN)
 

@@ -37,9 +37,9 @@ class Entry:
 
 
 class _Queue:
-    """The waiting tasks of one scope. `answered` is None while nothing is known of it."""
+    """The waiting tasks of one scope. `responsive` is None while nothing is known of it."""
 
-    __slots__ = ("answered", "line", "reading", "reads", "sending", "sends", "sent_last", "share")
+    __slots__ = ("line", "reading", "reads", "responsive", "sending", "sends", "sent_last", "share")
 
     def __init__(self, share: "_Share") -> None:
         self.share = share
@@ -48,18 +48,18 @@ class _Queue:
         self.sending = 0
         self.reading = 0
         self.sent_last = False
-        self.answered: bool | None = None
+        self.responsive: bool | None = None
         self.line: deque[_Queue] | None = None
 
     @property
     def may_start(self) -> bool:
         """Whether a task waits and a thread of this queue is free for it."""
-        width = QUEUE_THREADS if self.answered else 1
+        width = QUEUE_THREADS if self.responsive else 1
         return bool(self.sends or self.reads) and self.sending + self.reading < width
 
     def next(self) -> Entry:
         """Sends go first, but while reads wait they leave some threads, or every other turn of a single one."""
-        enough = self.sending >= QUEUE_THREADS - _FOR_READS if self.answered else self.sent_last
+        enough = self.sending >= QUEUE_THREADS - _FOR_READS if self.responsive else self.sent_last
         send = bool(self.sends) and not (self.reads and enough)
         self.sent_last = send
         return self.sends.popleft() if send else self.reads.popleft()
@@ -68,12 +68,12 @@ class _Queue:
 class _Share:
     """The queues of one provider, in two lines: scopes that have answered, and scopes that have not."""
 
-    __slots__ = ("answered", "held", "new", "trials")
+    __slots__ = ("busy", "new", "responsive", "trials")
 
     def __init__(self) -> None:
-        self.held = 0  # threads at work
+        self.busy = 0  # threads at work
         self.trials = 0  # of them, for scopes that had not answered
-        self.answered: deque[_Queue] = deque()
+        self.responsive: deque[_Queue] = deque()
         self.new: deque[_Queue] = deque()
 
 
@@ -125,8 +125,8 @@ class Schedule:
         """A task is back: its thread is free. A queue of which nobody reported otherwise has answered."""
         queue = entry.queue
         self._count(entry, -1)
-        if queue.answered is None:
-            queue.answered = True
+        if queue.responsive is None:
+            queue.responsive = True
         self._line_up(queue)
 
     def put_back(self, entry: Entry) -> None:
@@ -135,21 +135,21 @@ class Schedule:
         (entry.queue.sends if entry.send else entry.queue.reads).appendleft(entry)
         self._line_up(entry.queue)
 
-    def heard(self, queue: Hashable, *, answered: bool) -> None:
+    def record_response(self, queue: Hashable, *, responsive: bool) -> None:
         """The scope of a queue answered, or was silent. One that answered once keeps its threads."""
         known = self._queue(queue)
-        if not known.answered:
-            known.answered = answered
+        if not known.responsive:
+            known.responsive = responsive
             self._line_up(known)
 
     def _take_from(self, share: _Share) -> Entry | None:
-        most = max(1, (self.limit - (self.out - share.held)) // 2)
-        if share.held >= most:
+        most = max(1, (self.limit - (self.out - share.busy)) // 2)
+        if share.busy >= most:
             return None
         # What was begun is finished before more is begun, so that few connections are open at a time; but some threads
         # are for new scopes, which would wait for ever behind long queues.
         few = share.trials < max(1, int(most * (1 - _UNANSWERED)))
-        for line in (share.new, share.answered) if few else (share.answered, share.new):
+        for line in (share.new, share.responsive) if few else (share.responsive, share.new):
             full = line is share.new and share.trials >= max(1, int(most * _UNANSWERED))
             entry = None if full else self._take_in(line)
             if entry is not None:
@@ -165,7 +165,7 @@ class Schedule:
             while queue.may_start:
                 entry = queue.next()
                 if not entry.task.dropped:
-                    entry.trial = not queue.answered
+                    entry.trial = not queue.responsive
                     self._count(entry, 1)
                     self._line_up(queue)
                     return entry
@@ -174,7 +174,7 @@ class Schedule:
     def _count(self, entry: Entry, number: int) -> None:
         queue, share = entry.queue, entry.queue.share
         self.out += number
-        share.held += number
+        share.busy += number
         share.trials += number if entry.trial else 0
         queue.sending += number if entry.send else 0
         queue.reading += 0 if entry.send else number
@@ -184,7 +184,7 @@ class Schedule:
         self._line_up(entry.queue)
 
     def _line_up(self, queue: _Queue) -> None:
-        line = queue.share.answered if queue.answered else queue.share.new
+        line = queue.share.responsive if queue.responsive else queue.share.new
         if queue.line is not line and queue.may_start:
             queue.line = line
             line.append(queue)

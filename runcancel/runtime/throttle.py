@@ -164,7 +164,7 @@ class Circuit:
             elif error.reason not in (Reason.INTERRUPTED, Reason.INTERNAL):
                 self._hear()
 
-    def answered(self) -> None:
+    def record_reply(self) -> None:
         """The scope answered."""
         with self._lock:
             self._hear()
@@ -278,14 +278,14 @@ class Pace:
             elif error.reason in _NO_ANSWER:
                 limiter.lost(ticket, now)
             else:
-                limiter.answered(ticket, now)
+                limiter.record_reply(ticket, now)
             self._circuit.failed(error, began=ticket.sent, now=now, patience=patience)
             raise
         except BaseException:
             limiter.lost(ticket, self._clock.monotonic())
             raise
-        limiter.answered(ticket, self._clock.monotonic())
-        self._circuit.answered()
+        limiter.record_reply(ticket, self._clock.monotonic())
+        self._circuit.record_reply()
         return result
 
     def _leave(self, api: str, limiter: Limiter, *, until: float) -> Ticket | None:

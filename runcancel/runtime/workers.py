@@ -149,10 +149,10 @@ class Workers:
             self.clock.stop()
             raise Interrupted(self.signum)
 
-    def heard(self, queue: Hashable, *, answered: bool) -> None:
+    def record_response(self, queue: Hashable, *, responsive: bool) -> None:
         """Report that the scope of a queue answered, or was silent: until it answers it has one thread."""
         with self._lock:
-            self._schedule.heard(queue, answered=answered)
+            self._schedule.record_response(queue, responsive=responsive)
 
     @property
     def leave_at(self) -> float | None:

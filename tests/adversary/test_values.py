@@ -116,8 +116,8 @@ def _options() -> list[tuple[str, str]]:
     for verb in VERBS:
         command = load(verb)
         for param in getattr(command, "params", []):
-            takes = not getattr(param, "is_flag", False) and param.opts[0].startswith("-")
-            if takes and param.name not in ("reason", "cli_input_json", "generate_cli_skeleton"):
+            matches = not getattr(param, "is_flag", False) and param.opts[0].startswith("-")
+            if matches and param.name not in ("reason", "cli_input_json", "generate_cli_skeleton"):
                 found.append((verb, max(param.opts, key=len)))
     return found
 

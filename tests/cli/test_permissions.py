@@ -73,13 +73,13 @@ def test_reading_only_takes_what_reading_calls(outside: Outside) -> None:
     wish = PolicyScope(read_only=True)
     granted = {action for name in PROVIDERS for action in actions(provider(name).policy(wish).policy)}
     assert called <= granted
-    writes = {kind.action for name in PROVIDERS for kind in provider(name).kinds}
+    writes = {kind.permission for name in PROVIDERS for kind in provider(name).kinds}
     assert not granted & writes
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_the_cancel_of_every_kind_is_granted(name: str) -> None:
-    wanted = {kind.action for kind in provider(name).kinds}
+    wanted = {kind.permission for kind in provider(name).kinds}
 
     assert wanted <= set(actions(provider(name).policy(PolicyScope()).policy))
 

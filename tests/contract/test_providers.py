@@ -166,8 +166,8 @@ def test_a_cancel_is_one_request_whose_id_is_told(example: Example, moving: Outs
 
     assert [(each["action"], each["request_id"]) for each in moving.writes()] == [(example.operation, ids[0].lower())]
     assert moving.effective(example.ref)
-    assert kind_of(ref).operation == example.operation
-    assert kind_of(ref).action == example.action
+    assert kind_of(ref).action == example.operation
+    assert kind_of(ref).permission == example.action
 
 
 @in_part

@@ -25,8 +25,8 @@ NAME = "nimbus"
 JOB = Kind(
     name="job",
     guarantee=Guarantee.STOPS_RUNNING,
-    operation="StopJob",
-    action="nimbus:StopJob",
+    action="StopJob",
+    permission="nimbus:StopJob",
     promise="A cancel here stops what has not started and terminates what is running.",
     id_pattern=re.compile(r"job-[0-9A-Fa-f]{12}"),
     probe_id="job-000000000000",
@@ -58,11 +58,11 @@ def link(text: str) -> Link | None:
     return None if found is None else Link(id=found[2], region=found[1], kind=JOB.name)
 
 
-def policy(wish: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> AccessPolicy:
     """One word per call."""
-    calls = ["nimbus:GetJob", "nimbus:ListJobs", *([] if wish.read_only else [JOB.action])]
-    notes = ("cannot be narrowed to a region",) if wish.regions else ()
-    return AccessPolicy(provider=NAME, read_only=wish.read_only, policy={"allow": calls}, notes=notes)
+    calls = ["nimbus:GetJob", "nimbus:ListJobs", *([] if scope.read_only else [JOB.permission])]
+    notes = ("cannot be narrowed to a region",) if scope.regions else ()
+    return AccessPolicy(provider=NAME, read_only=scope.read_only, policy={"allow": calls}, notes=notes)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> "Nimbus":
@@ -86,10 +86,10 @@ class Nimbus:
             yield ref, self._snapshot(ref, job) if job else CloudError(Reason.NOT_FOUND, "no such job")
 
     def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
-        return first(filter(wanted.takes, self._known(ref).invocations), wanted.limit)
+        return first(filter(wanted.matches, self._known(ref).invocations), wanted.limit)
 
     def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
-        for one in filter(wanted.takes, self._known(ref).invocations):
+        for one in filter(wanted.matches, self._known(ref).invocations):
             yield Output(
                 run=str(ref), parent=None, id=one.id, task=None, step=None, target=one.target, target_name=None,
                 state=one.state, provider_status=one.provider_status, status_detail=None, exit_code=None,

@@ -235,7 +235,7 @@ def test_a_listing_of_targets_out_of_lies(
     rows = caught(lambda: list(lied.open(ref.scope).invocations(ref, wanted))) or []
 
     check_types(*rows)
-    assert all(wanted.takes(row) or ref.kind == "maintenance-window" for row in rows)
+    assert all(wanted.matches(row) or ref.kind == "maintenance-window" for row in rows)
     assert not wanted.limit or len(rows) <= wanted.limit
 
 

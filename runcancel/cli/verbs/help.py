@@ -120,7 +120,7 @@ def _guarantees() -> Iterator[str]:
         for kind in cloud.kinds:
             yield ""
             yield f"{name} {kind.name}: {kind.guarantee}"
-            yield from _flowed(f"{kind.operation}. {kind.promise}", indent=2)
+            yield from _flowed(f"{kind.action}. {kind.promise}", indent=2)
     yield ""
     yield from _flowed(
         "Verdicts: stopped (verified: everything ended), reported (stopped according to the cloud, not verified), "
@@ -151,7 +151,7 @@ def _permissions() -> Iterator[str]:
     yield ""
     for name in PROVIDERS:
         for kind in provider(name).kinds:
-            yield from _entry(f"{name} {kind.name}", kind.action, 28)
+            yield from _entry(f"{name} {kind.name}", kind.permission, 28)
     yield ""
     yield "Full policy:             runcancel permissions -p aws"
     yield "Read-only policy:        runcancel permissions -p aws --read-only"

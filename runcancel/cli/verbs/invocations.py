@@ -94,7 +94,7 @@ def invocations(
 def _known(snapshot: Snapshot, wanted: InvocationFilter) -> Iterator[Invocation] | None:
     """The rows, where looking at the run has told them already: nothing is read twice."""
     whole = kind_of(refs_.full(snapshot.run.ref)).read_whole and snapshot.run.counts is not None
-    return filter(wanted.takes, snapshot.invocations) if whole else None
+    return filter(wanted.matches, snapshot.invocations) if whole else None
 
 
 def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[int, bool]:

@@ -51,8 +51,8 @@ def permissions(
     names = _names(chosen)
     kinds = options.kinds(kind)
     _check(names, account=account, window=window, kinds=kinds)
-    wish = PolicyScope(read_only=read_only, account=account, window=window, kinds=kinds)
-    rows = [provider(name).policy(structs.replace(wish, regions=typed(chosen, name))) for name in names]
+    scope = PolicyScope(read_only=read_only, account=account, window=window, kinds=kinds)
+    rows = [provider(name).policy(structs.replace(scope, regions=typed(chosen, name))) for name in names]
     _print(session, rows)
     return Exit.OK
 

@@ -12,16 +12,12 @@ from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
-REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
-PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
-CREDENTIALS = variables.CREDENTIALS
-
 KINDS = (
     Kind(
         name="invocation",
         guarantee=Guarantee.PENDING_ONLY,
-        operation="StopInvocation",
-        action="ecs:StopInvocation",
+        action="StopInvocation",
+        permission="ecs:StopInvocation",
         promise="A cancel here stops what has not started, and a schedule stops repeating. "
         "What has started is documented to run to completion.",
         id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
@@ -78,11 +74,11 @@ def link(text: str) -> Link | None:
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(wish: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.alibaba import permissions
 
-    return permissions.policy(wish)
+    return permissions.policy(scope)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
@@ -128,9 +124,9 @@ PROVIDER = Provider(
     kinds=KINDS,
     regions=REGIONS,
     variables=("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_"),
-    region_variables=REGION_VARIABLES,
-    profile_variables=PROFILE_VARIABLES,
-    credentials=CREDENTIALS,
+    region_variables=variables.REGION_VARIABLES,
+    profile_variables=variables.PROFILE_VARIABLES,
+    credentials=variables.CREDENTIALS,
     sign_in="aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…",
     resolve=resolve,
     configured=configured,

@@ -37,10 +37,10 @@ def find(environ: Mapping[str, str], profile: str | None, sources: Sources) -> C
     """
     if profile is not None:
         return _of_profile(environ, profile, sources)
-    found = next((source for look in _CHAIN if (source := look(environ, sources)) is not None), None)
-    if found is None:
+    first_source = next((source for look in _CHAIN if (source := look(environ, sources)) is not None), None)
+    if first_source is None:
         raise _nothing(environ)
-    return found
+    return first_source
 
 
 def _nothing(environ: Mapping[str, str]) -> CloudError:
@@ -80,8 +80,8 @@ def _of_cli_file(environ: Mapping[str, str], sources: Sources) -> CredentialSour
     chosen, row = in_use(environ, None)
     if row is None:
         return None
-    found = _of_row(environ, row, sources, origin=f"profile {chosen.value}")
-    return _in_role(environ, found, sources) if isinstance(found, Fixed) else found
+    source = _of_row(environ, row, sources, origin=f"profile {chosen.value}")
+    return _in_role(environ, source, sources) if isinstance(source, Fixed) else source
 
 
 def _of_ini_file(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
@@ -89,8 +89,8 @@ def _of_ini_file(environ: Mapping[str, str], sources: Sources) -> CredentialSour
     section = (sections(environ) or {}).get(chosen.value)
     if section is None:
         return None
-    found = _of_section(environ, section, sources, name=chosen.value)
-    return _in_role(environ, found, sources) if isinstance(found, Fixed) else found
+    source = _of_section(environ, section, sources, name=chosen.value)
+    return _in_role(environ, source, sources) if isinstance(source, Fixed) else source
 
 
 def _of_metadata(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
@@ -192,8 +192,8 @@ class _Profile:
 
     def fixed(self, *, token: bool) -> CredentialSource:
         id, secret = self.needed("access_key_id"), self.needed("access_key_secret")
-        found = self.needed("sts_token") if token else None
-        return _fixed(Credentials(id=id, secret=secret, token=found, source=self.origin))
+        session_token = self.needed("sts_token") if token else None
+        return _fixed(Credentials(id=id, secret=secret, token=session_token, source=self.origin))
 
     def stored(self) -> CredentialSource | None:
         """The keys that the CLI stored at a sign-in, while they are good."""
@@ -253,8 +253,8 @@ def _external(one: _Profile) -> CredentialSource:
 
 
 def _cloud_sso(one: _Profile) -> CredentialSource:
-    if found := one.stored():
-        return found
+    if stored := one.stored():
+        return stored
     if (number(one.row.get("cloud_sso_access_token_expire")) or 0) <= time.time():
         raise _signed_out(one)
     body = {"AccountId": one.needed("cloud_sso_account_id")}
@@ -265,8 +265,8 @@ def _cloud_sso(one: _Profile) -> CredentialSource:
 
 
 def _oauth(one: _Profile) -> CredentialSource:
-    if found := one.stored():
-        return found
+    if stored := one.stored():
+        return stored
     raise _signed_out(one)
 
 

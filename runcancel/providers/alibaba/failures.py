@@ -80,9 +80,9 @@ def _retry_after(reply: Reply) -> float | None:
 def _reason(action: str, code: str | None, status: int, *, throttled: bool) -> Reason:
     """`throttled`: `x-acs-retry-after` came along, which the vendor's SDK takes for a throttle, whatever the code."""
     table = STOP_REASONS if action == "StopInvocation" else REASONS
-    found = map_status(table, code, None) or map_status(table, (code or "").partition(".")[0], None)
-    if found is not None:
-        return found
+    reason = map_status(table, code, None) or map_status(table, (code or "").partition(".")[0], None)
+    if reason is not None:
+        return reason
     if status in STATUSES:
         return STATUSES[status]
     if status >= 500:

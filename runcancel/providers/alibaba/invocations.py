@@ -33,9 +33,9 @@ from runcancel.providers.common.fields import (
     first,
     moment,
     number,
+    proven_regions,
     rows,
     text,
-    told_regions,
 )
 from runcancel.providers.common.http import believed
 
@@ -68,27 +68,27 @@ class CloudAssistant:
                     raise
                 yield ref, error
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
-        """The run's invocations that pass `wanted`; the vendor lists all of them in one answer."""
-        return first(filter(wanted.takes, self._snapshot(ref).invocations), wanted.limit)
+    def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
+        """The run's invocations that pass `criteria`; the vendor lists all of them in one answer."""
+        return first(filter(criteria.matches, self._snapshot(ref).invocations), criteria.limit)
 
-    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`. Of a run that repeats this is the last round of every instance."""
         once = _once(self._found(ref))
         params = {**self._named(ref), "ContentEncoding": "Base64"}
-        if len(wanted.targets) == 1:
-            params["InstanceId"] = checked_targets(wanted.targets)[0]
+        if len(criteria.targets) == 1:
+            params["InstanceId"] = checked_targets(criteria.targets)[0]
         for row in self._results(params):
             if text(row.get("InstanceId")):
                 invocation = _invocation(ref, as_instance(row), once=once)
-                if wanted.takes(invocation):
+                if criteria.matches(invocation):
                     yield output(invocation, row)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """StopInvocation, in pieces of 50 instances; yields the request ids."""
         params = self._named(ref)
-        wanted = checked_targets(targets)
-        for piece in chunks(wanted, _TARGETS_PER_STOP) if wanted else ((),):
+        ids = checked_targets(targets)
+        for piece in chunks(ids, _TARGETS_PER_STOP) if ids else ((),):
             listed = {f"InstanceId.{place}": target for place, target in enumerate(piece, start=1)}
             yield str(self._ecs.call("StopInvocation", {**params, **listed}, once=True)["RequestId"])
 
@@ -106,15 +106,15 @@ class CloudAssistant:
                 id = text(row.get("InvokeId")) or ""
                 if hash(id) in seen or not self._kind.id_pattern.fullmatch(id):
                     continue
-                found = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row)
-                if query.takes(found.run):  # else a later question may still meet it
+                snapshot = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row)
+                if query.matches(snapshot.run):  # else a later question may still meet it
                     seen.add(hash(id))
-                    yield found
+                    yield snapshot
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: ECS DescribeRegions. A region whose machines are sold out still has runs."""
-        found = rows(self._ecs.call("DescribeRegions", {}), "Regions", "Region")
-        return told_regions(text(row.get("RegionId")) for row in found)
+        regions = rows(self._ecs.call("DescribeRegions", {}), "Regions", "Region")
+        return proven_regions(text(row.get("RegionId")) for row in regions)
 
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
@@ -124,7 +124,7 @@ class CloudAssistant:
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
-        return self._ecs.checkup().heard_or(self._sts.checkup())
+        return self._ecs.checkup().with_fallback(self._sts.checkup())
 
     def _snapshot(self, ref: Ref) -> Snapshot:
         return _read(ref, self._kind, self._found(ref))
@@ -150,8 +150,8 @@ class CloudAssistant:
             listing = page.get("Invocation")
             if not isinstance(listing, Mapping):
                 raise CloudError(Reason.UNPROVEN, "the answer holds no listing", action="DescribeInvocationResults")
-            found = rows(listing, "InvocationResults", "InvocationResult")
-            return tuple(row for row in found if row.get("InvokeId") == params["InvokeId"]), listing.get("NextToken")
+            results = rows(listing, "InvocationResults", "InvocationResult")
+            return tuple(row for row in results if row.get("InvokeId") == params["InvokeId"]), listing.get("NextToken")
 
         return by_token(fetch, key=lambda row: hash(text(row.get("InstanceId")) or repr(row)))
 

@@ -18,13 +18,13 @@ def as_instance(row: JsonObject) -> JsonObject:
 def output(invocation: Invocation, row: JsonObject) -> Output:
     """Both streams in one; of more than 24 KB the middle is missing, and `Dropped` says how many bytes."""
     dropped = number(row.get("Dropped"))
-    found = decoded(row.get("Output"), cut=bool(dropped))
+    content = decoded(row.get("Output"), cut=bool(dropped))
     return structs.replace(
         Output.of(invocation, merged=True),
-        stdout=found.text if "Output" in row else None,
+        stdout=content.text if "Output" in row else None,
         truncated=bool(dropped),
         dropped=dropped,
-        damaged=found.damaged,
+        damaged=content.damaged,
         location=text(row.get("OssOutputUri")),
         upload_error=_upload_error(row),
     )

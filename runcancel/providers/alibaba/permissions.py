@@ -18,15 +18,15 @@ _BY_INSTANCE = (
 _OLDER = 'where a region does not know these resources and denies, "Resource": "*" is the way out'
 
 
-def policy(wish: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as RAM can."""
-    regions = wish.regions or ("*",)
-    account = wish.account or "*"
+    regions = scope.regions or ("*",)
+    account = scope.account or "*"
     resources = [f"acs:ecs:{region}:{account}:{each}/*" for region in regions for each in _RESOURCES]
-    granted = [(ANYWHERE, ["*"]), (READS, resources), *([] if wish.read_only else [(CANCELS, resources)])]
+    granted = [(ANYWHERE, ["*"]), (READS, resources), *([] if scope.read_only else [(CANCELS, resources)])]
     statements = [
         {"Effect": "Allow", "Action": list(actions), "Resource": allowed_on} for actions, allowed_on in granted
     ]
-    notes = (_OLDER,) if wish.read_only else (_BY_INSTANCE, _OLDER)
+    notes = (_OLDER,) if scope.read_only else (_BY_INSTANCE, _OLDER)
     document = {"Version": "1", "Statement": statements}
-    return AccessPolicy(provider="alibaba", read_only=wish.read_only, policy=document, notes=notes)
+    return AccessPolicy(provider="alibaba", read_only=scope.read_only, policy=document, notes=notes)

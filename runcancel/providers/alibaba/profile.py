@@ -135,16 +135,16 @@ def _region_variable(environ: Mapping[str, str]) -> Choice[str] | None:
 
 
 def _document(environ: Mapping[str, str]) -> JsonObject:
-    found = json_object(cli_file(environ)) if _reads_cli_file(environ) else None
-    return {} if found is None else found
+    document = json_object(cli_file(environ)) if _reads_cli_file(environ) else None
+    return {} if document is None else document
 
 
 def _rows(environ: Mapping[str, str]) -> tuple[JsonObject, ...] | None:
     """The profiles in the CLI's file, None where there is no such file."""
-    found = _document(environ)
-    if not found and not (_reads_cli_file(environ) and there(cli_file(environ))):
+    document = _document(environ)
+    if not document and not (_reads_cli_file(environ) and there(cli_file(environ))):
         return None
-    listed = found.get("profiles")
+    listed = document.get("profiles")
     if not isinstance(listed, Sequence) or isinstance(listed, str):
         raise unusable(cli_file(environ), "holds no list of profiles")
     return tuple(_objects(listed))

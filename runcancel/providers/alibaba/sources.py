@@ -20,7 +20,7 @@ from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.common.credential_process import printed
 from runcancel.providers.common.credentials import Credentials, CredentialSource, expiry, shared
-from runcancel.providers.common.fields import text
+from runcancel.providers.common.fields import json_object, text
 from runcancel.providers.common.files import token_in
 from runcancel.providers.common.http import CredentialClient, Endpoint, Reply
 
@@ -48,14 +48,14 @@ class Role(Struct, frozen=True, kw_only=True):
 
     def parameters(self) -> dict[str, str]:
         """What every way of assuming it takes."""
-        given = {
+        parameters = {
             "RoleArn": self.arn,
             "RoleSessionName": self.session or _SESSION,
             "DurationSeconds": str(self.seconds or DEFAULT_LIFETIME),
             "ExternalId": self.external_id or "",
             "Policy": self.policy or "",
         }
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in parameters.items() if value}
 
 
 class Sources:
@@ -80,7 +80,7 @@ class Sources:
 
         def ask() -> Credentials:
             answer = self._dial(sts, base).call("AssumeRole", role.parameters(), once=True)
-            return _given(answer.get("Credentials"), source)
+            return _credentials_of(answer.get("Credentials"), source)
 
         return shared(("alibaba", "role", sts.host, *role.parameters().items(), base), ask, source=source)
 
@@ -99,7 +99,7 @@ class Sources:
             }
             form = {**role.parameters(), "OIDCProviderArn": provider, "OIDCToken": token_in(token_file)}
             reply = self._client.post_form(f"{sts.scheme}://{sts.host}/?{urlencode(query)}", form)
-            return _given(_answer("AssumeRoleWithOIDC", reply).get("Credentials"), source)
+            return _credentials_of(_answer("AssumeRoleWithOIDC", reply).get("Credentials"), source)
 
         return shared(
             ("alibaba", "oidc", sts.host, *role.parameters().items(), provider, token_file), ask, source=source
@@ -110,9 +110,10 @@ class Sources:
 
         def ask() -> Credentials:
             headers = self._metadata_headers()
-            name = role or self._read(_ROLES, headers).content.decode("utf-8", "replace").strip()
-            reply = self._read(_ROLES + quote(name, safe=""), headers)
-            return _given(_successful(reply, "the metadata service"), source)
+            roles = f"{self._metadata}{_ROLES}"
+            name = role or self._client.get_metadata(roles, headers).content.decode("utf-8", "replace").strip()
+            reply = self._client.get_metadata(roles + quote(name, safe=""), headers)
+            return _credentials_of(_successful(reply, "the metadata service"), source)
 
         return shared(("alibaba", "machine", self._metadata, role), ask, source=source)
 
@@ -120,7 +121,7 @@ class Sources:
         """The keys that an address gives."""
 
         def ask() -> Credentials:
-            return _given(_successful(self._client.get(uri), "the address"), source)
+            return _credentials_of(_successful(self._client.get(uri), "the address"), source)
 
         return shared(("alibaba", "uri", uri), ask, source=source)
 
@@ -136,7 +137,7 @@ class Sources:
                 )
             spelled = {"AccessKeyId": "access_key_id", "AccessKeySecret": "access_key_secret"}
             spelled |= {"SecurityToken": "sts_token", "Expiration": "expiration"}
-            return _given({name: row.get(key) for name, key in spelled.items()}, source)
+            return _credentials_of({name: row.get(key) for name, key in spelled.items()}, source)
 
         return shared(("alibaba", "command", source, command), ask, source=source)
 
@@ -146,7 +147,7 @@ class Sources:
         def ask() -> Credentials:
             headers = {"accept": "application/json", "authorization": f"Bearer {token}"}
             reply = self._client.post_json(f"{url}/cloud-credentials", json.dumps(body).encode(), headers)
-            return _given(_answer("CreateCloudCredential", reply).get("CloudCredential"), source)
+            return _credentials_of(_answer("CreateCloudCredential", reply).get("CloudCredential"), source)
 
         return shared(("alibaba", "cloudsso", url, *body.values()), ask, source=source)
 
@@ -157,24 +158,17 @@ class Sources:
 
     def _metadata_headers(self) -> dict[str, str]:
         """The token of the hardened metadata service; nothing where only the older one answers."""
-        wanted = {"X-aliyun-ecs-metadata-token-ttl-seconds": str(_TOKEN_LIVES)}
-        reply = self._client.put(f"{self._metadata}/latest/api/token", wanted)
+        headers = {"X-aliyun-ecs-metadata-token-ttl-seconds": str(_TOKEN_LIVES)}
+        reply = self._client.put(f"{self._metadata}/latest/api/token", headers)
         token = reply.content.decode("ascii", "replace").strip()
         return {"X-aliyun-ecs-metadata-token": token} if reply.status_code == 200 and token.isprintable() else {}
-
-    def _read(self, path: str, headers: Mapping[str, str]) -> Reply:
-        reply = self._client.get(f"{self._metadata}{path}", headers)
-        if reply.status_code != 200:
-            what = "this machine has no role" if reply.status_code == 404 else f"HTTP {reply.status_code}"
-            raise CloudError(Reason.NO_CREDENTIALS, f"the metadata service: {what}", action="credentials")
-        return reply
 
 
 def _successful(reply: Reply, who: str) -> Mapping[str, Any]:
     """The object that a metadata service or an address answered. Its text is never quoted: it may hold keys."""
     if reply.status_code != 200:
         raise CloudError(Reason.NO_CREDENTIALS, f"{who} answered HTTP {reply.status_code}", action="credentials")
-    row = _object(reply.content)
+    row = json_object(reply.content)
     if row is None:
         raise CloudError(Reason.NO_CREDENTIALS, f"{who} answered no JSON object", action="credentials")
     if row.get("Code") != "Success":
@@ -184,7 +178,7 @@ def _successful(reply: Reply, who: str) -> Mapping[str, Any]:
 
 def _answer(action: str, reply: Reply) -> Mapping[str, Any]:
     """The object that STS or CloudSSO answered without a signed request. Raises `CloudError`."""
-    row = _object(reply.content)
+    row = json_object(reply.content)
     if reply.status_code != 200 or row is None:
         error = failure(action, f"sts:{action}", reply, row)
         code = error.provider_code if _CODE.fullmatch(error.provider_code or "") else None
@@ -193,17 +187,9 @@ def _answer(action: str, reply: Reply) -> Mapping[str, Any]:
     return row
 
 
-def _object(content: bytes) -> Mapping[str, Any] | None:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, Mapping) else None
-
-
-def _given(found: object, source: str) -> Credentials:
+def _credentials_of(answer: object, source: str) -> Credentials:
     """The keys in an answer. Raises `Reason.NO_CREDENTIALS` when there are none."""
-    row: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    row: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
     id, secret = text(row.get("AccessKeyId")), text(row.get("AccessKeySecret"))
     if not id or not secret:
         raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole access key", action="credentials")

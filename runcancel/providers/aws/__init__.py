@@ -11,9 +11,6 @@ from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
-REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
-PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
-
 KINDS = (WINDOW, COMMAND, AUTOMATION)
 """In the order in which a bare id is looked up: automations answer 3 requests a second, hence last."""
 
@@ -91,11 +88,11 @@ def link(text: str) -> Link | None:
     return links.read(text, REGIONS)
 
 
-def policy(wish: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.aws import permissions
 
-    return permissions.policy(wish)
+    return permissions.policy(scope)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
@@ -114,8 +111,8 @@ PROVIDER = Provider(
     regions=REGIONS,
     variables=("AWS_",),
     endpoint_variables=("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"),
-    region_variables=REGION_VARIABLES,
-    profile_variables=PROFILE_VARIABLES,
+    region_variables=variables.REGION_VARIABLES,
+    profile_variables=variables.PROFILE_VARIABLES,
     not_enabled=frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"}),
     credentials="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "
     "or ~/.aws/credentials",

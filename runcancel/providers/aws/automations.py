@@ -48,11 +48,11 @@ class Automations:
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
         """See `Cloud.read`. AWS tells the steps of a plain automation unasked, while they are few."""
-        found = self._execution(ref)
-        run = _run(ref, found)
-        if not full and (_fans_out(found) or found.get("StepExecutionsTruncated")):
+        execution = self._execution(ref)
+        run = _run(ref, execution)
+        if not full and (_fans_out(execution) or execution.get("StepExecutionsTruncated")):
             return Snapshot(run=run)
-        return Snapshot.full(run, (one for one, _ in self._rows(ref, found, run.state)))
+        return Snapshot.full(run, (one for one, _ in self._rows(ref, execution, run.state)))
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. The children of a rate-controlled automation are its invocations, no runs of their own."""
@@ -65,17 +65,17 @@ class Automations:
         unique = "AutomationExecutionId"
         for row in self._wire.pages("DescribeAutomationExecutions", params, unique=unique, size=_MOST, state=_state):
             ref = Ref(scope=scope, kind=AUTOMATION.name, id=text(row.get(unique)) or "")
-            if AUTOMATION.takes(ref.id) and not row.get("ParentAutomationExecutionId"):
+            if AUTOMATION.matches(ref.id) and not row.get("ParentAutomationExecutionId"):
                 yield Snapshot(run=_run(ref, row))
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`. Filtered here: steps are few, and children have no filter beside their parent."""
-        return first((one for one, _ in self.rows(ref) if wanted.takes(one)), wanted.limit)
+        return first((one for one, _ in self.rows(ref) if criteria.matches(one)), criteria.limit)
 
     def rows(self, ref: Ref) -> Iterator[tuple[Invocation, JsonObject]]:
         """Every step or child, and what AWS said of it."""
-        found = self._execution(ref)
-        return self._rows(ref, found, _run(ref, found).state)
+        execution = self._execution(ref)
+        return self._rows(ref, execution, _run(ref, execution).state)
 
     def cancel(self, ref: Ref, _targets: Sequence[str]) -> Iterator[str]:
         """See `Cloud.cancel`."""
@@ -85,11 +85,11 @@ class Automations:
         reply = self._wire.call("GetAutomationExecution", {"AutomationExecutionId": ref.id})
         return record(reply.get("AutomationExecution"))
 
-    def _rows(self, ref: Ref, found: JsonObject, run: State) -> Iterator[tuple[Invocation, JsonObject]]:
-        if _fans_out(found):
-            elsewhere = any(found.get(field) for field in _ELSEWHERE)
+    def _rows(self, ref: Ref, execution: JsonObject, run: State) -> Iterator[tuple[Invocation, JsonObject]]:
+        if _fans_out(execution):
+            elsewhere = any(execution.get(field) for field in _ELSEWHERE)
             return ((_child(ref, row, elsewhere=elsewhere), row) for row in self._children(ref))
-        return ((_step(ref, row, run), row) for row in self._steps(ref, found))
+        return ((_step(ref, row, run), row) for row in self._steps(ref, execution))
 
     def _children(self, ref: Ref) -> Iterator[JsonObject]:
         params = {"Filters": [{"Key": "ParentExecutionId", "Values": [ref.id]}]}
@@ -98,9 +98,9 @@ class Automations:
             "DescribeAutomationExecutions", params, unique="AutomationExecutionId", size=_MOST, state=_state, of=of
         )
 
-    def _steps(self, ref: Ref, found: JsonObject) -> Iterator[JsonObject]:
-        if not found.get("StepExecutionsTruncated"):
-            return iter(rows(found, "StepExecutions"))
+    def _steps(self, ref: Ref, execution: JsonObject) -> Iterator[JsonObject]:
+        if not execution.get("StepExecutionsTruncated"):
+            return iter(rows(execution, "StepExecutions"))
         params = {"AutomationExecutionId": ref.id}
         unique = "StepExecutionId"
         return self._wire.pages("DescribeAutomationStepExecutions", params, unique=unique, size=_MOST, state=_step_word)
@@ -116,30 +116,30 @@ def _step_word(row: JsonObject) -> State:
     return automation_state(word(row.get("StepStatus")))
 
 
-def _fans_out(found: JsonObject) -> bool:
-    return any(found.get(field) for field in _FAN_OUT) and not found.get("Target")
+def _fans_out(execution: JsonObject) -> bool:
+    return any(execution.get(field) for field in _FAN_OUT) and not execution.get("Target")
 
 
-def _run(ref: Ref, found: JsonObject) -> Run:
-    parent = text(found.get("ParentAutomationExecutionId"))
+def _run(ref: Ref, execution: JsonObject) -> Run:
+    parent = text(execution.get("ParentAutomationExecutionId"))
     return Run.at(
         ref,
         AUTOMATION,
-        state=_state(found),
-        provider_status=word(found.get("AutomationExecutionStatus")),
-        status_detail=text(found.get("FailureMessage")),
-        name=text(found.get("DocumentName")),
+        state=_state(execution),
+        provider_status=word(execution.get("AutomationExecutionStatus")),
+        status_detail=text(execution.get("FailureMessage")),
+        name=text(execution.get("DocumentName")),
         created_at=None,
-        started_at=moment(found.get("ExecutionStartTime")),
-        ended_at=moment(found.get("ExecutionEndTime")),
-        target_count=number(record(found.get("TargetsSummary")).get("TotalCount")),
+        started_at=moment(execution.get("ExecutionStartTime")),
+        ended_at=moment(execution.get("ExecutionEndTime")),
+        target_count=number(record(execution.get("TargetsSummary")).get("TotalCount")),
         parent=_reference(ref, AUTOMATION, parent),
-        document=text(found.get("DocumentName")),
-        started_by=text(found.get("ExecutedBy")),
-        scheduled_at=moment(found.get("ScheduledTime")),
-        alarms=alarms(found),
-        vendor_counts=counted(found.get("ProgressCounters"), _STEP_COUNTERS)
-        | counted(found.get("TargetsSummary"), _TARGET_COUNTERS),
+        document=text(execution.get("DocumentName")),
+        started_by=text(execution.get("ExecutedBy")),
+        scheduled_at=moment(execution.get("ScheduledTime")),
+        alarms=alarms(execution),
+        vendor_counts=counted(execution.get("ProgressCounters"), _STEP_COUNTERS)
+        | counted(execution.get("TargetsSummary"), _TARGET_COUNTERS),
     )
 
 
@@ -203,4 +203,4 @@ def _started(ref: Ref, row: JsonObject) -> str | None:
 
 
 def _reference(ref: Ref, kind: Kind, id: str | None) -> str | None:
-    return str(Ref(scope=ref.scope, kind=kind.name, id=id)) if id and kind.takes(id) else None
+    return str(Ref(scope=ref.scope, kind=kind.name, id=id)) if id and kind.matches(id) else None

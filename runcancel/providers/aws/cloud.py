@@ -14,7 +14,7 @@ from runcancel.providers.aws.session import ClientFactory
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.base import Checkup, Connection
-from runcancel.providers.common.fields import caller, checked_id, rows, text, told_regions
+from runcancel.providers.common.fields import caller, checked_id, proven_regions, rows, text
 from runcancel.providers.common.http import EndpointHealth
 from runcancel.runtime.throttle import Pace
 
@@ -26,11 +26,11 @@ class Aws:
     """See `Cloud`."""
 
     def __init__(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> None:
-        self._doors = ClientFactory(connection, environ)
-        self._heard = EndpointHealth()
+        self._clients = ClientFactory(connection, environ)
+        self._health = EndpointHealth()
         self._scope = connection.scope
         self._pace = pace
-        self._client = self._doors.ssm()
+        self._client = self._clients.ssm()
         wire = self._wire(self._client, pace)
         windows = Windows(wire, profile=connection.profile)
         commands, automations = Commands(wire), Automations(wire)
@@ -48,14 +48,14 @@ class Aws:
                 answer = error
             yield ref, answer
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`."""
-        return self._of(ref).invocations(ref, wanted)
+        return self._of(ref).invocations(ref, criteria)
 
-    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`."""
         self._of(ref)
-        return self._logs.of(ref, wanted)
+        return self._logs.of(ref, criteria)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """See `Cloud.cancel`."""
@@ -72,22 +72,22 @@ class Aws:
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""
-        wire = self._wire(self._doors.ec2(self._client), self._pace.apart())
-        found = rows(wire.call("DescribeRegions", {}), "Regions")
-        return told_regions(text(row.get("RegionName")) for row in found)
+        wire = self._wire(self._clients.ec2(self._client), self._pace.apart())
+        regions = rows(wire.call("DescribeRegions", {}), "Regions")
+        return proven_regions(text(row.get("RegionName")) for row in regions)
 
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""
-        sts = self._doors.sts(self._client)
+        sts = self._clients.sts(self._client)
         reply = self._wire(sts, self._pace.apart()).call("GetCallerIdentity", {})
-        return caller(reply.get("Account"), reply.get("Arn"), believed=self._doors.believes(sts, self._client))
+        return caller(reply.get("Account"), reply.get("Arn"), believed=self._clients.believes(sts, self._client))
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
-        return self._doors.checkup(self._client, self._heard)
+        return self._clients.checkup(self._client, self._health)
 
     def _wire(self, client: Any, pace: Pace) -> Wire:
-        return Wire(client, pace, scope=self._scope, source=self._doors.source, heard=self._heard)
+        return Wire(client, pace, scope=self._scope, source=self._clients.source, health=self._health)
 
     def _of(self, ref: Ref) -> Windows | Commands | Automations:
         """The reader of the reference's kind, once its id has the shape of one."""

@@ -57,22 +57,22 @@ class Commands:
         params = {"Filters": filters} if filters else {}
         for row in self._wire.pages("ListCommands", params, unique="CommandId", size=_MOST, state=_state):
             ref = Ref(scope=scope, kind=COMMAND.name, id=text(row.get("CommandId")) or "")
-            if COMMAND.takes(ref.id):
+            if COMMAND.matches(ref.id):
                 yield Snapshot(run=_run(ref, row))
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter, *, known: bool = False) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, criteria: InvocationFilter, *, known: bool = False) -> Iterator[Invocation]:
         """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""
-        return first((invocation for invocation, _ in self.rows(ref, wanted, known=known)), wanted.limit)
+        return first((invocation for invocation, _ in self.rows(ref, criteria, known=known)), criteria.limit)
 
     def rows(
-        self, ref: Ref, wanted: InvocationFilter, *, known: bool = False
+        self, ref: Ref, criteria: InvocationFilter, *, known: bool = False
     ) -> Iterator[tuple[Invocation, JsonObject]]:
-        """The invocations that pass `wanted` but for its limit, and what AWS said of each."""
+        """The invocations that pass `criteria` but for its limit, and what AWS said of each."""
         any_row = known
-        for row in self._listed(ref, wanted):
+        for row in self._listed(ref, criteria):
             any_row = True
             invocation = _invocation(ref, row)
-            if wanted.takes(invocation):
+            if criteria.matches(invocation):
                 yield invocation, row
         if not any_row:
             self._command(ref)
@@ -84,15 +84,15 @@ class Commands:
             named = {"InstanceIds": list(chunk)} if chunk else {}
             yield self._wire.ask("CancelCommand", {"CommandId": ref.id, **named})
 
-    def _listed(self, ref: Ref, wanted: InvocationFilter) -> Iterator[JsonObject]:
+    def _listed(self, ref: Ref, criteria: InvocationFilter) -> Iterator[JsonObject]:
         """The rows AWS has; filtered by it for one target, or for states that one word of its filter covers."""
         params: dict[str, Any] = {"CommandId": ref.id, "Details": True}
-        if wanted.states in COMMAND_FILTER:
-            params["Filters"] = [{"key": "Status", "value": COMMAND_FILTER[wanted.states]}]
-        if len(wanted.targets) == 1 and all(map(INSTANCE.fullmatch, wanted.targets)):
-            params["InstanceId"] = next(iter(wanted.targets))
+        if criteria.states in COMMAND_FILTER:
+            params["Filters"] = [{"key": "Status", "value": COMMAND_FILTER[criteria.states]}]
+        if len(criteria.targets) == 1 and all(map(INSTANCE.fullmatch, criteria.targets)):
+            params["InstanceId"] = next(iter(criteria.targets))
         narrowed = len(params) > 2
-        size = min(_MOST, wanted.limit or _MOST) if wanted == InvocationFilter(limit=wanted.limit) else _MOST
+        size = min(_MOST, criteria.limit or _MOST) if criteria == InvocationFilter(limit=criteria.limit) else _MOST
         try:
             of = {"CommandId": ref.id}
             action = "ListCommandInvocations"

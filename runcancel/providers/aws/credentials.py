@@ -15,7 +15,7 @@ from botocore.utils import JSONFileCache
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.aws.failures import answered, unanswered
+from runcancel.providers.aws.failures import error_response, no_response
 from runcancel.providers.aws.profile import files, profile_in_use, profiles
 from runcancel.providers.common.credential_process import document, ended, printed
 from runcancel.providers.common.credentials import Credentials, Renewed, expiry, failed_credentials
@@ -35,8 +35,8 @@ class Once:
     Asking again may send another second factor to a telephone, once for each request.
     """
 
-    def __init__(self, found: Any, source: str) -> None:
-        self._found = found
+    def __init__(self, credentials: Any, source: str) -> None:
+        self._found = credentials
         self._source = source
         self._lock = threading.Lock()
         self._failure: CloudError | None = None
@@ -67,14 +67,14 @@ def acquire(session: botocore.session.Session, profile: str | None, environ: Map
     source = described(environ, profile)
     with in_words(source):
         _keep_out_of_files(session, environ, profile)
-        found = session.get_credentials()
-    if found is None:
+        credentials = session.get_credentials()
+    if credentials is None:
         raise CloudError(
             Reason.NO_CREDENTIALS,
             f"no AWS credentials: tried {_tried(profile, environ)}",
             hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, sign in (`aws sso login`), or name a --profile",
         )
-    once = Once(found, source)
+    once = Once(credentials, source)
     once.get_frozen_credentials()
     session.get_credentials = lambda: once
 
@@ -117,20 +117,20 @@ def in_words(source: str) -> Iterator[None]:
     except CloudError as error:
         raise failed_credentials(source, error) from None
     except ClientError as error:
-        raise failed_credentials(source, answered(error, action="credentials")) from None
+        raise failed_credentials(source, error_response(error, action="credentials")) from None
     except Exception as error:  # noqa: BLE001 - what botocore's sources let through: JSON, files, missing keys
-        raise _worded(source, error) from None
+        raise _failure(source, error) from None
 
 
-def _worded(source: str, error: Exception) -> CloudError:
-    found = next((_WORDS[base.__name__](error) for base in type(error).__mro__ if base.__name__ in _WORDS), None)
-    if found is None and isinstance(error, BotoCoreError):
-        told = unanswered(error, action="credentials")
-        reason = told.reason if told.reason in CREDENTIALS else Reason.NO_CREDENTIALS
-        message = told.message.removeprefix("credentials: ")
-        return CloudError(reason, f"{source}: {message}", action="credentials", hint=told.hint)
+def _failure(source: str, error: Exception) -> CloudError:
+    known = next((_WORDS[base.__name__](error) for base in type(error).__mro__ if base.__name__ in _WORDS), None)
+    if known is None and isinstance(error, BotoCoreError):
+        failure = no_response(error, action="credentials")
+        reason = failure.reason if failure.reason in CREDENTIALS else Reason.NO_CREDENTIALS
+        message = failure.message.removeprefix("credentials: ")
+        return CloudError(reason, f"{source}: {message}", action="credentials", hint=failure.hint)
     return failed_credentials(
-        source, found or CloudError(Reason.NO_CREDENTIALS, "gave no credentials that can be used")
+        source, known or CloudError(Reason.NO_CREDENTIALS, "gave no credentials that can be used")
     )
 
 

@@ -103,7 +103,7 @@ _OTHER_SERVICES = {"AssumeRole": "sts", "AssumeRoleWithWebIdentity": "sts", "Get
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 
 
-def answered(error: ClientError, *, action: str, source: str = "") -> CloudError:
+def error_response(error: ClientError, *, action: str, source: str = "") -> CloudError:
     """The failure that AWS answered. `action` is the API that was asked; credentials may have asked another one.
 
     `source` says where the credentials came from; it is named when they are at fault.
@@ -114,11 +114,11 @@ def answered(error: ClientError, *, action: str, source: str = "") -> CloudError
     code = "" if code.isdigit() else code  # botocore takes the HTTP status where the answer has no code
     status = metadata.get("HTTPStatusCode")
     reason = CODES.get(code) or by_status(status)
-    said = sentence(detail.get("Message"), "" if code else f"HTTP {status}")
+    message = sentence(detail.get("Message"), "" if code else f"HTTP {status}")
     api = error.operation_name if isinstance(error.operation_name, str) else action
     return CloudError(
         reason,
-        _sentence(reason, api, code=code, said=said, source=source),
+        _sentence(reason, api, code=code, message=message, source=source),
         provider_code=code or None,
         request_id=word(metadata.get("RequestId")),
         retry_after=retry_after(metadata.get("HTTPHeaders") or {}),
@@ -127,8 +127,8 @@ def answered(error: ClientError, *, action: str, source: str = "") -> CloudError
     )
 
 
-def unanswered(error: BotoCoreError, *, action: str, source: str = "") -> CloudError:
-    """The failure that botocore met before, or instead of, an answer. `source` as in `answered`."""
+def no_response(error: BotoCoreError, *, action: str, source: str = "") -> CloudError:
+    """The failure that botocore met before, or instead of, an answer. `source` as in `error_response`."""
     names = [base.__name__ for base in type(error).__mro__]
     reason = EXCEPTIONS[next(name for name in names if name in EXCEPTIONS)]
     by = f" ({source})" if source and reason in CREDENTIALS else ""
@@ -145,16 +145,16 @@ def unsent(error: CloudError, *, action: str) -> CloudError:
     return error
 
 
-def _sentence(reason: Reason, api: str, *, code: str, said: str, source: str) -> str:
+def _sentence(reason: Reason, api: str, *, code: str, message: str, source: str) -> str:
     """One sentence. A complaint about a signature quotes what was signed, session token and all: it is not repeated."""
     by = f" ({source})" if source and reason in CREDENTIALS else ""
     if reason is Reason.DENIED:
-        named = _NAMED_ACTION.search(said)
+        named = _NAMED_ACTION.search(message)
         permission = named[1] if named else f"{_OTHER_SERVICES.get(api, 'ssm')}:{api}"
-        return f"not permitted: {permission}{by}" + (f": {said}" if said else "")
-    if reason is Reason.BAD_CREDENTIALS or not said:
+        return f"not permitted: {permission}{by}" + (f": {message}" if message else "")
+    if reason is Reason.BAD_CREDENTIALS or not message:
         return f"{api}: {code or 'refused'}{by}"
-    return f"{api}: {code}{by}: {said}" if code else f"{api}: {said}{by}"
+    return f"{api}: {code}{by}: {message}" if code else f"{api}: {message}{by}"
 
 
 def _told(error: BotoCoreError) -> str:

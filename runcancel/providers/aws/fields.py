@@ -19,14 +19,14 @@ def same(value: object, id: str) -> bool:
 
 def alarms(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The alarms that stopped something, each with its state."""
-    found = ((text(one.get("Name")), text(one.get("State"))) for one in rows(row, "TriggeredAlarms"))
-    return tuple(" ".join(part for part in pair if part) for pair in found if any(pair))
+    pairs = ((text(one.get("Name")), text(one.get("State"))) for one in rows(row, "TriggeredAlarms"))
+    return tuple(" ".join(part for part in pair if part) for pair in pairs if any(pair))
 
 
 def counted(value: object, names: Mapping[str, str]) -> dict[str, int]:
     """The counters of a structure that are there, under our names: `names` is `{field: name}`."""
-    found = ((name, number(record(value).get(field))) for field, name in names.items())
-    return {name: count for name, count in found if count is not None}
+    pairs = ((name, number(record(value).get(field))) for field, name in names.items())
+    return {name: count for name, count in pairs if count is not None}
 
 
 def word(value: object) -> str:

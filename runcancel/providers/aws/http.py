@@ -1,6 +1,5 @@
 """Every HTTP request of botocore, sent as the other clouds' are: clients, STS, single sign-on and metadata services."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from runcancel.providers.aws.failures import by_status, retry_after
 from runcancel.providers.aws.links import partition_of
 from runcancel.providers.aws.profile import profiles, resolve
 from runcancel.providers.base import Connection
+from runcancel.providers.common.fields import json_object
 from runcancel.providers.common.http import HttpClient, Reply
 from runcancel.providers.common.quoted import is_page
 from runcancel.redaction import remember, remember_fields
@@ -162,7 +162,7 @@ class _ContainerFetcher:
         except CloudError as error:
             raise _no_credentials(error, _CONTAINER) from None
         host = urlsplit(url).netloc.rpartition("@")[2]
-        keys = _object(reply.content)
+        keys = json_object(reply.content) or {}
         if reply.status_code != 200 or not all(isinstance(keys.get(name), str) for name in _KEYS):
             why = f"HTTP {reply.status_code} from {host}" if reply.status_code != 200 else f"no whole key from {host}"
             raise CloudError(Reason.NO_CREDENTIALS, f"{_CONTAINER}: {why}", action="credentials")
@@ -189,14 +189,6 @@ def _sent(client: HttpClient, request: Any, *, credentials: bool = True, secrets
     )
 
 
-def _object(content: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _plain(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
@@ -213,10 +205,10 @@ def _check(reply: Reply, host: str) -> None:
         return
     if reply.status_code >= 400 and readable:
         return
-    said = "" if reply.status_code >= _OK else ", but no answer of AWS: something in between answered"
+    explanation = "" if reply.status_code >= _OK else ", but no answer of AWS: something in between answered"
     raise CloudError(
         by_status(reply.status_code),
-        f"HTTP {reply.status_code} from {host}{said}",
+        f"HTTP {reply.status_code} from {host}{explanation}",
         request_id=reply.headers.get("x-amzn-requestid"),
         retry_after=retry_after(reply.headers),
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult
 
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
-from runcancel.providers.common.links import Link, NotARun, address, check_address, one_region, said
+from runcancel.providers.common.links import Link, NotARun, address, check_address, one_region, query_values
 from runcancel.text import words_of_shell
 
 SERVICE = "ssm"
@@ -94,12 +94,12 @@ def _of_arn(text: str) -> Link:
 
 def _of_url(text: str, regions: frozenset[str]) -> Link | None:
     parts = address(text)
-    found = _place(parts)
-    if found is None:
+    place = _place(parts)
+    if place is None:
         return None
     check_address(parts)
-    partition, region, account = found
-    named = said(parts, ("region",)) | ({region} if region else set())
+    partition, region, account = place
+    named = query_values(parts, ("region",)) | ({region} if region else set())
     kind, id = _shown(parts, named & regions if len(named) == 1 else frozenset())
     region = one_region(named, regions, form=f"aws:REGION:{kind}/{id}")
     if partition_of(region) != partition:
@@ -139,6 +139,6 @@ def _shown(parts: SplitResult, named: frozenset[str]) -> tuple[str, str]:
 
 
 def _link(id: str, region: str, kind: str, account: str | None) -> Link:
-    if not COMMAND.takes(id):
+    if not COMMAND.matches(id):
         raise NotARun("its id is no UUID")
     return Link(id=id.lower(), region=region, kind=kind, account=account)

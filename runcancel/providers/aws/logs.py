@@ -1,6 +1,6 @@
 """What AWS keeps of the output of commands, of automation steps, and of what windows and automations started."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from msgspec import structs
 
@@ -44,12 +44,12 @@ class Logs:
         self._automations = automations
         self._readers = {WINDOW.name: self._window, COMMAND.name: self._command, AUTOMATION.name: self._automation}
 
-    def of(self, ref: Ref, wanted: InvocationFilter, *, follow: bool = True) -> Iterator[Output]:
+    def of(self, ref: Ref, criteria: InvocationFilter, *, follow: bool = True) -> Iterator[Output]:
         """See `Cloud.logs`. `follow`: go on to the runs that this one started."""
-        return self._readers[ref.kind](ref, wanted, follow)
+        return self._readers[ref.kind](ref, criteria, follow)
 
-    def _command(self, ref: Ref, wanted: InvocationFilter, _follow: bool) -> Iterator[Output]:
-        for invocation, row in self._commands.rows(ref, wanted):
+    def _command(self, ref: Ref, criteria: InvocationFilter, _follow: bool) -> Iterator[Output]:
+        for invocation, row in self._commands.rows(ref, criteria):
             plugins = rows(row, "CommandPlugins")
             several = len(plugins) > 1
             for plugin in plugins or ({},):
@@ -68,31 +68,31 @@ class Logs:
                 raise
             return _joined(output, plugin)  # a step or a node that AWS does not know by that name
 
-    def _automation(self, ref: Ref, wanted: InvocationFilter, follow: bool) -> Iterator[Output]:
+    def _automation(self, ref: Ref, criteria: InvocationFilter, follow: bool) -> Iterator[Output]:
         for invocation, row in self._automations.rows(ref):
             output = _of_step(invocation, row) if invocation.target is None else Output.of(invocation, merged=False)
-            if output.child and follow and output.stderr and _takes(wanted, output):
+            if output.child and follow and output.stderr and _matches(criteria, output):
                 yield structs.replace(output, stdout=None, child=None)  # why the step failed is not in what it started
-            yield from self._started(ref, output, wanted, follow=follow)
+            yield from self._started(ref, output, criteria, follow=follow)
 
-    def _window(self, ref: Ref, wanted: InvocationFilter, follow: bool) -> Iterator[Output]:
-        for invocation in self._windows.invocations(ref, InvocationFilter(task=wanted.task)):
+    def _window(self, ref: Ref, criteria: InvocationFilter, follow: bool) -> Iterator[Output]:
+        for invocation in self._windows.invocations(ref, InvocationFilter(task=criteria.task)):
             kind = (invocation.target_name or "").partition(" ")[0]
             output = structs.replace(Output.of(invocation, merged=False), note=_ELSEWHERE.get(kind))
-            yield from self._started(ref, output, wanted, follow=follow)
+            yield from self._started(ref, output, criteria, follow=follow)
 
-    def _started(self, ref: Ref, output: Output, wanted: InvocationFilter, *, follow: bool) -> Iterator[Output]:
+    def _started(self, ref: Ref, output: Output, criteria: InvocationFilter, *, follow: bool) -> Iterator[Output]:
         """The outputs of the run that an invocation started, in place of its own; its own where there are none."""
         if output.child is None or not follow:
-            if _takes(wanted, output):
+            if _matches(criteria, output):
                 yield output
             return
-        if wanted.targets and output.target and output.target not in wanted.targets:
+        if criteria.targets and output.target and output.target not in criteria.targets:
             return
         child = Ref.read_back(output.child, ref.scope)
         named = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
         inner = InvocationFilter(
-            states=wanted.states, targets=wanted.targets if named or not output.target else frozenset()
+            states=criteria.states, targets=criteria.targets if named or not output.target else frozenset()
         )
         try:
             for one in self.of(child, inner, follow=False):
@@ -100,7 +100,7 @@ class Logs:
         except CloudError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise
-            if not wanted.states or output.state in wanted.states:
+            if not criteria.states or output.state in criteria.states:
                 yield structs.replace(output, note=_GONE)
 
 
@@ -111,9 +111,9 @@ def _under(parent: str, above: Output, one: Output) -> Output:
     )
 
 
-def _takes(wanted: InvocationFilter, output: Output) -> bool:
-    right = not wanted.targets or output.target in wanted.targets
-    return right and (not wanted.states or output.state in wanted.states)
+def _matches(criteria: InvocationFilter, output: Output) -> bool:
+    right = not criteria.targets or output.target in criteria.targets
+    return right and (not criteria.states or output.state in criteria.states)
 
 
 def _for_step(output: Output, plugin: JsonObject, step: str | None) -> Output:
@@ -164,8 +164,8 @@ def _joined(output: Output, plugin: JsonObject) -> Output:
     )
 
 
-def _is_cut(found: str, most: int) -> bool:
-    return len(found) >= most or found.rstrip("\n").endswith(_CUT)
+def _is_cut(output: str, most: int) -> bool:
+    return len(output) >= most or output.rstrip("\n").endswith(_CUT)
 
 
 def _of_step(invocation: Invocation, row: JsonObject) -> Output:
@@ -181,15 +181,16 @@ def _of_step(invocation: Invocation, row: JsonObject) -> Output:
 
 def _values(outputs: Mapping[str, object]) -> str:
     """Text alone where it is the only value, else `name: text` for each."""
-    found = {name: "\n".join(texts(value)) for name, value in outputs.items()}
-    if list(found) == ["Output"]:
-        return found["Output"]
-    return "".join(f"{name}: {value}\n" for name, value in found.items())
+    values = {name: "\n".join(texts(value)) for name, value in outputs.items()}
+    if list(values) == ["Output"]:
+        return values["Output"]
+    return "".join(f"{name}: {value}\n" for name, value in values.items())
 
 
 def _failure(row: JsonObject) -> str:
     """The messages of a step that went wrong, each once."""
     details = record(record(row.get("FailureDetails")).get("Details"))
     named = [text(row.get("FailureMessage")), text(row.get("WarningMessage"))]
-    said: Sequence[str] = [one for one in (*named, *(one for value in details.values() for one in texts(value))) if one]
-    return "\n".join(one for place, one in enumerate(said) if not any(one in before for before in said[:place]))
+    detailed = (one for value in details.values() for one in texts(value))
+    messages = [one for one in (*named, *detailed) if one]
+    return "\n".join(one for place, one in enumerate(messages) if not any(one in before for before in messages[:place]))

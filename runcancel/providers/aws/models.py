@@ -19,8 +19,8 @@ _OURS = frozenset({"ec2", "ssm"})
 
 def models(data_path: str | None) -> Loader:
     """A loader for `Session.register_component("data_loader", …)`. `data_path` as in AWS_DATA_PATH."""
-    found = create_loader(data_path).search_paths
-    return _Models(extra_search_paths=list(found), file_loader=_Files(), include_default_search_paths=False)
+    search_paths = create_loader(data_path).search_paths
+    return _Models(extra_search_paths=list(search_paths), file_loader=_Files(), include_default_search_paths=False)
 
 
 class _Models(Loader):

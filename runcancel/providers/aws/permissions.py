@@ -89,40 +89,42 @@ _WINDOW_ALONE = (
 )
 
 
-def policy(wish: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as IAM can. Raises `UsageError` for several partitions, or a wrong window."""
-    if wish.window is not None and not _WINDOW_ID.fullmatch(wish.window):
-        raise UsageError(f"--window “{wish.window}” is no id of a maintenance window, as in mw-0c50858d01e4f7a2b")
-    granted = [grant for grant in GRANTS if _wanted(grant, wish)]
-    partition = _partition(wish.regions)
+    if scope.window is not None and not _WINDOW_ID.fullmatch(scope.window):
+        raise UsageError(f"--window “{scope.window}” is no id of a maintenance window, as in mw-0c50858d01e4f7a2b")
+    granted = [grant for grant in GRANTS if _needs(grant, scope)]
+    partition = _partition(scope.regions)
     statements = [
-        _statement(sid, list(same), wish, partition) for sid, same in groupby(granted, key=lambda grant: grant.sid)
+        _statement(sid, list(same), scope, partition) for sid, same in groupby(granted, key=lambda grant: grant.sid)
     ]
     document = {"Version": "2012-10-17", "Statement": statements}
-    return AccessPolicy(provider="aws", read_only=wish.read_only, policy=document, notes=tuple(_notes(granted, wish)))
+    return AccessPolicy(provider="aws", read_only=scope.read_only, policy=document, notes=tuple(_notes(granted, scope)))
 
 
-def _wanted(grant: Grant, wish: PolicyScope) -> bool:
-    return not (grant.writes and wish.read_only) and (not wish.kinds or grant.kind is None or grant.kind in wish.kinds)
+def _needs(grant: Grant, scope: PolicyScope) -> bool:
+    return not (grant.writes and scope.read_only) and (
+        not scope.kinds or grant.kind is None or grant.kind in scope.kinds
+    )
 
 
-def _statement(sid: str, grants: list[Grant], wish: PolicyScope, partition: str) -> Mapping[str, Any]:
+def _statement(sid: str, grants: list[Grant], scope: PolicyScope, partition: str) -> Mapping[str, Any]:
     actions = [action for grant in grants for action in grant.actions]
     first = grants[0]
     statement = {"Sid": f"Runcancel{sid}", "Effect": "Allow", "Action": actions}
     if first.resource is not None:
-        return {**statement, "Resource": _resources(first, wish, partition)}
-    if wish.regions and sid != _WHO_AND_WHERE:  # who asks and where regions are, is asked wherever it may be answered
-        only = {"StringEquals": {"aws:RequestedRegion": list(wish.regions)}}
+        return {**statement, "Resource": _resources(first, scope, partition)}
+    if scope.regions and sid != _WHO_AND_WHERE:  # who asks and where regions are, is asked wherever it may be answered
+        only = {"StringEquals": {"aws:RequestedRegion": list(scope.regions)}}
         return {**statement, "Resource": "*", "Condition": only}
     return {**statement, "Resource": "*"}
 
 
-def _resources(grant: Grant, wish: PolicyScope, partition: str) -> list[str]:
+def _resources(grant: Grant, scope: PolicyScope, partition: str) -> list[str]:
     """`list` looks into every window, so that a window narrows only what is cancelled."""
-    one = wish.window if wish.window and grant.writes and grant.kind == WINDOW.name else "*"
-    account = wish.account or "*"
-    regions = wish.regions or ("*",)
+    one = scope.window if scope.window and grant.writes and grant.kind == WINDOW.name else "*"
+    account = scope.account or "*"
+    regions = scope.regions or ("*",)
     return [f"arn:{partition}:ssm:{region}:{account}:{grant.resource}/{one}" for region in regions]
 
 
@@ -135,12 +137,12 @@ def _partition(regions: Iterable[str]) -> str:
     return partitions[0] if partitions else "aws"
 
 
-def _notes(granted: Iterable[Grant], wish: PolicyScope) -> Iterable[str]:
+def _notes(granted: Iterable[Grant], scope: PolicyScope) -> Iterable[str]:
     written = {grant.kind for grant in granted if grant.writes}
     if COMMAND.name in written:
-        where = f" in {', '.join(wish.regions)}" if wish.regions else ""
+        where = f" in {', '.join(scope.regions)}" if scope.regions else ""
         yield f"{_EVERYTHING}{where}"
-    if wish.window and len(written) > 1:
+    if scope.window and len(written) > 1:
         yield _WINDOW_ALONE
-    if not wish.regions:
+    if not scope.regions:
         yield _NO_REGION

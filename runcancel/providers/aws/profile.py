@@ -48,13 +48,13 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     region = None if variable is None else Choice(environ[variable], variable)
     try:
         section = _section(environ, chosen)
-        found = endpoint_url(environ, chosen.value, "ssm")
+        endpoint = endpoint_url(environ, chosen.value, "ssm")
     except CloudError as error:
         return VendorSettings(profile=chosen, region=region, endpoint_url=_by_variable(environ, "ssm"), error=error)
     where = f'profile "{chosen.value}" in {_holder(environ, chosen.value, "region")}'
     if region is None and section.get("region"):
         region = Choice(section["region"], where)
-    return VendorSettings(profile=chosen, region=region, endpoint_url=found, account=_account(section, chosen))
+    return VendorSettings(profile=chosen, region=region, endpoint_url=endpoint, account=_account(section, chosen))
 
 
 def profile_in_use(environ: Mapping[str, str], profile: str | None) -> Choice[str]:
@@ -164,8 +164,8 @@ def _by_variable(environ: Mapping[str, str], service: str) -> Choice[str] | None
 
 def _ignored(environ: Mapping[str, str], section: Mapping[str, str]) -> bool:
     """Whether configured endpoints do not count: the variable, if it is set, decides."""
-    said = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or section.get("ignore_configured_endpoint_urls", "")
-    return said.lower() == "true"
+    setting = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or section.get("ignore_configured_endpoint_urls", "")
+    return setting.lower() == "true"
 
 
 def nested(value: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws.config_files import Session, read_here
 from runcancel.providers.aws.credentials import acquire, check_numbers, described, in_words
-from runcancel.providers.aws.failures import unanswered
+from runcancel.providers.aws.failures import no_response
 from runcancel.providers.aws.http import send_by
 from runcancel.providers.aws.models import models
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, resolve, sts_endpoint_url
@@ -74,7 +74,7 @@ class ClientFactory:
         """An EC2 client, for the list of regions; on loopback it goes where the `ssm` client goes."""
         return self._open("ec2", ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
 
-    def checkup(self, ssm: Any, heard: EndpointHealth) -> Checkup:
+    def checkup(self, ssm: Any, health: EndpointHealth) -> Checkup:
         """See `Cloud.checkup`."""
         endpoint = _endpoint(ssm)
         return Checkup(
@@ -82,8 +82,8 @@ class ClientFactory:
             key=_key_ends(self._session),
             endpoint=f"{endpoint.scheme}://{endpoint.host}",
             proxy=without_user(proxy_of(endpoint.scheme, endpoint.host, self._environ)),
-            clock_skew=heard.skew,
-            latency=heard.took,
+            clock_skew=health.skew,
+            latency=health.took,
         )
 
     def _open(self, service: str, endpoint_url: str | None) -> Any:
@@ -95,12 +95,12 @@ class ClientFactory:
     def _create(self, service: str, endpoint_url: str | None) -> Any:
         config = Config(user_agent_extra=self._connection.agent)
         region = self._connection.scope.region
-        found = endpoint_url_of(self._environ, self._profile, service)
-        url = endpoint_url or (found.value if found else None)
+        endpoint = endpoint_url_of(self._environ, self._profile, service)
+        url = endpoint_url or (endpoint.value if endpoint else None)
         try:
             return self._session.create_client(service, region_name=region, endpoint_url=url, config=config)
         except BotoCoreError as error:
-            raise unanswered(error, action="connect") from None
+            raise no_response(error, action="connect") from None
         except ValueError:  # its text quotes the URL, and a password in it
             raise CloudError(Reason.USAGE, "an endpoint URL cannot be read; nothing was sent") from None
 

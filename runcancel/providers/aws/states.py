@@ -35,7 +35,7 @@ def _plain(word: str) -> str:
     return re.sub(r"[\s_-]+", "", word).casefold()
 
 
-WINDOW = Words(
+WINDOW_STATES = Words(
     {
         "PENDING": State.PENDING,
         "IN_PROGRESS": State.RUNNING,
@@ -49,10 +49,10 @@ WINDOW = Words(
 )
 """MaintenanceWindowExecutionStatus: one enum for execution, task and task invocation."""
 
-WINDOW_FILTER = frozenset(WINDOW) - {"SKIPPED_OVERLAPPING"}
+WINDOW_FILTER = frozenset(WINDOW_STATES) - {"SKIPPED_OVERLAPPING"}
 """The words that the STATUS filter of task invocations takes."""
 
-COMMAND = Words(
+COMMAND_STATES = Words(
     {
         "Pending": State.PENDING,
         "InProgress": State.RUNNING,
@@ -93,7 +93,7 @@ COMMAND_FILTER: Mapping[frozenset[State], str] = {
 }
 """Wanted states that one value of the Status filter covers. The other states are spread over several values."""
 
-AUTOMATION = Words(
+AUTOMATION_STATES = Words(
     {
         "Pending": State.PENDING,
         "InProgress": State.RUNNING,
@@ -121,14 +121,14 @@ AUTOMATION = Words(
 
 def window_state(status: str, *, ran: bool = False) -> State:
     """The state of an execution, a task or a task invocation. `ran` says that an invocation had started something."""
-    return _stopped_while_running(WINDOW.state_of(status), ran)
+    return _stopped_while_running(WINDOW_STATES.state_of(status), ran)
 
 
 def window_words(states: frozenset[State]) -> tuple[str, ...]:
     """The STATUS filter values that cover `states`; none when one of them cannot be asked for."""
-    wanted = {State.CANCELLED if state is State.TERMINATED else state for state in states}
-    words = tuple(word for word, state in WINDOW.items() if state in wanted)
-    askable = wanted <= set(WINDOW.values()) and WINDOW_FILTER.issuperset(words)
+    mapped = {State.CANCELLED if state is State.TERMINATED else state for state in states}
+    words = tuple(word for word, state in WINDOW_STATES.items() if state in mapped)
+    askable = mapped <= set(WINDOW_STATES.values()) and WINDOW_FILTER.issuperset(words)
     return words if askable else ()
 
 
@@ -138,7 +138,7 @@ def command_state(status: str, details: str | None, *, ran: bool = False) -> Sta
     Status decides; StatusDetails refine what is over. `ran` says that a plugin shows a start time or a real exit code:
     what ended cancelled was then stopped while running.
     """
-    state = COMMAND.state_of(status)
+    state = COMMAND_STATES.state_of(status)
     if state.over:
         state = COMMAND_DETAILS.state_of(details or "", state)
     return _stopped_while_running(state, ran)
@@ -151,13 +151,13 @@ def command_confirmed(details: str | None) -> bool:
 
 def automation_state(status: str, *, started: datetime | None = None) -> State:
     """The state of a child automation or of a step; `started` is its ExecutionStartTime. For a run leave it out."""
-    return _stopped_while_running(AUTOMATION.state_of(status), started is not None)
+    return _stopped_while_running(AUTOMATION_STATES.state_of(status), started is not None)
 
 
 def automation_words(states: frozenset[State]) -> tuple[str, ...]:
     """The ExecutionStatus filter values that cover `states`; a word that nobody mapped cannot be asked for."""
-    wanted = {State.CANCELLED if state is State.TERMINATED else state for state in states}
-    return tuple(word for word, state in AUTOMATION.items() if state in wanted)
+    mapped = {State.CANCELLED if state is State.TERMINATED else state for state in states}
+    return tuple(word for word, state in AUTOMATION_STATES.items() if state in mapped)
 
 
 def step_state(status: str, *, started: datetime | None, run: State) -> State:

@@ -58,17 +58,17 @@ class Windows:
             of = {"WindowId": params["WindowId"]}
             for row in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, state=_state, of=of):
                 ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
-                if WINDOW.takes(ref.id):
+                if WINDOW.matches(ref.id):
                     yield Snapshot(run=structs.replace(_run(ref, row), name=text(window.get("Name"))))
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
+    def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """One row per task invocation, and one with target None for a task that has none yet.
 
         An invocation may cover several targets, and its state is theirs together: it stays one row, with target None
         and the targets in `target_name`. Asking for one of its targets finds it.
         """
-        listed = (pair for task in self._tasks(ref) for pair in self._of_task(ref, task, wanted))
-        return first((row for row, targets in listed if _takes(wanted, row, targets)), wanted.limit)
+        listed = (pair for task in self._tasks(ref) for pair in self._of_task(ref, task, criteria))
+        return first((row for row, targets in listed if _matches(criteria, row, targets)), criteria.limit)
 
     def cancel(self, ref: Ref, _targets: Sequence[str]) -> Iterator[str]:
         """See `Cloud.cancel`. The answer must name the same execution."""
@@ -80,20 +80,20 @@ class Windows:
         return self._wire.pages(action, of, unique="TaskExecutionId", size=_MOST, state=_state, of=of)
 
     def _of_task(
-        self, ref: Ref, task: JsonObject, wanted: InvocationFilter
+        self, ref: Ref, task: JsonObject, criteria: InvocationFilter
     ) -> Iterator[tuple[Invocation, tuple[str, ...]]]:
         """The invocations of a task, and the task itself where they do not account for it.
 
         A task without invocations is a row, and so is one that has not ended although all of its invocations have.
         """
         task_id = text(task.get("TaskExecutionId"))
-        if task_id is None or wanted.task not in (None, task_id):
+        if task_id is None or criteria.task not in (None, task_id):
             return
-        words = window_words(wanted.states)
+        words = window_words(criteria.states)
         begun = left = False
-        for row in self._listed(ref, task_id, words, limit=wanted.limit):
+        for row in self._listed(ref, task_id, words, limit=criteria.limit):
             begun, left = True, left or not _state(row).over
-            yield _invocation(ref, task, row, parameters=wanted.parameters, profile=self._profile)
+            yield _invocation(ref, task, row, parameters=criteria.parameters, profile=self._profile)
         if words and not left and not (begun and _state(task).over):  # a filtered listing does not tell
             states = [_state(row) for row in self._listed(ref, task_id, (), limit=0)]
             begun, left = bool(states), any(not state.over for state in states)
@@ -136,7 +136,7 @@ def _invocation(
     task_type = word(row.get("TaskType")) or word(task.get("TaskType"))
     execution = text(row.get("ExecutionId"))
     child = _CHILDREN.get(task_type)
-    child_id = execution if child is not None and child.takes(execution or "") else None
+    child_id = execution if child is not None and child.matches(execution or "") else None
     targets = _targets(document(row.get("Parameters")))
     started = moment(row.get("StartTime"))
     invocation = Invocation(
@@ -155,7 +155,7 @@ def _invocation(
         child=None if child is None or child_id is None else str(Ref(scope=ref.scope, kind=child.name, id=child_id)),
         owner=text(row.get("OwnerInformation")),
         window_target=text(row.get("WindowTargetId")),
-        foreign=_foreign(task_type, execution, ref.scope.region, profile),
+        foreign=_external(task_type, execution, ref.scope.region, profile),
         target_count=max(1, len(targets)),
         document=text(task.get("TaskArn")),
         task_type=task_type or None,
@@ -165,7 +165,7 @@ def _invocation(
     return invocation, targets
 
 
-def _foreign(task_type: str, execution: str | None, region: str, profile: str | None) -> ExternalExecution | None:
+def _external(task_type: str, execution: str | None, region: str, profile: str | None) -> ExternalExecution | None:
     """What a task started that only another service can stop, or none.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html; Lambda has no such API.
@@ -211,8 +211,8 @@ def _not_listed(ref: Ref, task_id: str) -> Invocation:
 def _targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Instance ids: of a command beside its parameters, of an automation among them."""
     places = (parameters, record(parameters.get("parameters")))
-    found = [one for place in places for key in _TARGET_KEYS for one in texts(place.get(key))]
-    return tuple(dict.fromkeys(one for one in found if INSTANCE.fullmatch(one)))
+    ids = [one for place in places for key in _TARGET_KEYS for one in texts(place.get(key))]
+    return tuple(dict.fromkeys(one for one in ids if INSTANCE.fullmatch(one)))
 
 
 def _target_name(targets: tuple[str, ...], execution: str | None, task_type: str) -> str | None:
@@ -225,8 +225,8 @@ def _target_name(targets: tuple[str, ...], execution: str | None, task_type: str
     return f"{task_type} {execution}".strip()
 
 
-def _takes(wanted: InvocationFilter, row: Invocation, targets: tuple[str, ...]) -> bool:
-    if len(targets) < 2 or not wanted.targets:
-        return wanted.takes(row)
-    by_target = InvocationFilter(task=wanted.task, states=wanted.states)
-    return by_target.takes(row) and not wanted.targets.isdisjoint(targets)
+def _matches(criteria: InvocationFilter, row: Invocation, targets: tuple[str, ...]) -> bool:
+    if len(targets) < 2 or not criteria.targets:
+        return criteria.matches(row)
+    by_target = InvocationFilter(task=criteria.task, states=criteria.states)
+    return by_target.matches(row) and not criteria.targets.isdisjoint(targets)

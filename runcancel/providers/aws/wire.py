@@ -14,7 +14,7 @@ from msgspec import Struct
 from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason, State
-from runcancel.providers.aws.failures import answered, unanswered, unsent
+from runcancel.providers.aws.failures import error_response, no_response, unsent
 from runcancel.providers.aws.fields import record, same
 from runcancel.providers.common.fields import JsonObject, by_token, number, rows, text, trace
 from runcancel.providers.common.http import EndpointHealth
@@ -60,11 +60,11 @@ class Wire:
     """One botocore client, shared by threads. `source` says in words where its credentials came from."""
 
     def __init__(
-        self, client: Any, pace: Pace, *, scope: Scope, source: str = "", heard: EndpointHealth | None = None
+        self, client: Any, pace: Pace, *, scope: Scope, source: str = "", health: EndpointHealth | None = None
     ) -> None:
         self._client = client
         self._host = urlsplit(str(client.meta.endpoint_url)).netloc.rpartition("@")[2]
-        self._heard = heard or EndpointHealth()
+        self._health = health or EndpointHealth()
         self._source = source
         self._scope = scope
         self.pace = pace
@@ -126,12 +126,12 @@ class Wire:
         began = time.monotonic()
         try:
             reply: JsonObject = getattr(self._client, xform_name(action))(**params)
-            self._heard.note(_date(reply), time.monotonic() - began)
+            self._health.note(_date(reply), time.monotonic() - began)
         except ClientError as error:
-            self._heard.note(_date(error.response), time.monotonic() - began)
-            raise answered(error, action=action, source=self._source) from None
+            self._health.note(_date(error.response), time.monotonic() - began)
+            raise error_response(error, action=action, source=self._source) from None
         except BotoCoreError as error:
-            raise unanswered(error, action=action, source=self._source) from None
+            raise no_response(error, action=action, source=self._source) from None
         except CloudError as error:
             raise unsent(error, action=action) from None
         except _UNREADABLE as error:
@@ -157,13 +157,13 @@ def _check(action: str, api: Api, params: Mapping[str, Any], reply: JsonObject) 
     """A reply counts only when it proves itself."""
     if not _request_id(reply):
         raise _unproven(action, "the answer has no request id")
-    found: Any = reply
+    node: Any = reply
     for key in api.proof:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    if api.proof and found is None:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    if api.proof and node is None:
         raise _unproven(action, f"the answer has no {api.proof[-1]}", request_id=_request_id(reply))
     expected = params.get(api.proof[-1]) if api.proof else None
-    if expected is not None and str(found).lower() != str(expected).lower():
+    if expected is not None and str(node).lower() != str(expected).lower():
         raise _unproven(action, f"the answer is about another {api.proof[-1]}", request_id=_request_id(reply))
 
 

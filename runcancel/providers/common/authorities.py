@@ -81,6 +81,6 @@ def _context(path: str) -> ssl.SSLContext:
 
 def _why(error: str) -> str:
     """OpenSSL's own clause out of the text of an error, in brackets."""
-    _, found, rest = error.partition("certificate verify failed: ")
+    _, matched, rest = error.partition("certificate verify failed: ")
     clause = rest.partition(" (_ssl")[0].strip().rstrip(".')")
-    return f" ({clause})" if found and clause else ""
+    return f" ({clause})" if matched and clause else ""

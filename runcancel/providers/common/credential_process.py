@@ -24,14 +24,14 @@ def printed(command: str, what: str) -> Mapping[str, Any]:
 def document(output: str, what: str) -> Mapping[str, Any]:
     """What a command printed as a JSON object. Raises `Reason.NO_CREDENTIALS`."""
     try:
-        found = json.loads(output)
+        document = json.loads(output)
     except (ValueError, RecursionError):
         words = plain_words(output)
         end = f": '{words}'" if words else "" if output.strip() else ": it printed nothing"
         raise _failed(f"{what} printed no JSON{end}") from None
-    if not isinstance(found, Mapping):
+    if not isinstance(document, Mapping):
         raise _failed(f"{what} printed JSON that is no object")
-    return found
+    return document
 
 
 def ended(what: str, status: int, errors: str) -> CloudError:

@@ -1,5 +1,6 @@
 """What every provider needs to read a cloud safely: fields, times, pages, ids."""
 
+import json
 import logging
 import re
 import time
@@ -56,6 +57,15 @@ def number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def json_object(content: bytes) -> JsonObject | None:
+    """The JSON object in the body of a reply; None for anything else."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, Mapping) else None
+
+
 def rows(value: object, *path: str) -> tuple[JsonObject, ...]:
     """The objects in the list at `path` below `value`; empty when it is missing or of another shape."""
     for step in path:
@@ -75,8 +85,8 @@ def moment(value: object) -> datetime | None:
             value = datetime.fromtimestamp(value, UTC)
         if not isinstance(value, datetime):
             return None
-        found = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return found if found > _BEFORE_THE_CLOUDS else None
+        instant = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return instant if instant > _BEFORE_THE_CLOUDS else None
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -92,10 +102,10 @@ def decoded(value: object, *, cut: bool = False) -> Decoded:
     """The text of base64; what is no UTF-8 is replaced. `cut`: a character cut off at the end is no damage."""
     encoded = "".join((text(value) or "").split())
     whole = _BASE64.match(encoded)
-    found = whole[0] if whole else ""
-    data = b64decode(found[: len(found) - len(found) % 4])
+    valid = whole[0] if whole else ""
+    data = b64decode(valid[: len(valid) - len(valid) % 4])
     broken = "".join(getincrementaldecoder("utf-8")("replace").decode(data, final=not cut))
-    damaged = len(found.rstrip("=")) < len(encoded.rstrip("=")) or len(found) % 4 != 0
+    damaged = len(valid.rstrip("=")) < len(encoded.rstrip("=")) or len(valid) % 4 != 0
     return Decoded(broken.removeprefix("\ufeff"), damaged or (b"\xef\xbf\xbd" not in data and "\ufffd" in broken))
 
 
@@ -176,12 +186,12 @@ def merged(
     page: Iterable[JsonObject], key: Callable[[JsonObject], T], openness: Callable[[JsonObject], int]
 ) -> dict[T, JsonObject]:
     """One row per key: of rows that contradict each other the one of greater `openness`."""
-    found: dict[T, JsonObject] = {}
+    by_key: dict[T, JsonObject] = {}
     for row in page:
-        known = found.setdefault(name := key(row), row)
+        known = by_key.setdefault(name := key(row), row)
         if openness(row) > openness(known):
-            found[name] = row
-    return found
+            by_key[name] = row
+    return by_key
 
 
 def first(items: Iterable[T], limit: int) -> Iterator[T]:
@@ -216,12 +226,12 @@ def halved(
     yield items, answer
 
 
-def told_regions(names: Iterable[str | None]) -> tuple[str, ...]:
+def proven_regions(names: Iterable[str | None]) -> tuple[str, ...]:
     """The regions that a vendor told, sorted. Raises `Reason.UNPROVEN` for none: every account has one."""
-    found = {name for name in names if name}
-    if not found:
+    regions = {name for name in names if name}
+    if not regions:
         raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
-    return tuple(sorted(found))
+    return tuple(sorted(regions))
 
 
 def distinct(items: Iterable[T]) -> tuple[T, ...]:

@@ -80,10 +80,10 @@ class EndpointHealth:
         """Take in the `Date` header of an answer that has just come. It has whole seconds: half of one is meant."""
         self.took = round(took, 4)
         try:
-            said = parsedate_to_datetime(date or "").timestamp()
+            server_time = parsedate_to_datetime(date or "").timestamp()
         except (ValueError, OverflowError):
             return
-        ahead = said + 0.5 - (self._now() - took / 2)
+        ahead = server_time + 0.5 - (self._now() - took / 2)
         self.skew = 0.0 if abs(ahead) <= 1 else round(ahead, 1)
 
 
@@ -209,8 +209,8 @@ class HttpClient:
         if "CERTIFICATE" in str(error).upper() and isinstance(error, broken.SSLError | broken.ProxyError):
             return self._authorities.not_trusted(host, error)
         if isinstance(error, broken.ProxyError):
-            told, hint = proxy_answer(error)
-            return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {told}", hint=hint)
+            message, hint = proxy_answer(error)
+            return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {message}", hint=hint)
         if isinstance(error, unsent):
             return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {type(error).__name__}")
         return CloudError(Reason.LOST, f"no answer from {host}: {type(error).__name__}")
@@ -230,6 +230,14 @@ class CredentialClient:
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Ask by GET."""
         return self._client.send("GET", url, headers=headers or {}, credentials=True)
+
+    def get_metadata(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask the metadata service of a machine for its role. Raises `Reason.NO_CREDENTIALS` where it has none."""
+        reply = self.get(url, headers)
+        if reply.status_code != 200:
+            what = "this machine has no role" if reply.status_code == 404 else f"HTTP {reply.status_code}"
+            raise CloudError(Reason.NO_CREDENTIALS, f"the metadata service: {what}", action="credentials")
+        return reply
 
     def put(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Ask by PUT without a body: for the token of a metadata service."""
@@ -253,7 +261,7 @@ class Transport:
 
     def __init__(self, endpoint: Endpoint, connection: Connection, environ: Mapping[str, str]) -> None:
         self.endpoint = endpoint
-        self.heard = EndpointHealth()
+        self.health = EndpointHealth()
         self._base = f"{endpoint.scheme}://{endpoint.host}"
         self._client = HttpClient(
             environ, connect_timeout=connection.connect_timeout, read_timeout=connection.read_timeout
@@ -274,7 +282,7 @@ class Transport:
         began = time.monotonic()
         url = f"{self._base}{path}"
         reply = self._client.send("POST", url, headers=headers, body=body, secrets=secrets, credentials=credentials)
-        self.heard.note(reply.headers.get("date"), time.monotonic() - began)
+        self.health.note(reply.headers.get("date"), time.monotonic() - began)
         return reply
 
     def checkup(self, *, credentials: str | None, key: str | None) -> Checkup:
@@ -284,8 +292,8 @@ class Transport:
             key=key[-4:] if key else None,
             endpoint=self._base,
             proxy=self.proxy,
-            clock_skew=self.heard.skew,
-            latency=self.heard.took,
+            clock_skew=self.health.skew,
+            latency=self.health.took,
         )
 
 

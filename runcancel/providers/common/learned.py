@@ -14,12 +14,12 @@ _ELEMENT = re.compile(r"<([A-Za-z_]{1,64})>([^<>]{8,})</")
 
 def from_headers(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The secrets in headers that are sent, a session token or a bearer token; what signs one request is none."""
-    found = []
+    names = []
     for name, value in headers.items():
         bearer = name.lower() == "authorization" and "signature" not in value.lower()
         if (bearer or is_secret(name)) and len(value) >= _HEADER and not value.isdigit():
-            found += [value, value.rpartition(" ")[2]]
-    return tuple(dict.fromkeys(found))
+            names += [value, value.rpartition(" ")[2]]
+    return tuple(dict.fromkeys(names))
 
 
 def from_request(headers: Mapping[str, str], body: bytes) -> None:

@@ -47,17 +47,17 @@ def check_address(parts: SplitResult) -> None:
         raise NotARun("the URL of a console holds a host and no port")
 
 
-def said(parts: SplitResult, names: Iterable[str]) -> frozenset[str]:
+def query_values(parts: SplitResult, names: Iterable[str]) -> frozenset[str]:
     """What the query, or the query in a fragment, says under any of the names, in whatever case."""
-    wanted = {name.lower() for name in names}
+    lowered = {name.lower() for name in names}
     queries = (parts.query, parts.fragment.rpartition("?")[2])
     pairs = (pair for query in queries for pair in parse_qsl(query))
-    return frozenset(value for name, value in pairs if name.lower() in wanted)
+    return frozenset(value for name, value in pairs if name.lower() in lowered)
 
 
-def one_region(found: Iterable[str], known: frozenset[str], *, form: str) -> str:
-    """The only region in `found`. Raises `NotARun`; `form` is the reference that would be right, with REGION in it."""
-    regions = sorted(set(found))
+def one_region(candidates: Iterable[str], known: frozenset[str], *, form: str) -> str:
+    """The only one of several regions. Raises `NotARun`; `form` is the reference that would be right, with REGION."""
+    regions = sorted(set(candidates))
     if not regions:
         raise NotARun("the URL names no region", hint=f"give the run itself: {form}")
     if len(regions) > 1:
@@ -88,11 +88,11 @@ def only_run(
         return None
     check_address(parts)
     words = _words(parts)
-    ids = sorted({word for word in words if kind.takes(word)})
+    ids = sorted({word for word in words if kind.matches(word)})
     if len(ids) != 1:
         raise NotARun(f"the URL holds {'no id' if not ids else 'more than one id'} of a run")
-    numbered = {numbers[each] for each in said(parts, ("rid", "regionId")) if each in numbers}
-    named = {word for word in words if word in regions} | said(parts, ("region",)) | numbered
+    numbered = {numbers[each] for each in query_values(parts, ("rid", "regionId")) if each in numbers}
+    named = {word for word in words if word in regions} | query_values(parts, ("region",)) | numbered
     form = f"{provider}:REGION:{kind.name}/{ids[0]}"
     return Link(id=ids[0], region=one_region(named - {""}, regions, form=form), kind=kind.name)
 

@@ -69,16 +69,16 @@ def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
 
     Small letters win, also when they are empty: an empty `https_proxy` takes HTTPS_PROXY away.
     """
-    found: dict[str, str] = {}
+    proxies: dict[str, str] = {}
     for name, value in sorted(environ.items(), key=lambda item: item[0].islower()):
         scheme, ending, rest = name.lower().rpartition("_proxy")
         if not ending or rest or (scheme == "http" and name != "http_proxy" and "REQUEST_METHOD" in environ):
             continue
         if value.strip():
-            found[scheme] = value.strip()
+            proxies[scheme] = value.strip()
         elif name.islower():
-            found.pop(scheme, None)
-    return found
+            proxies.pop(scheme, None)
+    return proxies
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

@@ -19,15 +19,15 @@ def is_page(content: bytes) -> bool:
 
 def sentence(value: object, otherwise: str) -> str:
     """A message out of an answer; `otherwise` where there is none or it is a web page."""
-    found = text(value)
-    if found is None or is_page(found[:LONGEST].encode("utf-8", "replace")):
+    content = text(value)
+    if content is None or is_page(content[:LONGEST].encode("utf-8", "replace")):
         return otherwise
-    return found if len(found) <= LONGEST else found[: LONGEST - 1] + "…"
+    return content if len(content) <= LONGEST else content[: LONGEST - 1] + "…"
 
 
 def word(value: object) -> str | None:
     """A code or a request id out of an answer, cut where it is longer than any; None for what has another shape."""
-    found = text(value)
-    if found is None or not _WORDS.fullmatch(found):
+    content = text(value)
+    if content is None or not _WORDS.fullmatch(content):
         return None
-    return found if len(found) <= _WORD else found[: _WORD - 1] + "…"
+    return content if len(content) <= _WORD else content[: _WORD - 1] + "…"

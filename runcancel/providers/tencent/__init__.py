@@ -15,16 +15,13 @@ from runcancel.runtime.throttle import Pace
 SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
 """Each has accounts of its own."""
 
-REGION_VARIABLES: tuple[str, ...] = variables.REGION_VARIABLES
-PROFILE_VARIABLES: tuple[str, ...] = variables.PROFILE_VARIABLES
-CREDENTIALS = variables.CREDENTIALS
 
 KINDS = (
     Kind(
         name="invocation",
         guarantee=Guarantee.STOPS_RUNNING,
-        operation="CancelInvocation",
-        action="tat:CancelInvocation",
+        action="CancelInvocation",
+        permission="tat:CancelInvocation",
         promise="A cancel here stops what has not started and terminates what is running.",
         id_pattern=re.compile(r"inv-[0-9a-z]{8,}"),
         probe_id="inv-00000000",
@@ -67,11 +64,11 @@ def link(text: str) -> Link | None:
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(wish: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> AccessPolicy:
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.tencent import permissions
 
-    return permissions.policy(wish)
+    return permissions.policy(scope)
 
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
@@ -113,9 +110,9 @@ PROVIDER = Provider(
     regions=REGIONS,
     sites=SITES,
     variables=("TENCENTCLOUD_", "TCCLI_"),
-    region_variables=REGION_VARIABLES,
-    profile_variables=PROFILE_VARIABLES,
-    credentials=CREDENTIALS,
+    region_variables=variables.REGION_VARIABLES,
+    profile_variables=variables.PROFILE_VARIABLES,
+    credentials=variables.CREDENTIALS,
     sign_in="tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…",
     resolve=resolve,
     configured=configured,

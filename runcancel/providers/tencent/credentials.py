@@ -59,20 +59,20 @@ def find(
     moment = time.time() if now is None else now
     chosen = profile_in_use(environ, profile)
     by_variables = _of_variables(environ) if profile is None else None
-    held = _of_tccli(environ, chosen.value, moment, keys_needed=by_variables is None)
-    if held is None and (profile is not None or (chosen.origin != "default" and by_variables is None)):
+    tccli = _of_tccli(environ, chosen.value, moment, keys_needed=by_variables is None)
+    if tccli is None and (profile is not None or (chosen.origin != "default" and by_variables is None)):
         raise missing(environ, chosen)
-    role = (_role_of_variables(environ) if profile is None else None) or (held.role if held else None)
+    role = (_role_of_variables(environ) if profile is None else None) or (tccli.role if tccli else None)
     if role is None and profile is None and (pod := _of_pod(environ, sources)):
         return pod
-    base = _base(environ, by_variables, held, sources, named=profile is not None)
+    base = _base(environ, by_variables, tccli, sources, named=profile is not None)
     return base if role is None else sources.assumed(role.arn, role.session, base, source=role.source)
 
 
 def _base(
     environ: Mapping[str, str],
     by_variables: Credentials | None,
-    held: _Profile | None,
+    tccli: _Profile | None,
     sources: Sources,
     *,
     named: bool,
@@ -80,15 +80,15 @@ def _base(
     """The keys that answer themselves, or assume a role. Raises `Reason.NO_CREDENTIALS`."""
     if by_variables is not None:
         return Fixed(by_variables)
-    if held is not None and held.keys is not None:
-        return Fixed(held.keys)
-    if held is not None and held.machine:
-        return sources.of_machine(source=f"the machine's role, profile {held.name} of tccli")
+    if tccli is not None and tccli.keys is not None:
+        return Fixed(tccli.keys)
+    if tccli is not None and tccli.machine:
+        return sources.of_machine(source=f"the machine's role, profile {tccli.name} of tccli")
     for path in () if named else (ini_file(environ), SYSTEM_FILE):
         if keys := _of_ini_file(path):
             return Fixed(keys)
-    if held is not None:
-        raise CloudError(Reason.NO_CREDENTIALS, f"{held.path} holds no secretId and secretKey", action="credentials")
+    if tccli is not None:
+        raise CloudError(Reason.NO_CREDENTIALS, f"{tccli.path} holds no secretId and secretKey", action="credentials")
     raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {CREDENTIALS}.")
 
 

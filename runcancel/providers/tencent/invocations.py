@@ -33,9 +33,9 @@ from runcancel.providers.common.fields import (
     halved,
     moment,
     number,
+    proven_regions,
     rows,
     text,
-    told_regions,
 )
 from runcancel.providers.common.http import believed
 from runcancel.providers.tencent.logs import output
@@ -76,31 +76,31 @@ class Tat:
         owners = self._owners([ref.id for ref in named if self._kind.is_alias(ref.id)])
         ids = {ref: owners.get(ref.id) if self._kind.is_alias(ref.id) else ref.id for ref in named}
         refused: dict[str, CloudError] = {}
-        found = self._found(distinct(id for id in ids.values() if id is not None), refused)
+        runs = self._found(distinct(id for id in ids.values() if id is not None), refused)
         for ref, id in ids.items():
-            row = found.get(id) if id is not None else None
+            row = runs.get(id) if id is not None else None
             yield ref, _why_not(refused.get(id or "")) if row is None else self._snapshot(row)
 
-    def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
-        """The run's tasks that pass `wanted`, page by page. Up to five targets are filtered by the vendor."""
+    def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
+        """The run's tasks that pass `criteria`, page by page. Up to five targets are filtered by the vendor."""
         owner = self._owner(ref)
-        size = min(wanted.limit, _PAGE) if wanted.limit and not wanted.states else _PAGE
-        ours = (_invocation(owner, task) for task in self._tasks(owner, wanted, size=size, hide_output=True))
-        yield from first(filter(wanted.takes, ours), wanted.limit)
+        size = min(criteria.limit, _PAGE) if criteria.limit and not criteria.states else _PAGE
+        ours = (_invocation(owner, task) for task in self._tasks(owner, criteria, size=size, hide_output=True))
+        yield from first(filter(criteria.matches, ours), criteria.limit)
 
-    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`."""
         owner = self._owner(ref)
-        for task in self._tasks(owner, wanted, size=_OUTPUTS, hide_output=False):
+        for task in self._tasks(owner, criteria, size=_OUTPUTS, hide_output=False):
             invocation = _invocation(owner, task)
-            if wanted.takes(invocation):
+            if criteria.matches(invocation):
                 yield output(invocation, task)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """CancelInvocation, in pieces of 100 instances; yields the request ids."""
         id = self._owner(ref).id
-        wanted = checked_targets(targets)
-        for piece in chunks(wanted, _PAGE) if wanted else ((),):
+        ids = checked_targets(targets)
+        for piece in chunks(ids, _PAGE) if ids else ((),):
             listed = {"InstanceIds": list(piece)} if piece else {}
             answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, once=True)
             yield str(answer["RequestId"])
@@ -116,8 +116,8 @@ class Tat:
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: TAT DescribeRegions, which tells where TAT itself is available."""
-        found = rows(self._tat.call("DescribeRegions", {}), "RegionSet")
-        return told_regions(text(row.get("Region")) for row in found if row.get("RegionState") != "UNAVAILABLE")
+        regions = rows(self._tat.call("DescribeRegions", {}), "RegionSet")
+        return proven_regions(text(row.get("Region")) for row in regions if row.get("RegionState") != "UNAVAILABLE")
 
     def identity(self) -> Identity:
         """STS GetCallerIdentity."""
@@ -127,7 +127,7 @@ class Tat:
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
-        return self._tat.checkup().heard_or(self._sts.checkup())
+        return self._tat.checkup().with_fallback(self._sts.checkup())
 
     def _page(self, offset: int) -> tuple[Sequence[JsonObject], int | None]:
         """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""
@@ -157,12 +157,12 @@ class Tat:
             total = number(answer.get("TotalCount"))
         return listed, total
 
-    def _tasks(self, owner: Ref, wanted: InvocationFilter, *, size: int, hide_output: bool) -> Iterator[JsonObject]:
+    def _tasks(self, owner: Ref, criteria: InvocationFilter, *, size: int, hide_output: bool) -> Iterator[JsonObject]:
         """The run's tasks. Raises `Reason.NOT_FOUND` at the end of a listing without any, if there is no such run."""
         listed = 0
         filters = [{"Name": "invocation-id", "Values": [owner.id]}]
-        if 0 < len(wanted.targets) <= _FILTER_VALUES:
-            filters.append({"Name": "instance-id", "Values": list(checked_targets(sorted(wanted.targets)))})
+        if 0 < len(criteria.targets) <= _FILTER_VALUES:
+            filters.append({"Name": "instance-id", "Values": list(checked_targets(sorted(criteria.targets)))})
 
         def page(offset: int) -> tuple[Sequence[JsonObject], int | None]:
             nonlocal listed
@@ -184,7 +184,7 @@ class Tat:
     def _named(self, refs: Sequence[Ref]) -> tuple[list[Ref], list[tuple[Ref, CloudError]]]:
         """The references whose ids may travel, each once, and an error for every other."""
         unique = distinct(refs)
-        wrong = [ref for ref in unique if not self._kind.takes(ref.id)]
+        wrong = [ref for ref in unique if not self._kind.matches(ref.id)]
         error = CloudError(Reason.INVALID, "not an id of a TAT invocation or task; nothing was sent")
         return [ref for ref in unique if ref not in wrong], [(ref, error) for ref in wrong]
 
@@ -307,8 +307,8 @@ def _run(ref: Ref, kind: Kind, row: JsonObject, targets: int) -> Run:
 def _invocation(ref: Ref, row: JsonObject) -> Invocation:
     """One task: of DescribeInvocationTasks, or the basic part of it inside DescribeInvocations."""
     word = text(row.get("TaskStatus"))
-    given = row.get("TaskResult")
-    result: JsonObject = given if isinstance(given, Mapping) else {}
+    task_result = row.get("TaskResult")
+    result: JsonObject = task_result if isinstance(task_result, Mapping) else {}
     began = moment(result.get("ExecStartTime"))
     state = invocation_state(word, began=began is not None)
     return Invocation(

@@ -11,16 +11,16 @@ from runcancel.providers.common.fields import JsonObject, decoded, number, text
 
 def output(invocation: Invocation, task: JsonObject) -> Output:
     """Both streams in one, in order; the first 24 KB, and `Dropped` says how many bytes came after."""
-    given = task.get("TaskResult")
-    result: JsonObject = given if isinstance(given, Mapping) else {}
+    task_result = task.get("TaskResult")
+    result: JsonObject = task_result if isinstance(task_result, Mapping) else {}
     dropped = number(result.get("Dropped"))
-    found = decoded(result.get("Output"), cut=bool(dropped))
+    content = decoded(result.get("Output"), cut=bool(dropped))
     return structs.replace(
         Output.of(invocation, merged=True),
-        stdout=found.text if "Output" in result else None,
+        stdout=content.text if "Output" in result else None,
         truncated=bool(dropped),
         dropped=dropped,
-        damaged=found.damaged,
+        damaged=content.damaged,
         location=text(result.get("OutputUrl")),
         upload_error=text(result.get("OutputUploadCOSErrorInfo")),
     )

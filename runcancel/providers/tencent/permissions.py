@@ -22,34 +22,34 @@ _ROLES = "a tccli profile with role-arn also needs sts:AssumeRole on that role, 
 _MANAGED = 'registered machines (rins-…) are neither cvm nor lighthouse: for those, "resource": ["*"]'
 
 
-def policy(wish: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as CAM can."""
     statements = [_statement(READS, ["*"])]
-    if not wish.read_only:
-        statements.append(_statement(CANCELS, _instances(wish)))
+    if not scope.read_only:
+        statements.append(_statement(CANCELS, _instances(scope)))
     document = {"version": "2.0", "statement": statements}
-    return AccessPolicy(provider="tencent", read_only=wish.read_only, policy=document, notes=tuple(_notes(wish)))
+    return AccessPolicy(provider="tencent", read_only=scope.read_only, policy=document, notes=tuple(_notes(scope)))
 
 
 def _statement(actions: Iterable[str], resources: list[str]) -> dict[str, object]:
     return {"effect": "allow", "action": list(actions), "resource": resources}
 
 
-def _instances(wish: PolicyScope) -> list[str]:
+def _instances(scope: PolicyScope) -> list[str]:
     """Segments: qcs, project, product, region, account, resource. Empty: every region; the account of the policy."""
-    if wish.account is None and not wish.regions:
+    if scope.account is None and not scope.regions:
         return ["*"]
-    account = "" if wish.account is None else f"uin/{wish.account}"
+    account = "" if scope.account is None else f"uin/{scope.account}"
     return [
-        f"qcs::{product}:{region}:{account}:instance/*" for region in wish.regions or ("",) for product in _PRODUCTS
+        f"qcs::{product}:{region}:{account}:instance/*" for region in scope.regions or ("",) for product in _PRODUCTS
     ]
 
 
-def _notes(wish: PolicyScope) -> Iterable[str]:
-    if not wish.read_only:
+def _notes(scope: PolicyScope) -> Iterable[str]:
+    if not scope.read_only:
         yield _BY_INSTANCE
-        if wish.account is not None or wish.regions:
+        if scope.account is not None or scope.regions:
             yield _MANAGED
-    if wish.account is not None or wish.regions:
+    if scope.account is not None or scope.regions:
         yield _READS_ALL
     yield _ROLES

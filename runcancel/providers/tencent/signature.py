@@ -28,7 +28,7 @@ class Signer(Struct, frozen=True, kw_only=True):
 
     def headers(self, action: str, body: bytes, keys: Credentials, *, now: int) -> dict[str, str]:
         """The headers of one POST of JSON to `/`. `now` is in epoch seconds."""
-        given = {
+        signed = {
             "Content-Type": _CONTENT_TYPE,
             "Host": self.host,
             "X-TC-Action": action,
@@ -39,7 +39,7 @@ class Signer(Struct, frozen=True, kw_only=True):
             "X-TC-Language": "en-US",
         }
         return {
-            **given,
+            **signed,
             **({"X-TC-Token": keys.token} if keys.token else {}),
             "Authorization": self._authorization(body, keys, now),
         }

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.common.credentials import Credentials, CredentialSource, shared
-from runcancel.providers.common.fields import number, text
+from runcancel.providers.common.fields import json_object, number, text
 from runcancel.providers.common.files import token_in
 from runcancel.providers.common.http import CredentialClient, Endpoint
 from runcancel.providers.tencent.failures import failure
@@ -63,8 +63,9 @@ class Sources:
         """The keys of the role of this machine, by its metadata service."""
 
         def ask() -> Credentials:
-            role = self._read(_ROLES).decode("utf-8", "replace").strip()
-            row = _object(self._read(_ROLES + quote(role, safe="")))
+            roles = f"{self._metadata}{_ROLES}"
+            role = self._client.get_metadata(roles).content.decode("utf-8", "replace").strip()
+            row = json_object(self._client.get_metadata(roles + quote(role, safe="")).content) or {}
             names = {"TmpSecretId": "TmpSecretId", "TmpSecretKey": "TmpSecretKey", "Token": "Token"}
             return _assumed({"Credentials": {key: row.get(name) for key, name in names.items()}, **row}, source)
 
@@ -81,8 +82,8 @@ class Sources:
         }
         url = f"{self._sts.scheme}://{self._sts.host}/"
         reply = self._client.post_json(url, json.dumps(params).encode(), headers)
-        found = _object(reply.content).get("Response")
-        response: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+        inner = (json_object(reply.content) or {}).get("Response")
+        response: Mapping[str, Any] = inner if isinstance(inner, Mapping) else {}
         error = failure(action, f"sts:{action}", response)
         if error is not None:
             message = f"{action}: {error.provider_code}"
@@ -91,27 +92,12 @@ class Sources:
             raise CloudError(Reason.NO_CREDENTIALS, f"{action}: HTTP {reply.status_code}", action=action)
         return response
 
-    def _read(self, path: str) -> bytes:
-        reply = self._client.get(f"{self._metadata}{path}")
-        if reply.status_code != 200:
-            what = "this machine has no role" if reply.status_code == 404 else f"HTTP {reply.status_code}"
-            raise CloudError(Reason.NO_CREDENTIALS, f"the metadata service: {what}", action="credentials")
-        return reply.content
-
 
 def _assumed(answer: Mapping[str, Any], source: str) -> Credentials:
     """The keys in an answer. Raises `Reason.NO_CREDENTIALS` when there are none."""
-    given = answer.get("Credentials")
-    row: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    credentials = answer.get("Credentials")
+    row: Mapping[str, Any] = credentials if isinstance(credentials, Mapping) else {}
     id, secret, token = (text(row.get(name)) for name in ("TmpSecretId", "TmpSecretKey", "Token"))
     if not id or not secret or not token:
         raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole key", action="credentials")
     return Credentials(id=id, secret=secret, token=token, source=source, expires_at=number(answer.get("ExpiredTime")))
-
-
-def _object(content: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        found = None
-    return found if isinstance(found, Mapping) else {}

@@ -8,12 +8,12 @@ import pytest
 
 from runcancel.model.states import State
 from runcancel.providers.aws.states import (
-    AUTOMATION,
-    COMMAND,
+    AUTOMATION_STATES,
     COMMAND_DETAILS,
     COMMAND_FILTER,
-    WINDOW,
+    COMMAND_STATES,
     WINDOW_FILTER,
+    WINDOW_STATES,
     Words,
     automation_state,
     command_state,
@@ -33,11 +33,11 @@ def model() -> Any:
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ("MaintenanceWindowExecutionStatus", WINDOW),
-        ("CommandStatus", COMMAND),
-        ("CommandInvocationStatus", COMMAND),
-        ("CommandPluginStatus", COMMAND),
-        ("AutomationExecutionStatus", AUTOMATION),
+        ("MaintenanceWindowExecutionStatus", WINDOW_STATES),
+        ("CommandStatus", COMMAND_STATES),
+        ("CommandInvocationStatus", COMMAND_STATES),
+        ("CommandPluginStatus", COMMAND_STATES),
+        ("AutomationExecutionStatus", AUTOMATION_STATES),
     ],
 )
 def test_every_word_of_the_vendors_enum_is_mapped(model: Any, shape: str, words: Words) -> None:
@@ -46,7 +46,7 @@ def test_every_word_of_the_vendors_enum_is_mapped(model: Any, shape: str, words:
     assert missing == []
 
 
-@pytest.mark.parametrize("words", [WINDOW, COMMAND, AUTOMATION])
+@pytest.mark.parametrize("words", [WINDOW_STATES, COMMAND_STATES, AUTOMATION_STATES])
 @pytest.mark.parametrize("word", ["", "PAUSED", "Quantum", "cancelled!", "\x1b[31mSuccess", "terminated"])
 def test_an_invented_word_is_unknown_and_never_over(words: Words, word: str) -> None:
     assert words.state_of(word) is State.UNKNOWN
@@ -105,7 +105,7 @@ def test_window_filter_words_cover_the_state_or_nothing_is_filtered(state: State
     words = window_words(frozenset({state}))
 
     assert set(words) <= WINDOW_FILTER
-    assert all(WINDOW[word] is (State.CANCELLED if state is State.TERMINATED else state) for word in words)
+    assert all(WINDOW_STATES[word] is (State.CANCELLED if state is State.TERMINATED else state) for word in words)
 
 
 def test_a_state_that_the_filter_does_not_know_turns_it_off() -> None:

@@ -134,7 +134,7 @@ def test_kinds_are_looked_up_in_order_and_ask_for_real_permissions() -> None:
     kinds: tuple[Kind, ...] = provider("aws").kinds
 
     assert [kind.name for kind in kinds] == ["maintenance-window", "command", "automation"]
-    assert all(kind.action == f"ssm:{kind.operation}" and APIS[kind.operation].asks for kind in kinds)
+    assert all(kind.permission == f"ssm:{kind.action}" and APIS[kind.action].asks for kind in kinds)
     assert [kind.in_part for kind in kinds] == [False, True, False]
 
 
