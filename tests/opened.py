@@ -100,7 +100,7 @@ class Script:
         self._status = status
         self._headers = headers or {}
 
-    def post(self, target: str, *, headers: object, body: bytes = b"", secrets: tuple[str | None, ...] = ()) -> Reply:
+    def post(self, target: str, *, body: bytes = b"", **_: object) -> Reply:
         params = json.loads(body) if body else dict(parse_qsl(urlsplit(target).query))
         self.asked.append(params)
         answer = self._answers[min(len(self.asked), len(self._answers)) - 1]
