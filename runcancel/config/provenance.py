@@ -1,14 +1,17 @@
 """Where each value that decides about a connection was found: for `-v`, `contexts show` and `doctor`."""
 
 import re
+from urllib.parse import urlsplit
 
 from runcancel.config.file import Context
 from runcancel.config.references import Reference
-from runcancel.config.settings import Settings, owned_regions, scopes_of, vendor_settings
+from runcancel.config.settings import Settings, owned_regions, regions_of, scopes_of, vendor_settings
 from runcancel.environment import Choice, variable
+from runcancel.errors import UsageError
 from runcancel.model.reports import SettingRow
 from runcancel.model.runs import Scope
 from runcancel.providers import provider
+from runcancel.providers.common.proxies import proxy_in_use, without_user
 
 _USER = re.compile(r"//[^/]*@")
 
@@ -28,22 +31,26 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     configured = config.contexts.get(context or "")
     chosen = configured or Context(provider=name, profile=context)
     here = "context" if configured else "profile"
-    site, own_endpoint = f"{variable(name)}_SITE", f"{variable(name)}_ENDPOINT_URL"
+    own_endpoint, own_site = f"{variable(name)}_ENDPOINT_URL", f"{variable(name)}_SITE"
     vendor = vendor_settings(settings, name, context)
+    account = _first((chosen.account, here), _pair(vendor.account))
+    endpoint = _first(
+        (chosen.endpoint_url, here),
+        (environ.get(own_endpoint), own_endpoint),
+        _pair(vendor.endpoint_url),
+    )
+    site = _first((chosen.site, here), (environ.get(own_site), own_site))
     rows = {
         "profile": (vendor.profile.value, here) if chosen.profile else _pair(vendor.profile),
-        **({"account": account} if (account := _first((chosen.account, here), _pair(vendor.account)))[0] else {}),
+        **({"account": account} if account[0] else {}),
         "regions": _first(
             (",".join(settings.regions.value), settings.regions.origin),
             (",".join(chosen.regions), here),
             _pair(vendor.region),
         ),
-        "endpoint_url": _first(
-            (chosen.endpoint_url, here),
-            (environ.get(own_endpoint), own_endpoint),
-            _pair(vendor.endpoint_url),
-        ),
-        **({"site": _first((chosen.site, here), (environ.get(site), site))} if provider(name).sites else {}),
+        "endpoint_url": endpoint,
+        "proxy": _proxy(settings, endpoint[0] or _host(settings, name, context, site[0])),
+        **({"site": site} if provider(name).sites else {}),
         **({"problem": (vendor.error.message, vendor.profile.origin)} if vendor.error else {}),
         "protected": ("true", here) if chosen.protected else ("false", "default"),
     }
@@ -67,6 +74,24 @@ def region_origin(settings: Settings, scope: Scope) -> str:
 def endpoint_variables(name: str) -> tuple[str, ...]:
     """The variables that lead a provider's API elsewhere, the stronger first: ours, then the vendor's own."""
     return (f"{variable(name)}_ENDPOINT_URL", *provider(name).endpoint_variables)
+
+
+def _host(settings: Settings, name: str, context: str | None, site: str | None) -> str | None:
+    """Where the vendor answers in the first region; None where no region is known."""
+    try:
+        regions = regions_of(settings, name, context)
+    except UsageError:
+        return None
+    return provider(name).host(regions[0], site) if regions else None
+
+
+def _proxy(settings: Settings, endpoint: str | None) -> tuple[str | None, str]:
+    """The proxy on the way to an endpoint, and the variable that decides."""
+    if endpoint is None:
+        return None, "default"
+    parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+    found = proxy_in_use(parts.scheme, parts.netloc.rpartition("@")[2], settings.environ)
+    return without_user(found.value), found.origin
 
 
 def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:

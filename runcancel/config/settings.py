@@ -313,7 +313,7 @@ def _contexts_of(settings: Settings, reference: Reference, name: str) -> tuple[s
 
 def _regions_for(settings: Settings, reference: Reference, name: str, context: str | None) -> tuple[str, ...]:
     if reference.region is None:
-        regions = _regions(settings, name, context)
+        regions = regions_of(settings, name, context)
         broken = not settings.regions.value and vendor_settings(settings, name, context).error is not None
         return regions or ((NO_REGION,) if broken else ())
     if settings.regions.typed and reference.region not in _chosen_regions(settings, name):
@@ -321,7 +321,7 @@ def _regions_for(settings: Settings, reference: Reference, name: str, context: s
     return (reference.region,)
 
 
-def _regions(settings: Settings, name: str, context: str | None) -> tuple[str, ...]:
+def regions_of(settings: Settings, name: str, context: str | None) -> tuple[str, ...]:
     """Regions without a reference: `-r` or its variable, then the context, then the vendor's own settings."""
     if settings.regions.value:
         return _chosen_regions(settings, name)
@@ -346,7 +346,7 @@ def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
 def _place(settings: Settings, name: str, context: str | None) -> Place:
     configured = settings.config.contexts.get(context or "")
     requested = settings.regions.value or (configured.regions if configured else ())
-    regions = _regions(settings, name, context)
+    regions = regions_of(settings, name, context)
     place = Place(provider=name, context=context, regions=regions, everywhere="all" in requested)
     return place if regions or settings.regions.value else structs.replace(place, problem=_problem(settings, place))
 

@@ -162,6 +162,9 @@ class Provider(Struct, frozen=True, kw_only=True):
     flag, a context or a reference; None leaves the choice to the vendor's variables and files.
     """
 
+    host: Callable[[str, str | None], str]
+    """Where the vendor answers in a region, at one of its `sites`, if no other endpoint is chosen."""
+
     configured: Callable[[Mapping[str, str]], bool]
     """Whether the vendor's variables or profile files exist (metadata roles do not count)."""
 

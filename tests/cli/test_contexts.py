@@ -40,6 +40,7 @@ def test_show_tells_where_each_value_is_from(outside: Outside) -> None:
         "profile": "default",
         "regions": "context",
         "endpoint_url": "",
+        "proxy": "default",
         "protected": "default",
     }
     assert [(row["value"], row["origin"]) for row in over if row["key"] == "regions"] == [("us-east-1", "--region")]

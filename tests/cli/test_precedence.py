@@ -13,6 +13,9 @@ import pytest
 from fakes import HandClock
 from outside import Outside
 
+from runcancel.config import provenance
+from runcancel.config.file import Config
+from runcancel.config.settings import gather
 from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.providers import provider
@@ -194,6 +197,11 @@ def test_the_alibaba_key_is_the_one_of_the_vendors_sdk(bare: dict[str, str], tmp
             assert found.get("key") == expected.get("key"), f"{environ} {found} {expected}"
 
 
+KEYS_OF = {
+    "aws": ENV_KEYS,
+    "alibaba": {"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIENVeeee", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s"},
+    "tencent": {"TENCENTCLOUD_SECRET_ID": "AKIDenvv", "TENCENTCLOUD_SECRET_KEY": "s"},
+}
 PAIR = {"TENCENTCLOUD_SECRET_ID": "AKIDenvv", "TENCENTCLOUD_SECRET_KEY": "s"}
 TCCLI = [  # variables, --profile -> profile, last characters of the key, region; as tccli's parse_global_arg resolves
     ({}, None, "default", "dddd", "ap-default"),
@@ -231,6 +239,68 @@ def test_tencents_profile_key_and_region_are_tcclis(
     assert (found["profile"], found["key"], found["region"]) == (profile, key, region)
 
 
+PROXY_JUDGE = """
+import json, os, sys, urllib.request
+from urllib.parse import urlsplit
+out = []
+for environ, host in json.load(sys.stdin):
+    os.environ.clear()
+    os.environ.update(environ)
+    found = urllib.request.getproxies_environment()
+    past = urllib.request.proxy_bypass_environment(host)
+    out.append(None if past else found.get("https") or found.get("all"))
+print(json.dumps(out))
+"""
+HOSTS = {
+    "aws": ("us-east-2", "ssm.us-east-2.amazonaws.com"),
+    "alibaba": ("cn-hangzhou", "ecs-cn-hangzhou.aliyuncs.com"),
+    "tencent": ("ap-guangzhou", "tat.tencentcloudapi.com"),
+}
+
+
+@pytest.mark.parametrize("cloud", HOSTS)
+def test_the_proxy_and_its_origin_are_what_python_and_every_vendors_sdk_take(
+    cloud: str, bare: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """requests, botocore and urllib read `getproxies_environment`; what `contexts show` tells is what `doctor` uses."""
+    region, host = HOSTS[cloud]
+    names = ("https_proxy", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "no_proxy")
+    values = product(
+        (None, "", "http://small:1"),
+        (None, "http://large:2"),
+        (None, "http://all:3"),
+        (None, "*", "other.example", host.partition(".")[2]),
+        (None, "other.example"),
+    )
+    cases = [{**bare, **chosen(names, each)} for each in values]
+    verdicts = judged(PROXY_JUDGE, [(environ, host) for environ in cases])
+
+    for environ, expected in zip(cases, verdicts, strict=True):
+        keys = {**environ, **KEYS_OF[cloud]}
+        connection = Connection(scope=Scope(provider=cloud, region=region))
+        if environ is cases[0] or environ is cases[-1]:
+            monkeypatch.setattr(os, "environ", dict(keys))
+            assert provider(cloud).connect(connection, keys, Pace(HandClock())).checkup().proxy == expected, environ
+        settings = gather(providers=(cloud,), regions=(region,), config=Config(), environ=environ)
+        (row,) = [each for each in provenance.shown(settings, cloud, None) if each.key == "proxy"]
+        assert row.value == expected, environ
+        assert expected is None or environ[row.origin] == expected, environ
+
+
+def test_the_hosts_of_aws_are_botocores(bare: dict[str, str]) -> None:
+    script = """
+import json, sys, botocore.session
+session = botocore.session.Session()
+keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+hosts = [session.create_client("ssm", region_name=one, **keys).meta.endpoint_url for one in json.load(sys.stdin)]
+print(json.dumps(hosts))
+"""
+    regions = sorted(provider("aws").regions)
+    hosts = [f"https://{provider('aws').host(region, None)}" for region in regions]
+
+    assert hosts == judged(script, regions)
+
+
 # through the command
 
 
@@ -250,6 +320,21 @@ def test_what_contexts_show_and_doctor_tell_of_the_endpoint_is_what_is_used(outs
     assert row["origin"] == scope["endpoint_origin"]
     assert 'services "here" of profile "default"' in row["origin"]
     assert scope["account"], str(doctor)
+
+
+@pytest.mark.parametrize("cloud", HOSTS)
+def test_contexts_show_and_doctor_tell_the_same_proxy(cloud: str, outside: Outside) -> None:
+    endpoint = {"aws": "AWS_ENDPOINT_URL"}.get(cloud, f"RUNCANCEL_{cloud.upper()}_ENDPOINT_URL")
+    env = {"ALL_PROXY": "http://me:hunter2@127.0.0.1:9", "NO_PROXY": None, "no_proxy": None, endpoint: None}
+
+    shown = outside.run("contexts", "show", "-p", cloud, "-o", "json", env=env)
+    doctor = outside.run("doctor", "-p", cloud, "--timeout", "0", "-o", "json", env=env)
+
+    (row,) = [row for row in shown.document["settings"] if row["key"] == "proxy"]
+    (scope,) = doctor.document["scopes"]
+    assert row["value"] == scope["proxy"] == "http://…@127.0.0.1:9", str(doctor)
+    assert row["origin"] == "ALL_PROXY"
+    assert "hunter2" not in shown.out + shown.err + doctor.out + doctor.err
 
 
 @pytest.mark.parametrize("cloud", ["aws", "alibaba", "tencent"])

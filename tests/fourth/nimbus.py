@@ -47,6 +47,11 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     return VendorSettings(profile=Choice(profile or "default", "default"), region=region)
 
 
+def host(region: str, _site: str | None) -> str:
+    """One host per region."""
+    return f"{region}.nimbus.example"
+
+
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether there is a key."""
     return "NIMBUS_KEY" in environ
@@ -160,6 +165,7 @@ PROVIDER = Provider(
     credentials=CREDENTIALS,
     sign_in="export NIMBUS_KEY=…",
     resolve=resolve,
+    host=host,
     configured=configured,
     link=link,
     policy=policy,

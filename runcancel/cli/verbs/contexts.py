@@ -64,7 +64,7 @@ def contexts(
       runcancel contexts remove prod-cn
 
     A context is a provider, one of its profiles, and regions. Groups of contexts
-    are edited by hand in config_file.toml. show prints the source of each value,
+    are edited by hand in config.toml. show prints the source of each value,
     and the values without a context.
     """
     call = _Call(tuple(plain("the name", name) for name in names or ()))

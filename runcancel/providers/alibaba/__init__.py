@@ -60,6 +60,11 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     return profile_.resolve(environ, profile)
 
 
+def host(region: str, _site: str | None) -> str:
+    """Where ECS answers in a region."""
+    return _HOSTS.get(region, f"ecs.{region}.aliyuncs.com")
+
+
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
     from runcancel.providers.alibaba import profile
@@ -93,9 +98,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
 
     scope = connection.scope
     checked_region(scope.region)
-    ecs, sts = endpoints(
-        connection, _HOSTS.get(scope.region, f"ecs.{scope.region}.aliyuncs.com"), sts="sts.aliyuncs.com"
-    )
+    ecs, sts = endpoints(connection, host(scope.region, None), sts="sts.aliyuncs.com")
 
     def wire(endpoint: Endpoint, product: str, version: str, keys: CredentialSource, pace: Pace) -> Wire:
         transport = Transport(endpoint, connection, environ)
@@ -129,6 +132,7 @@ PROVIDER = Provider(
     credentials=variables.CREDENTIALS,
     sign_in="aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…",
     resolve=resolve,
+    host=host,
     configured=configured,
     link=link,
     policy=policy,

@@ -67,11 +67,28 @@ REGIONS = frozenset(
 """Regions with Systems Manager, all partitions, as botocore 1.44.5 of November 2026 lists them."""
 
 
+_DOMAINS = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "us-isof-": "csp.hci.ic.gov",
+}
+"""The domains of partitions, by how their regions begin."""
+
+
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     """Which profile, account, region and endpoint are in use. See `Provider.resolve`."""
     from runcancel.providers.aws import profile as profile_
 
     return profile_.resolve(environ, profile)
+
+
+def host(region: str, _site: str | None) -> str:
+    """Where Systems Manager answers in a region."""
+    domain = next((each for prefix, each in _DOMAINS.items() if region.startswith(prefix)), "amazonaws.com")
+    return f"ssm.{region}.{domain}"
 
 
 def configured(environ: Mapping[str, str]) -> bool:
@@ -118,6 +135,7 @@ PROVIDER = Provider(
     "or ~/.aws/credentials",
     sign_in="aws configure, aws sso login, or export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…",
     resolve=resolve,
+    host=host,
     configured=configured,
     link=link,
     policy=policy,

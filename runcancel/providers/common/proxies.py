@@ -5,6 +5,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from runcancel.environment import Choice
+
 _METADATA_NAMES = frozenset({"metadata.tencentyun.com"})
 _METADATA = (
     ip_network("169.254.0.0/16"),
@@ -31,18 +33,24 @@ def is_metadata(host: str) -> bool:
 
 
 def proxy_of(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy that the environment names for a host (with its port, where it has one); None for a direct way.
+    """The proxy that the environment names for a host; see `proxy_in_use`."""
+    return proxy_in_use(scheme, host, environ).value
+
+
+def proxy_in_use(scheme: str, host: str, environ: Mapping[str, str]) -> Choice[str | None]:
+    """The proxy for a host (with its port, where it has one) and the variable that decides; None for a direct way.
 
     Loopback and link-local addresses are reached directly whatever the environment says.
     """
     name = _name(host)
-    if is_loopback(name) or is_metadata(name):
-        return None
     proxies = _proxies(environ)
     chosen = proxies.get(scheme) or proxies.get("all")
-    if chosen is None or _bypassed(host, proxies) or _bypassed(name, proxies):
-        return None
-    return chosen
+    if chosen is None or is_loopback(name) or is_metadata(name):
+        return Choice(None, "default")
+    past = proxies.get("no")
+    if past is not None and (_bypassed(host, {"no": past.value}) or _bypassed(name, {"no": past.value})):
+        return Choice(None, past.origin)
+    return Choice(chosen.value, chosen.origin)
 
 
 def without_user(proxy: str | None) -> str | None:
@@ -64,18 +72,18 @@ def proxy_answer(error: object) -> tuple[str, str | None]:
     return f"the proxy refuses ({status[1]})", "check HTTPS_PROXY and NO_PROXY"
 
 
-def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
+def _proxies(environ: Mapping[str, str]) -> dict[str, Choice[str]]:
     """Scheme to proxy, `all` and `no` among them, by the rules of `urllib.request.getproxies_environment`.
 
     Small letters win, also when they are empty: an empty `https_proxy` takes HTTPS_PROXY away.
     """
-    proxies: dict[str, str] = {}
+    proxies: dict[str, Choice[str]] = {}
     for name, value in sorted(environ.items(), key=lambda item: item[0].islower()):
         scheme, ending, rest = name.lower().rpartition("_proxy")
         if not ending or rest or (scheme == "http" and name != "http_proxy" and "REQUEST_METHOD" in environ):
             continue
         if value.strip():
-            proxies[scheme] = value.strip()
+            proxies[scheme] = Choice(value.strip(), name)
         elif name.islower():
             proxies.pop(scheme, None)
     return proxies

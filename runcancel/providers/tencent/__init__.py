@@ -50,6 +50,11 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     return profile_.resolve(environ, profile)
 
 
+def host(_region: str, site: str | None) -> str:
+    """Where TAT answers, for every region of a site."""
+    return f"tat.{site or SITES[0]}"
+
+
 def configured(environ: Mapping[str, str]) -> bool:
     """Whether a variable or a file of the vendor's exists."""
     from runcancel.providers.tencent import profile
@@ -84,7 +89,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     scope = connection.scope
     checked_region(scope.region)
     site = connection.site or SITES[0]
-    tat, sts = endpoints(connection, f"tat.{site}", sts=f"sts.{site}")
+    tat, sts = endpoints(connection, host(scope.region, site), sts=f"sts.{site}")
 
     def wire(endpoint: Endpoint, product: str, version: str, keys: CredentialSource, pace: Pace) -> Wire:
         transport = Transport(endpoint, connection, environ)
@@ -115,6 +120,7 @@ PROVIDER = Provider(
     credentials=variables.CREDENTIALS,
     sign_in="tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…",
     resolve=resolve,
+    host=host,
     configured=configured,
     link=link,
     policy=policy,
