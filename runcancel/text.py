@@ -89,12 +89,13 @@ def ago(then: datetime, now: datetime) -> str:
 
 
 def local(moment: datetime) -> str:
-    """A time as the clock on the wall shows it, to the second."""
+    """A time as the clock on the wall shows it, to the second, with its distance from UTC."""
     try:
         moment = moment.astimezone()
     except (OverflowError, OSError, ValueError):  # the first and last day of the calendar
         moment = moment.astimezone(UTC) if moment.tzinfo else moment
-    return moment.isoformat(sep=" ", timespec="seconds")[:19]
+    text = moment.isoformat(sep=" ", timespec="seconds")
+    return f"{text[:19]} {text[19:25]}".rstrip()
 
 
 def _visible(char: str) -> str:

@@ -78,7 +78,7 @@ def test_ago(seconds: int, shown: str) -> None:
 
 
 def test_local_survives_the_ends_of_the_calendar() -> None:
-    assert local(datetime.min.replace(tzinfo=UTC)) == "0001-01-01 00:00:00"
+    assert local(datetime.min.replace(tzinfo=UTC)) == "0001-01-01 00:00:00 +00:00"
     assert local(datetime.max.replace(tzinfo=UTC))[:4] == "9999"
 
 

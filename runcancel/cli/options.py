@@ -10,7 +10,7 @@ from runcancel import environment
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 from runcancel.model.runs import Query
-from runcancel.model.states import State
+from runcancel.model.states import State, Verdict
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import FORMATS
 from runcancel.render.screens.terminal import Color
@@ -112,8 +112,20 @@ WaitPolicy = Annotated[
 """From here up: what every verb takes (`Session.open`). Below: what several verbs take."""
 
 References = Annotated[
-    list[str],
-    typer.Argument(metavar="REF...", help="Runs: [provider:][region:][kind/]id.", autocompletion=recent_references),
+    list[str] | None,
+    typer.Argument(metavar="[REF...]", help="Runs: [provider:][region:][kind/]id.", autocompletion=recent_references),
+]
+ReferenceFile = Annotated[
+    str | None, typer.Option("--from", "-f", metavar="FILE", help="Read references from a file; - is stdin.")
+]
+OfOperation = Annotated[
+    str | None,
+    typer.Option(
+        "--operation",
+        metavar="ID",
+        help="The runs of an earlier operation; last is the newest.",
+        autocompletion=recent_operations,
+    ),
 ]
 Targets = Annotated[
     list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
@@ -198,6 +210,11 @@ def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER
         return default
     chosen = _words("--status", words, [*State, "all"])
     return frozenset() if "all" in chosen else frozenset(State(word) for word in chosen)
+
+
+def verdicts(words: Sequence[str] | None) -> frozenset[str]:
+    """Verdicts out of `--status`, and `unjudged` for what has none yet; empty means any."""
+    return frozenset(_words("--status", words, [*Verdict, "unjudged"]))
 
 
 def kinds(words: Sequence[str] | None) -> frozenset[str]:

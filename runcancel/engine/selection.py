@@ -135,9 +135,15 @@ def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequenc
     return structs.replace(chosen, items=tuple(items), settled=(*chosen.settled, *missing))
 
 
-def read_list(text: str, name: str) -> ReferenceList:
+_RUNS: Mapping[str, str] = {"run": "ref"}
+_BESIDE = frozenset({"error", "sent", "seen", "operation"})
+"""Lines of jsonl beside those that name the runs."""
+
+
+def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS) -> ReferenceList:
     """References out of a file: one a line, the first column of `-o tsv`, or the lines of `-o jsonl`.
 
+    `keys`: the types of the lines that name a run, each with the key of its reference.
     Raises `UsageError` with the line's number; nothing is taken from a file with one bad line.
     """
     found: dict[Reference, Reference] = {}
@@ -158,11 +164,11 @@ def read_list(text: str, name: str) -> ReferenceList:
             if entry.get("type") != "end":  # which holds the errors of ten thousand scopes, if there are as many
                 _check_length(line)
             open_ = entry.get("type") != "end"
-            if entry.get("type") == "run":
-                _take(found, str(entry.get("ref")))
+            if entry.get("type") in keys:
+                _take(found, str(entry.get(keys[entry["type"]])))
             elif entry.get("type") == "end":
                 complete &= entry.get("complete") is True and entry.get("truncated") is not True
-            elif entry.get("type") != "error":
+            elif entry.get("type") != "error" and (keys is _RUNS or entry.get("type") not in _BESIDE):
                 raise _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None

@@ -142,6 +142,12 @@ class Journal:
             row = db.execute("SELECT * FROM operations WHERE id=?", (_sound(id),)).fetchone()
             return None if row is None else _operation(db, row)
 
+    def ids(self, beginning: str) -> tuple[str, ...]:
+        """The ids that begin so, newest first."""
+        with self._file.used() as db:
+            query = "SELECT id FROM operations WHERE substr(id, 1, ?) = ? ORDER BY id DESC"
+            return tuple(id for (id,) in db.execute(query, (len(beginning), _sound(beginning))))
+
     def entries(self, id: str) -> Iterator[Entry]:
         """The runs of an operation. Raises `JournalError` for one that cannot be read."""
         with self._file.used() as db:

@@ -245,11 +245,11 @@ _OPERATION: tuple[Column[Operation], ...] = (
         value=lambda one: pairs(one.counts),
         show=lambda one, _: ((", ".join(f"{count:,} {safe(verdict)}" for verdict, count in one.counts.items()), None),),
     ),
+    Column("argv", "COMMAND", value=lambda one: shlex.join(one.argv), gives=True),
     Column("reason", gives=True),
     Column("user", wide=True),
     Column("host", wide=True),
     Column("verb", wide=True),
-    Column("argv", "COMMAND", value=lambda one: shlex.join(one.argv), wide=True),
 )
 
 _CONTEXT: tuple[Column[ContextRow], ...] = (

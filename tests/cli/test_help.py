@@ -277,7 +277,7 @@ def test_operations_are_completed_with_their_reason(outside: Outside) -> None:
 
     done = outside.run(env={"_RUNCANCEL_COMPLETE": "fish", "_RUNCANCEL_LINE": "runcancel history "})
 
-    assert done.out == f"{operation}\tbad patch 4711\n"
+    assert done.out == f"{operation}\tbad patch 4711\nlast\tthe newest operation\n"
     assert completed(outside, "runcancel cancel --resume 01") == [operation]
 
 

@@ -36,7 +36,9 @@ def operations(incomplete: str) -> list[tuple[str, str]]:
     """Operations, the newest first, each with why it was or what it did."""
     with _opened() as past:
         found = list(past.operations(_OPERATIONS)) if past else []
-    return [(one.id, safe(one.reason or _did(one.counts))) for one in found if one.id.startswith(incomplete)]
+    named = [(one.id, safe(one.reason or _did(one.counts))) for one in found]
+    named += [("last", "the newest operation")] if found else []
+    return [(id, help) for id, help in named if id.startswith(incomplete)]
 
 
 def _did(counts: dict[str, int]) -> str:

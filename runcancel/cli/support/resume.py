@@ -4,8 +4,9 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
+from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.verdict import RequestStatus
-from runcancel.errors import JournalError, Refused, UsageError
+from runcancel.errors import JournalError, Refused
 from runcancel.journal.store import Entry, Journal
 from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
 from runcancel.model.states import Verdict
@@ -29,9 +30,11 @@ def left_over(file: Path, id: str) -> LeftOver:
     """What `--resume` goes on with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
         journal = Journal.open(file)
-        operation = journal.operation(id)
+        found = whole_id(journal, id)
+        operation = None if found is None else journal.operation(found)
         if operation is None:
-            raise UsageError(f"no operation {id} in the journal; nothing was sent", hint="see: runcancel history")
+            raise no_operation(id)
+        id = operation.id
         entries = list(journal.entries(id))
         limits = journal.limits(id)
         journal.close()

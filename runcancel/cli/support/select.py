@@ -8,7 +8,8 @@ from msgspec import Struct, structs
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.files import called, text_of
+from runcancel.cli.support.files import called
+from runcancel.cli.support.named import of_operation, read_file, text_of_input
 from runcancel.cli.support.pick import pick
 from runcancel.cli.support.searched import coverage
 from runcancel.config import settings
@@ -24,15 +25,15 @@ from runcancel.model.runs import Problem, Query, Scope, Snapshot
 from runcancel.model.states import Reason
 
 _BARE = "{} has references alone: whether the list was complete is not known (-o jsonl says it)"
-_LARGEST = 256 * 1024 * 1024  # bytes of a file of references or a plan
 
 
 class SelectionRequest(Struct, frozen=True, kw_only=True):
-    """Where a cancel is to take its runs from; exactly one of the first six is given. `by_hand`: typed as such."""
+    """Where a cancel is to take its runs from; exactly one of the first seven is given. `by_hand`: typed as such."""
 
     refs: tuple[str, ...] = ()
     query: Query | None = None
     file: str | None = None
+    operation: str | None = None
     plan: str | None = None
     left_over: tuple[PlanItem, ...] | None = None
     sent: frozenset[str] = frozenset()  # runs of those left over whose cancel was sent before
@@ -70,6 +71,7 @@ def wished(
     refs: Sequence[str],
     query: Query | None,
     file: str | None,
+    operation: str | None,
     plan: str | None,
     target: Sequence[str] | None,
     *,
@@ -83,6 +85,7 @@ def wished(
         "references": bool(refs),
         "filters": query is not None,
         "--from": file is not None,
+        "--operation": operation is not None,
         "--plan": plan is not None,
         "--resume": left_over is not None,
     }
@@ -103,6 +106,7 @@ def wished(
         refs=tuple(refs),
         query=query,
         file=None if file is None else environment.plain_file("--from", file),
+        operation=operation,
         plan=None if plan is None else environment.plain_file("--plan", plan),
         left_over=None if left_over is None else tuple(left_over),
         pick=not used,
@@ -123,8 +127,8 @@ def _chosen(session: Session, wish: SelectionRequest) -> Chosen:
         return _picked(session, wish.targets)
     if wish.query is not None:
         return _found(session, wish.query, wish.targets)
-    if wish.file is not None:
-        return _listed(session, wish.file, wish)
+    if wish.file is not None or wish.operation is not None:
+        return _listed(session, wish)
     if wish.plan is not None:
         return _saved(session, wish.plan)
     if wish.left_over is not None:
@@ -234,21 +238,21 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
     return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, sights))
 
 
-def _listed(session: Session, name: str, wish: SelectionRequest) -> Chosen:
-    listed = selection.read_list(_text(session, name), called(name))
-    if not listed.complete and not wish.allow_incomplete:
-        raise UsageError(
-            f"{called(name)} is an incomplete list: it is marked so, or it was cut off; nothing was sent",
-            hint="To list everything: runcancel list --limit 0 -o jsonl   To proceed anyway: add --allow-incomplete",
-        )
-    sights = session.look_at(listed.references)
-    found = selection.of_found(sights, wish.targets)
-    notes = (_BARE.format(called(name)),) if listed.bare else ()
-    return Chosen(selection=found, by_hand=False, from_stdin=name == "-", notes=notes)
+def _listed(session: Session, wish: SelectionRequest) -> Chosen:
+    """The runs of a list in a file, or those of an earlier operation."""
+    notes: tuple[str, ...] = ()
+    if wish.file is not None:
+        listed = read_file(session, wish.file, allow_incomplete=wish.allow_incomplete)
+        references = listed.references
+        notes = (_BARE.format(called(wish.file)),) if listed.bare else ()
+    else:
+        references = of_operation(session, wish.operation or "")
+    found = selection.of_found(session.look_at(references), wish.targets)
+    return Chosen(selection=found, by_hand=False, from_stdin=wish.file == "-", notes=notes)
 
 
 def _saved(session: Session, name: str) -> Chosen:
-    saved = selection.read_plan(_text(session, name), called(name), now=datetime.now(UTC))
+    saved = selection.read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
     return Chosen(
         selection=selection.of_plan(saved.plan, _look(session, saved.plan)),
         by_hand=False,
@@ -265,10 +269,3 @@ def looked_again(session: Session, chosen: Chosen) -> Chosen:
 
 def _look(session: Session, held: Sequence[PlanItem]) -> list[LookupResult]:
     return session.look_at([parse(item.run) for item in held if item.ask])
-
-
-def _text(session: Session, name: str) -> str:
-    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin is used for the request."""
-    if name == "-" and session.request.on_stdin:
-        raise UsageError("standard input cannot be both the request and the list; nothing was sent")
-    return session.workers.read_input(lambda: text_of(name, largest=_LARGEST))

@@ -56,9 +56,8 @@ def cancel(
     plan: Annotated[
         str | None, typer.Option("--plan", metavar="FILE", help="Cancel exactly what a saved dry run lists.")
     ] = None,
-    from_: Annotated[
-        str | None, typer.Option("--from", "-f", metavar="FILE", help="Read references from a file; - is stdin.")
-    ] = None,
+    from_: options.ReferenceFile = None,
+    operation: options.OfOperation = None,
     resume: Annotated[
         str | None,
         typer.Option(
@@ -149,11 +148,12 @@ def cancel(
     )
     file = journal_.path(session.settings.environ)
     held = None if resume is None else left_over(file, resume)
-    filtered = filtered or (bool(target) and not (refs or from_ or plan or resume))
+    filtered = filtered or (bool(target) and not (refs or from_ or operation or plan or resume))
     wish = wished(
         refs or (),
         query if filtered else None,
         from_,
+        operation,
         plan,
         target,
         left_over=None if held is None else held.items,
@@ -173,12 +173,12 @@ def cancel(
     )
     session.read_within = session.seconds("--lookup-timeout", lookup_timeout, READ_WITHIN)
     guard = Guard(session, dry_run=dry_run)
-    operation = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
+    entry = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
     if journal is not False and not dry_run:
-        session.clouds.operation = operation.id
+        session.clouds.operation = entry.id
     session.asks_caller = guard.asks_caller
     goal = Goal(waited=wait, accept_reported=accept_reported, require_match=require_match)
-    recorder = _recorder(session, file, operation, limits, journal, resumed=held is not None)
+    recorder = _recorder(session, file, entry, limits, journal, resumed=held is not None)
     flow = flowing(session, wish, guard, limits=limits, guarantee=require_guarantee, confirm=confirm)
     if flow is not None and not dry_run:
         nothing = Chosen(selection=Selection(items=()), by_hand=True)

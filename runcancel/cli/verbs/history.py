@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -11,6 +11,7 @@ from msgspec import structs
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.tracker import not_asked
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed, judge
 from runcancel.errors import Exit, JournalError, Refused, UsageError
@@ -18,9 +19,9 @@ from runcancel.journal import store
 from runcancel.journal.store import Entry, Journal
 from runcancel.model.outcomes import Intent, Operation, Outcome
 from runcancel.model.runs import Problem
-from runcancel.model.states import Reason, Verdict
+from runcancel.model.states import Reason, Stage, Verdict
 from runcancel.render import End
-from runcancel.text import command
+from runcancel.text import command, local
 
 _SHOWN = 20  # operations on a terminal
 _NAMED = 5  # unfinished operations that a note names
@@ -38,12 +39,21 @@ def history(
     operation: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID|prune]",
+            metavar="[ID|last|prune]",
             help="An operation, or prune to delete old ones.",
             autocompletion=options.recent_operations,
         ),
     ] = None,
     *,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="VERDICT",
+            help="Only with runs of this verdict (repeatable).",
+            autocompletion=lambda: [*Verdict, "unjudged"],
+        ),
+    ] = None,
     limit: options.Limit = None,
     older_than: Annotated[
         str | None,
@@ -57,33 +67,44 @@ def history(
     \b
     Examples:
       runcancel history
+      runcancel history last
+      runcancel history --status partial --status in-doubt
       runcancel history 01K9ZQ3V7W5T8R2M4N6P0C1D2E -o json
       runcancel history prune --older-than 90d
       runcancel cancel --resume 01K9ZQ3V7W5T8R2M4N6P0C1D2E
 
-    It reads the journal on this machine and sends no request. Exit codes: 0 shown,
-    5 no such operation, 6 the journal cannot be read.
+    It reads the journal on this machine and sends no request. The beginning of an
+    ID is enough if no other operation begins so. Exit codes: 0 shown, 5 no such
+    operation, 6 the journal cannot be read.
     """
     if older_than is not None and operation != "prune":
         raise UsageError("--older-than needs prune: runcancel history prune --older-than 90d")
+    verdicts = options.verdicts(status)
+    if verdicts and operation == "prune":
+        raise UsageError("--status cannot be used with prune; nothing was deleted")
     file = store.path(session.settings.environ)
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
-        return _answer(session, file, operation, session.limit(limit, _SHOWN), before)
+        if operation == "prune":
+            return _prune(session, Journal.open(file) if store.is_there(file) else None, before)
+        opened = Journal.read(file)
+        if operation is None:
+            return _newest(session, opened, session.limit(limit, _SHOWN), verdicts)
+        return _one(session, opened, operation, verdicts)
     except JournalError as error:
         raise Refused(str(error)) from None
 
 
-def _answer(session: Session, file: Path, operation: str | None, limit: int, before: datetime) -> int:
-    if operation == "prune":
-        return _prune(session, Journal.open(file) if store.is_there(file) else None, before)
-    opened = Journal.read(file)
-    if operation is not None:
-        return _one(session, opened, operation)
-    newest = [] if opened is None else list(opened.operations(limit and limit + 1))  # one more tells of more
+def _newest(session: Session, opened: Journal | None, limit: int, verdicts: frozenset[str]) -> int:
+    found = iter(()) if opened is None else opened.operations()
+    matching = (one for one in found if not verdicts or any(one.counts.get(word) for word in verdicts))
+    newest = list(islice(matching, limit + 1) if limit else matching)  # one more tells of more
     cut = 0 < limit < len(newest)
-    notes = (f"Showing the newest {limit} operations. All: --limit 0",) if cut else ()
-    return _list(session, newest[:limit] if cut else newest, *notes, truncated=cut)
+    shown = newest[:limit] if cut else newest
+    notes = [f"Showing the newest {limit} operations. All: --limit 0"] if cut else []
+    open_ = [one.id for one in shown if one.state is not Stage.DONE]
+    notes += [f"Unfinished: {command('cancel', '--resume', id)}" for id in open_[:_NAMED]]
+    return _list(session, shown, *notes, truncated=cut)
 
 
 def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
@@ -105,26 +126,27 @@ def _list(session: Session, operations: Iterable[Operation], *notes: str, trunca
     return Exit.OK
 
 
-def _one(session: Session, opened: Journal | None, id: str) -> int:
-    found = None if opened is None else opened.operation(id)
+def _one(session: Session, opened: Journal | None, word: str, verdicts: frozenset[str]) -> int:
+    id = None if opened is None else whole_id(opened, word)
+    found = None if opened is None or id is None else opened.operation(id)
     if opened is None or found is None:
-        problem = Problem(
-            code=Reason.NOT_FOUND, message=f"no operation {id} in the journal", hint="see: runcancel history"
-        )
+        message = no_operation(word).message.removesuffix("; nothing was sent")
+        problem = Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
         session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
         return Exit.NOT_FOUND
     answer = session.writer("operation")
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
         answer.row(found)
     left = False
-    for entry in opened.entries(id):
+    for entry in opened.entries(found.id):
         outcome = _outcome(entry)
         left = left or outcome.verdict in _LEFT
-        answer.row(outcome)
-    told = f"{found.at:%Y-%m-%d %H:%M:%SZ} {found.user}@{found.host}: {command(*found.argv)}"
+        if not verdicts or outcome.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
+            answer.row(outcome)
+    told = f"{local(found.at)} {found.user}@{found.host}: {command(*found.argv)}"
     notes = (told, *((f"reason: {found.reason}",) if found.reason else ()))
-    notes += (f"To continue with the rest: {command('cancel', '--resume', id)}",) if left else ()
-    answer.end(End(exit_code=Exit.OK, operation=id, operations=(found,), notes=notes))
+    notes += (f"To continue with the rest: {command('cancel', '--resume', found.id)}",) if left else ()
+    answer.end(End(exit_code=Exit.OK, operation=found.id, operations=(found,), notes=notes))
     return Exit.OK
 
 

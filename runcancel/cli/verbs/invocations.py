@@ -7,6 +7,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.support.named import named
 from runcancel.cli.support.stream import streamed
 from runcancel.config import references as refs_
 from runcancel.config.references import nearest
@@ -22,8 +23,10 @@ _CHUNK = 200  # rows fetched ahead per run: what bounds the memory
 
 def invocations(
     session: Session,
-    refs: options.References,
+    refs: options.References = None,
     *,
+    from_: options.ReferenceFile = None,
+    operation: options.OfOperation = None,
     task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
     status: Annotated[
         list[str] | None,
@@ -63,7 +66,7 @@ def invocations(
         parameters=parameters,
     )
     everything = not (task or status or target or limit)
-    sights = session.look(refs, full=False)
+    sights = session.look_at(named(session, refs, from_, operation), full=False)
     problems = [sight.problem for sight in sights if sight.problem is not None]
     seen = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
     answer = session.writer("invocations")

@@ -9,6 +9,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.support.named import named
 from runcancel.cli.support.stream import streamed
 from runcancel.config import references as refs_
 from runcancel.environment import plain
@@ -25,8 +26,10 @@ _BAD = frozenset(state for state in State if state.ended_badly)
 
 def logs(
     session: Session,
-    refs: options.References,
+    refs: options.References = None,
     *,
+    from_: options.ReferenceFile = None,
+    operation: options.OfOperation = None,
     target: options.Targets = None,
     task: Annotated[str | None, typer.Option("--task", metavar="ID", help="Only this window task.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only targets that failed.")] = False,
@@ -63,8 +66,9 @@ def logs(
         targets=frozenset(options.targets(target)),
         states=_BAD if failed else frozenset(),
     )
-    answer, as_lines = _writer(session, prefix, several=len(refs) > 1)
-    sights = session.look(refs, full=False)
+    references = named(session, refs, from_, operation)
+    answer, as_lines = _writer(session, prefix, several=len(references) > 1)
+    sights = session.look_at(references, full=False)
     problems = [sight.problem for sight in sights if sight.problem is not None]
     runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
     notes: list[str] = []

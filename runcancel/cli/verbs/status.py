@@ -6,6 +6,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.support.named import named
 from runcancel.cli.support.stale import Stale
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model.runs import Run, Snapshot
@@ -15,8 +16,10 @@ from runcancel.text import command
 
 def status(
     session: Session,
-    refs: options.References,
+    refs: options.References = None,
     *,
+    from_: options.ReferenceFile = None,
+    operation: options.OfOperation = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat until every run has ended.")] = False,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 9 if a run failed.")] = False,
 ) -> int:
@@ -28,12 +31,13 @@ def status(
       runcancel status aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
       runcancel status t-7d2a745b412b4601 inv-ib2lld37 -o json
       runcancel status inv-ib2lld37 --watch --exit-status
+      runcancel status --operation last --watch
 
     A bare AWS id is looked up among window executions, commands and automations,
     with read calls only. Exit codes: 0 read, 4 not permitted, 5 not found, 7 a
     cloud did not reply, 9 with --exit-status when a run failed.
     """
-    sights = session.look(refs, full=True)
+    sights = session.look_at(named(session, refs, from_, operation))
     runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
     problems = tuple(sight.problem for sight in sights if sight.problem is not None)
     interrupted: int | None = None

@@ -9,8 +9,9 @@ from msgspec import Struct
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.support.named import named
 from runcancel.cli.support.stale import Stale
-from runcancel.config.references import Reference, nearest, parse_all
+from runcancel.config.references import Reference, nearest
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.poll import FIRST_PAUSE
 from runcancel.engine.verdict import only_reported
@@ -29,8 +30,10 @@ _GOALS: Mapping[str, frozenset[State]] = {
 
 def wait(
     session: Session,
-    refs: options.References,
+    refs: options.References = None,
     *,
+    from_: options.ReferenceFile = None,
+    operation: options.OfOperation = None,
     goal: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,6 +53,7 @@ def wait(
       runcancel wait inv-ib2lld37
       runcancel wait inv-ib2lld37 --for stopped --for succeeded --timeout 10m
       runcancel cancel "$RUN" --no-wait && runcancel wait "$RUN" --for stopped
+      runcancel wait --operation last --timeout 30m
 
     A run has ended when it and every listed target have ended. It fails at once
     when a run ends in another state, or when credentials are refused or expire.
@@ -66,7 +70,7 @@ def wait(
     seconds = session.patience(timeout)
     goal_ = _Goal(wanted, accept_reported=accept_reported or "ended" in goals)
     began = session.workers.clock.monotonic()
-    sights = _listed(session, parse_all(refs), None if timeout is None else began + seconds)
+    sights = _listed(session, named(session, refs, from_, operation), None if timeout is None else began + seconds)
     problems = [sight.problem for sight in sights if sight.problem is not None]
     runs = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
     interrupted: int | None = None

@@ -1,0 +1,99 @@
+"""The runs that a reading verb is about: typed, in a file, or of an operation in the journal."""
+
+from collections.abc import Sequence
+
+from runcancel import environment
+from runcancel.cli.session import Session
+from runcancel.cli.support.files import called, text_of
+from runcancel.config.references import Reference, parse_all
+from runcancel.engine.selection import ReferenceList, read_list
+from runcancel.errors import JournalError, Refused, UsageError
+from runcancel.journal import store
+from runcancel.journal.store import Journal
+
+LAST = "last"
+"""The word for the newest operation."""
+
+_LARGEST = 256 * 1024 * 1024  # bytes of a file of references
+_OF_CANCEL = {"run": "ref", "outcome": "run"}
+"""Lines of jsonl that name a run to read, each with the key of the reference: what `list` and `cancel` print."""
+
+
+def named(session: Session, refs: Sequence[str] | None, file: str | None, operation: str | None) -> list[Reference]:
+    """The references, from the one place that is given, each once.
+
+    Raises `UsageError` for none or several places, an incomplete list, or an operation that is not in the journal.
+    """
+    ways = {"references": bool(refs), "--from": file is not None, "--operation": operation is not None}
+    used = [way for way, given in ways.items() if given]
+    if len(used) > 1:
+        raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
+    if file is not None:
+        return list(read_file(session, environment.plain_file("--from", file), keys=_OF_CANCEL).references)
+    if operation is not None:
+        return list(of_operation(session, operation))
+    if not refs:
+        raise UsageError(
+            "missing argument 'REF...'; nothing was sent",
+            hint=f"name runs, or a list: -f FILE, or an operation: --operation {LAST}",
+        )
+    return list(parse_all(refs))
+
+
+def read_file(
+    session: Session, name: str, *, keys: dict[str, str] | None = None, allow_incomplete: bool = False
+) -> ReferenceList:
+    """A list of references out of a file or of stdin (`-`), whole unless `allow_incomplete`. Raises `UsageError`."""
+    text = text_of_input(session, name)
+    listed = read_list(text, called(name)) if keys is None else read_list(text, called(name), keys=keys)
+    if not listed.complete and not allow_incomplete:
+        hint = "To list everything: runcancel list --limit 0 -o jsonl"
+        raise UsageError(
+            f"{called(name)} is an incomplete list: it is marked so, or it was cut off; nothing was sent",
+            hint=hint if keys is not None else f"{hint}   To proceed anyway: add --allow-incomplete",
+        )
+    return listed
+
+
+def text_of_input(session: Session, name: str) -> str:
+    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin holds the request."""
+    if name == "-" and session.request.on_stdin:
+        raise UsageError("standard input cannot be both the request and the list; nothing was sent")
+    return session.workers.read_input(lambda: text_of(name, largest=_LARGEST))
+
+
+def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
+    """The runs of an operation. Raises `UsageError` for one that is not there, `Refused` for a broken journal."""
+    word = environment.plain("--operation", word)
+    try:
+        journal = Journal.read(store.path(session.settings.environ))
+        id = None if journal is None else whole_id(journal, word)
+        texts = [] if journal is None or id is None else [entry.item.run for entry in journal.entries(id)]
+    except JournalError as error:
+        raise Refused(f"{error}; nothing was sent") from None
+    if id is None:
+        raise no_operation(word)
+    return parse_all(texts)
+
+
+def whole_id(journal: Journal, word: str) -> str | None:
+    """The id of an operation: whole, by a beginning that no other has, or `last`; None where there is none.
+
+    Raises `UsageError` for a beginning that several have, and `JournalError`.
+    """
+    if word == LAST:
+        return next((operation.id for operation in journal.operations(1)), None)
+    ids = journal.ids(word.upper())
+    if len(ids) > 1 and word.upper() not in ids:
+        more = ", …" if len(ids) > _NAMED else ""
+        raise UsageError(f"{len(ids)} operations begin with {word}: {', '.join(ids[:_NAMED])}{more}; nothing was sent")
+    return word.upper() if word.upper() in ids else next(iter(ids), None)
+
+
+def no_operation(word: str) -> UsageError:
+    """What is wrong with an operation that is not in the journal."""
+    what = "no operation is" if word == LAST else f"no operation {word}"
+    return UsageError(f"{what} in the journal; nothing was sent", hint="see: runcancel history")
+
+
+_NAMED = 3  # ids that a message names

@@ -1,0 +1,118 @@
+"""Runs that a verb is about, from a list in a file and from an earlier operation."""
+
+import signal
+
+import pytest
+from outside import COMMAND, ENDED, TENCENT, WINDOW, Outside
+
+READING = ("status", "wait", "logs", "invocations")
+BOTH = {COMMAND, TENCENT}
+
+
+def cancelled(outside: Outside) -> str:
+    """Two runs cancelled without a look; the operation."""
+    done = outside.run("cancel", *sorted(BOTH), "--no-wait", "-o", "jsonl")
+    assert done.code == 0, str(done)
+    (outside.home / "cancelled").write_text(done.out, encoding="utf-8")
+    operation: str = done.lines[-1]["operation"]
+    return operation
+
+
+def shown(outside: Outside, verb: str, *argv: str) -> set[str]:
+    lines = outside.run(verb, *argv, "-o", "jsonl").lines
+    assert lines[-1]["exit_code"] == 0, lines
+    key = "ref" if verb in ("status", "wait") else "run"
+    return {line[key] for line in lines[:-1]}
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_an_operation_names_its_runs(outside: Outside, verb: str) -> None:
+    operation = cancelled(outside)
+
+    for word in ("last", operation, operation[:12].lower()):
+        assert shown(outside, verb, "--operation", word) == BOTH
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_a_file_names_runs_in_every_form_that_lists_them(outside: Outside, verb: str) -> None:
+    cancelled(outside)
+    outside.shell("runcancel status -f cancelled -o jsonl > listed; runcancel status -f cancelled -o ref > bare")
+
+    for name in ("cancelled", "listed", "bare"):
+        assert shown(outside, verb, "-f", name) == BOTH
+    done = outside.shell(f"runcancel {verb} -f - -o jsonl < bare")
+    assert done.code == 0, str(done)
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_one_place_is_given_and_it_is_there(outside: Outside, verb: str) -> None:
+    operation = cancelled(outside)
+    (outside.home / "cut").write_text('{"type":"end","complete":true,"truncated":true}\n', encoding="utf-8")
+
+    for argv, words in {
+        (): "missing argument",
+        (TENCENT, "--operation", "last"): "exclude each other",
+        ("-f", "bare", "--operation", "last"): "exclude each other",
+        ("-f", "cut"): "incomplete list",
+        ("--operation", "01K9ZQ3V7W5T8R2M4N6P0C1D2E"): "no operation 01K9ZQ3V7W5T8R2M4N6P0C1D2E",
+    }.items():
+        done = outside.run(verb, *argv)
+        assert done.code == 2, str(done)
+        assert words in done.err
+    outside.run("cancel", WINDOW, "--no-wait")
+    several = outside.run(verb, "--operation", operation[:1])
+    assert several.code == 2
+    assert f"2 operations begin with {operation[:1]}" in several.err
+
+
+def test_without_a_journal_the_last_operation_is_wrong_usage_and_none_is_made(outside: Outside) -> None:
+    for argv in (("status", "--operation", "last"), ("cancel", "--operation", "last")):
+        done = outside.run(*argv)
+        assert done.code == 2, str(done)
+        assert "no operation is in the journal" in done.err
+    assert not (outside.home / ".local").exists()
+
+
+def test_an_operation_is_cancelled_again_only_with_consent(outside: Outside) -> None:
+    outside.faults("tencent:CancelInvocation=denied")
+    assert outside.run("cancel", TENCENT).code == 4
+    outside.faults()
+
+    refused = outside.run("cancel", "--operation", "last")
+    assert refused.code == 6, str(refused)
+    assert outside.effective(TENCENT) == []
+
+    assert set(outside.run("cancel", "--operation", "last", "--yes", "-o", "json").outcomes) == {TENCENT}
+
+
+def test_history_takes_last_beginnings_and_verdicts(outside: Outside) -> None:
+    first = outside.run("cancel", ENDED[1], "-o", "json").document["operation"]
+    second = cancelled(outside)
+
+    assert outside.json("history", "last")["operation"] == second
+    assert [one["id"] for one in outside.json("history", "--status", "ended")["operations"]] == [first]
+    assert outside.json("history", "--status", "partial")["operations"] == []
+    assert outside.json("history", "last", "--status", "stopped")["outcomes"] == []
+    assert outside.run("history", "--status", "halted").code == 2
+    table = outside.run("history", "-o", "table", env={"COLUMNS": "200"}).out
+    assert f"cancel {ENDED[1]} -o json" in table
+    told = outside.run("history", "last", "-o", "table", env={"TZ": "Asia/Tokyo"}).err
+    assert " +09:00 " in told
+
+
+def test_resume_takes_last(outside: Outside) -> None:
+    operation = cancelled(outside)
+
+    done = outside.run("cancel", "--resume", "last", "-o", "json")
+
+    assert done.document["operation"] == operation
+
+
+def test_an_interrupted_operation_is_named_with_its_resume(outside: Outside) -> None:
+    outside.faults("tencent:CancelInvocation=hang")
+    outside.interrupted(signal.SIGINT, "cancel", TENCENT, until="CancelInvocation")
+
+    done = outside.run("history")
+
+    (operation,) = [row["id"] for row in done.rows]
+    assert f"runcancel cancel --resume {operation}" in done.err
