@@ -227,6 +227,11 @@ def test_a_task_that_the_execution_names_and_nobody_lists_is_unknown(told: Told)
     (run,) = told.json("status", WINDOW)["runs"]
 
     assert run["counts"]["unknown"] == 1
+    rows = told.json("invocations", WINDOW)["invocations"]
+    assert [row["state"] for row in rows].count("unknown") == 1
+    assert len(rows) == sum(run["counts"].values())
+    assert len(told.json("invocations", WINDOW, "--status", "unknown")["invocations"]) == 1
+    assert told.json("invocations", WINDOW, "--status", "succeeded")["invocations"]
     assert told.json("wait", WINDOW, "--for", "ended", "--timeout", "0.1", code=8)
 
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET, structs
@@ -33,17 +33,17 @@ class Windows:
     def __init__(self, wire: Wire, *, profile: str | None = None) -> None:
         self._wire = wire
         self._profile = profile
+        self._task_ids: dict[str, tuple[str, ...]] = {}  # what an execution named when it was read last
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
         """See `Cloud.read`. Reads all three levels when `full`."""
         run = _run(ref, self._wire.call("GetMaintenanceWindowExecution", {"WindowExecutionId": ref.id}))
+        self._task_ids[ref.id] = run.task_ids
         if not full:
             return Snapshot(run=run)
         tasks = tuple(self._tasks(ref))
-        listed = {(text(task.get("TaskExecutionId")) or "").lower() for task in tasks}
-        unlisted = (_not_listed(ref, task) for task in run.task_ids if task.lower() not in listed)
         rows = (row for task in tasks for row, _ in self._of_task(ref, task, InvocationFilter()))
-        return Snapshot.full(run, (*rows, *unlisted))
+        return Snapshot.full(run, (*rows, *_unlisted(ref, run.task_ids, set(map(_task_id, tasks)))))
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. AWS lists executions window by window, filtered by time alone."""
@@ -65,10 +65,11 @@ class Windows:
         """One row per task invocation, and one with target None for a task that has none yet.
 
         An invocation may cover several targets, and its state is theirs together: it stays one row, with target None
-        and the targets in `target_name`. Asking for one of its targets finds it.
+        and the targets in `target_name`. Asking for one of its targets finds it. A task that the execution named
+        when it was read, and that AWS does not list, comes last.
         """
-        listed = (pair for task in self._tasks(ref) for pair in self._of_task(ref, task, criteria))
-        return first((row for row, targets in listed if _matches(criteria, row, targets)), criteria.limit)
+        rows = (row for row, targets in self._of_tasks(ref, criteria) if _matches(criteria, row, targets))
+        return first(rows, criteria.limit)
 
     def cancel(self, ref: Ref, _targets: Sequence[str]) -> Iterator[str]:
         """See `Cloud.cancel`. The answer must name the same execution."""
@@ -78,6 +79,14 @@ class Windows:
         of = {"WindowExecutionId": ref.id}
         action = "DescribeMaintenanceWindowExecutionTasks"
         return self._wire.pages(action, of, unique="TaskExecutionId", size=_MOST, state=_state, of=of)
+
+    def _of_tasks(self, ref: Ref, criteria: InvocationFilter) -> Iterator[tuple[Invocation, tuple[str, ...]]]:
+        listed: set[str] = set()
+        for task in self._tasks(ref):
+            listed.add(_task_id(task))
+            yield from self._of_task(ref, task, criteria)
+        for row in _unlisted(ref, self._task_ids.get(ref.id, ()), listed):
+            yield row, ()
 
     def _of_task(
         self, ref: Ref, task: JsonObject, criteria: InvocationFilter
@@ -202,10 +211,16 @@ def _of_whole_task(ref: Ref, task: JsonObject, task_id: str) -> Invocation:
     )
 
 
-def _not_listed(ref: Ref, task_id: str) -> Invocation:
-    """A task that the execution names and AWS does not list: nothing is known of it."""
-    row = _of_whole_task(ref, {}, task_id)
-    return structs.replace(row, status_detail="the execution names this task, but it is not listed")
+def _task_id(task: JsonObject) -> str:
+    return (text(task.get("TaskExecutionId")) or "").lower()
+
+
+def _unlisted(ref: Ref, named: Sequence[str], listed: Container[str]) -> Iterator[Invocation]:
+    """The tasks that the execution names and AWS does not list: nothing is known of them."""
+    for task_id in named:
+        if task_id.lower() not in listed:
+            row = _of_whole_task(ref, {}, task_id)
+            yield structs.replace(row, status_detail="the execution names this task, but it is not listed")
 
 
 def _targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,107 @@
+"""What a window started after its plan: a limit that refused it holds over kills and resumes, too."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adversary.contradictions import listings
+from fuzz.liar import Liar, Telling
+from outside import Outside
+
+from runcancel.sandbox import SandboxOptions
+from runcancel.sandbox.wire import Reply
+
+from .conftest import FIGURES
+
+_KILLER = Path(__file__).with_name("killer.py")
+WINDOW, CHILD = "CancelMaintenanceWindowExecution", "CancelCommand"
+
+
+class Late(Outside):
+    """A sandbox whose window names what it started only once its cancel was sent."""
+
+    def __init__(self, home: Path, **options: Any) -> None:
+        super().__init__(home)
+        self.box.close()
+        self.box = Liar(SandboxOptions(speed=20))
+        self.box.telling = Telling((self,))  # type: ignore[arg-type]
+        self.reset()
+        self.ref = self.add("aws", "maintenance-window", targets={"running": 2, "pending": 2}, runs_for=9000)
+        self.argv = ("cancel", self.ref, "--stop-running", "--max-runs", "1", "-o", "json")
+
+    def apply(self, reply: Reply) -> None:
+        """Hide the children until the window was asked."""
+        if reply.body.startswith(b"{") and WINDOW not in self.actions():
+            document = json.loads(reply.body)
+            for field, rows in listings(document):
+                for row in rows if field == "WindowExecutionTaskInvocationIdentities" else ():
+                    row.pop("ExecutionId", None)
+            reply.body = json.dumps(document).encode()
+
+    @property
+    def sent(self) -> list[str]:
+        """The cancels that were sent, in order."""
+        return [each["action"] for each in self.writes()]
+
+    def resumed(self, *flags: str) -> Any:
+        (operation,) = self.json("history")["operations"]
+        return self.run("cancel", "--resume", operation["id"], *flags, "-o", "json")
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Iterator[Late]:
+    with Late(tmp_path / "home") as made:
+        yield made
+
+
+def test_a_child_that_joins_late_and_is_refused_by_a_limit_is_not_sent_by_a_resume(late: Late) -> None:
+    done = late.run(*late.argv)
+
+    assert done.code == 3, str(done)
+    refused = [one for one in done.document["outcomes"] if one["parent"] == late.ref]
+    assert [one["verdict"] for one in refused] == ["skipped"]
+    assert all("2 runs would be asked" in one["error"]["message"] for one in refused)
+    assert late.sent == [WINDOW]
+    again = late.resumed()
+    assert again.code == 6, str(again)
+    assert "--max-runs 2" in again.err
+    assert late.sent == [WINDOW]
+    raised = late.resumed("--max-runs", "2")
+    assert raised.code in (0, 3), str(raised)
+    assert late.sent == [WINDOW, CHILD]
+
+
+def _killed(late: Late, moment: str, number: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(_KILLER), moment, str(number), *late.argv],
+        env=late.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_whenever_it_is_killed_a_resume_keeps_to_the_limit(tmp_path: Path, soak: int) -> None:
+    with Late(tmp_path / "whole") as late:
+        writes = int(_killed(late, "before", 0).stderr.splitlines()[-1])
+    moments = [(number, moment) for number in range(1, writes + 1) for moment in ("before", "after")]
+    for number, moment in moments if soak else random.Random(14).sample(moments, k=2):
+        with Late(tmp_path / f"{moment}{number}") as late:
+            assert _killed(late, moment, number).returncode == -signal.SIGKILL
+            if not late.json("history")["operations"]:
+                assert late.sent == []
+                continue
+            late.resumed()
+            assert CHILD not in late.sent, (moment, number)
+            assert late.sent.count(WINDOW) <= 2
+            late.resumed("--max-runs", "2")
+            assert late.states(late.ref).get("pending") is None, (moment, number)
+            FIGURES["kills with a late child and a limit"] += 1
