@@ -493,6 +493,7 @@ def test_a_protected_profile_is_protected_by_whatever_way_it_is_chosen(
 # roles in the environment
 
 A_ROLE, T_ROLE = "acs:ram::1234567890123456:role/ops", "qcs::cam::uin/100000000001:roleName/ops"
+A_STRANGER = "acs:ram::1234567890123456:role/nobody-in-particular"
 ROLES: Mapping[str, tuple[str, dict[str, str | None], str]] = {
     "tencent": ("tencent", {"TENCENTCLOUD_ROLE_ARN": T_ROLE, "TENCENTCLOUD_ROLE_SESSION_NAME": "me"}, "AssumeRole"),
     "tencent pod": (
@@ -538,7 +539,7 @@ LACKING: Mapping[str, tuple[str, dict[str, str | None], str]] = {
         {"TENCENTCLOUD_ROLE_ARN": "qcs::cam::uin/1:roleName/x", "TENCENTCLOUD_ROLE_SESSION_NAME": "me"},
         "role qcs::cam::uin/1:roleName/x of TENCENTCLOUD_ROLE_ARN",
     ),
-    "alibaba stranger": ("alibaba", {"ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/x"}, "role acs:ram::1:role/x of"),
+    "alibaba stranger": ("alibaba", {"ALIBABA_CLOUD_ROLE_ARN": A_STRANGER}, f"role {A_STRANGER} of"),
     "alibaba without keys": (
         "alibaba",
         {**NO_ALIBABA, "ALIBABA_CLOUD_ROLE_ARN": A_ROLE, "ALIBABACLOUD_REGION_ID": "cn-hangzhou"},

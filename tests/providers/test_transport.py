@@ -214,6 +214,36 @@ def test_an_answer_that_does_not_come_whole_is_lost(serve: Serve, served: Callab
     assert time.monotonic() - began < 1.5
 
 
+WORDS: dict[str, tuple[Serve, str]] = {
+    "dropped": (lambda connection: None, "no answer from HOST: the connection was closed without an answer"),
+    "no HTTP": (lambda connection: connection.sendall(b"hello\r\n\r\n"), "no answer from HOST: what came is not HTTP"),
+    "hanging": (lambda connection: connection.recv(1), "no answer from HOST: it timed out"),
+    "cut": (
+        lambda connection: connection.sendall(CHUNKED + b"5\r\n{"),
+        "HOST broke off: the connection was closed in the middle of the answer",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_what_went_wrong_is_told_in_words(name: str, served: Callable[[Serve], str]) -> None:
+    serve, words = WORDS[name]
+    url = served(serve)
+
+    error = refused(lambda: _transport(url).post("/", headers={}))
+
+    assert error.message == words.replace("HOST", url.removeprefix("http://"))
+
+
+def test_why_no_connection_stands_is_told_in_words(served: Callable[[Serve], str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"127.0.0.1:{listener.getsockname()[1]}"
+    no_tls = served(lambda connection: connection.sendall(b"hello")).removeprefix("http://")
+
+    assert refused(lambda: _transport(f"http://{closed}").post("/", headers={})).message.endswith("connection refused")
+    assert "TLS failed (" in refused(lambda: _transport(f"https://{no_tls}").post("/", headers={})).message
+
+
 def _compressed(encoding: str, body: bytes) -> bytes:
     return _answer(f"200 OK\r\nContent-Encoding: {encoding}", body)
 

@@ -134,8 +134,8 @@ class Wire:
             raise no_response(error, action=action, source=self._source) from None
         except CloudError as error:
             raise unsent(error, action=action) from None
-        except _UNREADABLE as error:
-            raise _unproven(action, f"the answer cannot be read ({type(error).__name__})") from None
+        except _UNREADABLE:
+            raise _unproven(action, "the answer cannot be read") from None
         return reply
 
 

@@ -80,7 +80,7 @@ class _Https(HTTPSConnection):
         except (client.HTTPException, OSError) as error:
             if "Tunnel connection failed" in str(error) or "CERTIFICATE" in str(error).upper():
                 raise
-            raise NewConnectionError(self, type(error).__name__) from error
+            raise NewConnectionError(self, "no connection stands") from error
 
 
 class _HttpPool(HTTPConnectionPool):

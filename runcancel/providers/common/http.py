@@ -203,6 +203,8 @@ class HttpClient:
     def _unanswered(self, host: str, error: Exception) -> CloudError:
         from urllib3 import exceptions as broken
 
+        from runcancel.providers.common.causes import cause
+
         unsent = (broken.NewConnectionError, broken.ConnectTimeoutError, broken.ProxyError, broken.LocationValueError)
         if isinstance(error, broken.NameResolutionError):
             return CloudError(Reason.UNREACHABLE, f"there is no host {host}", hint="Is the region spelled right?")
@@ -212,8 +214,8 @@ class HttpClient:
             message, hint = proxy_answer(error)
             return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {message}", hint=hint)
         if isinstance(error, unsent):
-            return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {type(error).__name__}")
-        return CloudError(Reason.LOST, f"no answer from {host}: {type(error).__name__}")
+            return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {cause(error)}")
+        return CloudError(Reason.LOST, f"no answer from {host}: {cause(error)}")
 
 
 class CredentialClient:
@@ -302,6 +304,7 @@ def _whole(response: Any, host: str) -> bytes:
     from urllib3.exceptions import HTTPError
 
     from runcancel.providers.common.bounded import TooLarge, decompressed
+    from runcancel.providers.common.causes import cause
 
     try:
         content: bytes = response.read(decode_content=False)
@@ -314,7 +317,7 @@ def _whole(response: Any, host: str) -> bytes:
         response.close()
         raise CloudError(Reason.LOST, _too_large(host)) from None
     except HTTPError as error:
-        raise CloudError(Reason.LOST, f"{host} broke off: {type(error).__name__}") from None
+        raise CloudError(Reason.LOST, f"{host} broke off: {cause(error)}") from None
     except ValueError:
         raise CloudError(Reason.LOST, f"the answer of {host} cannot be decompressed") from None
 

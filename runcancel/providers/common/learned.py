@@ -9,6 +9,8 @@ from runcancel.redaction import is_secret, remember, remember_fields
 
 _LONG = 16  # characters: what is shorter in a path is a word
 _HEADER = 8  # characters of a token in a header
+_SHOWN = re.compile(r"(?i)(?:arn|name|action)$")
+"""What the query of an API names and messages repeat: a role, a session. It is no secret."""
 _ELEMENT = re.compile(r"<([A-Za-z_]{1,64})>([^<>]{8,})</")
 
 
@@ -45,7 +47,10 @@ def from_url(url: str) -> None:
     except ValueError:
         return
     remember(parts.password, unquote(parts.password or ""))
-    for piece in (*parts.path.split("/"), parts.query, *(value for _, value in parse_qsl(parts.query))):
+    pairs = parse_qsl(parts.query)
+    hidden = [value for name, value in pairs if not _SHOWN.search(name)]
+    whole = parts.query if len(hidden) == len(pairs) else ""
+    for piece in (*parts.path.split("/"), whole, *hidden):
         remember(piece if len(piece) >= _LONG else None)
 
 

@@ -1,0 +1,46 @@
+"""Why a request got no answer, in words: a class name of a library says nothing to who reads it."""
+
+import ssl
+from collections.abc import Iterator
+from http import client
+
+from urllib3 import exceptions as broken
+
+_CAUSES: tuple[tuple[type[BaseException], str], ...] = (
+    (broken.ConnectTimeoutError, "it timed out"),
+    (TimeoutError, "it timed out"),
+    (broken.ReadTimeoutError, "it timed out"),
+    (broken.LocationValueError, "that is not a host"),
+    (broken.DecodeError, "the answer cannot be decompressed"),
+    (broken.IncompleteRead, "the connection was closed in the middle of the answer"),
+    (client.IncompleteRead, "the connection was closed in the middle of the answer"),
+    (client.RemoteDisconnected, "the connection was closed without an answer"),
+    (client.HTTPException, "what came is not HTTP"),
+    (ConnectionResetError, "the connection was reset"),
+)
+
+
+def cause(error: BaseException) -> str:
+    """What went wrong, as the exceptions beneath an error tell: of the first sort that is known, else of the system."""
+    chain = [
+        one for one in _beneath(error) if not isinstance(one, broken.NewConnectionError)
+    ]  # a timeout, by its bases
+    if tls := next((one for one in chain if isinstance(one, ssl.SSLError)), None):
+        reason = (tls.reason or "").replace("_", " ").lower()
+        return f"TLS failed ({reason})" if reason else "TLS failed"
+    if known := next((words for kind, words in _CAUSES for one in chain if isinstance(one, kind)), None):
+        return known
+    strerror = next((one.strerror for one in chain if isinstance(one, OSError) and one.strerror), None)
+    return strerror.lower() if strerror else "the connection failed"
+
+
+def _beneath(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it was raised from or holds, each once."""
+    waiting, met = [error], set[int]()
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) not in met:
+            met.add(id(one))
+            yield one
+            others = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+            waiting += [other for other in others if isinstance(other, BaseException)]
