@@ -97,6 +97,13 @@ JmesPath = Annotated[
     str | None,
     typer.Option("--query", metavar="JMESPATH", help="Filter the JSON document by a JMESPath expression."),
 ]
+Columns = Annotated[
+    str | None, typer.Option("--columns", metavar="NAMES", help="Tables, tsv, csv: only these columns, in this order.")
+]
+Sort = Annotated[
+    str | None, typer.Option("--sort", metavar="NAMES", help="Tables, tsv, csv: sort by columns; NAME:desc descends.")
+]
+NoHeaders = Annotated[bool, typer.Option("--no-headers", help="Tables, tsv, csv: no header line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors on stderr.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the source of each setting.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show every request, without secrets, on stderr.")]

@@ -25,7 +25,7 @@ from runcancel.engine.poll import Readings, Watch
 from runcancel.errors import CloudError, Exit, Refused, UsageError
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Identity, Run, Scope, Snapshot
-from runcancel.render import STREAMED, Writer, default_format, writer
+from runcancel.render import STREAMED, TABULAR, TableOptions, Writer, check, default_format, table_options, writer
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Color, Terminal
 from runcancel.runtime.memory import threads_that_fit
@@ -36,6 +36,13 @@ from runcancel.text import command
 
 if TYPE_CHECKING:
     from runcancel.render.formats.query import Query
+
+_WITHOUT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "logs": ("table", "wide"),
+    "permissions": ("table", "wide", "tsv"),
+    "schema": TABULAR,
+}
+"""Formats of a verb that are a text of their own."""
 
 _ABOUT_RUNS = frozenset({"cancel", "wait"})
 """Answers whose exit code says what became of runs, whether or not somebody could read it."""
@@ -66,6 +73,7 @@ class Session:
         self.settings = chosen
         self.format = format
         self.query = query
+        self.table = TableOptions()
         self.request = Request()
         self.read_within: float | None = None
         """Seconds after which runs that have not answered are not waited for; None: they are."""
@@ -96,6 +104,9 @@ class Session:
         region: options.Regions = None,
         output: options.Output = None,
         query: options.JmesPath = None,
+        columns: options.Columns = None,
+        sort: options.Sort = None,
+        no_headers: options.NoHeaders = False,
         quiet: options.Quiet = False,
         verbose: options.Verbose = False,
         debug: options.Debug = False,
@@ -135,6 +146,17 @@ class Session:
         session.shaped = query is not None or environment.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is not a known region; trying it anyway")
+        wanted = table_options(verb, columns, sort, headers=not no_headers)
+        if wanted != session.table:
+            has_table = session.format in TABULAR and session.format not in _WITHOUT_COLUMNS.get(verb, ())
+            if query is not None or not has_table:
+                raise UsageError(
+                    "--columns, --sort and --no-headers need a table, tsv or csv"
+                    f"{', without --query' if query is not None else f'; the format is {session.format}'}; "
+                    "nothing was sent"
+                )
+            session.table = wanted
+            session.shaped = True
         return session
 
     def __enter__(self) -> Self:
@@ -145,9 +167,21 @@ class Session:
         self.workers.clock.stop()
 
     def writer(self, name: str) -> Writer:
-        """Where the answer goes; `name` is the document's: the verb, or `plan`."""
+        """Where the answer goes; `name` is the document's: the verb, or `plan`.
+
+        Raises `UsageError` for a column that this document lacks.
+        """
         self._answer = name
-        return writer(self.format, name, out=sys.stdout, terminal=self.out, notes=self.notes, query=self.query)
+        check(self.table, name)
+        return writer(
+            self.format,
+            name,
+            out=sys.stdout,
+            terminal=self.out,
+            notes=self.notes,
+            query=self.query,
+            options=self.table,
+        )
 
     def limit(self, given: int | None, on_terminal: int) -> int:
         """How many rows a list has at most; 0 is all. Only a terminal has a limit that nobody typed."""

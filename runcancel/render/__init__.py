@@ -12,12 +12,28 @@ from runcancel.render.screens.logs import Lines
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.sink import Printer, Sink
+from runcancel.render.tabular import TABULAR, TableOptions, check, table_options
 
 if TYPE_CHECKING:
     from runcancel.render.formats.query import Query
 
 
-__all__ = ["FORMATS", "QUERYABLE", "STREAMED", "Caller", "End", "Record", "Writer", "default_format", "lines", "writer"]
+__all__ = [
+    "FORMATS",
+    "QUERYABLE",
+    "STREAMED",
+    "TABULAR",
+    "Caller",
+    "End",
+    "Record",
+    "TableOptions",
+    "Writer",
+    "check",
+    "default_format",
+    "lines",
+    "table_options",
+    "writer",
+]
 
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 """What `-o` can be."""
@@ -28,9 +44,9 @@ QUERYABLE = ("json", "yaml", "tsv", "csv")
 STREAMED = frozenset({"tsv", "csv", "jsonl", "ref"})
 """Those that write each row as it comes."""
 
-_MACHINE: Mapping[str, type[Tsv | Json | JsonLines | References]] = {
-    "tsv": Tsv,
-    "csv": Csv,
+_TABULAR: Mapping[str, type[Tsv]] = {"tsv": Tsv, "csv": Csv}
+
+_MACHINE: Mapping[str, type[Json | JsonLines | References]] = {
     "json": Json,
     "jsonl": JsonLines,
     "yaml": Yaml,
@@ -69,6 +85,7 @@ def writer(
     notes: Notes | None = None,
     now: datetime | None = None,
     query: "Query | None" = None,
+    options: TableOptions | None = None,
 ) -> Writer:
     """The writer of one of `FORMATS` for the answer `name`, one of `documents.DOCUMENTS` or what failed before it.
 
@@ -77,6 +94,7 @@ def writer(
     `FORMATS`, or beside a query not in `QUERYABLE`.
     """
     sink = Sink(out)
+    wanted = options or TableOptions()
     if query is not None:
         from runcancel.render.formats.query import Queried
 
@@ -88,7 +106,9 @@ def writer(
     elif format in ("table", "wide"):
         from runcancel.render.screens.table import Table
 
-        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC))
+        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=wanted)
+    elif format in _TABULAR:
+        chosen = _TABULAR[format](name, sink, wanted)
     else:
         chosen = _MACHINE[format](name, sink)
     return chosen if notes is None else _Telling(chosen, notes, sink)

@@ -14,6 +14,7 @@ from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record, document, end_line, line, record_of
 from runcancel.render.formats.json import encode, pretty
 from runcancel.render.sink import Printer, Sink
+from runcancel.render.tabular import TableOptions, chosen, ordered
 from runcancel.text import safe
 
 _REFERENCES: Mapping[type[Record], str] = {
@@ -26,6 +27,7 @@ _REFERENCES: Mapping[type[Record], str] = {
 }
 """The field that `-o ref` prints, where it is not `run`."""
 
+_USUAL = TableOptions()
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")  # controls are escaped before, and so begin no cell
 _QUOTED = frozenset(',"')
 
@@ -33,26 +35,38 @@ _QUOTED = frozenset(',"')
 class Tsv(Printer):
     """A header line, then a line per record: the columns of `wide`, the reference first, null empty."""
 
-    def __init__(self, name: str, sink: Sink) -> None:
+    def __init__(self, name: str, sink: Sink, options: TableOptions = _USUAL) -> None:
         super().__init__(sink)
         self._kind = record_of(name)
+        self._options = options
         self._columns: tuple[Column[Any], ...] = ()
+        self._kept: list[Record] = []
 
     def row(self, record: Record) -> None:
-        """Print one record."""
+        """Print one record, or keep it where rows are sorted."""
+        if self._options.sort:
+            self._kept.append(record)
+        else:
+            self._row(record)
+
+    def _row(self, record: Record) -> None:
         if not self._columns:
             self._head(type(record), parameters=isinstance(record, Invocation) and record.parameters is not UNSET)
         self._print(column.data(record) for column in self._columns)
 
     def end(self, end: End) -> None:
-        """Print the header of an answer that is empty; nothing where there is no answer."""
+        """Print what was kept, or the header of an answer that is empty; nothing where there is no answer."""
+        for record in ordered(self._options, self._kept):
+            self._row(record)
         if not self._columns and self._kind is not None and not end.errors:
             self._head(self._kind, parameters=False)
 
     def _head(self, kind: type[Record], *, parameters: bool) -> None:
         columns = columns_of(kind, wide=True, parameters=parameters)
-        self._columns = tuple(sorted(columns, key=lambda column: not column.lead))
-        self._print(column.name for column in self._columns)
+        usual = sorted(columns, key=lambda column: not column.lead)
+        self._columns = chosen(self._options, kind, usual)
+        if self._options.headers:
+            self._print(column.name for column in self._columns)
 
     def _print(self, values: Iterable[Value]) -> None:
         self._sink.write(tsv_line(values))

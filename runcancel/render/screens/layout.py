@@ -39,13 +39,17 @@ class Grid(Struct, frozen=True):
         return self.only(lambda column: column.name not in names)
 
 
-def lay_out(grid: Grid, *, terminal: Terminal, cut: bool) -> list[Text]:
-    """Lines for the terminal's width. `cut`: cells that may give way are shortened before a row takes more lines."""
-    grid = grid.filled()
+def lay_out(grid: Grid, *, terminal: Terminal, cut: bool, headers: bool = True, empty: bool = False) -> list[Text]:
+    """Lines for the terminal's width. `cut`: cells that may give way are shortened before a row takes more lines.
+
+    `empty`: columns that have nothing in any row stay.
+    """
+    grid = grid if empty else grid.filled()
     widths = _fitted(grid, terminal.width, cut=cut)
     if widths is not None:
-        return [_heading(grid, widths), *(_line(grid, row, widths, terminal) for row in grid.rows)]
-    return _two_lines(grid, terminal, cut=cut)
+        head = [_heading(grid, widths)] if headers else []
+        return [*head, *(_line(grid, row, widths, terminal) for row in grid.rows)]
+    return _two_lines(grid, terminal, cut=cut, headers=headers)
 
 
 def painted(pieces: Pieces) -> Text:
@@ -65,14 +69,16 @@ def shortened(text: Text, width: int, *, mark: str) -> Text:
     return short.append(mark)
 
 
-def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool) -> list[Text]:
+def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool, headers: bool) -> list[Text]:
     """The leading reference alone, then the cells, then what has no room beside them on lines of its own."""
     lead = grid.only(lambda column: column.lead)
     indent = _INDENT if lead.columns else 0
     cells, below = _with_room(grid, terminal.width - indent, cut=cut)
     widths = _fitted(cells, terminal.width - indent, cut=cut)
-    lines = [Text(column.title, "bold") for column in lead.columns] if widths is not None else []
-    lines += [Text(" " * indent) + _heading(cells, widths)] if widths is not None else []
+    lines: list[Text] = []
+    if headers and widths is not None:
+        lines = [Text(column.title, "bold") for column in lead.columns]
+        lines.append(Text(" " * indent) + _heading(cells, widths))
     for head, row, rest in zip(lead.rows, cells.rows, below.rows, strict=True):
         lines += [painted(pieces) for pieces in head]
         if widths is not None:

@@ -18,18 +18,25 @@ from runcancel.render.screens.paint import paint
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.screens.verdicts import summary
 from runcancel.render.sink import Printer, Sink
+from runcancel.render.tabular import TableOptions, chosen, ordered
 from runcancel.text import safe
+
+_USUAL = TableOptions()
 
 
 class Table(Printer):
     """Rows are kept and drawn at the end; one run or one outcome alone gets a screen of its own."""
 
-    def __init__(self, name: str, sink: Sink, terminal: Terminal, *, wide: bool, now: datetime) -> None:
+    def __init__(
+        self, name: str, sink: Sink, terminal: Terminal, *, wide: bool, now: datetime, options: TableOptions = _USUAL
+    ) -> None:
         super().__init__(sink)
         self._name = name
         self._terminal = terminal
         self._wide = wide
         self._now = now
+        self._options = options
+        self._plain = options == _USUAL
         self._records: list[Record] = []
 
     def row(self, record: Record) -> None:
@@ -39,15 +46,16 @@ class Table(Printer):
     def end(self, end: End) -> None:
         """Draw what came; nothing if nothing came."""
         if self._records:
+            self._records = ordered(self._options, self._records)
             self._sink.write(paint(self._lines(end), self._terminal))
 
     def _lines(self, end: End) -> Iterator[Text]:
         match self._records:
-            case [Outcome() as outcome] if not self._wide:
+            case [Outcome() as outcome] if not self._wide and self._plain:
                 yield from screens.of_outcome(outcome, terminal=self._terminal)
-            case [Run() as run] if not self._wide:
+            case [Run() as run] if not self._wide and self._plain:
                 yield from screens.of_run(run, terminal=self._terminal, now=self._now)
-            case [Invocation(), *_]:
+            case [Invocation(), *_] if not self._options.columns:
                 yield from self._by_run()
             case [Outcome(), *_] as records:
                 yield from self._rows(_under_parents(records))
@@ -71,12 +79,19 @@ class Table(Printer):
 
     def _rows(self, records: Sequence[Record], *, without_lead: bool = False) -> list[Text]:
         asked = any(isinstance(record, Invocation) and record.parameters is not UNSET for record in records)
-        columns = columns_of(type(records[0]), wide=self._wide, parameters=asked)
+        kind = type(records[0])
+        columns = chosen(self._options, kind, columns_of(kind, wide=self._wide, parameters=asked))
         rows = tuple([column.cell(record, now=self._now) for column in columns] for record in records)
         grid = Grid(columns, rows)
         if without_lead:
             grid = grid.only(lambda column: not column.lead)
-        return lay_out(grid, terminal=self._terminal, cut=not self._wide)
+        return lay_out(
+            grid,
+            terminal=self._terminal,
+            cut=not self._wide,
+            headers=self._options.headers,
+            empty=bool(self._options.columns),
+        )
 
 
 def _under_parents(records: Sequence[Record]) -> list[Record]:

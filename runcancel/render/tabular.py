@@ -1,0 +1,105 @@
+"""What somebody wants of a table: which columns, in which order the rows, with or without the header."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from runcancel.config.references import nearest
+from runcancel.errors import UsageError
+from runcancel.model.runs import Invocation
+from runcancel.render.column import Column, Value, text_of
+from runcancel.render.columns import columns_of
+from runcancel.render.documents import DOCUMENTS, Record, record_of
+from runcancel.text import quoted
+
+TABULAR = ("table", "wide", "tsv", "csv")
+"""The formats that have columns."""
+
+_DESCENDING = ":desc"
+
+
+class TableOptions(Struct, frozen=True, kw_only=True):
+    """`--columns` (empty: the usual ones), `--sort` as names with whether they descend, and `--no-headers`."""
+
+    columns: tuple[str, ...] = ()
+    sort: tuple[tuple[str, bool], ...] = ()
+    headers: bool = True
+
+
+def table_options(verb: str, columns: str | None, sort: str | None, *, headers: bool) -> TableOptions:
+    """The options as one value. Raises `UsageError` for a column that no answer of the verb has."""
+    known = dict.fromkeys(
+        column.name for document in DOCUMENTS.values() if document.verb == verb for column in _all(document.record)
+    )
+    keys = _words("--sort", sort)
+    order = tuple((key.removesuffix(_DESCENDING), key.endswith(_DESCENDING)) for key in keys)
+    shown = _words("--columns", columns)
+    for flag, names in (("--columns", shown), ("--sort", tuple(name for name, _ in order))):
+        _check(flag, names, known)
+    return TableOptions(columns=shown, sort=order, headers=headers)
+
+
+def check(options: TableOptions, name: str) -> None:
+    """Raise `UsageError` for a column that the answer of that name lacks."""
+    record = record_of(name)
+    if record is not None:
+        known = [column.name for column in _all(record)]
+        _check("--columns", options.columns, known)
+        _check("--sort", [name for name, _ in options.sort], known)
+
+
+def chosen(options: TableOptions, record: type[Record], usual: Sequence[Column[Any]]) -> tuple[Column[Any], ...]:
+    """The columns that are shown: those that were named, else the usual ones."""
+    if not options.columns:
+        return tuple(usual)
+    known = {column.name: column for column in _all(record)}
+    return tuple(known[name] for name in options.columns)
+
+
+def ordered(options: TableOptions, records: Sequence[Record]) -> list[Record]:
+    """The records as they are wanted; those without a value last, invocations within their run."""
+    found = list(records)
+    if not found or not options.sort:
+        return found
+    known = {column.name: column for column in _all(type(found[0]))}
+    for name, descending in reversed(options.sort):
+        keys = {id(record): known[name].data(record) for record in found}
+        there = [record for record in found if keys[id(record)] is not None]
+        there.sort(key=lambda record: _key(keys[id(record)]), reverse=descending)
+        found = [*there, *(record for record in found if keys[id(record)] is None)]
+    if isinstance(found[0], Invocation):
+        runs = {run: at for at, run in enumerate(dict.fromkeys(_run(record) for record in records))}
+        found.sort(key=lambda record: runs[_run(record)])
+    return found
+
+
+def _all(record: type[Record]) -> tuple[Column[Any], ...]:
+    return columns_of(record, wide=True, parameters=record is Invocation)
+
+
+def _run(record: Record) -> object:
+    return getattr(record, "run", None)
+
+
+def _key(value: Value) -> Any:
+    return text_of(value) if isinstance(value, (Mapping, tuple)) else value
+
+
+def _words(flag: str, given: str | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    words = tuple(dict.fromkeys(word.strip().lower() for word in given.split(",")))
+    if "" in words:
+        raise UsageError(f"{flag} has an empty name: an unset variable? Nothing was sent")
+    return words
+
+
+def _check(flag: str, names: Iterable[str], known: Iterable[str]) -> None:
+    columns = list(known)
+    for name in names:
+        if name not in columns:
+            raise UsageError(
+                f"{flag} has no column “{quoted(name)}”: there are {', '.join(columns)}{nearest(name, columns)}; "
+                "nothing was sent"
+            )
