@@ -402,19 +402,29 @@ def test_names_that_hide_or_look_like_options_are_refused(file: Path, name: str)
     assert not file.exists()
 
 
-def test_files_are_private_and_a_link_is_written_through(tmp_path: Path) -> None:
-    real = tmp_path / "dotfiles" / "runcancel.config.toml"
-    real.parent.mkdir()
-    real.write_text("# kept in a repository\n")
+@pytest.mark.parametrize("target", ["real", "nowhere"])
+def test_a_link_in_the_place_of_the_file_is_neither_read_nor_written(tmp_path: Path, target: str) -> None:
+    real = tmp_path / "real"
+    real.write_text('[contexts.a]\nprovider = "aws"\n')
     file = tmp_path / "config" / "config.toml"
     file.parent.mkdir()
-    file.symlink_to(real)
+    file.symlink_to(tmp_path / target)
 
-    edit.add(file, "one", Context(provider="aws"))
-
+    for attempt in (lambda: config_file.load(file), lambda: edit.add(file, "one", Context(provider="aws"))):
+        with pytest.raises(UsageError, match="is a link"):
+            attempt()
     assert file.is_symlink()
-    assert real.read_text().startswith("# kept in a repository")
-    assert real.stat().st_mode & 0o077 == 0
+    assert real.read_text() == '[contexts.a]\nprovider = "aws"\n'
+
+
+def test_a_folder_that_is_a_link_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles").mkdir()
+    (tmp_path / "config").symlink_to(tmp_path / "dotfiles")
+
+    edit.add(tmp_path / "config" / "config.toml", "one", Context(provider="aws"))
+
+    assert "one" in config_file.load(tmp_path / "config" / "config.toml").contexts
+    assert (tmp_path / "dotfiles" / "config.toml").stat().st_mode & 0o077 == 0
 
 
 def test_the_folder_is_private(file: Path) -> None:

@@ -190,7 +190,7 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
             check(file, desired)
             if not _means(file, written, desired):
                 raise by_hand
-            _replace(file.resolve(), written)
+            _replace(file, written)
     except TOMLKitError:
         raise by_hand from None
     except OSError as error:
@@ -213,7 +213,7 @@ def _alone(file: Path) -> Iterator[None]:
 
 
 def _replace(file: Path, text: str) -> None:
-    """The whole new file or the whole old one, whatever happens; a link is written through, the owner stays."""
+    """The whole new file or the whole old one, whatever happens; the owner stays."""
     import tempfile
 
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".config-")  # 0600

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -118,10 +119,18 @@ def check(file: Path, config: Config) -> None:
 
 
 def text_of(file: Path) -> str | None:
-    """The text of the file, None where there is none. Raises `UsageError`."""
+    """The text of the file, None where there is none. Raises `UsageError`, also for a link or a pipe."""
     try:
-        with file.open("rb") as opened:
-            _check_writers(file, os.fstat(opened.fileno()).st_uid)
+        if file.is_symlink():
+            raise UsageError(
+                f"{file} is a link, which is refused; nothing was sent",
+                hint="put the file itself there; the folder may be a link, and so may XDG_CONFIG_HOME",
+            )
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+            about = os.fstat(opened.fileno())
+            if stat.S_ISFIFO(about.st_mode):
+                raise UsageError(f"{file} is not a file; nothing was sent")
+            _check_writers(file, about.st_uid)
             data = opened.read(_LARGEST + 1)
     except FileNotFoundError:
         return None
