@@ -493,7 +493,7 @@ def test_a_protected_profile_is_protected_by_whatever_way_it_is_chosen(
 # roles in the environment
 
 A_ROLE, T_ROLE = "acs:ram::1234567890123456:role/ops", "qcs::cam::uin/100000000001:roleName/ops"
-A_STRANGER = "acs:ram::1234567890123456:role/nobody-in-particular"
+A_STRANGER = "acs:ram::9999999999999999:role/nobody-in-particular"
 ROLES: Mapping[str, tuple[str, dict[str, str | None], str]] = {
     "tencent": ("tencent", {"TENCENTCLOUD_ROLE_ARN": T_ROLE, "TENCENTCLOUD_ROLE_SESSION_NAME": "me"}, "AssumeRole"),
     "tencent pod": (

@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 _LAUNCHER = """
 import os, sys
 from pathlib import Path
-from runcancel import site_policy
+from runcancel.guards import site_policy
 site_policy.PATH = Path(sys.argv.pop(1))
 site_policy.OWNERS = frozenset({os.getuid()})
 from runcancel.cli import main
