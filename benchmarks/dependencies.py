@@ -22,7 +22,6 @@ LOADED: Mapping[str, str] = {
     "urllib3": "import urllib3",
     "certifi": "import certifi; certifi.where()",
     "jmespath": "import jmespath",
-    "pyyaml": "import yaml",
     "tomlkit": "import tomlkit",
     "boto3": "import boto3",
     "alibabacloud-ecs20140526": "import alibabacloud_ecs20140526.client",
