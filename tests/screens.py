@@ -137,10 +137,10 @@ def _add(outside: Outside, provider: str, kind: str = "invocation", *, count: in
 def _asked_and_waiting(outside: Outside, terminal: Terminal) -> None:
     """All asked; one more ends; then one cloud asks for patience."""
     terminal.until(
-        lambda text: "without an answer" not in text and "no answer yet" not in text and "100 over" in text, seconds=90
+        lambda text: "without a reply" not in text and "no reply yet" not in text and "100 ended" in text, seconds=90
     )
     outside.box.clock.advance(30)
-    terminal.until("101 over")
+    terminal.until("101 ended")
     outside.faults({"kind": "throttle", "provider": "alibaba", "retry_after": 9000})
     terminal.until("waiting 3 s")
 
@@ -155,7 +155,7 @@ PICTURES: Mapping[str, Picture] = {
     "list": Picture(title="What is there", begin=_mixed),
     "plan": Picture(title="What a cancel would do", begin=lambda outside: (*_few(outside), "--dry-run")),
     "consent": Picture(
-        title="The question", begin=_few, until=lambda outside, terminal: terminal.until("Type 4 to go on")
+        title="The question", begin=_few, until=lambda outside, terminal: terminal.until("Type 4 to confirm")
     ),
     "refusal": Picture(title="Nobody to ask", begin=lambda outside: (*_few(outside), "--no-input")),
 }

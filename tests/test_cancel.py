@@ -141,7 +141,7 @@ def refusing(reason: Reason, *, works: bool = False, ids: tuple[str, ...] = ()) 
         ((State.UNKNOWN, {"a": R}), (), True, "it is unknown"),
         ((S, {"a": S}), (), False, "it has ended (succeeded)"),
         ((X, {"a": X}), (), False, "it has ended (cancelled)"),
-        ((X, {"a": R}), (), True, "it reads cancelled, but a target is running"),
+        ((X, {"a": R}), (), True, "its state is cancelled, but a target is running"),
         ((X, {"a": C}), (), False, "already being cancelled"),
         ((C, {"a": R}), (), False, "already being cancelled"),
         ((C, {}), (), False, "already being cancelled"),

@@ -14,9 +14,11 @@ from runcancel.model.states import Guarantee, State
 
 P, R, S = State.PENDING, State.RUNNING, State.SUCCEEDED
 YES = ConfirmationRequirement(level=Level.YES, names=(), count=3, why="")
-COUNT = ConfirmationRequirement(level=Level.TYPED, names=(), count=3, why="several accounts")
-NAMED = ConfirmationRequirement(level=Level.TYPED, names=("prod",), count=3, why="protected: prod")
-TWO_NAMES = ConfirmationRequirement(level=Level.TYPED, names=("prod", "live"), count=3, why="protected: prod, live")
+COUNT = ConfirmationRequirement(level=Level.TYPED, names=(), count=3, why="in 3 accounts")
+NAMED = ConfirmationRequirement(level=Level.TYPED, names=("prod",), count=3, why="in protected context prod")
+TWO_NAMES = ConfirmationRequirement(
+    level=Level.TYPED, names=("prod", "live"), count=3, why="in protected contexts prod, live"
+)
 NONE = ConfirmationRequirement(level=Level.NONE, names=(), count=1, why="")
 
 
@@ -44,9 +46,9 @@ def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) ->
     with pytest.raises(Refused) as refused:
         confirmation.check_limits(patches(runs), limits)
     assert refused.value.message == (
-        f"{runs} run{'s' * (runs > 1)} would be asked to stop and at most {most} may be; nothing was sent"
+        f"{f'{runs} runs match' if runs > 1 else '1 run matches'}; the limit is {most} (--max-runs); nothing was sent"
     )
-    assert refused.value.hint == f"to go on: add --max-runs {runs}.   To look first: add --dry-run."
+    assert refused.value.hint == f"To proceed: add --max-runs {runs}   To preview: add --dry-run"
 
 
 @pytest.mark.parametrize(("targets", "most", "fits"), [(4, 4, True), (5, 4, False), (5, None, True), (1, 0, False)])
@@ -58,9 +60,10 @@ def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, f
     with pytest.raises(Refused) as refused:
         confirmation.check_limits(items, Limits(max_targets=most))
     assert refused.value.message == (
-        f"{targets} target{'s' * (targets > 1)} would be asked to stop and at most {most} may be; nothing was sent"
+        f"{f'{targets} targets match' if targets > 1 else '1 target matches'}; the limit is {most} (--max-targets); "
+        "nothing was sent"
     )
-    assert refused.value.hint == f"to go on: add --max-targets {targets}.   To look first: add --dry-run."
+    assert refused.value.hint == f"To proceed: add --max-targets {targets}   To preview: add --dry-run"
 
 
 def test_the_default_cap_is_twenty_runs_and_no_limit_of_targets() -> None:
@@ -111,11 +114,11 @@ def test_a_guarantee_below_the_required_one_is_refused(ref: str, level: Guarante
     with pytest.raises(Refused) as refused:
         confirmation.check_guarantee([running(ref), running(PATCH)], level)
     weak = running(ref).guarantee
-    assert refused.value.message == f"{ref}: a cancel is {weak} there, and {level} is required; nothing was sent"
+    assert refused.value.message == f"{ref}: the guarantee is {weak}, but {level} is required; nothing was sent"
 
 
 def test_several_below_it_are_counted_and_what_has_ended_is_not() -> None:
-    with pytest.raises(Refused, match="and 1 more: a cancel is"):
+    with pytest.raises(Refused, match="and 1 more: the guarantee is"):
         confirmation.check_guarantee([running(WINDOW), running(COMMAND)], Guarantee.STOPS_RUNNING)
     confirmation.check_guarantee([over(WINDOW)], Guarantee.STOPS_RUNNING)
 
@@ -210,13 +213,11 @@ def test_what_the_command_line_answers(
 def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationRequirement, word: str, yes: bool) -> None:
     with pytest.raises(Refused) as refused:
         confirmation.answered(wanted, GivenConfirmation(yes=yes, confirm=word))
-    runs = "1 run" if wanted.count == 1 else "3 runs"
+    runs = "1 run matches" if wanted.count == 1 else "3 runs match"
     why = f" ({wanted.why})" if wanted.why else ""
-    assert refused.value.message == (
-        f"--confirm {word} does not fit: {runs} would be asked to stop{why}; nothing was sent"
-    )
+    assert refused.value.message == (f"--confirm {word} does not match: {runs}{why}; nothing was sent")
     flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
-    assert refused.value.hint == f"to go on: add {flag}.   To look first: add --dry-run."
+    assert refused.value.hint == f"To proceed: add {flag}   To preview: add --dry-run"
 
 
 def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
@@ -226,17 +227,17 @@ def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
             GivenConfirmation(yes=False, confirm="3"),
         )
 
-    assert "0 runs would be asked to stop" in refused.value.message
-    assert refused.value.hint == "no run is left to ask.   To see how they stand: leave out --confirm."
+    assert "0 runs match" in refused.value.message
+    assert refused.value.hint == "No run is left to cancel.   To see their state: leave out --confirm"
 
 
 @pytest.mark.parametrize(
     ("wanted", "question"),
     [
-        (YES, "Go on? [y/N] "),
-        (COUNT, "Several accounts. Type 3 to go on: "),
-        (NAMED, "Protected: prod. Type prod or 3 to go on: "),
-        (TWO_NAMES, "Protected: prod, live. Type 3 to go on: "),
+        (YES, "Cancel these 3 runs? [y/N] "),
+        (COUNT, "3 runs in 3 accounts. Type 3 to confirm: "),
+        (NAMED, "3 runs in protected context prod. Type prod or 3 to confirm: "),
+        (TWO_NAMES, "3 runs in protected contexts prod, live. Type 3 to confirm: "),
     ],
 )
 def test_what_a_person_is_asked(wanted: ConfirmationRequirement, question: str) -> None:
@@ -269,8 +270,8 @@ def test_where_nobody_can_be_asked_the_flags_are_named() -> None:
     refused = confirmation.nobody_to_ask(COUNT, "stdin is not a terminal")
 
     assert refused.message == (
-        "3 runs would be asked to stop (several accounts) and nobody can be asked (stdin is not a terminal); "
+        "3 runs match (in 3 accounts), and there is no terminal to confirm on (stdin is not a terminal); "
         "nothing was sent"
     )
-    assert refused.hint == "to go on: add --confirm 3.   To look first: add --dry-run."
-    assert confirmation.nobody_to_ask(YES, "--no-input").hint == "to go on: add --yes.   To look first: add --dry-run."
+    assert refused.hint == "To proceed: add --confirm 3   To preview: add --dry-run"
+    assert confirmation.nobody_to_ask(YES, "--no-input").hint == "To proceed: add --yes   To preview: add --dry-run"

@@ -253,7 +253,7 @@ def test_the_database_of_another_program_is_not_changed(file: Path, application:
     file.chmod(0o644)
     before = file.read_bytes()
 
-    with pytest.raises(JournalError, match="no journal of runcancel; move it away"):
+    with pytest.raises(JournalError, match="not a runcancel journal; move it away"):
         Journal.open(file)
 
     assert file.read_bytes() == before
@@ -358,7 +358,7 @@ def test_an_operation_that_another_process_pruned_is_not_called_written(file: Pa
 
     assert recorder.operation is None
     assert len(warnings) == 1
-    assert "forgotten" in warnings[0]
+    assert "history prune" in warnings[0]
 
 
 def _removed(file: Path) -> None:

@@ -113,32 +113,32 @@ def test_capitals_in_a_uuid_name_the_same_run() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no spaces"),
-        (f" {INV}", "no spaces"),
+        ("", "cannot contain spaces"),
+        (f" {INV}", "cannot contain spaces"),
         (f"京@{INV}", "non-ASCII"),
         (f"@{INV}", "the context before @ is empty"),
-        (f"%ff@{INV}", "no percent-encoded UTF-8"),
+        (f"%ff@{INV}", "not percent-encoded UTF-8"),
         (f"/{INV}", "the kind before / is empty"),
         ("tencent:", "the id is missing"),
         ("command/", "the id is missing"),
         (f"a:b:c:{INV}", "too many parts"),
         (f"tencnet:{INV}", "did you mean tencent?"),
         (f"ali:cn-hangzhou:{ALI}", "no provider “ali”"),
-        (f"tencent:Guangzhou:{INV}", "“Guangzhou” has not the shape of a region"),
-        (f"tencent::{INV}", "“” has not the shape of a region"),
+        (f"tencent:Guangzhou:{INV}", "“Guangzhou” is not a region such as"),
+        (f"tencent::{INV}", "“” is not a region such as"),
         (f":{INV}", "no provider “”"),
         (f"comand/{UUID}", "did you mean command?"),
-        (f"tencent:command/{UUID}", "no kind “command” of tencent (there are invocation)"),
-        (f"aws:{INV}", "has not the shape of any id of aws"),
-        (f"command/{INV}", "has not the shape of any command id of any provider"),
-        (f"invocation/{UUID}", "has not the shape of any invocation id of any provider"),
-        ("mw-0c50858d01EXAMPLE", "names a maintenance window; what can be cancelled is one of its executions"),
-        ("aws:us-east-2:maintenance-window/mw-0c50858d01", "names a maintenance window"),
-        (INV.upper(), "ids are UUIDs at AWS, t-… at Alibaba Cloud, inv-… at Tencent Cloud"),
-        ("inv-short", "has not the shape of any id of any provider"),
-        (UUID[:-1], "has not the shape of any id of any provider"),
-        (f"{UUID}0", "has not the shape of any id of any provider"),
-        (f"{INV}\n", "no spaces"),
+        (f"tencent:command/{UUID}", "no kind “command” of tencent (kinds: invocation)"),
+        (f"aws:{INV}", "is not a run id of aws; expected"),
+        (f"command/{INV}", "is not a command id; expected"),
+        (f"invocation/{UUID}", "is not an invocation id; expected"),
+        ("mw-0c50858d01EXAMPLE", "is a maintenance window; cancel one of its executions instead"),
+        ("aws:us-east-2:maintenance-window/mw-0c50858d01", "is a maintenance window"),
+        (INV.upper(), "Expected a UUID (AWS), t-… (Alibaba Cloud) or inv-… (Tencent Cloud)"),
+        ("inv-short", "is not a run id. Expected"),
+        (UUID[:-1], "is not a run id. Expected"),
+        (f"{UUID}0", "is not a run id. Expected"),
+        (f"{INV}\n", "cannot contain spaces"),
     ],
 )
 def test_what_is_no_reference_is_told_with_what_would_be_right(text: str, says: str) -> None:
@@ -146,7 +146,7 @@ def test_what_is_no_reference_is_told_with_what_would_be_right(text: str, says: 
         parse(text)
 
     assert says in caught.value.message
-    assert caught.value.hint == "a reference is [context@][provider:][region:][kind/]id"
+    assert caught.value.hint == "The form of a reference: [context@][provider:][region:][kind/]id"
 
 
 def test_one_malformed_reference_refuses_all_and_a_repeated_one_is_read_once() -> None:

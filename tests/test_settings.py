@@ -58,9 +58,9 @@ def test_a_flag_wins_over_its_variable_and_each_says_where_it_came_from() -> Non
         ({"regions": ["-y"]}, "looks like an option"),
         ({"profile": ""}, "is empty"),
         ({"profile": "--region"}, "looks like an option"),
-        ({"regions": ["evil.example/x"]}, "has not the shape of a region"),
-        ({"regions": ["us east 1"]}, "has not the shape of a region"),
-        ({"regions": ["aws:"]}, "has not the shape of a region"),
+        ({"regions": ["evil.example/x"]}, "is not a region such as"),
+        ({"regions": ["us east 1"]}, "is not a region such as"),
+        ({"regions": ["aws:"]}, "is not a region such as"),
         ({"regions": ["asw:us-east-1"]}, "did you mean aws?"),
     ],
 )
@@ -168,9 +168,9 @@ def test_all_regions_are_those_of_the_table(word: str) -> None:
         (f"aws:us-west-2:{UUID}", {"providers": ["tencent"]}, "-p tencent excludes"),
         (INV, {"providers": ["aws", "alibaba"]}, "-p aws,alibaba excludes"),
         (f"prod@us-west-2:{UUID}", {"profile": "audit"}, "--profile audit excludes"),
-        (UUID, {}, "no region is known"),
-        (ALI, {"regions": ["us-east-2"]}, "no region is known"),
-        (UUID, {"regions": ["xx-new-1"]}, "no provider is known to have the region “xx-new-1”"),
+        (UUID, {}, "no region for"),
+        (ALI, {"regions": ["us-east-2"]}, "no region for"),
+        (UUID, {"regions": ["xx-new-1"]}, "no provider has a known region “xx-new-1”"),
     ],
 )
 def test_what_was_typed_and_excludes_a_reference_is_wrong_usage(
@@ -225,7 +225,7 @@ def test_tencent_has_two_sites_and_no_other(site: str) -> None:
     scope = Scope(provider="tencent", region="ap-guangzhou")
 
     assert connection(settings({"RUNCANCEL_TENCENT_SITE": site}), scope).site == site
-    with pytest.raises(UsageError, match=r"there are tencentcloudapi\.com and intl"):
+    with pytest.raises(UsageError, match=r"expected tencentcloudapi\.com or intl"):
         connection(settings({"RUNCANCEL_TENCENT_SITE": "evil.example"}), scope)
 
 

@@ -235,7 +235,7 @@ def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
     there = list(dict.fromkeys(kind.name for name in names for kind in provider(name).kinds))
     if wanted and wanted.isdisjoint(there):
         raise UsageError(
-            f"--kind {','.join(sorted(wanted))} is not a kind of {' or '.join(names)} (kinds: {', '.join(there)});  "
+            f"--kind {','.join(sorted(wanted))} is not a kind of {' or '.join(names)} (kinds: {', '.join(there)}); "
             "nothing was sent"
         )
 

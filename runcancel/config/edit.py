@@ -29,7 +29,7 @@ def add(file: Path, name: str, context: Context) -> None:
 
     def change(text: str, now: Config) -> tuple[str, Config]:
         if name in now.contexts or name in now.groups:
-            raise UsageError(f"there is a context or group “{name}” already; nothing was changed")
+            raise UsageError(f"a context or group “{name}” already exists; nothing was changed")
         desired = structs.replace(now, contexts=now.contexts | {name: context})
         return f"{text}{_gap(text)}{_table(name, context)}", desired
 
@@ -180,8 +180,8 @@ def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> N
     from tomlkit.exceptions import TOMLKitError
 
     if file.is_relative_to(NOWHERE):
-        raise UsageError(f"the configuration has no place: {NO_HOME}; nothing was changed")
-    by_hand = UsageError(f"{file} is written in a way only you can change: do it by hand; nothing was changed")
+        raise UsageError(f"there is no location for the configuration: {NO_HOME}; nothing was changed")
+    by_hand = UsageError(f"{file} has a layout that cannot be edited automatically; nothing was changed")
     try:
         ownership.make_folder(file.parent)
         with _alone(file):

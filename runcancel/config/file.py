@@ -16,7 +16,7 @@ from runcancel.errors import CloudError, UsageError
 from runcancel.providers import PROVIDERS, provider
 from runcancel.text import words_of_shell
 
-NOT_AN_ACCOUNT = "an account is a number, in quotes, as the cloud's own “who am I” tells it"
+NOT_AN_ACCOUNT = 'an account is a number in quotes, as in "111122223333"'
 _LARGEST = 1024 * 1024  # bytes of a configuration
 
 
@@ -57,10 +57,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for name in names:
             if name not in self.contexts and name not in self.groups:
                 known = (*self.contexts, *self.groups)
-                there = f"there are {', '.join(known)}" if known else "none is configured"
+                there = f"Expected one of: {', '.join(known)}" if known else "None is configured"
                 raise UsageError(
-                    f"no context or group “{name}”: {there}{nearest(name, known)}; nothing was sent",
-                    hint=f"a vendor's own profile is named with {words_of_shell('--profile', name)}",
+                    f"no context or group “{name}”. {there}{nearest(name, known)}; nothing was sent",
+                    hint=f"To use a profile of the vendor: {words_of_shell('--profile', name)}",
                 )
             members = self.groups.get(name, (name,))
             if not members:
@@ -99,13 +99,13 @@ def check(file: Path, config: Config) -> None:
     for table, names in (("contexts", config.contexts), ("groups", config.groups)):
         for name in names:
             if hidden(name):
-                raise wrong(file, f"{table}.{key_of(name)}", "is a name that is empty or does not show")
+                raise wrong(file, f"{table}.{key_of(name)}", "is a name that is empty or not printable")
     for name, context in config.contexts.items():
         _check_context(file, f"contexts.{key_of(name)}", context)
     for group, members in config.groups.items():
         key = f"groups.{key_of(group)}"
         if group in config.contexts:
-            raise wrong(file, key, "is the name of a context, too")
+            raise wrong(file, key, "is also the name of a context")
         for index, member in enumerate(members):
             if member not in config.contexts:
                 raise wrong(file, f"{key}[{index}]", f"names no context “{member}”{nearest(member, config.contexts)}")
@@ -115,7 +115,7 @@ def check(file: Path, config: Config) -> None:
             raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, known)}")
     for key, cap in structs.asdict(config.caps).items():
         if cap is not None and cap < 0:
-            raise wrong(file, f"caps.{key}", "is below zero")
+            raise wrong(file, f"caps.{key}", "is negative")
 
 
 def text_of(file: Path) -> str | None:
@@ -153,19 +153,19 @@ def _check_writers(file: Path, owner: int) -> None:
     shared = ownership.writable_by_all(file.resolve())
     if shared is not None:
         raise UsageError(
-            f"the configuration is not used: every user can write {shared}; nothing was sent",
-            hint=f"check what is in it, then: chmod o-w {shlex.quote(str(shared))}",
+            f"the configuration is not used: {shared} is writable by every user; nothing was sent",
+            hint=f"check its content, then: chmod o-w {shlex.quote(str(shared))}",
         )
 
 
 def _check_context(file: Path, key: str, context: Context) -> None:
     if context.provider not in PROVIDERS:
-        there = f"there are {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
-        raise wrong(file, f"{key}.provider", f"is “{context.provider}”: {there}")
+        there = f"Expected one of: {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
+        raise wrong(file, f"{key}.provider", f"is “{context.provider}”. {there}")
     for word in ("profile", "endpoint_url", "sts_endpoint_url", "site", "account"):
         value = getattr(context, word)
         if value is not None and hidden(value):
-            raise wrong(file, f"{key}.{word}", "is empty or does not show: leave the key out")
+            raise wrong(file, f"{key}.{word}", "is empty or not printable; remove the key")
     if context.account is not None and not provider(context.provider).account_pattern.fullmatch(context.account):
         raise wrong(file, f"{key}.account", f"is “{context.account}”: {NOT_AN_ACCOUNT}")
     for index, region in enumerate(context.regions):

@@ -8,7 +8,7 @@ from pathlib import Path
 NOWHERE = Path(os.devnull, "no-home")
 """Below it no file can be: where the files of a user are who has no home folder."""
 
-NO_HOME = "there is no home folder: set HOME or an XDG variable"
+NO_HOME = "there is no home directory; set HOME or an XDG variable"
 
 
 _CONFIGURATION, _STATE = "XDG_CONFIG_HOME", "XDG_STATE_HOME"

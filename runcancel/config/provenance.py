@@ -100,7 +100,7 @@ def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> st
 
 def _credentials_origin(settings: Settings, scope: Scope) -> str:
     if scope.context is None:
-        return "the vendor's own variables and files"
+        return "the vendor's variables and files"
     return f"{'context' if scope.context in settings.config.contexts else 'profile'} {scope.context}"
 
 

@@ -15,7 +15,7 @@ from runcancel.text import quoted
 
 _FORM = "[context@][provider:][region:][kind/]id"
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
-NOT_A_REGION = "has not the shape of a region (us-east-2, cn-hangzhou, ap-guangzhou)"
+NOT_A_REGION = "is not a region such as us-east-2, cn-hangzhou or ap-guangzhou"
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
 _LINK = re.compile(r"(?:([^@:/]*)@)?(arn:.*|[A-Za-z][A-Za-z0-9+.-]*://.*)")
 """An ARN or a URL, which may have a context before it as any reference."""
@@ -57,7 +57,7 @@ def parse(text: str) -> Reference:
     Raises `UsageError` with what is wrong and what would be right; asks no cloud.
     """
     if _UNSAFE.search(text) or not text:
-        raise _wrong(text, "a reference has no spaces, control or non-ASCII characters")
+        raise _wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
     if link := _LINK.fullmatch(text):
         return _linked(text, link[1] or "", link[2])
     return _plain(text)
@@ -78,7 +78,7 @@ def _plain(text: str) -> Reference:
         text=text, id=id, context=_context(text, context), provider=name, region=region, kind=kind or None
     )
     if not reference.providers:
-        raise _wrong(text, _no_such_id(reference))
+        raise _no_such_id(reference)
     kinds = [kind for each in reference.providers for kind in reference.kinds(each)]
     return structs.replace(reference, id=id.lower()) if all(kind.case_insensitive for kind in kinds) else reference
 
@@ -95,10 +95,10 @@ def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
 def full(text: str) -> Ref:
     """Read a reference in its full form, as every output prints it."""
     if _LINK.fullmatch(text):
-        raise _wrong(text, "here only the full form will do")
+        raise _wrong(text, "only the full form is accepted here")
     reference = parse(text)
     if reference.provider is None or reference.region is None:
-        raise _wrong(text, "here only the full form will do")
+        raise _wrong(text, "only the full form is accepted here")
     kinds = reference.kinds(reference.provider)
     if len(kinds) != 1:
         raise _wrong(text, "give the kind")
@@ -135,20 +135,20 @@ def _linked(text: str, context: str, link: str) -> Reference:
                 account=named.account,
             )
     *titles, last = (provider(name).title for name in PROVIDERS)
-    raise _no_link(link, f"it is not of a console of {', '.join(titles)} or {last}", None)
+    raise _no_link(link, f"it is not a console URL of {', '.join(titles)} or {last}", None)
 
 
 def _no_link(link: str, why: str, hint: str | None) -> UsageError:
     """A URL is quoted without what may hold a way to sign in."""
-    message = f"“{quoted(bare_urls(link))}” is no reference: {why}; nothing was sent"
-    return UsageError(message, hint=hint or f"a reference is {_FORM}, or the ARN or console URL of a run")
+    message = f"“{quoted(bare_urls(link))}” is not a reference: {why}; nothing was sent"
+    return UsageError(message, hint=hint or f"The form of a reference: {_FORM}, or the ARN or console URL of a run")
 
 
 def _context(text: str, quoted: str) -> str | None:
     try:
         return unquote(quoted, errors="strict") or None
     except UnicodeDecodeError:
-        raise _wrong(text, "the context before @ is no percent-encoded UTF-8") from None
+        raise _wrong(text, "the context before @ is not percent-encoded UTF-8") from None
 
 
 def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
@@ -164,7 +164,7 @@ def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
         case [name, region] if name in PROVIDERS:
             raise _wrong(text, f"“{region}” {NOT_A_REGION}")
         case [name] | [name, _]:
-            raise _wrong(text, f"no provider “{name}” (there are {', '.join(PROVIDERS)}){nearest(name, PROVIDERS)}")
+            raise _wrong(text, f"no provider “{name}” (providers: {', '.join(PROVIDERS)}){nearest(name, PROVIDERS)}")
     raise _wrong(text, "too many parts")
 
 
@@ -172,21 +172,28 @@ def _check_kind(text: str, name: str | None, kind: str) -> None:
     known = [known.name for each in PROVIDERS if name in (None, each) for known in provider(each).kinds]
     if kind not in known:
         of = "" if name is None else f" of {name}"
-        raise _wrong(text, f"no kind “{kind}”{of} (there are {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
+        raise _wrong(text, f"no kind “{kind}”{of} (kinds: {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
 
 
-def _no_such_id(reference: Reference) -> str:
+def _no_such_id(reference: Reference) -> UsageError:
     if reference.id.startswith("mw-"):
-        return "mw-… names a maintenance window; what can be cancelled is one of its executions (a UUID)"
+        why = "mw-… is a maintenance window; cancel one of its executions instead (a UUID)"
+        return _wrong(reference.text, why)
     if not reference.id:
-        return "the id is missing"
-    kind = f"{reference.kind} " if reference.kind else ""
-    whose = reference.provider or "any provider"
-    shapes = ", ".join(f"{each.ids} at {each.title}" for each in map(provider, PROVIDERS))
-    return f"“{quoted(reference.id)}” has not the shape of any {kind}id of {whose}; ids are {shapes}"
+        return _wrong(reference.text, "the id is missing")
+    *shapes, last = (f"{found.ids} ({found.title})" for found in map(provider, PROVIDERS))
+    expected = f"{', '.join(shapes)} or {last}"
+    if reference.id == reference.text:
+        message = f"“{quoted(reference.id)}” is not a run id. Expected {expected}; nothing was sent"
+        return UsageError(message, hint=f"The form of a reference: {_FORM}")
+    kind = reference.kind or "run"
+    article = "an" if kind[0] in "aeiou" else "a"
+    of = "" if reference.provider is None else f" of {reference.provider}"
+    return _wrong(reference.text, f"“{quoted(reference.id)}” is not {article} {kind} id{of}; expected {expected}")
 
 
 def _wrong(text: str, why: str) -> UsageError:
     return UsageError(
-        f"“{quoted(bare_urls(text))}” is no reference: {why}; nothing was sent", hint=f"a reference is {_FORM}"
+        f"“{quoted(bare_urls(text))}” is not a reference: {why}; nothing was sent",
+        hint=f"The form of a reference: {_FORM}",
     )

@@ -58,11 +58,13 @@ def gather(
         environ=environ,
     )
     if settings.contexts.typed and settings.profile.typed:
-        raise UsageError("--context and --profile exclude each other: a context has its profile; nothing was sent")
+        raise UsageError(
+            "--context and --profile cannot be used together: a context has its own profile; nothing was sent"
+        )
     for name in settings.providers.value:
         if name not in PROVIDERS:
             raise UsageError(
-                f"no provider “{name}” in {settings.providers.origin}: there are {', '.join(PROVIDERS)}"
+                f"no provider “{name}” in {settings.providers.origin}. Expected one of: {', '.join(PROVIDERS)}"
                 f"{nearest(name, PROVIDERS)}; nothing was sent"
             )
     for region in settings.regions.value:
@@ -84,8 +86,8 @@ def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
     if not scopes:
         name = reference.providers[0]
         raise UsageError(
-            f"no region is known for “{reference.text}”; nothing was sent",
-            hint=f"give one: -r REGION, or the full form {name}:REGION:{reference.id}",
+            f"no region for “{reference.text}”; nothing was sent",
+            hint=f"add -r REGION, or use the full form {name}:REGION:{reference.id}",
         )
     return scopes
 
@@ -117,8 +119,8 @@ def places(settings: Settings) -> tuple[Place, ...]:
     if usable or any(problem.code is not Reason.NOT_CONFIGURED for problem in problems):
         return usable
     raise UsageError(
-        f"no region is known for {' and '.join(_named(place) for place in participants)}; nothing was sent",
-        hint="give one: -r REGION, or -r all",
+        f"no region for {' and '.join(_named(place) for place in participants)}; nothing was sent",
+        hint="add -r REGION, or -r all",
     )
 
 
@@ -148,7 +150,7 @@ def _taking_part(settings: Settings) -> tuple[Place, ...]:
     if not pairs:
         raise UsageError(
             "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",
-            hint="name one: -p aws, or see docs/connecting.md",
+            hint="choose one, as in -p aws, or see docs/connecting.md",
         )
     return tuple(_place(settings, name, context) for name, context in pairs)
 
@@ -195,7 +197,7 @@ def connection(settings: Settings, scope: Scope) -> Connection:
 def no_such_site(name: str) -> str:
     """Which sites a provider has, for the message about one that it has not."""
     vendor = provider(name)
-    return f"there are {' and '.join(vendor.sites)}" if vendor.sites else f"{vendor.title} has no sites"
+    return f"expected {' or '.join(vendor.sites)}" if vendor.sites else f"{vendor.title} has no sites"
 
 
 def protected(settings: Settings, scope: Scope, account: str | None = None) -> str | None:
@@ -256,7 +258,7 @@ def misled(settings: Settings, scope: Scope, account: str | None) -> str | None:
 
 
 def profile_at(settings: Settings, scope: Scope) -> str:
-    """The vendor's profile behind a scope: named, or chosen by the vendor's own variables and files, or "default"."""
+    """The vendor's profile behind a scope: named, or chosen by the vendor's variables and files, or "default"."""
     return vendor_settings(settings, scope.provider, scope.context).profile.value
 
 
@@ -276,8 +278,8 @@ def _check_region(origin: str, word: str) -> None:
     name, colon, region = word.rpartition(":")
     if colon and name not in PROVIDERS:
         raise UsageError(
-            f"no provider “{name}” in {origin} “{word}”: there are {', '.join(PROVIDERS)}{nearest(name, PROVIDERS)}; "
-            "nothing was sent"
+            f"no provider “{name}” in {origin} “{word}”. Expected one of: {', '.join(PROVIDERS)}"
+            f"{nearest(name, PROVIDERS)}; nothing was sent"
         )
     if region != "all" and not REGION.fullmatch(region):
         raise UsageError(f"{origin} “{word}” {NOT_A_REGION}; nothing was sent")
@@ -362,8 +364,8 @@ def _problem(settings: Settings, place: Place) -> Problem:
         return Problem(code=Reason.NO_CREDENTIALS, message=message, hint=f"next: {cloud.sign_in}", scope=where)
     return Problem(
         code=Reason.NOT_CONFIGURED,
-        message=f"no region is known for {where}; it was not searched",
-        hint=f"give one: -r {place.provider}:REGION, or {cloud.region_variables[0]}",
+        message=f"no region for {where}; it was not searched",
+        hint=f"add -r {place.provider}:REGION, or set {cloud.region_variables[0]}",
         scope=where,
     )
 
@@ -393,10 +395,10 @@ def owned_regions(region: str, name: str, settings: Settings) -> tuple[str, ...]
     if settings.providers.value == (name,):
         return (region,)
     raise UsageError(
-        f"no provider is known to have the region “{region}”; nothing was sent",
-        hint=f"if it is new, say whose it is: -r {name}:{region}",
+        f"no provider has a known region “{region}”; nothing was sent",
+        hint=f"For a new region: -r {name}:{region}",
     )
 
 
 def _excluded(reference: Reference, flag: str) -> UsageError:
-    return UsageError(f"{flag} excludes “{reference.text}”: a reference says where it is; nothing was sent")
+    return UsageError(f"{flag} excludes “{reference.text}”, which has its own scope; nothing was sent")

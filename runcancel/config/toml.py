@@ -42,7 +42,7 @@ def record(
 
 
 def hidden(name: str) -> bool:
-    """Whether a name is empty or does not show."""
+    """Whether a name is empty or not printable."""
     return not name.strip() or not is_plain(name)
 
 
@@ -62,11 +62,11 @@ def _data(file: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file} is no TOML: {error}; nothing was sent") from None
+        raise UsageError(f"{file} is not valid TOML: {error}; nothing was sent") from None
     except RecursionError:
         raise UsageError(f"{file} is nested too deeply; nothing was sent") from None
     except ValueError:  # thousands of digits
-        raise UsageError(f"{file} holds a number that is too long; nothing was sent") from None
+        raise UsageError(f"{file} contains a number that is too long; nothing was sent") from None
 
 
 def _named(error: str, data: Mapping[str, Any], kind: type) -> str:
@@ -89,11 +89,11 @@ def _sentence(error: str, keys: Mapping[str, type[Struct]], choices: Mapping[str
     key = place[1] if place else ""
     what = _PLACE.sub("", error)
     if missing := _MISSING.match(what):
-        there = f": there are {', '.join(choices[missing[1]])}" if missing[1] in choices else ""
+        there = f". Expected one of: {', '.join(choices[missing[1]])}" if missing[1] in choices else ""
         return f"{key}.{missing[1]} is missing{there}".removeprefix(".")
     unknown = _UNKNOWN.match(what)
     if unknown is None:
         return f"{key}: {what}" if key else what
     known = keys.get(key.partition(".")[0].partition("[")[0], keys[""]).__struct_fields__
     whole = f"{key}.{key_of(unknown[1])}" if key else key_of(unknown[1])
-    return f"no key {whole}: there are {', '.join(known)}{nearest(unknown[1], known)}"
+    return f"unknown key {whole}. Expected one of: {', '.join(known)}{nearest(unknown[1], known)}"

@@ -213,7 +213,9 @@ class _Operation:
             yield tracker.outcome()
         unread = [sight.reference.text for _, sights in self._found.values() for sight in sights]
         unread += [reference.text for reference in self._flow.lookup.left] if self._flow is not None else []
-        why = problem or Problem(code=Reason.INTERRUPTED, message="interrupted before it was read; nothing was sent")
+        why = problem or Problem(
+            code=Reason.INTERRUPTED, message="interrupted before the run was read; nothing was sent"
+        )
         for text in unread:
             yield structs.replace(failed(text, structs.replace(why, ref=text)), verdict=Verdict.SKIPPED)
 
@@ -445,7 +447,7 @@ class _Operation:
     def _give_up(self, scope: Scope, now: float) -> None:
         """A scope that was silent for so long is left as a whole: no run of it is sent any more."""
         silence = self._silent[scope]
-        message = f"{scope} has not answered for {now - silence.since:.0f} s; nothing was sent for it"
+        message = f"{scope} has not replied for {now - silence.since:.0f} s; nothing was sent for it"
         for tracker in self._open.values():
             if tracker.ref.scope == scope and tracker.step in (Step.DUE, Step.SENT, Step.PAUSED, Step.READING):
                 code = Reason.LOST if silence.lost else Reason.UNREACHABLE
@@ -499,7 +501,7 @@ class _Operation:
         """One request for one run, or several where the cloud limits the targets of one."""
         began = self._clock.monotonic()
         if self._queued.pop(work.number, self) is self:
-            return Sent(began=began, error=CloudError(Reason.INTERRUPTED, "it was taken back; nothing was sent"))
+            return Sent(began=began, error=CloudError(Reason.INTERRUPTED, "it was withdrawn; nothing was sent"))
         accepted: list[str] = []
         error: CloudError | None = None
         try:
@@ -520,7 +522,9 @@ def _broken(failure: Exception) -> CloudError:
 def _left_alone(above: RunTracker, tracker: RunTracker) -> Problem:
     """Why a run is not sent: the one that started it goes on, and the next would take the place that it frees."""
     code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
-    message = f"{above.item.run}, which started it, was not cancelled and would start more; nothing was sent for it"
+    message = (
+        f"{above.item.run}, which started it, was not cancelled and would start more runs; nothing was sent for it"
+    )
     return Problem(code=code, message=message, ref=tracker.item.run)
 
 

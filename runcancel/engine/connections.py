@@ -132,4 +132,4 @@ def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref,
 
 
 def _unanswered(ref: Ref) -> CloudError:
-    return CloudError(Reason.UNPROVEN, f"the answer did not mention {ref}")
+    return CloudError(Reason.UNPROVEN, f"the reply does not include {ref}")

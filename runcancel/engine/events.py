@@ -101,5 +101,5 @@ class Shielded:
         try:
             tell(self._observer)
         except Exception:
-            logging.getLogger("runcancel.wire").exception("the progress broke and is not shown any more")
+            logging.getLogger("runcancel.wire").exception("the progress display failed and is off")
             self._observer = None

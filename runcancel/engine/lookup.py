@@ -104,7 +104,7 @@ class Lookup:
         """Settle what is left: what has not answered within so many seconds will not be heard any more."""
         for reference in self._left:
             for scope, _ in self._places[reference]:
-                late = CloudError(Reason.TIMED_OUT, f"{scope} has not answered within {seconds:g} s")
+                late = CloudError(Reason.TIMED_OUT, f"{scope} did not reply within {seconds:g} s")
                 self._answers[reference].setdefault(scope, late)
         return [self._settle(reference) for reference in self.left]
 
@@ -291,18 +291,18 @@ def _worst(failures: list[CloudError], probe: Probe) -> CloudError:
         kinds = ", ".join(kind.name for kind in probe.kinds)
         return CloudError(
             Reason.NOT_FOUND,
-            f"not found in {probe.scope} (looked for {kinds}), or too old, or of another account or region",
+            f"not found in {probe.scope} (searched: {kinds}); it may be too old, or in another account or region",
         )
     first = telling[0]
     if first.reason is not Reason.DENIED:
         return first
     return CloudError(
         first.reason,
-        f"could not tell whether it exists in {probe.scope}: {first.message}",
+        f"could not check whether it exists in {probe.scope}: {first.message}",
         provider_code=first.provider_code,
         request_id=first.request_id,
         hint="give the kind, as in "
-        + f"{probe.scope}:{probe.kinds[0].name}/{probe.references[0].id}, or ask for the permission",
+        + f"{probe.scope}:{probe.kinds[0].name}/{probe.references[0].id}, or request the permission",
     )
 
 
@@ -312,7 +312,7 @@ def _settle(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudErr
         return LookupResult(reference=reference, snapshot=hits[0], note=_note(reference, hits[0]))
     if hits:
         found = " and ".join(hit.run.ref for hit in hits)
-        message = f"“{reference.text}” is found more than once: {found}; give the full form"
+        message = f"“{reference.text}” matches more than one run: {found}; use the full form"
         return LookupResult(
             reference=reference, snapshot=None, problem=Problem(code=Reason.USAGE, message=message, ref=reference.text)
         )
@@ -329,4 +329,4 @@ _RANK = {Reason.DENIED: 0, Reason.NOT_FOUND: 2}
 def _note(reference: Reference, snapshot: Snapshot) -> str | None:
     if snapshot.run.id == reference.id:
         return None
-    return f"{reference.id} is a part of {snapshot.run.ref}"
+    return f"{reference.id} is part of {snapshot.run.ref}"

@@ -104,7 +104,7 @@ def intended(text: str, places: Sequence[Ref]) -> Intent:
         guarantee=min((kind.guarantee for kind in kinds), key=tuple(reversed(Guarantee)).index),
         promise=kinds[0].promise,
         ask=False,
-        why="it was not read yet",
+        why="the run was not read yet",
         places=tuple(map(str, places)),
         **_UNREAD,
     )
@@ -149,7 +149,7 @@ def _whether(run: Run, named: Sequence[Invocation], listed: Sequence[Invocation]
         return False, "every selected target has ended"
     on_their_way = (bool(named) or run.state.over) and all(state is State.CANCELLING for state in left)
     if on_their_way or (run.state is State.CANCELLING and not named):
-        return False, "it is already being cancelled; it is watched, not asked again"
+        return False, "it is already being cancelled; no second cancel is sent"
     if run.state.over:
-        return True, f"it reads {run.state}, but a target is {max(left, key=lambda state: state.openness)}"
+        return True, f"its state is {run.state}, but a target is {max(left, key=lambda state: state.openness)}"
     return True, f"it is {run.state}"

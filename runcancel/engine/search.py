@@ -127,7 +127,7 @@ def streamed(
         while left:
             done = tasks.next(None if until is None else max(0.0, until - workers.clock.monotonic()))
             if done is None:
-                late = CloudError(Reason.TIMED_OUT, f"it has not answered within {within:g} s")
+                late = CloudError(Reason.TIMED_OUT, f"it did not reply within {within:g} s")
                 yield from ((key, late) for key in left)
                 return
             rows = done.value()

@@ -22,7 +22,7 @@ from runcancel.providers import kind_of
 from runcancel.text import LONGEST_LINE, command
 
 _NOTHING = "; nothing was sent"
-_A_LIST = "a list is references, one a line, or what `runcancel list -o jsonl` prints"
+_A_LIST = "a list is one reference per line, or the output of `runcancel list -o jsonl`"
 _MOST_TARGETS = 10**9  # more has no run of any cloud
 
 
@@ -190,9 +190,9 @@ def _no_run(entry: Mapping[str, Any]) -> UsageError:
     if entry.get("type") == "invocation":
         return UsageError(
             "this is a target of a run, not a run; nothing was sent",
-            hint="to cancel targets: name the run, and each target with --target",
+            hint="To cancel targets: name the run, and each target with --target",
         )
-    return UsageError("this is not a run of a list; nothing was sent", hint=_A_LIST)
+    return UsageError("this is not a run; nothing was sent", hint=_A_LIST)
 
 
 class SavedPlan(Struct, frozen=True, kw_only=True):
@@ -219,17 +219,17 @@ def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
     entry = _json(text, name)
     version = str(entry.get("format_version"))
     if version.partition(".")[0] != "1":
-        raise Refused(f"{name} has format version {version}; this program takes version 1; nothing was sent")
+        raise Refused(f"{name} has format version {version}, but only version 1 is supported; nothing was sent")
     try:
         saved = msgspec.convert(entry, SavedPlan)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the second: half a surrogate pair
         raise UsageError(
-            f"{name} is no plan: {error}; nothing was sent",
-            hint="a plan is what `runcancel cancel … --dry-run -o json` writes",
+            f"{name} is not a plan: {error}; nothing was sent",
+            hint="To create a plan: runcancel cancel … --dry-run -o json",
         ) from None
     if saved.expires_at is None or saved.expires_at <= now:
         raise Refused(
-            f"{name} has expired; nothing was sent", hint="make it again: runcancel cancel … --dry-run -o json"
+            f"{name} has expired; nothing was sent", hint="To create a new one: runcancel cancel … --dry-run -o json"
         )
     return structs.replace(saved, plan=_canonical(saved.plan, name))
 
@@ -243,7 +243,7 @@ def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
         except UsageError as error:
             raise UsageError(f"{name}, plan[{at}]: {error.message}", hint=error.hint) from None
         if one.run in found:
-            raise UsageError(f"{name}, plan[{at}]: {one.run} stands twice in the plan; nothing was sent")
+            raise UsageError(f"{name}, plan[{at}]: {one.run} is in the plan twice; nothing was sent")
         found[one.run] = one
     return tuple(found.values())
 
@@ -252,12 +252,12 @@ def _checked(item: PlanItem) -> PlanItem:
     """One item as this program would have written it. Raises `UsageError`."""
     ref = references.full(item.run)
     if kind_of(ref).is_alias(ref.id):
-        raise UsageError(f"{ref.id} is a part of a run, not a run; nothing was sent")
+        raise UsageError(f"{ref.id} is part of a run, not a run; nothing was sent")
     if item.targets and not kind_of(ref).in_part:
         raise _whole_only(str(ref))
     for key, number in (("not_listed", item.not_listed), *item.counts.items()):
         if not 0 <= number <= _MOST_TARGETS:
-            raise UsageError(f"{key} is {number:.3g}, which is no number of targets; nothing was sent")
+            raise UsageError(f"{key} is {number:.3g}, which is not a number of targets; nothing was sent")
     return structs.replace(
         item,
         run=str(ref),
@@ -272,7 +272,7 @@ def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | N
         principal = current.get(caller.scope)
         if caller.principal is not None and caller.scope in current and principal != caller.principal:
             raise Refused(
-                f"the plan was made as {caller.principal}, and this is {principal or 'somebody unknown'} "
+                f"the plan was made as {caller.principal}, and this is {principal or 'an unknown identity'} "
                 f"in {caller.scope}; nothing was sent"
             )
 
@@ -332,8 +332,8 @@ def _all_joined(item: PlanItem, snapshot: Snapshot) -> Outcome:
     there = len(snapshot.invocations) + snapshot.run.not_listed
     problem = Problem(
         code=Reason.REFUSED,
-        message=f"the plan shows no target of it, and {_targets(there)} joined since; nothing was sent for it",
-        hint="make the plan again: " + command("cancel", item.run, "--dry-run", "-o", "json"),
+        message=f"the plan lists no target of it, but {_targets(there)} joined since; nothing was sent for it",
+        hint="To create the plan again: " + command("cancel", item.run, "--dry-run", "-o", "json"),
         ref=item.run,
     )
     return _left_alone(snapshot, problem)
@@ -376,13 +376,13 @@ def _check_targets(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
     _check_strangers(found, targets)
     without = next((one.run.ref for one in found if not _targets_in(one, targets)), None)
     if without is not None:
-        raise CloudError(Reason.NOT_FOUND, f"{without} has none of the targets named; nothing was sent")
+        raise CloudError(Reason.NOT_FOUND, f"{without} has none of these targets; nothing was sent")
 
 
 def _whole_only(run: str) -> UsageError:
     return UsageError(
-        f"{run} cannot be cancelled in part: its cloud takes the whole run or nothing; nothing was sent",
-        hint="without --target the whole run is cancelled",
+        f"{run} cannot be cancelled in part: its cloud cancels only whole runs; nothing was sent",
+        hint="To cancel the whole run: leave out --target",
     )
 
 
@@ -390,7 +390,7 @@ def _check_strangers(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
     there = {invocation.target for one in found for invocation in one.invocations}
     strangers = [target for target in targets if target not in there]
     if strangers:
-        raise CloudError(Reason.NOT_FOUND, f"no run here has the target {', '.join(strangers)}; nothing was sent")
+        raise CloudError(Reason.NOT_FOUND, f"no selected run has the target {', '.join(strangers)}; nothing was sent")
 
 
 def _targets_in(snapshot: Snapshot, targets: Sequence[str]) -> tuple[str, ...]:
@@ -405,8 +405,8 @@ def _in_part(snapshot: Snapshot) -> bool:
 def _not_in_part(snapshot: Snapshot) -> Outcome:
     problem = Problem(
         code=Reason.NOT_CANCELLABLE,
-        message="has the target and cannot be cancelled in part; nothing was sent for it",
-        hint="to cancel it as a whole: " + command("cancel", snapshot.run.ref),
+        message="it has the target but cannot be cancelled in part; nothing was sent for it",
+        hint="To cancel the whole run: " + command("cancel", snapshot.run.ref),
         ref=snapshot.run.ref,
     )
     return _left_alone(snapshot, problem)
@@ -427,16 +427,16 @@ def _part_of(sight: LookupResult, snapshot: Snapshot) -> UsageError:
     target = next((one.target for one in snapshot.invocations if one.id == part and one.target), None)
     alone = f"it alone: {command('cancel', run, '--target', target)}" if target else ""
     hint = f"to cancel {alone or 'the whole run: ' + command('cancel', run)}"
-    return UsageError(f"{part} is a part of {run}, not a run; nothing was sent", hint=hint)
+    return UsageError(f"{part} is part of {run}, not a run; nothing was sent", hint=hint)
 
 
 def _json(text: str, name: str = "this", *, hint: str | None = None) -> dict[str, Any]:
     try:
         entry = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, name))
     except (ValueError, RecursionError):
-        raise UsageError(f"{name} is no JSON; nothing was sent", hint=hint) from None
+        raise UsageError(f"{name} is not JSON; nothing was sent", hint=hint) from None
     if not isinstance(entry, dict):
-        raise UsageError(f"{name} is no JSON object; nothing was sent")
+        raise UsageError(f"{name} is not a JSON object; nothing was sent")
     return entry
 
 

@@ -28,7 +28,7 @@ from runcancel.providers import kind_of
 
 UNREACHED = CancelResponse(
     asked=RequestStatus.NOT_REACHED,
-    problem=Problem(code=Reason.INTERRUPTED, message="interrupted before it was asked; nothing was sent for it"),
+    problem=Problem(code=Reason.INTERRUPTED, message="interrupted before the cancel was sent; nothing was sent for it"),
 )
 
 
@@ -115,7 +115,7 @@ class RunTracker:
     def _end(self, problem: Problem | None, asked: RequestStatus, *, in_flight: bool) -> None:
         if self.step is Step.SENT and in_flight and not self.answer.request_ids:
             code = Reason.INTERRUPTED if problem is None else problem.code
-            message = "left while the cancel was in flight: it may or may not have been accepted"
+            message = "interrupted while the cancel was in flight; it may or may not have been accepted"
             self.answer = CancelResponse(
                 asked=RequestStatus.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run)
             )

@@ -104,7 +104,7 @@ def quiet(item: PlanItem, snapshot: Snapshot) -> bool:
 
 
 def moved(item: PlanItem, snapshot: Snapshot) -> bool:
-    """Something changed as only a cancel changes it: the proof that a request without an answer worked."""
+    """Something changed as only a cancel changes it: the proof that a request without a reply worked."""
     before = {one.id: one.before for one in item.invocations}
     signs = (State.CANCELLING, State.CANCELLED, State.TERMINATED)
     run_moved = not item.targets and snapshot.run.state in signs and item.state not in signs
@@ -299,7 +299,7 @@ def _rest(item: PlanItem, last: Snapshot, answer: CancelResponse) -> Iterator[In
 
 
 def _rest_before(item: PlanItem) -> Iterator[InvocationOutcome]:
-    """The same for a run that had ended before and was not read again."""
+    """The same for a run that already ended and was not read again."""
     if _not_listed(item, None):
         yield _unlisted(item.state, Effect.ALREADY_ENDED, confirmed=item.rest_confirmed)
 

@@ -1,4 +1,4 @@
-"""What must be true, and who must have said so, before anything is sent: limits, guarantees, consent."""
+"""Limits, guarantees and the confirmation that a cancel needs before anything is sent."""
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -16,7 +16,7 @@ _STRENGTH = (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT, Guarantee.STOPS_RUNN
 
 
 class Level(IntEnum):
-    """How much consent a selection needs."""
+    """How strong a confirmation a selection needs."""
 
     NONE = 0  # runs named one by one
     YES = 1  # a filter, a file, a plan
@@ -24,7 +24,7 @@ class Level(IntEnum):
 
 
 class ConfirmationRequirement(Struct, frozen=True, kw_only=True):
-    """What has to be answered: how strongly, which words answer it, and why."""
+    """The confirmation that is required: its level, the words that give it, and why."""
 
     level: Level
     names: tuple[str, ...]  # names that answer a typed question: of the account or of the context
@@ -33,7 +33,7 @@ class ConfirmationRequirement(Struct, frozen=True, kw_only=True):
 
 
 class GivenConfirmation(Struct, frozen=True, kw_only=True):
-    """What the command line said beforehand."""
+    """The confirmation on the command line."""
 
     yes: bool = False
     confirm: str | None = None
@@ -56,9 +56,9 @@ def check_limits(
     unread = next((item.run for item in asked if not item.read), None)
     if limits.max_targets is not None and unread is not None:
         raise Refused(
-            f"{unread} could not be read, and at most {limits.max_targets} targets may be asked to stop; "
+            f"{unread} could not be read, but the limit is {_counted(limits.max_targets, 'target')} (--max-targets); "
             "nothing was sent",
-            hint="to cancel it unread: leave --max-targets out",
+            hint="To cancel it without a reading: leave out --max-targets",
         )
     targets = sum(size(item) for item in counted_once(asked))
     _check_limit("max_targets", "target", targets, limits.max_targets, configured.max_targets)
@@ -72,7 +72,7 @@ def check_guarantee(items: Sequence[PlanItem], level: Guarantee | None) -> None:
     if below:
         more = f" and {len(below) - 1} more" if len(below) > 1 else ""
         raise Refused(
-            f"{below[0].run}{more}: a cancel is {below[0].guarantee} there, and {level} is required; nothing was sent"
+            f"{below[0].run}{more}: the guarantee is {below[0].guarantee}, but {level} is required; nothing was sent"
         )
 
 
@@ -94,9 +94,14 @@ def need(
     owners = tuple(dict.fromkeys(accounts[run] for run in asked))
     if guarded:
         what = ", ".join(guarded)
-        return ConfirmationRequirement(level=Level.TYPED, names=guarded, count=len(asked), why=f"protected: {what}")
+        return ConfirmationRequirement(
+            level=Level.TYPED,
+            names=guarded,
+            count=len(asked),
+            why=f"in protected context{'s' if len(guarded) > 1 else ''} {what}",
+        )
     if chosen and len(owners) > 1:
-        return ConfirmationRequirement(level=Level.TYPED, names=(), count=len(asked), why="several accounts")
+        return ConfirmationRequirement(level=Level.TYPED, names=(), count=len(asked), why=f"in {len(owners)} accounts")
     level = Level.YES if chosen and asked else Level.NONE
     return ConfirmationRequirement(level=level, names=(), count=len(asked), why="")
 
@@ -107,19 +112,19 @@ def answered(wanted: ConfirmationRequirement, given: GivenConfirmation) -> bool:
         if _fits(wanted, given.confirm):
             return True
         raise Refused(
-            f"--confirm {given.confirm} does not fit: {_matched(wanted)}; nothing was sent",
+            f"--confirm {given.confirm} does not match: {_matched(wanted)}; nothing was sent",
             hint=_way_on(wanted),
         )
     return wanted.level is Level.NONE or (wanted.level is Level.YES and given.yes)
 
 
 def question(wanted: ConfirmationRequirement) -> str:
-    """What a person is asked."""
+    """The question to a person."""
     if wanted.level is Level.YES:
-        return "Go on? [y/N] "
+        return "Cancel this run? [y/N] " if wanted.count == 1 else f"Cancel these {wanted.count:,} runs? [y/N] "
     alone = wanted.names if len(wanted.names) == 1 else ()  # one of several names would answer for the others
     words = " or ".join([*alone, str(wanted.count)])
-    return f"{wanted.why[:1].upper()}{wanted.why[1:]}. Type {words} to go on: "
+    return f"{_selected(wanted)}. Type {words} to confirm: "
 
 
 def accepts(wanted: ConfirmationRequirement, reply: str) -> bool:
@@ -134,8 +139,10 @@ def declines(reply: str) -> bool:
 
 
 def nobody_to_ask(wanted: ConfirmationRequirement, why: str) -> Refused:
-    """The refusal where a question would be needed and nobody can be asked."""
-    return Refused(f"{_matched(wanted)} and nobody can be asked ({why}); nothing was sent", hint=_way_on(wanted))
+    """The refusal where a confirmation is needed and cannot be asked for."""
+    return Refused(
+        f"{_matched(wanted)}, and there is no terminal to confirm on ({why}); nothing was sent", hint=_way_on(wanted)
+    )
 
 
 def size(item: PlanItem) -> int:
@@ -144,15 +151,16 @@ def size(item: PlanItem) -> int:
 
 
 def _check_limit(name: str, what: str, count: int, most: int | None, configured: int | None) -> None:
-    """Raise `Refused` beyond a limit, with how to go on. `configured` is what no flag raises."""
+    """Raise `Refused` beyond a limit, with the next step. No option raises `configured`."""
     if most is None or count <= most:
         return
-    flag = f"to go on: add --{name.replace('_', '-')} {count}."
+    option = f"--{name.replace('_', '-')}"
+    source, way = option, f"To proceed: add {option} {count}"
     if configured is not None and count > configured:
-        flag = f"caps.{name} of the configuration is {configured}, which no flag raises."
+        source, way = f"caps.{name}", f"No option raises caps.{name} of the configuration, which is {configured}."
     raise Refused(
-        f"{_counted(count, what)} would be asked to stop and at most {most} may be; nothing was sent",
-        hint=f"{flag}   To look first: add --dry-run.",
+        f"{_match(count, what)}; the limit is {most} ({source}); nothing was sent",
+        hint=f"{way}   To preview: add --dry-run",
     )
 
 
@@ -161,15 +169,24 @@ def _fits(wanted: ConfirmationRequirement, word: str) -> bool:
 
 
 def _matched(wanted: ConfirmationRequirement) -> str:
-    return f"{_counted(wanted.count, 'run')} would be asked to stop{f' ({wanted.why})' if wanted.why else ''}"
+    return f"{_match(wanted.count, 'run')}{f' ({wanted.why})' if wanted.why else ''}"
+
+
+def _match(count: int, what: str) -> str:
+    return f"{_counted(count, what)} match{'es' if count == 1 else ''}"
+
+
+def _selected(wanted: ConfirmationRequirement) -> str:
+    """`6 runs in 2 accounts`: what is to be confirmed, and why a word is required."""
+    return f"{_counted(wanted.count, 'run')} {wanted.why}".rstrip()
 
 
 def _way_on(wanted: ConfirmationRequirement) -> str:
     if not wanted.count:
-        return "no run is left to ask.   To see how they stand: leave out --confirm."
+        return "No run is left to cancel.   To see their state: leave out --confirm"
     flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
-    return f"to go on: add {flag}.   To look first: add --dry-run."
+    return f"To proceed: add {flag}   To preview: add --dry-run"
 
 
 def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

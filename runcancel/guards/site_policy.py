@@ -26,7 +26,7 @@ ACTIONS = ("cancel", "disable", "enable")
 
 _LARGEST = 1024 * 1024  # bytes
 _MOST_LINKS = 40  # as Linux has it
-_SOMEBODY = "whoever administers this machine"
+_SOMEBODY = "the administrator of this machine"
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,8 +112,8 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Si
         _check(file, found)
     except UsageError as error:
         raise Refused(
-            f"the site policy refuses every cancel until it can be read: {error.message}",
-            hint=f"{_SOMEBODY} has to mend {file}; to look meanwhile: add --dry-run",
+            f"the site policy cannot be read, so every cancel is refused: {error.message}",
+            hint=f"{_SOMEBODY} must correct {file}.   To preview: add --dry-run",
         ) from None
     return found
 
@@ -139,7 +139,7 @@ def check(policy: SitePolicy, found: Sequence[Ruling]) -> None:
     if ruling is not None:
         raise Refused(
             f"{_about(ruling)}: denied by the site policy: {ruling.why} ({_place(ruling)}); nothing was sent",
-            hint=f"no flag lifts this; who may change the policy: {policy.contact}",
+            hint=f"No option overrides this. Policy contact: {policy.contact}",
         )
 
 
@@ -148,7 +148,7 @@ def stricter(wanted: ConfirmationRequirement, found: Sequence[Ruling]) -> Confir
     confirm = tuple(one for one in found if not one.denies)
     if not confirm or not wanted.count:
         return wanted
-    whys = dict.fromkeys(f"site policy: {one.why} ({_place(one)})" for one in confirm)
+    whys = dict.fromkeys(f"under site policy: {one.why} ({_place(one)})" for one in confirm)
     why = "; ".join([*([wanted.why] if wanted.why else []), *whys])
     return structs.replace(wanted, level=Level.TYPED, why=why)
 
@@ -165,9 +165,9 @@ def planned(items: Sequence[PlanItem], found: Sequence[Ruling]) -> tuple[PlanIte
 def notes(policy: SitePolicy, found: Sequence[Ruling]) -> tuple[str, ...]:
     """The rulings as sentences beside a dry run."""
     denied = [f"{_about(one)}: denied by the site policy: {one.why} ({_place(one)})" for one in found if one.denies]
-    asked = [f"{_about(one)}: the site policy wants it confirmed: {one.why}" for one in found if not one.denies]
+    asked = [f"{_about(one)}: the site policy requires confirmation: {one.why}" for one in found if not one.denies]
     if denied:
-        denied.append(f"a cancel of all these is refused as a whole; who may change the policy: {policy.contact}")
+        denied.append(f"A cancel of these runs is refused as a whole. Policy contact: {policy.contact}")
     return (*denied, *asked)
 
 
@@ -212,7 +212,7 @@ def _ruled(item: PlanItem, found: Sequence[Ruling]) -> PlanItem:
     why = found[0].why
     if found[0].denies:
         return structs.replace(item, ask=False, why=f"the site policy denies it: {why}")
-    return structs.replace(item, why=f"{item.why}; the site policy wants it confirmed: {why}")
+    return structs.replace(item, why=f"{item.why}; the site policy requires confirmation: {why}")
 
 
 def _about(ruling: Ruling) -> str:
@@ -221,14 +221,14 @@ def _about(ruling: Ruling) -> str:
 
 
 def _place(ruling: Ruling) -> str:
-    guessed = "; an account could not be found out, and may be one of the rule's" if ruling.guessed else ""
+    guessed = "; an account is unknown, so the rule may apply" if ruling.guessed else ""
     return f"{ruling.place} of {PATH}{guessed}"
 
 
 def _check(file: Path, found: SitePolicy) -> None:
     """What the types do not say."""
     if hidden(found.contact):
-        raise wrong(file, "contact", "is empty or does not show")
+        raise wrong(file, "contact", "is empty or not printable")
     for word, rules in (("deny", found.deny), ("confirm", found.confirm)):
         for at, rule in enumerate(rules):
             _check_rule(file, f"{word}[{at}]", rule)
@@ -236,10 +236,10 @@ def _check(file: Path, found: SitePolicy) -> None:
 
 def _check_rule(file: Path, place: str, rule: Rule) -> None:
     if hidden(rule.why):
-        raise wrong(file, f"{place}.why", "is empty or does not show")
+        raise wrong(file, f"{place}.why", "is empty or not printable")
     for word in ("over_runs", "over_targets"):
         if (getattr(rule, word) or 0) < 0:
-            raise wrong(file, f"{place}.{word}", "is below zero")
+            raise wrong(file, f"{place}.{word}", "is negative")
     for word in ("actions", "contexts", "profiles", "accounts", "providers", "regions", "kinds"):
         names = getattr(rule, word)
         if names is not None:
@@ -249,16 +249,16 @@ def _check_rule(file: Path, place: str, rule: Rule) -> None:
 def _check_names(file: Path, place: str, word: str, names: Sequence[str]) -> None:
     """An empty list would be a rule for nothing: it is a mistake rather than a wish. So is a word nobody has."""
     if not names:
-        raise wrong(file, place, "is empty: leave the key out to mean all of them")
+        raise wrong(file, place, "is empty; remove the key to match all")
     known = {"actions": ACTIONS, "providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
     for at, name in enumerate(names):
         if known is not None and name not in known:
-            there = f"there are {', '.join(known)}{nearest(name, known)}"
-            raise wrong(file, f"{place}[{at}]", f"is “{name}”: {there}")
+            there = f"Expected one of: {', '.join(known)}{nearest(name, known)}"
+            raise wrong(file, f"{place}[{at}]", f"is “{name}”. {there}")
         if word == "regions" and not REGION.fullmatch(name):
             raise wrong(file, f"{place}[{at}]", f"“{name}” {NOT_A_REGION}")
         if hidden(name):
-            raise wrong(file, f"{place}[{at}]", "is empty or does not show")
+            raise wrong(file, f"{place}[{at}]", "is empty or not printable")
 
 
 def _kinds() -> tuple[str, ...]:
@@ -279,7 +279,7 @@ def _text(file: Path, owners: frozenset[int]) -> str | None:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _unreadable(file, "it is no UTF-8 text") from None
+        raise _unreadable(file, "it is not UTF-8 text") from None
 
 
 def _found(file: Path, owners: frozenset[int]) -> Path | None:
@@ -298,7 +298,7 @@ def _found(file: Path, owners: frozenset[int]) -> Path | None:
         except FileNotFoundError:
             if not links:
                 return None
-            raise _unreadable(file, "it is a link that leads nowhere") from None
+            raise _unreadable(file, "it is a broken link") from None
         _trust(file, at, at.stat(), owners | {0})
         at /= name
         if stat.S_ISLNK(about.st_mode):
@@ -317,7 +317,7 @@ def _bytes(file: Path, real: Path, owners: frozenset[int]) -> bytes:
     with os.fdopen(descriptor, "rb") as opened:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
-            raise _unreadable(file, "it is no file")
+            raise _unreadable(file, "it is not a regular file")
         _trust(file, file, about, owners)
         for folder in dict.fromkeys((file.parent, real.parent)):
             _trust(file, folder, folder.stat(), owners)
@@ -328,7 +328,7 @@ def _trust(file: Path, what: Path, about: os.stat_result, owners: frozenset[int]
     _own(file, what, about, owners)
     sticky = stat.S_ISDIR(about.st_mode) and about.st_mode & stat.S_ISVTX
     if about.st_mode & 0o022 and not sticky:
-        raise _unreadable(file, f"{what} can be written by others (mode {stat.S_IMODE(about.st_mode):04o})")
+        raise _unreadable(file, f"{what} is writable by others (mode {stat.S_IMODE(about.st_mode):04o})")
 
 
 def _own(file: Path, what: Path, about: os.stat_result, owners: frozenset[int]) -> None:
@@ -337,4 +337,4 @@ def _own(file: Path, what: Path, about: os.stat_result, owners: frozenset[int]) 
 
 
 def _unreadable(file: Path, why: str) -> UsageError:
-    return UsageError(f"{file} cannot be read as a policy: {why}; nothing was sent")
+    return UsageError(f"{file} is not a readable policy: {why}; nothing was sent")

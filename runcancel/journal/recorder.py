@@ -76,8 +76,10 @@ class Recorder:
             self._journal = journal
         except JournalError as error:
             if self._required:
-                raise Refused(f"{error}; nothing was sent", hint="without --require-journal it goes on") from None
-            self._warn(f"{error}: this cancel is not written down and cannot be resumed")
+                raise Refused(
+                    f"{error}; nothing was sent", hint="To continue without a journal: leave out --require-journal"
+                ) from None
+            self._warn(f"{error}: this cancel is not recorded and cannot be resumed")
 
     def found(self, found: Sequence[tuple[str, PlanItem | None]]) -> None:
         """Commit what was read under references that were written down as intents; see `Journal.found`."""
@@ -116,7 +118,7 @@ class Recorder:
         except JournalError as error:
             self._journal.close()
             self._journal = None
-            self._warn(f"{error}: what follows is not written down")
+            self._warn(f"{error}: the rest is not recorded")
 
 
 def new_operation(verb: str, argv: Sequence[str], reason: str | None) -> Operation:

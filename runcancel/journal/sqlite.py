@@ -84,7 +84,7 @@ class JournalFile:
         """For statements, and for reading what they gave. Raises `JournalError` for whatever goes wrong."""
         with _said():
             if self._file is not None and _identity(self._file) != self._identity:
-                raise JournalError(f"the journal {self._file} was removed or replaced by something else meanwhile")
+                raise JournalError(f"the journal {self._file} was removed or replaced while in use")
             yield self._connection
 
     @contextmanager
@@ -122,7 +122,7 @@ def is_there(file: Path) -> bool:
 
 def _check_place(file: Path) -> None:
     if file.is_relative_to(NOWHERE) or not file.is_absolute():
-        raise JournalError(f"the journal has no place: {NO_HOME}")
+        raise JournalError(f"there is no location for the journal: {NO_HOME}")
 
 
 def _prepare(file: Path) -> None:
@@ -152,10 +152,10 @@ def _check_folder(folder: Path) -> None:
     if about.st_uid != os.geteuid():
         raise JournalError(f"the folder {folder} of the journal belongs to another user")
     if about.st_mode & 0o022:
-        raise JournalError(f"the folder {folder} of the journal can be written by others; chmod 700 it")
+        raise JournalError(f"the folder {folder} of the journal is writable by others; to correct it, chmod 700")
     shared = writable_by_all(folder.resolve())
     if shared is not None:
-        raise JournalError(f"the folder {shared} above the journal can be written by others; chmod o-w it")
+        raise JournalError(f"the folder {shared} above the journal is writable by others; to correct it, chmod o-w")
 
 
 def _check_file(file: Path) -> None:
@@ -166,7 +166,7 @@ def _check_file(file: Path) -> None:
     if stat.S_ISDIR(about.st_mode):
         raise JournalError(f"the journal {file} cannot be opened ({os.strerror(errno.EISDIR)})")
     if not stat.S_ISREG(about.st_mode):
-        raise JournalError(f"the journal {file} is no file; move it away to begin a new one")
+        raise JournalError(f"the journal {file} is not a regular file; move it away to start a new one")
     if about.st_uid != os.geteuid():
         raise JournalError(f"the journal {file} belongs to another user")
 
@@ -250,7 +250,7 @@ def _check(db: sqlite3.Connection, file: Path) -> bool:
     is_new = application == version == _number(db, "SELECT count(*) FROM sqlite_master") == 0
     db.execute("COMMIT")
     if application != _APPLICATION and not is_new:
-        raise JournalError(f"{file} is no journal of runcancel; move it away to begin a new one")
+        raise JournalError(f"{file} is not a runcancel journal; move it away to start a new one")
     if version > _VERSION:
         raise JournalError(f"the journal {file} was written by a newer runcancel; use that one, or move it away")
     return is_new
@@ -296,12 +296,12 @@ def _said(file: Path | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        locked = "is locked by another process, which does not let go"
+        locked = "is locked by another process"
         why = locked if _is_locked(error) else f"cannot be used ({error})"
         raise JournalError(f"{name} {why}") from None
     except sqlite3.Error as error:
-        raise JournalError(f"{name} is broken ({error}); move it away to begin a new one") from None
+        raise JournalError(f"{name} is broken ({error}); move it away to start a new one") from None
     except (MsgspecError, ValueError, TypeError, RecursionError) as error:
-        raise JournalError(f"{name} holds what cannot be read ({error}); move it away to begin a new one") from None
+        raise JournalError(f"{name} has unreadable content ({error}); move it away to start a new one") from None
     except OSError as error:
         raise JournalError(f"{name} cannot be used ({error.strerror})") from None

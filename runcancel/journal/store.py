@@ -196,7 +196,7 @@ def path(environ: Mapping[str, str]) -> Path:
 def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:
     """Change one row. Raises `JournalError` when it is not there: another process has pruned it."""
     if db.execute(statement, values).rowcount == 0:
-        raise JournalError("the journal has forgotten this operation (history prune)")
+        raise JournalError("the journal no longer has this operation (history prune)")
 
 
 def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem]) -> None:

@@ -68,7 +68,7 @@ class Ref(Struct, frozen=True, kw_only=True, order=True):
         rest = text.removeprefix(f"{scope}:")
         kind, _, id = rest.partition("/")
         if rest == text or not id:
-            raise ValueError(f"{text} is no run of {scope}")
+            raise ValueError(f"{text} is not a run of {scope}")
         return cls(scope=scope, kind=kind, id=id)
 
     def __str__(self) -> str:

@@ -202,7 +202,7 @@ _PLAN: tuple[Column[PlanItem], ...] = (
     Column("run", show=_indented, reference=True, lead=True),
     Column("name", gives=True),
     Column("guarantee", "CANCEL", reads=PROMISES.__getitem__),
-    Column("ask", reads=lambda ask: "yes" if ask else "no"),
+    Column("ask", "SEND", reads=lambda ask: "yes" if ask else "no"),
     Column("expected", value=_expected, show=_hoped),
     Column("why", gives=True),
     Column("counts", "TARGETS", show=lambda item, _: tallied(item.counts), wide=True),
@@ -259,7 +259,7 @@ _CONTEXT: tuple[Column[ContextRow], ...] = (
     Column("regions", gives=True),
     Column("account"),
     Column("protected", reads=_yes),
-    Column("default", "USED", reads=_yes),
+    Column("default", "DEFAULT", reads=_yes),
     Column("groups", gives=True),
 )
 
@@ -268,7 +268,7 @@ _SETTING: tuple[Column[SettingRow], ...] = (
     Column("provider"),
     Column("key"),
     Column("value", gives=True),
-    Column("origin", "FROM"),
+    Column("origin", "SOURCE"),
 )
 
 _POLICY: tuple[Column[AccessPolicy], ...] = (
@@ -279,11 +279,11 @@ _POLICY: tuple[Column[AccessPolicy], ...] = (
 
 _SCOPE: tuple[Column[ScopeCheck], ...] = (
     Column("scope", reference=True, lead=True),
-    Column("principal", "WHO"),
+    Column("principal", "IDENTITY"),
     Column("credentials", show=lambda one, _: doctor.credentials(one)),
     Column("clock_skew", "CLOCK", show=lambda one, _: doctor.clock(one)),
-    Column("latency", "ANSWER", reads=lambda seconds: f"{seconds * 1000:.0f} ms", right=True),
-    Column("can", value=doctor.can),
+    Column("latency", "LATENCY", reads=lambda seconds: f"{seconds * 1000:.0f} ms", right=True),
+    Column("can", "PERMITTED", value=doctor.can),
     Column("remark", gives=True),
     Column("ok", wide=True),
     Column("configured", wide=True),

@@ -74,59 +74,51 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
 
 DOCUMENTS: Mapping[str, Envelope] = {
-    "status": Envelope(verb="status", key="runs", record=Run, about="The answer of `status`."),
-    "list": Envelope(verb="list", key="runs", record=Run, about="The answer of `list`."),
-    "wait": Envelope(
-        verb="wait", key="runs", record=Run, about="The answer of `wait`: the runs as they were seen last."
-    ),
-    "invocations": Envelope(
-        verb="invocations", key="invocations", record=Invocation, about="The answer of `invocations`."
-    ),
-    "logs": Envelope(verb="logs", key="outputs", record=Output, about="The answer of `logs`."),
+    "status": Envelope(verb="status", key="runs", record=Run, about="Output of `status`."),
+    "list": Envelope(verb="list", key="runs", record=Run, about="Output of `list`."),
+    "wait": Envelope(verb="wait", key="runs", record=Run, about="Output of `wait`: the runs as they were seen last."),
+    "invocations": Envelope(verb="invocations", key="invocations", record=Invocation, about="Output of `invocations`."),
+    "logs": Envelope(verb="logs", key="outputs", record=Output, about="Output of `logs`."),
     "plan": Envelope(
         verb="cancel",
         before=("created_at", "expires_at", "identities"),
         key="plan",
         record=PlanItem,
-        about="The answer of `cancel --dry-run`, and what `--plan` takes. Times are null when no plan came about.",
+        about="Output of `cancel --dry-run`, and the input of `--plan`. Times are null if there is no plan.",
     ),
-    "cancel": Envelope(verb="cancel", key="outcomes", record=Outcome, about="The answer of `cancel`."),
-    "history": Envelope(verb="history", key="operations", record=Operation, about="The answer of `history`."),
+    "cancel": Envelope(verb="cancel", key="outcomes", record=Outcome, about="Output of `cancel`."),
+    "history": Envelope(verb="history", key="operations", record=Operation, about="Output of `history`."),
     "operation": Envelope(
         verb="history",
         before=("operations",),
         key="outcomes",
         record=Outcome,
-        about="The answer of `history ID`: the operation, and what became of its runs.",
+        about="Output of `history ID`: the operation and the outcomes of its runs.",
     ),
     "contexts": Envelope(
         verb="contexts",
         key="contexts",
         record=ContextRow,
-        about="The answer of `contexts list`, and of what changes the list.",
+        about="Output of `contexts list`, add, remove and use.",
     ),
-    "settings": Envelope(verb="contexts", key="settings", record=SettingRow, about="The answer of `contexts show`."),
-    "permissions": Envelope(
-        verb="permissions", key="policies", record=AccessPolicy, about="The answer of `permissions`."
-    ),
-    "doctor": Envelope(
-        verb="doctor", key="scopes", record=ScopeCheck, after=("files",), about="The answer of `doctor`."
-    ),
+    "settings": Envelope(verb="contexts", key="settings", record=SettingRow, about="Output of `contexts show`."),
+    "permissions": Envelope(verb="permissions", key="policies", record=AccessPolicy, about="Output of `permissions`."),
+    "doctor": Envelope(verb="doctor", key="scopes", record=ScopeCheck, after=("files",), about="Output of `doctor`."),
 }
 """What `document` makes, by name: the verb's, and one of its own for each further answer of a verb."""
 
 LINES: Mapping[type[Struct], tuple[str, str]] = {
     Run: ("run", "A run on its own line."),
     Invocation: ("invocation", "An invocation on its own line."),
-    Output: ("output", "What one invocation wrote, on its own line."),
-    PlanItem: ("plan", "What a cancel would do to one run, on its own line."),
-    Outcome: ("outcome", "What became of one run, on its own line."),
+    Output: ("output", "The output of one invocation, on its own line."),
+    PlanItem: ("plan", "The planned cancel of one run, on its own line."),
+    Outcome: ("outcome", "The outcome of one run, on its own line."),
     Operation: ("operation", "An operation on its own line."),
     ContextRow: ("context", "A context on its own line."),
     SettingRow: ("setting", "A value on its own line."),
     AccessPolicy: ("policy", "A policy on its own line."),
-    ScopeCheck: ("scope", "How one scope is, on its own line."),
-    FileCheck: ("file", "How one file is, on its own line."),
+    ScopeCheck: ("scope", "The checks of one scope, on their own line."),
+    FileCheck: ("file", "The checks of one file, on their own line."),
     Problem: ("error", "An error on its own line."),
 }
 """Per record: the `type` of its line of jsonl, and what the schema says of it."""

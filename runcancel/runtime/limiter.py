@@ -50,7 +50,7 @@ _KEEP = 12.0  # seconds for which the rate is not slowed when that was of no use
 _KEEP_EPOCHS = 4  # so many epochs, whichever is longer
 
 _NOTHING_IN_A_ROW = 10  # refusals, or those of two seconds at the usual rate, and
-_NOTHING_FOR = 1.5  # seconds without an answer: nothing passes
+_NOTHING_FOR = 1.5  # seconds without a reply: nothing passes
 _LOOKS = (1.0, 2.0, 3.0)  # seconds between the calls that look whether that is over; the last goes on
 
 
@@ -161,7 +161,7 @@ class Limiter:
             self._count(ticket, now, refused=True)
 
     def lost(self, ticket: Ticket, now: float) -> None:
-        """The call ended without an answer."""
+        """The call ended without a reply."""
         with self._lock:
             self._ended(ticket, now)
 

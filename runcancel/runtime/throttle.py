@@ -147,12 +147,12 @@ class Circuit:
             if now < self._look_at:
                 since = now - (self._silent_since or now)
                 last = self._last.message if self._last is not None else ""
-                raise GivenUp(Reason.UNREACHABLE, f"not sent: no answer from this scope for {since:.0f} s ({last})")
+                raise GivenUp(Reason.UNREACHABLE, f"not sent: no reply from this scope for {since:.0f} s ({last})")
             self._look_at = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._looks)
             self._looks += 1
 
     def failed(self, error: CloudError, *, began: float, now: float, patience: float) -> None:
-        """Count a call that began at `began` and failed; after `patience` seconds without an answer, give up."""
+        """Count a call that began at `began` and failed; after `patience` seconds without a reply, give up."""
         with self._lock:
             if error.reason in _NO_KEYS:
                 self._refusal, self._until = error, now + _NO_KEYS_FOR

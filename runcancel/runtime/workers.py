@@ -77,7 +77,7 @@ class Workers:
         self.signum: int | None = None
         self.acknowledge: Callable[[str], None] = to_stderr
         """Prints one line about the first signal; called only while this thread waits."""
-        self.last_words = "left at once; cancels already sent continue"
+        self.last_words = "stopped at once; cancels already sent continue"
         """What the second signal prints: what goes on, and how to do the rest."""
         self._waiting = False
         self._at_input = False
@@ -270,7 +270,7 @@ class Workers:
             to_stderr("")
         else:
             name = signal.Signals(signum).name
-            text = f"{name}: no new requests; waiting {GRACE:g} s for replies; repeat to leave at once"
+            text = f"{name}: no new requests; waiting {GRACE:g} s for replies; repeat to stop at once"
             if self._waiting:
                 self.acknowledge(text)
             else:

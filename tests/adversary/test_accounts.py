@@ -123,7 +123,7 @@ def test_a_rule_about_a_context_goes_by_its_account(outside: Outside) -> None:
 
     shown = outside.run("cancel", TENCENT, "--no-input")
 
-    assert "protected: live" in shown.err
+    assert "in protected context live" in shown.err
 
 
 @contextmanager
@@ -183,7 +183,7 @@ def test_an_sts_that_is_neither_the_vendors_nor_beside_the_service_is_not_believ
         done = outside.run("cancel", REFS[cloud], env={STS[cloud]: url})
 
     assert done.code == 6, str(done)
-    assert "protected: live" in done.err
+    assert "in protected context live" in done.err
     assert outside.writes() == []
 
 

@@ -70,7 +70,7 @@ def test_a_target_id_of_a_hostile_cloud_is_a_word(outside: Outside, hostile: str
 
 
 def test_every_command_that_is_printed_is_one(outside: Outside) -> None:
-    """Of many ends: what keeps running, what was not seen to end, refusals, histories; in contexts of hostile names."""
+    """Of many ends: targets that keep running, unverified ends, refusals, histories; in contexts of hostile names."""
     folder = outside.home / ".config" / "runcancel"
     folder.mkdir(parents=True)
     name = "$(touch pwned);é"

@@ -21,7 +21,7 @@ def test_an_invocation_of_a_window_counts_for_every_machine_it_runs_on(outside: 
     for flags in (("--max-targets", "59"), ("--max-targets", "59", "--stop-running")):
         done = outside.run("cancel", ref, *flags)
         assert done.code == 6, str(done)
-        assert "60 targets would be asked to stop and at most 59 may be" in done.err
+        assert "60 targets match; the limit is 59 (--max-targets)" in done.err
     assert outside.writes() == []
     done = outside.run("cancel", ref, "--max-targets", "60", "--stop-running", "--no-wait")
     assert done.code == 0, str(done)

@@ -56,7 +56,7 @@ def test_a_run_that_stands_twice_is_refused(outside: Outside, spelling: str) -> 
 
     assert done.code == 2, str(done)
     assert "plan[1]" in done.err
-    assert "stands twice" in done.err
+    assert "is in the plan twice" in done.err
     assert outside.writes() == []
 
 
@@ -68,7 +68,7 @@ def test_a_plan_that_showed_no_target_cancels_none(outside: Outside, ref: str) -
     done = carried_out(outside, plan)
 
     assert done.code == 6, str(done)
-    assert "the plan shows no target of it" in done.err
+    assert "the plan lists no target of it" in done.err
     assert outside.writes() == []
 
 

@@ -26,7 +26,7 @@ def conversation(outside: Outside, script: str, answers: Sequence[str]) -> tuple
     )
     shown = ""
     for answer in answers:
-        child.expect(r"(Go on\? \[y/N\] |to go on: )")
+        child.expect(r"(runs?\? \[y/N\] |to confirm: )")
         shown += child.before + child.after
         child.send(answer)
     child.expect(pexpect.EOF)
@@ -90,8 +90,8 @@ def test_the_flags_that_are_printed_work_as_they_stand(outside: Outside, refs: l
         if done.code != 6:
             break
         assert outside.writes() == []
-        assert done.err.splitlines()[-1].startswith("  to go on: add "), str(done)
-        (printed,) = re.findall(r"to go on: add (.*?)\.   ", done.err)
+        assert done.err.splitlines()[-1].startswith("  To proceed: add "), str(done)
+        (printed,) = re.findall(r"To proceed: add (.*?)   ", done.err)
         flag, *value = shlex.split(printed)
         flags[flag] = "".join(value)
     assert done.code == 0, str(done)
@@ -106,7 +106,7 @@ def test_a_limit_that_no_flag_raises_is_not_said_to_be_raised_by_one(outside: Ou
         done = outside.run("cancel", *refs)
         assert done.code == 6, str(done)
         assert f"caps.{name} of the configuration" in done.err
-        assert "to go on" not in done.err
+        assert "To proceed" not in done.err
 
 
 def test_targets_that_join_while_a_person_reads_the_plan_are_left_alone(outside: Outside) -> None:
@@ -120,7 +120,7 @@ def test_targets_that_join_while_a_person_reads_the_plan_are_left_alone(outside:
         timeout=60,
         encoding="utf-8",
     )
-    child.expect(r"Go on\? \[y/N\] ")
+    child.expect(r"runs?\? \[y/N\] ")
     with outside.box.world.lock:
         run = outside.box.world.book("tencent", 0, "ap-guangzhou").runs[id_of(ref)]
         run.targets.append(replace(run.targets[0], id="ins-joined00", task="invt-joined00"))

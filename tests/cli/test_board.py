@@ -28,7 +28,7 @@ def finish(outside: Outside, terminal: Terminal) -> int:
 
 def whole(text: str) -> bool:
     """Whether a picture holds the whole board, all asked."""
-    return "30 runs" in text and "Ctrl-C" in text and "without an answer" not in text and "no answer yet" not in text
+    return "30 runs" in text and "Ctrl-C" in text and "without a reply" not in text and "no reply yet" not in text
 
 
 def test_it_follows_resizes_and_leaves_only_the_table(slow: Outside) -> None:
@@ -64,7 +64,7 @@ def test_it_fits_any_terminal_and_never_scrolls(columns: int, lines: int, slow: 
 
 def test_without_colour_the_words_say_it_all(slow: Outside) -> None:
     with Terminal(slow, *MANY, columns=110, env={"NO_COLOR": "1"}) as terminal:
-        terminal.until(lambda text: re.search("─{10,}  0 of 20 over · 40 cancelling", text))
+        terminal.until(lambda text: re.search("─{10,}  0 of 20 ended · 40 cancelling", text))
         finish(slow, terminal)
 
     assert re.search(rb"\x1b\[[0-9;]*m", terminal.raw) is None
@@ -74,7 +74,7 @@ def test_where_bars_cannot_be_written_they_are_ascii(slow: Outside) -> None:
     env = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     with Terminal(slow, *MANY, columns=110, env=env) as terminal:
         terminal.until(whole)
-        assert re.search("-{10,}  +0 of 20 over - ", terminal.text)
+        assert re.search("-{10,}  +0 of 20 ended - ", terminal.text)
         finish(slow, terminal)
 
     assert terminal.raw.isascii()
@@ -84,7 +84,7 @@ def test_where_bars_cannot_be_written_they_are_ascii(slow: Outside) -> None:
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"CI": "true"}], ids=["TERM=dumb", "CI"])
 def test_what_keeps_every_line_gets_totals_and_no_codes(env: dict[str, str], slow: Outside) -> None:
     with Terminal(slow, *MANY, columns=120, lines=60, env={**env, "NO_COLOR": "1"}) as terminal:
-        terminal.until("Will ask 30 runs")
+        terminal.until("About to cancel 30 runs")
         slow.wait_for("CancelInvocation", times=20)
         slow.wait_for("StopInvocation", times=10)
         code = finish(slow, terminal)
@@ -93,7 +93,7 @@ def test_what_keeps_every_line_gets_totals_and_no_codes(env: dict[str, str], slo
     assert code == 0
     assert b"\x1b" not in terminal.raw
     assert 1 <= len(lines) <= 3
-    assert re.match(r"\d+s 30 of 30 runs over; 60 terminated", lines[-1])
+    assert re.match(r"\d+s 30 of 30 runs ended; 60 terminated", lines[-1])
 
 
 def test_an_interrupt_leaves_no_board_behind(slow: Outside) -> None:
@@ -120,7 +120,7 @@ def test_a_watched_status_names_what_runs_and_gives_way_to_the_table(slow: Outsi
     with Terminal(slow, "status", "--watch", ref, columns=100) as terminal:
         terminal.until("watching 1 run")
         assert f"  {ref}" in terminal.rows
-        assert "Ctrl-C stops watching, nothing else" in terminal.rows
+        assert "Ctrl-C: stop watching; runs continue" in terminal.rows
         code = finish(slow, terminal)
 
     assert code == 0

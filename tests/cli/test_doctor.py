@@ -289,7 +289,7 @@ def test_without_a_region_it_says_so_and_the_others_are_asked(outside: Outside) 
     assert done.code == 7, str(done)
     assert rows(done.document)["aws"]["region"] is None
     assert rows(done.document)["tencent"]["ok"]
-    assert "no region is known for aws" in done.err
+    assert "no region for aws" in done.err
     assert "-r aws:REGION" in done.err
 
 

@@ -94,14 +94,14 @@ UNUSABLE: dict[Callable[[Path], None], str] = {
     _a_link: "is a symbolic link, which is not followed",
     _a_link_to_nowhere: "is a symbolic link, which is not followed",
     _a_folder: "Is a directory",
-    _a_pipe: "is no file; move it away",
-    _no_database: "move it away to begin a new one",
-    _cut_in_half: "move it away to begin a new one",
+    _a_pipe: "is not a regular file; move it away",
+    _no_database: "move it away to start a new one",
+    _cut_in_half: "move it away to start a new one",
     _of_a_newer_version: "was written by a newer runcancel; use that one, or move it away",
     _of_somebody_else: "belongs to another user",
     _in_a_folder_of_somebody_else: "belongs to another user",
-    _in_a_folder_where_all_may_write: "can be written by others",
-    _below_a_folder_where_all_may_write: "can be written by others",
+    _in_a_folder_where_all_may_write: "is writable by others",
+    _below_a_folder_where_all_may_write: "is writable by others",
 }
 
 
@@ -129,7 +129,7 @@ def test_a_journal_that_cannot_be_used_is_one_warning_and_the_cancel_goes_on(
     assert UNUSABLE[spoil] in history.err
     done = outside.run("cancel", TENCENT, "-o", "json")
     assert (done.code, done.document["operation"]) == (0, None)
-    assert done.err.count("this cancel is not written down") == 1
+    assert done.err.count("this cancel is not recorded") == 1
     assert UNUSABLE[spoil] in done.err
     assert sorted((each.name, each.lstat().st_size) for each in file.parent.iterdir()) == before
 
@@ -145,7 +145,7 @@ def test_a_journal_on_a_full_disk_is_one_warning_and_a_required_one_refuses(outs
     )
 
     assert done.code == 0, str(done)
-    assert done.out.count("is not written down") == 1, str(done)
+    assert done.out.count("is not recorded") == 1, str(done)
     assert "Traceback" not in done.out
     assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
 
@@ -162,7 +162,7 @@ def test_a_journal_that_another_process_holds_is_waited_for_and_then_said(outsid
     db.close()
     assert done.code == 0, str(done)
     assert time.monotonic() - began > 4
-    assert "is locked by another process, which does not let go" in done.err
+    assert "is locked by another process" in done.err
 
 
 # a configuration
@@ -243,7 +243,7 @@ def test_root_leaves_no_journal_of_its_own_in_the_home_of_somebody_else(outside:
     done = outside.run("cancel", TENCENT)
 
     assert done.code == 0, str(done)
-    assert "belongs to another user: this cancel is not written down" in done.err
+    assert "belongs to another user: this cancel is not recorded" in done.err
     assert _owners(outside.home) <= {(_SOMEBODY, _SOMEBODY)}
     assert not journal(outside).parent.exists()
 

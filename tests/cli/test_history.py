@@ -193,7 +193,7 @@ def test_a_database_of_somebody_else_stops_no_cancel_and_stays_as_it_is(outside:
 
     assert done.code == 0, str(done)
     assert done.document["operation"] is None
-    assert done.err.count("no journal of runcancel") == 1
+    assert done.err.count("not a runcancel journal") == 1
     assert outside.run("history").code == 6
     assert file.read_bytes() == before
 
@@ -214,7 +214,7 @@ def test_what_was_not_judged_is_told_as_far_as_it_is_known(outside: Outside) -> 
     doubtful = [told[ref] for ref in refs if told[ref]["verdict"] == "in-doubt"]
     assert len(accepted) <= 2
     assert len(accepted) + len(doubtful) == len(refs) - 1
-    assert all(one["request_ids"] and "what became of it" in one["error"]["message"] for one in accepted)
+    assert all(one["request_ids"] and "no result recorded" in one["error"]["message"] for one in accepted)
     assert all("may or may not" in one["error"]["message"] for one in doubtful)
     assert all(one["error"]["code"] == "interrupted" for one in (*accepted, *doubtful))
     assert all(len(told[ref]["invocations"]) == 3 for ref in refs[:-1])

@@ -121,7 +121,7 @@ def test_text_that_is_no_utf8_is_shown_as_far_as_it_can_be_and_said(cloud: str, 
     shown = still.run("logs", ref, "-o", "table").out
     assert "\n    begin\n" in shown
     assert "\n    end\n" in shown
-    assert "note: some of it is no UTF-8 text" in shown
+    assert "note: some of it is not UTF-8 text" in shown
 
 
 # selection

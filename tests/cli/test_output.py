@@ -218,7 +218,7 @@ def test_without_a_terminal_progress_is_a_plain_line_per_change(outside: Outside
     done = outside.run("cancel", TENCENT)
 
     lines = [line for line in done.err.splitlines() if re.match(r"\d+s ", line)]
-    assert "asked" in lines[0]
+    assert "cancel requested" in lines[0]
     assert "3 cancelled, 9 terminated" in lines[-1]
     assert len(lines) == len(set(lines))
     assert strange(done.err.encode()) == []
@@ -228,8 +228,8 @@ def test_what_a_cancel_can_do_is_said_before_it_is_asked(outside: Outside) -> No
     done = outside.run("cancel", ONE_SHOT, "--no-wait")
 
     promise = done.err.index("A cancel here")
-    assert "31 will be cancelled, 9 keep running" in done.err
-    assert promise < done.err.index("asked")
+    assert "31 pending: will be cancelled · 9 running: will keep running" in done.err
+    assert promise < done.err.index("cancel requested")
 
 
 def test_verbose_says_where_settings_come_from(still: Outside) -> None:
@@ -336,7 +336,7 @@ def test_live_progress_is_seen_while_it_watches(watched: Shown) -> None:
     together = "\n".join(watched.frames)
 
     assert watched.code == 0
-    for words in ("cancelling 2 runs", "00:0", "asked", "running", "over", "Ctrl-C"):
+    for words in ("cancelling 2 runs", "00:0", "cancel requested", "running", "ended", "Ctrl-C"):
         assert words in together, words
 
 
@@ -394,7 +394,7 @@ def test_a_dumb_terminal_gets_plain_lines_instead_of_repainting(outside: Outside
 
     assert shown.code == 0
     assert b"\x1b" not in shown.raw
-    assert "asked" in shown.final
+    assert "cancel requested" in shown.final
 
 
 def test_machine_formats_have_no_colour_even_when_it_is_forced(still: Outside) -> None:
@@ -445,7 +445,7 @@ def _screen(done: Done) -> str:
 def test_a_screen_of_one_run_says_what_was_seen(outside: Outside) -> None:
     said = _screen(outside.run("cancel", TENCENT, "-o", "table"))
 
-    assert "stopped: all 12 targets are over (3 cancelled, 9 terminated)" in said
+    assert "stopped: all 12 targets ended (3 cancelled, 9 terminated)" in said
     assert re.search(r"request [0-9a-f-]{36}", said)
 
 

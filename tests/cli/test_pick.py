@@ -23,7 +23,7 @@ def test_runs_are_chosen_by_number_and_range_and_then_asked_for(outside: Outside
     offered = listed(shown.final)
     assert shown.code == 0, shown.final
     assert "Runs to cancel" in shown.final
-    assert "Will ask 3 runs to stop" in shown.final
+    assert "About to cancel 3 runs" in shown.final
     assert {ref for ref in offered if outside.effective(ref)} == {offered[0], offered[2], offered[3]}
 
 

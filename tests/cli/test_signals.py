@@ -152,7 +152,7 @@ def test_the_second_signal_names_the_operation_and_how_to_go_on(outside: Outside
     child.sendintr()
     child.expect("SIGINT: no new requests")
     child.sendintr()
-    child.expect(r"\r\nruncancel: left at once")
+    child.expect(r"\r\nruncancel: stopped at once")
     child.expect(r"operation ([0-9A-Z]{26})[^\r]*\r\n  runcancel cancel --resume \1")
     child.expect(pexpect.EOF)
     child.close()

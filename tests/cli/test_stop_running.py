@@ -71,7 +71,7 @@ def test_a_step_functions_execution_is_named_with_the_command_that_stops_it(
     done = outside.run("cancel", ref, *flags, "-o", "json")
 
     assert done.code == 3
-    assert "A Step Functions execution runs on; to stop it:" in done.err
+    assert "A Step Functions execution keeps running. To cancel it:" in done.err
     arn = "arn:aws:states:us-east-2:"
     assert f"  aws stepfunctions stop-execution --execution-arn {arn}" in done.err
     (row,) = [one for one in done.document["outcomes"][0]["invocations"] if one["effect"] == "kept-running"]
@@ -84,7 +84,7 @@ def test_a_lambda_function_is_said_to_be_unstoppable(outside: Outside) -> None:
     done = outside.run("cancel", window(outside, sort="LAMBDA"), "--stop-running")
 
     assert done.code == 3
-    assert done.err.count("A Lambda function runs on: nothing can stop it.") == 1
+    assert done.err.count("A Lambda function keeps running and cannot be stopped.") == 1
     assert "--stop-running has no effect" in done.err
 
 
@@ -137,14 +137,14 @@ def test_a_target_that_a_window_started_something_on_is_counted_once(outside: Ou
     announced = outside.run("cancel", WINDOW, "--stop-running", "--max-targets", "20")
 
     assert announced.code == 0, str(announced)
-    assert "Will ask 4 runs to stop (25 targets):" in announced.err
+    assert "About to cancel 4 runs (25 targets):" in announced.err
 
 
 def test_caps_count_what_a_window_started(outside: Outside) -> None:
     done = outside.run("cancel", WINDOW, "--stop-running", "--max-runs", "3")
 
     assert (done.code, outside.writes()) == (6, [])
-    assert "4 runs would be asked" in done.err
+    assert "4 runs match; the limit is 3 (--max-runs)" in done.err
 
 
 def test_a_run_chosen_beside_its_window_is_asked_once_and_after_it(outside: Outside) -> None:
@@ -159,7 +159,7 @@ def test_a_run_chosen_beside_its_window_is_asked_once_and_after_it(outside: Outs
 def test_a_filter_counts_what_its_windows_started(outside: Outside) -> None:
     refused = outside.run("cancel", "--name", "nightly-patching", "--kind", "maintenance-window", "--stop-running")
     assert (refused.code, outside.writes()) == (6, [])
-    assert "4 runs would be asked" in refused.err
+    assert "4 runs match" in refused.err
 
     done = outside.run("cancel", "--name", "nightly-patching", "--stop-running", "--confirm", "4", "-p", "aws")
 

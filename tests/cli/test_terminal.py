@@ -220,7 +220,7 @@ def test_any_home_will_do(home: str | None, outside: Outside) -> None:
         assert sane(done.err), str(done)
     done = outside.shell(f"runcancel cancel {TENCENT}", env=env)
     assert done.code == 0, str(done)
-    assert done.err.count("this cancel is not written down") == 1, str(done)
+    assert done.err.count("this cancel is not recorded") == 1, str(done)
     assert set(outside.states(TENCENT)) == {"cancelled", "terminated"}
     history = outside.shell("runcancel history", env=env)
     beside_a_file = home == "/dev/null"  # no folder can be there; elsewhere there is only no journal

@@ -84,7 +84,7 @@ def test_a_word_that_nobody_mapped_is_found_when_asked_for(of: Example, crowd: O
 
 
 @every_kind
-@pytest.mark.parametrize("states", [frozenset[State](), NOT_OVER], ids=["everything", "not over"])
+@pytest.mark.parametrize("states", [frozenset[State](), NOT_OVER], ids=["everything", "not ended"])
 def test_runs_that_arrive_meanwhile_give_no_run_twice(
     of: Example, states: frozenset[State], crowd: Outside, connect: Connect
 ) -> None:

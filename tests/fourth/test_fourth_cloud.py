@@ -84,7 +84,7 @@ def test_the_reading_verbs_know_it(sky: Sky) -> None:
         sky.run("status", "https://console.nimbus.example/sky-1/jobs/job-00000000a001", "-o", "ref").out.strip() == JOB
     )
     elsewhere = sky.run("status", "https://console.example.net/sky-1/jobs/job-00000000a001")
-    assert "not of a console of AWS, Alibaba Cloud, Tencent Cloud or Nimbus; nothing was sent" in elsewhere.err
+    assert "not a console URL of AWS, Alibaba Cloud, Tencent Cloud or Nimbus; nothing was sent" in elsewhere.err
 
 
 def test_a_filter_a_context_and_a_wait_reach_it(sky: Sky) -> None:

@@ -301,5 +301,5 @@ def test_a_plan_that_is_a_lie_about_another_run_is_one_clear_line(made: Outside)
     done = made.run("cancel", "--plan", "forged.json", "-y")
 
     assert done.code == 2, str(done)
-    assert "is no reference" in done.err
+    assert "is not a reference" in done.err
     assert "\x1b" not in done.err

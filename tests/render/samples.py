@@ -162,7 +162,7 @@ def reported() -> Outcome:
 
 
 def requested() -> Outcome:
-    """A run that was not seen to end."""
+    """A run that was not verified as ended."""
     return outcome(
         Verdict.REQUESTED,
         *many(88, Effect.TERMINATED, before=State.RUNNING),

@@ -148,6 +148,6 @@ def test_what_is_dropped_first_is_what_matters_least(height: int) -> None:
     together = "\n".join(lines)
     assert lines[0].startswith("cancelling 30 runs")
     assert ("Ctrl-C" in together) == (height >= 3)
-    assert ("0 of 30 over" in together) == (height in (2, 3))
-    assert ("still open" in together) == (height >= 8)
+    assert ("0 of 30 ended" in together) == (height in (2, 3))
+    assert ("unfinished" in together) == (height >= 8)
     assert ("last aws" in together) == (height >= 5)

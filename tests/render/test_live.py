@@ -31,10 +31,10 @@ def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
     shown.tick()
 
     assert screen.lines() == [
-        f"cancelling 1 run · 1 over{'00:13':>74}",
+        f"cancelling 1 run · 1 ended{'00:13':>73}",
         f"  {samples.WINDOW}",
         f"    {'━' * 27}────  partial · 3 running · 17 cancelled · 5 succeeded",
-        "Ctrl-C stops asking, not the cancels",
+        "Ctrl-C: stop here; cancels already sent continue",
     ]
     shown.close()
     shown.close()
@@ -66,11 +66,11 @@ def test_many_runs_are_told_per_scope_and_the_oldest_by_name() -> None:
     shown.seen("tencent:ap-guangzhou:invocation/inv-00000007", samples.run(samples.PATCH), ())
 
     lines = screen.lines()
-    assert lines[0].startswith("cancelling 9 runs · 0 over")
+    assert lines[0].startswith("cancelling 9 runs · 0 ended")
     assert lines[0].endswith("01:01")
     assert lines[1].startswith("  tencent:ap-guangzhou  ━")
-    assert lines[1].endswith("  0 of 9 over · 9 without an answer · 136 pending")
-    assert lines[2] == "9 still open, the longest-running:"
+    assert lines[1].endswith("  0 of 9 ended · 9 without a reply · 136 pending")
+    assert lines[2] == "9 unfinished, longest-running first:"
     assert lines[3].split()[:2] == ["3m", "tencent:ap-guangzhou:invocation/inv-00000007"]
     assert lines[-2].startswith("last tencent:ap-guangzhou:invocation/inv-00000007  ")
 
@@ -90,10 +90,10 @@ def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
     shown.tick()
 
     assert screen.lines()[0].endswith("00:03 · 59 s left · 18 calls/s")
-    assert all("waiting 4 s, the cloud asked for it" in line for line in screen.lines()[1:3])
+    assert all("throttled, next try in 4 s" in line for line in screen.lines()[1:3])
     clock.now = 7
     shown.tick()
-    assert "waiting" not in "".join(screen.lines())
+    assert "next try" not in "".join(screen.lines())
 
 
 def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> None:
@@ -105,7 +105,7 @@ def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> N
     clock.now = 1
     shown.tick()
 
-    assert "waiting 1 s, no answer" in "".join(screen.lines())
+    assert "no reply, next try in 1 s" in "".join(screen.lines())
 
 
 def test_nothing_is_written_while_nothing_changes() -> None:
@@ -169,8 +169,8 @@ def test_a_narrower_terminal_is_wiped_by_its_new_width() -> None:
     sizes[0] = (40, 24)
     shown.close()
 
-    # an empty line and 4 of 99, 71, 83 and 36 columns take 1 + 3 + 2 + 3 + 1 rows at 40
-    assert screen.written[-1] == "\x1b[9A\r\x1b[J"
+    # an empty line and 4 of 99, 71, 83 and 49 columns take 1 + 3 + 2 + 3 + 2 rows at 40
+    assert screen.written[-1] == "\x1b[10A\r\x1b[J"
 
 
 def test_runs_that_join_later_are_shown() -> None:

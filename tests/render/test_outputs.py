@@ -93,12 +93,12 @@ def test_expectedare_safe_and_keep_their_tabs(raw: str, shown: list[str]) -> Non
     ("changed", "said"),
     [
         ({"truncated": True, "dropped": 12_345}, "note: the cloud cut 12,345 bytes of it"),
-        ({"truncated": True}, "note: the cloud cut it and does not tell how much"),
-        ({"damaged": True}, "note: some of it is no UTF-8 text: what could not be read is shown as \ufffd"),
+        ({"truncated": True}, "note: the cloud cut the output; the number of missing bytes is unknown"),
+        ({"damaged": True}, "note: some of it is not UTF-8 text: what could not be read is shown as \ufffd"),
         ({"location": "oss://b/k"}, "note: full output: oss://b/k"),
         ({"stderr_location": "https://x/e"}, "note: full stderr: https://x/e"),
         ({"upload_error": "no bucket"}, "note: the full output was not stored: no bucket"),
-        ({"child": "aws:us-east-2:command/x"}, "note: what it started: runcancel logs aws:us-east-2:command/x"),
+        ({"child": "aws:us-east-2:command/x"}, "note: started run: runcancel logs aws:us-east-2:command/x"),
         ({"note": "elsewhere"}, "note: elsewhere"),
     ],
 )
@@ -118,4 +118,6 @@ def test_runs_that_were_started_stand_below_the_one_that_was_asked_about() -> No
 
 
 def test_wide_adds_what_the_vendor_calls_things() -> None:
-    assert "id invt-1 · vendor's word SUCCESS · stdout and stderr in one" in transcript(output(merged=True), wide=True)
+    assert "id invt-1 · provider status SUCCESS · stdout and stderr in one" in transcript(
+        output(merged=True), wide=True
+    )

@@ -43,7 +43,7 @@ def test_there_is_a_line_per_change_and_no_more() -> None:
     shown.close()
 
     assert err.getvalue().splitlines() == [
-        f"1s {samples.WINDOW}: asked, running, 17 pending, 3 running, 5 succeeded",
+        f"1s {samples.WINDOW}: cancel requested, running, 17 pending, 3 running, 5 succeeded",
         f"2s {samples.WINDOW}: cancelling, 3 running, 17 cancelled, 5 succeeded",
         f"12s {samples.WINDOW}: cancelled, 3 running, 17 cancelled, 5 succeeded",
         f"12s {samples.WINDOW}: partial, 3 running, 17 cancelled, 5 succeeded",
@@ -58,7 +58,7 @@ def test_a_problem_is_said_and_is_not_the_last_word() -> None:
     shown.seen(samples.WINDOW, samples.run(state=State.TERMINATED), ())
 
     first, second = err.getvalue().splitlines()
-    assert "the answer was: not permitted: ecs:StopInvocation" in first
+    assert "refused: not permitted: ecs:StopInvocation" in first
     assert ": terminated, " in second
 
 
@@ -70,8 +70,8 @@ def test_many_runs_are_told_in_totals_every_few_seconds() -> None:
 
     lines = err.getvalue().splitlines()
     assert 400 / 5 - 1 <= len(lines) <= 400 / 5 + 1
-    assert lines[0].startswith("5s 0 of 4,000 runs over; 3,949 without an answer; 68,000 pending")
-    assert lines[-1].startswith("399s 0 of 4,000 runs over; 68,000 pending")
+    assert lines[0].startswith("5s 0 of 4,000 runs ended; 3,949 without a reply; 68,000 pending")
+    assert lines[-1].startswith("399s 0 of 4,000 runs ended; 68,000 pending")
 
 
 def test_bad_news_about_many_runs_is_told_until_it_is_too_much() -> None:
@@ -79,9 +79,9 @@ def test_bad_news_about_many_runs_is_told_until_it_is_too_much() -> None:
 
     ask(shown, clock, REFUSED, runs=4000)
 
-    lines = [line for line in err.getvalue().splitlines() if "the answer was" in line]
+    lines = [line for line in err.getvalue().splitlines() if "refused: " in line]
     assert len(lines) == 20
-    assert lines[-1].endswith("more like this is only counted, -v tells all")
+    assert lines[-1].endswith("further ones are only counted; -v shows all")
 
 
 def test_verbose_tells_every_change_of_many() -> None:
@@ -99,5 +99,5 @@ def test_a_long_silence_is_broken_by_the_counts() -> None:
     for clock.now in range(1, 70):
         shown.tick()
 
-    line = "0 of 2 runs over; 2 without an answer; 34 pending, 6 running, 10 succeeded"
+    line = "0 of 2 runs ended; 2 without a reply; 34 pending, 6 running, 10 succeeded"
     assert err.getvalue().splitlines() == [f"30s {line}", f"60s {line}"]

@@ -28,11 +28,11 @@ DATA = {"runs": [{"ref": "a", "n": 1, "on": True}, {"ref": "=b", "n": None, "on"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("runs[?", "at character 7, where ^ stands: runs[?^;"),
-        ("runs[?state=1]", "at character 12, where ^ stands: runs[?state^=1];"),
-        ("a b", "at character 3, where ^ stands: a ^b;"),
-        ("a\n  b", "where ^ stands: a ^b;"),
-        ("`x", "at character 1, where ^ stands: ^`x;"),
+        ("runs[?", "at character 7 (marked ^): runs[?^;"),
+        ("runs[?state=1]", "at character 12 (marked ^): runs[?state^=1];"),
+        ("a b", "at character 3 (marked ^): a ^b;"),
+        ("a\n  b", "(marked ^): a ^b;"),
+        ("`x", "at character 1 (marked ^): ^`x;"),
         ('"\x1b[31m', '"\\x1b[31m'),
         ("", "is empty (an unset variable?)"),
         (" ", "is empty (an unset variable?)"),

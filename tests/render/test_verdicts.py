@@ -22,32 +22,32 @@ _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
 @pytest.mark.parametrize(
     ("one", "said"),
     [
-        (samples.partial(), "partial: 17 of 25 targets were cancelled, 3 keep running, 5 had ended before"),
+        (samples.partial(), "partial: 17 of 25 targets were cancelled, 3 keep running, 5 already ended"),
         (
             samples.reported(),
-            "reported: all 12 targets are reported over (3 cancelled, 9 reported terminated);"
+            "reported: all 12 targets are reported as ended (3 cancelled, 9 reported terminated);"
             " 9 reported by the cloud, not verified",
         ),
         (
             samples.requested(),
-            "requested: the cloud accepted the cancel, but 12 targets were not seen to end within 60s (88 terminated);"
-            " 4 targets not yet listed",
+            "requested: the cloud accepted the cancel, but 12 targets were not verified as ended within 60s "
+            "(88 terminated); 4 targets not yet listed",
         ),
         (samples.failed(), "failed: not permitted: ecs:StopInvocation (profile audit)"),
         (
             outcome(Verdict.STOPPED, *many(3, Effect.CANCELLED), *many(9, Effect.TERMINATED, before=State.RUNNING)),
-            "stopped: all 12 targets are over (3 cancelled, 9 terminated)",
+            "stopped: all 12 targets ended (3 cancelled, 9 terminated)",
         ),
-        (outcome(Verdict.STOPPED, seen(1, Effect.CANCELLED)), "stopped: the target is over (1 cancelled)"),
+        (outcome(Verdict.STOPPED, seen(1, Effect.CANCELLED)), "stopped: the target ended (1 cancelled)"),
         (
             outcome(Verdict.STOPPED, seen(1, Effect.ALREADY_ENDED, before=State.RUNNING), seen(2, Effect.UNKNOWN)),
-            "stopped: 1 of 2 targets are over (1 ended by itself)",
+            "stopped: 1 of 2 targets ended (1 ended by itself)",
         ),
         (
             outcome(Verdict.STOPPED, *many(2, Effect.CANCELLED), not_listed=4),
-            "stopped: all 2 listed targets are over (2 cancelled); 4 targets not yet listed",
+            "stopped: all 2 listed targets ended (2 cancelled); 4 targets not yet listed",
         ),
-        (outcome(Verdict.STOPPED), "stopped: the run is over (cancelled)"),
+        (outcome(Verdict.STOPPED), "stopped: the run ended (cancelled)"),
         (
             outcome(Verdict.PARTIAL, *many(3, Effect.KEPT_RUNNING, before=State.RUNNING)),
             "partial: none of 3 targets was stopped, 3 keep running",
@@ -64,25 +64,25 @@ _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
         ),
         (
             outcome(Verdict.ENDED, before=State.SUCCEEDED, after=State.SUCCEEDED, request_ids=()),
-            "ended: the run was over before (succeeded); nothing was sent",
+            "ended: the run had already ended (succeeded); nothing was sent",
         ),
         (outcome(Verdict.ENDED, after=State.FAILED), "ended: the run ended by itself (failed)"),
         (
             outcome(Verdict.REQUESTED, after=State.RUNNING, seconds=None),
-            "requested: the cloud accepted the cancel; whether it takes effect was not watched",
+            "requested: the cloud accepted the cancel; its effect was not verified",
         ),
         (
             outcome(Verdict.REQUESTED, after=State.CANCELLING, request_ids=(), seconds=2.0),
-            "requested: a cancel is under way, but the run was not seen to end within 2.0s",
+            "requested: a cancel is in progress, but the run was not verified as ended within 2.0s",
         ),
         (
             outcome(Verdict.REQUESTED, after=None, request_ids=(), seconds=2.0),
-            "requested: the cancel was sent and not clearly answered, but the run was not seen to end within 2.0s",
+            "requested: the cancel was sent without a clear reply, but the run was not verified as ended within 2.0s",
         ),
         (outcome(Verdict.SKIPPED), "skipped: nothing was sent"),
         (
             outcome(Verdict.IN_DOUBT, after=None),
-            "in-doubt: the cloud accepted the cancel, but no reading shows what became of it",
+            "in-doubt: the cloud accepted the cancel, but its result could not be read",
         ),
         (
             outcome(Verdict.IN_DOUBT, after=None, request_ids=()),
@@ -119,7 +119,7 @@ def test_what_keeps_running_is_named_in_the_summary() -> None:
     assert summary(outcomes, operation="01K9Z") == [
         "1 reported, 1 partial, 1 requested, 1 failed",
         "3 targets keep running",
-        "12 targets not seen to end",
+        "12 targets not verified as ended",
         "9 targets reported, not verified",
         "4 targets not yet listed",
         "operation 01K9Z",
@@ -128,12 +128,12 @@ def test_what_keeps_running_is_named_in_the_summary() -> None:
 
 def test_hints_are_commands_to_paste() -> None:
     assert hints([samples.partial(), samples.requested()]) == (
-        "To stop those too:",
+        "To stop the running tasks too:",
         f"  runcancel cancel {samples.WINDOW} --stop-running",
-        "To look again:",
+        "To check again:",
         f"  runcancel status {samples.CHILD}",
     )
-    assert hints([samples.reported()]) == ("To take the cloud's report for a stop: add --accept-reported",)
+    assert hints([samples.reported()]) == ("To count reported stops as stopped: add --accept-reported",)
 
 
 def test_the_announcement_of_one_run_says_who_what_and_what_to_expect() -> None:
@@ -144,7 +144,7 @@ def test_the_announcement_of_one_run_says_who_what_and_what_to_expect() -> None:
         "  nightly-patching",
         "  as arn:aws:iam::111122223333:user/ops",
         samples.PROMISE,
-        "Expected: 17 will be cancelled, 3 keep running, 5 have ended already, 2 not yet listed.",
+        "Expected: 17 pending: will be cancelled · 3 running: will keep running · 5 already ended · 2 not yet listed.",
     )
 
 
@@ -153,16 +153,18 @@ def test_the_announcement_of_several_groups_them_and_names_what_is_not_asked() -
 
     lines = announce(items, width=200)
 
-    assert lines[0] == "Will ask 2 runs to stop (54 targets):"
-    assert lines[1].startswith("  aws:us-east-2         1 run  27 targets  not started only  17 will be cancelled")
-    assert lines[-1] == f"{samples.SCRIPT}: nothing is sent: it is over (succeeded)"
+    assert lines[0] == "About to cancel 2 runs (54 targets):"
+    assert lines[1].startswith(
+        "  aws:us-east-2         1 run  27 targets  not started only  17 pending: will be cancelled"
+    )
+    assert lines[-1] == f"{samples.SCRIPT}: not sent: it is over (succeeded)"
     assert len(lines) == 6
 
 
 def test_where_nothing_is_promised_nothing_is_foretold() -> None:
     item = samples.plan_item(guarantee=Guarantee.BEST_EFFORT)
 
-    assert expectation([item]).startswith("17 should be cancelled")
+    assert expectation([item]).startswith("17 pending: should be cancelled")
 
 
 @settings(max_examples=50)

@@ -27,7 +27,7 @@ def named(session: Session, refs: Sequence[str] | None, file: str | None, operat
     ways = {"references": bool(refs), "--from": file is not None, "--operation": operation is not None}
     used = [way for way, given in ways.items() if given]
     if len(used) > 1:
-        raise UsageError(f"{' and '.join(used)} exclude each other; nothing was sent")
+        raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
     if file is not None:
         return list(read_file(session, environment.plain_file("--from", file), keys=_OF_CANCEL).references)
     if operation is not None:
@@ -56,7 +56,7 @@ def read_file(
 
 
 def text_of_input(session: Session, name: str) -> str:
-    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin holds the request."""
+    """The text of a file or of stdin. Raises `UsageError` when it cannot be read, or stdin is used for the request."""
     if name == "-" and session.request.on_stdin:
         raise UsageError("standard input cannot be both the request and the list; nothing was sent")
     return session.workers.read_input(lambda: text_of(name, largest=_LARGEST))

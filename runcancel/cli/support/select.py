@@ -24,7 +24,7 @@ from runcancel.model.outcomes import Intent, Outcome, PlanItem
 from runcancel.model.runs import Problem, Query, Scope, Snapshot
 from runcancel.model.states import Reason
 
-_BARE = "{} has references alone: whether the list was complete is not known (-o jsonl says it)"
+_BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"
 
 
 class SelectionRequest(Struct, frozen=True, kw_only=True):

@@ -284,7 +284,7 @@ def _carry_out(
 ) -> int:
     if recorder is not None:
         session.workers.last_words = (
-            f"left at once; cancels already sent continue; operation {recorder.id}. To continue:\n"
+            f"stopped at once; cancels already sent continue; operation {recorder.id}. To continue:\n"
             f"  runcancel cancel --resume {recorder.id}"
         )
     if flow is not None:

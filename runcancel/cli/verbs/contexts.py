@@ -110,7 +110,7 @@ def _shown(chosen: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | Non
 
 def _add(session: Session, call: _Call) -> int:
     if len(call.names) != 1 or call.context is None:
-        raise UsageError("contexts add takes one name, as in:  runcancel contexts add prod -p aws --profile prod")
+        raise UsageError("contexts add takes one name, as in: runcancel contexts add prod -p aws --profile prod")
     file = config_file.path(session.settings.environ)
     edit.add(file, call.names[0], call.context)
     session.notes.say(f"added {call.names[0]} to {file}")

@@ -45,12 +45,11 @@ def doctor(session: Session) -> int:
       runcancel doctor -p aws -r all
       runcancel doctor -c prod -o json
 
-    One row per scope: who asks and by which credentials, how far the clocks are
-    apart, how long an answer takes, what was found to be permitted. It asks for
-    one page and one run of each kind. Whether a cancel is permitted is known from
-    the journal alone; else it says cancel?. It writes nothing, neither there nor
-    here. Exit codes: 0 all is well, 4 credentials or permissions are missing or of
-    another account, 7 a cloud could not be asked or did not answer.
+    One row per scope: identity, credentials, clock offset, latency, permissions.
+    It reads one page and one run of each kind, and changes nothing. Only the
+    journal shows whether a cancel is permitted; otherwise the row shows cancel?.
+    Exit codes: 0 all is well, 4 credentials or permissions are missing or belong
+    to another account, 7 a cloud could not be reached or did not reply.
     """
     names, missing = _providers(session.settings)
     scopes = session.scopes(_only(session.settings, names)) if names else ()

@@ -30,7 +30,7 @@ _UNANSWERED = CancelResponse(
     asked=RequestStatus.IN_DOUBT,
     problem=Problem(code=Reason.INTERRUPTED, message="no reply recorded; the cancel may or may not have been sent"),
 )
-_UNREAD = Problem(code=Reason.INTERRUPTED, message="interrupted before it was read; nothing was sent for it")
+_UNREAD = Problem(code=Reason.INTERRUPTED, message="interrupted before the run was read; nothing was sent for it")
 _UNSEEN = Problem(code=Reason.INTERRUPTED, message="no result recorded")
 
 

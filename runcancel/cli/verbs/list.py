@@ -81,7 +81,7 @@ def list_(
     next_ = session.suggest("To cancel some of these: runcancel cancel")
     empty = () if total else coverage(session, scopes, gaps, query)
     if empty:
-        first = "No runs match where the clouds answered." if gaps else "No runs match."
+        first = "No runs match in the scopes that replied." if gaps else "No runs match."
         empty = (f"{first} {empty[0]}", *empty[1:])
     told = (*empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
     answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=told))

@@ -14,7 +14,7 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (broken.DecodeError, "the answer cannot be decompressed"),
     (broken.IncompleteRead, "the connection was closed in the middle of the answer"),
     (client.IncompleteRead, "the connection was closed in the middle of the answer"),
-    (client.RemoteDisconnected, "the connection was closed without an answer"),
+    (client.RemoteDisconnected, "the connection was closed without a reply"),
     (client.HTTPException, "what came is not HTTP"),
     (ConnectionResetError, "the connection was reset"),
 )

@@ -80,7 +80,7 @@ def _not_applied(error: QueryError) -> Problem:
     return Problem(
         code=Reason.USAGE,
         message=f"--query cannot be applied: {error}",
-        hint="the exit code is that of the command; stdout has the whole document",
+        hint="the exit code is that of the command; stdout has the full document",
     )
 
 
@@ -92,9 +92,9 @@ def _read(text: str) -> Any:
     except ValueError as error:  # what jmespath raises is one, too
         at = getattr(error, "lex_position", len(text))
         raise UsageError(
-            f"--query is no JMESPath at character {at + 1}, where ^ stands: "
+            f"--query is not valid JMESPath at character {at + 1} (marked ^): "
             f"{safe(' '.join(f'{text[:at]}^{text[at:]}'.split()))}; nothing was sent",
-            hint="see https://jmespath.org, as in: --query 'runs[].ref'",
+            hint="see https://jmespath.org. Example: --query 'runs[].ref'",
         ) from None
     except RecursionError:
         raise UsageError("--query is nested too deeply; nothing was sent") from None
@@ -130,7 +130,7 @@ def _data(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is not None and not isinstance(value, (str, int, float)):
-        raise QueryError("its result is an expression, no data")
+        raise QueryError("its result is an expression, not data")
     return value
 
 

@@ -40,10 +40,10 @@ class Track(Struct):
         if self.outcome is not None:
             return worded(self.outcome.verdict), self.outcome.verdict
         if self.problem is not None:
-            return f"the answer was: {safe(self.problem.message)}", "failed"
+            return f"refused: {safe(self.problem.message)}", "failed"
         if self.state is State.CANCELLING or self.state.over or self.answered is None:
             return worded(self.state), self.state
-        return f"{'asked' if self.answered else 'no answer yet'}, {worded(self.state)}", self.state
+        return f"{'cancel requested' if self.answered else 'no reply yet'}, {worded(self.state)}", self.state
 
     def pieces(self) -> Pieces:
         """Where it stands: a word, then its targets per state."""
@@ -60,7 +60,7 @@ class Group(Struct):
 
     scope: str
     runs: int = 0
-    unanswered: int = 0  # without an answer to their cancel, and not done
+    unanswered: int = 0  # without a reply to their cancel, and not done
     open: int = 0
     over: int = 0
     states: Counter[State] = field(default_factory=Counter)
@@ -134,7 +134,7 @@ class Board:
         return track
 
     def longest(self, most: int) -> list[Track]:
-        """At most so many of the runs that are still open, the one that began first in front."""
+        """At most so many of the runs that are unfinished, the one that began first in front."""
         kept: list[tuple[float, int, str]] = []
         while self._by_age and len(kept) < most:
             entry = heapq.heappop(self._by_age)

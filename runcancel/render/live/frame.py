@@ -24,19 +24,19 @@ _BESIDE = 60  # columns beside a reference that make room for where the run stan
 _LEAST = 12  # columns, below which saying where a run stands is not begun
 _WITH_FOOT, _WITH_LAST, _WITH_GAP = 3, 5, 16  # lines of a frame that has room for them
 
-_HINTS_WATCHING = ("Ctrl-C stops watching, nothing else", "Ctrl-C: stop watching", "Ctrl-C stops")
-_HINTS = ("Ctrl-C stops asking, not the cancels", "Ctrl-C: ask no more", "Ctrl-C stops")
+_HINTS_WATCHING = ("Ctrl-C: stop watching; the runs continue", "Ctrl-C: stop watching", "Ctrl-C: stop")
+_HINTS = ("Ctrl-C: stop here; cancels already sent continue", "Ctrl-C: stop here", "Ctrl-C: stop")
 """What Ctrl-C does, in fewer and fewer words."""
 
-_WHY: Mapping[Reason, str] = {Reason.BUSY: "the cloud asked for it"}
-_NO_ANSWER = "no answer"
+_WHY: Mapping[Reason, str] = {Reason.BUSY: "throttled"}
+_NO_REPLY = "no reply"
 
 _UNFINISHED: Mapping[Verdict, tuple[str, str]] = {
     Verdict.FAILED: ("failed", "failed"),
     Verdict.PARTIAL: ("partial", "partial"),
-    Verdict.REQUESTED: ("not seen to end", "requested"),
+    Verdict.REQUESTED: ("not verified as ended", "requested"),
     Verdict.IN_DOUBT: ("in doubt", "in-doubt"),
-    Verdict.SKIPPED: ("not asked", ""),
+    Verdict.SKIPPED: ("not sent", ""),
 }
 """What is counted of runs that were judged though they are not over, and in whose colour."""
 
@@ -88,7 +88,7 @@ def _head(board: Board, view: View) -> Text:
     runs = counted(board.total.runs, "run")
     doing = f"{'cancelling' if board.asking else 'watching'} {runs}"
     clouds = len({provider_of(scope) for scope in board.groups})
-    over = f"{view.terminal.dot}{board.total.over:,} over"
+    over = f"{view.terminal.dot}{board.total.over:,} ended"
     lefts = (f"{doing} on {clouds} clouds{over}" if clouds > 1 else f"{doing}{over}", f"{doing}{over}", doing, runs)
     clock = f"{int(view.elapsed // 60):02}:{int(view.elapsed % 60):02}"
     left = [] if view.left is None else [f"{max(0, math.ceil(view.left))} s left"]
@@ -163,7 +163,7 @@ def _of_run(track: Track) -> list[Piece]:
     if track.problem is not None:
         return [(f"refused: {worded(track.problem.code)}", "failed"), *tally]
     known = track.answered is None or track.state is State.CANCELLING
-    return [*([] if known else [("asked" if track.answered else "no answer yet", None)]), *tally]
+    return [*([] if known else [("cancel requested" if track.answered else "no reply yet", None)]), *tally]
 
 
 def _of_scopes(board: Board, view: View, room: int) -> list[Text]:
@@ -186,7 +186,7 @@ def _of_scopes(board: Board, view: View, room: int) -> list[Text]:
 
 
 def _side_by_side(groups: Sequence[Group], view: View) -> bool:
-    return max(cell_len(safe(group.scope)) for group in groups) + 4 + len("1,000 of 1,000 over") <= view.width
+    return max(cell_len(safe(group.scope)) for group in groups) + 4 + len("1,000 of 1,000 ended") <= view.width
 
 
 def _lines(groups: Sequence[Group], view: View) -> list[Text]:
@@ -217,8 +217,8 @@ def _states(group: Group) -> Mapping[State, int]:
 
 
 def _words(group: Group, view: View, width: int, *, pad: int = 0) -> Text:
-    """How many runs are over; who waits, what failed, what has no answer yet; then the targets per state."""
-    unanswered: list[Piece] = [(f"{group.unanswered:,} without an answer", None)] if group.unanswered else []
+    """How many runs are over; who waits, what failed, what has no reply yet; then the targets per state."""
+    unanswered: list[Piece] = [(f"{group.unanswered:,} without a reply", None)] if group.unanswered else []
     ends = [
         (f"{group.verdicts[verdict]:,} {text}", word)
         for verdict, (text, word) in _UNFINISHED.items()
@@ -234,7 +234,7 @@ def _words(group: Group, view: View, width: int, *, pad: int = 0) -> Text:
 
 
 def _over(group: Group) -> str:
-    return f"{group.over:,} of {group.runs:,} over"
+    return f"{group.over:,} of {group.runs:,} ended"
 
 
 def _waits(scope: str, view: View, room: int) -> tuple[Piece, ...]:
@@ -242,8 +242,8 @@ def _waits(scope: str, view: View, room: int) -> tuple[Piece, ...]:
     found = view.waiting(scope)
     if found is None:
         return ()
-    short = f"waiting {math.ceil(found[0])} s"
-    long = f"{short}, {_WHY.get(found[1], _NO_ANSWER)}"
+    short = f"next try in {math.ceil(found[0])} s"
+    long = f"{_WHY.get(found[1], _NO_REPLY)}, {short}"
     return ((long if len(long) <= room else short, "cancelling"),)
 
 
@@ -262,7 +262,7 @@ def _bar_length(room: int) -> int:
 
 
 def _longest(board: Board, view: View, room: int) -> list[Text]:
-    """The runs that began first of those still open, as far as their references fit."""
+    """The runs that began first of those unfinished, as far as their references fit."""
     tracks = board.longest(min(_NAMED, room - 1)) if room > 1 else []
     ages = {track.ref: ago(track.began, view.now) if track.began else "" for track in tracks}
     old = max(map(len, ages.values()), default=0)
@@ -274,8 +274,8 @@ def _longest(board: Board, view: View, room: int) -> list[Text]:
     if not names:
         return []
     column = max(name.cell_len for _, name in names) + 2
-    more = ", the longest-running" if board.total.open > len(names) else ""
-    rows = [shortened(Text(f"{board.total.open:,} still open{more}:", "dim"), view.width, mark="~")]
+    more = ", longest-running first" if board.total.open > len(names) else ""
+    rows = [shortened(Text(f"{board.total.open:,} unfinished{more}:", "dim"), view.width, mark="~")]
     for track, name in names:
         side = view.width - column
         stands = fitted(_of_run(track), side, between=view.terminal.dot) if side >= _LEAST else Text()

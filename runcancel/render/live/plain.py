@@ -20,9 +20,9 @@ _UNFINISHED = (Verdict.PARTIAL, Verdict.REQUESTED, Verdict.IN_DOUBT, Verdict.FAI
 
 
 class PlainProgress:
-    """`12s REF: asked, cancelling, 17 cancelled, 3 running`; `42s 2 of 3 runs over, 3 running` where nothing changes.
+    """`12s REF: cancelling, 17 cancelled, 3 running`; `42s 2 of 3 runs ended, 3 running` where nothing changes.
 
-    Of more than twenty runs only bad news gets lines of its own, and no more than twenty; `verbose` tells every change.
+    Of more than twenty runs only bad news gets lines of its own, and no more than twenty; `verbose` shows every change.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class PlainProgress:
         self._stale = True
         if bad and self._bad_news < _BAD_NEWS:
             self._bad_news += 1
-            more = "; more like this is only counted, -v tells all" if self._bad_news == _BAD_NEWS else ""
+            more = "; further ones are only counted; -v shows all" if self._bad_news == _BAD_NEWS else ""
             self._say(f"{safe(track.ref)}: {text}{more}", totals=False)
         self.tick()
 
     def _totals(self) -> None:
         total = self._board.total
-        parts = [f"{total.over:,} of {counted(total.runs, 'run')} over"]
-        parts += [f"{total.unanswered:,} without an answer"] if total.unanswered else []
+        parts = [f"{total.over:,} of {counted(total.runs, 'run')} ended"]
+        parts += [f"{total.unanswered:,} without a reply"] if total.unanswered else []
         parts += [f"{total.verdicts[one]:,} {worded(one)}" for one in _UNFINISHED if total.verdicts[one]]
         parts += ["".join(text for text, _ in tallied(total.targets))] if total.targets.total() else []
         self._say("; ".join(parts))

@@ -6,30 +6,30 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from runcancel.engine.verdict import counted_once
 from runcancel.model.outcomes import PlanItem
-from runcancel.model.states import Effect, Guarantee
+from runcancel.model.states import Effect, Guarantee, State
 from runcancel.render.documents import Caller
-from runcancel.render.screens.words import PROMISES, counted, provider_of, scope_of
+from runcancel.render.screens.words import PROMISES, counted, provider_of, scope_of, worded
 from runcancel.text import safe
 
-_EXPECTED: Mapping[Effect, tuple[str, str]] = {
-    Effect.CANCELLED: ("will be cancelled", "will be cancelled"),
-    Effect.TERMINATED: ("will be terminated", "will be terminated"),
-    Effect.KEPT_RUNNING: ("keeps running", "keep running"),
-    Effect.ALREADY_ENDED: ("has ended already", "have ended already"),
-    Effect.STOPPING: ("may stop", "may stop"),
-    Effect.UNKNOWN: ("cannot be foretold", "cannot be foretold"),
+_EXPECTED: Mapping[Effect, str] = {
+    Effect.CANCELLED: "will be cancelled",
+    Effect.TERMINATED: "will be terminated",
+    Effect.KEPT_RUNNING: "will keep running",
+    Effect.ALREADY_ENDED: "already ended",
+    Effect.STOPPING: "may stop",
+    Effect.UNKNOWN: "outcome unpredictable",
 }
-_HOPED: Mapping[Effect, tuple[str, str]] = {
-    Effect.CANCELLED: ("should be cancelled", "should be cancelled"),
-    Effect.TERMINATED: ("may be stopped", "may be stopped"),
+_BEST_EFFORT: Mapping[Effect, str] = {
+    Effect.CANCELLED: "should be cancelled",
+    Effect.TERMINATED: "may be stopped",
 }
-"""What is said instead where the vendor promises nothing."""
+"""The words where the guarantee is best effort."""
 
 _NAMED = 3  # targets that are named of those that were selected
 
 
 def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, width: int = 80) -> tuple[str, ...]:
-    """Safe lines that say what a cancel of these runs can do, before anything is sent. `width` is that of stderr."""
+    """Safe lines that show what a cancel of these runs can do, before anything is sent. `width` is that of stderr."""
     asked = counted_once([item for item in items if item.ask])
     if not asked:
         return tuple(_not_asked(items))
@@ -40,21 +40,26 @@ def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, wi
 
 
 def expectation(items: Iterable[PlanItem]) -> str:
-    """`17 will be cancelled, 3 keep running`: what the guarantees let one expect of the selected targets."""
-    counts: Counter[tuple[str, str]] = Counter()
+    """`17 pending: will be cancelled · 3 running: will keep running`: the expected effect on the selected targets."""
+    counts: Counter[tuple[str, State | None]] = Counter()
     missing = 0
     for item in items:
         for planned in item.invocations:
-            counts[_words(item, planned.expected)] += planned.target_count
+            before = None if planned.expected is Effect.ALREADY_ENDED else planned.before
+            counts[_words(item, planned.expected), before] += planned.target_count
         missing += item.not_listed
-    order = [table[effect] for effect in _EXPECTED for table in (_EXPECTED, _HOPED) if effect in table]
-    said = [f"{counts[words]:,} {words[counts[words] > 1]}" for words in sorted(counts, key=order.index)]
-    return ", ".join(said + ([f"{missing:,} not yet listed"] if missing else []))
+    order = [table[effect] for effect in _EXPECTED for table in (_EXPECTED, _BEST_EFFORT) if effect in table]
+    states = [None, *State]
+    parts = [
+        f"{counts[key]:,} {key[0]}" if key[1] is None else f"{counts[key]:,} {worded(key[1])}: {key[0]}"
+        for key in sorted(counts, key=lambda key: (order.index(key[0]), states.index(key[1])))
+    ]
+    return " · ".join(parts + ([f"{missing:,} not yet listed"] if missing else []))
 
 
-def _words(item: PlanItem, effect: Effect) -> tuple[str, str]:
-    hoped = _HOPED if item.guarantee is Guarantee.BEST_EFFORT else {}
-    return hoped.get(effect, _EXPECTED[effect])
+def _words(item: PlanItem, effect: Effect) -> str:
+    weaker = _BEST_EFFORT if item.guarantee is Guarantee.BEST_EFFORT else {}
+    return weaker.get(effect, _EXPECTED[effect])
 
 
 def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[str]:
@@ -75,7 +80,7 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
     total = sum(_size(item) for item in items)
     rows = [_row(scope, guarantee, group) for (scope, guarantee), group in groups.items()]
     widths = [max(len(row[place]) for row in rows) for place in range(4)]
-    lines = [f"Will ask {counted(len(items), 'run')} to stop ({counted(total, 'target')}):"]
+    lines = [f"About to cancel {counted(len(items), 'run')} ({counted(total, 'target')}):"]
     for row, group in zip(rows, groups.values(), strict=True):
         cells = (row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]))
         line, expected = "  " + "  ".join(cells).rstrip(), expectation(group)
@@ -104,7 +109,7 @@ def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[s
 
 
 def _not_asked(items: Iterable[PlanItem]) -> list[str]:
-    return [f"{safe(item.run)}: nothing is sent{f': {safe(item.why)}' if item.why else ''}" for item in items]
+    return [f"{safe(item.run)}: not sent{f': {safe(item.why)}' if item.why else ''}" for item in items]
 
 
 def _size(item: PlanItem) -> int:
@@ -116,7 +121,7 @@ def _who(caller: Caller) -> str:
         caller.principal,
         f"account {caller.account}" if caller.account and caller.account not in (caller.principal or "") else None,
     ]
-    return safe(" · ".join(each for each in known if each)) or "somebody unknown"
+    return safe(" · ".join(each for each in known if each)) or "an unknown identity"
 
 
 def _only(targets: Sequence[str]) -> str:

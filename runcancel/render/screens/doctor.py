@@ -45,7 +45,7 @@ def of_files(files: Sequence[FileCheck]) -> Iterator[str]:
 
 def _about(file: FileCheck) -> Iterator[str]:
     if not file.exists:
-        yield "none" if file.writable else "none, and none can be made"
+        yield "none" if file.writable else "none, and it cannot be created"
     elif file.mode is not None:
         yield f"mode {file.mode}"
     if file.exists and not file.readable:

@@ -41,9 +41,9 @@ def remarks(output: Output) -> Iterator[str]:
     if output.dropped:
         yield f"the cloud cut {output.dropped:,} bytes of it"
     elif output.truncated:
-        yield "the cloud cut it and does not tell how much"
+        yield "the cloud cut the output; the number of missing bytes is unknown"
     if output.damaged:
-        yield "some of it is no UTF-8 text: what could not be read is shown as \ufffd"
+        yield "some of it is not UTF-8 text: what could not be read is shown as \ufffd"
     if output.upload_error:
         yield f"the full output was not stored: {output.upload_error}"
     if output.location:
@@ -51,4 +51,4 @@ def remarks(output: Output) -> Iterator[str]:
     if output.stderr_location:
         yield f"full stderr: {output.stderr_location}"
     if output.child:
-        yield f"what it started: {command('logs', output.child)}"
+        yield f"started run: {command('logs', output.child)}"

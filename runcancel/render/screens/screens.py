@@ -109,7 +109,7 @@ def _evidence(outcome: Outcome) -> list[str]:
 
 
 def _names(group: Sequence[InvocationOutcome]) -> tuple[str, ...]:
-    """Targets worth a name: those that were not seen to end, or the few."""
+    """Targets worth a name: those that were not verified as ended, or the few."""
     if group[0].effect is Effect.ALREADY_ENDED:
         return ()
     return tuple(safe(one.target) for one in group if one.target)

@@ -69,7 +69,7 @@ def _heading(output: Output) -> Text:
 
 
 def _facts(output: Output) -> list[str]:
-    facts = {"id": output.id, "task": output.task, "vendor's word": output.provider_status}
+    facts = {"id": output.id, "task": output.task, "provider status": output.provider_status}
     said = [f"{name} {safe(value)}" for name, value in facts.items() if value]
     return [*said, *(["stdout and stderr in one"] if output.merged else [])]
 

@@ -1,4 +1,4 @@
-"""What was seen, in sentences that claim no more than that."""
+"""Verdicts as sentences that claim no more than was verified."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from runcancel.text import command, duration, safe
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
 _OPEN = (Effect.STOPPING, Effect.UNKNOWN)
 _UNSURE = (Verdict.REQUESTED, Verdict.IN_DOUBT)
-_LABELS = ("cancelled", "terminated", "reported cancelled", "reported terminated", "ended before", "ended by itself")
+_LABELS = ("cancelled", "terminated", "reported cancelled", "reported terminated", "already ended", "ended by itself")
 _MOST_COMMANDS = 3  # references that a hint spells out
 
 
@@ -33,7 +33,7 @@ def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> lis
     if running := effects[Effect.KEPT_RUNNING]:
         parts.append(f"{counted(running, 'target')} {_keep(running)} running")
     if still := sum(effects[effect] for effect in _OPEN):
-        parts.append(f"{counted(still, 'target')} not seen to end")
+        parts.append(f"{counted(still, 'target')} not verified as ended")
     if unproven := sum(is_unproven(one) for outcome in seen for one in outcome.invocations):
         parts.append(f"{counted(unproven, 'target')} reported, not verified")
     if missing := sum(outcome.not_listed for outcome in seen):
@@ -42,19 +42,19 @@ def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> lis
 
 
 def hints(outcomes: Sequence[Outcome], *, accept_reported: bool = False) -> tuple[str, ...]:
-    """What to do next, as safe lines: about what keeps running, was not seen to end, or is only reported."""
+    """What to do next, as safe lines: about what keeps running, was not verified as ended, or is only reported."""
     lines: list[str] = []
     if left := _left_running(outcomes):
-        lines += ["To stop those too:", *_commands("cancel", left, "--stop-running")]
+        lines += ["To stop the running tasks too:", *_commands("cancel", left, "--stop-running")]
     for foreign in _foreign(outcomes):
-        runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} runs on"
-        stop = [f"{runs_on}; to stop it:", f"  {safe(foreign.command or '')}"]
-        lines += stop if foreign.command else [f"{runs_on}: nothing can stop it."]
+        runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} keeps running"
+        stop = [f"{runs_on}. To cancel it:", f"  {safe(foreign.command or '')}"]
+        lines += stop if foreign.command else [f"{runs_on} and cannot be stopped."]
     unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]
     if unseen:
-        lines += ["To look again:", *_commands("status", unseen)]
+        lines += ["To check again:", *_commands("status", unseen)]
     if not accept_reported and any(outcome.verdict is Verdict.REPORTED for outcome in outcomes):
-        lines.append("To take the cloud's report for a stop: add --accept-reported")
+        lines.append("To count reported stops as stopped: add --accept-reported")
     return tuple(lines)
 
 
@@ -64,20 +64,21 @@ def label(one: InvocationOutcome) -> str:
     What had ended is told from what ended meanwhile, and what was seen from what was only reported.
     """
     if one.effect is Effect.ALREADY_ENDED:
-        return "ended before" if one.before is not None and one.before.over else "ended by itself"
+        return "already ended" if one.before is not None and one.before.over else "ended by itself"
     return f"reported {EFFECTS[one.effect]}" if is_unproven(one) else EFFECTS[one.effect]
 
 
 def _stopped(outcome: Outcome) -> str:
     total, over = len(outcome.invocations), _count(outcome, *_OVER)
     if not total:
-        return f"the run is over{_how(outcome.after)}" if _is_over(outcome.after) else "the run was reported stopped"
+        return f"the run ended{_how(outcome.after)}" if _is_over(outcome.after) else "the run was reported as stopped"
     listed = "listed " if outcome.not_listed else ""
-    how = "reported over" if any(map(is_unproven, outcome.invocations)) else "over"
+    reported = any(map(is_unproven, outcome.invocations))
+    how = f"{'is' if total == 1 else 'are'} reported as ended" if reported else "ended"
     if over < total:
-        who = f"{over:,} of {total:,} {listed}targets are {how}"
+        who = f"{over:,} of {total:,} {listed}targets {how}"
     else:
-        who = f"the {listed}target is {how}" if total == 1 else f"all {total:,} {listed}targets are {how}"
+        who = f"the {listed}target {how}" if total == 1 else f"all {total:,} {listed}targets {how}"
     return f"{who}{_in_brackets(_tally(outcome))}"
 
 
@@ -90,7 +91,7 @@ def _partial(outcome: Outcome) -> str:
     split = _in_brackets(f"{count:,} {worded(effect)}" for effect, count in ended.items()) if len(ended) > 1 else ""
     who = f"{done:,} of {counted(total, 'target')}" if done else f"none of {counted(total, 'target')}"
     rest = [f"{kept:,} {_keep(kept)} running"] if (kept := counts.get(Effect.KEPT_RUNNING, 0)) else []
-    rest += [f"{open_:,} not seen to end"] if (open_ := _count(outcome, *_OPEN)) else []
+    rest += [f"{open_:,} not verified as ended"] if (open_ := _count(outcome, *_OPEN)) else []
     rest += _tally(outcome, only=(Effect.ALREADY_ENDED,))
     return f"{who} {_was(done)} {how}{split}, {', '.join(rest)}".rstrip(", ")
 
@@ -98,30 +99,30 @@ def _partial(outcome: Outcome) -> str:
 def _ended(outcome: Outcome) -> str:
     how = _how(outcome.after)
     if outcome.before is not None and outcome.before.over:
-        return f"the run was over before{how}" + ("" if outcome.request_ids else "; nothing was sent")
+        return f"the run had already ended{how}" + ("" if outcome.request_ids else "; nothing was sent")
     if _is_over(outcome.after):
         return f"the run ended by itself{how}"
-    return "the run was reported over"
+    return "the run was reported as ended"
 
 
 def _requested(outcome: Outcome) -> str:
     if outcome.request_ids:
         asked = "the cloud accepted the cancel"
     elif State.CANCELLING in (outcome.before, outcome.after):
-        asked = "a cancel is under way"
+        asked = "a cancel is in progress"
     else:
-        asked = "the cancel was sent and not clearly answered"
+        asked = "the cancel was sent without a clear reply"
     if not outcome.seconds:
-        return f"{asked}; whether it takes effect was not watched"
+        return f"{asked}; its effect was not verified"
     still = _count(outcome, *_OPEN, Effect.KEPT_RUNNING)
     who = f"{counted(still, 'target')} {_was(still)}" if still else "the run was"
     done = _in_brackets(_tally(outcome))
-    return f"{asked}, but {who} not seen to end within {_within(outcome.seconds)}{done}"
+    return f"{asked}, but {who} not verified as ended within {_within(outcome.seconds)}{done}"
 
 
 def _in_doubt(outcome: Outcome) -> str:
     if outcome.request_ids:
-        return "the cloud accepted the cancel, but no reading shows what became of it"
+        return "the cloud accepted the cancel, but its result could not be read"
     return _why(outcome, "the cancel may or may not have been accepted")
 
 
@@ -136,7 +137,7 @@ _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
     Verdict.ENDED: _ended,
     Verdict.REQUESTED: _requested,
     Verdict.IN_DOUBT: _in_doubt,
-    Verdict.FAILED: lambda outcome: _why(outcome, "the cancel had no effect that was seen"),
+    Verdict.FAILED: lambda outcome: _why(outcome, "the cancel had no verified effect"),
     Verdict.SKIPPED: lambda outcome: _why(outcome, "nothing was sent"),
 }
 
@@ -148,10 +149,9 @@ def _reservations(outcome: Outcome) -> list[str]:
 
 
 def _tally(outcome: Outcome, *, only: Sequence[Effect] = _OVER) -> list[str]:
-    """`3 cancelled`, `5 had ended before`: what is over, and how."""
+    """`3 cancelled`, `5 already ended`: what is over, and how."""
     found = Counter(label(one) for one in outcome.invocations if one.effect in only)
-    words = {"ended before": "had ended before"}
-    return [f"{found[text]:,} {words.get(text, text)}" for text in _LABELS if found[text]]
+    return [f"{found[text]:,} {text}" for text in _LABELS if found[text]]
 
 
 def _effects(outcome: Outcome) -> dict[Effect, int]:

@@ -42,9 +42,9 @@ PROMISES: Mapping[Guarantee, str] = {
 EFFECTS: Mapping[Effect, str] = {
     Effect.CANCELLED: "cancelled",
     Effect.TERMINATED: "terminated",
-    Effect.STOPPING: "still stopping",
+    Effect.STOPPING: "stopping",
     Effect.KEPT_RUNNING: "kept running",
-    Effect.UNKNOWN: "not known",
+    Effect.UNKNOWN: "unknown",
     Effect.ALREADY_ENDED: "already ended",
 }
 """An effect as people read it, in the order in which they want to know."""
