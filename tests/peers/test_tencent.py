@@ -1,11 +1,20 @@
 """`tccli` and `runcancel`, side by side."""
 
 import json
-from collections.abc import Callable, Iterable
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runcancel.providers import provider
+from runcancel.providers.common.credentials import CredentialSource
+from runcancel.providers.common.http import CredentialClient, Endpoint
+from runcancel.providers.tencent import credentials
+from runcancel.providers.tencent.sources import Sources
 from runcancel.sandbox.accounts import key
 from runcancel.sandbox.seeds import HOSTILE_NAME
 
@@ -153,6 +162,74 @@ def test_keys_that_tccli_configure_wrote_are_good_for_runcancel(start: Callable[
     bench.run("tccli", "configure", "--profile", "ops", stdin=answers, env=without)
     (run,) = bench.runcancel("status", RUNNING, "--profile", "ops", env=without)["runs"]
     assert run["ref"] == f"ops@tencent:ap-guangzhou:invocation/{RUNNING}"
+
+
+JUDGE = """
+import json, os, sys
+from collections import defaultdict
+from tccli.services.tat.tat_client import parse_global_arg
+names = "profile secretId secretKey token region output role_arn role_session_name use_cvm_role".split()
+out = []
+for environ, profile in json.load(sys.stdin):
+    os.environ.clear()
+    os.environ.update(environ)
+    found = parse_global_arg(defaultdict(lambda: None, dict.fromkeys(names)) | {"profile": profile})
+    role = bool(found["role_arn"] and found["role_session_name"])
+    out.append([found["profile"], found["secretId"][-4:], found["region"], found["role_arn"] if role else None])
+print(json.dumps(out))
+"""
+
+
+def test_profile_key_region_and_role_are_those_that_tccli_resolves(peers: Path, tmp_path: Path) -> None:
+    """Variables, files and the flag, each with each."""
+    role = "qcs::cam::uin/1:roleName/"
+    (tmp_path / ".tccli").mkdir()
+    for name, more in (("default", {}), ("work", {}), ("ops", {"role-arn": f"{role}ops", "role-session-name": "me"})):
+        keys = {"secretId": f"AKID{name}file", "secretKey": "s", **more}
+        system = {"region": f"ap-{name}", "output": "json", "language": "en-US"}
+        service = {"version": "2020-10-28", "endpoint": "tat.tencentcloudapi.com"}
+        (tmp_path / ".tccli" / f"{name}.credential").write_text(json.dumps(keys))
+        (tmp_path / ".tccli" / f"{name}.configure").write_text(json.dumps({"_sys_param": system, "tat": service}))
+    bare = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    variables = (
+        ({}, {"TENCENTCLOUD_SECRET_ID": "AKIDenvv", "TENCENTCLOUD_SECRET_KEY": "s"}),
+        ({}, {"TENCENTCLOUD_REGION": "ap-env"}),
+        ({}, {"TCCLI_PROFILE": "work"}, {"TCCLI_PROFILE": "ops"}),
+        ({}, {"TENCENTCLOUD_ROLE_ARN": f"{role}env", "TENCENTCLOUD_ROLE_SESSION_NAME": "me"}),
+    )
+    cases = [
+        ({**bare, **{name: value for part in parts for name, value in part.items()}}, profile)
+        for parts in product(*variables)
+        for profile in (None, "default", "work", "ops")
+    ]
+    judge = [str(peers / "python"), "-c", JUDGE]
+    told = subprocess.run(judge, input=json.dumps(cases), capture_output=True, text=True, timeout=60, check=True)
+
+    for (environ, profile), expected in zip(cases, json.loads(told.stdout), strict=True):
+        assert _resolved(environ, profile) == expected, f"{environ} {profile}"
+
+
+class _Seen(Sources):
+    """Sources that ask nobody: a role is noted, and its base answers."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(CredentialClient(environ), _no_wire, Endpoint.of("https://sts.tencentcloudapi.com"))
+        self.role: str | None = None
+
+    def assumed(self, role: str, session: str, base: CredentialSource, *, source: str) -> CredentialSource:
+        self.role = role
+        return base
+
+
+def _resolved(environ: Mapping[str, str], profile: str | None) -> list[str | None]:
+    """The same, as runcancel resolves it."""
+    found, sources = provider("tencent").resolve(environ, profile), _Seen(environ)
+    keys = credentials.find(environ, profile, sources)()
+    return [found.profile.value, keys.id[-4:], found.region.value if found.region else None, sources.role]
+
+
+def _no_wire(_base: CredentialSource) -> Any:
+    raise AssertionError("nothing is asked for")
 
 
 def _filter(name: str, *values: str) -> str:
