@@ -254,8 +254,8 @@ def go(
     clouds = FakeClouds(dict.fromkeys(scopes, cloud), workers)
     recorder = None
     try:
-        references = [references.parse(item.run) for item in held if item.ask]
-        items = of_plan(held, list(look(references, SETTINGS, clouds, workers))).items
+        asked = [references.parse(item.run) for item in held if item.ask]
+        items = of_plan(held, list(look(asked, SETTINGS, clouds, workers))).items
         listeners = [Knife(life, "before"), Knife(life, "after"), Judges(world, clock, items)]
         if file is not None and operation is not None and items:
             recorder = Recorder(file, operation, warn=pytest.fail, resumed=resumed)

@@ -12,10 +12,10 @@ from runcancel.config import references
 from runcancel.config.references import Reference
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import plan
-from runcancel.engine.verdict import failed
+from runcancel.engine.verdict import failed, selected, vanished
 from runcancel.environment import plain
 from runcancel.errors import CloudError, Refused, UsageError
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Snapshot
 from runcancel.model.states import Effect, Reason, State, Verdict
 from runcancel.providers import kind_of
@@ -255,6 +255,9 @@ def _checked(item: PlanItem) -> PlanItem:
         raise UsageError(f"{ref.id} is part of a run, not a run; nothing was sent")
     if item.targets and not kind_of(ref).in_part:
         raise _whole_only(str(ref))
+    strangers = set(item.targets) - {one.target for one in item.invocations}
+    if strangers:
+        raise UsageError(f"the plan shows no invocation of the target {min(strangers)}; nothing was sent")
     for key, number in (("not_listed", item.not_listed), *item.counts.items()):
         if not 0 <= number <= _MOST_TARGETS:
             raise UsageError(f"{key} is {number:.3g}, which is not a number of targets; nothing was sent")
@@ -302,7 +305,18 @@ def _held(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, ...]
     now = plan(snapshot, targets)
     if not now.ask:
         notes.append(f"{item.run}: {now.why}")
-    return now, tuple(notes)
+    gone = _gone(item, snapshot)
+    if gone:
+        verb = "is" if len(gone) == 1 else "are"
+        notes.append(f"{item.run}: {_targets(len(gone))} of the plan {verb} not listed any more")
+    return structs.replace(now, invocations=(*now.invocations, *gone)), tuple(notes)
+
+
+def _gone(item: PlanItem, snapshot: Snapshot) -> tuple[PlannedInvocation, ...]:
+    """What the plan shows open and the cloud does not list any more: it stays in the plan, and is not confirmed."""
+    there = {one.target for one in snapshot.invocations if one.target is not None}
+    chosen = selected(snapshot.invocations, item.targets)
+    return tuple(one for one in vanished(item, chosen) if not one.before.over and one.target not in there)
 
 
 def _joined(item: PlanItem, snapshot: Snapshot) -> tuple[Invocation, ...]:

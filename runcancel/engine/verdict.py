@@ -88,7 +88,7 @@ def all_over(item: PlanItem, snapshot: Snapshot) -> bool:
     """
     chosen = selected(snapshot.invocations, item.targets)
     whole = bool(chosen) if item.targets else snapshot.run.state.over
-    return whole and all(one.state.over for one in chosen) and all(one.before.over for one in _vanished(item, chosen))
+    return whole and all(one.state.over for one in chosen) and all(one.before.over for one in vanished(item, chosen))
 
 
 def only_reported(snapshot: Snapshot) -> bool:
@@ -245,7 +245,7 @@ def _effects(
                 foreign=one.foreign,
             )
         )
-    unseen = (_unseen(one, answer) for one in _vanished(item, after))
+    unseen = (_unseen(one, answer) for one in vanished(item, after))
     return (*rows, *unseen, *_rest(item, last, answer))
 
 
@@ -263,7 +263,7 @@ def _effect(after: State, before: State | None, run: Run, answer: CancelResponse
     return Effect.KEPT_RUNNING if keeps else Effect.STOPPING
 
 
-def _vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[PlannedInvocation]:
+def vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[PlannedInvocation]:
     """What was planned and is no longer listed. A task's placeholder that gave way to its rows is no loss."""
     ids = {one.id for one in after}
     tasks = {one.task for one in after}

@@ -105,14 +105,52 @@ def test_a_run_that_does_not_list_all_is_cancelled_as_a_whole(outside: Outside, 
     assert named(request, targets) == []
 
 
-def test_a_kind_that_is_cancelled_as_a_whole_says_what_joined(outside: Outside) -> None:
-    plan = planned(outside, WINDOW)
-    plan["plan"][0]["invocations"] = plan["plan"][0]["invocations"][:-2]
+@pytest.mark.parametrize("ref", IN_PART)
+def test_a_target_that_is_not_listed_any_more_was_not_seen_to_stop(outside: Outside, ref: str) -> None:
+    """What a plan holds and its cloud no longer shows is not confirmed: the plan has not shrunk."""
+    plan = planned(outside, ref)
+    rows = plan["plan"][0]["invocations"]
+    gone = next(one for one in rows if one["before"] in ("running", "pending")) | {"id": "gone-1", "target": "i-gone1"}
+    rows.append(gone)
 
+    done = carried_out(outside, plan, "--timeout", "1")
+
+    outcome = done.outcomes[ref]
+    assert outcome["verdict"] not in ("stopped", "reported", "ended"), str(done)
+    assert done.code in (3, 8), str(done)
+    (row,) = [one for one in outcome["invocations"] if one["id"] == "gone-1"]
+    assert (row["after"], row["confirmed"]) == (None, False)
+    assert "1 target of the plan is not listed any more" in done.err
+    assert len(outside.effective(ref)) == 1
+
+
+@pytest.mark.parametrize("ref", IN_PART)
+@pytest.mark.parametrize("held", [False, True])
+def test_a_target_that_the_plan_does_not_show_is_refused(outside: Outside, ref: str, held: bool) -> None:
+    plan = planned(outside, ref)
+    first = plan["plan"][0]["invocations"][0]["target"]
+    plan["plan"][0]["targets"] = [first, "i-stranger"] if held else ["i-stranger"]
+
+    done = carried_out(outside, plan)
+
+    assert done.code == 2, str(done)
+    assert "i-stranger" in done.err
+    assert outside.writes() == []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_kind_that_is_cancelled_as_a_whole_says_what_joined(outside: Outside, shown: bool) -> None:
+    plan = planned(outside, WINDOW)
+    rows = plan["plan"][0]["invocations"]
+    plan["plan"][0]["invocations"] = rows[:-2] if shown else []
+
+    refused = carried_out(outside, plan, "--no-wait", "--max-targets", "3")
+    assert (refused.code, outside.writes()) == (6, []), str(refused)
     done = carried_out(outside, plan, "--no-wait")
 
     assert done.code == 0, str(done)
-    assert "2 targets joined after the plan; the whole run is cancelled" in done.err
+    joined = 2 if shown else len(rows)
+    assert f"{joined} targets joined after the plan; the whole run is cancelled" in done.err
 
 
 def _expiry(text: object) -> Callable[[Any], None]:
