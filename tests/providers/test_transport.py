@@ -1,7 +1,9 @@
 """Endpoints and connections as hostile networks give them."""
 
 import gzip
+import re
 import socket
+import struct
 import threading
 import time
 import tracemalloc
@@ -148,6 +150,10 @@ def test_loopback_never_goes_through_a_proxy(served: Callable[[Serve], str]) -> 
     assert _transport(url, HTTP_PROXY="http://127.0.0.1:1").post("/", headers={}).content == b"{}"
 
 
+def _reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def test_a_redirect_is_not_followed(served: Callable[[Serve], str]) -> None:
     elsewhere: list[bytes] = []
     target = served(lambda connection: elsewhere.append(b"called"))
@@ -161,7 +167,29 @@ def test_nobody_listening_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    assert refused(lambda: _transport(f"http://127.0.0.1:{port}").post("/", headers={})).reason is Reason.UNREACHABLE
+    error = refused(lambda: _transport(f"http://127.0.0.1:{port}").post("/", headers={}))
+
+    assert error.reason is Reason.UNREACHABLE
+    assert not re.search(r"[A-Z][a-z]+[A-Z]", error.message), "the name of a class"
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        (lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "TLS could not be agreed on"),
+        lambda connection: None,
+        _reset,
+        lambda connection: threading.Event().wait(2),
+    ],
+    ids=["no TLS", "closed", "reset", "hanging"],
+)
+def test_where_tls_does_not_come_to_stand_nothing_was_sent(serve: Serve, served: Callable[[Serve], str]) -> None:
+    url = served(serve).replace("http:", "https:")
+
+    error = refused(lambda: _transport(url).post("/", headers={}))
+
+    assert error.reason is Reason.UNREACHABLE
+    assert not re.search(r"[A-Z][a-z]+[A-Z]", error.message), "the name of a class"
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"
@@ -210,7 +238,10 @@ def _dripping(*parts: bytes, drop: bytes) -> Serve:
 def test_an_answer_that_does_not_come_whole_is_lost(serve: Serve, served: Callable[[Serve], str]) -> None:
     began = time.monotonic()
 
-    assert refused(lambda: _transport(served(serve)).post("/", headers={})).reason is Reason.LOST
+    error = refused(lambda: _transport(served(serve)).post("/", headers={}))
+
+    assert error.reason is Reason.LOST
+    assert not re.search(r"[A-Z][a-z]+[A-Z]", error.message), "the name of a class"
     assert time.monotonic() - began < 1.5
 
 
