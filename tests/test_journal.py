@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
-from runcancel.errors import JournalError, Refused
+from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import Journal, path
@@ -427,14 +427,14 @@ _FILL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Recorder, Answer, Asked
+from test_journal import item, operation, RUN, Recorder, CancelResponse, RequestStatus
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item()])
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 for _ in range(50):
-    recorder.asked(RUN, Answer(asked=Asked.ACCEPTED, request_ids=("x" * 4000,)))
+    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("x" * 4000,)))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -454,11 +454,11 @@ _FULL_AT_ONCE = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Recorder, Answer, Asked
+from test_journal import item, operation, RUN, Recorder, CancelResponse, RequestStatus
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])
-recorder.asked(RUN + "0", Answer(asked=Asked.ACCEPTED))
+recorder.asked(RUN + "0", CancelResponse(asked=RequestStatus.ACCEPTED))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -480,7 +480,7 @@ _DIE = """
 import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Journal, Answer, Asked, Stage, failed, Problem, Reason
+from test_journal import item, operation, RUN, Journal, CancelResponse, RequestStatus, Stage, failed, Problem, Reason
 
 def die_at_statement(journal, n):
     left = iter(range(n))
@@ -501,7 +501,7 @@ for n in {numbers}:
         journal.begin(begun, [item(run, targets={targets}) for run in runs])
         os.write(told, b"begun\\n")
         for run in runs:
-            journal.answered(begun.id, run, Answer(asked=Asked.ACCEPTED))
+            journal.answered(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
             os.write(told, b"answered\\n")
         for run in runs:
             journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
@@ -573,13 +573,13 @@ _WRITE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Journal, Answer, Asked
+from test_journal import item, operation, RUN, Journal, CancelResponse, RequestStatus
 journal = Journal.open(Path({file!r}))
 for number in range({rounds}):
     begun = operation()
     journal.begin(begun, [item(RUN + str(n)) for n in range(20)])
     for n in range(20):
-        journal.answered(begun.id, RUN + str(n), Answer(asked=Asked.ACCEPTED, request_ids=(str(n),)))
+        journal.answered(begun.id, RUN + str(n), CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=(str(n),)))
     print(begun.id, flush=True)
 """
 
@@ -655,3 +655,37 @@ print(new_operation("", (), "").user)
     done = subprocess.run([sys.executable, "-c", script], env={}, capture_output=True, text=True, check=False)
 
     assert done.stdout == "54321\n", done.stderr
+
+
+def test_waiting_for_a_locked_file_can_be_ended(file: Path) -> None:
+    Journal.open(file).close()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    paused: list[float] = []
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 3:
+            raise Interrupted(2)
+
+    with pytest.raises(Interrupted):
+        Journal.open(file, pause=pause)
+    assert sum(paused) < 1
+    other.close()
+
+
+@pytest.mark.parametrize("error", [ImportError("no _sqlite3"), MemoryError()])
+def test_what_keeps_sqlite_from_being_loaded_is_told_once(
+    error: Exception, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "runcancel.journal.sqlite":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "runcancel.journal.sqlite", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+
+    with pytest.raises(JournalError, match="the journal cannot be used"):
+        Journal.open(file)

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from runcancel.engine.events import Progress
 from runcancel.engine.lookup import CancelResponse, Lookup, LookupResult, Probe, answers
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
-from runcancel.engine.retry import NO_ANSWER, READ_WITHIN, WaitPolicy
+from runcancel.engine.retry import NO_ANSWER, WaitPolicy
 from runcancel.engine.selection import Selection
 from runcancel.engine.tracker import RunTracker, Sent, Step
 from runcancel.engine.verdict import RequestStatus, failed, selected
@@ -26,6 +27,7 @@ from runcancel.runtime.throttle import no_later_than
 from runcancel.runtime.workers import TaskGroup, TaskResult, Workers
 
 _GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
+_GATHERED_BEHIND = 0.6  # seconds for which a throttled run waits for more of them, while others are to be sent
 
 
 class Flow(Struct, frozen=True):
@@ -96,9 +98,10 @@ class _Send(Struct, frozen=True):
 
 
 class _Check(Struct, frozen=True):
-    """The reading of runs whose last try failed."""
+    """The reading of runs whose last try failed, repeated within so many seconds."""
 
     batch: Batch
+    within: float
 
 
 class _Chase(Struct, frozen=True):
@@ -162,6 +165,7 @@ class _Operation:
         self._read_by = 0.0
         self._timers: list[tuple[float, int, RunTracker]] = []
         self._timer_of: dict[str, float] = {}
+        self._reread_at: dict[Scope, float] = {}  # when the throttled runs of a scope are read
         self._number = itertools.count()
         self._heard_at: dict[Scope, float] = {}
         self._silent: dict[Scope, _Silence] = {}
@@ -304,7 +308,16 @@ class _Operation:
         if silence is not None and silence.probe is tracker:
             self._pass_on(silence)
 
+    def _gather_throttled(self, tracker: RunTracker) -> None:
+        """Let the throttled runs of a scope be read together, in one call where the cloud takes several."""
+        scope, due = tracker.ref.scope, tracker.wake_at or 0.0
+        if self._reread_at.get(scope, -math.inf) < due:
+            self._reread_at[scope] = due + (_GATHERED_BEHIND if self._queued else _GATHERED)
+        tracker.wake_at = self._reread_at[scope]
+
     def _set_timer(self, tracker: RunTracker) -> None:
+        if tracker.throttled and self._timer_of.get(tracker.item.run) != tracker.wake_at:
+            self._gather_throttled(tracker)
         if tracker.wake_at is not None and self._timer_of.get(tracker.item.run) != tracker.wake_at:
             self._timer_of[tracker.item.run] = tracker.wake_at
             heapq.heappush(self._timers, (tracker.wake_at, next(self._number), tracker))
@@ -322,8 +335,10 @@ class _Operation:
         return tracker.step is Step.SENT and self._queued.pop(self._sending[tracker.item.run], self) is None
 
     def _send_checks(self, checks: Sequence[RunTracker]) -> None:
+        now = self._clock.monotonic()
         for batch in batches(tracker.ref for tracker in checks):
-            self._tasks.submit(_Check(batch), queue=batch.scope)
+            within = max((self._by_ref[ref].wake_at or now) - now for ref in batch.refs)
+            self._tasks.submit(_Check(batch, within), queue=batch.scope)
 
     def _chase(self, tracker: RunTracker) -> None:
         """Read what a run has started since it was planned; once, when its cancel is under way."""
@@ -478,7 +493,7 @@ class _Operation:
             case Probe():
                 return self._answers(work)
             case _Check():
-                return self._read(work.batch, within=READ_WITHIN)
+                return self._read(work.batch, within=work.within)
             case Batch():
                 return self._read(work, within=LONGEST_PAUSE)  # the next round reads again
 

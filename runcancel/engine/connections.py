@@ -78,6 +78,7 @@ class Clouds:
                 tries=lambda: self.tries,
                 on_call=self.traffic.called,
                 on_wait=partial(self._waits, str(scope)),
+                on_failure=partial(self.traffic.failed, str(scope)),
             )
         connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
         cloud = provider(scope.provider).connect(connection, self._settings.environ, self._paces[scope])

@@ -19,7 +19,7 @@ from runcancel.runtime.workers import Workers
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
 """Failures that only somebody hears who may ask."""
 
-_IN_VAIN = CREDENTIALS - {Reason.DENIED} | {Reason.USAGE}
+_IN_VAIN = CREDENTIALS - {Reason.DENIED} | {Reason.USAGE, Reason.NOT_CONFIGURED}
 """Failures that every other request to the scope would meet, too."""
 
 

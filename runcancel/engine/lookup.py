@@ -133,7 +133,7 @@ class Lookup:
 
 _TELLING = frozenset(
     {
-        *(Reason.NOT_FOUND, Reason.INVALID, Reason.USAGE, Reason.REFUSED, Reason.INTERRUPTED),
+        *(Reason.NOT_FOUND, Reason.INVALID, Reason.USAGE, Reason.NOT_CONFIGURED, Reason.REFUSED, Reason.INTERRUPTED),
         *CREDENTIALS - {Reason.DENIED},
     }
 )

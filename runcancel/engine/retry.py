@@ -19,6 +19,7 @@ NO_ANSWER = frozenset({Reason.LOST, Reason.UNREACHABLE})
 
 _UNCERTAIN = IN_DOUBT | {Reason.NOT_FOUND}
 _REQUEUED = 0.2  # seconds before a throttled request joins its queue again, to be read first
+ONE_TRY = 1.0  # seconds for a reading that can change nothing: the cancel never left
 _LONGEST_PAUSE = 20.0  # seconds
 _LEAST_SILENCE = 5.0  # seconds without a reply before a scope may be called silent
 

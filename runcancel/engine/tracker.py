@@ -7,7 +7,7 @@ from enum import Enum, auto
 from msgspec import Struct, structs
 
 from runcancel.config import references
-from runcancel.engine.retry import READ_WITHIN, WaitPolicy, pause
+from runcancel.engine.retry import ONE_TRY, READ_WITHIN, WaitPolicy, pause
 from runcancel.engine.verdict import (
     KEEP_READS,
     KEEP_SECONDS,
@@ -155,11 +155,19 @@ class RunTracker:
     def wake(self, now: float) -> None:
         """The second `wake_at` has come."""
         if self.step is Step.READING and self.wake_at is not None and now >= self.wake_at:
-            self._decide_after(CloudError(Reason.LOST, f"it could not be read within {READ_WITHIN:g} s"), now)
+            self._decide_after(CloudError(Reason.LOST, "it could not be read in time"), now)
 
     def read(self, now: float) -> None:
-        """The reading before the next try is on its way."""
+        """The reading before the next try is on its way. Where nothing left at all, it is given no more than a try."""
         self.step, self.wake_at = Step.READING, now + READ_WITHIN
+        if self._error is not None and self._error.reason is Reason.UNREACHABLE and not self._doubtful:
+            self.wake_at = now + min(READ_WITHIN, max(ONE_TRY, self._give_up_at - now))
+
+    @property
+    def throttled(self) -> bool:
+        """Whether it waits for its next reading because its scope throttles, which did not say for how long."""
+        error = self._error
+        return self.step is Step.PAUSED and error is not None and error.reason is Reason.BUSY and not error.retry_after
 
     def decided(self, now: float) -> bool:
         """Whether the verdict is due: nothing left to see, or no time left."""

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -55,13 +55,19 @@ class JournalFile:
         self._identity = None if file is None else _identity(file)
 
     @classmethod
-    def open(cls, file: Path, *, busy: float) -> "JournalFile":
-        """Open or begin a journal, waiting `busy` seconds at most for others. Raises `JournalError`."""
+    def open(cls, file: Path, *, busy: float, pause: Callable[[float], None] = time.sleep) -> "JournalFile":
+        """Open or begin a journal, waiting `busy` seconds at most for others. Raises `JournalError`.
+
+        SQLite's own waiting hears no signal: `pause` waits between its tries.
+        """
+        deadline = time.monotonic() + busy
         with _said(file):
             _prepare(file)
-            connection = sqlite3.connect(file, timeout=busy, isolation_level=None)
+            connection = sqlite3.connect(file, timeout=0, isolation_level=None)
             with _closed_on_failure(connection):
-                _set_up(connection, file, busy)
+                while not _is_set_up(connection, file, last=time.monotonic() >= deadline):
+                    pause(random.uniform(0.005, 0.05))  # noqa: S311
+                connection.execute(f"PRAGMA busy_timeout={int(busy * 1000)}")
             return cls(connection, file)
 
     @classmethod
@@ -220,12 +226,25 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _set_up(db: sqlite3.Connection, file: Path, busy: float) -> None:
+def _is_set_up(db: sqlite3.Connection, file: Path, *, last: bool) -> bool:
+    """Whether nobody held the file while it was set up. Raises what SQLite does, if it is the `last` try or broken."""
+    try:
+        _set_up(db, file)
+    except sqlite3.OperationalError as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        if last or not _is_locked(error):
+            raise
+        return False
+    return True
+
+
+def _set_up(db: sqlite3.Connection, file: Path) -> None:
     """Know the file for a journal before anything about it is changed; make the tables of a new one."""
     is_new = _check(db, file)
     if stat.S_IMODE(file.stat().st_mode) & 0o077:
         file.chmod(0o600)
-    _set_mode(db, "DELETE" if is_remote(file, _mounts()) else "WAL", busy)
+    db.execute(f"PRAGMA journal_mode={'DELETE' if is_remote(file, _mounts()) else 'WAL'}")
     db.execute("PRAGMA synchronous=NORMAL")
     db.execute("PRAGMA foreign_keys=ON")
     if is_new:
@@ -254,19 +273,6 @@ def _check(db: sqlite3.Connection, file: Path) -> bool:
     if version > _VERSION:
         raise JournalError(f"the journal {file} was written by a newer runcancel; use that one, or move it away")
     return is_new
-
-
-def _set_mode(db: sqlite3.Connection, mode: str, busy: float) -> None:
-    """SQLite does not wait for others before it changes the mode: several that begin a journal at once would fail."""
-    deadline = time.monotonic() + busy
-    while True:
-        try:
-            db.execute(f"PRAGMA journal_mode={mode}")
-            return
-        except sqlite3.OperationalError as error:
-            if not _is_locked(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(random.uniform(0.001, 0.02))  # noqa: S311
 
 
 def _number(db: sqlite3.Connection, query: str) -> int:
@@ -305,3 +311,5 @@ def _said(file: Path | None = None) -> Iterator[None]:
         raise JournalError(f"{name} has unreadable content ({error}); move it away to start a new one") from None
     except OSError as error:
         raise JournalError(f"{name} cannot be used ({error.strerror})") from None
+    except MemoryError:
+        raise JournalError(f"{name} cannot be used (no memory is left)") from None

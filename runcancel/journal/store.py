@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from pathlib import Path
@@ -40,21 +41,20 @@ class Journal:
         self._file = file
 
     @classmethod
-    def open(cls, file: Path, *, busy: float = _BUSY) -> "Journal":
-        """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`."""
-        from runcancel.journal.sqlite import JournalFile
+    def open(cls, file: Path, *, busy: float = _BUSY, pause: Callable[[float], None] = time.sleep) -> "Journal":
+        """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`.
 
-        return cls(JournalFile.open(file, busy=busy))
+        `pause` waits so many seconds; whatever it raises ends the waiting.
+        """
+        return cls(_files().open(file, busy=busy, pause=pause))
 
     @classmethod
     def peek(cls, file: Path) -> "Journal":
         """Open a journal that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
-        from runcancel.journal.sqlite import JournalFile
-
-        return cls(JournalFile.peek(file))
+        return cls(_files().peek(file))
 
     @classmethod
-    def read(cls, file: Path) -> "Journal | None":
+    def read(cls, file: Path, *, pause: Callable[[float], None] = time.sleep) -> "Journal | None":
         """Open the journal for reading, also where nothing can be written; None where there is none.
 
         Raises `JournalError`.
@@ -62,7 +62,7 @@ class Journal:
         if not is_there(file):
             return None
         writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
-        return cls.open(file) if writable else cls.peek(file)
+        return cls.open(file, pause=pause) if writable else cls.peek(file)
 
     def close(self) -> None:
         """Close the file."""
@@ -183,6 +183,7 @@ class Journal:
 
 def is_there(file: Path) -> bool:
     """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
+    _files()
     from runcancel.journal import sqlite
 
     return sqlite.is_there(file)
@@ -191,6 +192,16 @@ def is_there(file: Path) -> bool:
 def path(environ: Mapping[str, str]) -> Path:
     """Where the journal is: `journal.sqlite3` in the user's state directory."""
     return folders.state(environ) / "journal.sqlite3"
+
+
+def _files() -> "type[JournalFile]":
+    """What opens files. Raises `JournalError` where SQLite is not there, or no memory for it."""
+    try:
+        from runcancel.journal.sqlite import JournalFile
+    except (ImportError, MemoryError) as error:
+        why = "no memory is left" if isinstance(error, MemoryError) else "this Python has no SQLite"
+        raise JournalError(f"the journal cannot be used ({why})") from None
+    return JournalFile
 
 
 def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:

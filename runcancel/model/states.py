@@ -107,7 +107,9 @@ class Reason(StrEnum):
 
     USAGE = "usage"
     REFUSED = "refused"
-    NOT_CONFIGURED = "not_configured"  # selected, and no region is known for it
+    NOT_CONFIGURED = (
+        "not_configured"  # selected, and cannot be asked: no region, an endpoint or a CA file that cannot be used
+    )
     NO_CREDENTIALS = "no_credentials"
     EXPIRED_CREDENTIALS = "expired_credentials"
     BAD_CREDENTIALS = "bad_credentials"

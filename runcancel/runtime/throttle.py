@@ -180,12 +180,25 @@ class Traffic:
     def __init__(self) -> None:
         self.calls = 0
         self._waits: dict[str, tuple[float, Reason]] = {}
+        self._failures: dict[str, CloudError | None] = {}  # the first of each scope; None once it was told
         self._lock = threading.Lock()
 
     def called(self) -> None:
         """A request is about to go."""
         with self._lock:
             self.calls += 1
+
+    def failed(self, scope: str, error: CloudError) -> None:
+        """A call to a scope got no answer that counts."""
+        with self._lock:
+            self._failures.setdefault(scope, error)
+
+    def failures(self) -> list[tuple[str, CloudError]]:
+        """The first failure of each scope that this has not told yet."""
+        with self._lock:
+            fresh = [(scope, error) for scope, error in self._failures.items() if error is not None]
+            self._failures |= {scope: None for scope, _ in fresh}
+        return fresh
 
     def waits(self, scope: str, reason: Reason, *, until: float) -> None:
         """A scope asks again at the monotonic second `until`, because of what it was answered."""
@@ -209,12 +222,14 @@ class Pace:
         tries: Callable[[], Tries] = Tries,
         on_call: Callable[[], None] = lambda: None,
         on_wait: Callable[[Reason, float], None] = lambda reason, seconds: None,
+        on_failure: Callable[[CloudError], None] = lambda error: None,
     ) -> None:
         self._clock = clock
         self._jitter = jitter
         self._tries = tries
         self._on_call = on_call
         self._on_wait = on_wait
+        self._on_failure = on_failure
         self._limiters: dict[str, Limiter] = {}
         self._lock = threading.Lock()
         self._circuit = Circuit()
@@ -277,6 +292,7 @@ class Pace:
                 limiter.refused(ticket, now, error.retry_after)
             elif error.reason in _NO_ANSWER:
                 limiter.lost(ticket, now)
+                self._on_failure(error)
             else:
                 limiter.record_reply(ticket, now)
             self._circuit.failed(error, began=ticket.sent, now=now, patience=patience)

@@ -1,5 +1,7 @@
 """What `cancel --resume` goes on with: the runs of an operation whose end nobody saw."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -26,10 +28,10 @@ class LeftOver(Struct, frozen=True):
     partial: tuple[Outcome, ...] = ()
 
 
-def left_over(file: Path, id: str) -> LeftOver:
+def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.sleep) -> LeftOver:
     """What `--resume` goes on with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
-        journal = Journal.open(file)
+        journal = Journal.open(file, pause=pause)
         found = whole_id(journal, id)
         operation = None if found is None else journal.operation(found)
         if operation is None:

@@ -1,5 +1,6 @@
 """`runcancel cancel`: look up, plan, confirm, send, watch, report."""
 
+import math
 import sys
 import traceback
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from runcancel.engine.cancel import Admit, Flow, carry_out
 from runcancel.engine.events import CombinedProgress, Progress, Shielded
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
-from runcancel.errors import Exit, Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
+from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel, exit_of_plan
 from runcancel.guards import confirmation
 from runcancel.guards.confirmation import GivenConfirmation
 from runcancel.journal import store as journal_
@@ -35,9 +36,12 @@ from runcancel.render import Caller, End
 from runcancel.render.screens.announce import announce
 from runcancel.render.screens.verdicts import hints
 from runcancel.render.screens.words import counted
-from runcancel.text import command
+from runcancel.text import command, duration
 
 PLAN_LIVES = timedelta(hours=1)
+
+_SETTLED = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
+"""Failures that a resume would meet again: nothing is left to do."""
 
 
 def cancel(
@@ -147,7 +151,7 @@ def cancel(
         now=datetime.now(UTC),
     )
     file = journal_.path(session.settings.environ)
-    held = None if resume is None else left_over(file, resume)
+    held = None if resume is None else left_over(file, resume, pause=session.workers.pause)
     filtered = filtered or (bool(target) and not (refs or from_ or operation or plan or resume))
     wish = wished(
         refs or (),
@@ -304,7 +308,12 @@ def _carry_out(
     for outcome in chosen.selection.settled:
         put(outcome)
     shown = Shielded(session.progress(asking=True, timeout=policy.timeout if policy.wait else None))
-    session.workers.tick = shown.tick
+
+    def tick() -> None:
+        _tell_failures(session, policy)
+        shown.tick()
+
+    session.workers.tick = tick
     progress: Progress = shown if recorder is None else CombinedProgress(recorder, shown)
     try:
         items = chosen.selection.items
@@ -315,7 +324,7 @@ def _carry_out(
             policy,
             progress,
             admit=admit,
-            flow=None if flow is None else Flow(flow.lookup, flow.choose, session.read_within or READ_WITHIN),
+            flow=None if flow is None else Flow(flow.lookup, flow.choose, _looked_up_within(session, policy)),
         ):
             put(outcome)
     except Interrupted as signal:
@@ -346,6 +355,23 @@ def _carry_out(
     return code
 
 
+def _looked_up_within(session: Session, policy: WaitPolicy) -> float:
+    """Seconds for the readings of a flow; no longer than the tries after them may take."""
+    return min(session.read_within or READ_WITHIN, policy.give_up_after or math.inf)
+
+
+def _tell_failures(session: Session, policy: WaitPolicy) -> None:
+    """Say at once what does not answer, and for how long it is tried."""
+    for scope, error in session.clouds.traffic.failures():
+        limit = policy.limit(error.reason, doubtful=error.reason in IN_DOUBT)
+        if limit is None:
+            continue
+        flag = "--give-up-after" if error.reason is Reason.UNREACHABLE else "--timeout"
+        within = "without end" if limit == math.inf else f"for {duration(limit)}"
+        hint = f" ({error.hint})" if error.hint else ""
+        session.notes.say(f"{scope}: {error.message}{hint}; it is tried again {within} ({flag})")
+
+
 def _internal(session: Session, error: Exception, operation: str | None) -> Problem:
     """The internal error of a cancel; with `--debug` its frames go to stderr."""
     if session.debug:
@@ -360,7 +386,11 @@ def _internal(session: Session, error: Exception, operation: str | None) -> Prob
 
 def _next(outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
     """How to continue with the rest, if there is a rest."""
-    left = any(outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT) for outcome in outcomes)
+    left = any(
+        outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
+        and (outcome.error is None or outcome.error.code not in _SETTLED)
+        for outcome in outcomes
+    )
     return (f"To continue with the rest: {command('cancel', '--resume', operation)}",) if left and operation else ()
 
 

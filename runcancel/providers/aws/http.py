@@ -154,7 +154,7 @@ class _ContainerFetcher:
         return f"http://{ContainerMetadataFetcher.IP_ADDRESS}{path}"
 
     def retrieve_full_uri(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        """The keys at a URL. Raises `CloudError`, `Reason.USAGE` for plain http elsewhere than on this host."""
+        """The keys at a URL. Raises `CloudError`, `NOT_CONFIGURED` for plain http elsewhere than on this host."""
         try:
             reply = self._client.send(
                 "GET", url, headers={"Accept": "application/json", **(headers or {})}, credentials=True
@@ -215,8 +215,8 @@ def _check(reply: Reply, host: str) -> None:
 
 
 def _no_credentials(error: CloudError, whose: str) -> CloudError:
-    """The failure of a request for credentials: no API was asked for anything. What must not be sent stays usage."""
-    reason = error.reason if error.reason is Reason.USAGE else Reason.NO_CREDENTIALS
+    """The failure of a request for credentials: no API was asked for anything. What must not be sent stays so."""
+    reason = error.reason if error.reason is Reason.NOT_CONFIGURED else Reason.NO_CREDENTIALS
     return CloudError(reason, f"{whose}: {error.message}", action="credentials", hint=error.hint)
 
 

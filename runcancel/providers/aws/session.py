@@ -102,7 +102,7 @@ class ClientFactory:
         except BotoCoreError as error:
             raise no_response(error, action="connect") from None
         except ValueError:  # its text quotes the URL, and a password in it
-            raise CloudError(Reason.USAGE, "an endpoint URL cannot be read; nothing was sent") from None
+            raise CloudError(Reason.NOT_CONFIGURED, "an endpoint URL cannot be read; nothing was sent") from None
 
 
 def _session(connection: Connection, environ: Mapping[str, str]) -> botocore.session.Session:
@@ -169,6 +169,6 @@ def _key_ends(session: botocore.session.Session) -> str | None:
 
 
 def _endpoint(client: Any) -> Endpoint:
-    """Where a client goes. Raises `Reason.USAGE` for plain http beyond loopback."""
+    """Where a client goes. Raises `Reason.NOT_CONFIGURED` for plain http beyond loopback."""
     parts = urlsplit(client.meta.endpoint_url)
     return Endpoint.of(f"{parts.scheme}://{parts.netloc}")

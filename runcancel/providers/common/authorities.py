@@ -29,7 +29,7 @@ class Authorities:
     def context(self) -> ssl.SSLContext:
         """What verifies a server; made once per file. Raises `CloudError` for a file that holds no certificates.
 
-        `Reason.USAGE` where it does not exist, `Reason.INVALID` where it cannot be used.
+        `Reason.NOT_CONFIGURED` where it does not exist, `Reason.INVALID` where it cannot be used.
         """
         if self._path is None or self._origin is None:
             import certifi
@@ -38,7 +38,9 @@ class Authorities:
         path = Path(os.path.expanduser(self._path))
         try:
             if not path.exists():
-                raise CloudError(Reason.USAGE, f"{self._origin} names {path}, which does not exist; nothing was sent")
+                raise CloudError(
+                    Reason.NOT_CONFIGURED, f"{self._origin} names {path}, which does not exist; nothing was sent"
+                )
             if path.is_dir():
                 return _context(str(path))
             if not path.read_bytes().strip():

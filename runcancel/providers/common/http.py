@@ -19,6 +19,10 @@ from runcancel.providers.common.proxies import is_loopback, is_metadata, proxy_a
 from runcancel.redaction import redact_reply, redact_sent
 
 
+def _unusable(message: str) -> CloudError:
+    return CloudError(Reason.NOT_CONFIGURED, message)
+
+
 class Endpoint(Struct, frozen=True, kw_only=True):
     """Where a service answers: scheme and host, the port in the host where it is not the scheme's own."""
 
@@ -28,19 +32,19 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, url: str) -> "Endpoint":
-        """Read a URL or a bare host name. Raises `Reason.USAGE` for plain http beyond loopback, a path or a user."""
+        """Read a URL or a bare host name. Raises `NOT_CONFIGURED` for plain http beyond loopback, a path or a user."""
         try:
             parts = urlsplit(url if "://" in url else f"https://{url}")
             loopback = is_loopback(parts.hostname or "")
             port = f":{parts.port}" if parts.port else ""
         except ValueError:
-            raise CloudError(Reason.USAGE, "an endpoint URL cannot be read; nothing was sent") from None
+            raise _unusable("an endpoint URL cannot be read; nothing was sent") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-            raise CloudError(Reason.USAGE, "an endpoint URL is https://host[:port]; nothing was sent")
+            raise _unusable("an endpoint URL is https://host[:port]; nothing was sent")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise CloudError(Reason.USAGE, "an endpoint URL holds no user, query or fragment; nothing was sent")
+            raise _unusable("an endpoint URL holds no user, query or fragment; nothing was sent")
         if parts.scheme == "http" and not loopback:
-            raise CloudError(Reason.USAGE, f"plain http only to loopback, not to {parts.hostname}; nothing was sent")
+            raise _unusable(f"plain http only to loopback, not to {parts.hostname}; nothing was sent")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return cls(scheme=parts.scheme, host=f"{host}{port}", loopback=loopback)
 
@@ -122,7 +126,7 @@ class HttpClient:
     ) -> Reply:
         """Send one request. Raises `CloudError`: UNREACHABLE when it certainly was not received, else LOST.
 
-        `Reason.USAGE` for plain http beyond loopback: nothing was sent. The answer holds none of `secrets`, and no
+        NOT_CONFIGURED for plain http beyond loopback: nothing was sent. The answer holds none of `secrets`, and no
         token of the headers, whatever the server repeats; but for one that is to give `credentials`.
         """
         from urllib3.exceptions import HTTPError
@@ -170,11 +174,11 @@ class HttpClient:
             host = parts.hostname or ""
             _ = parts.port
         except ValueError:
-            raise CloudError(Reason.USAGE, "a URL cannot be read; nothing was sent") from None
+            raise _unusable("a URL cannot be read; nothing was sent") from None
         if parts.scheme not in ("http", "https") or not host:
-            raise CloudError(Reason.USAGE, "a URL begins with https:// and a host; nothing was sent")
+            raise _unusable("a URL begins with https:// and a host; nothing was sent")
         if parts.scheme == "http" and not is_loopback(host) and not (self._metadata and is_metadata(host)):
-            raise CloudError(Reason.USAGE, f"plain http only to loopback, not to {host}; nothing was sent")
+            raise _unusable(f"plain http only to loopback, not to {host}; nothing was sent")
         return parts.netloc.rpartition("@")[2]
 
     def _pool(self, url: str) -> Any:
@@ -343,4 +347,4 @@ def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
             **options,
         )
     except (ValueError, urllib3.exceptions.HTTPError):
-        raise CloudError(Reason.USAGE, "the proxy in the environment is not an http:// or https:// URL") from None
+        raise _unusable("the proxy in the environment is not an http:// or https:// URL") from None
