@@ -77,6 +77,8 @@ class Session:
         self.request = Request()
         self.read_within: float | None = None
         """Seconds after which runs that have not answered are not waited for; None: they are."""
+        self.impatient = False
+        """Whether somebody said how long to wait."""
         self.shaped = True
         """Whether somebody asked for that format."""
         self.quiet = quiet
@@ -142,7 +144,7 @@ class Session:
         patience = environment.text("--timeout", timeout, environ)
         if patience.value is not None:
             seconds = environment.duration(patience.origin, patience.value)
-            session.clouds.tries = Tries.of(seconds)
+            session.clouds.tries, session.impatient = Tries.of(seconds), True
         session.shaped = query is not None or environment.text("--output", output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is not a known region; trying it anyway")

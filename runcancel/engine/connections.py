@@ -8,6 +8,7 @@ from functools import partial
 
 from msgspec import Struct, structs
 
+from runcancel.config import provenance
 from runcancel.config import settings as settings_
 from runcancel.config.settings import Settings
 from runcancel.errors import RETRYABLE, CloudError
@@ -44,7 +45,7 @@ class Clouds:
         """What goes to all of them, for the screen."""
         self.operation: str | None = None
         """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
-        self.tries = Tries(silence=15.0)
+        self.tries = Tries(silence=15.0, answer=15.0)
         """How long a read of any scope is repeated."""
 
     def at(self, scope: Scope) -> Cloud:
@@ -65,6 +66,8 @@ class Clouds:
             try:
                 cloud = guarded(partial(self._connect, scope), where=str(scope))
             except CloudError as error:
+                if error.reason is Reason.NOT_CONFIGURED and not error.hint:
+                    error.hint = self._whence(scope)
                 if error.reason not in RETRYABLE:
                     self._refused[scope] = error.fresh()
                 raise
@@ -80,9 +83,17 @@ class Clouds:
                 on_wait=partial(self._waits, str(scope)),
                 on_failure=partial(self.traffic.failed, str(scope)),
             )
-        connection = structs.replace(settings_.connection(self._settings, scope), operation=self.operation)
+        connection = settings_.connection(self._settings, scope)
+        patience = min(connection.read_timeout, self.tries.answer)
+        connection = structs.replace(connection, operation=self.operation, read_timeout=patience)
         cloud = provider(scope.provider).connect(connection, self._settings.environ, self._paces[scope])
         return GuardedCloud(cloud, where=str(scope), report=partial(self._record_response, scope))
+
+    def _whence(self, scope: Scope) -> str | None:
+        """Where the endpoint of a scope is set, for who has to correct it."""
+        rows = provenance.shown(self._settings, scope.provider, scope.context)
+        found = next((row for row in rows if row.key == "endpoint_url" and row.value), None)
+        return None if found is None else f"the endpoint is set by {found.origin}"
 
     def _keep(self, scope: Scope, cloud: Cloud) -> None:
         with self._lock:

@@ -19,6 +19,9 @@ from runcancel.runtime.workers import Workers
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
 """Failures that only somebody hears who may ask."""
 
+_SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
+"""Failures after which nobody waits for the next one."""
+
 _IN_VAIN = CREDENTIALS - {Reason.DENIED} | {Reason.USAGE, Reason.NOT_CONFIGURED}
 """Failures that every other request to the scope would meet, too."""
 
@@ -103,8 +106,10 @@ def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tup
                 raise found
         next(iter(cloud.invocations(ref, InvocationFilter(limit=1))), None)
 
-    listed, read = _permitted(first_page), _permitted(one_run)
-    errors = tuple(answer for answer in (listed, read) if isinstance(answer, CloudError))
+    listed = _permitted(first_page)
+    silent = listed is not None and listed.reason in _SILENT
+    read = listed if silent else _permitted(one_run)
+    errors = tuple(dict.fromkeys(answer for answer in (listed, read) if isinstance(answer, CloudError)))
     return PermissionCheck(kind=kind.name, list=_word(listed), read=_word(read)), errors
 
 

@@ -38,6 +38,7 @@ _NO_KEYS = frozenset({Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS, Reason.
 _NO_KEYS_FOR = 30.0  # seconds for which refused credentials are not tried again
 _LEAST_SILENCE = 10.0  # seconds: however short the timeout, a scope is not given up before
 _LEAST_SLEEP = 0.001  # seconds: a clock must move
+_LEAST_ANSWER, _LONGEST_ANSWER = 1.0, 20.0  # seconds for one answer, whatever the timeout
 _FIRST_PAUSE = 1.0  # seconds before a repetition, doubled each time
 _LONGEST_PAUSE = 20.0  # seconds; a server that asks for more is obeyed
 
@@ -47,17 +48,19 @@ class Tries(Struct, frozen=True, kw_only=True):
 
     `throttled` holds while the cloud throttles it, `within` after any other failure that time may mend: never
     connected, a 5xx, a lost answer or one that proves nothing. With 0 there is one try. `silence` is how long a scope
-    may give no answer before it is given up.
+    may give no answer before it is given up, `answer` how long one call waits for its own.
     """
 
     within: float = 15.0
     throttled: float = 60.0
     silence: float = 60.0
+    answer: float = 20.0
 
     @classmethod
     def of(cls, timeout: float) -> "Tries":
         """For a verb that only reads: everything within the `timeout`."""
-        return cls(within=timeout, throttled=timeout, silence=timeout)
+        answer = min(_LONGEST_ANSWER, max(timeout, _LEAST_ANSWER)) if timeout else _LONGEST_ANSWER
+        return cls(within=timeout, throttled=timeout, silence=timeout, answer=answer)
 
     def bound(self, reason: Reason) -> float:
         """The seconds within which a read that failed for `reason` may be repeated; 0 where it may not."""

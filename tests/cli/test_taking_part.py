@@ -114,6 +114,23 @@ def test_a_file_that_cannot_be_read_is_named_with_line_and_cause(flaw: str, outs
     assert cancelled.code == 7, str(cancelled)
 
 
+ENDPOINTS = {name: f"RUNCANCEL_{name.upper()}_ENDPOINT_URL" for name in ("aws", "alibaba", "tencent")}
+
+
+@every_cloud
+@pytest.mark.parametrize("url", ["http://example.com", "https://example.com/path", "nonsense://"])
+def test_an_endpoint_that_cannot_be_used_is_a_row_that_names_its_variable(
+    cloud: str, url: str, outside: Outside
+) -> None:
+    listed = outside.run("list", "-o", "json", env={ENDPOINTS[cloud]: url})
+
+    assert listed.code == 7, str(listed)
+    assert seen(listed.document) == set(KEYS) - {cloud}
+    (error,) = listed.document["errors"]
+    assert error["code"] == "not_configured"
+    assert ENDPOINTS[cloud] in (error["hint"] or "")
+
+
 def test_a_folder_in_the_place_of_a_file_is_named(outside: Outside) -> None:
     (outside.home / ".aliyun" / "config.json").mkdir(parents=True)
 

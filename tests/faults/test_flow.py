@@ -194,6 +194,47 @@ def test_a_quarter_of_all_calls_fails_and_every_run_is_cancelled(outside: Outsid
     assert len(done.document["outcomes"]) == len(runs)
 
 
+def test_throttled_runs_are_read_together_before_they_are_sent_again(outside: Outside) -> None:
+    runs = [added(outside, "tencent") for _ in range(20)]
+    outside.faults("CancelInvocation=throttle*20")
+
+    done = outside.run("cancel", *runs, "-o", "json")
+
+    assert {one["verdict"] for one in done.document["outcomes"]} == {"stopped"}, str(done)
+    reads = [one for one in outside.requests() if one["action"] == "DescribeInvocations"]
+    assert len(reads) <= 14, "before, between and after: not one for each of 20 refusals"
+
+
+def test_what_does_not_answer_is_said_at_once_with_how_long_it_is_tried(outside: Outside) -> None:
+    began = time.monotonic()
+    with subprocess.Popen(
+        [RUNCANCEL, "cancel", "tencent:ap-guangzou:invocation/inv-ib2lld37", "--give-up-after", "3s"],
+        env={**outside.environ, "RUNCANCEL_TENCENT_ENDPOINT_URL": "https://tat.ap-guangzou.invalid"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=outside.home,
+    ) as child:
+        assert child.stderr is not None
+        first = child.stderr.readline()
+        told = time.monotonic() - began
+        child.stderr.read()
+
+    assert "there is no host tat.ap-guangzou.invalid" in first
+    assert "tried again for 3.0s (--give-up-after)" in first
+    assert told < 6
+    assert child.returncode == 1
+    assert time.monotonic() - began < 25
+
+
+def test_what_is_not_there_leaves_nothing_to_go_on_with(outside: Outside) -> None:
+    done = outside.run("cancel", "tencent:ap-guangzhou:invocation/inv-notthere")
+
+    assert done.code == 5, str(done)
+    assert "--resume" not in done.err
+
+
 def test_a_run_that_its_cloud_shows_and_does_not_know_is_sent_again(outside: Outside) -> None:
     run = added(outside, "tencent")
     outside.faults("CancelInvocation=error*2,code=ResourceNotFound")

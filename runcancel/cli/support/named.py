@@ -66,7 +66,7 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
     """The runs of an operation. Raises `UsageError` for one that is not there, `Refused` for a broken journal."""
     word = environment.plain("--operation", word)
     try:
-        journal = Journal.read(store.path(session.settings.environ))
+        journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
         id = None if journal is None else whole_id(journal, word)
         texts = [] if journal is None or id is None else [entry.item.run for entry in journal.entries(id)]
     except JournalError as error:

@@ -24,7 +24,10 @@ from runcancel.model.states import Reason
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import is_configured
 from runcancel.render import End
+from runcancel.runtime.throttle import Tries
 from runcancel.text import command, duration
+
+_EACH = 7.0  # seconds for each question: who we are, and what is permitted
 
 
 class _Missing(Struct, frozen=True):
@@ -51,6 +54,8 @@ def doctor(session: Session) -> int:
     Exit codes: 0 all is well, 4 credentials or permissions are missing or belong
     to another account, 7 a cloud could not be reached or did not reply.
     """
+    if not session.impatient:
+        session.clouds.tries = Tries.of(_EACH)
     names, missing = _providers(session.settings)
     scopes = session.scopes(_only(session.settings, names)) if names else ()
     written, known = _journal(store.path(session.settings.environ))
