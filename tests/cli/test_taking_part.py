@@ -118,11 +118,8 @@ ENDPOINTS = {name: f"RUNCANCEL_{name.upper()}_ENDPOINT_URL" for name in ("aws", 
 
 
 @every_cloud
-@pytest.mark.parametrize("url", ["http://example.com", "https://example.com/path", "nonsense://"])
-def test_an_endpoint_that_cannot_be_used_is_a_row_that_names_its_variable(
-    cloud: str, url: str, outside: Outside
-) -> None:
-    listed = outside.run("list", "-o", "json", env={ENDPOINTS[cloud]: url})
+def test_an_endpoint_that_cannot_be_used_is_a_row_that_names_its_variable(cloud: str, outside: Outside) -> None:
+    listed = outside.run("list", "-o", "json", env={ENDPOINTS[cloud]: "http://example.com"})
 
     assert listed.code == 7, str(listed)
     assert seen(listed.document) == set(KEYS) - {cloud}
