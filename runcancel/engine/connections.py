@@ -91,9 +91,12 @@ class Clouds:
 
     def _whence(self, scope: Scope) -> str | None:
         """Where the endpoint of a scope is set, for who has to correct it."""
-        rows = provenance.shown(self._settings, scope.provider, scope.context)
-        found = next((row for row in rows if row.key == "endpoint_url" and row.value), None)
-        return None if found is None else f"the endpoint is set by {found.origin}"
+        context = self._settings.config.contexts.get(scope.context or "")
+        if context is not None and context.endpoint_url:
+            return f"the endpoint is set by the context {scope.context}"
+        variables = provenance.endpoint_variables(scope.provider)
+        found = next((name for name in variables if self._settings.environ.get(name)), None)
+        return None if found is None else f"the endpoint is set by {found}"
 
     def _keep(self, scope: Scope, cloud: Cloud) -> None:
         with self._lock:
