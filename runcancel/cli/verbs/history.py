@@ -86,7 +86,9 @@ def history(
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
         if operation == "prune":
-            return _prune(session, Journal.open(file, pause=session.workers.pause) if store.is_there(file) else None, before)
+            return _prune(
+                session, Journal.open(file, pause=session.workers.pause) if store.is_there(file) else None, before
+            )
         opened = Journal.read(file, pause=session.workers.pause)
         if operation is None:
             return _newest(session, opened, session.limit(limit, _SHOWN), verdicts)
