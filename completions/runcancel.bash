@@ -6,7 +6,10 @@ _runcancel() {
     if [[ "$COMP_WORDBREAKS" == *:* ]]; then typed="${word%"${word##*[:@=]}"}"; fi
     COMPREPLY=()
     for value in $(_RUNCANCEL_COMPLETE=bash _RUNCANCEL_LINE="$line" runcancel 2>/dev/null); do
-        COMPREPLY+=("${value#"$typed"}")
+        value="${value#"$typed"}"
+        # inside quotes it stands as it is
+        if [[ "$word" == [\"\']* || "$value" != *[[:space:]]* ]]; then COMPREPLY+=("$value")
+        else COMPREPLY+=("$(printf '%q' "$value")"); fi
         if [[ "$value" == *[:/] ]]; then compopt -o nospace; fi
     done
 }

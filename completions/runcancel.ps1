@@ -7,6 +7,7 @@ Register-ArgumentCompleter -Native -CommandName runcancel -ScriptBlock {
         runcancel 2>$null | ForEach-Object {
             $value, $help = $_ -split "`t", 2
             if (-not $help) { $help = $value }
+            if ($value -match '[\s\x27]') { $value = "'" + $value.Replace("'", "''") + "'" }
             [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
         }
     } finally {

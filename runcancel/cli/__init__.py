@@ -49,7 +49,9 @@ def run(argv: Sequence[str]) -> int:
         warnings.simplefilter("ignore")
     from runcancel.cli.app import app
     from runcancel.cli.support.failures import told
+    from runcancel.cli.verbs import ALIASES
 
+    argv = [ALIASES.get(argv[0], argv[0]), *argv[1:]] if argv else []
     with told(argv) as ending:
         if argv[:1] == ["--show-completion"]:
             from runcancel.cli.support.completion import script

@@ -12,7 +12,10 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from runcancel.cli.session import Session
 from runcancel.cli.support import request
 from runcancel.cli.support.failures import Ending
+from runcancel.cli.verbs import ALIASES, MEANT, VERBS
+from runcancel.config.references import nearest
 from runcancel.environment import check_given
+from runcancel.text import quoted
 
 _FREE = frozenset({"reason", "cli_input_json", "generate_cli_skeleton"})
 """Options whose value is nobody's word: a text, or JSON, about which they say themselves what is wrong."""
@@ -72,6 +75,9 @@ class Verbs(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The verb, loaded from its module. Raises typer's usage error with a did-you-mean."""
+        typed = args[0] if args else ""
+        if typed not in self.commands and not ctx.resilient_parsing and not typed.startswith("-"):
+            ctx.fail(f"no such command “{quoted(typed)}”{_meant(typed)}; nothing was sent")
         name, _, rest = super().resolve_command(ctx, args)
         command = None if name is None else load(name)
         alone = isinstance(command, TyperGroup) and not rest
@@ -99,6 +105,15 @@ def app(verbs: Mapping[str, str]) -> Verbs:
         rich_markup_mode=None,
         no_args_is_help=True,
     )
+
+
+def _meant(word: str) -> str:
+    """A did-you-mean clause: what the word of another tool is here, else the nearest verb or alias."""
+    if word in MEANT:
+        return f"; did you mean runcancel {MEANT[word]}?"
+    near = nearest(word, [*VERBS, *ALIASES])
+    found = near.removeprefix("; did you mean ").removesuffix("?")
+    return f"; did you mean runcancel {ALIASES.get(found, found)}?" if near else ""
 
 
 def load(name: str) -> Any:

@@ -10,7 +10,7 @@ from outside import TENCENT, Done, Outside
 
 from runcancel import __version__
 from runcancel.cli.support.completion import SCRIPTS, write_all
-from runcancel.cli.verbs import VERBS
+from runcancel.cli.verbs import ALIASES, VERBS
 from runcancel.cli.verbs.help import TOPICS
 from runcancel.errors import INTERRUPTED, MEANINGS
 
@@ -258,6 +258,51 @@ def test_words_that_bash_breaks_at_a_colon_are_completed(command: Outside) -> No
 
     assert completed(command, line) == ["ap-guangzhou"]  # bash replaces what follows the colon
     assert completed(command, line, breaks="' '") == ["tencent:ap-guangzhou"]
+
+
+def test_a_value_behind_an_equals_sign_is_completed_once(command: Outside) -> None:
+    line = "runcancel list --region=aws:us-e"
+
+    assert completed(command, line) == ["us-east-1", "us-east-2"]  # bash replaces what follows the colon
+    assert completed(command, line, breaks="' '") == ["--region=aws:us-east-1", "--region=aws:us-east-2"]
+    assert completed(command, "runcancel status --output=js") == ["json", "jsonl"]
+    assert completed(command, "runcancel status --nothing=js") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("-c my", ["my\\ prod"]), ('-c "my', ["my prod"]), ("--context=my", ["my\\ prod"])]
+)
+def test_a_name_with_a_space_is_one_word(outside: Outside, line: str, words: list[str]) -> None:
+    assert outside.run("contexts", "add", "my prod", "-p", "aws").code == 0
+
+    assert completed(outside, f"runcancel list {line}") == words
+
+
+@pytest.mark.parametrize(("alias", "verb"), ALIASES.items())
+def test_an_alias_is_its_verb_and_help_does_not_list_it(command: Outside, alias: str, verb: str) -> None:
+    assert command.run(alias, "--help").out == command.run(verb, "--help").out
+    assert f"  {alias} " not in command.run("--help").out
+    assert completed(command, f"runcancel {alias} --reg") == ["--region"]
+    wrong = command.run(alias, "--no-such", "-o", "json")
+    assert (wrong.code, wrong.document["verb"]) == (2, verb)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("version", "runcancel --version"),
+        ("rename", "runcancel contexts"),
+        ("lst", "runcancel list"),
+        ("kil", "runcancel cancel"),
+        ("stopp", "runcancel cancel"),
+        ("describe", "runcancel status"),
+    ],
+)
+def test_a_word_of_another_tool_gets_a_fitting_did_you_mean(command: Outside, word: str, meant: str) -> None:
+    done = command.run(word)
+
+    assert done.code == 2
+    assert f"did you mean {meant}?" in done.err
 
 
 # what a shell offers out of the user's own files

@@ -24,7 +24,10 @@ _runcancel() {
     if [[ "$COMP_WORDBREAKS" == *:* ]]; then typed="${word%"${word##*[:@=]}"}"; fi
     COMPREPLY=()
     for value in $(_RUNCANCEL_COMPLETE=bash _RUNCANCEL_LINE="$line" runcancel 2>/dev/null); do
-        COMPREPLY+=("${value#"$typed"}")
+        value="${value#"$typed"}"
+        # inside quotes it stands as it is
+        if [[ "$word" == [\\"\\']* || "$value" != *[[:space:]]* ]]; then COMPREPLY+=("$value")
+        else COMPREPLY+=("$(printf '%q' "$value")"); fi
         if [[ "$value" == *[:/] ]]; then compopt -o nospace; fi
     done
 }
@@ -60,6 +63,7 @@ Register-ArgumentCompleter -Native -CommandName runcancel -ScriptBlock {
         runcancel 2>$null | ForEach-Object {
             $value, $help = $_ -split "`t", 2
             if (-not $help) { $help = $value }
+            if ($value -match '[\\s\\x27]') { $value = "'" + $value.Replace("'", "''") + "'" }
             [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
         }
     } finally {
@@ -113,12 +117,19 @@ def candidates(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
     from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 
     from runcancel.cli.app import app
-    from runcancel.cli.verbs import VERBS
+    from runcancel.cli.verbs import ALIASES, VERBS
 
-    context = _resolve_context(app(VERBS), {}, "runcancel", list(args))
-    place, incomplete = _resolve_incomplete(context, list(args), incomplete)
+    before = [*args]
+    before[:1] = [ALIASES.get(word, word) for word in before[:1]]
+    context = _resolve_context(app(VERBS), {}, "runcancel", [*before])
+    flag, equals, value = incomplete.partition("=")
+    joined = bool(equals) and any(flag in param.opts for param in context.command.params)
+    if joined:
+        before, incomplete = [*before, flag], value
+    place, incomplete = _resolve_incomplete(context, before, incomplete)
     items = place.shell_complete(context, incomplete)
-    return [(str(item.value), " ".join((item.help or "").split())) for item in items if item.type == "plain"]
+    whole = f"{flag}=" if joined else ""  # a shell compares with the whole word that stands there
+    return [(f"{whole}{item.value}", " ".join((item.help or "").split())) for item in items if item.type == "plain"]
 
 
 def script(shell: str) -> str:

@@ -16,3 +16,26 @@ VERBS = {
     "help": "Show the help of a verb or a topic.",
 }
 """Every verb with what it does; verb `x` lives in `runcancel.cli.verbs.x` and is loaded when it is called."""
+
+ALIASES = {"ls": "list", "ps": "list", "kill": "cancel", "stop": "cancel"}
+"""Words that people type for a verb; help does not list them."""
+
+MEANT = {
+    **ALIASES,
+    "version": "--version",
+    "rename": "contexts",
+    "find": "list",
+    "abort": "cancel",
+    "terminate": "cancel",
+    "show": "status",
+    "describe": "status",
+    "get": "status",
+    "targets": "invocations",
+    "output": "logs",
+    "tail": "logs",
+    "watch": "status --watch",
+    "journal": "history",
+    "config": "contexts",
+    "resume": "cancel --resume last",
+}
+"""Words of other tools, each with what to type here instead."""
