@@ -76,6 +76,19 @@ def test_reads_keep_to_the_documented_limits_too(begin: Callable[..., Outside]) 
     assert [one["error"] for one in outside.requests() if one["error"] is not None] == []
 
 
+def test_reads_of_automations_with_children_and_many_steps_keep_to_the_limits(begin: Callable[..., Outside]) -> None:
+    outside = begin(fleet=False, limits=True)
+    parents = add(outside, "aws", 5, "automation", fanout=True, targets={"running": 3})
+    long = add(outside, "aws", 5, "automation", targets={"succeeded": 60, "running": 1})
+
+    assert outside.run("status", *parents, *long).code == 0
+
+    assert windows_over(outside) == []
+    assert [one["error"] for one in outside.requests() if one["error"] is not None] == []
+    asked = {one["action"] for one in outside.requests()}
+    assert {"DescribeAutomationExecutions", "DescribeAutomationStepExecutions"} <= asked
+
+
 @pytest.mark.parametrize(
     ("rule", "ideal"),
     [
