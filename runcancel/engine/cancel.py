@@ -27,7 +27,8 @@ from runcancel.runtime.throttle import no_later_than
 from runcancel.runtime.workers import TaskGroup, TaskResult, Workers
 
 _GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
-_GATHERED_BEHIND = 0.6  # seconds for which a throttled run waits for more of them, while others are to be sent
+_REREAD_TOGETHER = 0.5  # seconds for which a throttled run waits for more of them, while others are to be sent, or
+_REREAD_ALONE = 0.05
 
 
 class Flow(Struct, frozen=True):
@@ -312,7 +313,7 @@ class _Operation:
         """Let the throttled runs of a scope be read together, in one call where the cloud takes several."""
         scope, due = tracker.ref.scope, tracker.wake_at or 0.0
         if self._reread_at.get(scope, -math.inf) < due:
-            self._reread_at[scope] = due + (_GATHERED_BEHIND if self._queued else _GATHERED)
+            self._reread_at[scope] = due + (_REREAD_TOGETHER if self._queued else _REREAD_ALONE)
         tracker.wake_at = self._reread_at[scope]
 
     def _set_timer(self, tracker: RunTracker) -> None:

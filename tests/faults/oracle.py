@@ -46,7 +46,7 @@ def _all(played: Played) -> Iterator[str]:
 
 
 def most_seconds(played: Played) -> float:
-    """Nothing takes for ever: five tries of a read and of an ask without a hint when to come; a hung socket is 20 s."""
+    """Nothing takes for ever: a look of 6 s, tries of 8 s, a reading of 15 s before the last; a hung socket is 20 s."""
     return 150.0 if "hang" in played.case.kinds_of_faults else 90.0
 
 
