@@ -268,9 +268,9 @@ def exit_of_listing(searched: Searched, *, found: bool) -> Exit:
     return Exit.USAGE if Reason.USAGE in searched.gaps else searched.exit(found=found)
 
 
-def exit_of_plan(settled: Iterable[Reason], searched: Searched, *, planned: bool, require_match: bool) -> Exit:
+def exit_of_plan(problems: Iterable[Reason], searched: Searched, *, planned: bool, require_match: bool) -> Exit:
     """The exit code of a dry run: out of what could not be planned, the search, and whether anything was planned."""
-    code = exit_of_reading(settled)
+    code = exit_of_reading(problems)
     if code is Exit.OK:
         code = searched.exit(found=planned)
     return Exit.NOT_FOUND if code is Exit.OK and require_match and not planned else code

@@ -203,11 +203,11 @@ class Told:
     def planned(self, items: Sequence[PlanItem]) -> None:
         self.words.append("planned")
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
-        self.words.append("asked")
+    def responded(self, ref: str, answer: CancelResponse) -> None:
+        self.words.append("responded")
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
-        self.words.append("seen")
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        self.words.append("observed")
 
     def judged(self, outcome: Outcome) -> None:
         self.words.append("judged")

@@ -175,7 +175,7 @@ def test_all_are_asked_before_any_is_watched() -> None:
     assert stage.verbs() == "cancel cancel cancel cancel cancel read"
     assert stage.log[-1][1] == tuple(references.full(ref).id for ref in others)
     assert [one.verdict for one in outcomes] == [Verdict.STOPPED] * 5
-    assert stage.told.words[:6] == ["planned"] + ["asked"] * 5
+    assert stage.told.words[:6] == ["planned"] + ["responded"] * 5
     assert stage.told.words[-1] == "closed"
     assert stage.told.words.count("judged") == 5
 
@@ -534,13 +534,13 @@ class Broken(Told):
         super().__init__()
         self.at = (word, nth)
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         super().asked(ref, answer)
-        self._break("asked")
+        self._break("responded")
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
-        super().seen(ref, run, invocations)
-        self._break("seen")
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        super().observed(ref, run, invocations)
+        self._break("observed")
 
     def judged(self, outcome: Outcome) -> None:
         super().judged(outcome)
@@ -551,7 +551,7 @@ class Broken(Told):
             raise MemoryError
 
 
-@pytest.mark.parametrize("word", ["asked", "seen"])
+@pytest.mark.parametrize("word", ["responded", "observed"])
 @pytest.mark.parametrize("nth", [0, 2])
 def test_every_run_has_an_outcome_whatever_breaks(word: str, nth: int) -> None:
     """What was accepted is never lost from the report."""
@@ -567,7 +567,7 @@ def test_every_run_has_an_outcome_whatever_breaks(word: str, nth: int) -> None:
         assert (one.verdict is Verdict.SKIPPED) is (one.run.rpartition("/")[2] not in sent)
 
 
-@pytest.mark.parametrize("word", ["asked", "seen", "judged"])
+@pytest.mark.parametrize("word", ["responded", "observed", "judged"])
 def test_no_cancel_waits_for_a_screen(word: str) -> None:
     stage = Stage({ref: stops(ref) for ref in MANY})
     stage.told = Shielded(Broken(word))  # type: ignore[assignment]
@@ -661,7 +661,7 @@ def test_accepted_runs_are_watched_while_others_are_sent() -> None:
 
     assert {one.verdict for one in outcomes} == {Verdict.STOPPED}
     words = stage.told.words
-    assert words.index("judged") < len(words) - 1 - words[::-1].index("asked")
+    assert words.index("judged") < len(words) - 1 - words[::-1].index("responded")
 
 
 def test_a_scope_that_refuses_leaves_the_others_alone() -> None:

@@ -130,7 +130,7 @@ def need(
     items: list[PlanItem], *, chosen: bool, accounts: str = "one", protected: tuple[str, ...] = ()
 ) -> ConfirmationRequirement:
     owners = {item.run: (accounts if accounts == "one" else item.run) for item in items}
-    return confirmation.need(
+    return confirmation.required(
         items,
         chosen=chosen,
         accounts=owners,
@@ -193,7 +193,7 @@ def test_a_protected_run_that_is_not_asked_needs_nothing() -> None:
 def test_what_the_command_line_answers(
     wanted: ConfirmationRequirement, given: GivenConfirmation, answered: bool
 ) -> None:
-    assert confirmation.answered(wanted, given) is answered
+    assert confirmation.is_given(wanted, given) is answered
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_what_the_command_line_answers(
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationRequirement, word: str, yes: bool) -> None:
     with pytest.raises(Refused) as refused:
-        confirmation.answered(wanted, GivenConfirmation(yes=yes, confirm=word))
+        confirmation.is_given(wanted, GivenConfirmation(yes=yes, confirm=word))
     runs = "1 run matches" if wanted.count == 1 else "3 runs match"
     why = f" ({wanted.why})" if wanted.why else ""
     assert refused.value.message == (f"--confirm {word} does not match: {runs}{why}; nothing was sent")
@@ -222,7 +222,7 @@ def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationReq
 
 def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
     with pytest.raises(Refused) as refused:
-        confirmation.answered(
+        confirmation.is_given(
             ConfirmationRequirement(level=Level.NONE, names=(), count=0, why=""),
             GivenConfirmation(yes=False, confirm="3"),
         )

@@ -64,7 +64,7 @@ def test_what_was_intended_answered_and_seen_is_read_back(file: Path) -> None:
     journal.begin(begun, [item(), item(RUN + "0")])
     answer = CancelResponse(asked=RequestStatus.ACCEPTED, at=3.5, request_ids=("r1",))
     outcome = failed(RUN, Problem(code=Reason.DENIED, message="no"))
-    journal.answered(begun.id, RUN, answer)
+    journal.responded(begun.id, RUN, answer)
     journal.judged(begun.id, outcome)
     journal.end(begun.id, Stage.DONE, 4)
     journal.close()
@@ -277,7 +277,7 @@ def test_a_journal_with_other_bytes_in_it_is_read_or_refused(
     file = tmp_path_factory.mktemp("torn") / "journal.sqlite3"
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item()])
-    journal.answered(begun.id, RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
+    journal.responded(begun.id, RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     journal.close()
     content = bytearray(file.read_bytes())
     used = [at for at, byte in enumerate(content) if byte]
@@ -331,7 +331,7 @@ def test_a_resume_replaces_what_was_known_and_opens_the_operation_again(file: Pa
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
     for run in (RUN, RUN + "0"):
-        journal.answered(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
+        journal.responded(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
         journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
     journal.end(begun.id, Stage.INTERRUPTED, 130)
 
@@ -353,7 +353,7 @@ def test_an_operation_that_another_process_pruned_is_not_called_written(file: Pa
         other.execute("DELETE FROM operations")
         other.execute("DELETE FROM entries")
 
-    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -378,7 +378,7 @@ def test_a_journal_that_is_removed_or_replaced_midway_is_said_once(file: Path, s
     recorder.planned([item()])
     spoil(file)
 
-    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -407,7 +407,7 @@ def test_the_recorder_warns_once_and_goes_on(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "file" / "journal.sqlite3", operation(), warn=warnings.append)
 
     recorder.planned([item()])
-    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.judged(failed(RUN, Problem(code=Reason.DENIED, message="no")))
     recorder.end(0)
 
@@ -434,7 +434,7 @@ import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 for _ in range(50):
-    recorder.asked(RUN, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("x" * 4000,)))
+    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("x" * 4000,)))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -458,7 +458,7 @@ from test_journal import item, operation, RUN, Recorder, CancelResponse, Request
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])
-recorder.asked(RUN + "0", CancelResponse(asked=RequestStatus.ACCEPTED))
+recorder.responded(RUN + "0", CancelResponse(asked=RequestStatus.ACCEPTED))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -501,7 +501,7 @@ for n in {numbers}:
         journal.begin(begun, [item(run, targets={targets}) for run in runs])
         os.write(told, b"begun\\n")
         for run in runs:
-            journal.answered(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
+            journal.responded(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
             os.write(told, b"answered\\n")
         for run in runs:
             journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
@@ -579,7 +579,7 @@ for number in range({rounds}):
     begun = operation()
     journal.begin(begun, [item(RUN + str(n)) for n in range(20)])
     for n in range(20):
-        journal.answered(begun.id, RUN + str(n), CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=(str(n),)))
+        journal.responded(begun.id, RUN + str(n), CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=(str(n),)))
     print(begun.id, flush=True)
 """
 

@@ -45,7 +45,7 @@ PLACES = (
     *(f"aws:us-east-2:{kind}/02f05632-d0bc-470d-b1e5-c59a8d0000" for kind in ("command", "maintenance-window")),
 )
 MOMENTS = (
-    *(f"{when} {call}" for call in ("planned", "asked", "judged", "end") for when in ("before", "after")),
+    *(f"{when} {call}" for call in ("planned", "responded", "judged", "end") for when in ("before", "after")),
     *("before the request", "after the effect", "before a look"),
 )
 KILLS = st.sampled_from([None, *((moment, nth) for nth in range(3) for moment in MOMENTS)])
@@ -85,7 +85,7 @@ class Knife(Told):
     def planned(self, items: Sequence[PlanItem]) -> None:
         self._life.at(f"{self._when} planned")
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         self._life.at(f"{self._when} asked")
 
     def judged(self, outcome: Outcome) -> None:

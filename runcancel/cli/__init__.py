@@ -48,11 +48,11 @@ def run(argv: Sequence[str]) -> int:
         # SDKs load side by side, and one that restores the filters can undo what another silenced: silence them first.
         warnings.simplefilter("ignore")
     from runcancel.cli.app import app
-    from runcancel.cli.support.failures import told
+    from runcancel.cli.support.failures import handle_errors
     from runcancel.cli.verbs import ALIASES
 
     argv = [ALIASES.get(argv[0], argv[0]), *argv[1:]] if argv else []
-    with told(argv) as ending:
+    with handle_errors(argv) as ending:
         if argv[:1] == ["--show-completion"]:
             from runcancel.cli.support.completion import script
 

@@ -59,11 +59,11 @@ class Verb(TyperCommand):
             show(typed["generate_cli_skeleton"], self, typed)
             ctx.exit(0)
         if "cli_input_json" in typed:
-            found = request.read(typed["cli_input_json"], self.params, typed=typed)
-            ctx.default_map = dict(found.values)
-            ctx.meta[request.FLAG] = found
+            values = request.read(typed["cli_input_json"], self.params, typed=typed)
+            ctx.default_map = dict(values.values)
+            ctx.meta[request.FLAG] = values
             if isinstance(ctx.obj, Ending):
-                ctx.obj.request = found
+                ctx.obj.request = values
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line in the field's spelling: a required word stands bare."""

@@ -229,13 +229,13 @@ def kinds(words: Sequence[str] | None) -> frozenset[str]:
     return frozenset(_words("--kind", words, _kinds()))
 
 
-def check_kinds(wanted: frozenset[str], providers: Iterable[str]) -> None:
+def check_kinds(kinds: frozenset[str], providers: Iterable[str]) -> None:
     """Raise `UsageError` when none of the providers has one of these kinds: nothing could ever be found."""
     names = tuple(dict.fromkeys(providers))
     there = list(dict.fromkeys(kind.name for name in names for kind in provider(name).kinds))
-    if wanted and wanted.isdisjoint(there):
+    if kinds and kinds.isdisjoint(there):
         raise UsageError(
-            f"--kind {','.join(sorted(wanted))} is not a kind of {' or '.join(names)} (kinds: {', '.join(there)}); "
+            f"--kind {','.join(sorted(kinds))} is not a kind of {' or '.join(names)} (kinds: {', '.join(there)}); "
             "nothing was sent"
         )
 

@@ -16,7 +16,7 @@ from runcancel.cli.support.request import Request
 from runcancel.config import file as config_file
 from runcancel.config import provenance, references, settings
 from runcancel.config.references import Reference
-from runcancel.config.settings import Place, Settings
+from runcancel.config.settings import SearchScope, Settings
 from runcancel.engine.callers import Callers
 from runcancel.engine.connections import Batch, Clouds, read
 from runcancel.engine.events import Progress
@@ -35,7 +35,7 @@ from runcancel.runtime.workers import TaskGroup, Workers
 from runcancel.text import command
 
 if TYPE_CHECKING:
-    from runcancel.render.formats.query import Query
+    from runcancel.render.formats.query import Expression
 
 _WITHOUT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "logs": ("table", "wide"),
@@ -64,7 +64,7 @@ class Session:
         quiet: bool,
         verbose: bool,
         no_input: bool,
-        query: "Query | None" = None,
+        query: "Expression | None" = None,
         debug: bool = False,
     ) -> None:
         environ = chosen.environ
@@ -227,9 +227,9 @@ class Session:
 
     def patience(self, timeout: str | None) -> float:
         """`--timeout` in seconds: the flag, the variable, or 60. From now on reads are repeated within it."""
-        found = self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
-        self.clouds.tries = Tries(within=min(found, _READ_WITHIN), throttled=found, silence=found)
-        return found
+        within = self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
+        self.clouds.tries = Tries(within=min(within, _READ_WITHIN), throttled=within, silence=within)
+        return within
 
     def seconds(self, flag: str, given: str | None, otherwise: float) -> float:
         """An amount of patience in seconds: the flag, its variable, or `otherwise`."""
@@ -257,7 +257,7 @@ class Session:
             scope for one in references for scope in known.get(one.text) or settings.scopes_of(self.settings, one)
         )
         self._check_accounts([reference for reference in references if reference.account is not None])
-        sights = look(
+        results = look(
             references,
             self.settings,
             self.clouds,
@@ -266,11 +266,11 @@ class Session:
             within=self.read_within,
             places=places,
         )
-        found = {sight.reference: sight for sight in sights}
-        for sight in found.values():
-            if sight.note:
-                self.notes.say(f"note: {sight.note}")
-        return [found[reference] for reference in references]
+        by_reference = {result.reference: result for result in results}
+        for result in by_reference.values():
+            if result.note:
+                self.notes.say(f"note: {result.note}")
+        return [by_reference[reference] for reference in references]
 
     def scopes(self, chosen: Settings | None = None, *, kinds: frozenset[str] = frozenset()) -> tuple[Scope, ...]:
         """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it.
@@ -282,30 +282,30 @@ class Session:
         if left_out := settings.excluded(chosen):
             self.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
         options.check_kinds(kinds, (place.provider for place in places))
-        told = self._told_regions([place for place in places if place.everywhere])
-        found = tuple(
+        all_regions = self._all_regions([place for place in places if place.everywhere])
+        scopes = tuple(
             Scope(provider=place.provider, region=region, context=place.context)
             for place in places
-            for region in told.get(place, place.regions)
+            for region in all_regions.get(place, place.regions)
         )
-        self._begin_callers(found)
-        return found
+        self._begin_callers(scopes)
+        return scopes
 
     def _begin_callers(self, scopes: Iterable[Scope]) -> None:
         self.callers.begin([scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)])
 
-    def _told_regions(self, places: Sequence[Place]) -> dict[Place, tuple[str, ...]]:
-        def ask(place: Place) -> tuple[str, ...]:
-            found = settings.home_region(self.settings, place)
-            return self.clouds.at(Scope(provider=place.provider, region=found, context=place.context)).regions()
+    def _all_regions(self, places: Sequence[SearchScope]) -> dict[SearchScope, tuple[str, ...]]:
+        def ask(place: SearchScope) -> tuple[str, ...]:
+            home = settings.home_region(self.settings, place)
+            return self.clouds.at(Scope(provider=place.provider, region=home, context=place.context)).regions()
 
-        told: dict[Place, tuple[str, ...]] = {}
+        regions: dict[SearchScope, tuple[str, ...]] = {}
         for done in self.workers.map(ask, places, queue=lambda place: place):
             if done.error is None:
-                told[done.item] = done.value()
+                regions[done.item] = done.value()
             elif not isinstance(done.error, CloudError | UsageError):  # what reads the place will meet it again
                 raise done.error
-        return told
+        return regions
 
     def protected(self, items: Sequence[PlanItem]) -> dict[str, str]:
         """The protected context of each run that is in one."""
@@ -320,8 +320,8 @@ class Session:
 
         Raises `Refused` for a context that leads to another account than it names.
         """
-        wanted = [scope for scope in scopes if settings.needs_caller(self.settings, scope)]
-        callers = self.callers.of(wanted)
+        unverified = [scope for scope in scopes if settings.needs_caller(self.settings, scope)]
+        callers = self.callers.of(unverified)
         accounts = {scope: None if (who := callers.get(scope)) is None else who.account for scope in scopes}
         for scope, account in accounts.items():
             if why := settings.misled(self.settings, scope, account):
@@ -354,12 +354,12 @@ class Session:
             watch.add(named)
         shown = self.progress(asking=False, timeout=None if until is None else until - self.workers.clock.monotonic())
         for ref, run in left.items():
-            shown.seen(ref, run, ())
+            shown.observed(ref, run, ())
         try:
             while left and (until is None or self.workers.clock.monotonic() < until):
                 for named, answer in watch.next() or ():
                     if isinstance(answer, Snapshot):
-                        shown.seen(by_ref[named], answer.run, answer.invocations)
+                        shown.observed(by_ref[named], answer.run, answer.invocations)
                     yield by_ref[named], answer
                     if by_ref[named] not in left:
                         watch.drop(named)
@@ -371,17 +371,17 @@ class Session:
 
         Who asks may not be known; that never stops anything, but is said.
         """
-        asked = {reference: settings.scopes_of(self.settings, reference) for reference in references}
-        scopes = tuple(dict.fromkeys(scope for places in asked.values() for scope in places))
+        scopes_of = {reference: settings.scopes_of(self.settings, reference) for reference in references}
+        scopes = tuple(dict.fromkeys(scope for places in scopes_of.values() for scope in places))
         known = self.identities(scopes) if scopes else {}
-        for reference, places in asked.items():
-            found = [None if (one := known[scope]) is None else one.account for scope in places]
-            if reference.account in found:
+        for reference, places in scopes_of.items():
+            accounts = [None if (one := known[scope]) is None else one.account for scope in places]
+            if reference.account in accounts:
                 continue
-            if None not in found:
+            if None not in accounts:
                 raise UsageError(
                     f"“{reference.text}” is in account {reference.account}, but these credentials belong to account "
-                    f"{' and '.join(map(str, dict.fromkeys(found)))}; nothing was sent",
+                    f"{' and '.join(map(str, dict.fromkeys(accounts)))}; nothing was sent",
                     hint="use a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before the reference",
                 )
             self.notes.say(f"note: could not verify that the credentials belong to account {reference.account}")

@@ -33,7 +33,7 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     account: str | None = None  # whose runs are there; who asks is then found out
 
 
-class Caps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Caps that hold besides those of the command line: the lower one counts."""
 
     max_runs: int | None = None
@@ -46,7 +46,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     default: tuple[str, ...] = ()
     contexts: dict[str, Context] = {}
     groups: dict[str, tuple[str, ...]] = {}
-    caps: Caps = Caps()
+    caps: LimitSettings = LimitSettings()
 
     def expand(self, names: Iterable[str]) -> tuple[str, ...]:
         """The contexts of names and groups, in order, each once.
@@ -69,7 +69,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(expanded)
 
 
-_KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": Caps}
+_KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": LimitSettings}
 """What may stand in the file, by the first word of the place."""
 
 

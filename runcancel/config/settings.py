@@ -92,7 +92,7 @@ def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
     return scopes
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class SearchScope(Struct, frozen=True, kw_only=True):
     """Where to look for runs without a reference: one account of one provider, and its regions.
 
     `everywhere` is true when all regions were asked for: `regions` is then what the dated table knows.
@@ -106,7 +106,7 @@ class Place(Struct, frozen=True, kw_only=True):
     """Why it cannot be searched, although it takes part; None where it can."""
 
 
-def places(settings: Settings) -> tuple[Place, ...]:
+def places(settings: Settings) -> tuple[SearchScope, ...]:
     """The accounts that take part when no reference says so.
 
     Contexts that are selected; else every selected provider; else each whose variables or profile files exist. Those
@@ -136,7 +136,7 @@ def excluded(settings: Settings) -> tuple[str, ...]:
     return tuple(_named(place) for place in _taking_part(settings) if not place.regions and place.problem is None)
 
 
-def _taking_part(settings: Settings) -> tuple[Place, ...]:
+def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
     """Every account that takes part. Raises `UsageError` when there is none."""
     names = settings.providers.value
     pairs: list[tuple[str, str | None]]
@@ -163,7 +163,7 @@ def unknown_regions(settings: Settings) -> tuple[str, ...]:
     return tuple(word for word in settings.regions.value if ":" not in word and word not in known)
 
 
-def home_region(settings: Settings, place: Place) -> str:
+def home_region(settings: Settings, place: SearchScope) -> str:
     """A region of a place where its account certainly answers: the vendor's own setting, else the first it has."""
     region = vendor_settings(settings, place.provider, place.context).region
     return place.regions[0] if region is None else region.value
@@ -345,15 +345,15 @@ def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
     return () if {"all", f"{name}:all"} & set(words) else _chosen_regions(settings, name) if words else ()
 
 
-def _place(settings: Settings, name: str, context: str | None) -> Place:
+def _place(settings: Settings, name: str, context: str | None) -> SearchScope:
     configured = settings.config.contexts.get(context or "")
     requested = settings.regions.value or (configured.regions if configured else ())
     regions = regions_of(settings, name, context)
-    place = Place(provider=name, context=context, regions=regions, everywhere="all" in requested)
+    place = SearchScope(provider=name, context=context, regions=regions, everywhere="all" in requested)
     return place if regions or settings.regions.value else structs.replace(place, problem=_problem(settings, place))
 
 
-def _problem(settings: Settings, place: Place) -> Problem:
+def _problem(settings: Settings, place: SearchScope) -> Problem:
     """Why no region is known for an account: its file or profile cannot be used, it is not set up, or says none."""
     cloud, where = provider(place.provider), _named(place)
     error = vendor_settings(settings, place.provider, place.context).error
@@ -370,7 +370,7 @@ def _problem(settings: Settings, place: Place) -> Problem:
     )
 
 
-def _named(place: Place) -> str:
+def _named(place: SearchScope) -> str:
     return place.provider if place.context is None else f"{place.context}@{place.provider}"
 
 

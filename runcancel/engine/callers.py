@@ -62,28 +62,28 @@ class Callers:
     def of(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
         """Who asks in each scope, None where that is not known. Waits until `LONGEST`. Raises `Interrupted`."""
         self.begin(scopes)
-        wanted = {scope: self._credential(scope) for scope in scopes}
-        left = {one for one in wanted.values() if one is not None and one not in self._known}
+        credentials = {scope: self._credential(scope) for scope in scopes}
+        left = {one for one in credentials.values() if one is not None and one not in self._known}
         if left and self._group is not None:
             self._workers.listen(self._group.inbox)  # signals go to whoever waits
         while left and self._group is not None:
             rest = max(self._until[one] for one in left) - self._workers.clock.monotonic()
-            told = self._group.next(rest) if rest > 0 else None
-            if told is None:
+            done = self._group.next(rest) if rest > 0 else None
+            if done is None:
                 self._known |= dict.fromkeys(left)
                 break
-            credential = told.item[0]
-            self._known.setdefault(credential, told.value())
+            credential = done.item[0]
+            self._known.setdefault(credential, done.value())
             left.discard(credential)
-        return {scope: None if one is None else self._known.get(one) for scope, one in wanted.items()}
+        return {scope: None if one is None else self._known.get(one) for scope, one in credentials.items()}
 
     def _ask(self, question: _Question) -> Identity | None:
         for scope in question[1]:
             try:
-                found = self._clouds.at(scope).identity()
+                identity = self._clouds.at(scope).identity()
             except (CloudError, UsageError):  # a setting of this scope alone may be wrong, too
                 continue
-            return found if found.believed else None
+            return identity if identity.believed else None
         return None
 
     def _credential(self, scope: Scope) -> Credential | None:

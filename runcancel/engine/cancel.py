@@ -171,7 +171,7 @@ class _Operation:
         self._heard_at: dict[Scope, float] = {}
         self._silent: dict[Scope, _Silence] = {}
         self._found: dict[Scope, tuple[float, list[LookupResult]]] = {}  # what is to be chosen from, and at what second
-        self._settled: list[Outcome] = []
+        self._decided: list[Outcome] = []
         self._chased: set[str] = set()
         self._sending: dict[str, int] = {}  # the number of the latest send of each run
         self._queued: dict[int, None] = {}  # sends that no thread has taken up: whoever takes one out decides on it
@@ -200,7 +200,7 @@ class _Operation:
         self._look_up()
         while True:
             yield from self._advance()
-            if not self._open and not self._settled and not self._reading:
+            if not self._open and not self._decided and not self._reading:
                 return
             self._watch.look()
             result = self._tasks.next(self._nap(self._clock.monotonic()))
@@ -212,11 +212,11 @@ class _Operation:
 
     def break_off(self, problem: Problem | None) -> Iterator[Outcome]:
         """The operation ends now: every run that has no verdict yet, and every reference that was not read."""
-        yield from self._settled
+        yield from self._decided
         for tracker in self._open.values():
             tracker.break_off(in_flight=not self._take_back(tracker), problem=problem)
             yield tracker.outcome()
-        unread = [sight.reference.text for _, sights in self._found.values() for sight in sights]
+        unread = [result.reference.text for _, results in self._found.values() for result in results]
         unread += [reference.text for reference in self._flow.lookup.left] if self._flow is not None else []
         why = problem or Problem(
             code=Reason.INTERRUPTED, message="interrupted before the run was read; nothing was sent"
@@ -231,7 +231,7 @@ class _Operation:
 
     @property
     def _reading(self) -> bool:
-        return bool(self._found) or (self._flow is not None and not self._flow.lookup.settled)
+        return bool(self._found) or (self._flow is not None and not self._flow.lookup.complete)
 
     def _look_up(self) -> None:
         if self._flow is not None:
@@ -243,35 +243,35 @@ class _Operation:
         """Seconds until something is due, though nothing comes back."""
         moments = [self._timers[0][0]] if self._timers else []
         moments += [moment for moment, _ in self._found.values()]
-        moments += [self._read_by] if self._flow is not None and not self._flow.lookup.settled else []
+        moments += [self._read_by] if self._flow is not None and not self._flow.lookup.complete else []
         return min(IDLE, max(0.0, min(moments, default=now + IDLE) - now))
 
     def _choose(self, now: float) -> None:
         """Choose from what was read of a scope, once it was read whole or the first of it has waited a moment."""
         if self._flow is None:
             return
-        if now >= self._read_by and not self._flow.lookup.settled:
-            for sight in self._flow.lookup.overdue(self._flow.within):
-                self._gather(self._flow.lookup.named(sight.reference)[0].scope, [sight], now)
+        if now >= self._read_by and not self._flow.lookup.complete:
+            for result in self._flow.lookup.overdue(self._flow.within):
+                self._gather(self._flow.lookup.named(result.reference)[0].scope, [result], now)
         for scope in [one for one, (due, _) in self._found.items() if self._is_whole(one) or now >= due]:
-            _, sights = self._found.pop(scope)
-            chosen = self._flow.choose(sights)
+            _, results = self._found.pop(scope)
+            chosen = self._flow.choose(results)
             fresh = [item for item in chosen.items if item.run not in self._trackers]
-            self._settled += chosen.settled
+            self._decided += chosen.decided
             self.begin(fresh)
             self._progress.planned(fresh)
 
     def _is_whole(self, scope: Scope) -> bool:
         return self._flow is not None and not self._flow.lookup.waits_for(scope)
 
-    def _gather(self, scope: Scope, sights: Sequence[LookupResult], now: float) -> None:
-        if sights:
-            self._found.setdefault(scope, (now + _GATHERED, []))[1].extend(sights)
+    def _gather(self, scope: Scope, results: Sequence[LookupResult], now: float) -> None:
+        if results:
+            self._found.setdefault(scope, (now + _GATHERED, []))[1].extend(results)
 
     def _advance(self) -> Iterator[Outcome]:
         """Do what is due for the runs that an event has reached; checks of one moment travel together."""
-        settled, self._settled = self._settled, []
-        yield from settled
+        decided, self._decided = self._decided, []
+        yield from decided
         checks: list[RunTracker] = []
         while self._touched:
             touched, self._touched = self._touched, {}
@@ -381,7 +381,7 @@ class _Operation:
         if tracker.step is not Step.SENT:  # it was given up meanwhile
             return
         tracker.record_sent(sent, now)
-        self._progress.asked(tracker.item.run, tracker.answer)
+        self._progress.responded(tracker.item.run, tracker.answer)
         self._touch(tracker)
         self._listen(tracker, sent, now)
 
@@ -393,7 +393,7 @@ class _Operation:
             if isinstance(reading, Snapshot):
                 self._heard(ref.scope, now)
                 chosen = selected(reading.invocations, tracker.item.targets)
-                self._progress.seen(tracker.item.run, reading.run, chosen)
+                self._progress.observed(tracker.item.run, reading.run, chosen)
 
     def _join(self, above: RunTracker, items: Sequence[PlanItem]) -> None:
         """Take up what a run started between its plan and its answer; what is not admitted is not sent."""

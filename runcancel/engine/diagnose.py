@@ -41,8 +41,8 @@ def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers) -> tuple[
     seen = {scope: Examined(scope=scope) for scope in scopes}
     for done in workers.map(lambda scope: clouds.at(scope).identity(), scopes, queue=lambda scope: scope):
         seen[done.item] = _identified(seen[done.item], done.error, done.value)
-    asked = [(scope, kind) for scope in scopes if _worth_asking(seen[scope]) for kind in _kinds(scope)]
-    for tried in workers.map(lambda pair: _tried(clouds.at(pair[0]), *pair), asked, queue=lambda pair: pair[0]):
+    checks = [(scope, kind) for scope in scopes if _worth_asking(seen[scope]) for kind in _kinds(scope)]
+    for tried in workers.map(lambda pair: _tried(clouds.at(pair[0]), *pair), checks, queue=lambda pair: pair[0]):
         check, errors = tried.value()
         one = seen[tried.item[0]]
         seen[one.scope] = structs.replace(one, permissions=(*one.permissions, check), errors=(*one.errors, *errors))
@@ -53,15 +53,15 @@ Cancels = Mapping[tuple[str, str, str], tuple[datetime, bool]]
 """Scope, kind and key -> when a cancel there was last accepted (true) or denied."""
 
 
-def answered(answers: Iterable[tuple[datetime, str, CancelResponse]]) -> Cancels:
+def last_cancels(answers: Iterable[tuple[datetime, str, CancelResponse]]) -> Cancels:
     """What the answers tell, which come newest first. One that does not say whose it was tells nothing."""
-    found: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
+    latest: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
     for at, run, answer in answers:
         denied = answer.problem is not None and answer.problem.code is Reason.DENIED
         if answer.key is not None and (denied or answer.asked is RequestStatus.ACCEPTED):
             ref = references.full(run)
-            found.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
-    return found
+            latest.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
+    return latest
 
 
 def with_cancels(one: Examined, known: Cancels) -> tuple[PermissionCheck, ...]:
@@ -97,13 +97,13 @@ def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tup
 
     def first_page() -> None:
         nonlocal ref
-        found = next(iter(cloud.runs(Query(kinds=frozenset({kind.name})))), None)
-        ref = ref if found is None else references.full(found.run.ref)
+        snapshot = next(iter(cloud.runs(Query(kinds=frozenset({kind.name})))), None)
+        ref = ref if snapshot is None else references.full(snapshot.run.ref)
 
     def one_run() -> None:
-        for _, found in cloud.read((ref,), full=False):
-            if isinstance(found, CloudError) and found.reason not in _TELLS:
-                raise found
+        for _, snapshot in cloud.read((ref,), full=False):
+            if isinstance(snapshot, CloudError) and snapshot.reason not in _TELLS:
+                raise snapshot
         next(iter(cloud.invocations(ref, InvocationFilter(limit=1))), None)
 
     listed = _permitted(first_page)

@@ -17,9 +17,9 @@ class Progress(Protocol):
 
     def planned(self, items: Sequence[PlanItem]) -> None: ...
 
-    def asked(self, ref: str, answer: CancelResponse) -> None: ...
+    def responded(self, ref: str, answer: CancelResponse) -> None: ...
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
 
     def judged(self, outcome: Outcome) -> None: ...
 
@@ -39,15 +39,15 @@ class CombinedProgress:
         for one in self._listeners:
             one.planned(items)
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         """Tell all."""
         for one in self._listeners:
-            one.asked(ref, answer)
+            one.responded(ref, answer)
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
         """Tell all."""
         for one in self._listeners:
-            one.seen(ref, run, invocations)
+            one.observed(ref, run, invocations)
 
     def judged(self, outcome: Outcome) -> None:
         """Tell all."""
@@ -75,13 +75,13 @@ class Shielded:
         """Tell it."""
         self._tell(lambda one: one.planned(items))
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         """Tell it."""
-        self._tell(lambda one: one.asked(ref, answer))
+        self._tell(lambda one: one.responded(ref, answer))
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
         """Tell it."""
-        self._tell(lambda one: one.seen(ref, run, invocations))
+        self._tell(lambda one: one.observed(ref, run, invocations))
 
     def judged(self, outcome: Outcome) -> None:
         """Tell it."""

@@ -73,7 +73,7 @@ class Lookup:
         self._open = Counter(scope for places in self._places.values() for scope, _ in places)
 
     @property
-    def settled(self) -> bool:
+    def complete(self) -> bool:
         """Whether every reference is."""
         return not self._left
 
@@ -92,13 +92,13 @@ class Lookup:
 
     def took(self, scope: Scope, answers: Iterable[CancelResponse]) -> list[LookupResult]:
         """Take in what a probe was answered; the references that are settled by it."""
-        settled = []
+        resolved = []
         for reference, answer in answers:
             if reference in self._left and not _interrupted(answer):
                 self._answers[reference][scope] = answer
                 if len(self._answers[reference]) == len({place for place, _ in self._places[reference]}):
-                    settled.append(self._settle(reference))
-        return settled
+                    resolved.append(self._resolve(reference))
+        return resolved
 
     def overdue(self, seconds: float) -> list[LookupResult]:
         """Settle what is left: what has not answered within so many seconds will not be heard any more."""
@@ -106,16 +106,16 @@ class Lookup:
             for scope, _ in self._places[reference]:
                 late = CloudError(Reason.TIMED_OUT, f"{scope} did not reply within {seconds:g} s")
                 self._answers[reference].setdefault(scope, late)
-        return [self._settle(reference) for reference in self.left]
+        return [self._resolve(reference) for reference in self.left]
 
-    def _settle(self, reference: Reference) -> LookupResult:
+    def _resolve(self, reference: Reference) -> LookupResult:
         del self._left[reference]
         self._open.subtract(scope for scope, _ in self._places[reference])
-        sight = _settle(reference, list(self._answers[reference].items()))
+        result = _resolve(reference, list(self._answers[reference].items()))
         doubt = f"could not verify that the credentials belong to account {reference.account}"
-        unseen = self._unseen(reference, sight.problem)
+        unseen = self._unseen(reference, result.problem)
         unchecked = reference in self.unchecked or (unseen is not None and reference.account is not None)
-        return structs.replace(sight, unseen=unseen, note=doubt if unchecked else sight.note)
+        return structs.replace(result, unseen=unseen, note=doubt if unchecked else result.note)
 
     def _unseen(self, reference: Reference, problem: Problem | None) -> Ref | None:
         """The run that the reference names, if it is exactly one and what kept it from being read tells nothing."""
@@ -166,7 +166,7 @@ def look(
     try:
         for probe in lookup.probes:
             group.submit(probe, queue=probe.scope)
-        while not lookup.settled:
+        while not lookup.complete:
             result = group.next(None if within is None else max(0.0, until - workers.clock.monotonic()))
             if result is None:
                 yield from lookup.overdue(within or 0.0)
@@ -266,14 +266,14 @@ def _again(
     clouds: Clouds, batch: Batch, answers: Mapping[Ref, Snapshot | CloudError], clock: Clock, *, full: bool
 ) -> Mapping[Ref, Snapshot | CloudError]:
     """The answers, after what is not found was looked for again: a run may be fresh and not show everywhere yet."""
-    found = dict(answers)
+    merged = dict(answers)
     for pause in batch.kind.grace:
-        missing = tuple(ref for ref, answer in found.items() if _not_found(answer))
+        missing = tuple(ref for ref, answer in merged.items() if _not_found(answer))
         if not missing:
             break
         clock.sleep(pause)
-        found |= read(clouds, structs.replace(batch, refs=missing), full=full)
-    return found
+        merged |= read(clouds, structs.replace(batch, refs=missing), full=full)
+    return merged
 
 
 def _interrupted(answer: Snapshot | CloudError) -> bool:
@@ -306,13 +306,13 @@ def _worst(failures: list[CloudError], probe: Probe) -> CloudError:
     )
 
 
-def _settle(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudError]]) -> LookupResult:
+def _resolve(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudError]]) -> LookupResult:
     hits = [answer for _, answer in answers if isinstance(answer, Snapshot)]
     if len(hits) == 1:
         return LookupResult(reference=reference, snapshot=hits[0], note=_note(reference, hits[0]))
     if hits:
-        found = " and ".join(hit.run.ref for hit in hits)
-        message = f"“{reference.text}” matches more than one run: {found}; use the full form"
+        places = " and ".join(hit.run.ref for hit in hits)
+        message = f"“{reference.text}” matches more than one run: {places}; use the full form"
         return LookupResult(
             reference=reference, snapshot=None, problem=Problem(code=Reason.USAGE, message=message, ref=reference.text)
         )

@@ -69,12 +69,12 @@ def started_by(ref: Ref, known: Container[str], clouds: Clouds) -> list[PlanItem
     Complete only for a run that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
     """
     seen = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
-    found = [references.full(child) for child in children(seen) if child not in known]
+    refs = [references.full(child) for child in children(seen) if child not in known]
     return [
         plan(answer, parent=str(ref))
         if isinstance(answer, Snapshot)
         else unseen(child, answer.message, parent=str(ref))
-        for child, answer in _read(found, clouds)
+        for child, answer in _read(refs, clouds)
     ]
 
 
@@ -132,8 +132,8 @@ _UNREAD: _Unread = {
 """What a plan knows of a run that was not read."""
 
 
-def _read(wanted: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | CloudError]]:
-    return [pair for batch in batches(wanted) for pair in read(clouds, batch)]
+def _read(refs: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | CloudError]]:
+    return [pair for batch in batches(refs) for pair in read(clouds, batch)]
 
 
 def _whether(run: Run, named: Sequence[Invocation], listed: Sequence[Invocation]) -> tuple[bool, str]:

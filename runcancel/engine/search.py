@@ -39,14 +39,14 @@ def search(
     """
     sources = {
         (scope, kind.name): partial(
-            _found, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
+            _listing, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
         )
         for scope in scopes
         for kind in provider(scope.provider).kinds
         if not query.kinds or kind.name in query.kinds
     }
     silent: set[tuple[Scope, Reason]] = set()
-    for (scope, _), got in streamed(sources, workers, queue=lambda key: key[0], within=within):
+    for (scope, _), got in as_completed(sources, workers, queue=lambda key: key[0], within=within):
         if isinstance(got, Snapshot):
             yield got
         elif (scope, got.reason) not in silent:
@@ -59,10 +59,12 @@ def born(run: Run) -> tuple[datetime, str]:
     return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
 
 
-def containing(found: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, workers: Workers) -> Iterator[Run]:
+def containing(
+    snapshots: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, workers: Workers
+) -> Iterator[Run]:
     """Those runs that have one of the targets. What the listing did not tell whole is read."""
     unread: list[Ref] = []
-    for one in found:
+    for one in snapshots:
         if not one.whole:
             unread.append(references.full(one.run.ref))
         elif one.has(targets):
@@ -79,13 +81,13 @@ def split_gaps(gaps: Iterable[Problem], scopes: Sequence[Scope]) -> tuple[tuple[
     A region that does not know credentials which work elsewhere with the same provider and context is not enabled
     there. One that refuses them for another reason, a clock that is off or a signature, is a gap like any other.
     """
-    found = tuple(gaps)
-    refused = {gap.scope for gap in found if _says_not_enabled(gap)}
-    silent = {gap.scope for gap in found}
+    errors = tuple(gaps)
+    refused = {gap.scope for gap in errors if _says_not_enabled(gap)}
+    silent = {gap.scope for gap in errors}
     working = {(scope.provider, scope.context) for scope in scopes if str(scope) not in silent}
     disabled = {str(scope) for scope in scopes if str(scope) in refused and (scope.provider, scope.context) in working}
     notes = (f"{', '.join(sorted(disabled))}: not enabled for these credentials",) if disabled else ()
-    return tuple(gap for gap in found if gap.scope not in disabled), notes
+    return tuple(gap for gap in errors if gap.scope not in disabled), notes
 
 
 def _says_not_enabled(gap: Problem) -> bool:
@@ -94,7 +96,7 @@ def _says_not_enabled(gap: Problem) -> bool:
     return gap.provider_code in provider(gap.scope.rpartition("@")[2].partition(":")[0]).not_enabled
 
 
-def streamed(
+def as_completed(
     sources: Mapping[K, Callable[[], Iterator[T]]],
     workers: Workers,
     *,
@@ -142,8 +144,8 @@ def streamed(
         tasks.close()
 
 
-def _found(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
-    for found in clouds.at(scope).runs(query):
-        if query.matches(found.run):
-            yield found
+def _listing(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
+    for snapshot in clouds.at(scope).runs(query):
+        if query.matches(snapshot.run):
+            yield snapshot
     answering.add(scope)

@@ -27,10 +27,10 @@ _MOST_TARGETS = 10**9  # more has no run of any cloud
 
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """What a cancel is about. `settled` are outcomes already known: what could not be read or cannot be asked."""
+    """What a cancel is about. `decided` are outcomes already known: what could not be read or cannot be asked."""
 
     items: tuple[PlanItem, ...]
-    settled: tuple[Outcome, ...] = ()
+    decided: tuple[Outcome, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -45,25 +45,25 @@ class ReferenceList(Struct, frozen=True, kw_only=True):
     bare: bool
 
 
-def of_named(sights: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
+def of_named(results: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
     """The selection of runs named one by one. Raises what `_snapshots` raises.
 
     Raises `UsageError` for `targets` of a kind that is cancelled as a whole, and `CloudError` with `NOT_FOUND` when a
     target is in no run or a run has none.
     """
-    found = tuple(_snapshots(sights).values())
+    found = tuple(_snapshots(results).values())
     if targets and found:
         _check_targets(found, targets)
-    return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), settled=_missing(sights))
+    return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), decided=_missing(results))
 
 
-def of_found(sights: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
+def of_found(results: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
     """The selection of runs that a filter or a list names: with `targets` only those that have one of them.
 
     A run that cannot be cancelled in part is a row of its own, `skipped`. Raises what `_snapshots` raises, and
     `CloudError` with `NOT_FOUND` when one of the targets is in no run.
     """
-    found = list(_snapshots(sights).values())
+    found = list(_snapshots(results).values())
     if targets:
         found = [one for one in found if _targets_in(one, targets)]
         _check_strangers(found, targets)
@@ -71,58 +71,58 @@ def of_found(sights: Sequence[LookupResult], targets: Sequence[str]) -> Selectio
     part = [one for one in found if not targets or _in_part(one)]
     return Selection(
         items=tuple(plan(one, _targets_in(one, targets)) for one in part),
-        settled=(*_missing(sights), *(_not_in_part(one) for one in whole)),
+        decided=(*_missing(results), *(_not_in_part(one) for one in whole)),
     )
 
 
-def of_plan(held: Sequence[PlanItem], sights: Sequence[LookupResult], *, sent: Collection[str] = ()) -> Selection:
+def of_plan(saved: Sequence[PlanItem], results: Sequence[LookupResult], *, sent: Collection[str] = ()) -> Selection:
     """The selection of a plan, no more and no less than it holds. Raises what `_snapshots` raises.
 
     Runs that joined since are left alone, and so are targets where the cloud takes a part of a run. `sent` are the runs
     whose cancel was sent before: one of them that needs no other is judged against the states before that cancel.
     """
-    by_ref = _snapshots(sights)
+    by_ref = _snapshots(results)
     items: list[PlanItem] = []
-    settled = list(_missing(sights))
+    decided = list(_missing(results))
     notes: list[str] = []
-    for item in held:
+    for item in saved:
         if not item.ask or item.run not in by_ref:
             continue
         snapshot = by_ref[item.run]
         if _grew_from_nothing(item, snapshot):
-            settled.append(_all_joined(item, snapshot))
+            decided.append(_all_joined(item, snapshot))
             continue
         now, drift = _held(item, snapshot)
         if not now.ask and item.run in sent and not _unread(item):
             now = structs.replace(item, ask=False, why=now.why)
         items.append(structs.replace(now, parent=item.parent))
         notes += drift
-    return Selection(items=tuple(items), settled=tuple(settled), notes=tuple(notes))
+    return Selection(items=tuple(items), decided=tuple(decided), notes=tuple(notes))
 
 
-def renewed(chosen: Selection, sights: Sequence[LookupResult]) -> Selection:
+def renewed(chosen: Selection, results: Sequence[LookupResult]) -> Selection:
     """The selection as a reading just before sending shows it, no more than was planned.
 
     A run that could not be read again is cancelled as it was planned. Raises what `_snapshots` raises.
     """
-    read = [sight for sight in sights if sight.snapshot is not None]
+    read = [result for result in results if result.snapshot is not None]
     again = of_plan(chosen.items, read)
     now = {item.run: item for item in again.items}
-    left_alone = {outcome.run for outcome in again.settled}
+    left_alone = {outcome.run for outcome in again.decided}
     return Selection(
         items=tuple(now.get(item.run, item) for item in chosen.items if item.run not in left_alone),
-        settled=(*chosen.settled, *again.settled),
+        decided=(*chosen.decided, *again.decided),
         notes=again.notes,
     )
 
 
-def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequence[LookupResult]) -> Selection:
+def with_children(chosen: Selection, started: Mapping[str, str], results: Sequence[LookupResult]) -> Selection:
     """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
-    found = [sight.snapshot for sight in sights if sight.snapshot is not None]
+    found = [result.snapshot for result in results if result.snapshot is not None]
     missing = [
-        structs.replace(failed(sight.reference.text, sight.problem), parent=started[sight.reference.text])
-        for sight in sights
-        if sight.problem is not None
+        structs.replace(failed(result.reference.text, result.problem), parent=started[result.reference.text])
+        for result in results
+        if result.problem is not None
     ]
     below = {one.run.ref: plan(one, parent=started[one.run.ref]) for one in found}
     under: dict[str, list[PlanItem]] = {}
@@ -132,7 +132,7 @@ def with_children(chosen: Selection, started: Mapping[str, str], sights: Sequenc
     for item in chosen.items:
         if item.run not in below:
             items += [_chased(item, below), *under.get(item.run, ())]
-    return structs.replace(chosen, items=tuple(items), settled=(*chosen.settled, *missing))
+    return structs.replace(chosen, items=tuple(items), decided=(*chosen.decided, *missing))
 
 
 _RUNS: Mapping[str, str] = {"run": "ref"}
@@ -357,29 +357,29 @@ def _targets(count: int) -> str:
     return f"{count} target{'' if count == 1 else 's'}"
 
 
-def _snapshots(sights: Iterable[LookupResult]) -> dict[str, Snapshot]:
+def _snapshots(results: Iterable[LookupResult]) -> dict[str, Snapshot]:
     """What was read, once for each run however often and in whatever spelling it is named, by its reference.
 
     Raises `UsageError` where acting would be more than was said: a part of a run, an id that is found twice.
     """
     found: dict[str, Snapshot] = {}
-    for sight in sights:
-        if sight.problem is not None and sight.problem.code is Reason.USAGE:
-            raise UsageError(f"{sight.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
-        if sight.snapshot is None:
+    for result in results:
+        if result.problem is not None and result.problem.code is Reason.USAGE:
+            raise UsageError(f"{result.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
+        if result.snapshot is None:
             continue
-        if sight.snapshot.run.id != sight.reference.id:
-            raise _part_of(sight, sight.snapshot)
-        found.setdefault(sight.snapshot.run.ref, sight.snapshot)
+        if result.snapshot.run.id != result.reference.id:
+            raise _part_of(result, result.snapshot)
+        found.setdefault(result.snapshot.run.ref, result.snapshot)
     return found
 
 
-def _missing(sights: Iterable[LookupResult]) -> tuple[Outcome, ...]:
+def _missing(results: Iterable[LookupResult]) -> tuple[Outcome, ...]:
     """A row for each reference under which nothing could be read, once for spellings of one."""
     found: dict[Reference, Outcome] = {}
-    for sight in sights:
-        if sight.problem is not None:
-            found.setdefault(sight.reference.meaning, failed(sight.reference.text, sight.problem))
+    for result in results:
+        if result.problem is not None:
+            found.setdefault(result.reference.meaning, failed(result.reference.text, result.problem))
     return tuple(found.values())
 
 
@@ -436,8 +436,8 @@ def _left_alone(snapshot: Snapshot, problem: Problem) -> Outcome:
     )
 
 
-def _part_of(sight: LookupResult, snapshot: Snapshot) -> UsageError:
-    run, part = snapshot.run.ref, sight.reference.id
+def _part_of(result: LookupResult, snapshot: Snapshot) -> UsageError:
+    run, part = snapshot.run.ref, result.reference.id
     target = next((one.target for one in snapshot.invocations if one.id == part and one.target), None)
     alone = f"it alone: {command('cancel', run, '--target', target)}" if target else ""
     hint = f"to cancel {alone or 'the whole run: ' + command('cancel', run)}"

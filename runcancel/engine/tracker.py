@@ -96,10 +96,10 @@ class RunTracker:
         else:
             self._watch(now)
 
-    def skip(self, problem: Problem, now: float, *, asked: RequestStatus = RequestStatus.NOT_REACHED) -> None:
+    def skip(self, problem: Problem, now: float, *, status: RequestStatus = RequestStatus.NOT_REACHED) -> None:
         """Not send it, for this reason, unless there was nothing to send."""
         if self.item.ask:
-            self.answer = CancelResponse(asked=asked, problem=problem)
+            self.answer = CancelResponse(asked=status, problem=problem)
             self._watch(now)
 
     def give_up(self, problem: Problem, now: float, *, in_flight: bool) -> None:
@@ -112,7 +112,7 @@ class RunTracker:
         self._end(problem, RequestStatus.NOT_REACHED, in_flight=in_flight)
         self.problem = self.problem or problem
 
-    def _end(self, problem: Problem | None, asked: RequestStatus, *, in_flight: bool) -> None:
+    def _end(self, problem: Problem | None, status: RequestStatus, *, in_flight: bool) -> None:
         if self.step is Step.SENT and in_flight and not self.answer.request_ids:
             code = Reason.INTERRUPTED if problem is None else problem.code
             message = "interrupted while the cancel was in flight; it may or may not have been accepted"
@@ -120,7 +120,7 @@ class RunTracker:
                 asked=RequestStatus.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run)
             )
         elif problem is not None and self.answer is UNREACHED:
-            self.answer = CancelResponse(asked=asked, problem=problem)
+            self.answer = CancelResponse(asked=status, problem=problem)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -222,9 +222,9 @@ class RunTracker:
 
     def _after_error(self, error: CloudError, ids: tuple[str, ...], key: str | None, now: float) -> CancelResponse:
         """What an error means before the run is read again. What went out in parts is under way if one was accepted."""
-        asked = RequestStatus.IN_DOUBT if self._doubtful else RequestStatus.REFUSED
+        status = RequestStatus.IN_DOUBT if self._doubtful else RequestStatus.REFUSED
         return CancelResponse(
-            asked=RequestStatus.ACCEPTED if ids else asked,
+            asked=RequestStatus.ACCEPTED if ids else status,
             at=now if ids else None,
             request_ids=ids,
             problem=error.problem(scope=self.ref.scope, ref=self.item.run),

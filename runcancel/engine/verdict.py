@@ -68,8 +68,8 @@ def expected(guarantee: Guarantee, state: State) -> Effect:
 
 def selected(invocations: Iterable[Invocation], targets: Sequence[str]) -> tuple[Invocation, ...]:
     """The invocations that a cancel of `targets` is about: all of them when none is named."""
-    wanted = frozenset(targets)
-    return tuple(one for one in invocations if not wanted or one.target in wanted)
+    ids = frozenset(targets)
+    return tuple(one for one in invocations if not ids or one.target in ids)
 
 
 def counted_once(items: Sequence[PlanItem]) -> list[PlanItem]:

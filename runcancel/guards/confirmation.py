@@ -49,18 +49,18 @@ def check_limits(
 
     `sent` is what the same operation asked for before it was interrupted; `configured` are limits that no flag raises.
     """
-    asked = [item for item in items if item.ask]
-    again = {item.run for item in asked}
-    asked += [item for item in sent if item.run not in again]
-    _check_limit("max_runs", "run", len(asked), limits.max_runs, configured.max_runs)
-    unread = next((item.run for item in asked if not item.read), None)
+    to_cancel = [item for item in items if item.ask]
+    again = {item.run for item in to_cancel}
+    to_cancel += [item for item in sent if item.run not in again]
+    _check_limit("max_runs", "run", len(to_cancel), limits.max_runs, configured.max_runs)
+    unread = next((item.run for item in to_cancel if not item.read), None)
     if limits.max_targets is not None and unread is not None:
         raise Refused(
             f"{unread} could not be read, but the limit is {_counted(limits.max_targets, 'target')} (--max-targets); "
             "nothing was sent",
             hint="To cancel it without a reading: leave out --max-targets",
         )
-    targets = sum(size(item) for item in counted_once(asked))
+    targets = sum(size(item) for item in counted_once(to_cancel))
     _check_limit("max_targets", "target", targets, limits.max_targets, configured.max_targets)
 
 
@@ -81,7 +81,7 @@ def is_below(ref: Ref, level: Guarantee) -> bool:
     return _STRENGTH.index(kind_of(ref).guarantee) < _STRENGTH.index(level)
 
 
-def need(
+def required(
     items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[str, str], protected: Mapping[str, str]
 ) -> ConfirmationRequirement:
     """What a plan has to be answered with.
@@ -89,48 +89,52 @@ def need(
     `chosen` is true when a filter, a file or a plan selected the runs. `accounts` tells for each run's reference whose
     account it is in (an id where known, else provider and profile), `protected` the context's name of those that are.
     """
-    asked = [item.run for item in items if item.ask]
-    guarded = tuple(dict.fromkeys(protected[run] for run in asked if run in protected))
-    owners = tuple(dict.fromkeys(accounts[run] for run in asked))
+    to_cancel = [item.run for item in items if item.ask]
+    guarded = tuple(dict.fromkeys(protected[run] for run in to_cancel if run in protected))
+    owners = tuple(dict.fromkeys(accounts[run] for run in to_cancel))
     if guarded:
         what = ", ".join(guarded)
         return ConfirmationRequirement(
             level=Level.TYPED,
             names=guarded,
-            count=len(asked),
+            count=len(to_cancel),
             why=f"in protected context{'s' if len(guarded) > 1 else ''} {what}",
         )
     if chosen and len(owners) > 1:
-        return ConfirmationRequirement(level=Level.TYPED, names=(), count=len(asked), why=f"in {len(owners)} accounts")
-    level = Level.YES if chosen and asked else Level.NONE
-    return ConfirmationRequirement(level=level, names=(), count=len(asked), why="")
+        return ConfirmationRequirement(
+            level=Level.TYPED, names=(), count=len(to_cancel), why=f"in {len(owners)} accounts"
+        )
+    level = Level.YES if chosen and to_cancel else Level.NONE
+    return ConfirmationRequirement(level=level, names=(), count=len(to_cancel), why="")
 
 
-def answered(wanted: ConfirmationRequirement, given: GivenConfirmation) -> bool:
+def is_given(requirement: ConfirmationRequirement, given: GivenConfirmation) -> bool:
     """Whether the command line already answers. Raises `Refused` when it answers something else."""
     if given.confirm is not None:
-        if _fits(wanted, given.confirm):
+        if _fits(requirement, given.confirm):
             return True
         raise Refused(
-            f"--confirm {given.confirm} does not match: {_matched(wanted)}; nothing was sent",
-            hint=_way_on(wanted),
+            f"--confirm {given.confirm} does not match: {_matched(requirement)}; nothing was sent",
+            hint=_way_on(requirement),
         )
-    return wanted.level is Level.NONE or (wanted.level is Level.YES and given.yes)
+    return requirement.level is Level.NONE or (requirement.level is Level.YES and given.yes)
 
 
-def question(wanted: ConfirmationRequirement) -> str:
+def question(requirement: ConfirmationRequirement) -> str:
     """The question to a person."""
-    if wanted.level is Level.YES:
-        return "Cancel this run? [y/N] " if wanted.count == 1 else f"Cancel these {wanted.count:,} runs? [y/N] "
-    alone = wanted.names if len(wanted.names) == 1 else ()  # one of several names would answer for the others
-    words = " or ".join([*alone, str(wanted.count)])
-    return f"{_selected(wanted)}. Type {words} to confirm: "
+    if requirement.level is Level.YES:
+        return (
+            "Cancel this run? [y/N] " if requirement.count == 1 else f"Cancel these {requirement.count:,} runs? [y/N] "
+        )
+    alone = requirement.names if len(requirement.names) == 1 else ()  # one of several names would answer for the others
+    words = " or ".join([*alone, str(requirement.count)])
+    return f"{_selected(requirement)}. Type {words} to confirm: "
 
 
-def accepts(wanted: ConfirmationRequirement, reply: str) -> bool:
+def accepts(requirement: ConfirmationRequirement, reply: str) -> bool:
     """Whether a typed reply means yes."""
     reply = reply.strip()
-    return reply.lower() in ("y", "yes") if wanted.level is Level.YES else _fits(wanted, reply)
+    return reply.lower() in ("y", "yes") if requirement.level is Level.YES else _fits(requirement, reply)
 
 
 def declines(reply: str) -> bool:
@@ -138,10 +142,11 @@ def declines(reply: str) -> bool:
     return reply.strip().lower() in ("", "n", "no")
 
 
-def nobody_to_ask(wanted: ConfirmationRequirement, why: str) -> Refused:
+def nobody_to_ask(requirement: ConfirmationRequirement, why: str) -> Refused:
     """The refusal where a confirmation is needed and cannot be asked for."""
     return Refused(
-        f"{_matched(wanted)}, and there is no terminal to confirm on ({why}); nothing was sent", hint=_way_on(wanted)
+        f"{_matched(requirement)}, and there is no terminal to confirm on ({why}); nothing was sent",
+        hint=_way_on(requirement),
     )
 
 
@@ -164,27 +169,27 @@ def _check_limit(name: str, what: str, count: int, most: int | None, configured:
     )
 
 
-def _fits(wanted: ConfirmationRequirement, word: str) -> bool:
-    return word == str(wanted.count) or (len(wanted.names) == 1 and word == wanted.names[0])
+def _fits(requirement: ConfirmationRequirement, word: str) -> bool:
+    return word == str(requirement.count) or (len(requirement.names) == 1 and word == requirement.names[0])
 
 
-def _matched(wanted: ConfirmationRequirement) -> str:
-    return f"{_match(wanted.count, 'run')}{f' ({wanted.why})' if wanted.why else ''}"
+def _matched(requirement: ConfirmationRequirement) -> str:
+    return f"{_match(requirement.count, 'run')}{f' ({requirement.why})' if requirement.why else ''}"
 
 
 def _match(count: int, what: str) -> str:
     return f"{_counted(count, what)} match{'es' if count == 1 else ''}"
 
 
-def _selected(wanted: ConfirmationRequirement) -> str:
+def _selected(requirement: ConfirmationRequirement) -> str:
     """`6 runs in 2 accounts`: what is to be confirmed, and why a word is required."""
-    return f"{_counted(wanted.count, 'run')} {wanted.why}".rstrip()
+    return f"{_counted(requirement.count, 'run')} {requirement.why}".rstrip()
 
 
-def _way_on(wanted: ConfirmationRequirement) -> str:
-    if not wanted.count:
+def _way_on(requirement: ConfirmationRequirement) -> str:
+    if not requirement.count:
         return "No run is left to cancel.   To see their state: leave out --confirm"
-    flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
+    flag = "--yes" if requirement.level is Level.YES else f"--confirm {requirement.count}"
     return f"To proceed: add {flag}   To preview: add --dry-run"
 
 

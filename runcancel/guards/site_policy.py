@@ -108,24 +108,24 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Si
     file = file or PATH
     try:
         text = _text(file, frozenset(OWNERS if owners is None else owners))
-        found = SitePolicy() if text is None else record(file, text, SitePolicy, _KEYS)
-        _check(file, found)
+        policy = SitePolicy() if text is None else record(file, text, SitePolicy, _KEYS)
+        _check(file, policy)
     except UsageError as error:
         raise Refused(
             f"the site policy cannot be read, so every cancel is refused: {error.message}",
             hint=f"{_SOMEBODY} must correct {file}.   To preview: add --dry-run",
         ) from None
-    return found
+    return policy
 
 
 def rulings(policy: SitePolicy, subjects: Sequence[Subject]) -> tuple[Ruling, ...]:
     """What the rules say to a cancel of all these runs together, in the order of the file, denials first."""
-    found = (
+    matching = (
         _ruling(rule, f"{word}[{at}]", subjects, denies=word == "deny")
         for word, rules in (("deny", policy.deny), ("confirm", policy.confirm))
         for at, rule in enumerate(rules)
     )
-    return tuple(ruling for ruling in found if ruling is not None)
+    return tuple(ruling for ruling in matching if ruling is not None)
 
 
 def may_match(policy: SitePolicy, subjects: Sequence[Subject]) -> bool:
@@ -133,9 +133,9 @@ def may_match(policy: SitePolicy, subjects: Sequence[Subject]) -> bool:
     return any(_covers(rule, one) for rule in policy.rules for one in subjects)
 
 
-def check(policy: SitePolicy, found: Sequence[Ruling]) -> None:
+def check(policy: SitePolicy, rulings: Sequence[Ruling]) -> None:
     """Raise `Refused` when a rule denies; the first one speaks."""
-    ruling = next((one for one in found if one.denies), None)
+    ruling = next((one for one in rulings if one.denies), None)
     if ruling is not None:
         raise Refused(
             f"{_about(ruling)}: denied by the site policy: {ruling.why} ({_place(ruling)}); nothing was sent",
@@ -143,32 +143,34 @@ def check(policy: SitePolicy, found: Sequence[Ruling]) -> None:
         )
 
 
-def stricter(wanted: ConfirmationRequirement, found: Sequence[Ruling]) -> ConfirmationRequirement:
+def stricter(requirement: ConfirmationRequirement, rulings: Sequence[Ruling]) -> ConfirmationRequirement:
     """The same need, to be answered by typing a name or the number where a rule wants it confirmed."""
-    confirm = tuple(one for one in found if not one.denies)
-    if not confirm or not wanted.count:
-        return wanted
+    confirm = tuple(one for one in rulings if not one.denies)
+    if not confirm or not requirement.count:
+        return requirement
     whys = dict.fromkeys(f"under site policy: {one.why} ({_place(one)})" for one in confirm)
-    why = "; ".join([*([wanted.why] if wanted.why else []), *whys])
-    return structs.replace(wanted, level=Level.TYPED, why=why)
+    why = "; ".join([*([requirement.why] if requirement.why else []), *whys])
+    return structs.replace(requirement, level=Level.TYPED, why=why)
 
 
-def planned(items: Sequence[PlanItem], found: Sequence[Ruling]) -> tuple[PlanItem, ...]:
+def planned(items: Sequence[PlanItem], rulings: Sequence[Ruling]) -> tuple[PlanItem, ...]:
     """A plan with what the rules say: a denied run is not asked, one to be confirmed says so."""
     by_run: dict[str, list[Ruling]] = {}
-    for one in found:
+    for one in rulings:
         for run in one.runs:
             by_run.setdefault(run, []).append(one)
     return tuple(_ruled(item, by_run.get(item.run, ())) for item in items)
 
 
-def notes(policy: SitePolicy, found: Sequence[Ruling]) -> tuple[str, ...]:
+def notes(policy: SitePolicy, rulings: Sequence[Ruling]) -> tuple[str, ...]:
     """The rulings as sentences beside a dry run."""
-    denied = [f"{_about(one)}: denied by the site policy: {one.why} ({_place(one)})" for one in found if one.denies]
-    asked = [f"{_about(one)}: the site policy requires confirmation: {one.why}" for one in found if not one.denies]
+    denied = [f"{_about(one)}: denied by the site policy: {one.why} ({_place(one)})" for one in rulings if one.denies]
+    confirmations = [
+        f"{_about(one)}: the site policy requires confirmation: {one.why}" for one in rulings if not one.denies
+    ]
     if denied:
         denied.append(f"A cancel of these runs is refused as a whole. Policy contact: {policy.contact}")
-    return (*denied, *asked)
+    return (*denied, *confirmations)
 
 
 def _ruling(rule: Rule, place: str, subjects: Sequence[Subject], *, denies: bool) -> Ruling | None:
@@ -195,7 +197,7 @@ def _covers(rule: Rule, one: Subject) -> bool:
         (rule.kinds, (one.kind,)),
         (rule.accounts if one.account is not None else None, (one.account or "",)),
     )
-    return all(wanted is None or bool(set(wanted) & set(there)) for wanted, there in tests)
+    return all(required is None or bool(set(required) & set(there)) for required, there in tests)
 
 
 def _begins(rule: Rule, under: Sequence[Subject]) -> bool:
@@ -206,11 +208,11 @@ def _begins(rule: Rule, under: Sequence[Subject]) -> bool:
     return runs or targets
 
 
-def _ruled(item: PlanItem, found: Sequence[Ruling]) -> PlanItem:
-    if not found or not item.ask:
+def _ruled(item: PlanItem, rulings: Sequence[Ruling]) -> PlanItem:
+    if not rulings or not item.ask:
         return item
-    why = found[0].why
-    if found[0].denies:
+    why = rulings[0].why
+    if rulings[0].denies:
         return structs.replace(item, ask=False, why=f"the site policy denies it: {why}")
     return structs.replace(item, why=f"{item.why}; the site policy requires confirmation: {why}")
 
@@ -225,11 +227,11 @@ def _place(ruling: Ruling) -> str:
     return f"{ruling.place} of {PATH}{guessed}"
 
 
-def _check(file: Path, found: SitePolicy) -> None:
+def _check(file: Path, policy: SitePolicy) -> None:
     """What the types do not say."""
-    if hidden(found.contact):
+    if hidden(policy.contact):
         raise wrong(file, "contact", "is empty or not printable")
-    for word, rules in (("deny", found.deny), ("confirm", found.confirm)):
+    for word, rules in (("deny", policy.deny), ("confirm", policy.confirm)):
         for at, rule in enumerate(rules):
             _check_rule(file, f"{word}[{at}]", rule)
 
@@ -306,9 +308,9 @@ def _found(file: Path, owners: frozenset[int]) -> Path | None:
             if links > _MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             _own(file, at, about, owners | {0})
-            lead = at.readlink()
-            at = Path(lead.anchor) if lead.is_absolute() else at.parent
-            left = [*lead.parts[1 if lead.is_absolute() else 0 :], *left]
+            target = at.readlink()
+            at = Path(target.anchor) if target.is_absolute() else at.parent
+            left = [*target.parts[1 if target.is_absolute() else 0 :], *left]
     return at
 
 

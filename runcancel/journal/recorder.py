@@ -81,16 +81,16 @@ class Recorder:
                 ) from None
             self._warn(f"{error}: this cancel is not recorded and cannot be resumed")
 
-    def found(self, found: Sequence[tuple[str, PlanItem | None]]) -> None:
+    def record_read(self, entries: Sequence[tuple[str, PlanItem | None]]) -> None:
         """Commit what was read under references that were written down as intents; see `Journal.found`."""
-        self._written |= {item.run: item for _, item in found if item is not None}
-        self._write(lambda journal, id: journal.found(id, found))
+        self._written |= {item.run: item for _, item in entries if item is not None}
+        self._write(lambda journal, id: journal.record_read(id, entries))
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         """Commit an answer."""
-        self._write(lambda journal, id: journal.answered(id, ref, answer))
+        self._write(lambda journal, id: journal.responded(id, ref, answer))
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
         """Readings are not kept."""
 
     def judged(self, outcome: Outcome) -> None:

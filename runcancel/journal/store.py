@@ -107,13 +107,13 @@ class Journal:
         with self._file.changed() as db:
             _put(db, id, items)
 
-    def found(self, id: str, found: Sequence[tuple[str, PlanItem | None]]) -> None:
+    def record_read(self, id: str, entries: Sequence[tuple[str, PlanItem | None]]) -> None:
         """Commit what was read under references: the run in place of each intent; None where it is there already."""
         with self._file.changed() as db:
-            db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, text) for text, _ in found])
-            _put(db, id, [item for _, item in found if item is not None])
+            db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, text) for text, _ in entries])
+            _put(db, id, [item for _, item in entries if item is not None])
 
-    def answered(self, id: str, run: str, answer: CancelResponse) -> None:
+    def responded(self, id: str, run: str, answer: CancelResponse) -> None:
         """Commit an answer."""
         with self._file.used() as db:
             blob = _encode(answer)
@@ -215,11 +215,11 @@ def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem]) -> None:
     db.executemany("INSERT OR REPLACE INTO entries (operation, run, item) VALUES (?,?,?)", rows)
 
 
-def _drop_intents(db: "sqlite3.Connection", id: str, found: AbstractSet[str]) -> None:
+def _drop_intents(db: "sqlite3.Connection", id: str, read: AbstractSet[str]) -> None:
     """Forget the intents that meant one of these runs: they have entries of their own."""
     rows = db.execute("SELECT run, item FROM entries WHERE operation=?", (id,)).fetchall()
     intents = ((run, item) for run, item in ((run, _item(blob)) for run, blob in rows) if isinstance(item, Intent))
-    gone = [(id, run) for run, item in intents if not found.isdisjoint(item.places)]
+    gone = [(id, run) for run, item in intents if not read.isdisjoint(item.places)]
     db.executemany("DELETE FROM entries WHERE operation=? AND run=?", gone)
 
 

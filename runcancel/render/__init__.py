@@ -15,7 +15,7 @@ from runcancel.render.sink import Printer, Sink
 from runcancel.render.tabular import TABULAR, TableOptions, check, table_options
 
 if TYPE_CHECKING:
-    from runcancel.render.formats.query import Query
+    from runcancel.render.formats.query import Expression
 
 
 __all__ = [
@@ -84,7 +84,7 @@ def writer(
     terminal: Terminal,
     notes: Notes | None = None,
     now: datetime | None = None,
-    query: "Query | None" = None,
+    query: "Expression | None" = None,
     options: TableOptions | None = None,
 ) -> Writer:
     """The writer of one of `FORMATS` for the answer `name`, one of `documents.DOCUMENTS` or what failed before it.

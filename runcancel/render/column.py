@@ -18,21 +18,21 @@ Value: TypeAlias = str | int | float | bool | datetime | tuple[str, ...] | Mappi
 class Column(Struct, Generic[R], frozen=True):
     """One column: a field of the record, or what `value` makes of the record.
 
-    `name` heads it for machines, `titled` for people where that is another word. People see a value as `reads` has it,
-    or what `show` makes of the record. `reference`: never cut, never wrapped. `lead`: the reference that names the row.
-    `gives`: cut first where room is short.
+    `name` heads it for machines, `titled` for people where that is another word. People see a value as `format` has it,
+    or what `show` makes of the record. `reference`: never cut, never wrapped. `is_key`: it names the row.
+    `shrinkable`: cut first where room is short.
     """
 
     name: str
     titled: str = ""
     value: Callable[[R], Value] | None = None
-    reads: Callable[[Any], str] | None = None
+    format: Callable[[Any], str] | None = None
     show: Callable[[R, datetime], Pieces] | None = None
     wide: bool = False
     right: bool = False
-    gives: bool = False
+    shrinkable: bool = False
     reference: bool = False
-    lead: bool = False
+    is_key: bool = False
 
     @property
     def title(self) -> str:
@@ -41,8 +41,8 @@ class Column(Struct, Generic[R], frozen=True):
 
     def data(self, record: R) -> Value:
         """What machines are given."""
-        found: Value = getattr(record, self.name) if self.value is None else self.value(record)
-        return found
+        value: Value = getattr(record, self.name) if self.value is None else self.value(record)
+        return value
 
     def cell(self, record: R, *, now: datetime) -> Pieces:
         """What people see."""
@@ -51,7 +51,7 @@ class Column(Struct, Generic[R], frozen=True):
         value = self.data(record)
         if value is None:
             return NOTHING
-        text = self.reads(value) if self.reads is not None else _read(value)
+        text = self.format(value) if self.format is not None else _read(value)
         return ((text, None),) if text else NOTHING
 
 

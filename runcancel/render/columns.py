@@ -23,8 +23,8 @@ from runcancel.render.screens.words import (
     listed,
     pairs,
     per_effect,
+    readable,
     tallied,
-    worded,
 )
 from runcancel.text import ago, duration, safe
 
@@ -47,7 +47,7 @@ def columns_of(record: type, *, wide: bool, parameters: bool = False) -> tuple[C
 
 def _word(name: str) -> Column[Any]:
     """A closed word, in its colour."""
-    return Column(name, show=lambda one, _: ((worded(getattr(one, name)), getattr(one, name)),))
+    return Column(name, show=lambda one, _: ((readable(getattr(one, name)), getattr(one, name)),))
 
 
 def _yes(value: bool) -> str:
@@ -107,9 +107,9 @@ def _remark(outcome: Outcome) -> str | None:
     if outcome.error is not None:
         return outcome.error.message
     unproven = sum(map(is_unproven, outcome.invocations))
-    said = [f"{unproven:,} reported, not verified"] if unproven else []
-    said += [f"{outcome.not_listed:,} not yet listed"] if outcome.not_listed else []
-    return ", ".join(said) or None
+    remarks = [f"{unproven:,} reported, not verified"] if unproven else []
+    remarks += [f"{outcome.not_listed:,} not yet listed"] if outcome.not_listed else []
+    return ", ".join(remarks) or None
 
 
 def _ended_by(outcome: Outcome) -> str | None:
@@ -119,10 +119,10 @@ def _ended_by(outcome: Outcome) -> str | None:
 _RUN: tuple[Column[Run], ...] = (
     _word("state"),
     Column("created_at", "AGE", show=_age, right=True),
-    Column("ref", "RUN", reference=True, lead=True),
-    Column("name", gives=True),
+    Column("ref", "RUN", reference=True, is_key=True),
+    Column("name", shrinkable=True),
     Column("counts", "TARGETS", show=_targets),
-    Column("guarantee", "CANCEL", reads=PROMISES.__getitem__),
+    Column("guarantee", "CANCEL", format=PROMISES.__getitem__),
     Column("provider_status", "STATUS", wide=True),
     Column("status_detail", "DETAIL", wide=True),
     Column("target_count", "COUNT", wide=True, right=True),
@@ -131,7 +131,7 @@ _RUN: tuple[Column[Run], ...] = (
     Column("ended_at", "ENDED", wide=True),
     Column("cancellable", wide=True),
     Column("parent", wide=True, reference=True),
-    Column("comment", wide=True, gives=True),
+    Column("comment", wide=True, shrinkable=True),
     Column("document", wide=True),
     Column("started_by", wide=True),
     Column("scheduled_at", "SCHEDULED", wide=True),
@@ -141,10 +141,10 @@ _RUN: tuple[Column[Run], ...] = (
 )
 
 _INVOCATION: tuple[Column[Invocation], ...] = (
-    Column("run", reference=True, lead=True),
+    Column("run", reference=True, is_key=True),
     _word("state"),
     Column("target"),
-    Column("target_name", "NAME", gives=True),
+    Column("target_name", "NAME", shrinkable=True),
     Column("exit_code", "EXIT", right=True),
     Column(
         "started_at",
@@ -152,7 +152,7 @@ _INVOCATION: tuple[Column[Invocation], ...] = (
         show=lambda one, now: ((f"{ago(one.started_at, now)} ago", None),) if one.started_at else (),
         right=True,
     ),
-    Column("seconds", "TOOK", value=_took, reads=duration, right=True),
+    Column("seconds", "TOOK", value=_took, format=duration, right=True),
     Column("child", reference=True),
     Column("provider_status", "STATUS", wide=True),
     Column("status_detail", "DETAIL", wide=True),
@@ -172,14 +172,14 @@ _PARAMETERS: Column[Invocation] = Column(
 )
 
 _OUTPUT: tuple[Column[Output], ...] = (
-    Column("run", reference=True, lead=True),
+    Column("run", reference=True, is_key=True),
     _word("state"),
     Column("target"),
-    Column("target_name", "NAME", gives=True),
+    Column("target_name", "NAME", shrinkable=True),
     Column("step"),
     Column("exit_code", "EXIT", right=True),
-    Column("stdout", gives=True),
-    Column("stderr", gives=True),
+    Column("stdout", shrinkable=True),
+    Column("stderr", shrinkable=True),
     Column("merged"),
     Column("truncated"),
     Column("dropped", right=True),
@@ -199,12 +199,12 @@ _OUTPUT: tuple[Column[Output], ...] = (
 
 _PLAN: tuple[Column[PlanItem], ...] = (
     _word("state"),
-    Column("run", show=_indented, reference=True, lead=True),
-    Column("name", gives=True),
-    Column("guarantee", "CANCEL", reads=PROMISES.__getitem__),
-    Column("ask", "SEND", reads=lambda ask: "yes" if ask else "no"),
+    Column("run", show=_indented, reference=True, is_key=True),
+    Column("name", shrinkable=True),
+    Column("guarantee", "CANCEL", format=PROMISES.__getitem__),
+    Column("ask", "SEND", format=lambda ask: "yes" if ask else "no"),
     Column("expected", value=_expected, show=_hoped),
-    Column("why", gives=True),
+    Column("why", shrinkable=True),
     Column("counts", "TARGETS", show=lambda item, _: tallied(item.counts), wide=True),
     Column("not_listed", wide=True, right=True),
     Column("targets", "ONLY", wide=True),
@@ -214,28 +214,28 @@ _PLAN: tuple[Column[PlanItem], ...] = (
 
 _OUTCOME: tuple[Column[Outcome], ...] = (
     _word("verdict"),
-    Column("run", show=_indented, reference=True, lead=True),
-    Column("targets", value=lambda one: len(one.invocations), reads=_some, right=True),
+    Column("run", show=_indented, reference=True, is_key=True),
+    Column("targets", value=lambda one: len(one.invocations), format=_some, right=True),
     _count(Effect.CANCELLED),
     _count(Effect.TERMINATED),
     _count(Effect.KEPT_RUNNING, "RUNNING"),
     _count(Effect.STOPPING),
     _count(Effect.UNKNOWN),
     _count(Effect.ALREADY_ENDED, "ENDED"),
-    Column("seconds", "TOOK", reads=duration, right=True),
-    Column("remark", value=_remark, gives=True),
+    Column("seconds", "TOOK", format=duration, right=True),
+    Column("remark", value=_remark, shrinkable=True),
     Column("not_listed", wide=True, right=True),
     Column("name", wide=True),
     Column("before", wide=True),
     Column("after", wide=True),
-    Column("guarantee", "CANCEL", reads=PROMISES.__getitem__, wide=True),
+    Column("guarantee", "CANCEL", format=PROMISES.__getitem__, wide=True),
     Column("request_ids", "REQUESTS", wide=True),
     Column("error", value=_ended_by, wide=True),
     Column("parent", wide=True, reference=True),
 )
 
 _OPERATION: tuple[Column[Operation], ...] = (
-    Column("id", "OPERATION", reference=True, lead=True),
+    Column("id", "OPERATION", reference=True, is_key=True),
     Column("at", "AGE", show=lambda one, now: ((ago(one.at, now), None),), right=True),
     _word("state"),
     Column("exit_code", "EXIT", right=True),
@@ -245,46 +245,46 @@ _OPERATION: tuple[Column[Operation], ...] = (
         value=lambda one: pairs(one.counts),
         show=lambda one, _: ((", ".join(f"{count:,} {safe(verdict)}" for verdict, count in one.counts.items()), None),),
     ),
-    Column("argv", "COMMAND", value=lambda one: shlex.join(one.argv), gives=True),
-    Column("reason", gives=True),
+    Column("argv", "COMMAND", value=lambda one: shlex.join(one.argv), shrinkable=True),
+    Column("reason", shrinkable=True),
     Column("user", wide=True),
     Column("host", wide=True),
     Column("verb", wide=True),
 )
 
 _CONTEXT: tuple[Column[ContextRow], ...] = (
-    Column("name", "CONTEXT", reference=True, lead=True),
+    Column("name", "CONTEXT", reference=True, is_key=True),
     Column("provider"),
     Column("profile"),
-    Column("regions", gives=True),
+    Column("regions", shrinkable=True),
     Column("account"),
-    Column("protected", reads=_yes),
-    Column("default", "DEFAULT", reads=_yes),
-    Column("groups", gives=True),
+    Column("protected", format=_yes),
+    Column("default", "DEFAULT", format=_yes),
+    Column("groups", shrinkable=True),
 )
 
 _SETTING: tuple[Column[SettingRow], ...] = (
     Column("context"),
     Column("provider"),
     Column("key"),
-    Column("value", gives=True),
+    Column("value", shrinkable=True),
     Column("origin", "SOURCE"),
 )
 
 _POLICY: tuple[Column[AccessPolicy], ...] = (
-    Column("provider", lead=True),
+    Column("provider", is_key=True),
     Column("policy", value=lambda one: msgspec.json.encode(one.policy).decode()),
     Column("notes"),
 )
 
 _SCOPE: tuple[Column[ScopeCheck], ...] = (
-    Column("scope", reference=True, lead=True),
+    Column("scope", reference=True, is_key=True),
     Column("principal", "IDENTITY"),
     Column("credentials", show=lambda one, _: doctor.credentials(one)),
     Column("clock_skew", "CLOCK", show=lambda one, _: doctor.clock(one)),
-    Column("latency", "LATENCY", reads=lambda seconds: f"{seconds * 1000:.0f} ms", right=True),
+    Column("latency", "LATENCY", format=lambda seconds: f"{seconds * 1000:.0f} ms", right=True),
     Column("can", "PERMITTED", value=doctor.can),
-    Column("remark", gives=True),
+    Column("remark", shrinkable=True),
     Column("ok", wide=True),
     Column("configured", wide=True),
     Column("account", wide=True),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
 
-from runcancel.engine.diagnose import Examined, answered, with_cancels
+from runcancel.engine.diagnose import Examined, last_cancels, with_cancels
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.reports import PermissionCheck
 from runcancel.model.runs import Scope
@@ -430,7 +430,7 @@ def test_a_journal_that_cannot_be_read_is_said(outside: Outside) -> None:
 
 @pytest.mark.parametrize(("key", "known"), [("6653", True), ("0000", None), (None, None)])
 def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bool | None) -> None:
-    told = answered(
+    told = last_cancels(
         [(datetime(2026, 11, 21, tzinfo=UTC), TENCENT, CancelResponse(asked=RequestStatus.ACCEPTED, key="6653"))]
     )
     connection = Checkup(credentials="env", key=key, endpoint="x", proxy=None, clock_skew=None, latency=None)
@@ -440,4 +440,7 @@ def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bo
     (check,) = with_cancels(Examined(scope=scope, connection=connection, permissions=(seen,)), told)
 
     assert check.cancel is known
-    assert answered([(datetime(2026, 11, 21, tzinfo=UTC), TENCENT, CancelResponse(asked=RequestStatus.ACCEPTED))]) == {}
+    assert (
+        last_cancels([(datetime(2026, 11, 21, tzinfo=UTC), TENCENT, CancelResponse(asked=RequestStatus.ACCEPTED))])
+        == {}
+    )

@@ -132,10 +132,10 @@ def test_progress_shows_any_text_as_text(
 
     shown.planned(items)
     problem = problems[0] if problems else None
-    shown.asked(
+    shown.responded(
         ref, CancelResponse(asked=RequestStatus.REFUSED if problem else RequestStatus.ACCEPTED, problem=problem)
     )
-    shown.seen(ref, run, rows)
+    shown.observed(ref, run, rows)
     shown.tick()
     shown.judged(structs.replace(outcome, run=ref))
     shown.close()

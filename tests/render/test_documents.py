@@ -42,7 +42,7 @@ def test_every_record_is_in_every_table() -> None:
     assert records == set(COLUMNS)
     assert records <= set(LINES)
     assert records == {one.record for one in DOCUMENTS.values()}
-    assert all(sum(column.lead for column in columns) <= 1 for columns in COLUMNS.values())
+    assert all(sum(column.is_key for column in columns) <= 1 for columns in COLUMNS.values())
 
 
 def test_what_does_not_show_as_itself_is_escaped() -> None:

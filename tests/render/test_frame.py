@@ -38,13 +38,13 @@ def boards(draw: st.DrawFn) -> Board:
     for ref in draw(st.lists(st.sampled_from(refs), max_size=20)):
         step = draw(st.sampled_from(["asked", "refused", "seen", "judged"]))
         if step in ("asked", "refused"):
-            board.asked(
+            board.responded(
                 ref, CancelResponse(asked=RequestStatus.ACCEPTED, problem=samples.DENIED if step == "refused" else None)
             )
         elif step == "seen":
             run = samples.run(ref, draw(st.sampled_from(State)), counts=draw(COUNTS))
             began = draw(st.none() | st.integers(0, 10**7).map(lambda ago: samples.NOW - timedelta(seconds=ago)))
-            board.seen(ref, structs.replace(run, started_at=began, created_at=None), ())
+            board.observed(ref, structs.replace(run, started_at=began, created_at=None), ())
         else:
             board.judged(outcome(ref, draw(st.sampled_from(Verdict)), draw(st.none() | st.sampled_from(State))))
     return board
@@ -141,7 +141,7 @@ def test_shares_add_up_and_nobody_who_is_there_is_left_out(counts: list[int], le
 def test_what_is_dropped_first_is_what_matters_least(height: int) -> None:
     board = Board()
     board.planned([samples.plan_item(SCOPES[number % 3].format(number)) for number in range(30)])
-    board.seen(SCOPES[0].format(0), samples.run(samples.CHILD), ())
+    board.observed(SCOPES[0].format(0), samples.run(samples.CHILD), ())
 
     lines = [line.plain for line in frame(board, View(width=79, height=height))]
 

@@ -23,9 +23,9 @@ def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
 
     shown.planned([samples.plan_item()])
     clock.now = 1
-    shown.asked(samples.WINDOW, ACCEPTED)
+    shown.responded(samples.WINDOW, ACCEPTED)
     clock.now = 12
-    shown.seen(samples.WINDOW, samples.run(state=State.CANCELLED), ())
+    shown.observed(samples.WINDOW, samples.run(state=State.CANCELLED), ())
     shown.judged(samples.partial())
     clock.now = 13
     shown.tick()
@@ -48,7 +48,7 @@ def test_frames_never_pile_up_and_never_scroll(width: int, count: int, height: i
     screen, clock, shown = live(width=width, height=height)
     shown.planned(items(count, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
     for clock.now in range(1, 6):
-        shown.asked(f"tencent:ap-guangzhou:invocation/inv-{2 * (clock.now % 4):08}", ACCEPTED)
+        shown.responded(f"tencent:ap-guangzhou:invocation/inv-{2 * (clock.now % 4):08}", ACCEPTED)
         shown.tick()
 
     assert sum("run" in line and "over" not in line.partition("run")[0] for line in screen.lines()[:1]) == 1
@@ -63,7 +63,7 @@ def test_many_runs_are_told_per_scope_and_the_oldest_by_name() -> None:
 
     shown.planned(items(9))
     clock.now = 61
-    shown.seen("tencent:ap-guangzhou:invocation/inv-00000007", samples.run(samples.PATCH), ())
+    shown.observed("tencent:ap-guangzhou:invocation/inv-00000007", samples.run(samples.PATCH), ())
 
     lines = screen.lines()
     assert lines[0].startswith("cancelling 9 runs · 0 ended")
@@ -82,7 +82,7 @@ def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
     shown.planned(items(2))
     clock.now = 2
     for number in range(2):
-        shown.asked(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
+        shown.responded(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
     traffic.waits("tencent:ap-guangzhou", Reason.BUSY, until=6.5)
     for _ in range(54):
         traffic.called()
@@ -101,7 +101,7 @@ def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> N
     screen, clock, shown = live(width=120, asking=False, traffic=traffic)
 
     traffic.waits("aws:us-east-2", Reason.LOST, until=2)
-    shown.seen(samples.WINDOW, samples.run(), ())
+    shown.observed(samples.WINDOW, samples.run(), ())
     clock.now = 1
     shown.tick()
 
@@ -138,7 +138,7 @@ def test_it_is_painted_at_most_ten_times_a_second() -> None:
 
     for number in range(1000):
         clock.now = number / 1000
-        shown.asked(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
+        shown.responded(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
         shown.tick()
 
     assert len(screen.written) <= 11

@@ -25,7 +25,7 @@ def ask(shown: PlainProgress, clock: Clock, answer: CancelResponse, *, runs: int
     shown.planned(planned)
     for number, item in enumerate(planned):
         clock.now = number / 10
-        shown.asked(item.run, answer)
+        shown.responded(item.run, answer)
 
 
 def test_there_is_a_line_per_change_and_no_more() -> None:
@@ -33,11 +33,11 @@ def test_there_is_a_line_per_change_and_no_more() -> None:
 
     shown.planned([samples.plan_item()])
     clock.now = 1
-    shown.asked(samples.WINDOW, ACCEPTED)
+    shown.responded(samples.WINDOW, ACCEPTED)
     for clock.now in (2, 3):
-        shown.seen(samples.WINDOW, samples.run(state=State.CANCELLING), ())
+        shown.observed(samples.WINDOW, samples.run(state=State.CANCELLING), ())
     clock.now = 12
-    shown.seen(samples.WINDOW, samples.run(state=State.CANCELLED), ())
+    shown.observed(samples.WINDOW, samples.run(state=State.CANCELLED), ())
     shown.judged(samples.partial())
     shown.tick()
     shown.close()
@@ -54,8 +54,8 @@ def test_a_problem_is_said_and_is_not_the_last_word() -> None:
     err, _, shown = plain()
 
     shown.planned([samples.plan_item()])
-    shown.asked(samples.WINDOW, REFUSED)
-    shown.seen(samples.WINDOW, samples.run(state=State.TERMINATED), ())
+    shown.responded(samples.WINDOW, REFUSED)
+    shown.observed(samples.WINDOW, samples.run(state=State.TERMINATED), ())
 
     first, second = err.getvalue().splitlines()
     assert "refused: not permitted: ecs:StopInvocation" in first

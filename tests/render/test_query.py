@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from runcancel.errors import UsageError
 from runcancel.render import QUERYABLE, End, writer
 from runcancel.render.formats.json import encode
-from runcancel.render.formats.query import Query, QueryError, printed
+from runcancel.render.formats.query import Expression, QueryError, printed
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
 from runcancel.text import is_plain
@@ -47,7 +47,7 @@ DATA = {"runs": [{"ref": "a", "n": 1, "on": True}, {"ref": "=b", "n": None, "on"
 )
 def test_a_wrong_expression_is_one_line_that_says_where(text: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Query(text)
+        Expression(text)
 
     assert said in caught.value.message
     assert caught.value.message.lower().endswith("nothing was sent")
@@ -59,7 +59,7 @@ def test_a_wrong_expression_is_one_line_that_says_where(text: str, said: str) ->
 )
 def test_an_expression_that_does_not_fit_says_why(text: str) -> None:
     with pytest.raises(QueryError) as caught:
-        Query(text).of(DATA if "::" not in text else {"runs": [1, 2]})
+        Expression(text).of(DATA if "::" not in text else {"runs": [1, 2]})
 
     assert str(caught.value)
     assert len(str(caught.value)) < 250
@@ -83,12 +83,12 @@ def test_an_expression_that_does_not_fit_says_why(text: str) -> None:
     ],
 )
 def test_tsv_of_a_query(text: str, tsv: str) -> None:
-    assert printed(Query(text).of(DATA), "tsv") == tsv
+    assert printed(Expression(text).of(DATA), "tsv") == tsv
 
 
 def test_csv_of_a_query_is_defused() -> None:
-    assert printed(Query("runs[].[ref, n]").of(DATA), "csv") == "a,1\r\n'=b,\r\n"
-    assert printed(Query('`[-1, "-1"]`').of(DATA), "csv") == "-1\r\n'-1\r\n"
+    assert printed(Expression("runs[].[ref, n]").of(DATA), "csv") == "a,1\r\n'=b,\r\n"
+    assert printed(Expression('`[-1, "-1"]`').of(DATA), "csv") == "-1\r\n'-1\r\n"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_csv_of_a_query_is_defused() -> None:
     ],
 )
 def test_a_result_is_always_json(text: str, result: Any) -> None:
-    found = Query(text).of(DATA)
+    found = Expression(text).of(DATA)
 
     assert found == result
     assert json.loads(printed(found, "json")) == result
@@ -120,7 +120,7 @@ PIECES = st.lists(
 def test_any_expression_is_refused_or_finds_what_prints_plain(text: str) -> None:
     found: Any = ""
     with suppress(UsageError, QueryError):
-        found = Query(text).of(DATA)
+        found = Expression(text).of(DATA)
     for format in QUERYABLE:
         assert is_plain(printed(found, format).replace("\n", "").replace("\r", "").replace("\t", ""))
 
@@ -140,7 +140,7 @@ def test_what_a_query_finds_reads_back_in_every_format(data: dict[str, str]) -> 
 def test_a_query_that_cannot_be_applied_loses_no_answer(format: str) -> None:
     out, err = io.StringIO(), io.StringIO()
     printer = writer(
-        format, "status", out=out, terminal=Terminal(), notes=Notes(err, quiet=True), query=Query("length(none)")
+        format, "status", out=out, terminal=Terminal(), notes=Notes(err, quiet=True), query=Expression("length(none)")
     )
     printer.row(samples.run())
     printer.end(End(exit_code=0))

@@ -76,7 +76,7 @@ def test_data_that_looks_like_markup_is_shown_as_it_is() -> None:
 def test_every_kind_has_one_leading_reference_and_unique_names(kind: type) -> None:
     columns = columns_of(kind, wide=True)
 
-    assert [column.reference for column in columns if column.lead] == [True]
+    assert [column.reference for column in columns if column.is_key] == [True]
     assert len({column.name for column in columns}) == len(columns)
 
 

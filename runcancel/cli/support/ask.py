@@ -23,19 +23,21 @@ class Streams(Struct, frozen=True):
     answers: TextIO
 
 
-def asked(session: Session, wanted: ConfirmationRequirement, given: GivenConfirmation, *, from_stdin: bool) -> bool:
+def obtain_confirmation(
+    session: Session, requirement: ConfirmationRequirement, given: GivenConfirmation, *, from_stdin: bool
+) -> bool:
     """Return when what is needed was said: whether a person was asked for it. Raises `Refused` otherwise.
 
     Where standard input holds the list or the request, the question is asked on the terminal of the process. Never asks
     without a terminal, never takes silence for a yes; a wrong answer asks again. A signal is `Interrupted`.
     """
-    if confirmation.answered(wanted, given):
+    if confirmation.is_given(requirement, given):
         return False
     why = nobody(session, from_stdin=from_stdin)
     used = from_stdin or session.request.on_stdin
     if why and not (used and not session.no_input and session.err.is_terminal and _has_terminal()):
-        raise confirmation.nobody_to_ask(wanted, why)
-    if not _confirmed(session, wanted, _streams(own=used)):
+        raise confirmation.nobody_to_ask(requirement, why)
+    if not _confirmed(session, requirement, _streams(own=used)):
         raise Refused("not confirmed; nothing was sent")
     return True
 
@@ -63,14 +65,14 @@ def line(session: Session, answers: TextIO | None = None) -> str | None:
     return text
 
 
-def _confirmed(session: Session, wanted: ConfirmationRequirement, streams: Streams) -> bool:
+def _confirmed(session: Session, requirement: ConfirmationRequirement, streams: Streams) -> bool:
     for left in reversed(range(_TRIES)):
-        streams.out.write(confirmation.question(wanted))
+        streams.out.write(confirmation.question(requirement))
         streams.out.flush()
         reply = line(session, streams.answers)
         if reply is None or confirmation.declines(reply):
             return False
-        if confirmation.accepts(wanted, reply):
+        if confirmation.accepts(requirement, reply):
             return True
         if left:
             streams.out.write(f"“{quoted(reply.strip())}” is not a valid answer.\n")

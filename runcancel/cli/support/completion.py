@@ -92,8 +92,8 @@ def answer(shell: str, line: str, out: TextIO) -> None:
     """Write what can stand at the end of `line`, one a line, as `shell` wants it. Silent on any failure."""
     try:
         form = _FORMATS[shell]
-        found = candidates(*words(line))
-        out.write("".join(f"{form(value, help)}\n" for value, help in found))
+        offers = candidates(*words(line))
+        out.write("".join(f"{form(value, help)}\n" for value, help in offers))
     except Exception:  # noqa: BLE001 - a completion that fails must not print into the line being typed
         return
 
@@ -103,13 +103,13 @@ def words(line: str) -> tuple[list[str], str]:
     lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
-    found: list[str] = []
+    parsed: list[str] = []
     try:
-        found.extend(lexer)
+        parsed.extend(lexer)
     except ValueError:  # an open quotation: what was read before it counts
-        found.append(lexer.token)
-    incomplete = "" if not line or line[-1:].isspace() else found.pop()
-    return found[1:], incomplete
+        parsed.append(lexer.token)
+    incomplete = "" if not line or line[-1:].isspace() else parsed.pop()
+    return parsed[1:], incomplete
 
 
 def candidates(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from runcancel.runtime.workers import SIGNALS
 from runcancel.text import safe_lines
 
 if TYPE_CHECKING:
-    from runcancel.render.formats.query import Query
+    from runcancel.render.formats.query import Expression
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -40,7 +40,7 @@ class Ending:
 
 
 @contextmanager
-def told(argv: Sequence[str]) -> Iterator[Ending]:
+def handle_errors(argv: Sequence[str]) -> Iterator[Ending]:
     """Run a block; whatever it raises is told to people and, under `-o json`, to programs."""
     ending = Ending()
     remember_variables(os.environ)
@@ -143,12 +143,12 @@ def _option(argv: Sequence[str], *names: str) -> str | None:
     return None
 
 
-def _query(text: str) -> "Query | None":
+def _query(text: str) -> "Expression | None":
     """What to print of the document; all of it where that cannot be read."""
-    from runcancel.render.formats.query import Query
+    from runcancel.render.formats.query import Expression
 
     try:
-        return Query(text)
+        return Expression(text)
     except UsageError:
         return None
 

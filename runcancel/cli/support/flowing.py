@@ -38,35 +38,35 @@ class Flowing:
         if recorder is not None:
             recorder.planned([intended(one.text, self.lookup.named(one)) for one in self.lookup.left])
 
-    def choose(self, sights: Sequence[LookupResult]) -> Selection:
+    def choose(self, results: Sequence[LookupResult]) -> Selection:
         """What to send of what was read. It is written down and announced when this returns."""
         items: list[PlanItem] = []
-        settled: list[Outcome] = []
+        decided: list[Outcome] = []
         found: list[tuple[str, PlanItem | None]] = []
-        for sight in sights:
-            chosen = self._planned_or_not(sight)
+        for result in results:
+            chosen = self._planned_or_not(result)
             if isinstance(chosen, Outcome):
-                settled.append(chosen)
+                decided.append(chosen)
             elif chosen.run in self._planned:  # it was named twice, in different words
-                found.append((sight.reference.text, None))
+                found.append((result.reference.text, None))
             else:
                 self._planned.add(chosen.run)
                 items.append(chosen)
-                found.append((sight.reference.text, chosen))
+                found.append((result.reference.text, chosen))
         if self._recorder is not None and found:
-            self._recorder.found(found)
-        self._announce(items, sights)
-        return Selection(items=tuple(items), settled=tuple(settled))
+            self._recorder.record_read(found)
+        self._announce(items, results)
+        return Selection(items=tuple(items), decided=tuple(decided))
 
-    def _planned_or_not(self, sight: LookupResult) -> PlanItem | Outcome:
-        text = sight.reference.text
+    def _planned_or_not(self, result: LookupResult) -> PlanItem | Outcome:
+        text = result.reference.text
         try:
-            if sight.problem is not None:
-                if sight.unseen is None:
-                    return failed(text, sight.problem)
-                item = unseen(sight.unseen, sight.problem.message)
+            if result.problem is not None:
+                if result.unseen is None:
+                    return failed(text, result.problem)
+                item = unseen(result.unseen, result.problem.message)
             else:
-                (item,) = of_named([sight], ()).items
+                (item,) = of_named([result], ()).items
             self._check(item)
         except (UsageError, CloudError, Refused) as error:
             code = error.reason if isinstance(error, CloudError) else Reason.REFUSED
@@ -81,16 +81,16 @@ class Flowing:
         if protected and item.ask:
             raise Refused(f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it")
 
-    def _announce(self, items: Sequence[PlanItem], sights: Sequence[LookupResult]) -> None:
+    def _announce(self, items: Sequence[PlanItem], results: Sequence[LookupResult]) -> None:
         notes = self._session.notes
-        notes.say(*(f"note: {sight.note}" for sight in sights if sight.note))
+        notes.say(*(f"note: {result.note}" for result in results if result.note))
         if items:
             notes.say(*announce(items, (), width=self._session.err.width))
 
 
 def flowing(
     session: Session,
-    wish: SelectionRequest,
+    request: SelectionRequest,
     guard: Guard,
     *,
     limits: Limits,
@@ -98,15 +98,15 @@ def flowing(
     confirm: str | None,
 ) -> Flowing | None:
     """The cancel that flows; None where it is frozen. Asks no cloud. Raises `UsageError`."""
-    if not wish.refs or not wish.by_hand:
+    if not request.refs or not request.by_hand:
         return None
-    lookup = Lookup(references.parse_all(wish.refs), session.settings)
+    lookup = Lookup(references.parse_all(request.refs), session.settings)
     places = tuple(dict.fromkeys(ref for one in lookup.left for ref in lookup.named(one)))
     facts = Facts(
         typed=True,
         references=len(lookup.left),
         max_runs=limits.max_runs,
-        targets=bool(wish.targets),
+        targets=bool(request.targets),
         max_targets=limits.max_targets is not None,
         protected=any(settings.protected(session.settings, ref.scope) is not None for ref in places),
         policy=guard.may_match(places),
@@ -115,7 +115,7 @@ def flowing(
         counts=guard.counts,
         guarantee=guarantee is not None and _may_be_below(lookup, guarantee),
         confirm=confirm is not None,
-        chases=wish.stop_running,
+        chases=request.stop_running,
         parts=any(kind_of(ref).is_alias(ref.id) for ref in places),
     )
     return Flowing(session, lookup, guarantee) if why_frozen(facts) is None else None

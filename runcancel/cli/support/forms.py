@@ -9,14 +9,14 @@ from runcancel.errors import UsageError
 from runcancel.render import FORMATS, QUERYABLE
 
 if TYPE_CHECKING:
-    from runcancel.render.formats.query import Query
+    from runcancel.render.formats.query import Expression
 
 
-def read_query(text: str) -> "Query":
+def read_query(text: str) -> "Expression":
     """`--query` as an expression. Raises `UsageError`."""
-    from runcancel.render.formats.query import Query
+    from runcancel.render.formats.query import Expression
 
-    return Query(text)
+    return Expression(text)
 
 
 def format_of(output: str | None, *, query: str | None, environ: Mapping[str, str], default: str) -> str:

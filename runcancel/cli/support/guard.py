@@ -65,19 +65,19 @@ class Guard:
         site_policy.check(self._rules, self._rulings(items, callers))
 
     def stricter(
-        self, wanted: ConfirmationRequirement, items: Sequence[PlanItem], callers: Sequence[Caller]
+        self, requirement: ConfirmationRequirement, items: Sequence[PlanItem], callers: Sequence[Caller]
     ) -> ConfirmationRequirement:
         """What has to be answered once the rules are heard."""
-        return site_policy.stricter(wanted, self._rulings(items, callers))
+        return site_policy.stricter(requirement, self._rulings(items, callers))
 
     def shown(self, chosen: Chosen, callers: Sequence[Caller]) -> Chosen:
         """The selection of a dry run, with what the rules would say to it."""
         items, misled = self._led_elsewhere(chosen.selection.items)
-        found = self._rulings(items, callers)
-        selection = structs.replace(chosen.selection, items=site_policy.planned(items, found))
+        rulings = self._rulings(items, callers)
+        selection = structs.replace(chosen.selection, items=site_policy.planned(items, rulings))
         problem = () if self._problem is None else (self._problem,)
-        said = (*misled, *problem, *site_policy.notes(self._rules, found))
-        return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *said))
+        remarks = (*misled, *problem, *site_policy.notes(self._rules, rulings))
+        return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *remarks))
 
     def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:
         """The plan without the runs whose context leads to another account than it names, and that in sentences."""
@@ -90,13 +90,13 @@ class Guard:
     def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
         if not self._rules.rules:
             return ()
-        asked = counted_once([item for item in items if item.ask])
-        scopes = tuple(dict.fromkeys(full(item.run).scope for item in asked)) if self._rules.asks_contexts else ()
+        to_cancel = counted_once([item for item in items if item.ask])
+        scopes = tuple(dict.fromkeys(full(item.run).scope for item in to_cancel)) if self._rules.asks_contexts else ()
         known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
         accounts = known | {caller.scope: caller.account for caller in callers}
         places: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
         subjects: list[Subject] = []
-        for item in asked:
+        for item in to_cancel:
             ref = full(item.run)
             if ref.scope not in places:
                 account = accounts.get(str(ref.scope)) or None

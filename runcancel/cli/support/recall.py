@@ -24,20 +24,20 @@ def contexts(incomplete: str) -> list[tuple[str, str]]:
 
 def references(incomplete: str) -> list[tuple[str, str]]:
     """References of the newest operations, the newest first, each with its name."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     with _opened() as past:
         for operation in past.operations(_OPERATIONS) if past else ():
             for entry in past.entries(operation.id) if past else ():
-                found.setdefault(entry.item.run, safe(entry.item.name or operation.verb))
-    return list(islice(((ref, name) for ref, name in found.items() if ref.startswith(incomplete)), _REFERENCES))
+                names.setdefault(entry.item.run, safe(entry.item.name or operation.verb))
+    return list(islice(((ref, name) for ref, name in names.items() if ref.startswith(incomplete)), _REFERENCES))
 
 
 def operations(incomplete: str) -> list[tuple[str, str]]:
     """Operations, the newest first, each with why it was or what it did."""
     with _opened() as past:
-        found = list(past.operations(_OPERATIONS)) if past else []
-    named = [(one.id, safe(one.reason or _did(one.counts))) for one in found]
-    named += [("last", "the newest operation")] if found else []
+        entries = list(past.operations(_OPERATIONS)) if past else []
+    named = [(one.id, safe(one.reason or _did(one.counts))) for one in entries]
+    named += [("last", "the newest operation")] if entries else []
     return [(id, help) for id, help in named if id.startswith(incomplete)]
 
 

@@ -36,7 +36,7 @@ _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "accept_reported": (_always, "type it on the command line: --accept-reported"),
     "allow_incomplete": (_always, "type it on the command line, it disables a guard: --allow-incomplete"),
     "max_runs": (lambda most: most > MOST_RUNS, f"raise the limit above {MOST_RUNS} on the command line: --max-runs N"),
-    "require_journal": (lambda wanted: not wanted, "type it on the command line: --no-journal"),
+    "require_journal": (lambda expected: not expected, "type it on the command line: --no-journal"),
     "action": (lambda word: word not in _READS, "change the configuration on the command line: runcancel contexts …"),
     "operation": (lambda word: word == "prune", "delete on the command line: runcancel history prune"),
 }
@@ -48,7 +48,7 @@ class Slot(Struct, frozen=True, kw_only=True):
 
     key: str
     parameter: str
-    wanted: str
+    expected: str
     empty: Any
     fits: Callable[[Any], bool]
 
@@ -115,7 +115,7 @@ def checked(entries: Mapping[str, Any], known: Sequence[Slot], name: str) -> dic
     """The values by parameter, without the empty ones. Raises `UsageError`."""
     by_key = {slot.key: slot for slot in known}
     offered = [slot.key for slot in known if slot.offered]
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, value in entries.items():
         if key not in by_key:
             raise UsageError(
@@ -126,8 +126,8 @@ def checked(entries: Mapping[str, Any], known: Sequence[Slot], name: str) -> dic
             continue
         _check(slot, value, name)
         if value is not False or slot.empty is not False:
-            found[slot.parameter] = value
-    return found
+            values[slot.parameter] = value
+    return values
 
 
 _HINT = f"list the keys of a verb: runcancel VERB {SKELETON}"
@@ -137,8 +137,8 @@ def _slot(param: Any) -> Slot:
     key = param.name
     if not isinstance(param, TyperArgument):
         key = max(param.opts, key=len).lstrip("-").replace("-", "_")
-    wanted, empty, fits = _shape(param)
-    return Slot(key=key, parameter=param.name, wanted=wanted, empty=empty, fits=fits)
+    expected, empty, fits = _shape(param)
+    return Slot(key=key, parameter=param.name, expected=expected, empty=empty, fits=fits)
 
 
 def _shape(param: Any) -> tuple[str, Any, Callable[[Any], bool]]:
@@ -155,7 +155,7 @@ def _check(slot: Slot, value: Any, name: str) -> None:
     if not slot.offered:
         raise UsageError(f"{name}: {slot.key} is not allowed in a file; {_TYPED[slot.key][1]}; nothing was sent")
     if not slot.fits(value):
-        raise _misfit(name, slot.key, value, slot.wanted)
+        raise _misfit(name, slot.key, value, slot.expected)
     for at, each in enumerate(value if isinstance(value, list) else ()):
         if not isinstance(each, str):
             raise _misfit(name, f"{slot.key}[{at}]", each, "a string")
@@ -166,8 +166,8 @@ def _check(slot: Slot, value: Any, name: str) -> None:
         raise UsageError(f"{name}: {slot.key} is {json.dumps(value)}; {_TYPED[slot.key][1]}; nothing was sent")
 
 
-def _misfit(name: str, path: str, value: Any, wanted: str) -> UsageError:
-    return UsageError(f"{name}: {path} is {_what(value)}; expected {wanted}; nothing was sent", hint=_HINT)
+def _misfit(name: str, path: str, value: Any, expected: str) -> UsageError:
+    return UsageError(f"{name}: {path} is {_what(value)}; expected {expected}; nothing was sent", hint=_HINT)
 
 
 _WORDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
@@ -194,7 +194,7 @@ def _text(source: str) -> tuple[str, str]:
 
 def _object(text: str, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         what = f"is not valid JSON: {error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
     except _NotJson as error:
@@ -204,9 +204,9 @@ def _object(text: str, name: str) -> dict[str, Any]:
     except RecursionError:
         what = "is nested too deeply"
     else:
-        if isinstance(found, dict):
-            return found
-        what = f'is {_what(found)}; expected an object such as {{"refs": ["inv-ib2lld37"]}}'
+        if isinstance(document, dict):
+            return document
+        what = f'is {_what(document)}; expected an object such as {{"refs": ["inv-ib2lld37"]}}'
     raise UsageError(f"{name} {what}; nothing was sent", hint=_HINT)
 
 
@@ -215,12 +215,12 @@ class _NotJson(ValueError):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise _NotJson(f"has “{_shown(key)}” twice")
-        found[key] = value
-    return found
+        members[key] = value
+    return members
 
 
 def _no_number(word: str) -> None:

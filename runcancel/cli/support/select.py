@@ -58,8 +58,8 @@ class Chosen(Struct, frozen=True, kw_only=True):
 
     def beside(self, known: Sequence[Outcome]) -> "Chosen":
         """The same with outcomes that were known before."""
-        settled = (*known, *self.selection.settled)
-        return structs.replace(self, selection=structs.replace(self.selection, settled=settled))
+        decided = (*known, *self.selection.decided)
+        return structs.replace(self, selection=structs.replace(self.selection, decided=decided))
 
     @property
     def searched(self) -> Searched:
@@ -67,7 +67,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
         return Searched(gaps=tuple(gap.code for gap in self.gaps), answered=self.answered)
 
 
-def wished(
+def selection_request(
     refs: Sequence[str],
     query: Query | None,
     file: str | None,
@@ -116,50 +116,50 @@ def wished(
     )
 
 
-def choose(session: Session, wish: SelectionRequest) -> Chosen:
+def choose(session: Session, request: SelectionRequest) -> Chosen:
     """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
-    chosen = _chosen(session, wish)
-    return _with_children(session, chosen) if wish.stop_running else chosen
+    chosen = _chosen(session, request)
+    return _with_children(session, chosen) if request.stop_running else chosen
 
 
-def _chosen(session: Session, wish: SelectionRequest) -> Chosen:
-    if wish.pick:
-        return _picked(session, wish.targets)
-    if wish.query is not None:
-        return _found(session, wish.query, wish.targets)
-    if wish.file is not None or wish.operation is not None:
-        return _listed(session, wish)
-    if wish.plan is not None:
-        return _saved(session, wish.plan)
-    if wish.left_over is not None:
-        return Chosen(selection=_resumed(session, wish.left_over, wish.sent), by_hand=wish.by_hand)
-    sights = session.look(wish.refs, full=True)
-    return Chosen(selection=_named(sights, wish.targets, blindly=wish.by_hand), by_hand=wish.by_hand)
+def _chosen(session: Session, request: SelectionRequest) -> Chosen:
+    if request.pick:
+        return _picked(session, request.targets)
+    if request.query is not None:
+        return _found(session, request.query, request.targets)
+    if request.file is not None or request.operation is not None:
+        return _listed(session, request)
+    if request.plan is not None:
+        return _saved(session, request.plan)
+    if request.left_over is not None:
+        return Chosen(selection=_resumed(session, request.left_over, request.sent), by_hand=request.by_hand)
+    results = session.look(request.refs, full=True)
+    return Chosen(selection=_named(results, request.targets, blindly=request.by_hand), by_hand=request.by_hand)
 
 
-def _named(sights: Sequence[LookupResult], targets: Sequence[str], *, blindly: bool) -> Selection:
+def _named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: bool) -> Selection:
     """The selection of runs named one by one. `blindly`: with those that could not be read, unless targets are."""
-    blind = [sight for sight in sights if blindly and not targets and sight.unseen is not None]
-    chosen = selection.of_named([sight for sight in sights if sight not in blind], targets)
+    blind = [result for result in results if blindly and not targets and result.unseen is not None]
+    chosen = selection.of_named([result for result in results if result not in blind], targets)
     items = {item.run: item for item in chosen.items}
-    for sight in blind:
-        if sight.unseen is not None and sight.problem is not None:
-            items.setdefault(str(sight.unseen), unseen(sight.unseen, sight.problem.message))
+    for result in blind:
+        if result.unseen is not None and result.problem is not None:
+            items.setdefault(str(result.unseen), unseen(result.unseen, result.problem.message))
     return structs.replace(chosen, items=tuple(items.values()))
 
 
-def _resumed(session: Session, held: Sequence[PlanItem], sent: frozenset[str]) -> Selection:
+def _resumed(session: Session, left: Sequence[PlanItem], sent: frozenset[str]) -> Selection:
     """What an operation left: runs of its plan, and references that it had not read."""
-    unread = [item for item in held if not item.read]
+    unread = [item for item in left if not item.read]
     places = {item.run: _places(item) for item in unread}
-    sights = session.look_at(parse_all(item.run for item in held if item.ask), places=places)
-    of_plan = [sight for sight in sights if sight.reference.text not in places]
-    planned = selection.of_plan([item for item in held if item.read], of_plan, sent=sent)
-    named = _named([sight for sight in sights if sight.reference.text in places], (), blindly=True)
+    results = session.look_at(parse_all(item.run for item in left if item.ask), places=places)
+    of_plan = [result for result in results if result.reference.text not in places]
+    planned = selection.of_plan([item for item in left if item.read], of_plan, sent=sent)
+    named = _named([result for result in results if result.reference.text in places], (), blindly=True)
     known = {item.run for item in planned.items}
     return Selection(
         items=(*planned.items, *(item for item in named.items if item.run not in known)),
-        settled=(*planned.settled, *named.settled),
+        decided=(*planned.decided, *named.decided),
         notes=planned.notes,
     )
 
@@ -206,7 +206,7 @@ class _Found(Struct, frozen=True, kw_only=True):
 def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
     """What stands under each run; those that the listing told whole are not read again."""
     of = {parse(one.run.ref): one for one in found}
-    read = {sight.reference: sight for sight in session.look_at([one for one, told in of.items() if not told.whole])}
+    read = {result.reference: result for result in session.look_at([one for one, told in of.items() if not told.whole])}
     return [read.get(reference) or LookupResult(reference=reference, snapshot=told) for reference, told in of.items()]
 
 
@@ -234,21 +234,21 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
     if not started:
         notes = (*chosen.notes, "--stop-running has no effect: no running task started another run")
         return structs.replace(chosen, notes=notes)
-    sights = session.look_at([parse(child) for child in started])
-    return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, sights))
+    results = session.look_at([parse(child) for child in started])
+    return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, results))
 
 
-def _listed(session: Session, wish: SelectionRequest) -> Chosen:
+def _listed(session: Session, request: SelectionRequest) -> Chosen:
     """The runs of a list in a file, or those of an earlier operation."""
     notes: tuple[str, ...] = ()
-    if wish.file is not None:
-        listed = read_file(session, wish.file, allow_incomplete=wish.allow_incomplete)
+    if request.file is not None:
+        listed = read_file(session, request.file, allow_incomplete=request.allow_incomplete)
         references = listed.references
-        notes = (_BARE.format(called(wish.file)),) if listed.bare else ()
+        notes = (_BARE.format(called(request.file)),) if listed.bare else ()
     else:
-        references = of_operation(session, wish.operation or "")
-    found = selection.of_found(session.look_at(references), wish.targets)
-    return Chosen(selection=found, by_hand=False, from_stdin=wish.file == "-", notes=notes)
+        references = of_operation(session, request.operation or "")
+    found = selection.of_found(session.look_at(references), request.targets)
+    return Chosen(selection=found, by_hand=False, from_stdin=request.file == "-", notes=notes)
 
 
 def _saved(session: Session, name: str) -> Chosen:

@@ -11,7 +11,7 @@ from runcancel.providers.base import Cloud
 T = TypeVar("T")
 
 
-def streamed(session: Session, ref: Ref, read: Callable[[Cloud], Iterator[T]], *, chunk: int) -> Iterator[T]:
+def in_chunks(session: Session, ref: Ref, read: Callable[[Cloud], Iterator[T]], *, chunk: int) -> Iterator[T]:
     """What `read` yields of the run's cloud, at most `chunk` rows fetched ahead. Raises `CloudError`, `Interrupted`."""
     opened: list[Iterator[T]] = []
 

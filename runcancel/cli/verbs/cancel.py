@@ -13,11 +13,11 @@ from msgspec import structs
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.ask import asked, nobody
+from runcancel.cli.support.ask import nobody, obtain_confirmation
 from runcancel.cli.support.flowing import Flowing, flowing
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.resume import left_over
-from runcancel.cli.support.select import Chosen, choose, looked_again, wished
+from runcancel.cli.support.select import Chosen, choose, looked_again, selection_request
 from runcancel.config.references import full
 from runcancel.engine import selection
 from runcancel.engine.cancel import Admit, Flow, carry_out
@@ -151,25 +151,25 @@ def cancel(
         now=datetime.now(UTC),
     )
     file = journal_.path(session.settings.environ)
-    held = None if resume is None else left_over(file, resume, pause=session.workers.pause)
+    resumed_from = None if resume is None else left_over(file, resume, pause=session.workers.pause)
     filtered = filtered or (bool(target) and not (refs or from_ or operation or plan or resume))
-    wish = wished(
+    request = selection_request(
         refs or (),
         query if filtered else None,
         from_,
         operation,
         plan,
         target,
-        left_over=None if held is None else held.items,
+        left_over=None if resumed_from is None else resumed_from.items,
         stop_running=stop_running,
         allow_incomplete=allow_incomplete,
         why_not_pick=nobody(session, from_stdin=False),
     )
     # What a request names, it selects: only a hand that types the names needs no question.
     by_hand = session.request.values.keys().isdisjoint({"refs", "resume"})
-    sent = frozenset(() if held is None else (item.run for item in held.sent))
-    wish = structs.replace(wish, by_hand=by_hand, sent=sent)
-    limits = _limits(session, Limits() if held is None else held.limits, max_runs, max_targets)
+    sent = frozenset(() if resumed_from is None else (item.run for item in resumed_from.sent))
+    request = structs.replace(request, by_hand=by_hand, sent=sent)
+    limits = _limits(session, Limits() if resumed_from is None else resumed_from.limits, max_runs, max_targets)
     policy = WaitPolicy(
         wait=wait,
         timeout=session.patience(timeout),
@@ -177,17 +177,17 @@ def cancel(
     )
     session.read_within = session.seconds("--lookup-timeout", lookup_timeout, READ_WITHIN)
     guard = Guard(session, dry_run=dry_run)
-    entry = held.operation if held is not None else new_operation("cancel", sys.argv[1:], reason)
+    entry = resumed_from.operation if resumed_from is not None else new_operation("cancel", sys.argv[1:], reason)
     if journal is not False and not dry_run:
         session.clouds.operation = entry.id
     session.asks_caller = guard.asks_caller
     goal = Goal(waited=wait, accept_reported=accept_reported, require_match=require_match)
-    recorder = _recorder(session, file, entry, limits, journal, resumed=held is not None)
-    flow = flowing(session, wish, guard, limits=limits, guarantee=require_guarantee, confirm=confirm)
+    recorder = _recorder(session, file, entry, limits, journal, resumed=resumed_from is not None)
+    flow = flowing(session, request, guard, limits=limits, guarantee=require_guarantee, confirm=confirm)
     if flow is not None and not dry_run:
         nothing = Chosen(selection=Selection(items=()), by_hand=True)
         return _carry_out(session, nothing, policy, recorder, admit=None, flow=flow, goal=goal)
-    chosen = choose(session, wish).beside(() if held is None else held.partial)
+    chosen = choose(session, request).beside(() if resumed_from is None else resumed_from.partial)
     items = chosen.selection.items
     callers = _callers(session, items, chosen) if not chosen.by_hand or dry_run or guard.asks_accounts else ()
     if chosen.planned_by:
@@ -200,22 +200,22 @@ def cancel(
         guard.check(all_items, callers)
         confirmation.check_guarantee(all_items, require_guarantee)
         confirmation.check_limits(
-            all_items, limits, sent=() if held is None else held.sent, configured=_configured(session)
+            all_items, limits, sent=() if resumed_from is None else resumed_from.sent, configured=_configured(session)
         )
 
     admit(items)
     if items:
         session.notes.say(*announce(items, callers, width=session.err.width))
-    wanted = confirmation.need(
+    wanted = confirmation.required(
         items, chosen=not chosen.by_hand, accounts=_accounts(items, callers), protected=session.protected(items)
     )
     wanted = guard.stricter(wanted, items, callers)
-    if asked(session, wanted, GivenConfirmation(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin):
+    if obtain_confirmation(session, wanted, GivenConfirmation(yes=yes, confirm=confirm), from_stdin=chosen.from_stdin):
         chosen = looked_again(session, chosen)
         items = chosen.selection.items
         session.notes.say(*(f"note: {note}" for note in chosen.selection.notes))
         admit(items)
-    if not items and held is None:
+    if not items and resumed_from is None:
         recorder = None
 
     def admit_late(all_items: Sequence[PlanItem]) -> None:
@@ -305,7 +305,7 @@ def _carry_out(
         except Exception as error:  # noqa: BLE001 - what cannot be printed is cancelled all the same
             broken.append(error)
 
-    for outcome in chosen.selection.settled:
+    for outcome in chosen.selection.decided:
         put(outcome)
     shown = Shielded(session.progress(asking=True, timeout=policy.timeout if policy.wait else None))
 
@@ -399,10 +399,10 @@ def _show_plan(session: Session, chosen: Chosen, callers: Sequence[Caller], *, r
     answer = session.writer("plan")
     for item in chosen.selection.items:
         answer.row(item)
-    settled = tuple(outcome.error for outcome in chosen.selection.settled if outcome.error is not None)
-    problems = (*chosen.gaps, *settled)
+    decided = tuple(outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
+    problems = (*chosen.gaps, *decided)
     code = exit_of_plan(
-        (problem.code for problem in settled),
+        (problem.code for problem in decided),
         chosen.searched,
         planned=bool(chosen.selection.items),
         require_match=require_match,

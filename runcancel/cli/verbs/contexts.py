@@ -83,7 +83,7 @@ def contexts(
 def _list(session: Session, call: _Call) -> int:
     if call.names:
         raise UsageError(f"contexts list takes no name. To show one: {command('contexts', 'show', call.names[0])}")
-    return _told(session, session.settings.config)
+    return _answer(session, session.settings.config)
 
 
 def _show(session: Session, call: _Call) -> int:
@@ -98,14 +98,16 @@ def _show(session: Session, call: _Call) -> int:
 def _shown(chosen: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
     """The named contexts, else those of `-c`, else every one of the chosen providers and what goes without any."""
     known = chosen.config
-    wanted = chosen.providers.value or PROVIDERS
+    selected = chosen.providers.value or PROVIDERS
     named = known.expand(names) or (chosen.contexts.value if chosen.contexts.typed else ())
     for name in named:
         yield name, known.contexts[name].provider
     if not named:
-        yield from ((name, context.provider) for name, context in known.contexts.items() if context.provider in wanted)
+        yield from (
+            (name, context.provider) for name, context in known.contexts.items() if context.provider in selected
+        )
         bare = chosen.profile.value
-        yield from ((bare, provider) for provider in wanted if bare not in known.contexts)
+        yield from ((bare, provider) for provider in selected if bare not in known.contexts)
 
 
 def _add(session: Session, call: _Call) -> int:
@@ -114,7 +116,7 @@ def _add(session: Session, call: _Call) -> int:
     file = config_file.path(session.settings.environ)
     edit.add(file, call.names[0], call.context)
     session.notes.say(f"added {call.names[0]} to {file}")
-    return _told(session, config_file.load(file))
+    return _answer(session, config_file.load(file))
 
 
 def _remove(session: Session, call: _Call) -> int:
@@ -127,7 +129,7 @@ def _remove(session: Session, call: _Call) -> int:
     session.notes.say(f"removed {call.names[0]}{also}")
     if "default" in stood and not known.default:
         session.notes.say("No default context; using environment credentials")
-    return _told(session, known)
+    return _answer(session, known)
 
 
 def _use(session: Session, call: _Call) -> int:
@@ -135,7 +137,7 @@ def _use(session: Session, call: _Call) -> int:
     edit.use(file, call.names)
     used = ", ".join(call.names) or "environment credentials"
     session.notes.say(f"Default: {used}")
-    return _told(session, config_file.load(file))
+    return _answer(session, config_file.load(file))
 
 
 _ACTIONS = {"list": _list, "show": _show, "add": _add, "remove": _remove, "use": _use}
@@ -173,7 +175,7 @@ def _own(region: str, provider: str) -> str:
     return rest
 
 
-def _told(session: Session, known: Config) -> int:
+def _answer(session: Session, known: Config) -> int:
     answer = session.writer("contexts")
     used = known.expand(known.default)
     for name, context in known.contexts.items():

@@ -11,7 +11,7 @@ from runcancel.cli.session import Session
 from runcancel.config import file as config_file
 from runcancel.config import provenance, settings
 from runcancel.config.settings import Settings
-from runcancel.engine.diagnose import Cancels, Examined, answered, examine, with_cancels
+from runcancel.engine.diagnose import Cancels, Examined, examine, last_cancels, with_cancels
 from runcancel.engine.search import split_gaps
 from runcancel.environment import Choice
 from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refused, UsageError
@@ -59,11 +59,11 @@ def doctor(session: Session) -> int:
     names, missing = _providers(session.settings)
     scopes = session.scopes(_only(session.settings, names)) if names else ()
     written, known = _journal(store.path(session.settings.environ))
-    found = tuple(_led(session.settings, one) for one in examine(scopes, session.clouds, session.workers))
-    gaps, notes = split_gaps(_problems(found), scopes)
+    checks = tuple(_led(session.settings, one) for one in examine(scopes, session.clouds, session.workers))
+    gaps, notes = split_gaps(_problems(checks), scopes)
     errors = (*(one.problem for one in missing if one.problem is not None), *gaps)
     answer = session.writer("doctor")
-    rows = [_row(session.settings, one, known, gaps) for one in found]
+    rows = [_row(session.settings, one, known, gaps) for one in checks]
     for row in (*rows, *map(_absent, missing)):
         answer.row(row)
     code = _code(errors)
@@ -81,12 +81,12 @@ def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]
     configured = tuple(name for name in PROVIDERS if is_configured(name, chosen.environ))
     if chosen.regions.typed:
         return tuple(place.provider for place in settings.places(_only(chosen, named or configured or PROVIDERS))), ()
-    wanted = named or configured
-    missing = [one for name in wanted for one in _lacking(chosen, name, configured)]
+    selected = named or configured
+    missing = [one for name in selected for one in _lacking(chosen, name, configured)]
     others = () if named else tuple(name for name in PROVIDERS if name not in configured)
     problems = {name: None if configured else _no_credentials(name) for name in others}
     return (
-        tuple(name for name in wanted if _can_be_asked(chosen, name)),
+        tuple(name for name in selected if _can_be_asked(chosen, name)),
         (*missing, *(_Missing(name, name, False, problem) for name, problem in problems.items())),
     )
 
@@ -102,8 +102,8 @@ def _lacking(chosen: Settings, name: str, configured: Container[str]) -> Iterato
     """What keeps the accounts of a provider from being asked, one by one."""
     for problem in settings.unusable(_only(chosen, (name,))):
         hint = problem.hint or "-r REGION"
-        told = structs.replace(problem, hint=hint if hint.startswith("next: ") else f"next: {hint}")
-        yield _Missing(problem.scope or name, name, name in configured, told)
+        with_hint = structs.replace(problem, hint=hint if hint.startswith("next: ") else f"next: {hint}")
+        yield _Missing(problem.scope or name, name, name in configured, with_hint)
 
 
 def _only(chosen: Settings, names: Iterable[str]) -> Settings:
@@ -127,14 +127,14 @@ def _led(chosen: Settings, one: Examined) -> Examined:
     return structs.replace(one, errors=(*one.errors, error))
 
 
-def _problems(found: Iterable[Examined]) -> Iterator[Problem]:
+def _problems(examined: Iterable[Examined]) -> Iterator[Problem]:
     """What went wrong, each sort once per scope, with the next command."""
-    for one in found:
-        said: set[tuple[Reason, str | None]] = set()
+    for one in examined:
+        reported: set[tuple[Reason, str | None]] = set()
         for error in one.errors:
             sort = (error.reason, error.action if error.reason is Reason.DENIED else None)
-            if sort not in said:
-                said.add(sort)
+            if sort not in reported:
+                reported.add(sort)
                 problem = error.problem(scope=one.scope)
                 said_so = error.action == "credentials" and problem.hint  # what is wrong with this very source
                 yield (
@@ -149,8 +149,8 @@ def _next(name: str, error: CloudError) -> str | None:
         Reason.NO_CREDENTIALS: provider(name).sign_in,
         Reason.DENIED: f"runcancel permissions -p {name} --read-only",
     }
-    found = commands.get(error.reason)
-    return f"next: {found}" if found else None
+    suggestion = commands.get(error.reason)
+    return f"next: {suggestion}" if suggestion else None
 
 
 def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem]) -> ScopeCheck:
@@ -218,7 +218,7 @@ def _journal(path: Path) -> tuple[FileCheck, Cancels]:
     try:
         opened = Journal.peek(path)
         try:
-            return about, answered(opened.answers())
+            return about, last_cancels(opened.answers())
         finally:
             opened.close()
     except JournalError as error:

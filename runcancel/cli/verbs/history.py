@@ -130,25 +130,25 @@ def _list(session: Session, operations: Iterable[Operation], *notes: str, trunca
 
 def _one(session: Session, opened: Journal | None, word: str, verdicts: frozenset[str]) -> int:
     id = None if opened is None else whole_id(opened, word)
-    found = None if opened is None or id is None else opened.operation(id)
-    if opened is None or found is None:
+    operation = None if opened is None or id is None else opened.operation(id)
+    if opened is None or operation is None:
         message = no_operation(word).message.removesuffix("; nothing was sent")
         problem = Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
         session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
         return Exit.NOT_FOUND
     answer = session.writer("operation")
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
-        answer.row(found)
+        answer.row(operation)
     left = False
-    for entry in opened.entries(found.id):
+    for entry in opened.entries(operation.id):
         outcome = _outcome(entry)
         left = left or outcome.verdict in _LEFT
         if not verdicts or outcome.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
             answer.row(outcome)
-    told = f"{local(found.at)} {found.user}@{found.host}: {command(*found.argv)}"
-    notes = (told, *((f"reason: {found.reason}",) if found.reason else ()))
-    notes += (f"To continue with the rest: {command('cancel', '--resume', found.id)}",) if left else ()
-    answer.end(End(exit_code=Exit.OK, operation=found.id, operations=(found,), notes=notes))
+    headline = f"{local(operation.at)} {operation.user}@{operation.host}: {command(*operation.argv)}"
+    notes = (headline, *((f"reason: {operation.reason}",) if operation.reason else ()))
+    notes += (f"To continue with the rest: {command('cancel', '--resume', operation.id)}",) if left else ()
+    answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=(operation,), notes=notes))
     return Exit.OK
 
 

@@ -8,7 +8,7 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
-from runcancel.cli.support.stream import streamed
+from runcancel.cli.support.stream import in_chunks
 from runcancel.config import references as refs_
 from runcancel.config.references import nearest
 from runcancel.environment import plain
@@ -58,7 +58,7 @@ def invocations(
     target. The column child shows the run that an invocation started. Exit codes:
     0 read, 4 not permitted, 5 not found, 7 a cloud did not reply.
     """
-    wanted = InvocationFilter(
+    criteria = InvocationFilter(
         task=None if task is None else plain("--task", task),
         states=_states(status or ()),
         targets=frozenset(plain("--target", one) for one in target or ()),
@@ -66,16 +66,16 @@ def invocations(
         parameters=parameters,
     )
     everything = not (task or status or target or limit)
-    sights = session.look_at(named(session, refs, from_, operation), full=False)
-    problems = [sight.problem for sight in sights if sight.problem is not None]
-    seen = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
+    results = session.look_at(named(session, refs, from_, operation), full=False)
+    problems = [result.problem for result in results if result.problem is not None]
+    seen = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     answer = session.writer("invocations")
     notes: list[str] = []
     truncated = False
     for snapshot in seen.values():
         run = snapshot.run
         try:
-            rows = _known(snapshot, wanted) or _rows(session, run, wanted)
+            rows = _known(snapshot, criteria) or _rows(session, run, criteria)
             shown, more = _show(rows, answer, limit=limit)
         except CloudError as error:
             problems.append(error.problem(ref=run.ref))
@@ -94,10 +94,10 @@ def invocations(
     return code
 
 
-def _known(snapshot: Snapshot, wanted: InvocationFilter) -> Iterator[Invocation] | None:
+def _known(snapshot: Snapshot, criteria: InvocationFilter) -> Iterator[Invocation] | None:
     """The rows, where looking at the run has told them already: nothing is read twice."""
     whole = kind_of(refs_.full(snapshot.run.ref)).read_whole and snapshot.run.counts is not None
-    return filter(wanted.matches, snapshot.invocations) if whole else None
+    return filter(criteria.matches, snapshot.invocations) if whole else None
 
 
 def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[int, bool]:
@@ -113,9 +113,9 @@ def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[in
     return shown, False
 
 
-def _rows(session: Session, run: Run, wanted: InvocationFilter) -> Iterator[Invocation]:
+def _rows(session: Session, run: Run, criteria: InvocationFilter) -> Iterator[Invocation]:
     ref = refs_.full(run.ref)
-    return streamed(session, ref, lambda cloud: cloud.invocations(ref, wanted), chunk=_CHUNK)
+    return in_chunks(session, ref, lambda cloud: cloud.invocations(ref, criteria), chunk=_CHUNK)
 
 
 def _states(words: Sequence[str]) -> frozenset[State]:

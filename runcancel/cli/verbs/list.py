@@ -57,9 +57,11 @@ def list_(
     scopes = session.scopes(kinds=query.kinds)
     gaps: list[Problem] = list(settings.unusable(session.settings))
     answering: set[Scope] = set()
-    found = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
-    wanted = options.targets(target)
-    runs = containing(found, wanted, session.clouds, session.workers) if wanted else (one.run for one in found)
+    listed = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
+    target_ids = options.targets(target)
+    runs = (
+        containing(listed, target_ids, session.clouds, session.workers) if target_ids else (one.run for one in listed)
+    )
     answer = session.writer("list")
     total = shown = 0
     most = session.limit(limit, _SHOWN)

@@ -10,7 +10,7 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
-from runcancel.cli.support.stream import streamed
+from runcancel.cli.support.stream import in_chunks
 from runcancel.config import references as refs_
 from runcancel.environment import plain
 from runcancel.errors import CloudError, UsageError, exit_of_reading
@@ -61,21 +61,21 @@ def logs(
     Control characters are escaped.
     Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not reply.
     """
-    wanted = InvocationFilter(
+    criteria = InvocationFilter(
         task=None if task is None else plain("--task", task),
         targets=frozenset(options.targets(target)),
         states=_BAD if failed else frozenset(),
     )
     references = named(session, refs, from_, operation)
     answer, as_lines = _writer(session, prefix, several=len(references) > 1)
-    sights = session.look_at(references, full=False)
-    problems = [sight.problem for sight in sights if sight.problem is not None]
-    runs = {sight.snapshot.run.ref: sight.snapshot.run for sight in sights if sight.snapshot is not None}
+    results = session.look_at(references, full=False)
+    problems = [result.problem for result in results if result.problem is not None]
+    runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     notes: list[str] = []
     for run in runs.values():
         seen = _Seen(run.ref, apart=as_lines, tail=tail is not None)
         try:
-            for output in _outputs(session, run, wanted):
+            for output in _outputs(session, run, criteria):
                 seen.add(output)
                 answer.row(output if tail is None else output.last(tail))
                 if answer.closed:
@@ -91,9 +91,9 @@ def logs(
     return code
 
 
-def _outputs(session: Session, run: Run, wanted: InvocationFilter) -> Iterator[Output]:
+def _outputs(session: Session, run: Run, criteria: InvocationFilter) -> Iterator[Output]:
     ref = refs_.full(run.ref)
-    return streamed(session, ref, lambda cloud: cloud.logs(ref, wanted), chunk=_CHUNK)
+    return in_chunks(session, ref, lambda cloud: cloud.logs(ref, criteria), chunk=_CHUNK)
 
 
 def _writer(session: Session, prefix: bool | None, *, several: bool) -> tuple[Writer, bool]:

@@ -226,12 +226,12 @@ def shell_lines(outer: Mapping[str, str], box: Mapping[str, str]) -> list[str]:
     """Lines that point a shell to the sandbox; other endpoints are unset."""
     from runcancel.sandbox.isolation import NO_METADATA, leads_outside
 
-    wanted = {**box, **NO_METADATA}
+    variables = {**box, **NO_METADATA}
     own = _vendors()
     leads = (name for name in outer if leads_outside(name) or name.upper().startswith(own))
-    stray = sorted(name for name in leads if name not in wanted)
+    stray = sorted(name for name in leads if name not in variables)
     unset = [f"unset {' '.join(stray)}"] if stray else []
-    return unset + [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()]
+    return unset + [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
 def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:

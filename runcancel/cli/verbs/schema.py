@@ -13,8 +13,8 @@ from runcancel.errors import UsageError
 
 
 def _names() -> list[str]:
-    found = (entry.name for entry in files("runcancel.schemas").iterdir())
-    return sorted(name.removesuffix(".json") for name in found if name.endswith(".json"))
+    names = (entry.name for entry in files("runcancel.schemas").iterdir())
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
 def schema(

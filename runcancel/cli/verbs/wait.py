@@ -66,13 +66,13 @@ def wait(
         if word not in _GOALS:
             known = ", ".join(_GOALS)
             raise UsageError(f"--for does not accept “{word}”. Expected one of: {known}{nearest(word, _GOALS)}")
-    wanted = frozenset(state for word in goals for state in _GOALS[word])
+    goal_states = frozenset(state for word in goals for state in _GOALS[word])
     seconds = session.patience(timeout)
-    goal_ = _Goal(wanted, accept_reported=accept_reported or "ended" in goals)
+    goal_ = _Goal(goal_states, accept_reported=accept_reported or "ended" in goals)
     began = session.workers.clock.monotonic()
-    sights = _listed(session, named(session, refs, from_, operation), None if timeout is None else began + seconds)
-    problems = [sight.problem for sight in sights if sight.problem is not None]
-    runs = {sight.snapshot.run.ref: sight.snapshot for sight in sights if sight.snapshot is not None}
+    results = _listed(session, named(session, refs, from_, operation), None if timeout is None else began + seconds)
+    problems = [result.problem for result in results if result.problem is not None]
+    runs = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     interrupted: int | None = None
     if not problems:
         try:
@@ -112,21 +112,21 @@ class _Goal(Struct, frozen=True):
 
 def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[LookupResult]:
     """Look at the runs; with `until`, look again until then at those that are not found: one may not be listed yet."""
-    found = {sight.reference: sight for sight in session.look_at(references)}
+    results = {result.reference: result for result in session.look_at(references)}
     clock = session.workers.clock
-    missing = _not_found(found.values())
+    missing = _not_found(results.values())
     if missing and until is not None and clock.monotonic() < until:
         names = ", ".join(reference.text for reference in missing)
         session.notes.say(f"not found yet: {names}; retrying until the timeout")
     while missing and until is not None and (left := until - clock.monotonic()) > 0:
         session.workers.pause(min(FIRST_PAUSE * 2, left))
-        found |= {sight.reference: sight for sight in session.look_at(missing)}
-        missing = _not_found(found.values())
-    return [found[reference] for reference in references]
+        results |= {result.reference: result for result in session.look_at(missing)}
+        missing = _not_found(results.values())
+    return [results[reference] for reference in references]
 
 
-def _not_found(sights: Iterable[LookupResult]) -> list[Reference]:
-    return [sight.reference for sight in sights if sight.problem and sight.problem.code is Reason.NOT_FOUND]
+def _not_found(results: Iterable[LookupResult]) -> list[Reference]:
+    return [result.reference for result in results if result.problem and result.problem.code is Reason.NOT_FOUND]
 
 
 def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: float, *, until: float) -> list[Problem]:

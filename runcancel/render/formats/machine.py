@@ -63,7 +63,7 @@ class Tsv(Printer):
 
     def _head(self, kind: type[Record], *, parameters: bool) -> None:
         columns = columns_of(kind, wide=True, parameters=parameters)
-        usual = sorted(columns, key=lambda column: not column.lead)
+        usual = sorted(columns, key=lambda column: not column.is_key)
         self._columns = chosen(self._options, kind, usual)
         if self._options.headers:
             self._print(column.name for column in self._columns)

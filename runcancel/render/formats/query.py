@@ -28,7 +28,7 @@ class QueryError(Exception):
     """An expression does not fit the document that it met."""
 
 
-class Query:
+class Expression:
     """A JMESPath expression that can be read (https://jmespath.org/specification.html).
 
     Raises `UsageError` for one that cannot, for a function that does not exist, or too many arguments.
@@ -44,14 +44,14 @@ class Query:
         try:
             return _data(self._expression.search(document))
         except Exception as error:  # noqa: BLE001 - jmespath lets through whatever Python says to a wrong type
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise QueryError(said if len(said) <= _SAID else f"{said[:_SAID]} …") from None
+            message = " ".join(str(error).split()) or type(error).__name__
+            raise QueryError(message if len(message) <= _SAID else f"{message[:_SAID]} …") from None
 
 
 class Queried(Json):
     """What a query finds in the document. Where it cannot be applied, stderr says so and the whole document stands."""
 
-    def __init__(self, name: str, sink: Sink, *, query: Query, format: str, notes: Notes | None) -> None:
+    def __init__(self, name: str, sink: Sink, *, query: Expression, format: str, notes: Notes | None) -> None:
         super().__init__(name, sink)
         self._query = query
         self._format = format
@@ -115,8 +115,8 @@ def _check_call(name: str, given: int) -> None:
     signature = known[name]["signature"]
     many = any(part.get("variadic") for part in signature)
     if given < len(signature) or (given > len(signature) and not many):
-        wanted = f"{len(signature)}{' or more' if many else ''}"
-        raise UsageError(f"--query: {name}() takes {wanted} arguments, not {given}; nothing was sent")
+        arity = f"{len(signature)}{' or more' if many else ''}"
+        raise UsageError(f"--query: {name}() takes {arity} arguments, not {given}; nothing was sent")
 
 
 def _data(value: Any) -> Any:

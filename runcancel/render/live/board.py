@@ -13,7 +13,7 @@ from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Problem, Run, counts_of
 from runcancel.model.states import State, Verdict
-from runcancel.render.screens.words import Pieces, scope_of, tallied, worded
+from runcancel.render.screens.words import Pieces, readable, scope_of, tallied
 from runcancel.text import safe
 
 
@@ -38,12 +38,12 @@ class Track(Struct):
     def word(self) -> tuple[str, str]:
         """Where it stands in a word or two, and the word whose colour that has."""
         if self.outcome is not None:
-            return worded(self.outcome.verdict), self.outcome.verdict
+            return readable(self.outcome.verdict), self.outcome.verdict
         if self.problem is not None:
             return f"refused: {safe(self.problem.message)}", "failed"
         if self.state is State.CANCELLING or self.state.over or self.answered is None:
-            return worded(self.state), self.state
-        return f"{'cancel requested' if self.answered else 'no reply yet'}, {worded(self.state)}", self.state
+            return readable(self.state), self.state
+        return f"{'cancel requested' if self.answered else 'no reply yet'}, {readable(self.state)}", self.state
 
     def pieces(self) -> Pieces:
         """Where it stands: a word, then its targets per state."""
@@ -111,13 +111,13 @@ class Board:
                 with self._changing(item.run) as track:
                     track.state, track.counts = item.state, item.counts
 
-    def asked(self, ref: str, answer: CancelResponse) -> Track:
+    def responded(self, ref: str, answer: CancelResponse) -> Track:
         """The cloud has answered the request."""
         with self._changing(ref) as track:
             track.answered, track.problem = True, answer.problem
         return track
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> Track:
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> Track:
         """The run was read again."""
         with self._changing(ref) as track:
             track.state = run.state

@@ -13,7 +13,7 @@ from runcancel.render.live.bars import bar
 from runcancel.render.live.board import Board, Group, Track
 from runcancel.render.screens.layout import shortened
 from runcancel.render.screens.terminal import Terminal
-from runcancel.render.screens.words import STYLES, Piece, counted, provider_of, worded
+from runcancel.render.screens.words import STYLES, Piece, counted, provider_of, readable
 from runcancel.text import ago, safe
 
 _FEW = 8  # runs that get lines of their own
@@ -161,7 +161,7 @@ def _of_run(track: Track) -> list[Piece]:
     if track.outcome is not None or track.state.over or (track.problem is None and not track.counts.get(track.state)):
         return [track.word(), *tally]
     if track.problem is not None:
-        return [(f"refused: {worded(track.problem.code)}", "failed"), *tally]
+        return [(f"refused: {readable(track.problem.code)}", "failed"), *tally]
     known = track.answered is None or track.state is State.CANCELLING
     return [*([] if known else [("cancel requested" if track.answered else "no reply yet", None)]), *tally]
 
@@ -239,18 +239,18 @@ def _over(group: Group) -> str:
 
 def _waits(scope: str, view: View, room: int) -> tuple[Piece, ...]:
     """For how long a scope asks nothing, and why if there is room for it."""
-    found = view.waiting(scope)
-    if found is None:
+    wait = view.waiting(scope)
+    if wait is None:
         return ()
-    short = f"next try in {math.ceil(found[0])} s"
-    long = f"{_WHY.get(found[1], _NO_REPLY)}, {short}"
+    short = f"next try in {math.ceil(wait[0])} s"
+    long = f"{_WHY.get(wait[1], _NO_REPLY)}, {short}"
     return ((long if len(long) <= room else short, "cancelling"),)
 
 
 def _tally(counts: Mapping[State, int]) -> list[Piece]:
     """Counts per state, what is not over first."""
     return [
-        (f"{counts[state]:,} {worded(state)}", state)
+        (f"{counts[state]:,} {readable(state)}", state)
         for state in sorted(State, key=lambda state: state.over)
         if counts.get(state, 0) > 0
     ]

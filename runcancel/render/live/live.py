@@ -66,15 +66,15 @@ class LiveProgress:
         self._board.planned(items)
         self._paint()
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         """Show that it was asked."""
         self._since = self._clock()
-        self._board.asked(ref, answer)
+        self._board.responded(ref, answer)
         self._paint_soon()
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
         """Show where it stands."""
-        self._board.seen(ref, run, invocations)
+        self._board.observed(ref, run, invocations)
         self._paint_soon()
 
     def judged(self, outcome: Outcome) -> None:

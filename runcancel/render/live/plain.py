@@ -8,7 +8,7 @@ from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Run
 from runcancel.model.states import Verdict
 from runcancel.render.live.board import Board, Track
-from runcancel.render.screens.words import counted, tallied, worded
+from runcancel.render.screens.words import counted, readable, tallied
 from runcancel.render.sink import Sink
 from runcancel.text import safe
 
@@ -49,13 +49,13 @@ class PlainProgress:
             if item.run in self._board.tracks:
                 self._said[item.run] = self._board.tracks[item.run].text()
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         """Say that it was asked."""
-        self._tell(self._board.asked(ref, answer), bad=answer.problem is not None)
+        self._tell(self._board.responded(ref, answer), bad=answer.problem is not None)
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
         """Say where it stands, if that is new."""
-        self._tell(self._board.seen(ref, run, invocations))
+        self._tell(self._board.observed(ref, run, invocations))
 
     def judged(self, outcome: Outcome) -> None:
         """Say the verdict."""
@@ -91,7 +91,7 @@ class PlainProgress:
         total = self._board.total
         parts = [f"{total.over:,} of {counted(total.runs, 'run')} ended"]
         parts += [f"{total.unanswered:,} without a reply"] if total.unanswered else []
-        parts += [f"{total.verdicts[one]:,} {worded(one)}" for one in _UNFINISHED if total.verdicts[one]]
+        parts += [f"{total.verdicts[one]:,} {readable(one)}" for one in _UNFINISHED if total.verdicts[one]]
         parts += ["".join(text for text, _ in tallied(total.targets))] if total.targets.total() else []
         self._say("; ".join(parts))
         self._stale = False

@@ -56,10 +56,10 @@ class Silent:
     def planned(self, items: Sequence[PlanItem]) -> None:
         """Say nothing."""
 
-    def asked(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: str, answer: CancelResponse) -> None:
         """Say nothing."""
 
-    def seen(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
         """Say nothing."""
 
     def judged(self, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from runcancel.engine.verdict import counted_once
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.states import Effect, Guarantee, State
 from runcancel.render.documents import Caller
-from runcancel.render.screens.words import PROMISES, counted, provider_of, scope_of, worded
+from runcancel.render.screens.words import PROMISES, counted, provider_of, readable, scope_of
 from runcancel.text import safe
 
 _EXPECTED: Mapping[Effect, str] = {
@@ -30,13 +30,13 @@ _NAMED = 3  # targets that are named of those that were selected
 
 def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, width: int = 80) -> tuple[str, ...]:
     """Safe lines that show what a cancel of these runs can do, before anything is sent. `width` is that of stderr."""
-    asked = counted_once([item for item in items if item.ask])
-    if not asked:
+    to_cancel = counted_once([item for item in items if item.ask])
+    if not to_cancel:
         return tuple(_not_asked(items))
     callers = {caller.scope: caller for caller in identities}
     if len(items) == 1:
         return tuple(_of_one(items[0], callers, width))
-    return (*_of_many(asked, callers, width), *_not_asked([item for item in items if not item.ask]))
+    return (*_of_many(to_cancel, callers, width), *_not_asked([item for item in items if not item.ask]))
 
 
 def expectation(items: Iterable[PlanItem]) -> str:
@@ -51,7 +51,7 @@ def expectation(items: Iterable[PlanItem]) -> str:
     order = [table[effect] for effect in _EXPECTED for table in (_EXPECTED, _BEST_EFFORT) if effect in table]
     states = [None, *State]
     parts = [
-        f"{counts[key]:,} {key[0]}" if key[1] is None else f"{counts[key]:,} {worded(key[1])}: {key[0]}"
+        f"{counts[key]:,} {key[0]}" if key[1] is None else f"{counts[key]:,} {readable(key[1])}: {key[0]}"
         for key in sorted(counts, key=lambda key: (order.index(key[0]), states.index(key[1])))
     ]
     return " · ".join(parts + ([f"{missing:,} not yet listed"] if missing else []))

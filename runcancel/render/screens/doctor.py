@@ -55,9 +55,11 @@ def _about(file: FileCheck) -> Iterator[str]:
 
 
 def _words(check: PermissionCheck) -> str:
-    found = {"list": check.list, "read": check.read, "cancel": check.cancel}
-    return ", ".join(part for part in (" ".join(_said(found, (True, None))), " ".join(_said(found, (False,)))) if part)
+    checks = {"list": check.list, "read": check.read, "cancel": check.cancel}
+    return ", ".join(
+        part for part in (" ".join(_names_with(checks, (True, None))), " ".join(_names_with(checks, (False,)))) if part
+    )
 
 
-def _said(found: Mapping[str, bool | None], wanted: Sequence[bool | None]) -> Iterator[str]:
-    return (_WORDS[known].format(name) for name, known in found.items() if known in wanted)
+def _names_with(checks: Mapping[str, bool | None], values: Sequence[bool | None]) -> Iterator[str]:
+    return (_WORDS[known].format(name) for name, known in checks.items() if known in values)

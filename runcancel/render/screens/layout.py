@@ -71,15 +71,15 @@ def shortened(text: Text, width: int, *, mark: str) -> Text:
 
 def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool, headers: bool) -> list[Text]:
     """The leading reference alone, then the cells, then what has no room beside them on lines of its own."""
-    lead = grid.only(lambda column: column.lead)
-    indent = _INDENT if lead.columns else 0
+    keys = grid.only(lambda column: column.is_key)
+    indent = _INDENT if keys.columns else 0
     cells, below = _with_room(grid, terminal.width - indent, cut=cut)
     widths = _fitted(cells, terminal.width - indent, cut=cut)
     lines: list[Text] = []
     if headers and widths is not None:
-        lines = [Text(column.title, "bold") for column in lead.columns]
+        lines = [Text(column.title, "bold") for column in keys.columns]
         lines.append(Text(" " * indent) + _heading(cells, widths))
-    for head, row, rest in zip(lead.rows, cells.rows, below.rows, strict=True):
+    for head, row, rest in zip(keys.rows, cells.rows, below.rows, strict=True):
         lines += [painted(pieces) for pieces in head]
         if widths is not None:
             lines.append(Text(" " * indent) + _line(cells, row, widths, terminal))
@@ -93,10 +93,10 @@ def _with_room(grid: Grid, width: int, *, cut: bool) -> tuple[Grid, Grid]:
     """The cells that stand side by side, and those below them: other references, and what gives way if it must."""
     cells = grid.only(lambda column: not column.reference)
     if _fitted(cells, width, cut=cut) is None:
-        fixed = cells.only(lambda column: not column.gives)
+        fixed = cells.only(lambda column: not column.shrinkable)
         if _fitted(fixed, width, cut=cut) is not None:
-            return fixed, grid.only(lambda column: not column.lead and (column.reference or column.gives))
-    return cells, grid.only(lambda column: column.reference and not column.lead)
+            return fixed, grid.only(lambda column: not column.is_key and (column.reference or column.shrinkable))
+    return cells, grid.only(lambda column: column.reference and not column.is_key)
 
 
 def _below(grid: Grid, row: Row, terminal: Terminal, *, indent: int) -> list[Text]:
@@ -140,7 +140,7 @@ def _fitted(grid: Grid, width: int, *, cut: bool) -> list[int] | None:
         for place, column in enumerate(grid.columns)
     ]
     excess = sum(widths) + _GAP * (len(widths) - 1) - width
-    givers = [place for place, column in enumerate(grid.columns) if column.gives and cut]
+    givers = [place for place, column in enumerate(grid.columns) if column.shrinkable and cut]
     for place in sorted(givers, key=lambda place: -widths[place]):
         given = min(max(0, excess), max(0, widths[place] - max(_LEAST, len(grid.columns[place].title))))
         widths[place] -= given

@@ -13,7 +13,7 @@ from runcancel.model.runs import Run
 from runcancel.model.states import Effect, Verdict
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.screens.verdicts import label, sentence
-from runcancel.render.screens.words import EFFECTS, PROMISES, STYLES, counted, worded
+from runcancel.render.screens.words import EFFECTS, PROMISES, STYLES, counted, readable
 from runcancel.text import ago, duration, local, safe
 
 _LONGEST_BAR = 32  # columns
@@ -25,7 +25,7 @@ def of_run(run: Run, *, terminal: Terminal, now: datetime) -> Iterator[Text]:
     """One run: its reference, what is known of it, a bar per state of its targets."""
     yield Text(safe(run.ref), "bold")
     yield from (Text(line) for line in flowed(_facts(run, now), terminal))
-    bars = [_Bar(worded(state), count, state) for state, count in (run.counts or {}).items()]
+    bars = [_Bar(readable(state), count, state) for state, count in (run.counts or {}).items()]
     yield Text()
     yield from _state(run)
     if bars or run.not_listed:
@@ -69,13 +69,13 @@ class _Bar(Struct, frozen=True):
 
 
 def _state(run: Run) -> Iterator[Text]:
-    said = (
+    details = (
         run.provider_status
         if run.status_detail in (None, run.provider_status)
         else f"{run.provider_status}: {run.status_detail}"
     )
     targets = "" if run.target_count is None else f" · {counted(run.target_count, 'target')}"
-    yield Text.assemble((worded(run.state), STYLES.get(run.state, "")), (f"  {safe(said)}", "dim"), targets)
+    yield Text.assemble((readable(run.state), STYLES.get(run.state, "")), (f"  {safe(details)}", "dim"), targets)
 
 
 def _facts(run: Run, now: datetime) -> list[str]:
@@ -144,8 +144,8 @@ def _beside(names: Sequence[str], room: int, *, pad: int) -> str:
 
 
 def _verdict(outcome: Outcome, terminal: Terminal) -> Iterator[Text]:
-    told = outcome.seconds is None or outcome.verdict is Verdict.REQUESTED  # its sentence says how long
-    took = "" if told or outcome.seconds is None else duration(outcome.seconds)
+    in_sentence = outcome.seconds is None or outcome.verdict is Verdict.REQUESTED  # its sentence says how long
+    took = "" if in_sentence or outcome.seconds is None else duration(outcome.seconds)
     text = sentence(outcome)
     if cell_len(text) + 2 + len(took) <= terminal.width:
         gap = min(terminal.width, 100) - cell_len(text) - len(took) if took else 0

@@ -70,21 +70,21 @@ class Table(Printer):
 
     def _by_run(self) -> Iterator[Text]:
         """Invocations under the reference of their run."""
-        found = [record for record in self._records if isinstance(record, Invocation)]
-        for place, (run, group) in enumerate(groupby(found, key=lambda one: one.run)):
+        invocations = [record for record in self._records if isinstance(record, Invocation)]
+        for place, (run, group) in enumerate(groupby(invocations, key=lambda one: one.run)):
             if place:
                 yield Text()
             yield Text(safe(run), "bold")
-            yield from self._rows(list(group), without_lead=True)
+            yield from self._rows(list(group), without_key=True)
 
-    def _rows(self, records: Sequence[Record], *, without_lead: bool = False) -> list[Text]:
+    def _rows(self, records: Sequence[Record], *, without_key: bool = False) -> list[Text]:
         asked = any(isinstance(record, Invocation) and record.parameters is not UNSET for record in records)
         kind = type(records[0])
         columns = chosen(self._options, kind, columns_of(kind, wide=self._wide, parameters=asked))
         rows = tuple([column.cell(record, now=self._now) for column in columns] for record in records)
         grid = Grid(columns, rows)
-        if without_lead:
-            grid = grid.only(lambda column: not column.lead)
+        if without_key:
+            grid = grid.only(lambda column: not column.is_key)
         return lay_out(
             grid,
             terminal=self._terminal,
@@ -99,12 +99,12 @@ def _under_parents(records: Sequence[Record]) -> list[Record]:
     outcomes = _outcomes(records)
     top = {one.run for one in outcomes if one.parent is None}
     below = [one for one in outcomes if one.parent in top]
-    found: list[Record] = []
+    ordered: list[Record] = []
     for record in outcomes:
         if record.parent not in top:
-            found.append(record)
-            found += [one for one in below if record.parent is None and one.parent == record.run]
-    return found
+            ordered.append(record)
+            ordered += [one for one in below if record.parent is None and one.parent == record.run]
+    return ordered
 
 
 def _outcomes(records: Iterable[Record]) -> list[Outcome]:

@@ -10,7 +10,7 @@ from runcancel.render.screens.logs import remarks
 from runcancel.render.screens.paint import paint
 from runcancel.render.screens.screens import flowed
 from runcancel.render.screens.terminal import Terminal
-from runcancel.render.screens.words import STYLES, worded
+from runcancel.render.screens.words import STYLES, readable
 from runcancel.render.sink import Printer, Sink
 from runcancel.text import safe, safe_lines
 
@@ -26,7 +26,7 @@ class Transcript(Printer):
         super().__init__(sink)
         self._terminal = terminal
         self._wide = wide
-        self._asked = self._run = ""
+        self._parent = self._run = ""
         self._error = paint([Text(_ERROR, "red", end="")], terminal).removesuffix("\n")
 
     def row(self, record: Record) -> None:
@@ -42,15 +42,15 @@ class Transcript(Printer):
         """Nothing is left to print."""
 
     def _above(self, output: Output) -> Iterator[Text]:
-        asked = output.parent or output.run
-        if asked != self._asked or output.run != self._run:
-            if self._asked:
+        parent = output.parent or output.run
+        if parent != self._parent or output.run != self._run:
+            if self._parent:
                 yield Text()
-            if asked != self._asked:
-                yield Text(safe(asked), "bold")
+            if parent != self._parent:
+                yield Text(safe(parent), "bold")
             if output.parent:
                 yield Text.assemble(("started ", "dim"), (safe(output.run), "bold"))
-            self._asked, self._run = asked, output.run
+            self._parent, self._run = parent, output.run
         yield _heading(output)
         if self._wide:
             yield from (Text(line, "dim") for line in flowed(_facts(output), self._terminal))
@@ -60,7 +60,11 @@ def _heading(output: Output) -> Text:
     """`i-0b22…  web-002  failed  exit 1`, and that there is no text where there is none."""
     known = output.label.partition("/")[0]
     name = output.target_name if output.target_name not in (None, known, output.step) else None
-    parts = [(safe(output.label), "bold"), (safe(name or ""), ""), (worded(output.state), STYLES.get(output.state, ""))]
+    parts = [
+        (safe(output.label), "bold"),
+        (safe(name or ""), ""),
+        (readable(output.state), STYLES.get(output.state, "")),
+    ]
     parts.append((f"exit {output.exit_code}" if output.exit_code is not None else "", ""))
     detail = output.status_detail if output.status_detail not in (None, output.provider_status, output.stderr) else None
     parts.append((safe(detail or ""), "dim"))
@@ -70,8 +74,8 @@ def _heading(output: Output) -> Text:
 
 def _facts(output: Output) -> list[str]:
     facts = {"id": output.id, "task": output.task, "provider status": output.provider_status}
-    said = [f"{name} {safe(value)}" for name, value in facts.items() if value]
-    return [*said, *(["stdout and stderr in one"] if output.merged else [])]
+    parts = [f"{name} {safe(value)}" for name, value in facts.items() if value]
+    return [*parts, *(["stdout and stderr in one"] if output.merged else [])]
 
 
 def _below(output: Output) -> Iterator[Text]:

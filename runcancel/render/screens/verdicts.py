@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from runcancel.model.outcomes import InvocationOutcome, Outcome
 from runcancel.model.runs import ExternalExecution
 from runcancel.model.states import Effect, Guarantee, State, Verdict
-from runcancel.render.screens.words import EFFECTS, counted, is_unproven, per_effect, worded
+from runcancel.render.screens.words import EFFECTS, counted, is_unproven, per_effect, readable
 from runcancel.text import command, duration, safe
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
@@ -18,8 +18,8 @@ _MOST_COMMANDS = 3  # references that a hint spells out
 
 def sentence(outcome: Outcome) -> str:
     """The verdict on one run in one line of safe text: what was seen, what was not, and what is not verified."""
-    said = _SENTENCES[outcome.verdict](outcome)
-    return safe("; ".join([f"{outcome.verdict}: {said}", *_reservations(outcome)]))
+    text = _SENTENCES[outcome.verdict](outcome)
+    return safe("; ".join([f"{outcome.verdict}: {text}", *_reservations(outcome)]))
 
 
 def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> list[str]:
@@ -46,7 +46,7 @@ def hints(outcomes: Sequence[Outcome], *, accept_reported: bool = False) -> tupl
     lines: list[str] = []
     if left := _left_running(outcomes):
         lines += ["To stop the running tasks too:", *_commands("cancel", left, "--stop-running")]
-    for foreign in _foreign(outcomes):
+    for foreign in _external(outcomes):
         runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} keeps running"
         stop = [f"{runs_on}. To cancel it:", f"  {safe(foreign.command or '')}"]
         lines += stop if foreign.command else [f"{runs_on} and cannot be stopped."]
@@ -87,8 +87,8 @@ def _partial(outcome: Outcome) -> str:
     counts = _effects(outcome)
     ended = {effect: counts[effect] for effect in (Effect.CANCELLED, Effect.TERMINATED) if effect in counts}
     done = sum(ended.values())
-    how = worded(next(iter(ended))) if len(ended) == 1 else "stopped"
-    split = _in_brackets(f"{count:,} {worded(effect)}" for effect, count in ended.items()) if len(ended) > 1 else ""
+    how = readable(next(iter(ended))) if len(ended) == 1 else "stopped"
+    split = _in_brackets(f"{count:,} {readable(effect)}" for effect, count in ended.items()) if len(ended) > 1 else ""
     who = f"{done:,} of {counted(total, 'target')}" if done else f"none of {counted(total, 'target')}"
     rest = [f"{kept:,} {_keep(kept)} running"] if (kept := counts.get(Effect.KEPT_RUNNING, 0)) else []
     rest += [f"{open_:,} not verified as ended"] if (open_ := _count(outcome, *_OPEN)) else []
@@ -107,17 +107,17 @@ def _ended(outcome: Outcome) -> str:
 
 def _requested(outcome: Outcome) -> str:
     if outcome.request_ids:
-        asked = "the cloud accepted the cancel"
+        response = "the cloud accepted the cancel"
     elif State.CANCELLING in (outcome.before, outcome.after):
-        asked = "a cancel is in progress"
+        response = "a cancel is in progress"
     else:
-        asked = "the cancel was sent without a clear reply"
+        response = "the cancel was sent without a clear reply"
     if not outcome.seconds:
-        return f"{asked}; its effect was not verified"
+        return f"{response}; its effect was not verified"
     still = _count(outcome, *_OPEN, Effect.KEPT_RUNNING)
     who = f"{counted(still, 'target')} {_was(still)}" if still else "the run was"
     done = _in_brackets(_tally(outcome))
-    return f"{asked}, but {who} not verified as ended within {_within(outcome.seconds)}{done}"
+    return f"{response}, but {who} not verified as ended within {_within(outcome.seconds)}{done}"
 
 
 def _in_doubt(outcome: Outcome) -> str:
@@ -144,14 +144,14 @@ _SENTENCES: Mapping[Verdict, Callable[[Outcome], str]] = {
 
 def _reservations(outcome: Outcome) -> list[str]:
     unproven = sum(map(is_unproven, outcome.invocations))
-    said = [f"{unproven:,} reported by the cloud, not verified"] if unproven else []
-    return said + ([f"{counted(outcome.not_listed, 'target')} not yet listed"] if outcome.not_listed else [])
+    reservations = [f"{unproven:,} reported by the cloud, not verified"] if unproven else []
+    return reservations + ([f"{counted(outcome.not_listed, 'target')} not yet listed"] if outcome.not_listed else [])
 
 
 def _tally(outcome: Outcome, *, only: Sequence[Effect] = _OVER) -> list[str]:
     """`3 cancelled`, `5 already ended`: what is over, and how."""
-    found = Counter(label(one) for one in outcome.invocations if one.effect in only)
-    return [f"{found[text]:,} {text}" for text in _LABELS if found[text]]
+    counts = Counter(label(one) for one in outcome.invocations if one.effect in only)
+    return [f"{counts[text]:,} {text}" for text in _LABELS if counts[text]]
 
 
 def _effects(outcome: Outcome) -> dict[Effect, int]:
@@ -168,7 +168,7 @@ def _in_brackets(parts: Iterable[str]) -> str:
 
 
 def _how(state: State | None) -> str:
-    return "" if state is None else f" ({worded(state)})"
+    return "" if state is None else f" ({readable(state)})"
 
 
 def _is_over(state: State | None) -> bool:
@@ -190,17 +190,17 @@ def _within(seconds: float) -> str:
 
 def _left_running(outcomes: Sequence[Outcome]) -> list[str]:
     """Runs that started others which a cancel leaves running, and which nobody has asked to stop."""
-    asked = {outcome.parent for outcome in outcomes}
+    parents = {outcome.parent for outcome in outcomes}
     return [
         outcome.run
         for outcome in outcomes
-        if outcome.run not in asked and any(one.child is not None for one in _still_running(outcome))
+        if outcome.run not in parents and any(one.child is not None for one in _still_running(outcome))
     ]
 
 
-def _foreign(outcomes: Iterable[Outcome]) -> list[ExternalExecution]:
-    found = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
-    return list(dict.fromkeys(found))
+def _external(outcomes: Iterable[Outcome]) -> list[ExternalExecution]:
+    external = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
+    return list(dict.fromkeys(external))
 
 
 def _still_running(outcome: Outcome) -> list[InvocationOutcome]:

@@ -52,7 +52,7 @@ EFFECTS: Mapping[Effect, str] = {
 NOTHING: Pieces = (("-", None),)
 
 
-def worded(word: StrEnum) -> str:
+def readable(word: StrEnum) -> str:
     """A closed word as people write it: `timed out`."""
     return str(word).replace("_", " ").replace("-", " ")
 
@@ -64,7 +64,7 @@ def counted(number: int, noun: str) -> str:
 
 def tallied(counts: Mapping[State, int]) -> Pieces:
     """`17 cancelled, 3 running`, each in its colour."""
-    return listed((f"{counts[state]:,} {worded(state)}", state) for state in State if counts.get(state))
+    return listed((f"{counts[state]:,} {readable(state)}", state) for state in State if counts.get(state))
 
 
 def listed(pieces: Iterable[Piece]) -> Pieces:
@@ -84,8 +84,8 @@ def provider_of(scope: str) -> str:
 
 def per_effect(effects: Iterable[Effect]) -> dict[Effect, int]:
     """How often each occurs that does, in the order of `EFFECTS`."""
-    found = Counter(effects)
-    return {effect: found[effect] for effect in EFFECTS if found[effect]}
+    counts = Counter(effects)
+    return {effect: counts[effect] for effect in EFFECTS if counts[effect]}
 
 
 def pairs(counts: Mapping[str, int]) -> tuple[str, ...]:
