@@ -46,19 +46,19 @@ Fleet = tuple[State, Mapping[str, State]]
 Item = TypeVar("Item")
 
 
-def life(ref: str, *, before: Fleet, after: Fleet, matches: float = 0.0, between: Fleet | None = None) -> Life:
-    """A run that stands at `before`, and `matches` seconds after a cancel at `after`."""
+def life(ref: str, *, before: Fleet, after: Fleet, takes: float = 0.0, between: Fleet | None = None) -> Life:
+    """A run that stands at `before`, and `takes` seconds after a cancel at `after`."""
 
     def at(since: float | None) -> Snapshot:
         if since is None:
             return seen(ref, *before)
-        return seen(ref, *(after if since >= matches else between or before))
+        return seen(ref, *(after if since >= takes else between or before))
 
     return at
 
 
-def stops(ref: str, matches: float = 0.0) -> Life:
-    return life(ref, before=(R, {"a": P, "b": R}), after=(X, {"a": X, "b": T}), matches=matches)
+def stops(ref: str, takes: float = 0.0) -> Life:
+    return life(ref, before=(R, {"a": P, "b": R}), after=(X, {"a": X, "b": T}), takes=takes)
 
 
 def deaf(ref: str) -> Life:
@@ -181,7 +181,7 @@ def test_all_are_asked_before_any_is_watched() -> None:
 
 
 def test_what_was_seen_is_told_for_every_target() -> None:
-    outcome = Stage({PATCH: stops(PATCH, matches=2.0)}).one()
+    outcome = Stage({PATCH: stops(PATCH, takes=2.0)}).one()
 
     assert effects(outcome) == {"a": Effect.CANCELLED, "b": Effect.TERMINATED}
     assert (outcome.verdict, outcome.before, outcome.after) == (Verdict.STOPPED, R, T)
@@ -275,7 +275,7 @@ def test_what_is_seen_cancelling_begins_the_three_seconds_anew() -> None:
         before=(R, {"a": R, "b": R}),
         between=(R, {"a": C, "b": R}),
         after=(R, {"a": X, "b": R}),
-        matches=10.0,
+        takes=10.0,
     )
     stage = Stage({SCRIPT: slow})
 
@@ -335,7 +335,7 @@ def test_without_waiting_nothing_is_looked_at() -> None:
 
 def test_each_run_has_its_verdict_when_it_is_due() -> None:
     slow, quick = PATCH, "tencent:ap-guangzhou:invocation/inv-quick001"
-    stage = Stage({slow: stops(slow, matches=20), quick: stops(quick, matches=1)})
+    stage = Stage({slow: stops(slow, takes=20), quick: stops(quick, takes=1)})
 
     outcomes = stage.carry_out()
 
@@ -347,7 +347,7 @@ def test_a_look_that_fails_is_made_again_and_what_was_seen_counts() -> None:
     def flaky(since: float | None) -> Snapshot | CloudError:
         if since is not None and 1 < since < 5:
             return error(Reason.DOWN)
-        return stops(PATCH, matches=4.0)(since)
+        return stops(PATCH, takes=4.0)(since)
 
     outcome = Stage({PATCH: flaky}).one()
 
@@ -439,7 +439,7 @@ def test_the_accepted_part_of_a_request_is_watched_and_the_refused_part_is_told(
 @pytest.mark.parametrize("reason", [Reason.BUSY, Reason.LOST, Reason.DOWN, Reason.UNREACHABLE])
 def test_the_part_that_shows_no_effect_is_sent_again_alone(reason: Reason) -> None:
     half = life(
-        PATCH, before=(R, {"a": R, "b": R}), between=(R, {"a": T, "b": R}), after=(X, {"a": T, "b": X}), matches=4
+        PATCH, before=(R, {"a": R, "b": R}), between=(R, {"a": T, "b": R}), after=(X, {"a": T, "b": X}), takes=4
     )
     stage = Stage({PATCH: half}, {PATCH: [refusing(reason, works=True, ids=("req-1",))]})
 
@@ -535,7 +535,7 @@ class Broken(Told):
         self.at = (word, nth)
 
     def responded(self, ref: str, answer: CancelResponse) -> None:
-        super().asked(ref, answer)
+        super().responded(ref, answer)
         self._break("responded")
 
     def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
@@ -555,7 +555,7 @@ class Broken(Told):
 @pytest.mark.parametrize("nth", [0, 2])
 def test_every_run_has_an_outcome_whatever_breaks(word: str, nth: int) -> None:
     """What was accepted is never lost from the report."""
-    stage = Stage({ref: stops(ref, matches=2.0) for ref in MANY})
+    stage = Stage({ref: stops(ref, takes=2.0) for ref in MANY})
     stage.told = Broken(word, nth)
 
     with pytest.raises(MemoryError):
@@ -731,7 +731,7 @@ def test_a_request_in_flight_at_the_end_of_the_grace_is_in_doubt() -> None:
 
 
 def test_a_signal_while_watching_judges_by_what_was_seen() -> None:
-    stage = Stage({TENCENT[0]: stops(TENCENT[0]), TENCENT[1]: stops(TENCENT[1], matches=30), SCRIPT: deaf(SCRIPT)})
+    stage = Stage({TENCENT[0]: stops(TENCENT[0]), TENCENT[1]: stops(TENCENT[1], takes=30), SCRIPT: deaf(SCRIPT)})
 
     def later(verb: str, ref: Ref) -> None:
         if verb == "read" and stage.took > 5:

@@ -21,12 +21,12 @@ AT_ONCE = [one for one in Reason if one not in (*SILENT, Reason.BUSY)]
 
 
 class Calls:
-    """An API that fails as told, one error after the other, and then answers. Each call takes `matches` seconds."""
+    """An API that fails as told, one error after the other, and then answers. Each call takes `takes` seconds."""
 
-    def __init__(self, clock: StoppableClock, *errors: CloudError, matches: float = 0.0) -> None:
+    def __init__(self, clock: StoppableClock, *errors: CloudError, takes: float = 0.0) -> None:
         self._clock = clock
         self._errors = list(errors)
-        self._takes = matches
+        self._takes = takes
         self.moments: list[float] = []
 
     def __call__(self) -> str:
@@ -256,7 +256,7 @@ def test_a_pause_ends_with_a_stop() -> None:
 def test_a_few_lost_answers_give_no_scope_up(reason: Reason) -> None:
     clock = HandClock()
     pace = Pace(clock)
-    calls = Calls(clock, *errors(reason, 50), matches=1.0)
+    calls = Calls(clock, *errors(reason, 50), takes=1.0)
     for _ in range(50):
         failed(pace, calls, once=True)
 
@@ -267,7 +267,7 @@ def test_a_few_lost_answers_give_no_scope_up(reason: Reason) -> None:
 def test_a_scope_that_was_silent_for_the_timeout_is_given_up_with_one_look_at_a_time(reason: Reason) -> None:
     clock = HandClock()
     pace = Pace(clock)
-    calls = Calls(clock, *errors(reason, 70), matches=1.0)
+    calls = Calls(clock, *errors(reason, 70), takes=1.0)
     while not isinstance(failed(pace, calls, once=True), GivenUp):
         assert clock.now - 1000.0 < 70.0
     gone = clock.now
@@ -285,7 +285,7 @@ def test_a_scope_that_was_silent_for_the_timeout_is_given_up_with_one_look_at_a_
 def test_a_scope_that_comes_back_is_used_at_once() -> None:
     clock = HandClock()
     pace = Pace(clock)
-    calls = Calls(clock, *errors(Reason.LOST, 66), matches=1.0)
+    calls = Calls(clock, *errors(Reason.LOST, 66), takes=1.0)
     answered = 0.0
     while not answered:
         try:
@@ -303,7 +303,7 @@ def test_one_answer_among_lost_ones_keeps_a_scope() -> None:
     clock = HandClock()
     pace = Pace(clock)
     for _ in range(20):
-        calls = Calls(clock, *errors(Reason.LOST, 9), matches=5.0)
+        calls = Calls(clock, *errors(Reason.LOST, 9), takes=5.0)
         for _ in range(9):
             failed(pace, calls, once=True)
         assert pace.call("A", calls, rate=QUICK, once=True) == "done"

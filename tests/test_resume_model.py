@@ -86,7 +86,7 @@ class Knife(Told):
         self._life.at(f"{self._when} planned")
 
     def responded(self, ref: str, answer: CancelResponse) -> None:
-        self._life.at(f"{self._when} asked")
+        self._life.at(f"{self._when} responded")
 
     def judged(self, outcome: Outcome) -> None:
         self._life.at(f"{self._when} judged")
@@ -124,7 +124,7 @@ class Truth:
 
     ref: str
     targets: dict[str, Target]
-    matches: int = 0
+    takes: int = 0
     deaf: bool = False
     mute: bool = False
     lost: bool = False  # it did
@@ -154,7 +154,7 @@ class Truth:
         for one in (self.targets[name] for name in names):
             if self.can(one):
                 end = State.CANCELLED if one.state is State.PENDING else State.TERMINATED
-                one.state, one.then = State.CANCELLING, (now + self.matches, end)
+                one.state, one.then = State.CANCELLING, (now + self.takes, end)
                 one.effects += 1
 
     def _state(self, states: set[State]) -> State:
@@ -333,8 +333,8 @@ class Resume(RuleBasedStateMachine):
         ref = f"{place}{len(self.world.runs) + 10:02}"
         states = data.draw(st.lists(st.sampled_from([*OPEN, *OPEN, State.SUCCEEDED]), min_size=1, max_size=3))
         targets = {f"i-{number}": Target(state) for number, state in enumerate(states)}
-        matches, deaf, mute = data.draw(st.tuples(st.integers(0, SLOWEST), st.booleans(), st.booleans()))
-        self.world.runs[ref] = Truth(ref, targets, matches, deaf, mute)
+        takes, deaf, mute = data.draw(st.tuples(st.integers(0, SLOWEST), st.booleans(), st.booleans()))
+        self.world.runs[ref] = Truth(ref, targets, takes, deaf, mute)
 
     def _end(self, ref: str, name: str) -> None:
         self.world.finish(ref, name)
