@@ -297,7 +297,7 @@ def test_tencent_is_asked_to_speak_english(outside: Outside) -> None:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
 
-        outside.run("status", TENCENT, env={"RUNCANCEL_TENCENT_ENDPOINT_URL": url})
+        outside.run("status", TENCENT, "--timeout", "1s", env={"RUNCANCEL_TENCENT_ENDPOINT_URL": url})
         server.shutdown()
 
     assert {headers["x-tc-language"] for headers in _Deaf.heard} == {"en-US"}
@@ -430,7 +430,7 @@ def test_what_answers_nobody_is_unreachable(outside: Outside) -> None:
         ("AWS_ENDPOINT_URL", "RUNCANCEL_ALIBABA_ENDPOINT_URL", "RUNCANCEL_TENCENT_ENDPOINT_URL"), "http://127.0.0.1:9"
     )
 
-    done = outside.run("status", *RUNS.values(), "-o", "json", env=nowhere)
+    done = outside.run("status", *RUNS.values(), "--timeout", "1s", "-o", "json", env=nowhere)
 
     assert done.code == 7, str(done)
     assert [error["code"] for error in done.document["errors"]] == ["unreachable"] * len(RUNS)

@@ -301,7 +301,7 @@ UNREACHABLE = {
 
 
 def test_who_cannot_be_reached_is_said_and_the_others_are_asked(outside: Outside) -> None:
-    done = outside.run("doctor", "-o", "json", env={UNREACHABLE["tencent"]: "http://127.0.0.1:9"})
+    done = outside.run("doctor", "--timeout", "1s", "-o", "json", env={UNREACHABLE["tencent"]: "http://127.0.0.1:9"})
 
     assert done.code == 7, str(done)
     row = rows(done.document)["tencent"]
@@ -366,7 +366,7 @@ def test_the_proxy_is_shown_without_its_password(outside: Outside) -> None:
         "no_proxy": None,
     }
 
-    done = outside.run("doctor", "-p", "tencent", "-o", "json", env=env)
+    done = outside.run("doctor", "-p", "tencent", "--timeout", "1s", "-o", "json", env=env)
 
     assert done.code == 7, str(done)
     (row,) = done.document["scopes"]

@@ -413,7 +413,18 @@ ENDINGS: Mapping[str, Callable[[Outside], Mapping[str, str]]] = {
     },
 }
 CALLS: tuple[tuple[str, ...], ...] = (
-    ("cancel", *RUNS.values(), "--reason", "drill", "--timeout", "1s"),
+    (
+        "cancel",
+        *RUNS.values(),
+        "--reason",
+        "drill",
+        "--timeout",
+        "1s",
+        "--lookup-timeout",
+        "1s",
+        "--give-up-after",
+        "1s",
+    ),
     ("cancel", *RUNS.values(), "--dry-run", "-o", "json"),
     ("list", "-o", "jsonl", "-v"),
 )
@@ -581,7 +592,7 @@ def test_a_proxy_hears_only_connect_and_its_password_is_nobodys(cloud: str, outs
     address = proxy.url.replace("//", "//me:c4n4ry-of-proxy@")
     env = {ENDPOINTS[cloud]: "https://api.example.invalid", "HTTPS_PROXY": address, "https_proxy": address}
 
-    done = outside.run("status", RUNS[cloud], "--debug", "-v", "-o", "json", env=env)
+    done = outside.run("status", RUNS[cloud], "--timeout", "1s", "--debug", "-v", "-o", "json", env=env)
 
     assert done.code == 7, str(done)
     assert proxy.requests
