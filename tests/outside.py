@@ -1,5 +1,6 @@
 """The program as its users meet it: the installed command in a process of its own, and a sandbox in place of clouds."""
 
+import atexit
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ import pexpect
 import pyte
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
+from warm import Warm
 
 import runcancel
 from runcancel.render.documents import DOCUMENTS
@@ -141,7 +143,11 @@ class Outside:
         self, *argv: str, env: Mapping[str, str | None] | None = None, stdin: str = "", patience: float = 60
     ) -> Done:
         """Run to the end, `patience` seconds at most. What is JSON is checked against the shipped schemas."""
-        return ran([RUNCANCEL], *argv, environ=self._with(env), cwd=self.home, stdin=stdin, patience=patience)
+        environ = self._with(env)
+        if not warm().fits(environ):
+            return ran([RUNCANCEL], *argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience)
+        code, out, err = warm().run(argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience)
+        return checked(Done(argv=argv, code=code, out=out, err=err), environ)
 
     def json(self, *argv: str, code: int = 0, env: Mapping[str, str | None] | None = None) -> Any:
         """The document of a command that ends with `code`."""
@@ -274,6 +280,15 @@ class Outside:
     def _with(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
         chosen: dict[str, str | None] = {**self.environ, **(env or {})}
         return {name: value for name, value in chosen.items() if value is not None}
+
+
+@cache
+def warm() -> Warm:
+    """One for all tests of a worker; it ends with the worker."""
+    outer = {name: value for name, value in os.environ.items() if not _is_ours(name)}
+    made = Warm(RUNCANCEL, outer | {"LC_ALL": "C.UTF-8"})
+    atexit.register(made.close)
+    return made
 
 
 def _is_ours(name: str) -> bool:
