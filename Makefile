@@ -1,5 +1,6 @@
 # make demo    three simulated clouds, one cancel each, and what really happened
 # make test    the whole test suite
+# make quick   the core alone, without processes and sandbox: seconds
 # make soak    random faults and kills for half an hour or longer; CASES=5000 for more
 # make test-lowest   the unit tests with the lowest versions that pyproject.toml declares, on Python 3.11
 # make dist    the wheel and the source distribution, by locked tools; make test-build: two builds give the same bytes
@@ -18,15 +19,20 @@ CASES ?= 2000
 BIN := $(VENV)/bin
 UNIT := tests/providers tests/contract tests/render tests/sandbox tests/cli/test_help.py tests/cli/test_output.py \
   $(filter-out %/test_screens.py %/test_runbooks.py,$(wildcard tests/test_*.py))
+CORE := tests/render $(filter-out $(patsubst %,tests/test_%.py,docs journal layout links resume_model runbooks screens settings supply \
+  workers),$(wildcard tests/test_*.py))
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test soak check bench test-peers test-lowest test-build dist generate lock mutants coverage screenshots clean
+.PHONY: demo test quick soak check bench test-peers test-lowest test-build dist generate lock mutants coverage screenshots clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal
+
+quick: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/render/test_writers.py $(CORE)
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/faults --soak $(CASES)

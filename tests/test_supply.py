@@ -52,7 +52,8 @@ def test_nothing_else_may_write() -> None:
 
 def test_ci_runs_the_lowest_the_newest_and_the_locked_versions() -> None:
     runs = {name: " ".join(step.get("run", "") for step in job["steps"]) for name, job in jobs()}
-    assert ".ci/run" in runs["ci.yml: newest"]
+    assert ".ci/run check test test-build demo" in runs["ci.yml: newest"]
+    assert "make test-peers" in runs["ci.yml: peers"]
     assert "make test-lowest" in runs["ci.yml: lowest"]
     assert "make LOCKED=1 check test" in runs["ci.yml: locked"]
     assert "make test-build" in runs["ci.yml: locked"]
