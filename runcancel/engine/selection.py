@@ -161,14 +161,15 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS) -> Refer
                 bare = True
                 continue
             entry = _json(line.strip(" \t\r\ufeff"), hint=_A_LIST)
-            if entry.get("type") != "end":  # which holds the errors of ten thousand scopes, if there are as many
+            kind = str(entry.get("type"))  # of JSON that is not ours it may be anything
+            if kind != "end":  # which holds the errors of ten thousand scopes, if there are as many
                 _check_length(line)
-            open_ = entry.get("type") != "end"
-            if entry.get("type") in keys:
-                _take(found, str(entry.get(keys[entry["type"]])))
-            elif entry.get("type") == "end":
+            open_ = kind != "end"
+            if kind in keys:
+                _take(found, str(entry.get(keys[kind])))
+            elif kind == "end":
                 complete &= entry.get("complete") is True and entry.get("truncated") is not True
-            elif entry.get("type") != "error" and (keys is _RUNS or entry.get("type") not in _BESIDE):
+            elif kind != "error" and (keys is _RUNS or kind not in _BESIDE):
                 raise _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None

@@ -171,6 +171,7 @@ _row = st.sampled_from(
 
 @tries(200)
 @given(st.lists(_row | _any_text, max_size=6))
+@example(['{"type":["run"]}'])
 def test_any_list_of_references_is_taken_whole_or_refused(lines: list[str]) -> None:
     text = "\n".join(lines)
 
