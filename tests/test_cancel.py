@@ -163,7 +163,7 @@ def test_a_plan_says_what_the_guarantee_lets_one_expect() -> None:
 
     assert [one.expected for one in item.invocations] == [Effect.CANCELLED, Effect.KEPT_RUNNING]
     assert (item.not_listed, item.counts) == (5, {P: 1, R: 1})
-    assert "Tasks in progress run to completion" in item.promise
+    assert "Running tasks run to completion" in item.promise
 
 
 def test_all_are_asked_before_any_is_watched() -> None:

@@ -77,7 +77,7 @@ def test_a_whole_file_is_read(file: Path) -> None:
         ('[contexts.a]\nprovider = "aws"\nprofile = ""', "contexts.a.profile is empty"),
         ('[contexts.a]\nprovider = "aws"\nendpoint_url = "http://x.com"', "contexts.a.endpoint_url: plain http only"),
         ('[contexts.a]\nprovider = "aws"\nsts_endpoint_url = "http://x.com"', "contexts.a.sts_endpoint_url: plain"),
-        ('[contexts.a]\nprovider = "aws"\nendpoint_url = "https://me:word@x.com"', "holds no user"),
+        ('[contexts.a]\nprovider = "aws"\nendpoint_url = "https://me:word@x.com"', "cannot have a user"),
         ('[contexts.""]\nprovider = "aws"', 'contexts."" is a name that is empty'),
         ('[contexts."a\\u0007"]\nprovider = "aws"', "not printable"),
         ('[groups]\n"" = []', 'groups."" is a name that is empty'),

@@ -215,7 +215,7 @@ class MortalCloud(FakeCloud):
             self._life.at("after the effect")
             if run.mute and part is parts[LOST]:
                 run.mute, run.lost = False, True
-                raise CloudError(Reason.LOST, "no answer")
+                raise CloudError(Reason.LOST, "no reply")
             yield "req-1"
 
 

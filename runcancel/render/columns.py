@@ -35,6 +35,9 @@ _HOPES: Mapping[Effect, str] = {
 }
 """An effect as something to expect, where that reads otherwise."""
 
+_PLAINER: Mapping[str, str] = {"open": "unfinished", "unjudged": "without a result"}
+"""Words of the journal that people read otherwise."""
+
 
 def columns_of(record: type, *, wide: bool, parameters: bool = False) -> tuple[Column[Any], ...]:
     """The columns of a record, in the order in which people see them.
@@ -237,13 +240,18 @@ _OUTCOME: tuple[Column[Outcome], ...] = (
 _OPERATION: tuple[Column[Operation], ...] = (
     Column("id", "OPERATION", reference=True, is_key=True),
     Column("at", "AGE", show=lambda one, now: ((ago(one.at, now), None),), right=True),
-    _word("state"),
+    Column("state", format=lambda stage: _PLAINER.get(stage, str(stage))),
     Column("exit_code", "EXIT", right=True),
     Column(
         "counts",
         "RUNS",
         value=lambda one: pairs(one.counts),
-        show=lambda one, _: ((", ".join(f"{count:,} {safe(verdict)}" for verdict, count in one.counts.items()), None),),
+        show=lambda one, _: (
+            (
+                ", ".join(f"{count:,} {_PLAINER.get(verdict, safe(verdict))}" for verdict, count in one.counts.items()),
+                None,
+            ),
+        ),
     ),
     Column("argv", "COMMAND", value=lambda one: shlex.join(one.argv), shrinkable=True),
     Column("reason", shrinkable=True),

@@ -52,7 +52,7 @@ class Control:
         name = request.path.removeprefix("/_sandbox/").rstrip("/")
         route = self._routes.get((request.method, name))
         if route is None:
-            return _reply(404, {"error": "no such thing", "there_are": sorted(" ".join(each) for each in self._routes)})
+            return _reply(404, {"error": "not found", "there_are": sorted(" ".join(each) for each in self._routes)})
         wrong = not_json(request)
         if wrong is not None:
             return wrong

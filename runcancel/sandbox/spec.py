@@ -69,10 +69,10 @@ def spec(raw: Mapping[str, Any]) -> RunSpec:
     given: dict[str, Any] = {key: tuple(value) if key == "steps" else value for key, value in raw.items()}
     made = RunSpec(**given)
     if made.instance_kind not in INSTANCE_KINDS:
-        raise BadSpec(f"no such instance_kind: {made.instance_kind}; there are {', '.join(INSTANCE_KINDS)}")
+        raise BadSpec(f"no such instance_kind: {made.instance_kind}; expected one of: {', '.join(INSTANCE_KINDS)}")
     bad = made.targets.keys() - {str(word) for word in Word}
     if bad:
-        raise BadSpec(f"no such life: {', '.join(sorted(bad))}; there are {', '.join(Word)}")
+        raise BadSpec(f"no such life: {', '.join(sorted(bad))}; expected one of: {', '.join(Word)}")
     return made
 
 

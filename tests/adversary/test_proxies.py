@@ -115,8 +115,8 @@ def _missing(path: Path) -> None:
 
 BUNDLES: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_text(" \n"), "is empty"),
-    "no certificate": (lambda path: path.write_text("hello"), "holds no certificates"),
-    "half a certificate": (lambda path: path.write_text("-----BEGIN CERTIFICATE-----\nMIIB"), "holds no certificates"),
+    "no certificate": (lambda path: path.write_text("hello"), "has no certificates"),
+    "half a certificate": (lambda path: path.write_text("-----BEGIN CERTIFICATE-----\nMIIB"), "has no certificates"),
     "missing": (_missing, "does not exist"),
 }
 

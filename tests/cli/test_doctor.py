@@ -318,7 +318,7 @@ def test_who_cannot_be_reached_is_said_and_the_others_are_asked(outside: Outside
         ("AWS_ENDPOINT_URL", "not a url", "aws", "endpoint URL"),
         ("RUNCANCEL_ALIBABA_ENDPOINT_URL", "http://evil.example", "alibaba", "plain http only to loopback"),
         ("RUNCANCEL_ALIBABA_STS_ENDPOINT_URL", "ftp://evil.example", "alibaba", "https://host[:port]"),
-        ("RUNCANCEL_TENCENT_ENDPOINT_URL", "https://user:pw@evil.example", "tencent", "holds no user"),
+        ("RUNCANCEL_TENCENT_ENDPOINT_URL", "https://user:pw@evil.example", "tencent", "cannot have a user"),
         ("RUNCANCEL_TENCENT_SITE", "evil.example", "tencent", "RUNCANCEL_TENCENT_SITE is “evil.example”"),
     ],
 )

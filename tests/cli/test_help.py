@@ -350,7 +350,7 @@ def test_broken_files_complete_nothing_and_say_nothing(broken: str, outside: Out
     outside.run("contexts", "add", "prod", "-p", "aws")
     for file in outside.home.rglob("*"):
         if file.name == {"journal": "journal.sqlite3", "config": "config.toml"}[broken]:
-            file.write_bytes(b"no such thing")
+            file.write_bytes(b"not found")
 
     line = "runcancel status t" if broken == "journal" else "runcancel list -c p"
     done = outside.run(env={"_RUNCANCEL_COMPLETE": "zsh", "_RUNCANCEL_LINE": line})

@@ -385,7 +385,7 @@ def test_a_child_that_is_not_kept_any_more_is_said(outside: Outside) -> None:
 
     outputs = read(outside, ENDED[0])
 
-    assert {one["note"] for one in outputs} == {"what it started is not kept any more"}
+    assert {one["note"] for one in outputs} == {"the run that it started is no longer kept"}
 
 
 # what goes wrong

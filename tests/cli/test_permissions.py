@@ -1,4 +1,4 @@
-"""`permissions`: exactly what the program calls, as JSON that a console takes, and what cannot be narrowed said."""
+"""`permissions`: exactly what the program calls, as JSON that a console takes, and what cannot be restricted said."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -91,7 +91,7 @@ def test_what_is_printed_for_one_provider_is_the_policy_alone_and_asks_nobody(na
     assert done.code == 0, str(done)
     assert len(actions(done.document)) == len(set(actions(done.document))) > 3
     assert set(done.document) in ({"Version", "Statement"}, {"version", "statement"})
-    assert "cannot be narrowed" in done.err
+    assert "cannot be restricted" in done.err
     assert outside.actions() == []
 
 
@@ -178,7 +178,7 @@ def test_a_region_chooses_its_provider(outside: Outside) -> None:
         (("--account", "111122223333"), "--account needs one provider: add -p, as in -p aws"),
         (("-p", "aws", "--account", "12"), "is not an account number"),
         (("-p", "tencent", "--window", WINDOW_ID), "add -p aws"),
-        (("-p", "aws", "--window", "nightly"), "no id of a maintenance window"),
+        (("-p", "aws", "--window", "nightly"), "is not the id of a maintenance window"),
         (("-p", "aws", "--window", WINDOW_ID, "--kind", "command"), "exclude each other"),
         (("-p", "tencent", "--kind", "command"), "tencent has no command"),
         (("-p", "aws", "-r", "us-east-1,cn-north-1"), "several partitions"),

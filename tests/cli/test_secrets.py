@@ -560,7 +560,7 @@ def test_a_user_in_an_endpoint_is_refused_unquoted(verb: tuple[str, ...], outsid
         done = outside.run(*argv, "-o", "json", "--debug", env=env)
 
         assert done.code == 2, str(done)
-        assert "holds no user" in done.err or "cannot be read" in done.err
+        assert "cannot have a user" in done.err or "cannot be read" in done.err
         assert "c4n4ry" not in done.out + done.err
     assert outside.writes() == []
 

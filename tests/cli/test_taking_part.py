@@ -89,8 +89,8 @@ BROKEN: Mapping[str, tuple[str, str, bytes | str, str]] = {
     "half a line": ("aws", ".aws/credentials", "[default]\naws_access_key_id\n", "line 2: is not an ini file"),
     "twice": ("aws", ".aws/config", "[default]\nregion = a-b-1\nregion = a-b-2\n", "line 3: has the same option twice"),
     "no JSON": ("alibaba", ".aliyun/config.json", '{"current": "default",\n "profiles": [}', "line 2: is not JSON"),
-    "no profiles": ("alibaba", ".aliyun/config.json", '{"current": "default"}', "holds no list of profiles"),
-    "a list": ("alibaba", ".aliyun/config.json", "[]", "holds no JSON object"),
+    "no profiles": ("alibaba", ".aliyun/config.json", '{"current": "default"}', "has no list of profiles"),
+    "a list": ("alibaba", ".aliyun/config.json", "[]", "has no JSON object"),
     "a comma": ("tencent", ".tccli/default.configure", '{"_sys_param": {\n"region": "x",\n}}', ": is not JSON"),
     "a comma in keys": ("tencent", ".tccli/default.credential", '{"secretId": "a",}', "line 1: is not JSON"),
 }  # fmt: skip

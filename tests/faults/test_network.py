@@ -76,7 +76,7 @@ def test_a_port_where_nobody_listens(outside: Outside) -> None:
 @pytest.mark.parametrize(
     ("says", "told", "code"),
     [
-        (REFUSES, "wants a name and a password (407)", "unreachable"),
+        (REFUSES, "requires a name and a password (407)", "unreachable"),
         (IS_DOWN, "refuses (502)", "unreachable"),
         (IS_NONE, "", "lost"),
     ],

@@ -27,7 +27,7 @@ JOB = Kind(
     guarantee=Guarantee.STOPS_RUNNING,
     action="StopJob",
     permission="nimbus:StopJob",
-    promise="A cancel here stops what has not started and terminates what is running.",
+    promise="A cancel here stops pending targets and terminates running targets.",
     id_pattern=re.compile(r"job-[0-9A-Fa-f]{12}"),
     probe_id="job-000000000000",
     in_part=True,
@@ -66,7 +66,7 @@ def link(text: str) -> Link | None:
 def policy(scope: PolicyScope) -> AccessPolicy:
     """One word per call."""
     calls = ["nimbus:GetJob", "nimbus:ListJobs", *([] if scope.read_only else [JOB.permission])]
-    notes = ("cannot be narrowed to a region",) if scope.regions else ()
+    notes = ("cannot be restricted to a region",) if scope.regions else ()
     return AccessPolicy(provider=NAME, read_only=scope.read_only, policy={"allow": calls}, notes=notes)
 
 

@@ -246,12 +246,12 @@ def test_an_answer_that_does_not_come_whole_is_lost(serve: Serve, served: Callab
 
 
 WORDS: dict[str, tuple[Serve, str]] = {
-    "dropped": (lambda connection: None, "no answer from HOST: the connection was closed without a reply"),
-    "no HTTP": (lambda connection: connection.sendall(b"hello\r\n\r\n"), "no answer from HOST: what came is not HTTP"),
-    "hanging": (lambda connection: connection.recv(1), "no answer from HOST: it timed out"),
+    "dropped": (lambda connection: None, "no reply from HOST: the connection was closed without a reply"),
+    "no HTTP": (lambda connection: connection.sendall(b"hello\r\n\r\n"), "no reply from HOST: what came is not HTTP"),
+    "hanging": (lambda connection: connection.recv(1), "no reply from HOST: it timed out"),
     "cut": (
         lambda connection: connection.sendall(CHUNKED + b"5\r\n{"),
-        "HOST broke off: the connection was closed in the middle of the answer",
+        "the reply of HOST was cut off: the connection was closed in the middle of the answer",
     ),
 }
 

@@ -41,7 +41,7 @@ from runcancel.text import command, duration
 PLAN_LIVES = timedelta(hours=1)
 
 _SETTLED = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
-"""Failures that a resume would meet again: nothing is left to do."""
+"""Failures that a resume would meet again: no run is left to cancel."""
 
 
 def cancel(

@@ -45,7 +45,7 @@ def find(environ: Mapping[str, str], profile: str | None, sources: Sources) -> C
 
 def _nothing(environ: Mapping[str, str]) -> CloudError:
     if role := spelled(environ, _ROLE):
-        message = f"{_ROLE} names {role}, and there are no keys to assume it with"
+        message = f"{_ROLE} names {role}, but there are no keys to assume it with"
         return CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=f"Looked for {CREDENTIALS}.")
     return CloudError(Reason.NO_CREDENTIALS, "no credentials for Alibaba Cloud", hint=f"Looked for {CREDENTIALS}.")
 
@@ -232,7 +232,7 @@ def _chained(one: _Profile) -> CredentialSource:
         raise one.refused(f"source_profile is a loop: {' → '.join((*one.path, name))}")
     row = row_of(one.environ, name)
     if row is None:
-        raise one.refused(f'source_profile names "{name}", and there is no such profile')
+        raise one.refused(f'source_profile names "{name}", but there is no such profile')
     role = one.role()
     base = _of_row(one.environ, row, one.sources, origin=f"profile {name}", path=(*one.path, name))
     return one.sources.assumed(role, base)

@@ -43,7 +43,7 @@ _TARGETS_PER_STOP = 50
 _PAGE = 50  # rows, the vendor's most
 _TIMED = {"Timed": "true"}  # runs that repeat; its default is documented as false, which leaves them out
 _HAS_EXIT_CODE = frozenset({"Success", "Failed", "Terminated", "Timeout"})  # elsewhere the vendor fills in a 0
-_NOT_FOUND = "not found, or older than 30 days, or in another region or account"
+_NOT_FOUND = "not found; it may be older than 30 days, or in another region or account"
 
 _STS = re.compile(r"sts(-vpc)?(\.[a-z0-9-]+)?\.aliyuncs\.com")
 """Where the vendor's own STS answers."""
@@ -134,7 +134,7 @@ class CloudAssistant:
             following = {} if token is None else {"NextToken": token}
             page = self._ecs.call("DescribeInvocations", {**params, "MaxResults": str(_PAGE), **following})
             if not isinstance(page.get("Invocations"), Mapping):
-                raise CloudError(Reason.UNPROVEN, "the answer holds no listing", action="DescribeInvocations")
+                raise CloudError(Reason.UNPROVEN, "the reply has no listing", action="DescribeInvocations")
             return rows(page, "Invocations", "Invocation"), page.get("NextToken")
 
         return by_token(
@@ -149,7 +149,7 @@ class CloudAssistant:
             page = self._ecs.call("DescribeInvocationResults", {**params, "MaxResults": str(_PAGE), **following})
             listing = page.get("Invocation")
             if not isinstance(listing, Mapping):
-                raise CloudError(Reason.UNPROVEN, "the answer holds no listing", action="DescribeInvocationResults")
+                raise CloudError(Reason.UNPROVEN, "the reply has no listing", action="DescribeInvocationResults")
             results = rows(listing, "InvocationResults", "InvocationResult")
             return tuple(row for row in results if row.get("InvokeId") == params["InvokeId"]), listing.get("NextToken")
 
@@ -165,7 +165,7 @@ class CloudAssistant:
             if ours:
                 return _joined(ours)
             if listed:
-                raise CloudError(Reason.UNPROVEN, "the answer is about other runs", action="DescribeInvocations")
+                raise CloudError(Reason.UNPROVEN, "the reply is about other runs", action="DescribeInvocations")
         raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
 
     def _named(self, ref: Ref) -> dict[str, str]:

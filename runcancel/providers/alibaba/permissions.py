@@ -12,10 +12,10 @@ CANCELS = ("ecs:StopInvocation",)
 
 _RESOURCES = ("instance", "command")
 _BY_INSTANCE = (
-    "ecs:StopInvocation cannot be narrowed to an invocation, only to instances and commands: "
+    "ecs:StopInvocation cannot be restricted to an invocation, only to instances and commands: "
     "replace instance/* and command/* by those that may be stopped"
 )
-_OLDER = 'where a region does not know these resources and denies, "Resource": "*" is the way out'
+_OLDER = 'if a region denies these resources, use "Resource": "*"'
 
 
 def policy(scope: PolicyScope) -> AccessPolicy:

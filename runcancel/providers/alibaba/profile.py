@@ -146,7 +146,7 @@ def _rows(environ: Mapping[str, str]) -> tuple[JsonObject, ...] | None:
         return None
     listed = document.get("profiles")
     if not isinstance(listed, Sequence) or isinstance(listed, str):
-        raise unusable(cli_file(environ), "holds no list of profiles")
+        raise unusable(cli_file(environ), "has no list of profiles")
     return tuple(_objects(listed))
 
 

@@ -167,12 +167,12 @@ class Sources:
 def _successful(reply: Reply, who: str) -> Mapping[str, Any]:
     """The object that a metadata service or an address answered. Its text is never quoted: it may hold keys."""
     if reply.status_code != 200:
-        raise CloudError(Reason.NO_CREDENTIALS, f"{who} answered HTTP {reply.status_code}", action="credentials")
+        raise CloudError(Reason.NO_CREDENTIALS, f"{who} replied HTTP {reply.status_code}", action="credentials")
     row = json_object(reply.content)
     if row is None:
-        raise CloudError(Reason.NO_CREDENTIALS, f"{who} answered no JSON object", action="credentials")
+        raise CloudError(Reason.NO_CREDENTIALS, f"{who} did not reply with a JSON object", action="credentials")
     if row.get("Code") != "Success":
-        raise CloudError(Reason.NO_CREDENTIALS, f"{who} answered without Code Success", action="credentials")
+        raise CloudError(Reason.NO_CREDENTIALS, f"{who} replied without Code Success", action="credentials")
     return row
 
 
@@ -192,6 +192,6 @@ def _credentials_of(answer: object, source: str) -> Credentials:
     row: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
     id, secret = text(row.get("AccessKeyId")), text(row.get("AccessKeySecret"))
     if not id or not secret:
-        raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole access key", action="credentials")
+        raise CloudError(Reason.NO_CREDENTIALS, f"{source} returned an incomplete access key", action="credentials")
     token, end = text(row.get("SecurityToken")), expiry(row.get("Expiration"))
     return Credentials(id=id, secret=secret, token=token, source=source, expires_at=end)

@@ -83,7 +83,7 @@ def check_numbers(environ: Mapping[str, str]) -> None:
     """Raise `Reason.NO_CREDENTIALS` for a variable of botocore's that has to be a number and is none."""
     for name in _NUMBERS:
         if (value := environ.get(name)) and not value.strip().isdecimal():
-            message = f"{name} is “{value}”, which is no whole number"
+            message = f"{name} is “{value}”, which is not a whole number"
             raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=f"correct or unset {name}")
 
 
@@ -129,9 +129,7 @@ def _failure(source: str, error: Exception) -> CloudError:
         reason = failure.reason if failure.reason in CREDENTIALS else Reason.NO_CREDENTIALS
         message = failure.message.removeprefix("credentials: ")
         return CloudError(reason, f"{source}: {message}", action="credentials", hint=failure.hint)
-    return failed_credentials(
-        source, known or CloudError(Reason.NO_CREDENTIALS, "gave no credentials that can be used")
-    )
+    return failed_credentials(source, known or CloudError(Reason.NO_CREDENTIALS, "returned no usable credentials"))
 
 
 def _json(error: Any) -> CloudError:
@@ -139,7 +137,7 @@ def _json(error: Any) -> CloudError:
         document(error.doc, "its credential_process")
     except CloudError as told:
         return told
-    return CloudError(Reason.NO_CREDENTIALS, "gave no JSON")
+    return CloudError(Reason.NO_CREDENTIALS, "returned no JSON")
 
 
 def _file(error: Any) -> CloudError:
@@ -149,7 +147,7 @@ def _file(error: Any) -> CloudError:
 
 def _lacking(error: Any) -> CloudError:
     name = error.args[0] if error.args and isinstance(error.args[0], str) and error.args[0].isidentifier() else "a key"
-    return CloudError(Reason.NO_CREDENTIALS, f"its answer lacks {name}")
+    return CloudError(Reason.NO_CREDENTIALS, f"its reply lacks {name}")
 
 
 def _partial(error: Any) -> CloudError:
@@ -166,19 +164,19 @@ def _loop(error: Any) -> CloudError:
 
 def _retrieval(error: Any) -> CloudError:
     if error.kwargs.get("provider") != _PROCESS:
-        return CloudError(Reason.NO_CREDENTIALS, f"credentials could not be had from {error.kwargs.get('provider')}")
+        return CloudError(Reason.NO_CREDENTIALS, f"could not get credentials from {error.kwargs.get('provider')}")
     return ended("its credential_process", 1, str(error.kwargs.get("error_msg", "")))
 
 
 def _metadata(_error: Any) -> CloudError:
-    return CloudError(Reason.NO_CREDENTIALS, "gave no credentials")  # the text of the error quotes the answer
+    return CloudError(Reason.NO_CREDENTIALS, "returned no credentials")  # the text of the error quotes the answer
 
 
 def _value(error: Any) -> CloudError:
     if "Unsupported host" in str(error):
         why = "AWS_CONTAINER_CREDENTIALS_FULL_URI is neither https nor an address of this machine"
         return CloudError(Reason.NO_CREDENTIALS, why)
-    return CloudError(Reason.NO_CREDENTIALS, "gave no credentials that can be used")
+    return CloudError(Reason.NO_CREDENTIALS, "returned no usable credentials")
 
 
 def _signed_out(_error: Any) -> CloudError:
@@ -187,7 +185,7 @@ def _signed_out(_error: Any) -> CloudError:
 
 
 def _no_extra(_error: Any) -> CloudError:
-    hint = "use the keys that this prints: aws configure export-credentials --format env"
+    hint = "use the output of: aws configure export-credentials --format env"
     return CloudError(Reason.NO_CREDENTIALS, "a login_session is not supported", hint=hint)
 
 
@@ -298,9 +296,9 @@ def _keep_out_of_files(session: botocore.session.Session, environ: Mapping[str, 
 def _refuse_to_ask(_question: str) -> str:
     raise CloudError(
         Reason.NO_CREDENTIALS,
-        "the profile needs a second factor, which is not asked for here",
+        "the profile needs a second factor, which is not supported",
         action="credentials",
-        hint="sign in with the vendor's CLI, whose session is then used: aws sts get-caller-identity --profile NAME",
+        hint="sign in with the vendor's CLI first: aws sts get-caller-identity --profile NAME",
     )
 
 

@@ -93,7 +93,7 @@ _HINTS: Mapping[Reason, str] = {
 }
 
 _CODE_HINTS: Mapping[str, str] = {
-    "InvalidInstanceId": "AWS says this also of targets that are shut down, not registered, or that you may not reach",
+    "InvalidInstanceId": "AWS also reports this for targets that are shut down, not registered or not permitted",
     "OptInRequired": "the region is not enabled for this account",
     "SSOTokenLoadError": "sign in first: aws sso login",
     "LoginTokenLoadError": "sign in first: aws login",
@@ -111,7 +111,7 @@ def error_response(error: ClientError, *, action: str, source: str = "") -> Clou
     detail = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
     code = word(detail.get("Code")) or ""
-    code = "" if code.isdigit() else code  # botocore takes the HTTP status where the answer has no code
+    code = "" if code.isdigit() else code  # botocore takes the HTTP status where the reply has no code
     status = metadata.get("HTTPStatusCode")
     reason = CODES.get(code) or by_status(status)
     message = sentence(detail.get("Message"), "" if code else f"HTTP {status}")
@@ -160,7 +160,7 @@ def _sentence(reason: Reason, api: str, *, code: str, message: str, source: str)
 def _told(error: BotoCoreError) -> str:
     """botocore's own sentence, but for what others wrote into it: that may hold anything."""
     if type(error).__name__ == "CredentialRetrievalError":
-        return f"credentials could not be had from {error.kwargs.get('provider', 'their source')}"
+        return f"could not get credentials from {error.kwargs.get('provider', 'their source')}"
     return sentence(str(error), type(error).__name__)
 
 

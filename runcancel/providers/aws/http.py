@@ -205,7 +205,7 @@ def _check(reply: Reply, host: str) -> None:
         return
     if reply.status_code >= 400 and readable:
         return
-    explanation = "" if reply.status_code >= _OK else ", but no answer of AWS: something in between answered"
+    explanation = "" if reply.status_code >= _OK else ", but not from AWS: a proxy or gateway replied"
     raise CloudError(
         by_status(reply.status_code),
         f"HTTP {reply.status_code} from {host}{explanation}",

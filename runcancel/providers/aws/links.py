@@ -16,16 +16,16 @@ SERVICE = "ssm"
 RUNS: Mapping[str, str] = {"automation-execution": AUTOMATION.name, "command": COMMAND.name}
 """Resource types of ARNs that name a run. AWS itself lists no `command`; policies and tools write it all the same."""
 
-_WINDOW = "it names a maintenance window; what can be cancelled is one of its executions (a UUID)"
+_WINDOW = "it is a maintenance window; cancel one of its executions instead (a UUID)"
 _OTHERS: Mapping[str, str] = {
     "maintenancewindow": _WINDOW,
     "windowtask": _WINDOW,
     "windowtarget": _WINDOW,
-    "document": "it names a document, which says what to run; what can be cancelled is a run of it",
-    "automation-definition": "it names a runbook; what can be cancelled is an execution of it",
-    "managed-instance": "it names a node; what can be cancelled is a run on it",
-    "session": "it names a session of Session Manager, which is no run here",
-    "association": "it names an association; what can be cancelled is a command that it started",
+    "document": "it is a document; cancel a run of it instead",
+    "automation-definition": "it is a runbook; cancel an execution of it instead",
+    "managed-instance": "it is a node; cancel a run on it instead",
+    "session": "it is a session of Session Manager, which is not a run",
+    "association": "it is an association; cancel a command that it started instead",
 }
 """Resource types that people paste and that are no run."""
 
@@ -79,7 +79,7 @@ def _of_arn(text: str) -> Link:
         raise NotARun("an ARN has six parts, as in arn:aws:ssm:us-east-2:111122223333:automation-execution/ID")
     _, partition, service, region, account, resource = parts
     if partition != "aws" and partition not in PARTITIONS:
-        raise NotARun("the ARN is of no partition of AWS")
+        raise NotARun("the ARN has no partition of AWS")
     if service != SERVICE:
         raise NotARun("the ARN is not of Systems Manager (ssm)")
     type_, _, id = resource.partition("/")
@@ -88,7 +88,7 @@ def _of_arn(text: str) -> Link:
     if not _ACCOUNT.fullmatch(account):
         raise NotARun("the account in the ARN is not 12 digits")
     if not _REGION.fullmatch(region) or partition_of(region) != partition:
-        raise NotARun("the region in the ARN is none of its partition")
+        raise NotARun("the region in the ARN is not in its partition")
     return _link(id, region, RUNS[type_], account)
 
 
@@ -135,10 +135,10 @@ def _shown(parts: SplitResult, named: frozenset[str]) -> tuple[str, str]:
         )
     if _OF_A_WINDOW.fullmatch(parts.path):
         raise NotARun(_WINDOW)
-    raise NotARun("it is no page of a command, an automation execution or a window's execution")
+    raise NotARun("it is not the page of a command, an automation execution or a window execution")
 
 
 def _link(id: str, region: str, kind: str, account: str | None) -> Link:
     if not COMMAND.matches(id):
-        raise NotARun("its id is no UUID")
+        raise NotARun("its id is not a UUID")
     return Link(id=id.lower(), region=region, kind=kind, account=account)

@@ -26,10 +26,10 @@ _ERROR_FOLLOWS = "\n----------ERROR-------\n"
 """What the agent writes between the streams where it joins them."""
 
 _ONLY_WHEN_ENDED = "AWS shows output only when a step has ended"
-_GONE = "what it started is not kept any more"
+_GONE = "the run that it started is no longer kept"
 _ELSEWHERE: Mapping[str, str] = {
-    "LAMBDA": "a Lambda function writes to CloudWatch Logs, which is not read here",
-    "STEP_FUNCTIONS": "Step Functions keeps what its steps returned, which is not read here",
+    "LAMBDA": "a Lambda function writes to CloudWatch Logs, which is not supported",
+    "STEP_FUNCTIONS": "Step Functions keeps what its steps returned, which is not supported",
 }
 """Types of window tasks whose output Systems Manager does not have."""
 
@@ -135,7 +135,7 @@ def _for_step(output: Output, plugin: JsonObject, step: str | None) -> Output:
 def _streams(output: Output, reply: JsonObject) -> Output:
     """Both streams out of GetCommandInvocation."""
     if word(reply.get("InstanceId")) != output.id:
-        raise CloudError(Reason.UNPROVEN, "the answer is about another instance", action="GetCommandInvocation")
+        raise CloudError(Reason.UNPROVEN, "the reply is about another instance", action="GetCommandInvocation")
     out, err = text(reply.get("StandardOutputContent")) or "", text(reply.get("StandardErrorContent")) or ""
     group = record(reply.get("CloudWatchOutputConfig"))
     name = text(group.get("CloudWatchLogGroupName")) if group.get("CloudWatchOutputEnabled") else None

@@ -78,21 +78,21 @@ GRANTS: tuple[Grant, ...] = (
 _WINDOW_ID = re.compile(r"mw-[0-9a-f]{17}")
 _WHO_AND_WHERE = GRANTS[0].sid
 _EVERYTHING = (
-    "ssm:CancelCommand cannot be narrowed to a command, a target or a tag: "
+    "ssm:CancelCommand cannot be restricted to a command, a target or a tag: "
     "whoever has it may cancel every command of the account"
 )
-_NO_REGION = (
-    "without -r it is for the partition aws; for China or GovCloud name a region of theirs, as in -r cn-north-1"
-)
+_NO_REGION = "without -r the policy is for the partition aws; for China or GovCloud add -r, as in -r cn-north-1"
 _WINDOW_ALONE = (
-    "--window narrows the cancel of windows alone; to leave the other kinds out, add --kind maintenance-window"
+    "--window restricts only the cancel of windows; to leave out the other kinds, add --kind maintenance-window"
 )
 
 
 def policy(scope: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as IAM can. Raises `UsageError` for several partitions, or a wrong window."""
     if scope.window is not None and not _WINDOW_ID.fullmatch(scope.window):
-        raise UsageError(f"--window “{scope.window}” is no id of a maintenance window, as in mw-0c50858d01e4f7a2b")
+        raise UsageError(
+            f"--window “{scope.window}” is not the id of a maintenance window such as mw-0c50858d01e4f7a2b"
+        )
     granted = [grant for grant in GRANTS if _needs(grant, scope)]
     partition = _partition(scope.regions)
     statements = [

@@ -220,7 +220,7 @@ def _unlisted(ref: Ref, named: Sequence[str], listed: Container[str]) -> Iterato
     for task_id in named:
         if task_id.lower() not in listed:
             row = _of_whole_task(ref, {}, task_id)
-            yield structs.replace(row, status_detail="the execution names this task, but it is not listed")
+            yield structs.replace(row, status_detail="the execution includes this task, but does not list it")
 
 
 def _targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:

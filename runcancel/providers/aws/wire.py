@@ -148,23 +148,23 @@ def prove_body(http_response: Any, **_event: object) -> None:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise _unproven("AWS", "the answer is not a JSON object: something in between answered")
+        raise _unproven("AWS", "the reply is not a JSON object: a proxy or gateway replied")
     if "__type" in body and body.keys() <= {"__type", "message", "Message"}:
-        raise _unproven("AWS", "the answer is an error that calls itself a success")
+        raise _unproven("AWS", "the reply is an error with a success status")
 
 
 def _check(action: str, api: Api, params: Mapping[str, Any], reply: JsonObject) -> None:
     """A reply counts only when it proves itself."""
     if not _request_id(reply):
-        raise _unproven(action, "the answer has no request id")
+        raise _unproven(action, "the reply has no request id")
     node: Any = reply
     for key in api.proof:
         node = node.get(key) if isinstance(node, Mapping) else None
     if api.proof and node is None:
-        raise _unproven(action, f"the answer has no {api.proof[-1]}", request_id=_request_id(reply))
+        raise _unproven(action, f"the reply has no {api.proof[-1]}", request_id=_request_id(reply))
     expected = params.get(api.proof[-1]) if api.proof else None
     if expected is not None and str(node).lower() != str(expected).lower():
-        raise _unproven(action, f"the answer is about another {api.proof[-1]}", request_id=_request_id(reply))
+        raise _unproven(action, f"the reply is about another {api.proof[-1]}", request_id=_request_id(reply))
 
 
 def _belongs(row: JsonObject, owners: Iterable[tuple[str, str]]) -> bool:

@@ -27,7 +27,7 @@ class Authorities:
         self._path, self._origin = chosen
 
     def context(self) -> ssl.SSLContext:
-        """What verifies a server; made once per file. Raises `CloudError` for a file that holds no certificates.
+        """What verifies a server; made once per file. Raises `CloudError` for a file that has no certificates.
 
         `Reason.NOT_CONFIGURED` where it does not exist, `Reason.INVALID` where it cannot be used.
         """
@@ -47,7 +47,7 @@ class Authorities:
                 raise self._unusable("is empty")
             return _context(str(path))
         except ssl.SSLError:
-            raise self._unusable("holds no certificates") from None
+            raise self._unusable("has no certificates") from None
         except OSError as error:
             raise self._unusable(f"cannot be read ({error.strerror or type(error).__name__})") from None
 

@@ -45,7 +45,7 @@ class _Bounded(RawIOBase):
         if self._deadline is not None:
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError("the answer takes too long")
+                raise TimeoutError("the reply takes too long")
             self._sock.settimeout(left)
         count = cast(_Source, self._source).readinto(into) or 0
         self._left -= count

@@ -37,7 +37,7 @@ def document(output: str, what: str) -> Mapping[str, Any]:
 def ended(what: str, status: int, errors: str) -> CloudError:
     """The failure of a command that ended with an exit status."""
     words = plain_words(errors)
-    how = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
+    how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
     return _failed(f"{what} {how}" + (f": '{words}'" if words else ""))
 
 
@@ -65,5 +65,5 @@ def _output(command: str, what: str) -> str:
 
 
 def _failed(message: str) -> CloudError:
-    hint = "run the command by hand: it has to print the keys as JSON, and nothing else"
+    hint = "run the command by hand; it must print the keys as JSON and nothing else"
     return CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=hint)

@@ -86,7 +86,7 @@ class Renewed:
         try:
             keys = self._ask().checked()
             if keys.expires_at is not None and keys.expires_at <= self._now():
-                raise CloudError(Reason.EXPIRED_CREDENTIALS, "the keys it gave have expired")
+                raise CloudError(Reason.EXPIRED_CREDENTIALS, "its keys have expired")
         except CloudError as error:
             old = self._keys
             if old is not None and old.expires_at is not None and old.expires_at > self._now():

@@ -230,7 +230,7 @@ def proven_regions(names: Iterable[str | None]) -> tuple[str, ...]:
     """The regions that a vendor told, sorted. Raises `Reason.UNPROVEN` for none: every account has one."""
     regions = {name for name in names if name}
     if not regions:
-        raise CloudError(Reason.UNPROVEN, "the answer names no region", action="DescribeRegions")
+        raise CloudError(Reason.UNPROVEN, "the reply has no region", action="DescribeRegions")
     return tuple(sorted(regions))
 
 
@@ -261,7 +261,7 @@ def checked_region(region: str) -> str:
 def check_keys(keys: Iterable[str | None], source: str) -> None:
     """Raise `Reason.NO_CREDENTIALS` for keys that no HTTP header can carry; HTTP libraries would quote them."""
     if any(key and not (key.isascii() and key.isprintable()) for key in keys):
-        message = f"a key of {source} has characters that no key has: a line end, or a typographic quote?"
+        message = f"a key of {source} has invalid characters, such as a line end or a typographic quote"
         raise CloudError(Reason.NO_CREDENTIALS, message)
 
 
@@ -269,14 +269,14 @@ def caller(account: object, principal: object, *, believed: bool) -> Identity:
     """Who asks, by the answer of a vendor's GetCallerIdentity. Raises `Reason.UNPROVEN`."""
     known, named = text(account), text(principal)
     if known is None or named is None:
-        raise CloudError(Reason.UNPROVEN, "STS did not say who the caller is", action="GetCallerIdentity")
+        raise CloudError(Reason.UNPROVEN, "STS did not return the caller's identity", action="GetCallerIdentity")
     return Identity(account=known, principal=named, believed=believed)
 
 
 def proven(action: str, answer: object) -> JsonObject:
     """The answer, when the cloud gave it: an object with a request id. Raises `Reason.UNPROVEN`."""
     if not isinstance(answer, Mapping) or text(answer.get("RequestId")) is None:
-        raise CloudError(Reason.UNPROVEN, "an answer without a request id proves nothing", action=action)
+        raise CloudError(Reason.UNPROVEN, "the reply has no request id, so it is not trusted", action=action)
     return answer
 
 
@@ -294,7 +294,7 @@ def with_trace(
 ) -> JsonObject:
     """What `ask` got for one request, its `RequestId` in it; an error that it raises is told the action."""
     began = time.monotonic()
-    outcome = "no answer"
+    outcome = "no reply"
     try:
         answer = ask()
         outcome = f"HTTP 200, request {answer['RequestId']}"

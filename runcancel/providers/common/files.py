@@ -61,7 +61,7 @@ def json_object(path: Path) -> Mapping[str, Any] | None:
     except RecursionError:
         raise unusable(path, "is not JSON: it is nested too deeply") from None
     if not isinstance(document, Mapping):
-        raise unusable(path, "holds no JSON object")
+        raise unusable(path, "has no JSON object")
     return document
 
 
@@ -93,10 +93,10 @@ def token_in(file: str) -> str:
     """The token of a web identity that stands in a file. Raises `Reason.NO_CREDENTIALS`; nothing of it is quoted."""
     path = Path(file)
     if not there(path):
-        raise unusable(path, "the token of the web identity is not there")
+        raise unusable(path, "the web identity token does not exist")
     token = _text(path, _bytes(path)).strip()
     if not token or not token.isascii() or not token.isprintable():
-        raise unusable(path, "holds no token of a web identity")
+        raise unusable(path, "has no web identity token")
     return token
 
 
@@ -108,7 +108,7 @@ def unusable(path: Path, why: str, *, line: int | None = None) -> CloudError:
 
 def _text(path: Path, data: bytes) -> str:
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        raise unusable(path, "is UTF-16 text; it has to be UTF-8")
+        raise unusable(path, "is UTF-16 text; it must be UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -42,7 +42,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
             raise _unusable("an endpoint URL is https://host[:port]; nothing was sent")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise _unusable("an endpoint URL holds no user, query or fragment; nothing was sent")
+            raise _unusable("an endpoint URL cannot have a user, query or fragment; nothing was sent")
         if parts.scheme == "http" and not loopback:
             raise _unusable(f"plain http only to loopback, not to {parts.hostname}; nothing was sent")
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -176,7 +176,7 @@ class HttpClient:
         except ValueError:
             raise _unusable("a URL cannot be read; nothing was sent") from None
         if parts.scheme not in ("http", "https") or not host:
-            raise _unusable("a URL begins with https:// and a host; nothing was sent")
+            raise _unusable("a URL starts with https:// and a host; nothing was sent")
         if parts.scheme == "http" and not is_loopback(host) and not (self._metadata and is_metadata(host)):
             raise _unusable(f"plain http only to loopback, not to {host}; nothing was sent")
         return parts.netloc.rpartition("@")[2]
@@ -219,7 +219,7 @@ class HttpClient:
             return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {message}", hint=hint)
         if isinstance(error, unsent):
             return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {cause(error)}")
-        return CloudError(Reason.LOST, f"no answer from {host}: {cause(error)}")
+        return CloudError(Reason.LOST, f"no reply from {host}: {cause(error)}")
 
 
 class CredentialClient:
@@ -315,21 +315,21 @@ def _whole(response: Any, host: str) -> bytes:
         response.release_conn()
         promised = number(response.headers.get("content-length"))
         if promised is not None and promised > len(content):
-            raise CloudError(Reason.LOST, f"{host} broke off in the middle of its answer")
+            raise CloudError(Reason.LOST, f"{host} closed the connection in the middle of its reply")
         return decompressed(content, response.headers.get("content-encoding", ""))
     except TooLarge:
         response.close()
         raise CloudError(Reason.LOST, _too_large(host)) from None
     except HTTPError as error:
-        raise CloudError(Reason.LOST, f"{host} broke off: {cause(error)}") from None
+        raise CloudError(Reason.LOST, f"the reply of {host} was cut off: {cause(error)}") from None
     except ValueError:
-        raise CloudError(Reason.LOST, f"the answer of {host} cannot be decompressed") from None
+        raise CloudError(Reason.LOST, f"the reply of {host} cannot be decompressed") from None
 
 
 def _too_large(host: str) -> str:
     from runcancel.providers.common.bounded import LARGEST
 
-    return f"the answer of {host} is larger than {LARGEST >> 20} MB"
+    return f"the reply of {host} is larger than {LARGEST >> 20} MB"
 
 
 def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:

@@ -40,11 +40,11 @@ def address(text: str) -> SplitResult:
 def check_address(parts: SplitResult) -> None:
     """Raise `NotARun` for what no address bar of a console holds; for hosts that are known to be one's own."""
     if parts.scheme != "https":
-        raise NotARun("the URL of a console begins with https://")
+        raise NotARun("a console URL starts with https://")
     if "@" in parts.netloc or "\\" in parts.geturl():
-        raise NotARun("the URL of a console holds no user and no password")
+        raise NotARun("a console URL has no user and no password")
     if parts.port not in (None, 443):
-        raise NotARun("the URL of a console holds a host and no port")
+        raise NotARun("a console URL has a host and no port")
 
 
 def query_values(parts: SplitResult, names: Iterable[str]) -> frozenset[str]:
@@ -59,11 +59,11 @@ def one_region(candidates: Iterable[str], known: frozenset[str], *, form: str) -
     """The only one of several regions. Raises `NotARun`; `form` is the reference that would be right, with REGION."""
     regions = sorted(set(candidates))
     if not regions:
-        raise NotARun("the URL names no region", hint=f"give the run itself: {form}")
+        raise NotARun("the URL has no region", hint=f"use the reference: {form}")
     if len(regions) > 1:
-        raise NotARun("the URL names more than one region", hint=f"give the run itself: {form}")
+        raise NotARun("the URL has more than one region", hint=f"use the reference: {form}")
     if regions[0] not in known:
-        raise NotARun("the URL names a region that is in no table here", hint=f"give the run itself: {form}")
+        raise NotARun("the URL has an unknown region", hint=f"use the reference: {form}")
     return regions[0]
 
 
@@ -90,7 +90,7 @@ def only_run(
     words = _words(parts)
     ids = sorted({word for word in words if kind.matches(word)})
     if len(ids) != 1:
-        raise NotARun(f"the URL holds {'no id' if not ids else 'more than one id'} of a run")
+        raise NotARun(f"the URL has {'no id' if not ids else 'more than one id'} of a run")
     numbered = {numbers[each] for each in query_values(parts, ("rid", "regionId")) if each in numbers}
     named = {word for word in words if word in regions} | query_values(parts, ("region",)) | numbered
     form = f"{provider}:REGION:{kind.name}/{ids[0]}"

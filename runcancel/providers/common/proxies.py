@@ -66,9 +66,9 @@ def proxy_answer(error: object) -> tuple[str, str | None]:
     """What a proxy that lets nobody through answered, in our words, and what may help. Its own words are not shown."""
     status = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
     if status is None:
-        return "the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
+        return "the proxy does not reply", "check HTTPS_PROXY and NO_PROXY"
     if status[1] == "407":
-        return "the proxy wants a name and a password (407)", "give them: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
+        return "the proxy requires a name and a password (407)", "set HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
     return f"the proxy refuses ({status[1]})", "check HTTPS_PROXY and NO_PROXY"
 
 

@@ -88,7 +88,7 @@ def _base(
         if keys := _of_ini_file(path):
             return Fixed(keys)
     if tccli is not None:
-        raise CloudError(Reason.NO_CREDENTIALS, f"{tccli.path} holds no secretId and secretKey", action="credentials")
+        raise CloudError(Reason.NO_CREDENTIALS, f"{tccli.path} has no secretId and secretKey", action="credentials")
     raise CloudError(Reason.NO_CREDENTIALS, "no credentials for Tencent Cloud", hint=f"Looked for {CREDENTIALS}.")
 
 
@@ -108,7 +108,7 @@ def _role_of_variables(environ: Mapping[str, str]) -> _Role | None:
     arn, session = (environ.get(name) for name in ROLE)
     if arn and not session:
         message = f"{ROLE[0]} is set but {ROLE[1]} is not"
-        hint = f"set {ROLE[1]}, or unset {ROLE[0]} to use the keys as they are"
+        hint = f"set {ROLE[1]}, or unset {ROLE[0]} to use the keys directly"
         raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=hint)
     return _Role(arn, session, ROLE[0]) if arn and session else None
 

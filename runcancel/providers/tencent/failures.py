@@ -51,7 +51,7 @@ def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudE
     message = f"not permitted: {permission}" if reason is Reason.DENIED else OWN_WORDS.get(reason)
     return CloudError(
         reason,
-        message or sentence(known.get("Message"), "the cloud answered with an error"),
+        message or sentence(known.get("Message"), "the cloud returned an error"),
         provider_code=code,
         request_id=word(response.get("RequestId")),
         action=action,

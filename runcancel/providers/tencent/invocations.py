@@ -52,7 +52,7 @@ _GROWING = 1.0  # seconds before a page that should not be empty is asked for ag
 _ABOUT_ONE_ID = ("ResourceNotFound", "InvalidParameterValue")  # and the other ids get no answer
 _TOO_LARGE = ("ResponseSizeLimitExceeded", "RequestSizeLimitExceeded")
 _HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
-_NOT_FOUND = "not found, or no longer kept, or in another region or account"
+_NOT_FOUND = "not found; it may be no longer kept, or in another region or account"
 _BY_SCHEDULE = "started by a schedule (invoker), which a cancel does not disable"
 
 _STS = re.compile(r"sts(\.[a-z0-9-]+){0,2}\.tencentcloudapi\.com")
@@ -137,7 +137,7 @@ class Tat:
                 return listed, total
             if pause is not None:
                 self._pace.pause(pause)
-        message = f"the listing ends after {offset} rows, its total says {'nothing' if total is None else total}"
+        message = f"the listing ends after {offset} rows, but its total is {'nothing' if total is None else total}"
         raise CloudError(Reason.UNPROVEN, message, action="DescribeInvocations")
 
     def _listed(
@@ -233,7 +233,7 @@ class Tat:
         named = [(text(row.get("InvocationId")), row) for row in listed]
         ours = {id: _joined([row for name, row in named if name == id]) for id, _ in named if id in ids and id}
         if listed and not ours:
-            raise CloudError(Reason.UNPROVEN, "the answer is about other runs", action="DescribeInvocations")
+            raise CloudError(Reason.UNPROVEN, "the reply is about other runs", action="DescribeInvocations")
         return ours
 
     def _must_exist(self, ref: Ref) -> None:

@@ -14,11 +14,11 @@ CANCELS = ("tat:CancelInvocation",)
 
 _PRODUCTS = ("cvm", "lighthouse")
 _BY_INSTANCE = (
-    "tat:CancelInvocation cannot be narrowed to an invocation, only to instances: "
+    "tat:CancelInvocation cannot be restricted to an invocation, only to instances: "
     "name those that may be stopped in place of the last *"
 )
-_READS_ALL = "what is read is not narrowed: CAM authorises it by command, and listing asks for every command"
-_ROLES = "a tccli profile with role-arn also needs sts:AssumeRole on that role, and the role what stands here"
+_READS_ALL = "reads are not restricted: CAM authorises them per command, and a listing needs every command"
+_ROLES = "a tccli profile with role-arn also needs sts:AssumeRole on that role, and the role needs this policy"
 _MANAGED = 'registered machines (rins-…) are neither cvm nor lighthouse: for those, "resource": ["*"]'
 
 

@@ -99,5 +99,5 @@ def _assumed(answer: Mapping[str, Any], source: str) -> Credentials:
     row: Mapping[str, Any] = credentials if isinstance(credentials, Mapping) else {}
     id, secret, token = (text(row.get(name)) for name in ("TmpSecretId", "TmpSecretKey", "Token"))
     if not id or not secret or not token:
-        raise CloudError(Reason.NO_CREDENTIALS, f"{source} gave no whole key", action="credentials")
+        raise CloudError(Reason.NO_CREDENTIALS, f"{source} returned an incomplete key", action="credentials")
     return Credentials(id=id, secret=secret, token=token, source=source, expires_at=number(answer.get("ExpiredTime")))

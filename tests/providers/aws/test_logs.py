@@ -59,7 +59,7 @@ def test_a_command_that_is_gone_leaves_what_its_step_returned(wire: Scripted, sc
     (one,) = scripted.logs(AUTOMATION, InvocationFilter())
 
     assert one.child == str(ref("command", CHILD))
-    assert one.note == "what it started is not kept any more"
+    assert one.note == "the run that it started is no longer kept"
     assert "all of it" in (one.stdout or "")
 
 

@@ -70,7 +70,7 @@ def test_rows_that_never_come_are_told_after_those_that_did(opened: Open) -> Non
 
     assert len(found) == 29
     assert error.reason is Reason.UNPROVEN
-    assert "after 29 rows, its total says 30" in error.message
+    assert "after 29 rows, but its total is 30" in error.message
 
 
 def test_one_empty_page_is_not_the_end(opened: Open) -> None:

@@ -1,0 +1,135 @@
+"""The program speaks the words of the glossary: no retired phrase in a message, in help or in a docstring.
+
+A message is any string literal of the package that is not a docstring. The sandbox repeats the texts of the clouds and
+is not checked.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runcancel.model.states import Effect, Guarantee, State, Verdict
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "runcancel"
+GOLDEN = ROOT / "tests" / "cli" / "golden" / "help"
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "sandbox" not in path.relative_to(PACKAGE).parts[:1])
+
+RETIRED = (
+    r"[Ww]ill ask",
+    r"\b[Gg]o on\?",
+    r"to go on:",
+    r"To look first",
+    r"To look again",
+    r"stops asking",
+    r"would be asked",
+    r"asked to stop",
+    r"nobody can be asked",
+    r"not proven",
+    r"foretold",
+    r"\bunjudged\b",
+    r"\bbegun\b",
+    r"\btold\b",
+    r"nothing was sent: this is a plan",
+    r"To do no more than this",
+    r"is no reference",
+    r"has not the shape",
+    r"no number and no range",
+    r"filters reach the others",
+    r"half a key",
+    r"the bare environment",
+    r"what is true now",
+    r"[Tt]ake a list",
+    r"where it should be",
+    r"[Ww]hat targets wrote",
+    r"do not see a run",
+    r"written down",
+    r"takes nothing back",
+    r"not seen to end",
+    r"\b(?:is|are|was|were) over\b",
+    r"\bof [^ ]+ over\b",
+    r"would never be",
+    r"cannot be had",
+    r"who asks",
+    r"does not show",
+    r"(?<!there )\b(?:is|was) no (?:id|key|number|plan|JSON|TOML|UTF-8|file|time|duration|state|kind|terminal)\b",
+    r"[Pp]lease|[Ss]orry|[Oo]ops",
+)
+"""What neither messages nor help contain."""
+RETIRED_EVERYWHERE = (
+    r"foretold",
+    r"what is true now",
+    r"has not the shape",
+    r"not seen to end",
+    r"is no reference",
+    r"takes nothing back",
+    r"where it should be",
+)
+"""What docstrings do not contain either."""
+ALLOWED = {
+    ("journal/store.py", "unjudged"),
+    ("cli/options.py", "unjudged"),
+    ("cli/verbs/history.py", "unjudged"),
+    ("render/columns.py", "unjudged"),
+}
+"""A key of JSON that cannot change: the runs of an operation that have no verdict. Screens call them otherwise."""
+
+
+def docstrings(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Every string that stands alone: docstrings of modules, classes, functions and values."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value
+
+
+def messages(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text of every other string; the parts of an f-string as one text."""
+    apart = {id(one) for one in docstrings(tree)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            apart.update(id(part) for part in node.values)
+            texts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield node.lineno, "".join(map(str, texts))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in apart:
+            yield node.lineno, node.value
+
+
+def flowed(text: str) -> str:
+    """A text in one line, so that no phrase hides behind a line break."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_message_has_a_retired_phrase(path: Path) -> None:
+    name = str(path.relative_to(PACKAGE))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    wrong = [
+        f"{name}:{line}: {found[0]!r} in {text!r}"
+        for line, text in messages(tree)
+        for phrase in RETIRED
+        if (found := re.search(phrase, flowed(text))) and (name, found[0]) not in ALLOWED
+    ]
+    wrong += [
+        f"{name}:{one.lineno}: {phrase!r} in a docstring"
+        for one in docstrings(tree)
+        for phrase in RETIRED_EVERYWHERE
+        if re.search(phrase, flowed(str(one.value)))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("page", sorted(GOLDEN.glob("*.txt")), ids=lambda page: page.stem)
+def test_no_help_has_a_retired_phrase(page: Path) -> None:
+    text = flowed(page.read_text(encoding="utf-8"))
+    assert [phrase for phrase in RETIRED if re.search(phrase, text)] == []
+
+
+@pytest.mark.parametrize("words", [State, Guarantee, Effect, Verdict], ids=lambda words: words.__name__)
+def test_the_glossary_has_every_word_of_the_program(words: type[State]) -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    section = text.partition(f"## {words.__name__}\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^- `([^`]+)`: ", section, re.MULTILINE) == [str(word) for word in words]
