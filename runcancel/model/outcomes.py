@@ -116,6 +116,25 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return Ending(self.verdict, None if self.error is None else self.error.code, self.sent)
 
 
+class Sent(Struct, frozen=True, kw_only=True):
+    """What one request to cancel a run came to; `accepted` is null where no reply shows it."""
+
+    run: str
+    at: datetime
+    accepted: bool | None
+    request_ids: tuple[str, ...]
+    error: Problem | None
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What one reading of a run shows after its cancel was sent; null `counts`: the targets are not known."""
+
+    run: str
+    at: datetime
+    state: State
+    counts: dict[State, int] | None
+
+
 class Operation(Struct, frozen=True, kw_only=True):
     """One `cancel`, as it was called. `counts` are its runs per verdict; those without one are `unjudged`."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
-from runcancel.render.documents import Caller, End, Record
+from runcancel.render.documents import Caller, End, Event, Record
 from runcancel.render.formats.machine import Csv, Json, JsonLines, References, Tsv, Yaml
 from runcancel.render.screens.logs import Lines
 from runcancel.render.screens.notes import Notes
@@ -64,6 +64,10 @@ class Writer(Protocol):
 
     def row(self, record: Record) -> None:
         """Take one record, as it comes."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """Take what happens beside the rows, as it happens."""
         ...
 
     def end(self, end: End) -> None:
@@ -130,6 +134,9 @@ class _Telling(Printer):
 
     def row(self, record: Record) -> None:
         self._writer.row(record)
+
+    def event(self, event: Event) -> None:
+        self._writer.event(event)
 
     def end(self, end: End) -> None:
         self._writer.end(end)

@@ -9,7 +9,7 @@ from typing import Literal, Self, TypeAlias
 from msgspec import Struct, defstruct, structs
 
 from runcancel.model.logs import Output
-from runcancel.model.outcomes import Operation, Outcome, PlanItem
+from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, ScopeCheck, SettingRow
 from runcancel.model.runs import Identity, Invocation, Problem, Run
 from runcancel.render.formats.json import encode
@@ -18,6 +18,9 @@ Record: TypeAlias = (
     Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | AccessPolicy | ScopeCheck
 )
 """What a verb answers with, row by row."""
+
+Event: TypeAlias = Sent | Seen
+"""What happens during a cancel, beside its rows."""
 
 Version: TypeAlias = Literal["1.0"]
 FORMAT_VERSION: Version = "1.0"
@@ -120,6 +123,8 @@ LINES: Mapping[type[Struct], tuple[str, str]] = {
     ScopeCheck: ("scope", "The checks of one scope, on their own line."),
     FileCheck: ("file", "The checks of one file, on their own line."),
     Problem: ("error", "An error on its own line."),
+    Sent: ("sent", "What one request of a cancel came to, as it happens."),
+    Seen: ("seen", "What a reading after a cancel shows, as it happens: once per change."),
 }
 """Per record: the `type` of its line of jsonl, and what the schema says of it."""
 
@@ -188,7 +193,7 @@ def record_of(name: str) -> type[Record] | None:
     return DOCUMENTS[name].record if name in DOCUMENTS else None
 
 
-def line(record: Record | FileCheck | Problem) -> str:
+def line(record: Record | Event | FileCheck | Problem) -> str:
     """A record as a line of jsonl, without its line feed."""
     return f'{{"type":"{LINES[type(record)][0]}",{encode(record)[1:]}'
 

@@ -1,7 +1,7 @@
 """A stream that may go away: printing ends then, and nothing else does."""
 
 import os
-from typing import TextIO
+from typing import Any, TextIO
 
 from runcancel.render.formats.json import escape
 
@@ -58,3 +58,6 @@ class Printer:
     def closed(self) -> bool:
         """Whether nobody reads any more."""
         return self._sink.closed
+
+    def event(self, event: Any) -> None:
+        """Pass over what happens beside the rows: most formats have no place for it."""

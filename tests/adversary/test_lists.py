@@ -89,7 +89,7 @@ def test_the_answer_of_a_cancel_is_no_list(outside: Outside) -> None:
     done = outside.run("cancel", "-f", "-", "--yes", stdin=lines)
 
     assert done.code == 2, str(done)
-    assert "line 1: this is not a run of a list" in done.err
+    assert "line 1: this is not a run" in done.err
 
 
 END = '{"type":"end","complete":true}'

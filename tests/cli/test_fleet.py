@@ -311,7 +311,7 @@ def test_a_cloud_that_hangs_holds_up_no_verdict_of_another(outside: Outside) -> 
         text=True,
     ) as child:
         assert child.stdout is not None
-        first = json.loads(child.stdout.readline())
+        first = next(line for line in map(json.loads, child.stdout) if line["type"] == "outcome")
         child.send_signal(signal.SIGINT)
         rest = [json.loads(line) for line in child.stdout]
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -86,7 +87,8 @@ def test_json_is_one_document_and_jsonl_is_the_same_in_lines(verb: str, printed:
     lines = printed(verb, "jsonl").lines
 
     key = {"status": "runs", "invocations": "invocations", "plan": "plan", "cancel": "outcomes"}[verb]
-    assert [_without_type(line) for line in lines[:-1]] == document[key]
+    rows = [line for line in lines[:-1] if line["type"] not in ("sent", "seen")]
+    assert [_without_type(line) for line in rows] == document[key]
     assert lines[-1] == {
         "type": "end",
         "format_version": "1.0",
@@ -96,6 +98,29 @@ def test_json_is_one_document_and_jsonl_is_the_same_in_lines(verb: str, printed:
         "truncated": False,
         "exit_code": 0,
     }
+
+
+def test_a_cancel_reports_what_was_sent_and_seen_before_the_outcome(outside: Outside) -> None:
+    lines = outside.run("cancel", TENCENT, "-o", "jsonl").lines
+
+    types = [line["type"] for line in lines]
+    assert types[0] == "sent"
+    assert set(types[1:-2]) == {"seen"}
+    assert types[-2:] == ["outcome", "end"]
+    assert {line["run"] for line in lines[:-1]} == {TENCENT}
+    assert lines[0]["accepted"] is True
+    assert lines[0]["request_ids"] == lines[-2]["request_ids"]
+    assert lines[-3]["state"] == lines[-2]["after"]
+    shown = [(line["state"], line["counts"]) for line in lines[1:-2]]
+    assert all(one != other for one, other in pairwise(shown))
+
+
+def test_a_cancel_that_is_refused_is_a_sent_line_too(outside: Outside) -> None:
+    outside.faults("CancelInvocation=denied")
+
+    sent = outside.run("cancel", TENCENT, "-o", "jsonl").lines[0]
+
+    assert (sent["type"], sent["accepted"], sent["error"]["code"]) == ("sent", False, "denied")
 
 
 @every_verb

@@ -33,6 +33,7 @@ from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
 from runcancel.model.runs import Problem
 from runcancel.model.states import Guarantee, Reason, Verdict
 from runcancel.render import Caller, End
+from runcancel.render.event_lines import EventLines
 from runcancel.render.screens.announce import announce
 from runcancel.render.screens.verdicts import hints
 from runcancel.render.screens.words import counted
@@ -314,7 +315,10 @@ def _carry_out(
         shown.tick()
 
     session.workers.tick = tick
-    progress: Progress = shown if recorder is None else CombinedProgress(recorder, shown)
+    watchers: list[Progress] = [] if recorder is None else [recorder]
+    if session.format == "jsonl":
+        watchers.append(Shielded(EventLines(answer)))
+    progress: Progress = CombinedProgress(*watchers, shown)
     try:
         items = chosen.selection.items
         for outcome in carry_out(

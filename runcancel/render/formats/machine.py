@@ -11,7 +11,7 @@ from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, Settin
 from runcancel.model.runs import Invocation, Run
 from runcancel.render.column import Column, Value, text_of
 from runcancel.render.columns import columns_of
-from runcancel.render.documents import End, Record, document, end_line, line, record_of
+from runcancel.render.documents import End, Event, Record, document, end_line, line, record_of
 from runcancel.render.formats.json import encode, pretty
 from runcancel.render.sink import Printer, Sink
 from runcancel.render.tabular import TableOptions, chosen, ordered
@@ -118,6 +118,10 @@ class JsonLines(Printer):
     def row(self, record: Record) -> None:
         """Print one record."""
         self._sink.write(line(record) + "\n")
+
+    def event(self, event: Event) -> None:
+        """Print what happened beside the rows."""
+        self._sink.write(line(event) + "\n")
 
     def end(self, end: End) -> None:
         """Print what is known besides, the errors and the end line."""
