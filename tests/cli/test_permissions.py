@@ -179,7 +179,7 @@ def test_a_region_chooses_its_provider(outside: Outside) -> None:
         (("-p", "aws", "--account", "12"), "is not an account number"),
         (("-p", "tencent", "--window", WINDOW_ID), "add -p aws"),
         (("-p", "aws", "--window", "nightly"), "is not the id of a maintenance window"),
-        (("-p", "aws", "--window", WINDOW_ID, "--kind", "command"), "exclude each other"),
+        (("-p", "aws", "--window", WINDOW_ID, "--kind", "command"), "cannot be used together"),
         (("-p", "tencent", "--kind", "command"), "tencent has no command"),
         (("-p", "aws", "-r", "us-east-1,cn-north-1"), "several partitions"),
         (("-p", "aws", "-r", "ap-guangzhou"), "no region of aws"),

@@ -51,8 +51,8 @@ def test_one_place_is_given_and_it_is_there(outside: Outside, verb: str) -> None
 
     for argv, words in {
         (): "missing argument",
-        (TENCENT, "--operation", "last"): "exclude each other",
-        ("-f", "bare", "--operation", "last"): "exclude each other",
+        (TENCENT, "--operation", "last"): "cannot be used together",
+        ("-f", "bare", "--operation", "last"): "cannot be used together",
         ("-f", "cut"): "incomplete list",
         ("--operation", "01K9ZQ3V7W5T8R2M4N6P0C1D2E"): "no operation 01K9ZQ3V7W5T8R2M4N6P0C1D2E",
     }.items():
