@@ -276,7 +276,7 @@ def test_half_a_key_is_no_credentials(
 @every_cloud
 @pytest.mark.parametrize("url", ["http://cloud.example.com", "https://user@host"])
 def test_an_unsafe_endpoint_is_refused(example: Example, url: str, still: Outside, connect: Connect) -> None:
-    assert refused(lambda: connect(still, example.scope, endpoint_url=url)).reason is Reason.USAGE
+    assert refused(lambda: connect(still, example.scope, endpoint_url=url)).reason is Reason.NOT_CONFIGURED
 
 
 @every_cloud

@@ -127,7 +127,7 @@ def test_nobody_listening_is_unreachable(clock: HandClock, monkeypatch: pytest.M
 def test_plain_http_goes_to_loopback_only(clock: HandClock, monkeypatch: pytest.MonkeyPatch, wire: Scripted) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://ssm.example.com")
 
-    assert refused(lambda: connect(clock)).reason is Reason.USAGE
+    assert refused(lambda: connect(clock)).reason is Reason.NOT_CONFIGURED
 
 
 def test_kinds_are_looked_up_in_order_and_ask_for_real_permissions() -> None:

@@ -101,4 +101,4 @@ def test_a_profile_name_stays_in_its_folder(name: str, tmp_path: Path) -> None:
 def test_an_endpoint_in_clear_text_is_refused() -> None:
     connection = Connection(scope=GUANGZHOU, endpoint_url="http://tat.tencentcloudapi.com")
 
-    assert refused(lambda: tencent.connect(connection, ENVIRON, Pace(HandClock()))).reason is Reason.USAGE
+    assert refused(lambda: tencent.connect(connection, ENVIRON, Pace(HandClock()))).reason is Reason.NOT_CONFIGURED
