@@ -116,7 +116,7 @@ def test_a_task_is_answered_with_its_invocation(outside: Outside) -> None:
 
     assert done.code == 0, str(done)
     assert [run["ref"] for run in done.document["runs"]] == [TENCENT]
-    assert f"{task} is a part of {TENCENT}" in done.err
+    assert f"{task} is part of {TENCENT}" in done.err
 
 
 @pytest.mark.parametrize("flags", [(), ("--dry-run",), ("--yes",)], ids=" ".join)
