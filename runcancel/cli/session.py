@@ -280,7 +280,7 @@ class Session:
         chosen = chosen or self.settings
         places = settings.places(chosen)
         if left_out := settings.excluded(chosen):
-            self.notes.say(f"note: -r names no region of{', '.join(left_out)}; not searched")
+            self.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
         options.check_kinds(kinds, (place.provider for place in places))
         all_regions = self._all_regions([place for place in places if place.everywhere])
         scopes = tuple(

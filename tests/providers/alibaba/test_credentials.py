@@ -127,7 +127,7 @@ ROLE = "acs:ram::1:role/ops"
         ({"mode": "External"}, "process_command is missing"),
         ({"mode": "CredentialsURI"}, "credentials_uri is missing"),
         ({"mode": "ChainableRamRoleArn"}, "source_profile is missing"),
-        ({"mode": "ChainableRamRoleArn", "source_profile": "none"}, 'source_profile names "none", and there is no'),
+        ({"mode": "ChainableRamRoleArn", "source_profile": "none"}, 'source_profile names "none", but there is no'),
         ({"mode": "ChainableRamRoleArn", "source_profile": "x", "ram_role_arn": ROLE}, "a loop: x → x"),
         ({"mode": "ChainableRamRoleArn", "source_profile": "y", "ram_role_arn": ROLE}, "a loop: x → y → x"),
         ({"mode": "CloudSSO"}, "the sign-in has expired"),
