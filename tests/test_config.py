@@ -173,7 +173,9 @@ def test_removing_takes_it_out_of_groups_and_default_and_keeps_comments(file: Pa
 
     assert stood == ("group both", "default")
     assert config_file.load(file) == Config(
-        contexts={"cn": Context(provider="alibaba")}, groups={"both": ("cn",)}, caps=config_file.Caps(max_runs=10)
+        contexts={"cn": Context(provider="alibaba")},
+        groups={"both": ("cn",)},
+        caps=config_file.LimitSettings(max_runs=10),
     )
     assert "# ours" in file.read_text()
 
@@ -224,7 +226,7 @@ def test_removing_leaves_every_comment_that_is_about_something_else(file: Path) 
         default=("b",),
         contexts={"b": Context(provider="aws")},
         groups={"two": ("b",)},
-        caps=config_file.Caps(max_runs=1),
+        caps=config_file.LimitSettings(max_runs=1),
     )
 
 

@@ -104,7 +104,7 @@ WRONG = {
     "a reference that begins with a dash": ("cancel", "--", "-inv-ib2lld37"),
     "an unknown option": ("cancel", TENCENT, "--force"),
     "an option that only looks right": ("status", TENCENT, "--watching"),
-    "an unknown verb": ("halt", TENCENT),
+    "an unknown verb": ("canel", TENCENT),
     "an option twice": ("cancel", TENCENT, "--timeout", "1", "--timeout", "2"),
     "a short and a long form of one option": ("status", TENCENT, "-o", "tsv", "--output", "tsv"),
     "an empty region": ("status", TENCENT, "-r", ""),

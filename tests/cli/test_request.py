@@ -322,7 +322,7 @@ def test_a_wrong_request_is_one_line_that_says_where(text: str, said: str) -> No
 def test_a_file_that_is_no_text_or_too_large_is_said(tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     for data, said in (
-        ('{"name": "é"}'.encode("utf-16"), "is not UTF-8 text"),
+        ('{"name": "é"}'.encode("utf-16"), "not UTF-8 text"),
         (b" " * (2 << 20), "is larger than 1 MiB"),
         (b"", "is not valid JSON: expecting value at line 1, column 1"),
         (b"5", "is a number; expected an object"),
