@@ -1,5 +1,6 @@
 """The command line, and the one place where every failure becomes a message and an exit code."""
 
+import _thread
 import contextlib
 import gc
 import os
@@ -23,8 +24,7 @@ def main() -> NoReturn:
 
 def _leave(code: int) -> NoReturn:
     """End the process. Threads that still wait, read stdin or import would crash the interpreter's own end."""
-    threading = sys.modules.get("threading")
-    if threading is not None and threading.active_count() > 1:
+    if _thread._count() > 0:  # also those that `threading` did not start and does not count
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
