@@ -18,6 +18,7 @@ _HIDES_ROWS = frozenset({"missing-rows", "late-rows", "empty-page", "unknown-wor
 _HIDES_ANSWERS = frozenset(
     {"half-json", "cut", "html-200", "empty-object-200", "empty-body-200", "drop-before", "drop-after", "hang"}
 )
+_KEEPS_IT_BACK = _HIDES_ROWS | {"expired", "skew", "odd-type", "repeat-token", "repeat-page", "duplicate-page"}
 _CANCELS = frozenset({"cancel", "filter", "target"})
 _UNSTOPPABLE = frozenset({"stubborn", "ended-between"})
 
@@ -36,6 +37,7 @@ def _all(played: Played) -> Iterator[str]:
         yield from _refused(played)
     else:
         yield from _reading(played)
+    yield from (f"{ref}: never sent, and nothing stood in its way" for ref in left_unsent(played))
     if played.resumed is not None:
         yield from _resumed(played, played.resumed)
     if played.seconds > most_seconds(played):
@@ -43,6 +45,34 @@ def _all(played: Played) -> Iterator[str]:
     expected = _code(played)
     if played.done.code not in expected:
         yield f"exit {played.done.code}, by the table {sorted(expected)}"
+
+
+def left_unsent(played: Played) -> list[str]:
+    """Runs that were typed and open, for which no cancel left though their own cloud let one through.
+
+    Reads that fail or are denied are no reason: such a run is cancelled unseen. What hides the run from a reading that
+    succeeds, and credentials that are refused, are.
+    """
+    if played.case.verb != "cancel":
+        return []
+    sent = set().union(*(_texts(one["params"]) for one in played.writes), set())
+    return [
+        ref
+        for ref in played.refs
+        if _was_open(played, ref)
+        and id_of(ref) not in sent
+        and not _faults_of(played, ref.partition(":")[0]) & _KEEPS_IT_BACK
+    ]
+
+
+def _faults_of(played: Played, provider: str) -> set[str]:
+    """The bare kinds of the faults that strike one cloud."""
+    rules = (rule.partition("=") for rule in played.case.faults)
+    return {
+        what.partition(",")[0].partition("*")[0]
+        for where, _, what in rules
+        if where.partition(":")[0] in (provider, "*")
+    }
 
 
 def most_seconds(played: Played) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .cases import Case, Played, case, grid, play
 from .conftest import FIGURES
-from .oracle import lies
+from .oracle import left_unsent, lies
 
 _IN_THE_SUITE = 10
 _OF_THE_GRID = 12
@@ -54,3 +54,4 @@ def _count(played: Played, found: list[str]) -> None:
     FIGURES["commands run with faults on the way"] += 1
     FIGURES["requests answered by the sandbox"] += len(played.requests)
     FIGURES["lies found"] += len(found)
+    FIGURES["runs left unsent that could have been sent"] += len(left_unsent(played))
