@@ -142,7 +142,7 @@ def _asked_and_waiting(outside: Outside, terminal: Terminal) -> None:
     outside.box.clock.advance(30)
     terminal.until("101 ended")
     outside.faults({"kind": "throttle", "provider": "alibaba", "retry_after": 9000})
-    terminal.until("waiting 3 s")
+    terminal.until("next try in 3 s")
 
 
 PICTURES: Mapping[str, Picture] = {

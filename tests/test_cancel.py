@@ -622,7 +622,12 @@ def test_a_scope_that_is_silent_for_the_timeout_is_given_up_as_a_whole() -> None
     stage = Stage(lives, {ref: [refusing(Reason.LOST)] * 99 for ref in MANY})
     stage.clock = clock = TurnClock(20.0)
     stage.workers = Workers(clock)
-    stage.clouds["tencent:ap-guangzhou"].on_call = clock.hang
+
+    def hang(verb: str, ref: Ref) -> None:
+        stage.workers.record_response(ref.scope, responsive=False)  # as the pace of a real scope reports it
+        clock.hang(verb, ref)
+
+    stage.clouds["tencent:ap-guangzhou"].on_call = hang
 
     outcomes = stage.carry([plan(seen(ref, R, {"a": R})) for ref in MANY])
 

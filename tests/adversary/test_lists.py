@@ -67,7 +67,7 @@ def test_a_part_of_a_run_never_cancels_the_run(outside: Outside, source: str) ->
     done = outside.run("cancel", *argv, stdin=stdin)
 
     assert done.code == 2, str(done)
-    assert "is a part of" in done.err
+    assert "is part of" in done.err
     assert outside.writes() == []
 
 

@@ -120,7 +120,7 @@ def test_a_watched_status_names_what_runs_and_gives_way_to_the_table(slow: Outsi
     with Terminal(slow, "status", "--watch", ref, columns=100) as terminal:
         terminal.until("watching 1 run")
         assert f"  {ref}" in terminal.rows
-        assert "Ctrl-C: stop watching; runs continue" in terminal.rows
+        assert "Ctrl-C: stop watching; the runs continue" in terminal.rows
         code = finish(slow, terminal)
 
     assert code == 0

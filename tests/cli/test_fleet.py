@@ -329,6 +329,6 @@ def test_what_is_on_its_way_is_not_said_to_be_stopped(outside: Outside) -> None:
     done = outside.run("cancel", TENCENT, "--confirm", "3")
 
     assert done.code == 6, str(done)
-    assert "no run is left to ask" in done.err
+    assert "No run is left to cancel" in done.err
     assert "left to stop" not in done.err
     assert len(outside.writes()) == 1

@@ -94,7 +94,7 @@ def test_nobody_is_asked_through_a_closed_stdin(outside: Outside) -> None:
     done = outside.shell("runcancel cancel --kind invocation <&-")
 
     assert done.code == 6, str(done)
-    assert "nobody can be asked" in done.err
+    assert "there is no terminal to confirm on" in done.err
     assert outside.writes() == []
 
 
