@@ -18,9 +18,11 @@ settings.register_profile("soak", max_examples=1000, deadline=None, suppress_hea
 
 
 def pytest_configure() -> None:
-    """A job in the background of a script ignores Ctrl-C and hands that on: the commands under test must not."""
+    """What a background job or nohup ignores, its children ignore, too: the commands under test must not."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
