@@ -1,4 +1,4 @@
-"""What a cancel intended, what became of it, and the operation it belongs to: what the journal keeps."""
+"""The plan of a cancel, its outcome, and the operation it belongs to: what the journal keeps."""
 
 from datetime import datetime
 

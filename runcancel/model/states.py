@@ -97,7 +97,7 @@ class Verdict(StrEnum):
     PARTIAL = "partial"
     ENDED = "ended"
     REQUESTED = "requested"  # accepted; the end was not seen
-    IN_DOUBT = "in-doubt"  # sent, or perhaps sent; no reply or reading shows what became of it
+    IN_DOUBT = "in-doubt"  # sent, or perhaps sent; no reply or reading shows the result
     FAILED = "failed"  # certainly not accepted
     SKIPPED = "skipped"  # not sent
 

@@ -1,4 +1,4 @@
-"""Screens of one run: how it stands, and what became of it."""
+"""Screens of one run: its state and its outcome."""
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
