@@ -33,8 +33,7 @@ def dump(data: Any) -> str:
 def _block(value: Any, pad: str, lines: list[str]) -> None:
     """The lines of a list or an object that is not empty."""
     if isinstance(value, dict):
-        for key, each in value.items():
-            _entry(f"{pad}{_key(key, pad)}", each, pad if isinstance(each, list) else pad + _INDENT, lines)
+        _object(value, pad, lines)
         return
     for each in value:
         if isinstance(each, (dict, list)) and each:
@@ -45,17 +44,21 @@ def _block(value: Any, pad: str, lines: list[str]) -> None:
             lines.append(f"{pad}- {_scalar(each)}")
 
 
-def _entry(head: str, value: Any, pad: str, lines: list[str]) -> None:
-    if isinstance(value, (dict, list)) and value:
-        lines.append(head)
-        _block(value, pad, lines)
-    else:
-        lines.append(f"{head} {_scalar(value)}")
+def _object(value: dict[str, Any], pad: str, lines: list[str]) -> None:
+    """The lines of an object: the loop in which thousands of rows spend their time."""
+    for key, each in value.items():
+        kind = type(each)
+        if each and (kind is dict or kind is list):
+            lines.append(_key(key, pad))
+            _block(each, pad if kind is list else pad + _INDENT, lines)
+        else:
+            lines.append(f"{_key(key, pad)} {_SCALARS[kind](each)}")
 
 
+@lru_cache(maxsize=4096)
 def _key(key: str, pad: str) -> str:
     text = _text(key)
-    return f"{text}:" if len(text) <= _LONGEST_KEY else f"? {text}\n{pad}:"
+    return f"{pad}{text}:" if len(text) <= _LONGEST_KEY else f"{pad}? {text}\n{pad}:"
 
 
 def _scalar(value: Any) -> str:
