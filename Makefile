@@ -17,10 +17,11 @@ BUILD ?= .venv-build
 LOWEST_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 CASES ?= 2000
 BIN := $(VENV)/bin
-UNIT := tests/providers tests/contract tests/render tests/sandbox tests/cli/test_help.py tests/cli/test_output.py \
+ROOMS := tests/config tests/engine tests/guards tests/journal tests/providers tests/render tests/runtime
+UNIT := $(ROOMS) tests/contract tests/sandbox tests/cli/test_help.py tests/cli/test_output.py \
   $(filter-out %/test_screens.py %/test_runbooks.py,$(wildcard tests/test_*.py))
-CORE := tests/render $(filter-out $(patsubst %,tests/test_%.py,docs journal layout links resume_model runbooks screens settings supply \
-  workers),$(wildcard tests/test_*.py))
+CORE := $(filter-out tests/journal tests/providers,$(ROOMS)) tests/test_dependencies.py tests/test_errors.py tests/test_text.py tests/test_voice.py
+SLOW := tests/config/test_links.py tests/config/test_settings.py tests/render/test_writers.py tests/runtime/test_workers.py
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test quick soak check bench test-peers test-lowest test-build dist generate lock mutants coverage screenshots clean
@@ -32,7 +33,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 quick: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/render/test_writers.py $(CORE)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(addprefix --ignore=,$(SLOW)) $(CORE)
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/faults --soak $(CASES)

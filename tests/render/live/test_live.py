@@ -4,6 +4,8 @@ import io
 
 import pytest
 
+from render import samples
+from render.screen import Clock, Screen, items, live
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.states import Reason, State
 from runcancel.render.live.live import LiveProgress
@@ -11,9 +13,6 @@ from runcancel.render.live.plain import PlainProgress
 from runcancel.render.live.progress import Silent, progress
 from runcancel.render.screens.terminal import Terminal, size_of
 from runcancel.runtime.throttle import Traffic
-
-from . import samples
-from .screen import Clock, Screen, items, live
 
 ACCEPTED = CancelResponse(asked=RequestStatus.ACCEPTED)
 

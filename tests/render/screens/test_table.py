@@ -6,15 +6,14 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from rich.cells import cell_len
 
+from render import samples
+from render.golden import PICTURES, WIDTHS, picture
+from render.printing import COLOR, written
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Run
 from runcancel.model.states import Effect, State, Verdict
 from runcancel.render.columns import COLUMNS, columns_of
 from runcancel.render.screens.words import STYLES
-
-from . import samples
-from .golden import PICTURES, WIDTHS, picture
-from .printing import COLOR, written
 
 _UNCUT = ("aws:", "alibaba:", "tencent:", "request ", "ask for")  # references, ids and hints: to be pasted whole
 

@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from render.printing import COLOR, written
+from render.strategies import any_of
 from runcancel.model.logs import Output
 from runcancel.model.states import State
 from runcancel.render import End, lines
 from runcancel.render.screens.notes import Notes
 from runcancel.text import is_plain, safe_lines
-
-from .printing import COLOR, written
-from .strategies import any_of
 
 OUTPUTS = st.lists(any_of(Output), max_size=3)
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from render import samples
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome
 from runcancel.model.states import Reason, State, Verdict
@@ -15,8 +16,6 @@ from runcancel.render.live.bars import bar, shares
 from runcancel.render.live.board import Board
 from runcancel.render.live.frame import View, frame
 from runcancel.render.screens.terminal import Terminal
-
-from . import samples
 
 SCOPES = (
     "aws:us-east-2:command/4f1c0000-d0bc-470d-b1e5-{:012}",

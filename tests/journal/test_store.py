@@ -441,7 +441,7 @@ print("went on", recorder.operation)
 
 
 def test_a_full_disk_is_told_once_and_stops_nothing(file: Path) -> None:
-    script = _FILL.format(tests=str(Path(__file__).parent), file=str(file))
+    script = _FILL.format(tests=str(Path(__file__).parents[1]), file=str(file))
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)
 
@@ -466,7 +466,7 @@ print("went on", recorder.operation)
 
 @pytest.mark.parametrize("bytes", [0, 5000, 40_000])
 def test_a_disk_that_is_full_from_the_start_is_told_once_and_holds_no_half_intent(file: Path, bytes: int) -> None:
-    script = _FULL_AT_ONCE.format(tests=str(Path(__file__).parent), file=str(file), bytes=bytes)
+    script = _FULL_AT_ONCE.format(tests=str(Path(__file__).parents[1]), file=str(file), bytes=bytes)
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)
 
@@ -522,7 +522,7 @@ def test_a_kill_at_each_write_leaves_the_whole_intent_or_none(
     tmp_path: Path, how: str, numbers: range, targets: int
 ) -> None:
     script = _DIE.format(
-        tests=str(Path(__file__).parent), folder=str(tmp_path), how=how, numbers=list(numbers), targets=targets
+        tests=str(Path(__file__).parents[1]), folder=str(tmp_path), how=how, numbers=list(numbers), targets=targets
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
@@ -561,7 +561,7 @@ print(codes)
 
 
 def test_many_processes_may_begin_the_journal_at_once(file: Path) -> None:
-    script = _AT_ONCE.format(tests=str(Path(__file__).parent), file=str(file))
+    script = _AT_ONCE.format(tests=str(Path(__file__).parents[1]), file=str(file))
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
 
@@ -585,7 +585,7 @@ for number in range({rounds}):
 
 
 def writer(file: Path, rounds: int) -> "subprocess.Popen[str]":
-    script = _WRITE.format(tests=str(Path(__file__).parent), file=str(file), rounds=rounds)
+    script = _WRITE.format(tests=str(Path(__file__).parents[1]), file=str(file), rounds=rounds)
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
 

@@ -2,13 +2,12 @@
 
 import io
 
+from render import samples
+from render.screen import Clock, items
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.states import State
 from runcancel.render.live.plain import PlainProgress
 from runcancel.render.sink import Sink
-
-from . import samples
-from .screen import Clock, items
 
 ACCEPTED = CancelResponse(asked=RequestStatus.ACCEPTED)
 REFUSED = CancelResponse(asked=RequestStatus.REFUSED, problem=samples.DENIED)

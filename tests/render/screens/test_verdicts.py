@@ -4,6 +4,9 @@ import pytest
 from hypothesis import given, settings
 from msgspec import structs
 
+from render import samples
+from render.samples import many, outcome, seen
+from render.strategies import any_of
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.states import Effect, Guarantee, State, Verdict
 from runcancel.render.documents import Caller
@@ -11,10 +14,6 @@ from runcancel.render.screens.announce import announce, expectation
 from runcancel.render.screens.verdicts import hints, sentence, summary
 from runcancel.render.screens.words import is_unproven
 from runcancel.text import is_plain
-
-from . import samples
-from .samples import many, outcome, seen
-from .strategies import any_of
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
 

@@ -11,6 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from render import samples
+from render.strategies import ANY_TEXT
 from runcancel.errors import UsageError
 from runcancel.render import QUERYABLE, End, writer
 from runcancel.render.formats.json import encode
@@ -18,9 +20,6 @@ from runcancel.render.formats.query import Expression, QueryError, printed
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
 from runcancel.text import is_plain
-
-from . import samples
-from .strategies import ANY_TEXT
 
 DATA = {"runs": [{"ref": "a", "n": 1, "on": True}, {"ref": "=b", "n": None, "on": False}], "text": "x"}
 
