@@ -427,7 +427,7 @@ _FILL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Recorder, CancelResponse, RequestStatus
+from journal.test_store import item, operation, RUN, Recorder, CancelResponse, RequestStatus
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item()])
 import signal
@@ -454,7 +454,7 @@ _FULL_AT_ONCE = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Recorder, CancelResponse, RequestStatus
+from journal.test_store import item, operation, RUN, Recorder, CancelResponse, RequestStatus
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])
@@ -480,7 +480,8 @@ _DIE = """
 import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Journal, CancelResponse, RequestStatus, Stage, failed, Problem, Reason
+from journal.test_store import item, operation, RUN, Journal, CancelResponse, RequestStatus
+from journal.test_store import Stage, failed, Problem, Reason
 
 def die_at_statement(journal, n):
     left = iter(range(n))
@@ -546,7 +547,7 @@ _AT_ONCE = """
 import os, sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, Journal
+from journal.test_store import item, operation, Journal
 start = time.monotonic() + 0.2
 for _ in range(8):
     if os.fork() == 0:
@@ -573,7 +574,7 @@ _WRITE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_journal import item, operation, RUN, Journal, CancelResponse, RequestStatus
+from journal.test_store import item, operation, RUN, Journal, CancelResponse, RequestStatus
 journal = Journal.open(Path({file!r}))
 for number in range({rounds}):
     begun = operation()
