@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from runcancel.cli import options
+from runcancel.cli.bundles import arguments, filled, flattened, options_of
 from runcancel.cli.session import Session
 from runcancel.cli.support import request
 from runcancel.cli.support.failures import Ending
@@ -139,22 +141,26 @@ def _body(module: ModuleType, name: str) -> Callable[..., int]:
 
 
 def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
-    """Give a verb the options that mean the same everywhere; what they make is its first argument, the session."""
+    """Give a verb the options that mean the same everywhere; what they make is its first argument, the session.
+
+    A bundle among the parameters of a verb stands for its options. An option of the verb hides one of that name that
+    means the same everywhere.
+    """
     own = [param for key, param in inspect.signature(body, eval_str=True).parameters.items() if key != "session"]
-    names = {param.name for param in own}  # a verb may give an option a meaning of its own
-    everywhere = list(inspect.signature(Session.open, eval_str=True).parameters.values())[1:]
-    shared = [param for param in everywhere if param.name not in names]
+    flat = flattened(own)
+    names = {param.name for param in flat}
+    shared = [param for param in options_of(options.Everywhere) if param.name not in names]
 
     def call(ctx: typer.Context, **given: Any) -> int:
-        session = Session.open(name, **{param.name: given.pop(param.name) for param in shared})
+        session = Session.open(name, filled(options.Everywhere, {one.name: given.pop(one.name) for one in shared}))
         session.request = ctx.meta.get(request.FLAG, session.request)
         with session:
-            return session.ended(body(session, **given))
+            return session.ended(body(session, **arguments(own, given)))
 
     call.__doc__ = body.__doc__
     keyword = inspect.Parameter.KEYWORD_ONLY
     first = inspect.Parameter("ctx", keyword, annotation=typer.Context)
-    params = [first, *(param.replace(kind=keyword) for param in own + shared)]
+    params = [first, *(param.replace(kind=keyword) for param in flat + shared)]
     call.__annotations__ = {param.name: param.annotation for param in params}
     call.__signature__ = inspect.Signature(params)  # type: ignore[attr-defined]
     return call

@@ -1,12 +1,13 @@
 """Options that several verbs have: how they are declared, and what they come to."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from runcancel import environment
+from runcancel.cli.bundles import Bundle
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 from runcancel.model.runs import Query
@@ -116,7 +117,27 @@ WaitPolicy = Annotated[
     str | None,
     typer.Option("--timeout", metavar="TIME", help="Time limit for retries of reads [15s; throttled: 60s]."),
 ]
-"""From here up: what every verb takes (`Session.open`). Below: what several verbs take."""
+
+
+class Everywhere(Bundle, frozen=True, kw_only=True):
+    """What every verb takes: where to connect, what to print."""
+
+    context: Contexts = None
+    provider: Providers = None
+    profile: Profile = None
+    region: Regions = None
+    output: Output = None
+    query: JmesPath = None
+    columns: Columns = None
+    sort: Sort = None
+    no_headers: NoHeaders = False
+    quiet: Quiet = False
+    verbose: Verbose = False
+    debug: Debug = False
+    no_input: NoInput = False
+    color: Colors = None
+    timeout: WaitPolicy = None
+
 
 References = Annotated[
     list[str] | None,
@@ -185,30 +206,37 @@ AcceptReported = Annotated[
 ]
 
 
-def query(
-    *,
-    status: Sequence[str] | None = None,
-    kind: Sequence[str] | None = None,
-    name: str | None = None,
-    name_glob: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
-    older_than: str | None = None,
-    now: datetime,
-) -> Query:
-    """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
-    ends = [
-        None if until is None else environment.moment("--until", until, now),
-        None if older_than is None else environment.past("--older-than", older_than, now),
-    ]
-    return Query(
-        states=states(status),
-        kinds=kinds(kind),
-        name=None if name is None else environment.plain("--name", name),
-        name_glob=None if name_glob is None else environment.plain("--name-glob", name_glob),
-        since=None if since is None else environment.moment("--since", since, now),
-        until=min((end for end in ends if end is not None), default=None),
-    )
+class Filters(Bundle, frozen=True, kw_only=True):
+    """Which runs a search finds."""
+
+    status: Status = None
+    kind: Kinds = None
+    name: Name = None
+    name_glob: NameGlob = None
+    since: Since = None
+    until: Until = None
+    older_than: OlderThan = None
+
+    @property
+    def any(self) -> bool:
+        """Whether a filter was given."""
+        return self != Filters()
+
+    def query(self) -> Query:
+        """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
+        now = datetime.now(UTC)
+        ends = [
+            None if self.until is None else environment.moment("--until", self.until, now),
+            None if self.older_than is None else environment.past("--older-than", self.older_than, now),
+        ]
+        return Query(
+            states=states(self.status),
+            kinds=kinds(self.kind),
+            name=None if self.name is None else environment.plain("--name", self.name),
+            name_glob=None if self.name_glob is None else environment.plain("--name-glob", self.name_glob),
+            since=None if self.since is None else environment.moment("--since", self.since, now),
+            until=min((end for end in ends if end is not None), default=None),
+        )
 
 
 def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER) -> frozenset[State]:

@@ -96,70 +96,55 @@ class Session:
         """Whether who asks in a scope decides about a cancel: then it is found out beside the lookup."""
 
     @classmethod
-    def open(
-        cls,
-        verb: str,
-        *,
-        context: options.Contexts = None,
-        provider: options.Providers = None,
-        profile: options.Profile = None,
-        region: options.Regions = None,
-        output: options.Output = None,
-        query: options.JmesPath = None,
-        columns: options.Columns = None,
-        sort: options.Sort = None,
-        no_headers: options.NoHeaders = False,
-        quiet: options.Quiet = False,
-        verbose: options.Verbose = False,
-        debug: options.Debug = False,
-        no_input: options.NoInput = False,
-        color: options.Colors = None,
-        timeout: options.WaitPolicy = None,
-    ) -> Self:
-        """Put flags before variables and check them. Raises `UsageError`; asks no cloud."""
+    def open(cls, verb: str, args: options.Everywhere) -> Self:
+        """Put flags before variables and check them. Raises `UsageError`; sends nothing to a cloud."""
         environ: Mapping[str, str] = os.environ
         chosen = settings.gather(
-            contexts=context or (),
+            contexts=args.context or (),
             config=config_file.load(config_file.path(environ)),
-            providers=provider or (),
-            profile=profile,
-            regions=region or (),
+            providers=args.provider or (),
+            profile=args.profile,
+            regions=args.region or (),
             environ=environ,
         )
-        traced = environment.switch("--debug", debug, environ)
+        traced = environment.switch("--debug", args.debug, environ)
         if traced:
             _show_requests(sys.stderr)
         default = default_format(Terminal.of(sys.stdout, environ))
         session = cls(
             verb,
             chosen,
-            format=format_of(output, query=query, environ=environ, default=default),
-            query=None if query is None else read_query(query),
-            color=Color(one_of("--color", color, environ, tuple(Color), Color.AUTO)),
-            quiet=environment.switch("--quiet", quiet, environ),
-            verbose=environment.switch("--verbose", verbose, environ),
-            no_input=environment.switch("--no-input", no_input, environ),
+            format=format_of(args.output, query=args.query, environ=environ, default=default),
+            query=None if args.query is None else read_query(args.query),
+            color=Color(one_of("--color", args.color, environ, tuple(Color), Color.AUTO)),
+            quiet=environment.switch("--quiet", args.quiet, environ),
+            verbose=environment.switch("--verbose", args.verbose, environ),
+            no_input=environment.switch("--no-input", args.no_input, environ),
             debug=traced,
         )
-        patience = environment.text("--timeout", timeout, environ)
+        patience = environment.text("--timeout", args.timeout, environ)
         if patience.value is not None:
             seconds = environment.duration(patience.origin, patience.value)
             session.clouds.tries, session.impatient = Tries.of(seconds), True
-        session.shaped = query is not None or environment.text("--output", output, environ).value is not None
+        session.shaped = args.query is not None or environment.text("--output", args.output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is not a known region; trying it anyway")
-        wanted = table_options(verb, columns, sort, headers=not no_headers)
-        if wanted != session.table:
-            has_table = session.format in TABULAR and session.format not in _WITHOUT_COLUMNS.get(verb, ())
-            if query is not None or not has_table:
-                raise UsageError(
-                    "--columns, --sort and --no-headers need a table, tsv or csv"
-                    f"{', without --query' if query is not None else f'; the format is {session.format}'}; "
-                    "nothing was sent"
-                )
-            session.table = wanted
-            session.shaped = True
+        session._shape_tables(table_options(verb, args.columns, args.sort, headers=not args.no_headers))
         return session
+
+    def _shape_tables(self, shape: TableOptions) -> None:
+        """Take the options of tables. Raises `UsageError` where the format is none."""
+        if shape == self.table:
+            return
+        has_table = self.format in TABULAR and self.format not in _WITHOUT_COLUMNS.get(self.verb, ())
+        if self.query is not None or not has_table:
+            raise UsageError(
+                "--columns, --sort and --no-headers need a table, tsv or csv"
+                f"{', without --query' if self.query is not None else f'; the format is {self.format}'}; "
+                "nothing was sent"
+            )
+        self.table = shape
+        self.shaped = True
 
     def __enter__(self) -> Self:
         self.workers.install()

@@ -72,13 +72,7 @@ def cancel(
             autocompletion=options.recent_operations,
         ),
     ] = None,
-    status: options.Status = None,
-    kind: options.Kinds = None,
-    name: options.Name = None,
-    name_glob: options.NameGlob = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    older_than: options.OlderThan = None,
+    filters: options.Filters,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Answer yes to the confirmation [y/N].")] = False,
     confirm: Annotated[
         str | None,
@@ -140,17 +134,8 @@ def cancel(
     3 partial: some targets keep running, 4 not permitted, 5 not found, 6 nothing
     sent: refused or not confirmed, 7 incomplete, 8 sent but not verified stopped.
     """
-    filtered = any(given is not None for given in (status, kind, name, name_glob, since, until, older_than))
-    query = options.query(
-        status=status,
-        kind=kind,
-        name=name,
-        name_glob=name_glob,
-        since=since,
-        until=until,
-        older_than=older_than,
-        now=datetime.now(UTC),
-    )
+    filtered = filters.any
+    query = filters.query()
     file = journal_.path(session.settings.environ)
     resumed_from = None if resume is None else left_over(file, resume, pause=session.workers.pause)
     filtered = filtered or (bool(target) and not (refs or from_ or operation or plan or resume))

@@ -2,7 +2,6 @@
 
 import heapq
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
@@ -19,13 +18,7 @@ _SHOWN = 50  # rows on a terminal
 def list_(
     session: Session,
     *,
-    status: options.Status = None,
-    kind: options.Kinds = None,
-    name: options.Name = None,
-    name_glob: options.NameGlob = None,
-    since: options.Since = None,
-    until: options.Until = None,
-    older_than: options.OlderThan = None,
+    filters: options.Filters,
     target: options.Targets = None,
     limit: options.Limit = None,
 ) -> int:
@@ -44,16 +37,7 @@ def list_(
     line of -o jsonl shows whether the list is complete or cut by --limit.
     cancel -f refuses such a list. -o ref has no such line.
     """
-    query = options.query(
-        status=status,
-        kind=kind,
-        name=name,
-        name_glob=name_glob,
-        since=since,
-        until=until,
-        older_than=older_than,
-        now=datetime.now(UTC),
-    )
+    query = filters.query()
     scopes = session.scopes(kinds=query.kinds)
     gaps: list[Problem] = list(settings.unusable(session.settings))
     answering: set[Scope] = set()

@@ -1,0 +1,65 @@
+"""Options that are declared once as a record: a verb takes the record, its command line takes the fields."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from msgspec import NODEFAULT, Struct, structs
+
+B = TypeVar("B", bound="Bundle")
+
+
+class Bundle(Struct, frozen=True, kw_only=True):
+    """Options that belong together.
+
+    A field is an option as a verb's function declares it (its type is `Annotated` with what Typer reads), or a bundle.
+    Its name is the option's: no two options of one verb share it.
+    """
+
+
+def flattened(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter]:
+    """The parameters with the options of a bundle in the place of each bundle, in the order of its fields."""
+    flat: list[inspect.Parameter] = []
+    for parameter in parameters:
+        bundle = parameter.annotation
+        flat += options_of(bundle) if _is_bundle(bundle) else [parameter]
+    return flat
+
+
+def options_of(bundle: type[Bundle]) -> list[inspect.Parameter]:
+    """The options of a bundle, those of the bundles in it included."""
+    defaults = {field.name: field.default for field in structs.fields(bundle)}
+    return flattened(
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=annotation,
+            default=inspect.Parameter.empty if defaults[name] is NODEFAULT else defaults[name],
+        )
+        for name, annotation in get_type_hints(bundle, include_extras=True).items()
+    )
+
+
+def arguments(parameters: Iterable[inspect.Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments for a function with these parameters, out of the value of each option."""
+    return {
+        one.name: filled(one.annotation, values) if _is_bundle(one.annotation) else values[one.name]
+        for one in parameters
+        if _is_bundle(one.annotation) or one.name in values
+    }
+
+
+def filled(bundle: type[B], values: Mapping[str, Any]) -> B:
+    """A bundle out of the value of each option; one without a value has its default."""
+    hints = get_type_hints(bundle)
+    return bundle(
+        **{
+            name: filled(hint, values) if _is_bundle(hint) else values[name]
+            for name, hint in hints.items()
+            if _is_bundle(hint) or name in values
+        }
+    )
+
+
+def _is_bundle(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Bundle)
