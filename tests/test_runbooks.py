@@ -30,7 +30,8 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def run(outside: Outside, script: str, **env: str) -> Done:
-    return outside.shell(script, env=env)
+    """Run a recipe as careful scripts do: the first command that fails ends it."""
+    return outside.shell(f"set -euo pipefail\n{script}", env=env)
 
 
 def test_every_recipe_of_the_page_has_a_test() -> None:
@@ -68,9 +69,7 @@ def test_a_script_that_dies_takes_its_command_along(outside: Outside, fails: boo
     if not fails:
         outside.box.world.clock.advance(7200)  # the command ends well
 
-    done = outside.shell(
-        RECIPES["trap"][1], env={"PATH": f"{outside.home}:{outside.shell_path}", "AWS_DEFAULT_REGION": "us-east-2"}
-    )
+    done = run(outside, RECIPES["trap"][1], PATH=f"{outside.home}:{outside.shell_path}", AWS_DEFAULT_REGION="us-east-2")
 
     assert bool(outside.effective(COMMAND)) is fails, str(done)
     assert (done.code != 0) is fails, str(done)
@@ -116,7 +115,7 @@ def test_a_github_job_stops_what_the_deploy_started(outside: Outside) -> None:
     assert set(step["env"]) == {"RUN"}
     ours = {"GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
 
-    done = run(outside, f"set -eo pipefail\n{step['run']}", RUN=COMMAND, **ours)
+    done = run(outside, step["run"], RUN=COMMAND, **ours)
 
     assert done.code == 0, str(done)
     assert outside.json("history")["operations"][0]["reason"] == "https://github.example/a/b/actions/runs/7"
