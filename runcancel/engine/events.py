@@ -2,11 +2,15 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from runcancel.engine.verdict import CancelResponse
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.outcomes import Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Invocation, Run
+from runcancel.model.states import State
+
+_ACCEPTED = {RequestStatus.ACCEPTED: True, RequestStatus.ALREADY: True, RequestStatus.REFUSED: False}
 
 
 class Progress(Protocol):
@@ -103,3 +107,28 @@ class Shielded:
         except Exception:
             logging.getLogger("runcancel.wire").exception("the progress display failed and is off")
             self._observer = None
+
+
+def sent_event(ref: str, answer: CancelResponse, at: datetime) -> Sent:
+    """What a request came to; `accepted` is null where no reply shows it."""
+    return Sent(
+        run=ref,
+        at=at,
+        accepted=_ACCEPTED.get(answer.asked),
+        request_ids=answer.request_ids,
+        error=answer.problem,
+    )
+
+
+class StateChanges:
+    """Tells a reading that shows something new from one that repeats the last."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[State, dict[State, int] | None]] = {}
+
+    def seen_event(self, ref: str, state: State, counts: dict[State, int] | None, at: datetime) -> Seen | None:
+        """The change since the last reading; None where there is none."""
+        if self._last.get(ref) == (state, counts):
+            return None
+        self._last[ref] = (state, counts)
+        return Seen(run=ref, at=at, state=state, counts=counts)

@@ -5,26 +5,31 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runcancel.engine.events import StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError, Refused
 from runcancel.journal.store import Journal
+from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
-from runcancel.model.runs import Invocation, Run
-from runcancel.model.states import Stage
+from runcancel.model.runs import Identity, Invocation, Run
+from runcancel.model.states import Stage, State
 from runcancel.redaction import bare_urls, redact
 
+_READINGS_TOGETHER = 1.0  # seconds for which readings may wait to be committed with what comes next
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Recorder:
-    """A `cancel.Progress` that writes one operation down.
+    """A `cancel.Progress` that writes one operation down, each event with its time.
 
-    The first failure is told once through `warn`, and then it is silent: an emergency stop never waits for a disk. With
-    `required` it refuses instead, while nothing has been sent.
+    Intents, answers and outcomes are committed at once. A reading waits up to a second for others: after a kill it is
+    read again. The first failure is reported once through `warn`, and then it is silent: an emergency stop never waits
+    for a disk. With `required` it refuses instead, while nothing has been sent.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class Recorder:
         warn: Callable[[str], None],
         required: bool = False,
         resumed: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._file = file
         self._operation = operation
@@ -43,9 +49,14 @@ class Recorder:
         self._warn = warn
         self._required = required
         self._resumed = resumed
+        self._now = now
         self._journal: Journal | None = None
         self._begun = False
         self._written: dict[str, PlanItem] = {}
+        self._pending: list[JournalEvent] = []
+        self._committed_at = now()
+        self._changes = StateChanges()
+        self._answers: dict[str, tuple[object, ...]] = {}
 
     @property
     def id(self) -> str:
@@ -57,22 +68,37 @@ class Recorder:
         """The id under which everything so far can be found; None when nothing is written down."""
         return None if self._journal is None else self._operation.id
 
+    def confirmed(self, how: ConfirmedBy, *, given: str | None, runs: int) -> None:
+        """Note how the cancel was confirmed; it is committed with the intent."""
+        self._pending.append(Confirmed(at=self._now(), how=how, given=given, runs=runs))
+
+    def called_by(self, callers: Mapping[str, Identity | None]) -> None:
+        """Note whose credentials each scope, given as text, is called with; committed with what comes next."""
+        at = self._now()
+        self._pending += [
+            CalledBy(
+                at=at,
+                scope=scope,
+                account=None if who is None else who.account,
+                principal=None if who is None else who.principal,
+            )
+            for scope, who in callers.items()
+        ]
+
     def planned(self, items: Sequence[PlanItem]) -> None:
         """Commit the intent. Raises `Refused` when a journal is required and cannot be written."""
         if self._begun:
             fresh = [item for item in items if self._written.get(item.run) != item]
             self._written |= {item.run: item for item in items}
             if fresh:
-                self._write(lambda journal, id: journal.join(id, fresh))
+                self._pending += self._found(fresh)
+                self._write(lambda journal, id, events: journal.join(id, fresh, events))
             return
         self._begun = True
         self._written = {item.run: item for item in items}
         try:
             journal = Journal.open(self._file)
-            if self._resumed:
-                journal.resume(self._operation.id, items, self._limits)
-            else:
-                journal.begin(self._operation, items, self._limits)
+            self._begin(journal, items)
             self._journal = journal
         except JournalError as error:
             if self._required:
@@ -81,21 +107,45 @@ class Recorder:
                 ) from None
             self._warn(f"{error}: this cancel is not recorded and cannot be resumed")
 
+    def _begin(self, journal: Journal, items: Sequence[PlanItem]) -> None:
+        events, self._pending = self._pending, []
+        if self._resumed:
+            resumed = Resumed(at=self._now(), user=_user(), host=socket.gethostname())
+            events = [resumed, *events, *self._found(items)]
+            journal.resume(self._operation.id, items, self._limits, events)
+        else:
+            journal.begin(self._operation, items, self._limits, [*events, *self._found(items)])
+
     def record_read(self, entries: Sequence[tuple[str, PlanItem | None]]) -> None:
         """Commit what was read under references that were written down as intents; see `Journal.found`."""
-        self._written |= {item.run: item for _, item in entries if item is not None}
-        self._write(lambda journal, id: journal.record_read(id, entries))
+        read = [item for _, item in entries if item is not None]
+        self._written |= {item.run: item for item in read}
+        self._pending += self._found(read)
+        self._write(lambda journal, id, events: journal.record_read(id, entries, events))
 
     def responded(self, ref: str, answer: CancelResponse) -> None:
         """Commit an answer."""
-        self._write(lambda journal, id: journal.responded(id, ref, answer))
+        sent = sent_event(ref, answer, self._now())
+        said = (sent.accepted, sent.request_ids, None if sent.error is None else sent.error.code)
+        if self._answers.get(ref) != said:  # a throttled request is answered alike many times
+            self._answers[ref] = said
+            self._pending.append(sent)
+        self._write(lambda journal, id, events: journal.responded(id, ref, answer, events))
 
     def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
-        """Readings are not kept."""
+        """Keep a reading that shows something new: states and how many targets are in each."""
+        item = self._written.get(ref)
+        counts = dict(Counter(one.state for one in invocations)) if item is not None and item.targets else run.counts
+        seen = self._changes.seen_event(ref, run.state, None if counts is None else dict(counts), self._now())
+        if seen is not None:
+            self._pending.append(seen)
+        if self._pending and (self._now() - self._committed_at).total_seconds() >= _READINGS_TOGETHER:
+            self._write(lambda journal, id, events: journal.record(id, events))
 
     def judged(self, outcome: Outcome) -> None:
         """Commit an outcome."""
-        self._write(lambda journal, id: journal.judged(id, outcome))
+        self._pending.append(Judged(run=outcome.run, at=self._now(), verdict=outcome.verdict))
+        self._write(lambda journal, id, events: journal.judged(id, outcome, events))
 
     def tick(self) -> None:
         """Nothing to do."""
@@ -106,19 +156,34 @@ class Recorder:
     def end(self, exit_code: int) -> None:
         """Commit the end of the operation."""
         state = Stage.INTERRUPTED if exit_code > 128 else Stage.DONE
-        self._write(lambda journal, id: journal.end(id, state, exit_code))
+        self._pending.append(Ended(at=self._now(), exit_code=exit_code))
+        self._write(lambda journal, id, events: journal.end(id, state, exit_code, events))
         if self._journal is not None:
             self._journal.close()
 
-    def _write(self, write: Callable[[Journal, str], None]) -> None:
+    def _found(self, items: Sequence[PlanItem]) -> list[JournalEvent]:
+        at = self._now()
+        return [Found(run=item.run, at=at, state=item.state, counts=_counts(item)) for item in items if item.read]
+
+    def _write(self, write: Callable[[Journal, str, Sequence[JournalEvent]], None]) -> None:
+        """Commit, with the events since the last time."""
+        events, self._pending = self._pending, []
         if self._journal is None:
             return
         try:
-            write(self._journal, self._operation.id)
+            write(self._journal, self._operation.id, events)
+            self._committed_at = self._now()
         except JournalError as error:
             self._journal.close()
             self._journal = None
             self._warn(f"{error}: the rest is not recorded")
+
+
+def _counts(item: PlanItem) -> dict[State, int] | None:
+    """How many of the selected targets are in each state; None: not known."""
+    if item.targets:
+        return dict(Counter(one.before for one in item.invocations))
+    return dict(item.counts) or None
 
 
 def new_operation(verb: str, argv: Sequence[str], reason: str | None) -> Operation:

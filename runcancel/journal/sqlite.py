@@ -41,6 +41,10 @@ CREATE TABLE entries (
 _LATER = """
 CREATE TABLE IF NOT EXISTS limits (
   operation TEXT PRIMARY KEY REFERENCES operations(id) ON DELETE CASCADE, max_runs INTEGER, max_targets INTEGER
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+  operation TEXT NOT NULL REFERENCES operations(id) ON DELETE CASCADE, number INTEGER NOT NULL, kind TEXT NOT NULL,
+  event BLOB NOT NULL, PRIMARY KEY (operation, number)
 ) WITHOUT ROWID
 """
 """What was added to version 1: a journal made before gets it too, and an older program does not notice."""
@@ -249,7 +253,8 @@ def _set_up(db: sqlite3.Connection, file: Path) -> None:
     db.execute("PRAGMA foreign_keys=ON")
     if is_new:
         _make_tables(db)
-    db.execute(_LATER)
+    for statement in _LATER.split(";"):
+        db.execute(statement)
 
 
 def _make_tables(db: sqlite3.Connection) -> None:

@@ -15,7 +15,8 @@ from msgspec import Struct
 from runcancel.config import folders
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.events import CalledBy, Confirmed, Ended, Found, JournalEvent, Judged, Resumed
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.states import Stage
 
 if TYPE_CHECKING:
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from runcancel.journal.sqlite import JournalFile  # loads SQLite, which `cancel --help` can do without
 
 _BUSY = 5.0  # seconds to wait for another process
+_EVENTS: Mapping[str, type[JournalEvent]] = {
+    "resumed": Resumed,
+    "confirmed": Confirmed,
+    "called-by": CalledBy,
+    "found": Found,
+    "sent": Sent,
+    "seen": Seen,
+    "judged": Judged,
+    "ended": Ended,
+}
+_KINDS = {kind: word for word, kind in _EVENTS.items()}
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -68,7 +80,13 @@ class Journal:
         """Close the file."""
         self._file.close()
 
-    def begin(self, operation: Operation, items: Sequence[PlanItem], limits: Limits | None = None) -> None:
+    def begin(
+        self,
+        operation: Operation,
+        items: Sequence[PlanItem],
+        limits: Limits | None = None,
+        events: Sequence[JournalEvent] = (),
+    ) -> None:
         """Commit the intent: the operation, every run that will be asked, and the limits that hold for all of it."""
         with self._file.changed() as db:
             db.execute(
@@ -87,14 +105,22 @@ class Journal:
             )
             _put_limits(db, operation.id, limits)
             _put(db, operation.id, items)
+            _put_events(db, operation.id, events)
 
-    def resume(self, id: str, items: Sequence[PlanItem], limits: Limits | None = None) -> None:
+    def resume(
+        self,
+        id: str,
+        items: Sequence[PlanItem],
+        limits: Limits | None = None,
+        events: Sequence[JournalEvent] = (),
+    ) -> None:
         """Commit that an operation goes on with these runs; what was known of them before is replaced."""
         with self._file.changed() as db:
             _change(db, "UPDATE operations SET state=?, exit_code=NULL WHERE id=?", Stage.OPEN, id)
             _put_limits(db, id, limits)
             _put(db, id, items)
             _drop_intents(db, id, {item.run for item in items})
+            _put_events(db, id, events)
 
     def limits(self, id: str) -> Limits:
         """The limits of an operation; the usual ones where it was written without any. Raises `JournalError`."""
@@ -102,33 +128,46 @@ class Journal:
             row = db.execute("SELECT max_runs, max_targets FROM limits WHERE operation=?", (_sound(id),)).fetchone()
             return Limits() if row is None else Limits(max_runs=row[0], max_targets=row[1])
 
-    def join(self, id: str, items: Sequence[PlanItem]) -> None:
+    def join(self, id: str, items: Sequence[PlanItem], events: Sequence[JournalEvent] = ()) -> None:
         """Commit that these runs will be asked as well."""
         with self._file.changed() as db:
             _put(db, id, items)
+            _put_events(db, id, events)
 
-    def record_read(self, id: str, entries: Sequence[tuple[str, PlanItem | None]]) -> None:
+    def record_read(
+        self, id: str, entries: Sequence[tuple[str, PlanItem | None]], events: Sequence[JournalEvent] = ()
+    ) -> None:
         """Commit what was read under references: the run in place of each intent; None where it is there already."""
         with self._file.changed() as db:
             db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, text) for text, _ in entries])
             _put(db, id, [item for _, item in entries if item is not None])
+            _put_events(db, id, events)
 
-    def responded(self, id: str, run: str, answer: CancelResponse) -> None:
+    def responded(self, id: str, run: str, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
         """Commit an answer."""
-        with self._file.used() as db:
+        with self._file.changed() as db:
             blob = _encode(answer)
             _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, run)
+            _put_events(db, id, events)
 
-    def judged(self, id: str, outcome: Outcome) -> None:
+    def judged(self, id: str, outcome: Outcome, events: Sequence[JournalEvent] = ()) -> None:
         """Commit an outcome."""
-        with self._file.used() as db:
+        with self._file.changed() as db:
             row = (_encode(outcome), outcome.verdict, id, outcome.run)
             _change(db, "UPDATE entries SET outcome=?, verdict=? WHERE operation=? AND run=?", *row)
+            _put_events(db, id, events)
 
-    def end(self, id: str, state: Stage, exit_code: int) -> None:
+    def record(self, id: str, events: Sequence[JournalEvent]) -> None:
+        """Commit what happened."""
+        with self._file.changed() as db:
+            _change(db, "UPDATE operations SET id=id WHERE id=?", id)
+            _put_events(db, id, events)
+
+    def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
         """Commit the end of an operation."""
-        with self._file.used() as db:
+        with self._file.changed() as db:
             _change(db, "UPDATE operations SET state=?, exit_code=? WHERE id=?", state, exit_code, id)
+            _put_events(db, id, events)
 
     def operations(self, limit: int = 0) -> Iterator[Operation]:
         """Operations, newest first; 0 is all. Raises `JournalError` for one that cannot be read."""
@@ -159,6 +198,19 @@ class Journal:
                     answer=None if answer is None else msgspec.json.decode(answer, type=CancelResponse),
                     outcome=None if outcome is None else msgspec.json.decode(outcome, type=Outcome),
                 )
+
+    def events(self, id: str) -> Iterator[JournalEvent]:
+        """What happened during an operation, in its order; nothing where 0.1 wrote the journal.
+
+        What a newer program wrote besides is left out. Raises `JournalError` for an event that cannot be read.
+        """
+        with self._file.used() as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name='events'").fetchone():
+                return
+            query = "SELECT kind, event FROM events WHERE operation=? ORDER BY number"
+            for kind, blob in db.execute(query, (_sound(id),)):
+                if kind in _EVENTS:
+                    yield msgspec.json.decode(blob, type=_EVENTS[kind])
 
     def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, CancelResponse]]:
         """What clouds answered: when its operation began, the run, the answer; newest first, at most `limit`."""
@@ -213,6 +265,15 @@ def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:
 def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem]) -> None:
     rows = ((id, item.run, _encode(item)) for item in items)
     db.executemany("INSERT OR REPLACE INTO entries (operation, run, item) VALUES (?,?,?)", rows)
+
+
+def _put_events(db: "sqlite3.Connection", id: str, events: Sequence[JournalEvent]) -> None:
+    """Add what happened after what the operation has already."""
+    if not events:
+        return
+    (last,) = db.execute("SELECT coalesce(max(number), 0) FROM events WHERE operation=?", (id,)).fetchone()
+    rows = ((id, number, _KINDS[type(one)], _encode(one)) for number, one in enumerate(events, last + 1))
+    db.executemany("INSERT INTO events VALUES (?,?,?,?)", rows)
 
 
 def _drop_intents(db: "sqlite3.Connection", id: str, read: AbstractSet[str]) -> None:

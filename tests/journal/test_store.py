@@ -9,10 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fakes import seen
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -22,9 +23,10 @@ from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import Journal, path
-from runcancel.model.outcomes import Operation, PlanItem, PlannedInvocation
-from runcancel.model.runs import Problem
-from runcancel.model.states import Effect, Guarantee, Reason, Stage, State
+from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, Judged, Resumed
+from runcancel.model.outcomes import Operation, PlanItem, PlannedInvocation, Seen, Sent
+from runcancel.model.runs import Identity, Problem, Run
+from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
 
 RUN = "tencent:ap-guangzhou:invocation/inv-ib2lld37"
 
@@ -52,6 +54,15 @@ def item(run: str = RUN, *, targets: int = 2) -> PlanItem:
 
 def operation(reason: str | None = "because") -> Operation:
     return new_operation("cancel", ["cancel", RUN], reason)
+
+
+def sent(run: str, *, at: datetime = datetime(2026, 11, 28, tzinfo=UTC)) -> Sent:
+    return Sent(run=run, at=at, accepted=True, request_ids=(), error=None)
+
+
+def reading(running: int) -> Run:
+    states = {f"ins-{n}": State.RUNNING if n < running else State.TERMINATED for n in range(2)}
+    return seen(RUN, State.CANCELLING, states).run
 
 
 @pytest.fixture
@@ -480,7 +491,7 @@ _DIE = """
 import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, RUN, Journal, CancelResponse, RequestStatus
+from journal.test_store import item, operation, sent, RUN, Journal, CancelResponse, RequestStatus
 from journal.test_store import Stage, failed, Problem, Reason
 
 def die_at_statement(journal, n):
@@ -502,7 +513,7 @@ for n in {numbers}:
         journal.begin(begun, [item(run, targets={targets}) for run in runs])
         os.write(told, b"begun\\n")
         for run in runs:
-            journal.responded(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
+            journal.responded(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED), [sent(run)])
             os.write(told, b"answered\\n")
         for run in runs:
             journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
@@ -516,7 +527,7 @@ for n in {numbers}:
 
 @pytest.mark.parametrize(
     ("how", "numbers", "targets"),
-    [("die_at_statement", range(23), 2), ("die_at_byte", range(33_000, 330_000, 6_011), 50)],
+    [("die_at_statement", range(75), 2), ("die_at_byte", range(33_000, 330_000, 6_011), 50)],
     ids=["before each statement", "in the middle of a write"],
 )
 def test_a_kill_at_each_write_leaves_the_whole_intent_or_none(
@@ -536,11 +547,15 @@ def test_a_kill_at_each_write_leaves_the_whole_intent_or_none(
         assert len(found) <= 1
         assert len(found) >= told["begun"]
         assert len(entries) == 6 * len(found)
-        assert sum(entry.answer is not None for entry in entries) in (told["answered"], told["answered"] + 1)
+        answered = sum(entry.answer is not None for entry in entries)
+        assert answered in (told["answered"], told["answered"] + 1)
+        assert answered == sum(len(list(journal.events(one.id))) for one in found), "an answer and its time, or neither"
         assert sum(entry.outcome is not None for entry in entries) in (told["judged"], told["judged"] + 1)
         reached.add((len(found), told["answered"], told["judged"], told["ended"]))
     assert {found for found, *_ in reached} == {0, 1}
     assert len(reached) >= 8
+    if how == "die_at_statement":
+        assert (1, 6, 6, 1) in reached, "the range reaches the end"
 
 
 _AT_ONCE = """
@@ -690,3 +705,81 @@ def test_what_keeps_sqlite_from_being_loaded_is_told_once(
 
     with pytest.raises(JournalError, match="the journal cannot be used"):
         Journal.open(file)
+
+
+def ticking() -> Callable[[], datetime]:
+    """A clock that is a second further at each look."""
+    seconds = iter(range(10_000))
+    return lambda: datetime(2026, 11, 28, tzinfo=UTC) + timedelta(seconds=next(seconds))
+
+
+def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: Path) -> None:
+    begun = operation()
+    recorder = Recorder(file, begun, warn=pytest.fail, now=ticking())
+    refused = CancelResponse(asked=RequestStatus.REFUSED, problem=Problem(code=Reason.BUSY, message="slow down"))
+    recorder.confirmed(ConfirmedBy.CONFIRM, given="1", runs=1)
+    recorder.called_by({"tencent:ap-guangzhou": Identity(account="100", principal="ops"), "aws:us-east-2": None})
+    recorder.planned([item()])
+    for _ in range(3):
+        recorder.responded(RUN, refused)
+    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("r1",)))
+    for running in (2, 2, 1, 1):
+        recorder.observed(RUN, reading(running), ())
+    recorder.judged(failed(RUN, Problem(code=Reason.DENIED, message="no")))
+    recorder.end(4)
+
+    events = list(Journal.open(file).events(begun.id))
+
+    assert [type(one) for one in events] == [
+        Confirmed,
+        CalledBy,
+        CalledBy,
+        Found,
+        Sent,
+        Sent,
+        Seen,
+        Seen,
+        Judged,
+        Ended,
+    ]
+    times = [one.at for one in events]
+    assert times == sorted(times)
+    assert events[0] == Confirmed(at=times[0], how=ConfirmedBy.CONFIRM, given="1", runs=1)
+    assert events[1] == CalledBy(at=times[1], scope="tencent:ap-guangzhou", account="100", principal="ops")
+    assert events[3] == Found(at=times[3], run=RUN, state=State.RUNNING, counts={State.RUNNING: 2})
+    assert events[5] == Sent(at=times[5], run=RUN, accepted=True, request_ids=("r1",), error=None)
+    assert events[7] == Seen(at=times[7], run=RUN, state=State.CANCELLING, counts=reading(1).counts)
+    assert events[8:] == [Judged(at=times[8], run=RUN, verdict=Verdict.FAILED), Ended(at=times[9], exit_code=4)]
+
+
+def test_a_resume_adds_to_what_happened_before(file: Path) -> None:
+    begun = operation()
+    Recorder(file, begun, warn=pytest.fail).planned([item()])
+    Recorder(file, begun, warn=pytest.fail, resumed=True).planned([item(targets=1)])
+
+    events = list(Journal.open(file).events(begun.id))
+
+    assert [type(one) for one in events] == [Found, Resumed, Found]
+
+
+def test_events_of_a_newer_program_are_left_out_and_0_1_prunes_them_too(file: Path) -> None:
+    begun = operation()
+    Recorder(file, begun, warn=pytest.fail).planned([item()])
+    with sqlite3.connect(file) as other:
+        other.execute("INSERT INTO events VALUES (?, 99, 'approved', '{}')", (begun.id,))
+    assert [type(one) for one in Journal.open(file).events(begun.id)] == [Found]
+
+    with sqlite3.connect(file) as other:
+        other.execute("PRAGMA foreign_keys=ON")
+        other.execute("DELETE FROM operations")
+    assert sqlite3.connect(file).execute("SELECT count(*) FROM events").fetchone() == (0,)
+
+
+def test_a_journal_without_events_that_cannot_be_written_has_none(file: Path) -> None:
+    begun = operation()
+    Recorder(file, begun, warn=pytest.fail).planned([item()])
+    with sqlite3.connect(file) as other:
+        other.execute("DROP TABLE events")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    assert list(Journal.peek(file).events(begun.id)) == []

@@ -1,0 +1,72 @@
+"""What happened during an operation, with its time: the journal keeps it, the incident report reads it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from runcancel.model.outcomes import Seen, Sent
+from runcancel.model.states import State, Verdict
+
+
+class ConfirmedBy(StrEnum):
+    """How a cancel was confirmed."""
+
+    NOT_REQUIRED = "not-required"  # the runs were named one by one
+    YES = "--yes"
+    CONFIRM = "--confirm"
+    TERMINAL = "terminal"  # a person answered the question
+
+
+class Resumed(Struct, frozen=True, kw_only=True):
+    """An operation goes on after an interruption, by this user on this host."""
+
+    at: datetime
+    user: str
+    host: str
+
+
+class Confirmed(Struct, frozen=True, kw_only=True):
+    """The operation may be sent; `given` is the name or number that was typed."""
+
+    at: datetime
+    how: ConfirmedBy
+    given: str | None
+    runs: int
+
+
+class CalledBy(Struct, frozen=True, kw_only=True):
+    """Whose credentials are used in one scope; null where it is not known."""
+
+    at: datetime
+    scope: str
+    account: str | None
+    principal: str | None
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What the reading before the cancel showed of a run; null `counts`: the targets are not known."""
+
+    run: str
+    at: datetime
+    state: State
+    counts: dict[State, int] | None
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """A run got its verdict."""
+
+    run: str
+    at: datetime
+    verdict: Verdict
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """The process reported and left."""
+
+    at: datetime
+    exit_code: int
+
+
+JournalEvent: TypeAlias = Resumed | Confirmed | CalledBy | Found | Sent | Seen | Judged | Ended
