@@ -7,38 +7,56 @@ import re
 from pathlib import Path
 
 import pytest
-from outside import Outside
+from outside import KILLED, ONE_SHOT, TENCENT, Outside
 
 from runcancel.cli.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/guarantees.md", "docs/permissions.md")
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(rf"^(?:\$ )?(runcancel (?:{'|'.join(VERBS)})\b.*?)(?: {{3,}}.*| +# .*)?$", re.MULTILINE)
 _EXPECTED = {
-    "runcancel cancel": 2,  # alone it asks, and here is nobody
-    "runcancel cancel -r all --name patch-openssl --max-runs 50": 6,  # several accounts, and nobody to ask
-    "runcancel cancel --plan plan.json --yes": 3,  # what has started on Alibaba Cloud goes on
+    "runcancel cancel": 2,  # without a terminal there is no list to choose from
+    "runcancel cancel -r all --name patch-openssl --max-runs 50": 6,  # several accounts, and no terminal to confirm on
     "runcancel cancel t-7d2a745b412b4601b2d47f6a768d0001 --target i-bp1fexample": 5,
-    "runcancel cancel --resume 01K9ZQ3V7W5T8R2M4N6P0C1D2E": 2,
-    "runcancel list --older-than 2h -o jsonl | runcancel cancel -f - --confirm 7": 6,  # not seven of them here
-    'runcancel cancel "$RUN" -o json > result.json': 2,  # nothing is named
-    "runcancel doctor -c prod -o json": 2,  # no such context here
+    "runcancel doctor -c prod -o json": 2,  # the context does not exist
 }
-"""The exit code where it is not 0."""
+"""The exit code of a command where it is not 0."""
+_PARTIAL = {"plan.json", "runs.jsonl"}
+"""Recipes that end with 3: Alibaba Cloud does not stop what has started."""
 
 
-def commands(page: str) -> list[str]:
-    """The commands of a page, without what is said beside them."""
-    return [found.rstrip() for found in _COMMAND.findall((ROOT / page).read_text(encoding="utf-8"))]
+def blocks(page: str, *languages: str) -> list[str]:
+    """The code blocks of a page in one of the languages."""
+    found = _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+    return [text for language, text in found if language in languages]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_a_page_does_what_it_is_there_for(page: str, outside: Outside) -> None:
-    assert commands(page)
-    for command in commands(page):
-        done = outside.shell(f"set -o pipefail; {command}")
+    commands = [found.rstrip() for block in blocks(page, "", "console") for found in _COMMAND.findall(block)]
+    assert commands
+    for command in commands:
+        done = outside.shell(f"set -euo pipefail\n{command}")
         assert done.code == _EXPECTED.get(command, 0), f"{command}\n{done}"
         assert "internal error" not in done.err
+
+
+@pytest.mark.parametrize("recipe", blocks("README.md", "sh"))
+def test_every_recipe_of_the_readme_runs_as_it_stands(recipe: str, outside: Outside) -> None:
+    done = outside.shell(f"set -euo pipefail\n{recipe}", env={"RUN": TENCENT})
+
+    assert done.code == (3 if any(file in recipe for file in _PARTIAL) else 0), str(done)
+
+
+@pytest.mark.parametrize(("run", "says"), [(ONE_SHOT, "keep running"), (KILLED, "not verified")])
+def test_the_readme_tells_the_exit_codes_apart(run: str, says: str, outside: Outside) -> None:
+    (recipe,) = [block for block in blocks("README.md", "sh") if "case $code" in block]
+
+    done = outside.shell(f"set -euo pipefail\n{recipe}", env={"RUN": run})
+
+    assert done.code == 0, str(done)
+    assert says in done.out
 
 
 @pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
