@@ -23,6 +23,7 @@ LOADED: Mapping[str, str] = {
     "certifi": "import certifi; certifi.where()",
     "jmespath": "import jmespath",
     "tomlkit": "import tomlkit",
+    "cronsim": "import cronsim",
     "boto3": "import boto3",
     "alibabacloud-ecs20140526": "import alibabacloud_ecs20140526.client",
     "alibabacloud-credentials": "import alibabacloud_credentials.client",

@@ -126,4 +126,5 @@ class Script:
         )
         transport, connection = cast(Transport, self), Connection(scope=GUANGZHOU)
         wire = TencentWire(transport, connection, product="tat", version="2020-10-28", keys=lambda: keys, pace=pace)
-        return Tat(wire, wire, scope=GUANGZHOU, kind=tencent.PROVIDER.kinds[0], pace=pace)
+        kind, invoker = tencent.PROVIDER.kinds[0], tencent.PROVIDER.trigger_kinds[0]
+        return Tat(wire, wire, scope=GUANGZHOU, kind=kind, invoker=invoker, pace=pace)

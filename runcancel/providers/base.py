@@ -12,6 +12,8 @@ from runcancel.errors import CloudError
 from runcancel.model.logs import Output
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Scope, Snapshot
+from runcancel.model.states import Reason
+from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
@@ -124,6 +126,10 @@ class Cloud(Protocol):
         """
         ...
 
+    def triggers(self) -> "Triggers":
+        """What starts runs by itself in this scope; asks the cloud nothing."""
+        ...
+
     def regions(self) -> tuple[str, ...]:
         """The regions that this account can use, as the vendor tells (`DescribeRegions` and its siblings)."""
         ...
@@ -137,6 +143,57 @@ class Cloud(Protocol):
         ...
 
 
+class Triggers(Protocol):
+    """The triggers of one connected scope. All methods block, may be called from many threads, raise `CloudError`."""
+
+    def find(self, query: TriggerQuery) -> Iterator[Trigger]:
+        """The scope's triggers, page by page; the caller applies `query.matches` to what comes.
+
+        With `query.script` only those come whose script contains it. Kinds that are not in `query.kinds` cost no
+        request.
+        """
+        ...
+
+    def read(self, ref: Ref) -> Trigger:
+        """Read one trigger whole. Raises `Reason.NOT_FOUND`, or `Reason.INVALID` for an id that is none."""
+        ...
+
+    def switch(self, ref: Ref, *, enabled: bool) -> str:
+        """Disable or enable a trigger by the vendor's own switch, change nothing else of it, and return the request id.
+
+        Raises `Reason.NOT_CANCELLABLE` for a kind that has no such switch. Never repeated after an answer in doubt:
+        the caller reads the state first.
+        """
+        ...
+
+    def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+        """What started these runs and when that starts again, found by scanning; each reference at most once.
+
+        Those that do not come are not known. It is slow, and never on the way of a cancel.
+        """
+        ...
+
+
+class NoTriggers:
+    """The `Triggers` of a cloud that has none."""
+
+    def find(self, query: TriggerQuery) -> Iterator[Trigger]:
+        """Nothing."""
+        yield from ()
+
+    def read(self, ref: Ref) -> Trigger:
+        """Raises `Reason.NOT_FOUND`."""
+        raise CloudError(Reason.NOT_FOUND, f"{ref} is not a trigger")
+
+    def switch(self, ref: Ref, *, enabled: bool) -> str:
+        """Raises `Reason.NOT_FOUND`."""
+        raise CloudError(Reason.NOT_FOUND, f"{ref} is not a trigger; nothing was sent")
+
+    def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+        """Nothing."""
+        yield from ()
+
+
 class Provider(Struct, frozen=True, kw_only=True):
     """What a cloud is to the rest of the program: facts, and functions that open it. Its module calls it `PROVIDER`."""
 
@@ -145,6 +202,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     account_pattern: Pattern[str]  # how the number of an account is written
     ids: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
     kinds: tuple[Kind, ...]  # in the order in which a bare id is looked up
+    trigger_kinds: tuple[TriggerKind, ...] = ()  # what starts its runs by itself
     regions: frozenset[str]  # regions this vendor is known to have (a dated table), in the shape of `references.REGION`
     sites: tuple[str, ...] = ()  # separate clouds of one vendor, by domain, the default first; most have none
     variables: tuple[str, ...]  # how the names of the vendor's own variables begin: the sandbox hands none of them on

@@ -3,15 +3,16 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from runcancel.environment import Choice
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.logs import Output
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Query, Ref, Snapshot
 from runcancel.model.states import Reason
+from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import provider
-from runcancel.providers.base import Checkup, Cloud, VendorSettings
+from runcancel.providers.base import Checkup, Cloud, Triggers, VendorSettings
 
 T = TypeVar("T")
 
@@ -52,6 +53,10 @@ class GuardedCloud:
         """See `Cloud.runs`."""
         return self._each(lambda: self._cloud.runs(query))
 
+    def triggers(self) -> "GuardedTriggers":
+        """See `Cloud.triggers`."""
+        return GuardedTriggers(guarded(self._cloud.triggers, where=self._where), self._each)
+
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`."""
         return guarded(self._cloud.regions, where=self._where)
@@ -74,6 +79,40 @@ class GuardedCloud:
         except Exception as error:
             raise internal(error, where=self._where) from error
         self._report(True)
+
+
+class GuardedTriggers:
+    """See `Triggers`. `each` carries out a call and lets nothing but `CloudError` through."""
+
+    def __init__(self, triggers: Triggers, each: "Each") -> None:
+        self._triggers = triggers
+        self._each = each
+
+    def find(self, query: TriggerQuery) -> Iterator[Trigger]:
+        """See `Triggers.find`."""
+        return self._each(lambda: self._triggers.find(query))
+
+    def read(self, ref: Ref) -> Trigger:
+        """See `Triggers.read`."""
+        return self._one(lambda: self._triggers.read(ref))
+
+    def switch(self, ref: Ref, *, enabled: bool) -> str:
+        """See `Triggers.switch`."""
+        return self._one(lambda: self._triggers.switch(ref, enabled=enabled))
+
+    def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+        """See `Triggers.origins`."""
+        return self._each(lambda: self._triggers.origins(refs))
+
+    def _one(self, call: Callable[[], T]) -> T:
+        (answer,) = self._each(lambda: iter((call(),)))
+        return answer
+
+
+class Each(Protocol):
+    """Calls a provider and yields what it gives."""
+
+    def __call__(self, call: Callable[[], Iterator[T]]) -> Iterator[T]: ...
 
 
 def is_configured(name: str, environ: Mapping[str, str]) -> bool:

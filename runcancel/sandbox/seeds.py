@@ -7,8 +7,9 @@ from runcancel.sandbox.accounts import DEFAULT_REGION
 from runcancel.sandbox.aws.windows import Execution, Window
 from runcancel.sandbox.fleet import add_tasks, build
 from runcancel.sandbox.spec import RunSpec
-from runcancel.sandbox.tencent.around import Invoker
+from runcancel.sandbox.tencent import invokers
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
+from runcancel.sandbox.tencent.invokers import Invoker
 from runcancel.sandbox.world import Book
 
 HOSTILE_NAME = "patch \x1b[31mred\x1b[0m \u202egnp.exe\u2066 [/x] =1+1"
@@ -278,15 +279,25 @@ def _mixed_window(book: Book, now: float) -> None:
 
 
 def _invoker(book: Book, now: float) -> None:
+    """An hourly report, which has started the runs that say so and goes on starting more."""
     spawned = [run for run in book.listed(INVOCATION) if isinstance(run, TencentInvocation) and run.source == "INVOKER"]
-    book.extras["invokers"] = [
-        Invoker(
-            id=f"ivk-{book.code(8)}",
-            name="hourly-report",
-            command=spawned[0].command,
-            instances=[machine for machine, _ in book.instances[:2]],
-            recurrence="0 0 * * * *",
-            created=now - 30 * DAY,
-            spawned=[run.id for run in spawned],
-        )
-    ]
+
+    def start(at: float) -> TencentInvocation:
+        wanted = RunSpec(kind=INVOCATION, name="hourly-report", targets={"running": 2}, source="INVOKER", age=0)
+        run = cast(TencentInvocation, build(book, wanted, at))
+        run.command = invoker.command
+        book.start(run)
+        return run
+
+    invoker = Invoker(
+        id=f"ivk-{book.code(8)}",
+        name="hourly-report",
+        command=spawned[0].command,
+        content="#!/bin/sh\n/opt/jobs/hourly-report.sh\n",
+        instances=[machine for machine, _ in book.instances[:2]],
+        every=HOUR,
+        created=now - 30 * DAY,
+        start=start,
+        spawned=[run.id for run in spawned],
+    )
+    invokers.add(book, invoker, now)

@@ -15,7 +15,7 @@ from runcancel.model.logs import Output
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Run, Snapshot
 from runcancel.model.states import Guarantee, Reason, State
-from runcancel.providers.base import Checkup, Connection, Provider, VendorSettings
+from runcancel.providers.base import Checkup, Connection, NoTriggers, Provider, Triggers, VendorSettings
 from runcancel.providers.common.fields import checked_id, first
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
@@ -115,6 +115,9 @@ class Nimbus:
         for id, job in self._call("ListJobs").items():
             if job["region"] == self._scope.region:
                 yield self._snapshot(Ref(scope=self._scope, kind=JOB.name, id=id), job)
+
+    def triggers(self) -> Triggers:
+        return NoTriggers()
 
     def regions(self) -> tuple[str, ...]:
         return tuple(sorted(REGIONS))

@@ -217,6 +217,7 @@ TAT_READS = [
     ("DescribeInvocationTasks", {"Limit": 100, "HideOutput": False}),
     ("DescribeInvokers", {}),
     ("DescribeInvokerRecords", {}),
+    ("DescribeCommands", {}),
     ("DescribeAutomationAgentStatus", {}),
     ("DescribeRegions", {}),
     ("CancelInvocation", {"InvocationId": "inv-0ended0001"}),

@@ -22,7 +22,7 @@ from runcancel.model.states import Reason, State
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.base import Checkup
+from runcancel.providers.base import Checkup, NoTriggers, Triggers
 from runcancel.providers.common.fields import (
     JsonObject,
     by_token,
@@ -110,6 +110,10 @@ class CloudAssistant:
                 if query.matches(snapshot.run):  # else a later question may still meet it
                     seen.add(hash(id))
                     yield snapshot
+
+    def triggers(self) -> Triggers:
+        """See `Cloud.triggers`."""
+        return NoTriggers()
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: ECS DescribeRegions. A region whose machines are sold out still has runs."""

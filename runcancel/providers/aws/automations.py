@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.model.runs import Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
-from runcancel.providers.aws.fields import alarms, counted, record, texts, wire_time, word
+from runcancel.providers.aws.fields import alarms, counted, record, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, first, moment, number, rows, text
+from runcancel.providers.common.fields import JsonObject, first, moment, number, rows, text, texts
 
 _ELSEWHERE = ("TargetLocations", "TargetLocationsURL")
 _FAN_OUT = ("Targets", "TargetMaps", *_ELSEWHERE)

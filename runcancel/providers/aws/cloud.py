@@ -13,7 +13,7 @@ from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import ClientFactory
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.base import Checkup, Connection
+from runcancel.providers.base import Checkup, Connection, NoTriggers, Triggers
 from runcancel.providers.common.fields import caller, checked_id, proven_regions, rows, text
 from runcancel.providers.common.http import EndpointHealth
 from runcancel.runtime.throttle import Pace
@@ -69,6 +69,10 @@ class Aws:
         for name, kind in self._kinds.items():
             if not query.kinds or name in query.kinds:
                 yield from kind.runs(self._scope, query)
+
+    def triggers(self) -> Triggers:
+        """See `Cloud.triggers`."""
+        return NoTriggers()
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""

@@ -39,12 +39,6 @@ def record(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def texts(value: object) -> tuple[str, ...]:
-    """The texts of a list, or a lone text."""
-    values = value if isinstance(value, list) else [value]
-    return tuple(one for one in values if isinstance(one, str) and one)
-
-
 def document(value: object) -> Mapping[str, Any]:
     """A structure that travels as JSON text."""
     try:

@@ -10,12 +10,12 @@ from runcancel.model.runs import Invocation, InvocationFilter, Ref
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
-from runcancel.providers.aws.fields import record, texts, word
+from runcancel.providers.aws.fields import record, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import command_state
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, number, rows, text
+from runcancel.providers.common.fields import JsonObject, number, rows, text, texts
 
 _MOST_STDOUT, _MOST_STDERR = 24_000, 8_000  # characters that GetCommandInvocation answers with
 _MOST_BOTH = 2_500  # characters of both streams in ListCommandInvocations

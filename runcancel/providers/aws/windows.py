@@ -9,11 +9,11 @@ from msgspec import UNSET, structs
 
 from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
-from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, texts, wire_time, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, first, moment, text
+from runcancel.providers.common.fields import JsonObject, first, moment, text, texts
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
 """Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""

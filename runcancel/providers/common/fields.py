@@ -1,5 +1,6 @@
 """What every provider needs to read a cloud safely: fields, times, pages, ids."""
 
+import hashlib
 import json
 import logging
 import re
@@ -48,6 +49,18 @@ def text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return str(value) or None
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """The texts of a list, or a lone text."""
+    values = value if isinstance(value, list) else [value]
+    return tuple(one for one in values if isinstance(one, str) and one)
+
+
+def digest(*values: object) -> str:
+    """What these values of a reply are, in 16 letters: equal for equal values, and nothing can be read from it."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def number(value: object) -> int | None:

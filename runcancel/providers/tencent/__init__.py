@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
 from runcancel.model.states import Guarantee
+from runcancel.model.triggers import TriggerKind
 from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
@@ -29,6 +30,18 @@ KINDS = (
         in_part=True,
         grace=(1.0,),
         read_batch=100,
+    ),
+)
+
+TRIGGER_KINDS = (
+    TriggerKind(
+        name="invoker",
+        id_pattern=re.compile(r"ivk-[0-9a-z]{8,}"),
+        starts=("invocation",),
+        promise="The invoker starts nothing while it is disabled. Runs that it has started go on.",
+        disable_action="DisableInvoker",
+        enable_action="EnableInvoker",
+        permissions=("tat:DisableInvoker", "tat:EnableInvoker"),
     ),
 )
 
@@ -102,6 +115,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         wire(sts, "sts", VERSION, keys, pace.apart()),
         scope=scope,
         kind=KINDS[0],
+        invoker=TRIGGER_KINDS[0],
         pace=pace,
     )
 
@@ -112,6 +126,7 @@ PROVIDER = Provider(
     account_pattern=re.compile(r"[0-9]{5,20}"),
     ids="inv-…",
     kinds=KINDS,
+    trigger_kinds=TRIGGER_KINDS,
     regions=REGIONS,
     sites=SITES,
     variables=("TENCENTCLOUD_", "TCCLI_"),

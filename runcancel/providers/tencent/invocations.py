@@ -20,7 +20,8 @@ from runcancel.model.runs import (
     least_ended,
 )
 from runcancel.model.states import Reason, State
-from runcancel.providers.base import Checkup
+from runcancel.model.triggers import TriggerKind
+from runcancel.providers.base import Checkup, Triggers
 from runcancel.providers.common.fields import (
     JsonObject,
     by_offset,
@@ -62,11 +63,12 @@ _STS = re.compile(r"sts(\.[a-z0-9-]+){0,2}\.tencentcloudapi\.com")
 class Tat:
     """One scope of Tencent Cloud."""
 
-    def __init__(self, tat: Wire, sts: Wire, *, scope: Scope, kind: Kind, pace: Pace) -> None:
+    def __init__(self, tat: Wire, sts: Wire, *, scope: Scope, kind: Kind, invoker: TriggerKind, pace: Pace) -> None:
         self._tat = tat
         self._sts = sts
         self._scope = scope
         self._kind = kind
+        self._invoker = invoker
         self._pace = pace
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
@@ -113,6 +115,12 @@ class Tat:
         for row in listed:
             if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
                 yield self._snapshot(row)
+
+    def triggers(self) -> Triggers:
+        """See `Cloud.triggers`."""
+        from runcancel.providers.tencent.triggers import Invokers
+
+        return Invokers(self._tat, scope=self._scope, kind=self._invoker, run_kind=self._kind)
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: TAT DescribeRegions, which tells where TAT itself is available."""

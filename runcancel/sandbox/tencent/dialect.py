@@ -7,7 +7,7 @@ from typing import Any
 
 from runcancel.sandbox.accounts import REGIONS, keyring
 from runcancel.sandbox.signing import check_tencent
-from runcancel.sandbox.tencent import around, invocations
+from runcancel.sandbox.tencent import around, invocations, invokers
 from runcancel.sandbox.wire import Call, Document, Operation, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import World
 
@@ -17,8 +17,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("tat", "CancelInvocation"): Operation(invocations.cancel, cancels=True, rate=20),
     ("tat", "DescribeInvocations"): Operation(invocations.describe, ("InvocationSet",), rate=20),
     ("tat", "DescribeInvocationTasks"): Operation(invocations.describe_tasks, ("InvocationTaskSet",), rate=20),
-    ("tat", "DescribeInvokers"): Operation(around.describe_invokers, ("InvokerSet",), rate=20),
-    ("tat", "DescribeInvokerRecords"): Operation(around.describe_invoker_records, ("InvokerRecordSet",), rate=20),
+    ("tat", "DescribeInvokers"): Operation(invokers.describe, ("InvokerSet",), rate=20),
+    ("tat", "DescribeInvokerRecords"): Operation(invokers.describe_records, ("InvokerRecordSet",), rate=20),
+    ("tat", "DisableInvoker"): Operation(invokers.disable, rate=20),
+    ("tat", "EnableInvoker"): Operation(invokers.enable, rate=20),
+    ("tat", "DescribeCommands"): Operation(invokers.describe_commands, ("CommandSet",), rate=20),
     ("tat", "DescribeAutomationAgentStatus"): Operation(around.describe_agents, ("AutomationAgentSet",), rate=60),
     ("tat", "DescribeRegions"): Operation(around.describe_regions, ("RegionSet",), rate=20),
     ("sts", "GetCallerIdentity"): Operation(around.get_caller_identity),
@@ -38,15 +41,22 @@ FIELDS: dict[str, dict[str, type]] = {
     "DescribeInvocationTasks": {"InvocationTaskIds": list, "Filters": list, "HideOutput": bool, **_PAGES},
     "DescribeInvokers": {"InvokerIds": list, "Filters": list, **_PAGES},
     "DescribeInvokerRecords": {"InvokerIds": list, **_PAGES},
+    "DisableInvoker": {"InvokerId": str},
+    "EnableInvoker": {"InvokerId": str},
+    "DescribeCommands": {"CommandIds": list, "Filters": list, **_PAGES},
     "DescribeAutomationAgentStatus": {"InstanceIds": list, "Filters": list, **_PAGES},
     "DescribeRegions": {"Product": str, "Scene": int},
     "GetCallerIdentity": {},
     "AssumeRole": _ROLE,
     "AssumeRoleWithWebIdentity": {**_ROLE, "ProviderId": str, "WebIdentityToken": str},
 }
-_REQUIRED = {"CancelInvocation": ("InvocationId",)}
+_REQUIRED = {
+    "CancelInvocation": ("InvocationId",),
+    "DisableInvoker": ("InvokerId",),
+    "EnableInvoker": ("InvokerId",),
+}
 _INSTANCE = re.compile(r"(ins|lhins|rins)-[a-z0-9]+")
-_IDS = ("InvocationIds", "InvocationTaskIds", "InvokerIds", "InstanceIds")
+_IDS = ("InvocationIds", "InvocationTaskIds", "InvokerIds", "InstanceIds", "CommandIds")
 
 
 class Tencent:

@@ -1,0 +1,198 @@
+"""What starts runs by itself: its kinds, its records, and what became of a change of one."""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from runcancel.model.runs import Problem, Ref
+
+
+class TriggerState(StrEnum):
+    """Whether a trigger starts runs."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    UNKNOWN = "unknown"  # a vendor's word that is not mapped
+
+
+class TriggerKind(Struct, frozen=True, kw_only=True):
+    """What is known beforehand about one kind of trigger.
+
+    `disable_action` and `enable_action` are the APIs that switch it, with the permission for each; None where this
+    program never changes such a trigger, for the reason `fixed_because`. `starts` are the kinds of run it starts.
+    """
+
+    name: str
+    id_pattern: re.Pattern[str]
+    starts: tuple[str, ...]
+    promise: str  # one sentence for a person: what disabling does here
+    disable_action: str | None = None
+    enable_action: str | None = None
+    permissions: tuple[str, ...] = ()  # for the two actions, as the vendor spells them
+    fixed_because: str | None = None
+
+    @property
+    def switchable(self) -> bool:
+        """Whether this program can disable and enable it."""
+        return self.disable_action is not None
+
+
+class Trigger(Struct, frozen=True, kw_only=True):
+    """One trigger as one reading saw it. Times are UTC.
+
+    `schedule` is the vendor's own expression, `timezone` the zone it counts in, `schedule_text` the same in words.
+    `documents` is what it runs, as the vendor names it, `targets` on what. `fixed_because` says why this program does
+    not change it, and `command` is what a person can paste instead. `others`: how many things it starts or notifies
+    that are no runs; `tasks`: how many things it starts in all. `edition` changes whenever somebody changes the trigger
+    in other ways than switching it: what a restore compares.
+    """
+
+    ref: Ref
+    provider: str
+    account: str | None
+    context: str | None
+    region: str
+    kind: str
+    id: str
+    name: str | None
+    state: TriggerState
+    provider_status: str
+    schedule: str | None = None
+    timezone: str | None = None
+    schedule_text: str | None = None
+    next_start_at: datetime | None = None
+    starts: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    tasks: int = 1
+    others: int = 0
+    edition: str = ""
+    fixed_because: str | None = None
+    command: str | None = None
+
+    @classmethod
+    def at(
+        cls,
+        ref: Ref,
+        kind: TriggerKind,
+        *,
+        name: str | None,
+        state: TriggerState,
+        provider_status: str,
+        schedule: str | None = None,
+        timezone: str | None = None,
+        schedule_text: str | None = None,
+        next_start_at: datetime | None = None,
+        documents: tuple[str, ...] = (),
+        targets: tuple[str, ...] = (),
+        tasks: int = 1,
+        others: int = 0,
+        edition: str = "",
+        fixed_because: str | None = None,
+        command: str | None = None,
+    ) -> "Trigger":
+        """The trigger named by `ref`, with what follows from its name and kind filled in."""
+        return cls(
+            ref=ref,
+            provider=ref.scope.provider,
+            account=None,
+            context=ref.scope.context,
+            region=ref.scope.region,
+            kind=ref.kind,
+            id=ref.id,
+            name=name or None,
+            state=state,
+            provider_status=provider_status,
+            schedule=schedule or None,
+            timezone=timezone or None,
+            schedule_text=schedule_text or None,
+            next_start_at=next_start_at,
+            starts=kind.starts,
+            documents=documents,
+            targets=targets,
+            tasks=tasks,
+            others=others,
+            edition=edition,
+            fixed_because=fixed_because or kind.fixed_because,
+            command=command,
+        )
+
+
+class TriggerQuery(Struct, frozen=True, kw_only=True):
+    """Which triggers to find. Empty sets and None mean any; `starts_by`: with a next start at or before then."""
+
+    states: frozenset[TriggerState] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    name: str | None = None  # exact: the trigger's name or a document that it runs
+    name_glob: str | None = None
+    document: str | None = None
+    script: str | None = None  # a text in the script that it runs: only the provider can tell
+    starts_by: datetime | None = None
+
+    def matches(self, trigger: Trigger) -> bool:
+        """Whether a trigger passes every filter but the one for its script."""
+        names = [name for name in (trigger.name, *trigger.documents) if name]
+        return (
+            (not self.states or trigger.state in self.states)
+            and (not self.kinds or trigger.kind in self.kinds)
+            and (self.name is None or self.name in names)
+            and (self.name_glob is None or any(fnmatchcase(name, self.name_glob) for name in names))
+            and (self.document is None or self.document in trigger.documents)
+            and (
+                self.starts_by is None
+                or (trigger.next_start_at is not None and trigger.next_start_at <= self.starts_by)
+            )
+        )
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a run comes from and whether it comes back, as far as the vendor tells.
+
+    `trigger` is what started it, if anything did; `known` is false where the vendor does not tell, so that None then
+    means nothing. `repeats`: whether the run itself is a schedule. `next_start_at`: of the run or its trigger.
+    """
+
+    trigger: Ref | None = None
+    known: bool = False
+    repeats: bool | None = None
+    next_start_at: datetime | None = None
+
+
+class TriggerVerdict(StrEnum):
+    """What was seen to become of one trigger."""
+
+    DISABLED = "disabled"  # seen disabled
+    ENABLED = "enabled"  # seen enabled
+    UNCHANGED = "unchanged"  # it was in the wanted state before, and nothing was sent
+    REQUESTED = "requested"  # accepted; not seen in the wanted state
+    IN_DOUBT = "in-doubt"  # sent, or perhaps sent; no reply or reading shows the result
+    FAILED = "failed"  # certainly not accepted
+    DRIFTED = "drifted"  # somebody changed it since it was disabled: nothing was sent
+    SKIPPED = "skipped"  # not sent
+
+
+class TriggerItem(Struct, frozen=True, kw_only=True):
+    """What a plan does to one trigger. `send` is false where nothing would be sent, and `why` says why."""
+
+    ref: Ref
+    name: str | None
+    enable: bool  # false: disable
+    before: Trigger | None  # None: it was not read
+    promise: str
+    send: bool
+    why: str
+
+
+class TriggerOutcome(Struct, frozen=True, kw_only=True):
+    """What was requested of one trigger and what was seen before and afterwards."""
+
+    trigger: Ref
+    name: str | None
+    verdict: TriggerVerdict
+    before: Trigger | None
+    after: Trigger | None
+    request_ids: tuple[str, ...]
+    error: Problem | None
