@@ -19,7 +19,7 @@ from runcancel.sandbox.control import Control, add_runs
 from runcancel.sandbox.effects import Board, Struck
 from runcancel.sandbox.faults import Rule, rule
 from runcancel.sandbox.limits import Limits
-from runcancel.sandbox.log import Asked, Log
+from runcancel.sandbox.log import Log, LogEntry
 from runcancel.sandbox.server import Server
 from runcancel.sandbox.tencent.dialect import Tencent
 from runcancel.sandbox.wire import Call, Dialect, Document, Refusal, Reply, Request
@@ -140,57 +140,55 @@ class Sandbox:
         self.clock.request_arrives()
         request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         agent = request.header("user-agent")
-        asked = Asked(dialect.provider, request_id=request_id, user_agent=agent, arrived=time.time())
+        entry = LogEntry(dialect.provider, request_id=request_id, user_agent=agent, arrived=time.time())
         try:
-            return self._handle(dialect, request, asked)
+            return self._handle(dialect, request, entry)
         except Refusal as refusal:
-            asked.error = refusal.code
-            return self._logged(asked, dialect.refuse(request, refusal, request_id))
+            entry.error = refusal.code
+            return self._logged(entry, dialect.refuse(request, refusal, request_id))
         except Exception:  # noqa: BLE001
             # A bug of the sandbox: say so where a person will see it, and as a server error on the wire.
             traceback.print_exc(file=sys.stderr)
-            asked.error = "SandboxBug"
+            entry.error = "SandboxBug"
             return self._logged(
-                asked, dialect.refuse(request, Refusal(500, "InternalError", "sandbox bug"), request_id)
+                entry, dialect.refuse(request, Refusal(500, "InternalError", "sandbox bug"), request_id)
             )
 
-    def _handle(self, dialect: Dialect, request: Request, asked: Asked) -> Reply:
+    def _handle(self, dialect: Dialect, request: Request, entry: LogEntry) -> Reply:
         call = dialect.read(request)
-        asked.service, asked.account, asked.region = call.service, call.account, call.region
-        asked.action, asked.params = call.action, call.params
-        operation = dialect.operation(call)
-        if not self.limits.allows(
-            (call.provider, call.account, call.region, call.action), operation.rate, operation.per
-        ):
+        entry.service, entry.account, entry.region = call.service, call.account, call.region
+        entry.action, entry.params = call.action, call.params
+        action = dialect.action_of(call)
+        if not self.limits.allows((call.provider, call.account, call.region, call.action), action.rate, action.per):
             raise dialect.throttled(call)
         struck = self.board.striking(call)
-        asked.faults = struck.kinds
+        entry.faults = struck.kinds
         self._closed.wait(struck.seconds_before()) if struck.seconds_before() else None
         refusal = struck.refusal(dialect, call)
         try:
             document = self._document(dialect, call, struck)
             if refusal is not None:
                 raise refusal
-            reply = dialect.accept(call, document, asked.request_id)
+            reply = dialect.accept(call, document, entry.request_id)
         except Refusal as error:
-            asked.error = error.code
-            reply = dialect.refuse(request, error, asked.request_id)
-        asked.effective = call.changed
-        return self._logged(asked, struck.bend_reply(reply))
+            entry.error = error.code
+            reply = dialect.refuse(request, error, entry.request_id)
+        entry.effective = call.changed
+        return self._logged(entry, struck.bend_reply(reply))
 
     def _document(self, dialect: Dialect, call: Call, struck: Struck) -> Document:
         if struck.keeps_from_effect():
             return {}
-        operation = dialect.operation(call)
+        action = dialect.action_of(call)
         with self.world.lock:
             book = self.world.book(call.provider, call.account, call.region)
-            struck.bend_world(book, operation, call, self.world.now())
-            return struck.bend_document(operation.answer(self.world, book, call), operation, call)
+            struck.bend_world(book, action, call, self.world.now())
+            return struck.bend_document(action.answer(self.world, book, call), action, call)
 
-    def _logged(self, asked: Asked, reply: Reply) -> Reply:
-        asked.status = reply.status
-        asked.world_time, asked.real_time = self.clock.now(), time.time()
-        self.log.add(asked)
+    def _logged(self, entry: LogEntry, reply: Reply) -> Reply:
+        entry.status = reply.status
+        entry.world_time, entry.real_time = self.clock.now(), time.time()
+        self.log.add(entry)
         return reply
 
 

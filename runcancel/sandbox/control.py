@@ -10,12 +10,12 @@ from runcancel.sandbox.effects import Board
 from runcancel.sandbox.faults import BadFault, rule
 from runcancel.sandbox.fleet import build
 from runcancel.sandbox.log import Log
-from runcancel.sandbox.spec import BadSpec, spec
+from runcancel.sandbox.spec import BadSpec, parse_spec
 from runcancel.sandbox.strangers import not_json
 from runcancel.sandbox.wire import Document, Reply, Request, encode
 from runcancel.sandbox.world import Book, Run, World
 
-_PLACE = ("provider", "region", "account", "count")
+_SCOPE_KEYS = ("provider", "region", "account", "count")
 
 
 class Controlled(Protocol):
@@ -89,11 +89,11 @@ def add_runs(world: World, raw: Mapping[str, Any]) -> list[str]:
     if region not in REGIONS[provider]:
         raise BadSpec(f"{provider} serves {', '.join(REGIONS[provider])}")
     account = int(raw.get("account", 0))
-    wanted = spec({key: value for key, value in raw.items() if key not in _PLACE})
+    description = parse_spec({key: value for key, value in raw.items() if key not in _SCOPE_KEYS})
     with world.lock:
         book = world.book(provider, account, region)
         now = world.now()
-        made = [build(book, wanted, now) for _ in range(int(raw.get("count", 1)))]
+        made = [build(book, description, now) for _ in range(int(raw.get("count", 1)))]
         for run in made:
             run.fresh = max(run.fresh, world.fresh)
     return [run.id for run in made]
@@ -108,8 +108,8 @@ def truth(world: World) -> list[Document]:
 
 def _run(book: Book, run: Run, now: float) -> Document:
     targets = [{"id": name, "state": word, "cancels": cancels} for name, word, cancels in run.truth(now)]
-    place = {"provider": book.place.provider, "account": book.place.account, "region": book.place.region}
-    return {"id": run.id, "kind": run.kind, "name": run.name, **place, "state": run.state(now), "targets": targets}
+    scope = {"provider": book.key.provider, "account": book.key.account, "region": book.key.region}
+    return {"id": run.id, "kind": run.kind, "name": run.name, **scope, "state": run.state(now), "targets": targets}
 
 
 def _reply(status: int, value: object) -> Reply:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runcancel.sandbox.faults import Rule
 from runcancel.sandbox.limits import KINDS
-from runcancel.sandbox.wire import Call, Dialect, Document, Operation, Refusal, Reply
+from runcancel.sandbox.wire import Action, Call, Dialect, Document, Refusal, Reply
 from runcancel.sandbox.world import Book, Run
 
 
@@ -34,7 +34,7 @@ class Board:
 
 
 class Struck:
-    """The rules that strike one call, asked in the order in which the call is handled."""
+    """The rules that strike one call, in the order in which the call is handled."""
 
     def __init__(self, rules: list[Rule]) -> None:
         self._rules = {each.kind: each for each in rules}
@@ -69,8 +69,8 @@ class Struck:
         }
         return next((makers[kind](each) for kind, each in self._rules.items() if kind in makers), None)
 
-    def bend_world(self, book: Book, operation: Operation, call: Call, now: float) -> None:
-        if operation.cancels:
+    def bend_world(self, book: Book, action: Action, call: Call, now: float) -> None:
+        if action.cancels:
             for run in _runs_named(book, call):
                 if "stubborn" in self._rules:
                     run.mark_stubborn()
@@ -81,8 +81,8 @@ class Struck:
         if "repeat-page" in self._rules and call.params.get("Offset"):
             call.params = {**call.params, "Offset": 0}
 
-    def bend_document(self, document: Document, operation: Operation, call: Call) -> Document:
-        rows = _rows(document, operation)
+    def bend_document(self, document: Document, action: Action, call: Call) -> Document:
+        rows = _rows(document, action)
         hidden = self._get("missing-rows") or self._get("late-rows")
         if hidden and rows:
             del rows[-int(hidden.option("rows")) :]
@@ -96,12 +96,12 @@ class Struck:
         return document
 
     def _bend_token(self, document: Document, call: Call) -> None:
-        place = document["Invocation"] if isinstance(document.get("Invocation"), dict) else document
+        holder = document["Invocation"] if isinstance(document.get("Invocation"), dict) else document
         given = call.params.get("NextToken")
         if "repeat-token" in self._rules and given:
-            place["NextToken"] = given
-        if "empty-token" in self._rules and not place.get("NextToken"):
-            place["NextToken"] = ""
+            holder["NextToken"] = given
+        if "empty-token" in self._rules and not holder.get("NextToken"):
+            holder["NextToken"] = ""
 
     def bend_reply(self, reply: Reply) -> Reply:
         for kind in self._rules:
@@ -129,11 +129,11 @@ def _runs_named(book: Book, call: Call) -> list[Run]:
     return [book.runs[text] for text in call.texts() if text in book.runs]
 
 
-def _rows(document: Document, operation: Operation) -> list[Any]:
-    place: Any = document
-    for name in operation.rows:
-        place = place.get(name, {})
-    return place if operation.rows and isinstance(place, list) else []
+def _rows(document: Document, action: Action) -> list[Any]:
+    holder: Any = document
+    for name in action.rows:
+        holder = holder.get(name, {})
+    return holder if action.rows and isinstance(holder, list) else []
 
 
 _STATUS_KEYS = frozenset(

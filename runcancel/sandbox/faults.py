@@ -68,7 +68,7 @@ class Rule:
     options: dict[str, Any] = field(default_factory=dict)
     hits: int = 0
     passed: int = 0
-    limiters: dict[limits.Place, limits.Limiter] = field(default_factory=dict)
+    limiters: dict[limits.LimiterKey, limits.Limiter] = field(default_factory=dict)
 
     def option(self, name: str) -> Any:
         return self.options.get(name, KINDS[self.kind].get(name, _ALWAYS.get(name)))
@@ -94,10 +94,10 @@ class Rule:
         return True
 
     def _limiter(self, call: Call) -> limits.Limiter:
-        place = (call.provider, call.account, call.region, call.action)
-        if place not in self.limiters:
-            self.limiters[place] = limits.made(self.kind, self.option)
-        return self.limiters[place]
+        key = (call.provider, call.account, call.region, call.action)
+        if key not in self.limiters:
+            self.limiters[key] = limits.limiter(self.kind, self.option)
+        return self.limiters[key]
 
     def shown(self) -> Document:
         named = {"provider": self.provider, "action": self.action, "run": self.run, "region": self.region}
@@ -110,27 +110,27 @@ def rule(raw: str | Mapping[str, Any]) -> Rule:
     kind = str(given.pop("kind", ""))
     if kind not in KINDS:
         raise BadFault(f"no fault is called {kind!r}; there are {', '.join(KINDS)}")
-    places: dict[str, str] = {name: str(given.pop(name, "") or "") for name in ("provider", "action", "run", "region")}
+    fields: dict[str, str] = {name: str(given.pop(name, "") or "") for name in ("provider", "action", "run", "region")}
     times = given.pop("times", _DEFAULT_TIMES.get(kind))
     given.pop("hits", None)
     unknown = given.keys() - KINDS[kind].keys() - _ALWAYS.keys()
     if unknown:
         raise BadFault(f"{kind} has no {', '.join(sorted(unknown))}; it has {', '.join([*KINDS[kind], *_ALWAYS])}")
-    places["action"] = places["action"] or "*"
-    made = Rule(kind=kind, times=None if times is None else int(times), options=given)
-    made.provider, made.action = places["provider"], places["action"]
-    made.run, made.region = places["run"], places["region"]
-    return made
+    fields["action"] = fields["action"] or "*"
+    result = Rule(kind=kind, times=None if times is None else int(times), options=given)
+    result.provider, result.action = fields["provider"], fields["action"]
+    result.run, result.region = fields["run"], fields["region"]
+    return result
 
 
 def _read(text: str) -> Document:
-    place, equals, rest = text.partition("=")
+    subject, equals, rest = text.partition("=")
     if not equals:
         raise BadFault(f"{text!r} is not [provider:]Action[@run]=kind[*times][,key=value]")
     head, *options = rest.split(",")
     kind, _, times = head.partition("*")
-    place, _, run = place.partition("@")
-    provider, colon, action = place.rpartition(":")
+    subject, _, run = subject.partition("@")
+    provider, colon, action = subject.rpartition(":")
     given: Document = {"kind": kind, "provider": provider if colon else "", "action": action, "run": run}
     if times:
         given["times"] = _value(times)

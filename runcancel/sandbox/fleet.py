@@ -9,112 +9,112 @@ from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocatio
 from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
 from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, follow, foreign_id
-from runcancel.sandbox.spec import BadSpec, RunSpec, asked_at, lives, machines, targets_of
+from runcancel.sandbox.spec import BadSpec, RunSpec, cancel_time, lives, machines, targets_of
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
 from runcancel.sandbox.world import WAITING, Book, Life, Run, Target, Word
 
 TASK_SHARES = 10
 
 
-def build(book: Book, wanted: RunSpec, now: float) -> Run:
-    builder = BUILDERS.get((book.place.provider, wanted.kind))
+def build(book: Book, spec: RunSpec, now: float) -> Run:
+    builder = BUILDERS.get((book.key.provider, spec.kind))
     if builder is None:
-        raise BadSpec(f"{book.place.provider} has no runs of kind {wanted.kind}")
-    run = builder(book, wanted, now)
-    run.fresh = wanted.fresh
-    if wanted.stubborn:
+        raise BadSpec(f"{book.key.provider} has no runs of kind {spec.kind}")
+    run = builder(book, spec, now)
+    run.fresh = spec.fresh
+    if spec.stubborn:
         run.mark_stubborn()
     book.add(run)
     return run
 
 
-def _command(book: Book, wanted: RunSpec, now: float) -> Command:
+def _command(book: Book, spec: RunSpec, now: float) -> Command:
     return Command(
-        id=wanted.id or book.uuid(),
-        kind=wanted.kind,
-        name=wanted.name,
-        created=now - wanted.age,
-        targets=targets_of(book, wanted, now),
-        kills=wanted.terminates,
-        bucket=wanted.bucket,
-        asked=asked_at(wanted, now),
-        document=wanted.document or "AWS-RunShellScript",
-        comment=wanted.name,
-        steps=wanted.steps,
-        by_tag=wanted.by_tag,
+        id=spec.id or book.uuid(),
+        kind=spec.kind,
+        name=spec.name,
+        created=now - spec.age,
+        targets=targets_of(book, spec, now),
+        kills=spec.terminates,
+        bucket=spec.bucket,
+        cancelled_at=cancel_time(spec, now),
+        document=spec.document or "AWS-RunShellScript",
+        comment=spec.name,
+        steps=spec.steps,
+        by_tag=spec.by_tag,
     )
 
 
 _ACTIONS = ("aws:assertAwsResourceProperty", "aws:runCommand", "aws:executeScript", "aws:changeInstanceState")
 
 
-def _automation(book: Book, wanted: RunSpec, now: float) -> Automation:
-    return _fanned_out(book, wanted, now) if wanted.fanout else _runbook(book, wanted, now)
+def _automation(book: Book, spec: RunSpec, now: float) -> Automation:
+    return _fanned_out(book, spec, now) if spec.fanout else _runbook(book, spec, now)
 
 
-def _runbook(book: Book, wanted: RunSpec, now: float) -> Automation:
+def _runbook(book: Book, spec: RunSpec, now: float) -> Automation:
     """Steps follow one another; what waits begins when the step before is over."""
     steps: list[Target] = []
     before = now
-    for index, (word, alone) in enumerate(lives(wanted, now)):
+    for index, (word, alone) in enumerate(lives(spec, now)):
         life = alone
         if word is Word.PENDING:
             ended = bool(steps) and not steps[-1].life.begins < math.inf
             dead = ended or (
                 bool(steps) and steps[-1].life.over(now) and steps[-1].life.word(now) is not Word.SUCCEEDED
             )
-            first = before if steps else now + wanted.waits_for
-            life = replace(life, begins=math.inf if dead else first, ends=math.inf if dead else first + wanted.runs_for)
+            first = before if steps else now + spec.waits_for
+            life = replace(life, begins=math.inf if dead else first, ends=math.inf if dead else first + spec.runs_for)
         before = life.ends
-        text = wanted.stdout or f"step {index + 1}\n"
+        text = spec.stdout or f"step {index + 1}\n"
         errors = "error: exit status 1" if word is Word.FAILED else ""
         steps.append(Target(id=f"step{index + 1}", life=life, task=book.uuid(), stdout=text, stderr=errors))
     return Automation(
-        id=wanted.id or book.uuid(),
-        kind=wanted.kind,
-        name=wanted.document or wanted.name,
-        created=now - wanted.age,
+        id=spec.id or book.uuid(),
+        kind=spec.kind,
+        name=spec.document or spec.name,
+        created=now - spec.age,
         targets=steps,
         actions=tuple(_ACTIONS[index % len(_ACTIONS)] for index in range(len(steps))),
-        asked=asked_at(wanted, now),
-        document=wanted.document or wanted.name,
-        waits=wanted.waits,
+        cancelled_at=cancel_time(spec, now),
+        document=spec.document or spec.name,
+        waits=spec.waits,
     )
 
 
-def _fanned_out(book: Book, wanted: RunSpec, now: float) -> Automation:
-    parent = _runbook(book, replace(wanted, targets={}, fanout=False), now)
-    parent.asked = asked_at(wanted, now)
-    led = lives(wanted, now)
+def _fanned_out(book: Book, spec: RunSpec, now: float) -> Automation:
+    parent = _runbook(book, replace(spec, targets={}, fanout=False), now)
+    parent.cancelled_at = cancel_time(spec, now)
+    led = lives(spec, now)
     for (machine, _), (word, _life) in zip(machines(book, len(led)), led, strict=True):
-        child = _runbook(book, replace(wanted, targets={word: 1}, id=""), now)
+        child = _runbook(book, replace(spec, targets={word: 1}, id=""), now)
         child.on, child.parent = machine, parent.id
         book.add(child)
         parent.children.append(child)
     return parent
 
 
-def _window(book: Book, wanted: RunSpec, now: float) -> Execution:
+def _window(book: Book, spec: RunSpec, now: float) -> Execution:
     run = Execution(
-        id=wanted.id or book.uuid(),
-        kind=wanted.kind,
-        name=wanted.name,
-        created=now - wanted.age,
+        id=spec.id or book.uuid(),
+        kind=spec.kind,
+        name=spec.name,
+        created=now - spec.age,
         targets=[],
-        window=_window_of(book, wanted),
-        opens=now + wanted.waits_for,
-        fixed=Word.SKIPPED if wanted.skipped else None,
-        asked=asked_at(wanted, now),
+        window=_window_of(book, spec),
+        opens=now + spec.waits_for,
+        fixed=Word.SKIPPED if spec.skipped else None,
+        cancelled_at=cancel_time(spec, now),
     )
     follow(book, run)
-    add_tasks(book, run, wanted, now)
+    add_tasks(book, run, spec, now)
     run.wake()
     return run
 
 
-def add_tasks(book: Book, run: Execution, wanted: RunSpec, now: float) -> None:
-    """A task for what is over, one for what runs, and one for every ten targets not begun."""
-    led = lives(wanted, now)
+def add_tasks(book: Book, run: Execution, spec: RunSpec, now: float) -> None:
+    """One task for ended targets, one for running targets, and one for every ten pending targets."""
+    led = lives(spec, now)
     seats = list(zip(machines(book, len(led)), led, strict=True))
     groups = (
         [seat for seat in seats if seat[1][0] not in WAITING | {Word.RUNNING, Word.CANCELLED}],
@@ -122,18 +122,18 @@ def add_tasks(book: Book, run: Execution, wanted: RunSpec, now: float) -> None:
     )
     for group in groups:
         if group:
-            run.tasks.append(_begun(book, run, wanted, group))
+            run.tasks.append(_started_task(book, run, spec, group))
     left = [machine for (machine, _), (word, _) in seats if word in WAITING | {Word.CANCELLED}]
     for at in range(0, len(left), TASK_SHARES):
-        run.tasks.append(_waiting(book, run, wanted, left[at : at + TASK_SHARES]))
+        run.tasks.append(_pending_task(book, run, spec, left[at : at + TASK_SHARES]))
 
 
-def _window_of(book: Book, wanted: RunSpec) -> Window:
+def _window_of(book: Book, spec: RunSpec) -> Window:
     known = cast(dict[str, Window], book.extras.setdefault("windows", {}))
     for window in known.values():
-        if wanted.window in (window.id, window.name) or (not wanted.window and window.name == wanted.name):
+        if spec.window in (window.id, window.name) or (not spec.window and window.name == spec.name):
             return window
-    made = Window(id=f"mw-0{book.dice.getrandbits(64):016x}", name=wanted.window or wanted.name)
+    made = Window(id=f"mw-0{book.dice.getrandbits(64):016x}", name=spec.window or spec.name)
     known[made.id] = made
     return made
 
@@ -141,14 +141,14 @@ def _window_of(book: Book, wanted: RunSpec) -> Window:
 _Seat = tuple[tuple[str, str], tuple[Word, Life]]
 
 
-def _begun(book: Book, run: Execution, wanted: RunSpec, group: list[_Seat]) -> Task:
+def _started_task(book: Book, run: Execution, spec: RunSpec, group: list[_Seat]) -> Task:
     """A started task: one invocation over all machines for commands unless `separate`, one each for everything else."""
-    task = _task(book, run, wanted)
-    task.begun = run.created + 1
-    together = [group] if wanted.sort == "RUN_COMMAND" and not wanted.separate else [[seat] for seat in group]
+    task = _task(book, run, spec)
+    task.started_at = run.created + 1
+    together = [group] if spec.sort == "RUN_COMMAND" and not spec.separate else [[seat] for seat in group]
     for seats in together:
         share = _share(book, tuple(machine for (machine, _), _ in seats))
-        start = _CHILDREN.get(wanted.sort)
+        start = _CHILDREN.get(spec.sort)
         if start is None:
             share.life = seats[0][1][1]
             share.execution = foreign_id(book, task)
@@ -160,13 +160,13 @@ def _begun(book: Book, run: Execution, wanted: RunSpec, group: list[_Seat]) -> T
     return task
 
 
-def _waiting(book: Book, run: Execution, wanted: RunSpec, left: list[str]) -> Task:
-    task = _task(book, run, wanted)
-    task.lasts = wanted.runs_for
-    task.listed = wanted.listed
+def _pending_task(book: Book, run: Execution, spec: RunSpec, left: list[str]) -> Task:
+    task = _task(book, run, spec)
+    task.lasts = spec.runs_for
+    task.listed = spec.listed
     task.shares = [_share(book, (machine,)) for machine in left]
     for share in task.shares:
-        share.cancels = int(run.asked is not None)
+        share.cancels = int(run.cancelled_at is not None)
     return task
 
 
@@ -178,9 +178,9 @@ _DOCUMENTS = {
 }
 
 
-def _task(book: Book, run: Execution, wanted: RunSpec) -> Task:
-    arn = wanted.document or _DOCUMENTS[wanted.sort]
-    return Task(id=book.uuid(), sort=wanted.sort, arn=arn, shares=[], priority=len(run.tasks) + 1)
+def _task(book: Book, run: Execution, spec: RunSpec) -> Task:
+    arn = spec.document or _DOCUMENTS[spec.sort]
+    return Task(id=book.uuid(), sort=spec.sort, arn=arn, shares=[], priority=len(run.tasks) + 1)
 
 
 def _share(book: Book, instances: tuple[str, ...]) -> Share:
@@ -224,39 +224,39 @@ _CHILDREN: dict[str, Callable[[Book, Execution, Task, list[_Seat]], Run]] = {
 }
 
 
-def _alibaba(book: Book, wanted: RunSpec, now: float) -> AlibabaInvocation:
+def _alibaba(book: Book, spec: RunSpec, now: float) -> AlibabaInvocation:
     return AlibabaInvocation(
-        id=wanted.id or f"t-{book.dice.getrandbits(128):032x}",
-        kind=wanted.kind,
-        name=wanted.name,
-        created=now - wanted.age,
-        targets=targets_of(book, wanted, now),
-        kills=wanted.terminates,
-        bucket=wanted.bucket,
-        upload_error=wanted.upload_error,
-        asked=asked_at(wanted, now),
+        id=spec.id or f"t-{book.dice.getrandbits(128):032x}",
+        kind=spec.kind,
+        name=spec.name,
+        created=now - spec.age,
+        targets=targets_of(book, spec, now),
+        kills=spec.terminates,
+        bucket=spec.bucket,
+        upload_error=spec.upload_error,
+        cancelled_at=cancel_time(spec, now),
         command=f"c-{book.code(20)}",
-        description=wanted.description,
-        repeat=wanted.repeat,
-        frequency=wanted.frequency,
+        description=spec.description,
+        repeat=spec.repeat,
+        frequency=spec.frequency,
     )
 
 
-def _tencent(book: Book, wanted: RunSpec, now: float) -> TencentInvocation:
+def _tencent(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
     return TencentInvocation(
-        id=wanted.id or f"inv-{book.code(8)}",
-        kind=wanted.kind,
-        name=wanted.name,
-        created=now - wanted.age,
-        targets=targets_of(book, wanted, now, task="invt-"),
-        kills=wanted.terminates,
-        bucket=wanted.bucket,
-        upload_error=wanted.upload_error,
-        asked=asked_at(wanted, now),
+        id=spec.id or f"inv-{book.code(8)}",
+        kind=spec.kind,
+        name=spec.name,
+        created=now - spec.age,
+        targets=targets_of(book, spec, now, task="invt-"),
+        kills=spec.terminates,
+        bucket=spec.bucket,
+        upload_error=spec.upload_error,
+        cancelled_at=cancel_time(spec, now),
         command=f"cmd-{book.code(8)}",
-        description=wanted.description,
-        source=wanted.source,
-        instance_kind=wanted.instance_kind,
+        description=spec.description,
+        source=spec.source,
+        instance_kind=spec.instance_kind,
     )
 
 

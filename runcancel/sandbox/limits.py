@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-Place = tuple[str, int, str, str]
+LimiterKey = tuple[str, int, str, str]
 """Provider, account, region and operation: each has a limiter of its own."""
 
 
@@ -62,11 +62,11 @@ class RefusedShare:
 
 
 class SharedWindow:
-    """A sliding window of which others, who come first and at random moments, take the share `taken`."""
+    """A sliding window of which others, who come first and at random moments, take a share."""
 
-    def __init__(self, calls: float, seconds: float, taken: float, seed: int) -> None:
+    def __init__(self, calls: float, seconds: float, share: float, seed: int) -> None:
         self._calls, self._seconds = calls, seconds
-        self._rate = taken * calls / seconds
+        self._rate = share * calls / seconds
         self._dice = random.Random(seed)  # noqa: S311  others that repeat
         self._counted: deque[float] = deque()
         self._next: float | None = None
@@ -94,7 +94,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 """Limiters that a fault rule can name, and what each may be told."""
 
 
-def made(kind: str, option: Callable[[str], Any]) -> Limiter:
+def limiter(kind: str, option: Callable[[str], Any]) -> Limiter:
     if kind == "refused-share":
         return RefusedShare(float(option("share")), int(option("seed")))
     calls, seconds = float(option("calls")), float(option("seconds"))
@@ -108,11 +108,11 @@ class Limits:
 
     def __init__(self, *, enforced: bool) -> None:
         self._enforced = enforced
-        self._windows: dict[Place, SlidingWindow] = {}
+        self._windows: dict[LimiterKey, SlidingWindow] = {}
         self._lock = threading.Lock()
 
-    def allows(self, place: Place, calls: float | None, seconds: float = 1.0) -> bool:
+    def allows(self, key: LimiterKey, calls: float | None, seconds: float = 1.0) -> bool:
         if not self._enforced or calls is None:
             return True
         with self._lock:
-            return self._windows.setdefault(place, SlidingWindow(calls, seconds)).allows(time.monotonic())
+            return self._windows.setdefault(key, SlidingWindow(calls, seconds)).allows(time.monotonic())

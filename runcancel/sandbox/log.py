@@ -1,4 +1,4 @@
-"""What was asked of the pretended clouds, in order."""
+"""The requests that the simulated clouds received, in order."""
 
 import threading
 from collections import deque
@@ -10,7 +10,7 @@ KEPT = 200_000
 
 
 @dataclass(slots=True)
-class Asked:
+class LogEntry:
     """One API request. `effective`: it changed something in the world; `faults`: which rules struck it.
 
     `arrived` and `real_time` are the epoch seconds at which it came and was answered.
@@ -35,20 +35,20 @@ class Asked:
 
 class Log:
     def __init__(self) -> None:
-        self._asked: deque[Asked] = deque(maxlen=KEPT)
+        self._entries: deque[LogEntry] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def add(self, asked: Asked) -> None:
+    def add(self, entry: LogEntry) -> None:
         with self._lock:
-            self._asked.append(asked)
+            self._entries.append(entry)
 
     def __len__(self) -> int:
-        return len(self._asked)
+        return len(self._entries)
 
     def clear(self) -> None:
         with self._lock:
-            self._asked.clear()
+            self._entries.clear()
 
     def shown(self) -> list[Document]:
         with self._lock:
-            return [asdict(each) for each in self._asked]
+            return [asdict(each) for each in self._entries]

@@ -239,21 +239,21 @@ NIGHTLY = "mw-0c50858d01c0ffee0"
 
 def furnish(book: Book, now: float) -> None:
     """Fill a book; everything in it follows from the book's own dice."""
-    provider, home = book.place.provider, book.place.account == 0
+    provider, home = book.key.provider, book.key.account == 0
     book.extras |= {"windows": {}, "invokers": []}
-    home = home and book.place.region == DEFAULT_REGION[provider]
+    home = home and book.key.region == DEFAULT_REGION[provider]
     if provider == "aws":
         _windows(book, nightly=NIGHTLY if home else "")
-    for wanted in (WELL_KNOWN[provider] if home else ()) + RECIPES[provider]:
-        build(book, _jittered(book, wanted), now)
+    for spec in (WELL_KNOWN[provider] if home else ()) + RECIPES[provider]:
+        build(book, _jittered(book, spec), now)
     if provider == "aws":
         _mixed_window(book, now)
     if provider == "tencent":
         _invoker(book, now)
 
 
-def _jittered(book: Book, wanted: RunSpec) -> RunSpec:
-    return wanted if wanted.id else replace(wanted, age=wanted.age + book.dice.random() * 10)
+def _jittered(book: Book, spec: RunSpec) -> RunSpec:
+    return spec if spec.id else replace(spec, age=spec.age + book.dice.random() * 10)
 
 
 def _windows(book: Book, *, nightly: str) -> None:
@@ -280,11 +280,13 @@ def _mixed_window(book: Book, now: float) -> None:
 
 def _invoker(book: Book, now: float) -> None:
     """An hourly report, which has started the runs that say so and goes on starting more."""
-    spawned = [run for run in book.listed(INVOCATION) if isinstance(run, TencentInvocation) and run.source == "INVOKER"]
+    spawned = [
+        run for run in book.runs_of(INVOCATION) if isinstance(run, TencentInvocation) and run.source == "INVOKER"
+    ]
 
     def start(at: float) -> TencentInvocation:
-        wanted = RunSpec(kind=INVOCATION, name="hourly-report", targets={"running": 2}, source="INVOKER", age=0)
-        run = cast(TencentInvocation, build(book, wanted, at))
+        spec = RunSpec(kind=INVOCATION, name="hourly-report", targets={"running": 2}, source="INVOKER", age=0)
+        run = cast(TencentInvocation, build(book, spec, at))
         run.command = invoker.command
         book.start(run)
         return run

@@ -80,8 +80,8 @@ def _derive(secret: str, *scope: str) -> bytes:
 
 
 def _body_hash_is_wrong(request: Request, header: str) -> bool:
-    said = request.header(header)
-    return bool(said) and said not in (_sha(request.body), "UNSIGNED-PAYLOAD")
+    claimed = request.header(header)
+    return bool(claimed) and claimed not in (_sha(request.body), "UNSIGNED-PAYLOAD")
 
 
 def _moment(text: str, form: str) -> float | None:

@@ -59,7 +59,7 @@ class RunSpec:
 INSTANCE_KINDS = ("CVM", "LIGHTHOUSE", "TAT")
 
 
-def spec(raw: Mapping[str, Any]) -> RunSpec:
+def parse_spec(raw: Mapping[str, Any]) -> RunSpec:
     known = {each.name for each in fields(RunSpec)}
     unknown = raw.keys() - known
     if unknown:
@@ -76,25 +76,25 @@ def spec(raw: Mapping[str, Any]) -> RunSpec:
     return made
 
 
-def live(word: Word, wanted: RunSpec, now: float) -> Life:
+def live(word: Word, spec: RunSpec, now: float) -> Life:
     """A life that reads `word` now."""
-    created = now - wanted.age
-    life = Life(begins=created + 2, ends=now + wanted.runs_for, settle=wanted.settle)
+    created = now - spec.age
+    life = Life(begins=created + 2, ends=now + spec.runs_for, settle=spec.settle)
     if word in WAITING:
-        begins = math.inf if word is Word.SCHEDULED else now + wanted.waits_for
-        return replace(life, waits=word, begins=begins, ends=begins + wanted.runs_for)
+        begins = math.inf if word is Word.SCHEDULED else now + spec.waits_for
+        return replace(life, waits=word, begins=begins, ends=begins + spec.runs_for)
     if word is Word.RUNNING:
-        return replace(life, outcome=Word.SCHEDULED if wanted.repeat == "Period" else Word.SUCCEEDED)
+        return replace(life, outcome=Word.SCHEDULED if spec.repeat == "Period" else Word.SUCCEEDED)
     if word is Word.CANCELLING:
-        return replace(life, asked=now)
+        return replace(life, cancelled_at=now)
     if word in STOPPED:
         begins = math.inf if word is Word.CANCELLED else life.begins
-        return replace(life, begins=begins, asked=created + wanted.age / 2, settle=min(wanted.settle, wanted.age / 4))
-    return replace(life, ends=created + 2 + min(45.0, wanted.age / 2), outcome=word)
+        return replace(life, begins=begins, cancelled_at=created + spec.age / 2, settle=min(spec.settle, spec.age / 4))
+    return replace(life, ends=created + 2 + min(45.0, spec.age / 2), outcome=word)
 
 
-def lives(wanted: RunSpec, now: float) -> list[tuple[Word, Life]]:
-    return [(Word(word), live(Word(word), wanted, now)) for word, count in wanted.targets.items() for _ in range(count)]
+def lives(spec: RunSpec, now: float) -> list[tuple[Word, Life]]:
+    return [(Word(word), live(Word(word), spec, now)) for word, count in spec.targets.items() for _ in range(count)]
 
 
 _MACHINE = {"aws": ("i-0", 16), "alibaba": ("i-bp", 18), "tencent": ("ins-", 8)}
@@ -104,18 +104,18 @@ _OTHER_MACHINES = {"LIGHTHOUSE": ("lhins-", 8), "TAT": ("rins-", 8)}
 def machines(book: Book, count: int, instance_kind: str = "CVM") -> list[tuple[str, str]]:
     """Neighbours of one pool, so that runs share machines; the pool grows when a run is larger than it."""
     pool = book.pool(instance_kind)
-    prefix, length = _OTHER_MACHINES.get(instance_kind, _MACHINE[book.place.provider])
+    prefix, length = _OTHER_MACHINES.get(instance_kind, _MACHINE[book.key.provider])
     while len(pool) < max(count, 120):
-        tail = f"{book.dice.getrandbits(64):016x}" if book.place.provider == "aws" else book.code(length)
+        tail = f"{book.dice.getrandbits(64):016x}" if book.key.provider == "aws" else book.code(length)
         pool.append((prefix + tail, f"web-{len(pool) + 1:03d}"))
     start = book.dice.randrange(len(pool))
     return [pool[(start + index) % len(pool)] for index in range(count)]
 
 
-def targets_of(book: Book, wanted: RunSpec, now: float, *, task: str = "") -> list[Target]:
-    led = lives(wanted, now)
+def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list[Target]:
+    led = lives(spec, now)
     made = []
-    for (machine, name), (word, life) in zip(machines(book, len(led), wanted.instance_kind), led, strict=True):
+    for (machine, name), (word, life) in zip(machines(book, len(led), spec.instance_kind), led, strict=True):
         failed = word is Word.FAILED
         made.append(
             Target(
@@ -123,14 +123,14 @@ def targets_of(book: Book, wanted: RunSpec, now: float, *, task: str = "") -> li
                 life=life,
                 name=name,
                 task=f"{task}{book.code(8)}" if task else "",
-                exit_code=(wanted.exit_code or 1) if failed else 0,
-                stdout=wanted.stdout or f"{name}: {wanted.name} begins\n",
-                stderr=wanted.stderr or ("error: it did not work\n" if failed else ""),
+                exit_code=(spec.exit_code or 1) if failed else 0,
+                stdout=spec.stdout or f"{name}: {spec.name} begins\n",
+                stderr=spec.stderr or ("error: it did not work\n" if failed else ""),
             )
         )
     return made
 
 
-def asked_at(wanted: RunSpec, now: float) -> float | None:
-    stopped = any(Word(word) in STOPPED | {Word.CANCELLING} for word in wanted.targets)
-    return now - wanted.age / 2 if stopped else None
+def cancel_time(spec: RunSpec, now: float) -> float | None:
+    stopped = any(Word(word) in STOPPED | {Word.CANCELLING} for word in spec.targets)
+    return now - spec.age / 2 if stopped else None

@@ -91,7 +91,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class Action:
     """`rows`: where the list stands in the reply; `cancels`: it changes the world; `rate`: calls in `per` seconds."""
 
     answer: Callable[[World, Book, Call], Document]
@@ -107,7 +107,7 @@ class Dialect(Protocol):
     provider: str
 
     def read(self, request: Request) -> Call: ...
-    def operation(self, call: Call) -> Operation: ...
+    def action_of(self, call: Call) -> Action: ...
     def accept(self, call: Call, document: Document, request_id: str) -> Reply: ...
     def refuse(self, request: Request, refusal: Refusal, request_id: str) -> Reply: ...
     def throttled(self, call: Call) -> Refusal: ...
@@ -161,9 +161,9 @@ def page(rows: Sequence[Row], *, offset: int, size: int, keep: Callable[[Row], b
 
     `overlap` pretends that so many new rows arrived at the head since the page before.
     """
-    place = max(0, offset - overlap) if offset else 0
+    start = max(0, offset - overlap) if offset else 0
     found: list[Row] = []
-    for index in range(place, len(rows)):
+    for index in range(start, len(rows)):
         if keep(rows[index]):
             if len(found) == size:
                 return Page(found, index)

@@ -58,14 +58,14 @@ class Life:
     waits: Word = Word.PENDING
     settle: float = SETTLE_SECONDS
     stubborn: bool = False
-    asked: float | None = None
+    cancelled_at: float | None = None
     cancels: int = 0
 
     def word(self, now: float) -> Word:
-        if self.asked is not None:
-            if self.stubborn or now < self.asked + self.settle:
+        if self.cancelled_at is not None:
+            if self.stubborn or now < self.cancelled_at + self.settle:
                 return Word.CANCELLING
-            return Word.TERMINATED if self.begins <= self.asked else Word.CANCELLED
+            return Word.TERMINATED if self.begins <= self.cancelled_at else Word.CANCELLED
         if now < self.begins:
             return self.waits
         return Word.RUNNING if now < self.ends else self.outcome
@@ -76,19 +76,19 @@ class Life:
     def started(self, now: float) -> float | None:
         if self.begins > now or self.word(now) in NEVER_STARTED:
             return None
-        return None if self.asked is not None and self.begins > self.asked else self.begins
+        return None if self.cancelled_at is not None and self.begins > self.cancelled_at else self.begins
 
     def ended(self, now: float) -> float | None:
         if not self.over(now):
             return None
-        return self.ends if self.asked is None else self.asked + self.settle
+        return self.ends if self.cancelled_at is None else self.cancelled_at + self.settle
 
     def cancel(self, now: float, *, kills: bool) -> bool:
         """True when the cancel took effect; what already runs is touched only by a cancel that kills."""
         word = self.word(now)
         if word not in WAITING and not (word is Word.RUNNING and kills):
             return False
-        self.asked = now
+        self.cancelled_at = now
         self.cancels += 1
         return True
 
@@ -139,7 +139,7 @@ class Run:
     document: str = ""
     bucket: str = ""
     upload_error: str = ""
-    asked: float | None = None
+    cancelled_at: float | None = None
     parent: str = ""
 
     def words(self, now: float) -> list[Word]:
@@ -216,7 +216,7 @@ class Seats(Sequence[tuple[RunType, Target]]):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BookKey:
     provider: str
     account: int
     region: str
@@ -226,7 +226,7 @@ class Place:
 class Book:
     """Everything one account has in one region of one cloud."""
 
-    place: Place
+    key: BookKey
     dice: random.Random
     runs: dict[str, Run] = field(default_factory=dict)
     extras: dict[str, object] = field(default_factory=dict)
@@ -253,7 +253,7 @@ class Book:
         run.fresh = max(run.fresh, self.fresh)
         self.add(run)
 
-    def listed(self, kind: str) -> list[Run]:
+    def runs_of(self, kind: str) -> list[Run]:
         """Newest first."""
         if kind not in self._sorted:
             found = [run for run in self.runs.values() if run.kind == kind]
@@ -304,7 +304,7 @@ class World:
         self.accounts = 1
         self.sessions: dict[str, Key] = {}
         self._furnish = furnish
-        self._books: dict[Place, Book] = {}
+        self._books: dict[BookKey, Book] = {}
 
     def now(self) -> float:
         return self.clock.now()
@@ -313,13 +313,13 @@ class World:
         return region in self.regions[provider]
 
     def book(self, provider: str, account: int, region: str) -> Book:
-        place = Place(provider, account, region)
-        if place not in self._books:
-            book = Book(place, random.Random(f"{self.seed}/{provider}/{account}/{region}"))  # noqa: S311
-            self._books[place] = book
+        key = BookKey(provider, account, region)
+        if key not in self._books:
+            book = Book(key, random.Random(f"{self.seed}/{provider}/{account}/{region}"))  # noqa: S311
+            self._books[key] = book
             self._furnish(book)
             book.fresh = self.fresh
-        book = self._books[place]
+        book = self._books[key]
         book.catch_up(self.now())
         return book
 

@@ -9,7 +9,7 @@ from runcancel.sandbox import roles
 from runcancel.sandbox.accounts import REGIONS, account_id, caller, keyring
 from runcancel.sandbox.alibaba import invocations
 from runcancel.sandbox.signing import Nonces, check_alibaba
-from runcancel.sandbox.wire import Call, Document, Operation, Refusal, Reply, Request, encode
+from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import Book, World
 
 _INDEXED = re.compile(r"(\w+)\.([1-9][0-9]*)(?:\.(\w+))?")
@@ -41,16 +41,16 @@ def assume_role_with_oidc(world: World, book: Book, call: Call) -> Document:
     return assume_role(world, book, call)
 
 
-OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("ecs", "StopInvocation"): Operation(invocations.stop, cancels=True, rate=1000, per=60.0),
-    ("ecs", "DescribeInvocations"): Operation(invocations.describe, ("Invocations", "Invocation")),
-    ("ecs", "DescribeInvocationResults"): Operation(
+ACTIONS: dict[tuple[str, str], Action] = {
+    ("ecs", "StopInvocation"): Action(invocations.stop, cancels=True, rate=1000, per=60.0),
+    ("ecs", "DescribeInvocations"): Action(invocations.describe, ("Invocations", "Invocation")),
+    ("ecs", "DescribeInvocationResults"): Action(
         invocations.describe_results, ("Invocation", "InvocationResults", "InvocationResult")
     ),
-    ("ecs", "DescribeRegions"): Operation(describe_regions, ("Regions", "Region")),
-    ("sts", "GetCallerIdentity"): Operation(get_caller_identity),
-    ("sts", "AssumeRole"): Operation(assume_role),
-    ("sts", "AssumeRoleWithOIDC"): Operation(assume_role_with_oidc),
+    ("ecs", "DescribeRegions"): Action(describe_regions, ("Regions", "Region")),
+    ("sts", "GetCallerIdentity"): Action(get_caller_identity),
+    ("sts", "AssumeRole"): Action(assume_role),
+    ("sts", "AssumeRoleWithOIDC"): Action(assume_role_with_oidc),
 }
 _NEED_NO_REGION = {"DescribeRegions", "GetCallerIdentity", "AssumeRole", "AssumeRoleWithOIDC"}
 
@@ -80,7 +80,7 @@ class Alibaba:
         key = signed.key
         region = params.get("RegionId", "")
         call = Call("alibaba", service, action, key.account, region, params, version, principal=key.principal)
-        self.operation(call)
+        self.action_of(call)
         self._check_region(call)
         return call
 
@@ -94,8 +94,8 @@ class Alibaba:
         if not self._world.serves("alibaba", call.region):
             raise Refusal(404, "InvalidRegionId.NotFound", "The RegionId provided does not exist in our records.")
 
-    def operation(self, call: Call) -> Operation:
-        found = OPERATIONS.get((call.service, call.action))
+    def action_of(self, call: Call) -> Action:
+        found = ACTIONS.get((call.service, call.action))
         if found is None:
             raise Refusal(
                 404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."

@@ -92,15 +92,15 @@ def stop(world: World, book: Book, call: Call) -> Document:
     run = cast(Invocation | None, book.runs.get(identity))
     if run is None or run.kind != KIND:
         raise Refusal(404, "InvalidInvokeId.NotFound", "The specified invoke ID does not exist.")
-    wanted = call.params.get("InstanceId") or []
-    if len(wanted) > 50:
+    target_ids = call.params.get("InstanceId") or []
+    if len(target_ids) > 50:
         raise Refusal(403, "InstanceIds.ExceedLimit", "The number of instance IDs exceeds the upper limit.")
     targets = {target.id: target for target in run.targets}
-    if not set(wanted) <= targets.keys():
+    if not set(target_ids) <= targets.keys():
         raise Refusal(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
     now = world.now()
-    changed = [_stop_target(run, target, now) for target in ([targets[each] for each in wanted] or run.targets)]
-    run.asked = now if run.asked is None else run.asked
+    changed = [_stop_target(run, target, now) for target in ([targets[each] for each in target_ids] or run.targets)]
+    run.cancelled_at = now if run.cancelled_at is None else run.cancelled_at
     call.changed = any(changed)
     return {}
 
@@ -129,22 +129,22 @@ def _flag(call: Call, name: str) -> bool:
 
 def describe(world: World, book: Book, call: Call) -> Document:
     now = world.now()
-    rows, paging = _page(_asked_for(book, call), call, lambda run: _wanted(run, call, now))
+    rows, paging = _page(_named_runs(book, call), call, lambda run: _passes_filters(run, call, now))
     output = _flag(call, "IncludeOutput")
     if output and not (call.params.get("InvokeId") or call.params.get("InstanceId")):
         raise Refusal(400, "MissingParameter", "IncludeOutput needs InvokeId or InstanceId.")
     return paging | {"Invocations": {"Invocation": [_invocation(run, call, now, output) for run in rows]}}
 
 
-def _asked_for(book: Book, call: Call) -> list[Invocation]:
-    wanted = call.params.get("InvokeId")
-    if wanted:
-        found = book.find(KIND, wanted)
+def _named_runs(book: Book, call: Call) -> list[Invocation]:
+    id = call.params.get("InvokeId")
+    if id:
+        found = book.find(KIND, id)
         return [] if found is None else [cast(Invocation, found)]
-    return cast(list[Invocation], [run for run in book.listed(KIND) if not run.fresh])
+    return cast(list[Invocation], [run for run in book.runs_of(KIND) if not run.fresh])
 
 
-def _wanted(run: Invocation, call: Call, now: float) -> bool:
+def _passes_filters(run: Invocation, call: Call, now: float) -> bool:
     params = call.params
     instance = params.get("InstanceId")
     if instance:
@@ -231,7 +231,7 @@ def _instance(run: Invocation, target: Target, call: Call, now: float, output: b
     for name in ("InvokeId", "CommandId", "Username", "TerminationMode", "Launcher", "ContainerId", "ContainerName"):
         row.pop(name, None)
     row.pop("Tags")
-    moments = [target.life.started(now), target.life.ended(now), target.life.asked]
+    moments = [target.life.started(now), target.life.ended(now), target.life.cancelled_at]
     updated = max((moment for moment in moments if moment is not None), default=run.created)
     return row | {"CreationTime": utc(run.created), "UpdateTime": utc(updated), "Timed": run.timed}
 
@@ -251,7 +251,7 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
         "Repeats": 0 if started is None and not run.timed else max(1, int(run.timed) * ROUNDS),
         "StartTime": utc(started) or "",
         "FinishedTime": utc(ended) or "",
-        "StopTime": utc(target.life.asked) or "",
+        "StopTime": utc(target.life.cancelled_at) or "",
         "ErrorCode": target.error or code,
         "ErrorInfo": info,
         "Username": "root",
@@ -301,7 +301,7 @@ def describe_results(world: World, book: Book, call: Call) -> Document:
     now = world.now()
     instance, status = call.params.get("InstanceId"), call.params.get("InvokeRecordStatus")
     command = call.params.get("CommandId")
-    runs = [run for run in _asked_for(book, call) if not command or run.command == command]
+    runs = [run for run in _named_runs(book, call) if not command or run.command == command]
     if _flag(call, "IncludeHistory"):
         runs = [_with_history(run) for run in runs]
 

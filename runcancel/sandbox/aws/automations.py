@@ -59,12 +59,12 @@ class Automation(Run):
         if Word.CANCELLING in words:
             return Word.CANCELLING
         if words and words[0] is Word.PENDING:
-            return Word.CANCELLED if self.asked is not None else Word.PENDING
+            return Word.CANCELLED if self.cancelled_at is not None else Word.PENDING
         return Word.RUNNING if set(words) & ACTIVE else Word.SUCCEEDED
 
     def _state_of_children(self, now: float) -> Word:
         words = {child.state(now) for child in self.children}
-        if self.asked is not None and (words & ACTIVE or self.stubborn):
+        if self.cancelled_at is not None and (words & ACTIVE or self.stubborn):
             return Word.CANCELLING
         if words & ACTIVE:
             return Word.RUNNING
@@ -82,7 +82,7 @@ class Automation(Run):
             return None
         ends = [end for target in self.targets if (end := target.life.ended(now)) is not None]
         ends += [end for child in self.children if (end := child.ended(now)) is not None]
-        return max(ends, default=self.asked or self.created)
+        return max(ends, default=self.cancelled_at or self.created)
 
     def truth(self, now: float) -> Iterator[tuple[str, Word, int]]:
         """A step left pending in an ended runbook was skipped."""
@@ -122,7 +122,7 @@ def stop(world: World, book: Book, call: Call) -> Document:
     automation = find(book, call.params["AutomationExecutionId"])
     now = world.now()
     status = automation.status(now)
-    if automation.asked is not None or automation.state(now) not in ACTIVE:
+    if automation.cancelled_at is not None or automation.state(now) not in ACTIVE:
         text = f"Automation execution {automation.id} cannot be stopped: it is in status {status}."
         raise Refusal(400, "InvalidAutomationStatusUpdateException", text)
     if call.params.get("Type") == "Complete":
@@ -136,7 +136,7 @@ def stop(world: World, book: Book, call: Call) -> Document:
 
 def halt(automation: Automation, now: float) -> None:
     """The step in progress is cancelled, later ones stay pending for ever."""
-    automation.asked = now
+    automation.cancelled_at = now
     for target in automation.targets:
         if target.life.word(now) is Word.PENDING:
             target.life.never_begin()
@@ -185,7 +185,7 @@ def _summary(automation: Automation, now: float) -> Document:
 
 
 def _role(book: Book) -> str:
-    return f"arn:aws:iam::{account_id('aws', book.place.account)}:role/automation"
+    return f"arn:aws:iam::{account_id('aws', book.key.account)}:role/automation"
 
 
 def _common(book: Book, automation: Automation, now: float) -> Document:
@@ -196,7 +196,7 @@ def _common(book: Book, automation: Automation, now: float) -> Document:
         "DocumentName": automation.document,
         "DocumentVersion": "1",
         "AutomationExecutionStatus": automation.status(now),
-        "ExecutedBy": f"arn:aws:sts::{account_id('aws', book.place.account)}:assumed-role/ops/sandbox",
+        "ExecutedBy": f"arn:aws:sts::{account_id('aws', book.key.account)}:assumed-role/ops/sandbox",
         "Mode": "Auto",
         "Outputs": {},
         "Targets": [],
@@ -294,7 +294,7 @@ def describe(world: World, book: Book, call: Call) -> Document:
     def keep(run: Automation) -> bool:
         return not run.fresh and all(_EXECUTION_FILTERS[key](run, now, values) for key, values in filters)
 
-    rows, token = _page(cast(list[Automation], book.listed(KIND)), call, keep)
+    rows, token = _page(cast(list[Automation], book.runs_of(KIND)), call, keep)
     entries = [_common(book, run, now) | {"AutomationType": "Local", "LogFile": ""} for run in rows]
     return {"AutomationExecutionMetadataList": entries} | ({"NextToken": token} if token else {})
 

@@ -116,16 +116,16 @@ def _wrong(name: str, rule: Rule, value: Any) -> list[str]:
 def _breaches(rule: Rule, value: Any) -> list[str]:
     size = value if isinstance(value, int) else len(value)
     noun = "value" if isinstance(value, int) else "length"
-    said = []
+    breaches = []
     if rule.low is not None and size < rule.low:
-        said.append(f"Member must have {noun} greater than or equal to {rule.low}")
+        breaches.append(f"Member must have {noun} greater than or equal to {rule.low}")
     if rule.high is not None and size > rule.high:
-        said.append(f"Member must have {noun} less than or equal to {rule.high}")
+        breaches.append(f"Member must have {noun} less than or equal to {rule.high}")
     if rule.pattern and not re.fullmatch(rule.pattern, value):
-        said.append(f"Member must satisfy regular expression pattern: ^{rule.pattern}$")
+        breaches.append(f"Member must satisfy regular expression pattern: ^{rule.pattern}$")
     if rule.words and value not in rule.words:
-        said.append(f"Member must satisfy enum value set: [{', '.join(rule.words)}]")
-    return said
+        breaches.append(f"Member must satisfy enum value set: [{', '.join(rule.words)}]")
+    return breaches
 
 
 Filters = list[tuple[str, list[str]]]

@@ -67,7 +67,7 @@ class Command(Run):
 
     def _active_status(self, words: set[Word]) -> tuple[str, str]:
         live = words & ACTIVE
-        if live == {Word.CANCELLING} or self.asked is not None:
+        if live == {Word.CANCELLING} or self.cancelled_at is not None:
             return "Cancelling", "Cancelling"
         if words <= WAITING:
             return "Pending", "Pending"
@@ -92,17 +92,17 @@ def cancel(world: World, book: Book, call: Call) -> Document:
     command = cast(Command | None, book.runs.get(call.params["CommandId"]))
     if command is None or command.kind != KIND:
         raise Refusal(400, "InvalidCommandId")
-    wanted = call.params.get("InstanceIds") or []
-    if len(set(wanted)) != len(wanted):
+    target_ids = call.params.get("InstanceIds") or []
+    if len(set(target_ids)) != len(target_ids):
         raise Refusal(400, "DuplicateInstanceId")
     targets = {target.id: target for target in command.targets}
-    if not set(wanted) <= targets.keys():
+    if not set(target_ids) <= targets.keys():
         raise Refusal(400, "InvalidInstanceId", "The following instance IDs are not part of the command.")
     now = world.now()
-    chosen = [targets[each] for each in wanted] if wanted else command.targets
+    chosen = [targets[each] for each in target_ids] if target_ids else command.targets
     call.changed = stop(command, chosen, now)
-    if not wanted and call.changed:
-        command.asked = now
+    if not target_ids and call.changed:
+        command.cancelled_at = now
     return {}
 
 
@@ -130,10 +130,10 @@ def list_commands(world: World, book: Book, call: Call) -> Document:
 
 
 def _commands(book: Book, call: Call) -> list[Command]:
-    wanted = call.params.get("CommandId")
-    if not wanted:
-        return cast(list[Command], book.listed(KIND))
-    found = book.find(KIND, wanted)
+    command_id = call.params.get("CommandId")
+    if not command_id:
+        return cast(list[Command], book.runs_of(KIND))
+    found = book.find(KIND, command_id)
     return [] if found is None else [cast(Command, found)]
 
 
@@ -175,8 +175,8 @@ def _command(command: Command, now: float) -> Document:
     }
 
 
-def _is(status: tuple[str, str], wanted: str) -> bool:
-    return wanted in status
+def _is(status: tuple[str, str], word: str) -> bool:
+    return word in status
 
 
 def _iso(text: str) -> float:

@@ -8,40 +8,38 @@ from runcancel.sandbox.accounts import DEFAULT_REGION, caller, keyring
 from runcancel.sandbox.aws import automations, commands, identity, window_wire
 from runcancel.sandbox.aws.checks import check
 from runcancel.sandbox.signing import aws_refusal, check_aws
-from runcancel.sandbox.wire import Call, Document, Operation, Refusal, Reply, Request, encode
+from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import World
 
 _TARGET = "AmazonSSM."
 JSON_TYPE = "application/x-amz-json-1.1"
 
-SSM: dict[str, Operation] = {
-    "CancelMaintenanceWindowExecution": Operation(window_wire.cancel_execution, cancels=True),
-    "GetMaintenanceWindowExecution": Operation(window_wire.get_execution),
-    "DescribeMaintenanceWindows": Operation(window_wire.describe_windows, ("WindowIdentities",)),
-    "DescribeMaintenanceWindowExecutions": Operation(window_wire.describe_executions, ("WindowExecutions",)),
-    "DescribeMaintenanceWindowExecutionTasks": Operation(
-        window_wire.describe_tasks, ("WindowExecutionTaskIdentities",)
-    ),
-    "GetMaintenanceWindowExecutionTask": Operation(window_wire.get_task),
-    "DescribeMaintenanceWindowExecutionTaskInvocations": Operation(
+SSM: dict[str, Action] = {
+    "CancelMaintenanceWindowExecution": Action(window_wire.cancel_execution, cancels=True),
+    "GetMaintenanceWindowExecution": Action(window_wire.get_execution),
+    "DescribeMaintenanceWindows": Action(window_wire.describe_windows, ("WindowIdentities",)),
+    "DescribeMaintenanceWindowExecutions": Action(window_wire.describe_executions, ("WindowExecutions",)),
+    "DescribeMaintenanceWindowExecutionTasks": Action(window_wire.describe_tasks, ("WindowExecutionTaskIdentities",)),
+    "GetMaintenanceWindowExecutionTask": Action(window_wire.get_task),
+    "DescribeMaintenanceWindowExecutionTaskInvocations": Action(
         window_wire.describe_invocations, ("WindowExecutionTaskInvocationIdentities",)
     ),
-    "GetMaintenanceWindowExecutionTaskInvocation": Operation(window_wire.get_invocation),
-    "CancelCommand": Operation(commands.cancel, cancels=True),
-    "ListCommands": Operation(commands.list_commands, ("Commands",)),
-    "ListCommandInvocations": Operation(commands.list_invocations, ("CommandInvocations",)),
-    "GetCommandInvocation": Operation(commands.get_invocation),
-    "StopAutomationExecution": Operation(automations.stop, cancels=True, rate=1),
-    "GetAutomationExecution": Operation(automations.get, rate=3),
-    "DescribeAutomationExecutions": Operation(automations.describe, ("AutomationExecutionMetadataList",), rate=3),
-    "DescribeAutomationStepExecutions": Operation(automations.describe_steps, ("StepExecutions",), rate=3),
+    "GetMaintenanceWindowExecutionTaskInvocation": Action(window_wire.get_invocation),
+    "CancelCommand": Action(commands.cancel, cancels=True),
+    "ListCommands": Action(commands.list_commands, ("Commands",)),
+    "ListCommandInvocations": Action(commands.list_invocations, ("CommandInvocations",)),
+    "GetCommandInvocation": Action(commands.get_invocation),
+    "StopAutomationExecution": Action(automations.stop, cancels=True, rate=1),
+    "GetAutomationExecution": Action(automations.get, rate=3),
+    "DescribeAutomationExecutions": Action(automations.describe, ("AutomationExecutionMetadataList",), rate=3),
+    "DescribeAutomationStepExecutions": Action(automations.describe_steps, ("StepExecutions",), rate=3),
 }
-OTHERS: dict[tuple[str, str], Operation] = {
-    ("sts", "GetCallerIdentity"): Operation(identity.get_caller_identity),
-    ("sts", "AssumeRole"): Operation(identity.assume_role),
-    ("sts", "AssumeRoleWithWebIdentity"): Operation(identity.assume_role_with_web_identity),
-    ("ec2", "DescribeRegions"): Operation(identity.describe_regions, ("Regions",)),
-    ("account", "ListRegions"): Operation(identity.list_regions, ("Regions",)),
+OTHERS: dict[tuple[str, str], Action] = {
+    ("sts", "GetCallerIdentity"): Action(identity.get_caller_identity),
+    ("sts", "AssumeRole"): Action(identity.assume_role),
+    ("sts", "AssumeRoleWithWebIdentity"): Action(identity.assume_role_with_web_identity),
+    ("ec2", "DescribeRegions"): Action(identity.describe_regions, ("Regions",)),
+    ("account", "ListRegions"): Action(identity.list_regions, ("Regions",)),
 }
 
 
@@ -55,22 +53,22 @@ class Aws:
     def read(self, request: Request) -> Call:
         service = service_of(request)
         if service == "sts" and not request.header("authorization"):  # its token proves who asks
-            action, params, version = _asked(request, service)
+            action, params, version = _parse_action(request, service)
             if action == "AssumeRoleWithWebIdentity":
                 return Call("aws", service, action, 0, DEFAULT_REGION["aws"], params, version)
         signed = check_aws(request, self._keys, service=service, now=self._world.clock.wall())
         if not self._world.serves("aws", signed.region):
             # A region that is not enabled does not know the account's keys.
             raise aws_refusal("key", service, "The security token included in the request is invalid.")
-        action, params, version = _asked(request, service)
+        action, params, version = _parse_action(request, service)
         key = signed.key
         call = Call("aws", service, action, key.account, signed.region, params, version, principal=key.principal)
-        self.operation(call)
+        self.action_of(call)
         if service == "ssm":
             check(action, params)
         return call
 
-    def operation(self, call: Call) -> Operation:
+    def action_of(self, call: Call) -> Action:
         found = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
         if found is None:
             code = "UnknownOperationException" if call.service == "ssm" else "InvalidAction"
@@ -136,7 +134,7 @@ def service_of(request: Request) -> str:
     return next((service for service, known in identity.VERSIONS.items() if known == version), "ssm")
 
 
-def _asked(request: Request, service: str) -> tuple[str, Document, str]:
+def _parse_action(request: Request, service: str) -> tuple[str, Document, str]:
     if service in identity.VERSIONS:
         form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
         return form.pop("Action", ""), dict(form), form.pop("Version", "")

@@ -37,11 +37,11 @@ def describe_regions(world: World, book: Book, call: Call) -> Document:
 
 def list_regions(world: World, book: Book, call: Call) -> Document:
     known = [(name, "ENABLED_BY_DEFAULT") for name in REGIONS["aws"]] + [(name, "DISABLED") for name in NOT_ENABLED]
-    wanted = call.params.get("RegionOptStatusContains")
-    if wanted is not None and not isinstance(wanted, list):
+    statuses = call.params.get("RegionOptStatusContains")
+    if statuses is not None and not isinstance(statuses, list):
         raise Refusal(400, "ValidationException", "RegionOptStatusContains must be a list.")
     rows = [{"RegionName": name, "RegionOptStatus": status} for name, status in known]
-    return {"Regions": [row for row in rows if not wanted or row["RegionOptStatus"] in wanted]}
+    return {"Regions": [row for row in rows if not statuses or row["RegionOptStatus"] in statuses]}
 
 
 def xml_reply(call: Call, document: Document, request_id: str) -> bytes:

@@ -49,10 +49,10 @@ def _missing(field: str, value: str) -> Refusal:
 
 
 def _task(execution: Execution, call: Call) -> Task:
-    wanted = call.params["TaskId"]
-    found = next((task for task in execution.tasks if task.id == wanted), None)
+    task_id = call.params["TaskId"]
+    found = next((task for task in execution.tasks if task.id == task_id), None)
     if found is None:
-        raise _missing("TaskId", wanted)
+        raise _missing("TaskId", task_id)
     return found
 
 
@@ -120,16 +120,16 @@ def describe_executions(world: World, book: Book, call: Call) -> Document:
     now = world.now()
     unknown = Refusal(400, "ValidationException", "Filter keys are ExecutedBefore and ExecutedAfter.")
     filters = capital_filters(call.params, {"ExecutedBefore": (), "ExecutedAfter": ()}, unknown)
-    wanted = call.params["WindowId"]
+    window_id = call.params["WindowId"]
 
     def keep(execution: Execution) -> bool:
         at = utc(execution.created) or ""
         sides = {"ExecutedBefore": lambda values: at < values[0], "ExecutedAfter": lambda values: at > values[0]}
-        if execution.fresh or execution.window.id != wanted:
+        if execution.fresh or execution.window.id != window_id:
             return False
         return all(sides[key](values) for key, values in filters)
 
-    rows, token = _page(cast(list[Execution], book.listed(KIND)), call, keep)
+    rows, token = _page(cast(list[Execution], book.runs_of(KIND)), call, keep)
     return {"WindowExecutions": [_status(execution, now) for execution in rows], "NextToken": token}
 
 
@@ -155,11 +155,11 @@ def _task_row(execution: Execution, task: Task, now: float) -> Document:
     return {
         "WindowExecutionId": execution.id,
         "TaskExecutionId": task.id,
-        "Status": WORDS[task.word(now, execution.asked)],
+        "Status": WORDS[task.word(now, execution.cancelled_at)],
         "StatusDetails": "",
         "TaskArn": task.arn,
         "TaskType": task.sort,
-        **_times(task.begun, task.ended(now)),
+        **_times(task.started_at, task.ended(now)),
     }
 
 
@@ -168,14 +168,14 @@ def get_task(world: World, book: Book, call: Call) -> Document:
     task = _task(execution, call)
     document = _task_row(execution, task, world.now())
     document["Type"] = document.pop("TaskType")
-    document |= {"ServiceRole": f"arn:aws:iam::{account_id('aws', book.place.account)}:role/windows"}
+    document |= {"ServiceRole": f"arn:aws:iam::{account_id('aws', book.key.account)}:role/windows"}
     return document | {"Priority": task.priority, "MaxConcurrency": "10", "MaxErrors": "1", "TaskParameters": []}
 
 
 def describe_invocations(world: World, book: Book, call: Call) -> Document:
     execution, now, statuses = _find(book, call), world.now(), _statuses(call)
     task = _task(execution, call)
-    shares = task.shares if task.listed or task.begun is not None else []
+    shares = task.shares if task.listed or task.started_at is not None else []
     documents = [_share_row(execution, task, share, now) for share in shares]
     rows, token = _page(documents, call, lambda row: statuses is None or row["Status"] in statuses)
     return {"WindowExecutionTaskInvocationIdentities": rows, "NextToken": token}
@@ -191,7 +191,7 @@ def get_invocation(world: World, book: Book, call: Call) -> Document:
 
 
 def _share_row(execution: Execution, task: Task, share: Share, now: float) -> Document:
-    word = task.word(now, execution.asked) if task.begun is None else share.word(now)
+    word = task.word(now, execution.cancelled_at) if task.started_at is None else share.word(now)
     row: Document = {
         "WindowExecutionId": execution.id,
         "TaskExecutionId": task.id,

@@ -51,7 +51,7 @@ class Share:
     def due(self) -> float:
         lives = [target.life for target in self.child.targets] if self.child is not None else []
         lives += [self.life] if self.life is not None else []
-        ends = [life.ends if life.asked is None else life.asked + life.settle for life in lives]
+        ends = [life.ends if life.cancelled_at is None else life.cancelled_at + life.settle for life in lives]
         return max((end for end in ends if end < math.inf), default=0.0)
 
 
@@ -65,13 +65,13 @@ class Task:
     shares: list[Share]
     priority: int = 1
     listed: bool = True
-    begun: float | None = None
+    started_at: float | None = None
     lasts: float = RUNS_FOR
     outcome: Word = Word.SUCCEEDED
 
-    def word(self, now: float, asked: float | None) -> Word:
-        if self.begun is None:
-            return Word.PENDING if asked is None else Word.CANCELLED
+    def word(self, now: float, cancelled_at: float | None) -> Word:
+        if self.started_at is None:
+            return Word.PENDING if cancelled_at is None else Word.CANCELLED
         return roll_up([share.word(now) for share in self.shares])
 
     def ended(self, now: float) -> float | None:
@@ -81,7 +81,7 @@ class Task:
 
 @dataclass(slots=True, kw_only=True)
 class Execution(Run):
-    """One run of a window. A cancel reaches only the tasks not begun, and lasts until the others have drained."""
+    """One run of a window. A cancel stops only pending tasks, and lasts until the others have ended."""
 
     window: Window
     tasks: list[Task] = field(default_factory=list)
@@ -91,18 +91,18 @@ class Execution(Run):
 
     def due(self) -> float:
         """When the next task may begin: the first when the window opens, later ones when the one before is over."""
-        shares = [share for task in self.tasks if task.begun is not None for share in task.shares]
+        shares = [share for task in self.tasks if task.started_at is not None for share in task.shares]
         return max((share.due() for share in shares), default=self.opens)
 
-    def settled(self, now: float) -> bool:
-        return self.asked is None or (not self.stubborn and now >= self.asked + SETTLE_SECONDS)
+    def cancel_has_ended(self, now: float) -> bool:
+        return self.cancelled_at is None or (not self.stubborn and now >= self.cancelled_at + SETTLE_SECONDS)
 
     def state(self, now: float) -> Word:
         if self.fixed is not None:
             return self.fixed
-        words = {task.word(now, self.asked) for task in self.tasks}
-        if self.asked is not None:
-            busy = bool(words & ACTIVE) or not self.settled(now)
+        words = {task.word(now, self.cancelled_at) for task in self.tasks}
+        if self.cancelled_at is not None:
+            busy = bool(words & ACTIVE) or not self.cancel_has_ended(now)
             return Word.CANCELLING if busy else Word.CANCELLED
         if words == {Word.PENDING}:
             return Word.PENDING
@@ -119,8 +119,8 @@ class Execution(Run):
         if self.state(now) in ACTIVE:
             return None
         ends = [end for task in self.tasks if (end := task.ended(now)) is not None]
-        if self.asked is not None:
-            ends.append(self.asked + SETTLE_SECONDS)
+        if self.cancelled_at is not None:
+            ends.append(self.cancelled_at + SETTLE_SECONDS)
         return max(ends, default=self.created + 1)
 
     def truth(self, now: float) -> Iterator[tuple[str, Word, int]]:
@@ -132,7 +132,7 @@ class Execution(Run):
         if isinstance(share.child, commands.Command):
             yield from share.child.truth(now)
             return
-        word = task.word(now, self.asked) if task.begun is None else share.word(now)
+        word = task.word(now, self.cancelled_at) if task.started_at is None else share.word(now)
         for instance in share.instances or (share.id,):
             yield instance, word, share.cancels
 
@@ -149,18 +149,18 @@ class Execution(Run):
 
 
 def cancel(execution: Execution, now: float) -> bool:
-    if execution.asked is not None or execution.state(now) not in ACTIVE:
+    if execution.cancelled_at is not None or execution.state(now) not in ACTIVE:
         return False
-    execution.asked = now
+    execution.cancelled_at = now
     for task in execution.tasks:
-        for share in task.shares if task.begun is None else ():
+        for share in task.shares if task.started_at is None else ():
             share.cancels += 1
     return True
 
 
 def begin(book: Book, execution: Execution, task: Task, at: float, *, live: bool) -> None:
     """Start a task's commands and automations; `live` ones may be missed by the first reads."""
-    task.begun = at
+    task.started_at = at
     start = _STARTS.get(task.sort)
     for share in task.shares:
         life = Life(begins=at + 1, ends=at + task.lasts, outcome=task.outcome)
@@ -176,11 +176,11 @@ def begin(book: Book, execution: Execution, task: Task, at: float, *, live: bool
 def advance(book: Book, execution: Execution, now: float) -> float | None:
     """Begin what is due and say when to look again; None when nothing is left to begin."""
     while True:
-        waiting = next((task for task in execution.tasks if task.begun is None), None)
-        if waiting is None or execution.asked is not None:
+        waiting = next((task for task in execution.tasks if task.started_at is None), None)
+        if waiting is None or execution.cancelled_at is not None:
             return None
         due = execution.due()
-        busy = any(task.begun is not None and task.word(now, None) in ACTIVE for task in execution.tasks)
+        busy = any(task.started_at is not None and task.word(now, None) in ACTIVE for task in execution.tasks)
         if busy or due > now:
             return due if due > now else None
         begin(book, execution, waiting, due, live=True)
@@ -189,11 +189,11 @@ def advance(book: Book, execution: Execution, now: float) -> float | None:
 def follow(book: Book, execution: Execution) -> None:
     """Let the window go on by itself: when its task is over, and whenever somebody stops a child."""
 
-    def look(now: float) -> float | None:
+    def step(now: float) -> float | None:
         return advance(book, execution, now)
 
     def wake() -> None:
-        book.watch(execution.due(), look)
+        book.watch(execution.due(), step)
 
     execution.wake = wake
     wake()
@@ -202,8 +202,8 @@ def follow(book: Book, execution: Execution) -> None:
 def foreign_id(book: Book, task: Task) -> str:
     if task.sort != "STEP_FUNCTIONS":
         return book.uuid()
-    account = account_id("aws", book.place.account)
-    return f"arn:aws:states:{book.place.region}:{account}:execution:nightly:{book.uuid()}"
+    account = account_id("aws", book.key.account)
+    return f"arn:aws:states:{book.key.region}:{account}:execution:nightly:{book.uuid()}"
 
 
 def _start_command(book: Book, execution: Execution, task: Task, share: Share, life: Life) -> commands.Command:

@@ -17,8 +17,8 @@ def describe_agents(world: World, book: Book, call: Call) -> Document:
         "instance-id": lambda machine, values: machine in values,
     }
     known = [machine for machine, _ in book.instances]
-    wanted = call.params.get("InstanceIds")
-    rows, total = select(known if not wanted else [each for each in known if each in wanted], call, tests)
+    target_ids = call.params.get("InstanceIds")
+    rows, total = select(known if not target_ids else [each for each in known if each in target_ids], call, tests)
     return {"TotalCount": total, "AutomationAgentSet": [_agent(machine, world.now()) for machine in rows]}
 
 

@@ -8,27 +8,27 @@ from typing import Any
 from runcancel.sandbox.accounts import REGIONS, keyring
 from runcancel.sandbox.signing import check_tencent
 from runcancel.sandbox.tencent import around, invocations, invokers
-from runcancel.sandbox.wire import Call, Document, Operation, Refusal, Reply, Request, encode
+from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import World
 
 VERSIONS = {"2020-10-28": "tat", "2018-08-13": "sts", "2022-06-27": "region", "2017-03-12": "cvm"}
 
-OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("tat", "CancelInvocation"): Operation(invocations.cancel, cancels=True, rate=20),
-    ("tat", "DescribeInvocations"): Operation(invocations.describe, ("InvocationSet",), rate=20),
-    ("tat", "DescribeInvocationTasks"): Operation(invocations.describe_tasks, ("InvocationTaskSet",), rate=20),
-    ("tat", "DescribeInvokers"): Operation(invokers.describe, ("InvokerSet",), rate=20),
-    ("tat", "DescribeInvokerRecords"): Operation(invokers.describe_records, ("InvokerRecordSet",), rate=20),
-    ("tat", "DisableInvoker"): Operation(invokers.disable, rate=20),
-    ("tat", "EnableInvoker"): Operation(invokers.enable, rate=20),
-    ("tat", "DescribeCommands"): Operation(invokers.describe_commands, ("CommandSet",), rate=20),
-    ("tat", "DescribeAutomationAgentStatus"): Operation(around.describe_agents, ("AutomationAgentSet",), rate=60),
-    ("tat", "DescribeRegions"): Operation(around.describe_regions, ("RegionSet",), rate=20),
-    ("sts", "GetCallerIdentity"): Operation(around.get_caller_identity),
-    ("sts", "AssumeRole"): Operation(around.assume_role),
-    ("sts", "AssumeRoleWithWebIdentity"): Operation(around.assume_role_with_web_identity),
-    ("region", "DescribeRegions"): Operation(around.describe_regions, ("RegionSet",)),
-    ("cvm", "DescribeRegions"): Operation(around.describe_regions, ("RegionSet",)),
+ACTIONS: dict[tuple[str, str], Action] = {
+    ("tat", "CancelInvocation"): Action(invocations.cancel, cancels=True, rate=20),
+    ("tat", "DescribeInvocations"): Action(invocations.describe, ("InvocationSet",), rate=20),
+    ("tat", "DescribeInvocationTasks"): Action(invocations.describe_tasks, ("InvocationTaskSet",), rate=20),
+    ("tat", "DescribeInvokers"): Action(invokers.describe, ("InvokerSet",), rate=20),
+    ("tat", "DescribeInvokerRecords"): Action(invokers.describe_records, ("InvokerRecordSet",), rate=20),
+    ("tat", "DisableInvoker"): Action(invokers.disable, rate=20),
+    ("tat", "EnableInvoker"): Action(invokers.enable, rate=20),
+    ("tat", "DescribeCommands"): Action(invokers.describe_commands, ("CommandSet",), rate=20),
+    ("tat", "DescribeAutomationAgentStatus"): Action(around.describe_agents, ("AutomationAgentSet",), rate=60),
+    ("tat", "DescribeRegions"): Action(around.describe_regions, ("RegionSet",), rate=20),
+    ("sts", "GetCallerIdentity"): Action(around.get_caller_identity),
+    ("sts", "AssumeRole"): Action(around.assume_role),
+    ("sts", "AssumeRoleWithWebIdentity"): Action(around.assume_role_with_web_identity),
+    ("region", "DescribeRegions"): Action(around.describe_regions, ("RegionSet",)),
+    ("cvm", "DescribeRegions"): Action(around.describe_regions, ("RegionSet",)),
 }
 _ROLE: dict[str, type] = {
     **{"RoleArn": str, "RoleSessionName": str, "DurationSeconds": int},
@@ -78,7 +78,7 @@ class Tencent:
             signed = check_tencent(request, self._keys, service=service, now=self._world.clock.wall())
             key = signed.key
             call = Call("tencent", service, action, key.account, region, params, version, principal=key.principal)
-        self.operation(call)
+        self.action_of(call)
         self._check_region(call)
         _check(call)
         return call
@@ -91,8 +91,8 @@ class Tencent:
         elif not self._world.serves("tencent", call.region):
             raise Refusal(200, "UnsupportedRegion", f"The region {call.region} is not supported.")
 
-    def operation(self, call: Call) -> Operation:
-        found = OPERATIONS.get((call.service, call.action))
+    def action_of(self, call: Call) -> Action:
+        found = ACTIONS.get((call.service, call.action))
         if found is None:
             raise Refusal(200, "InvalidAction", f"The action {call.action} does not exist or is invalid.")
         return found

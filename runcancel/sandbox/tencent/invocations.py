@@ -81,20 +81,20 @@ def cancel(world: World, book: Book, call: Call) -> Document:
     run = cast(Invocation | None, book.runs.get(identity))
     if run is None or run.kind != KIND:
         raise Refusal(200, "ResourceNotFound.InvocationNotFound", "No execution activity found.")
-    wanted = call.params.get("InstanceIds") or []
-    if len(wanted) > 100:
+    target_ids = call.params.get("InstanceIds") or []
+    if len(target_ids) > 100:
         raise invalid(".LimitExceeded", "InstanceIds: at most 100 IDs are allowed.")
     targets = {target.id: target for target in run.targets}
-    stranger = next((each for each in wanted if each not in targets), None)
+    stranger = next((each for each in target_ids if each not in targets), None)
     if stranger is not None:
         text = f"The instance {stranger} has no such execution activity."
         raise invalid(".InstanceIsNotRelatedToInvocation", text)
     now = world.now()
-    chosen = [targets[each] for each in wanted] or run.targets
+    chosen = [targets[each] for each in target_ids] or run.targets
     changed = [target.life.cancel(now, kills=run.kills) for target in chosen]
     call.changed = any(changed)
-    if call.changed and not wanted:
-        run.asked = now
+    if call.changed and not target_ids:
+        run.cancelled_at = now
     return {}
 
 
@@ -112,12 +112,12 @@ def describe(world: World, book: Book, call: Call) -> Document:
 
 
 def _chosen(book: Book, call: Call, ids: str) -> list[Invocation]:
-    wanted = call.params.get(ids)
-    if not wanted:
-        return cast(list[Invocation], [run for run in book.listed(KIND) if not run.fresh])
-    if any(not each.startswith("inv-") for each in wanted):
+    run_ids = call.params.get(ids)
+    if not run_ids:
+        return cast(list[Invocation], [run for run in book.runs_of(KIND) if not run.fresh])
+    if any(not each.startswith("inv-") for each in run_ids):
         raise invalid(".InvalidInvocationId", "Invalid execution activity ID.")
-    found = [book.find(KIND, each) for each in wanted]
+    found = [book.find(KIND, each) for each in run_ids]
     return cast(list[Invocation], [run for run in found if run is not None])
 
 
@@ -207,11 +207,11 @@ def describe_tasks(world: World, book: Book, call: Call) -> Document:
     now = world.now()
     hide = call.params.get("HideOutput", True)
     seats: Sequence[_Seat] = Seats(_runs_of(book, call))
-    wanted = call.params.get("InvocationTaskIds")
-    if wanted:
-        if any(not each.startswith("invt-") for each in wanted):
+    task_ids = call.params.get("InvocationTaskIds")
+    if task_ids:
+        if any(not each.startswith("invt-") for each in task_ids):
             raise invalid(".InvalidInvocationTaskId", "Invalid execution task ID.")
-        seats = [seat for seat in seats if seat[1].task in set(wanted)]
+        seats = [seat for seat in seats if seat[1].task in set(task_ids)]
     rows, total = select(seats, call, _TASK_TESTS, done="invocation-id")
     return {"TotalCount": total, "InvocationTaskSet": [_task(seat, now, hide=hide) for seat in rows]}
 
@@ -220,9 +220,9 @@ def _runs_of(book: Book, call: Call) -> list[Invocation]:
     """With a filter on invocations only those are walked: a book may hold many thousands."""
     named = [entry["Values"] for entry in call.params.get("Filters") or () if entry["Name"] == "invocation-id"]
     if named:
-        wanted = [each for each in named[0] if all(each in values for values in named)]
-        return cast(list[Invocation], [run for each in wanted if (run := book.find(KIND, each))])
-    return cast(list[Invocation], [run for run in book.listed(KIND) if not run.fresh])
+        run_ids = [each for each in named[0] if all(each in values for values in named)]
+        return cast(list[Invocation], [run for each in run_ids if (run := book.find(KIND, each))])
+    return cast(list[Invocation], [run for run in book.runs_of(KIND) if not run.fresh])
 
 
 def _task(seat: _Seat, now: float, *, hide: bool) -> Document:
