@@ -14,6 +14,7 @@ from runcancel.providers import PROVIDERS
 ROOT = Path(runcancel.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs" / "layout.md").read_text(encoding="utf-8")
+LONGEST_FUNCTION = 60  # lines
 EDGES = re.findall(r"^    (\S+\.py) (-->|-\.->) (\S+\.py)$", PAGE, re.MULTILINE)
 
 
@@ -99,3 +100,17 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         graph = {module: below for module, below in graph.items() if module not in ends}
 
     assert {module: below & graph.keys() for module, below in graph.items()} == {}
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    """Of a verb only the body counts: its parameters are the options, its docstring is the help."""
+    long: dict[str, int] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = node.body[1] if path.parent.name == "verbs" and ast.get_docstring(node) else node
+                lines = (node.end_lineno or 0) - first.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long[f"{path.relative_to(ROOT)}: {node.name}"] = lines
+
+    assert long == {}

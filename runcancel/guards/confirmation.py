@@ -1,18 +1,13 @@
-"""Limits, guarantees and the confirmation that a cancel needs before anything is sent."""
+"""The confirmation that a cancel needs before anything is sent."""
 
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from msgspec import Struct
 
-from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
-from runcancel.model.outcomes import Limits, PlanItem
-from runcancel.model.runs import Ref
-from runcancel.model.states import Guarantee
-from runcancel.providers import kind_of
-
-_STRENGTH = (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT, Guarantee.STOPS_RUNNING)
+from runcancel.guards.limits import counted, matches
+from runcancel.model.outcomes import PlanItem
 
 
 class Level(IntEnum):
@@ -37,48 +32,6 @@ class GivenConfirmation(Struct, frozen=True, kw_only=True):
 
     yes: bool = False
     confirm: str | None = None
-
-
-NO_LIMITS = Limits(max_runs=None)
-
-
-def check_limits(
-    items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
-) -> None:
-    """Raise `Refused` when more would be asked than the limits allow; what has ended does not count.
-
-    `sent` is what the same operation asked for before it was interrupted; `configured` are limits that no flag raises.
-    """
-    to_cancel = [item for item in items if item.ask]
-    again = {item.run for item in to_cancel}
-    to_cancel += [item for item in sent if item.run not in again]
-    _check_limit("max_runs", "run", len(to_cancel), limits.max_runs, configured.max_runs)
-    unread = next((item.run for item in to_cancel if not item.read), None)
-    if limits.max_targets is not None and unread is not None:
-        raise Refused(
-            f"{unread} could not be read, but the limit is {_counted(limits.max_targets, 'target')} (--max-targets); "
-            "nothing was sent",
-            hint="To cancel it without a reading: leave out --max-targets",
-        )
-    targets = sum(size(item) for item in counted_once(to_cancel))
-    _check_limit("max_targets", "target", targets, limits.max_targets, configured.max_targets)
-
-
-def check_guarantee(items: Sequence[PlanItem], level: Guarantee | None) -> None:
-    """Raise `Refused` when one run that would be asked has a weaker guarantee than `level`."""
-    if level is None:
-        return
-    below = [item for item in items if item.ask and _STRENGTH.index(item.guarantee) < _STRENGTH.index(level)]
-    if below:
-        more = f" and {len(below) - 1} more" if len(below) > 1 else ""
-        raise Refused(
-            f"{below[0].run}{more}: the guarantee is {below[0].guarantee}, but {level} is required; nothing was sent"
-        )
-
-
-def is_below(ref: Ref, level: Guarantee) -> bool:
-    """Whether runs of this kind have a weaker guarantee than `level`."""
-    return _STRENGTH.index(kind_of(ref).guarantee) < _STRENGTH.index(level)
 
 
 def required(
@@ -150,40 +103,17 @@ def nobody_to_ask(requirement: ConfirmationRequirement, why: str) -> Refused:
     )
 
 
-def size(item: PlanItem) -> int:
-    """How many targets of a plan item may still be stopped. One invocation may stand for several."""
-    return sum(one.target_count for one in item.invocations if not one.before.over) + item.not_listed
-
-
-def _check_limit(name: str, what: str, count: int, most: int | None, configured: int | None) -> None:
-    """Raise `Refused` beyond a limit, with the next step. No option raises `configured`."""
-    if most is None or count <= most:
-        return
-    option = f"--{name.replace('_', '-')}"
-    source, way = option, f"To proceed: add {option} {count}"
-    if configured is not None and count > configured:
-        source, way = f"caps.{name}", f"No option raises caps.{name} of the configuration, which is {configured}."
-    raise Refused(
-        f"{_match(count, what)}; the limit is {most} ({source}); nothing was sent",
-        hint=f"{way}   To preview: add --dry-run",
-    )
-
-
 def _fits(requirement: ConfirmationRequirement, word: str) -> bool:
     return word == str(requirement.count) or (len(requirement.names) == 1 and word == requirement.names[0])
 
 
 def _matched(requirement: ConfirmationRequirement) -> str:
-    return f"{_match(requirement.count, 'run')}{f' ({requirement.why})' if requirement.why else ''}"
-
-
-def _match(count: int, what: str) -> str:
-    return f"{_counted(count, what)} match{'es' if count == 1 else ''}"
+    return f"{matches(requirement.count, 'run')}{f' ({requirement.why})' if requirement.why else ''}"
 
 
 def _selected(requirement: ConfirmationRequirement) -> str:
     """`6 runs in 2 accounts`: what is to be confirmed, and why a word is required."""
-    return f"{_counted(requirement.count, 'run')} {requirement.why}".rstrip()
+    return f"{counted(requirement.count, 'run')} {requirement.why}".rstrip()
 
 
 def _way_on(requirement: ConfirmationRequirement) -> str:
@@ -191,7 +121,3 @@ def _way_on(requirement: ConfirmationRequirement) -> str:
         return "No run is left to cancel.   To see their state: leave out --confirm"
     flag = "--yes" if requirement.level is Level.YES else f"--confirm {requirement.count}"
     return f"To proceed: add {flag}   To preview: add --dry-run"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,16 +1,16 @@
-"""Caps, guarantees and consent: what is refused, what has to be said, and what answers it."""
+"""The confirmation: when it is required, and what gives it."""
 
 import pytest
-from fakes import COMMAND, PATCH, WINDOW, seen
+from fakes import COMMAND
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel.engine.planning import plan
+from guards.plans import over, patches
 from runcancel.errors import Refused
 from runcancel.guards import confirmation
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation, Level
-from runcancel.model.outcomes import Limits, PlanItem
-from runcancel.model.states import Guarantee, State
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.states import State
 
 P, R, S = State.PENDING, State.RUNNING, State.SUCCEEDED
 YES = ConfirmationRequirement(level=Level.YES, names=(), count=3, why="")
@@ -20,107 +20,6 @@ TWO_NAMES = ConfirmationRequirement(
     level=Level.TYPED, names=("prod", "live"), count=3, why="in protected contexts prod, live"
 )
 NONE = ConfirmationRequirement(level=Level.NONE, names=(), count=1, why="")
-
-
-def running(ref: str = PATCH, targets: int = 1, **more: int) -> PlanItem:
-    return plan(seen(ref, R, {f"i-{number}": R for number in range(targets)}, **more))
-
-
-def over(ref: str = PATCH) -> PlanItem:
-    return plan(seen(ref, S, {"a": S}))
-
-
-def patches(count: int) -> list[PlanItem]:
-    return [running(f"tencent:ap-guangzhou:invocation/inv-0000000{number}") for number in range(count)]
-
-
-# caps
-
-
-@pytest.mark.parametrize(("runs", "most", "fits"), [(2, 2, True), (3, 2, False), (1, 0, False), (0, 0, True)])
-def test_more_runs_than_the_cap_are_refused(runs: int, most: int, fits: bool) -> None:
-    limits = Limits(max_runs=most)
-    if fits:
-        confirmation.check_limits(patches(runs), limits)
-        return
-    with pytest.raises(Refused) as refused:
-        confirmation.check_limits(patches(runs), limits)
-    assert refused.value.message == (
-        f"{f'{runs} runs match' if runs > 1 else '1 run matches'}; the limit is {most} (--max-runs); nothing was sent"
-    )
-    assert refused.value.hint == f"To proceed: add --max-runs {runs}   To preview: add --dry-run"
-
-
-@pytest.mark.parametrize(("targets", "most", "fits"), [(4, 4, True), (5, 4, False), (5, None, True), (1, 0, False)])
-def test_more_targets_than_the_cap_are_refused(targets: int, most: int | None, fits: bool) -> None:
-    items = [running(targets=targets)]
-    if fits:
-        confirmation.check_limits(items, Limits(max_targets=most))
-        return
-    with pytest.raises(Refused) as refused:
-        confirmation.check_limits(items, Limits(max_targets=most))
-    assert refused.value.message == (
-        f"{f'{targets} targets match' if targets > 1 else '1 target matches'}; the limit is {most} (--max-targets); "
-        "nothing was sent"
-    )
-    assert refused.value.hint == f"To proceed: add --max-targets {targets}   To preview: add --dry-run"
-
-
-def test_the_default_cap_is_twenty_runs_and_no_limit_of_targets() -> None:
-    confirmation.check_limits([running(targets=5000)], Limits())
-    confirmation.check_limits([over()] * 21, Limits())
-    with pytest.raises(Refused):
-        confirmation.check_limits(patches(7) * 3, Limits())
-    confirmation.check_limits(patches(5) * 4, Limits())
-
-
-def test_no_cap_is_no_cap() -> None:
-    confirmation.check_limits(patches(9) * 9, Limits(max_runs=None))
-
-
-def test_what_has_ended_counts_for_no_cap() -> None:
-    confirmation.check_limits([over(), running()], Limits(max_runs=1, max_targets=1))
-    ended = plan(seen(PATCH, R, {"a": S, "b": R}))
-    confirmation.check_limits([ended], Limits(max_targets=1))
-
-
-def test_targets_that_are_not_listed_count() -> None:
-    with pytest.raises(Refused, match="7 targets"):
-        confirmation.check_limits([running(targets=2, target_count=7)], Limits(max_targets=6))
-    assert confirmation.size(running(targets=2, target_count=7)) == 7
-
-
-# guarantees
-
-
-@pytest.mark.parametrize(
-    ("ref", "level", "fits"),
-    [
-        (PATCH, None, True),
-        (WINDOW, None, True),
-        *((PATCH, level, True) for level in Guarantee),
-        (COMMAND, Guarantee.STOPS_RUNNING, False),
-        (COMMAND, Guarantee.BEST_EFFORT, True),
-        (COMMAND, Guarantee.PENDING_ONLY, True),
-        (WINDOW, Guarantee.STOPS_RUNNING, False),
-        (WINDOW, Guarantee.BEST_EFFORT, False),
-        (WINDOW, Guarantee.PENDING_ONLY, True),
-    ],
-)
-def test_a_guarantee_below_the_required_one_is_refused(ref: str, level: Guarantee | None, fits: bool) -> None:
-    if fits:
-        confirmation.check_guarantee([running(ref)], level)
-        return
-    with pytest.raises(Refused) as refused:
-        confirmation.check_guarantee([running(ref), running(PATCH)], level)
-    weak = running(ref).guarantee
-    assert refused.value.message == f"{ref}: the guarantee is {weak}, but {level} is required; nothing was sent"
-
-
-def test_several_below_it_are_counted_and_what_has_ended_is_not() -> None:
-    with pytest.raises(Refused, match="and 1 more: the guarantee is"):
-        confirmation.check_guarantee([running(WINDOW), running(COMMAND)], Guarantee.STOPS_RUNNING)
-    confirmation.check_guarantee([over(WINDOW)], Guarantee.STOPS_RUNNING)
 
 
 # what has to be said

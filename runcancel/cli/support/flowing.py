@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import SelectionRequest
+from runcancel.cli.support.source import Named, SelectionRequest
 from runcancel.config import references, settings
 from runcancel.engine.flow import Facts, why_frozen
 from runcancel.engine.lookup import Lookup, LookupResult
@@ -12,7 +12,7 @@ from runcancel.engine.planning import intended, unseen
 from runcancel.engine.selection import Selection, of_named
 from runcancel.engine.verdict import failed
 from runcancel.errors import CloudError, Refused, UsageError
-from runcancel.guards import confirmation
+from runcancel.guards.limits import check_guarantee, is_below
 from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import Limits, Outcome, PlanItem
 from runcancel.model.runs import Problem
@@ -76,7 +76,7 @@ class Flowing:
 
     def _check(self, item: PlanItem) -> None:
         """The guards that fire late. Raises `Refused`; nothing was sent for this run."""
-        confirmation.check_guarantee([item], self._guarantee)
+        check_guarantee([item], self._guarantee)
         protected = self._session.protected([item])
         if protected and item.ask:
             raise Refused(f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it")
@@ -98,9 +98,9 @@ def flowing(
     confirm: str | None,
 ) -> Flowing | None:
     """The cancel that flows; None where it is frozen. Asks no cloud. Raises `UsageError`."""
-    if not request.refs or not request.by_hand:
+    if not isinstance(request.source, Named) or not request.by_hand:
         return None
-    lookup = Lookup(references.parse_all(request.refs), session.settings)
+    lookup = Lookup(references.parse_all(request.source.refs), session.settings)
     places = tuple(dict.fromkeys(ref for one in lookup.left for ref in lookup.named(one)))
     facts = Facts(
         typed=True,
@@ -124,4 +124,4 @@ def flowing(
 def _may_be_below(lookup: Lookup, guarantee: Guarantee) -> bool:
     """Whether the kind of a run is not known, or has a weaker guarantee: then the plan as a whole may be refused."""
     named = [lookup.named(reference) for reference in lookup.left]
-    return any(len({ref.kind for ref in one}) > 1 or confirmation.is_below(one[0], guarantee) for one in named)
+    return any(len({ref.kind for ref in one}) > 1 or is_below(one[0], guarantee) for one in named)

@@ -11,7 +11,7 @@ from runcancel.config import settings
 from runcancel.config.references import full
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
-from runcancel.guards import confirmation, site_policy
+from runcancel.guards import limits, site_policy
 from runcancel.guards.confirmation import ConfirmationRequirement
 from runcancel.guards.site_policy import Ruling, SitePolicy, Subject
 from runcancel.model.outcomes import PlanItem
@@ -109,7 +109,7 @@ class Guard:
 
 def _size(item: PlanItem) -> int:
     """How many targets of a run may still be stopped; of one that could not be read, more than any rule allows."""
-    return confirmation.size(item) if item.read else sys.maxsize
+    return limits.size(item) if item.read else sys.maxsize
 
 
 def _subject(session: Session, ref: Ref, *, account: str | None, targets: int) -> Subject:

@@ -1,47 +1,31 @@
-"""From the options of `cancel` to the runs it is about: named, found, listed in a file, held by a plan, left over."""
+"""From the source of a cancel to its runs: they are found and read, nothing is sent."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 
-from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called
 from runcancel.cli.support.named import of_operation, read_file, text_of_input
 from runcancel.cli.support.pick import pick
+from runcancel.cli.support.resume import LeftOver
 from runcancel.cli.support.searched import coverage
+from runcancel.cli.support.source import Filtered, Listed, Named, Past, Picked, Saved, SelectionRequest
 from runcancel.config import settings
-from runcancel.config.references import full, parse, parse_all
+from runcancel.config.references import Reference, full, parse, parse_all
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import children, unseen
 from runcancel.engine.search import born, search, split_gaps
 from runcancel.engine.selection import SavedCaller, Selection
 from runcancel.errors import Searched, UsageError
-from runcancel.model.outcomes import Intent, Outcome, PlanItem
+from runcancel.model.outcomes import Intent, PlanItem
 from runcancel.model.runs import Problem, Query, Scope, Snapshot
 from runcancel.model.states import Reason
 
 _BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"
-
-
-class SelectionRequest(Struct, frozen=True, kw_only=True):
-    """Where a cancel is to take its runs from; exactly one of the first seven is given. `by_hand`: typed as such."""
-
-    refs: tuple[str, ...] = ()
-    query: Query | None = None
-    file: str | None = None
-    operation: str | None = None
-    plan: str | None = None
-    left_over: tuple[PlanItem, ...] | None = None
-    sent: frozenset[str] = frozenset()  # runs of those left over whose cancel was sent before
-    pick: bool = False  # a person chooses from a list
-    targets: tuple[str, ...] = ()
-    stop_running: bool = False
-    allow_incomplete: bool = False
-    by_hand: bool = True
 
 
 class Chosen(Struct, frozen=True, kw_only=True):
@@ -56,85 +40,31 @@ class Chosen(Struct, frozen=True, kw_only=True):
     coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
     from_stdin: bool = False
 
-    def beside(self, known: Sequence[Outcome]) -> "Chosen":
-        """The same with outcomes that were known before."""
-        decided = (*known, *self.selection.decided)
-        return structs.replace(self, selection=structs.replace(self.selection, decided=decided))
-
     @property
     def searched(self) -> Searched:
         """How the search ended, for the exit code."""
         return Searched(gaps=tuple(gap.code for gap in self.gaps), answered=self.answered)
 
 
-def selection_request(
-    refs: Sequence[str],
-    query: Query | None,
-    file: str | None,
-    operation: str | None,
-    plan: str | None,
-    target: Sequence[str] | None,
-    *,
-    left_over: Sequence[PlanItem] | None,
-    stop_running: bool,
-    allow_incomplete: bool,
-    why_not_pick: str,
-) -> SelectionRequest:
-    """Where the runs come from. Raises `UsageError` for more than one place, or none and nobody to choose."""
-    ways = {
-        "references": bool(refs),
-        "filters": query is not None,
-        "--from": file is not None,
-        "--operation": operation is not None,
-        "--plan": plan is not None,
-        "--resume": left_over is not None,
-    }
-    used = [way for way, given in ways.items() if given]
-    targets = options.targets(target)
-    if not used and why_not_pick:
-        raise UsageError(
-            f"no run was selected, and there is no terminal to choose on ({why_not_pick}); nothing was sent",
-            hint="name runs, or add a filter: runcancel cancel --name patch-openssl -n",
-        )
-    if len(used) > 1:
-        raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
-    held = plan is not None or left_over is not None
-    if held and (targets or stop_running):
-        more = "--target" if targets else "--stop-running"
-        raise UsageError(f"{used[0]} already lists every cancel: {more} cannot be used with it; nothing was sent")
-    return SelectionRequest(
-        refs=tuple(refs),
-        query=query,
-        file=None if file is None else environment.plain_file("--from", file),
-        operation=operation,
-        plan=None if plan is None else environment.plain_file("--plan", plan),
-        left_over=None if left_over is None else tuple(left_over),
-        pick=not used,
-        targets=targets,
-        stop_running=stop_running,
-        allow_incomplete=allow_incomplete,
-    )
-
-
 def choose(session: Session, request: SelectionRequest) -> Chosen:
     """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
-    chosen = _chosen(session, request)
+    match request.source:
+        case Named(refs=refs):
+            named = _named(session.look(refs, full=True), request.targets, blindly=request.by_hand)
+            chosen = Chosen(selection=named, by_hand=request.by_hand)
+        case Filtered(query=query):
+            chosen = _found(session, query, request.targets)
+        case Listed(file=file, incomplete=incomplete):
+            chosen = _listed(session, file, request.targets, incomplete=incomplete)
+        case Past(operation=operation):
+            chosen = _of_list(session, of_operation(session, operation), request.targets)
+        case Saved(file=file):
+            chosen = _saved(session, file)
+        case LeftOver() as left:
+            chosen = Chosen(selection=_resumed(session, left), by_hand=request.by_hand)
+        case Picked():
+            chosen = _picked(session, request.targets)
     return _with_children(session, chosen) if request.stop_running else chosen
-
-
-def _chosen(session: Session, request: SelectionRequest) -> Chosen:
-    if request.pick:
-        return _picked(session, request.targets)
-    if request.query is not None:
-        return _found(session, request.query, request.targets)
-    if request.file is not None or request.operation is not None:
-        return _listed(session, request)
-    if request.plan is not None:
-        return _saved(session, request.plan)
-    if request.left_over is not None:
-        return Chosen(selection=_resumed(session, request.left_over, request.sent), by_hand=request.by_hand)
-    results = session.look(request.refs, full=True)
-    return Chosen(selection=_named(results, request.targets, blindly=request.by_hand), by_hand=request.by_hand)
 
 
 def _named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: bool) -> Selection:
@@ -148,8 +78,9 @@ def _named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: 
     return structs.replace(chosen, items=tuple(items.values()))
 
 
-def _resumed(session: Session, left: Sequence[PlanItem], sent: frozenset[str]) -> Selection:
+def _resumed(session: Session, operation: LeftOver) -> Selection:
     """What an operation left: runs of its plan, and references that it had not read."""
+    left, sent = operation.items, frozenset(item.run for item in operation.sent)
     unread = [item for item in left if not item.read]
     places = {item.run: _places(item) for item in unread}
     results = session.look_at(parse_all(item.run for item in left if item.ask), places=places)
@@ -159,7 +90,7 @@ def _resumed(session: Session, left: Sequence[PlanItem], sent: frozenset[str]) -
     known = {item.run for item in planned.items}
     return Selection(
         items=(*planned.items, *(item for item in named.items if item.run not in known)),
-        decided=(*planned.decided, *named.decided),
+        decided=(*operation.partial, *planned.decided, *named.decided),
         notes=planned.notes,
     )
 
@@ -238,17 +169,15 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
     return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, results))
 
 
-def _listed(session: Session, request: SelectionRequest) -> Chosen:
-    """The runs of a list in a file, or those of an earlier operation."""
-    notes: tuple[str, ...] = ()
-    if request.file is not None:
-        listed = read_file(session, request.file, allow_incomplete=request.allow_incomplete)
-        references = listed.references
-        notes = (_BARE.format(called(request.file)),) if listed.bare else ()
-    else:
-        references = of_operation(session, request.operation or "")
-    found = selection.of_found(session.look_at(references), request.targets)
-    return Chosen(selection=found, by_hand=False, from_stdin=request.file == "-", notes=notes)
+def _listed(session: Session, file: str, targets: Sequence[str], *, incomplete: bool) -> Chosen:
+    listed = read_file(session, file, allow_incomplete=incomplete)
+    notes = (_BARE.format(called(file)),) if listed.bare else ()
+    chosen = _of_list(session, listed.references, targets)
+    return structs.replace(chosen, from_stdin=file == "-", notes=notes)
+
+
+def _of_list(session: Session, references: Sequence[Reference], targets: Sequence[str]) -> Chosen:
+    return Chosen(selection=selection.of_found(session.look_at(references), targets), by_hand=False)
 
 
 def _saved(session: Session, name: str) -> Chosen:

@@ -1,0 +1,171 @@
+"""One cancel from its first request to its report: the engine, the journal, the screen and the writer together."""
+
+import math
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+
+from runcancel.cli.session import Session
+from runcancel.cli.support.flowing import Flowing
+from runcancel.cli.support.select import Chosen
+from runcancel.engine.cancel import Admit, Flow, carry_out
+from runcancel.engine.events import CombinedProgress, Progress, Shielded
+from runcancel.engine.retry import READ_WITHIN, WaitPolicy
+from runcancel.engine.selection import Selection
+from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel
+from runcancel.journal.recorder import Recorder
+from runcancel.model.outcomes import Outcome
+from runcancel.model.runs import Problem
+from runcancel.model.states import Reason, Verdict
+from runcancel.render import End, Writer
+from runcancel.render.event_lines import EventLines
+from runcancel.render.screens.verdicts import hints
+from runcancel.render.screens.words import counted
+from runcancel.text import command, duration
+
+_SETTLED = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
+"""Failures that a resume would meet again: no run is left to cancel."""
+
+
+class Execution:
+    """What is sent, watched and reported under one operation. Without a recorder nothing is written down."""
+
+    def __init__(self, session: Session, policy: WaitPolicy, goal: Goal, recorder: Recorder | None) -> None:
+        self._session = session
+        self._policy = policy
+        self._goal = goal
+        self._recorder = recorder
+        self._outcomes: list[Outcome] = []
+        self._broken: list[Exception] = []
+
+    def flow(self, flow: Flowing) -> int:
+        """Cancel the runs scope by scope as they are read; the exit code."""
+        self._announce_resume()
+        flow.begin(self._recorder)
+        within = min(self._session.read_within or READ_WITHIN, self._policy.give_up_after or math.inf)
+        nothing = Chosen(selection=Selection(items=()), by_hand=True)
+        return self._report(nothing, flow=Flow(flow.lookup, flow.choose, within))
+
+    def run(self, chosen: Chosen, *, admit: Admit | None) -> int:
+        """Cancel what is chosen, and what `admit` lets through of the runs that these start; the exit code."""
+        self._announce_resume()
+        return self._report(chosen, admit=admit)
+
+    def _announce_resume(self) -> None:
+        if self._recorder is not None:
+            self._session.workers.last_words = (
+                f"stopped at once; cancels already sent continue; operation {self._recorder.id}. To continue:\n"
+                f"  runcancel cancel --resume {self._recorder.id}"
+            )
+
+    def _report(self, chosen: Chosen, *, admit: Admit | None = None, flow: Flow | None = None) -> int:
+        session, outcomes = self._session, self._outcomes
+        answer = session.writer("cancel")
+        self._put(answer, chosen.selection.decided)
+        signum = self._send(chosen.selection, answer, admit, flow)
+        if not outcomes and not chosen.gaps:
+            what = "no run is left to cancel" if chosen.by_hand else "No runs match"
+            session.notes.say(f"{what}; nothing was sent")
+        if not outcomes:
+            session.notes.say(*chosen.coverage)
+        code = exit_of_cancel((one.ending for one in outcomes), self._goal, chosen.searched, signum=signum)
+        code = code or int(Exit.FAILED) if self._broken else code
+        answer.end(self._end(chosen, code, signum))
+        return code
+
+    def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
+        """Carry the cancel out; the signal that ended it. What else is raised is kept for the report."""
+        session, policy = self._session, self._policy
+        shown = Shielded(session.progress(asking=True, timeout=policy.timeout if policy.wait else None))
+
+        def tick() -> None:
+            self._report_failures()
+            shown.tick()
+
+        session.workers.tick = tick
+        watchers: list[Progress] = [] if self._recorder is None else [self._recorder]
+        if session.format == "jsonl":
+            watchers.append(Shielded(EventLines(answer)))
+        progress = CombinedProgress(*watchers, shown)
+        try:
+            self._put(
+                answer,
+                carry_out(selection.items, session.clouds, session.workers, policy, progress, admit=admit, flow=flow),
+            )
+        except Interrupted as signal:
+            return signal.signum
+        except Refused:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is reported beside the outcome of each run
+            self._broken.append(error)
+        return None
+
+    def _put(self, answer: Writer, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            self._outcomes.append(outcome)
+            try:
+                answer.row(outcome)
+            except Exception as error:  # noqa: BLE001 - what cannot be printed is cancelled all the same
+                self._broken.append(error)
+
+    def _end(self, chosen: Chosen, code: int, signum: int | None) -> End:
+        outcomes = self._outcomes
+        if self._recorder is not None:
+            self._recorder.end(code)
+        operation = None if self._recorder is None else self._recorder.operation
+        problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
+        problems += tuple(_internal(self._session, error, operation) for error in self._broken[:1])
+        return End(
+            exit_code=code,
+            errors=problems,
+            complete=signum is None and not chosen.gaps and not self._broken,
+            operation=operation,
+            notes=(
+                *(() if signum is None else (_what_continues(outcomes),)),
+                *hints(outcomes, accept_reported=self._goal.accept_reported),
+                *_next(outcomes, operation),
+            ),
+        )
+
+    def _report_failures(self) -> None:
+        """Print at once what does not reply, and for how long it is tried."""
+        for scope, error in self._session.clouds.traffic.failures():
+            limit = self._policy.limit(error.reason, doubtful=error.reason in IN_DOUBT)
+            if limit is None:
+                continue
+            flag = "--give-up-after" if error.reason is Reason.UNREACHABLE else "--timeout"
+            within = "without end" if limit == math.inf else f"for {duration(limit)}"
+            hint = f" ({error.hint})" if error.hint else ""
+            self._session.notes.say(f"{scope}: {error.message}{hint}; it is tried again {within} ({flag})")
+
+
+def _internal(session: Session, error: Exception, operation: str | None) -> Problem:
+    """The internal error of a cancel; with `--debug` its frames go to stderr."""
+    if session.debug:
+        traceback.print_exception(error)
+    under = "" if operation is None else f" (operation {operation})"
+    return Problem(
+        code=Reason.INTERNAL,
+        message=f"internal error: {type(error).__name__}{under}; cancels already sent continue, nothing more was sent",
+        hint="this is a bug of runcancel; the same command with --debug shows where",
+    )
+
+
+def _next(outcomes: Sequence[Outcome], operation: str | None) -> Iterator[str]:
+    """How to continue with the rest, if there is a rest."""
+    left = any(
+        outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
+        and (outcome.error is None or outcome.error.code not in _SETTLED)
+        for outcome in outcomes
+    )
+    if left and operation:
+        yield f"To continue with the rest: {command('cancel', '--resume', operation)}"
+
+
+def _what_continues(outcomes: Sequence[Outcome]) -> str:
+    doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in outcomes)
+    unsent = sum(outcome.verdict is Verdict.SKIPPED for outcome in outcomes)
+    sent = sum(outcome.sent for outcome in outcomes) - doubt
+    return (
+        f"interrupted: {counted(sent, 'cancel')} sent, {doubt:,} uncertain, {unsent:,} not sent; "
+        "cancels already sent continue"
+    )
