@@ -13,7 +13,8 @@ from runcancel.engine.connections import Clouds
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Query, Ref, Run, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.providers import kind_of
 from runcancel.providers.base import Checkup, Cloud
@@ -161,6 +162,9 @@ class FakeCloud:
         raise NotImplementedError
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
+        raise NotImplementedError
+
+    def script(self, ref: Ref) -> str | None:
         raise NotImplementedError
 
     def regions(self) -> tuple[str, ...]:

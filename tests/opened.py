@@ -10,7 +10,8 @@ import pytest
 from fakes import HandClock
 
 from runcancel.errors import CloudError
-from runcancel.model.runs import Query, Ref, Run, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers import alibaba, tencent
 from runcancel.providers.alibaba.invocations import CloudAssistant

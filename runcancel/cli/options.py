@@ -10,7 +10,7 @@ from runcancel import environment
 from runcancel.cli.bundles import Bundle
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
-from runcancel.model.runs import Query
+from runcancel.model.queries import Query
 from runcancel.model.states import State, Verdict
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import FORMATS
@@ -171,9 +171,23 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option("--kind", metavar="KIND", help="Only this kind (repeatable).", autocompletion=_kinds),
 ]
-Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only runs with exactly this name.")]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Only runs with exactly this name, comment or document.")
+]
 NameGlob = Annotated[
-    str | None, typer.Option("--name-glob", metavar="GLOB", help="Only runs whose name matches, as in patch-*.")
+    str | None,
+    typer.Option("--name-glob", metavar="GLOB", help="Only runs whose name, comment or document matches: patch-*."),
+]
+Document = Annotated[
+    str | None,
+    typer.Option("--document", metavar="NAME", help="Only runs of exactly this document or command (c-…, cmd-…)."),
+]
+Script = Annotated[
+    str | None, typer.Option("--script", metavar="TEXT", help="Only runs whose script or parameters contain this text.")
+]
+StartedBy = Annotated[
+    str | None,
+    typer.Option("--started-by", metavar="TEXT", help="Only runs whose starter contains this text (AWS automations)."),
 ]
 Since = Annotated[
     str | None,
@@ -213,6 +227,9 @@ class Filters(Bundle, frozen=True, kw_only=True):
     kind: Kinds = None
     name: Name = None
     name_glob: NameGlob = None
+    document: Document = None
+    script: Script = None
+    started_by: StartedBy = None
     since: Since = None
     until: Until = None
     older_than: OlderThan = None
@@ -234,6 +251,9 @@ class Filters(Bundle, frozen=True, kw_only=True):
             kinds=kinds(self.kind),
             name=None if self.name is None else environment.plain("--name", self.name),
             name_glob=None if self.name_glob is None else environment.plain("--name-glob", self.name_glob),
+            document=None if self.document is None else environment.plain("--document", self.document),
+            script=None if self.script is None else environment.plain("--script", self.script),
+            started_by=None if self.started_by is None else environment.plain("--started-by", self.started_by),
             since=None if self.since is None else environment.moment("--since", self.since, now),
             until=min((end for end in ends if end is not None), default=None),
         )

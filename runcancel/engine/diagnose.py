@@ -9,8 +9,9 @@ from runcancel.config import references
 from runcancel.engine.connections import Clouds
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.errors import CREDENTIALS, CloudError
+from runcancel.model.queries import Query
 from runcancel.model.reports import PermissionCheck
-from runcancel.model.runs import Identity, InvocationFilter, Kind, Query, Ref, Scope
+from runcancel.model.runs import Identity, InvocationFilter, Kind, Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.providers import provider
 from runcancel.providers.base import Checkup, Cloud

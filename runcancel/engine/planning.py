@@ -49,6 +49,9 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None 
         ),
         parent=parent,
         rest_confirmed=run.rest_confirmed,
+        comment=run.comment,
+        document=run.document,
+        matched_by=run.matched_by,
     )
 
 

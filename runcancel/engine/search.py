@@ -11,7 +11,8 @@ from msgspec import structs
 from runcancel.config import references
 from runcancel.engine.connections import Clouds, batches, read
 from runcancel.errors import CloudError
-from runcancel.model.runs import Problem, Query, Ref, Run, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Kind, Problem, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers import provider
 from runcancel.runtime.workers import TaskGroup, Workers
@@ -35,15 +36,16 @@ def search(
 
     `answering` is given every scope that answered to one of its listings at least. `within`: seconds after which what
     has not come is not waited for: its scope is a problem, too.
-    Whole are those whose vendor lists the targets with the run. Raises `Interrupted` after a signal.
+    Whole are those whose vendor lists the targets with the run. Kinds whose listing does not tell
+    what the query compares are left out. Raises `Interrupted` after a signal.
     """
     sources = {
         (scope, kind.name): partial(
             _listing, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
         )
         for scope in scopes
-        for kind in provider(scope.provider).kinds
-        if not query.kinds or kind.name in query.kinds
+        for kind in kinds_of(scope, query)
+        if query.facts <= kind.lists
     }
     silent: set[tuple[Scope, Reason]] = set()
     for (scope, _), got in as_completed(sources, workers, queue=lambda key: key[0], within=within):
@@ -52,6 +54,11 @@ def search(
         elif (scope, got.reason) not in silent:
             silent.add((scope, got.reason))
             yield got.problem(scope=scope)
+
+
+def kinds_of(scope: Scope, query: Query) -> tuple[Kind, ...]:
+    """The kinds of a scope that a query is about."""
+    return tuple(kind for kind in provider(scope.provider).kinds if not query.kinds or kind.name in query.kinds)
 
 
 def born(run: Run) -> tuple[datetime, str]:
@@ -147,5 +154,6 @@ def as_completed(
 def _listing(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
     for snapshot in clouds.at(scope).runs(query):
         if query.matches(snapshot.run):
-            yield snapshot
+            found = structs.replace(snapshot.run, matched_by=query.matched_by(snapshot.run))
+            yield structs.replace(snapshot, run=found)
     answering.add(scope)

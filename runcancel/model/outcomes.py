@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from runcancel.model.runs import ExternalExecution, Problem
-from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
+from runcancel.model.states import Effect, Fact, Guarantee, Reason, Stage, State, Verdict
 
 
 class PlannedInvocation(Struct, frozen=True, kw_only=True):
@@ -50,6 +50,15 @@ class PlanItem(Struct, frozen=True, kw_only=True):
     parent: str | None = None  # the run that started it, which is asked first
     read: bool = True  # false: it was not read, and nothing is known of its state and targets
     rest_confirmed: bool = False  # whether the vendor counts the targets that it does not list as completed
+    comment: str | None = None
+    document: str | None = None
+    matched_by: Fact | None = None  # through which fact a search found it; None: it was named, or no name was searched
+
+    @property
+    def label(self) -> str | None:
+        """What a person knows the run by, as `Run.label`."""
+        own = None if self.name == self.document else self.name
+        return own or self.comment or self.document
 
 
 class Intent(PlanItem, frozen=True, kw_only=True):

@@ -4,13 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Self
 from urllib.parse import quote
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from runcancel.model.states import Guarantee, Reason, State
+from runcancel.model.states import Fact, Guarantee, Reason, State
 
 
 class Kind(Struct, frozen=True, kw_only=True):
@@ -30,6 +29,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     read_batch: int = 1  # how many runs one read call takes
     grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
+    lists: frozenset[Fact] = frozenset()  # by which facts a listing can be searched, names and comments aside
 
     def matches(self, id: str) -> bool:
         """Whether `id` has the shape of this kind's run ids (or of its parts' ids)."""
@@ -75,6 +75,17 @@ class Ref(Struct, frozen=True, kw_only=True, order=True):
         return f"{self.scope}:{self.kind}/{self.id}"
 
 
+class AuditEvent(Struct, frozen=True, kw_only=True):
+    """What the vendor's audit log has about the request that started a run; null where it does not tell."""
+
+    action: str
+    principal: str | None
+    at: datetime | None
+    address: str | None  # where the request came from: an IP address, or the name of a service
+    agent: str | None  # its User-Agent
+    id: str | None
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """One thing that can be cancelled. `ref` is the text every verb accepts; times are UTC."""
 
@@ -105,6 +116,9 @@ class Run(Struct, frozen=True, kw_only=True):
     target_kind: str | None = None  # the vendor's word for what sort of machines its targets are
     alarms: tuple[str, ...] = ()  # alarms that stopped it, with their state
     vendor_counts: dict[str, int] = {}  # the vendor's own progress counters, in snake case
+    matched_by: Fact | None = None  # through which fact a search by name, document or script found it
+    script: str | UnsetType | None = UNSET  # only when asked for: it may hold secrets; None: the vendor does not tell
+    audit: AuditEvent | UnsetType | None = UNSET  # only when asked for; None: not found
 
     @classmethod
     def at(
@@ -160,6 +174,12 @@ class Run(Struct, frozen=True, kw_only=True):
             alarms=alarms,
             vendor_counts=vendor_counts or {},
         )
+
+    @property
+    def label(self) -> str | None:
+        """What a person knows it by: a run without a name of its own is what its comment says, or its document."""
+        own = None if self.name == self.document else self.name
+        return own or self.comment or self.document
 
     @property
     def ended(self) -> bool:
@@ -272,35 +292,6 @@ class InvocationFilter(Struct, frozen=True, kw_only=True):
             and (not self.states or invocation.state in self.states)
             and (not self.targets or invocation.target in self.targets)
         )
-
-
-class Query(Struct, frozen=True, kw_only=True):
-    """Which runs to find. Empty sets and None mean any; times are UTC and mean when a run was created or started."""
-
-    states: frozenset[State] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    name: str | None = None  # exact
-    name_glob: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def matches(self, run: Run) -> bool:
-        """Whether a run is one of those asked for."""
-        born = run.created_at or run.started_at
-        return (
-            (not self.states or not self.states.isdisjoint(_read_as(run)))
-            and (not self.kinds or run.kind in self.kinds)
-            and (self.name is None or run.name == self.name)
-            and (self.name_glob is None or fnmatchcase(run.name or "", self.name_glob))
-            and (self.since is None or (born is not None and born >= self.since))
-            and (self.until is None or (born is not None and born <= self.until))
-        )
-
-
-def _read_as(run: Run) -> set[State]:
-    """The states under which a run is found: its own, unless it is called ended while invocations have not."""
-    left = {state for state in run.counts or () if not state.over}
-    return left if run.state.over and left else {run.state}
 
 
 class Identity(Struct, frozen=True, kw_only=True):

@@ -128,6 +128,16 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
+class Fact(StrEnum):
+    """What a run can be found by, beside its state, its kind and its age."""
+
+    NAME = "name"
+    COMMENT = "comment"
+    DOCUMENT = "document"
+    SCRIPT = "script"
+    STARTED_BY = "started_by"
+
+
 class Stage(StrEnum):
     """How far an operation came."""
 

@@ -10,8 +10,9 @@ from runcancel import __version__
 from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
+from runcancel.model.queries import Query
 from runcancel.model.reports import AccessPolicy
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Scope, Snapshot
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
 from runcancel.providers.common.links import Link
@@ -110,6 +111,13 @@ class Cloud(Protocol):
         """
         ...
 
+    def script(self, ref: Ref) -> str | None:
+        """The script that the run executes, with its parameters, as text; None where the vendor does not tell it.
+
+        It may hold secrets: nothing but `status --script` asks for it. Raises `Reason.NOT_FOUND`.
+        """
+        ...
+
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """Ask the vendor to cancel the run, or only `targets` of it; yields one request id per accepted request.
 
@@ -120,7 +128,8 @@ class Cloud(Protocol):
     def runs(self, query: Query) -> Iterator[Snapshot]:
         """The scope's runs, page by page, newest first where the vendor lists so; no request per run.
 
-        The vendor's own filters are used where they are exact; the caller applies `query.matches` to what comes.
+        The vendor's own filters are used where they are exact; the caller applies `query.matches` to what comes, and
+        the provider `query.script`, for which it reads the script of each listed run.
         A listing that carries the targets gives what `read` would give; else `run.counts` is None. Kinds that are not
         in `query.kinds` cost no request.
         """

@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 from runcancel.environment import Choice
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.logs import Output
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Query, Ref, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Ref, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import provider
@@ -44,6 +45,10 @@ class GuardedCloud:
     def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
         """See `Cloud.logs`."""
         return self._each(lambda: self._cloud.logs(ref, criteria))
+
+    def script(self, ref: Ref) -> str | None:
+        """See `Cloud.script`."""
+        return guarded(lambda: self._cloud.script(ref), where=self._where)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """See `Cloud.cancel`."""

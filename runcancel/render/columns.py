@@ -73,6 +73,11 @@ def _age(run: Run, now: datetime) -> Pieces:
     return ((ago(then, now), None),) if then else ()
 
 
+def _label(one: Run | PlanItem, _: datetime) -> Pieces:
+    """What a person knows a run by: ten commands of one document differ by their comments."""
+    return ((safe(one.label), None),) if one.label else ()
+
+
 def _took(invocation: Invocation) -> float | None:
     if invocation.started_at is None or invocation.ended_at is None:
         return None
@@ -123,7 +128,7 @@ _RUN: tuple[Column[Run], ...] = (
     _word("state"),
     Column("created_at", "AGE", show=_age, right=True),
     Column("ref", "RUN", reference=True, is_key=True),
-    Column("name", shrinkable=True),
+    Column("name", show=_label, shrinkable=True),
     Column("counts", "TARGETS", show=_targets),
     Column("guarantee", "CANCEL", format=PROMISES.__getitem__),
     Column("provider_status", "STATUS", wide=True),
@@ -141,6 +146,7 @@ _RUN: tuple[Column[Run], ...] = (
     Column("target_kind", "MACHINES", wide=True),
     Column("alarms", wide=True),
     Column("vendor_counts", "PROGRESS", value=lambda one: pairs(one.vendor_counts), wide=True),
+    Column("matched_by", "MATCHED BY", wide=True),
 )
 
 _INVOCATION: tuple[Column[Invocation], ...] = (
@@ -203,7 +209,7 @@ _OUTPUT: tuple[Column[Output], ...] = (
 _PLAN: tuple[Column[PlanItem], ...] = (
     _word("state"),
     Column("run", show=_indented, reference=True, is_key=True),
-    Column("name", shrinkable=True),
+    Column("name", show=_label, shrinkable=True),
     Column("guarantee", "CANCEL", format=PROMISES.__getitem__),
     Column("ask", "SEND", format=lambda ask: "yes" if ask else "no"),
     Column("expected", value=_expected, show=_hoped),
@@ -213,6 +219,9 @@ _PLAN: tuple[Column[PlanItem], ...] = (
     Column("targets", "ONLY", wide=True),
     Column("promise", wide=True),
     Column("parent", wide=True, reference=True),
+    Column("comment", wide=True, shrinkable=True),
+    Column("document", wide=True),
+    Column("matched_by", "MATCHED BY", wide=True),
 )
 
 _OUTCOME: tuple[Column[Outcome], ...] = (

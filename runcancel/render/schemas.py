@@ -13,7 +13,7 @@ from runcancel.render.documents import DOCUMENTS, LINES, EndLine, ErrorDocument,
 SCHEMAS = (*DOCUMENTS, "error", "jsonl")
 """Everything that `schema` can be asked for."""
 
-_MAY_BE_ABSENT = frozenset({"parameters"})
+_MAY_BE_ABSENT = frozenset({"parameters", "script", "audit"})
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def build(book: Book, spec: RunSpec, now: float) -> Run:
         raise BadSpec(f"{book.key.provider} has no runs of kind {spec.kind}")
     run = builder(book, spec, now)
     run.fresh = spec.fresh
+    run.script, run.started_by = spec.script, spec.started_by
     if spec.stubborn:
         run.mark_stubborn()
     book.add(run)
@@ -39,7 +40,7 @@ def _command(book: Book, spec: RunSpec, now: float) -> Command:
         bucket=spec.bucket,
         cancelled_at=cancel_time(spec, now),
         document=spec.document or "AWS-RunShellScript",
-        comment=spec.name,
+        comment=spec.description or spec.name,
         steps=spec.steps,
         by_tag=spec.by_tag,
     )

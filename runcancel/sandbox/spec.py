@@ -19,7 +19,8 @@ class RunSpec:
     `fanout` makes an automation rate-controlled, its targets child executions; `sort` is the type of a window's tasks;
     `instance_kind` is the sort of Tencent machines: CVM, LIGHTHOUSE, or TAT for registered ones;
     `separate` starts a command for each machine of a window's task instead of one for all. In `stdout` and `stderr` a
-    lone surrogate `\udc80` to `\udcff` is a byte that is no UTF-8. `bucket` is where full outputs go, `upload_error`
+    lone surrogate `\udc80` to `\udcff` is a byte that is no UTF-8, and so it is in `script`, which the run executes;
+    `started_by` is the name of who started it. `bucket` is where full outputs go, `upload_error`
     why they do not arrive.
     """
 
@@ -35,6 +36,8 @@ class RunSpec:
     waits_for: float = WAITS_FOR
     fresh: int = 0
     description: str = ""
+    script: str = ""
+    started_by: str = "ops"
     document: str = ""
     stdout: str = ""
     stderr: str = ""

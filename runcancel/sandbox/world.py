@@ -141,6 +141,8 @@ class Run:
     upload_error: str = ""
     cancelled_at: float | None = None
     parent: str = ""
+    script: str = ""
+    started_by: str = "ops"
 
     def words(self, now: float) -> list[Word]:
         return [target.life.word(now) for target in self.targets]

@@ -9,7 +9,8 @@ from outside import Outside
 from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, VENDORS, Example
 from runcancel.config import references
-from runcancel.model.runs import Query, Scope
+from runcancel.model.queries import Query
+from runcancel.model.runs import Scope
 from runcancel.model.states import Reason, State
 from runcancel.providers import PROVIDERS
 

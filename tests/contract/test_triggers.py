@@ -9,7 +9,8 @@ from outside import Outside
 
 from contract.conftest import Connect
 from runcancel.errors import CloudError
-from runcancel.model.runs import Query, Ref, Scope
+from runcancel.model.queries import Query
+from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Trigger, TriggerKind, TriggerQuery, TriggerState
 from runcancel.providers import PROVIDERS, provider

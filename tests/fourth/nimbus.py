@@ -12,8 +12,9 @@ from typing import Any
 from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
+from runcancel.model.queries import Query
 from runcancel.model.reports import AccessPolicy
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Run, Snapshot
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Run, Snapshot
 from runcancel.model.states import Guarantee, Reason, State
 from runcancel.providers.base import Checkup, Connection, NoTriggers, Provider, Triggers, VendorSettings
 from runcancel.providers.common.fields import checked_id, first
@@ -115,6 +116,10 @@ class Nimbus:
         for id, job in self._call("ListJobs").items():
             if job["region"] == self._scope.region:
                 yield self._snapshot(Ref(scope=self._scope, kind=JOB.name, id=id), job)
+
+    def script(self, ref: Ref) -> str | None:
+        self._known(ref)
+        return None
 
     def triggers(self) -> Triggers:
         return NoTriggers()

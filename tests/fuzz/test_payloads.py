@@ -21,7 +21,8 @@ from runcancel.config import references
 from runcancel.engine.planning import plan
 from runcancel.engine.verdict import CancelResponse, RequestStatus, judge
 from runcancel.errors import CloudError
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State, Verdict
 from runcancel.providers import kind_of, provider
 from runcancel.providers.base import Cloud, Connection

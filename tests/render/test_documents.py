@@ -33,7 +33,7 @@ def test_no_schema_is_shipped_that_nothing_writes() -> None:
 def test_every_key_is_required(name: str) -> None:
     whole = schema(name)
     for part in (whole, *whole["$defs"].values()):
-        assert set(part.get("properties", {})) - set(part.get("required", ())) <= {"parameters"}
+        assert set(part.get("properties", {})) - set(part.get("required", ())) <= {"parameters", "script", "audit"}
 
 
 def test_every_record_is_in_every_table() -> None:

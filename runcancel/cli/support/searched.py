@@ -1,15 +1,47 @@
 """What a search that found nothing has covered, and how to widen it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from runcancel.cli.session import Session
 from runcancel.config import settings
-from runcancel.model.runs import Problem, Query, Scope
-from runcancel.providers import PROVIDERS
+from runcancel.engine.search import kinds_of
+from runcancel.errors import UsageError
+from runcancel.model.queries import Query
+from runcancel.model.runs import Problem, Scope
+from runcancel.model.states import Fact
+from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import is_configured
 
+_FACTS = {
+    Fact.DOCUMENT: "what a run executes",
+    Fact.SCRIPT: "the script of a run",
+    Fact.STARTED_BY: "who started a run",
+}
+"""What a listing has to tell for a filter, as a person calls it."""
+
 _NAMED = 4  # regions of one account that are named
+
+
+def unsearched(scopes: Sequence[Scope], query: Query) -> tuple[str, ...]:
+    """A note for each kind of runs that a filter cannot find, since its cloud does not list what the filter compares.
+
+    Raises `UsageError` where that holds for every kind: nothing could ever be found.
+    """
+    kinds = {(scope.provider, kind.name): kind for scope in scopes for kind in kinds_of(scope, query)}
+    missing = {key: query.facts - kind.lists for key, kind in kinds.items() if query.facts - kind.lists}
+    notes = tuple(
+        f"{name} {kind} not searched: {provider(name).title} does not list {_facts(facts)}"
+        for (name, kind), facts in missing.items()
+    )
+    if notes and len(missing) == len(kinds):
+        hint = "who started a run: runcancel status --who REF" if Fact.STARTED_BY in query.facts else None
+        raise UsageError(f"{'; '.join(notes)}; nothing was sent", hint=hint)
+    return tuple(f"note: {note}" for note in notes)
+
+
+def _facts(facts: Iterable[Fact]) -> str:
+    return " and ".join(_FACTS[fact] for fact in sorted(facts))
 
 
 def coverage(session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem], query: Query) -> tuple[str, ...]:

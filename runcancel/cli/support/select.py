@@ -22,7 +22,8 @@ from runcancel.engine.search import born, search, split_gaps
 from runcancel.engine.selection import SavedCaller, Selection
 from runcancel.errors import Searched, UsageError
 from runcancel.model.outcomes import Intent, PlanItem
-from runcancel.model.runs import Problem, Query, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Problem, Scope, Snapshot
 from runcancel.model.states import Reason
 
 _BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"

@@ -13,7 +13,7 @@ from runcancel.cli.support.resume import LeftOver, left_over
 from runcancel.environment import plain_file
 from runcancel.errors import UsageError
 from runcancel.journal import store
-from runcancel.model.runs import Query
+from runcancel.model.queries import Query
 
 
 class Named(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.searched import coverage
+from runcancel.cli.support.searched import coverage, unsearched
 from runcancel.config import settings
 from runcancel.engine.search import born, containing, search, split_gaps
 from runcancel.errors import Searched, exit_of_listing
@@ -29,6 +29,7 @@ def list_(
       runcancel list
       runcancel list -r all --name patch-openssl
       runcancel list --status all --since 2h --kind command -o json
+      runcancel list --script "rm -rf /var/cache" -r all
       runcancel list --older-than 2h -o jsonl | runcancel cancel -f -
 
     Without --status it shows runs that have not ended, newest first. A scope that
@@ -39,6 +40,7 @@ def list_(
     """
     query = filters.query()
     scopes = session.scopes(kinds=query.kinds)
+    unfindable = unsearched(scopes, query)
     gaps: list[Problem] = list(settings.unusable(session.settings))
     answering: set[Scope] = set()
     listed = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
@@ -69,7 +71,7 @@ def list_(
     if empty:
         first = "No runs match in the scopes that replied." if gaps else "No runs match."
         empty = (f"{first} {empty[0]}", *empty[1:])
-    told = (*empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
+    told = (*unfindable, *empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
     answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=told))
     return code
 

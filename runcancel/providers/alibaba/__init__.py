@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
-from runcancel.model.states import Guarantee
+from runcancel.model.states import Fact, Guarantee
 from runcancel.providers.alibaba import variables
 from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
@@ -25,6 +25,7 @@ KINDS = (
         in_part=True,
         grace=(1.0,),
         read_whole=True,
+        lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
     ),
 )
 

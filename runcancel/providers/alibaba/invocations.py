@@ -6,12 +6,12 @@ from datetime import datetime
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
+from runcancel.model.queries import Query
 from runcancel.model.runs import (
     Identity,
     Invocation,
     InvocationFilter,
     Kind,
-    Query,
     Ref,
     Run,
     Scope,
@@ -38,11 +38,13 @@ from runcancel.providers.common.fields import (
     text,
 )
 from runcancel.providers.common.http import believed
+from runcancel.providers.common.scripts import contains, decoded_script, with_parameters
 
 _TARGETS_PER_STOP = 50
 _PAGE = 50  # rows, the vendor's most
 _TIMED = {"Timed": "true"}  # runs that repeat; its default is documented as false, which leaves them out
 _HAS_EXIT_CODE = frozenset({"Success", "Failed", "Terminated", "Timeout"})  # elsewhere the vendor fills in a 0
+_COMMAND_ID = re.compile(r"c-[0-9a-z]{8,64}")
 _NOT_FOUND = "not found; it may be older than 30 days, or in another region or account"
 
 _STS = re.compile(r"sts(-vpc)?(\.[a-z0-9-]+)?\.aliyuncs\.com")
@@ -84,6 +86,10 @@ class CloudAssistant:
                 if criteria.matches(invocation):
                     yield output(invocation, row)
 
+    def script(self, ref: Ref) -> str | None:
+        """See `Cloud.script`: the content of the command."""
+        return _script(self._found(ref))
+
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """StopInvocation, in pieces of 50 instances; yields the request ids."""
         params = self._named(ref)
@@ -93,20 +99,25 @@ class CloudAssistant:
             yield str(self._ecs.call("StopInvocation", {**params, **listed}, once=True)["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
-        """See `Cloud.runs`. Filtered by the vendor while only what is not over is wanted: an end has several words.
+        """See `Cloud.runs`. The vendor filters by command, and by state while only what is not over is wanted.
 
+        An end has several words.
         What repeats goes round between its states and could slip through several questions, so it is asked for in one.
         """
         if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
             return
         statuses = [{} if word is None else {"InvokeStatus": word} for word in status_filters(query.states)]
+        by_command = query.document is not None and _COMMAND_ID.fullmatch(query.document)
+        common = {"RegionId": self._scope.region, **({"CommandId": by_command[0]} if by_command else {})}
         seen: set[int] = set()
         for filters in (*statuses, _TIMED):
-            for row in self._pages({"RegionId": self._scope.region, **filters}):
+            for row in self._pages({**common, **filters}):
                 id = text(row.get("InvokeId")) or ""
                 if hash(id) in seen or not self._kind.id_pattern.fullmatch(id):
                     continue
                 snapshot = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row)
+                if query.script is not None and not contains(_script(row), query.script):
+                    continue
                 if query.matches(snapshot.run):  # else a later question may still meet it
                     seen.add(hash(id))
                     yield snapshot
@@ -195,6 +206,10 @@ def _read(ref: Ref, kind: Kind, row: JsonObject) -> Snapshot:
     return Snapshot.full(_run(ref, kind, row, listed), listed)
 
 
+def _script(row: JsonObject) -> str | None:
+    return with_parameters(decoded_script(row.get("CommandContent")), row.get("Parameters"))
+
+
 def _once(row: JsonObject) -> bool:
     return row.get("RepeatMode") in (None, "", "Once")
 
@@ -215,6 +230,7 @@ def _run(ref: Ref, kind: Kind, row: JsonObject, listed: Sequence[Invocation]) ->
         ended_at=max(ends, default=None),
         target_count=len(listed),
         comment=text(row.get("CommandDescription")),
+        document=text(row.get("CommandId")),
     )
 
 

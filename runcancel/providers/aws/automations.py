@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.model.runs import Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.fields import alarms, counted, record, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, first, moment, number, rows, text, texts
+from runcancel.providers.common.scripts import with_parameters
 
 _ELSEWHERE = ("TargetLocations", "TargetLocationsURL")
 _FAN_OUT = ("Targets", "TargetMaps", *_ELSEWHERE)
@@ -36,6 +38,7 @@ _STARTED_BY: Mapping[str, tuple[str, Kind]] = {
 
 _MOST = 50  # rows per page
 _MOST_WORDS = 10  # values of one filter
+_LONGEST_VALUE = 150  # characters of one of them
 
 
 class Automations:
@@ -61,12 +64,18 @@ class Automations:
         words = automation_words(query.states)
         if 0 < len(words) <= _MOST_WORDS:
             filters.append({"Key": "ExecutionStatus", "Values": list(words)})
+        if query.document is not None and len(query.document) <= _LONGEST_VALUE:
+            filters.append({"Key": "DocumentNamePrefix", "Values": [query.document]})
         params = {"Filters": filters} if filters else {}
         unique = "AutomationExecutionId"
         for row in self._wire.pages("DescribeAutomationExecutions", params, unique=unique, size=_MOST, state=_state):
             ref = Ref(scope=scope, kind=AUTOMATION.name, id=text(row.get(unique)) or "")
             if AUTOMATION.matches(ref.id) and not row.get("ParentAutomationExecutionId"):
                 yield Snapshot(run=_run(ref, row))
+
+    def script(self, ref: Ref) -> str | None:
+        """See `Cloud.script`: the parameters of the automation. Its steps are those of its document."""
+        return with_parameters(None, record(self._execution(ref).get("Parameters")))
 
     def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`. Filtered here: steps are few, and children have no filter beside their parent."""

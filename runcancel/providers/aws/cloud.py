@@ -5,7 +5,8 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Query, Ref, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
@@ -56,6 +57,10 @@ class Aws:
         """See `Cloud.logs`."""
         self._of(ref)
         return self._logs.of(ref, criteria)
+
+    def script(self, ref: Ref) -> str | None:
+        """See `Cloud.script`."""
+        return self._of(ref).script(ref)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """See `Cloud.cancel`."""

@@ -7,9 +7,10 @@ from typing import Any
 from msgspec import structs
 
 from runcancel.errors import CloudError
-from runcancel.model.runs import Invocation, InvocationFilter, Query, Ref, Run, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
-from runcancel.providers.aws.fields import INSTANCE, alarms, counted, same, wire_time, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, counted, record, same, wire_time, word
 from runcancel.providers.aws.kinds import COMMAND
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
@@ -24,9 +25,11 @@ from runcancel.providers.common.fields import (
     rows,
     text,
 )
+from runcancel.providers.common.scripts import contains, with_parameters
 
 _MOST = 50  # rows per page, and instances per cancel
 _COUNTERS = {"CompletedCount": "completed", "ErrorCount": "errors", "DeliveryTimedOutCount": "delivery_timed_out"}
+_LONGEST_VALUE = 128  # characters of the value of a filter
 _NOT_STARTED = -1  # a plugin's ResponseCode
 
 
@@ -47,18 +50,24 @@ class Commands:
         return Snapshot.full(_with_times(run, listed), listed)
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
-        """See `Cloud.runs`. AWS filters by time and stage, and by a state that one of its words covers."""
+        """See `Cloud.runs`. AWS filters by time, stage and document, and by a state that one of its words covers."""
         named = {"InvokedAfter": query.since, "InvokedBefore": query.until}
         filters = [{"key": key, "value": wire_time(time)} for key, time in named.items() if time is not None]
         if query.states in COMMAND_FILTER:
             filters.append({"key": "Status", "value": COMMAND_FILTER[query.states]})
         elif query.states and not any(state.over for state in query.states):
             filters.append({"key": "ExecutionStage", "value": "Executing"})
+        if query.document is not None and len(query.document) <= _LONGEST_VALUE:
+            filters.append({"key": "DocumentName", "value": query.document})
         params = {"Filters": filters} if filters else {}
         for row in self._wire.pages("ListCommands", params, unique="CommandId", size=_MOST, state=_state):
             ref = Ref(scope=scope, kind=COMMAND.name, id=text(row.get("CommandId")) or "")
-            if COMMAND.matches(ref.id):
+            if COMMAND.matches(ref.id) and (query.script is None or contains(_script(row), query.script)):
                 yield Snapshot(run=_run(ref, row))
+
+    def script(self, ref: Ref) -> str | None:
+        """See `Cloud.script`: the parameters of the command."""
+        return _script(self._command(ref))
 
     def invocations(self, ref: Ref, criteria: InvocationFilter, *, known: bool = False) -> Iterator[Invocation]:
         """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""
@@ -110,6 +119,10 @@ class Commands:
         if ours:
             return max(ours, key=lambda row: _state(row).openness)
         raise CloudError(Reason.NOT_FOUND, f"no command {ref.id}, or it is older than 30 days", action="ListCommands")
+
+
+def _script(row: JsonObject) -> str | None:
+    return with_parameters(None, record(row.get("Parameters")))
 
 
 def _state(row: JsonObject) -> State:

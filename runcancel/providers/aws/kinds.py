@@ -3,7 +3,7 @@
 import re
 
 from runcancel.model.runs import Kind
-from runcancel.model.states import Guarantee
+from runcancel.model.states import Fact, Guarantee
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -31,6 +31,7 @@ COMMAND = Kind(
     probe_id=_NOBODY,
     in_part=True,
     grace=(0.5, 1.0),
+    lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
 )
 AUTOMATION = Kind(
     name="automation",
@@ -44,4 +45,5 @@ AUTOMATION = Kind(
     probe_id=_NOBODY,
     in_part=False,
     read_whole=True,
+    lists=frozenset({Fact.DOCUMENT, Fact.STARTED_BY}),
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Query, Ref, Run, Scope, Snapshot
+from runcancel.model.queries import Query
+from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, wire_time, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
@@ -60,6 +61,10 @@ class Windows:
                 ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
                 if WINDOW.matches(ref.id):
                     yield Snapshot(run=structs.replace(_run(ref, row), name=text(window.get("Name"))))
+
+    def script(self, _ref: Ref) -> str | None:
+        """See `Cloud.script`: a window runs the scripts of its tasks, which are runs of their own."""
+        return None
 
     def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """One row per task invocation, and one with target None for a task that has none yet.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
-from runcancel.model.states import Guarantee
+from runcancel.model.states import Fact, Guarantee
 from runcancel.model.triggers import TriggerKind
 from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
@@ -30,6 +30,7 @@ KINDS = (
         in_part=True,
         grace=(1.0,),
         read_batch=100,
+        lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
     ),
 )
 

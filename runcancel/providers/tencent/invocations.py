@@ -3,16 +3,17 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import Output
+from runcancel.model.queries import Query
 from runcancel.model.runs import (
     Identity,
     Invocation,
     InvocationFilter,
     Kind,
-    Query,
     Ref,
     Run,
     Scope,
@@ -39,6 +40,7 @@ from runcancel.providers.common.fields import (
     text,
 )
 from runcancel.providers.common.http import believed
+from runcancel.providers.common.scripts import contains, decoded_script, with_parameters
 from runcancel.providers.tencent.logs import output
 from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
 from runcancel.providers.tencent.wire import Wire
@@ -53,6 +55,7 @@ _GROWING = 1.0  # seconds before a page that should not be empty is asked for ag
 _ABOUT_ONE_ID = ("ResourceNotFound", "InvalidParameterValue")  # and the other ids get no answer
 _TOO_LARGE = ("ResponseSizeLimitExceeded", "RequestSizeLimitExceeded")
 _HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
+_COMMAND_ID = re.compile(r"cmd-[0-9a-z]{8,64}")
 _NOT_FOUND = "not found; it may be no longer kept, or in another region or account"
 _BY_SCHEDULE = "started by a schedule (invoker), which a cancel does not disable"
 
@@ -98,6 +101,15 @@ class Tat:
             if criteria.matches(invocation):
                 yield output(invocation, task)
 
+    def script(self, ref: Ref) -> str | None:
+        """See `Cloud.script`: the content of the command."""
+        owner = self._owner(ref)
+        refused: dict[str, CloudError] = {}
+        row = self._found([owner.id], refused).get(owner.id)
+        if row is None:
+            raise _why_not(refused.get(owner.id))
+        return _script(row)
+
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """CancelInvocation, in pieces of 100 instances; yields the request ids."""
         id = self._owner(ref).id
@@ -108,11 +120,16 @@ class Tat:
             yield str(answer["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
-        """See `Cloud.runs`. The vendor filters neither by status nor by time and promises no order: all is listed."""
+        """See `Cloud.runs`. The vendor filters by command alone and promises no order."""
         if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
             return
-        listed = by_offset(self._page, key=lambda row: text(row.get("InvocationId")), size=_PAGE, openness=_openness)
+        by_command = query.document is not None and _COMMAND_ID.fullmatch(query.document)
+        filters = {"Filters": [{"Name": "command-id", "Values": [by_command[0]]}]} if by_command else {}
+        page = partial(self._page, filters)
+        listed = by_offset(page, key=lambda row: text(row.get("InvocationId")), size=_PAGE, openness=_openness)
         for row in listed:
+            if query.script is not None and not contains(_script(row), query.script):
+                continue
             if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
                 yield self._snapshot(row)
 
@@ -137,10 +154,10 @@ class Tat:
         """See `Cloud.checkup`."""
         return self._tat.checkup().with_fallback(self._sts.checkup())
 
-    def _page(self, offset: int) -> tuple[Sequence[JsonObject], int | None]:
+    def _page(self, filters: JsonObject, offset: int) -> tuple[Sequence[JsonObject], int | None]:
         """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""
         for pause in (_GROWING, None):
-            listed, total = self._listed("DescribeInvocations", {}, "InvocationSet", offset=offset, size=_PAGE)
+            listed, total = self._listed("DescribeInvocations", filters, "InvocationSet", offset=offset, size=_PAGE)
             if listed or (total is not None and offset >= total):
                 return listed, total
             if pause is not None:
@@ -293,6 +310,10 @@ def _not_found() -> CloudError:
     return CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
 
 
+def _script(row: JsonObject) -> str | None:
+    return with_parameters(decoded_script(row.get("CommandContent")), row.get("Parameters"))
+
+
 def _run(ref: Ref, kind: Kind, row: JsonObject, targets: int) -> Run:
     word = text(row.get("InvocationStatus"))
     source = text(row.get("InvocationSource")) or ""
@@ -308,6 +329,7 @@ def _run(ref: Ref, kind: Kind, row: JsonObject, targets: int) -> Run:
         ended_at=moment(row.get("EndTime")),
         target_count=targets,
         comment=text(row.get("Description")),
+        document=text(row.get("CommandId")),
         target_kind=text(row.get("InstanceKind")),
     )
 

@@ -81,6 +81,7 @@ def _state(run: Run) -> Iterator[Text]:
 def _facts(run: Run, now: datetime) -> list[str]:
     facts = [safe(run.name)] if run.name else []
     facts += [f"“{safe(run.comment)}”"] if run.comment else []
+    facts += [safe(run.document)] if run.document not in (None, run.name) else []
     facts += [f"started by {safe(run.started_by)}"] if run.started_by else []
     facts += [f"stopped by alarm {safe(', '.join(run.alarms))}"] if run.alarms else []
     facts += [f"account {safe(run.account)}"] if run.account else []

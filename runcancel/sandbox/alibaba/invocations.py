@@ -203,7 +203,7 @@ def _invocation(run: Invocation, call: Call, now: float, output: bool) -> Docume
         "CommandName": run.name,
         "CommandDescription": run.description,
         "CommandType": "RunShellScript",
-        "CommandContent": _coded(call, written(f"#!/bin/sh\n/opt/jobs/{run.name}.sh\n")),
+        "CommandContent": _coded(call, written(run.script or f"#!/bin/sh\n/opt/jobs/{run.name}.sh\n")),
         "Parameters": "{}",
         "RepeatMode": run.repeat,
         "Frequency": run.frequency,

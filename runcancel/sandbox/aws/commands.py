@@ -154,7 +154,7 @@ def _command(command: Command, now: float) -> Document:
         "DocumentVersion": "1",
         "Comment": command.comment,
         "ExpiresAfter": stamp(command.created + 7200),
-        "Parameters": {"commands": [f"/opt/jobs/{command.document.lower()}.sh"]},
+        "Parameters": {"commands": shown(command.script or f"/opt/jobs/{command.document.lower()}.sh").splitlines()},
         "InstanceIds": [] if tagged else ids,
         "Targets": by_tag() if tagged else [],
         "RequestedDateTime": stamp(command.created),

@@ -179,7 +179,7 @@ def _invocation(run: Invocation, now: float) -> Document:
 
 def _document(run: Invocation, content: str) -> Document:
     return {
-        content: base64.b64encode(f"#!/bin/sh\n/opt/jobs/{run.name}.sh\n".encode("utf-8", "replace")).decode(),
+        content: base64.b64encode(written(run.script or f"#!/bin/sh\n/opt/jobs/{run.name}.sh\n")).decode(),
         "CommandType": "SHELL",
         "Timeout": 3600,
         "WorkingDirectory": "/root",

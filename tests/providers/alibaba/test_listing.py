@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from opened import HANGZHOU, Open, Script, ids, listed, peak, refused, runs_of, truth
 
-from runcancel.model.runs import Query, Run
+from runcancel.model.queries import Query
+from runcancel.model.runs import Run
 from runcancel.model.states import Reason, State
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.states import FILTERS, NEVER_READ, RUN_STATES, status_filters

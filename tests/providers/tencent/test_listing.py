@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from opened import GUANGZHOU, Open, Script, answer, ids, listed, peak, refused, runs_of, truth
 
-from runcancel.model.runs import Query, Run
+from runcancel.model.queries import Query
+from runcancel.model.runs import Run
 from runcancel.model.states import Reason, State
 from runcancel.providers.tencent.states import NEVER_READ, RUN_STATES
 from runcancel.sandbox import Sandbox
