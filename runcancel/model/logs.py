@@ -1,8 +1,8 @@
-"""What targets wrote, as records: text, what the cloud cut of it, and where all of it is."""
+"""What targets wrote, as records: bytes or text, what the cloud cut of it, and where all of it is."""
 
 from typing import Self
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from runcancel.model.runs import Invocation
 from runcancel.model.states import State
@@ -31,7 +31,8 @@ class Output(Struct, frozen=True, kw_only=True):
     merged: bool
     truncated: bool  # by the cloud
     dropped: int | None  # bytes that the cloud says it cut; null: it does not tell
-    damaged: bool  # some bytes were no UTF-8 text and stand as U+FFFD
+    encoding: str | None  # by which bytes became text; null: the cloud keeps text
+    damaged: bool  # some bytes were no text in this encoding and stand as U+FFFD
     location: str | None  # where the whole output is, as the cloud writes it
     stderr_location: str | None
     upload_error: str | None  # the cloud's own word on why it is not there
@@ -58,6 +59,7 @@ class Output(Struct, frozen=True, kw_only=True):
             merged=merged,
             truncated=False,
             dropped=None,
+            encoding=None,
             damaged=False,
             location=None,
             stderr_location=None,
@@ -65,6 +67,11 @@ class Output(Struct, frozen=True, kw_only=True):
             child=invocation.child,
             note=None,
         )
+
+    @property
+    def key(self) -> tuple[str, str, str | None]:
+        """What sets it apart from every other output: run, invocation, step."""
+        return self.run, self.id, self.step
 
     @property
     def label(self) -> str:
@@ -80,6 +87,33 @@ class Output(Struct, frozen=True, kw_only=True):
     def last(self, lines: int) -> Self:
         """The same with the last `lines` lines of each stream."""
         return structs.replace(self, stdout=_last(self.stdout, lines), stderr=_last(self.stderr, lines))
+
+
+class Capture(Struct, frozen=True, kw_only=True):
+    """What a cloud keeps of one output: `content` in bytes, with a `record` whose `stdout` is not known yet.
+
+    `content` is None where the cloud keeps text, which the record has, or nothing. `intact` is false where the cloud's
+    own encoding of the bytes was broken.
+    """
+
+    record: Output
+    content: bytes | None = None
+    intact: bool = True
+
+    @classmethod
+    def of_text(cls, record: Output) -> Self:
+        """The output of a cloud that keeps text."""
+        return cls(record=record)
+
+
+class Finished(Struct, frozen=True):
+    """Outputs that need no other reading, by `Output.key`, and runs that others started all of whose outputs do not."""
+
+    outputs: set[tuple[str, str, str | None]] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
+
+
+NONE_FINISHED = Finished()
 
 
 def _last(text: str | None, lines: int) -> str | None:

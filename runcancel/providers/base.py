@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from runcancel import __version__
 from runcancel.environment import Choice
 from runcancel.errors import CloudError
-from runcancel.model.logs import Output
+from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Scope, Snapshot
@@ -103,11 +103,12 @@ class Cloud(Protocol):
         """
         ...
 
-    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """What the run's invocations that pass `criteria` wrote, page by page; `criteria.limit` does not count here.
 
         An invocation with several steps has an output for each. Runs that an invocation started are followed one level
-        down. Every other method asks the vendor to leave the output out. Raises `Reason.NOT_FOUND`.
+        down. What is `finished` may be left out where another reading of it costs a request. Every other method asks
+        the vendor to leave the output out. Raises `Reason.NOT_FOUND`.
         """
         ...
 

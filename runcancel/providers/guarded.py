@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from runcancel.environment import Choice
 from runcancel.errors import CloudError, UsageError
-from runcancel.model.logs import Output
+from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Ref, Snapshot
 from runcancel.model.states import Reason
@@ -42,9 +42,9 @@ class GuardedCloud:
         """See `Cloud.invocations`."""
         return self._each(lambda: self._cloud.invocations(ref, criteria))
 
-    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`."""
-        return self._each(lambda: self._cloud.logs(ref, criteria))
+        return self._each(lambda: self._cloud.logs(ref, criteria, finished))
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`."""

@@ -25,12 +25,14 @@ __all__ = [
     "TABULAR",
     "Caller",
     "End",
+    "Raw",
     "Record",
     "TableOptions",
     "Writer",
     "check",
     "default_format",
     "lines",
+    "raw",
     "table_options",
     "writer",
 ]
@@ -124,6 +126,11 @@ def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Wr
     return _Telling(Lines(sink, prefix=prefix, by_run=by_run), notes, sink)
 
 
+def raw(*, out: TextIO | None, notes: Notes) -> "Raw":
+    """The writer of `logs --raw`."""
+    return Raw(Sink(out), notes)
+
+
 class _Telling(Printer):
     """A writer that tells people on stderr what they would not see in the answer."""
 
@@ -150,3 +157,14 @@ class _Telling(Printer):
             self._notes.problem(
                 Problem(code=Reason.INTERNAL, message=f"cannot write to stdout: {why}; everything else continues")
             )
+
+
+class Raw(_Telling):
+    """Bytes as a target wrote them; what else there is to say goes to stderr."""
+
+    def __init__(self, sink: Sink, notes: Notes) -> None:
+        super().__init__(Lines(sink, prefix=False, by_run=False), notes, sink)
+
+    def put(self, content: bytes) -> None:
+        """Write bytes as they are."""
+        self._sink.write_bytes(content)

@@ -192,6 +192,7 @@ _OUTPUT: tuple[Column[Output], ...] = (
     Column("merged"),
     Column("truncated"),
     Column("dropped", right=True),
+    Column("encoding"),
     Column("damaged"),
     Column("location"),
     Column("stderr_location"),

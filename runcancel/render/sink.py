@@ -1,6 +1,7 @@
 """A stream that may go away: printing ends then, and nothing else does."""
 
 import os
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from runcancel.render.formats.json import escape
@@ -16,10 +17,17 @@ class Sink:
 
     def write(self, text: str) -> None:
         """Write and flush. What the encoding lacks is written as an escape that JSON can read, too."""
+        self._attempt(lambda: self._put(text))
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write and flush bytes as they are."""
+        self._attempt(lambda: self._put_bytes(content))
+
+    def _attempt(self, put: Callable[[], None]) -> None:
         if self._out is None or self.closed:
             return
         try:
-            self._put(text)
+            put()
             self._out.flush()
         except BrokenPipeError:
             self._give_up()
@@ -35,6 +43,12 @@ class Sink:
             self._out.write(text)
         except UnicodeEncodeError:
             self._out.write("".join(char if char.isascii() else escape(char) for char in text))
+
+    def _put_bytes(self, content: bytes) -> None:
+        assert self._out is not None
+        view = memoryview(content)
+        while view:  # an unbuffered stream may take less than it is given
+            view = view[self._out.buffer.write(view) :]
 
     def _give_up(self) -> None:
         """Point the descriptor elsewhere: what is still buffered would fail once more when the interpreter exits."""

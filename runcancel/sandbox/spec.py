@@ -21,7 +21,8 @@ class RunSpec:
     `separate` starts a command for each machine of a window's task instead of one for all. In `stdout` and `stderr` a
     lone surrogate `\udc80` to `\udcff` is a byte that is no UTF-8, and so it is in `script`, which the run executes;
     `started_by` is the name of who started it. `bucket` is where full outputs go, `upload_error`
-    why they do not arrive.
+    why they do not arrive. With `line_every` a target of Alibaba Cloud or Tencent Cloud writes a line each so many
+    seconds.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class RunSpec:
     document: str = ""
     stdout: str = ""
     stderr: str = ""
+    line_every: float = 0.0
     bucket: str = ""
     upload_error: str = ""
     exit_code: int = 0
@@ -129,6 +131,7 @@ def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list
                 exit_code=(spec.exit_code or 1) if failed else 0,
                 stdout=spec.stdout or f"{name}: {spec.name} begins\n",
                 stderr=spec.stderr or ("error: it did not work\n" if failed else ""),
+                line_every=spec.line_every,
             )
         )
     return made

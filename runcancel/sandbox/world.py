@@ -111,6 +111,19 @@ class Target:
     stderr: str = ""
     dropped: int = 0
     error: str = ""
+    line_every: float = 0.0
+
+    def output(self, now: float) -> bytes:
+        """Both streams in one, as far as they are written: with `line_every` a line each so many seconds."""
+        started = self.life.started(now)
+        if started is None:
+            return b""
+        whole = written(self.stdout) + written(self.stderr)
+        ended = self.life.ended(now)
+        if not self.line_every or (ended is not None and self.life.cancelled_at is None):
+            return whole
+        lines = int(((now if ended is None else ended) - started) / self.line_every)
+        return b"".join(whole.splitlines(keepends=True)[:lines])
 
 
 def written(text: str) -> bytes:

@@ -12,6 +12,7 @@ from outside import Outside, id_of, named
 from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, Example, ours
 from runcancel.config import references
+from runcancel.engine.decoding import as_text
 from runcancel.errors import CloudError
 from runcancel.model.runs import InvocationFilter, Ref, Scope, Snapshot
 from runcancel.model.states import Reason, State
@@ -118,7 +119,7 @@ def test_every_filter_of_invocations_is_exact(example: Example, still: Outside, 
 def test_what_was_written_is_told_of_every_target(example: Example, still: Outside, connect: Connect) -> None:
     ref = references.full(example.ref)
 
-    outputs = list(connect(still, ref.scope).logs(ref, InvocationFilter()))
+    outputs = [as_text(capture, None) for capture in connect(still, ref.scope).logs(ref, InvocationFilter())]
 
     assert {one.parent or one.run for one in outputs} == {example.ref}
     assert {one.target or one.step for one in outputs} == set(still.targets(example.ref))

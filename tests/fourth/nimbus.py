@@ -11,7 +11,7 @@ from typing import Any
 
 from runcancel.environment import Choice
 from runcancel.errors import CloudError
-from runcancel.model.logs import Output
+from runcancel.model.logs import NONE_FINISHED, Capture, Finished, Output
 from runcancel.model.queries import Query
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Run, Snapshot
@@ -94,14 +94,16 @@ class Nimbus:
     def invocations(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Invocation]:
         return first(filter(wanted.matches, self._known(ref).invocations), wanted.limit)
 
-    def logs(self, ref: Ref, wanted: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, wanted: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         for one in filter(wanted.matches, self._known(ref).invocations):
-            yield Output(
+            record = Output(
                 run=str(ref), parent=None, id=one.id, task=None, step=None, target=one.target, target_name=None,
                 state=one.state, provider_status=one.provider_status, status_detail=None, exit_code=None,
                 stdout=f"hello from {one.target}\n", stderr=None, merged=True, truncated=False, dropped=None,
-                damaged=False, location=None, stderr_location=None, upload_error=None, child=None, note=None,
+                encoding=None, damaged=False, location=None, stderr_location=None, upload_error=None, child=None,
+                note=None,
             )  # fmt: skip
+            yield Capture(record=record)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         checked_id(ref.id, JOB.id_pattern)

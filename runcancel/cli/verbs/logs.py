@@ -1,8 +1,7 @@
 """`runcancel logs`: the output of targets."""
 
 import sys
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -10,18 +9,31 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
+from runcancel.cli.support.remarks import Remarks
 from runcancel.cli.support.stream import in_chunks
 from runcancel.config import references as refs_
+from runcancel.config.references import nearest
+from runcancel.engine.decoding import as_text, is_encoding
 from runcancel.environment import plain
 from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model.logs import Output
 from runcancel.model.runs import InvocationFilter, Run
 from runcancel.model.states import State
-from runcancel.render import End, Writer, lines
+from runcancel.render import STREAMED, End, Writer, lines
 
 _CHUNK = 8  # outputs fetched ahead, each of up to 24 KB and, on AWS, a request of its own
-_NAMED = 3  # targets that a note names
 _BAD = frozenset(state for state in State if state.ended_badly)
+_FOLLOWED = frozenset({*STREAMED, "table", "wide"})
+
+
+_USUAL = ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "windows-1252", "latin-1")
+
+
+def _encodings() -> list[str]:
+    """What completion offers, and what a mistyped name is compared with."""
+    from encodings.aliases import aliases
+
+    return sorted({*_USUAL, *(name.replace("_", "-") for name in aliases.values() if is_encoding(name))})
 
 
 def logs(
@@ -37,6 +49,19 @@ def logs(
         int | None,
         typer.Option("--tail", metavar="N", min=1, max=options.MOST, help="Show only the last N lines of each stream."),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print new output as it comes, until every selected target has ended.")
+    ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding",
+            metavar="NAME",
+            help="The encoding of the output, as in gb18030 [UTF-8, or UTF-16 where it shows].",
+            autocompletion=_encodings,
+        ),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Write the bytes of one target, unchanged.")] = False,
     prefix: Annotated[
         bool | None,
         typer.Option("--prefix/--no-prefix", help="Print plain lines, with or without the target before each."),
@@ -51,6 +76,9 @@ def logs(
       runcancel logs t-7d2a745b412b4601 | grep ERROR
       runcancel logs inv-ib2lld37 -t ins-0a1b2c3d --no-prefix > its.log
       runcancel logs inv-ib2lld37 -o json
+      runcancel logs --operation last --follow
+      runcancel logs t-7d2a745b412b4601 --encoding gb18030
+      runcancel logs inv-ib2lld37 -t ins-0a1b2c3d --raw > its.bin
 
     On a terminal each target has a heading and indented text; lines of stderr
     start with err. In a pipe each line starts with its target (and stderr) and a
@@ -58,6 +86,8 @@ def logs(
     and shows them when a step has ended; the other clouds merge both. Runs that
     a window or an automation started are included, one level deep. The clouds
     keep about 24 KB per target; notes report cut output and where all of it is.
+    --follow prints plain lines, or rows of -o jsonl that hold what is new; Ctrl-C
+    ends it. AWS keeps text, so --encoding and the bytes of --raw are its UTF-8.
     Control characters are escaped.
     Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not reply.
     """
@@ -66,24 +96,39 @@ def logs(
         targets=frozenset(options.targets(target)),
         states=_BAD if failed else frozenset(),
     )
+    chosen = None if encoding is None else _encoding(encoding)
+    if raw:
+        alone = {"--tail": tail is not None, "--follow": follow, "--encoding": encoding is not None}
+        _check_raw(session, alone | {"--prefix or --no-prefix": prefix is not None})
+    if follow:
+        _check_follow(session)
     references = named(session, refs, from_, operation)
-    answer, as_lines = _writer(session, prefix, several=len(references) > 1)
+    if raw:
+        from runcancel.cli.support.raw import write_raw
+
+        return write_raw(session, references, criteria, chunk=_CHUNK)
+    answer, as_lines = _writer(session, prefix, several=len(references) > 1, follow=follow)
+    if follow:
+        from runcancel.cli.support.follow import Follower
+
+        follower = Follower(session, references, criteria, answer, encoding=chosen, tail=tail, apart=as_lines)
+        return follower.until_ended()
     results = session.look_at(references, full=False)
     problems = [result.problem for result in results if result.problem is not None]
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     notes: list[str] = []
     for run in runs.values():
-        seen = _Seen(run.ref, apart=as_lines, tail=tail is not None)
+        remarks = Remarks(run.ref, apart=as_lines, tail=tail is not None, encoding=chosen)
         try:
-            for output in _outputs(session, run, criteria):
-                seen.add(output)
+            for output in _outputs(session, run, criteria, chosen):
+                remarks.add(output)
                 answer.row(output if tail is None else output.last(tail))
                 if answer.closed:
                     break
         except CloudError as error:
             problems.append(error.problem(ref=run.ref))
         else:
-            notes += () if answer.closed else seen.notes()
+            notes += () if answer.closed else remarks.notes()
         if answer.closed:
             break
     code = exit_of_reading(problem.code for problem in problems)
@@ -91,63 +136,44 @@ def logs(
     return code
 
 
-def _outputs(session: Session, run: Run, criteria: InvocationFilter) -> Iterator[Output]:
+def _outputs(session: Session, run: Run, criteria: InvocationFilter, encoding: str | None) -> Iterator[Output]:
     ref = refs_.full(run.ref)
-    return in_chunks(session, ref, lambda cloud: cloud.logs(ref, criteria), chunk=_CHUNK)
+    for capture in in_chunks(session, ref, lambda cloud: cloud.logs(ref, criteria), chunk=_CHUNK):
+        yield as_text(capture, encoding)
 
 
-def _writer(session: Session, prefix: bool | None, *, several: bool) -> tuple[Writer, bool]:
+def _encoding(name: str) -> str:
+    """An encoding by any name that Python knows it by. Raises `UsageError` for another."""
+    name = plain("--encoding", name)
+    if not is_encoding(name):
+        raise UsageError(
+            f"--encoding does not accept “{name}”. Expected a name such as {', '.join(_USUAL)}"
+            f"{nearest(name.lower(), _encodings())}; nothing was sent"
+        )
+    return name
+
+
+def _check_raw(session: Session, options: Mapping[str, bool]) -> None:
+    """Raise `UsageError` for what cannot go with bytes."""
+    used = [name for name, given in options.items() if given]
+    used += [f"-o {session.format}"] if session.shaped else []
+    if used:
+        raise UsageError(f"--raw cannot be used with {used[0]}; nothing was sent")
+
+
+def _check_follow(session: Session) -> None:
+    """Raise `UsageError` for a format that is not whole before the end."""
+    if session.shaped and (session.query is not None or session.format not in _FOLLOWED):
+        what = "--query" if session.query is not None else f"-o {session.format}"
+        raise UsageError(f"--follow cannot be used with {what}; nothing was sent", hint="for programs: -o jsonl")
+    if session.table.sort:
+        raise UsageError("--follow cannot be used with --sort; nothing was sent")
+
+
+def _writer(session: Session, prefix: bool | None, *, several: bool, follow: bool) -> tuple[Writer, bool]:
     """Where the answer goes, and whether it is plain lines. Raises `UsageError` for lines in another format."""
     if prefix is not None and session.shaped:
         raise UsageError(f"--prefix and --no-prefix cannot be used with -o {session.format}; nothing was sent")
-    if prefix is None and (session.shaped or session.out.is_terminal):
+    if prefix is None and (session.shaped or (session.out.is_terminal and not follow)):
         return session.writer("logs"), False
     return lines(out=sys.stdout, notes=session.notes, prefix=prefix is not False, by_run=several), True
-
-
-class _Seen:
-    """What is to be said about the outputs of one run. `apart`: they are printed without their remarks."""
-
-    def __init__(self, ref: str, *, apart: bool, tail: bool) -> None:
-        self._ref = ref
-        self._apart = apart
-        self._tail = tail
-        self._cut = False
-        self._count = self._silent = 0
-        self._said: dict[str, list[str]] = defaultdict(list)
-        self._more: dict[str, int] = defaultdict(int)
-
-    def add(self, output: Output) -> None:
-        self._count += 1
-        self._silent += output.silent
-        self._cut |= output.truncated
-        for remark in _kinds(output) if self._apart else ():
-            self._more[remark] += 1
-            if len(self._said[remark]) < _NAMED:
-                self._said[remark].append(output.label)
-
-    def notes(self) -> Iterator[str]:
-        if not self._count:
-            yield f"{self._ref}: no target matches"
-            return
-        if self._apart and self._silent == self._count:
-            yield f"{self._ref}: no output"
-        for remark, names in self._said.items():
-            rest = self._more[remark] - len(names)
-            yield f"{self._ref}: {remark}: {', '.join(names)}{f' and {rest:,} more' if rest else ''}"
-        if self._tail and self._cut:
-            yield f"{self._ref}: --tail counts from the end of the stored output, which may be incomplete"
-
-
-def _kinds(output: Output) -> Iterator[str]:
-    """Remarks that several outputs have in common."""
-    if output.note:
-        yield output.note
-    if output.truncated:
-        yield "the cloud cut the output"
-    if output.damaged:
-        yield "some of the output is not UTF-8 text"
-    if output.location:
-        yield "the full output is stored (location: -o json)"
-    if output.upload_error:
-        yield "the full output was not stored"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.errors import CloudError
-from runcancel.model.logs import Output
+from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.runs import (
     Identity,
@@ -74,7 +74,7 @@ class CloudAssistant:
         """The run's invocations that pass `criteria`; the vendor lists all of them in one answer."""
         return first(filter(criteria.matches, self._snapshot(ref).invocations), criteria.limit)
 
-    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`. Of a run that repeats this is the last round of every instance."""
         once = _once(self._found(ref))
         params = {**self._named(ref), "ContentEncoding": "Base64"}

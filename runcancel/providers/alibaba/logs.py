@@ -2,9 +2,9 @@
 
 from msgspec import structs
 
-from runcancel.model.logs import Output
+from runcancel.model.logs import Capture, Output
 from runcancel.model.runs import Invocation
-from runcancel.providers.common.fields import JsonObject, decoded, number, text
+from runcancel.providers.common.fields import JsonObject, number, text, unpacked
 
 _FIELDS = {"FinishedTime": "FinishTime", "InvokeRecordStatus": "InstanceInvokeStatus"}
 """What DescribeInvocations calls otherwise."""
@@ -15,19 +15,18 @@ def as_instance(row: JsonObject) -> JsonObject:
     return {_FIELDS.get(name, name): value for name, value in row.items()}
 
 
-def output(invocation: Invocation, row: JsonObject) -> Output:
+def output(invocation: Invocation, row: JsonObject) -> Capture:
     """Both streams in one; of more than 24 KB the middle is missing, and `Dropped` says how many bytes."""
     dropped = number(row.get("Dropped"))
-    content = decoded(row.get("Output"), cut=bool(dropped))
-    return structs.replace(
+    content, intact = unpacked(row.get("Output"))
+    record = structs.replace(
         Output.of(invocation, merged=True),
-        stdout=content.text if "Output" in row else None,
         truncated=bool(dropped),
         dropped=dropped,
-        damaged=content.damaged,
         location=text(row.get("OssOutputUri")),
         upload_error=_upload_error(row),
     )
+    return Capture(record=record, content=content if "Output" in row else None, intact=intact)
 
 
 def _upload_error(row: JsonObject) -> str | None:

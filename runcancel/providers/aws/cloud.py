@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runcancel.errors import CloudError
-from runcancel.model.logs import Output
+from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Snapshot
 from runcancel.model.states import Reason
@@ -53,10 +53,10 @@ class Aws:
         """See `Cloud.invocations`."""
         return self._of(ref).invocations(ref, criteria)
 
-    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`."""
         self._of(ref)
-        return self._logs.of(ref, criteria)
+        return map(Capture.of_text, self._logs.of(ref, criteria, finished))
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import structs
 
 from runcancel.errors import CloudError
-from runcancel.model.logs import Output
+from runcancel.model.logs import NONE_FINISHED, Finished, Output
 from runcancel.model.runs import Invocation, InvocationFilter, Ref
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
@@ -44,16 +44,20 @@ class Logs:
         self._automations = automations
         self._readers = {WINDOW.name: self._window, COMMAND.name: self._command, AUTOMATION.name: self._automation}
 
-    def of(self, ref: Ref, criteria: InvocationFilter, *, follow: bool = True) -> Iterator[Output]:
+    def of(
+        self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED, *, follow: bool = True
+    ) -> Iterator[Output]:
         """See `Cloud.logs`. `follow`: go on to the runs that this one started."""
-        return self._readers[ref.kind](ref, criteria, follow)
+        return self._readers[ref.kind](ref, criteria, finished, follow)
 
-    def _command(self, ref: Ref, criteria: InvocationFilter, _follow: bool) -> Iterator[Output]:
+    def _command(self, ref: Ref, criteria: InvocationFilter, finished: Finished, _follow: bool) -> Iterator[Output]:
         for invocation, row in self._commands.rows(ref, criteria):
             plugins = rows(row, "CommandPlugins")
             several = len(plugins) > 1
             for plugin in plugins or ({},):
-                yield self._of_plugin(ref, invocation, plugin, step=text(plugin.get("Name")) if several else None)
+                step = text(plugin.get("Name")) if several else None
+                if (invocation.run, invocation.id, step) not in finished.outputs:
+                    yield self._of_plugin(ref, invocation, plugin, step=step)
 
     def _of_plugin(self, ref: Ref, invocation: Invocation, plugin: JsonObject, *, step: str | None) -> Output:
         output = _for_step(Output.of(invocation, merged=False), plugin, step)
@@ -68,20 +72,22 @@ class Logs:
                 raise
             return _joined(output, plugin)  # a step or a node that AWS does not know by that name
 
-    def _automation(self, ref: Ref, criteria: InvocationFilter, follow: bool) -> Iterator[Output]:
+    def _automation(self, ref: Ref, criteria: InvocationFilter, finished: Finished, follow: bool) -> Iterator[Output]:
         for invocation, row in self._automations.rows(ref):
             output = _of_step(invocation, row) if invocation.target is None else Output.of(invocation, merged=False)
             if output.child and follow and output.stderr and _matches(criteria, output):
                 yield structs.replace(output, stdout=None, child=None)  # why the step failed is not in what it started
-            yield from self._started(ref, output, criteria, follow=follow)
+            yield from self._started(ref, output, criteria, finished, follow=follow)
 
-    def _window(self, ref: Ref, criteria: InvocationFilter, follow: bool) -> Iterator[Output]:
+    def _window(self, ref: Ref, criteria: InvocationFilter, finished: Finished, follow: bool) -> Iterator[Output]:
         for invocation in self._windows.invocations(ref, InvocationFilter(task=criteria.task)):
             kind = (invocation.target_name or "").partition(" ")[0]
             output = structs.replace(Output.of(invocation, merged=False), note=_ELSEWHERE.get(kind))
-            yield from self._started(ref, output, criteria, follow=follow)
+            yield from self._started(ref, output, criteria, finished, follow=follow)
 
-    def _started(self, ref: Ref, output: Output, criteria: InvocationFilter, *, follow: bool) -> Iterator[Output]:
+    def _started(
+        self, ref: Ref, output: Output, criteria: InvocationFilter, finished: Finished, *, follow: bool
+    ) -> Iterator[Output]:
         """The outputs of the run that an invocation started, in place of its own; its own where there are none."""
         if output.child is None or not follow:
             if _matches(criteria, output):
@@ -89,13 +95,15 @@ class Logs:
             return
         if criteria.targets and output.target and output.target not in criteria.targets:
             return
+        if output.state.over and output.child in finished.runs:
+            return
         child = Ref.read_back(output.child, ref.scope)
         named = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
         inner = InvocationFilter(
             states=criteria.states, targets=criteria.targets if named or not output.target else frozenset()
         )
         try:
-            for one in self.of(child, inner, follow=False):
+            for one in self.of(child, inner, finished, follow=False):
                 yield _under(str(ref), output, one)
         except CloudError as error:
             if error.reason is not Reason.NOT_FOUND:

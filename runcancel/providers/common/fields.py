@@ -6,7 +6,6 @@ import logging
 import re
 import time
 from base64 import b64decode
-from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -111,15 +110,22 @@ class Decoded(Struct, frozen=True):
     damaged: bool = False
 
 
-def decoded(value: object, *, cut: bool = False) -> Decoded:
-    """The text of base64; what is no UTF-8 is replaced. `cut`: a character cut off at the end is no damage."""
+def decoded(value: object) -> Decoded:
+    """The UTF-8 text of base64; what is none is replaced."""
+    content, intact = unpacked(value)
+    try:
+        return Decoded(content.decode("utf-8-sig"), not intact)
+    except UnicodeDecodeError:
+        return Decoded(content.decode("utf-8-sig", "replace"), damaged=True)
+
+
+def unpacked(value: object) -> tuple[bytes, bool]:
+    """The bytes of base64 as far as they are valid, and whether all of it was."""
     encoded = "".join((text(value) or "").split())
     whole = _BASE64.match(encoded)
     valid = whole[0] if whole else ""
-    data = b64decode(valid[: len(valid) - len(valid) % 4])
-    broken = "".join(getincrementaldecoder("utf-8")("replace").decode(data, final=not cut))
-    damaged = len(valid.rstrip("=")) < len(encoded.rstrip("=")) or len(valid) % 4 != 0
-    return Decoded(broken.removeprefix("\ufeff"), damaged or (b"\xef\xbf\xbd" not in data and "\ufffd" in broken))
+    intact = len(valid.rstrip("=")) == len(encoded.rstrip("=")) and len(valid) % 4 == 0
+    return b64decode(valid[: len(valid) - len(valid) % 4]), intact
 
 
 def _same(_: JsonObject) -> int:

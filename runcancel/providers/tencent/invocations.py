@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from runcancel.errors import CloudError
-from runcancel.model.logs import Output
+from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.runs import (
     Identity,
@@ -93,7 +93,7 @@ class Tat:
         ours = (_invocation(owner, task) for task in self._tasks(owner, criteria, size=size, hide_output=True))
         yield from first(filter(criteria.matches, ours), criteria.limit)
 
-    def logs(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Output]:
+    def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`."""
         owner = self._owner(ref)
         for task in self._tasks(owner, criteria, size=_OUTPUTS, hide_output=False):

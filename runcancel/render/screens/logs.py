@@ -34,6 +34,11 @@ class Lines(Printer):
         self._sink.write("".join(f"{before}{line}\n" for line in safe_lines(text or "")))
 
 
+def encoding_name(output: Output) -> str:
+    """The encoding by which the text was read, as a person writes it."""
+    return (output.encoding or "utf-8").upper()
+
+
 def remarks(output: Output) -> Iterator[str]:
     """What a person should know about a text that is not all, not right, or elsewhere."""
     if output.note:
@@ -43,7 +48,7 @@ def remarks(output: Output) -> Iterator[str]:
     elif output.truncated:
         yield "the cloud cut the output; the number of missing bytes is unknown"
     if output.damaged:
-        yield "some of it is not UTF-8 text: what could not be read is shown as \ufffd"
+        yield f"some of it is not {encoding_name(output)} text: what could not be read is shown as \ufffd"
     if output.upload_error:
         yield f"the full output was not stored: {output.upload_error}"
     if output.location:

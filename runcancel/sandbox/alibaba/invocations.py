@@ -240,7 +240,7 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
     word = target.life.word(now)
     started, ended = target.life.started(now), target.life.ended(now)
     code, info = _ERRORS.get(word, ("", ""))
-    data, dropped = _written(target) if started is not None else (b"", 0)
+    data, dropped = _written(target, now)
     row: Document = {
         "InvokeId": run.id,
         "InstanceId": target.id,
@@ -272,9 +272,9 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
 _EXIT_CODES = {Word.SUCCEEDED: 0, Word.FAILED: 0, Word.TERMINATED: 137, Word.TIMED_OUT: 137}
 
 
-def _written(target: Target) -> tuple[bytes, int]:
+def _written(target: Target, now: float) -> tuple[bytes, int]:
     """Both streams in one; of what is too long the middle is missing."""
-    data = written(target.stdout) + written(target.stderr)
+    data = target.output(now)
     extra = len(data) - OUTPUT_LIMIT
     if extra <= 0:
         return data, target.dropped

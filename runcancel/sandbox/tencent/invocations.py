@@ -250,7 +250,7 @@ def _task(seat: _Seat, now: float, *, hide: bool) -> Document:
 def _task_result(run: Invocation, target: Target, now: float, *, hide: bool) -> Document:
     word = target.life.word(now)
     started, ended = target.life.started(now), target.life.ended(now)
-    text = written(target.stdout) + written(target.stderr) if started is not None else b""
+    text = target.output(now)
     stored = run.bucket and started is not None and ended is not None
     code = target.exit_code or _EXIT_CODES.get(word, -1) if word is not Word.SUCCEEDED else 0
     result: dict[str, Any] = {
