@@ -98,7 +98,7 @@ def breadths(found: Sequence[Breadth]) -> str:
 def floors(found: Sequence[Floor]) -> str:
     """One line per limit."""
     return _table(
-        ("cancel, limits enforced", "runs", "asking alone", "look, ask, look", "ours", "ratio to that"),
+        ("cancel, limits enforced", "runs", "cancels only", "read, cancel, read", "ours", "ratio to that"),
         (
             (
                 one.what,
