@@ -69,7 +69,7 @@ def ids(runs: Iterable[Run]) -> list[str]:
 
 def truth(box: Sandbox, scope: Scope, kind: str = "invocation") -> set[str]:
     """The ids that a listing has: of all runs but those that another run started."""
-    runs = box.world.book(scope.provider, 0, scope.region).listed(kind)
+    runs = box.world.book(scope.provider, 0, scope.region).runs_of(kind)
     return {run.id for run in runs if not getattr(run, "parent", "")}
 
 

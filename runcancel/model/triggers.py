@@ -109,7 +109,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
             schedule=schedule or None,
             timezone=timezone or None,
             schedule_text=schedule_text or None,
-            next_start_at=next_start_at,
+            next_start_at=None if state is TriggerState.DISABLED else next_start_at,
             starts=kind.starts,
             documents=documents,
             targets=targets,

@@ -1,15 +1,15 @@
 """What every region holds from the start: runs of every kind in many states, and the well-known ones."""
 
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
+from runcancel.sandbox import trigger_seeds
 from runcancel.sandbox.accounts import DEFAULT_REGION
+from runcancel.sandbox.aws import triggers
 from runcancel.sandbox.aws.windows import Execution, Window
 from runcancel.sandbox.fleet import add_tasks, build
 from runcancel.sandbox.spec import RunSpec
-from runcancel.sandbox.tencent import invokers
-from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
-from runcancel.sandbox.tencent.invokers import Invoker
 from runcancel.sandbox.world import Book
 
 HOSTILE_NAME = "patch \x1b[31mred\x1b[0m \u202egnp.exe\u2066 [/x] =1+1"
@@ -243,25 +243,36 @@ def furnish(book: Book, now: float) -> None:
     book.extras |= {"windows": {}, "invokers": []}
     home = home and book.key.region == DEFAULT_REGION[provider]
     if provider == "aws":
-        _windows(book, nightly=NIGHTLY if home else "")
+        _windows(book, now, nightly=NIGHTLY if home else "")
     for spec in (WELL_KNOWN[provider] if home else ()) + RECIPES[provider]:
         build(book, _jittered(book, spec), now)
     if provider == "aws":
         _mixed_window(book, now)
+        trigger_seeds.aws(book, now)
     if provider == "tencent":
-        _invoker(book, now)
+        trigger_seeds.tencent(book, now)
 
 
 def _jittered(book: Book, spec: RunSpec) -> RunSpec:
     return spec if spec.id else replace(spec, age=spec.age + book.dice.random() * 10)
 
 
-def _windows(book: Book, *, nightly: str) -> None:
+def _windows(book: Book, now: float, *, nightly: str) -> None:
+    """Every window starts in a day or so: no test lasts as long."""
     windows: dict[str, Window] = {}
     for name in _WINDOWS:
         made = nightly if name == "nightly-patching" and nightly else f"mw-0{book.dice.getrandbits(64):016x}"
-        windows[made] = Window(id=made, name=name, description=f"{name}, every night", enabled=name != "db-vacuum")
+        windows[made] = Window(
+            id=made,
+            name=name,
+            description=f"{name}, every night",
+            enabled=name != "db-vacuum",
+            at=(now - HOUR) % DAY // 60 * 60,
+            tasks=[("RUN_COMMAND", "AWS-RunShellScript", f"/opt/jobs/{name}.sh")],
+        )
     book.extras["windows"] = windows
+    for window in windows.values():
+        triggers.follow(book, window, partial(trigger_seeds.execution, book, window), now)
 
 
 def _mixed_window(book: Book, now: float) -> None:
@@ -276,30 +287,3 @@ def _mixed_window(book: Book, now: float) -> None:
     for part in plan[1:]:
         add_tasks(book, execution, part, now)
     execution.wake()
-
-
-def _invoker(book: Book, now: float) -> None:
-    """An hourly report, which has started the runs that say so and goes on starting more."""
-    spawned = [
-        run for run in book.runs_of(INVOCATION) if isinstance(run, TencentInvocation) and run.source == "INVOKER"
-    ]
-
-    def start(at: float) -> TencentInvocation:
-        spec = RunSpec(kind=INVOCATION, name="hourly-report", targets={"running": 2}, source="INVOKER", age=0)
-        run = cast(TencentInvocation, build(book, spec, at))
-        run.command = invoker.command
-        book.start(run)
-        return run
-
-    invoker = Invoker(
-        id=f"ivk-{book.code(8)}",
-        name="hourly-report",
-        command=spawned[0].command,
-        content="#!/bin/sh\n/opt/jobs/hourly-report.sh\n",
-        instances=[machine for machine, _ in book.instances[:2]],
-        every=HOUR,
-        created=now - 30 * DAY,
-        start=start,
-        spawned=[run.id for run in spawned],
-    )
-    invokers.add(book, invoker, now)

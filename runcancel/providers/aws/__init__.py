@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from runcancel.model.reports import AccessPolicy
 from runcancel.providers.aws import variables
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, TRIGGER_KINDS, WINDOW
 from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
@@ -125,6 +125,7 @@ PROVIDER = Provider(
     account_pattern=re.compile(r"[0-9]{12}"),
     ids="a UUID",
     kinds=KINDS,
+    trigger_kinds=TRIGGER_KINDS,
     regions=REGIONS,
     variables=("AWS_",),
     endpoint_variables=("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"),

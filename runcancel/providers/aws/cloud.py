@@ -14,7 +14,7 @@ from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import ClientFactory
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.base import Checkup, Connection, NoTriggers, Triggers
+from runcancel.providers.base import Checkup, Connection, Triggers
 from runcancel.providers.common.fields import caller, checked_id, proven_regions, rows, text
 from runcancel.providers.common.http import EndpointHealth
 from runcancel.runtime.throttle import Pace
@@ -31,6 +31,7 @@ class Aws:
         self._health = EndpointHealth()
         self._scope = connection.scope
         self._pace = pace
+        self._profile = connection.profile
         self._client = self._clients.ssm()
         wire = self._wire(self._client, pace)
         windows = Windows(wire, profile=connection.profile)
@@ -76,13 +77,14 @@ class Aws:
                 yield from kind.runs(self._scope, query)
 
     def triggers(self) -> Triggers:
-        """See `Cloud.triggers`."""
-        return NoTriggers()
+        """See `Cloud.triggers`. The clients of other services are opened when they are first needed."""
+        from runcancel.providers.aws.triggers import AwsTriggers
+
+        return AwsTriggers(self._wire_of, scope=self._scope, profile=self._profile)
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""
-        wire = self._wire(self._clients.ec2(self._client), self._pace.apart())
-        regions = rows(wire.call("DescribeRegions", {}), "Regions")
+        regions = rows(self._wire_of("ec2").call("DescribeRegions", {}), "Regions")
         return proven_regions(text(row.get("RegionName")) for row in regions)
 
     def identity(self) -> Identity:
@@ -94,6 +96,12 @@ class Aws:
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
         return self._clients.checkup(self._client, self._health)
+
+    def _wire_of(self, service: str) -> Wire:
+        """The seam to a service; each has a pace of its own."""
+        if service == "ssm":
+            return self._wire(self._client, self._pace)
+        return self._wire(self._clients.beside(self._client, service), self._pace.apart())
 
     def _wire(self, client: Any, pace: Pace) -> Wire:
         return Wire(client, pace, scope=self._scope, source=self._clients.source, health=self._health)

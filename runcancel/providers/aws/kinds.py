@@ -1,9 +1,10 @@
-"""The three kinds of AWS runs. Their ids are look-alike UUIDs."""
+"""The kinds of AWS runs, whose ids are look-alike UUIDs, and of what starts them."""
 
 import re
 
 from runcancel.model.runs import Kind
 from runcancel.model.states import Fact, Guarantee
+from runcancel.model.triggers import TriggerKind
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -47,3 +48,37 @@ AUTOMATION = Kind(
     read_whole=True,
     lists=frozenset({Fact.DOCUMENT, Fact.STARTED_BY}),
 )
+
+WINDOW_TRIGGER = TriggerKind(
+    name="window",
+    id_pattern=re.compile(r"mw-[0-9a-f]{17}"),
+    starts=(WINDOW.name,),
+    promise="The window starts nothing while it is disabled. Executions that it has started go on.",
+    disable_action="UpdateMaintenanceWindow",
+    enable_action="UpdateMaintenanceWindow",
+    permissions=("ssm:UpdateMaintenanceWindow",),
+)
+RULE = TriggerKind(
+    name="rule",
+    id_pattern=re.compile(r"[/.\-_A-Za-z0-9]{1,256}/[.\-_A-Za-z0-9]{1,64}"),
+    starts=(COMMAND.name, AUTOMATION.name),
+    promise="The rule starts nothing while it is disabled, after a short period in which events still match.",
+    disable_action="DisableRule",
+    enable_action="EnableRule",
+    permissions=("events:DisableRule", "events:EnableRule"),
+)
+SCHEDULE = TriggerKind(
+    name="schedule",
+    id_pattern=re.compile(r"[.\-_A-Za-z0-9]{1,64}/[.\-_A-Za-z0-9]{1,64}"),
+    starts=(COMMAND.name, AUTOMATION.name),
+    promise="runcancel does not change schedules of EventBridge Scheduler.",
+    fixed_because="an update of a schedule writes every field, and EventBridge Scheduler has no version check",
+)
+ASSOCIATION = TriggerKind(
+    name="association",
+    id_pattern=_UUID,
+    starts=(COMMAND.name, AUTOMATION.name),
+    promise="runcancel does not change State Manager associations.",
+    fixed_because="an update of an association erases every field that is not sent, and runs the association at once",
+)
+TRIGGER_KINDS = (WINDOW_TRIGGER, RULE, SCHEDULE, ASSOCIATION)

@@ -13,7 +13,7 @@ from botocore.loaders import JSONFileLoader, Loader, create_loader
 
 from runcancel.providers.aws.wire import APIS
 
-_OURS = frozenset({"ec2", "ssm"})
+_OURS = frozenset({"ec2", "events", "scheduler", "ssm"})
 """Services of which only what `wire` calls is kept; credentials may need anything of the others."""
 
 

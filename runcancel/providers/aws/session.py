@@ -70,9 +70,12 @@ class ClientFactory:
         """Whether this STS may say who the caller is."""
         return believed(_endpoint(sts), _endpoint(ssm), _STS)
 
-    def ec2(self, ssm: Any) -> Any:
-        """An EC2 client, for the list of regions; on loopback it goes where the `ssm` client goes."""
-        return self._open("ec2", ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
+    def beside(self, ssm: Any, service: str) -> Any:
+        """A client of another service; on loopback it goes where the `ssm` client goes."""
+        client = self._open(service, ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
+        if service != "ec2":  # which answers in XML
+            client.meta.events.register(f"after-call.{service}", prove_body)
+        return client
 
     def checkup(self, ssm: Any, health: EndpointHealth) -> Checkup:
         """See `Cloud.checkup`."""

@@ -48,6 +48,21 @@ APIS: Mapping[str, Api] = {
     "GetAutomationExecution": Api(rate=Rate(3), proof=("AutomationExecution", "AutomationExecutionId")),
     "DescribeAutomationExecutions": Api(rate=Rate(3), proof=("AutomationExecutionMetadataList",)),
     "DescribeAutomationStepExecutions": Api(rate=Rate(3), proof=("StepExecutions",)),
+    "GetMaintenanceWindow": Api(proof=("WindowId",)),
+    "DescribeMaintenanceWindowTasks": Api(proof=("Tasks",)),
+    "GetMaintenanceWindowTask": Api(proof=("WindowTaskId",)),
+    "DescribeMaintenanceWindowTargets": Api(proof=("Targets",)),
+    "UpdateMaintenanceWindow": Api(asks=True, proof=("WindowId",)),
+    "ListAssociations": Api(proof=("Associations",)),
+    "DescribeAssociation": Api(proof=("AssociationDescription", "AssociationId")),
+    "ListEventBuses": Api(proof=("EventBuses",)),
+    "ListRules": Api(proof=("Rules",)),
+    "ListTargetsByRule": Api(proof=("Targets",)),
+    "DescribeRule": Api(proof=("Name",)),
+    "DisableRule": Api(asks=True),
+    "EnableRule": Api(asks=True),
+    "ListSchedules": Api(proof=("Schedules",)),
+    "GetSchedule": Api(proof=("Name",)),
     "DescribeRegions": Api(proof=("Regions",)),
     "GetCallerIdentity": Api(proof=("Account",)),
 }
@@ -85,10 +100,13 @@ class Wire:
         *,
         unique: str,
         size: int,
+        size_name: str = "MaxResults",
         state: Callable[[JsonObject], State] = lambda _: State.UNKNOWN,
         of: Mapping[str, str] | None = None,
     ) -> Iterator[JsonObject]:
-        """Every row of every page of a listing, each `unique` field once. `size` is rows per page, as AWS limits it.
+        """Every row of every page of a listing, each `unique` field once.
+
+        `size` is rows per page, as AWS limits it, and `size_name` the parameter for it.
 
         Where rows of one field contradict each other, the one whose `state` is the least ended counts. A row that
         names another owner than `of`, `{field: id}`, is not taken.
@@ -98,7 +116,7 @@ class Wire:
 
         def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
             following = {} if token is None else {"NextToken": token}
-            page = self.call(action, {**params, "MaxResults": size, **following})
+            page = self.call(action, {**params, size_name: size, **following})
             return tuple(row for row in rows(page, listed) if _belongs(row, owners)), page.get("NextToken")
 
         # Hashes, because a run may have 100,000 rows and memory stays constant but for these.

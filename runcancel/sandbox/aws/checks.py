@@ -28,9 +28,13 @@ COMMAND_ID = Rule(str, False, "", 36, 36)
 AUTOMATION_ID = Rule(str, True, "", 36, 36)
 INSTANCE_ID = Rule(str, False, INSTANCE)
 TOKEN = Rule(str)
+WINDOW_ID = Rule(str, True, r"mw-[0-9a-f]{17}", 20, 20)
+RULE_NAME = Rule(str, True, r"[\.\-_A-Za-z0-9]+", 1, 64)
+BUS = Rule(str, False, r"[/\.\-_A-Za-z0-9]+", 1, 1600)
 
 _WINDOW_PAGES = {"Filters": Rule(list, high=5), "MaxResults": Rule(int, low=10, high=100), "NextToken": TOKEN}
 _PAGES = {"MaxResults": Rule(int, low=1, high=50), "NextToken": TOKEN}
+_EVENT_PAGES = {"Limit": Rule(int, low=1, high=100), "NextToken": Rule(str, low=1, high=2048), "NamePrefix": Rule(str)}
 _COMMAND_FILTERS = {"Filters": Rule(list, low=1, high=5)}
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
@@ -38,7 +42,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "GetMaintenanceWindowExecution": {"WindowExecutionId": WINDOW_EXECUTION_ID},
     "DescribeMaintenanceWindows": _WINDOW_PAGES,
     "DescribeMaintenanceWindowExecutions": {
-        "WindowId": Rule(str, True, r"mw-[0-9a-f]{17}", 20, 20),
+        "WindowId": WINDOW_ID,
         **_WINDOW_PAGES,
     },
     "DescribeMaintenanceWindowExecutionTasks": {"WindowExecutionId": WINDOW_EXECUTION_ID, **_WINDOW_PAGES},
@@ -79,6 +83,19 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "ReverseOrder": Rule(bool),
         **_PAGES,
     },
+    "GetMaintenanceWindow": {"WindowId": WINDOW_ID},
+    "UpdateMaintenanceWindow": {"WindowId": WINDOW_ID, "Enabled": Rule(bool), "Replace": Rule(bool)},
+    "DescribeMaintenanceWindowTasks": {"WindowId": WINDOW_ID, **_WINDOW_PAGES},
+    "GetMaintenanceWindowTask": {"WindowId": WINDOW_ID, "WindowTaskId": WINDOW_EXECUTION_ID},
+    "DescribeMaintenanceWindowTargets": {"WindowId": WINDOW_ID, **_WINDOW_PAGES},
+    "ListAssociations": {"AssociationFilterList": Rule(list, low=1), **_PAGES},
+    "DescribeAssociation": {"AssociationId": Rule(str, False, UUID), "Name": Rule(str), "InstanceId": INSTANCE_ID},
+    "ListEventBuses": _EVENT_PAGES,
+    "ListRules": {"EventBusName": BUS, **_EVENT_PAGES},
+    "ListTargetsByRule": {"Rule": RULE_NAME, "EventBusName": BUS, **_EVENT_PAGES},
+    "DescribeRule": {"Name": RULE_NAME, "EventBusName": BUS},
+    "DisableRule": {"Name": RULE_NAME, "EventBusName": BUS},
+    "EnableRule": {"Name": RULE_NAME, "EventBusName": BUS},
 }
 
 

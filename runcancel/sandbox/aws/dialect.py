@@ -5,13 +5,15 @@ from collections import ChainMap
 from urllib.parse import parse_qsl
 
 from runcancel.sandbox.accounts import DEFAULT_REGION, caller, keyring
-from runcancel.sandbox.aws import automations, commands, identity, window_wire
+from runcancel.sandbox.aws import automations, commands, identity, trigger_wire, window_wire
 from runcancel.sandbox.aws.checks import check
 from runcancel.sandbox.signing import aws_refusal, check_aws
 from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import World
 
 _TARGET = "AmazonSSM."
+_EVENTS = "AWSEvents."
+_REST = ("account", "scheduler")
 JSON_TYPE = "application/x-amz-json-1.1"
 
 SSM: dict[str, Action] = {
@@ -33,6 +35,7 @@ SSM: dict[str, Action] = {
     "GetAutomationExecution": Action(automations.get, rate=3),
     "DescribeAutomationExecutions": Action(automations.describe, ("AutomationExecutionMetadataList",), rate=3),
     "DescribeAutomationStepExecutions": Action(automations.describe_steps, ("StepExecutions",), rate=3),
+    **trigger_wire.SSM,
 }
 OTHERS: dict[tuple[str, str], Action] = {
     ("sts", "GetCallerIdentity"): Action(identity.get_caller_identity),
@@ -40,6 +43,7 @@ OTHERS: dict[tuple[str, str], Action] = {
     ("sts", "AssumeRoleWithWebIdentity"): Action(identity.assume_role_with_web_identity),
     ("ec2", "DescribeRegions"): Action(identity.describe_regions, ("Regions",)),
     ("account", "ListRegions"): Action(identity.list_regions, ("Regions",)),
+    **trigger_wire.OTHERS,
 }
 
 
@@ -64,14 +68,14 @@ class Aws:
         key = signed.key
         call = Call("aws", service, action, key.account, signed.region, params, version, principal=key.principal)
         self.action_of(call)
-        if service == "ssm":
+        if service in ("ssm", "events"):
             check(action, params)
         return call
 
     def action_of(self, call: Call) -> Action:
         found = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
         if found is None:
-            code = "UnknownOperationException" if call.service == "ssm" else "InvalidAction"
+            code = "UnknownOperationException" if call.service in ("ssm", "events") else "InvalidAction"
             raise Refusal(400, code, f"Unknown operation {call.action}.")
         return found
 
@@ -79,9 +83,9 @@ class Aws:
         headers = {"x-amzn-RequestId": request_id}
         if call.service in identity.VERSIONS:
             return Reply(200, identity.xml_reply(call, document, request_id), headers | {"Content-Type": "text/xml"})
-        if call.service == "account":
+        if call.service in _REST:
             return Reply(200, encode(document), headers | {"Content-Type": "application/json"})
-        empty = call.action == "CancelCommand"
+        empty = call.action == "CancelCommand" or call.action in trigger_wire.EMPTY
         return Reply(200, b"" if empty else encode(document), headers | {"Content-Type": JSON_TYPE})
 
     def refuse(self, request: Request, refusal: Refusal, request_id: str) -> Reply:
@@ -90,7 +94,7 @@ class Aws:
         if service in identity.VERSIONS:
             body = identity.xml_error(service, refusal.code, refusal.message, request_id)
             return Reply(refusal.status, body, headers | {"Content-Type": "text/xml"})
-        if service == "account":
+        if service in _REST:
             headers |= {"x-amzn-ErrorType": refusal.code, "Content-Type": "application/json"}
             return Reply(refusal.status, encode({"message": refusal.message}), headers)
         document = {"__type": refusal.code} | ({"message": refusal.message} if refusal.message else {})
@@ -128,8 +132,12 @@ class Aws:
 def service_of(request: Request) -> str:
     if request.header("x-amz-target").startswith(_TARGET):
         return "ssm"
+    if request.header("x-amz-target").startswith(_EVENTS):
+        return "events"
     if request.path == "/listRegions":
         return "account"
+    if request.path.startswith("/schedules"):
+        return "scheduler"
     version = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("Version", "")
     return next((service for service, known in identity.VERSIONS.items() if known == version), "ssm")
 
@@ -138,11 +146,13 @@ def _parse_action(request: Request, service: str) -> tuple[str, Document, str]:
     if service in identity.VERSIONS:
         form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
         return form.pop("Action", ""), dict(form), form.pop("Version", "")
+    if service == "scheduler":
+        return *trigger_wire.scheduler_request(request), ""
     try:
         params = json.loads(request.body or b"{}")
     except ValueError:
         raise Refusal(400, "SerializationException", "The request body is not JSON.") from None
     if not isinstance(params, dict):
         raise Refusal(400, "SerializationException", "Start of structure or map found where not expected.")
-    action = "ListRegions" if service == "account" else request.header("x-amz-target").removeprefix(_TARGET)
+    action = "ListRegions" if service == "account" else request.header("x-amz-target").partition(".")[2]
     return action, params, ""

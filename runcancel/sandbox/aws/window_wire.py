@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 from runcancel.sandbox.accounts import account_id
 from runcancel.sandbox.aws.checks import capital_filters
 from runcancel.sandbox.aws.commands import stamp
+from runcancel.sandbox.aws.triggers import daily, due
 from runcancel.sandbox.aws.windows import KIND, Execution, Share, Task, Window, cancel
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
@@ -96,23 +97,23 @@ def describe_windows(world: World, book: Book, call: Call) -> Document:
     rows, token = _page(
         list(windows.values()), call, lambda window: all(tests[key](window, values) for key, values in filters)
     )
-    return {"WindowIdentities": [_window(window, world.now()) for window in rows], "NextToken": token}
+    return {"WindowIdentities": [window_document(window, world.now()) for window in rows], "NextToken": token}
 
 
-def _window(window: Window, now: float) -> Document:
+def window_document(window: Window, now: float) -> Document:
     document: Document = {
         "WindowId": window.id,
         "Name": window.name,
         "Enabled": window.enabled,
         "Duration": 4,
         "Cutoff": 1,
-        "Schedule": window.schedule,
+        "Schedule": daily(window.at, weekday="*", day="?"),
         "ScheduleTimezone": "Etc/UTC",
     }
     if window.description:
         document["Description"] = window.description
     if window.enabled:
-        document["NextExecutionTime"] = utc(now - now % 86_400 + 97_200)
+        document["NextExecutionTime"] = utc(due(window.at, now))
     return document
 
 

@@ -17,7 +17,9 @@ class Window:
     name: str
     description: str = ""
     enabled: bool = True
-    schedule: str = "cron(0 3 ? * * *)"
+    at: float = 10_800.0  # the second of the day
+    tasks: list[tuple[str, str, str]] = field(default_factory=list)  # type, document and script of each
+    changed: float = 1760000000.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,21 +10,19 @@ from runcancel.sandbox.tencent.invocations import Invocation, invalid, select
 from runcancel.sandbox.wire import Call, Document, Refusal
 from runcancel.sandbox.world import Book, World
 
-_CRONTABS = {3600.0: "0 * * * *", 86_400.0: "0 2 * * *"}
-_BEIJING = 8 * 3600.0
-_AT_TWO = 2 * 3600.0
+HOUR = 3600.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Invoker:
-    """A schedule, what it started, and how it starts one. `every`: seconds, a divisor of an hour or a day."""
+    """A schedule, what it started, and how it starts one: every hour, `at` seconds after it began."""
 
     id: str
     name: str
     command: str
     content: str
     instances: list[str]
-    every: float
+    at: float
     created: float
     start: Callable[[float], Invocation]
     spawned: list[str] = field(default_factory=list)
@@ -33,12 +31,10 @@ class Invoker:
 
     @property
     def recurrence(self) -> str:
-        return _CRONTABS.get(self.every) or f"*/{int(self.every // 60)} * * * *"
+        return f"{int(self.at // 60)} * * * *"
 
     def due(self, now: float) -> float:
-        """The next start after `now`: Beijing counts its days from 16:00 UTC."""
-        offset = (_AT_TWO - _BEIJING) if self.every == 86_400.0 else 0.0
-        return now - (now - offset) % self.every + self.every
+        return now - (now - self.at) % HOUR + HOUR
 
     def tick(self, now: float) -> float:
         if self.enabled:
