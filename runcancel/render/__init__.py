@@ -147,8 +147,7 @@ class _Telling(Printer):
 
     def end(self, end: End) -> None:
         self._writer.end(end)
-        for problem in end.errors:
-            self._notes.problem(problem)
+        self._notes.problem(*end.errors)
         for note in end.notes:
             self._notes.say(note)
         if self._sink.error is not None:

@@ -1,6 +1,6 @@
 """What is said on stderr: problems with what to do about them, notes, hints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TextIO
 
 from runcancel.errors import CloudError, Refused, UsageError, clean
@@ -11,6 +11,9 @@ from runcancel.render.sink import Sink
 from runcancel.text import safe
 
 PROGRAM = "runcancel"
+
+_APART = 3  # problems of one sort that are printed one by one
+_SHOWN = 10  # runs or scopes that are named where they are printed as one
 
 
 class Notes:
@@ -35,10 +38,10 @@ class Notes:
         self.aside()
         self._sink.write(f"{PROGRAM}: {safe(redact(sentence))}\n")
 
-    def problem(self, problem: Problem) -> None:
-        """Say what went wrong and what to do about it."""
+    def problem(self, *problems: Problem) -> None:
+        """Print what went wrong and what to do about it; many problems of one sort are printed as one."""
         self.aside()
-        self._sink.write("".join(f"{line}\n" for line in problem_lines(problem)))
+        self._sink.write("".join(f"{line}\n" for line in grouped_lines(problems)))
 
 
 def problem_of(error: CloudError | UsageError | Refused) -> Problem:
@@ -47,6 +50,47 @@ def problem_of(error: CloudError | UsageError | Refused) -> Problem:
         return error.problem()
     reason = Reason.USAGE if isinstance(error, UsageError) else Reason.REFUSED
     return Problem(code=reason, message=clean(error.message) or "", hint=clean(error.hint))
+
+
+def grouped_lines(problems: Sequence[Problem]) -> Iterator[str]:
+    """The lines of each problem in their order; more than `_APART` that differ in the run or scope alone are one."""
+    groups: dict[Hashable, list[Problem]] = {}
+    for problem in problems:
+        groups.setdefault(_sort_of(problem), []).append(problem)
+    for sort, group in groups.items():
+        if isinstance(sort, Problem):
+            yield from problem_lines(sort)
+        elif len(group) > _APART:
+            yield from _group_lines(group)
+        else:
+            for problem in group:
+                yield from problem_lines(problem)
+
+
+def _sort_of(problem: Problem) -> Hashable:
+    where = problem.ref or problem.scope
+    if where is None or where in problem.message:
+        return problem
+    return (problem.ref is None, problem.code, problem.message, problem.provider_code, _general(problem.hint, where))
+
+
+def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
+    """`runcancel: 23 runs: what`, then the first of them, a line each, then the hint."""
+    first = group[0]
+    places = [problem.ref or problem.scope or "" for problem in group]
+    noun = "scopes" if first.ref is None else "runs"
+    facts = f" [{first.provider_code}]" if first.provider_code and first.provider_code not in first.message else ""
+    yield safe(redact(f"{PROGRAM}: {len(group):,} {noun}: {first.message}{facts}"))
+    yield from (f"  {safe(place)}" for place in places[:_SHOWN])
+    if len(places) > _SHOWN:
+        yield f"  … and {len(places) - _SHOWN:,} more (-o json lists all)"
+    if first.hint:
+        yield f"  {safe(redact(_general(first.hint, places[0]) or ''))}"
+
+
+def _general(hint: str | None, where: str) -> str | None:
+    """The hint for any run or scope in place of this one."""
+    return None if hint is None else hint.replace(where, "REF")
 
 
 def problem_lines(problem: Problem) -> tuple[str, ...]:
