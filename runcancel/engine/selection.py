@@ -17,13 +17,16 @@ from runcancel.environment import plain
 from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.model.outcomes import Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Snapshot
-from runcancel.model.states import Effect, Reason, State, Verdict
+from runcancel.model.states import Effect, Fact, Reason, State, Verdict
 from runcancel.providers import kind_of
 from runcancel.text import LONGEST_LINE, command
 
 _NOTHING = "; nothing was sent"
 _A_LIST = "a list is one reference per line, or the output of `runcancel list -o jsonl`"
 _MOST_TARGETS = 10**9  # more has no run of any cloud
+
+NOT_SEARCHED: Mapping[Reference, Fact] = {}
+"""Nothing was found by a search, or the search was for no name."""
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -37,12 +40,14 @@ class Selection(Struct, frozen=True, kw_only=True):
 class ReferenceList(Struct, frozen=True, kw_only=True):
     """References out of a file. `complete` is false when the list says so itself, or ends without saying.
 
-    `bare`: some are references alone, which cannot say whether they are all.
+    `bare`: some are references alone, which cannot say whether they are all. `matched`: through which fact a search
+    found a run, where the list says so.
     """
 
     references: tuple[Reference, ...]
     complete: bool
     bare: bool
+    matched: Mapping[Reference, Fact] = {}
 
 
 def of_named(results: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
@@ -57,20 +62,26 @@ def of_named(results: Sequence[LookupResult], targets: Sequence[str]) -> Selecti
     return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), decided=_missing(results))
 
 
-def of_found(results: Sequence[LookupResult], targets: Sequence[str]) -> Selection:
+def of_found(
+    results: Sequence[LookupResult], targets: Sequence[str], matched: Mapping[Reference, Fact] = NOT_SEARCHED
+) -> Selection:
     """The selection of runs that a filter or a list names: with `targets` only those that have one of them.
 
+    `matched`: through which fact a search found a run.
     A run that cannot be cancelled in part is a row of its own, `skipped`. Raises what `_snapshots` raises, and
     `CloudError` with `NOT_FOUND` when one of the targets is in no run.
     """
     found = list(_snapshots(results).values())
+    facts = {one.snapshot.run.ref: matched.get(one.reference.meaning) for one in results if one.snapshot is not None}
     if targets:
         found = [one for one in found if _targets_in(one, targets)]
         _check_strangers(found, targets)
     whole = [one for one in found if targets and not _in_part(one)]
     part = [one for one in found if not targets or _in_part(one)]
     return Selection(
-        items=tuple(plan(one, _targets_in(one, targets)) for one in part),
+        items=tuple(
+            structs.replace(plan(one, _targets_in(one, targets)), matched_by=facts[one.run.ref]) for one in part
+        ),
         decided=(*_missing(results), *(_not_in_part(one) for one in whole)),
     )
 
@@ -95,7 +106,7 @@ def of_plan(saved: Sequence[PlanItem], results: Sequence[LookupResult], *, sent:
         now, drift = _held(item, snapshot)
         if not now.ask and item.run in sent and not _unread(item):
             now = structs.replace(item, ask=False, why=now.why)
-        items.append(structs.replace(now, parent=item.parent))
+        items.append(structs.replace(now, parent=item.parent, matched_by=item.matched_by))
         notes += drift
     return Selection(items=tuple(items), decided=tuple(decided), notes=tuple(notes))
 
@@ -147,6 +158,7 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS) -> Refer
     Raises `UsageError` with the line's number; nothing is taken from a file with one bad line.
     """
     found: dict[Reference, Reference] = {}
+    matched: dict[Reference, Fact] = {}
     complete = True
     open_ = False  # lines of JSON came that no end line has closed
     bare = False
@@ -166,14 +178,16 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS) -> Refer
                 _check_length(line)
             open_ = kind != "end"
             if kind in keys:
-                _take(found, str(entry.get(keys[kind])))
+                reference = _take(found, str(entry.get(keys[kind])))
+                if entry.get("matched_by") is not None:
+                    matched[reference] = _fact(entry["matched_by"])
             elif kind == "end":
                 complete &= entry.get("complete") is True and entry.get("truncated") is not True
             elif kind != "error" and (keys is _RUNS or kind not in _BESIDE):
                 raise _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
-    return ReferenceList(references=tuple(found.values()), complete=complete and not open_, bare=bare)
+    return ReferenceList(references=tuple(found.values()), complete=complete and not open_, bare=bare, matched=matched)
 
 
 def _check_length(line: str) -> None:
@@ -181,9 +195,18 @@ def _check_length(line: str) -> None:
         raise UsageError(f"the line is longer than {LONGEST_LINE >> 20} MiB; nothing was sent")
 
 
-def _take(found: dict[Reference, Reference], text: str) -> None:
+def _take(found: dict[Reference, Reference], text: str) -> Reference:
+    """Take the reference in, once for all spellings of it; return what it means."""
     reference = references.parse(text)
     found.setdefault(reference.meaning, reference)
+    return reference.meaning
+
+
+def _fact(word: object) -> Fact:
+    try:
+        return Fact(str(word))
+    except ValueError:
+        raise UsageError("matched_by names nothing that a run is found by; nothing was sent", hint=_A_LIST) from None
 
 
 def _no_run(entry: Mapping[str, Any]) -> UsageError:

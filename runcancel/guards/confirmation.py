@@ -8,6 +8,7 @@ from msgspec import Struct
 from runcancel.errors import Refused
 from runcancel.guards.limits import counted, matches
 from runcancel.model.outcomes import PlanItem
+from runcancel.model.states import Fact
 
 
 class Level(IntEnum):
@@ -15,7 +16,7 @@ class Level(IntEnum):
 
     NONE = 0  # runs named one by one
     YES = 1  # a filter, a file, a plan
-    TYPED = 2  # several accounts, or a protected context
+    TYPED = 2  # several accounts, a protected context, or a search that compares more than names
 
 
 class ConfirmationRequirement(Struct, frozen=True, kw_only=True):
@@ -43,22 +44,27 @@ def required(
     account it is in (an id where known, else provider and profile), `protected` the context's name of those that are.
     """
     to_cancel = [item.run for item in items if item.ask]
+    found = _found_by(items) if chosen else ""
     guarded = tuple(dict.fromkeys(protected[run] for run in to_cancel if run in protected))
     owners = tuple(dict.fromkeys(accounts[run] for run in to_cancel))
+    level, why = (Level.YES if chosen and to_cancel else Level.NONE), ""
     if guarded:
-        what = ", ".join(guarded)
-        return ConfirmationRequirement(
-            level=Level.TYPED,
-            names=guarded,
-            count=len(to_cancel),
-            why=f"in protected context{'s' if len(guarded) > 1 else ''} {what}",
-        )
-    if chosen and len(owners) > 1:
-        return ConfirmationRequirement(
-            level=Level.TYPED, names=(), count=len(to_cancel), why=f"in {len(owners)} accounts"
-        )
-    level = Level.YES if chosen and to_cancel else Level.NONE
-    return ConfirmationRequirement(level=level, names=(), count=len(to_cancel), why="")
+        level, why = Level.TYPED, f"in protected context{'s' if len(guarded) > 1 else ''} {', '.join(guarded)}"
+    elif chosen and len(owners) > 1:
+        level, why = Level.TYPED, f"in {len(owners)} accounts"
+    if found:  # only the number answers: a command that was written for names does not cover what it did not know of
+        level, guarded, why = Level.TYPED, (), ", ".join(part for part in (why, found) if part)
+    return ConfirmationRequirement(level=level, names=guarded, count=len(to_cancel), why=why)
+
+
+def _found_by(items: Sequence[PlanItem]) -> str:
+    """How runs were found that were not found by their own name; empty if all were."""
+    to_cancel = [item for item in items if item.ask]
+    by = [item.matched_by for item in to_cancel if item.matched_by not in (None, Fact.NAME)]
+    facts = " and ".join(fact for fact in Fact if fact in by)
+    if not by:
+        return ""
+    return f"found by {facts}" if len(by) == len(to_cancel) else f"of which {len(by)} found by {facts}"
 
 
 def is_given(requirement: ConfirmationRequirement, given: GivenConfirmation) -> bool:

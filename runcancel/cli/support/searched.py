@@ -37,7 +37,7 @@ def unsearched(scopes: Sequence[Scope], query: Query) -> tuple[str, ...]:
     if notes and len(missing) == len(kinds):
         hint = "who started a run: runcancel status --who REF" if Fact.STARTED_BY in query.facts else None
         raise UsageError(f"{'; '.join(notes)}; nothing was sent", hint=hint)
-    return tuple(f"note: {note}" for note in notes)
+    return notes
 
 
 def _facts(facts: Iterable[Fact]) -> str:

@@ -1,6 +1,6 @@
 """From the source of a cancel to its runs: they are found and read, nothing is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, structs
@@ -11,7 +11,7 @@ from runcancel.cli.support.files import called
 from runcancel.cli.support.named import of_operation, read_file, text_of_input
 from runcancel.cli.support.pick import pick
 from runcancel.cli.support.resume import LeftOver
-from runcancel.cli.support.searched import coverage
+from runcancel.cli.support.searched import coverage, unsearched
 from runcancel.cli.support.source import Filtered, Listed, Named, Past, Picked, Saved, SelectionRequest
 from runcancel.config import settings
 from runcancel.config.references import Reference, full, parse, parse_all
@@ -24,7 +24,7 @@ from runcancel.errors import Searched, UsageError
 from runcancel.model.outcomes import Intent, PlanItem
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Scope, Snapshot
-from runcancel.model.states import Reason
+from runcancel.model.states import Fact, Reason
 
 _BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"
 
@@ -110,7 +110,9 @@ def _picked(session: Session, targets: Sequence[str]) -> Chosen:
 
 def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
     found = _searched(session, query)
-    chosen = selection.of_found(_seen(session, found.runs), targets) if found.runs else Selection(items=())
+    matched = {parse(one.run.ref).meaning: one.run.matched_by for one in found.runs if one.run.matched_by is not None}
+    seen = _seen(session, found.runs)
+    chosen = selection.of_found(seen, targets, matched) if found.runs else Selection(items=())
     return found.chosen(chosen)
 
 
@@ -145,6 +147,7 @@ def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
 def _searched(session: Session, query: Query) -> _Found:
     """Search every scope. Raises `UsageError` for a scope that must not be asked."""
     scopes = session.scopes(kinds=query.kinds)
+    unfindable = unsearched(scopes, query)
     answering: set[Scope] = set()
     answers = list(
         search(scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within)
@@ -157,7 +160,7 @@ def _searched(session: Session, query: Query) -> _Found:
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
     found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
     covered = () if found else coverage(session, scopes, gaps, query)
-    return _Found(runs=tuple(found), gaps=real, answered=bool(answering), notes=notes, coverage=covered)
+    return _Found(runs=tuple(found), gaps=real, answered=bool(answering), notes=(*unfindable, *notes), coverage=covered)
 
 
 def _with_children(session: Session, chosen: Chosen) -> Chosen:
@@ -173,12 +176,17 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
 def _listed(session: Session, file: str, targets: Sequence[str], *, incomplete: bool) -> Chosen:
     listed = read_file(session, file, allow_incomplete=incomplete)
     notes = (_BARE.format(called(file)),) if listed.bare else ()
-    chosen = _of_list(session, listed.references, targets)
+    chosen = _of_list(session, listed.references, targets, listed.matched)
     return structs.replace(chosen, from_stdin=file == "-", notes=notes)
 
 
-def _of_list(session: Session, references: Sequence[Reference], targets: Sequence[str]) -> Chosen:
-    return Chosen(selection=selection.of_found(session.look_at(references), targets), by_hand=False)
+def _of_list(
+    session: Session,
+    references: Sequence[Reference],
+    targets: Sequence[str],
+    matched: Mapping[Reference, Fact] = selection.NOT_SEARCHED,
+) -> Chosen:
+    return Chosen(selection=selection.of_found(session.look_at(references), targets, matched), by_hand=False)
 
 
 def _saved(session: Session, name: str) -> Chosen:

@@ -40,7 +40,7 @@ def list_(
     """
     query = filters.query()
     scopes = session.scopes(kinds=query.kinds)
-    unfindable = unsearched(scopes, query)
+    unfindable = [f"note: {note}" for note in unsearched(scopes, query)]
     gaps: list[Problem] = list(settings.unusable(session.settings))
     answering: set[Scope] = set()
     listed = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)

@@ -64,7 +64,7 @@ def _words(item: PlanItem, effect: Effect) -> str:
 
 def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[str]:
     lines = [safe(item.run)]
-    lines += [f"  {safe(item.name)}"] if item.name else []
+    lines += [f"  {safe(item.label)}"] if item.label else []
     lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
     lines += _flowed(safe(item.promise), width)
     lines += [_only(item.targets)] if item.targets else []
