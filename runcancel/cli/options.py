@@ -267,9 +267,14 @@ def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER
     return frozenset() if "all" in chosen else frozenset(State(word) for word in chosen)
 
 
+NO_RESULT = "no-result"
+VERDICTS = [*Verdict, NO_RESULT]
+"""What `history --status` accepts."""
+
+
 def verdicts(words: Sequence[str] | None) -> frozenset[str]:
-    """Verdicts out of `--status`, and `unjudged` for what has none yet; empty means any."""
-    return frozenset(_words("--status", words, [*Verdict, "unjudged"]))
+    """The keys of `counts` that `--status` selects, none for all of them. Runs without a result have `unjudged`."""
+    return frozenset("unjudged" if word == NO_RESULT else word for word in _words("--status", words, VERDICTS))
 
 
 def kinds(words: Sequence[str] | None) -> frozenset[str]:

@@ -367,3 +367,18 @@ def test_another_process_reads_while_one_writes(outside: Outside) -> None:
     assert operation["state"] == "open"
     assert json.loads(out)["operation"] == operation["id"]
     assert Path(outside.home).exists()
+
+
+def test_operations_with_runs_without_a_result_are_found_by_a_plain_word(outside: Outside) -> None:
+    outside.run("cancel", TENCENT, "-o", "json")
+    outside.faults("alibaba:StopInvocation=hang,seconds=30")
+    killed(outside, "cancel", ONE_SHOT, until="StopInvocation")
+
+    found = outside.json("history", "--status", "no-result")["operations"]
+
+    assert [one["counts"] for one in found] == [{"unjudged": 1}]
+    assert [one["run"] for one in outside.json("history", found[0]["id"], "--status", "no-result")["outcomes"]] == [
+        ONE_SHOT
+    ]
+    assert outside.json("history", found[0]["id"], "--status", "stopped")["outcomes"] == []
+    assert outside.run("history", "--status", "unjudged").code == 2

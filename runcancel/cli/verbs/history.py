@@ -50,8 +50,8 @@ def history(
         typer.Option(
             "--status",
             metavar="VERDICT",
-            help="Only with runs of this verdict (repeatable).",
-            autocompletion=lambda: [*Verdict, "unjudged"],
+            help="Only with runs of this verdict, or no-result (repeatable).",
+            autocompletion=lambda: options.VERDICTS,
         ),
     ] = None,
     limit: options.Limit = None,
