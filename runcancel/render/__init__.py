@@ -1,10 +1,11 @@
 """People and programs read what this folder writes; `writer` is the way in, rich stays behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from runcancel.model.runs import Problem
+from runcancel.model.outcomes import Outcome
+from runcancel.model.runs import Problem, Run
 from runcancel.model.states import Reason
 from runcancel.render.documents import Caller, End, Event, Record
 from runcancel.render.formats.machine import Csv, Json, JsonLines, References, Tsv, Yaml
@@ -45,6 +46,9 @@ QUERYABLE = ("json", "yaml", "tsv", "csv")
 
 STREAMED = frozenset({"tsv", "csv", "jsonl", "ref"})
 """Those that write each row as it comes."""
+
+_TOTALLED = frozenset({"cancel", "operation", "wait"})
+"""Answers that end with a line of totals on stderr, where they have several rows."""
 
 _TABULAR: Mapping[str, type[Tsv]] = {"tsv": Tsv, "csv": Csv}
 
@@ -117,7 +121,10 @@ def writer(
         chosen = _TABULAR[format](name, sink, wanted)
     else:
         chosen = _MACHINE[format](name, sink)
-    return chosen if notes is None else _Telling(chosen, notes, sink)
+    if notes is None:
+        return chosen
+    on_screen = terminal.is_terminal and format == "table" and query is None and wanted == TableOptions()
+    return _Telling(chosen, notes, sink, name=name, on_screen=on_screen)
 
 
 def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:
@@ -134,28 +141,56 @@ def raw(*, out: TextIO | None, notes: Notes) -> "Raw":
 class _Telling(Printer):
     """A writer that tells people on stderr what they would not see in the answer."""
 
-    def __init__(self, writer: Writer, notes: Notes, sink: Sink) -> None:
+    def __init__(
+        self, writer: Writer, notes: Notes, sink: Sink, *, name: str = "logs", on_screen: bool = False
+    ) -> None:
         super().__init__(sink)
         self._writer = writer
         self._notes = notes
+        self._name = name
+        self._on_screen = on_screen  # stdout shows a person the groups of many runs
+        self._runs: list[Outcome | Run] = []
 
     def row(self, record: Record) -> None:
         self._writer.row(record)
+        if self._name in _TOTALLED and isinstance(record, Outcome | Run):
+            self._runs.append(record)
 
     def event(self, event: Event) -> None:
         self._writer.event(event)
 
     def end(self, end: End) -> None:
         self._writer.end(end)
-        self._notes.problem(*end.errors)
-        for note in end.notes:
-            self._notes.say(note)
+        self._notes.problem(*self._unexplained(end.errors))
+        self._notes.say(*end.notes)
+        if len(self._runs) > 1:
+            from runcancel.render.screens.groups import details, totals
+
+            if self._name == "cancel":
+                self._notes.say(*details(self._runs, operation=end.operation))
+            self._notes.say(*totals(self._runs, operation=end.operation, width=self._notes.width))
         if self._sink.error is not None:
             self._notes.cut_off = True
             why = self._sink.error.strerror or "for an unknown reason"
             self._notes.problem(
                 Problem(code=Reason.INTERNAL, message=f"cannot write to stdout: {why}; everything else continues")
             )
+
+    def _unexplained(self, errors: Sequence[Problem]) -> Sequence[Problem]:
+        """The errors without those of many runs, whose groups show them: on stdout, or now on stderr."""
+        if self._name != "cancel" or not self._runs:
+            return errors
+        from runcancel.render.screens.groups import FEW, grouped
+
+        if len(self._runs) <= FEW:
+            return errors
+        if not self._on_screen:
+            if self._notes.quiet:
+                return errors
+            lines = grouped(self._runs, width=self._notes.width)
+            self._notes.say(*("".join(text for text, _ in line) for line in lines))
+        explained = {run.error for run in self._runs if isinstance(run, Outcome)}
+        return [error for error in errors if error not in explained]
 
 
 class Raw(_Telling):

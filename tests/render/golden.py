@@ -41,6 +41,7 @@ PICTURES: Mapping[str, tuple[str, str, Sequence[Record]]] = {
     ),
     "plan": ("table", "plan", (samples.plan_item(), samples.plan_item(samples.PATCH, ask=False))),
     "cancel": ("table", "cancel", (samples.reported(), samples.partial(), samples.requested(), samples.failed())),
+    "cancel-many": ("table", "cancel", samples.large_cancel()),
     "cancel-reported": ("table", "cancel", (samples.reported(),)),
     "cancel-partial": ("table", "cancel", (samples.partial(),)),
     "cancel-requested": ("table", "cancel", (samples.requested(),)),

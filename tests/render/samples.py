@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+
 from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Run
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
@@ -207,4 +209,26 @@ def plan_item(ref: str = WINDOW, *, ask: bool = True, guarantee: Guarantee = Gua
         not_listed=2,
         targets=(),
         invocations=tuple(planned),
+    )
+
+
+def large_cancel() -> tuple[Outcome, ...]:
+    """Sixty runs: most were stopped, a few of each other verdict, two causes of failure."""
+    busy = Problem(code=Reason.BUSY, message="throttled for 10m00s; it was not sent", provider_code="Throttling")
+    kept = (*many(31, Effect.CANCELLED), *many(9, Effect.KEPT_RUNNING, before=State.RUNNING))
+    parts = (
+        (33, "tencent:ap-guangzhou:invocation/inv-{:08}", outcome(Verdict.STOPPED, *many(12, Effect.CANCELLED))),
+        (4, "aws:us-east-2:command/4f1c0000-d0bc-470d-b1e5-{:012}", outcome(Verdict.ENDED, after=State.SUCCEEDED)),
+        (2, SCRIPT[:-4] + "{:04}", reported()),
+        (7, SCRIPT[:-4] + "1{:03}", outcome(Verdict.PARTIAL, *kept)),
+        (1, CHILD[:-4] + "{:04}", requested()),
+        (3, "aws:eu-west-1:command/4f1c0000-d0bc-470d-b1e5-{:012}", outcome(Verdict.FAILED, error=busy)),
+        (10, "prod-cn@alibaba:cn-beijing:invocation/t-7d2a745b412b4601b2d47f6a{:08}", failed()),
+    )
+    named = ((ref.format(number), one) for count, ref, one in parts for number in range(count))
+    return tuple(
+        structs.replace(
+            one, run=ref, name="deploy-4711", error=None if one.error is None else structs.replace(one.error, ref=ref)
+        )
+        for ref, one in named
     )

@@ -121,7 +121,7 @@ class Execution:
             operation=operation,
             notes=(
                 *(() if signum is None else (_what_continues(outcomes),)),
-                *hints(outcomes, accept_reported=self._goal.accept_reported),
+                *hints(outcomes, accept_reported=self._goal.accept_reported, operation=operation),
                 *_next(outcomes, operation),
             ),
         )

@@ -11,6 +11,7 @@ from runcancel.cli.support.stale import Stale
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model.runs import Run, Snapshot
 from runcancel.render import End
+from runcancel.render.screens.groups import totals
 from runcancel.text import command
 
 
@@ -57,6 +58,8 @@ def status(
         answer.row(run)
     alive = [run.ref for run in runs.values() if run.cancellable]
     next_ = session.suggest("To cancel it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
+    if watch and len(runs) > 1:
+        next_ = (*next_, *totals(tuple(runs.values()), operation=None, width=session.notes.width))
     answer.end(End(exit_code=code, errors=problems, complete=not problems and interrupted is None, notes=next_))
     return code
 

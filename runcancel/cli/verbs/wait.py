@@ -19,6 +19,7 @@ from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_
 from runcancel.model.runs import Problem, Run, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.render import End
+from runcancel.render.screens.notes import named as named_briefly
 
 _ENDED = frozenset(state for state in State if state.over)
 _GOALS: Mapping[str, frozenset[State]] = {
@@ -85,7 +86,7 @@ def wait(
     missed = [ref for ref, seen in runs.items() if goal_.missed(seen.run)]
     complete = interrupted is None and not problems
     problems += [_unconfirmed(ref) for ref, seen in runs.items() if goal_.only_reported(seen)]
-    notes = (f"can no longer reach the goal: {', '.join(missed)}",) if missed else ()
+    notes = (f"can no longer reach the goal: {named_briefly(missed)}",) if missed else ()
     code = _code(problems, missed) if interrupted is None else 128 + interrupted
     answer.end(End(exit_code=code, errors=tuple(problems), complete=complete, notes=notes))
     return code

@@ -14,6 +14,8 @@ PROGRAM = "runcancel"
 
 _APART = 3  # problems of one sort that are printed one by one
 _SHOWN = 10  # runs or scopes that are named where they are printed as one
+_NAMED = 3  # names that stand for many in one line
+_SHORTEST = 5  # characters of a name that is taken out of a message
 
 
 class Notes:
@@ -24,6 +26,8 @@ class Notes:
         self.quiet = quiet
         self.cut_off = False
         """Whether an answer on stdout could not be written to its end, for another reason than a reader that left."""
+        self.width: int | None = None
+        """Columns of stderr where it is a terminal."""
         self.aside: Callable[[], None] = lambda: None
         """Called before anything is said: a board that is painted on stderr gives way."""
 
@@ -101,3 +105,18 @@ def problem_lines(problem: Problem) -> tuple[str, ...]:
     suffix = ", ".join(fact for fact in facts if fact and fact not in problem.message)
     first = f"{PROGRAM}: {prefix}{problem.message}" + (f" [{suffix}]" if suffix else "")
     return (safe(redact(first)), *((f"  {safe(redact(problem.hint))}",) if problem.hint else ()))
+
+
+def cause_of(problem: Problem, where: str) -> str:
+    """Its message with the vendor's code, and without the name of the run or scope that it is about."""
+    message = problem.message
+    for name in (where, where.rpartition("/")[2]):
+        message = message.replace(name, "…") if len(name) > _SHORTEST else message
+    code = problem.provider_code
+    return f"{message} [{code}]" if code and code not in message else message
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    few = names if len(names) <= _NAMED + 1 else names[:_NAMED]
+    return ", ".join(few) + (f" and {len(names) - len(few):,} more" if len(few) < len(names) else "")

@@ -1,6 +1,6 @@
 """The formats that people read: `table` and `wide`, drawn with rich once everything is known."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -13,10 +13,10 @@ from runcancel.model.runs import Invocation, Run
 from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Record
 from runcancel.render.screens import doctor, screens
-from runcancel.render.screens.layout import Grid, lay_out
+from runcancel.render.screens.groups import ENDS, FEW, grouped
+from runcancel.render.screens.layout import Grid, lay_out, painted
 from runcancel.render.screens.paint import paint
 from runcancel.render.screens.terminal import Terminal
-from runcancel.render.screens.verdicts import summary
 from runcancel.render.sink import Printer, Sink
 from runcancel.render.tabular import TableOptions, chosen, ordered
 from runcancel.text import safe
@@ -39,6 +39,10 @@ class Table(Printer):
         self._plain = options == _USUAL
         self._records: list[Record] = []
 
+    def groups(self, count: int) -> bool:
+        """Whether so many rows are shown in groups: the end of a cancel or a wait, unless a form was asked for."""
+        return self._name in ENDS and count > FEW and not self._wide and self._plain
+
     def row(self, record: Record) -> None:
         """Keep one record."""
         self._records.append(record)
@@ -57,10 +61,12 @@ class Table(Printer):
                 yield from screens.of_run(run, terminal=self._terminal, now=self._now)
             case [Invocation(), *_] if not self._options.columns:
                 yield from self._by_run()
+            case [Outcome() | Run(), *_] as records if self.groups(len(records)):
+                width = self._terminal.width
+                lines = grouped((one for one in records if isinstance(one, Outcome | Run)), width=width)
+                yield from (painted(line) for line in lines)
             case [Outcome(), *_] as records:
                 yield from self._rows(_under_parents(records))
-                parts = summary(_outcomes(records), operation=end.operation)
-                yield from (Text(line) for line in screens.flowed(parts, self._terminal))
             case [ScopeCheck(), *_] as records:
                 yield from self._rows(records)
                 yield Text()
@@ -96,7 +102,7 @@ class Table(Printer):
 
 def _under_parents(records: Sequence[Record]) -> list[Record]:
     """Outcomes in their order, but each below the run that started it."""
-    outcomes = _outcomes(records)
+    outcomes = [record for record in records if isinstance(record, Outcome)]
     top = {one.run for one in outcomes if one.parent is None}
     below = [one for one in outcomes if one.parent in top]
     ordered: list[Record] = []
@@ -105,7 +111,3 @@ def _under_parents(records: Sequence[Record]) -> list[Record]:
             ordered.append(record)
             ordered += [one for one in below if record.parent is None and one.parent == record.run]
     return ordered
-
-
-def _outcomes(records: Iterable[Record]) -> list[Outcome]:
-    return [record for record in records if isinstance(record, Outcome)]

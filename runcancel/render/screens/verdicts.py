@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runcancel.model.outcomes import InvocationOutcome, Outcome
-from runcancel.model.runs import ExternalExecution
+from runcancel.model.runs import ExternalExecution, Run
 from runcancel.model.states import Effect, Guarantee, State, Verdict
-from runcancel.render.screens.words import EFFECTS, counted, is_unproven, per_effect, readable
+from runcancel.render.screens.words import EFFECTS, ENDED_FIRST, WORST_LAST, counted, is_unproven, per_effect, readable
 from runcancel.text import command, duration, safe
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
@@ -22,36 +22,48 @@ def sentence(outcome: Outcome) -> str:
     return safe("; ".join([f"{outcome.verdict}: {text}", *_reservations(outcome)]))
 
 
-def summary(outcomes: Iterable[Outcome], *, operation: str | None = None) -> list[str]:
-    """The parts of the last line under several: `1 stopped, 1 partial`, `9 targets keep running`."""
-    seen = list(outcomes)
-    verdicts = Counter(outcome.verdict for outcome in seen)
-    effects: Counter[Effect] = Counter()
-    for outcome in seen:
-        effects.update(_effects(outcome))
-    parts = [", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in Verdict if verdicts[verdict])]
+def summary(outcomes: Sequence[Outcome], *, operation: str | None = None) -> list[str]:
+    """The parts of the last line under several: `2 runs: 1 stopped, 1 partial`, `9 targets keep running`."""
+    runs = {outcome.run for outcome in outcomes}
+    rows = [one for outcome in outcomes for one in outcome.invocations if one.child not in runs]
+    verdicts = Counter(outcome.verdict for outcome in outcomes)
+    effects = Counter(one.effect for one in rows)
+    counts = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in WORST_LAST if verdicts[verdict])
+    parts = [f"{counted(len(outcomes), 'run')}: {counts}"]
     if running := effects[Effect.KEPT_RUNNING]:
         parts.append(f"{counted(running, 'target')} {_keep(running)} running")
     if still := sum(effects[effect] for effect in _OPEN):
         parts.append(f"{counted(still, 'target')} not verified as ended")
-    if unproven := sum(is_unproven(one) for outcome in seen for one in outcome.invocations):
+    if unproven := sum(map(is_unproven, rows)):
         parts.append(f"{counted(unproven, 'target')} reported, not verified")
-    if missing := sum(outcome.not_listed for outcome in seen):
+    if missing := sum(outcome.not_listed for outcome in outcomes):
         parts.append(f"{counted(missing, 'target')} not yet listed")
     return [*parts, *([safe(f"operation {operation}")] if operation else [])]
 
 
-def hints(outcomes: Sequence[Outcome], *, accept_reported: bool = False) -> tuple[str, ...]:
-    """What to do next, as safe lines: about what keeps running, was not verified as ended, or is only reported."""
+def run_summary(runs: Sequence[Run]) -> list[str]:
+    """The same of runs that were watched: `3 runs: 2 cancelled, 1 running`; `9 targets not ended`."""
+    states = Counter(run.state for run in runs)
+    counts = ", ".join(f"{states[state]:,} {readable(state)}" for state in ENDED_FIRST if states[state])
+    left = sum(count for run in runs for state, count in (run.counts or {}).items() if not state.over)
+    return [f"{counted(len(runs), 'run')}: {counts}", *([f"{counted(left, 'target')} not ended"] if left else [])]
+
+
+def hints(
+    outcomes: Sequence[Outcome], *, accept_reported: bool = False, operation: str | None = None
+) -> tuple[str, ...]:
+    """What to do next, as safe lines: about what keeps running, was not verified as ended, or is only reported.
+
+    One hint for all runs that it is about, by the `operation` where they are many.
+    """
     lines: list[str] = []
     if left := _left_running(outcomes):
         lines += ["To stop the running tasks too:", *_commands("cancel", left, "--stop-running")]
-    for foreign in _external(outcomes):
-        runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} keeps running"
-        stop = [f"{runs_on}. To cancel it:", f"  {safe(foreign.command or '')}"]
-        lines += stop if foreign.command else [f"{runs_on} and cannot be stopped."]
+    lines += _external_hints(outcomes)
     unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]
-    if unseen:
+    if len(unseen) > _MOST_COMMANDS and operation is not None:
+        lines += ["To check again:", f"  {command('status', '--operation', operation)}"]
+    elif unseen:
         lines += ["To check again:", *_commands("status", unseen)]
     if not accept_reported and any(outcome.verdict is Verdict.REPORTED for outcome in outcomes):
         lines.append("To count reported stops as stopped: add --accept-reported")
@@ -198,9 +210,18 @@ def _left_running(outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _external(outcomes: Iterable[Outcome]) -> list[ExternalExecution]:
+def _external_hints(outcomes: Iterable[Outcome]) -> list[str]:
+    """What runs outside and goes on, a line for each kind of it; the commands that stop it, or that there is none."""
     external = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
-    return list(dict.fromkeys(external))
+    kinds: dict[tuple[str, bool], list[ExternalExecution]] = {}
+    for one in dict.fromkeys(external):
+        kinds.setdefault((one.what, one.command is not None), []).append(one)
+    lines: list[str] = []
+    for (what, stoppable), group in kinds.items():
+        runs_on = f"{what[:1].upper()}{what[1:]} keeps running"
+        lines.append(f"{runs_on}. To cancel it:" if stoppable else f"{runs_on} and cannot be stopped.")
+        lines += _at_most([safe(one.command) for one in group if one.command is not None])
+    return lines
 
 
 def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
@@ -211,6 +232,9 @@ def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
 
 
 def _commands(verb: str, references: Sequence[str], *more: str) -> list[str]:
-    shown = [f"  {command(verb, reference, *more)}" for reference in references[:_MOST_COMMANDS]]
-    rest = len(references) - len(shown)
-    return shown + ([f"  … and {rest:,} more"] if rest else [])
+    return _at_most([command(verb, reference, *more) for reference in references])
+
+
+def _at_most(commands: Sequence[str]) -> list[str]:
+    rest = len(commands) - _MOST_COMMANDS
+    return [f"  {one}" for one in commands[:_MOST_COMMANDS]] + ([f"  and {rest:,} more"] if rest > 0 else [])

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from runcancel.model.outcomes import InvocationOutcome
-from runcancel.model.states import Effect, Guarantee, State
+from runcancel.model.states import Effect, Guarantee, State, Verdict
 
 Piece: TypeAlias = tuple[str, str | None]
 """Text that is safe to show, and the word (a state, verdict or effect) whose colour it has."""
@@ -48,6 +48,21 @@ EFFECTS: Mapping[Effect, str] = {
     Effect.ALREADY_ENDED: "already ended",
 }
 """An effect as people read it, in the order in which they want to know."""
+
+WORST_LAST = (
+    Verdict.STOPPED,
+    Verdict.ENDED,
+    Verdict.REPORTED,
+    Verdict.PARTIAL,
+    Verdict.REQUESTED,
+    Verdict.IN_DOUBT,
+    Verdict.SKIPPED,
+    Verdict.FAILED,
+)
+"""The order of verdicts wherever several are listed."""
+
+ENDED_FIRST = tuple(sorted(State, key=lambda state: not state.over))
+"""The order of states wherever what needs attention stands last."""
 
 NOTHING: Pieces = (("-", None),)
 

@@ -8,6 +8,7 @@ from render import samples
 from render.samples import many, outcome, seen
 from render.strategies import any_of
 from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import ExternalExecution
 from runcancel.model.states import Effect, Guarantee, State, Verdict
 from runcancel.render.documents import Caller
 from runcancel.render.screens.announce import announce, expectation
@@ -112,17 +113,18 @@ def test_no_sentence_claims_more_than_was_seen(one: Outcome) -> None:
         assert "not yet listed" in text
 
 
-def test_what_keeps_running_is_named_in_the_summary() -> None:
+def test_the_summary_counts_what_is_left_once_for_a_run_and_what_it_started() -> None:
     outcomes = [samples.reported(), samples.partial(), samples.requested(), samples.failed()]
 
     assert summary(outcomes, operation="01K9Z") == [
-        "1 reported, 1 partial, 1 requested, 1 failed",
-        "3 targets keep running",
+        "4 runs: 1 reported, 1 partial, 1 requested, 1 failed",
         "12 targets not verified as ended",
         "9 targets reported, not verified",
         "4 targets not yet listed",
         "operation 01K9Z",
     ]
+
+    assert summary([samples.partial()]) == ["1 run: 1 partial", "3 targets keep running"]
 
 
 def test_hints_are_commands_to_paste() -> None:
@@ -133,6 +135,32 @@ def test_hints_are_commands_to_paste() -> None:
         f"  runcancel status {samples.CHILD}",
     )
     assert hints([samples.reported()]) == ("To count reported stops as stopped: add --accept-reported",)
+
+
+def test_many_runs_have_one_hint() -> None:
+    unseen = [structs.replace(samples.requested(), run=f"{samples.PATCH}{number}") for number in range(300)]
+
+    assert hints(unseen, operation="01K9Z") == ("To check again:", "  runcancel status --operation 01K9Z")
+    assert len(hints(unseen)) == 5
+    assert hints(unseen)[-1] == "  and 297 more"
+
+
+def test_what_runs_outside_has_one_hint_of_its_kind() -> None:
+    kept = [
+        structs.replace(
+            seen(number, Effect.KEPT_RUNNING),
+            foreign=ExternalExecution(what="a Step Functions execution", command=f"aws stop {number}"),
+        )
+        for number in range(20)
+    ]
+
+    assert hints([outcome(Verdict.PARTIAL, *kept)]) == (
+        "A Step Functions execution keeps running. To cancel it:",
+        "  aws stop 0",
+        "  aws stop 1",
+        "  aws stop 2",
+        "  and 17 more",
+    )
 
 
 def test_the_announcement_of_one_run_says_who_what_and_what_to_expect() -> None:

@@ -1,0 +1,219 @@
+"""Many runs in groups: a line per verdict and cause, the first names of what needs attention, the worst last."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from runcancel.model.outcomes import Outcome
+from runcancel.model.runs import Run
+from runcancel.model.states import Effect, Verdict
+from runcancel.render.screens.notes import cause_of, named
+from runcancel.render.screens.verdicts import run_summary, summary
+from runcancel.render.screens.words import ENDED_FIRST, WORST_LAST, Piece, Pieces, counted, is_unproven, readable
+from runcancel.text import command, safe
+
+FEW = 10
+"""So many runs are shown one by one; more of them are grouped."""
+
+ENDS = frozenset({"cancel", "wait"})
+"""The answers that report what became of runs."""
+
+_COLLAPSED = (Verdict.STOPPED, Verdict.ENDED)
+
+_LEFT: Mapping[Verdict, tuple[Effect, ...]] = {
+    Verdict.PARTIAL: (Effect.KEPT_RUNNING,),
+    Verdict.REQUESTED: (Effect.STOPPING, Effect.UNKNOWN, Effect.KEPT_RUNNING),
+    Verdict.IN_DOUBT: (Effect.STOPPING, Effect.UNKNOWN),
+}
+_REST: Mapping[Verdict, str] = {
+    Verdict.PARTIAL: "still running",
+    Verdict.REQUESTED: "not verified as ended",
+    Verdict.IN_DOUBT: "not verified as ended",
+    Verdict.REPORTED: "reported by the cloud, not verified",
+}
+"""What is counted of a verdict's targets, in words."""
+
+_NAMED = 3  # runs, or names of runs, that are shown of a group
+_CAUSES = 8  # causes of one verdict that get a group of their own
+_OTHER = "other causes"
+_GAP = "  "
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One run in a group. `word` is its verdict or state, `rank` the place of that; all text is safe.
+
+    `collapsed`: it needs no attention and is only counted. `left` of its `targets` keep running or are not verified.
+    """
+
+    word: str
+    rank: int
+    collapsed: bool
+    ref: str
+    name: str = ""
+    cause: str = ""
+    hint: str = ""
+    detail: str = ""
+    rest: str = ""  # what is said of the targets that are left
+    targets: int = 0
+    left: int = 0
+
+
+def row_of(record: Outcome | Run) -> Row:
+    """An outcome by its verdict, a run by its state."""
+    if isinstance(record, Run):
+        return Row(
+            word=readable(record.state),
+            rank=ENDED_FIRST.index(record.state),
+            collapsed=record.state.over,
+            ref=safe(record.ref),
+            name=safe(record.name or ""),
+            targets=record.target_count or 0,
+        )
+    error = record.error
+    left = sum(one.effect in _LEFT.get(record.verdict, ()) for one in record.invocations)
+    if record.verdict is Verdict.REPORTED:
+        left = sum(map(is_unproven, record.invocations))
+    total, rest = len(record.invocations), _REST.get(record.verdict, "")
+    return Row(
+        word=record.verdict,
+        rank=WORST_LAST.index(record.verdict),
+        collapsed=record.verdict in _COLLAPSED,
+        ref=safe(record.run),
+        name=safe(record.name or ""),
+        cause="" if error is None else safe(cause_of(error, record.run)),
+        hint=safe(error.hint or "") if error is not None else "",
+        detail=f"{left:,} of {counted(total, 'target')} {rest}" if left else "",
+        rest=rest,
+        targets=total,
+        left=left,
+    )
+
+
+def totals(records: Sequence[Outcome | Run], *, operation: str | None, width: int | None) -> list[str]:
+    """The last line under several: how many there are of each verdict or state. It is broken between parts only."""
+    outcomes = [record for record in records if isinstance(record, Outcome)]
+    runs = [record for record in records if isinstance(record, Run)]
+    parts = summary(outcomes, operation=operation) if outcomes else run_summary(runs)
+    lines = parts[:1]
+    for part in parts[1:]:
+        if width is None or columns(lines[-1]) + len("; ;") + columns(part) <= width:
+            lines[-1] += f"; {part}"
+        else:
+            lines[-1] += ";"
+            lines.append(part)
+    return lines
+
+
+def details(records: Sequence[Outcome | Run], *, operation: str | None) -> tuple[str, ...]:
+    """Where every run is shown, under groups that show the first ones."""
+    if operation is None or len(records) <= FEW:
+        return ()
+    return (f"Details: {command('history', operation)}",)
+
+
+def groups_of(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
+    """The rows by word and cause: every row stands in one group, and the worst group is the last."""
+    by_cause: dict[tuple[int, str], dict[str, list[Row]]] = {}
+    for row in rows:
+        by_cause.setdefault((row.rank, row.word), {}).setdefault(row.cause, []).append(row)
+    return [tuple(group) for _, causes in sorted(by_cause.items()) for group in _few(sorted(causes.values(), key=len))]
+
+
+def grouped(records: Iterable[Outcome | Run], *, width: int | None) -> list[Pieces]:
+    """Lines of safe text: a head for each group, below it the first runs of one that needs attention.
+
+    No line has more than `width` columns, except for a reference that is longer; None is no bound.
+    """
+    groups = groups_of(map(row_of, records))
+    words = max((len(group[0].word) for group in groups), default=0)
+    counts = max((len(counted(len(group), "run")) for group in groups), default=0)
+    lines: list[Pieces] = []
+    for group in groups:
+        word = group[0].word
+        head = [(word.ljust(words), word), (f"{counted(len(group), 'run'):>{counts}}", None)]
+        lines += _flowed([*head, *((part, None) for part in _about(group))], width, hang=4, whole=2)
+        if not group[0].collapsed:
+            lines += _names(group, width)
+    return lines
+
+
+def _names(group: Sequence[Row], width: int | None) -> list[Pieces]:
+    """The first runs of a group, how many more there are, and the hint that they share."""
+    shown = len(group) if len(group) <= _NAMED + 1 else _NAMED  # nobody is left out alone
+    lines: list[Pieces] = []
+    for row in group[:shown]:
+        parts = [(f"  {row.ref}", None), (row.name, None), (row.detail, None)]
+        lines += _flowed([part for part in parts if part[0]], width, hang=4, whole=1)
+    if more := len(group) - shown:
+        lines.append(((f"  and {more:,} more", None),))
+    hint = group[0].hint
+    if hint and all(row.hint == hint for row in group):
+        lines += _flowed([(f"  {hint}", None)], width, hang=2)
+    return lines
+
+
+def _few(groups: list[list[Row]]) -> list[list[Row]]:
+    """The groups of one word, the largest last; the smallest become one where they are too many."""
+    if len(groups) <= _CAUSES:
+        return groups
+    apart = len(groups) - _CAUSES + 1
+    rest = [structs.replace(row, cause=_OTHER, hint="", detail=row.cause) for group in groups[:apart] for row in group]
+    return [rest, *groups[apart:]]
+
+
+def _about(group: Sequence[Row]) -> Iterator[str]:
+    """What stands beside the count: the cause, or how many targets are left; then the names, most frequent first."""
+    first, left = group[0], sum(row.left for row in group)
+    if first.cause:
+        yield first.cause
+    elif left:
+        yield f"{counted(left, 'target')} {first.rest}"
+    elif targets := sum(row.targets for row in group):
+        yield counted(targets, "target")
+    if first.collapsed and (names := Counter(row.name for row in group if row.name)):
+        yield named([name for name, _ in names.most_common()])
+
+
+def _flowed(parts: Sequence[Piece], width: int | None, *, hang: int, whole: int = 0) -> list[Pieces]:
+    """The parts side by side as far as they fit, then below each other; the first `whole` are never broken."""
+    if width is None:
+        return [tuple(each for at, part in enumerate(parts) for each in (((_GAP, None), part) if at else (part,)))]
+    lines: list[list[Piece]] = []
+    used = 0
+    for at, (text, word) in enumerate(parts):
+        if lines and used + len(_GAP) + columns(text) <= width:
+            lines[-1] += [(_GAP, None), (text, word)]
+            used += len(_GAP) + columns(text)
+            continue
+        indent = hang if lines and width > 2 * hang else 0
+        broken = [text] if at < whole else list(_wrapped(text, width - indent))
+        lines += [[(" " * indent + line, word)] for line in broken]
+        used = indent + columns(broken[-1])
+    return [tuple(line) for line in lines]
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    """A text broken between words, and within a word that is longer than a line."""
+    line = lead = text[: len(text) - len(text.lstrip(" "))]
+    filled = False
+    for word in text.split():
+        if filled and columns(line) + 1 + columns(word) > width:
+            yield line
+            line, filled = lead, False
+        line += f" {word}" if filled else word
+        filled = True
+        while columns(line) > width and len(line) > 1:
+            at = next(end for end in range(len(line), 0, -1) if end == 1 or columns(line[:end]) <= width)
+            yield line[:at]
+            line = line[at:]
+    yield line
+
+
+def columns(text: str) -> int:
+    """How many columns a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)

@@ -1,0 +1,165 @@
+"""The end of many runs: every run is in one group, the worst group is the last, and every line fits."""
+
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from runcancel.model.outcomes import Outcome
+from runcancel.model.runs import Problem
+from runcancel.model.states import Reason, State, Verdict
+from runcancel.render import End, Record, writer
+from runcancel.render.screens.groups import FEW, columns, grouped, groups_of, row_of, totals
+from runcancel.render.screens.notes import Notes, grouped_problems
+from runcancel.render.screens.terminal import Terminal
+from runcancel.render.screens.words import WORST_LAST
+
+from . import samples
+from .strategies import any_of
+
+CAUSES = st.sampled_from([None, samples.DENIED, *(Problem(code=Reason.BUSY, message=f"cause {n}") for n in range(20))])
+ENDINGS = st.builds(
+    lambda verdict, number, error, name: samples.outcome(
+        verdict, ref=f"aws:us-east-2:command/{number:036}", error=error
+    ),
+    st.sampled_from(Verdict),
+    st.integers(0, 10**6),
+    CAUSES,
+    st.text(max_size=30),
+)
+
+
+@settings(max_examples=80)
+@given(st.lists(ENDINGS | any_of(Outcome), max_size=60))
+def test_no_run_is_lost_and_the_worst_is_last(outcomes: list[Outcome]) -> None:
+    groups = groups_of(map(row_of, outcomes))
+
+    words = [group[0].word for group in groups]
+    assert Counter(row.word for group in groups for row in group) == Counter(one.verdict for one in outcomes)
+    assert words == sorted(words, key=lambda word: WORST_LAST.index(Verdict(word)))
+    assert all(len({row.word for row in group}) == 1 for group in groups)
+    assert all(count <= 8 for count in Counter(words).values())
+
+
+@settings(max_examples=80)
+@given(st.lists(ENDINGS, min_size=FEW + 1, max_size=60), st.integers(20, 200))
+def test_the_counts_that_are_printed_add_up(outcomes: list[Outcome], width: int) -> None:
+    lines = ["".join(text for text, _ in line) for line in grouped(outcomes, width=width)]
+
+    heads = [re.match(rf"({'|'.join(Verdict)}) +([\d,]+) runs?", line) for line in lines]
+    assert sum(int(head[2].replace(",", "")) for head in heads if head) == len(outcomes)
+    (first, *_) = totals(outcomes, operation=None, width=width)
+    assert sum(map(int, re.findall(r"(\d+) [a-z-]+(?:,|;|$)", first.partition(": ")[2]))) == len(outcomes)
+
+
+@settings(max_examples=80)
+@given(st.lists(ENDINGS | any_of(Outcome), min_size=1, max_size=30), st.integers(20, 200))
+def test_no_line_is_wider_than_the_terminal_and_no_reference_is_cut(outcomes: list[Outcome], width: int) -> None:
+    lines = ["".join(text for text, _ in line) for line in grouped(outcomes, width=width)]
+
+    references = {f"  {row.ref}" for row in map(row_of, outcomes)}
+    for line in lines:
+        assert columns(line) <= width or any(line.startswith(reference) for reference in references), line
+
+
+def said(format: str, records: Sequence[Record], *, quiet: bool = False, terminal: bool = False) -> tuple[str, str]:
+    """Stdout and stderr of the end of a cancel."""
+    out, err = io.StringIO(), io.StringIO()
+    printer = writer(
+        format,
+        "cancel",
+        out=out,
+        terminal=Terminal(is_terminal=terminal),
+        notes=Notes(err, quiet=quiet),
+        now=samples.NOW,
+    )
+    for record in records:
+        printer.row(record)
+    errors = tuple(one.error for one in records if isinstance(one, Outcome) and one.error is not None)
+    printer.end(End(exit_code=3, errors=errors, complete=False, operation="01K9Z", notes=("a hint",)))
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize("format", ["tsv", "csv", "json", "jsonl", "yaml", "ref", "wide"])
+def test_the_end_is_on_stderr_where_stdout_has_the_rows(format: str) -> None:
+    out, err = said(format, samples.large_cancel())
+
+    *_, hint, details, last = err.splitlines()
+    assert hint == "a hint"
+    assert details == "Details: runcancel history 01K9Z"
+    assert last == (
+        "60 runs: 33 stopped, 4 ended, 2 reported, 7 partial, 1 requested, 13 failed; 63 targets keep running; "
+        "12 targets not verified as ended; 18 targets reported, not verified; 4 targets not yet listed; operation 01K9Z"
+    )
+    assert "not permitted" in err
+    assert err.count("not permitted") == 1
+    assert "runcancel: " not in err
+    assert "60 runs" not in out
+
+
+def test_a_terminal_has_the_groups_on_stdout_and_the_totals_last() -> None:
+    out, err = said("table", samples.large_cancel(), terminal=True)
+
+    assert out.startswith("stopped    33 runs  396 targets  deploy-4711\n")
+    assert "not permitted" in out
+    assert err.splitlines()[:2] == ["a hint", "Details: runcancel history 01K9Z"]
+
+
+@pytest.mark.parametrize(("format", "terminal"), [("tsv", False), ("table", False)])
+def test_errors_are_grouped_where_nothing_else_shows_them(format: str, terminal: bool) -> None:
+    _, err = said(format, samples.large_cancel(), quiet=True, terminal=terminal)
+
+    errors = [line for line in err.splitlines() if line.startswith("runcancel: ")]
+    assert errors[-1] == "runcancel: 10 runs: not permitted: ecs:StopInvocation (profile audit) [Forbidden.RAM]"
+    assert len(errors) == 4  # three runs of the other cause have lines of their own
+
+
+def test_a_few_runs_stay_one_by_one() -> None:
+    out, err = said("table", samples.large_cancel()[:FEW], terminal=True)
+
+    assert out.count("tencent:ap-guangzhou:invocation/") == FEW
+    assert err.splitlines() == ["a hint", "10 runs: 10 stopped; operation 01K9Z"]
+
+
+@given(st.lists(any_of(Problem), max_size=30))
+def test_no_problem_is_lost_when_they_are_grouped(problems: list[Problem]) -> None:
+    groups = list(grouped_problems(problems))
+
+    many = [re.match(r"runcancel: ([\d,]+) (runs|scopes): ", lines[0]) for lines in groups]
+    assert sum(int(one[1]) if one else 1 for one in many) == len(problems)
+
+
+def test_twenty_scopes_that_fail_alike_are_one_line() -> None:
+    problems = [
+        structs.replace(samples.DENIED, scope=f"aws:region-{number}", message=f"aws:region-{number}: refused", hint="h")
+        for number in range(21)
+    ]
+
+    assert list(grouped_problems(problems)) == [
+        (
+            "runcancel: 21 scopes: …: refused [Forbidden.RAM]",
+            "  aws:region-0, aws:region-1, aws:region-2 and 18 more",
+            "  h",
+        )
+    ]
+
+
+def test_runs_that_were_waited_for_are_grouped_by_state() -> None:
+    runs = [samples.run(f"{samples.PATCH}{n}", State.RUNNING if n < 2 else State.CANCELLED) for n in range(30)]
+    out = io.StringIO()
+    printer = writer("table", "wait", out=out, terminal=Terminal(is_terminal=True), now=samples.NOW)
+    for run in runs:
+        printer.row(run)
+    printer.end(End(exit_code=8))
+
+    assert out.getvalue().splitlines() == [
+        "cancelled  28 runs  700 targets  nightly-patching",
+        "running     2 runs  50 targets",
+        f"  {samples.PATCH}0  nightly-patching",
+        f"  {samples.PATCH}1  nightly-patching",
+    ]
