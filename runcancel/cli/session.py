@@ -188,7 +188,7 @@ class Session:
         failed = self.notes.cut_off and self._answer not in _ABOUT_RUNS
         return code or int(Exit.FAILED) if failed else code
 
-    def progress(self, *, asking: bool, timeout: float | None = None) -> Progress:
+    def progress(self, *, cancels: bool, timeout: float | None = None) -> Progress:
         """Who tells on stderr what happens while this waits; it is repainted as time goes by.
 
         `timeout`: the seconds for which each run is watched. Nothing is painted over where others write between: rows
@@ -203,7 +203,7 @@ class Session:
             environ=self.settings.environ,
             quiet=self.quiet,
             verbose=self.verbose,
-            asking=asking,
+            cancels=cancels,
             timeout=timeout,
             traffic=self.clouds.traffic,
         )
@@ -338,7 +338,7 @@ class Session:
         watch = Watch(tasks, self.workers.clock)
         for named in by_ref:
             watch.add(named)
-        shown = self.progress(asking=False, timeout=None if until is None else until - self.workers.clock.monotonic())
+        shown = self.progress(cancels=False, timeout=None if until is None else until - self.workers.clock.monotonic())
         for ref, run in left.items():
             shown.observed(ref, run, ())
         try:

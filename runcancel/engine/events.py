@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome, PlanItem, Seen, Sent
@@ -13,26 +12,32 @@ from runcancel.model.states import State
 _ACCEPTED = {RequestStatus.ACCEPTED: True, RequestStatus.ALREADY: True, RequestStatus.REFUSED: False}
 
 
-class Progress(Protocol):
-    """Who is told what happens, from the caller's thread alone.
+class Progress:
+    """An observer of a cancel, called from the caller's thread alone. This one does nothing.
 
-    `planned` is told again of runs that join later: what a window started before it was asked.
+    `planned` is called again for runs that join later: what a window started before it was cancelled.
     """
 
-    def planned(self, items: Sequence[PlanItem]) -> None: ...
+    def planned(self, items: Sequence[PlanItem]) -> None:
+        """These runs will be cancelled."""
 
-    def responded(self, ref: str, answer: CancelResponse) -> None: ...
+    def responded(self, ref: str, answer: CancelResponse) -> None:
+        """The cloud has replied to a request."""
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None: ...
+    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+        """A run was read again."""
 
-    def judged(self, outcome: Outcome) -> None: ...
+    def judged(self, outcome: Outcome) -> None:
+        """A run has its verdict."""
 
-    def tick(self) -> None: ...
+    def tick(self) -> None:
+        """Time has passed."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Others write now, or it is the end."""
 
 
-class CombinedProgress:
+class CombinedProgress(Progress):
     """Tells several what happens, in their order."""
 
     def __init__(self, *listeners: Progress) -> None:
@@ -69,7 +74,7 @@ class CombinedProgress:
             one.close()
 
 
-class Shielded:
+class Shielded(Progress):
     """An observer whose failure ends what it shows and nothing else: no cancel waits for a screen."""
 
     def __init__(self, observer: Progress) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runcancel.engine.events import StateChanges, sent_event
+from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError, Refused
 from runcancel.journal.store import Journal
@@ -24,8 +24,8 @@ _READINGS_TOGETHER = 1.0  # seconds for which readings may wait to be committed 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-class Recorder:
-    """A `cancel.Progress` that writes one operation down, each event with its time.
+class Recorder(Progress):
+    """An observer that keeps one operation in the journal, each event with its time.
 
     Intents, answers and outcomes are committed at once. A reading waits up to a second for others: after a kill it is
     read again. The first failure is reported once through `warn`, and then it is silent: an emergency stop never waits
@@ -146,12 +146,6 @@ class Recorder:
         """Commit an outcome."""
         self._pending.append(Judged(run=outcome.run, at=self._now(), verdict=outcome.verdict))
         self._write(lambda journal, id, events: journal.judged(id, outcome, events))
-
-    def tick(self) -> None:
-        """Nothing to do."""
-
-    def close(self) -> None:
-        """The end is written by `end`."""
 
     def end(self, exit_code: int) -> None:
         """Commit the end of the operation."""

@@ -3,22 +3,18 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from runcancel.engine.events import StateChanges, sent_event
+from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
-from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Run
 from runcancel.render import Writer
 
 
-class EventLines:
+class EventLines(Progress):
     """Writes a `sent` line for each answer, and a `seen` line whenever a run or its targets read otherwise."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._changes = StateChanges()
-
-    def planned(self, items: Sequence[PlanItem]) -> None:
-        """Nothing: the plan is no event."""
 
     def responded(self, ref: str, answer: CancelResponse) -> None:
         """Write what a request came to; `accepted` is null where that is not known."""
@@ -30,12 +26,3 @@ class EventLines:
         seen = self._changes.seen_event(ref, run.state, counts, datetime.now(UTC))
         if seen is not None:
             self._writer.event(seen)
-
-    def judged(self, outcome: Outcome) -> None:
-        """Nothing: outcomes are rows."""
-
-    def tick(self) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing."""

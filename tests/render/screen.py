@@ -65,7 +65,7 @@ def live(
     width: int = 100,
     height: int = 24,
     color: bool = False,
-    asking: bool = True,
+    cancels: bool = True,
     timeout: float | None = None,
     traffic: Traffic | None = None,
 ) -> tuple[Screen, Clock, LiveProgress]:
@@ -76,8 +76,7 @@ def live(
         terminal=Terminal(is_terminal=True, moves=True, width=width, color=color),
         size=lambda: (screen.screen.columns, screen.screen.lines),
         clock=clock,
-        now=lambda: samples.NOW,
-        asking=asking,
+        cancels=cancels,
         timeout=timeout,
         traffic=traffic,
     )

@@ -75,7 +75,7 @@ class Execution:
     def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
         """Carry the cancel out; the signal that ended it. What else is raised is kept for the report."""
         session, policy = self._session, self._policy
-        shown = Shielded(session.progress(asking=True, timeout=policy.timeout if policy.wait else None))
+        shown = Shielded(session.progress(cancels=True, timeout=policy.timeout if policy.wait else None))
 
         def tick() -> None:
             self._report_failures()

@@ -2,27 +2,23 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 from rich.cells import cell_len
 from rich.text import Text
 
 from runcancel.model.states import Reason, State, Verdict
-from runcancel.render.live.bars import bar
-from runcancel.render.live.board import Board, Group, Track
+from runcancel.render.live.board import LEFT, OPEN_FIRST, Board, RunProgress, Totals, tally
 from runcancel.render.screens.layout import shortened
 from runcancel.render.screens.terminal import Terminal
-from runcancel.render.screens.words import STYLES, Piece, counted, provider_of, readable
-from runcancel.text import ago, safe
+from runcancel.render.screens.words import ENDED_FIRST, STYLES, Piece, counted
+from runcancel.text import safe
 
 _FEW = 8  # runs that get lines of their own
-_NAMED = 5  # runs that are named when there are more
 _WIDEST = 120  # columns: a longer line is no easier to read
 _SHORTEST_BAR, _LONGEST_BAR = 10, 40  # columns
 _BESIDE = 60  # columns beside a reference that make room for where the run stands
-_LEAST = 12  # columns, below which saying where a run stands is not begun
-_WITH_FOOT, _WITH_LAST, _WITH_GAP = 3, 5, 16  # lines of a frame that has room for them
+_WITH_FOOT, _WITH_TARGETS, _WITH_GAP = 3, 4, 16  # lines of a frame that has room for them
 
 _HINTS_WATCHING = ("Ctrl-C: stop watching; the runs continue", "Ctrl-C: stop watching", "Ctrl-C: stop")
 _HINTS = ("Ctrl-C: stop here; cancels already sent continue", "Ctrl-C: stop here", "Ctrl-C: stop")
@@ -30,22 +26,14 @@ _HINTS = ("Ctrl-C: stop here; cancels already sent continue", "Ctrl-C: stop here
 
 _WHY: Mapping[Reason, str] = {Reason.BUSY: "throttled"}
 _NO_REPLY = "no reply"
-
-_UNFINISHED: Mapping[Verdict, tuple[str, str]] = {
-    Verdict.FAILED: ("failed", "failed"),
-    Verdict.PARTIAL: ("partial", "partial"),
-    Verdict.REQUESTED: ("not verified as ended", "requested"),
-    Verdict.IN_DOUBT: ("in doubt", "in-doubt"),
-    Verdict.SKIPPED: ("not sent", ""),
-}
-"""What is counted of runs that were judged though they are not over, and in whose colour."""
+_ENDED, _OPEN = ("━", "="), ("─", "-")  # with the characters of bars, and without
 
 
 class View(Struct, frozen=True, kw_only=True):
     """What a frame shows beside the board.
 
     `elapsed` and `left` (until the timeout, None for none) are seconds, `calls` how many there were a second lately.
-    `waiting` tells for how many seconds a scope waits before it asks again, and why.
+    `waiting` returns for how many seconds a scope waits before its next request, and why.
     """
 
     width: int
@@ -55,20 +43,52 @@ class View(Struct, frozen=True, kw_only=True):
     left: float | None = None
     calls: float = 0.0
     waiting: Callable[[str], tuple[float, Reason] | None] = lambda scope: None
-    now: datetime = datetime.fromtimestamp(0, UTC)
 
 
 def frame(board: Board, view: View) -> list[Text]:
     """At most `height` lines of at most `width` columns each."""
     foot = _hint(board, view)
     rows = _of_runs(board, view, view.height - 1 - len(foot))
+    head = _head(board, view, bar_=rows is None)
     if rows is None:
-        foot = _with_last(board, view, foot)
+        if view.height >= _WITH_TARGETS and (targets := _targets(board.total, view)):
+            foot = [targets, *foot]
         room = view.height - 1 - len(foot)
         rows = _of_scopes(board, view, room)
-        rows += _longest(board, view, room - len(rows))
-    lines = [_head(board, view), *rows, *foot][: view.height]
+        foot = [*foot[:-1], *_last(board, view, room - len(rows)), *foot[-1:]]
+    lines = [head, *rows, *foot][: view.height]
     return [Text(), *lines] if view.height >= _WITH_GAP and len(lines) < view.height else lines
+
+
+def bar(counts: Mapping[State, int], length: int, *, draws: bool) -> Text:
+    """Exactly `length` columns in the colours of the states, heavy where nothing more will happen, and all the way
+    only if everything has ended; a state that occurs has a column if there are enough of them."""
+    present = [state for state in ENDED_FIRST if counts.get(state, 0) > 0]
+    drawn = Text()
+    for state, cells in zip(present, shares([counts[state] for state in present], length), strict=True):
+        drawn.append((_ENDED if state.over else _OPEN)[not draws] * cells, _style(state))
+    return drawn.append(_OPEN[not draws] * (length - drawn.cell_len), "dim")
+
+
+def shares(counts: Sequence[int], length: int) -> list[int]:
+    """`length` cells divided in proportion, each at least one; the first get none when there are too many.
+
+    >>> shares([1, 998, 1], 10)
+    [1, 8, 1]
+    """
+    if len(counts) > length:
+        # What has not ended stands last: it must not be the part that is lost.
+        return [0] * (len(counts) - length) + [1] * length
+    total = sum(counts)
+    exact = [count * length / total for count in counts] if total else []
+    cells = [max(1, int(part)) for part in exact]
+    while sum(cells) > length:
+        at = max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))
+        cells[at] -= 1
+    while cells and sum(cells) < length:
+        at = max(range(len(cells)), key=lambda place: exact[place] - cells[place])
+        cells[at] += 1
+    return cells
 
 
 def fitted(pieces: Iterable[Piece], width: int, *, between: str) -> Text:
@@ -82,24 +102,25 @@ def fitted(pieces: Iterable[Piece], width: int, *, between: str) -> Text:
     return line
 
 
-def _head(board: Board, view: View) -> Text:
-    """What goes on at the left, time and pace at the right; the best that fits."""
+def _head(board: Board, view: View, *, bar_: bool) -> Text:
+    """What goes on at the left, the one bar of all runs, time and pace at the right; the best that fits."""
     width = min(view.width, _WIDEST)
-    runs = counted(board.total.runs, "run")
-    doing = f"{'cancelling' if board.asking else 'watching'} {runs}"
-    clouds = len({provider_of(scope) for scope in board.groups})
-    over = f"{view.terminal.dot}{board.total.over:,} ended"
-    lefts = (f"{doing} on {clouds} clouds{over}" if clouds > 1 else f"{doing}{over}", f"{doing}{over}", doing, runs)
+    runs, ended = counted(board.total.runs, "run"), f"{view.terminal.dot}{board.total.ended:,} ended"
+    doing = f"{'cancelling' if board.cancels else 'watching'} {runs}"
+    places = f" in {counted(len(board.scopes), 'scope')}" if len(board.scopes) > 1 else ""
+    lefts = dict.fromkeys((f"{doing}{places}{ended}", f"{doing}{ended}", f"{runs}{ended}", doing, runs))
     clock = f"{int(view.elapsed // 60):02}:{int(view.elapsed % 60):02}"
     left = [] if view.left is None else [f"{max(0, math.ceil(view.left))} s left"]
     calls = [f"{view.calls:,.0f} call{'' if round(view.calls) == 1 else 's'}/s"] if view.calls >= 0.5 else []
-    rights = [[clock, *left, *calls], [clock, *left], [clock]]
-    for start in lefts:
-        for parts in rights:
-            end = view.terminal.dot.join(parts)
-            gap = width - cell_len(start) - cell_len(end)
-            if gap >= 2:
-                return Text.assemble((start, "bold"), " " * gap, (end, "dim"))
+    rights = [view.terminal.dot.join(parts) for parts in ([clock, *left, *calls], [clock, *left], [clock])]
+    for least in (_SHORTEST_BAR + 4, 2) if bar_ else (2,):
+        for start in lefts:
+            for end in rights:
+                gap = width - cell_len(start) - cell_len(end)
+                if gap >= least:
+                    length = min(_LONGEST_BAR, gap - 4) if least > 2 else 0
+                    drawn = Text("  ").append_text(bar(board.total.states, length, draws=view.terminal.draws))
+                    return Text.assemble((start, "bold"), drawn, " " * (gap - drawn.cell_len), (end, "dim"))
     return shortened(Text(runs, "bold"), view.width, mark="~")
 
 
@@ -107,138 +128,106 @@ def _hint(board: Board, view: View) -> list[Text]:
     """What Ctrl-C does."""
     if view.height < _WITH_FOOT:
         return []
-    hints = _HINTS if board.asking else _HINTS_WATCHING
+    hints = _HINTS if board.cancels else _HINTS_WATCHING
     return [Text(text, "dim") for text in hints if len(text) <= view.width][:1]
-
-
-def _with_last(board: Board, view: View, foot: list[Text]) -> list[Text]:
-    """What changed last above what Ctrl-C does, or beside it."""
-    if not foot or board.last is None or view.height < _WITH_LAST:
-        return foot
-    name = Text.assemble(("last ", "dim"), safe(board.last.ref), "  ")
-    if name.cell_len + _LEAST > view.width:
-        return foot
-    last = name + fitted(_of_run(board.last), view.width - name.cell_len, between=view.terminal.dot)
-    gap = min(view.width, _WIDEST) - last.cell_len - foot[0].cell_len
-    return [last + Text(" " * gap) + foot[0]] if gap >= 3 else [last, *foot]
 
 
 def _of_runs(board: Board, view: View, room: int) -> list[Text] | None:
     """A line or two per run, all alike; None where they are many or have no room."""
     if board.total.runs > _FEW:
         return None
-    tracks = list(board.tracks.values())
-    column = max([cell_len(safe(track.ref)) for track in tracks], default=0)
+    runs = list(board.runs.values())
+    column = max([cell_len(safe(run.ref)) for run in runs], default=0)
     side = view.width - column - 4
-    if column + 2 > view.width or len(tracks) * (1 if side >= _BESIDE else 2) > room:
+    if column + 2 > view.width or len(runs) * (1 if side >= _BESIDE else 2) > room:
         return None
     if side >= _BESIDE:
-        return [Text(f"  {safe(track.ref):<{column}}  ") + _stands(track, view, side) for track in tracks]
+        return [Text(f"  {safe(run.ref):<{column}}  ") + _of_run(run, view, side) for run in runs]
     return [
-        line
-        for track in tracks
-        for line in (Text(f"  {safe(track.ref)}"), Text("    ") + _stands(track, view, view.width - 4))
+        line for run in runs for line in (Text(f"  {safe(run.ref)}"), Text("    ") + _of_run(run, view, view.width - 4))
     ]
 
 
-def _stands(track: Track, view: View, width: int) -> Text:
-    """A bar where there is room, the run's word, whether its scope waits, its targets per state."""
+def _of_run(run: RunProgress, view: View, width: int) -> Text:
+    """A bar of its targets where there is room, its word, whether its scope waits, its targets per state."""
     line = Text()
-    if length := _bar_length(width):
-        line = bar(track.counts or {track.state: 1}, length, draws=view.terminal.draws).append("  ")
-    word, *rest = _of_run(track)
+    if width >= 3 * _SHORTEST_BAR + 6:
+        length = min(_LONGEST_BAR, width // 3)
+        line = bar(run.counts or {run.state: 1}, length, draws=view.terminal.draws).append("  ")
+    word = run.word(brief=True)
     room = width - line.cell_len - cell_len(word[0]) - len(view.terminal.dot)
-    waits = () if track.done else _waits(track.scope, view, room)
-    return line + fitted([word, *waits, *rest], width - line.cell_len, between=view.terminal.dot)
+    waits = () if run.done else _waits(run.scope, view, room)
+    return line + fitted([word, *waits, *_labelled(run.counts)], width - line.cell_len, between=view.terminal.dot)
 
 
-def _of_run(track: Track) -> list[Piece]:
-    """Its word and its targets per state. A long answer of the cloud is told by its code: nothing may be cut in it.
+def _labelled(counts: Mapping[State, int]) -> list[Piece]:
+    """`targets: 3 running`, `17 cancelled`: so that no count of targets is read as one of runs."""
+    return [(f"targets: {text}" if not place else text, word) for place, (text, word) in enumerate(tally(counts))]
 
-    While it is open and its targets say the same word, what remains to be said is whether its cancel was answered.
-    """
-    tally = _tally(track.counts)
-    if track.outcome is not None or track.state.over or (track.problem is None and not track.counts.get(track.state)):
-        return [track.word(), *tally]
-    if track.problem is not None:
-        return [(f"refused: {readable(track.problem.code)}", "failed"), *tally]
-    known = track.answered is None or track.state is State.CANCELLING
-    return [*([] if known else [("cancel requested" if track.answered else "no reply yet", None)]), *tally]
+
+def _targets(total: Totals, view: View) -> Text | None:
+    """All targets per state; those for which there is no room as one number, so that none is missing."""
+    pieces = _labelled(total.targets)
+    counts = [count for state in OPEN_FIRST if (count := total.targets[state]) > 0]
+    for kept in range(len(pieces), 0, -1):
+        rest: list[Piece] = [(f"{sum(counts[kept:]):,} other", None)] if kept < len(pieces) else []
+        line = view.terminal.dot.join(text for text, _ in [*pieces[:kept], *rest])
+        if cell_len(line) <= view.width:
+            return fitted([*pieces[:kept], *rest], view.width, between=view.terminal.dot)
+    return None
 
 
 def _of_scopes(board: Board, view: View, room: int) -> list[Text]:
-    """A line per scope, those with open runs first where not all have room; the rest in one line."""
+    """A line of runs per scope, the worst last; where not all have room, the others are one line above them."""
     if room <= 0:
         return []
-    groups = list(board.groups.values())
-    lines_each = 1 if _side_by_side(groups, view) else 2
-    most = room // lines_each
-    if len(groups) <= most:
-        return _lines(groups, view)
-    if not most:
-        return [_words(board.total, view, view.width)]
-    busy = {group.scope for group in sorted(groups, key=lambda group: not group.open)[: most - 1]}
-    hidden = [group for group in groups if group.scope not in busy]
-    rest = Group(f"{len(hidden):,} {'more' if busy else 'scopes'}")
-    for group in hidden:
-        rest.add(group)
-    return _lines([*(group for group in groups if group.scope in busy), rest], view)
-
-
-def _side_by_side(groups: Sequence[Group], view: View) -> bool:
-    return max(cell_len(safe(group.scope)) for group in groups) + 4 + len("1,000 of 1,000 ended") <= view.width
-
-
-def _lines(groups: Sequence[Group], view: View) -> list[Text]:
-    column = max(cell_len(safe(group.scope)) for group in groups) + 2
-    side = view.width - column - 2
-    if not _side_by_side(groups, view):
-        return [
-            line
-            for group in groups
-            for line in (
-                shortened(Text(safe(group.scope)), view.width, mark=view.terminal.mark),
-                Text("  ") + _words(group, view, view.width - 2),
-            )
-        ]
-    length = _bar_length(side)
-    counted = max(cell_len(_over(group)) for group in groups)
+    scopes = sorted(board.scopes.values(), key=lambda scope: _trouble(scope, view))
+    if len(scopes) > room:
+        apart = len(scopes) - room + 1
+        rest = Totals(f"{apart:,} {'more scopes' if room > 1 else 'scopes'}")
+        for scope in scopes[:apart]:
+            rest.add(scope)
+        scopes = [rest, *scopes[apart:]]
+    counts = [f"{scope.ended:,} of {scope.runs:,} ended" for scope in scopes]
+    pad = max(map(len, counts))
+    column = max(0, min(max(cell_len(safe(scope.name)) for scope in scopes), view.width - pad - 4))
     rows = []
-    for group in groups:
-        row = Text(f"  {safe(group.scope):<{column}}")
-        if length:
-            row.append_text(bar(_states(group), length, draws=view.terminal.draws)).append("  ")
-        rows.append(row + _words(group, view, view.width - row.cell_len, pad=counted))
-    return rows
+    for scope, ended in zip(scopes, counts, strict=True):
+        name = shortened(Text(safe(scope.name)), column, mark=view.terminal.mark)
+        row = Text("  ") + name + Text(" " * (column - name.cell_len) + "  " + ended.rjust(pad))
+        rows.append(_with_trouble(row if row.cell_len <= view.width else Text(ended), scope, view))
+    return [shortened(row, view.width, mark="~") for row in rows]
 
 
-def _states(group: Group) -> Mapping[State, int]:
-    return group.targets if group.targets.total() else group.states
-
-
-def _words(group: Group, view: View, width: int, *, pad: int = 0) -> Text:
-    """How many runs are over; who waits, what failed, what has no reply yet; then the targets per state."""
-    unanswered: list[Piece] = [(f"{group.unanswered:,} without a reply", None)] if group.unanswered else []
-    ends = [
-        (f"{group.verdicts[verdict]:,} {text}", word)
-        for verdict, (text, word) in _UNFINISHED.items()
-        if group.verdicts[verdict]
+def _with_trouble(row: Text, scope: Totals, view: View) -> Text:
+    """The row with what keeps its runs from ending: verdicts, pauses, cancels without a reply."""
+    dot = view.terminal.dot
+    pieces: list[Piece] = [
+        (f"{scope.verdicts[verdict]:,} {text}", verdict) for verdict, text in LEFT.items() if scope.verdicts[verdict]
     ]
-    over = _over(group)
-    waits = _waits(group.scope, view, width - max(pad, cell_len(over)) - len(view.terminal.dot)) if group.open else ()
-    return fitted(
-        [(" " * (pad - cell_len(over)) + over, None), *waits, *ends, *unanswered, *_tally(group.targets)],
-        width,
-        between=view.terminal.dot,
+    used = row.cell_len + sum(len(dot) + cell_len(text) for text, _ in pieces)
+    pieces += _waits(scope.name, view, view.width - used - len(dot)) if scope.open else ()
+    pieces += [(f"{scope.unanswered:,} without a reply", None)] if scope.unanswered else []
+    side = view.width - row.cell_len - len(dot)
+    if not pieces or side < cell_len(pieces[0][0]):
+        return row
+    return row + Text(dot) + fitted(pieces, side, between=dot)
+
+
+def _trouble(scope: Totals, view: View) -> int:
+    """How much attention a scope needs: a few steps, so that lines seldom change their places."""
+    steps = (
+        scope.open > 0,
+        scope.unanswered > 0,
+        scope.open > 0 and view.waiting(scope.name) is not None,
+        scope.verdicts.total() > 0,
+        any(scope.verdicts[verdict] for verdict in (Verdict.IN_DOUBT, Verdict.SKIPPED, Verdict.FAILED)),
     )
-
-
-def _over(group: Group) -> str:
-    return f"{group.over:,} of {group.runs:,} ended"
+    return max((step for step, holds in enumerate(steps, start=1) if holds), default=0)
 
 
 def _waits(scope: str, view: View, room: int) -> tuple[Piece, ...]:
-    """For how long a scope asks nothing, and why if there is room for it."""
+    """For how long a scope sends nothing, and why if there is room for it."""
     wait = view.waiting(scope)
     if wait is None:
         return ()
@@ -247,37 +236,14 @@ def _waits(scope: str, view: View, room: int) -> tuple[Piece, ...]:
     return ((long if len(long) <= room else short, "cancelling"),)
 
 
-def _tally(counts: Mapping[State, int]) -> list[Piece]:
-    """Counts per state, what is not over first."""
-    return [
-        (f"{counts[state]:,} {readable(state)}", state)
-        for state in sorted(State, key=lambda state: state.over)
-        if counts.get(state, 0) > 0
-    ]
-
-
-def _bar_length(room: int) -> int:
-    """Columns of a bar beside words, 0 where there is no room for one."""
-    return min(_LONGEST_BAR, room // 3) if room >= 3 * _SHORTEST_BAR + 6 else 0
-
-
-def _longest(board: Board, view: View, room: int) -> list[Text]:
-    """The runs that began first of those unfinished, as far as their references fit."""
-    tracks = board.longest(min(_NAMED, room - 1)) if room > 1 else []
-    ages = {track.ref: ago(track.began, view.now) if track.began else "" for track in tracks}
-    old = max(map(len, ages.values()), default=0)
-    names = [
-        (track, Text.assemble("  ", (f"{ages[track.ref]:>{old}}", "dim"), "  " if old else "", safe(track.ref)))
-        for track in tracks
-    ]
-    names = [(track, name) for track, name in names if name.cell_len <= view.width]
-    if not names:
+def _last(board: Board, view: View, room: int) -> list[Text]:
+    """The run that changed last, where there is a line for it and its reference fits."""
+    run = board.last
+    name = Text.assemble(("last: ", "dim"), safe(run.ref) if run else "", "  ")
+    if run is None or room <= 0 or name.cell_len > view.width:
         return []
-    column = max(name.cell_len for _, name in names) + 2
-    more = ", longest-running first" if board.total.open > len(names) else ""
-    rows = [shortened(Text(f"{board.total.open:,} unfinished{more}:", "dim"), view.width, mark="~")]
-    for track, name in names:
-        side = view.width - column
-        stands = fitted(_of_run(track), side, between=view.terminal.dot) if side >= _LEAST else Text()
-        rows.append(name + Text(" " * (column - name.cell_len)) + stands if stands else name)
-    return rows
+    return [name + fitted([run.word(brief=True)], view.width - name.cell_len, between="")]
+
+
+def _style(state: State) -> str:
+    return "dim" if state is State.UNKNOWN else STYLES.get(state, "dim")

@@ -1,23 +1,21 @@
 """Progress on a terminal: a few lines painted over and over, gone when it is closed.
 
-Written by hand instead of with `rich.live`: a second Ctrl-C leaves without any clean-up, so the cursor must never be
-hidden, and after a resize the lines of the last frame are found again by how the terminal has wrapped them. The size is
-asked anew for every frame, a few times a second, so that nobody has to take over SIGWINCH.
+Not with `rich.live`: it hides the cursor, and a second Ctrl-C leaves without any clean-up; it paints from a thread of
+its own; and after a resize it does not find the lines of the last frame as the terminal has wrapped them. The size is
+read for every frame, a few times a second, so that SIGWINCH stays free.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TextIO
 
 from msgspec import structs
 from rich.text import Text
 
 from runcancel.engine.verdict import CancelResponse
-from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Invocation, Run
-from runcancel.render.live.board import Board
+from runcancel.model.outcomes import PlanItem
+from runcancel.render.live.board import Board, RunProgress
 from runcancel.render.live.frame import View, frame
 from runcancel.render.screens.paint import paint
 from runcancel.render.screens.terminal import Terminal
@@ -28,10 +26,10 @@ _PAUSE = 0.1  # seconds between two frames
 _RATE_OVER = 4  # seconds over which calls are counted
 
 
-class LiveProgress:
+class LiveProgress(Board):
     """The board of all runs, painted when something has changed; a clock that runs with `tick`.
 
-    `size` gives columns and lines and is asked anew for every frame. `timeout` is in seconds: from the last answer to a
+    `size` gives columns and lines and is read anew for every frame. `timeout` is in seconds: from the last reply to a
     cancel, or from the beginning where runs are only watched.
     """
 
@@ -42,72 +40,60 @@ class LiveProgress:
         terminal: Terminal,
         size: Callable[[], tuple[int, int]],
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        asking: bool = True,
+        cancels: bool = True,
         timeout: float | None = None,
         traffic: Traffic | None = None,
     ) -> None:
+        super().__init__(cancels=cancels)
         self._sink = Sink(err)
         self._terminal = terminal
         self._size = size
         self._clock = clock
-        self._now = now
         self._timeout = timeout
         self._traffic = traffic or Traffic()
         self._began = self._since = clock()
         self._painted_at = -1.0
-        self._board = Board(asking=asking)
         self._rate = _Rate(self._began, self._traffic)
         self._frame: list[Text] = []
         self._framed = (0, 0)
 
     def planned(self, items: Sequence[PlanItem]) -> None:
         """Begin, or go on with more runs."""
-        self._board.planned(items)
+        super().planned(items)
         self._paint()
 
     def responded(self, ref: str, answer: CancelResponse) -> None:
-        """Show that it was asked."""
+        """Show that its cancel has a reply; the timeout counts from the last one."""
         self._since = self._clock()
-        self._board.responded(ref, answer)
-        self._paint_soon()
+        super().responded(ref, answer)
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
-        """Show where it stands."""
-        self._board.observed(ref, run, invocations)
-        self._paint_soon()
-
-    def judged(self, outcome: Outcome) -> None:
-        """Show the verdict."""
-        self._board.judged(outcome)
-        self._paint_soon()
+    def changed(self, run: RunProgress, *, bad: bool = False) -> None:
+        """Show it with the next frame."""
+        self.tick()
 
     def tick(self) -> None:
-        """Let the clock run."""
-        self._paint_soon()
+        """Let the clock run; at most so many frames a second."""
+        if self._clock() - self._painted_at >= _PAUSE:
+            self._paint()
 
     def close(self) -> None:
-        """Wipe the lines away; whoever is told more paints them anew."""
+        """Wipe the lines away; the next event paints them anew."""
         if self._frame:
             self._sink.write(self._wiped(*self._size()))
             self._frame = []
 
-    def _paint_soon(self) -> None:
-        if self._clock() - self._painted_at >= _PAUSE:
-            self._paint()
-
     def _paint(self) -> None:
         """One write per frame, of what has changed alone: no half of it is ever seen, and nothing flickers."""
         self._painted_at = self._clock()
-        if not self._board.tracks:
+        if not self.runs:
             return
         size = self._size()
-        lines = frame(self._board, self._view(*size))
+        lines = frame(self, self._view(*size))
         if self._frame and size != self._framed:
             self._sink.write(self._wiped(*size))
             self._frame = []
         if lines != self._frame:
-            self._sink.write(self._changed(lines))
+            self._sink.write(self._changed_lines(lines))
             self._frame, self._framed = lines, size
 
     def _view(self, columns: int, lines: int) -> View:
@@ -121,15 +107,14 @@ class LiveProgress:
             left=self._left(now),
             calls=self._rate.at(now),
             waiting=lambda scope: self._traffic.waiting(scope, now),
-            now=self._now(),
         )
 
     def _left(self, now: float) -> float | None:
-        if self._timeout is None or self._board.total.unanswered:
+        if self._timeout is None or self.total.unanswered:
             return None
         return self._since + self._timeout - now
 
-    def _changed(self, lines: Sequence[Text]) -> str:
+    def _changed_lines(self, lines: Sequence[Text]) -> str:
         """Codes that turn the last frame into this one; they leave the cursor at its end."""
         if not self._frame:
             return "\r\n".join(self._painted(line) for line in lines)

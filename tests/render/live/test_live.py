@@ -1,16 +1,18 @@
 """Progress on a terminal that a person watches: what it shows, that it never piles up, and that it leaves nothing."""
 
 import io
+import re
 
 import pytest
+from msgspec import structs
 
+from runcancel.engine.events import Progress
 from render import samples
 from render.screen import Clock, Screen, items, live
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.states import Reason, State
 from runcancel.render.live.live import LiveProgress
-from runcancel.render.live.plain import PlainProgress
-from runcancel.render.live.progress import Silent, progress
+from runcancel.render.live.progress import PlainProgress, progress
 from runcancel.render.screens.terminal import Terminal, size_of
 from runcancel.runtime.throttle import Traffic
 
@@ -32,7 +34,7 @@ def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
     assert screen.lines() == [
         f"cancelling 1 run · 1 ended{'00:13':>73}",
         f"  {samples.WINDOW}",
-        f"    {'━' * 27}────  partial · 3 running · 17 cancelled · 5 succeeded",
+        f"    {'━' * 27}────  partial · targets: 3 running · 17 cancelled · 5 succeeded",
         "Ctrl-C: stop here; cancels already sent continue",
     ]
     shown.close()
@@ -57,21 +59,94 @@ def test_frames_never_pile_up_and_never_scroll(width: int, count: int, height: i
     assert screen.lines() == []
 
 
-def test_many_runs_are_told_per_scope_and_the_oldest_by_name() -> None:
+def test_many_runs_have_one_bar_and_a_line_per_scope() -> None:
     screen, clock, shown = live()
 
-    shown.planned(items(9))
+    shown.planned(items(9, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
     clock.now = 61
-    shown.observed("tencent:ap-guangzhou:invocation/inv-00000007", samples.run(samples.PATCH), ())
+    shown.observed("tencent:ap-guangzhou:invocation/inv-00000006", samples.run(samples.PATCH), ())
 
     lines = screen.lines()
-    assert lines[0].startswith("cancelling 9 runs · 0 ended")
+    assert lines[0].startswith("cancelling 9 runs in 2 scopes · 0 ended  ──────")
     assert lines[0].endswith("01:01")
-    assert lines[1].startswith("  tencent:ap-guangzhou  ━")
-    assert lines[1].endswith("  0 of 9 ended · 9 without a reply · 136 pending")
-    assert lines[2] == "9 unfinished, longest-running first:"
-    assert lines[3].split()[:2] == ["3m", "tencent:ap-guangzhou:invocation/inv-00000007"]
-    assert lines[-2].startswith("last tencent:ap-guangzhou:invocation/inv-00000007  ")
+    assert lines[1:3] == [
+        "  tencent:ap-guangzhou  0 of 5 ended · 5 without a reply",
+        "  aws:eu-west-1         0 of 4 ended · 4 without a reply",
+    ]
+    assert lines[3] == "targets: 136 pending · 27 running · 17 cancelled · 45 succeeded"
+    assert lines[4] == "last: tencent:ap-guangzhou:invocation/inv-00000006  no reply yet"
+    assert sum("──" in line for line in lines) == 1
+
+
+def test_the_scope_that_needs_attention_is_the_last() -> None:
+    traffic = Traffic()
+    screen, clock, shown = live(traffic=traffic)
+    scopes = ("aws:us-east-1", "aws:us-east-2", "alibaba:cn-hangzhou", "tencent:ap-guangzhou", "tencent:ap-shanghai")
+    planned = items(20, scopes=scopes)
+    shown.planned(planned)
+    for item in planned[:-1]:
+        shown.responded(item.run, ACCEPTED)
+    for item in planned[::5]:
+        shown.observed(item.run, samples.run(item.run.replace("aws:", "aws:"), State.CANCELLED), ())
+    traffic.waits("aws:us-east-2", Reason.BUSY, until=9)
+    shown.judged(structs.replace(samples.failed(), run=planned[2].run))
+    clock.now = 1
+    shown.tick()
+
+    assert [line.split()[0] for line in screen.lines()[1:6]] == [
+        "aws:us-east-1",
+        "tencent:ap-guangzhou",
+        "tencent:ap-shanghai",
+        "aws:us-east-2",
+        "alibaba:cn-hangzhou",
+    ]
+    assert screen.lines()[1].endswith("4 of 4 ended")
+    assert screen.lines()[5].endswith("0 of 4 ended · 1 failed")
+
+
+def test_cancelling_never_steps_back() -> None:
+    screen, clock, shown = live()
+    shown.planned(items(1))
+    ref = "tencent:ap-guangzhou:invocation/inv-00000000"
+
+    steps = []
+    for state, response in ((State.RUNNING, True), (State.CANCELLING, False), (State.RUNNING, True)):
+        clock.now += 1
+        if response:
+            shown.responded(ref, ACCEPTED)
+        shown.observed(ref, samples.run(ref, state), ())
+        shown.tick()
+        steps.append(screen.lines()[2])
+    clock.now += 1
+    shown.judged(structs.replace(samples.requested(), run=ref))
+
+    assert [re.search("cancel requested|cancelling|requested", step)[0] for step in steps] == [
+        "cancel requested",
+        "cancelling",
+        "cancelling",
+    ]
+    assert "not verified as ended" in screen.lines()[2]
+    assert "requested" not in screen.lines()[2]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_twenty_scopes_fit_on_a_small_terminal_with_their_counts(width: int) -> None:
+    traffic = Traffic()
+    screen, clock, shown = live(width=width, traffic=traffic)
+    scopes = tuple(f"customer-{number:02}@tencent:na-siliconvalley" for number in range(20))
+    shown.planned(items(200, scopes=scopes))
+    for number in range(0, 20, 3):
+        traffic.waits(scopes[number], Reason.BUSY, until=90)
+    clock.now = 61
+    shown.tick()
+
+    lines = screen.lines()
+    assert screen.scrolled == 0
+    assert len(lines) == 23
+    assert sum("0 of 10 ended" in line for line in lines) == 20
+    assert all("next try in 29 s" in line for line in lines[-9:-2])
+    assert lines[-2].startswith("targets: 3,400 pending")
+    assert lines[0].startswith("cancelling 200 runs")
 
 
 def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
@@ -97,7 +172,7 @@ def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
 
 def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> None:
     traffic = Traffic()
-    screen, clock, shown = live(width=120, asking=False, traffic=traffic)
+    screen, clock, shown = live(width=120, cancels=False, traffic=traffic)
 
     traffic.waits("aws:us-east-2", Reason.LOST, until=2)
     shown.observed(samples.WINDOW, samples.run(), ())
@@ -178,7 +253,7 @@ def test_runs_that_join_later_are_shown() -> None:
     shown.planned(items(1))
     shown.planned([samples.plan_item(samples.WINDOW)])
 
-    assert screen.lines()[0].startswith("cancelling 2 runs on 2 clouds")
+    assert screen.lines()[0].startswith("cancelling 2 runs in 2 scopes")
 
 
 def test_a_board_that_gave_way_comes_back_below() -> None:
@@ -202,7 +277,7 @@ def test_a_board_that_gave_way_comes_back_below() -> None:
         (Terminal(is_terminal=True, moves=True), {"CI": "true"}, False, PlainProgress),
         (Terminal(is_terminal=True), {}, False, PlainProgress),
         (Terminal(), {}, False, PlainProgress),
-        (Terminal(is_terminal=True, moves=True), {}, True, Silent),
+        (Terminal(is_terminal=True, moves=True), {}, True, Progress),
     ],
 )
 def test_progress_fits_the_stream(terminal: Terminal, environ: dict[str, str], quiet: bool, kind: type) -> None:

@@ -2,11 +2,13 @@
 
 import io
 
+from msgspec import structs
+
 from render import samples
 from render.screen import Clock, items
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.states import State
-from runcancel.render.live.plain import PlainProgress
+from runcancel.render.live.progress import PlainProgress
 from runcancel.render.sink import Sink
 
 ACCEPTED = CancelResponse(asked=RequestStatus.ACCEPTED)
@@ -42,10 +44,10 @@ def test_there_is_a_line_per_change_and_no_more() -> None:
     shown.close()
 
     assert err.getvalue().splitlines() == [
-        f"1s {samples.WINDOW}: cancel requested, running, 17 pending, 3 running, 5 succeeded",
-        f"2s {samples.WINDOW}: cancelling, 3 running, 17 cancelled, 5 succeeded",
-        f"12s {samples.WINDOW}: cancelled, 3 running, 17 cancelled, 5 succeeded",
-        f"12s {samples.WINDOW}: partial, 3 running, 17 cancelled, 5 succeeded",
+        f"1s {samples.WINDOW}: cancel requested; targets: 17 pending, 3 running, 5 succeeded",
+        f"2s {samples.WINDOW}: cancelling; targets: 3 running, 17 cancelled, 5 succeeded",
+        f"12s {samples.WINDOW}: cancelled; targets: 3 running, 17 cancelled, 5 succeeded",
+        f"12s {samples.WINDOW}: partial; targets: 3 running, 17 cancelled, 5 succeeded",
     ]
 
 
@@ -58,7 +60,7 @@ def test_a_problem_is_said_and_is_not_the_last_word() -> None:
 
     first, second = err.getvalue().splitlines()
     assert "refused: not permitted: ecs:StopInvocation" in first
-    assert ": terminated, " in second
+    assert ": terminated; " in second
 
 
 def test_many_runs_are_told_in_totals_every_few_seconds() -> None:
@@ -69,18 +71,22 @@ def test_many_runs_are_told_in_totals_every_few_seconds() -> None:
 
     lines = err.getvalue().splitlines()
     assert 400 / 5 - 1 <= len(lines) <= 400 / 5 + 1
-    assert lines[0].startswith("5s 0 of 4,000 runs ended; 3,949 without a reply; 68,000 pending")
-    assert lines[-1].startswith("399s 0 of 4,000 runs ended; 68,000 pending")
+    assert lines[0].startswith("5s 0 of 4,000 runs ended; 3,949 without a reply; targets: 68,000 pending")
+    assert lines[-1].startswith("399s 0 of 4,000 runs ended; targets: 68,000 pending")
 
 
-def test_bad_news_about_many_runs_is_told_until_it_is_too_much() -> None:
+def test_bad_news_about_many_runs_has_a_few_lines_for_each_cause() -> None:
     err, clock, shown = plain()
 
     ask(shown, clock, REFUSED, runs=4000)
+    for item in items(4000):
+        shown.judged(structs.replace(samples.failed(), run=item.run))
+    shown.close()
 
-    lines = [line for line in err.getvalue().splitlines() if "refused: " in line]
-    assert len(lines) == 20
+    lines = [line for line in err.getvalue().splitlines() if "refused: " in line or ": failed" in line]
+    assert len(lines) == 3
     assert lines[-1].endswith("further ones are only counted; -v shows all")
+    assert "4,000 failed" in err.getvalue().splitlines()[-1]
 
 
 def test_verbose_tells_every_change_of_many() -> None:
@@ -98,5 +104,5 @@ def test_a_long_silence_is_broken_by_the_counts() -> None:
     for clock.now in range(1, 70):
         shown.tick()
 
-    line = "0 of 2 runs ended; 2 without a reply; 34 pending, 6 running, 10 succeeded"
+    line = "0 of 2 runs ended; 2 without a reply; targets: 34 pending, 6 running, 10 succeeded"
     assert err.getvalue().splitlines() == [f"30s {line}", f"60s {line}"]
