@@ -6,9 +6,9 @@ import re
 import pytest
 from msgspec import structs
 
-from runcancel.engine.events import Progress
 from render import samples
 from render.screen import Clock, Screen, items, live
+from runcancel.engine.events import Progress
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.states import Reason, State
 from runcancel.render.live.live import LiveProgress

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from render import samples
+from render.strategies import any_of
 from runcancel.model.outcomes import Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, State, Verdict
@@ -18,9 +20,6 @@ from runcancel.render.screens.groups import FEW, columns, grouped, groups_of, ro
 from runcancel.render.screens.notes import Notes, grouped_problems
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.screens.words import WORST_LAST
-
-from . import samples
-from .strategies import any_of
 
 CAUSES = st.sampled_from([None, samples.DENIED, *(Problem(code=Reason.BUSY, message=f"cause {n}") for n in range(20))])
 ENDINGS = st.builds(
