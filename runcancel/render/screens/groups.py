@@ -147,8 +147,8 @@ def _names(group: Sequence[Row], width: int | None) -> list[Pieces]:
         lines += _flowed([part for part in parts if part[0]], width, hang=4, whole=1)
     if more := len(group) - shown:
         lines.append(((f"  and {more:,} more", None),))
-    hint = group[0].hint
-    if hint and all(row.hint == hint for row in group):
+    hints = {row.hint.replace(row.ref, "REF") if len(group) > 1 else row.hint for row in group}
+    if len(hints) == 1 and (hint := hints.pop()):
         lines += _flowed([(f"  {hint}", None)], width, hang=2)
     return lines
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
 from render import samples
 from render.strategies import any_of
@@ -17,7 +16,7 @@ from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, State, Verdict
 from runcancel.render import End, Record, writer
 from runcancel.render.screens.groups import FEW, columns, grouped, groups_of, row_of, totals
-from runcancel.render.screens.notes import Notes, grouped_problems
+from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.screens.words import WORST_LAST
 
@@ -115,7 +114,7 @@ def test_errors_are_grouped_where_nothing_else_shows_them(format: str, terminal:
 
     errors = [line for line in err.splitlines() if line.startswith("runcancel: ")]
     assert errors[-1] == "runcancel: 10 runs: not permitted: ecs:StopInvocation (profile audit) [Forbidden.RAM]"
-    assert len(errors) == 4  # three runs of the other cause have lines of their own
+    assert len(errors) == 4, "three runs of the other cause have lines of their own"
 
 
 def test_a_few_runs_stay_one_by_one() -> None:
@@ -123,29 +122,6 @@ def test_a_few_runs_stay_one_by_one() -> None:
 
     assert out.count("tencent:ap-guangzhou:invocation/") == FEW
     assert err.splitlines() == ["a hint", "10 runs: 10 stopped; operation 01K9Z"]
-
-
-@given(st.lists(any_of(Problem), max_size=30))
-def test_no_problem_is_lost_when_they_are_grouped(problems: list[Problem]) -> None:
-    groups = list(grouped_problems(problems))
-
-    many = [re.match(r"runcancel: ([\d,]+) (runs|scopes): ", lines[0]) for lines in groups]
-    assert sum(int(one[1]) if one else 1 for one in many) == len(problems)
-
-
-def test_twenty_scopes_that_fail_alike_are_one_line() -> None:
-    problems = [
-        structs.replace(samples.DENIED, scope=f"aws:region-{number}", message=f"aws:region-{number}: refused", hint="h")
-        for number in range(21)
-    ]
-
-    assert list(grouped_problems(problems)) == [
-        (
-            "runcancel: 21 scopes: …: refused [Forbidden.RAM]",
-            "  aws:region-0, aws:region-1, aws:region-2 and 18 more",
-            "  h",
-        )
-    ]
 
 
 def test_runs_that_were_waited_for_are_grouped_by_state() -> None:
