@@ -1,4 +1,4 @@
-"""The program speaks the words of the glossary: no retired phrase in a message, in help or in a docstring.
+"""The program and its pages use the words of the glossary: no retired phrase, and few long sentences in the pages.
 
 A message is any string literal of the package that is not a docstring. The sandbox repeats the texts of the clouds and
 is not checked.
@@ -16,6 +16,11 @@ from runcancel.model.states import Effect, Guarantee, State, Verdict
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "runcancel"
 GOLDEN = ROOT / "tests" / "cli" / "golden" / "help"
+PAGES = sorted(
+    [*ROOT.glob("docs/*.md"), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG"))]
+)
+LONG, FEW = 32, 0.03
+"""A sentence of more words is long; a page has at most this share of them, or one."""
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "sandbox" not in path.relative_to(PACKAGE).parts[:1])
 
 RETIRED = (
@@ -56,7 +61,7 @@ RETIRED = (
     r"who asks",
     r"does not show",
     r"(?<!there )\b(?:is|was) no (?:id|key|number|plan|JSON|TOML|UTF-8|file|time|duration|state|kind|terminal)\b",
-    r"[Pp]lease|[Ss]orry|[Oo]ops",
+    r"\b(?:[Pp]lease|[Ss]orry|[Oo]ops)\b",
 )
 """What neither messages nor help contain."""
 RETIRED_EVERYWHERE = (
@@ -133,3 +138,32 @@ def test_the_glossary_has_every_word_of_the_program(words: type[State]) -> None:
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     section = text.partition(f"## {words.__name__}\n")[2].partition("\n## ")[0]
     assert re.findall(r"^- `([^`]+)`: ", section, re.MULTILINE) == [str(word) for word in words]
+
+
+def prose(page: Path) -> str:
+    """The text of a page without code, addresses and generated tables; of the changelog the newest section."""
+    text = page.read_text(encoding="utf-8")
+    text = text.split("\n## ")[1] if page.name == "CHANGELOG.md" else text
+    text = re.sub(r"<!-- (\w+): begin.*?\1: end -->|^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    return re.sub(r"`[^`]*`", "X", text)
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of paragraphs, list items and cells of tables."""
+    for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) |\|)", text):
+        for part in block.split("|") if block.lstrip().startswith("|") else [block]:
+            yield from re.split(r"(?<=[.?]) (?=[A-Z“*])", flowed(part))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_has_a_retired_phrase(page: Path) -> None:
+    text = flowed(prose(page))
+    assert [found[0] for phrase in (*RETIRED, r"!") if (found := re.search(phrase, text))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_has_few_long_sentences(page: Path) -> None:
+    every = [one for one in sentences(prose(page)) if len(one.split()) > 2]
+    long = [one for one in every if len(one.split()) > LONG]
+    assert len(long) <= max(1, FEW * len(every)), "\n".join(long)
