@@ -14,7 +14,7 @@ from enum import IntEnum, StrEnum
 from msgspec import Struct
 
 from runcancel.model.outcomes import Ending
-from runcancel.model.runs import Problem, Scope
+from runcancel.model.runs import Problem, RunName, Scope
 from runcancel.model.states import Reason, Verdict
 from runcancel.redaction import redact
 
@@ -91,7 +91,7 @@ class CloudError(Exception):
             hint=self.hint,
         )
 
-    def problem(self, *, scope: Scope | None = None, ref: str | None = None) -> Problem:
+    def problem(self, *, scope: Scope | None = None, ref: RunName | None = None) -> Problem:
         """The same as a record for a screen or a document: bounded, and without any secret that somebody repeats."""
         return Problem(
             code=self.reason,

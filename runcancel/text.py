@@ -53,9 +53,9 @@ def is_plain(text: str) -> bool:
     )
 
 
-def command(*words: str) -> str:
+def command(*words: object) -> str:
     """A call of this program as a person can paste it into a POSIX shell: the one way to print one."""
-    return words_of_shell("runcancel", *words)
+    return words_of_shell("runcancel", *map(str, words))
 
 
 def words_of_shell(*words: str) -> str:

@@ -71,7 +71,7 @@ def hand_workers() -> tuple[HandClock, Workers]:
 def row(target: str, state: State, *, task: str | None = None, id: str | None = None, run: str = PATCH) -> Invocation:
     """One invocation; its id is its target's unless given."""
     return Invocation(
-        run=run,
+        run=Ref.parse(run),
         id=id or target,
         task=task,
         target=target or None,
@@ -207,10 +207,10 @@ class Told:
     def planned(self, items: Sequence[PlanItem]) -> None:
         self.words.append("planned")
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         self.words.append("responded")
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         self.words.append("observed")
 
     def judged(self, outcome: Outcome) -> None:

@@ -24,7 +24,7 @@ from runcancel.engine.lookup import LookupResult, look
 from runcancel.engine.poll import Readings, Watch
 from runcancel.errors import CloudError, Exit, Refused, UsageError
 from runcancel.model.outcomes import PlanItem
-from runcancel.model.runs import Identity, Run, Scope, Snapshot
+from runcancel.model.runs import Identity, Ref, Run, Scope, Snapshot
 from runcancel.render import STREAMED, TABULAR, TableOptions, Writer, check, default_format, table_options, writer
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Color, Terminal
@@ -293,9 +293,9 @@ class Session:
                 raise done.error
         return regions
 
-    def protected(self, items: Sequence[PlanItem]) -> dict[str, str]:
+    def protected(self, items: Sequence[PlanItem]) -> dict[Ref, str]:
         """The protected context of each run that is in one."""
-        scopes = {item.run: references.full(item.run).scope for item in items if item.ask}
+        scopes = {item.run: item.run.scope for item in items if item.ask}
         suspects = [one for one in dict.fromkeys(scopes.values()) if settings.protected(self.settings, one) is not None]
         known = self.accounts(suspects)
         names = {scope: settings.protected(self.settings, scope, account) for scope, account in known.items()}
@@ -327,28 +327,27 @@ class Session:
         return self.callers.of(scopes)
 
     def follow(
-        self, left: Mapping[str, Run], *, full: bool, until: float | None
-    ) -> Iterator[tuple[str, Snapshot | CloudError]]:
+        self, left: Mapping[Ref, Run], *, full: bool, until: float | None
+    ) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """Read the runs in `left` again and again, telling on stderr what is seen; the caller takes out what is done.
 
         Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
         """
-        by_ref = {references.full(ref): ref for ref in left}
         tasks = TaskGroup[Batch, Readings](self.workers, lambda batch: read(self.clouds, batch, full=full))
         watch = Watch(tasks, self.workers.clock)
-        for named in by_ref:
-            watch.add(named)
+        for ref in left:
+            watch.add(ref)
         shown = self.progress(cancels=False, timeout=None if until is None else until - self.workers.clock.monotonic())
         for ref, run in left.items():
             shown.observed(ref, run, ())
         try:
             while left and (until is None or self.workers.clock.monotonic() < until):
-                for named, answer in watch.next() or ():
+                for ref, answer in watch.next() or ():
                     if isinstance(answer, Snapshot):
-                        shown.observed(by_ref[named], answer.run, answer.invocations)
-                    yield by_ref[named], answer
-                    if by_ref[named] not in left:
-                        watch.drop(named)
+                        shown.observed(ref, answer.run, answer.invocations)
+                    yield ref, answer
+                    if ref not in left:
+                        watch.drop(ref)
         finally:
             shown.close()
 

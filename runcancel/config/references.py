@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from typing import Self
 from urllib.parse import unquote
 
 from msgspec import Struct, structs
 
 from runcancel.errors import UsageError
-from runcancel.model.runs import Kind, Ref, Scope
+from runcancel.model.runs import Kind, Ref, RunName, Scope
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.common.links import NotARun
 from runcancel.redaction import bare_urls
@@ -45,6 +46,19 @@ class Reference(Struct, frozen=True, kw_only=True):
     def meaning(self) -> "Reference":
         """The same whatever way it is written."""
         return structs.replace(self, text="")
+
+    @classmethod
+    def of(cls, ref: Ref) -> Self:
+        """The run itself, as if somebody had written it in full."""
+        scope = ref.scope
+        return cls(
+            text=ref.text, id=ref.id, context=scope.context, provider=scope.provider, region=scope.region, kind=ref.kind
+        )
+
+    @property
+    def name(self) -> RunName:
+        """What a record calls it as long as no run is found."""
+        return RunName(self.text)
 
     def at(self, scope: Scope, kind: Kind) -> Ref:
         """The full reference, once scope and kind are known."""
@@ -85,11 +99,20 @@ def _plain(text: str) -> Reference:
 
 def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
     """Read references, each once: a repeated one is dropped, however written; one malformed among them refuses all."""
-    unique: dict[Reference, Reference] = {}
-    for text in texts:
-        reference = parse(text)
-        unique.setdefault(reference.meaning, reference)
-    return tuple(unique.values())
+    return unique(map(parse, texts))
+
+
+def as_written(run: RunName) -> Reference:
+    """What a record calls a run, as a reference. Raises `UsageError`."""
+    return Reference.of(run) if isinstance(run, Ref) else parse(run.text)
+
+
+def unique(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Each of them once, as it was written first."""
+    found: dict[Reference, Reference] = {}
+    for reference in references:
+        found.setdefault(reference.meaning, reference)
+    return tuple(found.values())
 
 
 def full(text: str) -> Ref:

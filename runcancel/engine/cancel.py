@@ -94,7 +94,6 @@ class _Send(Struct, frozen=True):
 
     number: int
     ref: Ref
-    run: str
     targets: tuple[str, ...]
 
 
@@ -108,7 +107,6 @@ class _Check(Struct, frozen=True):
 class _Chase(Struct, frozen=True):
     """The reading of what a run has started."""
 
-    run: str
     ref: Ref
 
 
@@ -159,31 +157,30 @@ class _Operation:
         self._begun: TaskGroup[_Work, _Result] | None = None
         self._tasks: TaskGroup[_Work, _Result]
         self._watch: Watch
-        self._trackers: dict[str, RunTracker] = {}
-        self._by_ref: dict[Ref, RunTracker] = {}
-        self._open: dict[str, RunTracker] = {}
-        self._touched: dict[str, RunTracker] = {}  # runs that an event has reached since the loop went round
+        self._trackers: dict[Ref, RunTracker] = {}
+        self._open: dict[Ref, RunTracker] = {}
+        self._touched: dict[Ref, RunTracker] = {}  # runs that an event has reached since the loop went round
         self._read_by = 0.0
         self._timers: list[tuple[float, int, RunTracker]] = []
-        self._timer_of: dict[str, float] = {}
+        self._timer_of: dict[Ref, float] = {}
         self._reread_at: dict[Scope, float] = {}  # when the throttled runs of a scope are read
         self._number = itertools.count()
         self._heard_at: dict[Scope, float] = {}
         self._silent: dict[Scope, _Silence] = {}
         self._found: dict[Scope, tuple[float, list[LookupResult]]] = {}  # what is to be chosen from, and at what second
         self._decided: list[Outcome] = []
-        self._chased: set[str] = set()
-        self._sending: dict[str, int] = {}  # the number of the latest send of each run
+        self._chased: set[Ref] = set()
+        self._sending: dict[Ref, int] = {}  # the number of the latest send of each run
         self._queued: dict[int, None] = {}  # sends that no thread has taken up: whoever takes one out decides on it
 
     def begin(self, items: Sequence[PlanItem]) -> None:
         """Take up these runs."""
         fresh = [RunTracker(item, self._policy, jitter=self._jitter) for item in items]
         for tracker in fresh:
-            self._trackers[tracker.item.run] = self._open[tracker.item.run] = self._by_ref[tracker.ref] = tracker
+            self._trackers[tracker.ref] = self._open[tracker.ref] = tracker
         now = self._clock.monotonic()
         for tracker in fresh:
-            above = self._trackers.get(tracker.item.parent or "")
+            above = None if tracker.item.parent is None else self._trackers.get(tracker.item.parent)
             if above is not None:
                 above.started.append(tracker)
             tracker.begin(now, held=above is not None and above.step not in (Step.WATCHED, Step.OVER))
@@ -216,13 +213,13 @@ class _Operation:
         for tracker in self._open.values():
             tracker.break_off(in_flight=not self._take_back(tracker), problem=problem)
             yield tracker.outcome()
-        unread = [result.reference.text for _, results in self._found.values() for result in results]
-        unread += [reference.text for reference in self._flow.lookup.left] if self._flow is not None else []
+        unread = [result.reference.name for _, results in self._found.values() for result in results]
+        unread += [reference.name for reference in self._flow.lookup.left] if self._flow is not None else []
         why = problem or Problem(
             code=Reason.INTERRUPTED, message="interrupted before the run was read; nothing was sent"
         )
-        for text in unread:
-            yield structs.replace(failed(text, structs.replace(why, ref=text)), verdict=Verdict.SKIPPED)
+        for name in unread:
+            yield structs.replace(failed(name, structs.replace(why, ref=name)), verdict=Verdict.SKIPPED)
 
     def close(self) -> None:
         """Nothing that waits for a thread is begun any more."""
@@ -276,7 +273,7 @@ class _Operation:
         while self._touched:
             touched, self._touched = self._touched, {}
             for tracker in touched.values():
-                if tracker.item.run not in self._open:
+                if tracker.ref not in self._open:
                     continue
                 self._next_step(tracker, checks)
                 if tracker.decided(self._clock.monotonic()):
@@ -303,7 +300,7 @@ class _Operation:
     def _close(self, tracker: RunTracker) -> None:
         """Nothing more becomes of this run."""
         tracker.judged = True
-        del self._open[tracker.item.run]
+        del self._open[tracker.ref]
         self._watch.drop(tracker.ref)
         silence = self._silent.get(tracker.ref.scope)
         if silence is not None and silence.probe is tracker:
@@ -317,37 +314,37 @@ class _Operation:
         tracker.wake_at = self._reread_at[scope]
 
     def _set_timer(self, tracker: RunTracker) -> None:
-        if tracker.throttled and self._timer_of.get(tracker.item.run) != tracker.wake_at:
+        if tracker.throttled and self._timer_of.get(tracker.ref) != tracker.wake_at:
             self._gather_throttled(tracker)
-        if tracker.wake_at is not None and self._timer_of.get(tracker.item.run) != tracker.wake_at:
-            self._timer_of[tracker.item.run] = tracker.wake_at
+        if tracker.wake_at is not None and self._timer_of.get(tracker.ref) != tracker.wake_at:
+            self._timer_of[tracker.ref] = tracker.wake_at
             heapq.heappush(self._timers, (tracker.wake_at, next(self._number), tracker))
 
     def _send(self, tracker: RunTracker) -> None:
         tracker.step, tracker.wake_at = Step.SENT, None
         number = next(self._number)
-        self._sending[tracker.item.run], self._queued[number] = number, None
-        work = _Send(number, tracker.ref, tracker.item.run, tracker.targets)
+        self._sending[tracker.ref], self._queued[number] = number, None
+        work = _Send(number, tracker.ref, tracker.targets)
         queue = tracker.ref.scope if tracker.item.read else _Aside(tracker.ref.scope)
         self._tasks.submit(work, queue=queue, send=True)
 
     def _take_back(self, tracker: RunTracker) -> bool:
         """Whether a cancel that was to be sent is not: no thread will take it up any more."""
-        return tracker.step is Step.SENT and self._queued.pop(self._sending[tracker.item.run], self) is None
+        return tracker.step is Step.SENT and self._queued.pop(self._sending[tracker.ref], self) is None
 
     def _send_checks(self, checks: Sequence[RunTracker]) -> None:
         now = self._clock.monotonic()
         for batch in batches(tracker.ref for tracker in checks):
-            within = max((self._by_ref[ref].wake_at or now) - now for ref in batch.refs)
+            within = max((self._trackers[ref].wake_at or now) - now for ref in batch.refs)
             self._tasks.submit(_Check(batch, within), queue=batch.scope)
 
     def _chase(self, tracker: RunTracker) -> None:
         """Read what a run has started since it was planned; once, when its cancel is under way."""
         wanted = self._admit is not None and tracker.kind.starts_runs and tracker.answer.under_way
-        if wanted and tracker.item.run not in self._chased:
-            self._chased.add(tracker.item.run)
+        if wanted and tracker.ref not in self._chased:
+            self._chased.add(tracker.ref)
             tracker.chasing = True
-            self._tasks.submit(_Chase(tracker.item.run, tracker.ref), queue=tracker.ref.scope)
+            self._tasks.submit(_Chase(tracker.ref), queue=tracker.ref.scope)
 
     def _release(self, above: RunTracker) -> None:
         """What a run started is sent once its own cancel is answered, unless it goes on and would start more."""
@@ -363,10 +360,10 @@ class _Operation:
         item, value = result.item, result.value()
         match item:
             case _Send():
-                if self._sending[item.run] == item.number:
-                    self._record_sent(self._trackers[item.run], cast(Sent, value), now)
+                if self._sending[item.ref] == item.number:
+                    self._record_sent(self._trackers[item.ref], cast(Sent, value), now)
             case _Chase():
-                self._join(self._trackers[item.run], cast(list[PlanItem], value))
+                self._join(self._trackers[item.ref], cast(list[PlanItem], value))
             case _Check():
                 self._record_readings(cast(Readings, value), now)
             case Probe():
@@ -381,19 +378,19 @@ class _Operation:
         if tracker.step is not Step.SENT:  # it was given up meanwhile
             return
         tracker.record_sent(sent, now)
-        self._progress.responded(tracker.item.run, tracker.answer)
+        self._progress.responded(tracker.ref, tracker.answer)
         self._touch(tracker)
         self._listen(tracker, sent, now)
 
     def _record_readings(self, readings: Readings, now: float) -> None:
         for ref, reading in readings:
-            tracker = self._by_ref[ref]
+            tracker = self._trackers[ref]
             tracker.record_reading(reading, now)
             self._touch(tracker)
             if isinstance(reading, Snapshot):
                 self._heard(ref.scope, now)
                 chosen = selected(reading.invocations, tracker.item.targets)
-                self._progress.observed(tracker.item.run, reading.run, chosen)
+                self._progress.observed(tracker.ref, reading.run, chosen)
 
     def _join(self, above: RunTracker, items: Sequence[PlanItem]) -> None:
         """Take up what a run started between its plan and its answer; what is not admitted is not sent."""
@@ -468,7 +465,7 @@ class _Operation:
             if tracker.ref.scope == scope and tracker.step in (Step.DUE, Step.SENT, Step.PAUSED, Step.READING):
                 code = Reason.LOST if silence.lost else Reason.UNREACHABLE
                 in_flight = tracker.step is Step.SENT and not self._take_back(tracker)
-                problem = Problem(code=code, message=message, scope=str(scope), ref=tracker.item.run)
+                problem = Problem(code=code, message=message, scope=str(scope), ref=tracker.ref)
                 tracker.give_up(problem, now, in_flight=in_flight)
                 self._touch(tracker)
 
@@ -476,13 +473,13 @@ class _Operation:
         """Wake the runs whose time has come."""
         while self._timers and self._timers[0][0] <= now:
             _, _, tracker = heapq.heappop(self._timers)
-            if tracker.item.run in self._open:
+            if tracker.ref in self._open:
                 tracker.wake(now)
                 self._touch(tracker)
 
     def _touch(self, tracker: RunTracker) -> None:
-        if tracker.item.run in self._open:
-            self._touched[tracker.item.run] = tracker
+        if tracker.ref in self._open:
+            self._touched[tracker.ref] = tracker
 
     def _serve(self, work: _Work) -> _Result:
         """On a worker's thread."""
@@ -541,7 +538,7 @@ def _left_alone(above: RunTracker, tracker: RunTracker) -> Problem:
     message = (
         f"{above.item.run}, which started it, was not cancelled and would start more runs; nothing was sent for it"
     )
-    return Problem(code=code, message=message, ref=tracker.item.run)
+    return Problem(code=code, message=message, ref=tracker.ref)
 
 
 def _key(scope: Scope, clouds: Clouds) -> str | None:

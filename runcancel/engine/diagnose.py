@@ -5,7 +5,6 @@ from datetime import datetime
 
 from msgspec import Struct, structs
 
-from runcancel.config import references
 from runcancel.engine.connections import Clouds
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.errors import CREDENTIALS, CloudError
@@ -54,13 +53,12 @@ Cancels = Mapping[tuple[str, str, str], tuple[datetime, bool]]
 """Scope, kind and key -> when a cancel there was last accepted (true) or denied."""
 
 
-def last_cancels(answers: Iterable[tuple[datetime, str, CancelResponse]]) -> Cancels:
+def last_cancels(answers: Iterable[tuple[datetime, Ref, CancelResponse]]) -> Cancels:
     """What the answers tell, which come newest first. One that does not say whose it was tells nothing."""
     latest: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
-    for at, run, answer in answers:
+    for at, ref, answer in answers:
         denied = answer.problem is not None and answer.problem.code is Reason.DENIED
         if answer.key is not None and (denied or answer.asked is RequestStatus.ACCEPTED):
-            ref = references.full(run)
             latest.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
     return latest
 
@@ -99,7 +97,7 @@ def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tup
     def first_page() -> None:
         nonlocal ref
         snapshot = next(iter(cloud.runs(Query(kinds=frozenset({kind.name})))), None)
-        ref = ref if snapshot is None else references.full(snapshot.run.ref)
+        ref = ref if snapshot is None else snapshot.run.ref
 
     def one_run() -> None:
         for _, snapshot in cloud.read((ref,), full=False):

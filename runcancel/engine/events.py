@@ -6,7 +6,7 @@ from datetime import datetime
 
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome, PlanItem, Seen, Sent
-from runcancel.model.runs import Invocation, Run
+from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.model.states import State
 
 _ACCEPTED = {RequestStatus.ACCEPTED: True, RequestStatus.ALREADY: True, RequestStatus.REFUSED: False}
@@ -21,10 +21,10 @@ class Progress:
     def planned(self, items: Sequence[PlanItem]) -> None:
         """These runs will be cancelled."""
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """The cloud has replied to a request."""
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """A run was read again."""
 
     def judged(self, outcome: Outcome) -> None:
@@ -48,12 +48,12 @@ class CombinedProgress(Progress):
         for one in self._listeners:
             one.planned(items)
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Tell all."""
         for one in self._listeners:
             one.responded(ref, answer)
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """Tell all."""
         for one in self._listeners:
             one.observed(ref, run, invocations)
@@ -84,11 +84,11 @@ class Shielded(Progress):
         """Tell it."""
         self._tell(lambda one: one.planned(items))
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Tell it."""
         self._tell(lambda one: one.responded(ref, answer))
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """Tell it."""
         self._tell(lambda one: one.observed(ref, run, invocations))
 
@@ -114,7 +114,7 @@ class Shielded(Progress):
             self._observer = None
 
 
-def sent_event(ref: str, answer: CancelResponse, at: datetime) -> Sent:
+def sent_event(ref: Ref, answer: CancelResponse, at: datetime) -> Sent:
     """What a request came to; `accepted` is null where no reply shows it."""
     return Sent(
         run=ref,
@@ -129,9 +129,9 @@ class StateChanges:
     """Tells a reading that shows something new from one that repeats the last."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[State, dict[State, int] | None]] = {}
+        self._last: dict[Ref, tuple[State, dict[State, int] | None]] = {}
 
-    def seen_event(self, ref: str, state: State, counts: dict[State, int] | None, at: datetime) -> Seen | None:
+    def seen_event(self, ref: Ref, state: State, counts: dict[State, int] | None, at: datetime) -> Seen | None:
         """The change since the last reading; None where there is none."""
         if self._last.get(ref) == (state, counts):
             return None

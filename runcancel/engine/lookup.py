@@ -311,14 +311,14 @@ def _resolve(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudEr
     if len(hits) == 1:
         return LookupResult(reference=reference, snapshot=hits[0], note=_note(reference, hits[0]))
     if hits:
-        places = " and ".join(hit.run.ref for hit in hits)
+        places = " and ".join(str(hit.run.ref) for hit in hits)
         message = f"“{reference.text}” matches more than one run: {places}; use the full form"
         return LookupResult(
-            reference=reference, snapshot=None, problem=Problem(code=Reason.USAGE, message=message, ref=reference.text)
+            reference=reference, snapshot=None, problem=Problem(code=Reason.USAGE, message=message, ref=reference.name)
         )
     failures = [(scope, answer) for scope, answer in answers if isinstance(answer, CloudError)]
     scope, error = min(failures, key=lambda pair: _RANK.get(pair[1].reason, 1))
-    problem = error.problem(scope=scope, ref=reference.text)
+    problem = error.problem(scope=scope, ref=reference.name)
     return LookupResult(reference=reference, snapshot=None, problem=problem)
 
 

@@ -3,23 +3,22 @@
 from collections.abc import Container, Sequence
 from typing import TypedDict
 
-from runcancel.config import references
 from runcancel.engine.connections import Clouds, batches, read
 from runcancel.engine.verdict import expected, selected
 from runcancel.errors import CloudError
 from runcancel.model.outcomes import Intent, PlanItem, PlannedInvocation
-from runcancel.model.runs import Invocation, Ref, Run, Snapshot
+from runcancel.model.runs import Invocation, Ref, Run, RunName, Snapshot
 from runcancel.model.states import Guarantee, State
 from runcancel.providers import kind_of
 
 
-def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None = None) -> PlanItem:
+def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None = None) -> PlanItem:
     """What a cancel of this run (or of `targets` of it) would do, as far as the vendor's guarantee tells.
 
     `parent` is the run that started it, where that is asked first.
     """
     run = snapshot.run
-    kind = kind_of(references.full(run.ref))
+    kind = kind_of(run.ref)
     chosen = selected(snapshot.invocations, targets)
     ask, why = _whether(run, chosen if targets else (), snapshot.invocations)
     return PlanItem(
@@ -55,41 +54,39 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: str | None 
     )
 
 
-def children(items: Sequence[PlanItem]) -> dict[str, str]:
+def children(items: Sequence[PlanItem]) -> dict[Ref, Ref]:
     """The runs that a cancel of these would leave running, each with the run that started it: `{child: parent}`."""
     return {
         one.child: item.run
         for item in items
-        if kind_of(references.full(item.run)).starts_runs
+        if kind_of(item.run).starts_runs
         for one in item.invocations
         if one.child is not None and not one.before.over
     }
 
 
-def started_by(ref: Ref, known: Container[str], clouds: Clouds) -> list[PlanItem]:
+def started_by(ref: Ref, known: Container[Ref], clouds: Clouds) -> list[PlanItem]:
     """What this run has started that is not `known`, planned; one that cannot be read is planned unseen.
 
     Complete only for a run that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
     """
     seen = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
-    refs = [references.full(child) for child in children(seen) if child not in known]
+    refs = [child for child in children(seen) if child not in known]
     return [
-        plan(answer, parent=str(ref))
-        if isinstance(answer, Snapshot)
-        else unseen(child, answer.message, parent=str(ref))
+        plan(answer, parent=ref) if isinstance(answer, Snapshot) else unseen(child, answer.message, parent=ref)
         for child, answer in _read(refs, clouds)
     ]
 
 
-def _of_child(ref: Ref, answer: Snapshot | CloudError, parent: str) -> PlanItem:
+def _of_child(ref: Ref, answer: Snapshot | CloudError, parent: Ref) -> PlanItem:
     return plan(answer, parent=parent) if isinstance(answer, Snapshot) else unseen(ref, answer.message, parent=parent)
 
 
-def unseen(ref: Ref, why: str, *, parent: str | None = None) -> PlanItem:
+def unseen(ref: Ref, why: str, *, parent: Ref | None = None) -> PlanItem:
     """What is planned for a run that could not be read, for the reason `why`: it is cancelled all the same."""
     kind = kind_of(ref)
     return PlanItem(
-        run=str(ref),
+        run=ref,
         guarantee=kind.guarantee,
         promise=kind.promise,
         ask=True,
@@ -99,16 +96,16 @@ def unseen(ref: Ref, why: str, *, parent: str | None = None) -> PlanItem:
     )
 
 
-def intended(text: str, places: Sequence[Ref]) -> Intent:
+def intended(run: RunName, places: Sequence[Ref]) -> Intent:
     """What stands in the journal for a reference that is not read yet; `places` are the runs that it can mean."""
     kinds = [kind_of(ref) for ref in places]
     return Intent(
-        run=text,
+        run=run,
         guarantee=min((kind.guarantee for kind in kinds), key=tuple(reversed(Guarantee)).index),
         promise=kinds[0].promise,
         ask=False,
         why="the run was not read yet",
-        places=tuple(map(str, places)),
+        places=tuple(places),
         **_UNREAD,
     )
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from msgspec import structs
 
-from runcancel.config import references
 from runcancel.engine.connections import Clouds, batches, read
 from runcancel.errors import CloudError
 from runcancel.model.queries import Query
@@ -61,7 +60,7 @@ def kinds_of(scope: Scope, query: Query) -> tuple[Kind, ...]:
     return tuple(kind for kind in provider(scope.provider).kinds if not query.kinds or kind.name in query.kinds)
 
 
-def born(run: Run) -> tuple[datetime, str]:
+def born(run: Run) -> tuple[datetime, Ref]:
     """What sorts runs by age, the same every time."""
     return run.created_at or run.started_at or datetime.fromtimestamp(0, UTC), run.ref
 
@@ -73,7 +72,7 @@ def containing(
     unread: list[Ref] = []
     for one in snapshots:
         if not one.whole:
-            unread.append(references.full(one.run.ref))
+            unread.append(one.run.ref)
         elif one.has(targets):
             yield one.run
     for done in workers.map(lambda batch: read(clouds, batch), list(batches(unread)), queue=lambda batch: batch.scope):

@@ -15,8 +15,9 @@ from runcancel.engine.planning import plan
 from runcancel.engine.verdict import failed, selected, vanished
 from runcancel.environment import plain
 from runcancel.errors import CloudError, Refused, UsageError
+from runcancel.model.encoding import from_builtins
 from runcancel.model.outcomes import Outcome, PlanItem, PlannedInvocation
-from runcancel.model.runs import Invocation, Problem, Snapshot
+from runcancel.model.runs import Invocation, Problem, Ref, RunName, Snapshot
 from runcancel.model.states import Effect, Fact, Reason, State, Verdict
 from runcancel.providers import kind_of
 from runcancel.text import LONGEST_LINE, command
@@ -86,7 +87,7 @@ def of_found(
     )
 
 
-def of_plan(saved: Sequence[PlanItem], results: Sequence[LookupResult], *, sent: Collection[str] = ()) -> Selection:
+def of_plan(saved: Sequence[PlanItem], results: Sequence[LookupResult], *, sent: Collection[Ref] = ()) -> Selection:
     """The selection of a plan, no more and no less than it holds. Raises what `_snapshots` raises.
 
     Runs that joined since are left alone, and so are targets where the cloud takes a part of a run. `sent` are the runs
@@ -127,18 +128,19 @@ def renewed(chosen: Selection, results: Sequence[LookupResult]) -> Selection:
     )
 
 
-def with_children(chosen: Selection, started: Mapping[str, str], results: Sequence[LookupResult]) -> Selection:
+def with_children(chosen: Selection, started: Mapping[Ref, Ref], results: Sequence[LookupResult]) -> Selection:
     """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
     found = [result.snapshot for result in results if result.snapshot is not None]
+    parents: Mapping[RunName, Ref] = dict(started.items())
     missing = [
-        structs.replace(failed(result.reference.text, result.problem), parent=started[result.reference.text])
+        structs.replace(failed(result.reference.name, result.problem), parent=parents[result.reference.name])
         for result in results
         if result.problem is not None
     ]
     below = {one.run.ref: plan(one, parent=started[one.run.ref]) for one in found}
-    under: dict[str, list[PlanItem]] = {}
+    under: dict[Ref, list[PlanItem]] = {}
     for child in below.values():
-        under.setdefault(str(child.parent), []).append(child)
+        under.setdefault(started[child.run], []).append(child)
     items: list[PlanItem] = []
     for item in chosen.items:
         if item.run not in below:
@@ -245,7 +247,7 @@ def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
     if version.partition(".")[0] != "1":
         raise Refused(f"{name} has format version {version}, but only version 1 is supported; nothing was sent")
     try:
-        saved = msgspec.convert(entry, SavedPlan)
+        saved = from_builtins(entry, SavedPlan, ref=_full)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the second: half a surrogate pair
         raise UsageError(
             f"{name} is not a plan: {error}; nothing was sent",
@@ -258,9 +260,17 @@ def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
     return structs.replace(saved, plan=_canonical(saved.plan, name))
 
 
+def _full(text: str) -> Ref:
+    """A reference of a plan in its one full form, whatever form a person gave it. Raises ValueError."""
+    try:
+        return references.full(text)
+    except UsageError as error:
+        raise ValueError(error.message.removesuffix(_NOTHING)) from None
+
+
 def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
-    """The items with each reference in its one full form. Raises `UsageError`, also for a run that stands twice."""
-    found: dict[str, PlanItem] = {}
+    """The items as this program would have written them. Raises `UsageError`, also for a run that stands twice."""
+    found: dict[Ref, PlanItem] = {}
     for at, item in enumerate(items):
         try:
             one = _checked(item)
@@ -274,11 +284,11 @@ def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
 
 def _checked(item: PlanItem) -> PlanItem:
     """One item as this program would have written it. Raises `UsageError`."""
-    ref = references.full(item.run)
+    ref = item.run
     if kind_of(ref).is_alias(ref.id):
         raise UsageError(f"{ref.id} is part of a run, not a run; nothing was sent")
     if item.targets and not kind_of(ref).in_part:
-        raise _whole_only(str(ref))
+        raise _whole_only(ref)
     strangers = set(item.targets) - {one.target for one in item.invocations}
     if strangers:
         raise UsageError(f"the plan shows no invocation of the target {min(strangers)}; nothing was sent")
@@ -287,8 +297,6 @@ def _checked(item: PlanItem) -> PlanItem:
             raise UsageError(f"{key} is {number:.3g}, which is not a number of targets; nothing was sent")
     return structs.replace(
         item,
-        run=str(ref),
-        parent=None if item.parent is None else str(references.full(item.parent)),
         targets=tuple(dict.fromkeys(plain("a target", target) for target in item.targets)),
     )
 
@@ -304,7 +312,7 @@ def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | N
             )
 
 
-def _chased(item: PlanItem, below: Mapping[str, PlanItem]) -> PlanItem:
+def _chased(item: PlanItem, below: Mapping[Ref, PlanItem]) -> PlanItem:
     """What a run started is asked as well: it ends as that does, which the guarantee of the run tells nothing about."""
     rows = (
         structs.replace(one, expected=Effect.UNKNOWN) if one.child in below and not one.before.over else one
@@ -381,12 +389,12 @@ def _targets(count: int) -> str:
     return f"{count} target{'' if count == 1 else 's'}"
 
 
-def _snapshots(results: Iterable[LookupResult]) -> dict[str, Snapshot]:
+def _snapshots(results: Iterable[LookupResult]) -> dict[Ref, Snapshot]:
     """What was read, once for each run however often and in whatever spelling it is named, by its reference.
 
     Raises `UsageError` where acting would be more than was said: a part of a run, an id that is found twice.
     """
-    found: dict[str, Snapshot] = {}
+    found: dict[Ref, Snapshot] = {}
     for result in results:
         if result.problem is not None and result.problem.code is Reason.USAGE:
             raise UsageError(f"{result.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
@@ -403,7 +411,7 @@ def _missing(results: Iterable[LookupResult]) -> tuple[Outcome, ...]:
     found: dict[Reference, Outcome] = {}
     for result in results:
         if result.problem is not None:
-            found.setdefault(result.reference.meaning, failed(result.reference.text, result.problem))
+            found.setdefault(result.reference.meaning, failed(result.reference.name, result.problem))
     return tuple(found.values())
 
 
@@ -417,7 +425,7 @@ def _check_targets(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
         raise CloudError(Reason.NOT_FOUND, f"{without} has none of these targets; nothing was sent")
 
 
-def _whole_only(run: str) -> UsageError:
+def _whole_only(run: Ref) -> UsageError:
     return UsageError(
         f"{run} cannot be cancelled in part: its cloud cancels only whole runs; nothing was sent",
         hint="To cancel the whole run: leave out --target",
@@ -437,7 +445,7 @@ def _targets_in(snapshot: Snapshot, targets: Sequence[str]) -> tuple[str, ...]:
 
 
 def _in_part(snapshot: Snapshot) -> bool:
-    return kind_of(references.full(snapshot.run.ref)).in_part
+    return kind_of(snapshot.run.ref).in_part
 
 
 def _not_in_part(snapshot: Snapshot) -> Outcome:

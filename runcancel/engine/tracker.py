@@ -6,7 +6,6 @@ from enum import Enum, auto
 
 from msgspec import Struct, structs
 
-from runcancel.config import references
 from runcancel.engine.retry import ONE_TRY, READ_WITHIN, WaitPolicy, pause
 from runcancel.engine.verdict import (
     KEEP_READS,
@@ -67,7 +66,7 @@ class RunTracker:
 
     def __init__(self, item: PlanItem, policy: WaitPolicy, *, jitter: Callable[[], float] = random.random) -> None:
         self.item = item
-        self.ref = references.full(item.run)
+        self.ref = item.run
         self.kind = kind_of(self.ref)
         self.answer = UNREACHED if item.ask else not_asked(item)
         self.step = Step.DUE

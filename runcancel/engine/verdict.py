@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from runcancel.errors import IN_DOUBT
 from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
-from runcancel.model.runs import Invocation, Problem, Run, Snapshot
+from runcancel.model.runs import Invocation, Problem, Run, RunName, Snapshot
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
 KEEP_READS = 3  # quiet readings before something is said to keep running …
@@ -171,10 +171,10 @@ def judge(
     )
 
 
-def failed(reference: str, problem: Problem) -> Outcome:
+def failed(run: RunName, problem: Problem) -> Outcome:
     """The outcome of a reference under which no run could be read: nothing was sent for it."""
     return Outcome(
-        run=reference,
+        run=run,
         name=None,
         verdict=Verdict.FAILED,
         guarantee=None,

@@ -8,6 +8,7 @@ from msgspec import Struct
 from runcancel.errors import Refused
 from runcancel.guards.limits import counted, matches
 from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref
 from runcancel.model.states import Fact
 
 
@@ -36,7 +37,7 @@ class GivenConfirmation(Struct, frozen=True, kw_only=True):
 
 
 def required(
-    items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[str, str], protected: Mapping[str, str]
+    items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[Ref, str], protected: Mapping[Ref, str]
 ) -> ConfirmationRequirement:
     """What a plan has to be answered with.
 

@@ -13,6 +13,7 @@ from runcancel.config.toml import hidden, record, wrong
 from runcancel.errors import Refused, UsageError
 from runcancel.guards.confirmation import ConfirmationRequirement, Level
 from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref
 from runcancel.providers import PROVIDERS, provider
 
 PATH = Path("/etc/runcancel/policy.toml")
@@ -79,7 +80,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     `contexts` are all configured ones that lead there. `account` is None where it could not be found out.
     """
 
-    run: str
+    run: Ref
     provider: str
     region: str
     kind: str
@@ -96,7 +97,7 @@ class Ruling(Struct, frozen=True, kw_only=True):
     denies: bool
     place: str
     why: str
-    runs: tuple[str, ...]
+    runs: tuple[Ref, ...]
     guessed: bool  # an account is not known, and might be the one that the rule is about
 
 
@@ -155,7 +156,7 @@ def stricter(requirement: ConfirmationRequirement, rulings: Sequence[Ruling]) ->
 
 def planned(items: Sequence[PlanItem], rulings: Sequence[Ruling]) -> tuple[PlanItem, ...]:
     """A plan with what the rules say: a denied run is not asked, one to be confirmed says so."""
-    by_run: dict[str, list[Ruling]] = {}
+    by_run: dict[Ref, list[Ruling]] = {}
     for one in rulings:
         for run in one.runs:
             by_run.setdefault(run, []).append(one)

@@ -15,8 +15,8 @@ from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError, Refused
 from runcancel.journal.store import Journal
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
-from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
-from runcancel.model.runs import Identity, Invocation, Run
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.runs import Identity, Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
 from runcancel.redaction import bare_urls, redact
 
@@ -52,11 +52,11 @@ class Recorder(Progress):
         self._now = now
         self._journal: Journal | None = None
         self._begun = False
-        self._written: dict[str, PlanItem] = {}
+        self._written: dict[RunName, PlanItem | Intent] = {}
         self._pending: list[JournalEvent] = []
         self._committed_at = now()
         self._changes = StateChanges()
-        self._answers: dict[str, tuple[object, ...]] = {}
+        self._answers: dict[Ref, tuple[object, ...]] = {}
 
     @property
     def id(self) -> str:
@@ -85,7 +85,7 @@ class Recorder(Progress):
             for scope, who in callers.items()
         ]
 
-    def planned(self, items: Sequence[PlanItem]) -> None:
+    def planned(self, items: Sequence[PlanItem | Intent]) -> None:
         """Commit the intent. Raises `Refused` when a journal is required and cannot be written."""
         if self._begun:
             fresh = [item for item in items if self._written.get(item.run) != item]
@@ -107,7 +107,7 @@ class Recorder(Progress):
                 ) from None
             self._warn(f"{error}: this cancel is not recorded and cannot be resumed")
 
-    def _begin(self, journal: Journal, items: Sequence[PlanItem]) -> None:
+    def _begin(self, journal: Journal, items: Sequence[PlanItem | Intent]) -> None:
         events, self._pending = self._pending, []
         if self._resumed:
             resumed = Resumed(at=self._now(), user=_user(), host=socket.gethostname())
@@ -116,14 +116,14 @@ class Recorder(Progress):
         else:
             journal.begin(self._operation, items, self._limits, [*events, *self._found(items)])
 
-    def record_read(self, entries: Sequence[tuple[str, PlanItem | None]]) -> None:
+    def record_read(self, entries: Sequence[tuple[RunName, PlanItem | None]]) -> None:
         """Commit what was read under references that were written down as intents; see `Journal.found`."""
         read = [item for _, item in entries if item is not None]
         self._written |= {item.run: item for item in read}
         self._pending += self._found(read)
         self._write(lambda journal, id, events: journal.record_read(id, entries, events))
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Commit an answer."""
         sent = sent_event(ref, answer, self._now())
         said = (sent.accepted, sent.request_ids, None if sent.error is None else sent.error.code)
@@ -132,7 +132,7 @@ class Recorder(Progress):
             self._pending.append(sent)
         self._write(lambda journal, id, events: journal.responded(id, ref, answer, events))
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """Keep a reading that shows something new: states and how many targets are in each."""
         item = self._written.get(ref)
         counts = dict(Counter(one.state for one in invocations)) if item is not None and item.targets else run.counts
@@ -155,9 +155,10 @@ class Recorder(Progress):
         if self._journal is not None:
             self._journal.close()
 
-    def _found(self, items: Sequence[PlanItem]) -> list[JournalEvent]:
+    def _found(self, items: Sequence[PlanItem | Intent]) -> list[JournalEvent]:
         at = self._now()
-        return [Found(run=item.run, at=at, state=item.state, counts=_counts(item)) for item in items if item.read]
+        read = (item for item in items if isinstance(item, PlanItem) and item.read)
+        return [Found(run=item.run, at=at, state=item.state, counts=_counts(item)) for item in read]
 
     def _write(self, write: Callable[[Journal, str, Sequence[JournalEvent]], None]) -> None:
         """Commit, with the events since the last time."""

@@ -15,8 +15,10 @@ from msgspec import Struct
 from runcancel.config import folders
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
+from runcancel.model.encoding import from_json, to_builtins, to_json
 from runcancel.model.events import CalledBy, Confirmed, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Seen, Sent
+from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ _KINDS = {kind: word for word, kind in _EVENTS.items()}
 class Entry(Struct, frozen=True, kw_only=True):
     """One run of an operation: what was intended, what was answered, what was seen."""
 
-    item: PlanItem
+    item: PlanItem | Intent
     answer: CancelResponse | None
     outcome: Outcome | None
 
@@ -83,7 +85,7 @@ class Journal:
     def begin(
         self,
         operation: Operation,
-        items: Sequence[PlanItem],
+        items: Sequence[PlanItem | Intent],
         limits: Limits | None = None,
         events: Sequence[JournalEvent] = (),
     ) -> None:
@@ -110,7 +112,7 @@ class Journal:
     def resume(
         self,
         id: str,
-        items: Sequence[PlanItem],
+        items: Sequence[PlanItem | Intent],
         limits: Limits | None = None,
         events: Sequence[JournalEvent] = (),
     ) -> None:
@@ -128,32 +130,32 @@ class Journal:
             row = db.execute("SELECT max_runs, max_targets FROM limits WHERE operation=?", (_sound(id),)).fetchone()
             return Limits() if row is None else Limits(max_runs=row[0], max_targets=row[1])
 
-    def join(self, id: str, items: Sequence[PlanItem], events: Sequence[JournalEvent] = ()) -> None:
+    def join(self, id: str, items: Sequence[PlanItem | Intent], events: Sequence[JournalEvent] = ()) -> None:
         """Commit that these runs will be asked as well."""
         with self._file.changed() as db:
             _put(db, id, items)
             _put_events(db, id, events)
 
     def record_read(
-        self, id: str, entries: Sequence[tuple[str, PlanItem | None]], events: Sequence[JournalEvent] = ()
+        self, id: str, entries: Sequence[tuple[RunName, PlanItem | None]], events: Sequence[JournalEvent] = ()
     ) -> None:
         """Commit what was read under references: the run in place of each intent; None where it is there already."""
         with self._file.changed() as db:
-            db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, text) for text, _ in entries])
+            db.executemany("DELETE FROM entries WHERE operation=? AND run=?", [(id, name.text) for name, _ in entries])
             _put(db, id, [item for _, item in entries if item is not None])
             _put_events(db, id, events)
 
-    def responded(self, id: str, run: str, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
+    def responded(self, id: str, run: Ref, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
         """Commit an answer."""
         with self._file.changed() as db:
             blob = _encode(answer)
-            _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, run)
+            _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, run.text)
             _put_events(db, id, events)
 
     def judged(self, id: str, outcome: Outcome, events: Sequence[JournalEvent] = ()) -> None:
         """Commit an outcome."""
         with self._file.changed() as db:
-            row = (_encode(outcome), outcome.verdict, id, outcome.run)
+            row = (_encode(outcome), outcome.verdict, id, outcome.run.text)
             _change(db, "UPDATE entries SET outcome=?, verdict=? WHERE operation=? AND run=?", *row)
             _put_events(db, id, events)
 
@@ -195,8 +197,8 @@ class Journal:
             ):
                 yield Entry(
                     item=_item(item),
-                    answer=None if answer is None else msgspec.json.decode(answer, type=CancelResponse),
-                    outcome=None if outcome is None else msgspec.json.decode(outcome, type=Outcome),
+                    answer=None if answer is None else from_json(answer, CancelResponse),
+                    outcome=None if outcome is None else from_json(outcome, Outcome),
                 )
 
     def events(self, id: str) -> Iterator[JournalEvent]:
@@ -210,9 +212,9 @@ class Journal:
             query = "SELECT kind, event FROM events WHERE operation=? ORDER BY number"
             for kind, blob in db.execute(query, (_sound(id),)):
                 if kind in _EVENTS:
-                    yield msgspec.json.decode(blob, type=_EVENTS[kind])
+                    yield from_json(blob, _EVENTS[kind])
 
-    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, CancelResponse]]:
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, Ref, CancelResponse]]:
         """What clouds answered: when its operation began, the run, the answer; newest first, at most `limit`."""
         with self._file.used() as db:
             for at, run, answer in db.execute(
@@ -220,7 +222,8 @@ class Journal:
                 "WHERE e.answer IS NOT NULL ORDER BY o.id DESC LIMIT ?",
                 (limit,),
             ):
-                yield datetime.fromisoformat(at), run, msgspec.json.decode(answer, type=CancelResponse)
+                if isinstance(ref := RunName.parse(run), Ref):
+                    yield datetime.fromisoformat(at), ref, from_json(answer, CancelResponse)
 
     def prune(self, before: datetime) -> tuple[Operation, ...]:
         """Forget the operations that began before and are done, and return them, newest first.
@@ -262,8 +265,8 @@ def _change(db: "sqlite3.Connection", statement: str, *values: object) -> None:
         raise JournalError("the journal no longer has this operation (history prune)")
 
 
-def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem]) -> None:
-    rows = ((id, item.run, _encode(item)) for item in items)
+def _put(db: "sqlite3.Connection", id: str, items: Sequence[PlanItem | Intent]) -> None:
+    rows = ((id, item.run.text, _encode(item)) for item in items)
     db.executemany("INSERT OR REPLACE INTO entries (operation, run, item) VALUES (?,?,?)", rows)
 
 
@@ -276,7 +279,7 @@ def _put_events(db: "sqlite3.Connection", id: str, events: Sequence[JournalEvent
     db.executemany("INSERT INTO events VALUES (?,?,?,?)", rows)
 
 
-def _drop_intents(db: "sqlite3.Connection", id: str, read: AbstractSet[str]) -> None:
+def _drop_intents(db: "sqlite3.Connection", id: str, read: AbstractSet[RunName]) -> None:
     """Forget the intents that meant one of these runs: they have entries of their own."""
     rows = db.execute("SELECT run, item FROM entries WHERE operation=?", (id,)).fetchall()
     intents = ((run, item) for run, item in ((run, _item(blob)) for run, blob in rows) if isinstance(item, Intent))
@@ -284,9 +287,16 @@ def _drop_intents(db: "sqlite3.Connection", id: str, read: AbstractSet[str]) -> 
     db.executemany("DELETE FROM entries WHERE operation=? AND run=?", gone)
 
 
-def _item(blob: bytes) -> PlanItem:
-    item = msgspec.json.decode(blob, type=PlanItem)
-    return item if item.read or item.ask else msgspec.json.decode(blob, type=Intent)
+class _Shape(Struct):
+    """What tells an intent from a plan."""
+
+    ask: bool
+    read: bool = True
+
+
+def _item(blob: bytes) -> PlanItem | Intent:
+    shape = from_json(blob, _Shape)
+    return from_json(blob, PlanItem) if shape.read or shape.ask else from_json(blob, Intent)
 
 
 def _put_limits(db: "sqlite3.Connection", id: str, limits: Limits | None) -> None:
@@ -307,9 +317,9 @@ def _operation(db: "sqlite3.Connection", row: Sequence[object]) -> Operation:
 def _encode(value: object) -> bytes:
     """A record as JSON; a lone surrogate in a name that a cloud gave becomes a question mark."""
     try:
-        return msgspec.json.encode(value)
+        return to_json(value)
     except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
+        return json.dumps(to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _sound(text: str) -> str:

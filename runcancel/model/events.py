@@ -7,6 +7,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from runcancel.model.outcomes import Seen, Sent
+from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import State, Verdict
 
 
@@ -48,7 +49,7 @@ class CalledBy(Struct, frozen=True, kw_only=True):
 class Found(Struct, frozen=True, kw_only=True):
     """What the reading before the cancel showed of a run; null `counts`: the targets are not known."""
 
-    run: str
+    run: Ref
     at: datetime
     state: State
     counts: dict[State, int] | None
@@ -57,7 +58,7 @@ class Found(Struct, frozen=True, kw_only=True):
 class Judged(Struct, frozen=True, kw_only=True):
     """A run got its verdict."""
 
-    run: str
+    run: RunName
     at: datetime
     verdict: Verdict
 

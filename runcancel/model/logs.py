@@ -4,7 +4,7 @@ from typing import Self
 
 from msgspec import Struct, field, structs
 
-from runcancel.model.runs import Invocation
+from runcancel.model.runs import Invocation, Ref
 from runcancel.model.states import State
 
 
@@ -15,8 +15,8 @@ class Output(Struct, frozen=True, kw_only=True):
     the cloud keeps none here, `stderr` also where it keeps both streams in one (`merged`: then all is in `stdout`).
     """
 
-    run: str
-    parent: str | None
+    run: Ref
+    parent: Ref | None
     id: str
     task: str | None
     step: str | None  # of a run whose invocations have several
@@ -36,7 +36,7 @@ class Output(Struct, frozen=True, kw_only=True):
     location: str | None  # where the whole output is, as the cloud writes it
     stderr_location: str | None
     upload_error: str | None  # the cloud's own word on why it is not there
-    child: str | None  # a run that the invocation started and whose output is not here
+    child: Ref | None  # a run that the invocation started and whose output is not here
     note: str | None  # why there is no text, where it is not that nothing was written
 
     @classmethod
@@ -69,7 +69,7 @@ class Output(Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def key(self) -> tuple[str, str, str | None]:
+    def key(self) -> tuple[Ref, str, str | None]:
         """What sets it apart from every other output: run, invocation, step."""
         return self.run, self.id, self.step
 
@@ -109,8 +109,8 @@ class Capture(Struct, frozen=True, kw_only=True):
 class Finished(Struct, frozen=True):
     """Outputs that need no other reading, by `Output.key`, and runs that others started all of whose outputs do not."""
 
-    outputs: set[tuple[str, str, str | None]] = field(default_factory=set)
-    runs: set[str] = field(default_factory=set)
+    outputs: set[tuple[Ref, str, str | None]] = field(default_factory=set)
+    runs: set[Ref] = field(default_factory=set)
 
 
 NONE_FINISHED = Finished()

@@ -1,11 +1,14 @@
 """The plan of a cancel, its outcome, and the operation it belongs to: what the journal keeps."""
 
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from runcancel.model.runs import ExternalExecution, Problem
+from runcancel.model.runs import ExternalExecution, Problem, Ref, RunName
 from runcancel.model.states import Effect, Fact, Guarantee, Reason, Stage, State, Verdict
+
+Name_co = TypeVar("Name_co", bound=RunName, covariant=True)
 
 
 class PlannedInvocation(Struct, frozen=True, kw_only=True):
@@ -16,7 +19,7 @@ class PlannedInvocation(Struct, frozen=True, kw_only=True):
     target: str | None
     before: State
     expected: Effect
-    child: str | None = None
+    child: Ref | None = None
     foreign: ExternalExecution | None = None
     confirmed: bool = True  # whether its state is more than the cloud's report
     target_count: int = 1  # how many targets it stands for
@@ -33,10 +36,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     max_targets: int | None = None
 
 
-class PlanItem(Struct, frozen=True, kw_only=True):
-    """What a cancel would do to one run. `ask` is false where nothing would be sent, and `why` says why."""
+class Planned(Struct, Generic[Name_co], frozen=True, kw_only=True):
+    """What a cancel would do to what `run` names. `ask` is false where nothing would be sent, and `why` says why."""
 
-    run: str
+    run: Name_co
     name: str | None
     state: State
     guarantee: Guarantee
@@ -47,7 +50,7 @@ class PlanItem(Struct, frozen=True, kw_only=True):
     not_listed: int
     targets: tuple[str, ...]  # the ids sent with the request; empty: the whole run
     invocations: tuple[PlannedInvocation, ...]
-    parent: str | None = None  # the run that started it, which is asked first
+    parent: Ref | None = None  # the run that started it, which is asked first
     read: bool = True  # false: it was not read, and nothing is known of its state and targets
     rest_confirmed: bool = False  # whether the vendor counts the targets that it does not list as completed
     comment: str | None = None
@@ -61,13 +64,17 @@ class PlanItem(Struct, frozen=True, kw_only=True):
         return own or self.comment or self.document
 
 
-class Intent(PlanItem, frozen=True, kw_only=True):
+class PlanItem(Planned[Ref], frozen=True, kw_only=True):
+    """What a cancel would do to one run. `ask` is false where nothing would be sent, and `why` says why."""
+
+
+class Intent(Planned[RunName], frozen=True, kw_only=True):
     """A reference that was named and is not read yet: nothing is sent before its entry is replaced by what was found.
 
     `run` is the reference as it was typed, `places` are all the runs that it can mean.
     """
 
-    places: tuple[str, ...]
+    places: tuple[Ref, ...]
 
 
 class InvocationOutcome(Struct, frozen=True, kw_only=True):
@@ -83,7 +90,7 @@ class InvocationOutcome(Struct, frozen=True, kw_only=True):
     after: State | None
     effect: Effect
     confirmed: bool
-    child: str | None = None
+    child: Ref | None = None
     foreign: ExternalExecution | None = None
 
 
@@ -98,7 +105,7 @@ class Ending(Struct, frozen=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """What was asked of one run and what was seen afterwards. `seconds`: from the answer to the last look."""
 
-    run: str
+    run: RunName
     name: str | None
     verdict: Verdict
     guarantee: Guarantee | None
@@ -109,7 +116,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     not_listed: int
     seconds: float | None
     error: Problem | None
-    parent: str | None = None  # the run that started it and was asked first
+    parent: Ref | None = None  # the run that started it and was asked first
 
     @property
     def sent(self) -> bool:
@@ -128,7 +135,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 class Sent(Struct, frozen=True, kw_only=True):
     """What one request to cancel a run came to; `accepted` is null where no reply shows it."""
 
-    run: str
+    run: Ref
     at: datetime
     accepted: bool | None
     request_ids: tuple[str, ...]
@@ -138,7 +145,7 @@ class Sent(Struct, frozen=True, kw_only=True):
 class Seen(Struct, frozen=True, kw_only=True):
     """What one reading of a run shows after its cancel was sent; null `counts`: the targets are not known."""
 
-    run: str
+    run: Ref
     at: datetime
     state: State
     counts: dict[State, int] | None

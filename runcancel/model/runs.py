@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Self
-from urllib.parse import quote
+from typing import Final, Self
+from urllib.parse import quote, unquote
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
@@ -55,24 +55,63 @@ class Scope(Struct, frozen=True, kw_only=True, order=True):
         return f"{prefix}{self.provider}:{self.region}"
 
 
-class Ref(Struct, frozen=True, kw_only=True, order=True):
-    """The full name of one run; its text, which `refs` reads back, is `[context@]provider:region:kind/id`."""
+class RunName:
+    """What a record calls a run: a `Ref`, or the words under which nobody has found one yet. Equal by its text."""
 
-    scope: Scope
-    kind: str
-    id: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text: Final = text
 
     @classmethod
-    def read_back(cls, text: str, scope: Scope) -> Self:
-        """The reference that `text` is, printed of the same scope. Raises ValueError for another one."""
-        rest = text.removeprefix(f"{scope}:")
-        kind, _, id = rest.partition("/")
-        if rest == text or not id:
-            raise ValueError(f"{text} is not a run of {scope}")
-        return cls(scope=scope, kind=kind, id=id)
+    def parse(cls, text: str) -> "RunName":
+        """The name that a record was printed with: a `Ref` where it is one."""
+        found = _REF.fullmatch(text)
+        return RunName(text) if found is None else _ref_of(found)
 
     def __str__(self) -> str:
-        return f"{self.scope}:{self.kind}/{self.id}"
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunName) and self.text == other.text
+
+    def __lt__(self, other: "RunName") -> bool:
+        return self.text < other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+class Ref(RunName):
+    """The full name of one run; its text is `[context@]provider:region:kind/id`."""
+
+    __slots__ = ("id", "kind", "scope")
+
+    def __init__(self, *, scope: Scope, kind: str, id: str) -> None:
+        super().__init__(f"{scope}:{kind}/{id}")
+        self.scope: Final = scope
+        self.kind: Final = kind
+        self.id: Final = id
+
+    @classmethod
+    def parse(cls, text: str) -> "Ref":
+        """The reference that a record was printed with. Raises ValueError for any other text."""
+        found = _REF.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text} is not a full reference of a run")
+        return _ref_of(found)
+
+
+_REF = re.compile(r"(?:([^@:/]+)@)?([^@:/]+):([^@:/]+):([^@:/]+)/(.+)", re.DOTALL)
+
+
+def _ref_of(found: re.Match[str]) -> Ref:
+    context, provider, region, kind, id = found.groups()
+    scope = Scope(provider=provider, region=region, context=None if context is None else unquote(context))
+    return Ref(scope=scope, kind=kind, id=id)
 
 
 class AuditEvent(Struct, frozen=True, kw_only=True):
@@ -89,7 +128,7 @@ class AuditEvent(Struct, frozen=True, kw_only=True):
 class Run(Struct, frozen=True, kw_only=True):
     """One thing that can be cancelled. `ref` is the text every verb accepts; times are UTC."""
 
-    ref: str
+    ref: Ref
     provider: str
     account: str | None
     context: str | None
@@ -107,7 +146,7 @@ class Run(Struct, frozen=True, kw_only=True):
     counts: dict[State, int] | None  # invocations per state, only states that occur; None: not asked for
     target_count: int | None  # how many the vendor says there are, listed or not
     cancellable: bool
-    parent: str | None
+    parent: Ref | None
     task_ids: tuple[str, ...]
     comment: str | None = None  # what whoever started it wrote about it
     document: str | None = None  # what it runs, as the vendor names it
@@ -134,7 +173,7 @@ class Run(Struct, frozen=True, kw_only=True):
         started_at: datetime | None = None,
         ended_at: datetime | None = None,
         target_count: int | None = None,
-        parent: str | None = None,
+        parent: Ref | None = None,
         task_ids: tuple[str, ...] = (),
         comment: str | None = None,
         document: str | None = None,
@@ -146,7 +185,7 @@ class Run(Struct, frozen=True, kw_only=True):
     ) -> Self:
         """The run named by `ref`, with what follows from its name and kind filled in."""
         return cls(
-            ref=str(ref),
+            ref=ref,
             provider=ref.scope.provider,
             account=None,
             context=ref.scope.context,
@@ -214,7 +253,7 @@ class ExternalExecution(Struct, frozen=True, kw_only=True):
 class Invocation(Struct, frozen=True, kw_only=True):
     """One execution of a run on one target. A task that has no invocations yet is one row with `target` None."""
 
-    run: str
+    run: Ref
     id: str
     task: str | None
     target: str | None
@@ -225,7 +264,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     exit_code: int | None
     started_at: datetime | None
     ended_at: datetime | None
-    child: str | None  # the reference of a run that this invocation started
+    child: Ref | None  # a run that this invocation started
     owner: str | None
     window_target: str | None
     foreign: ExternalExecution | None = None
@@ -331,4 +370,4 @@ class Problem(Struct, frozen=True, kw_only=True):
     request_id: str | None = None
     retryable: bool = False
     scope: str | None = None
-    ref: str | None = None
+    ref: RunName | None = None

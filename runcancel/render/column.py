@@ -6,13 +6,14 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
+from runcancel.model.runs import RunName
 from runcancel.model.states import State
 from runcancel.render.screens.words import NOTHING, Pieces
 from runcancel.text import local, safe
 
 R = TypeVar("R")
 
-Value: TypeAlias = str | int | float | bool | datetime | tuple[str, ...] | Mapping[State, int] | None
+Value: TypeAlias = str | int | float | bool | datetime | tuple[str, ...] | Mapping[State, int] | RunName | None
 
 
 class Column(Struct, Generic[R], frozen=True):

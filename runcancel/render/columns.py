@@ -108,7 +108,7 @@ def _count(effect: Effect, title: str = "") -> Column[Outcome]:
 
 def _indented(one: PlanItem | Outcome, _: datetime) -> Pieces:
     """The reference, a little to the right when another run of the answer started it."""
-    return ((f"{'  ' if one.parent else ''}{safe(one.run)}", None),)
+    return ((f"{'  ' if one.parent else ''}{safe(str(one.run))}", None),)
 
 
 def _remark(outcome: Outcome) -> str | None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
-from runcancel.model.runs import Invocation, Run
+from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.render import Writer
 
 
@@ -16,11 +16,11 @@ class EventLines(Progress):
         self._writer = writer
         self._changes = StateChanges()
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Write what a request came to; `accepted` is null where that is not known."""
         self._writer.event(sent_event(ref, answer, datetime.now(UTC)))
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """Write what a reading shows, unless the last one showed the same."""
         counts = None if run.counts is None else dict(run.counts)
         seen = self._changes.seen_event(ref, run.state, counts, datetime.now(UTC))

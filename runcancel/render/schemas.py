@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, defstruct
 
+from runcancel.model.encoding import schema_of
 from runcancel.render.documents import DOCUMENTS, LINES, EndLine, ErrorDocument, shape
 
 SCHEMAS = (*DOCUMENTS, "error", "jsonl")
@@ -18,7 +19,9 @@ _MAY_BE_ABSENT = frozenset({"parameters", "script", "audit"})
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one output. Raises KeyError for a name that is not in `SCHEMAS`."""
-    (root,), parts = msgspec.json.schema_components((_type(name),), ref_template="#/$defs/{name}")
+    (root,), parts = msgspec.json.schema_components(
+        (_type(name),), ref_template="#/$defs/{name}", schema_hook=schema_of
+    )
     for part in parts.values():
         _tighten(part)
     top = parts.pop(root["$ref"].rpartition("/")[2]) if "$ref" in root else root

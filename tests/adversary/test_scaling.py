@@ -13,6 +13,7 @@ from runcancel.engine.verdict import CancelResponse, RequestStatus, counted_once
 from runcancel.guards.confirmation import check_limits, size
 from runcancel.guards.site_policy import Ruling, planned
 from runcancel.model.outcomes import Limits
+from runcancel.model.runs import Ref
 from runcancel.model.states import State
 
 P, R = State.PENDING, State.RUNNING
@@ -30,6 +31,19 @@ class Counted(str):
 
     def __hash__(self) -> int:
         return str.__hash__(self)
+
+
+class CountedRef(Ref):
+    """A reference that counts how often one is compared."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return super().__hash__()
 
 
 def names(count: int, *, prefix: str = "i-") -> list[str]:
@@ -60,7 +74,8 @@ def many_runs(count: int) -> None:
     read_list("\n".join([*found, *found]), "list")
     items = of_found([sight(ref, 1) for ref in found], ()).items
     check_limits(items, Limits(max_runs=None, max_targets=count))
-    ruling = Ruling(denies=True, place="deny[0]", why="frozen", runs=tuple(map(Counted, found)), guessed=False)
+    runs = tuple(CountedRef(scope=one.scope, kind=one.kind, id=one.id) for one in map(Ref.parse, found))
+    ruling = Ruling(denies=True, place="deny[0]", why="frozen", runs=runs, guessed=False)
     planned(items, [ruling])
     assert sum(size(item) for item in counted_once(items)) == count
 

@@ -137,7 +137,7 @@ def test_what_is_disabled_starts_nothing_and_what_is_enabled_does(
 
     assert quiet - before == set() or kind.name != "invoker"
     assert started
-    refs = [Ref.read_back(str(one.run.ref), scope(name)) for one in cloud.runs(Query()) if one.run.id in started]
+    refs = [found.run.ref for found in cloud.runs(Query()) if found.run.id in started]
     origins = dict(cloud.triggers().origins(refs))
 
     if kind.name == "rule":  # a command does not tell what sent it

@@ -339,7 +339,7 @@ def test_each_run_has_its_verdict_when_it_is_due() -> None:
 
     outcomes = stage.carry_out()
 
-    assert [one.run for one in outcomes] == [quick, slow]
+    assert [str(one.run) for one in outcomes] == [quick, slow]
     assert stage.log[-1] == ("read", ("inv-ib2lld37",))
 
 
@@ -408,7 +408,7 @@ def test_an_error_to_a_cancel_is_never_final_by_itself(
     if verdict is Verdict.FAILED:
         assert stage.verbs() == verbs
         assert outcome.error is not None
-        assert (outcome.error.request_id, outcome.error.ref) == ("req-9", PATCH)
+        assert (outcome.error.request_id, str(outcome.error.ref)) == ("req-9", PATCH)
 
 
 def test_a_lost_answer_is_repeated_though_the_state_cannot_be_read() -> None:
@@ -534,11 +534,11 @@ class Broken(Told):
         super().__init__()
         self.at = (word, nth)
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         super().responded(ref, answer)
         self._break("responded")
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         super().observed(ref, run, invocations)
         self._break("observed")
 
@@ -561,10 +561,10 @@ def test_every_run_has_an_outcome_whatever_breaks(word: str, nth: int) -> None:
     with pytest.raises(MemoryError):
         stage.carry_out()
 
-    assert sorted(one.run for one in stage.outcomes) == sorted(MANY)
+    assert sorted(str(one.run) for one in stage.outcomes) == sorted(MANY)
     sent = {words[0] for verb, words in stage.log if verb == "cancel"}
     for one in stage.outcomes:
-        assert (one.verdict is Verdict.SKIPPED) is (one.run.rpartition("/")[2] not in sent)
+        assert (one.verdict is Verdict.SKIPPED) is (one.run.text.rpartition("/")[2] not in sent)
 
 
 @pytest.mark.parametrize("word", ["responded", "observed", "judged"])
@@ -587,7 +587,7 @@ def test_a_bug_beneath_a_cancel_is_in_doubt_and_ends_no_other() -> None:
             raise ZeroDivisionError
 
     stage.clouds["tencent:ap-guangzhou"].on_call = broken
-    outcomes = {one.run: one for one in stage.carry_out()}
+    outcomes = {str(one.run): one for one in stage.carry_out()}
 
     assert outcomes.pop(MANY[3]).verdict is Verdict.IN_DOUBT
     assert {one.verdict for one in outcomes.values()} == {Verdict.STOPPED}
@@ -634,12 +634,12 @@ def test_a_scope_that_is_silent_for_the_timeout_is_given_up_as_a_whole() -> None
     assert len(outcomes) == 9
     assert stage.took < 130
     sent = {words[0] for verb, words in stage.log if verb == "cancel"}
-    codes = {one.run.rpartition("/")[2]: one.error.code for one in outcomes if one.error}
+    codes = {one.run.text.rpartition("/")[2]: one.error.code for one in outcomes if one.error}
     assert codes == {references.full(ref).id: Reason.LOST for ref in MANY}
     assert 0 < len(sent) < 9
     for one in outcomes:
         text = one.error.message if one.error else ""
-        assert ("nothing was sent" in text) is (one.run.rpartition("/")[2] not in sent)
+        assert ("nothing was sent" in text) is (one.run.text.rpartition("/")[2] not in sent)
 
 
 def test_one_lost_answer_between_others_gives_up_no_scope() -> None:
@@ -672,7 +672,7 @@ def test_accepted_runs_are_watched_while_others_are_sent() -> None:
 def test_a_scope_that_refuses_leaves_the_others_alone() -> None:
     stage = Stage({PATCH: stops(PATCH), SCRIPT: stops(SCRIPT)}, {PATCH: [refusing(Reason.DENIED)]})
 
-    verdicts = {one.run: one.verdict for one in stage.carry_out()}
+    verdicts = {str(one.run): one.verdict for one in stage.carry_out()}
 
     assert verdicts == {PATCH: Verdict.FAILED, SCRIPT: Verdict.STOPPED}
 
@@ -684,8 +684,8 @@ def interrupted(stage: Stage, patience: WaitPolicy = WATCH) -> dict[str, Outcome
     with pytest.raises(Interrupted):
         stage.carry_out(patience)
     assert stage.told.words[-1] == "closed"
-    assert sorted(one.run for one in stage.outcomes) == sorted(stage.lives)
-    return {one.run: one for one in stage.outcomes}
+    assert sorted(str(one.run) for one in stage.outcomes) == sorted(stage.lives)
+    return {str(one.run): one for one in stage.outcomes}
 
 
 def test_a_signal_before_asking_leaves_all_unasked() -> None:
@@ -697,7 +697,7 @@ def test_a_signal_before_asking_leaves_all_unasked() -> None:
 
     assert stage.log == []
     assert [outcomes[ref].verdict for ref in (*TENCENT, ended)] == [Verdict.SKIPPED] * 3 + [Verdict.ENDED]
-    assert all(one.error and one.error.code is Reason.INTERRUPTED for one in outcomes.values() if one.run != ended)
+    assert all(one.error and one.error.code is Reason.INTERRUPTED for one in outcomes.values() if str(one.run) != ended)
 
 
 def test_a_signal_while_asking_tells_asked_from_unasked() -> None:
@@ -768,7 +768,7 @@ def test_a_cancel_that_never_began_is_skipped() -> None:
     assert outcome.verdict is Verdict.SKIPPED
 
 
-TASKS = [row("a", P, run=WINDOW), structs.replace(row("b", R, run=WINDOW), child=COMMAND)]
+TASKS = [row("a", P, run=WINDOW), structs.replace(row("b", R, run=WINDOW), child=Ref.parse(COMMAND))]
 
 
 def with_late_child(**more: Sequence[Reply]) -> tuple[Stage, PlanItem]:
@@ -790,12 +790,12 @@ def test_what_a_window_started_between_the_look_and_its_cancel_is_asked_as_well(
 
     outcomes = stage.carry([item], admit=admitted.append)
 
-    assert {one.run: (one.verdict, one.parent) for one in outcomes} == {
+    assert {str(one.run): (one.verdict, one.parent and str(one.parent)) for one in outcomes} == {
         COMMAND: (Verdict.STOPPED, WINDOW),
         WINDOW: (Verdict.STOPPED, None),
     }
     assert [verb for verb, _ in stage.log if verb == "cancel"] == ["cancel", "cancel"]
-    assert [[one.run for one in items] for items in admitted] == [[WINDOW, COMMAND]]
+    assert [[str(one.run) for one in items] for items in admitted] == [[WINDOW, COMMAND]]
     assert stage.told.words.count("planned") == 2
 
 
@@ -805,7 +805,7 @@ def test_what_is_not_admitted_is_not_asked() -> None:
     def nobody(items: Sequence[PlanItem]) -> None:
         raise Refused("2 runs would be asked and at most 1 may be; nothing was sent")
 
-    outcomes = {one.run: one for one in stage.carry([item], admit=nobody)}
+    outcomes = {str(one.run): one for one in stage.carry([item], admit=nobody)}
 
     assert (outcomes[COMMAND].verdict, outcomes[WINDOW].verdict) == (Verdict.SKIPPED, Verdict.PARTIAL)
     assert outcomes[COMMAND].error is not None
@@ -817,7 +817,7 @@ def test_a_plan_is_never_more_than_it_holds() -> None:
 
     outcomes = stage.carry([item])
 
-    assert [one.run for one in outcomes] == [WINDOW]
+    assert [str(one.run) for one in outcomes] == [WINDOW]
     assert stage.clouds["aws:us-east-2"].count("cancel") == 1
 
 
@@ -827,7 +827,7 @@ def test_what_was_started_late_and_cannot_be_read_is_asked_all_the_same() -> Non
     cloud = stage.clouds["aws:us-east-2"]
     cloud._lives[references.full(COMMAND)] = lambda since: error(Reason.DENIED)
 
-    outcomes = {one.run: one for one in stage.carry([item], WaitPolicy(timeout=5), admit=lambda items: None)}
+    outcomes = {str(one.run): one for one in stage.carry([item], WaitPolicy(timeout=5), admit=lambda items: None)}
 
     assert outcomes[COMMAND].verdict is Verdict.IN_DOUBT  # until a reading comes
     assert ("cancel", (references.full(COMMAND).id,)) in cloud.log
@@ -854,7 +854,10 @@ def test_what_is_on_its_way_already_is_watched_although_its_window_refused() -> 
     stage = Stage(by_ref, {WINDOW: [refusing(Reason.DENIED)]})
     items = stage.items()
 
-    outcomes = {one.run: one for one in stage.carry([items[0], structs.replace(items[1], parent=WINDOW)], LOOK_ONCE)}
+    outcomes = {
+        str(one.run): one
+        for one in stage.carry([items[0], structs.replace(items[1], parent=Ref.parse(WINDOW))], LOOK_ONCE)
+    }
 
     assert outcomes[WINDOW].verdict is Verdict.FAILED
     assert outcomes[COMMAND].verdict is Verdict.REQUESTED

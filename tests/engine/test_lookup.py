@@ -152,7 +152,7 @@ def test_what_could_not_be_looked_at_is_not_called_not_found(answers: dict[str, 
     (sight,) = sky.look(UUID, regions=["us-east-2"])
 
     assert sight.problem is not None
-    assert (sight.problem.code, sight.problem.ref, sight.problem.scope) == (code, UUID, US)
+    assert (sight.problem.code, str(sight.problem.ref), sight.problem.scope) == (code, UUID, US)
     assert ("could not check" in sight.problem.message) == (code is Reason.DENIED)
     assert ("give the kind" in (sight.problem.hint or "")) == (code is Reason.DENIED)
 
@@ -248,7 +248,7 @@ def test_a_part_of_a_run_is_answered_with_the_run_and_a_note() -> None:
     (sight,) = sky.look("invt-12345678", regions=["ap-guangzhou"])
 
     assert sight.snapshot is not None
-    assert (sight.snapshot.run.ref, sight.note) == (PATCH, f"invt-12345678 is part of {PATCH}")
+    assert (str(sight.snapshot.run.ref), sight.note) == (PATCH, f"invt-12345678 is part of {PATCH}")
 
 
 def test_a_wrong_reference_beside_good_ones_asks_no_cloud() -> None:

@@ -27,7 +27,7 @@ from runcancel.engine.verdict import (
     selected,
 )
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import ExternalExecution, Invocation, Problem, Snapshot
+from runcancel.model.runs import ExternalExecution, Invocation, Problem, Ref, RunName, Snapshot
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
 REFUSAL = Problem(code=Reason.DENIED, message="not permitted")
@@ -587,7 +587,7 @@ def test_when_further_looks_can_tell_nothing_new(
 
 
 def test_a_reference_without_a_run_failed_and_nothing_was_seen() -> None:
-    outcome = failed("inv-12345678", REFUSAL)
+    outcome = failed(RunName("inv-12345678"), REFUSAL)
 
     assert (outcome.verdict, outcome.error, outcome.invocations, outcome.before) == (Verdict.FAILED, REFUSAL, (), None)
 
@@ -596,13 +596,13 @@ def test_a_reference_without_a_run_failed_and_nothing_was_seen() -> None:
 
 
 FOREIGN = ExternalExecution(what="a Lambda function", command=None)
-STARTER = structs.replace(row("b", R, task="t-1", id="inv-b", run=WINDOW), child=COMMAND, foreign=FOREIGN)
+STARTER = structs.replace(row("b", R, task="t-1", id="inv-b", run=WINDOW), child=Ref.parse(COMMAND), foreign=FOREIGN)
 
 
 def started() -> PlanItem:
     """A window whose task runs, with everything that a row can say; something waits in the same task."""
     rows = [STARTER, row("a", P, task="t-1", run=WINDOW)]
-    return structs.replace(plan(seen(WINDOW, R, rows)), name="nightly", parent=COMMAND)
+    return structs.replace(plan(seen(WINDOW, R, rows)), name="nightly", parent=Ref.parse(COMMAND))
 
 
 @pytest.mark.parametrize("unseen", [False, True])
@@ -612,7 +612,7 @@ def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: boo
 
     outcome = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",)), last)
 
-    assert (outcome.run, outcome.name, outcome.guarantee, outcome.parent) == (
+    assert (str(outcome.run), outcome.name, outcome.guarantee, str(outcome.parent)) == (
         WINDOW,
         "nightly",
         Guarantee.PENDING_ONLY,
@@ -620,7 +620,7 @@ def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: boo
     )
     (one, _) = outcome.invocations
     assert (one.id, one.task, one.target, one.before) == ("inv-b", "t-1", "b", R)
-    assert (one.child, one.foreign) == (COMMAND, FOREIGN)
+    assert (str(one.child), one.foreign) == (COMMAND, FOREIGN)
 
 
 def test_without_a_word_about_it_nothing_is_settled() -> None:
@@ -673,9 +673,9 @@ def test_what_was_not_seen_after_a_refusal_is_not_said_to_be_stopping() -> None:
 
 
 def test_a_reference_without_a_run_is_whole_and_empty() -> None:
-    outcome = failed("nobody", REFUSAL)
+    outcome = failed(RunName("nobody"), REFUSAL)
 
-    assert (outcome.run, outcome.request_ids, outcome.invocations, outcome.not_listed) == ("nobody", (), (), 0)
+    assert (str(outcome.run), outcome.request_ids, outcome.invocations, outcome.not_listed) == ("nobody", (), (), 0)
 
 
 @pytest.mark.parametrize(

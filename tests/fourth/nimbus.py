@@ -97,7 +97,7 @@ class Nimbus:
     def logs(self, ref: Ref, wanted: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         for one in filter(wanted.matches, self._known(ref).invocations):
             record = Output(
-                run=str(ref), parent=None, id=one.id, task=None, step=None, target=one.target, target_name=None,
+                run=ref, parent=None, id=one.id, task=None, step=None, target=one.target, target_name=None,
                 state=one.state, provider_status=one.provider_status, status_detail=None, exit_code=None,
                 stdout=f"hello from {one.target}\n", stderr=None, merged=True, truncated=False, dropped=None,
                 encoding=None, damaged=False, location=None, stderr_location=None, upload_error=None, child=None,
@@ -158,7 +158,7 @@ class Nimbus:
 
 def _row(ref: Ref, name: str, word: str) -> Invocation:
     return Invocation(
-        run=str(ref), id=name, task=None, target=name, target_name=None, state=_WORDS[word], provider_status=word,
+        run=ref, id=name, task=None, target=name, target_name=None, state=_WORDS[word], provider_status=word,
         status_detail=None, exit_code=None, started_at=None, ended_at=None, child=None, owner=None, window_target=None,
     )  # fmt: skip
 

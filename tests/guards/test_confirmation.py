@@ -28,7 +28,7 @@ NONE = ConfirmationRequirement(level=Level.NONE, names=(), count=1, why="")
 def need(
     items: list[PlanItem], *, chosen: bool, accounts: str = "one", protected: tuple[str, ...] = ()
 ) -> ConfirmationRequirement:
-    owners = {item.run: (accounts if accounts == "one" else item.run) for item in items}
+    owners = {item.run: (accounts if accounts == "one" else str(item.run)) for item in items}
     return confirmation.required(
         items,
         chosen=chosen,

@@ -85,7 +85,7 @@ class Knife(Told):
     def planned(self, items: Sequence[PlanItem]) -> None:
         self._life.at(f"{self._when} planned")
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         self._life.at(f"{self._when} responded")
 
     def judged(self, outcome: Outcome) -> None:
@@ -225,11 +225,11 @@ class Judges(Told):
     def __init__(self, world: World, clock: HandClock, items: Sequence[PlanItem]) -> None:
         super().__init__()
         self._world, self._clock = world, clock
-        self._items = {item.run: item for item in items}
+        self._items = {item.run.text: item for item in items}
 
     def judged(self, outcome: Outcome) -> None:
-        run = self._world.runs[outcome.run]
-        names = self._items[outcome.run].targets or tuple(run.targets)
+        run = self._world.runs[str(outcome.run)]
+        names = self._items[outcome.run.text].targets or tuple(run.targets)
         states = [run.targets[name].at(self._clock.now) for name in names]
         if outcome.verdict in (Verdict.STOPPED, Verdict.ENDED):
             assert all(one.over for one in states), (outcome, states)
@@ -254,7 +254,7 @@ def go(
     clouds = FakeClouds(dict.fromkeys(scopes, cloud), workers)
     recorder = None
     try:
-        asked = [references.parse(item.run) for item in held if item.ask]
+        asked = [references.Reference.of(item.run) for item in held if item.ask]
         items = of_plan(held, list(look(asked, SETTINGS, clouds, workers))).items
         listeners = [Knife(life, "before"), Knife(life, "after"), Judges(world, clock, items)]
         if file is not None and operation is not None and items:
@@ -354,7 +354,7 @@ class Resume(RuleBasedStateMachine):
             some = st.lists(st.sampled_from(sorted(run.targets)), unique=True)
             items.append(plan(run.snapshot(self.world.now), data.draw(some) if run.kind.in_part else ()))
         self.held, self.operation, self.uninterrupted = tuple(items), None, None
-        self.planned = {(item.run, one.id) for item in items for one in item.invocations}
+        self.planned = {(str(item.run), one.id) for item in items for one in item.invocations}
         self.before = {target for target, count in self.world.effects().items() if count}
 
     def _apply(self, kill: tuple[str, int] | None) -> None:

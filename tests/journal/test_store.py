@@ -25,15 +25,16 @@ from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import Journal, path
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, Judged, Resumed
 from runcancel.model.outcomes import Operation, PlanItem, PlannedInvocation, Seen, Sent
-from runcancel.model.runs import Identity, Problem, Run
+from runcancel.model.runs import Identity, Problem, Ref, Run, RunName
 from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
 
 RUN = "tencent:ap-guangzhou:invocation/inv-ib2lld37"
+REF = Ref.parse(RUN)
 
 
 def item(run: str = RUN, *, targets: int = 2) -> PlanItem:
     return PlanItem(
-        run=run,
+        run=Ref.parse(run),
         name="patch\u202eopenssl",
         state=State.RUNNING,
         guarantee=Guarantee.STOPS_RUNNING,
@@ -57,7 +58,7 @@ def operation(reason: str | None = "because") -> Operation:
 
 
 def sent(run: str, *, at: datetime = datetime(2026, 11, 28, tzinfo=UTC)) -> Sent:
-    return Sent(run=run, at=at, accepted=True, request_ids=(), error=None)
+    return Sent(run=Ref.parse(run), at=at, accepted=True, request_ids=(), error=None)
 
 
 def reading(running: int) -> Run:
@@ -74,16 +75,20 @@ def test_what_was_intended_answered_and_seen_is_read_back(file: Path) -> None:
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
     answer = CancelResponse(asked=RequestStatus.ACCEPTED, at=3.5, request_ids=("r1",))
-    outcome = failed(RUN, Problem(code=Reason.DENIED, message="no"))
-    journal.responded(begun.id, RUN, answer)
+    outcome = failed(RunName(RUN), Problem(code=Reason.DENIED, message="no"))
+    journal.responded(begun.id, REF, answer)
     journal.judged(begun.id, outcome)
     journal.end(begun.id, Stage.DONE, 4)
     journal.close()
 
     again = Journal.open(file)
-    entries = {entry.item.run: entry for entry in again.entries(begun.id)}
+    entries = {str(entry.item.run): entry for entry in again.entries(begun.id)}
 
-    assert (entries[RUN].item, entries[RUN].answer, entries[RUN].outcome) == (item(), answer, outcome)
+    assert (entries[RUN].item, entries[RUN].answer, entries[RUN].outcome) == (
+        item(),
+        answer,
+        outcome,
+    )
     assert (entries[RUN + "0"].answer, entries[RUN + "0"].outcome) == (None, None)
     (found,) = again.operations()
     assert (found.state, found.exit_code, found.reason) == (Stage.DONE, 4, "because")
@@ -99,7 +104,7 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, reason: str
     assert journal.operation(begun.id) == Operation(
         **{name: getattr(begun, name) for name in begun.__struct_fields__} | {"counts": {"unjudged": 1}}
     )
-    assert [entry.item.run for entry in journal.entries(begun.id)] == [RUN + name]
+    assert [str(entry.item.run) for entry in journal.entries(begun.id)] == [RUN + name]
 
 
 def test_operations_come_newest_first_and_are_pruned_by_age(file: Path) -> None:
@@ -288,7 +293,7 @@ def test_a_journal_with_other_bytes_in_it_is_read_or_refused(
     file = tmp_path_factory.mktemp("torn") / "journal.sqlite3"
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item()])
-    journal.responded(begun.id, RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
+    journal.responded(begun.id, REF, CancelResponse(asked=RequestStatus.ACCEPTED))
     journal.close()
     content = bytearray(file.read_bytes())
     used = [at for at, byte in enumerate(content) if byte]
@@ -342,15 +347,19 @@ def test_a_resume_replaces_what_was_known_and_opens_the_operation_again(file: Pa
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
     for run in (RUN, RUN + "0"):
-        journal.responded(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED))
-        journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
+        journal.responded(begun.id, Ref.parse(run), CancelResponse(asked=RequestStatus.ACCEPTED))
+        journal.judged(begun.id, failed(RunName(run), Problem(code=Reason.DENIED, message="no")))
     journal.end(begun.id, Stage.INTERRUPTED, 130)
 
     recorder = Recorder(file, begun, warn=pytest.fail, resumed=True)
     recorder.planned([item(targets=1)])
 
-    entries = {entry.item.run: entry for entry in journal.entries(begun.id)}
-    assert (entries[RUN].item, entries[RUN].answer, entries[RUN].outcome) == (item(targets=1), None, None)
+    entries = {str(entry.item.run): entry for entry in journal.entries(begun.id)}
+    assert (entries[RUN].item, entries[RUN].answer, entries[RUN].outcome) == (
+        item(targets=1),
+        None,
+        None,
+    )
     assert entries[RUN + "0"].outcome is not None
     (again,) = journal.operations()
     assert (again.state, again.exit_code, again.counts) == (Stage.OPEN, None, {"failed": 1, "unjudged": 1})
@@ -364,7 +373,7 @@ def test_an_operation_that_another_process_pruned_is_not_called_written(file: Pa
         other.execute("DELETE FROM operations")
         other.execute("DELETE FROM entries")
 
-    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -389,7 +398,7 @@ def test_a_journal_that_is_removed_or_replaced_midway_is_said_once(file: Path, s
     recorder.planned([item()])
     spoil(file)
 
-    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -418,8 +427,8 @@ def test_the_recorder_warns_once_and_goes_on(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "file" / "journal.sqlite3", operation(), warn=warnings.append)
 
     recorder.planned([item()])
-    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED))
-    recorder.judged(failed(RUN, Problem(code=Reason.DENIED, message="no")))
+    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.judged(failed(RunName(RUN), Problem(code=Reason.DENIED, message="no")))
     recorder.end(0)
 
     assert len(warnings) == 1
@@ -438,14 +447,14 @@ _FILL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, RUN, Recorder, CancelResponse, RequestStatus
+from journal.test_store import item, operation, RUN, Recorder, CancelResponse, Ref, RequestStatus
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item()])
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 for _ in range(50):
-    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("x" * 4000,)))
+    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("x" * 4000,)))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -465,11 +474,11 @@ _FULL_AT_ONCE = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, RUN, Recorder, CancelResponse, RequestStatus
+from journal.test_store import item, operation, RUN, Recorder, CancelResponse, Ref, RequestStatus
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])
-recorder.responded(RUN + "0", CancelResponse(asked=RequestStatus.ACCEPTED))
+recorder.responded(Ref.parse(RUN + "0"), CancelResponse(asked=RequestStatus.ACCEPTED))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -491,7 +500,7 @@ _DIE = """
 import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, sent, RUN, Journal, CancelResponse, RequestStatus
+from journal.test_store import item, operation, sent, RUN, Journal, CancelResponse, Ref, RequestStatus, RunName
 from journal.test_store import Stage, failed, Problem, Reason
 
 def die_at_statement(journal, n):
@@ -513,10 +522,10 @@ for n in {numbers}:
         journal.begin(begun, [item(run, targets={targets}) for run in runs])
         os.write(told, b"begun\\n")
         for run in runs:
-            journal.responded(begun.id, run, CancelResponse(asked=RequestStatus.ACCEPTED), [sent(run)])
+            journal.responded(begun.id, Ref.parse(run), CancelResponse(asked=RequestStatus.ACCEPTED), [sent(run)])
             os.write(told, b"answered\\n")
         for run in runs:
-            journal.judged(begun.id, failed(run, Problem(code=Reason.DENIED, message="no")))
+            journal.judged(begun.id, failed(RunName(run), Problem(code=Reason.DENIED, message="no")))
             os.write(told, b"judged\\n")
         journal.end(begun.id, Stage.DONE, 0)
         os.write(told, b"ended\\n")
@@ -589,13 +598,14 @@ _WRITE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, RUN, Journal, CancelResponse, RequestStatus
+from journal.test_store import item, operation, RUN, Journal, CancelResponse, Ref, RequestStatus
 journal = Journal.open(Path({file!r}))
 for number in range({rounds}):
     begun = operation()
     journal.begin(begun, [item(RUN + str(n)) for n in range(20)])
     for n in range(20):
-        journal.responded(begun.id, RUN + str(n), CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=(str(n),)))
+        response = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=(str(n),))
+        journal.responded(begun.id, Ref.parse(RUN + str(n)), response)
     print(begun.id, flush=True)
 """
 
@@ -640,7 +650,7 @@ def test_what_joins_an_operation_later_is_written_beside_the_rest(file: Path) ->
     recorder.end(0)
 
     assert recorder.operation is not None
-    with_both = [entry.item.run for entry in Journal.open(file).entries(recorder.operation)]
+    with_both = [str(entry.item.run) for entry in Journal.open(file).entries(recorder.operation)]
     assert with_both == [RUN, f"{RUN}0"]
 
 
@@ -651,7 +661,7 @@ def test_what_cannot_be_written_as_a_whole_is_not_written_in_part(file: Path) ->
     with pytest.raises(AttributeError):
         journal.join(about.id, [item(f"{RUN}0"), None])  # type: ignore[list-item]
 
-    assert [entry.item.run for entry in journal.entries(about.id)] == [RUN]
+    assert [str(entry.item.run) for entry in journal.entries(about.id)] == [RUN]
 
 
 def test_where_no_table_of_mounts_is_every_disk_is_taken_for_local(tmp_path: Path) -> None:
@@ -721,11 +731,11 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: 
     recorder.called_by({"tencent:ap-guangzhou": Identity(account="100", principal="ops"), "aws:us-east-2": None})
     recorder.planned([item()])
     for _ in range(3):
-        recorder.responded(RUN, refused)
-    recorder.responded(RUN, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("r1",)))
+        recorder.responded(REF, refused)
+    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("r1",)))
     for running in (2, 2, 1, 1):
-        recorder.observed(RUN, reading(running), ())
-    recorder.judged(failed(RUN, Problem(code=Reason.DENIED, message="no")))
+        recorder.observed(REF, reading(running), ())
+    recorder.judged(failed(REF, Problem(code=Reason.DENIED, message="no")))
     recorder.end(4)
 
     events = list(Journal.open(file).events(begun.id))
@@ -746,10 +756,10 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: 
     assert times == sorted(times)
     assert events[0] == Confirmed(at=times[0], how=ConfirmedBy.CONFIRM, given="1", runs=1)
     assert events[1] == CalledBy(at=times[1], scope="tencent:ap-guangzhou", account="100", principal="ops")
-    assert events[3] == Found(at=times[3], run=RUN, state=State.RUNNING, counts={State.RUNNING: 2})
-    assert events[5] == Sent(at=times[5], run=RUN, accepted=True, request_ids=("r1",), error=None)
-    assert events[7] == Seen(at=times[7], run=RUN, state=State.CANCELLING, counts=reading(1).counts)
-    assert events[8:] == [Judged(at=times[8], run=RUN, verdict=Verdict.FAILED), Ended(at=times[9], exit_code=4)]
+    assert events[3] == Found(at=times[3], run=REF, state=State.RUNNING, counts={State.RUNNING: 2})
+    assert events[5] == Sent(at=times[5], run=REF, accepted=True, request_ids=("r1",), error=None)
+    assert events[7] == Seen(at=times[7], run=REF, state=State.CANCELLING, counts=reading(1).counts)
+    assert events[8:] == [Judged(at=times[8], run=REF, verdict=Verdict.FAILED), Ended(at=times[9], exit_code=4)]
 
 
 def test_a_resume_adds_to_what_happened_before(file: Path) -> None:

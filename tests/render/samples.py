@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import structs
 
 from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
-from runcancel.model.runs import Invocation, Problem, Run
+from runcancel.model.runs import Invocation, Problem, Ref, Run
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -36,24 +36,22 @@ def run(
     status: str = "IN_PROGRESS",
 ) -> Run:
     """A run that began four minutes ago."""
-    scope, _, rest = ref.rpartition(":")
-    kind, _, id = rest.partition("/")
-    context, _, place = scope.rpartition("@")
-    provider, region = place.split(":")
+    named = Ref.parse(ref)
+    scope = named.scope
     known = counts if counts is not None else {State.RUNNING: 3, State.CANCELLED: 17, State.SUCCEEDED: 5}
     return Run(
-        ref=ref,
-        provider=provider,
+        ref=named,
+        provider=scope.provider,
         account="111122223333",
-        context=context or None,
-        region=region,
-        kind=kind,
-        id=id,
+        context=scope.context,
+        region=scope.region,
+        kind=named.kind,
+        id=named.id,
         name=name,
         state=state,
         provider_status=status,
         status_detail=None,
-        guarantee=_GUARANTEES[provider],
+        guarantee=_GUARANTEES[scope.provider],
         created_at=NOW - timedelta(minutes=4),
         started_at=NOW - timedelta(minutes=4, seconds=-2),
         ended_at=NOW - timedelta(minutes=1) if state.over else None,
@@ -68,7 +66,7 @@ def run(
 def invocation(number: int, state: State, *, ref: str = WINDOW, child: str | None = None) -> Invocation:
     """What one target does."""
     return Invocation(
-        run=ref,
+        run=Ref.parse(ref),
         id=f"task-invocation-{number}",
         task="4711",
         target=f"i-{number:017x}",
@@ -79,7 +77,7 @@ def invocation(number: int, state: State, *, ref: str = WINDOW, child: str | Non
         exit_code=0 if state is State.SUCCEEDED else None,
         started_at=None if state is State.PENDING else NOW - timedelta(minutes=3),
         ended_at=NOW - timedelta(minutes=1) if state.over else None,
-        child=child,
+        child=None if child is None else Ref.parse(child),
         owner=None,
         window_target=None,
     )
@@ -103,7 +101,7 @@ def seen(
         after=after,
         effect=effect,
         confirmed=confirmed,
-        child=child,
+        child=None if child is None else Ref.parse(child),
     )
 
 
@@ -120,7 +118,7 @@ def outcome(
 ) -> Outcome:
     """What became of one run."""
     return Outcome(
-        run=ref,
+        run=Ref.parse(ref),
         name="nightly-patching",
         verdict=verdict,
         guarantee=Guarantee.PENDING_ONLY,
@@ -198,7 +196,7 @@ def plan_item(ref: str = WINDOW, *, ask: bool = True, guarantee: Guarantee = Gua
         for n in range(count)
     ]
     return PlanItem(
-        run=ref,
+        run=Ref.parse(ref),
         name="nightly-patching",
         state=State.RUNNING if ask else State.SUCCEEDED,
         guarantee=guarantee,

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from types import UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from hypothesis import strategies as st
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Invocation, Problem, Run
+from runcancel.model.runs import Invocation, Problem, Ref, Run, RunName, Scope
 
 T = TypeVar("T", bound=Struct)
 
@@ -24,13 +24,22 @@ _SIMPLE: Mapping[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     datetime: st.datetimes(timezones=st.just(UTC)),
     type(None): st.none(),
+    RunName: ANY_TEXT.map(RunName),
+    Ref: st.builds(
+        Ref,
+        scope=st.builds(
+            Scope, provider=ANY_TEXT, region=ANY_TEXT, context=st.none() | st.sampled_from(["prod", "a b@c"])
+        ),
+        kind=ANY_TEXT,
+        id=ANY_TEXT,
+    ),
     UnsetType: st.just(UNSET),
 }
 
 
 def any_of(kind: type[T]) -> st.SearchStrategy[T]:
     """Any record of that kind."""
-    fields = {name: _strategy(hint) for name, hint in get_type_hints(kind).items()}
+    fields = {field.name: _strategy(field.type) for field in structs.fields(kind)}
     return st.fixed_dictionaries(fields).map(lambda values: kind(**values))
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from runcancel.model.encoding import from_json
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Run
 from runcancel.model.states import State
@@ -218,7 +218,7 @@ def test_a_plan_document_says_who_and_until_when_and_reads_back() -> None:
 
     text = written("json", "plan", [samples.plan_item()], end=end)
 
-    document = msgspec.json.decode(text, type=shape("plan"))
+    document = from_json(text, shape("plan"))
     assert json.loads(text)["created_at"] == "2026-11-21T12:00:00Z"
     assert document.verb == "cancel"
     assert document.identities == (who,)

@@ -9,11 +9,11 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.ask import obtain_confirmation
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.select import Chosen, looked_again
-from runcancel.config.references import full
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.model.outcomes import Limits, PlanItem
+from runcancel.model.runs import Ref
 from runcancel.model.states import Guarantee
 from runcancel.render import Caller
 from runcancel.render.screens.announce import announce
@@ -86,12 +86,12 @@ def configured(session: Session) -> Limits:
 
 def callers_of(session: Session, items: Sequence[PlanItem]) -> tuple[Caller, ...]:
     """Who cancels in each scope of the plan."""
-    scopes = dict.fromkeys(full(item.run).scope for item in items if item.ask)
+    scopes = dict.fromkeys(item.run.scope for item in items if item.ask)
     return tuple(Caller.of(scope, who) for scope, who in session.identities(tuple(scopes)).items())
 
 
-def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[str, str]:
+def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[Ref, str]:
     """Whose account each run is in: an id where known, else provider and context."""
     known = {caller.scope: f"{caller.scope.split(':')[0]} {caller.account}" for caller in callers if caller.account}
-    scopes = {item.run: full(item.run).scope for item in items}
+    scopes = {item.run: item.run.scope for item in items}
     return {run: known.get(str(scope), f"{scope.provider} {scope.context or ''}") for run, scope in scopes.items()}

@@ -15,7 +15,7 @@ from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.guards.limits import check_guarantee, is_below
 from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import Limits, Outcome, PlanItem
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Guarantee, Reason
 from runcancel.providers import kind_of
 from runcancel.render.screens.announce import announce
@@ -29,41 +29,41 @@ class Flowing:
         self._recorder: Recorder | None = None
         self._session = session
         self._guarantee = guarantee
-        self._planned: set[str] = set()
+        self._planned: set[Ref] = set()
 
     def begin(self, recorder: Recorder | None) -> None:
         """Write every reference down before the first request. Raises `Refused` where that is required and fails."""
         self._session.tell_origins(self.lookup.left)
         self._recorder = recorder
         if recorder is not None:
-            recorder.planned([intended(one.text, self.lookup.named(one)) for one in self.lookup.left])
+            recorder.planned([intended(one.name, self.lookup.named(one)) for one in self.lookup.left])
 
     def choose(self, results: Sequence[LookupResult]) -> Selection:
         """What to send of what was read. It is written down and announced when this returns."""
         items: list[PlanItem] = []
         decided: list[Outcome] = []
-        found: list[tuple[str, PlanItem | None]] = []
+        found: list[tuple[RunName, PlanItem | None]] = []
         for result in results:
             chosen = self._planned_or_not(result)
             if isinstance(chosen, Outcome):
                 decided.append(chosen)
             elif chosen.run in self._planned:  # it was named twice, in different words
-                found.append((result.reference.text, None))
+                found.append((result.reference.name, None))
             else:
                 self._planned.add(chosen.run)
                 items.append(chosen)
-                found.append((result.reference.text, chosen))
+                found.append((result.reference.name, chosen))
         if self._recorder is not None and found:
             self._recorder.record_read(found)
         self._announce(items, results)
         return Selection(items=tuple(items), decided=tuple(decided))
 
     def _planned_or_not(self, result: LookupResult) -> PlanItem | Outcome:
-        text = result.reference.text
+        name = result.reference.name
         try:
             if result.problem is not None:
                 if result.unseen is None:
-                    return failed(text, result.problem)
+                    return failed(name, result.problem)
                 item = unseen(result.unseen, result.problem.message)
             else:
                 (item,) = of_named([result], ()).items
@@ -71,7 +71,7 @@ class Flowing:
         except (UsageError, CloudError, Refused) as error:
             code = error.reason if isinstance(error, CloudError) else Reason.REFUSED
             code = Reason.USAGE if isinstance(error, UsageError) else code
-            return failed(text, Problem(code=code, message=error.message, hint=error.hint, ref=text))
+            return failed(name, Problem(code=code, message=error.message, hint=error.hint, ref=name))
         return item
 
     def _check(self, item: PlanItem) -> None:

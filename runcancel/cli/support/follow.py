@@ -7,14 +7,14 @@ from itertools import islice
 from runcancel.cli.session import Session
 from runcancel.cli.support.remarks import Remarks
 from runcancel.cli.support.stale import Stale
-from runcancel.config.references import Reference, full
+from runcancel.config.references import Reference
 from runcancel.engine.connections import Batch, Clouds, read
 from runcancel.engine.decoding import as_text
 from runcancel.engine.growth import BEGIN, Marks, fresh
 from runcancel.engine.lookup import CancelResponse, Lookup, Probe, answers
 from runcancel.errors import RETRYABLE, CloudError, Interrupted, exit_of_reading
 from runcancel.model.logs import Capture, Finished, Output
-from runcancel.model.runs import InvocationFilter, Problem, Run
+from runcancel.model.runs import InvocationFilter, Problem, Ref, Run
 from runcancel.providers import kind_of
 from runcancel.render import End, Writer
 from runcancel.runtime.workers import TaskGroup
@@ -51,7 +51,7 @@ class Follower:
         self._encoding = encoding
         self._tail = tail
         self._apart = apart
-        self._readings: dict[str, _Reading] = {}
+        self._readings: dict[Ref, _Reading] = {}
         self._problems: list[Problem] = []
         self._stale = Stale(session)
         self._open = 0  # tasks that are out
@@ -139,8 +139,7 @@ class _Reading:
 
     def __init__(self, run: Run, criteria: InvocationFilter, remarks: Remarks) -> None:
         self.ref = run.ref
-        self.named = full(run.ref)
-        self.scope = self.named.scope
+        self.scope = run.ref.scope
         self.remarks = remarks
         self.ended = False
         self._criteria = criteria
@@ -148,9 +147,9 @@ class _Reading:
         self._known = True  # whether this round needs no other reading of the run
         self._rows: Iterator[Capture] | None = None
         self._finished = Finished()
-        self._marks: dict[tuple[str, str, str | None], Marks] = {}
+        self._marks: dict[tuple[Ref, str, str | None], Marks] = {}
         self._targets: set[str] = set()  # those whose output has ended
-        self._children: dict[str, bool] = {}  # runs that this one started, and whether all of this round has ended
+        self._children: dict[Ref, bool] = {}  # runs that this one started, and whether all of this round has ended
         self._growing = self._wrote = False
         self._pause = _SHORTEST
 
@@ -160,7 +159,7 @@ class _Reading:
             if not self._known:
                 self._over = _is_over(clouds, self)
             self._known = False
-            self._rows = clouds.at(self.scope).logs(self.named, self._criteria, self._finished)
+            self._rows = clouds.at(self.scope).logs(self.ref, self._criteria, self._finished)
         return tuple(islice(self._rows, _CHUNK))
 
     def fresh(self, capture: Capture, encoding: str | None, tail: int | None) -> Output | None:
@@ -203,7 +202,7 @@ class _Reading:
 
 def _is_over(clouds: Clouds, reading: _Reading) -> bool:
     """Whether the run has ended. Raises `CloudError`."""
-    batch = Batch(scope=reading.scope, kind=kind_of(reading.named), refs=(reading.named,))
+    batch = Batch(scope=reading.scope, kind=kind_of(reading.ref), refs=(reading.ref,))
     ((_, answer),) = read(clouds, batch, full=False)
     if isinstance(answer, CloudError):
         raise answer

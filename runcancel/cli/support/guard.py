@@ -8,7 +8,6 @@ from msgspec import structs
 from runcancel.cli.session import Session
 from runcancel.cli.support.select import Chosen
 from runcancel.config import settings
-from runcancel.config.references import full
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
 from runcancel.guards import limits, site_policy
@@ -81,7 +80,7 @@ class Guard:
 
     def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:
         """The plan without the runs whose context leads to another account than it names, and that in sentences."""
-        scopes = {item.run: full(item.run).scope for item in items if item.ask}
+        scopes = {item.run: item.run.scope for item in items if item.ask}
         misled = self._session.misled(tuple(dict.fromkeys(scopes.values())))
         why = {run: misled[scope] for run, scope in scopes.items() if scope in misled}
         kept = (structs.replace(item, ask=False, why=why[item.run]) if item.run in why else item for item in items)
@@ -91,13 +90,13 @@ class Guard:
         if not self._rules.rules:
             return ()
         to_cancel = counted_once([item for item in items if item.ask])
-        scopes = tuple(dict.fromkeys(full(item.run).scope for item in to_cancel)) if self._rules.asks_contexts else ()
+        scopes = tuple(dict.fromkeys(item.run.scope for item in to_cancel)) if self._rules.asks_contexts else ()
         known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
         accounts = known | {caller.scope: caller.account for caller in callers}
         places: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
         subjects: list[Subject] = []
         for item in to_cancel:
-            ref = full(item.run)
+            ref = item.run
             if ref.scope not in places:
                 account = accounts.get(str(ref.scope)) or None
                 places[ref.scope] = _subject(self._session, ref, account=account, targets=0)
@@ -115,7 +114,7 @@ def _size(item: PlanItem) -> int:
 def _subject(session: Session, ref: Ref, *, account: str | None, targets: int) -> Subject:
     known = settings.contexts_at(session.settings, ref.scope, account)
     return Subject(
-        run=str(ref),
+        run=ref,
         provider=ref.scope.provider,
         region=ref.scope.region,
         kind=ref.kind,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from runcancel import environment
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
-from runcancel.config.references import Reference, parse_all
+from runcancel.config.references import Reference, as_written, parse_all, unique
 from runcancel.engine.selection import ReferenceList, read_list
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal import store
@@ -68,12 +68,12 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
     try:
         journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
         id = None if journal is None else whole_id(journal, word)
-        texts = [] if journal is None or id is None else [entry.item.run for entry in journal.entries(id)]
+        runs = [] if journal is None or id is None else [entry.item.run for entry in journal.entries(id)]
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
     if id is None:
         raise no_operation(word)
-    return parse_all(texts)
+    return unique(as_written(run) for run in runs)
 
 
 def whole_id(journal: Journal, word: str) -> str | None:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from runcancel.cli.session import Session
 from runcancel.cli.support.ask import line
 from runcancel.errors import Refused, UsageError
-from runcancel.model.runs import Problem, Run
+from runcancel.model.runs import Problem, Ref, Run
 
 _SHOWN = 99
 _WORD = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 
 
-def pick(session: Session, found: Sequence[Run], gaps: Sequence[Problem]) -> tuple[str, ...]:
+def pick(session: Session, found: Sequence[Run], gaps: Sequence[Problem]) -> tuple[Ref, ...]:
     """List the first of the runs, say what did not answer, ask which; the references chosen.
 
     Raises `Refused` when nothing is chosen, `Interrupted` at a signal.

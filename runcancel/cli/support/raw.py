@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.stream import in_chunks
-from runcancel.config import references
 from runcancel.config.references import Reference
 from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model.logs import Capture
-from runcancel.model.runs import InvocationFilter, Problem
+from runcancel.model.runs import InvocationFilter, Problem, Ref
 from runcancel.model.states import Reason
 from runcancel.render import End, raw
 
@@ -44,11 +43,10 @@ def write_raw(session: Session, named: Sequence[Reference], criteria: Invocation
     return code
 
 
-def _of_one(session: Session, ref: str, criteria: InvocationFilter, *, chunk: int) -> list[Capture]:
+def _of_one(session: Session, ref: Ref, criteria: InvocationFilter, *, chunk: int) -> list[Capture]:
     """The outputs of the only target, one for each of its steps. Raises `UsageError` when there are several."""
-    run = references.full(ref)
     captures: list[Capture] = []
-    for capture in in_chunks(session, run, lambda cloud: cloud.logs(run, criteria), chunk=chunk):
+    for capture in in_chunks(session, ref, lambda cloud: cloud.logs(ref, criteria), chunk=chunk):
         if captures and (capture.record.run, capture.record.id) != (captures[0].record.run, captures[0].record.id):
             raise UsageError(f"{ref}: --raw takes one target, and several match; nothing was written: add --target ID")
         captures.append(capture)

@@ -28,7 +28,7 @@ def references(incomplete: str) -> list[tuple[str, str]]:
     with _opened() as past:
         for operation in past.operations(_OPERATIONS) if past else ():
             for entry in past.entries(operation.id) if past else ():
-                names.setdefault(entry.item.run, safe(entry.item.name or operation.verb))
+                names.setdefault(str(entry.item.run), safe(entry.item.name or operation.verb))
     return list(islice(((ref, name) for ref, name in names.items() if ref.startswith(incomplete)), _REFERENCES))
 
 

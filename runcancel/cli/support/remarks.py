@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from runcancel.model.logs import Output
+from runcancel.model.runs import Ref
 from runcancel.render.screens.logs import encoding_name
 
 _NAMED = 3  # targets that a note names
@@ -16,7 +17,7 @@ class Remarks:
     that was chosen.
     """
 
-    def __init__(self, ref: str, *, apart: bool, tail: bool, encoding: str | None = None) -> None:
+    def __init__(self, ref: Ref, *, apart: bool, tail: bool, encoding: str | None = None) -> None:
         self._ref = ref
         self._apart = apart
         self._tail = tail

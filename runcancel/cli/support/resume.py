@@ -10,7 +10,7 @@ from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused
 from runcancel.journal.store import Entry, Journal
-from runcancel.model.outcomes import Limits, Operation, Outcome, PlanItem
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.states import Verdict
 
 
@@ -22,7 +22,7 @@ class LeftOver(Struct, frozen=True):
     """
 
     operation: Operation
-    items: tuple[PlanItem, ...]
+    items: tuple[PlanItem | Intent, ...]
     sent: tuple[PlanItem, ...] = ()
     limits: Limits = Limits()
     partial: tuple[Outcome, ...] = ()
@@ -44,7 +44,7 @@ def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.slee
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
     left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _settled(entry))
-    sent = tuple(entry.item for entry in entries if _sent(entry))
+    sent = tuple(entry.item for entry in entries if isinstance(entry.item, PlanItem) and _sent(entry))
     partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
     return LeftOver(operation, left, sent=sent, limits=limits, partial=partial)
 

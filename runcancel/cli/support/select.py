@@ -14,7 +14,7 @@ from runcancel.cli.support.resume import LeftOver
 from runcancel.cli.support.searched import coverage, unsearched
 from runcancel.cli.support.source import Filtered, Listed, Named, Past, Picked, Saved, SelectionRequest
 from runcancel.config import settings
-from runcancel.config.references import Reference, full, parse, parse_all
+from runcancel.config.references import Reference, as_written, unique
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import children, unseen
@@ -75,18 +75,18 @@ def _named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: 
     items = {item.run: item for item in chosen.items}
     for result in blind:
         if result.unseen is not None and result.problem is not None:
-            items.setdefault(str(result.unseen), unseen(result.unseen, result.problem.message))
+            items.setdefault(result.unseen, unseen(result.unseen, result.problem.message))
     return structs.replace(chosen, items=tuple(items.values()))
 
 
 def _resumed(session: Session, operation: LeftOver) -> Selection:
     """What an operation left: runs of its plan, and references that it had not read."""
     left, sent = operation.items, frozenset(item.run for item in operation.sent)
-    unread = [item for item in left if not item.read]
-    places = {item.run: _places(item) for item in unread}
-    results = session.look_at(parse_all(item.run for item in left if item.ask), places=places)
+    read = [item for item in left if isinstance(item, PlanItem) and item.read]
+    places = {item.run.text: _places(item) for item in left if not item.read}
+    results = session.look_at(unique(as_written(item.run) for item in left if item.ask), places=places)
     of_plan = [result for result in results if result.reference.text not in places]
-    planned = selection.of_plan([item for item in left if item.read], of_plan, sent=sent)
+    planned = selection.of_plan(read, of_plan, sent=sent)
     named = _named([result for result in results if result.reference.text in places], (), blindly=True)
     known = {item.run for item in planned.items}
     return Selection(
@@ -96,21 +96,26 @@ def _resumed(session: Session, operation: LeftOver) -> Selection:
     )
 
 
-def _places(item: PlanItem) -> tuple[Scope, ...]:
+def _places(item: PlanItem | Intent) -> tuple[Scope, ...]:
     named = item.places if isinstance(item, Intent) else (item.run,)
-    return tuple(dict.fromkeys(full(place).scope for place in named))
+    return tuple(dict.fromkeys(place.scope for place in named))
 
 
 def _picked(session: Session, targets: Sequence[str]) -> Chosen:
     found = _searched(session, Query(states=options.states(None)))
     refs = pick(session, [one.run for one in found.runs if one.run.cancellable], found.gaps)
-    chosen = selection.of_named(session.look(refs, full=True), targets) if refs else Selection(items=())
+    chosen = (
+        selection.of_named(session.look_at([Reference.of(ref) for ref in refs]), targets)
+        if refs
+        else Selection(items=())
+    )
     return found.chosen(chosen)
 
 
 def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
     found = _searched(session, query)
-    matched = {parse(one.run.ref).meaning: one.run.matched_by for one in found.runs if one.run.matched_by is not None}
+    facts = ((one.run.ref, one.run.matched_by) for one in found.runs)
+    matched = {Reference.of(ref).meaning: fact for ref, fact in facts if fact is not None}
     seen = _seen(session, found.runs)
     chosen = selection.of_found(seen, targets, matched) if found.runs else Selection(items=())
     return found.chosen(chosen)
@@ -139,7 +144,7 @@ class _Found(Struct, frozen=True, kw_only=True):
 
 def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
     """What stands under each run; those that the listing told whole are not read again."""
-    of = {parse(one.run.ref): one for one in found}
+    of = {Reference.of(one.run.ref): one for one in found}
     read = {result.reference: result for result in session.look_at([one for one, told in of.items() if not told.whole])}
     return [read.get(reference) or LookupResult(reference=reference, snapshot=told) for reference, told in of.items()]
 
@@ -169,7 +174,7 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
     if not started:
         notes = (*chosen.notes, "--stop-running has no effect: no running task started another run")
         return structs.replace(chosen, notes=notes)
-    results = session.look_at([parse(child) for child in started])
+    results = session.look_at([Reference.of(child) for child in started])
     return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, results))
 
 
@@ -206,4 +211,4 @@ def looked_again(session: Session, chosen: Chosen) -> Chosen:
 
 
 def _look(session: Session, held: Sequence[PlanItem]) -> list[LookupResult]:
-    return session.look_at([parse(item.run) for item in held if item.ask])
+    return session.look_at([Reference.of(item.run) for item in held if item.ask])

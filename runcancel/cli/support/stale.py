@@ -6,7 +6,7 @@ from msgspec import structs
 
 from runcancel.cli.session import Session
 from runcancel.errors import CREDENTIALS, CloudError
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, Ref
 
 
 class Stale:
@@ -18,15 +18,15 @@ class Stale:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._began = datetime.now(UTC)
-        self._read_at: dict[str, datetime] = {}
-        self._failures: dict[str, Problem] = {}
+        self._read_at: dict[Ref, datetime] = {}
+        self._failures: dict[Ref, Problem] = {}
 
-    def read(self, ref: str) -> None:
+    def read(self, ref: Ref) -> None:
         """Note that a run was read."""
         self._read_at[ref] = datetime.now(UTC)
         self._failures.pop(ref, None)
 
-    def failed(self, ref: str, error: CloudError) -> bool:
+    def failed(self, ref: Ref, error: CloudError) -> bool:
         """Note that a reading failed; whether no other one can succeed, because the credentials are refused."""
         since = self._read_at.get(ref, self._began).astimezone()
         problem = error.problem(ref=ref)

@@ -9,7 +9,6 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
 from runcancel.cli.support.stream import in_chunks
-from runcancel.config import references as refs_
 from runcancel.config.references import nearest
 from runcancel.environment import plain
 from runcancel.errors import CloudError, UsageError, exit_of_reading
@@ -96,7 +95,7 @@ def invocations(
 
 def _known(snapshot: Snapshot, criteria: InvocationFilter) -> Iterator[Invocation] | None:
     """The rows, where looking at the run has told them already: nothing is read twice."""
-    whole = kind_of(refs_.full(snapshot.run.ref)).read_whole and snapshot.run.counts is not None
+    whole = kind_of(snapshot.run.ref).read_whole and snapshot.run.counts is not None
     return filter(criteria.matches, snapshot.invocations) if whole else None
 
 
@@ -114,7 +113,7 @@ def _show(rows: Iterator[Invocation], answer: Writer, *, limit: int) -> tuple[in
 
 
 def _rows(session: Session, run: Run, criteria: InvocationFilter) -> Iterator[Invocation]:
-    ref = refs_.full(run.ref)
+    ref = run.ref
     return in_chunks(session, ref, lambda cloud: cloud.invocations(ref, criteria), chunk=_CHUNK)
 
 

@@ -11,7 +11,6 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
 from runcancel.cli.support.remarks import Remarks
 from runcancel.cli.support.stream import in_chunks
-from runcancel.config import references as refs_
 from runcancel.config.references import nearest
 from runcancel.engine.decoding import as_text, is_encoding
 from runcancel.environment import plain
@@ -137,8 +136,7 @@ def logs(
 
 
 def _outputs(session: Session, run: Run, criteria: InvocationFilter, encoding: str | None) -> Iterator[Output]:
-    ref = refs_.full(run.ref)
-    for capture in in_chunks(session, ref, lambda cloud: cloud.logs(ref, criteria), chunk=_CHUNK):
+    for capture in in_chunks(session, run.ref, lambda cloud: cloud.logs(run.ref, criteria), chunk=_CHUNK):
         yield as_text(capture, encoding)
 
 

@@ -9,7 +9,7 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
 from runcancel.cli.support.stale import Stale
 from runcancel.errors import Exit, Interrupted, exit_of_reading
-from runcancel.model.runs import Run, Snapshot
+from runcancel.model.runs import Ref, Run, Snapshot
 from runcancel.render import End
 from runcancel.render.screens.groups import totals
 from runcancel.text import command
@@ -64,7 +64,7 @@ def status(
     return code
 
 
-def _follow(session: Session, runs: dict[str, Run], stale: Stale) -> None:
+def _follow(session: Session, runs: dict[Ref, Run], stale: Stale) -> None:
     """Read until every run has ended or cannot be read with these credentials; `runs` is kept up to date."""
     left = {ref: run for ref, run in runs.items() if not run.ended}
     for ref, answer in session.follow(left, full=True, until=None):

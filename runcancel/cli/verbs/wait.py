@@ -16,7 +16,7 @@ from runcancel.engine.lookup import LookupResult
 from runcancel.engine.poll import FIRST_PAUSE
 from runcancel.engine.verdict import only_reported
 from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_reading
-from runcancel.model.runs import Problem, Run, Snapshot
+from runcancel.model.runs import Problem, Ref, Run, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.render import End
 from runcancel.render.screens.notes import named as named_briefly
@@ -130,7 +130,7 @@ def _not_found(results: Iterable[LookupResult]) -> list[Reference]:
     return [result.reference for result in results if result.problem and result.problem.code is Reason.NOT_FOUND]
 
 
-def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: float, *, until: float) -> list[Problem]:
+def _wait(session: Session, runs: dict[Ref, Snapshot], goal: _Goal, seconds: float, *, until: float) -> list[Problem]:
     """Look until all runs are where they should be, one cannot get there, or time is up; `runs` is kept up to date."""
     left = {ref: seen.run for ref, seen in runs.items() if not goal.reached(seen.run)}
     if any(map(goal.missed, left.values())):
@@ -151,20 +151,20 @@ def _wait(session: Session, runs: dict[str, Snapshot], goal: _Goal, seconds: flo
     return [failures.get(ref) or _late(ref, seen.run, seconds) for ref, seen in runs.items() if ref in left]
 
 
-def _unconfirmed(ref: str) -> Problem:
+def _unconfirmed(ref: Ref) -> Problem:
     message = "the cloud reports it stopped; this is not verified"
     hint = "To count reported stops as stopped: add --accept-reported"
     return Problem(code=Reason.UNCONFIRMED, message=message, hint=hint, ref=ref)
 
 
-def _late(ref: str, run: Run, seconds: float) -> Problem:
+def _late(ref: Ref, run: Run, seconds: float) -> Problem:
     left = [state for state in run.counts or () if not state.over]
     state = max(left, key=lambda one: one.openness) if run.state.over and left else run.state
     message = f"still {state} after {seconds:g} s"
     return Problem(code=Reason.TIMED_OUT, message=message, retryable=True, ref=ref)
 
 
-def _code(problems: Sequence[Problem], missed: Sequence[str]) -> int:
+def _code(problems: Sequence[Problem], missed: Sequence[Ref]) -> int:
     if missed:
         return Exit.ENDED_BADLY
     if any(problem.code in (Reason.TIMED_OUT, Reason.UNCONFIRMED) for problem in problems):

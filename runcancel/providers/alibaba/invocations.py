@@ -246,7 +246,7 @@ def _invocation(ref: Ref, row: JsonObject, *, once: bool) -> Invocation:
     state, word = invocation_state(row, once=once)
     target = text(row.get("InstanceId")) or ""
     return Invocation(
-        run=str(ref),
+        run=ref,
         id=target,
         task=None,
         target=target,

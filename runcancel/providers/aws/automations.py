@@ -159,7 +159,7 @@ def _child(ref: Ref, row: JsonObject, *, elsewhere: bool) -> Invocation:
     id = text(row.get("AutomationExecutionId"))
     far = elsewhere or row.get("AutomationType") == "CrossAccount"
     return Invocation(
-        run=str(ref),
+        run=ref,
         id=id or ref.id,
         task=None,
         target=_target(row),
@@ -181,7 +181,7 @@ def _step(ref: Ref, row: JsonObject, run: State) -> Invocation:
     started = moment(row.get("ExecutionStartTime"))
     name = text(row.get("StepName"))
     return Invocation(
-        run=str(ref),
+        run=ref,
         id=text(row.get("StepExecutionId")) or name or ref.id,
         task=None,
         target=None,
@@ -204,12 +204,12 @@ def _target(row: JsonObject) -> str | None:
     return text(row.get("Target")) or (values[0] if len(values) == 1 else None)
 
 
-def _started(ref: Ref, row: JsonObject) -> str | None:
+def _started(ref: Ref, row: JsonObject) -> Ref | None:
     """The run that a step started."""
     output, kind = _STARTED_BY.get(word(row.get("Action")), ("", AUTOMATION))
     ids = texts(record(row.get("Outputs")).get(output))
     return _reference(ref, kind, ids[0]) if len(ids) == 1 else None
 
 
-def _reference(ref: Ref, kind: Kind, id: str | None) -> str | None:
-    return str(Ref(scope=ref.scope, kind=kind.name, id=id)) if id and kind.matches(id) else None
+def _reference(ref: Ref, kind: Kind, id: str | None) -> Ref | None:
+    return Ref(scope=ref.scope, kind=kind.name, id=id) if id and kind.matches(id) else None

@@ -167,7 +167,7 @@ def _invocation(ref: Ref, row: JsonObject) -> Invocation:
     state = command_state(word(row.get("Status")), details, ran=bool(starts or codes))
     instance = text(row.get("InstanceId"))
     return Invocation(
-        run=str(ref),
+        run=ref,
         id=instance or ref.id,
         task=None,
         target=instance,

@@ -97,14 +97,14 @@ class Logs:
             return
         if output.state.over and output.child in finished.runs:
             return
-        child = Ref.read_back(output.child, ref.scope)
+        child = output.child
         named = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
         inner = InvocationFilter(
             states=criteria.states, targets=criteria.targets if named or not output.target else frozenset()
         )
         try:
             for one in self.of(child, inner, finished, follow=False):
-                yield _under(str(ref), output, one)
+                yield _under(ref, output, one)
         except CloudError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise
@@ -112,7 +112,7 @@ class Logs:
                 yield structs.replace(output, note=_GONE)
 
 
-def _under(parent: str, above: Output, one: Output) -> Output:
+def _under(parent: Ref, above: Output, one: Output) -> Output:
     """An output of a run that was started, with what only the invocation above it knows."""
     return structs.replace(
         one, parent=parent, task=above.task, target=one.target or above.target, step=one.step or above.step

@@ -154,7 +154,7 @@ def _invocation(
     targets = _targets(document(row.get("Parameters")))
     started = moment(row.get("StartTime"))
     invocation = Invocation(
-        run=str(ref),
+        run=ref,
         id=text(row.get("InvocationId")) or task_id or ref.id,
         task=task_id,
         target=targets[0] if len(targets) == 1 else None,
@@ -166,7 +166,7 @@ def _invocation(
         exit_code=None,
         started_at=started,
         ended_at=moment(row.get("EndTime")),
-        child=None if child is None or child_id is None else str(Ref(scope=ref.scope, kind=child.name, id=child_id)),
+        child=None if child is None or child_id is None else Ref(scope=ref.scope, kind=child.name, id=child_id),
         owner=text(row.get("OwnerInformation")),
         window_target=text(row.get("WindowTargetId")),
         foreign=_external(task_type, execution, ref.scope.region, profile),
@@ -196,7 +196,7 @@ def _external(task_type: str, execution: str | None, region: str, profile: str |
 def _of_whole_task(ref: Ref, task: JsonObject, task_id: str) -> Invocation:
     """A task as a row of its own: AWS does not list on which targets it runs or will run."""
     return Invocation(
-        run=str(ref),
+        run=ref,
         id=task_id,
         task=task_id,
         target=None,

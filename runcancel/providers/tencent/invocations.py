@@ -342,7 +342,7 @@ def _invocation(ref: Ref, row: JsonObject) -> Invocation:
     began = moment(result.get("ExecStartTime"))
     state = invocation_state(word, began=began is not None)
     return Invocation(
-        run=str(ref),
+        run=ref,
         id=text(row.get("InvocationTaskId")) or "",
         task=None,
         target=text(row.get("InstanceId")),

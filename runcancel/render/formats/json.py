@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from runcancel.model.encoding import to_builtins, to_json
 from runcancel.text import is_plain, safe
 
 
@@ -28,9 +29,9 @@ def escape(char: str) -> str:
 
 def _json(value: object) -> bytes:
     try:
-        return msgspec.json.encode(value)
+        return to_json(value)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value)))
+        return to_json(_without_surrogates(to_builtins(value)))
 
 
 def _without_surrogates(value: Any) -> Any:

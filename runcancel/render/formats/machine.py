@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
-from runcancel.model.runs import Invocation, Run
+from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.render.column import Column, Value, text_of
 from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Event, Record, document, end_line, line, record_of
@@ -139,7 +139,7 @@ class References(Printer):
     def __init__(self, name: str, sink: Sink) -> None:
         super().__init__(sink)
         self._printed: set[str] = set()
-        self._childless: dict[str, bool] = {}
+        self._childless: dict[Ref, bool] = {}
 
     def row(self, record: Record) -> None:
         """Print the record's reference, or keep its run's for the end."""
@@ -155,7 +155,8 @@ class References(Printer):
             if childless:
                 self._print(run)
 
-    def _print(self, reference: str | None) -> None:
+    def _print(self, name: object) -> None:
+        reference = None if name is None else str(name)
         if reference is not None and reference not in self._printed:
             self._printed.add(reference)
             self._sink.write(safe(reference) + "\n")

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from runcancel.engine.events import Progress
 from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Invocation, Problem, Run, counts_of
+from runcancel.model.runs import Invocation, Problem, Ref, Run, RunName, counts_of
 from runcancel.model.states import State, Verdict
 from runcancel.render.screens.words import Piece, Pieces, readable, scope_of
 from runcancel.text import safe
@@ -34,7 +34,7 @@ OPEN_FIRST = tuple(sorted(State, key=lambda state: state.over))
 class RunProgress(Struct):
     """One run. `counts` are of its selected targets; `cancels` is false where it is only watched."""
 
-    ref: str
+    ref: RunName
     scope: str
     cancels: bool
     state: State = State.UNKNOWN
@@ -116,7 +116,7 @@ class Board(Progress):
 
     def __init__(self, *, cancels: bool = True) -> None:
         self.cancels = cancels
-        self.runs: dict[str, RunProgress] = {}
+        self.runs: dict[RunName, RunProgress] = {}
         self.scopes: dict[str, Totals] = {}
         self.total = Totals("")
         self.last: RunProgress | None = None  # the run that changed last
@@ -132,13 +132,13 @@ class Board(Progress):
                     run.state, run.counts = item.state, item.counts
                     run.cancelling = item.state is State.CANCELLING
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """The cloud has replied to the request."""
         with self._changing(ref) as run:
             run.replied, run.problem = True, answer.problem
         self.changed(run, bad=answer.problem is not None)
 
-    def observed(self, ref: str, run: Run, invocations: Sequence[Invocation]) -> None:
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """The run was read again."""
         with self._changing(ref) as known:
             known.state = run.state
@@ -155,7 +155,7 @@ class Board(Progress):
         self.changed(run, bad=outcome.verdict in LEFT)
 
     @contextmanager
-    def _changing(self, ref: str) -> Iterator[RunProgress]:
+    def _changing(self, ref: RunName) -> Iterator[RunProgress]:
         """A run while it changes: the totals follow."""
         known = self.runs.get(ref)
         run = known or self.runs.setdefault(ref, RunProgress(ref=ref, scope=scope_of(ref), cancels=self.cancels))

@@ -137,14 +137,16 @@ def _of_runs(board: Board, view: View, room: int) -> list[Text] | None:
     if board.total.runs > _FEW:
         return None
     runs = list(board.runs.values())
-    column = max([cell_len(safe(run.ref)) for run in runs], default=0)
+    column = max([cell_len(safe(str(run.ref))) for run in runs], default=0)
     side = view.width - column - 4
     if column + 2 > view.width or len(runs) * (1 if side >= _BESIDE else 2) > room:
         return None
     if side >= _BESIDE:
-        return [Text(f"  {safe(run.ref):<{column}}  ") + _of_run(run, view, side) for run in runs]
+        return [Text(f"  {safe(str(run.ref)):<{column}}  ") + _of_run(run, view, side) for run in runs]
     return [
-        line for run in runs for line in (Text(f"  {safe(run.ref)}"), Text("    ") + _of_run(run, view, view.width - 4))
+        line
+        for run in runs
+        for line in (Text(f"  {safe(str(run.ref))}"), Text("    ") + _of_run(run, view, view.width - 4))
     ]
 
 
@@ -239,7 +241,7 @@ def _waits(scope: str, view: View, room: int) -> tuple[Piece, ...]:
 def _last(board: Board, view: View, room: int) -> list[Text]:
     """The run that changed last, where there is a line for it and its reference fits."""
     run = board.last
-    name = Text.assemble(("last: ", "dim"), safe(run.ref) if run else "", "  ")
+    name = Text.assemble(("last: ", "dim"), safe(str(run.ref)) if run else "", "  ")
     if run is None or room <= 0 or name.cell_len > view.width:
         return []
     return [name + fitted([run.word(brief=True)], view.width - name.cell_len, between="")]

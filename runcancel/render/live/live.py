@@ -15,6 +15,7 @@ from rich.text import Text
 
 from runcancel.engine.verdict import CancelResponse
 from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref
 from runcancel.render.live.board import Board, RunProgress
 from runcancel.render.live.frame import View, frame
 from runcancel.render.screens.paint import paint
@@ -62,7 +63,7 @@ class LiveProgress(Board):
         super().planned(items)
         self._paint()
 
-    def responded(self, ref: str, answer: CancelResponse) -> None:
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Show that its cancel has a reply; the timeout counts from the last one."""
         self._since = self._clock()
         super().responded(ref, answer)

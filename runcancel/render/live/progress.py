@@ -7,6 +7,7 @@ from typing import TextIO
 
 from runcancel.engine.events import Progress
 from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import RunName
 from runcancel.render.live.board import LEFT, Board, RunProgress, tally
 from runcancel.render.screens.notes import cause_of
 from runcancel.render.screens.terminal import Terminal, size_of
@@ -78,7 +79,7 @@ class PlainProgress(Board):
         self._sink = sink
         self._clock = clock
         self._verbose = verbose
-        self._printed: dict[str, str] = {}
+        self._printed: dict[RunName, str] = {}
         self._began = self._printed_at = clock()
         self._bad_news: Counter[str] = Counter()
         self._stale = False  # something changed since the last line of totals
@@ -97,7 +98,7 @@ class PlainProgress(Board):
             return
         self._printed[run.ref] = text
         if self._verbose or self.total.runs <= _FEW:
-            self._print(f"{safe(run.ref)}: {text}")
+            self._print(f"{safe(str(run.ref))}: {text}")
             return
         self._stale = True
         if bad:
@@ -126,7 +127,7 @@ class PlainProgress(Board):
             return
         last = self._bad_news[cause] == _OF_A_CAUSE
         more = "; further ones are only counted; -v shows all" if last else ""
-        self._print(f"{safe(run.ref)}: {run.text()}{more}", totals=False)
+        self._print(f"{safe(str(run.ref))}: {run.text()}{more}", totals=False)
 
     def _totals(self) -> None:
         total = self.total

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from runcancel.engine.verdict import counted_once
 from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref
 from runcancel.model.states import Effect, Guarantee, State
 from runcancel.render.documents import Caller
-from runcancel.render.screens.words import PROMISES, counted, provider_of, readable, scope_of
+from runcancel.render.screens.words import PROMISES, counted, readable, scope_of
 from runcancel.text import safe
 
 _EXPECTED: Mapping[Effect, str] = {
@@ -63,7 +64,7 @@ def _words(item: PlanItem, effect: Effect) -> str:
 
 
 def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[str]:
-    lines = [safe(item.run)]
+    lines = [safe(str(item.run))]
     lines += [f"  {safe(item.label)}"] if item.label else []
     lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
     lines += _flowed(safe(item.promise), width)
@@ -92,10 +93,9 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
     return lines + [line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width)]
 
 
-def _kind(reference: str) -> str:
-    """`aws maintenance-window` out of the text of a full reference."""
-    scope, _, rest = reference.rpartition(":")
-    return safe(f"{provider_of(scope)} {rest.partition('/')[0]}")
+def _kind(ref: Ref) -> str:
+    """`aws maintenance-window`."""
+    return safe(f"{ref.scope.provider} {ref.kind}")
 
 
 def _flowed(text: str, width: int) -> list[str]:
@@ -109,7 +109,7 @@ def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[s
 
 
 def _not_asked(items: Iterable[PlanItem]) -> list[str]:
-    return [f"{safe(item.run)}: not sent{f': {safe(item.why)}' if item.why else ''}" for item in items]
+    return [f"{safe(str(item.run))}: not sent{f': {safe(item.why)}' if item.why else ''}" for item in items]
 
 
 def _size(item: PlanItem) -> int:

@@ -66,7 +66,7 @@ def row_of(record: Outcome | Run) -> Row:
             word=readable(record.state),
             rank=ENDED_FIRST.index(record.state),
             collapsed=record.state.over,
-            ref=safe(record.ref),
+            ref=safe(str(record.ref)),
             name=safe(record.name or ""),
             targets=record.target_count or 0,
         )
@@ -79,7 +79,7 @@ def row_of(record: Outcome | Run) -> Row:
         word=record.verdict,
         rank=WORST_LAST.index(record.verdict),
         collapsed=record.verdict in _COLLAPSED,
-        ref=safe(record.run),
+        ref=safe(str(record.run)),
         name=safe(record.name or ""),
         cause="" if error is None else safe(cause_of(error, record.run)),
         hint=safe(error.hint or "") if error is not None else "",

@@ -72,8 +72,8 @@ def grouped_lines(problems: Sequence[Problem]) -> Iterator[str]:
 
 
 def _sort_of(problem: Problem) -> Hashable:
-    where = problem.ref or problem.scope
-    if where is None or where in problem.message:
+    where = str(problem.ref or problem.scope or "")
+    if not where or where in problem.message:
         return problem
     return (problem.ref is None, problem.code, problem.message, problem.provider_code, _general(problem.hint, where))
 
@@ -81,7 +81,7 @@ def _sort_of(problem: Problem) -> Hashable:
 def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
     """`runcancel: 23 runs: what`, then the first of them, a line each, then the hint."""
     first = group[0]
-    places = [problem.ref or problem.scope or "" for problem in group]
+    places = [str(problem.ref or problem.scope or "") for problem in group]
     noun = "scopes" if first.ref is None else "runs"
     facts = f" [{first.provider_code}]" if first.provider_code and first.provider_code not in first.message else ""
     yield safe(redact(f"{PROGRAM}: {len(group):,} {noun}: {first.message}{facts}"))
@@ -99,7 +99,7 @@ def _general(hint: str | None, where: str) -> str | None:
 
 def problem_lines(problem: Problem) -> tuple[str, ...]:
     """`runcancel: WHERE: what [vendor's code, request id]`, and a second line with the hint where there is one."""
-    where = problem.ref or problem.scope
+    where = problem.scope if problem.ref is None else problem.ref.text
     prefix = f"{where}: " if where and where not in problem.message else ""
     facts = [problem.provider_code or "", f"request {problem.request_id}" if problem.request_id else ""]
     suffix = ", ".join(fact for fact in facts if fact and fact not in problem.message)
@@ -107,16 +107,16 @@ def problem_lines(problem: Problem) -> tuple[str, ...]:
     return (safe(redact(first)), *((f"  {safe(redact(problem.hint))}",) if problem.hint else ()))
 
 
-def cause_of(problem: Problem, where: str) -> str:
+def cause_of(problem: Problem, place: object) -> str:
     """Its message with the vendor's code, and without the name of the run or scope that it is about."""
-    message = problem.message
+    message, where = problem.message, str(place)
     for name in (where, where.rpartition("/")[2]):
         message = message.replace(name, "…") if len(name) > _SHORTEST else message
     code = problem.provider_code
     return f"{message} [{code}]" if code and code not in message else message
 
 
-def named(names: Sequence[str]) -> str:
+def named(names: Sequence[object]) -> str:
     """The first few names, and how many more there are."""
     few = names if len(names) <= _NAMED + 1 else names[:_NAMED]
-    return ", ".join(few) + (f" and {len(names) - len(few):,} more" if len(few) < len(names) else "")
+    return ", ".join(map(str, few)) + (f" and {len(names) - len(few):,} more" if len(few) < len(names) else "")

@@ -23,7 +23,7 @@ _IDS = 3  # request ids shown
 
 def of_run(run: Run, *, terminal: Terminal, now: datetime) -> Iterator[Text]:
     """One run: its reference, what is known of it, a bar per state of its targets."""
-    yield Text(safe(run.ref), "bold")
+    yield Text(safe(str(run.ref)), "bold")
     yield from (Text(line) for line in flowed(_facts(run, now), terminal))
     bars = [_Bar(readable(state), count, state) for state, count in (run.counts or {}).items()]
     yield Text()
@@ -34,7 +34,7 @@ def of_run(run: Run, *, terminal: Terminal, now: datetime) -> Iterator[Text]:
 
 def of_outcome(outcome: Outcome, *, terminal: Terminal) -> Iterator[Text]:
     """What became of one run: a bar per effect with some names, the verdict, how long it took."""
-    yield Text(safe(outcome.run), "bold")
+    yield Text(safe(str(outcome.run)), "bold")
     if outcome.name:
         yield Text(safe(outcome.name))
     bars = [*_effects(outcome), *_missing(outcome.not_listed)]

@@ -86,7 +86,7 @@ class Table(Printer):
         for place, (run, group) in enumerate(groupby(invocations, key=lambda one: one.run)):
             if place:
                 yield Text()
-            yield Text(safe(run), "bold")
+            yield Text(safe(str(run)), "bold")
             yield from self._rows(list(group), without_key=True)
 
     def _rows(self, records: Sequence[Record], *, without_key: bool = False) -> list[Text]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from runcancel.model.logs import Output
+from runcancel.model.runs import Ref
 from runcancel.render.documents import End, Record
 from runcancel.render.screens.logs import remarks
 from runcancel.render.screens.paint import paint
@@ -26,7 +27,8 @@ class Transcript(Printer):
         super().__init__(sink)
         self._terminal = terminal
         self._wide = wide
-        self._parent = self._run = ""
+        self._parent: Ref | None = None
+        self._run: Ref | None = None
         self._error = paint([Text(_ERROR, "red", end="")], terminal).removesuffix("\n")
 
     def row(self, record: Record) -> None:
@@ -47,9 +49,9 @@ class Transcript(Printer):
             if self._parent:
                 yield Text()
             if parent != self._parent:
-                yield Text(safe(parent), "bold")
+                yield Text(safe(str(parent)), "bold")
             if output.parent:
-                yield Text.assemble(("started ", "dim"), (safe(output.run), "bold"))
+                yield Text.assemble(("started ", "dim"), (safe(str(output.run)), "bold"))
             self._parent, self._run = parent, output.run
         yield _heading(output)
         if self._wide:

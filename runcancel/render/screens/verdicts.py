@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runcancel.model.outcomes import InvocationOutcome, Outcome
-from runcancel.model.runs import ExternalExecution, Run
+from runcancel.model.runs import ExternalExecution, Run, RunName
 from runcancel.model.states import Effect, Guarantee, State, Verdict
 from runcancel.render.screens.words import EFFECTS, ENDED_FIRST, WORST_LAST, counted, is_unproven, per_effect, readable
 from runcancel.text import command, duration, safe
@@ -200,7 +200,7 @@ def _within(seconds: float) -> str:
     return f"{round(seconds)}s" if 9.95 <= seconds < 600 else duration(seconds)
 
 
-def _left_running(outcomes: Sequence[Outcome]) -> list[str]:
+def _left_running(outcomes: Sequence[Outcome]) -> list[RunName]:
     """Runs that started others which a cancel leaves running, and which nobody has asked to stop."""
     parents = {outcome.parent for outcome in outcomes}
     return [
@@ -231,8 +231,8 @@ def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
     return [one for one in outcome.invocations if one.effect in (Effect.KEPT_RUNNING, *_OPEN)]
 
 
-def _commands(verb: str, references: Sequence[str], *more: str) -> list[str]:
-    return _at_most([command(verb, reference, *more) for reference in references])
+def _commands(verb: str, runs: Sequence[RunName], *more: str) -> list[str]:
+    return _at_most([command(verb, run, *more) for run in runs])
 
 
 def _at_most(commands: Sequence[str]) -> list[str]:

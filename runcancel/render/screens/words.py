@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from runcancel.model.outcomes import InvocationOutcome
+from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Effect, Guarantee, State, Verdict
 
 Piece: TypeAlias = tuple[str, str | None]
@@ -87,9 +88,9 @@ def listed(pieces: Iterable[Piece]) -> Pieces:
     return tuple(each for place, piece in enumerate(pieces) for each in (((", ", None), piece) if place else (piece,)))
 
 
-def scope_of(reference: str) -> str:
-    """The scope in the text of a full reference; ids have no colon."""
-    return reference.rpartition(":")[0] or reference
+def scope_of(run: RunName) -> str:
+    """The scope of a run; of one that was not found, what was written before its id."""
+    return str(run.scope) if isinstance(run, Ref) else run.text.rpartition(":")[0] or run.text
 
 
 def provider_of(scope: str) -> str:

@@ -144,5 +144,5 @@ def test_a_query_that_cannot_be_applied_loses_no_answer(format: str) -> None:
     printer.row(samples.run())
     printer.end(End(exit_code=0))
 
-    assert yaml.safe_load(out.getvalue())["runs"][0]["ref"] == samples.run().ref
+    assert yaml.safe_load(out.getvalue())["runs"][0]["ref"] == str(samples.run().ref)
     assert err.getvalue().startswith("runcancel: --query cannot be applied: In function length()")

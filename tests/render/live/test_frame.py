@@ -10,6 +10,7 @@ from msgspec import structs
 from render import samples
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome
+from runcancel.model.runs import Ref
 from runcancel.model.states import Reason, State, Verdict
 from runcancel.render.live.board import Board
 from runcancel.render.live.frame import View, bar, frame, shares
@@ -36,7 +37,8 @@ def boards(draw: st.DrawFn) -> Board:
         step = draw(st.sampled_from(["asked", "refused", "seen", "judged"]))
         if step in ("asked", "refused"):
             board.responded(
-                ref, CancelResponse(asked=RequestStatus.ACCEPTED, problem=samples.DENIED if step == "refused" else None)
+                Ref.parse(ref),
+                CancelResponse(asked=RequestStatus.ACCEPTED, problem=samples.DENIED if step == "refused" else None),
             )
         elif step == "seen":
             run = samples.run(ref, draw(st.sampled_from(State)), counts=draw(COUNTS))
@@ -47,7 +49,7 @@ def boards(draw: st.DrawFn) -> Board:
 
 
 def outcome(ref: str, verdict: Verdict, after: State | None) -> Outcome:
-    return structs.replace(samples.partial(), run=ref, verdict=verdict, after=after)
+    return structs.replace(samples.partial(), run=Ref.parse(ref), verdict=verdict, after=after)
 
 
 @given(
@@ -142,7 +144,7 @@ def test_shares_add_up_and_nobody_who_is_there_is_left_out(counts: list[int], le
 def test_what_is_dropped_first_is_what_matters_least(height: int) -> None:
     board = Board()
     board.planned([samples.plan_item(SCOPES[number % 3].format(number)) for number in range(30)])
-    board.observed(SCOPES[0].format(0), samples.run(samples.CHILD), ())
+    board.observed(Ref.parse(SCOPES[0].format(0)), samples.run(samples.CHILD), ())
 
     lines = [line.plain for line in frame(board, View(width=79, height=height))]
 

@@ -10,6 +10,7 @@ from render import samples
 from render.screen import Clock, Screen, items, live
 from runcancel.engine.events import Progress
 from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.runs import Ref
 from runcancel.model.states import Reason, State
 from runcancel.render.live.live import LiveProgress
 from runcancel.render.live.progress import PlainProgress, progress
@@ -24,9 +25,9 @@ def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:
 
     shown.planned([samples.plan_item()])
     clock.now = 1
-    shown.responded(samples.WINDOW, ACCEPTED)
+    shown.responded(Ref.parse(samples.WINDOW), ACCEPTED)
     clock.now = 12
-    shown.observed(samples.WINDOW, samples.run(state=State.CANCELLED), ())
+    shown.observed(Ref.parse(samples.WINDOW), samples.run(state=State.CANCELLED), ())
     shown.judged(samples.partial())
     clock.now = 13
     shown.tick()
@@ -49,7 +50,7 @@ def test_frames_never_pile_up_and_never_scroll(width: int, count: int, height: i
     screen, clock, shown = live(width=width, height=height)
     shown.planned(items(count, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
     for clock.now in range(1, 6):
-        shown.responded(f"tencent:ap-guangzhou:invocation/inv-{2 * (clock.now % 4):08}", ACCEPTED)
+        shown.responded(Ref.parse(f"tencent:ap-guangzhou:invocation/inv-{2 * (clock.now % 4):08}"), ACCEPTED)
         shown.tick()
 
     assert sum("run" in line and "over" not in line.partition("run")[0] for line in screen.lines()[:1]) == 1
@@ -156,7 +157,7 @@ def test_who_waits_and_why_how_many_calls_go_and_how_long_it_may_take() -> None:
     shown.planned(items(2))
     clock.now = 2
     for number in range(2):
-        shown.responded(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
+        shown.responded(Ref.parse(f"tencent:ap-guangzhou:invocation/inv-{number:08}"), ACCEPTED)
     traffic.waits("tencent:ap-guangzhou", Reason.BUSY, until=6.5)
     for _ in range(54):
         traffic.called()
@@ -175,7 +176,7 @@ def test_a_scope_without_an_answer_is_not_said_to_have_asked_for_patience() -> N
     screen, clock, shown = live(width=120, cancels=False, traffic=traffic)
 
     traffic.waits("aws:us-east-2", Reason.LOST, until=2)
-    shown.observed(samples.WINDOW, samples.run(), ())
+    shown.observed(Ref.parse(samples.WINDOW), samples.run(), ())
     clock.now = 1
     shown.tick()
 
@@ -212,7 +213,7 @@ def test_it_is_painted_at_most_ten_times_a_second() -> None:
 
     for number in range(1000):
         clock.now = number / 1000
-        shown.responded(f"tencent:ap-guangzhou:invocation/inv-{number:08}", ACCEPTED)
+        shown.responded(Ref.parse(f"tencent:ap-guangzhou:invocation/inv-{number:08}"), ACCEPTED)
         shown.tick()
 
     assert len(screen.written) <= 11

@@ -7,6 +7,7 @@ from msgspec import structs
 from render import samples
 from render.screen import Clock, items
 from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.runs import Ref
 from runcancel.model.states import State
 from runcancel.render.live.progress import PlainProgress
 from runcancel.render.sink import Sink
@@ -34,11 +35,11 @@ def test_there_is_a_line_per_change_and_no_more() -> None:
 
     shown.planned([samples.plan_item()])
     clock.now = 1
-    shown.responded(samples.WINDOW, ACCEPTED)
+    shown.responded(Ref.parse(samples.WINDOW), ACCEPTED)
     for clock.now in (2, 3):
-        shown.observed(samples.WINDOW, samples.run(state=State.CANCELLING), ())
+        shown.observed(Ref.parse(samples.WINDOW), samples.run(state=State.CANCELLING), ())
     clock.now = 12
-    shown.observed(samples.WINDOW, samples.run(state=State.CANCELLED), ())
+    shown.observed(Ref.parse(samples.WINDOW), samples.run(state=State.CANCELLED), ())
     shown.judged(samples.partial())
     shown.tick()
     shown.close()
@@ -55,8 +56,8 @@ def test_a_problem_is_said_and_is_not_the_last_word() -> None:
     err, _, shown = plain()
 
     shown.planned([samples.plan_item()])
-    shown.responded(samples.WINDOW, REFUSED)
-    shown.observed(samples.WINDOW, samples.run(state=State.TERMINATED), ())
+    shown.responded(Ref.parse(samples.WINDOW), REFUSED)
+    shown.observed(Ref.parse(samples.WINDOW), samples.run(state=State.TERMINATED), ())
 
     first, second = err.getvalue().splitlines()
     assert "refused: not permitted: ecs:StopInvocation" in first

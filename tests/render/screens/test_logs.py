@@ -2,13 +2,13 @@
 
 import io
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from render.printing import COLOR, written
 from render.strategies import any_of
+from runcancel.model.encoding import from_builtins
 from runcancel.model.logs import Output
 from runcancel.model.states import State
 from runcancel.render import End, lines
@@ -22,7 +22,7 @@ def output(stdout: str | None = "", stderr: str | None = None, **changed: object
     fields: dict[str, object] = dict.fromkeys(Output.__struct_fields__)
     fields |= {"run": "tencent:ap-guangzhou:invocation/inv-ib2lld37", "id": "invt-1", "target": "ins-1"}
     fields |= {"state": State.SUCCEEDED, "provider_status": "SUCCESS", "merged": False, "truncated": False}
-    return msgspec.convert({**fields, "damaged": False, "stdout": stdout, "stderr": stderr, **changed}, Output)
+    return from_builtins({**fields, "damaged": False, "stdout": stdout, "stderr": stderr, **changed}, Output)
 
 
 def transcript(*outputs: Output, color: bool = False, wide: bool = False) -> str:
@@ -106,13 +106,14 @@ def test_a_remark_stands_below_the_text(changed: dict[str, object], said: str) -
 
 
 def test_runs_that_were_started_stand_below_the_one_that_was_asked_about() -> None:
-    one, two = (output("x\n", run=f"child{each}", parent="window") for each in (1, 2))
+    one, two = (output("x\n", run=f"a:b:c/child{each}", parent="a:b:c/window") for each in (1, 2))
 
     shown = transcript(one, one, two).split("\n")
 
     heading = "ins-1  succeeded"
     assert shown == [
-        "window", "started child1", heading, "    x", heading, "    x", "", "started child2", heading, "    x", "",
+        "a:b:c/window", "started a:b:c/child1", heading,
+        "    x", heading, "    x", "", "started a:b:c/child2", heading, "    x", "",
     ]  # fmt: skip
 
 

@@ -197,7 +197,7 @@ def test_where_nothing_is_promised_nothing_is_foretold() -> None:
 @settings(max_examples=50)
 @given(any_of(PlanItem))
 def test_announcements_are_plain(item: PlanItem) -> None:
-    caller = Caller(scope=item.run.rpartition(":")[0] or item.run, account="\x1b[2J", principal=None)
+    caller = Caller(scope=str(item.run.scope), account="\x1b[2J", principal=None)
     both = [item, structs.replace(item, ask=True)]
 
     for line in (*announce([item], [caller]), *announce(both, [caller])):
