@@ -92,7 +92,7 @@ def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: s
         unseen = {one.id for one in before.invocations if not one.state.over} - named_rows(told.sent)
         assert not unseen, unseen
     assert len({(one.task, one.id) for one in seen.invocations}) == len(seen.invocations)
-    assert all(one.run == run for one in seen.invocations)
+    assert all(one.run == ref for one in seen.invocations)
 
 
 @every_run

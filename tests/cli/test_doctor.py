@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
 
+from runcancel.config.references import full
 from runcancel.engine.diagnose import Examined, last_cancels, with_cancels
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.reports import PermissionCheck
@@ -432,7 +433,7 @@ def test_a_journal_that_cannot_be_read_is_said(outside: Outside) -> None:
 @pytest.mark.parametrize(("key", "known"), [("6653", True), ("0000", None), (None, None)])
 def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bool | None) -> None:
     told = last_cancels(
-        [(datetime(2026, 11, 21, tzinfo=UTC), TENCENT, CancelResponse(asked=RequestStatus.ACCEPTED, key="6653"))]
+        [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(asked=RequestStatus.ACCEPTED, key="6653"))]
     )
     connection = Checkup(credentials="env", key=key, endpoint="x", proxy=None, clock_skew=None, latency=None)
     scope = Scope(provider="tencent", region="ap-guangzhou")
@@ -442,6 +443,8 @@ def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bo
 
     assert check.cancel is known
     assert (
-        last_cancels([(datetime(2026, 11, 21, tzinfo=UTC), TENCENT, CancelResponse(asked=RequestStatus.ACCEPTED))])
+        last_cancels(
+            [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(asked=RequestStatus.ACCEPTED))]
+        )
         == {}
     )

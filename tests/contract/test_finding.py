@@ -80,7 +80,7 @@ def test_the_script_of_a_run_is_read_when_asked_for(of: Example, scripted: Outsi
     query = Query(kinds=frozenset({of.kind}), script="/var/cache/app")
     (run,) = [run for run in runs_of(cloud, query) if query.matches(run)]
 
-    assert (cloud.script(references.full(run.ref)) or "").strip() == HAYSTACK.strip()
+    assert (cloud.script(run.ref) or "").strip() == HAYSTACK.strip()
 
 
 @pytest.mark.parametrize("of", KINDS, ids=str)

@@ -8,7 +8,6 @@ from outside import Outside
 
 from contract.conftest import Connect
 from contract.examples import EXAMPLES, ONE_OF_EACH, VENDORS, Example
-from runcancel.config import references
 from runcancel.model.queries import Query
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason, State
@@ -60,7 +59,7 @@ def test_a_listed_run_is_the_run_that_a_reading_finds(of: Example, still: Outsid
 
     found = listed(cloud, kind=of.kind)
 
-    assert [read(cloud, references.full(run.ref)).run for run in found] == found
+    assert [read(cloud, run.ref).run for run in found] == found
     assert all(run.counts for run in found)
 
 

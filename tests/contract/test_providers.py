@@ -32,7 +32,7 @@ def test_a_reading_tells_the_truth(example: Example, still: Outside, connect: Co
 
     counted = Counter(ours(one["state"]) for one in still.truth(example.ref)["targets"])
     assert snapshot.run.counts == dict(counted)
-    assert snapshot.run.ref == example.ref
+    assert snapshot.run.ref == ref
     assert str(snapshot.run.ref) == example.ref
     assert snapshot.run.state.value == ours(still.truth(example.ref)["state"])
     assert snapshot.run.guarantee.value == example.guarantee
@@ -49,7 +49,7 @@ def test_every_target_is_one_row(example: Example, still: Outside, connect: Conn
 
     assert Counter(row.target or row.target_name for row in rows) == Counter(still.targets(example.ref))
     assert len({row.id for row in rows}) == len(rows)
-    assert {row.run for row in rows} == {example.ref}
+    assert {row.run for row in rows} == {ref}
     truth = {one["id"]: ours(one["state"]) for one in still.truth(example.ref)["targets"]}
     assert {row.target or row.target_name: row.state.value for row in rows} == truth
 
@@ -121,7 +121,7 @@ def test_what_was_written_is_told_of_every_target(example: Example, still: Outsi
 
     outputs = [as_text(capture, None) for capture in connect(still, ref.scope).logs(ref, InvocationFilter())]
 
-    assert {one.parent or one.run for one in outputs} == {example.ref}
+    assert {one.parent or one.run for one in outputs} == {ref}
     assert {one.target or one.step for one in outputs} == set(still.targets(example.ref))
     assert len({(one.run, one.id, one.step) for one in outputs}) == len(outputs)
     assert any(one.stdout for one in outputs) or not still.targets(example.ref, "running", "succeeded", "failed")

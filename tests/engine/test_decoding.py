@@ -1,6 +1,5 @@
 """What targets wrote becomes text, whatever the encoding; what is new of it is found without the old text."""
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +7,7 @@ from msgspec import structs
 
 from runcancel.engine.decoding import as_text, decode, encoding_of, is_encoding, settled
 from runcancel.engine.growth import BEGIN, fresh
+from runcancel.model.encoding import from_builtins
 from runcancel.model.logs import Capture, Output
 from runcancel.model.states import State
 
@@ -19,7 +19,7 @@ def output(stdout: str | None = None, state: State = State.SUCCEEDED) -> Output:
     fields: dict[str, object] = dict.fromkeys(Output.__struct_fields__)
     fields |= {"run": "tencent:ap-guangzhou:invocation/inv-ib2lld37", "id": "invt-1", "provider_status": ""}
     fields |= {"state": state, "stdout": stdout, "merged": False, "truncated": False, "damaged": False}
-    return msgspec.convert(fields, Output)
+    return from_builtins(fields, Output)
 
 
 RUNNING = output(state=State.RUNNING)

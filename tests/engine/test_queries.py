@@ -70,4 +70,4 @@ def test_a_run_is_called_what_tells_it_from_others() -> None:
     assert run("patch", "by hand", "c-1").label == "patch"
     assert run(None, None, "c-1").label == "c-1"
     assert run().label is None
-    assert structs.replace(run("patch"), ref=PATCH).label == "patch"
+    assert structs.replace(run("patch"), ref=references.full(PATCH)).label == "patch"

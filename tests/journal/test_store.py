@@ -447,7 +447,7 @@ _FILL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, RUN, Recorder, CancelResponse, Ref, RequestStatus
+from journal.test_store import item, operation, REF, RUN, Recorder, CancelResponse, Ref, RequestStatus
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item()])
 import signal
@@ -474,7 +474,7 @@ _FULL_AT_ONCE = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, RUN, Recorder, CancelResponse, Ref, RequestStatus
+from journal.test_store import item, operation, REF, RUN, Recorder, CancelResponse, Ref, RequestStatus
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])

@@ -18,7 +18,7 @@ def test_a_plain_automation_lists_steps_and_a_rate_controlled_one_its_children(c
     assert [one.target_name for one in steps.invocations] == [f"step{number}" for number in range(1, 7)]
     assert {one.child for one in steps.invocations} == {None}
     assert len(children.invocations) == 8
-    assert all(one.child == f"aws:us-east-2:automation/{one.id}" for one in children.invocations)
+    assert all(one.child == ref("automation", one.id) for one in children.invocations)
     assert all((one.target or "").startswith("i-") for one in children.invocations)
 
 
@@ -46,7 +46,7 @@ def test_truncated_steps_are_paged_and_steps_name_what_they_started(wire: Script
         ("patch", State.SUCCEEDED, 0),
         ("wait", State.SKIPPED, None),
     ]
-    assert listed[0].child == f"aws:us-east-2:command/{CHILD}"
+    assert listed[0].child == ref("command", CHILD)
 
 
 def test_children_in_other_regions_have_no_reference_here(wire: Scripted, scripted: Aws) -> None:

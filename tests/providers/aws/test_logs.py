@@ -43,8 +43,8 @@ def test_a_step_that_started_a_command_is_followed_and_says_why_it_failed(wire: 
 
     why, wrote = scripted.logs(AUTOMATION, InvocationFilter())
 
-    assert (why.run, why.step, why.stdout, why.stderr) == (str(AUTOMATION), "patch", None, "two nodes failed")
-    assert (wrote.run, wrote.parent) == (str(ref("command", CHILD)), str(AUTOMATION))
+    assert (why.run, why.step, why.stdout, why.stderr) == (AUTOMATION, "patch", None, "two nodes failed")
+    assert (wrote.run, wrote.parent) == (ref("command", CHILD), AUTOMATION)
     assert (wrote.step, wrote.target, wrote.stdout, wrote.stderr) == ("patch", A, "out", "err")
 
 
@@ -58,7 +58,7 @@ def test_a_command_that_is_gone_leaves_what_its_step_returned(wire: Scripted, sc
 
     (one,) = scripted.logs(AUTOMATION, InvocationFilter())
 
-    assert one.child == str(ref("command", CHILD))
+    assert one.child == ref("command", CHILD)
     assert one.note == "the run that it started is no longer kept"
     assert "all of it" in (one.stdout or "")
 
@@ -75,8 +75,8 @@ def test_what_lies_deeper_is_named_and_not_followed(wire: Scripted, scripted: Aw
 
     outputs = list(scripted.logs(AUTOMATION, InvocationFilter()))
 
-    assert outputs[-1].run == str(ref("automation", RATED))
-    assert outputs[-1].child == str(ref("command", CHILD))
+    assert outputs[-1].run == ref("automation", RATED)
+    assert outputs[-1].child == ref("command", CHILD)
     assert {action for action, _ in wire.asked} == {"GetAutomationExecution"}
 
 

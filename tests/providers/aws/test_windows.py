@@ -21,7 +21,7 @@ from providers.aws.scripted import (
     ok,
     ref,
 )
-from runcancel.model.runs import InvocationFilter
+from runcancel.model.runs import InvocationFilter, Ref
 from runcancel.model.states import Reason, State
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
@@ -41,9 +41,10 @@ def test_a_window_is_read_on_all_three_levels(cloud: Aws) -> None:
 def test_a_running_window_task_names_the_command_it_started(cloud: Aws) -> None:
     running = [one for one in read(cloud, WINDOW).invocations if one.state is State.RUNNING]
 
-    assert all((one.child or "").startswith("aws:us-east-2:command/") for one in running)
-    child = read(cloud, ref("command", (running[0].child or "").rpartition("/")[2]))
-    assert child.run.state is State.RUNNING
+    children = [one.child for one in running if one.child]
+    assert len(children) == len(running)
+    assert children == [ref("command", child.id) for child in children]
+    assert read(cloud, children[0]).run.state is State.RUNNING
 
 
 def test_a_short_reading_costs_one_request(box: Sandbox, cloud: Aws) -> None:
@@ -87,10 +88,10 @@ def parameters(*instances: str) -> str:
 @pytest.mark.parametrize(
     ("fields", "target", "name", "child"),
     [
-        ({"Parameters": parameters(A), "ExecutionId": CHILD}, A, None, f"aws:us-east-2:command/{CHILD}"),
+        ({"Parameters": parameters(A), "ExecutionId": CHILD}, A, None, ref("command", CHILD)),
         ({"Parameters": parameters(A, B)}, None, f"{A}, {B}", None),
         ({"Parameters": parameters(A, B, C, D)}, None, f"{A}, {B}, {C} and 1 more", None),
-        ({"TaskType": "AUTOMATION", "ExecutionId": CHILD}, None, None, f"aws:us-east-2:automation/{CHILD}"),
+        ({"TaskType": "AUTOMATION", "ExecutionId": CHILD}, None, None, ref("automation", CHILD)),
         ({"TaskType": "LAMBDA", "ExecutionId": CHILD}, None, f"LAMBDA {CHILD}", None),
         ({"TaskType": "STEP_FUNCTIONS", "ExecutionId": "arn:x"}, None, "STEP_FUNCTIONS arn:x", None),
         ({"ExecutionId": "../../etc"}, None, "RUN_COMMAND ../../etc", None),
@@ -101,7 +102,7 @@ def parameters(*instances: str) -> str:
     ],
 )
 def test_target_and_child_of_a_window_invocation(
-    wire: Scripted, scripted: Aws, fields: dict[str, Any], target: str | None, name: str | None, child: str | None
+    wire: Scripted, scripted: Aws, fields: dict[str, Any], target: str | None, name: str | None, child: Ref | None
 ) -> None:
     wire.script = window_script([invoked(1, **fields)])
 

@@ -66,8 +66,8 @@ def test_a_task_id_is_answered_with_its_run(opened: Open) -> None:
     by_task = read(cloud, ref(task))
 
     assert task.startswith("invt-")
-    assert (by_task.run.id, by_task.run.ref) == (RUNNING, str(ref(RUNNING)))
-    assert {one.run for one in cloud.invocations(ref(task), InvocationFilter())} == {str(ref(RUNNING))}
+    assert (by_task.run.id, by_task.run.ref) == (RUNNING, ref(RUNNING))
+    assert {one.run for one in cloud.invocations(ref(task), InvocationFilter())} == {ref(RUNNING)}
 
 
 def test_an_unknown_task_id_is_not_found(opened: Open) -> None:

@@ -10,7 +10,7 @@ from msgspec import structs
 from render import samples
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome
-from runcancel.model.runs import Ref
+from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Reason, State, Verdict
 from runcancel.render.live.board import Board
 from runcancel.render.live.frame import View, bar, frame, shares
@@ -84,7 +84,7 @@ def test_a_frame_fits_and_cuts_no_reference(
     assert all(line.cell_len <= width for line in lines), [line.plain for line in lines]
     assert all("\n" not in line.plain for line in lines)
     for name in re.findall(r"\S*:(?:command|invocation)\S*", "\n".join(line.plain for line in lines)):
-        assert name in board.runs
+        assert RunName.parse(name) in board.runs
     if not draws:
         assert all(line.plain.isascii() for line in lines)
 

@@ -65,7 +65,7 @@ def test_many_runs_have_one_bar_and_a_line_per_scope() -> None:
 
     shown.planned(items(9, scopes=("tencent:ap-guangzhou", "aws:eu-west-1")))
     clock.now = 61
-    shown.observed("tencent:ap-guangzhou:invocation/inv-00000006", samples.run(samples.PATCH), ())
+    shown.observed(Ref.parse("tencent:ap-guangzhou:invocation/inv-00000006"), samples.run(samples.PATCH), ())
 
     lines = screen.lines()
     assert lines[0].startswith("cancelling 9 runs in 2 scopes · 0 ended  ──────")
