@@ -223,7 +223,7 @@ def large_cancel() -> tuple[Outcome, ...]:
         (3, "aws:eu-west-1:command/4f1c0000-d0bc-470d-b1e5-{:012}", outcome(Verdict.FAILED, error=busy)),
         (10, "prod-cn@alibaba:cn-beijing:invocation/t-7d2a745b412b4601b2d47f6a{:08}", failed()),
     )
-    named = ((ref.format(number), one) for count, ref, one in parts for number in range(count))
+    named = ((Ref.parse(ref.format(number)), one) for count, ref, one in parts for number in range(count))
     return tuple(
         structs.replace(
             one, run=ref, name="deploy-4711", error=None if one.error is None else structs.replace(one.error, ref=ref)

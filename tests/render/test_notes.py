@@ -5,15 +5,15 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, Ref
 from runcancel.model.states import Reason
 from runcancel.render.screens.notes import Notes, grouped_lines, problem_lines
 
 GONE = "not found; it may be no longer kept, or in another region or account"
 
 
-def ref(number: int) -> str:
-    return f"tencent:ap-guangzhou:invocation/inv-{number:08d}"
+def ref(number: int) -> Ref:
+    return Ref.parse(f"tencent:ap-guangzhou:invocation/inv-{number:08d}")
 
 
 def gone(number: int) -> Problem:

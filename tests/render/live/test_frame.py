@@ -42,7 +42,7 @@ def boards(draw: st.DrawFn) -> Board:
             )
         elif step == "seen":
             run = samples.run(ref, draw(st.sampled_from(State)), counts=draw(COUNTS))
-            board.observed(ref, run, ())
+            board.observed(run.ref, run, ())
         else:
             board.judged(outcome(ref, draw(st.sampled_from(Verdict)), draw(st.none() | st.sampled_from(State))))
     return board

@@ -88,7 +88,7 @@ def test_the_scope_that_needs_attention_is_the_last() -> None:
     for item in planned[:-1]:
         shown.responded(item.run, ACCEPTED)
     for item in planned[::5]:
-        shown.observed(item.run, samples.run(item.run.replace("aws:", "aws:"), State.CANCELLED), ())
+        shown.observed(item.run, samples.run(str(item.run), State.CANCELLED), ())
     traffic.waits("aws:us-east-2", Reason.BUSY, until=9)
     shown.judged(structs.replace(samples.failed(), run=planned[2].run))
     clock.now = 1
@@ -108,14 +108,14 @@ def test_the_scope_that_needs_attention_is_the_last() -> None:
 def test_cancelling_never_steps_back() -> None:
     screen, clock, shown = live()
     shown.planned(items(1))
-    ref = "tencent:ap-guangzhou:invocation/inv-00000000"
+    ref = Ref.parse("tencent:ap-guangzhou:invocation/inv-00000000")
 
     steps = []
     for state, response in ((State.RUNNING, True), (State.CANCELLING, False), (State.RUNNING, True)):
         clock.now += 1
         if response:
             shown.responded(ref, ACCEPTED)
-        shown.observed(ref, samples.run(ref, state), ())
+        shown.observed(ref, samples.run(str(ref), state), ())
         shown.tick()
         steps.append(screen.lines()[2])
     clock.now += 1
