@@ -23,11 +23,11 @@ def test_whatever_fails_on_the_way_nothing_is_lost_and_nothing_is_claimed(
     _judge([case(seed, hanging=0.04 if soak else 0.0) for seed in seeds], tmp_path)
 
 
-def test_every_fault_at_every_action(tmp_path: Path, soak: int) -> None:
+def test_every_fault_at_every_action(tmp_path: Path, soak: int, *, whole_grid: bool) -> None:
     everything = list(grid())
     some = random.Random(11).sample(everything, k=_OF_THE_GRID)
 
-    _judge(everything[: soak or None] if soak else some, tmp_path)
+    _judge(everything if whole_grid else everything[:soak] if soak else some, tmp_path)
 
 
 def _judge(chosen: Sequence[Case], folder: Path) -> None:
