@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +26,16 @@ class _Line(msgspec.Struct):
 class Slow:
     """One cancel of `runs` automations, all seconds from its start.
 
-    `waits` are the seconds from an accepted stop to the verdict of its run; `most` are the largest numbers of stops and
-    of reads in a second, by the server's log; `peak` in MB.
+    `verdicts` counts them by word, `judged` are the seconds at which they came, `waits` those from an accepted stop to
+    the verdict of its run; `most` are the largest numbers of stops and of reads in one second, by the server's log.
+    `peak` is in MB.
     """
 
     runs: int
     first_sent: float
     last_sent: float
-    verdicts: Sequence[float]
+    verdicts: Mapping[str, int]
+    judged: Sequence[float]
     waits: Sequence[float]
     stops: int
     reads: int
@@ -55,11 +58,13 @@ def _cancelled(place: Place, ids: Sequence[str]) -> Slow:
     began = time.time()
     peak, threads = 0.0, 0
     judged: dict[str, float] = {}
+    verdicts: Counter[str] = Counter()
     with subprocess.Popen(argv, env=place.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         for text in process.stdout or ():
             line = msgspec.json.decode(text, type=_Line)
             if line.type == "outcome":
                 judged[line.run.rpartition("/")[2]] = time.time()
+                verdicts[line.verdict] += 1
                 peak, threads = max(peak, _peak(process.pid)), max(threads, _threads(process.pid))
     log = place.box.log.shown()
     stops = [each for each in log if each["action"] == _STOP]
@@ -69,7 +74,8 @@ def _cancelled(place: Place, ids: Sequence[str]) -> Slow:
         runs=len(ids),
         first_sent=min(sent.values()) - began,
         last_sent=max(sent.values()) - began,
-        verdicts=sorted(moment - began for moment in judged.values()),
+        verdicts=verdicts,
+        judged=sorted(moment - began for moment in judged.values()),
         waits=sorted(moment - sent[id] for id, moment in judged.items() if id in sent),
         stops=len(stops),
         reads=len(reads),
@@ -101,7 +107,7 @@ if __name__ == "__main__":
         one = slow(size)
         print(
             f"{one.runs} automations: stops sent from {one.first_sent:.1f} to {one.last_sent:.1f} s, "
-            f"{len(one.verdicts)} verdicts from {one.verdicts[0]:.1f} to {one.verdicts[-1]:.1f} s, exit {one.code}; "
+            f"verdicts from {one.judged[0]:.1f} to {one.judged[-1]:.1f} s ({dict(one.verdicts)}), exit {one.code}; "
             f"from an accepted stop to its verdict {one.waits[len(one.waits) // 2]:.1f} s (median), "
             f"{one.waits[-1]:.1f} s at most; {one.stops} stops, {one.reads} reads, "
             f"in one second at most {one.most[0]} and {one.most[1]}; {one.peak:.0f} MB, {one.threads} threads"

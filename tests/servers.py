@@ -144,7 +144,7 @@ def run(
                 left[process] -= 1
                 at(now + delay, "arrives", process, leave)
             else:
-                at(now + leave + 0.0001 + dice.random() * 0.002, "go", process)
+                at(now + min(leave, 0.25) + 0.0001 + dice.random() * 0.002, "go", process)
         elif what == "arrives":
             through = server(now)
             ran.arrivals.append((now, through))

@@ -503,6 +503,8 @@ class _Operation:
             return tuple((ref, _broken(failure)) for ref in batch.refs)
 
     def _answers(self, probe: Probe) -> tuple[CancelResponse, ...]:
+        if self._flow is not None and not self._flow.lookup.wants(probe):
+            return ()  # its time was up while it waited for a thread
         try:
             unchecked = None if self._flow is None else self._flow.lookup.unchecked
             with no_later_than(self._read_by):

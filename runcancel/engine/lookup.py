@@ -82,6 +82,10 @@ class Lookup:
         """The references that are not settled yet."""
         return tuple(self._left)
 
+    def wants(self, probe: Probe) -> bool:
+        """Whether a reference of a probe is not settled yet."""
+        return any(reference in self._left for reference in probe.references)
+
     def waits_for(self, scope: Scope) -> bool:
         """Whether a reference that may be in this scope is not settled yet."""
         return self._open[scope] > 0

@@ -228,7 +228,7 @@ class Limiter:
         if share <= _TOLERATED or now < self._keep_until:
             return
         if self._before is not None and self._before.seems_random(calls, share):
-            self._rate = self._before.rate if self._limit is None else math.inf
+            self._rate = self._before.rate if self._limit is None else self._full
             self._before = None
             self._keep_until = now + max(_KEEP, _KEEP_EPOCHS * lasted)
             return
@@ -246,12 +246,10 @@ class Limiter:
         return self._epoch_refused / (self._epoch_accepted + self._epoch_refused)
 
     def _faster(self, seconds: float) -> None:
-        """By one step a second; at the full rate only the documented limit remains."""
+        """By one step a second. Even at the full rate calls leave evenly: whoever refused some may not like bursts."""
         if self._probing or self._rate >= self._full:
             return
         self._rate = min(self._rate + self._step * seconds, self._full)
-        if self._limit is not None and self._rate == self._full:
-            self._rate = math.inf
         if self._before is not None and self._rate >= self._before.rate:
             self._before = None
 

@@ -38,6 +38,7 @@ _NO_KEYS = frozenset({Reason.NO_CREDENTIALS, Reason.EXPIRED_CREDENTIALS, Reason.
 _NO_KEYS_FOR = 30.0  # seconds for which refused credentials are not tried again
 _LEAST_SILENCE = 10.0  # seconds: however short the timeout, a scope is not given up before
 _LEAST_SLEEP = 0.001  # seconds: a clock must move
+_LONGEST_NAP = 0.25  # seconds: another call's reply may have freed this one long before its turn
 _LEAST_ANSWER, _LONGEST_ANSWER = 1.0, 20.0  # seconds for one answer, whatever the timeout
 _FIRST_PAUSE = 1.0  # seconds before a repetition, doubled each time
 _LONGEST_PAUSE = 20.0  # seconds; a server that asks for more is obeyed
@@ -320,7 +321,7 @@ class Pace:
                 if now + leave > until:
                     return None
                 self._on_wait(Reason.BUSY, leave)
-            self._clock.sleep(max(leave, _LEAST_SLEEP))
+            self._clock.sleep(min(max(leave, _LEAST_SLEEP), _LONGEST_NAP))
 
     def _pause(self, error: CloudError, number: int) -> float:
         """Seconds before the next try. The limiter alone holds a throttled call."""

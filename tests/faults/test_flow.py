@@ -205,6 +205,17 @@ def test_throttled_runs_are_read_together_before_they_are_sent_again(outside: Ou
     assert len(reads) <= 14, "before, between and after: not one for each of 20 refusals"
 
 
+def test_what_was_not_read_in_time_is_not_read_before_what_was_accepted(outside: Outside) -> None:
+    runs = [added(outside, "alibaba") for _ in range(40)]
+    outside.faults("alibaba:DescribeInvocations=latency,ms=600")
+
+    done = outside.run("cancel", *runs, "--max-runs", "40", "--lookup-timeout", "1s", "--accept-reported", "-o", "json")
+
+    assert {one["verdict"] for one in done.document["outcomes"]} <= {"reported", "partial"}, str(done)
+    reads = [one for one in outside.requests() if one["action"] == "DescribeInvocations"]
+    assert len(reads) < 70, "one for each to see how it ended, and a few of the first second"
+
+
 def test_what_does_not_answer_is_said_at_once_with_how_long_it_is_tried(outside: Outside) -> None:
     began = time.monotonic()
     with subprocess.Popen(

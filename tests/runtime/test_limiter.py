@@ -55,6 +55,28 @@ def test_three_processes_use_up_one_limit(server: servers.Server) -> None:
     assert found.seconds <= 1.25 * 19.0
 
 
+@pytest.mark.parametrize("latency", [0.01, 0.08, 0.25])
+@pytest.mark.parametrize("processes", [1, 3])
+def test_the_turn_of_a_window_of_many_seconds_is_used_by_all_who_wait(processes: int, latency: float) -> None:
+    seconds = []
+    for seed in range(4):
+        server = servers.fixed(60, 15.0, phase=(13 - 1000 % 15) / 15)  # two seconds of a window are left
+        found = servers.run(server, 150 // processes, [UNKNOWN] * processes, latency=latency, seed=seed)
+        seconds.append(found.seconds)
+
+    assert sum(seconds) / len(seconds) <= 1.25 * 17.0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.33, 0.5])
+def test_three_processes_whose_calls_are_refused_at_random_use_up_one_limit(share: float) -> None:
+    seconds = []
+    for seed in range(4):
+        server = servers.both(servers.refusing(share, seed), servers.sliding(20))
+        seconds.append(servers.run(server, 66, [TWENTY] * 3, seed=seed).seconds)
+
+    assert sum(seconds) / len(seconds) <= 1.25 * (198 / (1 - share) - 20) / 20
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 20])
 def test_runs_at_the_documented_rate_take_a_tenth_more_than_the_limit_at_most(limit: int) -> None:
     found = servers.run(servers.sliding(limit), limit * 20, [Rate(limit)], latency=0.02, jitter=0.01)

@@ -190,6 +190,17 @@ def test_each_api_of_a_scope_has_a_rate_of_its_own() -> None:
     assert quick.moments == [began]
 
 
+def test_whoever_waits_for_a_turn_finds_out_soon_that_it_came_earlier() -> None:
+    clock = HandClock()
+    pace, calls = Pace(clock), Calls(clock)
+
+    for _ in range(2):
+        pace.call("Slow", calls, rate=Rate(1, 15.0))
+
+    assert calls.pauses == pytest.approx([15.0], rel=0.01)
+    assert max(clock.naps) <= 0.25
+
+
 def test_other_exceptions_are_raised_at_once() -> None:
     def broken() -> str:
         raise KeyError("ours")
