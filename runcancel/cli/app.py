@@ -3,14 +3,16 @@
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from runcancel.cli import options
+from runcancel.cli.actions import Action, write_help
 from runcancel.cli.bundles import arguments, filled, flattened, options_of
+from runcancel.cli.panels import write_options
 from runcancel.cli.session import Session
 from runcancel.cli.support import request
 from runcancel.cli.support.failures import Ending
@@ -28,6 +30,9 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 class Verb(TyperCommand):
     """A command that refuses an option given twice where only one value can hold."""
 
+    actions: Mapping[str, Action] = MappingProxyType({})
+    """Help of what its first word may be, for a verb that has such a word."""
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as usual, with what a request holds. Raises typer's usage error naming a repeated option."""
         args = request.spelled_out(args, self.params)
@@ -38,6 +43,9 @@ class Verb(TyperCommand):
             if single and param.opts[0] in seen and not ctx.resilient_parsing:
                 ctx.fail(f"{max(param.opts, key=len)} was given twice but takes one value; nothing was sent")
             seen.add(param.opts[0])
+        if not ctx.resilient_parsing and "help" in given and given.get("action") in self.actions:
+            typer.echo(write_help(self, ctx, given["action"], self.actions), nl=False)
+            ctx.exit(0)
         if not ctx.resilient_parsing and "help" not in given:
             self._check_values(given)
             self._take_request(ctx, {name: value for name, value in given.items() if value is not None})
@@ -66,6 +74,10 @@ class Verb(TyperCommand):
             ctx.meta[request.FLAG] = values
             if isinstance(ctx.obj, Ending):
                 ctx.obj.request = values
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options in groups."""
+        write_options(self, ctx, formatter)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line in the field's spelling: a required word stands bare."""
@@ -130,6 +142,8 @@ def load(name: str) -> Any:
     connects = "session" in inspect.signature(body).parameters  # a verb that connects to nothing needs no session
     single.command(name, cls=Verb, context_settings=HELP)(with_session(name, body) if connects else body)
     command = typer.main.get_command(single)
+    if isinstance(command, Verb):
+        command.actions = getattr(module, "ACTIONS", command.actions)
     command.params.extend(request.options() if connects else ())
     return command
 

@@ -85,7 +85,7 @@ class Session:
         self.verbose = verbose
         self.no_input = no_input
         self.debug = debug
-        self.notes = Notes(sys.stderr, quiet=quiet)
+        self.notes = Notes(sys.stderr, quiet=quiet, environ=environ)
         self.out = Terminal.of(sys.stdout, environ, color=color)
         self.err = Terminal.of(sys.stderr, environ, color=color)
         self.notes.width = self.err.width if self.err.is_terminal else None

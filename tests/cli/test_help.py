@@ -1,5 +1,6 @@
 """Help, version and completion: complete, narrow, and cheap."""
 
+import re
 import subprocess
 import sys
 from functools import cache
@@ -11,12 +12,17 @@ from outside import TENCENT, Done, Outside
 from runcancel import __version__
 from runcancel.cli.support.completion import SCRIPTS, write_all
 from runcancel.cli.verbs import ALIASES, VERBS
+from runcancel.cli.verbs.contexts import ACTIONS
 from runcancel.cli.verbs.help import TOPICS
 from runcancel.errors import INTERRUPTED, MEANINGS
 
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "help"
-HELPS = [*((verb,) for verb in VERBS), *(("sandbox", each) for each in ("serve", "exec", "demo"))]
+HELPS = [
+    *((verb,) for verb in VERBS),
+    *(("sandbox", each) for each in ("serve", "exec", "demo")),
+    *(("contexts", each) for each in ACTIONS),
+]
 FORBIDDEN = (
     *("rich", "boto3", "botocore", "tencentcloud", "alibabacloud_tea_openapi", "alibabacloud_credentials", "Tea"),
     *("darabonba", "urllib3", "requests", "aiohttp", "jmespath", "pydantic"),
@@ -45,7 +51,21 @@ def test_help_says_first_what_the_verb_does_has_examples_and_fits_eighty_columns
     assert max(map(len, text.splitlines())) <= 80
 
 
-_VERBS = ("cancel", "check", "show", "find", "wait", "print", "serve", "run", "simulate", "list")
+_VERBS = (
+    "add",
+    "remove",
+    "use",
+    "cancel",
+    "check",
+    "show",
+    "find",
+    "wait",
+    "print",
+    "serve",
+    "run",
+    "simulate",
+    "list",
+)
 
 
 @pytest.mark.parametrize("topic", ["", *("-".join(verb) for verb in HELPS), *TOPICS])
@@ -63,10 +83,43 @@ def text_of(topic: str, command: Outside) -> str:
     return done.out
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_of_a_verb_is_its_own_help(verb: str, command: Outside) -> None:
-    if verb != "help":
-        assert command.run("help", verb).out == text_of(verb, command)
+@every_help
+def test_help_of_a_verb_is_its_own_help(verb: tuple[str, ...], command: Outside) -> None:
+    if verb != ("help",):
+        assert command.run("help", *verb).out == text_of("-".join(verb), command)
+
+
+_GROUPS = ("Arguments", "Options", "Selection", "Confirmation and limits", "Waiting", "Journal", "Connection", "Output")
+
+
+@every_help
+def test_options_stand_in_groups_in_one_order_and_one_column(verb: tuple[str, ...], command: Outside) -> None:
+    lines = text_of("-".join(verb), command).splitlines()
+    groups = [line.removesuffix(":") for line in lines if re.fullmatch(r"[A-Z][a-z ]+:", line)]
+
+    assert groups == [name for name in (*_GROUPS, "Other", "Commands") if name in groups]
+    options = lines[lines.index(f"{next(name for name in groups if name != 'Arguments')}:") :]
+    columns = {found.start(1) for line in options if (found := re.match(r"  -.+?  +(\S)", line))}
+    assert len(columns) == 1, columns
+
+
+def test_cancel_has_every_group(command: Outside) -> None:
+    for group in (*_GROUPS, "Other"):
+        assert f"\n{group}:\n" in text_of("cancel", command)
+
+
+def test_only_what_a_verb_does_alone_stands_outside_the_groups(command: Outside) -> None:
+    for verb in ("status", "list", "invocations", "wait", "history", "doctor"):
+        own = text_of(verb, command).partition("\nOptions:\n")[2].partition("\n\n")[0]
+        assert own.count("\n  -") <= 2, own
+
+
+def test_an_action_shows_its_own_options_alone(command: Outside) -> None:
+    assert "--protected" in text_of("contexts-add", command)
+    assert "--provider" in text_of("contexts-add", command)
+    for action in ("list", "remove", "use"):
+        assert "--protected" not in text_of(f"contexts-{action}", command)
+        assert "--provider" not in text_of(f"contexts-{action}", command)
 
 
 def test_help_without_a_word_is_that_of_the_program(command: Outside) -> None:
@@ -247,6 +300,11 @@ def completed(command: Outside, line: str, *, breaks: str = "$' \\t\\n\"\\'><=;|
 )
 def test_bash_completes(line: str, words: list[str], command: Outside) -> None:
     assert completed(command, line.replace("'", "'\\''")) == words
+
+
+def test_actions_of_contexts_are_completed(command: Outside) -> None:
+    assert completed(command, "runcancel contexts ") == list(ACTIONS)
+    assert completed(command, "runcancel contexts a") == ["add"]
 
 
 def test_every_verb_is_completed(command: Outside) -> None:

@@ -64,7 +64,7 @@ def handle_errors(argv: Sequence[str]) -> Iterator[Ending]:
         if isinstance(error, OSError) and (not _takes(sys.stdout) or error.errno in _FULL):
             ending.code = 1
             if _takes(sys.stdout):  # else it is said when the program ends
-                Notes(sys.stderr).warn(f"cannot write to stdout: {error.strerror}")
+                Notes(sys.stderr, environ=os.environ).warn(f"cannot write to stdout: {error.strerror}")
             return
         if _debugging(argv):
             import traceback
@@ -109,7 +109,7 @@ def _takes(stream: TextIO) -> bool:
 
 def _tell(argv: Sequence[str], request: Request, problem: Problem, *, code: int | None = None) -> int:
     code = int(exit_of_failures([problem.code])) if code is None else code
-    notes = Notes(sys.stderr)
+    notes = Notes(sys.stderr, environ=os.environ)
     text = _option(argv, "--query") or request.values.get("query")
     format = _format(argv, request, queried=text is not None)
     if format in ("json", "jsonl", "yaml"):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
+from runcancel.cli.actions import Action
 from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.config import edit, provenance, settings
@@ -20,6 +21,54 @@ from runcancel.providers import PROVIDERS, provider
 from runcancel.render import End
 from runcancel.text import command
 
+ACTIONS = {
+    "list": Action(
+        takes="",
+        does="List the configured contexts.",
+        examples=("runcancel contexts", "runcancel contexts list -o json"),
+        more="The default contexts are marked: they are used without -c, -p and --profile.",
+    ),
+    "show": Action(
+        takes="[NAME...]",
+        does="Show the values of contexts, each with its source.",
+        examples=(
+            "runcancel contexts show",
+            "runcancel contexts show prod",
+            "runcancel contexts show -p aws --profile dev",
+        ),
+        more="Without a name it shows every context, and the values without a context: which profile, account, "
+        "regions, endpoint and proxy are used, and which flag, variable or file sets them. It sends no request.",
+        connection=True,
+    ),
+    "add": Action(
+        takes="NAME",
+        does="Add a context: a provider, one of its profiles, and regions.",
+        examples=(
+            "runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected",
+            "runcancel contexts add live -p aws --account 111122223333 --protected",
+            "runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou",
+        ),
+        more="-p is required. Keys are not stored: the context names a profile of the vendor's own files, or none for "
+        "the environment. A name that exists is refused. The file keeps its comments and its order.",
+        options=("--endpoint-url", "--site", "--account", "--protected"),
+        connection=True,
+    ),
+    "remove": Action(
+        takes="NAME",
+        does="Remove a context, from groups and from the default as well.",
+        examples=("runcancel contexts remove prod-cn",),
+        more="The profile in the vendor's own files stays.",
+    ),
+    "use": Action(
+        takes="[NAME...]",
+        does="Use contexts or groups by default.",
+        examples=("runcancel contexts use prod prod-cn", "runcancel contexts use"),
+        more="They are used where no -c, -p, --profile or context before @ chooses. Without a name there is no default "
+        "context: the credentials of the environment are used.",
+    ),
+}
+"""Help of each action."""
+
 
 class _Call(Struct, frozen=True):
     """What was typed behind the word."""
@@ -30,7 +79,10 @@ class _Call(Struct, frozen=True):
 
 def contexts(
     session: Session,
-    action: Annotated[str, typer.Argument(metavar="[list|show|add|remove|use]", help="Action [list].")] = "list",
+    action: Annotated[
+        str,
+        typer.Argument(metavar="[list|show|add|remove|use]", help="Action [list].", autocompletion=lambda: [*_ACTIONS]),
+    ] = "list",
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -64,8 +116,8 @@ def contexts(
       runcancel contexts remove prod-cn
 
     A context is a provider, one of its profiles, and regions. Groups of contexts
-    are edited by hand in config.toml. show prints the source of each value,
-    and the values without a context.
+    are edited by hand in config.toml. Help of an action: runcancel contexts add
+    --help.
     """
     call = _Call(tuple(plain("the name", name) for name in names or ()))
     if action not in _ACTIONS:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel.cli.verbs import VERBS
+from runcancel.cli.verbs import ALIASES, VERBS
 from runcancel.config import provenance
 from runcancel.config.references import nearest
 from runcancel.errors import INTERRUPTED, MEANINGS, UsageError
@@ -58,9 +58,11 @@ _OWN_VARIABLES = (
 
 
 def help_(
-    topic: Annotated[
-        str | None,
-        typer.Argument(metavar="[TOPIC|VERB]", help="A topic or verb.", autocompletion=lambda: [*TOPICS, *VERBS]),
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TOPIC|VERB [ACTION]]", help="A topic or verb.", autocompletion=lambda: [*TOPICS, *VERBS]
+        ),
     ] = None,
 ) -> int:
     """Show the help of a verb or a topic.
@@ -68,13 +70,16 @@ def help_(
     \b
     Examples:
       runcancel help cancel
+      runcancel help contexts add
       runcancel help exit-codes
 
     Topics: exit-codes, references, guarantees, environment, permissions.
     """
     from runcancel.cli.app import app, load
 
-    if topic is None or topic == "help":
+    topic, *action = words or ["help"]
+    topic = ALIASES.get(topic, topic)
+    if topic == "help":
         command, path = app(VERBS), "runcancel"
     elif topic in VERBS:
         command, path = load(topic), f"runcancel {topic}"
@@ -87,7 +92,7 @@ def help_(
             f"no help for “{topic}”. Topics: {', '.join(TOPICS)}, and every verb{nearest(topic, known)}",
             hint="see: runcancel help",
         )
-    command.main(["--help"], prog_name=path, standalone_mode=False)
+    command.main([*action, "--help"], prog_name=path, standalone_mode=False)
     return 0
 
 

@@ -1,12 +1,14 @@
 """What is said on stderr: problems with what to do about them, notes, hints."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TextIO
 
 from runcancel.errors import CloudError, Refused, UsageError, clean
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
 from runcancel.redaction import redact
+from runcancel.render.screens.terminal import is_terminal, width_of
 from runcancel.render.sink import Sink
 from runcancel.text import safe
 
@@ -19,10 +21,14 @@ _SHORTEST = 5  # characters of a name that is taken out of a message
 
 
 class Notes:
-    """Stderr. `quiet` leaves errors only."""
+    """Stderr. `quiet` leaves errors only. On a terminal lines break at words."""
 
-    def __init__(self, err: TextIO | None, *, quiet: bool = False) -> None:
+    def __init__(
+        self, err: TextIO | None, *, quiet: bool = False, environ: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._err = err
         self._sink = Sink(err)
+        self._environ = environ
         self.quiet = quiet
         self.cut_off = False
         """Whether an answer on stdout could not be written to its end, for another reason than a reader that left."""
@@ -35,17 +41,31 @@ class Notes:
         """Say lines that may contain text of others, unless it should be quiet."""
         if not self.quiet:
             self.aside()
-            self._sink.write("".join(f"{safe(redact(sentence))}\n" for sentence in sentences))
+            self._write(*(safe(redact(sentence)) for sentence in sentences))
 
     def warn(self, sentence: str) -> None:
         """Say what a person must know though it stops nothing."""
         self.aside()
-        self._sink.write(f"{PROGRAM}: {safe(redact(sentence))}\n")
+        self._write(f"{PROGRAM}: {safe(redact(sentence))}")
 
     def problem(self, *problems: Problem) -> None:
         """Print what went wrong and what to do about it; many problems of one sort are printed as one."""
         self.aside()
-        self._sink.write("".join(f"{line}\n" for line in grouped_lines(problems)))
+        self._write(*grouped_lines(problems))
+
+    def _write(self, *lines: str) -> None:
+        if is_terminal(self._err):
+            width = width_of(self._err, self._environ)
+            lines = tuple(part for line in lines for part in _broken(line, width))
+        self._sink.write("".join(f"{line}\n" for line in lines))
+
+
+def _broken(line: str, width: int) -> Iterable[str]:
+    if len(line) <= width and line.isascii():
+        return (line,)
+    from runcancel.render.screens.wrap import wrapped  # rich only where it is needed
+
+    return wrapped(line, width)
 
 
 def problem_of(error: CloudError | UsageError | Refused) -> Problem:

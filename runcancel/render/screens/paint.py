@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runcancel.render.screens.terminal import Terminal
+from runcancel.render.screens.wrap import wrapped_text
 
 
 def console(terminal: Terminal) -> Console:
@@ -26,9 +27,11 @@ def console(terminal: Terminal) -> Console:
 
 
 def paint(lines: Iterable[Text], terminal: Terminal) -> str:
-    """Lines as they go to the stream, each ended, none wrapped or cropped."""
+    """Lines as they go to the stream, each ended, none cropped; on a terminal one that is too wide breaks at words."""
     drawing = console(terminal)
     with drawing.capture() as capture:
         for line in lines:
-            drawing.print(line, soft_wrap=True)
+            wide = terminal.is_terminal and line.cell_len > terminal.width
+            for part in wrapped_text(line, terminal.width) if wide else (line,):
+                drawing.print(part, soft_wrap=True)
     return capture.get()

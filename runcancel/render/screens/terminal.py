@@ -41,7 +41,7 @@ class Terminal(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, stream: TextIO | None, environ: Mapping[str, str], *, color: Color = Color.AUTO) -> Self:
         """Ask the stream itself; the variables change the width and the colour, never whether it is a terminal."""
-        terminal = _isatty(stream)
+        terminal = is_terminal(stream)
         return cls(
             is_terminal=terminal,
             width=width_of(stream, environ),
@@ -85,7 +85,8 @@ def _colored(terminal: bool, environ: Mapping[str, str], color: Color) -> bool:
     return terminal and environ.get("TERM") != "dumb" and environ.get("CLICOLOR") != "0"
 
 
-def _isatty(stream: TextIO | None) -> bool:
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether the stream is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # a closed stream

@@ -1,0 +1,48 @@
+"""The groups in which help shows options."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from runcancel.cli.options import MOST
+
+OWN = "Options"
+"""The group of what a verb does that no other does; it comes first."""
+
+_NAMES: Mapping[str, str] = {
+    "Selection": "plan from operation resume status kind name name-glob document script started-by since until "
+    "older-than task target failed limit require-match allow-incomplete include-schedules",
+    "Confirmation and limits": "yes confirm max-runs max-targets max-triggers require-guarantee force",
+    "Waiting": "for wait timeout give-up-after accept-reported lookup-timeout watch follow",
+    "Journal": "reason require-journal",
+    "Connection": "context provider profile region",
+    "Output": "output query columns sort no-headers parameters prefix tail encoding raw quiet verbose debug color",
+    "Other": "no-input cli-input-json generate-cli-skeleton help",
+}
+"""Group -> its options by their first long name, in the order of help."""
+
+_PANEL_OF = {f"--{name}": panel for panel, names in _NAMES.items() for name in names.split()}
+_NO_LIMIT = re.compile(rf"\s*\[\d+<=x<={MOST}\]")  # a limit that nobody reaches
+_MOST = 30  # columns of the options beside which their text stands
+
+
+def panel_of(options: Iterable[str]) -> str:
+    """The group of an option, by its spellings."""
+    return next((_PANEL_OF[name] for name in options if name in _PANEL_OF), OWN)
+
+
+def write_options(command: Any, ctx: Any, formatter: Any, keep: Callable[[Any], bool] = lambda _: True) -> None:
+    """Write the arguments of a command, then its options in groups, all texts in one column; those to `keep`."""
+    sections: dict[str, list[tuple[str, str]]] = {name: [] for name in ("Arguments", OWN, *_NAMES)}
+    for param in filter(keep, command.get_params(ctx)):
+        record = param.get_help_record(ctx)
+        if record is not None:
+            argument = param.param_type_name == "argument"
+            term, text = record
+            sections["Arguments" if argument else panel_of(param.opts)].append((term, _NO_LIMIT.sub("", text)))
+    width = max((len(term) for name, rows in sections.items() if name != "Arguments" for term, _ in rows), default=0)
+    for name, rows in sections.items():
+        if rows:
+            pad = 0 if name == "Arguments" else min(width, _MOST)
+            with formatter.section(name):
+                formatter.write_dl([(rows[0][0].ljust(pad), rows[0][1]), *rows[1:]], col_max=_MOST)
