@@ -263,7 +263,7 @@ def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER
     """States out of `--status`: nothing given is `default`, `all` is the empty set, which means any."""
     if words is None or not words:
         return default
-    chosen = _words("--status", words, [*State, "all"])
+    chosen = known_words("--status", words, [*State, "all"])
     return frozenset() if "all" in chosen else frozenset(State(word) for word in chosen)
 
 
@@ -274,12 +274,12 @@ VERDICTS = [*Verdict, NO_RESULT]
 
 def verdicts(words: Sequence[str] | None) -> frozenset[str]:
     """The keys of `counts` that `--status` selects, none for all of them. Runs without a result have `unjudged`."""
-    return frozenset("unjudged" if word == NO_RESULT else word for word in _words("--status", words, VERDICTS))
+    return frozenset("unjudged" if word == NO_RESULT else word for word in known_words("--status", words, VERDICTS))
 
 
 def kinds(words: Sequence[str] | None) -> frozenset[str]:
     """Kinds out of `--kind`; empty means any."""
-    return frozenset(_words("--kind", words, _kinds()))
+    return frozenset(known_words("--kind", words, _kinds()))
 
 
 def check_kinds(kinds: frozenset[str], providers: Iterable[str]) -> None:
@@ -298,12 +298,13 @@ def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(environment.plain("--target", one) for one in ids or ()))
 
 
-def _words(flag: str, given: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:
-    words = [environment.plain(flag, part.strip()) for value in given or () for part in value.split(",")]
-    for word in words:
+def known_words(flag: str, given: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:
+    """The words of an option, repeated or in comma lists. Raises `UsageError` for one that is not known."""
+    chosen = [environment.plain(flag, part.strip()) for value in given or () for part in value.split(",")]
+    for word in chosen:
         if word not in known:
             raise UsageError(
                 f"{flag} does not accept “{word}”. Expected one of: {', '.join(known)}{nearest(word, known)}; "
                 "nothing was sent"
             )
-    return tuple(words)
+    return tuple(chosen)

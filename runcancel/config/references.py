@@ -9,10 +9,10 @@ from msgspec import Struct, structs
 
 from runcancel.errors import UsageError
 from runcancel.model.runs import Kind, Ref, RunName, Scope
-from runcancel.providers import PROVIDERS, provider
+from runcancel.providers import PROVIDERS, provider, trigger_kind_of
 from runcancel.providers.common.links import NotARun
 from runcancel.redaction import bare_urls
-from runcancel.text import quoted
+from runcancel.text import command, quoted
 
 _FORM = "[context@][provider:][region:][kind/]id"
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -32,6 +32,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     region: str | None = None
     kind: str | None = None
     account: str | None = None  # as an ARN says it: whoever asks has to be of it
+    trigger: bool = False  # it names what starts runs, not a run
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -40,7 +41,8 @@ class Reference(Struct, frozen=True, kw_only=True):
 
     def kinds(self, name: str) -> tuple[Kind, ...]:
         """The kinds of one provider that this reference can mean, in the order in which they are looked up."""
-        return tuple(kind for kind in provider(name).kinds if self.kind in (None, kind.name) and kind.matches(self.id))
+        known = _kinds(name, triggers=self.trigger)
+        return tuple(kind for kind in known if self.kind in (None, kind.name) and kind.matches(self.id))
 
     @property
     def meaning(self) -> "Reference":
@@ -52,7 +54,13 @@ class Reference(Struct, frozen=True, kw_only=True):
         """The run itself, as if somebody had written it in full."""
         scope = ref.scope
         return cls(
-            text=ref.text, id=ref.id, context=scope.context, provider=scope.provider, region=scope.region, kind=ref.kind
+            text=ref.text,
+            id=ref.id,
+            context=scope.context,
+            provider=scope.provider,
+            region=scope.region,
+            kind=ref.kind,
+            trigger=trigger_kind_of(ref) is not None,
         )
 
     @property
@@ -65,31 +73,38 @@ class Reference(Struct, frozen=True, kw_only=True):
         return Ref(scope=scope, kind=kind.name, id=self.id)
 
 
-def parse(text: str) -> Reference:
-    """Read one reference, ARN or console URL.
+def parse(text: str, *, triggers: bool = False) -> Reference:
+    """Read one reference, ARN or console URL; with `triggers` that of a trigger, which has neither.
 
     Raises `UsageError` with what is wrong and what would be right; asks no cloud.
     """
     if _UNSAFE.search(text) or not text:
         raise _wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
-    if link := _LINK.fullmatch(text):
+    link = _LINK.fullmatch(text)
+    if link is not None and not triggers:
         return _linked(text, link[1] or "", link[2])
-    return _plain(text)
+    return _plain(text, triggers=triggers)
 
 
-def _plain(text: str) -> Reference:
+def _plain(text: str, *, triggers: bool) -> Reference:
     context, at, rest = text.rpartition("@")
     if at and not context:
         raise _wrong(text, "the context before @ is empty")
     *scope, tail = rest.split(":")
-    kind, slash, id = tail.rpartition("/")
+    kind, slash, id = _parted(tail, triggers=triggers)
     if slash and not kind:
         raise _wrong(text, "the kind before / is empty")
     name, region = _scope(text, scope)
     if kind:
-        _check_kind(text, name, kind)
+        _check_kind(text, name, kind, triggers=triggers)
     reference = Reference(
-        text=text, id=id, context=_context(text, context), provider=name, region=region, kind=kind or None
+        text=text,
+        id=id,
+        context=_context(text, context),
+        provider=name,
+        region=region,
+        kind=kind or None,
+        trigger=triggers,
     )
     if not reference.providers:
         raise _no_such_id(reference)
@@ -97,9 +112,17 @@ def _plain(text: str) -> Reference:
     return structs.replace(reference, id=id.lower()) if all(kind.case_insensitive for kind in kinds) else reference
 
 
-def parse_all(texts: Iterable[str]) -> tuple[Reference, ...]:
+def _parted(tail: str, *, triggers: bool) -> tuple[str, str, str]:
+    """`kind`, `/`, `id`: the id of a trigger may have slashes, as `rule/BUS/NAME` has."""
+    if not triggers:
+        return tail.rpartition("/")
+    kind, slash, id = tail.partition("/")
+    return (kind, slash, id) if slash else ("", "", tail)
+
+
+def parse_all(texts: Iterable[str], *, triggers: bool = False) -> tuple[Reference, ...]:
     """Read references, each once: a repeated one is dropped, however written; one malformed among them refuses all."""
-    return unique(map(parse, texts))
+    return unique(parse(text, triggers=triggers) for text in texts)
 
 
 def as_written(run: RunName) -> Reference:
@@ -191,28 +214,46 @@ def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
     raise _wrong(text, "too many parts")
 
 
-def _check_kind(text: str, name: str | None, kind: str) -> None:
-    known = [known.name for each in PROVIDERS if name in (None, each) for known in provider(each).kinds]
+def _kinds(name: str, *, triggers: bool) -> tuple[Kind, ...]:
+    return provider(name).trigger_kinds if triggers else provider(name).kinds
+
+
+def _check_kind(text: str, name: str | None, kind: str, *, triggers: bool) -> None:
+    known = [one.name for each in PROVIDERS if name in (None, each) for one in _kinds(each, triggers=triggers)]
     if kind not in known:
         of = "" if name is None else f" of {name}"
         raise _wrong(text, f"no kind “{kind}”{of} (kinds: {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
 
 
 def _no_such_id(reference: Reference) -> UsageError:
-    if reference.id.startswith("mw-"):
-        why = "mw-… is a maintenance window; cancel one of its executions instead (a UUID)"
-        return _wrong(reference.text, why)
+    other = structs.replace(reference, text="", trigger=not reference.trigger)
+    if reference.id and other.providers:
+        verb, what, not_a = ("cancel", "run", "trigger") if reference.trigger else ("disable", "trigger", "run")
+        hint = f"To {verb} it: {command(verb, reference.text)}"
+        return UsageError(
+            f"“{quoted(reference.text)}” is the id of a {what}, not of a {not_a}; nothing was sent", hint=hint
+        )
     if not reference.id:
         return _wrong(reference.text, "the id is missing")
-    *shapes, last = (f"{found.ids} ({found.title})" for found in map(provider, PROVIDERS))
-    expected = f"{', '.join(shapes)} or {last}"
+    expected = _shapes(triggers=reference.trigger)
+    what = "trigger" if reference.trigger else "run"
     if reference.id == reference.text:
-        message = f"“{quoted(reference.id)}” is not a run id. Expected {expected}; nothing was sent"
+        message = f"“{quoted(reference.id)}” is not a {what} id. Expected {expected}; nothing was sent"
         return UsageError(message, hint=f"The form of a reference: {_FORM}")
-    kind = reference.kind or "run"
+    kind = reference.kind or what
     article = "an" if kind[0] in "aeiou" else "a"
     of = "" if reference.provider is None else f" of {reference.provider}"
     return _wrong(reference.text, f"“{quoted(reference.id)}” is not {article} {kind} id{of}; expected {expected}")
+
+
+def _shapes(*, triggers: bool) -> str:
+    """What ids look like, for the message about one that looks otherwise."""
+    known = list(map(provider, PROVIDERS))
+    if triggers:
+        shapes = [f"{', '.join(k.form for k in one.trigger_kinds)} ({one.title})" for one in known if one.trigger_kinds]
+    else:
+        shapes = [f"{one.ids} ({one.title})" for one in known]
+    return " or ".join([", ".join(shapes[:-1]), shapes[-1]] if shapes[1:] else shapes)
 
 
 def _wrong(text: str, why: str) -> UsageError:

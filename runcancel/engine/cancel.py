@@ -520,8 +520,7 @@ class _Operation:
         accepted: list[str] = []
         error: CloudError | None = None
         try:
-            cloud = self._clouds.at(work.ref.scope)
-            for request_id in cloud.cancel(work.ref, work.targets):
+            for request_id in self._clouds.send(work.ref, work.targets):
                 accepted.append(request_id)  # noqa: PERF402 - what was accepted before an error counts
         except CloudError as failure:
             error = failure

@@ -3,7 +3,7 @@
 import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from msgspec import Struct, structs
@@ -11,10 +11,12 @@ from msgspec import Struct, structs
 from runcancel.config import provenance
 from runcancel.config import settings as settings_
 from runcancel.config.settings import Settings
+from runcancel.engine.switching import Switch
 from runcancel.errors import RETRYABLE, CloudError
 from runcancel.model.runs import Kind, Ref, Scope, Snapshot
 from runcancel.model.states import Reason
-from runcancel.providers import kind_of, provider
+from runcancel.model.triggers import TriggerKind
+from runcancel.providers import kind_of, provider, trigger_kind_of
 from runcancel.providers.base import Cloud
 from runcancel.providers.common.fields import chunks
 from runcancel.providers.guarded import GuardedCloud, guarded
@@ -45,6 +47,8 @@ class Clouds:
         """What goes to all of them, for the screen."""
         self.operation: str | None = None
         """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
+        self.switch = Switch(enable=False)
+        """Which way triggers are switched."""
         self.tries = Tries(silence=15.0, answer=15.0)
         """How long a read of any scope is repeated."""
 
@@ -73,6 +77,20 @@ class Clouds:
                 raise
             self._keep(scope, cloud)
             return cloud
+
+    def read(self, batch: "Batch", *, full: bool) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """Read runs, or triggers. Raises `CloudError` for what concerns the whole batch."""
+        cloud = self.at(batch.scope)
+        if isinstance(batch.kind, TriggerKind):
+            return self.switch.read(cloud.triggers(), batch.refs)
+        return cloud.read(batch.refs, full=full)
+
+    def send(self, ref: Ref, targets: Sequence[str]) -> Iterator[str]:
+        """Request the cancel of a run, or the switch of a trigger; yields the ids of accepted requests."""
+        cloud = self.at(ref.scope)
+        if trigger_kind_of(ref) is not None:
+            return self.switch.send(cloud.triggers(), ref)
+        return cloud.cancel(ref, targets)
 
     def _connect(self, scope: Scope) -> Cloud:
         if scope not in self._paces:
@@ -139,7 +157,7 @@ def read(clouds: Clouds, batch: Batch, *, full: bool = True) -> tuple[tuple[Ref,
     """Read one batch; what fails as a whole fails for each of its runs. Raises nothing."""
     answers: dict[Ref, Snapshot | CloudError] = {}
     try:
-        for ref, answer in clouds.at(batch.scope).read(batch.refs, full=full):
+        for ref, answer in clouds.read(batch, full=full):
             answers[ref] = answer  # noqa: PERF403 - what came before an error counts
     except CloudError as error:
         answers |= {ref: error for ref in batch.refs if ref not in answers}

@@ -1,13 +1,13 @@
 """What starts runs by itself: its kinds, its records, and what became of a change of one."""
 
-import re
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from runcancel.model.runs import Problem, Ref
+from runcancel.model.runs import Kind, Problem, Ref, Snapshot
+from runcancel.model.states import Guarantee
 
 
 class TriggerState(StrEnum):
@@ -18,26 +18,28 @@ class TriggerState(StrEnum):
     UNKNOWN = "unknown"  # a vendor's word that is not mapped
 
 
-class TriggerKind(Struct, frozen=True, kw_only=True):
+class TriggerKind(Kind, frozen=True, kw_only=True):
     """What is known beforehand about one kind of trigger.
 
-    `disable_action` and `enable_action` are the APIs that switch it, with the permission for each; None where this
-    program never changes such a trigger, for the reason `fixed_because`. `starts` are the kinds of run it starts.
+    `action` disables it and `enable_action` enables it; both are empty where this program never changes such a trigger,
+    for the reason `fixed_because`. `starts` are the kinds of run that it starts.
     """
 
-    name: str
-    id_pattern: re.Pattern[str]
+    guarantee: Guarantee = Guarantee.STOPS_RUNNING
+    action: str = ""
+    permission: str = ""
+    enable_action: str = ""
+    enable_permission: str = ""
+    probe_id: str = ""
+    in_part: bool = False
+    form: str  # what its references look like, for messages: "rule/BUS/NAME"
     starts: tuple[str, ...]
-    promise: str  # one sentence for a person: what disabling does here
-    disable_action: str | None = None
-    enable_action: str | None = None
-    permissions: tuple[str, ...] = ()  # for the two actions, as the vendor spells them
     fixed_because: str | None = None
 
     @property
     def switchable(self) -> bool:
         """Whether this program can disable and enable it."""
-        return self.disable_action is not None
+        return bool(self.action)
 
 
 class Trigger(Struct, frozen=True, kw_only=True):
@@ -174,18 +176,6 @@ class TriggerVerdict(StrEnum):
     SKIPPED = "skipped"  # not sent
 
 
-class TriggerItem(Struct, frozen=True, kw_only=True):
-    """What a plan does to one trigger. `send` is false where nothing would be sent, and `why` says why."""
-
-    ref: Ref
-    name: str | None
-    enable: bool  # false: disable
-    before: Trigger | None  # None: it was not read
-    promise: str
-    send: bool
-    why: str
-
-
 class TriggerOutcome(Struct, frozen=True, kw_only=True):
     """What was requested of one trigger and what was seen before and afterwards."""
 
@@ -196,3 +186,9 @@ class TriggerOutcome(Struct, frozen=True, kw_only=True):
     after: Trigger | None
     request_ids: tuple[str, ...]
     error: Problem | None
+
+
+class TriggerSnapshot(Snapshot, frozen=True, kw_only=True):
+    """A reading of a trigger as the engine takes it: it runs until it is in the state that is wanted, then it ended."""
+
+    trigger: Trigger

@@ -6,6 +6,7 @@ A provider module imports no SDK at its top (`--help` and completion read its ta
 from importlib import import_module
 
 from runcancel.model.runs import Kind, Ref
+from runcancel.model.triggers import TriggerKind
 from runcancel.providers.base import Provider
 
 PROVIDERS = {
@@ -24,5 +25,12 @@ def provider(name: str) -> Provider:
 
 
 def kind_of(ref: Ref) -> Kind:
-    """The kind record of a reference."""
-    return next(kind for kind in provider(ref.scope.provider).kinds if kind.name == ref.kind)
+    """The kind record of a reference, of a run or of a trigger."""
+    one = provider(ref.scope.provider)
+    return next(kind for kind in (*one.kinds, *one.trigger_kinds) if kind.name == ref.kind)
+
+
+def trigger_kind_of(ref: Ref) -> TriggerKind | None:
+    """The kind record of the reference of a trigger; None for that of a run."""
+    kinds = provider(ref.scope.provider).trigger_kinds
+    return next((kind for kind in kinds if kind.name == ref.kind), None)

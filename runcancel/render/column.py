@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from runcancel.model.runs import RunName
 from runcancel.model.states import State
-from runcancel.render.screens.words import NOTHING, Pieces
+from runcancel.render.screens.words import NOTHING, Pieces, readable
 from runcancel.text import local, safe
 
 R = TypeVar("R")
@@ -54,6 +54,11 @@ class Column(Struct, Generic[R], frozen=True):
             return NOTHING
         text = self.format(value) if self.format is not None else _read(value)
         return ((text, None),) if text else NOTHING
+
+
+def word(name: str) -> Column[Any]:
+    """A closed word, in its colour."""
+    return Column(name, show=lambda one, _: ((readable(getattr(one, name)), getattr(one, name)),))
 
 
 def text_of(value: Value) -> str:

@@ -13,7 +13,8 @@ from runcancel.model.outcomes import Operation, Outcome, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Invocation, Run
 from runcancel.model.states import Effect
-from runcancel.render.column import Column
+from runcancel.model.triggers import Trigger
+from runcancel.render.column import Column, word
 from runcancel.render.screens import doctor
 from runcancel.render.screens.words import (
     EFFECTS,
@@ -23,9 +24,9 @@ from runcancel.render.screens.words import (
     listed,
     pairs,
     per_effect,
-    readable,
     tallied,
 )
+from runcancel.render.trigger_columns import TRIGGER
 from runcancel.text import ago, duration, safe
 
 _HOPES: Mapping[Effect, str] = {
@@ -46,11 +47,6 @@ def columns_of(record: type, *, wide: bool, parameters: bool = False) -> tuple[C
     """
     columns = tuple(column for column in COLUMNS[record] if wide or not column.wide)
     return (*columns, _PARAMETERS) if parameters else columns
-
-
-def _word(name: str) -> Column[Any]:
-    """A closed word, in its colour."""
-    return Column(name, show=lambda one, _: ((readable(getattr(one, name)), getattr(one, name)),))
 
 
 def _yes(value: bool) -> str:
@@ -125,7 +121,7 @@ def _ended_by(outcome: Outcome) -> str | None:
 
 
 _RUN: tuple[Column[Run], ...] = (
-    _word("state"),
+    word("state"),
     Column("created_at", "AGE", show=_age, right=True),
     Column("ref", "RUN", reference=True, is_key=True),
     Column("name", show=_label, shrinkable=True),
@@ -151,7 +147,7 @@ _RUN: tuple[Column[Run], ...] = (
 
 _INVOCATION: tuple[Column[Invocation], ...] = (
     Column("run", reference=True, is_key=True),
-    _word("state"),
+    word("state"),
     Column("target"),
     Column("target_name", "NAME", shrinkable=True),
     Column("exit_code", "EXIT", right=True),
@@ -182,7 +178,7 @@ _PARAMETERS: Column[Invocation] = Column(
 
 _OUTPUT: tuple[Column[Output], ...] = (
     Column("run", reference=True, is_key=True),
-    _word("state"),
+    word("state"),
     Column("target"),
     Column("target_name", "NAME", shrinkable=True),
     Column("step"),
@@ -208,7 +204,7 @@ _OUTPUT: tuple[Column[Output], ...] = (
 """For machines: people read outputs as a transcript, not as a table."""
 
 _PLAN: tuple[Column[PlanItem], ...] = (
-    _word("state"),
+    word("state"),
     Column("run", show=_indented, reference=True, is_key=True),
     Column("name", show=_label, shrinkable=True),
     Column("guarantee", "CANCEL", format=PROMISES.__getitem__),
@@ -226,7 +222,7 @@ _PLAN: tuple[Column[PlanItem], ...] = (
 )
 
 _OUTCOME: tuple[Column[Outcome], ...] = (
-    _word("verdict"),
+    word("verdict"),
     Column("run", show=_indented, reference=True, is_key=True),
     Column("targets", value=lambda one: len(one.invocations), format=_some, right=True),
     _count(Effect.CANCELLED),
@@ -320,6 +316,7 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Output: _OUTPUT,
     PlanItem: _PLAN,
     Outcome: _OUTCOME,
+    Trigger: TRIGGER,
     Operation: _OPERATION,
     ContextRow: _CONTEXT,
     SettingRow: _SETTING,

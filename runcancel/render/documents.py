@@ -12,10 +12,21 @@ from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, ScopeCheck, SettingRow
 from runcancel.model.runs import Identity, Invocation, Problem, Run
+from runcancel.model.triggers import Trigger
 from runcancel.render.formats.json import encode
 
 Record: TypeAlias = (
-    Run | Invocation | Output | PlanItem | Outcome | Operation | ContextRow | SettingRow | AccessPolicy | ScopeCheck
+    Run
+    | Invocation
+    | Output
+    | PlanItem
+    | Outcome
+    | Trigger
+    | Operation
+    | ContextRow
+    | SettingRow
+    | AccessPolicy
+    | ScopeCheck
 )
 """What a verb answers with, row by row."""
 
@@ -90,6 +101,7 @@ DOCUMENTS: Mapping[str, Envelope] = {
         about="Output of `cancel --dry-run`, and the input of `--plan`. Times are null if there is no plan.",
     ),
     "cancel": Envelope(verb="cancel", key="outcomes", record=Outcome, about="Output of `cancel`."),
+    "triggers": Envelope(verb="triggers", key="triggers", record=Trigger, about="Output of `triggers`."),
     "history": Envelope(verb="history", key="operations", record=Operation, about="Output of `history`."),
     "operation": Envelope(
         verb="history",
@@ -116,6 +128,7 @@ LINES: Mapping[type[Struct], tuple[str, str]] = {
     Output: ("output", "The output of one invocation, on its own line."),
     PlanItem: ("plan", "The planned cancel of one run, on its own line."),
     Outcome: ("outcome", "The outcome of one run, on its own line."),
+    Trigger: ("trigger", "A trigger on its own line."),
     Operation: ("operation", "An operation on its own line."),
     ContextRow: ("context", "A context on its own line."),
     SettingRow: ("setting", "A value on its own line."),

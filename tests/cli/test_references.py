@@ -206,7 +206,7 @@ def test_a_malformed_one_among_good_ones_sends_nothing_at_all(outside: Outside) 
     [
         ("tencnet:ap-guangzhou:inv-ib2lld37", "did you mean tencent"),
         (f"aws:us-east-2:comand/{id_of(COMMAND)}", "did you mean command"),
-        ("mw-0c50858d01c0ffee0", "executions"),
+        ("mw-0c50858d01c0ffee0", "runcancel disable mw-0c50858d01c0ffee0"),
         ("invocation/", "the id is missing"),
         ("@inv-ib2lld37", "context"),
     ],

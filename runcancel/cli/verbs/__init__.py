@@ -7,6 +7,7 @@ VERBS = {
     "invocations": "Show the targets of runs, one row per target.",
     "logs": "Show the output of each target: stdout and stderr.",
     "wait": "Wait until every run reaches a state.",
+    "triggers": "Find what starts runs: windows, rules, schedules, invokers.",
     "history": "Show the journal: past operations and their results.",
     "contexts": "List, show, add, remove and use named connections.",
     "doctor": "Check credentials, clocks and permissions.",
@@ -36,6 +37,8 @@ MEANT = {
     "watch": "status --watch",
     "journal": "history",
     "config": "contexts",
+    "schedules": "triggers",
+    "windows": "triggers",
     "resume": "cancel --resume last",
 }
 """Words of other tools, each with what to type here instead."""

@@ -51,24 +51,29 @@ AUTOMATION = Kind(
 
 WINDOW_TRIGGER = TriggerKind(
     name="window",
+    form="window/mw-…",
     id_pattern=re.compile(r"mw-[0-9a-f]{17}"),
     starts=(WINDOW.name,),
     promise="The window starts nothing while it is disabled. Executions that it has started go on.",
-    disable_action="UpdateMaintenanceWindow",
+    action="UpdateMaintenanceWindow",
+    permission="ssm:UpdateMaintenanceWindow",
     enable_action="UpdateMaintenanceWindow",
-    permissions=("ssm:UpdateMaintenanceWindow",),
+    enable_permission="ssm:UpdateMaintenanceWindow",
 )
 RULE = TriggerKind(
     name="rule",
+    form="rule/BUS/NAME",
     id_pattern=re.compile(r"[/.\-_A-Za-z0-9]{1,256}/[.\-_A-Za-z0-9]{1,64}"),
     starts=(COMMAND.name, AUTOMATION.name),
     promise="The rule starts nothing while it is disabled, after a short period in which events still match.",
-    disable_action="DisableRule",
+    action="DisableRule",
+    permission="events:DisableRule",
     enable_action="EnableRule",
-    permissions=("events:DisableRule", "events:EnableRule"),
+    enable_permission="events:EnableRule",
 )
 SCHEDULE = TriggerKind(
     name="schedule",
+    form="schedule/GROUP/NAME",
     id_pattern=re.compile(r"[.\-_A-Za-z0-9]{1,64}/[.\-_A-Za-z0-9]{1,64}"),
     starts=(COMMAND.name, AUTOMATION.name),
     promise="runcancel does not change schedules of EventBridge Scheduler.",
@@ -76,6 +81,7 @@ SCHEDULE = TriggerKind(
 )
 ASSOCIATION = TriggerKind(
     name="association",
+    form="association/ID",
     id_pattern=_UUID,
     starts=(COMMAND.name, AUTOMATION.name),
     promise="runcancel does not change State Manager associations.",

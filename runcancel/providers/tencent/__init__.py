@@ -37,12 +37,14 @@ KINDS = (
 TRIGGER_KINDS = (
     TriggerKind(
         name="invoker",
+        form="invoker/ivk-…",
         id_pattern=re.compile(r"ivk-[0-9a-z]{8,}"),
         starts=("invocation",),
         promise="The invoker starts nothing while it is disabled. Runs that it has started go on.",
-        disable_action="DisableInvoker",
+        action="DisableInvoker",
+        permission="tat:DisableInvoker",
         enable_action="EnableInvoker",
-        permissions=("tat:DisableInvoker", "tat:EnableInvoker"),
+        enable_permission="tat:EnableInvoker",
     ),
 )
 

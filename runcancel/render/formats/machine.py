@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Invocation, Ref, Run
+from runcancel.model.triggers import Trigger
 from runcancel.render.column import Column, Value, text_of
 from runcancel.render.columns import columns_of
 from runcancel.render.documents import End, Event, Record, document, end_line, line, record_of
@@ -20,6 +21,7 @@ from runcancel.text import safe
 
 _REFERENCES: Mapping[type[Record], str] = {
     Run: "ref",
+    Trigger: "ref",
     Operation: "id",
     ContextRow: "name",
     SettingRow: "value",

@@ -1,0 +1,76 @@
+"""Options of the verbs about triggers: which of them a search finds."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from runcancel import environment
+from runcancel.cli import options
+from runcancel.cli.bundles import Bundle
+from runcancel.model.triggers import TriggerQuery, TriggerState
+from runcancel.providers import PROVIDERS, provider
+
+
+def _kinds() -> list[str]:
+    return list(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).trigger_kinds))
+
+
+class TriggerFilters(Bundle, frozen=True, kw_only=True):
+    """Which triggers a search finds."""
+
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="STATE",
+            help="Only triggers in this state: enabled, disabled (repeatable).",
+            autocompletion=lambda: list(TriggerState),
+        ),
+    ] = None
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", metavar="KIND", help="Only this kind of trigger (repeatable).", autocompletion=_kinds),
+    ] = None
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Only triggers with exactly this name or document.")
+    ] = None
+    name_glob: Annotated[
+        str | None,
+        typer.Option("--name-glob", metavar="GLOB", help="Only triggers whose name or document matches: patch-*."),
+    ] = None
+    document: Annotated[
+        str | None,
+        typer.Option("--document", metavar="NAME", help="Only triggers that run exactly this document or command."),
+    ] = None
+    script: Annotated[
+        str | None,
+        typer.Option("--script", metavar="TEXT", help="Only triggers whose script or parameters contain this text."),
+    ] = None
+    starts_within: Annotated[
+        str | None,
+        typer.Option("--starts-within", metavar="TIME", help="Only triggers that start within this time, as in 2h."),
+    ] = None
+
+    @property
+    def any(self) -> bool:
+        """Whether a filter was given."""
+        return self != TriggerFilters()
+
+    def query(self) -> TriggerQuery:
+        """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
+        starts_by = None
+        if self.starts_within is not None:
+            seconds = environment.duration("--starts-within", self.starts_within)
+            starts_by = datetime.now(UTC) + timedelta(seconds=seconds)
+        return TriggerQuery(
+            states=frozenset(
+                TriggerState(word) for word in options.known_words("--status", self.status, list(TriggerState))
+            ),
+            kinds=frozenset(options.known_words("--kind", self.kind, _kinds())),
+            name=None if self.name is None else environment.plain("--name", self.name),
+            name_glob=None if self.name_glob is None else environment.plain("--name-glob", self.name_glob),
+            document=None if self.document is None else environment.plain("--document", self.document),
+            script=None if self.script is None else environment.plain("--script", self.script),
+            starts_by=starts_by,
+        )

@@ -1,0 +1,65 @@
+"""`runcancel triggers`: what will start runs by itself."""
+
+from datetime import UTC, datetime
+
+from runcancel.cli import options
+from runcancel.cli.session import Session
+from runcancel.cli.triggering import TriggerFilters
+from runcancel.config import settings
+from runcancel.engine.search import split_gaps
+from runcancel.engine.trigger_search import find_triggers
+from runcancel.errors import Searched, exit_of_listing
+from runcancel.model.runs import Problem, Scope
+from runcancel.model.triggers import Trigger, TriggerState
+from runcancel.providers import provider
+from runcancel.render import End
+
+_SHOWN = 50  # rows on a terminal
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit = None) -> int:
+    """Find what starts runs: windows, rules, schedules, invokers.
+
+    \b
+    Examples:
+      runcancel triggers
+      runcancel triggers -r all --document AWS-RunShellScript
+      runcancel triggers --status enabled --starts-within 12h
+      runcancel triggers --script "rm -rf /var/cache" -o json
+
+    What starts next comes first. Maintenance windows, EventBridge rules and TAT
+    invokers can be disabled: runcancel disable. EventBridge Scheduler schedules and
+    State Manager associations are listed only; -o wide shows the reason and a
+    command to inspect them. Runs that are schedules themselves (Alibaba Cloud) are
+    in runcancel list. An SSM command does not tell what started it.
+    """
+    query = filters.query()
+    scopes = tuple(one for one in session.scopes() if provider(one.provider).trigger_kinds)
+    gaps: list[Problem] = list(settings.unusable(session.settings))
+    answering: set[Scope] = set()
+    found: list[Trigger] = []
+    for one in find_triggers(scopes, query, session.clouds, session.workers, answering=answering):
+        if isinstance(one, Trigger):
+            found.append(one)
+        else:
+            gaps.append(one)
+    most = session.limit(limit, _SHOWN)
+    answer = session.writer("triggers")
+    shown = sorted(found, key=_soonest)[: most or None]
+    for row in shown:
+        answer.row(row)
+    real, notes = split_gaps(gaps, scopes)
+    searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
+    code = exit_of_listing(searched, found=bool(found))
+    cut = len(shown) < len(found)
+    messages = [f"Showing {len(shown)} of {len(found)} triggers. All: --limit 0"] if cut else []
+    if not found:
+        messages.append("No triggers match in the scopes that replied." if gaps else "No triggers match.")
+    next_ = session.suggest("To disable one: runcancel disable TRIGGER") if shown else ()
+    answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=(*messages, *notes, *next_)))
+    return code
+
+
+def _soonest(trigger: Trigger) -> tuple[bool, datetime, str]:
+    return trigger.state is TriggerState.DISABLED, trigger.next_start_at or _NEVER, str(trigger.ref)

@@ -1,0 +1,77 @@
+"""Triggers as the engine takes them: read like runs, and disabled or enabled where a run is cancelled.
+
+So a change of triggers has the machinery of a cancel: lookup, plan, confirmation, limits, policy, journal, tries
+bounded by time, readings afterwards, signals, resume.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from runcancel.errors import CloudError
+from runcancel.model.runs import Invocation, Ref, Run, Snapshot
+from runcancel.model.states import Reason, State
+from runcancel.model.triggers import Trigger, TriggerSnapshot, TriggerState
+from runcancel.providers import kind_of
+from runcancel.providers.base import Triggers
+
+_ABOUT_ONE = frozenset({Reason.NOT_FOUND, Reason.INVALID})
+"""Failures of a reading that say nothing about the next one."""
+
+
+class Switch:
+    """Which way triggers are switched, and the latest reading of each."""
+
+    def __init__(self, *, enable: bool) -> None:
+        self.enable = enable
+        self.readings: dict[Ref, Trigger] = {}
+
+    @property
+    def goal(self) -> TriggerState:
+        """The state that is wanted."""
+        return TriggerState.ENABLED if self.enable else TriggerState.DISABLED
+
+    def read(self, triggers: Triggers, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+        """Read triggers of one scope. Raises `CloudError` for what concerns more than one of them."""
+        for ref in refs:
+            try:
+                yield ref, self.snapshot(triggers.read(ref))
+            except CloudError as error:
+                if error.reason not in _ABOUT_ONE:
+                    raise
+                yield ref, error
+
+    def send(self, triggers: Triggers, ref: Ref) -> Iterator[str]:
+        """Request the wanted state; yields the request id of the accepted answer."""
+        yield triggers.switch(ref, enabled=self.enable)
+
+    def snapshot(self, trigger: Trigger) -> TriggerSnapshot:
+        """A reading as the engine takes it: what is in the wanted state has ended by the request."""
+        self.readings[trigger.ref] = trigger
+        state = State.TERMINATED if trigger.state is self.goal else State.RUNNING
+        if trigger.state is TriggerState.UNKNOWN:
+            state = State.UNKNOWN
+        row = Invocation(
+            run=trigger.ref,
+            id=trigger.id,
+            task=None,
+            target=None,
+            target_name=None,
+            state=state,
+            provider_status=trigger.provider_status,
+            status_detail=None,
+            exit_code=None,
+            started_at=None,
+            ended_at=None,
+            child=None,
+            owner=None,
+            window_target=None,
+        )
+        run = Run.at(
+            trigger.ref,
+            kind_of(trigger.ref),
+            state=state,
+            provider_status=trigger.provider_status,
+            name=trigger.name,
+            document=", ".join(trigger.documents),
+        )
+        whole = Snapshot.full(run, (row,))
+        return TriggerSnapshot(run=whole.run, invocations=whole.invocations, trigger=trigger)

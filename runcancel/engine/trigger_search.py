@@ -1,0 +1,79 @@
+"""Search scopes for what starts runs by itself; what a scope that does not answer leaves open is a gap."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from msgspec import structs
+
+from runcancel.engine.connections import Clouds
+from runcancel.engine.search import as_completed
+from runcancel.errors import CloudError
+from runcancel.model.runs import Problem, Ref, Scope
+from runcancel.model.states import Reason
+from runcancel.model.triggers import Origin, Trigger, TriggerQuery
+from runcancel.providers import provider
+from runcancel.runtime.workers import Workers
+
+
+def find_triggers(
+    scopes: Sequence[Scope],
+    query: TriggerQuery,
+    clouds: Clouds,
+    workers: Workers,
+    *,
+    answering: set[Scope],
+    within: float | None = None,
+) -> Iterator[Trigger | Problem]:
+    """Find triggers in many scopes in parallel, each kind by itself; a scope that does not answer is a problem.
+
+    `answering` and `within` as for `search`. One refused kind hides no other. Raises `Interrupted` after a signal.
+    """
+    sources = {
+        (scope, kind.name): partial(
+            _listing, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
+        )
+        for scope in scopes
+        for kind in provider(scope.provider).trigger_kinds
+        if not query.kinds or kind.name in query.kinds
+    }
+    told: set[tuple[Scope, Reason, str | None]] = set()
+    for (scope, kind_name), found in as_completed(sources, workers, queue=lambda key: key[0], within=within):
+        if isinstance(found, Trigger):
+            yield found
+            continue
+        about = found.action if found.reason is Reason.DENIED else None  # each permission that is missing is named
+        if (scope, found.reason, about) not in told:
+            told.add((scope, found.reason, about))
+            problem = found.problem(scope=scope)
+            yield structs.replace(problem, message=f"{kind_name}: {problem.message}")
+
+
+def origins_of(
+    refs: Sequence[Ref], clouds: Clouds, workers: Workers, *, within: float | None = None
+) -> tuple[dict[Ref, Origin], tuple[Problem, ...]]:
+    """What started each of these runs, where its cloud tells; and the scopes that did not answer within so many
+    seconds.
+    """
+    by_scope: dict[Scope, list[Ref]] = {}
+    for ref in refs:
+        by_scope.setdefault(ref.scope, []).append(ref)
+    sources = {scope: partial(_origins, clouds, scope, members) for scope, members in by_scope.items()}
+    found: dict[Ref, Origin] = {}
+    problems: list[Problem] = []
+    for scope, answer in as_completed(sources, workers, queue=lambda key: key, within=within):
+        if isinstance(answer, CloudError):
+            problems.append(answer.problem(scope=scope))
+        else:
+            found[answer[0]] = answer[1]
+    return found, tuple(problems)
+
+
+def _origins(clouds: Clouds, scope: Scope, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+    yield from clouds.at(scope).triggers().origins(refs)
+
+
+def _listing(clouds: Clouds, scope: Scope, query: TriggerQuery, answering: set[Scope]) -> Iterator[Trigger]:
+    for trigger in clouds.at(scope).triggers().find(query):
+        if query.matches(trigger):
+            yield trigger
+    answering.add(scope)
