@@ -25,7 +25,17 @@ from runcancel.engine.poll import Readings, Watch
 from runcancel.errors import CloudError, Exit, Refused, UsageError
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Identity, Ref, Run, Scope, Snapshot
-from runcancel.render import STREAMED, TABULAR, TableOptions, Writer, check, default_format, table_options, writer
+from runcancel.render import (
+    QUERYABLE,
+    STREAMED,
+    TABULAR,
+    TableOptions,
+    Writer,
+    check,
+    default_format,
+    table_options,
+    writer,
+)
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Color, Terminal
 from runcancel.runtime.memory import threads_that_fit
@@ -40,6 +50,7 @@ if TYPE_CHECKING:
 _WITHOUT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "logs": ("table", "wide"),
     "permissions": ("table", "wide", "tsv"),
+    "report": TABULAR,
     "schema": TABULAR,
 }
 """Formats of a verb that are a text of their own."""
@@ -153,6 +164,17 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.workers.clock.stop()
+
+    def choose_format(self, output: str | None, formats: Sequence[str], *, default: str) -> None:
+        """Take the `-o` of a verb that has formats of its own; a variable that is none of them is not meant for it.
+
+        Raises `UsageError`.
+        """
+        known = formats if self.query is None else QUERYABLE
+        if output is not None:
+            self.format = one_of("--output", output, self.settings.environ, known, default)
+        elif self.query is None and not (self.shaped and self.format in known):
+            self.format = default
 
     def writer(self, name: str) -> Writer:
         """Where the answer goes; `name` is the document's: the verb, or `plan`.

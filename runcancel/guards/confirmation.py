@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from runcancel.errors import Refused
 from runcancel.guards.limits import counted, matches
+from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Fact
@@ -68,16 +69,18 @@ def _found_by(items: Sequence[PlanItem]) -> str:
     return f"found by {facts}" if len(by) == len(to_cancel) else f"of which {len(by)} found by {facts}"
 
 
-def is_given(requirement: ConfirmationRequirement, given: GivenConfirmation) -> bool:
-    """Whether the command line already answers. Raises `Refused` when it answers something else."""
+def given_by(requirement: ConfirmationRequirement, given: GivenConfirmation) -> ConfirmedBy | None:
+    """What of the command line already answers; None: nothing does. Raises `Refused` when it answers something else."""
     if given.confirm is not None:
         if _fits(requirement, given.confirm):
-            return True
+            return ConfirmedBy.CONFIRM
         raise Refused(
             f"--confirm {given.confirm} does not match: {_matched(requirement)}; nothing was sent",
             hint=_way_on(requirement),
         )
-    return requirement.level is Level.NONE or (requirement.level is Level.YES and given.yes)
+    if requirement.level is Level.NONE:
+        return ConfirmedBy.NOT_REQUIRED
+    return ConfirmedBy.YES if requirement.level is Level.YES and given.yes else None
 
 
 def question(requirement: ConfirmationRequirement) -> str:

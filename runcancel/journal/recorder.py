@@ -6,7 +6,7 @@ import random
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from runcancel.errors import JournalError, Refused
 from runcancel.journal.store import Journal
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
-from runcancel.model.runs import Identity, Invocation, Ref, Run, RunName
+from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
 from runcancel.redaction import bare_urls, redact
 
@@ -55,6 +55,7 @@ class Recorder(Progress):
         self._written: dict[RunName, PlanItem | Intent] = {}
         self._pending: list[JournalEvent] = []
         self._committed_at = now()
+        self._known: dict[Ref, tuple[State, dict[State, int] | None]] = {}
         self._changes = StateChanges()
         self._answers: dict[Ref, tuple[object, ...]] = {}
 
@@ -68,22 +69,19 @@ class Recorder(Progress):
         """The id under which everything so far can be found; None when nothing is written down."""
         return None if self._journal is None else self._operation.id
 
+    def found(self, items: Sequence[PlanItem]) -> None:
+        """Note what a reading before the confirmation showed; it is committed with the intent."""
+        self._pending += self._found(items)
+
     def confirmed(self, how: ConfirmedBy, *, given: str | None, runs: int) -> None:
         """Note how the cancel was confirmed; it is committed with the intent."""
         self._pending.append(Confirmed(at=self._now(), how=how, given=given, runs=runs))
 
-    def called_by(self, callers: Mapping[str, Identity | None]) -> None:
-        """Note whose credentials each scope, given as text, is called with; committed with what comes next."""
+    def called_by(self, callers: Iterable[tuple[str, str | None, str | None]]) -> None:
+        """Note the account and the principal that each scope, given as text, is called with."""
         at = self._now()
-        self._pending += [
-            CalledBy(
-                at=at,
-                scope=scope,
-                account=None if who is None else who.account,
-                principal=None if who is None else who.principal,
-            )
-            for scope, who in callers.items()
-        ]
+        for scope, account, principal in callers:
+            self._pending.append(CalledBy(at=at, scope=scope, account=account, principal=principal))
 
     def planned(self, items: Sequence[PlanItem | Intent]) -> None:
         """Commit the intent. Raises `Refused` when a journal is required and cannot be written."""
@@ -156,9 +154,12 @@ class Recorder(Progress):
             self._journal.close()
 
     def _found(self, items: Sequence[PlanItem | Intent]) -> list[JournalEvent]:
+        """What is new since the run was found last."""
         at = self._now()
-        read = (item for item in items if isinstance(item, PlanItem) and item.read)
-        return [Found(run=item.run, at=at, state=item.state, counts=_counts(item)) for item in read]
+        shown = {item.run: (item.state, _counts(item)) for item in items if isinstance(item, PlanItem) and item.read}
+        fresh = {run: each for run, each in shown.items() if self._known.get(run) != each}
+        self._known |= fresh
+        return [Found(run=run, at=at, state=state, counts=counts) for run, (state, counts) in fresh.items()]
 
     def _write(self, write: Callable[[Journal, str, Sequence[JournalEvent]], None]) -> None:
         """Commit, with the events since the last time."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "QUERYABLE",
+    "REPORT_FORMATS",
     "STREAMED",
     "TABULAR",
     "Caller",
@@ -43,6 +44,9 @@ FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 
 QUERYABLE = ("json", "yaml", "tsv", "csv")
 """What `-o` can be beside `--query`: the formats that do not depend on what was asked for."""
+
+REPORT_FORMATS = ("md", "html", "json", "jsonl", "yaml")
+"""What `-o` can be for `report`: a document for people, or the record of it for programs."""
 
 STREAMED = frozenset({"tsv", "csv", "jsonl", "ref"})
 """Those that write each row as it comes."""
@@ -99,7 +103,8 @@ def writer(
 ) -> Writer:
     """The writer of one of `FORMATS` for the answer `name`, one of `documents.DOCUMENTS` or what failed before it.
 
-    `out` is stdout and `terminal` what it is. With `notes`, the errors and notes of the end are told on stderr as well.
+    For `report` the format is one of `REPORT_FORMATS`. `out` is stdout and `terminal` what it is. With `notes`, the
+    errors and notes of the end are told on stderr as well.
     With `query`, what it finds in the document is printed instead. Raises KeyError for a format that is not in
     `FORMATS`, or beside a query not in `QUERYABLE`.
     """
@@ -113,6 +118,10 @@ def writer(
         from runcancel.render.screens.transcript import Transcript
 
         chosen = Transcript(sink, terminal, wide=format == "wide")
+    elif format in ("md", "html"):
+        from runcancel.render.incident.writers import IncidentWriter
+
+        chosen = IncidentWriter(sink, format)
     elif format in ("table", "wide"):
         from runcancel.render.screens.table import Table
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
@@ -266,6 +267,16 @@ _OPERATION: tuple[Column[Operation], ...] = (
     Column("verb", wide=True),
 )
 
+_REPORT: tuple[Column[IncidentReport], ...] = (
+    Column("operations", value=lambda one: tuple(each.id for each in one.operations), is_key=True),
+    Column("started_at", "STARTED"),
+    Column("ended_at", "ENDED"),
+    Column("finished", format=_yes),
+    Column("verdicts", "RUNS", value=lambda one: pairs(one.verdicts)),
+    Column("effects", "TARGETS", value=lambda one: pairs(one.effects)),
+)
+"""For machines: people read a report as a document."""
+
 _CONTEXT: tuple[Column[ContextRow], ...] = (
     Column("name", "CONTEXT", reference=True, is_key=True),
     Column("provider"),
@@ -318,6 +329,7 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Outcome: _OUTCOME,
     Trigger: TRIGGER,
     Operation: _OPERATION,
+    IncidentReport: _REPORT,
     ContextRow: _CONTEXT,
     SettingRow: _SETTING,
     AccessPolicy: _POLICY,

@@ -8,6 +8,7 @@ from typing import Literal, Self, TypeAlias
 
 from msgspec import Struct, defstruct, structs
 
+from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, ScopeCheck, SettingRow
@@ -23,6 +24,7 @@ Record: TypeAlias = (
     | Outcome
     | Trigger
     | Operation
+    | IncidentReport
     | ContextRow
     | SettingRow
     | AccessPolicy
@@ -110,6 +112,12 @@ DOCUMENTS: Mapping[str, Envelope] = {
         record=Outcome,
         about="Output of `history ID`: the operation and the outcomes of its runs.",
     ),
+    "report": Envelope(
+        verb="report",
+        key="reports",
+        record=IncidentReport,
+        about="Output of `report`: one report over all the operations that were named.",
+    ),
     "contexts": Envelope(
         verb="contexts",
         key="contexts",
@@ -130,6 +138,7 @@ LINES: Mapping[type[Struct], tuple[str, str]] = {
     Outcome: ("outcome", "The outcome of one run, on its own line."),
     Trigger: ("trigger", "A trigger on its own line."),
     Operation: ("operation", "An operation on its own line."),
+    IncidentReport: ("report", "An incident report on its own line."),
     ContextRow: ("context", "A context on its own line."),
     SettingRow: ("setting", "A value on its own line."),
     AccessPolicy: ("policy", "A policy on its own line."),

@@ -14,6 +14,9 @@ from runcancel.render.documents import DOCUMENTS, LINES, EndLine, ErrorDocument,
 SCHEMAS = (*DOCUMENTS, "error", "jsonl")
 """Everything that `schema` can be asked for."""
 
+_KEYED_BY = {"counts": "State", "verdicts": "Verdict", "effects": "Effect"}
+"""Objects whose keys are closed words; those of an operation may also be `unjudged`."""
+_BY_ANY_WORD = ("Operation", "OperationLine")
 _MAY_BE_ABSENT = frozenset({"parameters", "script", "audit"})
 
 
@@ -69,8 +72,8 @@ def _tighten(part: dict[str, Any]) -> None:
         for each in (value, *value.get("anyOf", ())):
             if (key == "at" or key.endswith("_at")) and each.get("type") == "string":
                 each["format"] = "date-time"
-            if key == "counts" and each.get("type") == "object" and not str(part.get("title")).startswith("Operation"):
-                each["propertyNames"] = {"$ref": "#/$defs/State"}
+            if key in _KEYED_BY and each.get("type") == "object" and str(part.get("title")) not in _BY_ANY_WORD:
+                each["propertyNames"] = {"$ref": f"#/$defs/{_KEYED_BY[key]}"}
 
 
 if __name__ == "__main__":

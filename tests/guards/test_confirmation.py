@@ -92,7 +92,7 @@ def test_a_protected_run_that_is_not_asked_needs_nothing() -> None:
 def test_what_the_command_line_answers(
     wanted: ConfirmationRequirement, given: GivenConfirmation, answered: bool
 ) -> None:
-    assert confirmation.is_given(wanted, given) is answered
+    assert (confirmation.given_by(wanted, given) is not None) is answered
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_the_command_line_answers(
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationRequirement, word: str, yes: bool) -> None:
     with pytest.raises(Refused) as refused:
-        confirmation.is_given(wanted, GivenConfirmation(yes=yes, confirm=word))
+        confirmation.given_by(wanted, GivenConfirmation(yes=yes, confirm=word))
     runs = "1 run matches" if wanted.count == 1 else "3 runs match"
     why = f" ({wanted.why})" if wanted.why else ""
     assert refused.value.message == (f"--confirm {word} does not match: {runs}{why}; nothing was sent")
@@ -121,7 +121,7 @@ def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationReq
 
 def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
     with pytest.raises(Refused) as refused:
-        confirmation.is_given(
+        confirmation.given_by(
             ConfirmationRequirement(level=Level.NONE, names=(), count=0, why=""),
             GivenConfirmation(yes=False, confirm="3"),
         )

@@ -25,7 +25,7 @@ from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import Journal, path
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, Judged, Resumed
 from runcancel.model.outcomes import Operation, PlanItem, PlannedInvocation, Seen, Sent
-from runcancel.model.runs import Identity, Problem, Ref, Run, RunName
+from runcancel.model.runs import Problem, Ref, Run, RunName
 from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
 
 RUN = "tencent:ap-guangzhou:invocation/inv-ib2lld37"
@@ -728,7 +728,7 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: 
     recorder = Recorder(file, begun, warn=pytest.fail, now=ticking())
     refused = CancelResponse(asked=RequestStatus.REFUSED, problem=Problem(code=Reason.BUSY, message="slow down"))
     recorder.confirmed(ConfirmedBy.CONFIRM, given="1", runs=1)
-    recorder.called_by({"tencent:ap-guangzhou": Identity(account="100", principal="ops"), "aws:us-east-2": None})
+    recorder.called_by([("tencent:ap-guangzhou", "100", "ops"), ("aws:us-east-2", None, None)])
     recorder.planned([item()])
     for _ in range(3):
         recorder.responded(REF, refused)

@@ -12,6 +12,8 @@ from runcancel.cli.support.select import Chosen, looked_again
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
+from runcancel.journal.recorder import Recorder
+from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import Limits, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Guarantee
@@ -20,7 +22,10 @@ from runcancel.render.screens.announce import announce
 
 
 class Admission(Struct, frozen=True, kw_only=True):
-    """The guards of one cancel. `sent` is what the same operation sent before it was interrupted."""
+    """The guards of one cancel. `sent` is what the same operation sent before it was interrupted.
+
+    `recorder` keeps who confirmed it and whose credentials are used.
+    """
 
     session: Session
     guard: Guard
@@ -28,6 +33,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     guarantee: Guarantee | None
     callers: Sequence[Caller]
     sent: Sequence[PlanItem] = ()
+    recorder: Recorder | None = None
 
     def check(self, items: Sequence[PlanItem]) -> None:
         """Raise `Refused` when a rule, a guarantee or a limit does not let all of these be cancelled."""
@@ -56,7 +62,11 @@ class Admission(Struct, frozen=True, kw_only=True):
 
     def confirmed(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> Chosen:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""
-        if not obtain_confirmation(self.session, requirement, given, from_stdin=chosen.from_stdin):
+        how = obtain_confirmation(self.session, requirement, given, from_stdin=chosen.from_stdin)
+        if self.recorder is not None:
+            self.recorder.confirmed(how, given=given.confirm, runs=requirement.count)
+            self.recorder.called_by((one.scope, one.account, one.principal) for one in self.callers)
+        if how is not ConfirmedBy.TERMINAL:
             return chosen
         again = looked_again(self.session, chosen)
         self.session.notes.say(*(f"note: {note}" for note in again.selection.notes))

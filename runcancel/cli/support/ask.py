@@ -10,6 +10,7 @@ from runcancel.cli.session import Session
 from runcancel.errors import Refused
 from runcancel.guards import confirmation
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
+from runcancel.model.events import ConfirmedBy
 from runcancel.text import LONGEST_LINE, quoted
 
 _TRIES = 3  # how often a question is asked that gets a wrong answer
@@ -25,21 +26,22 @@ class Streams(Struct, frozen=True):
 
 def obtain_confirmation(
     session: Session, requirement: ConfirmationRequirement, given: GivenConfirmation, *, from_stdin: bool
-) -> bool:
-    """Return when what is needed was said: whether a person was asked for it. Raises `Refused` otherwise.
+) -> ConfirmedBy:
+    """Return when what is needed was said: how it was. Raises `Refused` otherwise.
 
     Where standard input holds the list or the request, the question is asked on the terminal of the process. Never asks
     without a terminal, never takes silence for a yes; a wrong answer asks again. A signal is `Interrupted`.
     """
-    if confirmation.is_given(requirement, given):
-        return False
+    typed = confirmation.given_by(requirement, given)
+    if typed is not None:
+        return typed
     why = nobody(session, from_stdin=from_stdin)
     used = from_stdin or session.request.on_stdin
     if why and not (used and not session.no_input and session.err.is_terminal and _has_terminal()):
         raise confirmation.nobody_to_ask(requirement, why)
     if not _confirmed(session, requirement, _streams(own=used)):
         raise Refused("not confirmed; nothing was sent")
-    return True
+    return ConfirmedBy.TERMINAL
 
 
 def nobody(session: Session, *, from_stdin: bool) -> str:

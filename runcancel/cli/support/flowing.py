@@ -14,6 +14,7 @@ from runcancel.engine.verdict import failed
 from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.guards.limits import check_guarantee, is_below
 from runcancel.journal.recorder import Recorder
+from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import Limits, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Guarantee, Reason
@@ -36,6 +37,7 @@ class Flowing:
         self._session.tell_origins(self.lookup.left)
         self._recorder = recorder
         if recorder is not None:
+            recorder.confirmed(ConfirmedBy.NOT_REQUIRED, given=None, runs=len(self.lookup.left))
             recorder.planned([intended(one.name, self.lookup.named(one)) for one in self.lookup.left])
 
     def choose(self, results: Sequence[LookupResult]) -> Selection:

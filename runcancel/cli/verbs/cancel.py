@@ -101,6 +101,8 @@ def cancel(session: Session, args: Options) -> int:
     if flow is not None:
         return Execution(session, policy, goal, recorder).flow(flow)
     chosen = choose(session, request)
+    if recorder is not None:
+        recorder.found(chosen.selection.items)
     callers = _callers(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
     session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
     admission = Admission(
@@ -110,6 +112,7 @@ def cancel(session: Session, args: Options) -> int:
         guarantee=guarantee,
         callers=callers,
         sent=() if request.resumed is None else request.resumed.sent,
+        recorder=recorder,
     )
     admission.check(chosen.selection.items)
     admission.announce(chosen.selection.items)

@@ -6,18 +6,16 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from msgspec import structs
 
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import no_operation, whole_id
-from runcancel.engine.tracker import not_asked
-from runcancel.engine.verdict import CancelResponse, RequestStatus, failed, judge
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal import store
-from runcancel.journal.store import Entry, Journal
-from runcancel.model.outcomes import Intent, Operation, Outcome
+from runcancel.journal.outcomes import outcome_of
+from runcancel.journal.store import Journal
+from runcancel.model.outcomes import Operation
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Stage, Verdict
 from runcancel.render import End
@@ -26,12 +24,6 @@ from runcancel.text import command, local
 _SHOWN = 20  # operations on a terminal
 _NAMED = 5  # unfinished operations that a note names
 _LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
-_UNANSWERED = CancelResponse(
-    asked=RequestStatus.IN_DOUBT,
-    problem=Problem(code=Reason.INTERRUPTED, message="no reply recorded; the cancel may or may not have been sent"),
-)
-_UNREAD = Problem(code=Reason.INTERRUPTED, message="interrupted before the run was read; nothing was sent for it")
-_UNSEEN = Problem(code=Reason.INTERRUPTED, message="no result recorded")
 
 
 def history(
@@ -141,7 +133,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
         answer.row(operation)
     left = False
     for entry in opened.entries(operation.id):
-        outcome = _outcome(entry)
+        outcome = outcome_of(entry)
         left = left or outcome.verdict in _LEFT
         if not verdicts or outcome.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
             answer.row(outcome)
@@ -150,13 +142,3 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     notes += (f"To continue with the rest: {command('cancel', '--resume', operation.id)}",) if left else ()
     answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=(operation,), notes=notes))
     return Exit.OK
-
-
-def _outcome(entry: Entry) -> Outcome:
-    """The outcome of a run, or what follows from its plan and its answer for one that was never judged."""
-    if entry.outcome is not None:
-        return entry.outcome
-    if isinstance(entry.item, Intent):
-        return structs.replace(failed(entry.item.run, _UNREAD), verdict=Verdict.SKIPPED)
-    answer = entry.answer or (_UNANSWERED if entry.item.ask else not_asked(entry.item))
-    return judge(entry.item, answer, None, problem=_UNSEEN)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from runcancel.engine.remaining import left_running
 from runcancel.model.outcomes import InvocationOutcome, Outcome
 from runcancel.model.runs import ExternalExecution, Run, RunName
 from runcancel.model.states import Effect, Guarantee, State, Verdict
@@ -57,7 +58,7 @@ def hints(
     One hint for all runs that it is about, by the `operation` where they are many.
     """
     lines: list[str] = []
-    if left := _left_running(outcomes):
+    if left := left_running(outcomes):
         lines += ["To stop the running tasks too:", *_commands("cancel", left, "--stop-running")]
     lines += _external_hints(outcomes)
     unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from runcancel.model.outcomes import InvocationOutcome
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Effect, Guarantee, State, Verdict
+
+_Word = TypeVar("_Word", bound=str)
 
 Piece: TypeAlias = tuple[str, str | None]
 """Text that is safe to show, and the word (a state, verdict or effect) whose colour it has."""
@@ -104,7 +106,7 @@ def per_effect(effects: Iterable[Effect]) -> dict[Effect, int]:
     return {effect: counts[effect] for effect in EFFECTS if counts[effect]}
 
 
-def pairs(counts: Mapping[str, int]) -> tuple[str, ...]:
+def pairs(counts: Mapping[_Word, int]) -> tuple[str, ...]:
     """`completed=12`, one text for each."""
     return tuple(f"{name}={count}" for name, count in counts.items())
 

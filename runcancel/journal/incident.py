@@ -1,0 +1,217 @@
+"""The incident report of operations, out of the journal alone."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from runcancel.journal.next_steps import next_steps, restore
+from runcancel.journal.outcomes import merged
+from runcancel.journal.store import Journal
+from runcancel.journal.timeline import Recorded, states, timeline
+from runcancel.model.events import CalledBy, Found, Judged
+from runcancel.model.incident import (
+    AccountReport,
+    IncidentReport,
+    OperationReport,
+    RunReport,
+    TargetGroup,
+)
+from runcancel.model.outcomes import Intent, InvocationOutcome, Outcome, PlanItem, Sent
+from runcancel.model.runs import RunName, Scope
+from runcancel.model.states import Effect, Stage, Verdict
+
+
+def recorded(journal: Journal, id: str) -> Recorded | None:
+    """All that the journal has of an operation; None where it has none. Raises `JournalError`."""
+    operation = journal.operation(id)
+    if operation is None:
+        return None
+    return Recorded(operation=operation, entries=tuple(journal.entries(id)), events=tuple(journal.events(id)))
+
+
+def incident(operations: Sequence[Recorded]) -> IncidentReport:
+    """The report of at least one operation."""
+    ordered = sorted(operations, key=lambda one: (one.operation.at, one.operation.id))
+    outcomes = _outcomes(ordered)
+    inner = frozenset(outcomes)  # what a target stands for is not counted twice
+    ends = [one.ended_at for one in ordered]
+    known_ends = [end for end in ends if end is not None]
+    return IncidentReport(
+        operations=tuple(map(_operation, ordered)),
+        started_at=ordered[0].operation.at,
+        ended_at=max(known_ends) if len(known_ends) == len(ends) else None,
+        finished=all(one.operation.state is Stage.DONE for one in ordered),
+        verdicts=_verdicts(outcomes.values()),
+        effects=_effects(outcomes.values(), inner),
+        timeline=timeline(ordered),
+        accounts=_accounts(ordered, outcomes, inner),
+        states=states(ordered),
+        next_steps=next_steps(ordered, outcomes),
+        restore=restore(list(outcomes.values())),
+    )
+
+
+def _outcomes(ordered: Sequence[Recorded]) -> dict[RunName, Outcome]:
+    """One outcome for each run, in the order in which the runs were first met."""
+    of_run: dict[RunName, list[Outcome]] = {}
+    for one in ordered:
+        for outcome in one.outcomes:
+            of_run.setdefault(outcome.run, []).append(outcome)
+    return {run: merged(several) for run, several in of_run.items()}
+
+
+def _operation(one: Recorded) -> OperationReport:
+    operation = one.operation
+    return OperationReport(
+        id=operation.id,
+        at=operation.at,
+        ended_at=one.ended_at,
+        user=operation.user,
+        host=operation.host,
+        argv=operation.argv,
+        reason=operation.reason,
+        state=operation.state,
+        exit_code=operation.exit_code,
+        verdicts=_verdicts(one.outcomes),
+    )
+
+
+class _Times(Struct):
+    """When things happened to one run."""
+
+    found: datetime | None = None
+    accepted: datetime | None = None
+    judged: dict[Verdict, datetime] = {}
+    last: datetime | None = None
+
+    def seen(self, verdict: Verdict) -> datetime | None:
+        """When a run first got its verdict; of one that follows from several, when it was read last."""
+        return self.judged.get(verdict, self.last)
+
+
+def _times(ordered: Sequence[Recorded]) -> dict[RunName, _Times]:
+    """Per run: first found, first accepted, first and last judged."""
+    times: dict[RunName, _Times] = {}
+    for event in (event for one in ordered for event in one.events):
+        if isinstance(event, Found):
+            known = times.setdefault(event.run, _Times())
+            known.found = known.found or event.at
+        elif isinstance(event, Sent) and event.accepted:
+            known = times.setdefault(event.run, _Times())
+            known.accepted = known.accepted or event.at
+        elif isinstance(event, Judged):
+            known = times.setdefault(event.run, _Times())
+            known.judged.setdefault(event.verdict, event.at)
+            known.last = event.at
+    return times
+
+
+class _Account(Struct, frozen=True):
+    """What tells accounts apart, as far as it is recorded."""
+
+    provider: str
+    account: str | None
+    context: str | None
+
+
+def _accounts(
+    ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], inner: frozenset[RunName]
+) -> tuple[AccountReport, ...]:
+    callers = {event.scope: event for one in ordered for event in one.events if isinstance(event, CalledBy)}
+    places = {entry.item.run: _place(entry.item) for one in ordered for entry in one.entries}
+    operations: dict[RunName, list[str]] = {}
+    for one in ordered:
+        for entry in one.entries:
+            operations.setdefault(entry.item.run, []).append(one.operation.id)
+    grouped: dict[_Account, list[RunName]] = {}
+    for run in outcomes:
+        grouped.setdefault(_account(places[run], callers), []).append(run)
+    times = _times(ordered)
+    return tuple(
+        AccountReport(
+            provider=key.provider,
+            account=key.account,
+            context=key.context,
+            principals=_each(callers[str(places[run])].principal for run in runs if str(places[run]) in callers),
+            regions=_each(places[run].region for run in runs),
+            verdicts=_verdicts(outcomes[run] for run in runs),
+            effects=_effects((outcomes[run] for run in runs), inner),
+            runs=tuple(_run(outcomes[run], operations[run], times.get(run, _Times())) for run in runs),
+        )
+        for key, runs in grouped.items()
+    )
+
+
+def _place(item: PlanItem | Intent) -> Scope:
+    """The scope of a run; of a reference that was not read, the first in which it may be."""
+    return item.places[0].scope if isinstance(item, Intent) else item.run.scope
+
+
+def _account(scope: Scope, callers: Mapping[str, CalledBy]) -> _Account:
+    caller = callers.get(str(scope))
+    known = None if caller is None else caller.account
+    return _Account(scope.provider, known, None if known is not None else scope.context)
+
+
+def _each(values: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value is not None))
+
+
+def _run(outcome: Outcome, operations: Sequence[str], times: _Times) -> RunReport:
+    return RunReport(
+        run=outcome.run,
+        name=outcome.name,
+        verdict=outcome.verdict,
+        guarantee=outcome.guarantee,
+        before=outcome.before,
+        after=outcome.after,
+        parent=outcome.parent,
+        operations=tuple(dict.fromkeys(operations)),
+        found_at=times.found,
+        accepted_at=times.accepted,
+        seen_at=times.seen(outcome.verdict),
+        request_ids=outcome.request_ids,
+        targets=_groups(outcome),
+        error=outcome.error,
+    )
+
+
+def _groups(outcome: Outcome) -> tuple[TargetGroup, ...]:
+    """The targets by what became of them, in the order of `Effect`."""
+    of_fate: dict[tuple[Effect, bool], list[InvocationOutcome]] = {}
+    for one in outcome.invocations:
+        of_fate.setdefault((one.effect, one.confirmed), []).append(one)
+    return tuple(
+        TargetGroup(
+            effect=effect,
+            confirmed=confirmed,
+            count=sum(_size(one, outcome) for one in rows),
+            targets=tuple(one.target or one.task or one.id for one in rows if one.id),
+        )
+        for (effect, confirmed), rows in sorted(of_fate.items(), key=lambda item: (_EFFECTS.index(item[0][0]), item[0]))
+    )
+
+
+_EFFECTS = tuple(Effect)
+
+
+def _size(one: InvocationOutcome, outcome: Outcome) -> int:
+    """How many targets a row stands for: the one without an id, for those that were never listed."""
+    return 1 if one.id else outcome.not_listed
+
+
+def _verdicts(outcomes: Iterable[Outcome]) -> dict[Verdict, int]:
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    return {verdict: counts[verdict] for verdict in Verdict if counts[verdict]}
+
+
+def _effects(outcomes: Iterable[Outcome], inner: frozenset[RunName]) -> dict[Effect, int]:
+    """Targets per effect; a target that stands for another run of the report is counted there."""
+    counts: Counter[Effect] = Counter()
+    for outcome in outcomes:
+        for one in outcome.invocations:
+            if one.child not in inner:
+                counts[one.effect] += _size(one, outcome)
+    return {effect: counts[effect] for effect in Effect if counts[effect]}

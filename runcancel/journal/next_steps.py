@@ -1,0 +1,109 @@
+"""What is left to do after operations, each with the command that does it."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from runcancel.engine.remaining import external, left_running
+from runcancel.journal.outcomes import outcome_of
+from runcancel.journal.timeline import Recorded
+from runcancel.model.incident import NextStep
+from runcancel.model.outcomes import Outcome
+from runcancel.model.runs import RunName
+from runcancel.model.states import Effect, Stage, State, Verdict
+from runcancel.text import command
+
+_MOST = 10  # runs that get a command of their own
+_LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
+_ACCEPTED = (Verdict.STOPPED, Verdict.REPORTED, Verdict.PARTIAL)
+_UNSURE = (Verdict.REQUESTED, Verdict.IN_DOUBT)
+
+
+def next_steps(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> tuple[NextStep, ...]:
+    """The most urgent first: what was not sent, what keeps running, what is in doubt, what is only reported."""
+    return tuple(
+        step
+        for steps in (
+            _resume(recorded, outcomes),
+            _running(list(outcomes.values())),
+            _to_check(recorded, outcomes),
+        )
+        for step in steps
+    )
+
+
+def restore(outcomes: Sequence[Outcome]) -> tuple[NextStep, ...]:
+    """How to restore what the operations changed: a cancel is not reversible, and nothing else was changed."""
+    schedules = [one.run for one in outcomes if one.verdict in _ACCEPTED and _repeated(one)]
+    texts = [
+        "A cancel cannot be undone. To run a stopped script again, start it where it was started before.",
+        *(
+            f"{run} was waiting for a scheduled start, which the cancel removed. To restore it, create it again."
+            for run in schedules[:_MOST]
+        ),
+    ]
+    if len(schedules) > _MOST:
+        texts.append(f"The same holds for {_runs(len(schedules) - _MOST)} more.")
+    return tuple(NextStep(text=text, command=None) for text in texts)
+
+
+def _repeated(outcome: Outcome) -> bool:
+    """Whether a run was waiting for its next repetition."""
+    return outcome.before is State.SCHEDULED or any(row.before is State.SCHEDULED for row in outcome.invocations)
+
+
+def _resume(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> Iterator[NextStep]:
+    for one in recorded:
+        left = {entry.item.run for entry in one.entries if outcome_of(entry).verdict in _LEFT}
+        left = {run for run in left if outcomes[run].verdict in _LEFT}
+        unfinished = one.operation.state is not Stage.DONE
+        if not left and not unfinished:
+            continue
+        what = "is unfinished" if unfinished else f"left {_runs(len(left))} that are not verified stopped"
+        resume = command("cancel", "--resume", one.operation.id)
+        yield NextStep(text=f"Operation {one.operation.id} {what}. To continue it:", command=resume)
+
+
+def _running(outcomes: Sequence[Outcome]) -> Iterator[NextStep]:
+    """What a cancel left running: what stops it, where something does."""
+    parents = left_running(outcomes)
+    for run in parents[:_MOST]:
+        stop = command("cancel", str(run), "--stop-running")
+        yield NextStep(text=f"{run} started runs that keep running. To cancel them too:", command=stop)
+    for foreign in external(outcomes):
+        runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} keeps running"
+        end = " To cancel it:" if foreign.command else " It cannot be stopped."
+        yield NextStep(text=f"{runs_on}.{end}", command=foreign.command)
+    kept = [one.run for one in outcomes if any(row.effect is Effect.KEPT_RUNNING for row in one.invocations)]
+    others = [run for run in kept if run not in parents]
+    for run in others[:_MOST]:
+        listing = command("invocations", str(run), "--status", "running")
+        yield NextStep(text=f"{run}: the cloud cannot stop what runs. To list the targets that run:", command=listing)
+    rest = len(others[_MOST:]) + len(parents[_MOST:])
+    if rest:
+        yield NextStep(
+            text=f"{_runs(rest)} more {'has' if rest == 1 else 'have'} targets that keep running.", command=None
+        )
+
+
+def _to_check(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> Iterator[NextStep]:
+    for one in recorded:
+        runs = {entry.item.run for entry in one.entries}
+        for verdicts, what in (
+            (_UNSURE, "not verified stopped"),
+            ((Verdict.REPORTED,), "reported stopped by the cloud, which is not verified"),
+        ):
+            count = _count(runs, outcomes, verdicts)
+            if count:
+                status = command("status", "--operation", one.operation.id)
+                yield NextStep(text=f"{_runs(count)} {_is(count)} {what}. To read them again:", command=status)
+
+
+def _count(runs: Collection[RunName], outcomes: Mapping[RunName, Outcome], verdicts: Collection[Verdict]) -> int:
+    return sum(outcomes[run].verdict in verdicts for run in runs)
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

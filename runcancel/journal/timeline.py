@@ -1,0 +1,184 @@
+"""What happened when, over several operations: the lines of a timeline, and how many targets were in which state."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from runcancel.engine.verdict import RequestStatus
+from runcancel.journal.outcomes import outcome_of
+from runcancel.journal.store import Entry
+from runcancel.model.events import Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
+from runcancel.model.incident import StateSample, Step, TimelineEntry
+from runcancel.model.outcomes import Operation, Outcome, Seen, Sent
+from runcancel.model.runs import Ref
+from runcancel.model.states import State, Verdict
+from runcancel.text import command
+
+MOST_SAMPLES = 240
+"""How many samples of the states a report has at most: more no chart shows."""
+
+_ORDER = tuple(Step)
+_REPLIES = {
+    Step.ACCEPTED: (True, (RequestStatus.ACCEPTED,)),
+    Step.REFUSED: (False, (RequestStatus.REFUSED,)),
+    Step.NO_REPLY: (None, (RequestStatus.IN_DOUBT,)),
+}
+"""What a reply was, as its event has it, and as the answer of an entry has it."""
+
+
+class Recorded(Struct, frozen=True, kw_only=True):
+    """All that the journal has of one operation."""
+
+    operation: Operation
+    entries: tuple[Entry, ...]
+    events: tuple[JournalEvent, ...]
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcome of each run."""
+        return [outcome_of(entry) for entry in self.entries]
+
+    @property
+    def caller(self) -> str:
+        """Who called the program, and where."""
+        return f"{self.operation.user}@{self.operation.host}"
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When its last process reported and left; None while it has not, or where that was not recorded."""
+        if self.operation.exit_code is None:
+            return None
+        return max((one.at for one in self.events if isinstance(one, Ended)), default=None)
+
+
+def timeline(recorded: Sequence[Recorded]) -> tuple[TimelineEntry, ...]:
+    """The steps of all operations by time; a step whose time is not recorded follows the one before it."""
+    lines: list[tuple[datetime, int, int, TimelineEntry]] = []
+    for number, one in enumerate(recorded):
+        at = one.operation.at
+        for line in _steps(one):
+            at = line.at or at
+            lines.append((at, number, _ORDER.index(line.step), line))
+    return tuple(line for *_, line in sorted(lines, key=lambda line: line[:3]))
+
+
+def states(recorded: Sequence[Recorded]) -> tuple[StateSample, ...]:
+    """How many targets of all runs were in each state after each reading; of many the evenly spaced ones."""
+    readings = sorted(
+        (event for one in recorded for event in one.events if isinstance(event, (Found, Seen))),
+        key=lambda event: event.at,
+    )
+    samples = list(_samples(readings))
+    if len(samples) <= MOST_SAMPLES:
+        return tuple(samples)
+    step = (len(samples) - 1) / (MOST_SAMPLES - 1)
+    return tuple(samples[round(place * step)] for place in range(MOST_SAMPLES))
+
+
+def _samples(readings: Iterable[Found | Seen]) -> Iterator[StateSample]:
+    """One sample for each moment."""
+    latest: dict[Ref, dict[State, int]] = {}
+    total: Counter[State] = Counter()
+    pending: datetime | None = None
+    for reading in readings:
+        if reading.counts is None:
+            continue
+        if pending is not None and reading.at != pending:
+            yield _sample(pending, total)
+        total.subtract(latest.get(reading.run, {}))
+        total.update(reading.counts)
+        latest[reading.run] = reading.counts
+        pending = reading.at
+    if pending is not None:
+        yield _sample(pending, total)
+
+
+def _sample(at: datetime, total: Counter[State]) -> StateSample:
+    return StateSample(at=at, counts={state: total[state] for state in State if total[state]})
+
+
+def _steps(one: Recorded) -> Iterator[TimelineEntry]:
+    line = _Lines(one)
+    operation = one.operation
+    yield line.entry(Step.STARTED, [operation.at], by=one.caller, detail=command(*operation.argv))
+    yield from (
+        line.entry(Step.RESUMED, [event.at], by=f"{event.user}@{event.host}")
+        for event in one.events
+        if isinstance(event, Resumed)
+    )
+    yield line.runs(Step.FOUND, [event for event in one.events if isinstance(event, Found)], _read(one))
+    yield from _confirmations(one, line)
+    for step, (accepted, statuses) in _REPLIES.items():
+        events = [event for event in one.events if isinstance(event, Sent) and event.accepted is accepted]
+        answered = sum(entry.answer is not None and entry.answer.asked in statuses for entry in one.entries)
+        if events or answered:
+            yield line.runs(step, events, answered)
+    yield from _verdicts(one, line)
+    if operation.exit_code is not None:
+        moments = [] if one.ended_at is None else [one.ended_at]
+        yield line.entry(Step.ENDED, moments, detail=f"exit code {operation.exit_code}")
+
+
+class _Lines:
+    """Makes the lines of one operation."""
+
+    def __init__(self, one: Recorded) -> None:
+        self._operation = one.operation.id
+
+    def entry(
+        self,
+        step: Step,
+        moments: Sequence[datetime],
+        *,
+        runs: int | None = None,
+        by: str | None = None,
+        detail: str | None = None,
+    ) -> TimelineEntry:
+        """A line from the first of some moments until the last."""
+        return TimelineEntry(
+            step=step,
+            at=min(moments, default=None),
+            last_at=max(moments) if len(set(moments)) > 1 else None,
+            operation=self._operation,
+            runs=runs,
+            by=by,
+            detail=detail,
+        )
+
+    def runs(
+        self, step: Step, events: Sequence[Found | Sent | Judged], known: int, *, detail: str | None = None
+    ) -> TimelineEntry:
+        """A line about the runs of these events; about the `known` number where there are no events."""
+        runs = len({event.run for event in events}) or known
+        return self.entry(step, [event.at for event in events], runs=runs, detail=detail)
+
+
+def _read(one: Recorded) -> int:
+    return sum(entry.item.read for entry in one.entries)
+
+
+def _confirmations(one: Recorded, line: _Lines) -> Iterator[TimelineEntry]:
+    events = [event for event in one.events if isinstance(event, Confirmed)]
+    if not events:
+        yield line.entry(Step.CONFIRMED, [])
+    for event in events:
+        by = None if event.how is ConfirmedBy.NOT_REQUIRED else one.caller
+        yield line.entry(Step.CONFIRMED, [event.at], runs=event.runs, by=by, detail=_how(event))
+
+
+def _how(event: Confirmed) -> str:
+    if event.how is ConfirmedBy.CONFIRM and event.given is not None:
+        return f"{event.how} {event.given}"
+    return str(event.how)
+
+
+def _verdicts(one: Recorded, line: _Lines) -> Iterator[TimelineEntry]:
+    """When the runs got their verdicts, one line for each verdict."""
+    events = {event.run: event for event in one.events if isinstance(event, Judged)}
+    for verdict in Verdict:
+        known = sum(entry.outcome is not None and entry.outcome.verdict is verdict for entry in one.entries)
+        of_it = [event for event in events.values() if event.verdict is verdict]
+        if known or of_it:
+            yield line.runs(Step.SEEN, of_it, known, detail=str(verdict))

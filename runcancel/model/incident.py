@@ -1,0 +1,131 @@
+"""The incident report: what the journal knows of one or several operations, as one record that every writer prints."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from runcancel.model.runs import Problem, Ref, RunName
+from runcancel.model.states import Effect, Guarantee, Stage, State, Verdict
+
+
+class Step(StrEnum):
+    """What a line of the timeline is about, in the order in which it happens."""
+
+    STARTED = "started"
+    RESUMED = "resumed"
+    FOUND = "found"
+    CONFIRMED = "confirmed"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    NO_REPLY = "no-reply"
+    SEEN = "seen"
+    ENDED = "ended"
+
+
+class TimelineEntry(Struct, frozen=True, kw_only=True):
+    """One step of an operation: `at`, or from `at` until `last_at` for several runs. Null `at`: not recorded.
+
+    `by`: who did it. `runs`: how many runs it is about; null where it is about none.
+    """
+
+    step: Step
+    at: datetime | None
+    last_at: datetime | None
+    operation: str
+    runs: int | None
+    by: str | None
+    detail: str | None
+
+
+class OperationReport(Struct, frozen=True, kw_only=True):
+    """One operation as it was called, and how far it came. `verdicts`: its runs per verdict."""
+
+    id: str
+    at: datetime
+    ended_at: datetime | None
+    user: str
+    host: str
+    argv: tuple[str, ...]
+    reason: str | None
+    state: Stage
+    exit_code: int | None
+    verdicts: dict[Verdict, int]
+
+
+class TargetGroup(Struct, frozen=True, kw_only=True):
+    """The targets of a run with the same fate. `confirmed` is false where the cloud's report is not verified.
+
+    `targets` are their ids where the cloud names them; `count` includes those that it never listed.
+    """
+
+    effect: Effect
+    confirmed: bool
+    count: int
+    targets: tuple[str, ...]
+
+
+class RunReport(Struct, frozen=True, kw_only=True):
+    """One run over all the operations that were about it. Null times: not recorded, or it did not happen."""
+
+    run: RunName
+    name: str | None
+    verdict: Verdict
+    guarantee: Guarantee | None
+    before: State | None
+    after: State | None
+    parent: Ref | None
+    operations: tuple[str, ...]
+    found_at: datetime | None
+    accepted_at: datetime | None
+    seen_at: datetime | None
+    request_ids: tuple[str, ...]
+    targets: tuple[TargetGroup, ...]
+    error: Problem | None
+
+
+class AccountReport(Struct, frozen=True, kw_only=True):
+    """The runs of one account. Null `account`: not recorded; then provider and context tell accounts apart."""
+
+    provider: str
+    account: str | None
+    context: str | None
+    principals: tuple[str, ...]
+    regions: tuple[str, ...]
+    verdicts: dict[Verdict, int]
+    effects: dict[Effect, int]
+    runs: tuple[RunReport, ...]
+
+
+class StateSample(Struct, frozen=True, kw_only=True):
+    """How many targets of all runs were in each state, by the readings until then."""
+
+    at: datetime
+    counts: dict[State, int]
+
+
+class NextStep(Struct, frozen=True, kw_only=True):
+    """What is left to do, or how to restore what was changed; `command` where one line of a shell does it."""
+
+    text: str
+    command: str | None
+
+
+class IncidentReport(Struct, frozen=True, kw_only=True):
+    """What happened, from the journal alone.
+
+    `finished` is false while an operation is open or was interrupted. `verdicts` count runs, `effects` targets, both
+    over all operations; a run that several were about counts once.
+    """
+
+    operations: tuple[OperationReport, ...]
+    started_at: datetime
+    ended_at: datetime | None
+    finished: bool
+    verdicts: dict[Verdict, int]
+    effects: dict[Effect, int]
+    timeline: tuple[TimelineEntry, ...]
+    accounts: tuple[AccountReport, ...]
+    states: tuple[StateSample, ...]
+    next_steps: tuple[NextStep, ...]
+    restore: tuple[NextStep, ...]

@@ -1,0 +1,1 @@
+"""The incident report as a document: one story in blocks, written as Markdown or as HTML."""
