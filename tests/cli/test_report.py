@@ -105,7 +105,7 @@ def test_an_unfinished_operation_is_reported_and_ends_with_7(outside: Outside) -
     assert outside.run("cancel", "--resume", "last").code == 0
     again = report(outside)
     assert [step["step"] for step in again["timeline"]].count("resumed") == 1
-    assert again["verdicts"] == {"stopped": 1}
+    assert again["verdicts"] in ({"stopped": 1}, {"ended": 1}), "it may have ended before it was read again"
 
 
 def test_what_0_1_did_not_record_is_called_so(outside: Outside) -> None:

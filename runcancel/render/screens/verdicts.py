@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from runcancel.engine.remaining import left_running
+from runcancel.engine.remaining import external, left_running
 from runcancel.model.outcomes import InvocationOutcome, Outcome
 from runcancel.model.runs import ExternalExecution, Run, RunName
-from runcancel.model.states import Effect, Guarantee, State, Verdict
+from runcancel.model.states import Effect, State, Verdict
 from runcancel.render.screens.words import EFFECTS, ENDED_FIRST, WORST_LAST, counted, is_unproven, per_effect, readable
 from runcancel.text import command, duration, safe
 
@@ -201,21 +201,10 @@ def _within(seconds: float) -> str:
     return f"{round(seconds)}s" if 9.95 <= seconds < 600 else duration(seconds)
 
 
-def _left_running(outcomes: Sequence[Outcome]) -> list[RunName]:
-    """Runs that started others which a cancel leaves running, and which nobody has asked to stop."""
-    parents = {outcome.parent for outcome in outcomes}
-    return [
-        outcome.run
-        for outcome in outcomes
-        if outcome.run not in parents and any(one.child is not None for one in _still_running(outcome))
-    ]
-
-
 def _external_hints(outcomes: Iterable[Outcome]) -> list[str]:
     """What runs outside and goes on, a line for each kind of it; the commands that stop it, or that there is none."""
-    external = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
     kinds: dict[tuple[str, bool], list[ExternalExecution]] = {}
-    for one in dict.fromkeys(external):
+    for one in external(outcomes):
         kinds.setdefault((one.what, one.command is not None), []).append(one)
     lines: list[str] = []
     for (what, stoppable), group in kinds.items():
@@ -223,13 +212,6 @@ def _external_hints(outcomes: Iterable[Outcome]) -> list[str]:
         lines.append(f"{runs_on}. To cancel it:" if stoppable else f"{runs_on} and cannot be stopped.")
         lines += _at_most([safe(one.command) for one in group if one.command is not None])
     return lines
-
-
-def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
-    """What a cancel is known to leave alone: it runs on, or will unless it ends by itself."""
-    if outcome.guarantee is not Guarantee.PENDING_ONLY:
-        return []
-    return [one for one in outcome.invocations if one.effect in (Effect.KEPT_RUNNING, *_OPEN)]
 
 
 def _commands(verb: str, runs: Sequence[RunName], *more: str) -> list[str]:
