@@ -61,5 +61,31 @@ def filled(bundle: type[B], values: Mapping[str, Any]) -> B:
     )
 
 
+def spelled(bundle: Bundle, names: Iterable[str] = ()) -> tuple[str, ...]:
+    """The options of a bundle as words of a command line, in the shortest spelling; those named, else all."""
+    defaults = {field.name: field.default for field in structs.fields(bundle)}
+    words: list[str] = []
+    for name, annotation in get_type_hints(type(bundle), include_extras=True).items():
+        value = getattr(bundle, name)
+        if value == defaults[name] or (names and name not in names):
+            continue
+        if isinstance(value, Bundle):
+            words += spelled(value)
+            continue
+        flag = _flag(annotation)
+        if isinstance(value, bool):
+            words.append(flag.split("/")[0 if value else -1])
+        else:
+            values = value if isinstance(value, list | tuple) else (value,)
+            words += (word for one in values for word in (flag, str(one)))
+    return tuple(words)
+
+
+def _flag(annotation: Any) -> str:
+    """The shortest spelling of an option; Typer has the first one of an `Annotated` as its default."""
+    option = annotation.__metadata__[0]
+    return min((one for one in (option.default, *option.param_decls) if isinstance(one, str)), key=len)
+
+
 def _is_bundle(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Bundle)

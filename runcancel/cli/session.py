@@ -11,6 +11,7 @@ from msgspec import structs
 
 from runcancel import environment
 from runcancel.cli import options
+from runcancel.cli.bundles import spelled
 from runcancel.cli.support.forms import format_of, one_of, read_query
 from runcancel.cli.support.request import Request
 from runcancel.config import file as config_file
@@ -46,6 +47,8 @@ from runcancel.text import command
 
 if TYPE_CHECKING:
     from runcancel.render.formats.query import Expression
+
+_SCOPE_OPTIONS = ("context", "provider", "profile", "region")
 
 _WITHOUT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "logs": ("table", "wide"),
@@ -90,6 +93,8 @@ class Session:
         """Seconds after which runs that have not answered are not waited for; None: they are."""
         self.impatient = False
         """Whether somebody said how long to wait."""
+        self.scope_flags: tuple[str, ...] = ()
+        """The options that chose the scopes, as words of a command line."""
         self.shaped = True
         """Whether somebody asked for that format."""
         self.quiet = quiet
@@ -134,6 +139,7 @@ class Session:
             no_input=environment.switch("--no-input", args.no_input, environ),
             debug=traced,
         )
+        session.scope_flags = spelled(args, _SCOPE_OPTIONS)
         patience = environment.text("--timeout", args.timeout, environ)
         if patience.value is not None:
             seconds = environment.duration(patience.origin, patience.value)
@@ -198,6 +204,13 @@ class Session:
         if given is not None:
             return given
         return on_terminal if self.out.is_terminal else 0
+
+    def command(self, *words: str) -> str:
+        """A call of this program over the same scopes, as a person can paste it.
+
+        One that names runs in full needs no options: their references have the scope.
+        """
+        return command(*words, *self.scope_flags)
 
     def suggest(self, *lines: str) -> tuple[str, ...]:
         """What a person could do next, as notes for the end of an answer: nothing where no person reads."""

@@ -8,9 +8,9 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel.cli import options
+from runcancel.cli import changes, options
 from runcancel.cli.app import load
-from runcancel.cli.bundles import Bundle, arguments, filled, flattened, options_of
+from runcancel.cli.bundles import Bundle, arguments, filled, flattened, options_of, spelled
 
 Colour = Annotated[str | None, typer.Option("--colour", metavar="WORD")]
 
@@ -85,3 +85,27 @@ def test_every_filter_is_an_option_of_the_verbs_that_search(name: str) -> None:
 def test_any_filter_is_a_filter(field: str) -> None:
     assert filled(options.Filters, {field: "1h"}).any
     assert not options.Filters().any
+
+
+@pytest.mark.parametrize(
+    ("bundle", "words"),
+    [
+        (options.Filters(), ()),
+        (
+            options.Filters(name="two words", status=["running", "all"]),
+            ("--status", "running", "--status", "all", "--name", "two words"),
+        ),
+        (
+            options.Everywhere(context=["prod"], profile="dev", region=["us-east-2", "all"], quiet=True),
+            ("-c", "prod", "--profile", "dev", "-r", "us-east-2", "-r", "all", "-q"),
+        ),
+        (Outer(inner=Inner(colour="red"), first=True), ("--first", "--colour", "red")),
+        (changes.Waiting(wait=False, timeout="2s"), ("--no-wait", "--timeout", "2s")),
+    ],
+)
+def test_a_bundle_is_spelled_as_it_is_typed(bundle: Bundle, words: tuple[str, ...]) -> None:
+    assert spelled(bundle) == words
+
+
+def test_some_options_of_a_bundle_are_spelled() -> None:
+    assert spelled(options.Everywhere(context=["prod"], quiet=True), ("context", "region")) == ("-c", "prod")

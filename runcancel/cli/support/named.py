@@ -47,7 +47,7 @@ def read_file(
     text = text_of_input(session, name)
     listed = read_list(text, called(name)) if keys is None else read_list(text, called(name), keys=keys)
     if not listed.complete and not allow_incomplete:
-        hint = "To list everything: runcancel list --limit 0 -o jsonl"
+        hint = f"To list everything: {session.command('list', '--limit', '0', '-o', 'jsonl')}"
         raise UsageError(
             f"{called(name)} is an incomplete list: it is marked so, or it was cut off; nothing was sent",
             hint=hint if keys is not None else f"{hint}   To proceed anyway: add --allow-incomplete",

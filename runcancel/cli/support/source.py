@@ -127,6 +127,6 @@ def _picked_by(session: Session) -> Picked:
     if why := nobody(session, from_stdin=False):
         raise UsageError(
             f"no run was selected, and there is no terminal to choose on ({why}); nothing was sent",
-            hint="name runs, or add a filter: runcancel cancel --name patch-openssl -n",
+            hint=f"name runs, or add a filter: {session.command('cancel', '--name', 'patch-openssl', '-n')}",
         )
     return Picked()

@@ -1,9 +1,10 @@
 """`runcancel list`: find runs across contexts, providers and regions."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from runcancel.cli import options
+from runcancel.cli.bundles import spelled
 from runcancel.cli.session import Session
 from runcancel.cli.support.searched import coverage, unsearched
 from runcancel.config import settings
@@ -66,7 +67,7 @@ def list_(
     narrow = f"Showing the newest {shown} of {total} runs. All: --limit 0; fewer: --name, --status, --since, …"
     searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
     code = exit_of_listing(searched, found=total > 0)
-    next_ = session.suggest("To cancel some of these: runcancel cancel")
+    next_ = session.suggest(_next(session, filters, target_ids))
     empty = () if total else coverage(session, scopes, gaps, query)
     if empty:
         first = "No runs match in the scopes that replied." if gaps else "No runs match."
@@ -74,6 +75,13 @@ def list_(
     told = (*unfindable, *empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
     answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=told))
     return code
+
+
+def _next(session: Session, filters: options.Filters, targets: Sequence[str]) -> str:
+    """How to cancel what is listed: with the same filters, else by choosing."""
+    chosen = (*spelled(filters), *(word for target in targets for word in ("-t", target)))
+    what = "To cancel these" if chosen else "To cancel some of these"
+    return f"{what}: {session.command('cancel', *chosen)}"
 
 
 def _found(answers: Iterable[Snapshot | Problem], gaps: list[Problem]) -> Iterator[Snapshot]:

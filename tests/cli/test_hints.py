@@ -1,0 +1,74 @@
+"""Commands that are printed run over the same scopes as the command that printed them."""
+
+import re
+import shlex
+
+import pytest
+from outside import TENCENT, Outside
+
+FLAGS = {
+    "provider": ("-p", "tencent"),
+    "region": ("-r", "ap-guangzhou"),
+    "provider and region": ("-p", "tencent", "-r", "tencent:ap-guangzhou"),
+    "context": ("-c", "prod"),
+}
+every_flag = pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
+
+
+@pytest.fixture
+def ready(outside: Outside) -> Outside:
+    """With a context that is not the default."""
+    assert outside.run("contexts", "add", "prod", "-p", "tencent", "-r", "ap-guangzhou").code == 0
+    return outside
+
+
+def hinted(shown: str, verb: str) -> list[str]:
+    """The arguments of the last command of this verb that was printed."""
+    (*_, line) = re.findall(rf"runcancel ({verb}.*)", shown)
+    return shlex.split(line)
+
+
+@every_flag
+def test_what_is_listed_is_cancelled_by_the_hint(flags: tuple[str, ...], ready: Outside) -> None:
+    filters = ("--name", "patch-openssl", "--status", "running")
+    shown = ready.on_terminal("list", *flags, *filters, columns=160, lines=60)
+    listed = ready.run("list", *flags, *filters, "-o", "ref").out.split()
+
+    words = hinted(shown.final, "cancel")
+
+    assert ready.run(*words, "--dry-run", "-o", "ref").out.split() == listed
+    assert set(flags) <= set(words)
+
+
+@every_flag
+def test_the_hint_without_a_filter_chooses_in_the_same_scopes(flags: tuple[str, ...], ready: Outside) -> None:
+    shown = ready.on_terminal("list", *flags, columns=160, lines=60)
+
+    assert hinted(shown.final, "cancel") == ["cancel", *flags]
+
+
+@every_flag
+def test_where_nothing_is_selected_the_example_has_the_flags(flags: tuple[str, ...], ready: Outside) -> None:
+    done = ready.run("cancel", *flags)
+
+    assert done.code == 2
+    assert hinted(done.err, "cancel")[-len(flags) :] == list(flags)
+
+
+def test_an_incomplete_list_is_made_anew_in_the_same_scopes(ready: Outside) -> None:
+    cut = ready.run("list", "-c", "prod", "--limit", "1", "-o", "jsonl").out
+
+    done = ready.run("cancel", "-f", "-", "-c", "prod", stdin=cut)
+
+    assert done.code == 2
+    assert "To list everything: runcancel list --limit 0 -o jsonl -c prod" in done.err
+
+
+@every_flag
+def test_a_reference_has_its_scope_and_needs_no_flags(flags: tuple[str, ...], ready: Outside) -> None:
+    shown = ready.on_terminal("status", *flags, TENCENT.rpartition("/")[2], columns=160, lines=40)
+
+    words = hinted(shown.final, "cancel")
+
+    assert ready.run(*words, "--dry-run", "-o", "ref").out == f"{words[1]}\n"
+    assert ("prod@" in words[1]) == ("-c" in flags)
