@@ -14,7 +14,7 @@ from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.queries import Query
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
+from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.providers import kind_of
 from runcancel.providers.base import Checkup, Cloud
@@ -162,6 +162,9 @@ class FakeCloud:
         raise NotImplementedError
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
+        raise NotImplementedError
+
+    def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
         raise NotImplementedError
 
     def script(self, ref: Ref) -> str | None:

@@ -16,7 +16,7 @@ from runcancel.model.states import State
 from runcancel.providers import alibaba, tencent
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.wire import Wire as AlibabaWire
-from runcancel.providers.base import Cloud, Connection
+from runcancel.providers.base import AuditLog, Cloud, Connection
 from runcancel.providers.common.credentials import Credentials
 from runcancel.providers.common.http import Endpoint, Reply, Transport
 from runcancel.providers.tencent.invocations import Tat
@@ -117,7 +117,7 @@ class Script:
         )
         transport, connection = cast(Transport, self), Connection(scope=HANGZHOU)
         wire = AlibabaWire(transport, connection, product="ecs", version="2014-05-26", keys=lambda: keys, pace=pace)
-        return CloudAssistant(wire, wire, scope=HANGZHOU, kind=alibaba.PROVIDER.kinds[0])
+        return CloudAssistant(wire, wire, scope=HANGZHOU, kind=alibaba.PROVIDER.kinds[0], audit=_no_audit)
 
     def tencent(self) -> Tat:
         """A scope of Tencent Cloud that answers so."""
@@ -128,4 +128,8 @@ class Script:
         transport, connection = cast(Transport, self), Connection(scope=GUANGZHOU)
         wire = TencentWire(transport, connection, product="tat", version="2020-10-28", keys=lambda: keys, pace=pace)
         kind, invoker = tencent.PROVIDER.kinds[0], tencent.PROVIDER.trigger_kinds[0]
-        return Tat(wire, wire, scope=GUANGZHOU, kind=kind, invoker=invoker, pace=pace)
+        return Tat(wire, wire, scope=GUANGZHOU, kind=kind, invoker=invoker, pace=pace, audit=_no_audit)
+
+
+def _no_audit() -> AuditLog:
+    raise NotImplementedError

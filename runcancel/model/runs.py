@@ -29,6 +29,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     read_batch: int = 1  # how many runs one read call takes
     grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
+    started_with: tuple[str, ...] = ()  # the APIs whose request starts one, as audit logs name them
     lists: frozenset[Fact] = frozenset()  # by which facts a listing can be searched, names and comments aside
 
     def matches(self, id: str) -> bool:

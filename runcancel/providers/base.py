@@ -12,7 +12,7 @@ from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.reports import AccessPolicy
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Scope, Snapshot
+from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
 from runcancel.providers.common.links import Link
@@ -82,6 +82,14 @@ class Checkup(Struct, frozen=True, kw_only=True):
         return structs.replace(self, clock_skew=other.clock_skew, latency=other.latency)
 
 
+class AuditLog(Protocol):
+    """The audit log of one scope."""
+
+    def of(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        """See `Cloud.audit`."""
+        ...
+
+
 class Cloud(Protocol):
     """One connected scope. All methods block, may be called from many threads, and raise only `CloudError`."""
 
@@ -133,6 +141,13 @@ class Cloud(Protocol):
         the provider `query.script`, for which it reads the script of each listed run.
         A listing that carries the targets gives what `read` would give; else `run.counts` is None. Kinds that are not
         in `query.kinds` cost no request.
+        """
+        ...
+
+    def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        """What the vendor's audit log has about the request that started each run, by the run's reference.
+
+        Runs that it does not tell of are left out. It has a permission, a rate and a delay of its own.
         """
         ...
 
@@ -215,6 +230,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     trigger_kinds: tuple[TriggerKind, ...] = ()  # what starts its runs by itself
     regions: frozenset[str]  # regions this vendor is known to have (a dated table), in the shape of `references.REGION`
     sites: tuple[str, ...] = ()  # separate clouds of one vendor, by domain, the default first; most have none
+    audit_log: str = ""  # what the vendor calls it; empty: none that this program reads
     variables: tuple[str, ...]  # how the names of the vendor's own variables begin: the sandbox hands none of them on
     endpoint_variables: tuple[str, ...] = ()  # those for another endpoint, the stronger first; `connect` heeds them
     region_variables: tuple[str, ...]  # the vendor's own variables that choose a region, the stronger first

@@ -9,7 +9,7 @@ from runcancel.environment import Choice
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Ref, Snapshot
+from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Ref, Run, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import provider
@@ -57,6 +57,11 @@ class GuardedCloud:
     def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`."""
         return self._each(lambda: self._cloud.runs(query))
+
+    def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        """See `Cloud.audit`. Its silence says nothing of the runs' own service."""
+        found = guarded(lambda: list(self._cloud.audit(runs)), where=self._where)
+        return iter(found)
 
     def triggers(self) -> "GuardedTriggers":
         """See `Cloud.triggers`."""

@@ -1,7 +1,7 @@
 """What is shown of each record: its columns, defined once for people and for machines."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
-from runcancel.model.runs import Invocation, Run
+from runcancel.model.runs import AuditEvent, Invocation, Run
 from runcancel.model.states import Effect
 from runcancel.model.triggers import Trigger
 from runcancel.render.column import Column, word
@@ -41,13 +41,18 @@ _PLAINER: Mapping[str, str] = {"open": "unfinished", "unjudged": "without a resu
 """Words of the journal that people read otherwise."""
 
 
-def columns_of(record: type, *, wide: bool, parameters: bool = False) -> tuple[Column[Any], ...]:
-    """The columns of a record, in the order in which people see them.
-
-    `parameters`: one more, for invocations that were asked for with theirs.
-    """
+def columns_of(record: type, *, wide: bool, extra: Collection[str] = ()) -> tuple[Column[Any], ...]:
+    """The columns of a record, in the order in which people see them; `extra` are fields of `EXTRA` that are shown."""
     columns = tuple(column for column in COLUMNS[record] if wide or not column.wide)
-    return (*columns, _PARAMETERS) if parameters else columns
+    further = EXTRA.get(record, {})
+    return (*columns, *(column for name in further if name in extra for column in further[name]))
+
+
+def extra_of(records: Iterable[object]) -> frozenset[str]:
+    """The fields of these records that are only there when asked for, and are there."""
+    return frozenset(
+        name for one in records for name in EXTRA.get(type(one), ()) if getattr(one, name, UNSET) is not UNSET
+    )
 
 
 def _yes(value: bool) -> str:
@@ -173,9 +178,10 @@ _INVOCATION: tuple[Column[Invocation], ...] = (
     Column("alarms", wide=True),
 )
 
-_PARAMETERS: Column[Invocation] = Column(
-    "parameters", value=lambda one: None if one.parameters is UNSET else one.parameters, wide=True
-)
+
+def _audited(run: Run) -> AuditEvent | None:
+    return run.audit if isinstance(run.audit, AuditEvent) else None
+
 
 _OUTPUT: tuple[Column[Output], ...] = (
     Column("run", reference=True, is_key=True),
@@ -320,6 +326,23 @@ _SCOPE: tuple[Column[ScopeCheck], ...] = (
     Column("endpoint_origin", "ENDPOINT FROM", wide=True),
     Column("proxy", wide=True),
 )
+
+EXTRA: Mapping[type, Mapping[str, tuple[Column[Any], ...]]] = {
+    Invocation: {
+        "parameters": (
+            Column("parameters", value=lambda one: None if one.parameters is UNSET else one.parameters, wide=True),
+        )
+    },
+    Run: {
+        "audit": (
+            Column("sent_by", "SENT BY", value=lambda run: one.principal if (one := _audited(run)) else None),
+            Column("sent_at", "SENT", value=lambda run: one.at if (one := _audited(run)) else None),
+            Column("sent_from", "FROM", value=lambda run: one.address if (one := _audited(run)) else None),
+        ),
+        "script": (Column("script", value=lambda run: None if run.script is UNSET else run.script, shrinkable=True),),
+    },
+}
+"""Columns of fields that are only there when somebody asks for them."""
 
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Run: _RUN,

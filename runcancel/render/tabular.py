@@ -9,7 +9,7 @@ from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 from runcancel.model.runs import Invocation
 from runcancel.render.column import Column, Value, text_of
-from runcancel.render.columns import columns_of
+from runcancel.render.columns import EXTRA, columns_of
 from runcancel.render.documents import DOCUMENTS, Record, record_of
 from runcancel.text import quoted
 
@@ -75,7 +75,7 @@ def ordered(options: TableOptions, records: Sequence[Record]) -> list[Record]:
 
 
 def _all(record: type[Record]) -> tuple[Column[Any], ...]:
-    return columns_of(record, wide=True, parameters=record is Invocation)
+    return columns_of(record, wide=True, extra=EXTRA.get(record, {}))
 
 
 def _run(record: Record) -> object:

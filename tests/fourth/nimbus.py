@@ -14,7 +14,7 @@ from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished, Output
 from runcancel.model.queries import Query
 from runcancel.model.reports import AccessPolicy
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Run, Snapshot
+from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Kind, Ref, Run, Snapshot
 from runcancel.model.states import Guarantee, Reason, State
 from runcancel.providers.base import Checkup, Connection, NoTriggers, Provider, Triggers, VendorSettings
 from runcancel.providers.common.fields import checked_id, first
@@ -118,6 +118,9 @@ class Nimbus:
         for id, job in self._call("ListJobs").items():
             if job["region"] == self._scope.region:
                 yield self._snapshot(Ref(scope=self._scope, kind=JOB.name, id=id), job)
+
+    def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        return iter(())
 
     def script(self, ref: Ref) -> str | None:
         self._known(ref)

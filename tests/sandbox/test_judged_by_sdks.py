@@ -79,7 +79,7 @@ def ask_aws(client: Any, action: str, params: dict[str, Any]) -> list[str]:
     def remember(http_response: Any, **_: Any) -> None:
         raw.append(http_response.content)
 
-    client.meta.events.register("after-call.ssm.*", remember)
+    client.meta.events.register(f"after-call.{client.meta.service_model.service_id.hyphenize()}.*", remember)
     method = "".join(f"_{c.lower()}" if c.isupper() else c for c in action).lstrip("_")
     parsed = getattr(client, method)(**params)
     assert parsed["ResponseMetadata"]["RequestId"]

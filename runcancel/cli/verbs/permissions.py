@@ -27,6 +27,9 @@ def permissions(
     session: Session,
     *,
     read_only: Annotated[bool, typer.Option("--read-only", help="Only the read permissions, no cancel.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Also the permission to read the audit log (status --who).")
+    ] = False,
     account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Restrict to this account.")] = None,
     window: Annotated[
         str | None,
@@ -41,7 +44,7 @@ def permissions(
       runcancel permissions -p aws
       runcancel permissions -p aws --read-only --account 111122223333 -r us-east-2
       runcancel permissions -p aws --window mw-0c50858d01e4f7a2b
-      runcancel permissions -p tencent > policy.json
+      runcancel permissions -p tencent --audit > policy.json
 
     It sends no request and needs no credentials. The policy of one provider can be
     pasted into its console; without -p, one policy per provider is printed. Notes
@@ -51,7 +54,7 @@ def permissions(
     names = _names(chosen)
     kinds = options.kinds(kind)
     _check(names, account=account, window=window, kinds=kinds)
-    scope = PolicyScope(read_only=read_only, account=account, window=window, kinds=kinds)
+    scope = PolicyScope(read_only=read_only, audit=audit, account=account, window=window, kinds=kinds)
     rows = [provider(name).policy(structs.replace(scope, regions=typed(chosen, name))) for name in names]
     _print(session, rows)
     return Exit.OK

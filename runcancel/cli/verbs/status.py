@@ -22,6 +22,10 @@ def status(
     from_: options.ReferenceFile = None,
     operation: options.OfOperation = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat until every run has ended.")] = False,
+    script: Annotated[
+        bool, typer.Option("--script", help="Print the script of each run (may contain secrets).")
+    ] = False,
+    who: Annotated[bool, typer.Option("--who", help="Look up in the cloud's audit log who sent each run.")] = False,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 9 if a run failed.")] = False,
 ) -> int:
     """Show the state of runs, one row per run.
@@ -32,6 +36,7 @@ def status(
       runcancel status aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
       runcancel status t-7d2a745b412b4601 inv-ib2lld37 -o json
       runcancel status inv-ib2lld37 --watch --exit-status
+      runcancel status inv-ib2lld37 --script --who
       runcancel status --operation last --watch
 
     A bare AWS id is looked up among window executions, commands and automations,
@@ -53,6 +58,15 @@ def status(
     if code == Exit.OK and exit_status and any(run.ended_badly for run in runs.values()):
         code = Exit.ENDED_BADLY
     code = code if interrupted is None else 128 + interrupted
+    notes: tuple[str, ...] = ()
+    if (script or who) and interrupted is None:
+        from runcancel.cli.support.background import background
+
+        try:
+            runs, notes = background(session, runs, script=script, who=who)
+        except Interrupted as signal:
+            interrupted = signal.signum
+            code = 128 + interrupted
     answer = session.writer("status")
     for run in runs.values():
         answer.row(run)
@@ -60,7 +74,8 @@ def status(
     next_ = session.suggest("To cancel it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
     if watch and len(runs) > 1:
         next_ = (*next_, *totals(tuple(runs.values()), operation=None, width=session.notes.width))
-    answer.end(End(exit_code=code, errors=problems, complete=not problems and interrupted is None, notes=next_))
+    complete = not problems and interrupted is None
+    answer.end(End(exit_code=code, errors=problems, complete=complete, notes=(*notes, *next_)))
     return code
 
 

@@ -7,7 +7,7 @@ from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
 from runcancel.model.states import Fact, Guarantee
 from runcancel.providers.alibaba import variables
-from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
+from runcancel.providers.base import AuditLog, Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
@@ -25,6 +25,7 @@ KINDS = (
         in_part=True,
         grace=(1.0,),
         read_whole=True,
+        started_with=("RunCommand", "InvokeCommand"),
         lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
     ),
 )
@@ -105,6 +106,13 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         transport = Transport(endpoint, connection, environ)
         return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
 
+    def audit() -> AuditLog:
+        from runcancel.providers.alibaba.audit import VERSION, ActionTrail
+
+        endpoint = ecs if ecs.loopback else Endpoint.of(f"actiontrail.{scope.region}.aliyuncs.com")
+        log = wire(endpoint, "actiontrail", VERSION, keys, pace.apart())
+        return ActionTrail(log, KINDS[0], region=scope.region)
+
     sources = Sources(
         CredentialClient(environ),
         lambda endpoint, base: wire(endpoint, "sts", "2015-04-01", base, pace.apart()),
@@ -117,6 +125,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         wire(sts, "sts", "2015-04-01", keys, pace.apart()),
         scope=scope,
         kind=KINDS[0],
+        audit=audit,
     )
 
 
@@ -127,6 +136,7 @@ PROVIDER = Provider(
     ids="t-…",
     kinds=KINDS,
     regions=REGIONS,
+    audit_log="ActionTrail",
     variables=("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_"),
     region_variables=variables.REGION_VARIABLES,
     profile_variables=variables.PROFILE_VARIABLES,

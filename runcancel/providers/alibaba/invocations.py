@@ -1,13 +1,14 @@
 """Runs of ECS Cloud Assistant: read, list and stop invocations."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.runs import (
+    AuditEvent,
     Identity,
     Invocation,
     InvocationFilter,
@@ -22,7 +23,7 @@ from runcancel.model.states import Reason, State
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.base import Checkup, NoTriggers, Triggers
+from runcancel.providers.base import AuditLog, Checkup, NoTriggers, Triggers
 from runcancel.providers.common.fields import (
     JsonObject,
     by_token,
@@ -54,11 +55,12 @@ _STS = re.compile(r"sts(-vpc)?(\.[a-z0-9-]+)?\.aliyuncs\.com")
 class CloudAssistant:
     """One scope of Alibaba Cloud."""
 
-    def __init__(self, ecs: Wire, sts: Wire, *, scope: Scope, kind: Kind) -> None:
+    def __init__(self, ecs: Wire, sts: Wire, *, scope: Scope, kind: Kind, audit: Callable[[], AuditLog]) -> None:
         self._ecs = ecs
         self._sts = sts
         self._scope = scope
         self._kind = kind
+        self._audit = audit
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """One request per run; it brings every invocation, so `full` makes no difference."""
@@ -125,6 +127,10 @@ class CloudAssistant:
     def triggers(self) -> Triggers:
         """See `Cloud.triggers`."""
         return NoTriggers()
+
+    def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        """See `Cloud.audit`. Needs `actiontrail:LookupEvents`."""
+        return self._audit().of(runs)
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: ECS DescribeRegions. A region whose machines are sold out still has runs."""

@@ -10,6 +10,8 @@ ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")
 READS = ("ecs:DescribeInvocations", "ecs:DescribeInvocationResults")
 CANCELS = ("ecs:StopInvocation",)
 
+AUDIT = ("actiontrail:LookupEvents",)
+
 _RESOURCES = ("instance", "command")
 _BY_INSTANCE = (
     "ecs:StopInvocation cannot be restricted to an invocation, only to instances and commands: "
@@ -24,6 +26,8 @@ def policy(scope: PolicyScope) -> AccessPolicy:
     account = scope.account or "*"
     resources = [f"acs:ecs:{region}:{account}:{each}/*" for region in regions for each in _RESOURCES]
     granted = [(ANYWHERE, ["*"]), (READS, resources), *([] if scope.read_only else [(CANCELS, resources)])]
+    if scope.audit:
+        granted.append((AUDIT, ["*"]))
     statements = [
         {"Effect": "Allow", "Action": list(actions), "Resource": allowed_on} for actions, allowed_on in granted
     ]

@@ -23,7 +23,7 @@ class Wire(SignedWire):
     """
 
     rate = Rate(10, documented=False)
-    rates: ClassVar[Mapping[str, Rate]] = {"StopInvocation": Rate(1000, 60.0)}
+    rates: ClassVar[Mapping[str, Rate]] = {"StopInvocation": Rate(1000, 60.0), "LookupEvents": Rate(2)}
     """Limits that the vendor documents. The others are per account and only visible in Quota Center."""
 
     def _send(self, action: str, params: JsonObject, keys: Credentials) -> JsonObject:

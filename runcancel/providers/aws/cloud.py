@@ -6,7 +6,7 @@ from typing import Any
 from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
-from runcancel.model.runs import Identity, Invocation, InvocationFilter, Kind, Ref, Snapshot
+from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Kind, Ref, Run, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
@@ -75,6 +75,12 @@ class Aws:
         for name, kind in self._kinds.items():
             if not query.kinds or name in query.kinds:
                 yield from kind.runs(self._scope, query)
+
+    def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        """See `Cloud.audit`. Needs `cloudtrail:LookupEvents`."""
+        from runcancel.providers.aws.audit import CloudTrail
+
+        return CloudTrail(self._wire_of("cloudtrail")).of(runs)
 
     def triggers(self) -> Triggers:
         """See `Cloud.triggers`. The clients of other services are opened when they are first needed."""

@@ -103,7 +103,10 @@ _CODE_HINTS: Mapping[str, str] = {
     "LoginTokenLoadError": "sign in first: aws login",
 }
 
-_OTHER_SERVICES = {"AssumeRole": "sts", "AssumeRoleWithWebIdentity": "sts", "GetCallerIdentity": "sts"}
+_OTHER_SERVICES = {
+    **dict.fromkeys(("AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"), "sts"),
+    "LookupEvents": "cloudtrail",
+}
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 
 

@@ -14,6 +14,7 @@ from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws.failures import by_status, retry_after
 from runcancel.providers.aws.links import partition_of
+from runcancel.providers.aws.models import OURS
 from runcancel.providers.aws.profile import profiles, resolve
 from runcancel.providers.base import Connection
 from runcancel.providers.common.fields import json_object
@@ -27,9 +28,6 @@ _KEYS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
 
 SENDER = "runcancel"
 """The id under which the handler of `before-send` is registered."""
-
-_ASKED_FOR = ("ssm", "ec2")
-"""The services that are not asked for credentials."""
 
 _ENABLED = frozenset(
     {
@@ -108,7 +106,7 @@ class _Sender:
     def __call__(self, request: Any, *, event_name: str, **_event: object) -> AWSResponse:
         """The answer. Raises `CloudError` for one that did not come, or that something in between gave."""
         _, service, operation = event_name.split(".")
-        for_keys = service not in _ASKED_FOR and operation != "GetCallerIdentity"
+        for_keys = service not in OURS and operation != "GetCallerIdentity"
         try:
             reply = _sent(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
             _check(reply, urlsplit(request.url).netloc)

@@ -13,7 +13,7 @@ from botocore.loaders import JSONFileLoader, Loader, create_loader
 
 from runcancel.providers.aws.wire import APIS
 
-_OURS = frozenset({"ec2", "events", "scheduler", "ssm"})
+OURS = frozenset({"cloudtrail", "ec2", "events", "scheduler", "ssm"})
 """Services of which only what `wire` calls is kept; credentials may need anything of the others."""
 
 
@@ -32,7 +32,7 @@ class _Models(Loader):
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """The model of one service."""
         model = super().load_service_model(service_name, type_name, api_version)
-        if service_name not in _OURS or type_name != "service-2":
+        if service_name not in OURS or type_name != "service-2":
             return model
         return {**model, "operations": {name: one for name, one in model["operations"].items() if name in APIS}}
 

@@ -25,10 +25,12 @@ class Grant(Struct, frozen=True, kw_only=True):
     kind: str | None = None
     resource: str | None = None
     writes: bool = False
+    audit: bool = False
 
 
 GRANTS: tuple[Grant, ...] = (
     Grant(sid="WhoAndWhere", actions=("sts:GetCallerIdentity", "ec2:DescribeRegions")),
+    Grant(sid="ReadAuditLog", actions=("cloudtrail:LookupEvents",), audit=True),
     Grant(
         sid="Read",
         kind=WINDOW.name,
@@ -103,8 +105,10 @@ def policy(scope: PolicyScope) -> AccessPolicy:
 
 
 def _needs(grant: Grant, scope: PolicyScope) -> bool:
-    return not (grant.writes and scope.read_only) and (
-        not scope.kinds or grant.kind is None or grant.kind in scope.kinds
+    return (
+        not (grant.writes and scope.read_only)
+        and (scope.audit or not grant.audit)
+        and (not scope.kinds or grant.kind is None or grant.kind in scope.kinds)
     )
 
 

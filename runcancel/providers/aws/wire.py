@@ -32,7 +32,7 @@ class Api(Struct, frozen=True, kw_only=True):
     proof: tuple[str, ...] = ()
 
 
-# Automation's rates are those of the AWS General Reference. The others are not published.
+# Automation's and CloudTrail's rates are those of their references. The others are not published.
 APIS: Mapping[str, Api] = {
     "CancelMaintenanceWindowExecution": Api(asks=True, proof=("WindowExecutionId",)),
     "GetMaintenanceWindowExecution": Api(proof=("WindowExecutionId",)),
@@ -63,6 +63,7 @@ APIS: Mapping[str, Api] = {
     "EnableRule": Api(asks=True),
     "ListSchedules": Api(proof=("Schedules",)),
     "GetSchedule": Api(proof=("Name",)),
+    "LookupEvents": Api(rate=Rate(2), proof=("Events",)),
     "DescribeRegions": Api(proof=("Regions",)),
     "GetCallerIdentity": Api(proof=("Account",)),
 }

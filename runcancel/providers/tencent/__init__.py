@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
 from runcancel.model.states import Fact, Guarantee
 from runcancel.model.triggers import TriggerKind
-from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
+from runcancel.providers.base import AuditLog, Cloud, Connection, Provider, VendorSettings
 from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.providers.tencent import variables
@@ -30,6 +32,7 @@ KINDS = (
         in_part=True,
         grace=(1.0,),
         read_batch=100,
+        started_with=("RunCommand", "InvokeCommand"),
         lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
     ),
 )
@@ -111,6 +114,15 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         transport = Transport(endpoint, connection, environ)
         return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
 
+    def audit() -> AuditLog:
+        from runcancel.providers.tencent.audit import VERSION as VERSION_OF_AUDIT
+        from runcancel.providers.tencent.audit import CloudAudit, region_of
+
+        there = structs.replace(connection, scope=structs.replace(scope, region=region_of(scope.region)))
+        transport = Transport(tat if tat.loopback else Endpoint.of(f"cloudaudit.{site}"), there, environ)
+        log = Wire(transport, there, product="cloudaudit", version=VERSION_OF_AUDIT, keys=keys, pace=pace.apart())
+        return CloudAudit(log, KINDS[0])
+
     sources = Sources(CredentialClient(environ), lambda base: wire(sts, "sts", VERSION, base, pace.apart()), sts)
     keys = credentials.find(environ, connection.profile, sources)
     return Tat(
@@ -120,6 +132,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         kind=KINDS[0],
         invoker=TRIGGER_KINDS[0],
         pace=pace,
+        audit=audit,
     )
 
 
@@ -132,6 +145,7 @@ PROVIDER = Provider(
     trigger_kinds=TRIGGER_KINDS,
     regions=REGIONS,
     sites=SITES,
+    audit_log="CloudAudit",
     variables=("TENCENTCLOUD_", "TCCLI_"),
     region_variables=variables.REGION_VARIABLES,
     profile_variables=variables.PROFILE_VARIABLES,

@@ -10,6 +10,7 @@ from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.runs import (
+    AuditEvent,
     Identity,
     Invocation,
     InvocationFilter,
@@ -22,7 +23,7 @@ from runcancel.model.runs import (
 )
 from runcancel.model.states import Reason, State
 from runcancel.model.triggers import TriggerKind
-from runcancel.providers.base import Checkup, Triggers
+from runcancel.providers.base import AuditLog, Checkup, Triggers
 from runcancel.providers.common.fields import (
     JsonObject,
     by_offset,
@@ -66,13 +67,24 @@ _STS = re.compile(r"sts(\.[a-z0-9-]+){0,2}\.tencentcloudapi\.com")
 class Tat:
     """One scope of Tencent Cloud."""
 
-    def __init__(self, tat: Wire, sts: Wire, *, scope: Scope, kind: Kind, invoker: TriggerKind, pace: Pace) -> None:
+    def __init__(
+        self,
+        tat: Wire,
+        sts: Wire,
+        *,
+        scope: Scope,
+        kind: Kind,
+        invoker: TriggerKind,
+        pace: Pace,
+        audit: Callable[[], AuditLog],
+    ) -> None:
         self._tat = tat
         self._sts = sts
         self._scope = scope
         self._kind = kind
         self._invoker = invoker
         self._pace = pace
+        self._audit = audit
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """One request per 100 runs; it brings the status of every task, so `full` makes no difference."""
@@ -138,6 +150,10 @@ class Tat:
         from runcancel.providers.tencent.triggers import Invokers
 
         return Invokers(self._tat, scope=self._scope, kind=self._invoker, run_kind=self._kind)
+
+    def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        """See `Cloud.audit`. Needs `cloudaudit:DescribeEvents`."""
+        return self._audit().of(runs)
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`: TAT DescribeRegions, which tells where TAT itself is available."""

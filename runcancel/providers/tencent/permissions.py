@@ -11,6 +11,7 @@ from runcancel.providers.common.policy_scope import PolicyScope
 
 READS = ("sts:GetCallerIdentity", "tat:DescribeRegions", "tat:DescribeInvocations", "tat:DescribeInvocationTasks")
 CANCELS = ("tat:CancelInvocation",)
+AUDIT = ("cloudaudit:DescribeEvents",)
 
 _PRODUCTS = ("cvm", "lighthouse")
 _BY_INSTANCE = (
@@ -25,6 +26,8 @@ _MANAGED = 'registered machines (rins-…) are neither cvm nor lighthouse: for t
 def policy(scope: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as CAM can."""
     statements = [_statement(READS, ["*"])]
+    if scope.audit:
+        statements.append(_statement(AUDIT, ["*"]))
     if not scope.read_only:
         statements.append(_statement(CANCELS, _instances(scope)))
     document = {"version": "2.0", "statement": statements}

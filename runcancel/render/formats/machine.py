@@ -1,18 +1,18 @@
 """The formats that programs read: tsv, csv, json, yaml, jsonl, ref. None of them imports rich."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from io import StringIO
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.model.triggers import Trigger
 from runcancel.render.column import Column, Value, text_of
-from runcancel.render.columns import columns_of
+from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Event, Record, document, end_line, line, record_of
 from runcancel.render.formats.json import encode, pretty
 from runcancel.render.sink import Printer, Sink
@@ -53,7 +53,7 @@ class Tsv(Printer):
 
     def _row(self, record: Record) -> None:
         if not self._columns:
-            self._head(type(record), parameters=isinstance(record, Invocation) and record.parameters is not UNSET)
+            self._head(type(record), extra=extra_of([record]))
         self._print(column.data(record) for column in self._columns)
 
     def end(self, end: End) -> None:
@@ -61,10 +61,10 @@ class Tsv(Printer):
         for record in ordered(self._options, self._kept):
             self._row(record)
         if not self._columns and self._kind is not None and not end.errors:
-            self._head(self._kind, parameters=False)
+            self._head(self._kind)
 
-    def _head(self, kind: type[Record], *, parameters: bool) -> None:
-        columns = columns_of(kind, wide=True, parameters=parameters)
+    def _head(self, kind: type[Record], *, extra: Collection[str] = ()) -> None:
+        columns = columns_of(kind, wide=True, extra=extra)
         usual = sorted(columns, key=lambda column: not column.is_key)
         self._columns = chosen(self._options, kind, usual)
         if self._options.headers:

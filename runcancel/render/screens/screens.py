@@ -4,17 +4,17 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from rich.cells import cell_len
 from rich.text import Text
 
 from runcancel.model.outcomes import InvocationOutcome, Outcome
-from runcancel.model.runs import Run
+from runcancel.model.runs import AuditEvent, Run
 from runcancel.model.states import Effect, Verdict
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.screens.verdicts import label, sentence
 from runcancel.render.screens.words import EFFECTS, PROMISES, STYLES, counted, readable
-from runcancel.text import ago, duration, local, safe
+from runcancel.text import ago, duration, local, safe, safe_lines
 
 _LONGEST_BAR = 32  # columns
 _NAMES = 3  # targets named beside a bar
@@ -30,6 +30,16 @@ def of_run(run: Run, *, terminal: Terminal, now: datetime) -> Iterator[Text]:
     yield from _state(run)
     if bars or run.not_listed:
         yield from _drawn([*bars, *_missing(run.not_listed)], terminal)
+
+
+def scripts(runs: Iterable[object]) -> Iterator[Text]:
+    """The script of each run that was asked for with its own: every line safe, and indented."""
+    for run in runs:
+        if isinstance(run, Run) and run.script is not UNSET:
+            yield Text()
+            yield Text(f"Script of {safe(str(run.ref))}", "bold")
+            lines = ["(not listed by the cloud)"] if run.script is None else safe_lines(run.script)
+            yield from (Text(f"  {line}") for line in lines)
 
 
 def of_outcome(outcome: Outcome, *, terminal: Terminal) -> Iterator[Text]:
@@ -83,12 +93,20 @@ def _facts(run: Run, now: datetime) -> list[str]:
     facts += [f"“{safe(run.comment)}”"] if run.comment else []
     facts += [safe(run.document)] if run.document not in (None, run.name) else []
     facts += [f"started by {safe(run.started_by)}"] if run.started_by else []
+    facts += _sent(run.audit) if isinstance(run.audit, AuditEvent) else []
     facts += [f"stopped by alarm {safe(', '.join(run.alarms))}"] if run.alarms else []
     facts += [f"account {safe(run.account)}"] if run.account else []
     began = run.started_at or run.created_at
     facts += [f"{'started' if run.started_at else 'created'} {local(began)} ({ago(began, now)} ago)"] if began else []
     facts += [f"ended {local(run.ended_at)} ({ago(run.ended_at, now)} ago)"] if run.ended_at else []
     return [*facts, f"cancel: {PROMISES[run.guarantee]}"]
+
+
+def _sent(event: AuditEvent) -> list[str]:
+    """Who sent it, as the audit log has it."""
+    place = f" from {safe(event.address)}" if event.address else ""
+    at = f" at {local(event.at)}" if event.at else ""
+    return [f"{safe(event.action)} by {safe(event.principal or 'an unknown principal')}{place}{at}"]
 
 
 def _effects(outcome: Outcome) -> list[_Bar]:

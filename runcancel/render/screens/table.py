@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from msgspec import UNSET
 from rich.text import Text
 
 from runcancel.model.outcomes import Outcome
 from runcancel.model.reports import ScopeCheck
 from runcancel.model.runs import Invocation, Run
-from runcancel.render.columns import columns_of
+from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Record
 from runcancel.render.screens import doctor, screens
 from runcancel.render.screens.groups import ENDS, FEW, grouped, totals
@@ -59,6 +58,10 @@ class Table(Printer):
                 yield from screens.of_outcome(outcome, terminal=self._terminal)
             case [Run() as run] if not self._wide and self._plain:
                 yield from screens.of_run(run, terminal=self._terminal, now=self._now)
+                yield from screens.scripts([run])
+            case [Run(), *_] as records:
+                yield from self._rows(records)
+                yield from screens.scripts(records)
             case [Invocation(), *_] if not self._options.columns:
                 yield from self._by_run()
             case [Outcome() | Run(), *_] as records if self.groups(len(records)):
@@ -90,9 +93,9 @@ class Table(Printer):
             yield from self._rows(list(group), without_key=True)
 
     def _rows(self, records: Sequence[Record], *, without_key: bool = False) -> list[Text]:
-        asked = any(isinstance(record, Invocation) and record.parameters is not UNSET for record in records)
         kind = type(records[0])
-        columns = chosen(self._options, kind, columns_of(kind, wide=self._wide, parameters=asked))
+        usual = columns_of(kind, wide=self._wide, extra=extra_of(records) - {"script"})  # which stands below the rows
+        columns = chosen(self._options, kind, usual)
         rows = tuple([column.cell(record, now=self._now) for column in columns] for record in records)
         grid = Grid(columns, rows)
         if without_key:

@@ -5,7 +5,7 @@ from collections import ChainMap
 from urllib.parse import parse_qsl
 
 from runcancel.sandbox.accounts import DEFAULT_REGION, caller, keyring
-from runcancel.sandbox.aws import automations, commands, identity, trigger_wire, window_wire
+from runcancel.sandbox.aws import automations, commands, identity, trail, trigger_wire, window_wire
 from runcancel.sandbox.aws.checks import check
 from runcancel.sandbox.signing import aws_refusal, check_aws
 from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
@@ -43,6 +43,7 @@ OTHERS: dict[tuple[str, str], Action] = {
     ("sts", "AssumeRoleWithWebIdentity"): Action(identity.assume_role_with_web_identity),
     ("ec2", "DescribeRegions"): Action(identity.describe_regions, ("Regions",)),
     ("account", "ListRegions"): Action(identity.list_regions, ("Regions",)),
+    **trail.ACTIONS,
     **trigger_wire.OTHERS,
 }
 
@@ -75,7 +76,7 @@ class Aws:
     def action_of(self, call: Call) -> Action:
         found = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
         if found is None:
-            code = "UnknownOperationException" if call.service in ("ssm", "events") else "InvalidAction"
+            code = "UnknownOperationException" if call.service in ("ssm", "events", "cloudtrail") else "InvalidAction"
             raise Refusal(400, code, f"Unknown operation {call.action}.")
         return found
 
@@ -134,6 +135,8 @@ def service_of(request: Request) -> str:
         return "ssm"
     if request.header("x-amz-target").startswith(_EVENTS):
         return "events"
+    if request.header("x-amz-target").startswith(trail.TARGET):
+        return "cloudtrail"
     if request.path == "/listRegions":
         return "account"
     if request.path.startswith("/schedules"):
@@ -154,5 +157,5 @@ def _parse_action(request: Request, service: str) -> tuple[str, Document, str]:
         raise Refusal(400, "SerializationException", "The request body is not JSON.") from None
     if not isinstance(params, dict):
         raise Refusal(400, "SerializationException", "Start of structure or map found where not expected.")
-    action = "ListRegions" if service == "account" else request.header("x-amz-target").partition(".")[2]
+    action = "ListRegions" if service == "account" else request.header("x-amz-target").rpartition(".")[2]
     return action, params, ""

@@ -7,11 +7,14 @@ from typing import Any
 
 from runcancel.sandbox.accounts import REGIONS, keyring
 from runcancel.sandbox.signing import check_tencent
-from runcancel.sandbox.tencent import around, invocations, invokers
+from runcancel.sandbox.tencent import around, invocations, invokers, trail
 from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import World
 
-VERSIONS = {"2020-10-28": "tat", "2018-08-13": "sts", "2022-06-27": "region", "2017-03-12": "cvm"}
+VERSIONS = {
+    **{"2020-10-28": "tat", "2018-08-13": "sts", "2022-06-27": "region", "2017-03-12": "cvm"},
+    "2019-03-19": "cloudaudit",
+}
 
 ACTIONS: dict[tuple[str, str], Action] = {
     ("tat", "CancelInvocation"): Action(invocations.cancel, cancels=True, rate=20),
@@ -24,6 +27,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
     ("tat", "DescribeCommands"): Action(invokers.describe_commands, ("CommandSet",), rate=20),
     ("tat", "DescribeAutomationAgentStatus"): Action(around.describe_agents, ("AutomationAgentSet",), rate=60),
     ("tat", "DescribeRegions"): Action(around.describe_regions, ("RegionSet",), rate=20),
+    **trail.ACTIONS,
     ("sts", "GetCallerIdentity"): Action(around.get_caller_identity),
     ("sts", "AssumeRole"): Action(around.assume_role),
     ("sts", "AssumeRoleWithWebIdentity"): Action(around.assume_role_with_web_identity),
@@ -46,6 +50,7 @@ FIELDS: dict[str, dict[str, type]] = {
     "DescribeCommands": {"CommandIds": list, "Filters": list, **_PAGES},
     "DescribeAutomationAgentStatus": {"InstanceIds": list, "Filters": list, **_PAGES},
     "DescribeRegions": {"Product": str, "Scene": int},
+    "DescribeEvents": trail.FIELDS,
     "GetCallerIdentity": {},
     "AssumeRole": _ROLE,
     "AssumeRoleWithWebIdentity": {**_ROLE, "ProviderId": str, "WebIdentityToken": str},

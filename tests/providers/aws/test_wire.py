@@ -14,6 +14,7 @@ from runcancel.model.states import Reason, State
 from runcancel.providers import provider
 from runcancel.providers.aws.cloud import Aws
 from runcancel.providers.aws.failures import CODES, EXCEPTIONS
+from runcancel.providers.aws.models import OURS
 from runcancel.providers.aws.wire import APIS
 from runcancel.sandbox import Sandbox
 from runcancel.sandbox.faults import rule
@@ -142,7 +143,7 @@ def test_every_api_is_one_of_the_service() -> None:
     import botocore.session
 
     session = botocore.session.Session()
-    known = {name for service in ("ssm", "sts", "ec2") for name in session.get_service_model(service).operation_names}
+    known = {name for service in ("sts", *OURS) for name in session.get_service_model(service).operation_names}
     regions = {
         region
         for partition in session.get_available_partitions()

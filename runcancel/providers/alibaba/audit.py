@@ -1,0 +1,62 @@
+"""Who started an invocation: the events of ActionTrail (API 2020-07-06), which keeps 90 days."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from runcancel.errors import CloudError
+from runcancel.model.runs import AuditEvent, Kind, Ref, Run
+from runcancel.model.states import Reason
+from runcancel.providers.alibaba.wire import Wire
+from runcancel.providers.common.audit import EVENTS, events_of
+from runcancel.providers.common.fields import JsonObject, by_token, moment, rows, text
+
+VERSION = "2020-07-06"
+
+
+class ActionTrail:
+    """The events of one region. The vendor answers two lookups a second."""
+
+    def __init__(self, wire: Wire, kind: Kind, *, region: str) -> None:
+        self._wire = wire
+        self._region = region
+        self._kind = kind
+
+    def of(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
+        """See `Cloud.audit`."""
+        for ref, action, event in events_of(runs, self._kind.started_with, self._look_up):
+            yield ref, _event(action, event)
+
+    def _look_up(self, action: str, start: datetime, end: datetime) -> Iterator[JsonObject]:
+        params = {
+            "RegionId": self._region,
+            "LookupAttribute.1.Key": "EventName",
+            "LookupAttribute.1.Value": action,
+            "StartTime": _time(start),
+            "EndTime": _time(end),
+            "MaxResults": str(EVENTS),
+        }
+
+        def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
+            page = self._wire.call("LookupEvents", {**params, **({} if token is None else {"NextToken": token})})
+            if not isinstance(page.get("Events"), list):
+                raise CloudError(Reason.UNPROVEN, "the reply has no listing", action="LookupEvents")
+            return rows(page, "Events"), page.get("NextToken")
+
+        return by_token(fetch, key=lambda row: hash(text(row.get("eventId")) or repr(row)))
+
+
+def _event(action: str, event: JsonObject) -> AuditEvent:
+    found = event.get("userIdentity")
+    identity: JsonObject = found if isinstance(found, Mapping) else {}
+    return AuditEvent(
+        action=action,
+        principal=text(identity.get("userName")) or text(identity.get("principalId")),
+        at=moment(event.get("eventTime")),
+        address=text(event.get("sourceIpAddress")),
+        agent=text(event.get("userAgent")),
+        id=text(event.get("eventId")),
+    )
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
