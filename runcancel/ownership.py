@@ -8,14 +8,14 @@ from pathlib import Path
 _SHARED = stat.S_IWOTH
 
 
-def writable_by_all(place: Path) -> Path | None:
+def writable_by_all(path: Path) -> Path | None:
     """The first of a file and the folders above it that every user can write; None where none is.
 
     Folders that keep entries from others (`/tmp`) are fine, and so is what is above the user's home: whoever can
     write there has the user's shell already.
     """
     home = Path(os.path.expanduser("~"))
-    for each in (place, *place.parents):
+    for each in (path, *path.parents):
         if each == home:
             return None
         try:
@@ -42,12 +42,12 @@ def make_folder(folder: Path) -> None:
         give(each, each.parent)
 
 
-def give(place: Path | int, like: Path) -> None:
+def give(path: Path | int, like: Path) -> None:
     """Let a file or folder of root's belong to whom `like` belongs; another user's stay what they are."""
     if os.geteuid() == 0:
         about = like.stat()
         if about.st_uid != 0:
-            os.chown(place, about.st_uid, about.st_gid)
+            os.chown(path, about.st_uid, about.st_gid)
 
 
 def _missing(folder: Path) -> Iterator[Path]:

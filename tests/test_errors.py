@@ -175,7 +175,7 @@ def test_every_multiset_of_verdicts_ends_as_the_design_says(size: int, goal: Goa
 
 @pytest.mark.parametrize("match", [False, True])
 @pytest.mark.parametrize(
-    ("settled", "searched", "planned", "code"),
+    ("decided", "searched", "planned", "code"),
     [
         ([], WHOLE, True, Exit.OK),
         ([], SOME, True, Exit.INCOMPLETE),
@@ -186,8 +186,8 @@ def test_every_multiset_of_verdicts_ends_as_the_design_says(size: int, goal: Goa
         ([Reason.DENIED], SOME, True, Exit.DENIED),
     ],
 )
-def test_a_dry_run_ends_with(settled: list[Reason], searched: Searched, planned: bool, code: Exit, match: bool) -> None:
-    assert exit_of_plan(settled, searched, planned=planned, require_match=match) == code
+def test_a_dry_run_ends_with(decided: list[Reason], searched: Searched, planned: bool, code: Exit, match: bool) -> None:
+    assert exit_of_plan(decided, searched, planned=planned, require_match=match) == code
 
 
 def test_a_dry_run_that_found_nothing_is_not_found_only_on_demand() -> None:

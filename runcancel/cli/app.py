@@ -16,7 +16,7 @@ from runcancel.cli.panels import write_options
 from runcancel.cli.session import Session
 from runcancel.cli.support import request
 from runcancel.cli.support.failures import Ending
-from runcancel.cli.verbs import ALIASES, MEANT, VERBS
+from runcancel.cli.verbs import ALIASES, OTHER_WORDS, VERBS
 from runcancel.config.references import nearest
 from runcancel.environment import check_given
 from runcancel.text import quoted
@@ -91,7 +91,7 @@ class Verbs(TyperGroup):
         """The verb, loaded from its module. Raises typer's usage error with a did-you-mean."""
         typed = args[0] if args else ""
         if typed not in self.commands and not ctx.resilient_parsing and not typed.startswith("-"):
-            ctx.fail(f"no such command “{quoted(typed)}”{_meant(typed)}; nothing was sent")
+            ctx.fail(f"no such command “{quoted(typed)}”{_suggestion(typed)}; nothing was sent")
         name, _, rest = super().resolve_command(ctx, args)
         command = None if name is None else load(name)
         alone = isinstance(command, TyperGroup) and not rest
@@ -121,10 +121,10 @@ def app(verbs: Mapping[str, str]) -> Verbs:
     )
 
 
-def _meant(word: str) -> str:
+def _suggestion(word: str) -> str:
     """A did-you-mean clause: what the word of another tool is here, else the nearest verb or alias."""
-    if word in MEANT:
-        return f"; did you mean runcancel {MEANT[word]}?"
+    if word in OTHER_WORDS:
+        return f"; did you mean runcancel {OTHER_WORDS[word]}?"
     near = nearest(word, [*VERBS, *ALIASES])
     found = near.removeprefix("; did you mean ").removesuffix("?")
     return f"; did you mean runcancel {ALIASES.get(found, found)}?" if near else ""

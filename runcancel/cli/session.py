@@ -21,7 +21,7 @@ from runcancel.config.settings import SearchScope, Settings
 from runcancel.engine.callers import Callers
 from runcancel.engine.connections import Batch, Clouds, read
 from runcancel.engine.events import Progress
-from runcancel.engine.lookup import LookupResult, look
+from runcancel.engine.lookup import LookupResult, look_up
 from runcancel.engine.poll import Readings, Watch
 from runcancel.errors import CloudError, Exit, Refused, UsageError
 from runcancel.model.outcomes import PlanItem
@@ -124,8 +124,8 @@ class Session:
             regions=args.region or (),
             environ=environ,
         )
-        traced = environment.switch("--debug", args.debug, environ)
-        if traced:
+        debug = environment.switch("--debug", args.debug, environ)
+        if debug:
             _show_requests(sys.stderr)
         default = default_format(Terminal.of(sys.stdout, environ))
         session = cls(
@@ -137,12 +137,12 @@ class Session:
             quiet=environment.switch("--quiet", args.quiet, environ),
             verbose=environment.switch("--verbose", args.verbose, environ),
             no_input=environment.switch("--no-input", args.no_input, environ),
-            debug=traced,
+            debug=debug,
         )
         session.scope_flags = spelled(args, _SCOPE_OPTIONS)
-        patience = environment.text("--timeout", args.timeout, environ)
-        if patience.value is not None:
-            seconds = environment.duration(patience.origin, patience.value)
+        chosen_timeout = environment.text("--timeout", args.timeout, environ)
+        if chosen_timeout.value is not None:
+            seconds = environment.duration(chosen_timeout.origin, chosen_timeout.value)
             session.clouds.tries, session.impatient = Tries.of(seconds), True
         session.shaped = args.query is not None or environment.text("--output", args.output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
@@ -246,7 +246,7 @@ class Session:
         self.notes.aside = shown.close
         return shown
 
-    def patience(self, timeout: str | None) -> float:
+    def wait_timeout(self, timeout: str | None) -> float:
         """`--timeout` in seconds: the flag, the variable, or 60. From now on reads are repeated within it."""
         within = self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
         self.clouds.tries = Tries(within=min(within, _READ_WITHIN), throttled=within, silence=within)
@@ -257,35 +257,35 @@ class Session:
         choice = environment.text(flag, given, self.settings.environ)
         return otherwise if choice.value is None else environment.duration(choice.origin, choice.value)
 
-    def look(self, texts: Sequence[str], *, full: bool) -> list[LookupResult]:
+    def look_up_texts(self, texts: Sequence[str], *, full: bool) -> list[LookupResult]:
         """Read every named run, in the order named. Raises `UsageError` before the first request."""
-        return self.look_at(references.parse_all(texts), full=full)
+        return self.look_up(references.parse_all(texts), full=full)
 
-    def look_at(
+    def look_up(
         self,
         references: Sequence[Reference],
         *,
         full: bool = True,
-        places: Mapping[str, Sequence[Scope]] | None = None,
+        scopes_of: Mapping[str, Sequence[Scope]] | None = None,
     ) -> list[LookupResult]:
-        """Read every run, in the order given; `places` as for `Lookup`.
+        """Read every run, in the order given; `scopes_of` as for `Lookup`.
 
         Raises `UsageError` before the first request.
         """
         self.tell_origins(references)
-        known = places or {}
+        known = scopes_of or {}
         self._begin_callers(
             scope for one in references for scope in known.get(one.text) or settings.scopes_of(self.settings, one)
         )
         self._check_accounts([reference for reference in references if reference.account is not None])
-        results = look(
+        results = look_up(
             references,
             self.settings,
             self.clouds,
             self.workers,
             full=full,
             within=self.read_within,
-            places=places,
+            scopes_of=scopes_of,
         )
         by_reference = {result.reference: result for result in results}
         for result in by_reference.values():
@@ -299,15 +299,15 @@ class Session:
         `chosen` in place of what the command line says. Raises `UsageError` when nobody here has such `kinds`.
         """
         chosen = chosen or self.settings
-        places = settings.places(chosen)
+        search_scopes = settings.search_scopes(chosen)
         if left_out := settings.excluded(chosen):
             self.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
-        options.check_kinds(kinds, (place.provider for place in places))
-        all_regions = self._all_regions([place for place in places if place.everywhere])
+        options.check_kinds(kinds, (search_scope.provider for search_scope in search_scopes))
+        all_regions = self._all_regions([search_scope for search_scope in search_scopes if search_scope.everywhere])
         scopes = tuple(
-            Scope(provider=place.provider, region=region, context=place.context)
-            for place in places
-            for region in all_regions.get(place, place.regions)
+            Scope(provider=search_scope.provider, region=region, context=search_scope.context)
+            for search_scope in search_scopes
+            for region in all_regions.get(search_scope, search_scope.regions)
         )
         self._begin_callers(scopes)
         return scopes
@@ -315,13 +315,13 @@ class Session:
     def _begin_callers(self, scopes: Iterable[Scope]) -> None:
         self.callers.begin([scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)])
 
-    def _all_regions(self, places: Sequence[SearchScope]) -> dict[SearchScope, tuple[str, ...]]:
-        def ask(place: SearchScope) -> tuple[str, ...]:
-            home = settings.home_region(self.settings, place)
-            return self.clouds.at(Scope(provider=place.provider, region=home, context=place.context)).regions()
+    def _all_regions(self, scopes: Sequence[SearchScope]) -> dict[SearchScope, tuple[str, ...]]:
+        def request(scope: SearchScope) -> tuple[str, ...]:
+            home = settings.home_region(self.settings, scope)
+            return self.clouds.at(Scope(provider=scope.provider, region=home, context=scope.context)).regions()
 
         regions: dict[SearchScope, tuple[str, ...]] = {}
-        for done in self.workers.map(ask, places, queue=lambda place: place):
+        for done in self.workers.map(request, scopes, queue=lambda scope: scope):
             if done.error is None:
                 regions[done.item] = done.value()
             elif not isinstance(done.error, CloudError | UsageError):  # what reads the place will meet it again
@@ -352,8 +352,8 @@ class Session:
 
     def misled(self, scopes: Sequence[Scope]) -> dict[Scope, str]:
         """The scopes whose context leads to another account than it names, with that in words."""
-        wanted = [scope for scope in scopes if settings.names_account(self.settings, scope)]
-        callers = self.callers.of(wanted)
+        with_account = [scope for scope in scopes if settings.names_account(self.settings, scope)]
+        callers = self.callers.of(with_account)
         found = {scope: settings.misled(self.settings, scope, who.account) for scope, who in callers.items() if who}
         return {scope: why for scope, why in found.items() if why is not None}
 
@@ -392,10 +392,10 @@ class Session:
         Who asks may not be known; that never stops anything, but is said.
         """
         scopes_of = {reference: settings.scopes_of(self.settings, reference) for reference in references}
-        scopes = tuple(dict.fromkeys(scope for places in scopes_of.values() for scope in places))
+        scopes = tuple(dict.fromkeys(scope for found in scopes_of.values() for scope in found))
         known = self.identities(scopes) if scopes else {}
-        for reference, places in scopes_of.items():
-            accounts = [None if (one := known[scope]) is None else one.account for scope in places]
+        for reference, found in scopes_of.items():
+            accounts = [None if (one := known[scope]) is None else one.account for scope in found]
             if reference.account in accounts:
                 continue
             if None not in accounts:

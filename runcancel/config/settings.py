@@ -106,7 +106,7 @@ class SearchScope(Struct, frozen=True, kw_only=True):
     """Why it cannot be searched, although it takes part; None where it can."""
 
 
-def places(settings: Settings) -> tuple[SearchScope, ...]:
+def search_scopes(settings: Settings) -> tuple[SearchScope, ...]:
     """The accounts that take part when no reference says so.
 
     Contexts that are selected; else every selected provider; else each whose variables or profile files exist. Those
@@ -114,26 +114,26 @@ def places(settings: Settings) -> tuple[SearchScope, ...]:
     when nothing can be searched for the lack of a region.
     """
     participants = _taking_part(settings)
-    usable = tuple(place for place in participants if place.regions)
-    problems = [place.problem for place in participants if place.problem is not None]
+    usable = tuple(scope for scope in participants if scope.regions)
+    problems = [scope.problem for scope in participants if scope.problem is not None]
     if usable or any(problem.code is not Reason.NOT_CONFIGURED for problem in problems):
         return usable
     raise UsageError(
-        f"no region for {' and '.join(_named(place) for place in participants)}; nothing was sent",
+        f"no region for {' and '.join(_named(scope) for scope in participants)}; nothing was sent",
         hint="add -r REGION, or -r all",
     )
 
 
 def unusable(settings: Settings) -> tuple[Problem, ...]:
     """What takes part and cannot be searched: each makes a result incomplete, and says which file, key or variable."""
-    return tuple(place.problem for place in _taking_part(settings) if place.problem is not None)
+    return tuple(scope.problem for scope in _taking_part(settings) if scope.problem is not None)
 
 
 def excluded(settings: Settings) -> tuple[str, ...]:
     """The contexts and providers that were named and of which `-r` names no region: they are not searched."""
     if not (settings.contexts.typed or settings.providers.typed):
         return ()
-    return tuple(_named(place) for place in _taking_part(settings) if not place.regions and place.problem is None)
+    return tuple(_named(scope) for scope in _taking_part(settings) if not scope.regions and scope.problem is None)
 
 
 def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
@@ -152,7 +152,7 @@ def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
             "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",
             hint="choose one, as in -p aws, or see docs/connecting.md",
         )
-    return tuple(_place(settings, name, context) for name, context in pairs)
+    return tuple(_search_scope(settings, name, context) for name, context in pairs)
 
 
 def unknown_regions(settings: Settings) -> tuple[str, ...]:
@@ -163,10 +163,10 @@ def unknown_regions(settings: Settings) -> tuple[str, ...]:
     return tuple(word for word in settings.regions.value if ":" not in word and word not in known)
 
 
-def home_region(settings: Settings, place: SearchScope) -> str:
+def home_region(settings: Settings, scope: SearchScope) -> str:
     """A region of a place where its account certainly answers: the vendor's own setting, else the first it has."""
-    region = vendor_settings(settings, place.provider, place.context).region
-    return place.regions[0] if region is None else region.value
+    region = vendor_settings(settings, scope.provider, scope.context).region
+    return scope.regions[0] if region is None else region.value
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
@@ -345,33 +345,33 @@ def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
     return () if {"all", f"{name}:all"} & set(words) else _chosen_regions(settings, name) if words else ()
 
 
-def _place(settings: Settings, name: str, context: str | None) -> SearchScope:
+def _search_scope(settings: Settings, name: str, context: str | None) -> SearchScope:
     configured = settings.config.contexts.get(context or "")
     requested = settings.regions.value or (configured.regions if configured else ())
     regions = regions_of(settings, name, context)
-    place = SearchScope(provider=name, context=context, regions=regions, everywhere="all" in requested)
-    return place if regions or settings.regions.value else structs.replace(place, problem=_problem(settings, place))
+    scope = SearchScope(provider=name, context=context, regions=regions, everywhere="all" in requested)
+    return scope if regions or settings.regions.value else structs.replace(scope, problem=_problem(settings, scope))
 
 
-def _problem(settings: Settings, place: SearchScope) -> Problem:
+def _problem(settings: Settings, scope: SearchScope) -> Problem:
     """Why no region is known for an account: its file or profile cannot be used, it is not set up, or says none."""
-    cloud, where = provider(place.provider), _named(place)
-    error = vendor_settings(settings, place.provider, place.context).error
+    cloud, where = provider(scope.provider), _named(scope)
+    error = vendor_settings(settings, scope.provider, scope.context).error
     if error is not None:
         return structs.replace(error.problem(), scope=where)
-    if place.context is None and not is_configured(place.provider, settings.environ):
+    if scope.context is None and not is_configured(scope.provider, settings.environ):
         message = f"no credentials for {cloud.title}"
         return Problem(code=Reason.NO_CREDENTIALS, message=message, hint=f"next: {cloud.sign_in}", scope=where)
     return Problem(
         code=Reason.NOT_CONFIGURED,
         message=f"no region for {where}; it was not searched",
-        hint=f"add -r {place.provider}:REGION, or set {cloud.region_variables[0]}",
+        hint=f"add -r {scope.provider}:REGION, or set {cloud.region_variables[0]}",
         scope=where,
     )
 
 
-def _named(place: SearchScope) -> str:
-    return place.provider if place.context is None else f"{place.context}@{place.provider}"
+def _named(scope: SearchScope) -> str:
+    return scope.provider if scope.context is None else f"{scope.context}@{scope.provider}"
 
 
 def _chosen_regions(settings: Settings, name: str) -> tuple[str, ...]:

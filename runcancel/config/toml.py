@@ -15,7 +15,7 @@ from runcancel.text import is_plain
 
 T = TypeVar("T")
 
-_PLACE = re.compile(r" - at `\$\.?(.*)`$")
+_KEY = re.compile(r" - at `\$\.?(.*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -85,9 +85,9 @@ def _named(error: str, data: Mapping[str, Any], kind: type) -> str:
 
 def _sentence(error: str, keys: Mapping[str, type[Struct]], choices: Mapping[str, Collection[str]]) -> str:
     """What msgspec says, with the place first, and what would be right."""
-    place = _PLACE.search(error)
-    key = place[1] if place else ""
-    what = _PLACE.sub("", error)
+    match = _KEY.search(error)
+    key = match[1] if match else ""
+    what = _KEY.sub("", error)
     if missing := _MISSING.match(what):
         there = f". Expected one of: {', '.join(choices[missing[1]])}" if missing[1] in choices else ""
         return f"{key}.{missing[1]} is missing{there}".removeprefix(".")

@@ -12,7 +12,7 @@ from runcancel.model.runs import Identity, Scope
 from runcancel.runtime.workers import TaskGroup, Workers
 
 LONGEST = 5.0  # seconds to wait for an identity, from the moment when it was asked for
-_PLACES = 3  # scopes that are tried with one credential: the first region may not be enabled
+_MOST_SCOPES = 3  # scopes that are tried with one credential: the first region may not be enabled
 
 
 class Credential(Struct, frozen=True, kw_only=True):
@@ -45,18 +45,18 @@ class Callers:
 
     def begin(self, scopes: Iterable[Scope]) -> None:
         """Ask for the identities behind these scopes that were not asked for yet, and come back at once."""
-        places: dict[Credential, list[Scope]] = {}
+        scopes_of: dict[Credential, list[Scope]] = {}
         for scope in scopes:
             credential = self._credential(scope)
             if credential is not None and credential not in self._until:
-                places.setdefault(credential, []).append(scope)
-        if not places:
+                scopes_of.setdefault(credential, []).append(scope)
+        if not scopes_of:
             return
         if self._group is None:
-            self._group = TaskGroup[_Question, Identity | None](self._workers, self._ask)
+            self._group = TaskGroup[_Question, Identity | None](self._workers, self._request)
         until = self._workers.clock.monotonic() + LONGEST
-        self._until |= dict.fromkeys(places, until)
-        questions = [(credential, tuple(tried[:_PLACES])) for credential, tried in places.items()]
+        self._until |= dict.fromkeys(scopes_of, until)
+        questions = [(credential, tuple(tried[:_MOST_SCOPES])) for credential, tried in scopes_of.items()]
         self._group.submit_all(questions, queue=lambda question: ("caller", question[0]))
 
     def of(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
@@ -77,7 +77,7 @@ class Callers:
             left.discard(credential)
         return {scope: None if one is None else self._known.get(one) for scope, one in credentials.items()}
 
-    def _ask(self, question: _Question) -> Identity | None:
+    def _request(self, question: _Question) -> Identity | None:
         for scope in question[1]:
             try:
                 identity = self._clouds.at(scope).identity()

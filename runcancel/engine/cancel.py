@@ -154,7 +154,7 @@ class _Operation:
         self._admit = admit
         self._flow = flow
         self._jitter = jitter
-        self._begun: TaskGroup[_Work, _Result] | None = None
+        self._group: TaskGroup[_Work, _Result] | None = None
         self._tasks: TaskGroup[_Work, _Result]
         self._watch: Watch
         self._trackers: dict[Ref, RunTracker] = {}
@@ -165,7 +165,7 @@ class _Operation:
         self._timer_of: dict[Ref, float] = {}
         self._reread_at: dict[Scope, float] = {}  # when the throttled runs of a scope are read
         self._number = itertools.count()
-        self._heard_at: dict[Scope, float] = {}
+        self._replied_at: dict[Scope, float] = {}
         self._silent: dict[Scope, _Silence] = {}
         self._found: dict[Scope, tuple[float, list[LookupResult]]] = {}  # what is to be chosen from, and at what second
         self._decided: list[Outcome] = []
@@ -183,7 +183,7 @@ class _Operation:
             above = None if tracker.item.parent is None else self._trackers.get(tracker.item.parent)
             if above is not None:
                 above.started.append(tracker)
-            tracker.begin(now, held=above is not None and above.step not in (Step.WATCHED, Step.OVER))
+            tracker.begin(now, waiting=above is not None and above.step not in (Step.WATCHED, Step.ENDED))
             self._touch(tracker)
 
     def settle(self, workers: Workers) -> Iterator[Outcome]:
@@ -192,14 +192,14 @@ class _Operation:
         No scope waits for another, and no run for another of its scope: what was accepted is watched while others are
         still being sent.
         """
-        self._begun = self._tasks = TaskGroup(workers, self._serve)
+        self._group = self._tasks = TaskGroup(workers, self._serve)
         self._watch = Watch(self._tasks, workers.clock, first=min(FIRST_PAUSE, self._policy.timeout))
         self._look_up()
         while True:
             yield from self._advance()
             if not self._open and not self._decided and not self._reading:
                 return
-            self._watch.look()
+            self._watch.submit_due()
             result = self._tasks.next(self._nap(self._clock.monotonic()))
             now = self._clock.monotonic()
             if result is not None:
@@ -223,8 +223,8 @@ class _Operation:
 
     def close(self) -> None:
         """Nothing that waits for a thread is begun any more."""
-        if self._begun is not None:
-            self._begun.close()
+        if self._group is not None:
+            self._group.close()
 
     @property
     def _reading(self) -> bool:
@@ -291,7 +291,7 @@ class _Operation:
         elif tracker.step is Step.PAUSED and (tracker.wake_at or 0.0) <= now and self._may_go(tracker):
             tracker.read(now)
             checks.append(tracker)
-        elif tracker.step in (Step.WATCHED, Step.OVER):
+        elif tracker.step in (Step.WATCHED, Step.ENDED):
             self._chase(tracker)
             self._release(tracker)
             if tracker.step is Step.WATCHED and tracker.ref not in self._watch.left:
@@ -340,8 +340,8 @@ class _Operation:
 
     def _chase(self, tracker: RunTracker) -> None:
         """Read what a run has started since it was planned; once, when its cancel is under way."""
-        wanted = self._admit is not None and tracker.kind.starts_runs and tracker.answer.under_way
-        if wanted and tracker.ref not in self._chased:
+        chases = self._admit is not None and tracker.kind.starts_runs and tracker.answer.under_way
+        if chases and tracker.ref not in self._chased:
             self._chased.add(tracker.ref)
             tracker.chasing = True
             self._tasks.submit(_Chase(tracker.ref), queue=tracker.ref.scope)
@@ -349,8 +349,8 @@ class _Operation:
     def _release(self, above: RunTracker) -> None:
         """What a run started is sent once its own cancel is answered, unless it goes on and would start more."""
         for tracker in above.started:
-            if tracker.step is Step.HELD:
-                if above.answer.asked in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED):
+            if tracker.step is Step.WAITING:
+                if above.answer.status in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED):
                     tracker.skip(_left_alone(above, tracker), self._clock.monotonic())
                 else:
                     tracker.step = Step.DUE
@@ -388,7 +388,7 @@ class _Operation:
             tracker.record_reading(reading, now)
             self._touch(tracker)
             if isinstance(reading, Snapshot):
-                self._heard(ref.scope, now)
+                self._note_reply(ref.scope, now)
                 chosen = selected(reading.invocations, tracker.item.targets)
                 self._progress.observed(tracker.ref, reading.run, chosen)
 
@@ -426,10 +426,10 @@ class _Operation:
         """What an answer, or none, tells of the scope."""
         scope = tracker.ref.scope
         if sent.error is None or sent.error.reason not in NO_ANSWER:
-            self._heard(scope, now)
+            self._note_reply(scope, now)
             return
         if scope not in self._silent:
-            self._silent[scope] = _Silence(max(sent.began, self._heard_at.get(scope, 0.0)))
+            self._silent[scope] = _Silence(max(sent.began, self._replied_at.get(scope, 0.0)))
             self._call_back(scope)
         silence = self._silent[scope]
         silence.lost = silence.lost or sent.error.reason is Reason.LOST
@@ -445,8 +445,8 @@ class _Operation:
                 tracker.step = Step.DUE
                 self._touch(tracker)
 
-    def _heard(self, scope: Scope, now: float) -> None:
-        self._heard_at[scope] = now
+    def _note_reply(self, scope: Scope, now: float) -> None:
+        self._replied_at[scope] = now
         silence = self._silent.pop(scope, None)
         for tracker in silence.waiting if silence is not None else ():
             self._touch(tracker)

@@ -102,8 +102,8 @@ class Clouds:
                 on_failure=partial(self.traffic.failed, str(scope)),
             )
         connection = settings_.connection(self._settings, scope)
-        patience = min(connection.read_timeout, self.tries.answer)
-        connection = structs.replace(connection, operation=self.operation, read_timeout=patience)
+        timeout = min(connection.read_timeout, self.tries.answer)
+        connection = structs.replace(connection, operation=self.operation, read_timeout=timeout)
         cloud = provider(scope.provider).connect(connection, self._settings.environ, self._paces[scope])
         return GuardedCloud(cloud, where=str(scope), report=partial(self._record_response, scope))
 

@@ -58,7 +58,7 @@ def encoding_of(content: bytes, *, cut: bool = False) -> str:
     return UTF8 if _strictly(content, wide, cut=cut) is None else wide
 
 
-def settled(encoding: str, content: bytes) -> str:
+def resolved_encoding(encoding: str, content: bytes) -> str:
     """A chosen encoding with what a mark at the beginning of the bytes adds to it."""
     name = _without_mark(encoding)
     marked = _marked(content)
@@ -84,7 +84,7 @@ def as_text(capture: Capture, encoding: str | None) -> Output:
     if capture.content is None:
         return structs.replace(record, damaged="\ufffd" in f"{record.stdout or ''}{record.stderr or ''}")
     cut = is_cut(record)
-    chosen = settled(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
+    chosen = resolved_encoding(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
     found = decode(capture.content, chosen, cut=cut)
     return structs.replace(record, stdout=found.text, encoding=chosen, damaged=found.damaged or not capture.intact)
 

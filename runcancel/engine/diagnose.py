@@ -58,7 +58,7 @@ def last_cancels(answers: Iterable[tuple[datetime, Ref, CancelResponse]]) -> Can
     latest: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
     for at, ref, answer in answers:
         denied = answer.problem is not None and answer.problem.code is Reason.DENIED
-        if answer.key is not None and (denied or answer.asked is RequestStatus.ACCEPTED):
+        if answer.key is not None and (denied or answer.status is RequestStatus.ACCEPTED):
             latest.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
     return latest
 
@@ -67,11 +67,11 @@ def with_cancels(one: Examined, known: Cancels) -> tuple[PermissionCheck, ...]:
     """The permissions of a scope, with what the journal knows about cancels there by the same key."""
     key = "" if one.connection is None else one.connection.key or ""
 
-    def told(check: PermissionCheck) -> PermissionCheck:
+    def with_cancel(check: PermissionCheck) -> PermissionCheck:
         at, allowed = known.get((str(one.scope), check.kind, key), (None, None))
         return structs.replace(check, cancel=allowed, cancel_seen_at=at)
 
-    return tuple(told(check) for check in one.permissions)
+    return tuple(with_cancel(check) for check in one.permissions)
 
 
 def _identified(one: Examined, error: BaseException | None, value: Callable[[], Identity]) -> Examined:
@@ -112,9 +112,9 @@ def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tup
     return PermissionCheck(kind=kind.name, list=_word(listed), read=_word(read)), errors
 
 
-def _permitted(ask: Callable[[], None]) -> CloudError | None:
+def _permitted(call: Callable[[], None]) -> CloudError | None:
     try:
-        ask()
+        call()
     except CloudError as error:
         return None if error.reason in _TELLS else error
     return None

@@ -119,7 +119,7 @@ def sent_event(ref: Ref, answer: CancelResponse, at: datetime) -> Sent:
     return Sent(
         run=ref,
         at=at,
-        accepted=_ACCEPTED.get(answer.asked),
+        accepted=_ACCEPTED.get(answer.status),
         request_ids=answer.request_ids,
         error=answer.problem,
     )

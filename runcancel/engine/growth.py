@@ -4,7 +4,7 @@ from zlib import crc32
 
 from msgspec import Struct, structs
 
-from runcancel.engine.decoding import decode, encoding_of, is_cut, settled
+from runcancel.engine.decoding import decode, encoding_of, is_cut, resolved_encoding
 from runcancel.model.logs import Capture, Output
 
 
@@ -39,7 +39,7 @@ def fresh(capture: Capture, marks: Marks, encoding: str | None) -> tuple[Output,
         damaged = "\ufffd" in f"{out or ''}{err or ''}"
         return structs.replace(record, stdout=out, stderr=err, damaged=damaged), Marks(stdout, stderr)
     cut = is_cut(record)
-    chosen = settled(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
+    chosen = resolved_encoding(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
     piece, stdout = new_part(capture.content, marks.stdout, record, line_feed="\n".encode(chosen))
     found = decode(piece, chosen, cut=cut)
     record = structs.replace(

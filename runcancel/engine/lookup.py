@@ -54,23 +54,23 @@ class Lookup:
         references: Sequence[Reference],
         settings: Settings,
         *,
-        places: Mapping[str, Sequence[Scope]] | None = None,
+        scopes_of: Mapping[str, Sequence[Scope]] | None = None,
     ) -> None:
-        """`places`: where a reference is looked for, by its text, in place of what the settings say.
+        """`scopes_of`: where a reference is looked for, by its text, in place of what the settings say.
 
         Raises `UsageError` where a reference can be nowhere; asks no cloud.
         """
-        known = places or {}
+        known = scopes_of or {}
         self.probes = _probes({one: known.get(one.text) or settings_.scopes_of(settings, one) for one in references})
-        self._places: dict[Reference, list[tuple[Scope, tuple[Kind, ...]]]] = {one: [] for one in references}
+        self._candidates: dict[Reference, list[tuple[Scope, tuple[Kind, ...]]]] = {one: [] for one in references}
         self._answers: dict[Reference, dict[Scope, Snapshot | CloudError]] = {one: {} for one in references}
         self._left = dict.fromkeys(references)
         self.unchecked: set[Reference] = set()
         """References that say an account of which it was not found out whether it is the caller's."""
         for probe in self.probes:
             for reference in probe.references:
-                self._places[reference].append((probe.scope, probe.kinds))
-        self._open = Counter(scope for places in self._places.values() for scope, _ in places)
+                self._candidates[reference].append((probe.scope, probe.kinds))
+        self._open = Counter(scope for pairs in self._candidates.values() for scope, _ in pairs)
 
     @property
     def complete(self) -> bool:
@@ -92,7 +92,7 @@ class Lookup:
 
     def named(self, reference: Reference) -> tuple[Ref, ...]:
         """Every run that a reference can mean."""
-        return tuple(reference.at(scope, kind) for scope, kinds in self._places[reference] for kind in kinds)
+        return tuple(reference.at(scope, kind) for scope, kinds in self._candidates[reference] for kind in kinds)
 
     def took(self, scope: Scope, answers: Iterable[CancelResponse]) -> list[LookupResult]:
         """Take in what a probe was answered; the references that are settled by it."""
@@ -100,21 +100,21 @@ class Lookup:
         for reference, answer in answers:
             if reference in self._left and not _interrupted(answer):
                 self._answers[reference][scope] = answer
-                if len(self._answers[reference]) == len({place for place, _ in self._places[reference]}):
+                if len(self._answers[reference]) == len({scope for scope, _ in self._candidates[reference]}):
                     resolved.append(self._resolve(reference))
         return resolved
 
     def overdue(self, seconds: float) -> list[LookupResult]:
         """Settle what is left: what has not answered within so many seconds will not be heard any more."""
         for reference in self._left:
-            for scope, _ in self._places[reference]:
+            for scope, _ in self._candidates[reference]:
                 late = CloudError(Reason.TIMED_OUT, f"{scope} did not reply within {seconds:g} s")
                 self._answers[reference].setdefault(scope, late)
         return [self._resolve(reference) for reference in self.left]
 
     def _resolve(self, reference: Reference) -> LookupResult:
         del self._left[reference]
-        self._open.subtract(scope for scope, _ in self._places[reference])
+        self._open.subtract(scope for scope, _ in self._candidates[reference])
         result = _resolve(reference, list(self._answers[reference].items()))
         doubt = f"could not verify that the credentials belong to account {reference.account}"
         unseen = self._unseen(reference, result.problem)
@@ -144,7 +144,7 @@ _TELLING = frozenset(
 """Problems of a reading after which a cancel makes no sense."""
 
 
-def look(
+def look_up(
     references: Sequence[Reference],
     settings: Settings,
     clouds: Clouds,
@@ -152,14 +152,14 @@ def look(
     *,
     full: bool = True,
     within: float | None = None,
-    places: Mapping[str, Sequence[Scope]] | None = None,
+    scopes_of: Mapping[str, Sequence[Scope]] | None = None,
 ) -> Iterator[LookupResult]:
     """Read every reference, in parallel, and yield each once, as soon as it is settled.
 
     `within`: seconds after which what has not answered is not waited for. Raises `UsageError` before the first request,
     `Interrupted` after a signal.
     """
-    lookup = Lookup(references, settings, places=places)
+    lookup = Lookup(references, settings, scopes_of=scopes_of)
     until = math.inf if within is None else workers.clock.monotonic() + within
 
     def work(probe: Probe) -> tuple[CancelResponse, ...]:
@@ -180,10 +180,10 @@ def look(
         group.close()
 
 
-def _probes(places: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]:
+def _probes(scopes_of: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]:
     known: dict[tuple[Scope, str], dict[Ref, list[Reference]]] = {}
     probes: list[Probe] = []
-    for reference, scopes in places.items():
+    for reference, scopes in scopes_of.items():
         for scope in scopes:
             kinds = reference.kinds(scope.provider)
             if len(kinds) == 1:
@@ -315,8 +315,8 @@ def _resolve(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudEr
     if len(hits) == 1:
         return LookupResult(reference=reference, snapshot=hits[0], note=_note(reference, hits[0]))
     if hits:
-        places = " and ".join(str(hit.run.ref) for hit in hits)
-        message = f"“{reference.text}” matches more than one run: {places}; use the full form"
+        refs = " and ".join(str(hit.run.ref) for hit in hits)
+        message = f"“{reference.text}” matches more than one run: {refs}; use the full form"
         return LookupResult(
             reference=reference, snapshot=None, problem=Problem(code=Reason.USAGE, message=message, ref=reference.name)
         )

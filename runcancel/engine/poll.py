@@ -16,10 +16,10 @@ Readings = tuple[tuple[Ref, Snapshot | CloudError], ...]
 
 
 class Watch:
-    """The runs still watched. A scope that hangs holds up no other.
+    """The runs that are watched. A scope that hangs does not delay another.
 
-    `tasks` reads batches (`clouds.read`); who gives it other work as well calls `look` and `took` instead of `next`.
-    `first` is the seconds before the first look at a scope.
+    `tasks` reads batches (`clouds.read`). A caller that also gives it other work calls `submit_due` and `took` instead
+    of `next`. `first` is the seconds before the first reading of a scope.
     """
 
     def __init__(self, tasks: TaskGroup[Any, Any], clock: Clock, *, first: float = FIRST_PAUSE) -> None:
@@ -35,7 +35,7 @@ class Watch:
         if ref.scope not in self._rounds:
             self._rounds[ref.scope] = _Round(self._clock.monotonic(), first=self._first)
 
-    def look(self) -> None:
+    def submit_due(self) -> None:
         """Send the read calls of every scope whose time has come."""
         now = self._clock.monotonic()
         for scope in [scope for scope, round in self._rounds.items() if round.due(now)]:
@@ -54,7 +54,7 @@ class Watch:
 
     def next(self) -> Readings | None:
         """The next answer to a read call; None when nothing came for a while. Raises `Interrupted` after a signal."""
-        self.look()
+        self.submit_due()
         done = self._tasks.next(IDLE)
         return None if done is None else self.took(done)
 

@@ -104,7 +104,7 @@ def of_plan(saved: Sequence[PlanItem], results: Sequence[LookupResult], *, sent:
         if _grew_from_nothing(item, snapshot):
             decided.append(_all_joined(item, snapshot))
             continue
-        now, drift = _held(item, snapshot)
+        now, drift = _renewed(item, snapshot)
         if not now.ask and item.run in sent and not _unread(item):
             now = structs.replace(item, ask=False, why=now.why)
         items.append(structs.replace(now, parent=item.parent, matched_by=item.matched_by))
@@ -321,7 +321,7 @@ def _chased(item: PlanItem, below: Mapping[Ref, PlanItem]) -> PlanItem:
     return structs.replace(item, invocations=tuple(rows))
 
 
-def _held(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, ...]]:
+def _renewed(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, ...]]:
     """The plan of a run now, and what joined it since.
 
     The planned ids are sent only where they are all that was planned and all that is there: a part would let the rest
@@ -337,14 +337,14 @@ def _held(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, ...]
     now = plan(snapshot, targets)
     if not now.ask:
         notes.append(f"{item.run}: {now.why}")
-    gone = _gone(item, snapshot)
-    if gone:
-        verb = "is" if len(gone) == 1 else "are"
-        notes.append(f"{item.run}: {_targets(len(gone))} of the plan {verb} not listed any more")
-    return structs.replace(now, invocations=(*now.invocations, *gone)), tuple(notes)
+    missing = _no_longer_listed(item, snapshot)
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        notes.append(f"{item.run}: {_targets(len(missing))} of the plan {verb} not listed any more")
+    return structs.replace(now, invocations=(*now.invocations, *missing)), tuple(notes)
 
 
-def _gone(item: PlanItem, snapshot: Snapshot) -> tuple[PlannedInvocation, ...]:
+def _no_longer_listed(item: PlanItem, snapshot: Snapshot) -> tuple[PlannedInvocation, ...]:
     """What the plan shows open and the cloud does not list any more: it stays in the plan, and is not confirmed."""
     there = {one.target for one in snapshot.invocations if one.target is not None}
     chosen = selected(snapshot.invocations, item.targets)

@@ -26,7 +26,7 @@ from runcancel.model.states import Reason, State, Verdict
 from runcancel.providers import kind_of
 
 UNREACHED = CancelResponse(
-    asked=RequestStatus.NOT_REACHED,
+    status=RequestStatus.NOT_REACHED,
     problem=Problem(code=Reason.INTERRUPTED, message="interrupted before the cancel was sent; nothing was sent for it"),
 )
 
@@ -34,13 +34,13 @@ UNREACHED = CancelResponse(
 class Step(Enum):
     """What one run waits for."""
 
-    HELD = auto()  # the answer of the run that started it
+    WAITING = auto()  # the answer of the run that started it
     DUE = auto()  # a cancel has to be sent
     SENT = auto()  # the answer to a cancel
     PAUSED = auto()  # the time of the next reading, after an error
     READING = auto()  # that reading: then it is sent again, watched or judged
     WATCHED = auto()  # its end
-    OVER = auto()  # its verdict is due
+    ENDED = auto()  # its verdict is due
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class Sent(Struct, frozen=True, kw_only=True):
 def not_asked(item: PlanItem) -> CancelResponse:
     """What stands in for an answer where the plan says not to ask: what has not ended is on its way."""
     ended = (bool(item.targets) or item.state.over) and all(one.before.over for one in item.invocations)
-    return CancelResponse(asked=RequestStatus.NEEDLESS if ended else RequestStatus.ALREADY)
+    return CancelResponse(status=RequestStatus.NEEDLESS if ended else RequestStatus.ALREADY)
 
 
 class RunTracker:
@@ -88,17 +88,17 @@ class RunTracker:
         self._seen_at: float | None = None
         self._deadline = 0.0
 
-    def begin(self, now: float, *, held: bool) -> None:
+    def begin(self, now: float, *, waiting: bool) -> None:
         """The operation begins: it is sent, or waits for the run that started it, or is only watched."""
         if self.item.ask:
-            self.step = Step.HELD if held else Step.DUE
+            self.step = Step.WAITING if waiting else Step.DUE
         else:
             self._watch(now)
 
     def skip(self, problem: Problem, now: float, *, status: RequestStatus = RequestStatus.NOT_REACHED) -> None:
         """Not send it, for this reason, unless there was nothing to send."""
         if self.item.ask:
-            self.answer = CancelResponse(asked=status, problem=problem)
+            self.answer = CancelResponse(status=status, problem=problem)
             self._watch(now)
 
     def give_up(self, problem: Problem, now: float, *, in_flight: bool) -> None:
@@ -116,10 +116,10 @@ class RunTracker:
             code = Reason.INTERRUPTED if problem is None else problem.code
             message = "interrupted while the cancel was in flight; it may or may not have been accepted"
             self.answer = CancelResponse(
-                asked=RequestStatus.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run)
+                status=RequestStatus.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run)
             )
         elif problem is not None and self.answer is UNREACHED:
-            self.answer = CancelResponse(asked=status, problem=problem)
+            self.answer = CancelResponse(status=status, problem=problem)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class RunTracker:
         ids = (*self.answer.request_ids, *sent.request_ids)
         self._error = sent.error
         if sent.error is None:
-            self._accept(CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=ids, key=sent.key), now)
+            self._accept(CancelResponse(status=RequestStatus.ACCEPTED, request_ids=ids, key=sent.key), now)
         elif sent.error.reason is Reason.INTERRUPTED and not sent.request_ids:
             self._watch(now)  # it was not sent: what is known of the tries before still holds
         else:
@@ -170,11 +170,11 @@ class RunTracker:
 
     def decided(self, now: float) -> bool:
         """Whether the verdict is due: nothing left to see, or no time left."""
-        if self.chasing or self.step not in (Step.WATCHED, Step.OVER):
+        if self.chasing or self.step not in (Step.WATCHED, Step.ENDED):
             return False
-        if self.step is Step.OVER:
+        if self.step is Step.ENDED:
             return True
-        if self.last is not None and nothing_left_to_see(self.item, self.last, settled=self._settled):
+        if self.last is not None and nothing_left_to_see(self.item, self.last, unchanged=self._unchanged):
             return True
         self.wake_at = max([self._deadline, *(one._deadline for one in self.started)])
         self.wake_at += READ_WITHIN if self._seen_at is None and not self._denied else 0.0
@@ -192,7 +192,7 @@ class RunTracker:
             self.item,
             self.answer,
             self.last,
-            settled=self._settled,
+            unchanged=self._unchanged,
             seconds=None if since is None or self._seen_at is None else round(self._seen_at - since, 3),
             problem=self.problem,
         )
@@ -202,7 +202,7 @@ class RunTracker:
         return outcome
 
     @property
-    def _settled(self) -> bool:
+    def _unchanged(self) -> bool:
         return (
             self._quiet_reads >= KEEP_READS
             and self._seen_at is not None
@@ -210,20 +210,20 @@ class RunTracker:
         )
 
     def _accept(self, answer: CancelResponse, now: float) -> None:
-        self.answer = structs.replace(answer, asked=RequestStatus.ACCEPTED, at=now)
+        self.answer = structs.replace(answer, status=RequestStatus.ACCEPTED, at=now)
         self._watch(now)
 
     def _watch(self, now: float) -> None:
         """No more is sent. The timeout counts from the accepted answer."""
         self._since, self._deadline = now, now + self._policy.timeout
-        self.step = Step.WATCHED if self._policy.wait and self.answer.under_way else Step.OVER
+        self.step = Step.WATCHED if self._policy.wait and self.answer.under_way else Step.ENDED
         self.wake_at = None
 
     def _after_error(self, error: CloudError, ids: tuple[str, ...], key: str | None, now: float) -> CancelResponse:
         """What an error means before the run is read again. What went out in parts is under way if one was accepted."""
         status = RequestStatus.IN_DOUBT if self._doubtful else RequestStatus.REFUSED
         return CancelResponse(
-            asked=RequestStatus.ACCEPTED if ids else status,
+            status=RequestStatus.ACCEPTED if ids else status,
             at=now if ids else None,
             request_ids=ids,
             problem=error.problem(scope=self.ref.scope, ref=self.item.run),
@@ -247,17 +247,17 @@ class RunTracker:
             self.last, self._seen_at = shown, now
         if shown is not None and moved(self.item, shown):
             at = now if self.answer.at is None else self.answer.at
-            self.answer = structs.replace(self.answer, asked=RequestStatus.ACCEPTED, at=at)
+            self.answer = structs.replace(self.answer, status=RequestStatus.ACCEPTED, at=at)
         missing = self._error is not None and self._error.reason is Reason.NOT_FOUND
         gone = missing and (not self._was_read or _not_found(reading))
         if (
-            missing and not gone and self.answer.asked is RequestStatus.REFUSED
+            missing and not gone and self.answer.status is RequestStatus.REFUSED
         ):  # the run is there, whatever the answer was
-            self.answer = structs.replace(self.answer, asked=RequestStatus.IN_DOUBT)
+            self.answer = structs.replace(self.answer, status=RequestStatus.IN_DOUBT)
         left = shown is None or (bool(self.item.targets) and bool(self._untouched(shown)))
         if shown is not None and all_over(self.item, shown):
-            self.step, self.wake_at = Step.OVER, None
-        elif now < self._give_up_at and not gone and (left or self.answer.asked is not RequestStatus.ACCEPTED):
+            self.step, self.wake_at = Step.ENDED, None
+        elif now < self._give_up_at and not gone and (left or self.answer.status is not RequestStatus.ACCEPTED):
             self.step, self.wake_at = Step.DUE, None
         else:
             self._watch(now)

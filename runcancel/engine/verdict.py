@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator, Sequence
 from enum import StrEnum
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from runcancel.errors import IN_DOUBT
 from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
@@ -31,7 +31,7 @@ class CancelResponse(Struct, frozen=True, kw_only=True):
     `key` is the end of the id of the key that asked: whose answer it was.
     """
 
-    asked: RequestStatus
+    status: RequestStatus = field(name="asked")  # under this name in the journals of 0.1
     at: float | None = None
     request_ids: tuple[str, ...] = ()
     problem: Problem | None = None
@@ -40,7 +40,7 @@ class CancelResponse(Struct, frozen=True, kw_only=True):
     @property
     def under_way(self) -> bool:
         """Whether a cancel is known to be at work, so that watching makes sense."""
-        return self.asked in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)
+        return self.status in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)
 
 
 _EXPECTED = {
@@ -126,13 +126,13 @@ def keeps_running(invocation: Invocation, running: Container[str]) -> bool:
     return waits and invocation.task is not None and invocation.task in running
 
 
-def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, settled: bool) -> bool:
+def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, unchanged: bool) -> bool:
     """Whether further looks can tell nothing new: all is over, or what is left is known to keep running."""
     if all_over(item, snapshot):
         return True
     chosen = selected(snapshot.invocations, item.targets)
     left = [one for one in chosen if not one.state.over]
-    can_keep = settled and item.guarantee is Guarantee.PENDING_ONLY
+    can_keep = unchanged and item.guarantee is Guarantee.PENDING_ONLY
     running = running_tasks(chosen)
     return can_keep and bool(left) and all(keeps_running(one, running) for one in left)
 
@@ -142,17 +142,17 @@ def judge(
     answer: CancelResponse,
     last: Snapshot | None,
     *,
-    settled: bool = False,
+    unchanged: bool = False,
     seconds: float | None = None,
     problem: Problem | None = None,
 ) -> Outcome:
     """The outcome of one run out of what was planned, what was answered and what was seen last.
 
-    `last` is None when the run was not seen after the answer; `settled` is true once `KEEP_READS` quiet readings over
+    `last` is None when the run was not seen after the answer; `unchanged` is true once `KEEP_READS` quiet readings over
     `KEEP_SECONDS` were made, which means something only where a cancel leaves running things alone. `problem` is why
     the last look failed.
     """
-    can_keep = settled and item.guarantee is Guarantee.PENDING_ONLY
+    can_keep = unchanged and item.guarantee is Guarantee.PENDING_ONLY
     effects = _effects(item, answer, last, can_keep=can_keep)
     verdict = _verdict(item, answer, last, effects)
     return Outcome(
@@ -161,7 +161,7 @@ def judge(
         verdict=verdict,
         guarantee=item.guarantee,
         before=item.state,
-        after=last.run.state if last is not None else (item.state if answer.asked is RequestStatus.NEEDLESS else None),
+        after=last.run.state if last is not None else (item.state if answer.status is RequestStatus.NEEDLESS else None),
         request_ids=answer.request_ids,
         invocations=effects,
         not_listed=_not_listed(item, last),
@@ -192,16 +192,16 @@ def _verdict(
     item: PlanItem, answer: CancelResponse, last: Snapshot | None, rows: Sequence[InvocationOutcome]
 ) -> Verdict:
     stopped_some = _run_stopped(item, last) or any(one.effect in _STOPS for one in rows)
-    if answer.asked is RequestStatus.NOT_REACHED:
+    if answer.status is RequestStatus.NOT_REACHED:
         return Verdict.SKIPPED
-    if answer.asked is RequestStatus.NEEDLESS or (last is not None and all_over(item, last)):
+    if answer.status is RequestStatus.NEEDLESS or (last is not None and all_over(item, last)):
         if any(_only_reported(one, stopped_some=stopped_some) for one in rows):
             return Verdict.REPORTED
         return Verdict.STOPPED if stopped_some else Verdict.ENDED
-    if answer.asked is RequestStatus.REFUSED:
+    if answer.status is RequestStatus.REFUSED:
         return Verdict.PARTIAL if stopped_some else Verdict.FAILED
     never_seen = last is None and not item.read
-    if never_seen or (answer.asked is RequestStatus.IN_DOUBT and not stopped_some):
+    if never_seen or (answer.status is RequestStatus.IN_DOUBT and not stopped_some):
         return Verdict.IN_DOUBT
     kept_some = any(one.effect is Effect.KEPT_RUNNING for one in rows)
     return Verdict.PARTIAL if kept_some or _part_refused(answer) else Verdict.REQUESTED
@@ -224,7 +224,7 @@ def _effects(
 ) -> tuple[InvocationOutcome, ...]:
     if last is None:
         unread = tuple(_unseen(one, answer) for one in item.invocations)
-        return (*unread, *_rest_before(item)) if answer.asked is RequestStatus.NEEDLESS else unread
+        return (*unread, *_rest_before(item)) if answer.status is RequestStatus.NEEDLESS else unread
     before = {one.id: one.before for one in item.invocations}
     after = selected(last.invocations, item.targets)
     running = running_tasks(after)

@@ -27,7 +27,7 @@ ACTIONS = ("cancel", "disable", "enable")
 
 _LARGEST = 1024 * 1024  # bytes
 _MOST_LINKS = 40  # as Linux has it
-_SOMEBODY = "the administrator of this machine"
+_ADMINISTRATOR = "the administrator of this machine"
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,7 +51,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class SitePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `contact` says who may change it."""
 
-    contact: str = _SOMEBODY
+    contact: str = _ADMINISTRATOR
     deny: tuple[Rule, ...] = ()
     confirm: tuple[Rule, ...] = ()
 
@@ -92,10 +92,10 @@ class Subject(Struct, frozen=True, kw_only=True):
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
-    """What one rule says to one cancel, and the runs that fall under it. `place` is the rule's: `deny[0]`."""
+    """What one rule says to one cancel, and the runs that fall under it. `position` is the rule's: `deny[0]`."""
 
     denies: bool
-    place: str
+    position: str
     why: str
     runs: tuple[Ref, ...]
     guessed: bool  # an account is not known, and might be the one that the rule is about
@@ -114,7 +114,7 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Si
     except UsageError as error:
         raise Refused(
             f"the site policy cannot be read, so every cancel is refused: {error.message}",
-            hint=f"{_SOMEBODY} must correct {file}.   To preview: add --dry-run",
+            hint=f"{_ADMINISTRATOR} must correct {file}.   To preview: add --dry-run",
         ) from None
     return policy
 
@@ -139,7 +139,7 @@ def check(policy: SitePolicy, rulings: Sequence[Ruling]) -> None:
     ruling = next((one for one in rulings if one.denies), None)
     if ruling is not None:
         raise Refused(
-            f"{_about(ruling)}: denied by the site policy: {ruling.why} ({_place(ruling)}); nothing was sent",
+            f"{_about(ruling)}: denied by the site policy: {ruling.why} ({_position(ruling)}); nothing was sent",
             hint=f"No option overrides this. Policy contact: {policy.contact}",
         )
 
@@ -149,7 +149,7 @@ def stricter(requirement: ConfirmationRequirement, rulings: Sequence[Ruling]) ->
     confirm = tuple(one for one in rulings if not one.denies)
     if not confirm or not requirement.count:
         return requirement
-    whys = dict.fromkeys(f"under site policy: {one.why} ({_place(one)})" for one in confirm)
+    whys = dict.fromkeys(f"under site policy: {one.why} ({_position(one)})" for one in confirm)
     why = "; ".join([*([requirement.why] if requirement.why else []), *whys])
     return structs.replace(requirement, level=Level.TYPED, why=why)
 
@@ -165,7 +165,9 @@ def planned(items: Sequence[PlanItem], rulings: Sequence[Ruling]) -> tuple[PlanI
 
 def notes(policy: SitePolicy, rulings: Sequence[Ruling]) -> tuple[str, ...]:
     """The rulings as sentences beside a dry run."""
-    denied = [f"{_about(one)}: denied by the site policy: {one.why} ({_place(one)})" for one in rulings if one.denies]
+    denied = [
+        f"{_about(one)}: denied by the site policy: {one.why} ({_position(one)})" for one in rulings if one.denies
+    ]
     confirmations = [
         f"{_about(one)}: the site policy requires confirmation: {one.why}" for one in rulings if not one.denies
     ]
@@ -174,13 +176,13 @@ def notes(policy: SitePolicy, rulings: Sequence[Ruling]) -> tuple[str, ...]:
     return (*denied, *confirmations)
 
 
-def _ruling(rule: Rule, place: str, subjects: Sequence[Subject], *, denies: bool) -> Ruling | None:
+def _ruling(rule: Rule, position: str, subjects: Sequence[Subject], *, denies: bool) -> Ruling | None:
     under = [one for one in subjects if _covers(rule, one)]
     if not under or not _begins(rule, under):
         return None
     return Ruling(
         denies=denies,
-        place=place,
+        position=position,
         why=rule.why,
         runs=tuple(one.run for one in under),
         guessed=rule.accounts is not None and any(one.account is None for one in under),
@@ -223,9 +225,9 @@ def _about(ruling: Ruling) -> str:
     return f"{ruling.runs[0]}{more}"
 
 
-def _place(ruling: Ruling) -> str:
+def _position(ruling: Ruling) -> str:
     guessed = "; an account is unknown, so the rule may apply" if ruling.guessed else ""
-    return f"{ruling.place} of {PATH}{guessed}"
+    return f"{ruling.position} of {PATH}{guessed}"
 
 
 def _check(file: Path, policy: SitePolicy) -> None:
@@ -237,31 +239,31 @@ def _check(file: Path, policy: SitePolicy) -> None:
             _check_rule(file, f"{word}[{at}]", rule)
 
 
-def _check_rule(file: Path, place: str, rule: Rule) -> None:
+def _check_rule(file: Path, position: str, rule: Rule) -> None:
     if hidden(rule.why):
-        raise wrong(file, f"{place}.why", "is empty or not printable")
+        raise wrong(file, f"{position}.why", "is empty or not printable")
     for word in ("over_runs", "over_targets"):
         if (getattr(rule, word) or 0) < 0:
-            raise wrong(file, f"{place}.{word}", "is negative")
+            raise wrong(file, f"{position}.{word}", "is negative")
     for word in ("actions", "contexts", "profiles", "accounts", "providers", "regions", "kinds"):
         names = getattr(rule, word)
         if names is not None:
-            _check_names(file, f"{place}.{word}", word, names)
+            _check_names(file, f"{position}.{word}", word, names)
 
 
-def _check_names(file: Path, place: str, word: str, names: Sequence[str]) -> None:
+def _check_names(file: Path, position: str, word: str, names: Sequence[str]) -> None:
     """An empty list would be a rule for nothing: it is a mistake rather than a wish. So is a word nobody has."""
     if not names:
-        raise wrong(file, place, "is empty; remove the key to match all")
+        raise wrong(file, position, "is empty; remove the key to match all")
     known = {"actions": ACTIONS, "providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
     for at, name in enumerate(names):
         if known is not None and name not in known:
             there = f"Expected one of: {', '.join(known)}{nearest(name, known)}"
-            raise wrong(file, f"{place}[{at}]", f"is “{name}”. {there}")
+            raise wrong(file, f"{position}[{at}]", f"is “{name}”. {there}")
         if word == "regions" and not REGION.fullmatch(name):
-            raise wrong(file, f"{place}[{at}]", f"“{name}” {NOT_A_REGION}")
+            raise wrong(file, f"{position}[{at}]", f"“{name}” {NOT_A_REGION}")
         if hidden(name):
-            raise wrong(file, f"{place}[{at}]", "is empty or not printable")
+            raise wrong(file, f"{position}[{at}]", "is empty or not printable")
 
 
 def _kinds() -> tuple[str, ...]:

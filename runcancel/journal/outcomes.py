@@ -12,7 +12,7 @@ from runcancel.model.runs import Problem
 from runcancel.model.states import Effect, Reason, Verdict
 
 _UNANSWERED = CancelResponse(
-    asked=RequestStatus.IN_DOUBT,
+    status=RequestStatus.IN_DOUBT,
     problem=Problem(code=Reason.INTERRUPTED, message="no reply recorded; the cancel may or may not have been sent"),
 )
 _UNREAD = Problem(code=Reason.INTERRUPTED, message="interrupted before the run was read; nothing was sent for it")

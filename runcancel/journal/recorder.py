@@ -51,7 +51,7 @@ class Recorder(Progress):
         self._resumed = resumed
         self._now = now
         self._journal: Journal | None = None
-        self._begun = False
+        self._started = False
         self._written: dict[RunName, PlanItem | Intent] = {}
         self._pending: list[JournalEvent] = []
         self._committed_at = now()
@@ -85,14 +85,14 @@ class Recorder(Progress):
 
     def planned(self, items: Sequence[PlanItem | Intent]) -> None:
         """Commit the intent. Raises `Refused` when a journal is required and cannot be written."""
-        if self._begun:
+        if self._started:
             fresh = [item for item in items if self._written.get(item.run) != item]
             self._written |= {item.run: item for item in items}
             if fresh:
                 self._pending += self._found(fresh)
                 self._write(lambda journal, id, events: journal.join(id, fresh, events))
             return
-        self._begun = True
+        self._started = True
         self._written = {item.run: item for item in items}
         try:
             journal = Journal.open(self._file)
@@ -124,9 +124,9 @@ class Recorder(Progress):
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Commit an answer."""
         sent = sent_event(ref, answer, self._now())
-        said = (sent.accepted, sent.request_ids, None if sent.error is None else sent.error.code)
-        if self._answers.get(ref) != said:  # a throttled request is answered alike many times
-            self._answers[ref] = said
+        reported = (sent.accepted, sent.request_ids, None if sent.error is None else sent.error.code)
+        if self._answers.get(ref) != reported:  # a throttled request is answered alike many times
+            self._answers[ref] = reported
             self._pending.append(sent)
         self._write(lambda journal, id, events: journal.responded(id, ref, answer, events))
 

@@ -65,7 +65,7 @@ class JournalFile:
         SQLite's own waiting hears no signal: `pause` waits between its tries.
         """
         deadline = time.monotonic() + busy
-        with _said(file):
+        with _as_journal_error(file):
             _prepare(file)
             connection = sqlite3.connect(file, timeout=0, isolation_level=None)
             with _closed_on_failure(connection):
@@ -77,7 +77,7 @@ class JournalFile:
     @classmethod
     def peek(cls, file: Path) -> "JournalFile":
         """Open a journal that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
-        with _said(file):
+        with _as_journal_error(file):
             _check_folder(file.parent)
             _check_file(file)
             connection = _connect_for_reading(file)
@@ -92,7 +92,7 @@ class JournalFile:
     @contextmanager
     def used(self) -> Iterator[sqlite3.Connection]:
         """For statements, and for reading what they gave. Raises `JournalError` for whatever goes wrong."""
-        with _said():
+        with _as_journal_error():
             if self._file is not None and _identity(self._file) != self._identity:
                 raise JournalError(f"the journal {self._file} was removed or replaced while in use")
             yield self._connection
@@ -121,7 +121,7 @@ def is_remote(file: Path, mounts: str) -> bool:
 
 def is_there(file: Path) -> bool:
     """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
-    with _said(file):
+    with _as_journal_error(file):
         _check_place(file)
         try:
             _check_folder(file.parent)
@@ -301,7 +301,7 @@ def _is_locked(error: sqlite3.OperationalError) -> bool:
 
 
 @contextmanager
-def _said(file: Path | None = None) -> Iterator[None]:
+def _as_journal_error(file: Path | None = None) -> Iterator[None]:
     """What SQLite and the disk raise, as one sentence."""
     name = "the journal" if file is None else f"the journal {file}"
     try:

@@ -112,7 +112,7 @@ def _steps(one: Recorded) -> Iterator[TimelineEntry]:
     yield from _confirmations(one, line)
     for step, (accepted, statuses) in _REPLIES.items():
         events = [event for event in one.events if isinstance(event, Sent) and event.accepted is accepted]
-        answered = sum(entry.answer is not None and entry.answer.asked in statuses for entry in one.entries)
+        answered = sum(entry.answer is not None and entry.answer.status in statuses for entry in one.entries)
         if events or answered:
             yield line.runs(step, events, answered)
     yield from _verdicts(one, line)

@@ -56,11 +56,11 @@ class Query(Struct, frozen=True, kw_only=True):
         return next((fact for fact in (Fact.SCRIPT, Fact.DOCUMENT, Fact.COMMENT, Fact.NAME) if fact in found), None)
 
     @staticmethod
-    def _named(run: Run, wanted: str, *, glob: bool) -> Fact | None:
+    def _named(run: Run, pattern: str, *, glob: bool) -> Fact | None:
         """By which of its names a run has this name: its own before its comment, that before its document."""
         names = {Fact.NAME: run.name, Fact.COMMENT: run.comment, Fact.DOCUMENT: run.document}
         for fact, name in names.items():
-            if name is not None and (fnmatchcase(name, wanted) if glob else name == wanted):
+            if name is not None and (fnmatchcase(name, pattern) if glob else name == pattern):
                 return fact
         return None
 

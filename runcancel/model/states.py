@@ -67,7 +67,7 @@ _LEAST_ENDED_LAST = (
     State.UNKNOWN,
     State.RUNNING,
 )
-_OPENNESS = {state: place for place, state in enumerate(_LEAST_ENDED_LAST)}
+_OPENNESS = {state: index for index, state in enumerate(_LEAST_ENDED_LAST)}
 
 
 class Guarantee(StrEnum):

@@ -29,7 +29,7 @@ ReachabilityReport = Callable[[bool], None]
 class GuardedCloud:
     """See `Cloud`. Whatever else a cloud raises becomes a `CloudError` with `Reason.INTERNAL`."""
 
-    def __init__(self, cloud: Cloud, *, where: str, report: ReachabilityReport = lambda answered: None) -> None:
+    def __init__(self, cloud: Cloud, *, where: str, report: ReachabilityReport = lambda replied: None) -> None:
         self._cloud = cloud
         self._where = where
         self._report = report

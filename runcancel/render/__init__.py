@@ -109,7 +109,7 @@ def writer(
     `FORMATS`, or beside a query not in `QUERYABLE`.
     """
     sink = Sink(out)
-    wanted = options or TableOptions()
+    table_options = options or TableOptions()
     if query is not None:
         from runcancel.render.formats.query import Queried
 
@@ -125,14 +125,14 @@ def writer(
     elif format in ("table", "wide"):
         from runcancel.render.screens.table import Table
 
-        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=wanted)
+        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=table_options)
     elif format in _TABULAR:
-        chosen = _TABULAR[format](name, sink, wanted)
+        chosen = _TABULAR[format](name, sink, table_options)
     else:
         chosen = _MACHINE[format](name, sink)
     if notes is None:
         return chosen
-    on_screen = terminal.is_terminal and format == "table" and query is None and wanted == TableOptions()
+    on_screen = terminal.is_terminal and format == "table" and query is None and table_options == TableOptions()
     return _Telling(chosen, notes, sink, name=name, on_screen=on_screen)
 
 

@@ -138,8 +138,8 @@ class Circuit:
         self._silent_since: float | None = None
         self._last: CloudError | None = None
         self._given_up = False
-        self._looks = 0
-        self._look_at = 0.0
+        self._probes = 0
+        self._probe_at = 0.0
 
     def check(self, now: float) -> None:
         """Raise a `CloudError` of its own for each call that must not go: nothing was sent."""
@@ -148,23 +148,23 @@ class Circuit:
                 raise self._refusal.fresh()
             if not self._given_up:
                 return
-            if now < self._look_at:
+            if now < self._probe_at:
                 since = now - (self._silent_since or now)
                 last = self._last.message if self._last is not None else ""
                 raise GivenUp(Reason.UNREACHABLE, f"not sent: no reply from this scope for {since:.0f} s ({last})")
-            self._look_at = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._looks)
-            self._looks += 1
+            self._probe_at = now + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**self._probes)
+            self._probes += 1
 
-    def failed(self, error: CloudError, *, began: float, now: float, patience: float) -> None:
-        """Count a call that began at `began` and failed; after `patience` seconds without a reply, give up."""
+    def failed(self, error: CloudError, *, began: float, now: float, silence: float) -> None:
+        """Count a call that began at `began` and failed; after `silence` seconds without a reply, give up."""
         with self._lock:
             if error.reason in _NO_KEYS:
                 self._refusal, self._until = error, now + _NO_KEYS_FOR
             elif error.reason in _NO_ANSWER:
                 self._silent_since = began if self._silent_since is None else self._silent_since
                 self._last = error
-                if not self._given_up and now - self._silent_since >= max(patience, _LEAST_SILENCE):
-                    self._given_up, self._looks, self._look_at = True, 0, now
+                if not self._given_up and now - self._silent_since >= max(silence, _LEAST_SILENCE):
+                    self._given_up, self._probes, self._probe_at = True, 0, now
             elif error.reason not in (Reason.INTERRUPTED, Reason.INTERNAL):
                 self._hear()
 
@@ -260,7 +260,7 @@ class Pace:
                     Reason.BUSY, f"{api} was not sent: the cloud throttles this scope", action=api
                 )
             try:
-                return self._once(ticket, limiter, attempt, patience=tries.silence)
+                return self._once(ticket, limiter, attempt, silence=tries.silence)
             except CloudError as failure:
                 error = failure
             bound = 0.0 if once else tries.bound(error.reason)
@@ -285,7 +285,7 @@ class Pace:
         """Wait on this scope's clock, outside any call: a stop ends the wait."""
         self._clock.sleep(seconds)
 
-    def _once(self, ticket: Ticket, limiter: Limiter, attempt: Callable[[], T], *, patience: float) -> T:
+    def _once(self, ticket: Ticket, limiter: Limiter, attempt: Callable[[], T], *, silence: float) -> T:
         """One attempt; the limiter and the circuit learn from how it ends."""
         self._on_call()
         try:
@@ -299,7 +299,7 @@ class Pace:
                 self._on_failure(error)
             else:
                 limiter.record_reply(ticket, now)
-            self._circuit.failed(error, began=ticket.sent, now=now, patience=patience)
+            self._circuit.failed(error, began=ticket.sent, now=now, silence=silence)
             raise
         except BaseException:
             limiter.lost(ticket, self._clock.monotonic())

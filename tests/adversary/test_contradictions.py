@@ -85,8 +85,10 @@ def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: s
 
     left = open_rows(told.sent, ids)
     assert not (left and seen.run.ended), left
-    assert not (left and not_asked(item := plan(seen)).asked is RequestStatus.NEEDLESS and not item.ask), left
-    outcome = judge(plan(before), CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("r",)), seen, settled=True)
+    assert not (left and not_asked(item := plan(seen)).status is RequestStatus.NEEDLESS and not item.ask), left
+    outcome = judge(
+        plan(before), CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("r",)), seen, unchanged=True
+    )
     if outcome.verdict in CLAIMS:
         assert not left
         unseen = {one.id for one in before.invocations if not one.state.over} - named_rows(told.sent)

@@ -10,7 +10,7 @@ from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import plan
 from runcancel.engine.selection import of_found, of_named, of_plan, read_list
 from runcancel.engine.verdict import CancelResponse, RequestStatus, counted_once, judge, nothing_left_to_see
-from runcancel.guards.confirmation import check_limits, size
+from runcancel.guards.limits import check_limits, size
 from runcancel.guards.site_policy import Ruling, planned
 from runcancel.model.outcomes import Limits
 from runcancel.model.runs import Ref
@@ -75,7 +75,7 @@ def many_runs(count: int) -> None:
     items = of_found([sight(ref, 1) for ref in found], ()).items
     check_limits(items, Limits(max_runs=None, max_targets=count))
     runs = tuple(CountedRef(scope=one.scope, kind=one.kind, id=one.id) for one in map(Ref.parse, found))
-    ruling = Ruling(denies=True, place="deny[0]", why="frozen", runs=runs, guessed=False)
+    ruling = Ruling(denies=True, position="deny[0]", why="frozen", runs=runs, guessed=False)
     planned(items, [ruling])
     assert sum(size(item) for item in counted_once(items)) == count
 
@@ -88,8 +88,8 @@ def a_verdict(count: int) -> None:
     ]
     snapshot = seen(WINDOW, R, rows)
     item = plan(snapshot)
-    assert nothing_left_to_see(item, snapshot, settled=True)
-    judge(item, CancelResponse(asked=RequestStatus.ACCEPTED, at=0.0, request_ids=("r",)), snapshot, settled=True)
+    assert nothing_left_to_see(item, snapshot, unchanged=True)
+    judge(item, CancelResponse(status=RequestStatus.ACCEPTED, at=0.0, request_ids=("r",)), snapshot, unchanged=True)
 
 
 @pytest.mark.parametrize("step", [a_target_list, a_filter_with_targets, a_plan, many_runs, a_verdict])

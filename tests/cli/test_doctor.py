@@ -72,13 +72,13 @@ def test_all_is_well(outside: Outside) -> None:
 
 def test_nothing_is_written_neither_there_nor_here(outside: Outside) -> None:
     outside.run("cancel", TENCENT, "--no-wait")
-    before, asked = standing(outside.home), len(outside.writes())
+    before, status = standing(outside.home), len(outside.writes())
 
     outside.json("doctor")
     outside.json("doctor", "-r", "all")
 
     assert standing(outside.home) == before
-    assert len(outside.writes()) == asked
+    assert len(outside.writes()) == status
 
 
 def test_without_a_journal_none_is_made(outside: Outside) -> None:
@@ -433,7 +433,7 @@ def test_a_journal_that_cannot_be_read_is_said(outside: Outside) -> None:
 @pytest.mark.parametrize(("key", "known"), [("6653", True), ("0000", None), (None, None)])
 def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bool | None) -> None:
     told = last_cancels(
-        [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(asked=RequestStatus.ACCEPTED, key="6653"))]
+        [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(status=RequestStatus.ACCEPTED, key="6653"))]
     )
     connection = Checkup(credentials="env", key=key, endpoint="x", proxy=None, clock_skew=None, latency=None)
     scope = Scope(provider="tencent", region="ap-guangzhou")
@@ -444,7 +444,7 @@ def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bo
     assert check.cancel is known
     assert (
         last_cancels(
-            [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(asked=RequestStatus.ACCEPTED))]
+            [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(status=RequestStatus.ACCEPTED))]
         )
         == {}
     )

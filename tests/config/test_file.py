@@ -221,7 +221,7 @@ def test_removing_leaves_every_comment_that_is_about_something_else(file: Path) 
 
     its_own = {"first", "header of a", "in a", "two: a"}
     assert comments(file.read_text()) == [one for one in comments(COMMENTED) if one not in its_own]
-    assert stood == ("group one, which is gone with it", "group two", "default")
+    assert stood == ("group one, which is removed with it", "group two", "default")
     assert config_file.load(file) == Config(
         default=("b",),
         contexts={"b": Context(provider="aws")},
@@ -248,7 +248,7 @@ def test_the_default_goes_above_what_is_said_of_the_first_table(file: Path) -> N
 def test_a_group_that_would_be_empty_goes_with_its_last_context(file: Path) -> None:
     text = 'default = ["g"]\n[contexts.a]\nprovider = "aws"\n[groups]\ng = ["a"]\n'
 
-    assert edit.remove(written(file, text), "a") == ("group g, which is gone with it", "default")
+    assert edit.remove(written(file, text), "a") == ("group g, which is removed with it", "default")
     assert config_file.load(file) == Config()
 
 

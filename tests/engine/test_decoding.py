@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from runcancel.engine.decoding import as_text, decode, encoding_of, is_encoding, settled
+from runcancel.engine.decoding import as_text, decode, encoding_of, is_encoding, resolved_encoding
 from runcancel.engine.growth import BEGIN, fresh
 from runcancel.model.encoding import from_builtins
 from runcancel.model.logs import Capture, Output
@@ -30,7 +30,7 @@ ENDED = output()
 @given(text=TEXT)
 def test_text_comes_back_as_it_was(encoding: str, text: str) -> None:
     content = text.encode(encoding)
-    found = decode(content, settled(encoding, content))
+    found = decode(content, resolved_encoding(encoding, content))
 
     assert (found.text, found.damaged) == (text, False)
 

@@ -9,7 +9,7 @@ from fakes import PATCH, UUID, FakeCloud, FakeClouds, Life, hand_workers, seen
 from runcancel.config import references
 from runcancel.config.settings import gather
 from runcancel.engine.connections import Batch, batches, read
-from runcancel.engine.lookup import LookupResult, look
+from runcancel.engine.lookup import LookupResult, look_up
 from runcancel.errors import CloudError, Interrupted, UsageError
 from runcancel.model.runs import Ref, Snapshot
 from runcancel.model.states import Reason, State
@@ -44,17 +44,17 @@ class Sky:
         """Seconds so far."""
         return self.clock.monotonic() - self._began
 
-    def look(self, *texts: str, regions: Iterable[str] = ()) -> list[LookupResult]:
+    def look_up(self, *texts: str, regions: Iterable[str] = ()) -> list[LookupResult]:
         clouds: dict[str, Cloud] = dict(self.of)
         settings = gather(regions=regions, environ={"HOME": "/nowhere"})
-        return list(look(references.parse_all(texts), settings, FakeClouds(clouds, self.workers), self.workers))
+        return list(look_up(references.parse_all(texts), settings, FakeClouds(clouds, self.workers), self.workers))
 
 
 def test_tencent_is_asked_a_hundred_at_a_time() -> None:
     texts = [f"{CN}:inv-{number:08}" for number in range(250)]
     sky = Sky(tencent_ap_guangzhou={text.replace(":inv", ":invocation/inv"): running(text) for text in texts})
 
-    sights = sky.look(*texts)
+    sights = sky.look_up(*texts)
 
     assert [len(ids) for _, ids in sky.of[CN].log] == [100, 100, 50]
     assert len(sights) == 250
@@ -66,7 +66,7 @@ def test_one_run_written_in_several_ways_is_read_once() -> None:
     longer = [text.replace(":inv", ":invocation/inv") for text in texts]
     sky = Sky(tencent_ap_guangzhou={text: running(text) for text in longer})
 
-    sights = sky.look(*texts, *longer, *texts)
+    sights = sky.look_up(*texts, *longer, *texts)
 
     assert [len(set(ids)) for _, ids in sky.of[CN].log] == [100]
     assert len(sights) == 200
@@ -77,7 +77,7 @@ def test_one_run_written_in_several_ways_is_read_once() -> None:
 def test_a_bare_uuid_is_asked_kind_after_kind_up_to_the_first_hit(kind: str | None, calls: int) -> None:
     sky = Sky(aws_us_east_2={} if kind is None else {f"{US}:{kind}/{UUID}": running(f"{US}:{kind}/{UUID}")})
 
-    (sight,) = sky.look(UUID, regions=["us-east-2"])
+    (sight,) = sky.look_up(UUID, regions=["us-east-2"])
 
     assert [verb for verb, _ in sky.of[US].log] == ["read"] * calls
     assert (sky.waited > 1) == (kind is None)  # only what is found nowhere may be fresh
@@ -103,7 +103,7 @@ def fresh(ref: str, *, looks: int) -> Life:
 def test_a_run_that_was_just_started_is_looked_for_again(ref: str, looks: int) -> None:
     sky = Sky(**{re.sub("[:-]", "_", ref.partition(":")[0] + ":" + ref.split(":")[1]): {ref: fresh(ref, looks=looks)}})
 
-    (sight,) = sky.look(ref)
+    (sight,) = sky.look_up(ref)
 
     assert sight.snapshot is not None
     assert 0 < sky.waited <= 2
@@ -113,7 +113,7 @@ def test_a_fresh_command_is_found_by_its_bare_id_though_other_kinds_are_denied()
     lives = {f"{US}:command/{UUID}": fresh(f"{US}:command/{UUID}", looks=2)}
     sky = Sky(aws_us_east_2={f"{US}:maintenance-window/{UUID}": failing(Reason.DENIED), **lives})
 
-    (sight,) = sky.look(UUID, regions=["us-east-2"])
+    (sight,) = sky.look_up(UUID, regions=["us-east-2"])
 
     assert sight.snapshot is not None
     assert [verb for verb, _ in sky.of[US].log] == ["read"] * 5
@@ -123,14 +123,14 @@ def test_only_what_is_missing_is_looked_for_again() -> None:
     there, late = f"{CN}:invocation/inv-00000001", f"{CN}:invocation/inv-00000002"
     sky = Sky(tencent_ap_guangzhou={there: running(there), late: fresh(late, looks=1)})
 
-    assert all(sight.snapshot is not None for sight in sky.look(there, late))
+    assert all(sight.snapshot is not None for sight in sky.look_up(there, late))
     assert [ids for _, ids in sky.of[CN].log] == [("inv-00000001", "inv-00000002"), ("inv-00000002",)]
 
 
 def test_a_kind_that_is_named_is_the_only_one_asked() -> None:
     sky = Sky(aws_us_east_2={f"{US}:command/{UUID}": running(f"{US}:command/{UUID}")})
 
-    (sight,) = sky.look(f"{US}:automation/{UUID}")
+    (sight,) = sky.look_up(f"{US}:automation/{UUID}")
 
     assert sky.of[US].log == [("read", (UUID,))]
     assert sight.problem is not None
@@ -149,7 +149,7 @@ def test_a_kind_that_is_named_is_the_only_one_asked() -> None:
 def test_what_could_not_be_looked_at_is_not_called_not_found(answers: dict[str, Reason], code: Reason) -> None:
     sky = Sky(aws_us_east_2={f"{US}:{kind}/{UUID}": failing(reason) for kind, reason in answers.items()})
 
-    (sight,) = sky.look(UUID, regions=["us-east-2"])
+    (sight,) = sky.look_up(UUID, regions=["us-east-2"])
 
     assert sight.problem is not None
     assert (sight.problem.code, str(sight.problem.ref), sight.problem.scope) == (code, UUID, US)
@@ -165,7 +165,7 @@ def test_denied_for_one_kind_and_found_as_the_next_is_found() -> None:
         }
     )
 
-    (sight,) = sky.look(UUID, regions=["us-east-2"])
+    (sight,) = sky.look_up(UUID, regions=["us-east-2"])
 
     assert sight.snapshot is not None
     assert sight.problem is None
@@ -174,7 +174,7 @@ def test_denied_for_one_kind_and_found_as_the_next_is_found() -> None:
 def test_credentials_that_are_bad_are_bad_for_every_kind() -> None:
     sky = Sky(aws_us_east_2={f"{US}:maintenance-window/{UUID}": failing(Reason.EXPIRED_CREDENTIALS)})
 
-    (sight,) = sky.look(UUID, regions=["us-east-2"])
+    (sight,) = sky.look_up(UUID, regions=["us-east-2"])
 
     assert sky.of[US].count("read") == 1
     assert sight.problem is not None
@@ -188,7 +188,7 @@ def test_found_in_two_scopes_is_a_question_of_usage() -> None:
         aws_eu_west_1={f"{EU}:{command}": running(f"{EU}:{command}")},
     )
 
-    (sight,) = sky.look(command, regions=["us-east-2", "eu-west-1"])
+    (sight,) = sky.look_up(command, regions=["us-east-2", "eu-west-1"])
 
     assert sight.snapshot is None
     assert sight.problem is not None
@@ -205,7 +205,7 @@ def test_found_in_one_scope_is_found_whatever_another_said(reason: Reason) -> No
         aws_eu_west_1={f"{EU}:{command}": failing(reason)},
     )
 
-    (sight,) = sky.look(command, regions=["eu-west-1", "us-east-2"])
+    (sight,) = sky.look_up(command, regions=["eu-west-1", "us-east-2"])
 
     assert sight.snapshot is not None
     assert (sight.snapshot.run.region, sight.problem) == ("us-east-2", None)
@@ -225,7 +225,7 @@ def test_of_several_failures_the_one_speaks_that_leaves_it_open(first: Reason, s
     sky = Sky(aws_us_east_2={f"{US}:{command}": failing(first)}, aws_eu_west_1={f"{EU}:{command}": failing(second)})
 
     for regions in (["us-east-2", "eu-west-1"], ["eu-west-1", "us-east-2"]):
-        (sight,) = sky.look(command, regions=regions)
+        (sight,) = sky.look_up(command, regions=regions)
         assert sight.problem is not None
         assert sight.problem.code is speaks
 
@@ -233,7 +233,7 @@ def test_of_several_failures_the_one_speaks_that_leaves_it_open(first: Reason, s
 def test_a_scope_without_credentials_fails_for_its_references_alone() -> None:
     sky = Sky(tencent_ap_guangzhou={PATCH: running(PATCH)})
 
-    sights = {sight.reference.text: sight for sight in sky.look(PATCH, f"{US}:command/{UUID}")}
+    sights = {sight.reference.text: sight for sight in sky.look_up(PATCH, f"{US}:command/{UUID}")}
 
     assert sights[PATCH].snapshot is not None
     problem = sights[f"{US}:command/{UUID}"].problem
@@ -245,7 +245,7 @@ def test_a_part_of_a_run_is_answered_with_the_run_and_a_note() -> None:
     part = f"{CN}:invocation/invt-12345678"
     sky = Sky(tencent_ap_guangzhou={part: running(PATCH)})
 
-    (sight,) = sky.look("invt-12345678", regions=["ap-guangzhou"])
+    (sight,) = sky.look_up("invt-12345678", regions=["ap-guangzhou"])
 
     assert sight.snapshot is not None
     assert (str(sight.snapshot.run.ref), sight.note) == (PATCH, f"invt-12345678 is part of {PATCH}")
@@ -255,7 +255,7 @@ def test_a_wrong_reference_beside_good_ones_asks_no_cloud() -> None:
     sky = Sky(tencent_ap_guangzhou={PATCH: running(PATCH)})
 
     with pytest.raises(UsageError):
-        sky.look(PATCH, UUID)  # no region for it
+        sky.look_up(PATCH, UUID)  # no region for it
 
     assert sky.of[CN].log == []
 
@@ -265,7 +265,7 @@ def test_a_signal_before_the_look_asks_no_cloud() -> None:
     sky.workers.signum = 15
 
     with pytest.raises(Interrupted):
-        sky.look(PATCH)
+        sky.look_up(PATCH)
 
     assert sky.of[CN].log == []
 

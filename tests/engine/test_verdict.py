@@ -57,9 +57,9 @@ def item(
     return structs.replace(planned, guarantee=guarantee)
 
 
-def answer(asked: RequestStatus) -> CancelResponse:
-    trouble = asked in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED)
-    return CancelResponse(asked=asked, problem=REFUSAL if trouble else None)
+def answer(status: RequestStatus) -> CancelResponse:
+    trouble = status in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED)
+    return CancelResponse(status=status, problem=REFUSAL if trouble else None)
 
 
 def stopped_some(planned: PlanItem, last: Snapshot | None, outcome: Outcome) -> bool:
@@ -69,11 +69,11 @@ def stopped_some(planned: PlanItem, last: Snapshot | None, outcome: Outcome) -> 
 
 def check(
     planned: PlanItem,
-    asked: RequestStatus,
+    status: RequestStatus,
     last: Snapshot | None,
     outcome: Outcome,
     *,
-    settled: bool,
+    unchanged: bool,
     weak: frozenset[State],
 ) -> None:
     """Everything that no outcome may violate."""
@@ -85,9 +85,9 @@ def check(
         chosen = selected(last.invocations, planned.targets)
         whole = whole and all(one.state.over for one in chosen) and (bool(chosen) or not planned.targets)
         whole = whole and {one.id for one in planned.invocations if not one.before.over} <= {one.id for one in chosen}
-    assert (verdict is Verdict.SKIPPED) == (asked is RequestStatus.NOT_REACHED)
+    assert (verdict is Verdict.SKIPPED) == (status is RequestStatus.NOT_REACHED)
     if verdict in (Verdict.STOPPED, Verdict.ENDED, Verdict.REPORTED):
-        assert whole or asked is RequestStatus.NEEDLESS
+        assert whole or status is RequestStatus.NEEDLESS
         assert verdict is not Verdict.STOPPED or not hearsay
         assert verdict is not Verdict.STOPPED or stopped_some(planned, last, outcome)
         assert verdict is not Verdict.ENDED or not (hearsay or stopped_some(planned, last, outcome))
@@ -95,19 +95,19 @@ def check(
     elif verdict is not Verdict.SKIPPED:
         assert not whole
     if verdict is Verdict.PARTIAL:
-        assert stopped_some(planned, last, outcome) if asked is RequestStatus.REFUSED else kept
+        assert stopped_some(planned, last, outcome) if status is RequestStatus.REFUSED else kept
     if verdict is Verdict.FAILED:
-        assert asked is RequestStatus.REFUSED
+        assert status is RequestStatus.REFUSED
         assert outcome.error is not None
     if verdict is Verdict.REQUESTED:
-        assert asked in (RequestStatus.ACCEPTED, RequestStatus.ALREADY) or stopped_some(planned, last, outcome)
+        assert status in (RequestStatus.ACCEPTED, RequestStatus.ALREADY) or stopped_some(planned, last, outcome)
     if verdict is Verdict.IN_DOUBT:
-        assert asked is RequestStatus.IN_DOUBT or (last is None and not planned.read)
+        assert status is RequestStatus.IN_DOUBT or (last is None and not planned.read)
         assert not stopped_some(planned, last, outcome)
     if kept:
         assert planned.guarantee is Guarantee.PENDING_ONLY
-        assert settled
-        assert asked in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)
+        assert unchanged
+        assert status in (RequestStatus.ACCEPTED, RequestStatus.ALREADY)
         assert all(one.after in (P, R, State.SCHEDULED) for one in kept)
     for one in outcome.invocations:
         if one.confirmed:
@@ -139,19 +139,19 @@ def _snapshots(state: State | None, after: State | None) -> Snapshot | None:
 AFTERS = (None, *State)
 
 
-@pytest.mark.parametrize("asked", RequestStatus)
-def test_no_combination_claims_more_than_was_seen(asked: RequestStatus) -> None:
+@pytest.mark.parametrize("status", RequestStatus)
+def test_no_combination_claims_more_than_was_seen(status: RequestStatus) -> None:
     # A verdict asks of the run's state before only whether it was over, so three words stand for it here and the other
     # guarantee stands for both that are no `pending-only`; the property below draws them all.
-    given_answer = answer(asked)
+    given_answer = answer(status)
     for guarantee, before_run, before, targets in product(
         (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT), (R, C, S), AFTERS, (False, True)
     ):
         planned = _items(guarantee, before_run, before, targets)
-        for after_run, after, settled in product(AFTERS, AFTERS, (False, True)):
+        for after_run, after, unchanged in product(AFTERS, AFTERS, (False, True)):
             last = _snapshots(after_run, after)
-            outcome = judge(planned, given_answer, last, settled=settled)
-            check(planned, asked, last, outcome, settled=settled, weak=WEAK)
+            outcome = judge(planned, given_answer, last, unchanged=unchanged)
+            check(planned, status, last, outcome, unchanged=unchanged, weak=WEAK)
 
 
 STATES = st.sampled_from(State)
@@ -164,9 +164,9 @@ FLEETS = st.dictionaries(st.sampled_from(["i-1", "i-2", "i-3"]), STATES, max_siz
     run=STATES,
     before=FLEETS,
     targets=st.sets(st.sampled_from(["i-1", "i-2", "i-3"])),
-    asked=st.sampled_from(RequestStatus),
+    status=st.sampled_from(RequestStatus),
     after=st.none() | st.tuples(STATES, FLEETS, st.integers(0, 5)),
-    settled=st.booleans(),
+    unchanged=st.booleans(),
     weak=st.frozensets(STATES),
 )
 def test_no_fleet_claims_more_than_was_seen(
@@ -174,15 +174,15 @@ def test_no_fleet_claims_more_than_was_seen(
     run: State,
     before: dict[str, State],
     targets: set[str],
-    asked: RequestStatus,
+    status: RequestStatus,
     after: tuple[State, dict[str, State], int] | None,
-    settled: bool,
+    unchanged: bool,
     weak: frozenset[State],
 ) -> None:
     planned = item(before, state=run, guarantee=guarantee, targets=tuple(sorted(targets & set(before))), weak=weak)
     last = None if after is None else seen(PATCH, after[0], after[1], target_count=after[2], weak=weak)
-    outcome = judge(planned, answer(asked), last, settled=settled)
-    check(planned, asked, last, outcome, settled=settled, weak=weak)
+    outcome = judge(planned, answer(status), last, unchanged=unchanged)
+    check(planned, status, last, outcome, unchanged=unchanged, weak=weak)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_an_accepted_cancel_is_judged_by_what_was_seen(
 
 
 @pytest.mark.parametrize(
-    ("ref", "settled", "after", "verdict", "effects"),
+    ("ref", "unchanged", "after", "verdict", "effects"),
     [
         (WINDOW, True, {"a": X, "b": R}, Verdict.PARTIAL, [Effect.CANCELLED, KEPT]),
         (SCRIPT, True, {"a": R, "b": R}, Verdict.PARTIAL, [KEPT, KEPT]),
@@ -230,10 +230,10 @@ def test_an_accepted_cancel_is_judged_by_what_was_seen(
     ],
 )
 def test_only_pending_only_kinds_keep_running_and_only_once_settled(
-    ref: str, settled: bool, after: dict[str, State], verdict: Verdict, effects: list[Effect]
+    ref: str, unchanged: bool, after: dict[str, State], verdict: Verdict, effects: list[Effect]
 ) -> None:
     outcome = judge(
-        item({"a": P, "b": R}, ref=ref), answer(RequestStatus.ACCEPTED), seen(ref, R, after), settled=settled
+        item({"a": P, "b": R}, ref=ref), answer(RequestStatus.ACCEPTED), seen(ref, R, after), unchanged=unchanged
     )
 
     assert outcome.verdict is verdict
@@ -241,7 +241,7 @@ def test_only_pending_only_kinds_keep_running_and_only_once_settled(
 
 
 @pytest.mark.parametrize(
-    ("asked", "after", "verdict", "reason"),
+    ("status", "after", "verdict", "reason"),
     [
         (RequestStatus.REFUSED, None, Verdict.FAILED, Reason.DENIED),
         (RequestStatus.REFUSED, (R, {"a": R, "b": R}), Verdict.FAILED, Reason.DENIED),
@@ -258,10 +258,10 @@ def test_only_pending_only_kinds_keep_running_and_only_once_settled(
     ],
 )
 def test_an_error_to_a_cancel_is_judged_by_the_state_read_after_it(
-    asked: RequestStatus, after: tuple[State, dict[str, State]] | None, verdict: Verdict, reason: Reason | None
+    status: RequestStatus, after: tuple[State, dict[str, State]] | None, verdict: Verdict, reason: Reason | None
 ) -> None:
     last = None if after is None else seen(PATCH, *after)
-    outcome = judge(item({"a": R, "b": R}), answer(asked), last)
+    outcome = judge(item({"a": R, "b": R}), answer(status), last)
 
     assert outcome.verdict is verdict
     assert (outcome.error.code if outcome.error else None) is reason
@@ -275,7 +275,7 @@ def test_the_error_of_a_requested_run_is_why_its_end_was_not_seen() -> None:
 
 
 def test_a_part_that_was_refused_is_told_though_another_was_accepted() -> None:
-    half = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",), problem=REFUSAL)
+    half = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("req-1",), problem=REFUSAL)
 
     outcome = judge(item({"a": R, "b": R}), half, seen(PATCH, R, {"a": T, "b": R}))
 
@@ -295,7 +295,7 @@ def test_an_end_that_is_only_reported_is_never_confirmed(before: State, effect: 
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "status",
     [
         RequestStatus.NEEDLESS,
         RequestStatus.ACCEPTED,
@@ -304,11 +304,11 @@ def test_an_end_that_is_only_reported_is_never_confirmed(before: State, effect: 
         RequestStatus.IN_DOUBT,
     ],
 )
-def test_a_stop_that_is_only_reported_stays_so_whoever_asks_again(asked: RequestStatus) -> None:
+def test_a_stop_that_is_only_reported_stays_so_whoever_asks_again(status: RequestStatus) -> None:
     planned = item({"a": T, "b": S}, ref=SCRIPT, state=T, weak=WEAK)
-    last = None if asked is RequestStatus.NEEDLESS else seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK)
+    last = None if status is RequestStatus.NEEDLESS else seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK)
 
-    assert judge(planned, answer(asked), last).verdict is Verdict.REPORTED
+    assert judge(planned, answer(status), last).verdict is Verdict.REPORTED
     assert only_reported(seen(SCRIPT, T, {"a": T, "b": S}, weak=WEAK))
 
 
@@ -369,14 +369,14 @@ def test_a_run_that_had_ended_answers_for_what_was_never_listed(state: State, co
 )
 def test_a_part_in_doubt_is_no_refused_part(code: Reason | None, verdict: Verdict) -> None:
     problem = None if code is None else Problem(code=code, message="no")
-    half = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",), problem=problem)
+    half = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("req-1",), problem=problem)
 
     assert judge(item({"a": R, "b": R}), half, seen(PATCH, R, {"a": R, "b": R})).verdict is verdict
 
 
 def test_what_was_cancelled_unseen_is_in_doubt_until_it_is_seen() -> None:
     planned = structs.replace(item({}, state=State.UNKNOWN), read=False)
-    accepted = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",))
+    accepted = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("req-1",))
 
     assert judge(planned, accepted, None, problem=BLIND).verdict is Verdict.IN_DOUBT
     assert judge(planned, accepted, None, problem=BLIND).error == BLIND
@@ -388,7 +388,7 @@ def test_what_was_cancelled_unseen_is_in_doubt_until_it_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "targets", "asks", "asked"),
+    ("run", "targets", "asks", "status"),
     [
         (S, {"a": S}, False, RequestStatus.NEEDLESS),
         (S, {"a": S, "b": R}, True, None),
@@ -403,15 +403,15 @@ def test_what_was_cancelled_unseen_is_in_doubt_until_it_is_seen() -> None:
 )
 @pytest.mark.parametrize("ref", [PATCH, SCRIPT, WINDOW, COMMAND, AUTOMATION])
 def test_a_run_has_ended_when_every_listed_target_has(
-    ref: str, run: State, targets: dict[str, State], asks: bool, asked: RequestStatus | None
+    ref: str, run: State, targets: dict[str, State], asks: bool, status: RequestStatus | None
 ) -> None:
     last = seen(ref, run, targets)
     planned = plan(last)
 
     assert (planned.ask, last.run.ended) == (asks, run.over and all(state.over for state in targets.values()))
     assert last.run.cancellable is asks
-    if asked is not None:
-        assert not_asked(planned).asked is asked
+    if status is not None:
+        assert not_asked(planned).status is status
 
 
 @pytest.mark.parametrize(
@@ -566,7 +566,7 @@ def test_what_became_of_other_targets_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "after", "settled", "enough"),
+    ("ref", "after", "unchanged", "enough"),
     [
         (SCRIPT, (X, {"a": X, "b": T}), False, True),
         (SCRIPT, (R, {"a": X, "b": R}), True, True),
@@ -578,11 +578,11 @@ def test_what_became_of_other_targets_proves_nothing() -> None:
     ],
 )
 def test_when_further_looks_can_tell_nothing_new(
-    ref: str, after: tuple[State, dict[str, State]], settled: bool, enough: bool
+    ref: str, after: tuple[State, dict[str, State]], unchanged: bool, enough: bool
 ) -> None:
     planned = item({"a": P, "b": R}, ref=ref)
 
-    assert nothing_left_to_see(planned, seen(ref, *after), settled=settled) is enough
+    assert nothing_left_to_see(planned, seen(ref, *after), unchanged=unchanged) is enough
     assert all_over(planned, seen(ref, *after)) is (after[0] is X)
 
 
@@ -610,7 +610,7 @@ def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: boo
     planned = started()
     last = None if unseen else seen(WINDOW, R, [STARTER, row("a", P, task="t-1", run=WINDOW)])
 
-    outcome = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",)), last)
+    outcome = judge(planned, CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("req-1",)), last)
 
     assert (str(outcome.run), outcome.name, outcome.guarantee, str(outcome.parent)) == (
         WINDOW,
@@ -624,7 +624,7 @@ def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: boo
 
 
 def test_without_a_word_about_it_nothing_is_settled() -> None:
-    outcome = judge(started(), CancelResponse(asked=RequestStatus.ACCEPTED), seen(WINDOW, R, [STARTER]))
+    outcome = judge(started(), CancelResponse(status=RequestStatus.ACCEPTED), seen(WINDOW, R, [STARTER]))
 
     assert outcome.invocations[0].effect is STOPPING
 
@@ -633,11 +633,11 @@ def test_a_task_that_keeps_running_keeps_what_waits_in_it() -> None:
     planned = started()
     last = seen(WINDOW, R, [STARTER, row("a", P, task="t-1", run=WINDOW)])
 
-    outcome = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED), last, settled=True)
+    outcome = judge(planned, CancelResponse(status=RequestStatus.ACCEPTED), last, unchanged=True)
 
     assert [one.effect for one in outcome.invocations] == [KEPT, KEPT]
-    assert nothing_left_to_see(planned, last, settled=True)
-    assert not nothing_left_to_see(planned, last, settled=False)
+    assert nothing_left_to_see(planned, last, unchanged=True)
+    assert not nothing_left_to_see(planned, last, unchanged=False)
 
 
 def test_only_the_selected_targets_have_to_be_quiet_and_over() -> None:
@@ -646,27 +646,27 @@ def test_only_the_selected_targets_have_to_be_quiet_and_over() -> None:
     moving = seen(SCRIPT, R, {"a": R, "b": C})
     assert quiet(planned, moving)
     assert not quiet(planned, seen(SCRIPT, R, {"a": C, "b": R}))
-    assert nothing_left_to_see(planned, seen(SCRIPT, R, {"a": R, "b": C}), settled=True)
+    assert nothing_left_to_see(planned, seen(SCRIPT, R, {"a": R, "b": C}), unchanged=True)
 
 
 def test_a_request_that_was_accepted_as_a_whole_is_no_refused_part() -> None:
     planned = item({"a": R, "b": R})
     last = seen(PATCH, R, {"a": T, "b": R})
 
-    accepted = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("req-1",)), last)
-    in_doubt = judge(planned, CancelResponse(asked=RequestStatus.ACCEPTED, problem=REFUSAL), last)
+    accepted = judge(planned, CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("req-1",)), last)
+    in_doubt = judge(planned, CancelResponse(status=RequestStatus.ACCEPTED, problem=REFUSAL), last)
 
     assert (accepted.verdict, in_doubt.verdict) == (Verdict.REQUESTED, Verdict.REQUESTED)
 
 
 def test_what_was_over_before_is_after_as_it_was_before() -> None:
-    outcome = judge(item({"a": S}, state=S), CancelResponse(asked=RequestStatus.NEEDLESS), None)
+    outcome = judge(item({"a": S}, state=S), CancelResponse(status=RequestStatus.NEEDLESS), None)
 
     assert (outcome.verdict, outcome.before, outcome.after) == (Verdict.ENDED, S, S)
 
 
 def test_what_was_not_seen_after_a_refusal_is_not_said_to_be_stopping() -> None:
-    outcome = judge(item({"a": R}), CancelResponse(asked=RequestStatus.REFUSED, problem=REFUSAL), None)
+    outcome = judge(item({"a": R}), CancelResponse(status=RequestStatus.REFUSED, problem=REFUSAL), None)
 
     assert outcome.invocations[0].effect is Effect.UNKNOWN
     assert outcome.after is None
@@ -679,7 +679,7 @@ def test_a_reference_without_a_run_is_whole_and_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "before", "after", "effect"),
+    ("status", "before", "after", "effect"),
     [
         (RequestStatus.ACCEPTED, R, X, Effect.CANCELLED),
         (RequestStatus.NEEDLESS, S, S, ENDED),
@@ -690,11 +690,11 @@ def test_a_reference_without_a_run_is_whole_and_empty() -> None:
     ],
 )
 def test_what_is_said_of_targets_that_were_never_listed_follows_from_the_run(
-    asked: RequestStatus, before: State, after: State, effect: Effect
+    status: RequestStatus, before: State, after: State, effect: Effect
 ) -> None:
     planned = structs.replace(item({}, state=before), guarantee=Guarantee.PENDING_ONLY)
 
-    outcome = judge(planned, answer(asked), seen(PATCH, after, {}, target_count=4), settled=True)
+    outcome = judge(planned, answer(status), seen(PATCH, after, {}, target_count=4), unchanged=True)
 
     (rest,) = outcome.invocations
     assert (rest.id, rest.target, rest.effect, rest.confirmed) == ("", None, effect, False)

@@ -122,7 +122,7 @@ def test_any_configuration_is_read_or_refused(tmp_path_factory: pytest.TempPathF
         assert name
     chosen = refused(lambda: settings.gather(config=found, environ={}))
     if chosen is not None:
-        refused(lambda: settings.places(chosen))
+        refused(lambda: settings.search_scopes(chosen))
 
 
 def _folder(factory: pytest.TempPathFactory) -> Path:

@@ -194,7 +194,7 @@ def test_a_reading_of_lies_is_a_record_or_an_error(
 
     answers = caught(lambda: list(lied.open(ref.scope).read([ref], full=full))) or []
 
-    assert [asked for asked, _ in answers] in ([], [ref])
+    assert [status for status, _ in answers] in ([], [ref])
     for _, found in answers:
         if isinstance(found, CloudError):
             continue
@@ -208,8 +208,8 @@ def test_a_reading_of_lies_is_a_record_or_an_error(
 
 def check_verdict(item: Any, found: Snapshot, kind: Kind) -> None:
     """`stopped` is said only of what is seen to be over, everything that was planned included."""
-    answer = CancelResponse(asked=RequestStatus.ACCEPTED, at=0.0, request_ids=("r",))
-    outcome = judge(item, answer, found, settled=True, seconds=4.0)
+    answer = CancelResponse(status=RequestStatus.ACCEPTED, at=0.0, request_ids=("r",))
+    outcome = judge(item, answer, found, unchanged=True, seconds=4.0)
     listed = {one.id: one.state for one in found.invocations}
     if outcome.verdict in (Verdict.STOPPED, Verdict.ENDED):
         assert found.run.state.over

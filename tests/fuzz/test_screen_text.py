@@ -133,7 +133,7 @@ def test_progress_shows_any_text_as_text(
     shown.planned(items)
     problem = problems[0] if problems else None
     shown.responded(
-        ref, CancelResponse(asked=RequestStatus.REFUSED if problem else RequestStatus.ACCEPTED, problem=problem)
+        ref, CancelResponse(status=RequestStatus.REFUSED if problem else RequestStatus.ACCEPTED, problem=problem)
     )
     shown.observed(ref, run, rows)
     shown.tick()

@@ -19,7 +19,7 @@ from runcancel.config import references
 from runcancel.config.settings import gather
 from runcancel.engine.cancel import carry_out
 from runcancel.engine.events import CombinedProgress
-from runcancel.engine.lookup import look
+from runcancel.engine.lookup import look_up
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import of_plan
@@ -255,7 +255,7 @@ def go(
     recorder = None
     try:
         asked = [references.Reference.of(item.run) for item in held if item.ask]
-        items = of_plan(held, list(look(asked, SETTINGS, clouds, workers))).items
+        items = of_plan(held, list(look_up(asked, SETTINGS, clouds, workers))).items
         listeners = [Knife(life, "before"), Knife(life, "after"), Judges(world, clock, items)]
         if file is not None and operation is not None and items:
             recorder = Recorder(file, operation, warn=pytest.fail, resumed=resumed)

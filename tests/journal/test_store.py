@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from fakes import seen
 from hypothesis import given
@@ -74,7 +75,7 @@ def file(tmp_path: Path) -> Path:
 def test_what_was_intended_answered_and_seen_is_read_back(file: Path) -> None:
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
-    answer = CancelResponse(asked=RequestStatus.ACCEPTED, at=3.5, request_ids=("r1",))
+    answer = CancelResponse(status=RequestStatus.ACCEPTED, at=3.5, request_ids=("r1",))
     outcome = failed(RunName(RUN), Problem(code=Reason.DENIED, message="no"))
     journal.responded(begun.id, REF, answer)
     journal.judged(begun.id, outcome)
@@ -293,7 +294,7 @@ def test_a_journal_with_other_bytes_in_it_is_read_or_refused(
     file = tmp_path_factory.mktemp("torn") / "journal.sqlite3"
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item()])
-    journal.responded(begun.id, REF, CancelResponse(asked=RequestStatus.ACCEPTED))
+    journal.responded(begun.id, REF, CancelResponse(status=RequestStatus.ACCEPTED))
     journal.close()
     content = bytearray(file.read_bytes())
     used = [at for at, byte in enumerate(content) if byte]
@@ -347,7 +348,7 @@ def test_a_resume_replaces_what_was_known_and_opens_the_operation_again(file: Pa
     journal, begun = Journal.open(file), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
     for run in (RUN, RUN + "0"):
-        journal.responded(begun.id, Ref.parse(run), CancelResponse(asked=RequestStatus.ACCEPTED))
+        journal.responded(begun.id, Ref.parse(run), CancelResponse(status=RequestStatus.ACCEPTED))
         journal.judged(begun.id, failed(RunName(run), Problem(code=Reason.DENIED, message="no")))
     journal.end(begun.id, Stage.INTERRUPTED, 130)
 
@@ -373,7 +374,7 @@ def test_an_operation_that_another_process_pruned_is_not_called_written(file: Pa
         other.execute("DELETE FROM operations")
         other.execute("DELETE FROM entries")
 
-    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(REF, CancelResponse(status=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -398,7 +399,7 @@ def test_a_journal_that_is_removed_or_replaced_midway_is_said_once(file: Path, s
     recorder.planned([item()])
     spoil(file)
 
-    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(REF, CancelResponse(status=RequestStatus.ACCEPTED))
     recorder.end(0)
 
     assert recorder.operation is None
@@ -427,7 +428,7 @@ def test_the_recorder_warns_once_and_goes_on(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "file" / "journal.sqlite3", operation(), warn=warnings.append)
 
     recorder.planned([item()])
-    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED))
+    recorder.responded(REF, CancelResponse(status=RequestStatus.ACCEPTED))
     recorder.judged(failed(RunName(RUN), Problem(code=Reason.DENIED, message="no")))
     recorder.end(0)
 
@@ -454,7 +455,7 @@ import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 for _ in range(50):
-    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("x" * 4000,)))
+    recorder.responded(REF, CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("x" * 4000,)))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -478,7 +479,7 @@ from journal.test_store import item, operation, REF, RUN, Recorder, CancelRespon
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
 recorder = Recorder(Path({file!r}), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])
-recorder.responded(Ref.parse(RUN + "0"), CancelResponse(asked=RequestStatus.ACCEPTED))
+recorder.responded(Ref.parse(RUN + "0"), CancelResponse(status=RequestStatus.ACCEPTED))
 recorder.end(0)
 print("went on", recorder.operation)
 """
@@ -522,7 +523,7 @@ for n in {numbers}:
         journal.begin(begun, [item(run, targets={targets}) for run in runs])
         os.write(told, b"begun\\n")
         for run in runs:
-            journal.responded(begun.id, Ref.parse(run), CancelResponse(asked=RequestStatus.ACCEPTED), [sent(run)])
+            journal.responded(begun.id, Ref.parse(run), CancelResponse(status=RequestStatus.ACCEPTED), [sent(run)])
             os.write(told, b"answered\\n")
         for run in runs:
             journal.judged(begun.id, failed(RunName(run), Problem(code=Reason.DENIED, message="no")))
@@ -604,7 +605,7 @@ for number in range({rounds}):
     begun = operation()
     journal.begin(begun, [item(RUN + str(n)) for n in range(20)])
     for n in range(20):
-        response = CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=(str(n),))
+        response = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=(str(n),))
         journal.responded(begun.id, Ref.parse(RUN + str(n)), response)
     print(begun.id, flush=True)
 """
@@ -726,13 +727,13 @@ def ticking() -> Callable[[], datetime]:
 def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: Path) -> None:
     begun = operation()
     recorder = Recorder(file, begun, warn=pytest.fail, now=ticking())
-    refused = CancelResponse(asked=RequestStatus.REFUSED, problem=Problem(code=Reason.BUSY, message="slow down"))
+    refused = CancelResponse(status=RequestStatus.REFUSED, problem=Problem(code=Reason.BUSY, message="slow down"))
     recorder.confirmed(ConfirmedBy.CONFIRM, given="1", runs=1)
     recorder.called_by([("tencent:ap-guangzhou", "100", "ops"), ("aws:us-east-2", None, None)])
     recorder.planned([item()])
     for _ in range(3):
         recorder.responded(REF, refused)
-    recorder.responded(REF, CancelResponse(asked=RequestStatus.ACCEPTED, request_ids=("r1",)))
+    recorder.responded(REF, CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("r1",)))
     for running in (2, 2, 1, 1):
         recorder.observed(REF, reading(running), ())
     recorder.judged(failed(REF, Problem(code=Reason.DENIED, message="no")))
@@ -793,3 +794,9 @@ def test_a_journal_without_events_that_cannot_be_written_has_none(file: Path) ->
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     assert list(Journal.peek(file).events(begun.id)) == []
+
+
+def test_a_response_keeps_the_key_that_0_1_wrote() -> None:
+    response = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("r1",))
+
+    assert b'"asked":"accepted"' in msgspec.json.encode(response)

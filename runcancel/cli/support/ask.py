@@ -35,7 +35,7 @@ def obtain_confirmation(
     typed = confirmation.given_by(requirement, given)
     if typed is not None:
         return typed
-    why = nobody(session, from_stdin=from_stdin)
+    why = why_not_interactive(session, from_stdin=from_stdin)
     used = from_stdin or session.request.on_stdin
     if why and not (used and not session.no_input and session.err.is_terminal and _has_terminal()):
         raise confirmation.nobody_to_ask(requirement, why)
@@ -44,7 +44,7 @@ def obtain_confirmation(
     return ConfirmedBy.TERMINAL
 
 
-def nobody(session: Session, *, from_stdin: bool) -> str:
+def why_not_interactive(session: Session, *, from_stdin: bool) -> str:
     """Why nobody can be asked on the standard streams; empty when somebody can."""
     if session.no_input:
         return "--no-input"

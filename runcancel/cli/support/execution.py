@@ -22,7 +22,7 @@ from runcancel.render.screens.verdicts import hints
 from runcancel.render.screens.words import counted
 from runcancel.text import command, duration
 
-_SETTLED = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
+_FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
 """Failures that a resume would meet again: no run is left to cancel."""
 
 
@@ -154,7 +154,7 @@ def _next(outcomes: Sequence[Outcome], operation: str | None) -> Iterator[str]:
     """How to continue with the rest, if there is a rest."""
     left = any(
         outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
-        and (outcome.error is None or outcome.error.code not in _SETTLED)
+        and (outcome.error is None or outcome.error.code not in _FINAL)
         for outcome in outcomes
     )
     if left and operation:

@@ -81,13 +81,13 @@ def _signals_raised() -> Iterator[None]:
     def interrupt(signum: int, _frame: FrameType | None) -> NoReturn:
         raise Interrupted(signum)
 
-    taken = [signum for signum in SIGNALS if signal.getsignal(signum) is signal.SIG_DFL]
-    for signum in taken:
+    handled = [signum for signum in SIGNALS if signal.getsignal(signum) is signal.SIG_DFL]
+    for signum in handled:
         signal.signal(signum, interrupt)
     try:
         yield
     finally:
-        for signum in taken:
+        for signum in handled:
             if signal.getsignal(signum) is interrupt:
                 signal.signal(signum, signal.SIG_DFL)
 

@@ -28,7 +28,7 @@ def pick(session: Session, found: Sequence[Run], gaps: Sequence[Problem]) -> tup
         session.notes.say(f"Showing the newest {len(runs)} of {len(found)}; narrow with --name, --status, -r, …")
     for gap in gaps:
         session.notes.problem(gap)
-    return tuple(runs[number - 1].ref for number in _asked(session, len(runs))) if runs else ()
+    return tuple(runs[number - 1].ref for number in _read_numbers(session, len(runs))) if runs else ()
 
 
 def numbers(text: str, most: int) -> tuple[int, ...]:
@@ -48,7 +48,7 @@ def numbers(text: str, most: int) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _asked(session: Session, most: int) -> tuple[int, ...]:
+def _read_numbers(session: Session, most: int) -> tuple[int, ...]:
     while True:
         sys.stderr.write("Runs to cancel (1,3-5, all; Enter for none): ")
         sys.stderr.flush()

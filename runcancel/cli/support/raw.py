@@ -23,7 +23,7 @@ def write_raw(session: Session, named: Sequence[Reference], criteria: Invocation
     if len(named) > 1:
         raise UsageError(f"--raw takes one run, and {len(named)} are named; nothing was sent")
     answer = raw(out=sys.stdout, notes=session.notes)
-    (result,) = session.look_at(named, full=False)
+    (result,) = session.look_up(named, full=False)
     problems = [] if result.problem is None else [result.problem]
     notes: list[str] = []
     if result.snapshot is not None:

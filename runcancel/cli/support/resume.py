@@ -43,7 +43,7 @@ def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.slee
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
-    left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _settled(entry))
+    left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry))
     sent = tuple(entry.item for entry in entries if isinstance(entry.item, PlanItem) and _sent(entry))
     partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
     return LeftOver(operation, left, sent=sent, limits=limits, partial=partial)
@@ -51,14 +51,14 @@ def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.slee
 
 def _sent(entry: Entry) -> bool:
     """Whether a run was asked to stop, or may have been."""
-    return entry.answer is not None and entry.answer.asked in (
+    return entry.answer is not None and entry.answer.status in (
         RequestStatus.ACCEPTED,
         RequestStatus.ALREADY,
         RequestStatus.IN_DOUBT,
     )
 
 
-def _settled(entry: Entry) -> bool:
+def _has_ended(entry: Entry) -> bool:
     """Whether a run's end was seen: everything else is read again, and asked again where that shows no effect."""
     outcome = entry.outcome
     if outcome is None:

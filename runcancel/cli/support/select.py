@@ -51,7 +51,7 @@ def choose(session: Session, request: SelectionRequest) -> Chosen:
     """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
     match request.source:
         case Named(refs=refs):
-            named = _named(session.look(refs, full=True), request.targets, blindly=request.by_hand)
+            named = _named(session.look_up_texts(refs, full=True), request.targets, blindly=request.by_hand)
             chosen = Chosen(selection=named, by_hand=request.by_hand)
         case Filtered(query=query):
             chosen = _found(session, query, request.targets)
@@ -83,11 +83,11 @@ def _resumed(session: Session, operation: LeftOver) -> Selection:
     """What an operation left: runs of its plan, and references that it had not read."""
     left, sent = operation.items, frozenset(item.run for item in operation.sent)
     read = [item for item in left if isinstance(item, PlanItem) and item.read]
-    places = {item.run.text: _places(item) for item in left if not item.read}
-    results = session.look_at(unique(as_written(item.run) for item in left if item.ask), places=places)
-    of_plan = [result for result in results if result.reference.text not in places]
+    scopes_of = {item.run.text: _scopes(item) for item in left if not item.read}
+    results = session.look_up(unique(as_written(item.run) for item in left if item.ask), scopes_of=scopes_of)
+    of_plan = [result for result in results if result.reference.text not in scopes_of]
     planned = selection.of_plan(read, of_plan, sent=sent)
-    named = _named([result for result in results if result.reference.text in places], (), blindly=True)
+    named = _named([result for result in results if result.reference.text in scopes_of], (), blindly=True)
     known = {item.run for item in planned.items}
     return Selection(
         items=(*planned.items, *(item for item in named.items if item.run not in known)),
@@ -96,7 +96,7 @@ def _resumed(session: Session, operation: LeftOver) -> Selection:
     )
 
 
-def _places(item: PlanItem | Intent) -> tuple[Scope, ...]:
+def _scopes(item: PlanItem | Intent) -> tuple[Scope, ...]:
     named = item.places if isinstance(item, Intent) else (item.run,)
     return tuple(dict.fromkeys(place.scope for place in named))
 
@@ -105,7 +105,7 @@ def _picked(session: Session, targets: Sequence[str]) -> Chosen:
     found = _searched(session, Query(states=options.states(None)))
     refs = pick(session, [one.run for one in found.runs if one.run.cancellable], found.gaps)
     chosen = (
-        selection.of_named(session.look_at([Reference.of(ref) for ref in refs]), targets)
+        selection.of_named(session.look_up([Reference.of(ref) for ref in refs]), targets)
         if refs
         else Selection(items=())
     )
@@ -145,8 +145,10 @@ class _Found(Struct, frozen=True, kw_only=True):
 def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
     """What stands under each run; those that the listing told whole are not read again."""
     of = {Reference.of(one.run.ref): one for one in found}
-    read = {result.reference: result for result in session.look_at([one for one, told in of.items() if not told.whole])}
-    return [read.get(reference) or LookupResult(reference=reference, snapshot=told) for reference, told in of.items()]
+    partly_read = [reference for reference, snapshot in of.items() if not snapshot.whole]
+    results = [LookupResult(reference=reference, snapshot=snapshot) for reference, snapshot in of.items()]
+    read = {result.reference: result for result in session.look_up(partly_read)}
+    return [read.get(result.reference, result) for result in results]
 
 
 def _searched(session: Session, query: Query) -> _Found:
@@ -174,7 +176,7 @@ def _with_children(session: Session, chosen: Chosen) -> Chosen:
     if not started:
         notes = (*chosen.notes, "--stop-running has no effect: no running task started another run")
         return structs.replace(chosen, notes=notes)
-    results = session.look_at([Reference.of(child) for child in started])
+    results = session.look_up([Reference.of(child) for child in started])
     return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, results))
 
 
@@ -191,13 +193,13 @@ def _of_list(
     targets: Sequence[str],
     matched: Mapping[Reference, Fact] = selection.NOT_SEARCHED,
 ) -> Chosen:
-    return Chosen(selection=selection.of_found(session.look_at(references), targets, matched), by_hand=False)
+    return Chosen(selection=selection.of_found(session.look_up(references), targets, matched), by_hand=False)
 
 
 def _saved(session: Session, name: str) -> Chosen:
     saved = selection.read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
     return Chosen(
-        selection=selection.of_plan(saved.plan, _look(session, saved.plan)),
+        selection=selection.of_plan(saved.plan, _read_again(session, saved.plan)),
         by_hand=False,
         planned_by=saved.identities,
         from_stdin=name == "-",
@@ -206,9 +208,9 @@ def _saved(session: Session, name: str) -> Chosen:
 
 def looked_again(session: Session, chosen: Chosen) -> Chosen:
     """The same selection after a person has answered, which takes its time: what joined meanwhile is left alone."""
-    again = selection.renewed(chosen.selection, _look(session, chosen.selection.items))
+    again = selection.renewed(chosen.selection, _read_again(session, chosen.selection.items))
     return structs.replace(chosen, selection=again)
 
 
-def _look(session: Session, held: Sequence[PlanItem]) -> list[LookupResult]:
-    return session.look_at([Reference.of(item.run) for item in held if item.ask])
+def _read_again(session: Session, items: Sequence[PlanItem]) -> list[LookupResult]:
+    return session.look_up([Reference.of(item.run) for item in items if item.ask])

@@ -8,7 +8,7 @@ from msgspec import Struct
 from runcancel.cli import options
 from runcancel.cli.changes import Sources
 from runcancel.cli.session import Session
-from runcancel.cli.support.ask import nobody
+from runcancel.cli.support.ask import why_not_interactive
 from runcancel.cli.support.resume import LeftOver, left_over
 from runcancel.environment import plain_file
 from runcancel.errors import UsageError
@@ -124,7 +124,7 @@ def _left_over(session: Session, id: str) -> LeftOver:
 
 def _picked_by(session: Session) -> Picked:
     """Nothing is selected: a person chooses. Raises `UsageError` where none can."""
-    if why := nobody(session, from_stdin=False):
+    if why := why_not_interactive(session, from_stdin=False):
         raise UsageError(
             f"no run was selected, and there is no terminal to choose on ({why}); nothing was sent",
             hint=f"name runs, or add a filter: {session.command('cancel', '--name', 'patch-openssl', '-n')}",

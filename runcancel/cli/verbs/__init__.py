@@ -22,7 +22,7 @@ VERBS = {
 ALIASES = {"ls": "list", "ps": "list", "kill": "cancel", "stop": "cancel"}
 """Words that people type for a verb; help does not list them."""
 
-MEANT = {
+OTHER_WORDS = {
     **ALIASES,
     "version": "--version",
     "rename": "contexts",

@@ -128,7 +128,7 @@ def cancel(session: Session, args: Options) -> int:
 def _policy(session: Session, args: changes.Waiting) -> WaitPolicy:
     return WaitPolicy(
         wait=args.wait,
-        timeout=session.patience(args.timeout),
+        timeout=session.wait_timeout(args.timeout),
         give_up_after=session.seconds("--give-up-after", args.give_up_after, DEFAULT_GIVE_UP_AFTER),
     )
 

@@ -80,7 +80,8 @@ def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]
     named = chosen.providers.value or tuple(dict.fromkeys(contexts))
     configured = tuple(name for name in PROVIDERS if is_configured(name, chosen.environ))
     if chosen.regions.typed:
-        return tuple(place.provider for place in settings.places(_only(chosen, named or configured or PROVIDERS))), ()
+        scopes = settings.search_scopes(_only(chosen, named or configured or PROVIDERS))
+        return tuple(scope.provider for scope in scopes), ()
     selected = named or configured
     missing = [one for name in selected for one in _lacking(chosen, name, configured)]
     others = () if named else tuple(name for name in PROVIDERS if name not in configured)
@@ -93,7 +94,7 @@ def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]
 
 def _can_be_asked(chosen: Settings, name: str) -> bool:
     try:
-        return bool(settings.places(_only(chosen, (name,))))
+        return bool(settings.search_scopes(_only(chosen, (name,))))
     except UsageError:
         return False
 
@@ -241,13 +242,13 @@ def _file(name: str, path: Path) -> FileCheck:
         about: os.stat_result | None = path.stat()
     except OSError:
         about = None
-    place = path if about else next((each for each in path.parents if each.exists()), path)
+    folder = path if about else next((each for each in path.parents if each.exists()), path)
     return FileCheck(
         name=name,
         path=str(path),
         exists=about is not None,
         readable=about is not None and os.access(path, os.R_OK),
-        writable=os.access(place, os.W_OK),
+        writable=os.access(folder, os.W_OK),
         mode=None if about is None else f"{stat.S_IMODE(about.st_mode):04o}",
         problem=None,
     )

@@ -65,7 +65,7 @@ def invocations(
         parameters=parameters,
     )
     everything = not (task or status or target or limit)
-    results = session.look_at(named(session, refs, from_, operation), full=False)
+    results = session.look_up(named(session, refs, from_, operation), full=False)
     problems = [result.problem for result in results if result.problem is not None]
     seen = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     answer = session.writer("invocations")

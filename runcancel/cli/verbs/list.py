@@ -72,8 +72,8 @@ def list_(
     if empty:
         first = "No runs match in the scopes that replied." if gaps else "No runs match."
         empty = (f"{first} {empty[0]}", *empty[1:])
-    told = (*unfindable, *empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
-    answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=told))
+    lines = (*unfindable, *empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
+    answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=lines))
     return code
 
 

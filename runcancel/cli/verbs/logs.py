@@ -112,7 +112,7 @@ def logs(
 
         follower = Follower(session, references, criteria, answer, encoding=chosen, tail=tail, apart=as_lines)
         return follower.until_ended()
-    results = session.look_at(references, full=False)
+    results = session.look_up(references, full=False)
     problems = [result.problem for result in results if result.problem is not None]
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     notes: list[str] = []

@@ -68,7 +68,7 @@ def wait(
             known = ", ".join(_GOALS)
             raise UsageError(f"--for does not accept “{word}”. Expected one of: {known}{nearest(word, _GOALS)}")
     goal_states = frozenset(state for word in goals for state in _GOALS[word])
-    seconds = session.patience(timeout)
+    seconds = session.wait_timeout(timeout)
     goal_ = _Goal(goal_states, accept_reported=accept_reported or "ended" in goals)
     began = session.workers.clock.monotonic()
     results = _listed(session, named(session, refs, from_, operation), None if timeout is None else began + seconds)
@@ -113,7 +113,7 @@ class _Goal(Struct, frozen=True):
 
 def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[LookupResult]:
     """Look at the runs; with `until`, look again until then at those that are not found: one may not be listed yet."""
-    results = {result.reference: result for result in session.look_at(references)}
+    results = {result.reference: result for result in session.look_up(references)}
     clock = session.workers.clock
     missing = _not_found(results.values())
     if missing and until is not None and clock.monotonic() < until:
@@ -121,7 +121,7 @@ def _listed(session: Session, references: Sequence[Reference], until: float | No
         session.notes.say(f"not found yet: {names}; retrying until the timeout")
     while missing and until is not None and (left := until - clock.monotonic()) > 0:
         session.workers.pause(min(FIRST_PAUSE * 2, left))
-        results |= {result.reference: result for result in session.look_at(missing)}
+        results |= {result.reference: result for result in session.look_up(missing)}
         missing = _not_found(results.values())
     return [results[reference] for reference in references]
 

@@ -37,7 +37,7 @@ def find(environ: Mapping[str, str], profile: str | None, sources: Sources) -> C
     """
     if profile is not None:
         return _of_profile(environ, profile, sources)
-    first_source = next((source for look in _CHAIN if (source := look(environ, sources)) is not None), None)
+    first_source = next((source for read in _CHAIN if (source := read(environ, sources)) is not None), None)
     if first_source is None:
         raise _nothing(environ)
     return first_source
@@ -59,8 +59,8 @@ def _of_variables(environ: Mapping[str, str], sources: Sources) -> CredentialSou
             keys = Credentials(id=id, secret=secret, token=token, source=f"{prefix}_ACCESS_KEY_ID of the environment")
             return _in_role(environ, _fixed(keys), sources)
         if id or secret:
-            there, gone = ("ID", "SECRET") if id else ("SECRET", "ID")
-            message = f"{prefix}_ACCESS_KEY_{there} is set but {prefix}_ACCESS_KEY_{gone} is not"
+            there, absent = ("ID", "SECRET") if id else ("SECRET", "ID")
+            message = f"{prefix}_ACCESS_KEY_{there} is set but {prefix}_ACCESS_KEY_{absent} is not"
             raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")
     return None
 

@@ -97,7 +97,7 @@ class CloudAssistant:
         params = self._named(ref)
         ids = checked_targets(targets)
         for piece in chunks(ids, _TARGETS_PER_STOP) if ids else ((),):
-            listed = {f"InstanceId.{place}": target for place, target in enumerate(piece, start=1)}
+            listed = {f"InstanceId.{index}": target for index, target in enumerate(piece, start=1)}
             yield str(self._ecs.call("StopInvocation", {**params, **listed}, once=True)["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Snapshot]:

@@ -220,13 +220,13 @@ class _ProcessProvider:
         """See botocore."""
         if self._command is None:
             return None
-        renewed = Renewed(self._asked, source=self._source)
+        renewed = Renewed(self._run, source=self._source)
         row = _metadata_of(renewed())
         if row["expiry_time"] is None:
             return BotocoreCredentials(row["access_key"], row["secret_key"], row["token"], method=self.METHOD)
         return RefreshableCredentials.create_from_metadata(row, lambda: _metadata_of(renewed()), self.METHOD)
 
-    def _asked(self) -> Credentials:
+    def _run(self) -> Credentials:
         row = printed(self._command or "", self._source)
         if row.get("Version") != 1:
             raise CloudError(Reason.NO_CREDENTIALS, f"{self._source} printed no Version 1")

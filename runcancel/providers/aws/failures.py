@@ -140,7 +140,7 @@ def no_response(error: BotoCoreError, *, action: str, source: str = "") -> Cloud
     reason = EXCEPTIONS[next(name for name in names if name in EXCEPTIONS)]
     by = f" ({source})" if source and reason in CREDENTIALS else ""
     hint = _CODE_HINTS.get(names[0]) or _HINTS.get(reason)
-    return CloudError(reason, f"{action}: {_told(error)}{by}", provider_code=names[0], action=action, hint=hint)
+    return CloudError(reason, f"{action}: {_described(error)}{by}", provider_code=names[0], action=action, hint=hint)
 
 
 def unsent(error: CloudError, *, action: str) -> CloudError:
@@ -164,7 +164,7 @@ def _sentence(reason: Reason, api: str, *, code: str, message: str, source: str)
     return f"{api}: {code}{by}: {message}" if code else f"{api}: {message}{by}"
 
 
-def _told(error: BotoCoreError) -> str:
+def _described(error: BotoCoreError) -> str:
     """botocore's own sentence, but for what others wrote into it: that may hold anything."""
     if type(error).__name__ == "CredentialRetrievalError":
         return f"could not get credentials from {error.kwargs.get('provider', 'their source')}"

@@ -92,8 +92,8 @@ def _sts_region(connection: Connection, environ: Mapping[str, str]) -> str:
     return _FIRST.get(partition, here)
 
 
-def _metadata(environ: Mapping[str, str], patience: float, bundle: tuple[str, str] | None) -> HttpClient:
-    return HttpClient(environ, connect_timeout=patience, read_timeout=patience, bundle=bundle, metadata=True)
+def _metadata(environ: Mapping[str, str], timeout: float, bundle: tuple[str, str] | None) -> HttpClient:
+    return HttpClient(environ, connect_timeout=timeout, read_timeout=timeout, bundle=bundle, metadata=True)
 
 
 class _Sender:

@@ -7,7 +7,7 @@ from runcancel.model.states import Fact, Guarantee
 from runcancel.model.triggers import TriggerKind
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
-_NOBODY = "00000000-0000-4000-8000-000000000000"
+_PROBE_ID = "00000000-0000-4000-8000-000000000000"
 
 WINDOW = Kind(
     name="maintenance-window",
@@ -17,7 +17,7 @@ WINDOW = Kind(
     promise="A cancel here stops pending tasks. Running tasks run to completion.",
     id_pattern=_UUID,
     case_insensitive=True,
-    probe_id=_NOBODY,
+    probe_id=_PROBE_ID,
     in_part=False,
     starts_runs=True,
 )
@@ -29,7 +29,7 @@ COMMAND = Kind(
     promise="A cancel here is a request to the agent of each target; the process may not stop.",
     id_pattern=_UUID,
     case_insensitive=True,
-    probe_id=_NOBODY,
+    probe_id=_PROBE_ID,
     in_part=True,
     grace=(0.5, 1.0),
     started_with=("SendCommand",),
@@ -44,7 +44,7 @@ AUTOMATION = Kind(
     "and an onCancel path may still run.",
     id_pattern=_UUID,
     case_insensitive=True,
-    probe_id=_NOBODY,
+    probe_id=_PROBE_ID,
     in_part=False,
     read_whole=True,
     started_with=("StartAutomationExecution",),

@@ -94,11 +94,11 @@ def _of_arn(text: str) -> Link:
 
 def _of_url(text: str, regions: frozenset[str]) -> Link | None:
     parts = address(text)
-    place = _place(parts)
-    if place is None:
+    console = _console(parts)
+    if console is None:
         return None
     check_address(parts)
-    partition, region, account = place
+    partition, region, account = console
     named = query_values(parts, ("region",)) | ({region} if region else set())
     kind, id = _shown(parts, named & regions if len(named) == 1 else frozenset())
     region = one_region(named, regions, form=f"aws:REGION:{kind}/{id}")
@@ -107,7 +107,7 @@ def _of_url(text: str, regions: frozenset[str]) -> Link | None:
     return _link(id, region, kind, account)
 
 
-def _place(parts: SplitResult) -> tuple[str, str | None, str | None] | None:
+def _console(parts: SplitResult) -> tuple[str, str | None, str | None] | None:
     """Partition, region and account that a console's host names; None for any other host."""
     host = parts.hostname or ""
     for console, partition in HOSTS.items():

@@ -26,7 +26,7 @@ _ERROR_FOLLOWS = "\n----------ERROR-------\n"
 """What the agent writes between the streams where it joins them."""
 
 _ONLY_WHEN_ENDED = "AWS shows output only when a step has ended"
-_GONE = "the run that it started is no longer kept"
+_NOT_KEPT = "the run that it started is no longer kept"
 _ELSEWHERE: Mapping[str, str] = {
     "LAMBDA": "a Lambda function writes to CloudWatch Logs, which is not supported",
     "STEP_FUNCTIONS": "Step Functions keeps what its steps returned, which is not supported",
@@ -109,7 +109,7 @@ class Logs:
             if error.reason is not Reason.NOT_FOUND:
                 raise
             if not criteria.states or output.state in criteria.states:
-                yield structs.replace(output, note=_GONE)
+                yield structs.replace(output, note=_NOT_KEPT)
 
 
 def _under(parent: Ref, above: Output, one: Output) -> Output:
@@ -201,4 +201,4 @@ def _failure(row: JsonObject) -> str:
     named = [text(row.get("FailureMessage")), text(row.get("WarningMessage"))]
     detailed = (one for value in details.values() for one in texts(value))
     messages = [one for one in (*named, *detailed) if one]
-    return "\n".join(one for place, one in enumerate(messages) if not any(one in before for before in messages[:place]))
+    return "\n".join(one for index, one in enumerate(messages) if not any(one in before for before in messages[:index]))

@@ -104,14 +104,14 @@ class Windows:
         if task_id is None or criteria.task not in (None, task_id):
             return
         words = window_words(criteria.states)
-        begun = left = False
+        any_row = left = False
         for row in self._listed(ref, task_id, words, limit=criteria.limit):
-            begun, left = True, left or not _state(row).over
+            any_row, left = True, left or not _state(row).over
             yield _invocation(ref, task, row, parameters=criteria.parameters, profile=self._profile)
-        if words and not left and not (begun and _state(task).over):  # a filtered listing does not tell
+        if words and not left and not (any_row and _state(task).over):  # a filtered listing does not tell
             states = [_state(row) for row in self._listed(ref, task_id, (), limit=0)]
-            begun, left = bool(states), any(not state.over for state in states)
-        if not begun or not (left or _state(task).over):
+            any_row, left = bool(states), any(not state.over for state in states)
+        if not any_row or not (left or _state(task).over):
             yield _of_whole_task(ref, task, task_id), ()
 
     def _listed(self, ref: Ref, task_id: str, words: tuple[str, ...], *, limit: int) -> Iterator[JsonObject]:
@@ -230,8 +230,8 @@ def _unlisted(ref: Ref, named: Sequence[str], listed: Container[str]) -> Iterato
 
 def _targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Instance ids: of a command beside its parameters, of an automation among them."""
-    places = (parameters, record(parameters.get("parameters")))
-    ids = [one for place in places for key in _TARGET_KEYS for one in texts(place.get(key))]
+    sources = (parameters, record(parameters.get("parameters")))
+    ids = [one for source in sources for key in _TARGET_KEYS for one in texts(source.get(key))]
     return tuple(dict.fromkeys(one for one in ids if INSTANCE.fullmatch(one)))
 
 

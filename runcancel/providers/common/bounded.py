@@ -34,8 +34,8 @@ class _Bounded(RawIOBase):
     def __init__(self, sock: socket, source: RawIOBase) -> None:
         self._sock = sock
         self._source = source
-        patience = sock.gettimeout()
-        self._deadline = None if patience is None else time.monotonic() + patience
+        timeout = sock.gettimeout()
+        self._deadline = None if timeout is None else time.monotonic() + timeout
         self._left = LARGEST + _PIECE  # the head of the answer counts, too
 
     def readable(self) -> bool:

@@ -10,7 +10,7 @@ from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.common.credentials import plain_words
 
-_PATIENCE = 60  # seconds, as the vendors' SDKs wait
+_TIMEOUT = 60  # seconds, as the vendors' SDKs wait
 
 
 def printed(command: str, what: str) -> Mapping[str, Any]:
@@ -54,9 +54,9 @@ def _output(command: str, what: str) -> str:
     if not words:
         raise _failed(f"{what} is empty")
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False)  # noqa: S603 - the user's own profile names it
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT, check=False)  # noqa: S603 - the user's own profile names it
     except subprocess.TimeoutExpired:
-        raise _failed(f"{what} did not end within {_PATIENCE} s") from None
+        raise _failed(f"{what} did not end within {_TIMEOUT} s") from None
     except OSError as error:
         raise not_started(what, error) from None
     if done.returncode:

@@ -195,9 +195,9 @@ def _new(
 ) -> Iterator[JsonObject]:
     """The rows of a page that are new, or more open than what was seen under their key before."""
     for name, row in merged(page, key, openness).items():
-        place = openness(row)
-        if place > seen.get(name, -1):
-            seen[name] = place
+        rank = openness(row)
+        if rank > seen.get(name, -1):
+            seen[name] = rank
             yield row
 
 

@@ -102,8 +102,8 @@ def token_in(file: str) -> str:
 
 def unusable(path: Path, why: str, *, line: int | None = None) -> CloudError:
     """The failure of a file; its content is never quoted."""
-    place = f"{path}, line {line}" if line else str(path)
-    return CloudError(Reason.NO_CREDENTIALS, f"{place}: {why}", action="credentials", hint=f"correct {path}")
+    location = f"{path}, line {line}" if line else str(path)
+    return CloudError(Reason.NO_CREDENTIALS, f"{location}: {why}", action="credentials", hint=f"correct {path}")
 
 
 def _text(path: Path, data: bytes) -> str:

@@ -43,11 +43,11 @@ def with_parameters(script: str | None, parameters: object) -> str | None:
     return "\n".join(lines) or None
 
 
-def contains(script: str | None, wanted: str | None) -> bool:
+def contains(script: str | None, part: str | None) -> bool:
     """Whether a script has a text in it; every script has no text. Line ends of Windows count as line ends."""
-    if wanted is None:
+    if part is None:
         return True
-    return script is not None and (wanted in script or wanted in script.replace("\r\n", "\n"))
+    return script is not None and (part in script or part in script.replace("\r\n", "\n"))
 
 
 def _decoded(data: bytes) -> str:

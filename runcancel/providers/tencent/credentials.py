@@ -99,8 +99,8 @@ def _of_variables(environ: Mapping[str, str]) -> Credentials | None:
         source = "TENCENTCLOUD_SECRET_ID of the environment"
         return Credentials(id=id.strip(), secret=secret.strip(), token=token, source=source).checked()
     if id or secret:
-        there, gone = KEYS if id else KEYS[::-1]
-        raise CloudError(Reason.NO_CREDENTIALS, f"{there} is set but {gone} is not", action="credentials")
+        there, absent = KEYS if id else KEYS[::-1]
+        raise CloudError(Reason.NO_CREDENTIALS, f"{there} is set but {absent} is not", action="credentials")
     return None
 
 
@@ -121,8 +121,8 @@ def _of_pod(environ: Mapping[str, str], sources: Sources) -> CredentialSource | 
     if not environ.get("TKE_ROLE_ARN"):
         return None
     if not oidc_in(environ):
-        gone = next(name for name in OIDC if not environ.get(name))
-        raise CloudError(Reason.NO_CREDENTIALS, f"TKE_ROLE_ARN is set but {gone} is not", action="credentials")
+        absent = next(name for name in OIDC if not environ.get(name))
+        raise CloudError(Reason.NO_CREDENTIALS, f"TKE_ROLE_ARN is set but {absent} is not", action="credentials")
     region, provider, token_file, role = (environ[name] for name in OIDC)
     return sources.by_oidc(role, provider=provider, token_file=token_file, region=region)
 

@@ -186,8 +186,8 @@ class Tat:
     ) -> tuple[Sequence[JsonObject], int | None]:
         """One page of a listing and the vendor's total. One that is too large to be answered comes in halves."""
 
-        def ask(places: Sequence[int]) -> JsonObject:
-            return self._tat.call(action, {**params, "Limit": len(places), "Offset": places[0]})
+        def ask(offsets: Sequence[int]) -> JsonObject:
+            return self._tat.call(action, {**params, "Limit": len(offsets), "Offset": offsets[0]})
 
         listed: list[JsonObject] = []
         total: int | None = None

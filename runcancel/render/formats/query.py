@@ -21,7 +21,7 @@ from runcancel.render.sink import Sink
 from runcancel.text import safe
 
 _LARGEST = 2**63  # what JSON of ours holds as an integer; beyond it a number is a float
-_SAID = 200  # characters of what jmespath says: it quotes what it met, however long
+_QUOTED = 200  # characters of what jmespath says: it quotes what it met, however long
 
 
 class QueryError(Exception):
@@ -45,7 +45,7 @@ class Expression:
             return _data(self._expression.search(document))
         except Exception as error:  # noqa: BLE001 - jmespath lets through whatever Python says to a wrong type
             message = " ".join(str(error).split()) or type(error).__name__
-            raise QueryError(message if len(message) <= _SAID else f"{message[:_SAID]} …") from None
+            raise QueryError(message if len(message) <= _QUOTED else f"{message[:_QUOTED]} …") from None
 
 
 class Queried(Json):

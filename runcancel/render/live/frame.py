@@ -83,10 +83,10 @@ def shares(counts: Sequence[int], length: int) -> list[int]:
     exact = [count * length / total for count in counts] if total else []
     cells = [max(1, int(part)) for part in exact]
     while sum(cells) > length:
-        at = max(range(len(cells)), key=lambda place: (cells[place] > 1, cells[place] - exact[place]))
+        at = max(range(len(cells)), key=lambda index: (cells[index] > 1, cells[index] - exact[index]))
         cells[at] -= 1
     while cells and sum(cells) < length:
-        at = max(range(len(cells)), key=lambda place: exact[place] - cells[place])
+        at = max(range(len(cells)), key=lambda index: exact[index] - cells[index])
         cells[at] += 1
     return cells
 
@@ -94,10 +94,10 @@ def shares(counts: Sequence[int], length: int) -> list[int]:
 def fitted(pieces: Iterable[Piece], width: int, *, between: str) -> Text:
     """As many of the pieces as fit, from the first on, whole; a first one that does not fit is shortened."""
     line = Text()
-    for place, (text, word) in enumerate(pieces):
-        gap, more = between if place else "", Text(text, STYLES.get(word or "", ""))
+    for index, (text, word) in enumerate(pieces):
+        gap, more = between if index else "", Text(text, STYLES.get(word or "", ""))
         if line.cell_len + cell_len(gap) + more.cell_len > width:
-            return line if place else shortened(more, width, mark="~")
+            return line if index else shortened(more, width, mark="~")
         line.append(gap).append_text(more)
     return line
 
@@ -107,8 +107,8 @@ def _head(board: Board, view: View, *, bar_: bool) -> Text:
     width = min(view.width, _WIDEST)
     runs, ended = counted(board.total.runs, "run"), f"{view.terminal.dot}{board.total.ended:,} ended"
     doing = f"{'cancelling' if board.cancels else 'watching'} {runs}"
-    places = f" in {counted(len(board.scopes), 'scope')}" if len(board.scopes) > 1 else ""
-    lefts = dict.fromkeys((f"{doing}{places}{ended}", f"{doing}{ended}", f"{runs}{ended}", doing, runs))
+    where = f" in {counted(len(board.scopes), 'scope')}" if len(board.scopes) > 1 else ""
+    lefts = dict.fromkeys((f"{doing}{where}{ended}", f"{doing}{ended}", f"{runs}{ended}", doing, runs))
     clock = f"{int(view.elapsed // 60):02}:{int(view.elapsed % 60):02}"
     left = [] if view.left is None else [f"{max(0, math.ceil(view.left))} s left"]
     calls = [f"{view.calls:,.0f} call{'' if round(view.calls) == 1 else 's'}/s"] if view.calls >= 0.5 else []
@@ -164,7 +164,7 @@ def _of_run(run: RunProgress, view: View, width: int) -> Text:
 
 def _labelled(counts: Mapping[State, int]) -> list[Piece]:
     """`targets: 3 running`, `17 cancelled`: so that no count of targets is read as one of runs."""
-    return [(f"targets: {text}" if not place else text, word) for place, (text, word) in enumerate(tally(counts))]
+    return [(f"targets: {text}" if not index else text, word) for index, (text, word) in enumerate(tally(counts))]
 
 
 def _targets(total: Totals, view: View) -> Text | None:

@@ -120,9 +120,9 @@ class LiveProgress(Board):
         if not self._frame:
             return "\r\n".join(self._painted(line) for line in lines)
         parts = ["\r", f"\x1b[{len(self._frame) - 1}A" if len(self._frame) > 1 else ""]
-        for place, line in enumerate(lines):
-            parts.append("\r\n" if place else "")
-            if place + 1 == len(lines) or place >= len(self._frame) or line != self._frame[place]:
+        for index, line in enumerate(lines):
+            parts.append("\r\n" if index else "")
+            if index + 1 == len(lines) or index >= len(self._frame) or line != self._frame[index]:
                 parts += [self._painted(line), "\x1b[K"]
         parts.append("\x1b[J" if len(lines) < len(self._frame) else "")
         return "".join(parts)

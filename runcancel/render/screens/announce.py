@@ -80,7 +80,7 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
         groups.setdefault((scope_of(item.run), item.guarantee), []).append(item)
     total = sum(_size(item) for item in items)
     rows = [_row(scope, guarantee, group) for (scope, guarantee), group in groups.items()]
-    widths = [max(len(row[place]) for row in rows) for place in range(4)]
+    widths = [max(len(row[index]) for row in rows) for index in range(4)]
     lines = [f"About to cancel {counted(len(items), 'run')} ({counted(total, 'target')}):"]
     for row, group in zip(rows, groups.values(), strict=True):
         cells = (row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]))

@@ -27,14 +27,15 @@ class Grid(Struct, frozen=True):
 
     def only(self, keep: Callable[[Column[Any]], bool]) -> "Grid":
         """The grid of some columns."""
-        places = [place for place, column in enumerate(self.columns) if keep(column)]
+        indexes = [index for index, column in enumerate(self.columns) if keep(column)]
         return Grid(
-            tuple(self.columns[place] for place in places), tuple([row[place] for place in places] for row in self.rows)
+            tuple(self.columns[index] for index in indexes),
+            tuple([row[index] for index in indexes] for row in self.rows),
         )
 
     def filled(self) -> "Grid":
         """The grid without columns that have nothing in any row."""
-        empty = [all(row[place] == NOTHING for row in self.rows) for place in range(len(self.columns))]
+        empty = [all(row[index] == NOTHING for row in self.rows) for index in range(len(self.columns))]
         names = {column.name for column, nothing in zip(self.columns, empty, strict=True) if nothing and self.rows}
         return self.only(lambda column: column.name not in names)
 
@@ -136,14 +137,14 @@ def _wrapped(text: Text, terminal: Terminal, *, indent: int) -> list[Text]:
 def _fitted(grid: Grid, width: int, *, cut: bool) -> list[int] | None:
     """The width of each column, None where they do not fit."""
     widths = [
-        max([cell_len(column.title), *(_width(row[place]) for row in grid.rows)])
-        for place, column in enumerate(grid.columns)
+        max([cell_len(column.title), *(_width(row[index]) for row in grid.rows)])
+        for index, column in enumerate(grid.columns)
     ]
     excess = sum(widths) + _GAP * (len(widths) - 1) - width
-    givers = [place for place, column in enumerate(grid.columns) if column.shrinkable and cut]
-    for place in sorted(givers, key=lambda place: -widths[place]):
-        given = min(max(0, excess), max(0, widths[place] - max(_LEAST, len(grid.columns[place].title))))
-        widths[place] -= given
+    givers = [index for index, column in enumerate(grid.columns) if column.shrinkable and cut]
+    for index in sorted(givers, key=lambda index: -widths[index]):
+        given = min(max(0, excess), max(0, widths[index] - max(_LEAST, len(grid.columns[index].title))))
+        widths[index] -= given
         excess -= given
     return None if excess > 0 else widths
 

@@ -101,15 +101,15 @@ def _sort_of(problem: Problem) -> Hashable:
 def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
     """`runcancel: 23 runs: what`, then the first of them, a line each, then the hint."""
     first = group[0]
-    places = [str(problem.ref or problem.scope or "") for problem in group]
+    names = [str(problem.ref or problem.scope or "") for problem in group]
     noun = "scopes" if first.ref is None else "runs"
     facts = f" [{first.provider_code}]" if first.provider_code and first.provider_code not in first.message else ""
     yield safe(redact(f"{PROGRAM}: {len(group):,} {noun}: {first.message}{facts}"))
-    yield from (f"  {safe(place)}" for place in places[:_SHOWN])
-    if len(places) > _SHOWN:
-        yield f"  … and {len(places) - _SHOWN:,} more (-o json lists all)"
+    yield from (f"  {safe(name)}" for name in names[:_SHOWN])
+    if len(names) > _SHOWN:
+        yield f"  … and {len(names) - _SHOWN:,} more (-o json lists all)"
     if first.hint:
-        yield f"  {safe(redact(_general(first.hint, places[0]) or ''))}"
+        yield f"  {safe(redact(_general(first.hint, names[0]) or ''))}"
 
 
 def _general(hint: str | None, where: str) -> str | None:
@@ -127,11 +127,11 @@ def problem_lines(problem: Problem) -> tuple[str, ...]:
     return (safe(redact(first)), *((f"  {safe(redact(problem.hint))}",) if problem.hint else ()))
 
 
-def cause_of(problem: Problem, place: object) -> str:
+def cause_of(problem: Problem, name: object) -> str:
     """Its message with the vendor's code, and without the name of the run or scope that it is about."""
-    message, where = problem.message, str(place)
-    for name in (where, where.rpartition("/")[2]):
-        message = message.replace(name, "…") if len(name) > _SHORTEST else message
+    message, where = problem.message, str(name)
+    for part in (where, where.rpartition("/")[2]):
+        message = message.replace(part, "…") if len(part) > _SHORTEST else message
     code = problem.provider_code
     return f"{message} [{code}]" if code and code not in message else message
 

@@ -173,8 +173,8 @@ def _verdict(outcome: Outcome, terminal: Terminal) -> Iterator[Text]:
         lines = textwrap.wrap(
             f"{text}  ({took})" if took else text, terminal.width, break_long_words=False, break_on_hyphens=False
         )
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         drawn = Text(line)
-        if not place:
+        if not index:
             drawn.stylize(STYLES.get(outcome.verdict, ""), 0, len(outcome.verdict))
         yield drawn

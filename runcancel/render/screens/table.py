@@ -86,8 +86,8 @@ class Table(Printer):
     def _by_run(self) -> Iterator[Text]:
         """Invocations under the reference of their run."""
         invocations = [record for record in self._records if isinstance(record, Invocation)]
-        for place, (run, group) in enumerate(groupby(invocations, key=lambda one: one.run)):
-            if place:
+        for index, (run, group) in enumerate(groupby(invocations, key=lambda one: one.run)):
+            if index:
                 yield Text()
             yield Text(safe(str(run)), "bold")
             yield from self._rows(list(group), without_key=True)

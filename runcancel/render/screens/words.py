@@ -87,7 +87,7 @@ def tallied(counts: Mapping[State, int]) -> Pieces:
 
 def listed(pieces: Iterable[Piece]) -> Pieces:
     """The pieces with a comma between any two."""
-    return tuple(each for place, piece in enumerate(pieces) for each in (((", ", None), piece) if place else (piece,)))
+    return tuple(each for index, piece in enumerate(pieces) for each in (((", ", None), piece) if index else (piece,)))
 
 
 def scope_of(run: RunName) -> str:

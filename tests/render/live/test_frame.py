@@ -38,7 +38,7 @@ def boards(draw: st.DrawFn) -> Board:
         if step in ("asked", "refused"):
             board.responded(
                 Ref.parse(ref),
-                CancelResponse(asked=RequestStatus.ACCEPTED, problem=samples.DENIED if step == "refused" else None),
+                CancelResponse(status=RequestStatus.ACCEPTED, problem=samples.DENIED if step == "refused" else None),
             )
         elif step == "seen":
             run = samples.run(ref, draw(st.sampled_from(State)), counts=draw(COUNTS))

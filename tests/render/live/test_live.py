@@ -17,7 +17,7 @@ from runcancel.render.live.progress import PlainProgress, progress
 from runcancel.render.screens.terminal import Terminal, size_of
 from runcancel.runtime.throttle import Traffic
 
-ACCEPTED = CancelResponse(asked=RequestStatus.ACCEPTED)
+ACCEPTED = CancelResponse(status=RequestStatus.ACCEPTED)
 
 
 def test_a_live_run_shows_what_it_is_and_leaves_nothing() -> None:

@@ -12,8 +12,8 @@ from runcancel.model.states import State
 from runcancel.render.live.progress import PlainProgress
 from runcancel.render.sink import Sink
 
-ACCEPTED = CancelResponse(asked=RequestStatus.ACCEPTED)
-REFUSED = CancelResponse(asked=RequestStatus.REFUSED, problem=samples.DENIED)
+ACCEPTED = CancelResponse(status=RequestStatus.ACCEPTED)
+REFUSED = CancelResponse(status=RequestStatus.REFUSED, problem=samples.DENIED)
 
 
 def plain(*, verbose: bool = False) -> tuple[io.StringIO, Clock, PlainProgress]:
