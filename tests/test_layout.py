@@ -9,7 +9,7 @@ import pytest
 
 import runcancel
 from runcancel.cli.verbs import VERBS
-from runcancel.providers import PROVIDERS
+from runcancel.providers import PROVIDERS, provider
 
 ROOT = Path(runcancel.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
@@ -114,3 +114,67 @@ def test_no_function_is_longer_than_a_screen() -> None:
                     long[f"{path.relative_to(ROOT)}: {node.name}"] = lines
 
     assert long == {}
+
+
+# vendor words stop at the providers
+
+PRODUCTS = (
+    *("Systems Manager", "Cloud Assistant", "CloudTrail", "EventBridge", "maintenance window", "window_target"),
+    *("amazon", "aliyun", "tencentcloud", "boto", "mw-", "inv-", "invt-", "ivk-", "ins-"),
+    *(r"\b(?:SSM|TAT|ECS|STS|IAM|RAM|CAM|ARNs?)\b", r"\bt-[0-9a-f…]"),
+)
+"""Words of the clouds that no record of a provider holds."""
+
+MAY_NAME_CLOUDS = {
+    "cli/support/demo.py": "references of runs in the sandbox",
+    "cli/support/request.py": "an example of a request in a message",
+    "cli/verbs/__init__.py": "one line of help for each verb",
+    "cli/verbs/help.py": "the topics of the help, with an example from each cloud",
+    "cli/verbs/sandbox.py": "references of runs in the sandbox",
+    "model/runs.py": "window_target is a key of the documents",
+    "render/columns.py": "window_target is a key of the documents",
+}
+"""File -> why it holds such words. Beside these only the help of verbs and of their options may."""
+
+
+def vendor_words() -> re.Pattern[str]:
+    """What the clouds' records hold that means nothing outside them: their titles, actions, variables, addresses."""
+    found: set[str] = set()
+    for one in map(provider, PROVIDERS):
+        found |= {one.title, *one.sites, *one.variables, *one.link_prefixes}
+        found |= {*one.endpoint_variables, *one.region_variables, *one.profile_variables}
+        found |= {word for kind in one.kinds for word in (kind.action, kind.permission)}
+        found |= {kind.name for kind in one.kinds if "-" in kind.name}
+        for kind in one.trigger_kinds:
+            found |= {kind.action, kind.enable_action, kind.permission, kind.enable_permission} - {""}
+    return re.compile("|".join((*(rf"\b{re.escape(word)}" for word in sorted(found)), *PRODUCTS)))
+
+
+def words_of(path: Path) -> list[str]:
+    """Every name, text and docstring of a file, without the help of a verb and of its options."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    helps: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "help":
+            helps |= {id(inner) for inner in ast.walk(node.value)}
+        if path.parent.name == "verbs" and isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            helps |= {id(inner) for inner in ast.walk(node.body[0])}
+    names = {ast.Name: "id", ast.Attribute: "attr", ast.arg: "arg", ast.FunctionDef: "name", ast.ClassDef: "name"}
+    return [
+        str(node.value if isinstance(node, ast.Constant) else getattr(node, names[type(node)]))
+        for node in ast.walk(tree)
+        if id(node) not in helps and (type(node) in names or (isinstance(node, ast.Constant) and str(node.value)))
+    ]
+
+
+def test_vendor_words_stop_at_the_providers() -> None:
+    pattern = vendor_words()
+    named: dict[str, set[str]] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        file = str(path.relative_to(ROOT))
+        if file.split("/", maxsplit=1)[0] not in ("providers", "sandbox"):
+            found = {match.group() for word in words_of(path) for match in pattern.finditer(word)}
+            named |= {file: found} if found else {}
+
+    assert {file: words for file, words in named.items() if file not in MAY_NAME_CLOUDS} == {}
+    assert named.keys() == MAY_NAME_CLOUDS.keys(), "an exception that nothing needs any more"

@@ -358,7 +358,7 @@ class Session:
         return {scope: why for scope, why in found.items() if why is not None}
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
-        """The caller's identity per scope, by the vendors' STS; None where it is not known."""
+        """The caller's identity per scope, as the vendors tell it; None where it is not known."""
         return self.callers.of(scopes)
 
     def follow(
@@ -387,9 +387,9 @@ class Session:
             shown.close()
 
     def _check_accounts(self, references: Sequence[Reference]) -> None:
-        """An ARN says its account: nothing is read where others ask. Raises `UsageError`.
+        """Raise `UsageError` where a link names another account than the caller's; then nothing is read.
 
-        Who asks may not be known; that never stops anything, but is said.
+        A caller that is not known stops nothing, and is reported.
         """
         scopes_of = {reference: settings.scopes_of(self.settings, reference) for reference in references}
         scopes = tuple(dict.fromkeys(scope for found in scopes_of.values() for scope in found))

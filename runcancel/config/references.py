@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Self
 from urllib.parse import unquote
 
@@ -10,7 +11,7 @@ from msgspec import Struct, structs
 from runcancel.errors import UsageError
 from runcancel.model.runs import Kind, Ref, RunName, Scope
 from runcancel.providers import PROVIDERS, provider, trigger_kind_of
-from runcancel.providers.common.links import NotARun
+from runcancel.providers.common.links import LINKS, NotARun
 from runcancel.redaction import bare_urls
 from runcancel.text import command, quoted
 
@@ -18,8 +19,7 @@ _FORM = "[context@][provider:][region:][kind/]id"
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 NOT_A_REGION = "is not a region such as us-east-2, cn-hangzhou or ap-guangzhou"
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
-_LINK = re.compile(r"(?:([^@:/]*)@)?(arn:.*|[A-Za-z][A-Za-z0-9+.-]*://.*)")
-"""An ARN or a URL, which may have a context before it as any reference."""
+_URL = "[A-Za-z][A-Za-z0-9+.-]*://"
 
 
 class Reference(Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     provider: str | None = None
     region: str | None = None
     kind: str | None = None
-    account: str | None = None  # as an ARN says it: whoever asks has to be of it
+    account: str | None = None  # as a link names it: the caller has to belong to it
     trigger: bool = False  # it names what starts runs, not a run
 
     @property
@@ -74,13 +74,13 @@ class Reference(Struct, frozen=True, kw_only=True):
 
 
 def parse(text: str, *, triggers: bool = False) -> Reference:
-    """Read one reference, ARN or console URL; with `triggers` that of a trigger, which has neither.
+    """Read one reference, in its own form or as a link; with `triggers` that of a trigger, which has no link.
 
     Raises `UsageError` with what is wrong and what would be right; asks no cloud.
     """
     if _UNSAFE.search(text) or not text:
         raise _wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
-    link = _LINK.fullmatch(text)
+    link = _links().fullmatch(text)
     if link is not None and not triggers:
         return _linked(text, link[1] or "", link[2])
     return _plain(text, triggers=triggers)
@@ -140,7 +140,7 @@ def unique(references: Iterable[Reference]) -> tuple[Reference, ...]:
 
 def full(text: str) -> Ref:
     """Read a reference in its full form, as every output prints it."""
-    if _LINK.fullmatch(text):
+    if _links().fullmatch(text):
         raise _wrong(text, "only the full form is accepted here")
     reference = parse(text)
     if reference.provider is None or reference.region is None:
@@ -152,6 +152,13 @@ def full(text: str) -> Ref:
     return reference.at(scope, kinds[0])
 
 
+@cache
+def _links() -> re.Pattern[str]:
+    """A URL or a link in a vendor's own form, which may have a context before it as any reference."""
+    own = [re.escape(prefix) for name in PROVIDERS for prefix in provider(name).link_prefixes]
+    return re.compile(rf"(?:([^@:/]*)@)?((?:{'|'.join((*own, _URL))}).*)")
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """A did-you-mean clause, or an empty text when nothing is near."""
     import difflib  # only for who mistyped
@@ -161,7 +168,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _linked(text: str, context: str, link: str) -> Reference:
-    """The run that an ARN or a URL names, as exactly as the full form names one."""
+    """The run that a link names, as exactly as the full form names one."""
     if text.startswith("@"):
         raise _wrong(text, "the context before @ is empty")
     for name in PROVIDERS:
@@ -172,7 +179,7 @@ def _linked(text: str, context: str, link: str) -> Reference:
         if named is not None:
             full = f"{context}{'@' if context else ''}{name}:{named.region}:{named.kind}/{named.id}"
             return Reference(
-                text=text if link.startswith("arn:") else full,  # a query may hold a way to sign in
+                text=text if named.repeatable else full,
                 id=named.id,
                 context=_context(text, context),
                 provider=name,
@@ -187,7 +194,7 @@ def _linked(text: str, context: str, link: str) -> Reference:
 def _no_link(link: str, why: str, hint: str | None) -> UsageError:
     """A URL is quoted without what may hold a way to sign in."""
     message = f"“{quoted(bare_urls(link))}” is not a reference: {why}; nothing was sent"
-    return UsageError(message, hint=hint or f"The form of a reference: {_FORM}, or the ARN or console URL of a run")
+    return UsageError(message, hint=hint or f"The form of a reference: {_FORM}, or {LINKS}")
 
 
 def _context(text: str, quoted: str) -> str | None:

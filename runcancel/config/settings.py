@@ -150,7 +150,7 @@ def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
     if not pairs:
         raise UsageError(
             "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",
-            hint="choose one, as in -p aws, or see docs/connecting.md",
+            hint=f"choose one, as in -p {next(iter(PROVIDERS))}, or see docs/connecting.md",
         )
     return tuple(_search_scope(settings, name, context) for name, context in pairs)
 

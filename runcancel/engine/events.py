@@ -15,7 +15,7 @@ _ACCEPTED = {RequestStatus.ACCEPTED: True, RequestStatus.ALREADY: True, RequestS
 class Progress:
     """An observer of a cancel, called from the caller's thread alone. This one does nothing.
 
-    `planned` is called again for runs that join later: what a window started before it was cancelled.
+    `planned` is called again for runs that join later: what a run started before it was cancelled.
     """
 
     def planned(self, items: Sequence[PlanItem]) -> None:

@@ -73,7 +73,7 @@ def selected(invocations: Iterable[Invocation], targets: Sequence[str]) -> tuple
 
 
 def counted_once(items: Sequence[PlanItem]) -> list[PlanItem]:
-    """The items, each without the invocations that stand for another item: a task of a window for what it started."""
+    """The items, each without the invocations that stand for another item: for what they started."""
     runs = {item.run for item in items}
     return [
         structs.replace(item, invocations=tuple(one for one in item.invocations if one.child not in runs))

@@ -80,7 +80,7 @@ class ScopeCheck(Struct, frozen=True, kw_only=True):
 
     @property
     def clock_is_wrong(self) -> bool:
-        """Whether what is signed here is refused: by AWS and Tencent Cloud from 5 minutes on, by Alibaba from 15."""
+        """Whether the difference is worth a correction: most clouds refuse what is signed five minutes off."""
         return self.clock_skew is not None and abs(self.clock_skew) >= _WRONG_CLOCK
 
 

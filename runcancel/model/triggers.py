@@ -22,7 +22,8 @@ class TriggerKind(Kind, frozen=True, kw_only=True):
     """What is known beforehand about one kind of trigger.
 
     `action` disables it and `enable_action` enables it; both are empty where this program never changes such a trigger,
-    for the reason `fixed_because`. `starts` are the kinds of run that it starts.
+    for the reason `fixed_because`. `starts` are the kinds of run that it starts. `policy_help` is the help of the
+    option that restricts an access policy to one trigger; None where the vendor cannot.
     """
 
     guarantee: Guarantee = Guarantee.STOPS_RUNNING
@@ -35,6 +36,7 @@ class TriggerKind(Kind, frozen=True, kw_only=True):
     form: str  # what its references look like, for messages: "rule/BUS/NAME"
     starts: tuple[str, ...]
     fixed_because: str | None = None
+    policy_help: str | None = None
 
     @property
     def switchable(self) -> bool:

@@ -226,6 +226,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     title: str  # as a person writes it: "Alibaba Cloud"
     account_pattern: Pattern[str]  # how the number of an account is written
     ids: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
+    link_prefixes: tuple[str, ...] = ()  # how links to its runs begin that are no URLs
+    clock_limit: float = 300.0  # seconds by which the clock of a signed request may be wrong
     kinds: tuple[Kind, ...]  # in the order in which a bare id is looked up
     trigger_kinds: tuple[TriggerKind, ...] = ()  # what starts its runs by itself
     regions: frozenset[str]  # regions this vendor is known to have (a dated table), in the shape of `references.REGION`

@@ -204,10 +204,10 @@ def _code(errors: Iterable[Problem]) -> int:
 
 def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
     if row.clock_skew is not None and row.clock_is_wrong:
-        way = "behind" if row.clock_skew > 0 else "ahead of"
+        way, cloud = "behind" if row.clock_skew > 0 else "ahead of", provider(row.provider)
         session.notes.warn(
-            f"this machine's clock is {duration(abs(row.clock_skew))} {way} that of {row.scope}: requests are "
-            "refused from 5 minutes on (Alibaba Cloud: 15). To correct it: timedatectl set-ntp true"
+            f"this machine's clock is {duration(abs(row.clock_skew))} {way} that of {row.scope}: {cloud.title} refuses "
+            f"requests from {duration(cloud.clock_limit)} on. To correct it: timedatectl set-ntp true"
         )
 
 

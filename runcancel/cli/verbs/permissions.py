@@ -20,7 +20,11 @@ from runcancel.render import End
 _RAW = frozenset({"table", "wide", "tsv", "ref"})
 """Formats in which a policy is printed as it is: nothing else can be pasted into a console."""
 
-_WINDOW = "maintenance-window"
+_OWNER, _TRIGGER = next(
+    (each, kind) for each in map(provider, PROVIDERS) for kind in each.trigger_kinds if kind.policy_help
+)
+"""The one cloud that can restrict a policy to a trigger, and the kind of that."""
+_FLAG = f"--{_TRIGGER.name}"
 
 
 def permissions(
@@ -31,9 +35,9 @@ def permissions(
         bool, typer.Option("--audit", help="Also the permission to read the audit log (status --who).")
     ] = False,
     account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Restrict to this account.")] = None,
-    window: Annotated[
+    trigger: Annotated[
         str | None,
-        typer.Option("--window", metavar="mw-ID", help="AWS: restrict the cancel to this maintenance window."),
+        typer.Option(_FLAG, metavar=_TRIGGER.form.rpartition("/")[2], help=_TRIGGER.policy_help),
     ] = None,
     kind: options.Kinds = None,
 ) -> int:
@@ -53,8 +57,8 @@ def permissions(
     chosen = session.settings
     names = _names(chosen)
     kinds = options.kinds(kind)
-    _check(names, account=account, window=window, kinds=kinds)
-    scope = PolicyScope(read_only=read_only, audit=audit, account=account, window=window, kinds=kinds)
+    _check(names, account=account, trigger=trigger, kinds=kinds)
+    scope = PolicyScope(read_only=read_only, audit=audit, account=account, trigger=trigger, kinds=kinds)
     rows = [provider(name).policy(structs.replace(scope, regions=typed(chosen, name))) for name in names]
     _print(session, rows)
     return Exit.OK
@@ -73,18 +77,18 @@ def _names(chosen: Settings) -> tuple[str, ...]:
     return names
 
 
-def _check(names: tuple[str, ...], *, account: str | None, window: str | None, kinds: frozenset[str]) -> None:
+def _check(names: tuple[str, ...], *, account: str | None, trigger: str | None, kinds: frozenset[str]) -> None:
     if account is not None:
         if len(names) != 1:
-            raise UsageError("--account needs one provider: add -p, as in -p aws")
+            raise UsageError(f"--account needs one provider: add -p, as in -p {_OWNER.name}")
         if not provider(names[0]).account_pattern.fullmatch(account):
             raise UsageError(f"--account “{account}” is not an account number such as 111122223333")
-    if window is not None:
-        owner = next(name for name in PROVIDERS if _WINDOW in _kinds(name))
-        if names != (owner,):
-            raise UsageError(f"--window needs {provider(owner).title}: add -p {owner}")
-        if kinds and _WINDOW not in kinds:
-            raise UsageError(f"--window and --kind cannot be used together: --window implies --kind {_WINDOW}")
+    if trigger is not None:
+        if names != (_OWNER.name,):
+            raise UsageError(f"{_FLAG} needs {_OWNER.title}: add -p {_OWNER.name}")
+        if kinds and not kinds & set(_TRIGGER.starts):
+            implied = " or ".join(_TRIGGER.starts)
+            raise UsageError(f"{_FLAG} and --kind cannot be used together: {_FLAG} implies --kind {implied}")
     for name in names:
         if kinds and not kinds & _kinds(name):
             raise UsageError(f"{name} has no {' and no '.join(sorted(kinds))}: add its provider with -p")

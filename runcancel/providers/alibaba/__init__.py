@@ -75,7 +75,7 @@ def configured(environ: Mapping[str, str]) -> bool:
 
 
 def link(text: str) -> Link | None:
-    """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `NotARun`."""
+    """The run that a console URL names, None where it is not of this vendor. Raises `NotARun`."""
     from runcancel.providers.alibaba import links
 
     return links.read(text, KINDS[0], REGIONS)
@@ -134,6 +134,7 @@ PROVIDER = Provider(
     title="Alibaba Cloud",
     account_pattern=re.compile(r"[0-9]{5,20}"),
     ids="t-…",
+    clock_limit=900.0,
     kinds=KINDS,
     regions=REGIONS,
     audit_log="ActionTrail",

@@ -121,6 +121,7 @@ PROVIDER = Provider(
     title="AWS",
     account_pattern=re.compile(r"[0-9]{12}"),
     ids="a UUID",
+    link_prefixes=("arn:",),
     kinds=KINDS,
     trigger_kinds=TRIGGER_KINDS,
     regions=REGIONS,

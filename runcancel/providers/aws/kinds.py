@@ -64,6 +64,7 @@ WINDOW_TRIGGER = TriggerKind(
     permission="ssm:UpdateMaintenanceWindow",
     enable_action="UpdateMaintenanceWindow",
     enable_permission="ssm:UpdateMaintenanceWindow",
+    policy_help="AWS: restrict the cancel to this maintenance window.",
 )
 RULE = TriggerKind(
     name="rule",

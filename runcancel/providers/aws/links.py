@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult
 
+from msgspec import structs
+
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.common.links import Link, NotARun, address, check_address, one_region, query_values
 from runcancel.text import words_of_shell
@@ -89,7 +91,7 @@ def _of_arn(text: str) -> Link:
         raise NotARun("the account in the ARN is not 12 digits")
     if not _REGION.fullmatch(region) or partition_of(region) != partition:
         raise NotARun("the region in the ARN is not in its partition")
-    return _link(id, region, RUNS[type_], account)
+    return structs.replace(_link(id, region, RUNS[type_], account), repeatable=True)
 
 
 def _of_url(text: str, regions: frozenset[str]) -> Link | None:

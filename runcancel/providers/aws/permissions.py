@@ -3,7 +3,6 @@
 Which action can be narrowed to what: the service authorization reference of AWS Systems Manager.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
@@ -12,7 +11,7 @@ from msgspec import Struct
 
 from runcancel.errors import UsageError
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.links import partition_of
 from runcancel.providers.common.policy_scope import PolicyScope
 
@@ -77,7 +76,6 @@ GRANTS: tuple[Grant, ...] = (
 )
 """Every action that the adapter calls, in the order of the statements."""
 
-_WINDOW_ID = re.compile(r"mw-[0-9a-f]{17}")
 _WHO_AND_WHERE = GRANTS[0].sid
 _EVERYTHING = (
     "ssm:CancelCommand cannot be restricted to a command, a target or a tag: "
@@ -91,9 +89,9 @@ _WINDOW_ALONE = (
 
 def policy(scope: PolicyScope) -> AccessPolicy:
     """The policy, narrowed as far as IAM can. Raises `UsageError` for several partitions, or a wrong window."""
-    if scope.window is not None and not _WINDOW_ID.fullmatch(scope.window):
+    if scope.trigger is not None and not WINDOW_TRIGGER.id_pattern.fullmatch(scope.trigger):
         raise UsageError(
-            f"--window “{scope.window}” is not the id of a maintenance window such as mw-0c50858d01e4f7a2b"
+            f"--window “{scope.trigger}” is not the id of a maintenance window such as mw-0c50858d01e4f7a2b"
         )
     granted = [grant for grant in GRANTS if _needs(grant, scope)]
     partition = _partition(scope.regions)
@@ -126,7 +124,7 @@ def _statement(sid: str, grants: list[Grant], scope: PolicyScope, partition: str
 
 def _resources(grant: Grant, scope: PolicyScope, partition: str) -> list[str]:
     """`list` looks into every window, so that a window narrows only what is cancelled."""
-    one = scope.window if scope.window and grant.writes and grant.kind == WINDOW.name else "*"
+    one = scope.trigger if scope.trigger and grant.writes and grant.kind == WINDOW.name else "*"
     account = scope.account or "*"
     regions = scope.regions or ("*",)
     return [f"arn:{partition}:ssm:{region}:{account}:{grant.resource}/{one}" for region in regions]
@@ -146,7 +144,7 @@ def _notes(granted: Iterable[Grant], scope: PolicyScope) -> Iterable[str]:
     if COMMAND.name in written:
         where = f" in {', '.join(scope.regions)}" if scope.regions else ""
         yield f"{_EVERYTHING}{where}"
-    if scope.window and len(written) > 1:
+    if scope.trigger and len(written) > 1:
         yield _WINDOW_ALONE
     if not scope.regions:
         yield _NO_REGION

@@ -8,14 +8,20 @@ from msgspec import Struct
 
 from runcancel.model.runs import Kind
 
+LINKS = "the ARN or console URL of a run"
+
 
 class Link(Struct, frozen=True, kw_only=True):
-    """The run that an ARN or a console URL names. `account` is the one it says; None where it says none."""
+    """The run that an ARN or a console URL names. `account` is the one it says; None where it says none.
+
+    `repeatable`: its text holds no way to sign in, and can be printed.
+    """
 
     id: str
     region: str
     kind: str
     account: str | None = None
+    repeatable: bool = False
 
 
 class NotARun(Exception):

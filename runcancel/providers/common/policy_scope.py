@@ -6,13 +6,13 @@ from msgspec import Struct
 class PolicyScope(Struct, frozen=True, kw_only=True):
     """What a policy is for. None and empty: not narrowed in this respect.
 
-    `audit`: also to read the audit log. `account` is the vendor's own number; `window` the id of a maintenance window
-    (AWS); `kinds` are kinds of runs.
+    `audit`: also to read the audit log. `account` is the vendor's own number; `trigger` the id of one whose
+    runs may be cancelled; `kinds` are kinds of runs.
     """
 
     read_only: bool = False
     audit: bool = False
     account: str | None = None
     regions: tuple[str, ...] = ()
-    window: str | None = None
+    trigger: str | None = None
     kinds: frozenset[str] = frozenset()

@@ -82,7 +82,7 @@ def configured(environ: Mapping[str, str]) -> bool:
 
 
 def link(text: str) -> Link | None:
-    """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `NotARun`."""
+    """The run that a console URL names, None where it is not of this vendor. Raises `NotARun`."""
     from runcancel.providers.tencent import links
 
     return links.read(text, KINDS[0], REGIONS)

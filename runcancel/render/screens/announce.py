@@ -94,7 +94,7 @@ def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: in
 
 
 def _kind(ref: Ref) -> str:
-    """`aws maintenance-window`."""
+    """The provider and the kind of a run, for a person."""
     return safe(f"{ref.scope.provider} {ref.kind}")
 
 

@@ -59,7 +59,7 @@ class Transcript(Printer):
 
 
 def _heading(output: Output) -> Text:
-    """`i-0b22…  web-002  failed  exit 1`, and that there is no text where there is none."""
+    """`ID  web-002  failed  exit 1`, and that there is no text where there is none."""
     known = output.label.partition("/")[0]
     name = output.target_name if output.target_name not in (None, known, output.step) else None
     parts = [
