@@ -22,7 +22,7 @@ from runcancel.engine.callers import Callers
 from runcancel.engine.connections import Batch, Clouds, read
 from runcancel.engine.events import Progress
 from runcancel.engine.lookup import LookupResult, look_up
-from runcancel.engine.poll import Readings, Watch
+from runcancel.engine.poll import LONGEST_PAUSE, Readings, Watch
 from runcancel.errors import CloudError, Exit, Refused, UsageError
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Identity, Ref, Run, Scope, Snapshot
@@ -41,7 +41,7 @@ from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Color, Terminal
 from runcancel.runtime.memory import threads_that_fit
 from runcancel.runtime.schedule import THREADS
-from runcancel.runtime.throttle import StoppableClock, Tries
+from runcancel.runtime.throttle import StoppableClock, Tries, no_later_than
 from runcancel.runtime.workers import TaskGroup, Workers
 from runcancel.text import command
 
@@ -368,7 +368,12 @@ class Session:
 
         Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
         """
-        tasks = TaskGroup[Batch, Readings](self.workers, lambda batch: read(self.clouds, batch, full=full))
+
+        def look(batch: Batch) -> Readings:
+            with no_later_than(self.workers.clock.monotonic() + LONGEST_PAUSE):  # the next round reads again
+                return read(self.clouds, batch, full=full)
+
+        tasks = TaskGroup[Batch, Readings](self.workers, look)
         watch = Watch(tasks, self.workers.clock)
         for ref in left:
             watch.add(ref)

@@ -99,6 +99,20 @@ def test_refused_credentials_of_one_cloud_end_no_watching_of_another(outside: Ou
     assert states[short] == "succeeded"
 
 
+@pytest.mark.parametrize("cloud", READS)
+def test_a_row_that_was_not_read_until_the_timeout_says_since_when(cloud: str, outside: Outside) -> None:
+    outside.faults(f"{READS[cloud]}=http-503,html=true,after=2")
+
+    done = outside.run("wait", RUNNING[cloud], "--timeout", "8s", "-o", "json", patience=30)
+
+    assert done.code == 8, str(done)
+    (problem,) = done.document["errors"]
+    assert re.search(r"stale since \d\d:\d\d:\d\d [+-]\d{4}: .*503", problem["message"])
+    assert problem["code"] == "timed_out"
+    assert "<" not in problem["message"]
+    assert done.err.count("stale since") == 2, "once when it happens, once at the end"
+
+
 def test_a_row_that_is_read_again_is_no_longer_stale(outside: Outside) -> None:
     ref = outside.add("tencent", name="short", targets={"running": 2}, runs_for=60)
     outside.faults("DescribeInvocations=error*8,after=1")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import typer
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel import environment
 from runcancel.cli import options
@@ -148,7 +148,7 @@ def _wait(session: Session, runs: dict[Ref, Snapshot], goal: _Goal, seconds: flo
         elif goal.missed(answer.run):
             return []
     failures = {problem.ref: problem for problem in stale.problems}
-    return [failures.get(ref) or _late(ref, seen.run, seconds) for ref, seen in runs.items() if ref in left]
+    return [_late(ref, seen.run, seconds, failures.get(ref)) for ref, seen in runs.items() if ref in left]
 
 
 def _unconfirmed(ref: Ref) -> Problem:
@@ -157,9 +157,13 @@ def _unconfirmed(ref: Ref) -> Problem:
     return Problem(code=Reason.UNCONFIRMED, message=message, hint=hint, ref=ref)
 
 
-def _late(ref: Ref, run: Run, seconds: float) -> Problem:
+def _late(ref: Ref, run: Run, seconds: float, failure: Problem | None) -> Problem:
+    """Time is up. `failure` is why the run could not be read again, and since when."""
     left = [state for state in run.counts or () if not state.over]
     state = max(left, key=lambda one: one.openness) if run.state.over and left else run.state
+    if failure is not None:
+        message = f"the goal was not seen within {seconds:g} s; {state} when last read, {failure.message}"
+        return structs.replace(failure, code=Reason.TIMED_OUT, message=message, retryable=True)
     message = f"still {state} after {seconds:g} s"
     return Problem(code=Reason.TIMED_OUT, message=message, retryable=True, ref=ref)
 
