@@ -57,7 +57,7 @@ _STEADY: tuple[tuple[str, str], ...] = (
     (r"(?<=request )[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "6f1c2d3e-4b5a-4978-8c6d-7e8f90a1b2c3"),
     (r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-21 09:41:07"),
     (r"\b\d+\.\ds\b", "2.4s"),
-    (r" {4}\d\d:\d\d(?: · \d+ s left)?(?: · \d+ calls?/s)?$", "00:12"),
+    (r"  \d\d:\d\d(?: · \d+ s left)?(?: · \d+ calls?/s)?$", "00:12"),
 )
 
 

@@ -8,6 +8,8 @@ import pytest
 from outside import KILLED, TENCENT, Outside
 from terminal import Terminal
 
+from runcancel.sandbox import profiles
+
 MANY = ("cancel", "--name", "deploy-4711", "--accept-reported", "--yes", "--confirm", "30", "--max-runs", "30")
 
 
@@ -61,6 +63,41 @@ def test_it_fits_any_terminal_and_never_scrolls(columns: int, lines: int, slow: 
         finish(slow, terminal)
 
     assert "Ctrl-C" not in terminal.text
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+def test_twenty_scopes_keep_their_counts_on_24_lines(columns: int, tmp_path: Path) -> None:
+    with Outside(tmp_path / "home", speed=0, fleet=False, accounts=10) as outside:
+        profiles.write(outside.home, 10)
+        for account in range(10):
+            for provider in ("alibaba", "tencent"):
+                spec = {"name": "deploy-4711", "targets": {"running": 3}, "settle": 30, "account": account}
+                for _ in range(2):
+                    outside.add(provider, **spec)
+        argv = (
+            "-c",
+            "everything",
+            "--name",
+            "deploy-4711",
+            "--confirm",
+            "40",
+            "--max-runs",
+            "40",
+            "--allow-incomplete",
+        )
+        with Terminal(outside, "cancel", *argv, columns=columns, lines=24) as terminal:
+            terminal.until(lambda text: text.count("0 of 2 ended") == 20 and "targets: 120 cancelling" in text)
+            head, *scopes, targets, foot = terminal.rows[-23:]
+            assert head.startswith("cancelling 40 runs in 20 scopes · 0 ended  ──")
+            assert all(re.match(r"  (alibaba|tencent)-account\d+@\S+ +0 of 2 ended", row) for row in scopes)
+            assert targets == "targets: 120 cancelling"
+            assert foot == "Ctrl-C: stop here; cancels already sent continue"
+            outside.faults({"kind": "throttle", "provider": "alibaba", "retry_after": 9000})
+            terminal.until(lambda text: "next try in" in text.splitlines()[-3])
+            assert terminal.rows[-22].startswith("  tencent-"), "what has no trouble is above"
+            assert "cancelling 40 runs" not in terminal.gone
+            terminal.send("\x03")
+            assert terminal.end() == 130
 
 
 def test_without_colour_the_words_say_it_all(slow: Outside) -> None:
