@@ -62,6 +62,28 @@ def test_what_came_after_the_plan_is_left_alone(outside: Outside) -> None:
     assert outside.effective(TENCENT)
 
 
+def test_ci_has_the_totals_in_its_log_and_what_needs_attention_in_a_file(outside: Outside) -> None:
+    for _ in range(11):
+        outside.add("tencent", name="deploy-4711", targets={"running": 2})
+    kept = outside.add("alibaba", name="deploy-4711", targets={"pending": 2, "running": 1}, terminates=False)
+
+    done = run(outside, RECIPES["ci"][1], DEPLOY="deploy-4711", RUNS="12", JOB="job 42")
+
+    assert done.code == 3, str(done)
+    assert done.out == ""
+    assert re.search(r"^12 runs: 11 stopped, 1 partial; 1 target keeps running; operation \w{26}$", done.err, re.M)
+    assert (outside.home / "attention.tsv").read_text().splitlines()[1:] == [f"partial\t{kept}\t1\t"]
+    assert sum('"type":"outcome"' in line for line in (outside.home / "cancel.jsonl").open()) == 12
+
+
+def test_ci_keeps_the_exit_code_of_a_cancel_that_sent_nothing(outside: Outside) -> None:
+    outside.add("tencent", name="deploy-4711", targets={"running": 2})
+
+    done = run(outside, RECIPES["ci"][1], DEPLOY="deploy-4711", RUNS="12", JOB="job 42")
+
+    assert done.code == 6, str(done)
+
+
 @pytest.mark.parametrize("fails", [True, False])
 def test_a_script_that_dies_takes_its_command_along(outside: Outside, fails: bool) -> None:
     tool(outside, "aws", f"echo {id_of(COMMAND)}")
