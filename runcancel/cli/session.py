@@ -104,7 +104,6 @@ class Session:
         self.notes = Notes(sys.stderr, quiet=quiet, environ=environ)
         self.out = Terminal.of(sys.stdout, environ, color=color)
         self.err = Terminal.of(sys.stderr, environ, color=color)
-        self.notes.width = self.err.width if self.err.is_terminal else None
         self.workers = Workers(StoppableClock(), threads=threads_that_fit(THREADS))
         self.workers.acknowledge = self.notes.warn
         self.clouds = Clouds(chosen, self.workers)

@@ -177,7 +177,7 @@ class _Telling(Printer):
 
             if self._name == "cancel":
                 self._notes.say(*details(self._runs, operation=end.operation))
-            self._notes.say(*totals(self._runs, operation=end.operation, width=self._notes.width))
+            self._notes.say(totals(self._runs, operation=end.operation))
         if self._sink.error is not None:
             self._notes.cut_off = True
             why = self._sink.error.strerror or "for an unknown reason"
@@ -196,7 +196,7 @@ class _Telling(Printer):
         if not self._on_screen:
             if self._notes.quiet:
                 return errors
-            lines = grouped(self._runs, width=self._notes.width)
+            lines = grouped(self._runs)
             self._notes.say(*("".join(text for text, _ in line) for line in lines))
         explained = {run.error for run in self._runs if isinstance(run, Outcome)}
         return [error for error in errors if error not in explained]

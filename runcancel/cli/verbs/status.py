@@ -73,7 +73,7 @@ def status(
     alive = [run.ref for run in runs.values() if run.cancellable]
     next_ = session.suggest("To cancel it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
     if watch and len(runs) > 1:
-        next_ = (*next_, *totals(tuple(runs.values()), operation=None, width=session.notes.width))
+        next_ = (*next_, totals(tuple(runs.values())))
     complete = not problems and interrupted is None
     answer.end(End(exit_code=code, errors=problems, complete=complete, notes=(*notes, *next_)))
     return code

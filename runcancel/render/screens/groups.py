@@ -90,19 +90,11 @@ def row_of(record: Outcome | Run) -> Row:
     )
 
 
-def totals(records: Sequence[Outcome | Run], *, operation: str | None, width: int | None) -> list[str]:
-    """The last line under several: how many there are of each verdict or state. It is broken between parts only."""
+def totals(records: Sequence[Outcome | Run], *, operation: str | None = None) -> str:
+    """The last line under several: how many there are of each verdict or state, and the operation."""
     outcomes = [record for record in records if isinstance(record, Outcome)]
     runs = [record for record in records if isinstance(record, Run)]
-    parts = summary(outcomes, operation=operation) if outcomes else run_summary(runs)
-    lines = parts[:1]
-    for part in parts[1:]:
-        if width is None or columns(lines[-1]) + len("; ;") + columns(part) <= width:
-            lines[-1] += f"; {part}"
-        else:
-            lines[-1] += ";"
-            lines.append(part)
-    return lines
+    return "; ".join(summary(outcomes, operation=operation) if outcomes else run_summary(runs))
 
 
 def details(records: Sequence[Outcome | Run], *, operation: str | None) -> tuple[str, ...]:
@@ -120,36 +112,29 @@ def groups_of(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
     return [tuple(group) for _, causes in sorted(by_cause.items()) for group in _few(sorted(causes.values(), key=len))]
 
 
-def grouped(records: Iterable[Outcome | Run], *, width: int | None) -> list[Pieces]:
-    """Lines of safe text: a head for each group, below it the first runs of one that needs attention.
-
-    No line has more than `width` columns, except for a reference that is longer; None is no bound.
-    """
+def grouped(records: Iterable[Outcome | Run]) -> list[Pieces]:
+    """Lines of safe text: a head for each group, below it the first runs of one that needs attention."""
     groups = groups_of(map(row_of, records))
     words = max((len(group[0].word) for group in groups), default=0)
     counts = max((len(counted(len(group), "run")) for group in groups), default=0)
     lines: list[Pieces] = []
     for group in groups:
-        word = group[0].word
-        head = [(word.ljust(words), word), (f"{counted(len(group), 'run'):>{counts}}", None)]
-        lines += _flowed([*head, *((part, None) for part in _about(group))], width, hang=4, whole=2)
+        word, count = group[0].word, f"{counted(len(group), 'run'):>{counts}}"
+        lines.append(_line((word.ljust(words), word), (count, None), *((part, None) for part in _about(group))))
         if not group[0].collapsed:
-            lines += _names(group, width)
+            lines += _names(group)
     return lines
 
 
-def _names(group: Sequence[Row], width: int | None) -> list[Pieces]:
+def _names(group: Sequence[Row]) -> list[Pieces]:
     """The first runs of a group, how many more there are, and the hint that they share."""
     shown = len(group) if len(group) <= _NAMED + 1 else _NAMED  # nobody is left out alone
-    lines: list[Pieces] = []
-    for row in group[:shown]:
-        parts = [(f"  {row.ref}", None), (row.name, None), (row.detail, None)]
-        lines += _flowed([part for part in parts if part[0]], width, hang=4, whole=1)
+    lines = [_line((f"  {row.ref}", None), (row.name, None), (row.detail, None)) for row in group[:shown]]
     if more := len(group) - shown:
-        lines.append(((f"  and {more:,} more", None),))
+        lines.append(_line((f"  and {more:,} more", None)))
     hints = {row.hint.replace(row.ref, "REF") if len(group) > 1 else row.hint for row in group}
     if len(hints) == 1 and (hint := hints.pop()):
-        lines += _flowed([(f"  {hint}", None)], width, hang=2)
+        lines.append(_line((f"  {hint}", None)))
     return lines
 
 
@@ -175,45 +160,7 @@ def _about(group: Sequence[Row]) -> Iterator[str]:
         yield named([name for name, _ in names.most_common()])
 
 
-def _flowed(parts: Sequence[Piece], width: int | None, *, hang: int, whole: int = 0) -> list[Pieces]:
-    """The parts side by side as far as they fit, then below each other; the first `whole` are never broken."""
-    if width is None:
-        return [tuple(each for at, part in enumerate(parts) for each in (((_GAP, None), part) if at else (part,)))]
-    lines: list[list[Piece]] = []
-    used = 0
-    for at, (text, word) in enumerate(parts):
-        if lines and used + len(_GAP) + columns(text) <= width:
-            lines[-1] += [(_GAP, None), (text, word)]
-            used += len(_GAP) + columns(text)
-            continue
-        indent = hang if lines and width > 2 * hang else 0
-        broken = [text] if at < whole else list(_wrapped(text, width - indent))
-        lines += [[(" " * indent + line, word)] for line in broken]
-        used = indent + columns(broken[-1])
-    return [tuple(line) for line in lines]
-
-
-def _wrapped(text: str, width: int) -> Iterator[str]:
-    """A text broken between words, and within a word that is longer than a line."""
-    line = lead = text[: len(text) - len(text.lstrip(" "))]
-    filled = False
-    for word in text.split():
-        if filled and columns(line) + 1 + columns(word) > width:
-            yield line
-            line, filled = lead, False
-        line += f" {word}" if filled else word
-        filled = True
-        while columns(line) > width and len(line) > 1:
-            at = next(end for end in range(len(line), 0, -1) if end == 1 or columns(line[:end]) <= width)
-            yield line[:at]
-            line = line[at:]
-    yield line
-
-
-def columns(text: str) -> int:
-    """How many columns a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
+def _line(*parts: Piece) -> Pieces:
+    """The parts side by side; what is too wide for a terminal breaks where it is printed."""
+    filled = [part for part in parts if part[0]]
+    return tuple(each for place, part in enumerate(filled) for each in (((_GAP, None), part) if place else (part,)))

@@ -32,8 +32,6 @@ class Notes:
         self.quiet = quiet
         self.cut_off = False
         """Whether an answer on stdout could not be written to its end, for another reason than a reader that left."""
-        self.width: int | None = None
-        """Columns of stderr where it is a terminal."""
         self.aside: Callable[[], None] = lambda: None
         """Called before anything is said: a board that is painted on stderr gives way."""
 

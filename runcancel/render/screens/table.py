@@ -65,9 +65,7 @@ class Table(Printer):
             case [Invocation(), *_] if not self._options.columns:
                 yield from self._by_run()
             case [Outcome() | Run(), *_] as records if self.groups(len(records)):
-                width = self._terminal.width
-                lines = grouped((one for one in records if isinstance(one, Outcome | Run)), width=width)
-                yield from (painted(line) for line in lines)
+                yield from map(painted, grouped(one for one in records if isinstance(one, Outcome | Run)))
             case [Outcome(), *_] as records:
                 yield from self._rows(_under_parents(records))
             case [ScopeCheck(), *_] as records:
@@ -81,7 +79,7 @@ class Table(Printer):
         """The totals of several outcomes; on a terminal they come last of all, on stderr."""
         outcomes = [record for record in self._records if isinstance(record, Outcome)]
         if len(outcomes) > 1 and not self._terminal.is_terminal:
-            yield from map(Text, totals(outcomes, operation=end.operation, width=self._terminal.width))
+            yield Text(totals(outcomes, operation=end.operation))
 
     def _by_run(self) -> Iterator[Text]:
         """Invocations under the reference of their run."""
