@@ -6,7 +6,7 @@ from enum import IntEnum
 from msgspec import Struct
 
 from runcancel.errors import Refused
-from runcancel.guards.limits import counted, matches
+from runcancel.guards.limits import counted, matches, to_proceed
 from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref
@@ -71,27 +71,45 @@ def _found_by(items: Sequence[PlanItem]) -> str:
 
 def given_by(requirement: ConfirmationRequirement, given: GivenConfirmation) -> ConfirmedBy | None:
     """What of the command line already answers; None: nothing does. Raises `Refused` when it answers something else."""
-    if given.confirm is not None:
-        if _fits(requirement, given.confirm):
-            return ConfirmedBy.CONFIRM
+    by = _given_by(requirement, given)
+    if given.confirm is not None and by is None:
         raise Refused(
             f"--confirm {given.confirm} does not match: {_matched(requirement)}; nothing was sent",
-            hint=_way_on(requirement),
+            hint=_way_on(requirement, given),
         )
+    return by
+
+
+def fits(requirement: ConfirmationRequirement, given: GivenConfirmation) -> bool:
+    """Whether the command line gives what is required; a wrong `--confirm` never does."""
+    return _given_by(requirement, given) is not None
+
+
+def _given_by(requirement: ConfirmationRequirement, given: GivenConfirmation) -> ConfirmedBy | None:
+    if given.confirm is not None:
+        return ConfirmedBy.CONFIRM if _fits(requirement, given.confirm) else None
     if requirement.level is Level.NONE:
         return ConfirmedBy.NOT_REQUIRED
     return ConfirmedBy.YES if requirement.level is Level.YES and given.yes else None
+
+
+def option(requirement: ConfirmationRequirement, given: GivenConfirmation) -> str:
+    """The option that gives the confirmation; one that stands there with a wrong value is the one."""
+    by_yes = requirement.level is Level.YES and given.confirm is None
+    return "--yes" if by_yes else f"--confirm {requirement.count}"
 
 
 def question(requirement: ConfirmationRequirement) -> str:
     """The question to a person."""
     if requirement.level is Level.YES:
         return (
-            "Cancel this run? [y/N] " if requirement.count == 1 else f"Cancel these {requirement.count:,} runs? [y/N] "
+            "Cancel this run? [y/N/?] "
+            if requirement.count == 1
+            else f"Cancel these {requirement.count:,} runs? [y/N/?] "
         )
     alone = requirement.names if len(requirement.names) == 1 else ()  # one of several names would answer for the others
     words = " or ".join([*alone, str(requirement.count)])
-    return f"{_selected(requirement)}. Type {words} to confirm: "
+    return f"{_selected(requirement)}. Type {words} to confirm (? lists them): "
 
 
 def accepts(requirement: ConfirmationRequirement, reply: str) -> bool:
@@ -105,11 +123,16 @@ def declines(reply: str) -> bool:
     return reply.strip().lower() in ("", "n", "no")
 
 
+def wants_list(reply: str) -> bool:
+    """Whether a typed reply wants every run listed."""
+    return reply.strip() == "?"
+
+
 def nobody_to_ask(requirement: ConfirmationRequirement, why: str) -> Refused:
     """The refusal where a confirmation is needed and cannot be asked for."""
     return Refused(
         f"{_matched(requirement)}, and there is no terminal to confirm on ({why}); nothing was sent",
-        hint=_way_on(requirement),
+        hint=_way_on(requirement, GivenConfirmation()),
     )
 
 
@@ -126,8 +149,7 @@ def _selected(requirement: ConfirmationRequirement) -> str:
     return f"{counted(requirement.count, 'run')} {requirement.why}".rstrip()
 
 
-def _way_on(requirement: ConfirmationRequirement) -> str:
+def _way_on(requirement: ConfirmationRequirement, given: GivenConfirmation) -> str:
     if not requirement.count:
         return "No run is left to cancel.   To see their state: leave out --confirm"
-    flag = "--yes" if requirement.level is Level.YES else f"--confirm {requirement.count}"
-    return f"To proceed: add {flag}   To preview: add --dry-run"
+    return to_proceed([option(requirement, given)], replaced=given.confirm is not None)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
 from runcancel.model.outcomes import Limits, PlanItem
@@ -14,26 +16,76 @@ _STRENGTH = (Guarantee.PENDING_ONLY, Guarantee.BEST_EFFORT, Guarantee.STOPS_RUNN
 NO_LIMITS = Limits(max_runs=None)
 
 
+class Excess(Struct, frozen=True, kw_only=True):
+    """A limit that a plan exceeds. `fixed`: it stands in the configuration, and no option raises it."""
+
+    name: str  # as in the configuration
+    noun: str
+    count: int
+    most: int
+    fixed: bool
+
+    @property
+    def option(self) -> str:
+        """The option that sets the limit."""
+        return f"--{self.name.replace('_', '-')}"
+
+
 def check_limits(
     items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
 ) -> None:
-    """Raise `Refused` when more would be asked than the limits allow; what has ended does not count.
+    """Raise `Refused` when more would be cancelled than the limits allow; see `excesses`."""
+    if found := excesses(items, limits, sent=sent, configured=configured):
+        raise over_limit(found)
 
-    `sent` is what the same operation asked for before it was interrupted; `configured` are limits that no flag raises.
+
+def excesses(
+    items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
+) -> tuple[Excess, ...]:
+    """The limits that this plan exceeds; what has ended does not count.
+
+    `sent` is what the same operation sent before it was interrupted; `configured` are limits that no option raises.
+    Raises `Refused` for a limit of targets and a run that could not be read.
     """
     to_cancel = [item for item in items if item.ask]
     again = {item.run for item in to_cancel}
     to_cancel += [item for item in sent if item.run not in again]
-    _check_limit("max_runs", "run", len(to_cancel), limits.max_runs, configured.max_runs)
+    runs = _excess("max_runs", "run", len(to_cancel), limits.max_runs, configured.max_runs)
     unread = next((item.run for item in to_cancel if not item.read), None)
-    if limits.max_targets is not None and unread is not None:
+    if limits.max_targets is not None and unread is not None and runs is None:
         raise Refused(
             f"{unread} could not be read, but the limit is {counted(limits.max_targets, 'target')} (--max-targets); "
             "nothing was sent",
             hint="To cancel it without a reading: leave out --max-targets",
         )
-    targets = sum(size(item) for item in counted_once(to_cancel))
-    _check_limit("max_targets", "target", targets, limits.max_targets, configured.max_targets)
+    count = sum(size(item) for item in counted_once(to_cancel))
+    targets = _excess("max_targets", "target", count, limits.max_targets, configured.max_targets)
+    return tuple(one for one in (runs, targets) if one is not None)
+
+
+def over_limit(found: Sequence[Excess], *, more: Sequence[str] = (), replaced: bool = False) -> Refused:
+    """The refusal of a plan that exceeds these limits, with the options that would let it pass.
+
+    `more`: other options that it needs. `replaced`: some of all these were given, with other values.
+    """
+    what = "; ".join(
+        f"{matches(one.count, one.noun)}; the limit is {one.most} ({f'caps.{one.name}' if one.fixed else one.option})"
+        for one in found
+    )
+    fixed = [f"caps.{one.name} of the configuration, which is {one.most}" for one in found if one.fixed]
+    if fixed:
+        hint = f"No option raises {' and '.join(fixed)}.   {TO_PREVIEW}"
+    else:
+        hint = to_proceed([*(f"{one.option} {one.count}" for one in found), *more], replaced=replaced)
+    return Refused(f"{what}; nothing was sent", hint=hint)
+
+
+def to_proceed(flags: Sequence[str], *, replaced: bool = False) -> str:
+    """The hint to repeat the command with other options; `replaced`: it has some of them already."""
+    return f"To proceed: {'use' if replaced else 'add'} {' '.join(flags)}   {TO_PREVIEW}"
+
+
+TO_PREVIEW = "To preview: add --dry-run"
 
 
 def check_guarantee(items: Sequence[PlanItem], level: Guarantee | None) -> None:
@@ -66,18 +118,11 @@ def size(item: PlanItem) -> int:
     return sum(one.target_count for one in item.invocations if not one.before.over) + item.not_listed
 
 
-def _check_limit(name: str, what: str, count: int, most: int | None, configured: int | None) -> None:
-    """Raise `Refused` beyond a limit, with the next step. No option raises `configured`."""
+def _excess(name: str, noun: str, count: int, most: int | None, configured: int | None) -> Excess | None:
     if most is None or count <= most:
-        return
-    option = f"--{name.replace('_', '-')}"
-    source, way = option, f"To proceed: add {option} {count}"
-    if configured is not None and count > configured:
-        source, way = f"caps.{name}", f"No option raises caps.{name} of the configuration, which is {configured}."
-    raise Refused(
-        f"{matches(count, what)}; the limit is {most} ({source}); nothing was sent",
-        hint=f"{way}   To preview: add --dry-run",
-    )
+        return None
+    fixed = configured is not None and count > configured
+    return Excess(name=name, noun=noun, count=count, most=most, fixed=fixed)
 
 
 def matches(count: int, what: str) -> str:

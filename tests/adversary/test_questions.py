@@ -26,7 +26,7 @@ def conversation(outside: Outside, script: str, answers: Sequence[str]) -> tuple
     )
     shown = ""
     for answer in answers:
-        child.expect(r"(runs?\? \[y/N\] |to confirm: )")
+        child.expect(r"(runs?\? \[y/N/\?\] |\(\? lists them\): )")
         shown += child.before + child.after
         child.send(answer)
     child.expect(pexpect.EOF)
@@ -90,10 +90,9 @@ def test_the_flags_that_are_printed_work_as_they_stand(outside: Outside, refs: l
         if done.code != 6:
             break
         assert outside.writes() == []
-        assert done.err.splitlines()[-1].startswith("  To proceed: add "), str(done)
-        (printed,) = re.findall(r"To proceed: add (.*?)   ", done.err)
-        flag, *value = shlex.split(printed)
-        flags[flag] = "".join(value)
+        (printed,) = re.findall(r"^  To proceed: (?:add|use) (.*?)   ", done.err, re.MULTILINE)
+        words = re.findall(r"(--\S+) ?([^-]\S*)?", printed)
+        flags |= dict(words)
     assert done.code == 0, str(done)
 
 
@@ -120,7 +119,7 @@ def test_targets_that_join_while_a_person_reads_the_plan_are_left_alone(outside:
         timeout=60,
         encoding="utf-8",
     )
-    child.expect(r"runs?\? \[y/N\] ")
+    child.expect(r"runs?\? \[y/N/\?\] ")
     with outside.box.world.lock:
         run = outside.box.world.book("tencent", 0, "ap-guangzhou").runs[id_of(ref)]
         run.targets.append(replace(run.targets[0], id="ins-joined00", task="invt-joined00"))

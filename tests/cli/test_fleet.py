@@ -78,7 +78,7 @@ def test_caps_are_no_question(outside: Outside) -> None:
     for cap in (("--max-runs", "1"), ("--max-targets", "5")):
         done = outside.run(*FILTER, "--yes", *cap)
         assert done.code == 6
-        assert f"add {cap[0]}" in done.err
+        assert f"use {cap[0]}" in done.err
     assert outside.run("cancel", TENCENT, "--max-targets", "11").code == 6
     assert outside.writes() == []
 
@@ -275,7 +275,7 @@ def test_the_caller_is_named_before_the_question(outside: Outside) -> None:
 
     done = outside.run(*FILTER, "--yes")
 
-    assert "as qcs::cam::uin/100000000001" in done.err
+    assert "As qcs::cam::uin/100000000001" in done.err
     assert KILLED not in done.err
 
 

@@ -59,12 +59,14 @@ def test_yes_answers_only_the_second_question(outside: Outside) -> None:
 
 
 def test_where_nothing_runs_nothing_is_asked(outside: Outside) -> None:
-    outside.box.world.clock.advance(7 * 86_400)  # all but schedules have ended
+    outside.box.world.clock.advance(7 * 86_400)  # all have ended, and no invoker is there
 
-    shown = outside.on_terminal("cancel", *TENCENT, "--require-match")
+    shown = outside.on_terminal("cancel", *TENCENT, "-r", "ap-singapore", "--require-match", columns=120)
 
     assert shown.code == 5
-    assert "Which" not in shown.final
+    assert "Runs to cancel" not in shown.final
+    assert "No runs match; nothing was sent\nSearched tencent ap-singapore." in shown.final
+    assert "Every region: -r all" in shown.final
 
 
 def test_without_a_terminal_nobody_chooses(outside: Outside) -> None:

@@ -115,8 +115,7 @@ def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationReq
     runs = "1 run matches" if wanted.count == 1 else "3 runs match"
     why = f" ({wanted.why})" if wanted.why else ""
     assert refused.value.message == (f"--confirm {word} does not match: {runs}{why}; nothing was sent")
-    flag = "--yes" if wanted.level is Level.YES else f"--confirm {wanted.count}"
-    assert refused.value.hint == f"To proceed: add {flag}   To preview: add --dry-run"
+    assert refused.value.hint == f"To proceed: use --confirm {wanted.count}   To preview: add --dry-run"
 
 
 def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
@@ -133,10 +132,10 @@ def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
 @pytest.mark.parametrize(
     ("wanted", "question"),
     [
-        (YES, "Cancel these 3 runs? [y/N] "),
-        (COUNT, "3 runs in 3 accounts. Type 3 to confirm: "),
-        (NAMED, "3 runs in protected context prod. Type prod or 3 to confirm: "),
-        (TWO_NAMES, "3 runs in protected contexts prod, live. Type 3 to confirm: "),
+        (YES, "Cancel these 3 runs? [y/N/?] "),
+        (COUNT, "3 runs in 3 accounts. Type 3 to confirm (? lists them): "),
+        (NAMED, "3 runs in protected context prod. Type prod or 3 to confirm (? lists them): "),
+        (TWO_NAMES, "3 runs in protected contexts prod, live. Type 3 to confirm (? lists them): "),
     ],
 )
 def test_what_a_person_is_asked(wanted: ConfirmationRequirement, question: str) -> None:

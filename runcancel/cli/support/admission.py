@@ -6,25 +6,27 @@ from msgspec import Struct
 
 from runcancel.cli.changes import Limits as LimitOptions
 from runcancel.cli.session import Session
-from runcancel.cli.support.ask import obtain_confirmation
+from runcancel.cli.support.ask import cannot_ask, obtain_confirmation
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.select import Chosen, looked_again
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
+from runcancel.guards.limits import Excess
 from runcancel.journal.recorder import Recorder
 from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import Limits, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Guarantee
 from runcancel.render import Caller
-from runcancel.render.screens.announce import announce
+from runcancel.render.screens.announce import announce, listing
 
 
 class Admission(Struct, frozen=True, kw_only=True):
-    """The guards of one cancel. `sent` is what the same operation sent before it was interrupted.
+    """The guards of one cancel.
 
-    `recorder` keeps who confirmed it and whose credentials are used.
+    `sent` is what the same operation sent before it was interrupted, `typed` the options that set limits. `recorder`
+    keeps who confirmed it and whose credentials are used.
     """
 
     session: Session
@@ -33,13 +35,25 @@ class Admission(Struct, frozen=True, kw_only=True):
     guarantee: Guarantee | None
     callers: Sequence[Caller]
     sent: Sequence[PlanItem] = ()
+    typed: frozenset[str] = frozenset()
     recorder: Recorder | None = None
+
+    def admit(self, chosen: Chosen, given: GivenConfirmation) -> ConfirmationRequirement:
+        """The confirmation that the plan needs. Raises `Refused` as `check`, naming every option that is missing."""
+        found = self._excesses(chosen.selection.items)
+        required = self._requirement(chosen)
+        if not found:
+            return required
+        wrong = given.confirm is not None and not confirmation.fits(required, given)
+        silent = not confirmation.fits(required, given) and bool(cannot_ask(self.session, from_stdin=chosen.from_stdin))
+        more = [confirmation.option(required, given)] if wrong or silent else []
+        replaced = wrong or any(one.option in self.typed for one in found)
+        raise limits.over_limit(found, more=more, replaced=replaced)
 
     def check(self, items: Sequence[PlanItem]) -> None:
         """Raise `Refused` when a rule, a guarantee or a limit does not let all of these be cancelled."""
-        self.guard.check(items, self.callers)
-        limits.check_guarantee(items, self.guarantee)
-        limits.check_limits(items, self.limits, sent=self.sent, configured=configured(self.session))
+        if found := self._excesses(items):
+            raise limits.over_limit(found)
 
     def check_late(self, items: Sequence[PlanItem], requirement: ConfirmationRequirement) -> None:
         """The same for runs that started after the confirmation of `requirement`, together with those before."""
@@ -49,20 +63,25 @@ class Admission(Struct, frozen=True, kw_only=True):
                 "the site policy requires confirmation, and this run started after it; nothing was sent for it"
             )
 
-    def requirement(self, chosen: Chosen) -> ConfirmationRequirement:
-        """The confirmation that the plan needs."""
+    def announce(self, chosen: Chosen) -> None:
+        """Show on stderr what the cancel leaves out, which runs it is about, what it can do and who cancels."""
         items = chosen.selection.items
-        required = confirmation.required(
-            items,
-            chosen=not chosen.by_hand,
-            accounts=_accounts(items, self.callers),
-            protected=self.session.protected(items),
-        )
-        return self.guard.stricter(required, items, self.callers)
+        if items:
+            unread = (outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
+            missing = (*chosen.gaps, *unread)
+            width = self.session.err.width
+            self.session.notes.say(*announce(items, self.callers, missing=missing, width=width))
 
     def confirmed(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> Chosen:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""
-        how = obtain_confirmation(self.session, requirement, given, from_stdin=chosen.from_stdin)
+        items = chosen.selection.items
+        how = obtain_confirmation(
+            self.session,
+            requirement,
+            given,
+            from_stdin=chosen.from_stdin,
+            listing=lambda: listing(items, width=self.session.err.width),
+        )
         if self.recorder is not None:
             self.recorder.confirmed(how, given=given.confirm, runs=requirement.count)
             self.recorder.called_by((one.scope, one.account, one.principal) for one in self.callers)
@@ -73,10 +92,20 @@ class Admission(Struct, frozen=True, kw_only=True):
         self.check(again.selection.items)
         return again
 
-    def announce(self, items: Sequence[PlanItem]) -> None:
-        """Show on stderr what the cancel can do."""
-        if items:
-            self.session.notes.say(*announce(items, self.callers, width=self.session.err.width))
+    def _excesses(self, items: Sequence[PlanItem]) -> tuple[Excess, ...]:
+        self.guard.check(items, self.callers)
+        limits.check_guarantee(items, self.guarantee)
+        return limits.excesses(items, self.limits, sent=self.sent, configured=configured(self.session))
+
+    def _requirement(self, chosen: Chosen) -> ConfirmationRequirement:
+        items = chosen.selection.items
+        required = confirmation.required(
+            items,
+            chosen=not chosen.by_hand,
+            accounts=_accounts(items, self.callers),
+            protected=self.session.protected(items),
+        )
+        return self.guard.stricter(required, items, self.callers)
 
 
 def limits_of(session: Session, args: LimitOptions, before: Limits) -> Limits:
@@ -86,6 +115,12 @@ def limits_of(session: Session, args: LimitOptions, before: Limits) -> Limits:
         max_targets=before.max_targets if args.max_targets is None else args.max_targets,
     )
     return limits.lowest(typed, configured(session))
+
+
+def typed(args: LimitOptions) -> frozenset[str]:
+    """The options of limits that were given."""
+    values = {"--max-runs": args.max_runs, "--max-targets": args.max_targets}
+    return frozenset(option for option, value in values.items() if value is not None)
 
 
 def configured(session: Session) -> Limits:

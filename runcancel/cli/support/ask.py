@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from msgspec import Struct
@@ -25,23 +26,36 @@ class Streams(Struct, frozen=True):
 
 
 def obtain_confirmation(
-    session: Session, requirement: ConfirmationRequirement, given: GivenConfirmation, *, from_stdin: bool
+    session: Session,
+    requirement: ConfirmationRequirement,
+    given: GivenConfirmation,
+    *,
+    from_stdin: bool,
+    listing: Callable[[], Sequence[str]],
 ) -> ConfirmedBy:
-    """Return when what is needed was said: how it was. Raises `Refused` otherwise.
+    """Return when what is needed was confirmed: how it was. Raises `Refused` otherwise.
 
     Where standard input holds the list or the request, the question is asked on the terminal of the process. Never asks
-    without a terminal, never takes silence for a yes; a wrong answer asks again. A signal is `Interrupted`.
+    without a terminal, never takes silence for a yes; a wrong answer asks again, and so does `?` after every run, line
+    by line, as `listing` has them. A signal is `Interrupted`.
     """
     typed = confirmation.given_by(requirement, given)
     if typed is not None:
         return typed
-    why = why_not_interactive(session, from_stdin=from_stdin)
-    used = from_stdin or session.request.on_stdin
-    if why and not (used and not session.no_input and session.err.is_terminal and _has_terminal()):
+    if why := cannot_ask(session, from_stdin=from_stdin):
         raise confirmation.nobody_to_ask(requirement, why)
-    if not _confirmed(session, requirement, _streams(own=used)):
+    streams = _streams(own=from_stdin or session.request.on_stdin)
+    if not _confirmed(session, requirement, streams, listing):
         raise Refused("not confirmed; nothing was sent")
     return ConfirmedBy.TERMINAL
+
+
+def cannot_ask(session: Session, *, from_stdin: bool) -> str:
+    """Why no question can be asked, neither on the standard streams nor on the terminal; empty when one can."""
+    why = why_not_interactive(session, from_stdin=from_stdin)
+    used = from_stdin or session.request.on_stdin
+    elsewhere = used and not session.no_input and session.err.is_terminal and _has_terminal()
+    return "" if elsewhere else why
 
 
 def why_not_interactive(session: Session, *, from_stdin: bool) -> str:
@@ -67,8 +81,11 @@ def line(session: Session, answers: TextIO | None = None) -> str | None:
     return text
 
 
-def _confirmed(session: Session, requirement: ConfirmationRequirement, streams: Streams) -> bool:
-    for left in reversed(range(_TRIES)):
+def _confirmed(
+    session: Session, requirement: ConfirmationRequirement, streams: Streams, listing: Callable[[], Sequence[str]]
+) -> bool:
+    left = _TRIES
+    while left:
         streams.out.write(confirmation.question(requirement))
         streams.out.flush()
         reply = line(session, streams.answers)
@@ -76,6 +93,10 @@ def _confirmed(session: Session, requirement: ConfirmationRequirement, streams: 
             return False
         if confirmation.accepts(requirement, reply):
             return True
+        if confirmation.wants_list(reply):
+            streams.out.write("".join(f"{text}\n" for text in listing()))
+            continue
+        left -= 1
         if left:
             streams.out.write(f"“{quoted(reply.strip())}” is not a valid answer.\n")
     return False

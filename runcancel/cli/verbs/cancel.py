@@ -9,7 +9,7 @@ import typer
 from runcancel.cli import changes, options
 from runcancel.cli.bundles import Bundle
 from runcancel.cli.session import Session
-from runcancel.cli.support.admission import Admission, callers_of, limits_of
+from runcancel.cli.support.admission import Admission, callers_of, limits_of, typed
 from runcancel.cli.support.execution import Execution
 from runcancel.cli.support.flowing import flowing
 from runcancel.cli.support.guard import Guard
@@ -112,12 +112,12 @@ def cancel(session: Session, args: Options) -> int:
         guarantee=guarantee,
         callers=callers,
         sent=() if request.resumed is None else request.resumed.sent,
+        typed=typed(args.limits),
         recorder=recorder,
     )
-    admission.check(chosen.selection.items)
-    admission.announce(chosen.selection.items)
-    requirement = admission.requirement(chosen)
     given = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
+    requirement = admission.admit(chosen, given)
+    admission.announce(chosen)
     chosen = admission.confirmed(chosen, requirement, given)
     if not chosen.selection.items and request.resumed is None:
         recorder = None  # nothing is sent: the journal shows no operation

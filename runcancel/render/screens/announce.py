@@ -1,15 +1,18 @@
-"""What is said on stderr before a cancel is asked for: who, where, what it can do, what is expected."""
+"""What is printed on stderr before a cancel is sent: what is missing, which runs, what a cancel can do, who cancels."""
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from unicodedata import combining, east_asian_width
+
+from msgspec import Struct
 
 from runcancel.engine.verdict import counted_once
 from runcancel.model.outcomes import PlanItem
-from runcancel.model.runs import Ref
+from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Effect, Guarantee, State
 from runcancel.render.documents import Caller
-from runcancel.render.screens.words import PROMISES, counted, readable, scope_of
+from runcancel.render.screens.words import PROMISES, counted, readable
 from runcancel.text import safe
 
 _EXPECTED: Mapping[Effect, str] = {
@@ -27,17 +30,83 @@ _BEST_EFFORT: Mapping[Effect, str] = {
 """The words where the guarantee is best effort."""
 
 _NAMED = 3  # targets that are named of those that were selected
+_GROUPS = 10  # lines of runs before a question; the others are listed when a person wants them
+_FEW = 4  # groups that have lines of their own for what a cancel does
+_REGIONS = 2  # regions that are named in such a line
+_APART = 3  # runs that are printed one by one where one reason is that of several
+_LONGEST_NAME = 28
+_LONGEST_REASON = 100  # characters of why something was not searched; the errors at the end have all
+_SHORTEST_NAME = 12
 
 
-def announce(items: Sequence[PlanItem], identities: Iterable[Caller] = (), *, width: int = 80) -> tuple[str, ...]:
-    """Safe lines that show what a cancel of these runs can do, before anything is sent. `width` is that of stderr."""
+class _Group(Struct, frozen=True, kw_only=True):
+    """Runs of one name in one account that a cancel can do the same to."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    guarantee: Guarantee
+    items: tuple[PlanItem, ...]
+
+    def cells(self, most: int) -> tuple[str, str, str, str, str]:
+        """Name, place with at most so many regions by name, runs, targets, what a cancel does."""
+        account = str(self.scopes[0]).rpartition(":")[0]
+        regions = [scope.region for scope in self.scopes]
+        where = ", ".join(regions) if len(regions) <= most else f"{len(regions)} regions"
+        runs, targets = counted(len(self.items), "run"), counted(sum(map(_size, self.items)), "target")
+        return self.name, safe(f"{account} {where}"), runs, targets, PROMISES[self.guarantee]
+
+
+def announce(
+    items: Sequence[PlanItem],
+    identities: Iterable[Caller] = (),
+    *,
+    missing: Sequence[Problem] = (),
+    width: int = 80,
+) -> tuple[str, ...]:
+    """Safe lines that show what a cancel of these runs can do, before anything is sent. `width` is that of stderr.
+
+    `missing`: what was not searched, or named and not read, and why; it comes first.
+    """
+    gone = [line for text in not_searched(missing) for line in _flowed(text, width)]
     to_cancel = counted_once([item for item in items if item.ask])
+    not_sent = list(_not_sent([item for item in items if not item.ask]))
     if not to_cancel:
-        return tuple(_not_asked(items))
+        return (*gone, *not_sent)
     callers = {caller.scope: caller for caller in identities}
-    if len(items) == 1:
-        return tuple(_of_one(items[0], callers, width))
-    return (*_of_many(to_cancel, callers, width), *_not_asked([item for item in items if not item.ask]))
+    shown = _of_one(items[0], width) if len(items) == 1 else _of_many(to_cancel, width)
+    principals = dict.fromkeys(_who(callers[scope]) for item in to_cancel if (scope := str(item.run.scope)) in callers)
+    who = _flowed(f"As {', '.join(principals)}", width) if principals else []
+    return (*gone, *shown, *not_sent, *who)
+
+
+def listing(items: Sequence[PlanItem], *, width: int = 80) -> tuple[str, ...]:
+    """Every run of a plan with its reference, as safe lines."""
+    lines: list[str] = []
+    for item in items:
+        if not item.ask:
+            lines.append(_unsent(item))
+            continue
+        facts = [item.label and safe(item.label), readable(item.state), expectation([item])]
+        about = " · ".join(fact for fact in facts if fact)
+        reference = f"  {safe(str(item.run))}"
+        beside = _cells(reference) + 2 + _cells(about) < width
+        lines += [f"{reference}  {about}"] if beside else [reference, *_flowed(f"    {about}", width, indent=4)]
+    return tuple(lines)
+
+
+def not_searched(missing: Iterable[Problem]) -> Iterator[str]:
+    """`NOT searched: aws us-west-2, aws eu-west-1 (it did not reply within 15 s)`, a line for each reason."""
+    reasons: dict[tuple[bool, str], list[str]] = {}
+    for problem in missing:
+        code = f" [{problem.provider_code}]" if problem.provider_code else ""
+        place = problem.ref or problem.scope
+        why = textwrap.shorten(problem.message, _LONGEST_REASON, placeholder=" …")
+        reasons.setdefault((problem.ref is None, f"{why}{code}"), []).append(str(place or ""))
+    for (searched, why), places in reasons.items():
+        what = "NOT searched" if searched else "NOT included"
+        named = [place.replace(":", " ") if searched else place for place in dict.fromkeys(places) if place]
+        more = f" and {len(named) - _GROUPS:,} more" if len(named) > _GROUPS else ""
+        yield safe(f"{what}: {', '.join(named[:_GROUPS])}{more} ({why})" if named else f"{what}: {why}")
 
 
 def expectation(items: Iterable[PlanItem]) -> str:
@@ -63,34 +132,91 @@ def _words(item: PlanItem, effect: Effect) -> str:
     return weaker.get(effect, _EXPECTED[effect])
 
 
-def _of_one(item: PlanItem, callers: Mapping[str, Caller], width: int) -> list[str]:
+def _of_one(item: PlanItem, width: int) -> list[str]:
     lines = [safe(str(item.run))]
     lines += [f"  {safe(item.label)}"] if item.label else []
-    lines += [f"  as {_who(caller)}"] if (caller := callers.get(scope_of(item.run))) else []
     lines += _flowed(safe(item.promise), width)
     lines += [_only(item.targets)] if item.targets else []
     expected = expectation([item])
-    return lines + ([f"Expected: {expected}."] if expected else [])
+    return lines + (_flowed(f"Expected: {expected}.", width) if expected else [])
 
 
-def _of_many(items: Sequence[PlanItem], callers: Mapping[str, Caller], width: int) -> list[str]:
-    """A line per scope and guarantee, then who asks, then what each guarantee says."""
-    groups: dict[tuple[str, Guarantee], list[PlanItem]] = {}
-    for item in items:
-        groups.setdefault((scope_of(item.run), item.guarantee), []).append(item)
-    total = sum(_size(item) for item in items)
-    rows = [_row(scope, guarantee, group) for (scope, guarantee), group in groups.items()]
-    widths = [max(len(row[index]) for row in rows) for index in range(4)]
-    lines = [f"About to cancel {counted(len(items), 'run')} ({counted(total, 'target')}):"]
-    for row, group in zip(rows, groups.values(), strict=True):
-        cells = (row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]), row[3].ljust(widths[3]))
-        line, expected = "  " + "  ".join(cells).rstrip(), expectation(group)
-        beside = len(line) + 2 + len(expected) <= width
-        lines += [f"{line}  {expected}"] if beside else [line, f"    {expected}"]
-    principals = dict.fromkeys(_who(callers[scope]) for scope, _ in groups if scope in callers)
-    lines += _flowed(f"as {', '.join(principals)}", width) if principals else []
+def _of_many(items: Sequence[PlanItem], width: int) -> list[str]:
+    """A line per name, account and guarantee, the most runs first, then what each guarantee means."""
+    groups = _grouped(items)
+    rows, expected = _rows(groups[:_GROUPS], width), []
+    if rest := groups[_GROUPS:]:
+        rows.append(f"  … and {len(rest):,} more names: {counted(sum(len(group.items) for group in rest), 'run')}")
+    effects = [expectation(group.items) for group in groups]
+    beside = [f"{row}: {effect}" if effect else row for row, effect in zip(rows, effects, strict=False)]
+    if not rest and all(_cells(line) < width for line in beside):
+        rows = beside
+    elif len(groups) <= _FEW:
+        below = [_flowed(f"    {effect}", width, indent=4) if effect else [] for effect in effects]
+        rows = [line for row, more in zip(rows, below, strict=True) for line in (row, *more)]
+    else:
+        expected = _flowed(f"Expected: {expectation(items)}.", width)
     promises = dict.fromkeys((_kind(item.run), safe(item.promise)) for item in items)
-    return lines + [line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width)]
+    return [
+        f"About to cancel {counted(len(items), 'run')} ({counted(sum(map(_size, items)), 'target')}):",
+        *rows,
+        *expected,
+        *(line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width)),
+    ]
+
+
+def _grouped(items: Sequence[PlanItem]) -> list[_Group]:
+    groups: dict[tuple[str, str, str | None, Guarantee], list[PlanItem]] = {}
+    for item in items:
+        name = safe(item.label) if item.label else f"({_kind(item.run)})"
+        scope = item.run.scope
+        groups.setdefault((name, scope.provider, scope.context, item.guarantee), []).append(item)
+    made = [
+        _Group(
+            name=name,
+            scopes=tuple(dict.fromkeys(item.run.scope for item in members)),
+            guarantee=guarantee,
+            items=tuple(members),
+        )
+        for (name, _, _, guarantee), members in groups.items()
+    ]
+    return sorted(made, key=lambda group: -len(group.items))
+
+
+def _rows(groups: Sequence[_Group], width: int) -> list[str]:
+    rows = _columns([group.cells(_REGIONS) for group in groups], width)
+    return rows if all(_cells(row) < width for row in rows) else _columns([one.cells(1) for one in groups], width)
+
+
+def _columns(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Lines of these cells: the first gives way where they do not fit, the third and fourth are numbers."""
+    widths = [max(map(_cells, column)) for column in zip(*rows, strict=True)]
+    excess = 2 * len(widths) + sum(widths) - max(0, widths[0] - _LONGEST_NAME) - width + 1
+    longest = min(widths[0], _LONGEST_NAME)
+    widths[0] = max(min(longest, _SHORTEST_NAME), longest - max(0, excess))
+    lines = []
+    for row in rows:
+        name, where, runs, targets, *rest = (_fit(cell, room) for cell, room in zip(row, widths, strict=True))
+        lines.append("  ".join(["", name, where, _right(runs), _right(targets), *rest]).rstrip())
+    return lines
+
+
+def _cells(text: str) -> int:
+    """How many columns a text takes on a terminal."""
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _fit(text: str, width: int) -> str:
+    """The text in exactly so many columns, with a mark where something is missing."""
+    if _cells(text) <= width:
+        return text + " " * (width - _cells(text))
+    while _cells(text) > width - 1:
+        text = text[:-1]
+    return _fit(f"{text}…", width)
+
+
+def _right(padded: str) -> str:
+    return padded.rstrip().rjust(len(padded))
 
 
 def _kind(ref: Ref) -> str:
@@ -98,18 +224,26 @@ def _kind(ref: Ref) -> str:
     return safe(f"{ref.scope.provider} {ref.kind}")
 
 
-def _flowed(text: str, width: int) -> list[str]:
+def _flowed(text: str, width: int, *, indent: int = 2) -> list[str]:
     return textwrap.wrap(
-        text, max(20, width - 1), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        text, max(20, width - 1), subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )
 
 
-def _row(scope: str, guarantee: Guarantee, group: Sequence[PlanItem]) -> tuple[str, str, str, str]:
-    return safe(scope), counted(len(group), "run"), counted(sum(map(_size, group)), "target"), PROMISES[guarantee]
+def _not_sent(items: Iterable[PlanItem]) -> Iterator[str]:
+    """What the plan holds and a cancel leaves alone; many for one reason are one line."""
+    reasons: dict[str, list[PlanItem]] = {}
+    for item in items:
+        reasons.setdefault(item.why, []).append(item)
+    for why, group in reasons.items():
+        if len(group) > _APART:
+            yield f"{counted(len(group), 'run')} not sent{f': {safe(why)}' if why else ''}"
+        else:
+            yield from map(_unsent, group)
 
 
-def _not_asked(items: Iterable[PlanItem]) -> list[str]:
-    return [f"{safe(str(item.run))}: not sent{f': {safe(item.why)}' if item.why else ''}" for item in items]
+def _unsent(item: PlanItem) -> str:
+    return f"{safe(str(item.run))}: not sent{f': {safe(item.why)}' if item.why else ''}"
 
 
 def _size(item: PlanItem) -> int:

@@ -95,11 +95,6 @@ def scope_of(run: RunName) -> str:
     return str(run.scope) if isinstance(run, Ref) else run.text.rpartition(":")[0] or run.text
 
 
-def provider_of(scope: str) -> str:
-    """The provider in the text of a scope."""
-    return scope.rpartition("@")[2].partition(":")[0]
-
-
 def per_effect(effects: Iterable[Effect]) -> dict[Effect, int]:
     """How often each occurs that does, in the order of `EFFECTS`."""
     counts = Counter(effects)

@@ -166,12 +166,12 @@ def test_what_runs_outside_has_one_hint_of_its_kind() -> None:
 def test_the_announcement_of_one_run_says_who_what_and_what_to_expect() -> None:
     who = Caller(scope="aws:us-east-2", account="111122223333", principal="arn:aws:iam::111122223333:user/ops")
 
-    assert announce([samples.plan_item()], [who]) == (
+    assert announce([samples.plan_item()], [who], width=120) == (
         samples.WINDOW,
         "  nightly-patching",
-        "  as arn:aws:iam::111122223333:user/ops",
         samples.PROMISE,
         "Expected: 17 pending: will be cancelled · 3 running: will keep running · 5 already ended · 2 not yet listed.",
+        "As arn:aws:iam::111122223333:user/ops",
     )
 
 
@@ -182,7 +182,7 @@ def test_the_announcement_of_several_groups_them_and_names_what_is_not_asked() -
 
     assert lines[0] == "About to cancel 2 runs (54 targets):"
     assert lines[1].startswith(
-        "  aws:us-east-2         1 run  27 targets  not started only  17 pending: will be cancelled"
+        "  nightly-patching  aws us-east-2         1 run  27 targets  not started only: 17 pending: will be cancelled"
     )
     assert lines[-1] == f"{samples.SCRIPT}: not sent: it is over (succeeded)"
     assert len(lines) == 6
