@@ -4,6 +4,7 @@
 # make soak    random faults and kills for half an hour or longer; CASES=5000 for more
 # make test-lowest   the unit tests with the lowest versions that pyproject.toml declares, on Python 3.11
 # make dist    the wheel and the source distribution, by locked tools; make test-build: two builds give the same bytes
+# make man     the manual pages in man/, written and checked
 # make check   lint, types, import rules, dependencies, licences
 # make bench   how fast, against the vendors' own CLIs and SDKs (QUICK=1: a few minutes); writes docs/performance.md
 # make screenshots   the pictures in docs/screens, taken anew (minutes)
@@ -24,7 +25,7 @@ CORE := $(filter-out tests/journal tests/providers,$(ROOMS)) tests/test_dependen
 SLOW := tests/config/test_links.py tests/config/test_settings.py tests/render/test_writers.py tests/runtime/test_workers.py
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test quick soak check bench test-peers test-lowest test-build dist generate lock mutants coverage screenshots clean
+.PHONY: demo test quick soak check bench test-peers test-lowest test-build dist generate man lock mutants coverage screenshots clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
@@ -58,13 +59,19 @@ bench: $(VENV)/.installed-dev $(PEERS)/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 	$(BIN)/python -m benchmarks.dependencies $(if $(QUICK),--quick)
 
-# what is generated and kept: completions/, runcancel/schemas/, help and skeletons as they were read last; tests keep them fresh
+# what is generated and kept: completions/, man/, runcancel/schemas/, help and skeletons as they were read last; tests keep them fresh
 generate: $(VENV)/.installed-dev
 	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.support.completion import write_all; write_all(Path('completions'))"
+	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.manual import write_all; write_all(Path('man'))"
 	$(BIN)/python -m runcancel.render.schemas
 	PYTHONPATH=tests:tests/cli $(BIN)/python tests/cli/golden_help.py
 	$(BIN)/python -m tests.cli.skeletons
 	$(BIN)/python tests/licences.py
+
+# the manual pages, out of the same declarations as help; man itself looks for mistakes
+man: $(VENV)/.installed-dev
+	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.manual import write_all; write_all(Path('man'))"
+	$(BIN)/python -m pytest -q tests/cli/test_manual.py
 
 # a commit has one build: its time stands for every file's, and nothing else of the machine gets in
 dist: $(BUILD)/.installed

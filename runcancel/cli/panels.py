@@ -6,12 +6,14 @@ from typing import Any
 
 from runcancel.cli.options import MOST
 
+ARGUMENTS = "Arguments"
+
 OWN = "Options"
 """The group of what a verb does that no other does; it comes first."""
 
 _NAMES: Mapping[str, str] = {
     "Selection": "plan from operation resume status kind name name-glob document script started-by since until "
-    "older-than task target failed limit require-match allow-incomplete include-schedules",
+    "older-than starts-within task target failed limit require-match allow-incomplete include-schedules",
     "Confirmation and limits": "yes confirm max-runs max-targets max-triggers require-guarantee force",
     "Waiting": "for wait timeout give-up-after accept-reported lookup-timeout watch follow",
     "Journal": "reason require-journal",
@@ -31,18 +33,23 @@ def panel_of(options: Iterable[str]) -> str:
     return next((_PANEL_OF[name] for name in options if name in _PANEL_OF), OWN)
 
 
-def write_options(command: Any, ctx: Any, formatter: Any, keep: Callable[[Any], bool] = lambda _: True) -> None:
-    """Write the arguments of a command, then its options in groups, all texts in one column; those to `keep`."""
-    sections: dict[str, list[tuple[str, str]]] = {name: [] for name in ("Arguments", OWN, *_NAMES)}
+def grouped(command: Any, ctx: Any, keep: Callable[[Any], bool] = lambda _: True) -> dict[str, list[tuple[str, str]]]:
+    """The arguments and options of a command that are to `keep`: group -> how each is written, and its text."""
+    groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (ARGUMENTS, OWN, *_NAMES)}
     for param in filter(keep, command.get_params(ctx)):
         record = param.get_help_record(ctx)
         if record is not None:
-            argument = param.param_type_name == "argument"
             term, text = record
-            sections["Arguments" if argument else panel_of(param.opts)].append((term, _NO_LIMIT.sub("", text)))
-    width = max((len(term) for name, rows in sections.items() if name != "Arguments" for term, _ in rows), default=0)
-    for name, rows in sections.items():
-        if rows:
-            pad = 0 if name == "Arguments" else min(width, _MOST)
-            with formatter.section(name):
-                formatter.write_dl([(rows[0][0].ljust(pad), rows[0][1]), *rows[1:]], col_max=_MOST)
+            argument = param.param_type_name == "argument"
+            groups[ARGUMENTS if argument else panel_of(param.opts)].append((term, _NO_LIMIT.sub("", text)))
+    return {name: rows for name, rows in groups.items() if rows}
+
+
+def write_options(command: Any, ctx: Any, formatter: Any, keep: Callable[[Any], bool] = lambda _: True) -> None:
+    """Write the arguments of a command, then its options in groups, all texts in one column; those to `keep`."""
+    groups = grouped(command, ctx, keep)
+    width = max((len(term) for name, rows in groups.items() if name != ARGUMENTS for term, _ in rows), default=0)
+    for name, rows in groups.items():
+        pad = 0 if name == ARGUMENTS else min(width, _MOST)
+        with formatter.section(name):
+            formatter.write_dl([(rows[0][0].ljust(pad), rows[0][1]), *rows[1:]], col_max=_MOST)

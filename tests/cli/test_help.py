@@ -11,9 +11,9 @@ from outside import TENCENT, Done, Outside
 
 from runcancel import __version__
 from runcancel.cli.support.completion import SCRIPTS, write_all
+from runcancel.cli.topics import TOPICS
 from runcancel.cli.verbs import ALIASES, VERBS
 from runcancel.cli.verbs.contexts import ACTIONS
-from runcancel.cli.verbs.help import TOPICS
 from runcancel.errors import INTERRUPTED, MEANINGS
 
 REPOSITORY = Path(__file__).parents[2]

@@ -1,0 +1,248 @@
+"""Topics of `runcancel help` that no single verb owns."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+
+from runcancel.config import provenance
+from runcancel.errors import INTERRUPTED, MEANINGS
+from runcancel.providers import PROVIDERS, provider
+
+_WIDTH = 79
+
+_REFERENCES = """\
+A reference names one run:
+
+  [context@][provider:][region:][kind/]id
+
+Every output prints the full form. Every verb accepts it and any shorter form
+that is unambiguous. A reference takes precedence over -c, -p and -r.
+
+  inv-ib2lld37                                 Tencent Cloud: inv-
+  t-7d2a745b412b4601                           Alibaba Cloud: t-
+  4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b         AWS: looked up as a window,
+                                               command or automation
+  aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
+  prod-cn@alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601
+
+The word before @ is a configured context, or else a profile of the vendor
+(percent-encoded). Prefixes and patterns are not accepted. To select by name,
+use a filter: runcancel cancel --name patch-openssl.
+
+The ARN or the console URL of a run is also a reference. Quote URLs: shells
+interpret ? and &. The credentials must belong to the account in the ARN.
+
+  arn:aws:ssm:us-east-2:111122223333:automation-execution/ID
+  'https://us-east-2.console.aws.amazon.com/systems-manager/run-command/ID'
+  'https://console.cloud.tencent.com/tat/...?rid=1&id=inv-ib2lld37'
+
+Several runs: runcancel list -o jsonl | runcancel cancel -f -
+"""
+
+_OWN_VARIABLES = (
+    ("RUNCANCEL_CONTEXT, RUNCANCEL_PROVIDER", "-c, -p (lists split at commas)"),
+    ("RUNCANCEL_PROFILE, RUNCANCEL_REGION", "--profile, -r"),
+    ("RUNCANCEL_OUTPUT, RUNCANCEL_COLOR", "-o, --color"),
+    ("RUNCANCEL_TIMEOUT", "--timeout"),
+    ("RUNCANCEL_QUIET, RUNCANCEL_VERBOSE", "-q, -v (1 or 0)"),
+    ("RUNCANCEL_DEBUG, RUNCANCEL_NO_INPUT", "--debug, --no-input (1 or 0)"),
+    ("NO_COLOR, CLICOLOR, FORCE_COLOR, TERM=dumb", "colour on or off"),
+    ("XDG_CONFIG_HOME, XDG_STATE_HOME", "location of configuration and journal"),
+    ("HTTPS_PROXY, NO_PROXY", "proxy of requests to the clouds"),
+)
+
+_FILTERS = """\
+list, cancel and triggers select by filters. A run must pass each of them. Of a
+filter that is given several times it must pass one.
+
+  --status STATE      pending, scheduled, running, cancelling, cancelled,
+                      terminated, succeeded, failed, timed_out, undelivered,
+                      skipped, unknown, or all. Without it: all that have not
+                      ended.
+  --kind KIND         command, invocation, maintenance-window, automation, …
+  --name NAME         the name, the comment or the document is exactly this
+  --name-glob GLOB    the same with * ? [abc]; quote it for the shell
+  --document NAME     the document (AWS) or the command (c-…, cmd-…) is this
+  --script TEXT       what the run executes contains this text
+  --started-by TEXT   who started it, where the cloud lists that
+  --since, --until    created or started at or after, at or before
+  --older-than TIME   created or started longer ago than this
+  --target ID         the run has this target; a cancel is for it alone
+
+Case counts. An empty value is wrong usage. Times: 90s, 2h, 1h30m, 3d, 2w,
+"2h ago", 2026-11-28, 2026-11-28T10:00:00+01:00, epoch seconds or milliseconds.
+
+Where: without -c, -p and -r the default contexts, else every provider that has
+credentials, in the region of its own configuration. -r all searches every
+region. A scope that does not reply is an error, and the exit code is 7.
+
+A cancel by filter shows its plan and asks. --yes answers. --confirm N answers
+as well where the account, the context, or a match by comment, document or
+script demands more.
+
+  runcancel list -r all --name-glob 'patch-*' --since 2h
+  runcancel cancel -r all --name-glob 'patch-*' --since 2h --dry-run
+"""
+
+_FORMATS = """\
+-o FORMAT chooses how the answer is printed. stdout has the answer and nothing
+else; progress, questions, notes and errors go to stderr.
+
+  table    for people; the default on a terminal
+  wide     the same with every column
+  tsv      a header and a line per row; the default in a pipe
+  csv      the same for spreadsheets (RFC 4180); no cell is read as a formula
+  json     one document, also on failure and on a signal
+  yaml     the same document
+  jsonl    a line as it happens, each with a type; the last has type end
+  ref      references alone, for the next command
+
+--columns NAMES chooses columns of table, wide, tsv and csv, --sort NAMES[:desc]
+sorts their rows, --no-headers leaves out the header.
+
+--query EXPRESSION filters the document by JMESPath:
+
+  runcancel list --query 'runs[?target_count > `100`].ref' -o tsv
+
+Every key of a document is always there: null or empty if there is no value.
+Keys are only added, never renamed; format_version counts that. runcancel
+schema VERB prints the JSON Schema. Times in json, yaml, jsonl, tsv and csv are
+UTC (RFC 3339); tables show local times with the zone.
+
+Pipe lists as jsonl: its last line shows whether the list is complete. cancel
+-f refuses an incomplete one. -o ref has no such line.
+
+  runcancel list --older-than 2h -o jsonl | runcancel cancel -f -
+"""
+
+_RESUME = """\
+Every cancel is an operation in the journal. Its intent is on disk before the
+first request, and each reply when it arrives. After a kill, Ctrl-C, a closed
+laptop or lost credentials the rest can be done later:
+
+  runcancel history                            operations, the newest first
+  runcancel history last                       its runs and their results
+  runcancel cancel --resume last               continue with the rest
+  runcancel cancel --resume 01K9                an id, or its unique beginning
+
+--resume reads each run again first. What ended is not cancelled again. A cancel
+without a reply is sent again only if the reading shows no effect. What was not
+sent is sent. It needs no --yes; protected contexts and the site policy hold
+again. Its limits stay, unless --max-runs or --max-targets is typed again.
+
+To watch an operation, or to see what its runs print:
+
+  runcancel status --operation last --watch
+  runcancel wait --operation last --for stopped --timeout 10m
+  runcancel logs --operation last --follow
+  runcancel report last
+
+--require-journal refuses a cancel that the journal cannot keep. After a cancel
+with --no-journal nothing can be resumed. To delete old operations, and keep
+unfinished ones: runcancel history prune --older-than 90d
+"""
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "Exit codes (the same for every verb):"
+    yield ""
+    for code, meaning in MEANINGS.items():
+        yield from _entry(str(int(code)), meaning, 17)
+    yield from _entry("129, 130, 143", INTERRUPTED, 17)
+    yield ""
+    yield from _flowed(
+        "The first match decides: a signal; wrong usage (2); a refusal before any request (6); then the runs. "
+        "3: some targets or runs stopped and others did not. 8: no run is verified stopped. "
+        "4 or 5: every run failed for that reason. 1: any other failure. "
+        "A requested cancel is never reported as stopped."
+    )
+
+
+def _references() -> Iterator[str]:
+    yield from _REFERENCES.splitlines()
+
+
+def _filters() -> Iterator[str]:
+    yield from _FILTERS.splitlines()
+
+
+def _formats() -> Iterator[str]:
+    yield from _FORMATS.splitlines()
+
+
+def _resume() -> Iterator[str]:
+    yield from _RESUME.splitlines()
+
+
+def _guarantees() -> Iterator[str]:
+    yield from _flowed(
+        "What a cancel can do depends on the cloud and the kind of run. The plan shows it before any request; in JSON "
+        "it is `guarantee`. --require-guarantee LEVEL refuses the whole cancel if a run has a weaker guarantee."
+    )
+    for name in PROVIDERS:
+        cloud = provider(name)
+        for kind in cloud.kinds:
+            yield ""
+            yield f"{name} {kind.name}: {kind.guarantee}"
+            yield from _flowed(f"{kind.action}. {kind.promise}", indent=2)
+    yield ""
+    yield from _flowed(
+        "Verdicts: stopped (verified: everything ended), reported (stopped according to the cloud, not verified), "
+        "partial (some targets keep running), ended (already ended, or ended by itself), requested (accepted; the end "
+        "is not verified yet), in-doubt (may or may not have been accepted), failed (not accepted), skipped (not sent)."
+    )
+
+
+def _environment() -> Iterator[str]:
+    yield "Variables replace options of connection, output and timeout. Selection,"
+    yield "limits and confirmation come only from the command line."
+    yield ""
+    for names, meaning in _OWN_VARIABLES:
+        yield from _entry(names, meaning, 46)
+    for name in PROVIDERS:
+        cloud = provider(name)
+        yield ""
+        yield f"{cloud.title}:"
+        yield from _entry("credentials", cloud.credentials, 15)
+        yield from _entry("profile", ", ".join(("--profile", *cloud.profile_variables)), 15)
+        yield from _entry("endpoint", ", ".join(provenance.endpoint_variables(name)), 15)
+    yield ""
+    yield "To see the source of each value: runcancel contexts show, or -v with any verb."
+
+
+def _permissions() -> Iterator[str]:
+    yield "A cancel needs one permission per kind, and the read permissions:"
+    yield ""
+    for name in PROVIDERS:
+        for kind in provider(name).kinds:
+            yield from _entry(f"{name} {kind.name}", kind.permission, 28)
+    yield ""
+    yield "Full policy:             runcancel permissions -p aws"
+    yield "Read-only policy:        runcancel permissions -p aws --read-only"
+    yield "Check these credentials: runcancel doctor"
+
+
+TOPICS: Mapping[str, Callable[[], Iterator[str]]] = {
+    "exit-codes": _exit_codes,
+    "references": _references,
+    "filters": _filters,
+    "formats": _formats,
+    "guarantees": _guarantees,
+    "resume": _resume,
+    "environment": _environment,
+    "permissions": _permissions,
+}
+
+
+def _entry(term: str, text: str, width: int) -> list[str]:
+    """`term   text`, the text flowed beside the term."""
+    if len(term) + 3 > width:
+        return [f"  {term}", *_flowed(text, indent=width)]
+    first, *rest = _flowed(text, indent=width)
+    return [f"  {term}".ljust(width) + first.strip(), *rest]
+
+
+def _flowed(text: str, *, indent: int = 0) -> list[str]:
+    space = " " * indent
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
+    )
