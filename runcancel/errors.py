@@ -238,13 +238,13 @@ class Searched(Struct, frozen=True, kw_only=True):
     """How a search ended: what kept scopes from answering, and whether any scope answered."""
 
     gaps: tuple[Reason, ...] = ()
-    answered: bool = True
+    replied: bool = True
 
     def exit(self, *, found: bool) -> Exit:
         """7 while something did not answer; 4 when nothing was found because every scope refused the credentials."""
         if not self.gaps:
             return Exit.OK
-        refused = not found and not self.answered and CREDENTIALS.issuperset(self.gaps)
+        refused = not found and not self.replied and CREDENTIALS.issuperset(self.gaps)
         return Exit.DENIED if refused else Exit.INCOMPLETE
 
 

@@ -36,8 +36,8 @@ WORDLESS = Ending(Verdict.FAILED)
 WHOLE = Searched()
 SOME = Searched(gaps=(Reason.DOWN,))
 ANSWERED = Searched(gaps=(Reason.DENIED,))
-REFUSED = Searched(gaps=(Reason.DENIED, Reason.EXPIRED_CREDENTIALS), answered=False)
-MIXED = Searched(gaps=(Reason.DENIED, Reason.DOWN), answered=False)
+REFUSED = Searched(gaps=(Reason.DENIED, Reason.EXPIRED_CREDENTIALS), replied=False)
+MIXED = Searched(gaps=(Reason.DENIED, Reason.DOWN), replied=False)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def by_the_design(endings: tuple[Ending, ...], goal: Goal, searched: Searched) -
     if failures:
         return Exit.NOT_FOUND if failures == {Reason.NOT_FOUND} else Exit.FAILED
     if searched.gaps:
-        every_scope_refused = not searched.answered and set(searched.gaps) <= CREDENTIALS
+        every_scope_refused = not searched.replied and set(searched.gaps) <= CREDENTIALS
         return Exit.DENIED if every_scope_refused and not endings else Exit.INCOMPLETE
     return Exit.NOT_FOUND if goal.require_match and not endings else Exit.OK
 

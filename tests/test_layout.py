@@ -178,3 +178,28 @@ def test_vendor_words_stop_at_the_providers() -> None:
 
     assert {file: words for file, words in named.items() if file not in MAY_NAME_CLOUDS} == {}
     assert named.keys() == MAY_NAME_CLOUDS.keys(), "an exception that nothing needs any more"
+
+
+PRIVATE = re.compile(
+    "asked|told|held|begun|said|heard|meant|wish(?:ed)?|wanted|look(?:ed|_at)?|settled|answered|blamed|traced|worded|"
+    "streamed|sight|desk|lane|case|patience|places?|nobody|somebody|anybody"
+)
+"""Words that hide what a thing is. A name says what it stands for: a status, a scope, a timeout, an index."""
+
+
+@cache
+def names(path: Path) -> frozenset[str]:
+    """What a file defines: functions, classes, parameters, variables and attributes, without leading underscores."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                found.add(name)
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                found.add(name)
+    return frozenset(name.strip("_").lower() for name in found)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_name_is_of_a_private_dialect(path: Path) -> None:
+    assert [name for name in names(path) if PRIVATE.fullmatch(name)] == []

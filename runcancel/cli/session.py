@@ -28,7 +28,7 @@ from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Identity, Ref, Run, Scope, Snapshot
 from runcancel.render import (
     QUERYABLE,
-    STREAMED,
+    ROW_FORMATS,
     TABULAR,
     TableOptions,
     Writer,
@@ -230,7 +230,7 @@ class Session:
         """
         from runcancel.render.live.progress import progress
 
-        alone = not (self.debug or (self.out.is_terminal and self.format in STREAMED))
+        alone = not (self.debug or (self.out.is_terminal and self.format in ROW_FORMATS))
         shown = progress(
             sys.stderr,
             terminal=structs.replace(self.err, moves=self.err.moves and alone),

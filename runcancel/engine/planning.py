@@ -96,16 +96,16 @@ def unseen(ref: Ref, why: str, *, parent: Ref | None = None) -> PlanItem:
     )
 
 
-def intended(run: RunName, places: Sequence[Ref]) -> Intent:
-    """What stands in the journal for a reference that is not read yet; `places` are the runs that it can mean."""
-    kinds = [kind_of(ref) for ref in places]
+def intended(run: RunName, candidates: Sequence[Ref]) -> Intent:
+    """What stands in the journal for a reference that is not read yet; `candidates` are the runs that it can mean."""
+    kinds = [kind_of(ref) for ref in candidates]
     return Intent(
         run=run,
         guarantee=min((kind.guarantee for kind in kinds), key=tuple(reversed(Guarantee)).index),
         promise=kinds[0].promise,
         ask=False,
         why="the run was not read yet",
-        places=tuple(places),
+        candidates=tuple(candidates),
         **_UNREAD,
     )
 

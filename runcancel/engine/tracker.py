@@ -249,15 +249,15 @@ class RunTracker:
             at = now if self.answer.at is None else self.answer.at
             self.answer = structs.replace(self.answer, status=RequestStatus.ACCEPTED, at=at)
         missing = self._error is not None and self._error.reason is Reason.NOT_FOUND
-        gone = missing and (not self._was_read or _not_found(reading))
+        not_there = missing and (not self._was_read or _not_found(reading))
         if (
-            missing and not gone and self.answer.status is RequestStatus.REFUSED
+            missing and not not_there and self.answer.status is RequestStatus.REFUSED
         ):  # the run is there, whatever the answer was
             self.answer = structs.replace(self.answer, status=RequestStatus.IN_DOUBT)
         left = shown is None or (bool(self.item.targets) and bool(self._untouched(shown)))
         if shown is not None and all_over(self.item, shown):
             self.step, self.wake_at = Step.ENDED, None
-        elif now < self._give_up_at and not gone and (left or self.answer.status is not RequestStatus.ACCEPTED):
+        elif now < self._give_up_at and not not_there and (left or self.answer.status is not RequestStatus.ACCEPTED):
             self.step, self.wake_at = Step.DUE, None
         else:
             self._watch(now)

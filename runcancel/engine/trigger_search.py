@@ -36,14 +36,14 @@ def find_triggers(
         for kind in provider(scope.provider).trigger_kinds
         if not query.kinds or kind.name in query.kinds
     }
-    told: set[tuple[Scope, Reason, str | None]] = set()
+    reported: set[tuple[Scope, Reason, str | None]] = set()
     for (scope, kind_name), found in as_completed(sources, workers, queue=lambda key: key[0], within=within):
         if isinstance(found, Trigger):
             yield found
             continue
         about = found.action if found.reason is Reason.DENIED else None  # each permission that is missing is named
-        if (scope, found.reason, about) not in told:
-            told.add((scope, found.reason, about))
+        if (scope, found.reason, about) not in reported:
+            reported.add((scope, found.reason, about))
             problem = found.problem(scope=scope)
             yield structs.replace(problem, message=f"{kind_name}: {problem.message}")
 

@@ -120,22 +120,22 @@ def _accounts(
     ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], inner: frozenset[RunName]
 ) -> tuple[AccountReport, ...]:
     callers = {event.scope: event for one in ordered for event in one.events if isinstance(event, CalledBy)}
-    places = {entry.item.run: _place(entry.item) for one in ordered for entry in one.entries}
+    scopes = {entry.item.run: _scope_of(entry.item) for one in ordered for entry in one.entries}
     operations: dict[RunName, list[str]] = {}
     for one in ordered:
         for entry in one.entries:
             operations.setdefault(entry.item.run, []).append(one.operation.id)
     grouped: dict[_Account, list[RunName]] = {}
     for run in outcomes:
-        grouped.setdefault(_account(places[run], callers), []).append(run)
+        grouped.setdefault(_account(scopes[run], callers), []).append(run)
     times = _times(ordered)
     return tuple(
         AccountReport(
             provider=key.provider,
             account=key.account,
             context=key.context,
-            principals=_each(callers[str(places[run])].principal for run in runs if str(places[run]) in callers),
-            regions=_each(places[run].region for run in runs),
+            principals=_each(callers[str(scopes[run])].principal for run in runs if str(scopes[run]) in callers),
+            regions=_each(scopes[run].region for run in runs),
             verdicts=_verdicts(outcomes[run] for run in runs),
             effects=_effects((outcomes[run] for run in runs), inner),
             runs=tuple(_run(outcomes[run], operations[run], times.get(run, _Times())) for run in runs),
@@ -144,9 +144,9 @@ def _accounts(
     )
 
 
-def _place(item: PlanItem | Intent) -> Scope:
+def _scope_of(item: PlanItem | Intent) -> Scope:
     """The scope of a run; of a reference that was not read, the first in which it may be."""
-    return item.places[0].scope if isinstance(item, Intent) else item.run.scope
+    return item.candidates[0].scope if isinstance(item, Intent) else item.run.scope
 
 
 def _account(scope: Scope, callers: Mapping[str, CalledBy]) -> _Account:

@@ -283,7 +283,7 @@ def _drop_intents(db: "sqlite3.Connection", id: str, read: AbstractSet[RunName])
     """Forget the intents that meant one of these runs: they have entries of their own."""
     rows = db.execute("SELECT run, item FROM entries WHERE operation=?", (id,)).fetchall()
     intents = ((run, item) for run, item in ((run, _item(blob)) for run, blob in rows) if isinstance(item, Intent))
-    replaced = [(id, run) for run, item in intents if not read.isdisjoint(item.places)]
+    replaced = [(id, run) for run, item in intents if not read.isdisjoint(item.candidates)]
     db.executemany("DELETE FROM entries WHERE operation=? AND run=?", replaced)
 
 

@@ -74,7 +74,7 @@ def states(recorded: Sequence[Recorded]) -> tuple[StateSample, ...]:
     if len(samples) <= MOST_SAMPLES:
         return tuple(samples)
     step = (len(samples) - 1) / (MOST_SAMPLES - 1)
-    return tuple(samples[round(place * step)] for place in range(MOST_SAMPLES))
+    return tuple(samples[round(index * step)] for index in range(MOST_SAMPLES))
 
 
 def _samples(readings: Iterable[Found | Seen]) -> Iterator[StateSample]:
@@ -112,9 +112,9 @@ def _steps(one: Recorded) -> Iterator[TimelineEntry]:
     yield from _confirmations(one, line)
     for step, (accepted, statuses) in _REPLIES.items():
         events = [event for event in one.events if isinstance(event, Sent) and event.accepted is accepted]
-        answered = sum(entry.answer is not None and entry.answer.status in statuses for entry in one.entries)
-        if events or answered:
-            yield line.runs(step, events, answered)
+        replies = sum(entry.answer is not None and entry.answer.status in statuses for entry in one.entries)
+        if events or replies:
+            yield line.runs(step, events, replies)
     yield from _verdicts(one, line)
     if operation.exit_code is not None:
         moments = [] if one.ended_at is None else [one.ended_at]

@@ -71,10 +71,10 @@ class PlanItem(Planned[Ref], frozen=True, kw_only=True):
 class Intent(Planned[RunName], frozen=True, kw_only=True):
     """A reference that was named and is not read yet: nothing is sent before its entry is replaced by what was found.
 
-    `run` is the reference as it was typed, `places` are all the runs that it can mean.
+    `run` is the reference as it was typed, `candidates` are all the runs that it can mean.
     """
 
-    places: tuple[Ref, ...]
+    candidates: tuple[Ref, ...]
 
 
 class InvocationOutcome(Struct, frozen=True, kw_only=True):

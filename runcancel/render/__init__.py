@@ -23,7 +23,7 @@ __all__ = [
     "FORMATS",
     "QUERYABLE",
     "REPORT_FORMATS",
-    "STREAMED",
+    "ROW_FORMATS",
     "TABULAR",
     "Caller",
     "End",
@@ -48,7 +48,7 @@ QUERYABLE = ("json", "yaml", "tsv", "csv")
 REPORT_FORMATS = ("md", "html", "json", "jsonl", "yaml")
 """What `-o` can be for `report`: a document for people, or the record of it for programs."""
 
-STREAMED = frozenset({"tsv", "csv", "jsonl", "ref"})
+ROW_FORMATS = frozenset({"tsv", "csv", "jsonl", "ref"})
 """Those that write each row as it comes."""
 
 _TOTALLED = frozenset({"cancel", "operation", "wait"})

@@ -51,7 +51,7 @@ _KEEP_EPOCHS = 4  # so many epochs, whichever is longer
 
 _NOTHING_IN_A_ROW = 10  # refusals, or those of two seconds at the usual rate, and
 _NOTHING_FOR = 1.5  # seconds without a reply: nothing passes
-_LOOKS = (1.0, 2.0, 3.0)  # seconds between the calls that look whether that is over; the last goes on
+_PROBE_PAUSES = (1.0, 2.0, 3.0)  # seconds between the calls that look whether that is over; the last goes on
 
 
 class _Before(Struct, frozen=True, kw_only=True):
@@ -105,21 +105,21 @@ class Limiter:
         self._keep_until = 0.0
         self._in_a_row = 0  # refusals since the last accepted call
         self._row_began = 0.0
-        self._looks = 0  # since nothing gets through; 0 while calls do
-        self._look_at = 0.0
+        self._probes = 0  # since nothing gets through; 0 while calls do
+        self._probe_at = 0.0
         self._lock = threading.Lock()
 
     def take(self, now: float) -> Ticket | float:
         """Leave for one call now, or the seconds after which to come again."""
         with self._lock:
             self._latest = now
-            wait = max(self._held_until, self._look_at if self._looks else 0.0, self._free_at(now)) - now
+            wait = max(self._held_until, self._probe_at if self._probes else 0.0, self._free_at(now)) - now
             spaced = self._due - self._slack - now
             if max(wait, spaced) > 0:
                 return max(wait, spaced)
-            if self._looks:
-                self._looks += 1
-                self._look_at = now + _LOOKS[min(self._looks, len(_LOOKS)) - 1]
+            if self._probes:
+                self._probes += 1
+                self._probe_at = now + _PROBE_PAUSES[min(self._probes, len(_PROBE_PAUSES)) - 1]
             if self._rate < math.inf:
                 self._due = max(self._due, now) + 1 / self._rate
             ticket = Ticket(now, self._epoch)
@@ -132,14 +132,14 @@ class Limiter:
     def throttled(self) -> bool:
         """Whether calls wait because the cloud refused some, and not for the documented limit alone."""
         with self._lock:
-            return self._looks > 0 or self._held_until > self._latest
+            return self._probes > 0 or self._held_until > self._latest
 
     def record_reply(self, ticket: Ticket, now: float) -> None:
         """The cloud took the call up, whatever it then said of it."""
         with self._lock:
             self._replied_to(ticket, now)
             self._accepted.append(now)
-            self._in_a_row = self._looks = 0
+            self._in_a_row = self._probes = 0
             if self._probing:
                 self._rate = min(self._rate * _GROWTH, self._full)
             self._count(ticket, now, refused=False)
@@ -156,7 +156,7 @@ class Limiter:
                 self._row_began = now
             self._in_a_row += 1
             in_a_row = self._in_a_row >= max(_NOTHING_IN_A_ROW, 2 * self._usual)
-            if in_a_row and not self._looks and now - self._row_began >= _NOTHING_FOR:
+            if in_a_row and not self._probes and now - self._row_began >= _NOTHING_FOR:
                 self._nothing_passes(now)
             self._count(ticket, now, refused=True)
 
@@ -255,7 +255,7 @@ class Limiter:
 
     def _nothing_passes(self, now: float) -> None:
         """From now on one call at a time looks whether that is over."""
-        self._looks, self._look_at, self._before = 1, now + _LOOKS[0], None
+        self._probes, self._probe_at, self._before = 1, now + _PROBE_PAUSES[0], None
         self._next_epoch()
 
 

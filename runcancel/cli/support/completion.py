@@ -126,8 +126,8 @@ def candidates(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
     joined = bool(equals) and any(flag in param.opts for param in context.command.params)
     if joined:
         before, incomplete = [*before, flag], value
-    place, incomplete = _resolve_incomplete(context, before, incomplete)
-    items = place.shell_complete(context, incomplete)
+    parameter, incomplete = _resolve_incomplete(context, before, incomplete)
+    items = parameter.shell_complete(context, incomplete)
     whole = f"{flag}=" if joined else ""  # a shell compares with the whole word that stands there
     return [(f"{whole}{item.value}", " ".join((item.help or "").split())) for item in items if item.type == "plain"]
 

@@ -103,22 +103,22 @@ def flowing(
     if not isinstance(request.source, Named) or not request.by_hand:
         return None
     lookup = Lookup(references.parse_all(request.source.refs), session.settings)
-    places = tuple(dict.fromkeys(ref for one in lookup.left for ref in lookup.named(one)))
+    candidates = tuple(dict.fromkeys(ref for one in lookup.left for ref in lookup.named(one)))
     facts = Facts(
         typed=True,
         references=len(lookup.left),
         max_runs=limits.max_runs,
         targets=bool(request.targets),
         max_targets=limits.max_targets is not None,
-        protected=any(settings.protected(session.settings, ref.scope) is not None for ref in places),
-        policy=guard.may_match(places),
-        accounts=guard.asks_accounts_of({ref.scope.provider for ref in places})
-        or any(settings.needs_caller(session.settings, ref.scope) for ref in places),
+        protected=any(settings.protected(session.settings, ref.scope) is not None for ref in candidates),
+        policy=guard.may_match(candidates),
+        accounts=guard.asks_accounts_of({ref.scope.provider for ref in candidates})
+        or any(settings.needs_caller(session.settings, ref.scope) for ref in candidates),
         counts=guard.counts,
         guarantee=guarantee is not None and _may_be_below(lookup, guarantee),
         confirm=confirm is not None,
         chases=request.stop_running,
-        parts=any(kind_of(ref).is_alias(ref.id) for ref in places),
+        parts=any(kind_of(ref).is_alias(ref.id) for ref in candidates),
     )
     return Flowing(session, lookup, guarantee) if why_frozen(facts) is None else None
 

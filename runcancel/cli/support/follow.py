@@ -83,10 +83,10 @@ class Follower:
         for reading in self._readings.values():
             yield from reading.remarks.notes() if reading.ended and not self._answer.closed else ()
 
-    def _submit(self, step: _Step, place: "Probe | _Reading", *, after: float) -> None:
+    def _submit(self, step: _Step, reader: "Probe | _Reading", *, after: float) -> None:
         self._open += 1
         not_before = self._session.workers.clock.monotonic() + after
-        self._tasks.submit(step, queue=place.scope, not_before=not_before if after else None)
+        self._tasks.submit(step, queue=reader.scope, not_before=not_before if after else None)
 
     def _look_up(self, probe: Probe) -> Callable[[], None]:
         session, unchecked = self._session, self._lookup.unchecked

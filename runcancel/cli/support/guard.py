@@ -54,9 +54,9 @@ class Guard:
         """Whether a rule begins where a cancel sends more than so many."""
         return any((rule.over_runs, rule.over_targets) != (None, None) for rule in self._rules.rules)
 
-    def may_match(self, places: Sequence[Ref]) -> bool:
+    def may_match(self, candidates: Sequence[Ref]) -> bool:
         """Whether a rule may be about a run that is at one of these places."""
-        subjects = [_subject(self._session, ref, account=None, targets=0) for ref in places]
+        subjects = [_subject(self._session, ref, account=None, targets=0) for ref in candidates]
         return site_policy.may_match(self._rules, subjects)
 
     def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
@@ -93,15 +93,15 @@ class Guard:
         scopes = tuple(dict.fromkeys(item.run.scope for item in to_cancel)) if self._rules.asks_contexts else ()
         known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
         accounts = known | {caller.scope: caller.account for caller in callers}
-        places: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
+        by_scope: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
         subjects: list[Subject] = []
         for item in to_cancel:
             ref = item.run
-            if ref.scope not in places:
+            if ref.scope not in by_scope:
                 account = accounts.get(str(ref.scope)) or None
-                places[ref.scope] = _subject(self._session, ref, account=account, targets=0)
+                by_scope[ref.scope] = _subject(self._session, ref, account=account, targets=0)
             subjects.append(
-                structs.replace(places[ref.scope], run=item.run, kind=ref.kind, targets=_size(item)),
+                structs.replace(by_scope[ref.scope], run=item.run, kind=ref.kind, targets=_size(item)),
             )
         return site_policy.rulings(self._rules, subjects)
 

@@ -35,7 +35,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     selection: Selection
     by_hand: bool
     gaps: tuple[Problem, ...] = ()
-    answered: bool = True  # whether any scope answered the search, if there was one
+    replied: bool = True  # whether any scope answered the search, if there was one
     notes: tuple[str, ...] = ()
     planned_by: tuple[SavedCaller, ...] = ()
     coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
@@ -44,7 +44,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     @property
     def searched(self) -> Searched:
         """How the search ended, for the exit code."""
-        return Searched(gaps=tuple(gap.code for gap in self.gaps), answered=self.answered)
+        return Searched(gaps=tuple(gap.code for gap in self.gaps), replied=self.replied)
 
 
 def choose(session: Session, request: SelectionRequest) -> Chosen:
@@ -97,8 +97,8 @@ def _resumed(session: Session, operation: LeftOver) -> Selection:
 
 
 def _scopes(item: PlanItem | Intent) -> tuple[Scope, ...]:
-    named = item.places if isinstance(item, Intent) else (item.run,)
-    return tuple(dict.fromkeys(place.scope for place in named))
+    named = item.candidates if isinstance(item, Intent) else (item.run,)
+    return tuple(dict.fromkeys(candidate.scope for candidate in named))
 
 
 def _picked(session: Session, targets: Sequence[str]) -> Chosen:
@@ -126,7 +126,7 @@ class _Found(Struct, frozen=True, kw_only=True):
 
     runs: tuple[Snapshot, ...]
     gaps: tuple[Problem, ...]
-    answered: bool
+    replied: bool
     notes: tuple[str, ...]
     coverage: tuple[str, ...]
 
@@ -136,7 +136,7 @@ class _Found(Struct, frozen=True, kw_only=True):
             selection=selected,
             by_hand=False,
             gaps=self.gaps,
-            answered=self.answered,
+            replied=self.replied,
             notes=self.notes,
             coverage=self.coverage,
         )
@@ -167,7 +167,7 @@ def _searched(session: Session, query: Query) -> _Found:
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
     found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
     covered = () if found else coverage(session, scopes, gaps, query)
-    return _Found(runs=tuple(found), gaps=real, answered=bool(answering), notes=(*unfindable, *notes), coverage=covered)
+    return _Found(runs=tuple(found), gaps=real, replied=bool(answering), notes=(*unfindable, *notes), coverage=covered)
 
 
 def _with_children(session: Session, chosen: Chosen) -> Chosen:

@@ -65,7 +65,7 @@ def list_(
     real, notes = split_gaps(gaps, scopes)
     cut = shown < total
     narrow = f"Showing the newest {shown} of {total} runs. All: --limit 0; fewer: --name, --status, --since, …"
-    searched = Searched(gaps=tuple(gap.code for gap in real), answered=bool(answering))
+    searched = Searched(gaps=tuple(gap.code for gap in real), replied=bool(answering))
     code = exit_of_listing(searched, found=total > 0)
     next_ = session.suggest(_next(session, filters, target_ids))
     empty = () if total else coverage(session, scopes, gaps, query)

@@ -18,11 +18,11 @@ from runcancel.errors import CloudError, UsageError, exit_of_reading
 from runcancel.model.logs import Output
 from runcancel.model.runs import InvocationFilter, Run
 from runcancel.model.states import State
-from runcancel.render import STREAMED, End, Writer, lines
+from runcancel.render import ROW_FORMATS, End, Writer, lines
 
 _CHUNK = 8  # outputs fetched ahead, each of up to 24 KB and, on AWS, a request of its own
 _BAD = frozenset(state for state in State if state.ended_badly)
-_FOLLOWED = frozenset({*STREAMED, "table", "wide"})
+_FOLLOWED = frozenset({*ROW_FORMATS, "table", "wide"})
 
 
 _USUAL = ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "windows-1252", "latin-1")

@@ -105,14 +105,14 @@ class _Sender:
 
     def __call__(self, request: Any, *, event_name: str, **_event: object) -> AWSResponse:
         """The answer. Raises `CloudError` for one that did not come, or that something in between gave."""
-        _, service, operation = event_name.split(".")
-        for_keys = service not in OURS and operation != "GetCallerIdentity"
+        _, service, action = event_name.split(".")
+        for_keys = service not in OURS and action != "GetCallerIdentity"
         try:
             reply = _sent(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
             _check(reply, urlsplit(request.url).netloc)
         except CloudError as error:
             if for_keys:
-                raise _no_credentials(error, operation) from None
+                raise _no_credentials(error, action) from None
             raise
         return _response(request.url, reply)
 

@@ -98,9 +98,9 @@ def _counts(scale: _Scale) -> Iterator[str]:
 
 def _times(scale: _Scale) -> Iterator[str]:
     form = "%H:%M:%S" if scale.ends - scale.begins < timedelta(days=1) else "%m-%d %H:%M"
-    for place in range(_TIMES):
-        at = scale.begins + (scale.ends - scale.begins) * place / (_TIMES - 1)
-        anchor = "start" if place == 0 else "end" if place == _TIMES - 1 else "middle"
+    for index in range(_TIMES):
+        at = scale.begins + (scale.ends - scale.begins) * index / (_TIMES - 1)
+        anchor = "start" if index == 0 else "end" if index == _TIMES - 1 else "middle"
         label = at.astimezone().strftime(form)
         yield f'<text class="axis" x="{scale.x(at)}" y="{_HEIGHT - 12}" text-anchor="{anchor}">{label}</text>'
 

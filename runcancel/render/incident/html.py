@@ -82,7 +82,7 @@ def html(blocks: Iterable[Block], *, title: str) -> str:
 
 
 def _style() -> str:
-    light, dark = (" ".join(f"--{state}: {colors[place]};" for state, colors in _COLORS.items()) for place in range(2))
+    light, dark = (" ".join(f"--{state}: {colors[index]};" for state, colors in _COLORS.items()) for index in range(2))
     states = " ".join(f".s-{state} {{ fill: var(--{state}); }}" for state in _COLORS)
     return _STYLE % {"light": light, "dark": dark, "states": states}
 
@@ -118,7 +118,7 @@ def _block(block: Block) -> str:
 
 
 def _table(table: Table) -> str:
-    marks = [' class="right"' if place in table.right else "" for place in range(len(table.head))]
+    marks = [' class="right"' if index in table.right else "" for index in range(len(table.head))]
     head = "".join(f'<th scope="col"{mark}>{_plain(text)}</th>' for text, mark in zip(table.head, marks, strict=True))
     rows = (
         "<tr>" + "".join(f"<td{mark}>{_text(text)}</td>" for text, mark in zip(row, marks, strict=True)) + "</tr>"

@@ -71,7 +71,7 @@ def _block(block: Block) -> str:
 
 
 def _table(table: Table) -> str:
-    rule = ("---:" if place in table.right else "---" for place in range(len(table.head)))
+    rule = ("---:" if index in table.right else "---" for index in range(len(table.head)))
     lines = [_row(map(cell, table.head)), _row(rule), *(_row(map(_text, row)) for row in table.rows)]
     return "\n".join(lines)
 
@@ -90,8 +90,8 @@ def _commands(block: Commands) -> str:
 def samples_table(samples: Sequence[StateSample]) -> Table:
     """A few samples as a table: the first, the last, and some between."""
     last = len(samples) - 1
-    places = range(min(len(samples), _MOST_SAMPLES))
-    chosen = [samples[round(place * last / max(1, len(places) - 1))] for place in places]
+    indexes = range(min(len(samples), _MOST_SAMPLES))
+    chosen = [samples[round(index * last / max(1, len(indexes) - 1))] for index in indexes]
     there = [state for state in State if any(state in sample.counts for sample in samples)]
     rows = tuple((local(one.at), *(f"{one.counts.get(state, 0):,}" for state in there)) for one in chosen)
     return Table(("Time", *map(readable, there)), rows, right=frozenset(range(1, len(there) + 1)))

@@ -104,9 +104,9 @@ def _facts(run: Run, now: datetime) -> list[str]:
 
 def _sent(event: AuditEvent) -> list[str]:
     """Who sent it, as the audit log has it."""
-    place = f" from {safe(event.address)}" if event.address else ""
+    origin = f" from {safe(event.address)}" if event.address else ""
     at = f" at {local(event.at)}" if event.at else ""
-    return [f"{safe(event.action)} by {safe(event.principal or 'an unknown principal')}{place}{at}"]
+    return [f"{safe(event.action)} by {safe(event.principal or 'an unknown principal')}{origin}{at}"]
 
 
 def _effects(outcome: Outcome) -> list[_Bar]:

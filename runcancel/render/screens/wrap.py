@@ -15,15 +15,15 @@ _INDENT = 2  # columns by which a continued line stands further in
 def wrapped(text: str, width: int) -> Iterator[str]:
     """The lines of one line of text, each at most `width` columns wide where its words allow that."""
     indent = _indent(text)
-    for place, (begin, end) in enumerate(_spans(text, width, indent)):
-        yield " " * indent * (place > 0) + text[begin:end]
+    for index, (begin, end) in enumerate(_spans(text, width, indent)):
+        yield " " * indent * (index > 0) + text[begin:end]
 
 
 def wrapped_text(text: Text, width: int) -> Iterator[Text]:
     """The same for text with colours."""
     indent = _indent(text.plain)
-    for place, (begin, end) in enumerate(_spans(text.plain, width, indent)):
-        yield Text(" " * indent * (place > 0)) + text[begin:end]
+    for index, (begin, end) in enumerate(_spans(text.plain, width, indent)):
+        yield Text(" " * indent * (index > 0)) + text[begin:end]
 
 
 def _indent(text: str) -> int:
