@@ -129,7 +129,7 @@ MAY_NAME_CLOUDS = {
     "cli/support/demo.py": "references of runs in the sandbox",
     "cli/support/request.py": "an example of a request in a message",
     "cli/verbs/__init__.py": "one line of help for each verb",
-    "cli/verbs/help.py": "the topics of the help, with an example from each cloud",
+    "cli/topics.py": "the topics of the help, with an example from each cloud",
     "cli/verbs/sandbox.py": "references of runs in the sandbox",
     "model/runs.py": "window_target is a key of the documents",
     "render/columns.py": "window_target is a key of the documents",

@@ -32,11 +32,11 @@ def pages() -> Mapping[str, str]:
 def write_all(folder: Path) -> None:
     """Write every page into a folder, and take away pages of verbs that are no more."""
     folder.mkdir(exist_ok=True)
-    wanted = pages()
+    current = pages()
     for file in folder.glob("*.1"):
-        if file.name not in wanted:
+        if file.name not in current:
             file.unlink()
-    for name, text in wanted.items():
+    for name, text in current.items():
         (folder / name).write_text(text, encoding="ascii")
 
 
@@ -159,8 +159,8 @@ def _term(term: str) -> str:
     """`-t, --target ID`: options bold, what stands for a value in italics."""
     parts = _FLAG.split(term)
     return "".join(
-        f"\\fB{_escaped(part)}\\fR" if place % 2 else re.sub(r"[^\s,/]+", lambda m: f"\\fI{_escaped(m[0])}\\fR", part)
-        for place, part in enumerate(parts)
+        f"\\fB{_escaped(part)}\\fR" if index % 2 else re.sub(r"[^\s,/]+", lambda m: f"\\fI{_escaped(m[0])}\\fR", part)
+        for index, part in enumerate(parts)
     )
 
 

@@ -368,11 +368,11 @@ class Session:
         Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
         """
 
-        def look(batch: Batch) -> Readings:
+        def read_batch(batch: Batch) -> Readings:
             with no_later_than(self.workers.clock.monotonic() + LONGEST_PAUSE):  # the next round reads again
                 return read(self.clouds, batch, full=full)
 
-        tasks = TaskGroup[Batch, Readings](self.workers, look)
+        tasks = TaskGroup[Batch, Readings](self.workers, read_batch)
         watch = Watch(tasks, self.workers.clock)
         for ref in left:
             watch.add(ref)

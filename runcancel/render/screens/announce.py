@@ -48,7 +48,7 @@ class _Group(Struct, frozen=True, kw_only=True):
     items: tuple[PlanItem, ...]
 
     def cells(self, most: int) -> tuple[str, str, str, str, str]:
-        """Name, place with at most so many regions by name, runs, targets, what a cancel does."""
+        """Name, scopes with at most so many regions by name, runs, targets, what a cancel does."""
         account = str(self.scopes[0]).rpartition(":")[0]
         regions = [scope.region for scope in self.scopes]
         where = ", ".join(regions) if len(regions) <= most else f"{len(regions)} regions"
@@ -99,12 +99,12 @@ def not_searched(missing: Iterable[Problem]) -> Iterator[str]:
     reasons: dict[tuple[bool, str], list[str]] = {}
     for problem in missing:
         code = f" [{problem.provider_code}]" if problem.provider_code else ""
-        place = problem.ref or problem.scope
+        subject = problem.ref or problem.scope
         why = textwrap.shorten(problem.message, _LONGEST_REASON, placeholder=" …")
-        reasons.setdefault((problem.ref is None, f"{why}{code}"), []).append(str(place or ""))
-    for (searched, why), places in reasons.items():
+        reasons.setdefault((problem.ref is None, f"{why}{code}"), []).append(str(subject or ""))
+    for (searched, why), subjects in reasons.items():
         what = "NOT searched" if searched else "NOT included"
-        named = [place.replace(":", " ") if searched else place for place in dict.fromkeys(places) if place]
+        named = [subject.replace(":", " ") if searched else subject for subject in dict.fromkeys(subjects) if subject]
         more = f" and {len(named) - _GROUPS:,} more" if len(named) > _GROUPS else ""
         yield safe(f"{what}: {', '.join(named[:_GROUPS])}{more} ({why})" if named else f"{what}: {why}")
 

@@ -163,4 +163,4 @@ def _about(group: Sequence[Row]) -> Iterator[str]:
 def _line(*parts: Piece) -> Pieces:
     """The parts side by side; what is too wide for a terminal breaks where it is printed."""
     filled = [part for part in parts if part[0]]
-    return tuple(each for place, part in enumerate(filled) for each in (((_GAP, None), part) if place else (part,)))
+    return tuple(each for index, part in enumerate(filled) for each in (((_GAP, None), part) if index else (part,)))
