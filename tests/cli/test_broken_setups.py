@@ -236,6 +236,19 @@ def test_what_is_broken_at_one_cloud_ends_no_other(setups: tuple[Setup, Setup], 
     assert done.document["complete"] is (not done.document["errors"])
 
 
+@pytest.mark.parametrize("content", ["not json", b"\xff\xfe", "[]", "{}", '{"operations": 1}', DEEP])
+def test_a_service_model_that_cannot_be_used_is_named(content: str | bytes, outside: Outside) -> None:
+    write(outside.home, {"models/ssm/2014-11-06/service-2.json": content})
+
+    done = outside.run("list", "-p", "aws,tencent", "-o", "json", env={"AWS_DATA_PATH": str(outside.home / "models")})
+
+    (problem,) = done.document["errors"]
+    assert (done.code, problem["code"]) == (7, "not_configured"), str(done)
+    assert "service model" in problem["message"]
+    assert "AWS_DATA_PATH" in problem["hint"]
+    assert {run["provider"] for run in done.document["runs"]} == {"tencent"}
+
+
 FICKLE = """#!/bin/sh
 echo x >> "$0.calls"
 [ $(wc -l < "$0.calls") -gt {after} ] && echo Opening your browser && exit

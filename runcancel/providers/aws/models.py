@@ -5,12 +5,15 @@ megabytes of JSON in Python's own decoder and makes a method of each of 160 oper
 """
 
 import gzip
+import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from botocore.loaders import JSONFileLoader, Loader, create_loader
 
+from runcancel.errors import CloudError
+from runcancel.model.states import Reason
 from runcancel.providers.aws.wire import APIS
 
 OURS = frozenset({"cloudtrail", "ec2", "events", "scheduler", "ssm"})
@@ -34,6 +37,8 @@ class _Models(Loader):
         model = super().load_service_model(service_name, type_name, api_version)
         if service_name not in OURS or type_name != "service-2":
             return model
+        if not isinstance(model.get("operations"), dict):
+            raise _unusable(f"the service model of {service_name} has no operations")
         return {**model, "operations": {name: one for name, one in model["operations"].items() if name in APIS}}
 
 
@@ -41,6 +46,17 @@ class _Files(JSONFileLoader):
     def load_file(self, file_path: str) -> Any:
         """The content of `file_path` with its ending; None when there is no such file."""
         plain, packed = Path(f"{file_path}.json"), Path(f"{file_path}.json.gz")
-        if plain.is_file():
-            return msgspec.json.decode(plain.read_bytes())
-        return msgspec.json.decode(gzip.decompress(packed.read_bytes())) if packed.is_file() else None
+        path = plain if plain.is_file() else packed
+        if not path.is_file():
+            return None
+        try:
+            content = path.read_bytes() if path is plain else gzip.decompress(path.read_bytes())
+            return msgspec.json.decode(content, type=dict[str, Any])
+        except (OSError, EOFError, ValueError, RecursionError, zlib.error):
+            raise _unusable(f"{path} is not a service model") from None
+
+
+def _unusable(what: str) -> CloudError:
+    """A model that the user put in place of botocore's own."""
+    hint = "botocore reads service models in ~/.aws/models and in the folders that AWS_DATA_PATH names"
+    return CloudError(Reason.NOT_CONFIGURED, f"{what}; nothing was sent", hint=hint)
