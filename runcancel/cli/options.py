@@ -59,7 +59,7 @@ Contexts = Annotated[
         "--context",
         "-c",
         metavar="NAME",
-        help="A configured context or group (repeatable).",
+        help="A configured context or group (repeatable, comma list).",
         autocompletion=known_contexts,
     ),
 ]

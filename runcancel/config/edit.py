@@ -1,39 +1,30 @@
-"""Changing the user's configuration: comments and order stay, and no other process writes meanwhile."""
+"""Changing the user's configuration: comments and order stay."""
 
-import fcntl
-import io
-import os
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import MutableMapping, Sequence
 from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
-from runcancel import ownership
-from runcancel.config.file import Config, Context, check, read, text_of
-from runcancel.config.folders import NO_HOME, NOWHERE
+from runcancel.config import keys
+from runcancel.config.file import Config, Context
 from runcancel.config.references import nearest
+from runcancel.config.rewrite import rewrite
 from runcancel.config.toml import hidden
 from runcancel.errors import UsageError
 
 
 def add(file: Path, name: str, context: Context) -> None:
     """Write a new context at the end of the file. Raises `UsageError` for a name that is taken or cannot be one."""
-    if hidden(name) or name.startswith("-") or name != name.strip() or "," in name:
-        raise UsageError(
-            f"“{name}” cannot be the name of a context: it is empty, hidden, looks like an option, "
-            "or holds a comma or outer spaces; nothing was changed"
-        )
+    _check_name(name)
 
     def change(text: str, now: Config) -> tuple[str, Config]:
-        if name in now.contexts or name in now.groups:
-            raise UsageError(f"a context or group “{name}” already exists; nothing was changed")
+        _check_free(name, now)
         desired = structs.replace(now, contexts=now.contexts | {name: context})
         return f"{text}{_gap(text)}{_table(name, context)}", desired
 
-    _write(file, change)
+    rewrite(file, change)
 
 
 def remove(file: Path, name: str) -> tuple[str, ...]:
@@ -62,8 +53,80 @@ def remove(file: Path, name: str) -> tuple[str, ...]:
         stood.extend(["default"] if desired.default != now.default else [])
         return _without(text, name, now, desired), desired
 
-    _write(file, change)
+    rewrite(file, change)
     return tuple(stood)
+
+
+def rename(file: Path, old: str, new: str) -> tuple[str, ...]:
+    """Give a context or a group another name, also where groups and the default name it; where else that was.
+
+    Raises `UsageError` for a name that is unknown, taken, or cannot be one.
+    """
+    _check_name(new)
+    stood: list[str] = []
+
+    def change(text: str, now: Config) -> tuple[str, Config]:
+        if old not in now.contexts and old not in now.groups:
+            raise _unknown(old, now)
+        _check_free(new, now)
+        table = "contexts" if old in now.contexts else "groups"
+        in_group = [group for group, members in now.groups.items() if old in members]
+        desired = structs.replace(
+            now,
+            default=_with(now.default, old, new),
+            contexts={_or(name, old, new): context for name, context in now.contexts.items()},
+            groups={_or(group, old, new): _with(members, old, new) for group, members in now.groups.items()},
+        )
+        stood.extend([f"group {group}" for group in in_group] + (["default"] if old in now.default else []))
+        return _renamed_in_lists(keys.renamed(text, table, old, new), old, new, in_group), desired
+
+    rewrite(file, change)
+    return tuple(stood)
+
+
+def add_to_group(file: Path, group: str, names: Sequence[str]) -> bool:
+    """Add contexts to a group, which is made if need be: whether it was. Raises `UsageError` for an unknown context."""
+    _check_name(group)
+    is_new: list[bool] = []
+
+    def change(text: str, now: Config) -> tuple[str, Config]:
+        for name in names:
+            if name not in now.contexts:
+                raise UsageError(f"no context “{name}”{nearest(name, now.contexts)}; nothing was changed")
+        if group in now.contexts:
+            raise UsageError(f"“{group}” is the name of a context; nothing was changed")
+        is_new.append(group not in now.groups)
+        members = tuple(dict.fromkeys((*now.groups.get(group, ()), *names)))
+        desired = structs.replace(now, groups=now.groups | {group: members})
+        return _with_group(text, group, members, now), desired
+
+    rewrite(file, change)
+    return is_new[0]
+
+
+def remove_from_group(file: Path, group: str, names: Sequence[str]) -> bool:
+    """Take contexts out of a group: whether the group is gone, as it is without names or when it would be empty.
+
+    Raises `UsageError` for an unknown group, and for a context that is not in it.
+    """
+    gone: list[bool] = []
+
+    def change(text: str, now: Config) -> tuple[str, Config]:
+        if group not in now.groups:
+            raise UsageError(f"no group “{group}”{nearest(group, now.groups)}; nothing was changed")
+        for name in names:
+            if name not in now.groups[group]:
+                near = nearest(name, now.groups[group])
+                raise UsageError(f"“{name}” is not in the group {group}{near}; nothing was changed")
+        left = tuple(one for one in now.groups[group] if names and one not in names)
+        gone.append(not left)
+        groups = {one: left if one == group else members for one, members in now.groups.items() if one != group or left}
+        default = now.default if left else tuple(one for one in now.default if one != group)
+        desired = structs.replace(now, groups=groups, default=default)
+        return _fitted(text, now, desired), desired
+
+    rewrite(file, change)
+    return gone[0]
 
 
 def use(file: Path, names: Sequence[str]) -> None:
@@ -80,7 +143,7 @@ def use(file: Path, names: Sequence[str]) -> None:
         _fit(document, "default", desired.default)
         return tomlkit.dumps(document), desired
 
-    _write(file, change)
+    rewrite(file, change)
 
 
 def _table(name: str, context: Context) -> str:
@@ -101,6 +164,14 @@ def _without(text: str, name: str, now: Config, desired: Config) -> str:
     document: MutableMapping[str, Any] = tomlkit.parse(text if cut is None else cut)
     if cut is None:  # written inline or with dotted keys
         del document["contexts"][name]
+    return _fitted(tomlkit.dumps(document), now, desired)
+
+
+def _fitted(text: str, now: Config, desired: Config) -> str:
+    """The text with the groups and the default that are desired, where they differ from those of now."""
+    import tomlkit
+
+    document: MutableMapping[str, Any] = tomlkit.parse(text)
     for group, members in now.groups.items():
         if members != desired.groups.get(group):
             _fit(document["groups"], group, desired.groups.get(group))
@@ -109,12 +180,65 @@ def _without(text: str, name: str, now: Config, desired: Config) -> str:
     return tomlkit.dumps(document)
 
 
+def _with_group(text: str, group: str, members: Sequence[str], now: Config) -> str:
+    import tomlkit
+
+    document: MutableMapping[str, Any] = tomlkit.parse(text)
+    if group in now.groups:
+        _fit(document["groups"], group, members)
+        return tomlkit.dumps(document)
+    if "groups" in document and not _has_header(text, "groups"):  # written inline or with dotted keys
+        document["groups"][group] = list(members)
+        return tomlkit.dumps(document)
+    return keys.added(text, "groups", keys.list_line(group, members))
+
+
+def _renamed_in_lists(text: str, old: str, new: str, groups: Sequence[str]) -> str:
+    """The text with one name in the lists of these groups and in the default, comments beside it kept."""
+    import tomlkit
+
+    document: MutableMapping[str, Any] = tomlkit.parse(text)
+    for names in (document.get("default", []), *(document["groups"][group] for group in groups)):
+        for place, name in enumerate(names):
+            if name == old:
+                names[place] = new
+    return tomlkit.dumps(document)
+
+
+def _with(names: Sequence[str], old: str, new: str) -> tuple[str, ...]:
+    return tuple(_or(name, old, new) for name in names)
+
+
+def _or(name: str, old: str, new: str) -> str:
+    return new if name == old else name
+
+
+def _check_name(name: str) -> None:
+    """Raise `UsageError` for what no context and no group can be called."""
+    if hidden(name) or name.startswith("-") or name != name.strip() or "," in name:
+        raise UsageError(
+            f"“{name}” cannot be the name of a context: it is empty, hidden, looks like an option, "
+            "or holds a comma or outer spaces; nothing was changed"
+        )
+
+
+def _check_free(name: str, now: Config) -> None:
+    if name in now.contexts or name in now.groups:
+        raise UsageError(f"a context or group “{name}” already exists; nothing was changed")
+
+
+def _unknown(name: str, now: Config) -> UsageError:
+    known = (*now.contexts, *now.groups)
+    there = f". Expected one of: {', '.join(known)}" if known else ""
+    return UsageError(f"no context or group “{name}”{there}{nearest(name, known)}; nothing was changed")
+
+
 def _cut(text: str, name: str) -> str | None:
     """The text without the lines of `[contexts.NAME]`; None when there is no such header.
 
     tomlkit would take the comments above the next header out, too: for it they are part of this table.
     """
-    lines = _lines(text)
+    lines = keys.lines_of(text)
     headers = [index for index, line in enumerate(lines) if line.lstrip().startswith("[")]
     for start, end in pairwise((*headers, len(lines))):
         if _is_header(lines[start], name):
@@ -123,13 +247,22 @@ def _cut(text: str, name: str) -> str | None:
     return None
 
 
+def _has_header(text: str, table: str) -> bool:
+    return any(_parsed(line) == {table: {}} for line in keys.lines_of(text))
+
+
 def _is_header(line: str, name: str) -> bool:
+    return _parsed(line) == {"contexts": {name: {}}}
+
+
+def _parsed(line: str) -> object:
+    """One line as TOML; None where it is none."""
     import tomllib
 
     try:
-        return tomllib.loads(line.strip()) == {"contexts": {name: {}}}
+        return tomllib.loads(line.strip())
     except ValueError:
-        return False
+        return None
 
 
 def _comments(lines: Sequence[str]) -> Sequence[str]:
@@ -140,18 +273,13 @@ def _comments(lines: Sequence[str]) -> Sequence[str]:
 
 def _before_tables(text: str, added: str) -> str:
     """The text with a line before its first table, and before the comment right above that."""
-    lines = _lines(text)
+    lines = keys.lines_of(text)
     at = next((index for index, line in enumerate(lines) if line.lstrip().startswith("[")), None)
     if at is None:
         return f"{text}{_gap(text)}{added}"
     while at > 0 and lines[at - 1].lstrip().startswith("#"):
         at -= 1
     return "".join((*lines[:at], added, "\n", *lines[at:]))
-
-
-def _lines(text: str) -> list[str]:
-    """Lines as TOML counts them, each with its end."""
-    return io.StringIO(text, newline="\n").readlines()
 
 
 def _gap(text: str) -> str:
@@ -170,60 +298,3 @@ def _fit(table: MutableMapping[str, Any], key: str, names: Sequence[str] | None)
         existing.extend(names[len(existing) :])
     else:
         table[key] = list(names)
-
-
-def _write(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> None:
-    """Read, change and replace the file while no other process does; comments and order stay.
-
-    `change` gives the new text and what it should mean; a text that means anything else is never written.
-    """
-    from tomlkit.exceptions import TOMLKitError
-
-    if file.is_relative_to(NOWHERE):
-        raise UsageError(f"there is no location for the configuration: {NO_HOME}; nothing was changed")
-    by_hand = UsageError(f"{file} has a layout that cannot be edited automatically; nothing was changed")
-    try:
-        ownership.make_folder(file.parent)
-        with _alone(file):
-            text = text_of(file) or ""
-            written, desired = change(text, read(file, text))
-            check(file, desired)
-            if not _means(file, written, desired):
-                raise by_hand
-            _replace(file, written)
-    except TOMLKitError:
-        raise by_hand from None
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}; nothing was changed") from None
-
-
-def _means(file: Path, text: str, desired: Config) -> bool:
-    try:
-        return read(file, text) == desired
-    except UsageError:
-        return False
-
-
-@contextmanager
-def _alone(file: Path) -> Iterator[None]:
-    with os.fdopen(os.open(file.parent / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r") as lock:
-        ownership.give(lock.fileno(), file.parent)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _replace(file: Path, text: str) -> None:
-    """The whole new file or the whole old one, whatever happens; the owner stays."""
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".config-")  # 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as opened:
-            ownership.give(opened.fileno(), file if file.exists() else file.parent)
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -19,6 +19,14 @@ class ContextRow(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...]
 
 
+class GroupRow(Struct, frozen=True, kw_only=True):
+    """A group of contexts as `contexts groups` tells it. `default`: whether it is used when nothing is named."""
+
+    name: str
+    contexts: tuple[str, ...]
+    default: bool
+
+
 class SettingRow(Struct, frozen=True, kw_only=True):
     """One value that decides where a connection leads, and where it was found."""
 

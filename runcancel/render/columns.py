@@ -11,7 +11,7 @@ from msgspec import UNSET
 from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem
-from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
+from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import AuditEvent, Invocation, Run
 from runcancel.model.states import Effect
 from runcancel.model.triggers import Trigger
@@ -294,6 +294,12 @@ _CONTEXT: tuple[Column[ContextRow], ...] = (
     Column("groups", shrinkable=True),
 )
 
+_GROUP: tuple[Column[GroupRow], ...] = (
+    Column("name", "GROUP", reference=True, is_key=True),
+    Column("contexts", shrinkable=True),
+    Column("default", "DEFAULT", format=_yes),
+)
+
 _SETTING: tuple[Column[SettingRow], ...] = (
     Column("context"),
     Column("provider"),
@@ -354,6 +360,7 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Operation: _OPERATION,
     IncidentReport: _REPORT,
     ContextRow: _CONTEXT,
+    GroupRow: _GROUP,
     SettingRow: _SETTING,
     AccessPolicy: _POLICY,
     ScopeCheck: _SCOPE,

@@ -11,7 +11,7 @@ from msgspec import Struct, defstruct, structs
 from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
-from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, ScopeCheck, SettingRow
+from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Identity, Invocation, Problem, Run
 from runcancel.model.triggers import Trigger
 from runcancel.render.formats.json import encode
@@ -26,6 +26,7 @@ Record: TypeAlias = (
     | Operation
     | IncidentReport
     | ContextRow
+    | GroupRow
     | SettingRow
     | AccessPolicy
     | ScopeCheck
@@ -122,7 +123,10 @@ DOCUMENTS: Mapping[str, Envelope] = {
         verb="contexts",
         key="contexts",
         record=ContextRow,
-        about="Output of `contexts list`, add, remove and use.",
+        about="Output of `contexts list`, add, rename, remove and use.",
+    ),
+    "groups": Envelope(
+        verb="contexts", key="groups", record=GroupRow, about="Output of `contexts groups`, its add and its remove."
     ),
     "settings": Envelope(verb="contexts", key="settings", record=SettingRow, about="Output of `contexts show`."),
     "permissions": Envelope(verb="permissions", key="policies", record=AccessPolicy, about="Output of `permissions`."),
@@ -140,6 +144,7 @@ LINES: Mapping[type[Struct], tuple[str, str]] = {
     Operation: ("operation", "An operation on its own line."),
     IncidentReport: ("report", "An incident report on its own line."),
     ContextRow: ("context", "A context on its own line."),
+    GroupRow: ("group", "A group of contexts on its own line."),
     SettingRow: ("setting", "A value on its own line."),
     AccessPolicy: ("policy", "A policy on its own line."),
     ScopeCheck: ("scope", "The checks of one scope, on their own line."),

@@ -129,3 +129,113 @@ def test_a_broken_file_is_refused_with_its_place(outside: Outside) -> None:
     assert done.code == 2
     assert "contexts.a.region" in done.document["errors"][0]["message"]
     assert "did you mean regions" in done.document["errors"][0]["message"]
+
+
+def groups(outside: Outside, *argv: str) -> dict[str, list[str]]:
+    return {row["name"]: row["contexts"] for row in outside.json("contexts", "groups", *argv)["groups"]}
+
+
+def test_a_context_is_renamed_wherever_it_stands(outside: Outside) -> None:
+    for name in ("prod", "games"):
+        rows(outside, "add", name, "-p", "tencent")
+    groups(outside, "add", "all", "prod", "games")
+    rows(outside, "use", "prod")
+
+    done = outside.run("contexts", "rename", "prod", "my live")
+
+    assert done.code == 0, str(done)
+    assert "also in group all, default" in done.err
+    assert "prod@" in done.err
+    found = rows(outside)
+    assert list(found) == ["my live", "games"]
+    assert found["my live"]["default"] is True
+    assert groups(outside) == {"all": ["my live", "games"]}
+    assert outside.run("list", "-c", "prod").code == 2
+    assert outside.run("list", "-c", "my live", "--name", "patch-openssl").code == 0
+
+
+def test_a_group_is_renamed_and_the_default_follows(outside: Outside) -> None:
+    rows(outside, "add", "games", "-p", "tencent")
+    groups(outside, "add", "all", "games")
+    rows(outside, "use", "all")
+
+    outside.run("contexts", "rename", "all", "every")
+
+    assert groups(outside) == {"every": ["games"]}
+    assert rows(outside)["games"]["default"] is True
+    assert rows(outside)["games"]["groups"] == ["every"]
+
+
+def test_groups_are_made_extended_reduced_and_removed(outside: Outside) -> None:
+    for name in ("a", "b", "c"):
+        rows(outside, "add", name, "-p", "tencent")
+
+    assert groups(outside) == {}
+    assert groups(outside, "add", "all", "a", "b") == {"all": ["a", "b"]}
+    assert groups(outside, "add", "all", "c", "a") == {"all": ["a", "b", "c"]}
+    assert {run["context"] for run in outside.json("list", "-c", "all", "--limit", "0")["runs"]} == {"a", "b", "c"}
+    assert groups(outside, "remove", "all", "b") == {"all": ["a", "c"]}
+    assert groups(outside, "add", "other", "b") == {"all": ["a", "c"], "other": ["b"]}
+    assert groups(outside, "remove", "all") == {"other": ["b"]}
+    assert groups(outside, "remove", "other", "b") == {}
+    assert list(rows(outside)) == ["a", "b", "c"]
+    assert outside.run("contexts", "groups", "-o", "ref").out == ""
+
+
+def test_several_contexts_are_repeated_or_listed_with_commas(outside: Outside) -> None:
+    for name in ("a", "b", "c"):
+        rows(outside, "add", name, "-p", "tencent")
+
+    for argv in (("-c", "a,b"), ("-c", "a", "-c", "b"), ("--context=b,a,b",)):
+        assert {run["context"] for run in outside.json("list", *argv, "--limit", "0")["runs"]} == {"a", "b"}
+    done = outside.run("list", "-c", "a,bb")
+    assert done.code == 2
+    assert "no context or group “bb”" in done.err
+    assert "did you mean b?" in done.err
+
+
+def test_a_profile_that_is_not_there_is_not_added(outside: Outside) -> None:
+    folder = outside.home / ".aws"
+    folder.mkdir()
+    (folder / "config").write_text("[profile prod]\nregion = us-east-2\n")
+    for cloud in ("aws", "alibaba", "tencent"):
+        done = outside.run("contexts", "add", "x", "-p", cloud, "--profile", "prdo")
+        assert done.code == 2, str(done)
+        assert 'there is no profile "prdo"' in done.err
+        assert "nothing was changed" in done.err
+        assert "--no-check" in done.err
+    assert "did you mean" in outside.run("contexts", "add", "x", "-p", "aws", "--profile", "prdo").err
+    assert rows(outside) == {}
+
+    assert list(rows(outside, "add", "x", "-p", "aws", "--profile", "prdo", "--no-check")) == ["x"]
+    assert list(rows(outside, "add", "y", "-p", "aws", "--profile", "prod")) == ["x", "y"]
+    assert outside.run("contexts", "list", "--no-check").code == 2
+
+
+def test_wrong_renames_and_groups_change_nothing(outside: Outside) -> None:
+    for name in ("a", "b"):
+        rows(outside, "add", name, "-p", "tencent")
+    groups(outside, "add", "g", "a")
+    before = (outside.home / ".config" / "runcancel" / "config.toml").read_bytes()
+
+    for wrong, said in (
+        (("rename", "a"), "two names"),
+        (("rename", "A", "x"), "no context or group “A”"),
+        (("rename", "a", "b"), "already exists"),
+        (("rename", "a", "g"), "already exists"),
+        (("rename", "a", "a"), "already exists"),
+        (("rename", "a", "x,y"), "cannot be the name"),
+        (("groups", "ad"), "did you mean add?"),
+        (("groups", "add", "g"), "takes a group and contexts"),
+        (("groups", "add", "g", "c"), "no context “c”"),
+        (("groups", "add", "a", "b"), "is the name of a context"),
+        (("groups", "add", "h", "g"), "no context “g”"),
+        (("groups", "remove", "h"), "no group “h”"),
+        (("groups", "remove", "g", "b"), "is not in the group g"),
+        (("groups", "remove"), "takes a group"),
+        (("groups", "list", "g"), "takes no name"),
+    ):
+        done = outside.run("contexts", *wrong)
+        assert done.code == 2, str(done)
+        assert said in done.err, str(done)
+    assert (outside.home / ".config" / "runcancel" / "config.toml").read_bytes() == before

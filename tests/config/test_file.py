@@ -263,7 +263,7 @@ def test_a_group_that_would_be_empty_goes_with_its_last_context(file: Path) -> N
         '[contexts.a]\nprovider = "aws"\nprofile = """\n[x"""\n[contexts.b]\nprovider = "aws"',
     ],
 )
-@pytest.mark.parametrize("how", ["add", "remove", "use"])
+@pytest.mark.parametrize("how", ["add", "remove", "use", "rename"])
 def test_other_ways_to_write_it_are_changed_rightly_or_left_alone(file: Path, text: str, how: str) -> None:
     was = config_file.load(written(file, text))
     before = file.read_bytes()
@@ -272,6 +272,8 @@ def test_other_ways_to_write_it_are_changed_rightly_or_left_alone(file: Path, te
             edit.add(file, "c", Context(provider="tencent"))
         elif how == "remove":
             edit.remove(file, "a")
+        elif how == "rename":
+            edit.rename(file, "a", "c d")
         else:
             edit.use(file, ["b"])
     except UsageError as error:
@@ -284,7 +286,9 @@ def test_other_ways_to_write_it_are_changed_rightly_or_left_alone(file: Path, te
         return
 
     now = config_file.load(file)
-    assert set(now.contexts) == {"add": {"a", "b", "c"}, "remove": {"b"}, "use": {"a", "b"}}[how]
+    assert (
+        set(now.contexts) == {"add": {"a", "b", "c"}, "remove": {"b"}, "use": {"a", "b"}, "rename": {"c d", "b"}}[how]
+    )
     assert now.default == (("b",) if how == "use" else ())
     assert now.contexts["b"] == was.contexts["b"]
     assert now.caps == was.caps
@@ -389,6 +393,58 @@ def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
         default=tuple(one for one in used if one != name), contexts=now.contexts, groups=now.groups, caps=now.caps
     )
     assert {one for one in left if one.startswith(("kept", "own"))} <= set(comments(file.read_text()))
+
+
+@given(text=files(), data=st.data())
+def test_a_rename_changes_the_name_and_not_one_character_more(
+    tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
+) -> None:
+    file = written(tmp_path_factory.mktemp("renamed") / "config.toml", text)
+    was = config_file.load(file)
+    old = data.draw(st.sampled_from(list(was.contexts)))
+    new = data.draw(st.sampled_from(["a new one", "für alle", "x.y", 'q"uo\\te']))
+
+    edit.rename(file, old, new)
+
+    now = config_file.load(file)
+    assert list(now.contexts) == [new if one == old else one for one in was.contexts]
+    assert now.contexts[new] == was.contexts[old]
+    assert comments(file.read_text()) == comments(text)
+    edit.rename(file, new, old)
+    assert config_file.load(file) == was
+    again = file.read_text()
+    assert again.replace(f'"{old}"', old) == text.replace(f'"{old}"', old)
+
+
+@given(text=files(), data=st.data())
+def test_groups_change_without_losing_a_comment_of_something_else(
+    tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
+) -> None:
+    file = written(tmp_path_factory.mktemp("groups") / "config.toml", text)
+    was = config_file.load(file)
+    members = data.draw(st.lists(st.sampled_from(list(was.contexts)), unique=True, min_size=1))
+    group = data.draw(st.sampled_from(["g0", "g1", "a new one"]))
+
+    made = edit.add_to_group(file, group, members)
+
+    grown = tuple(dict.fromkeys((*was.groups.get(group, ()), *members)))
+    assert made is (group not in was.groups)
+    assert config_file.load(file).groups == was.groups | {group: grown}
+    assert [one for one in comments(file.read_text()) if not one.startswith("item")] == [
+        one for one in comments(text) if not one.startswith("item")
+    ]
+
+    gone = edit.remove_from_group(file, group, members)
+
+    left = tuple(one for one in grown if one not in members)
+    assert gone is (not left)
+    now = config_file.load(file)
+    assert now.groups == {
+        **{one: each for one, each in was.groups.items() if one != group},
+        **({group: left} if left else {}),
+    }
+    assert (now.contexts, now.default, now.caps) == (was.contexts, was.default, was.caps)
+    assert {one for one in comments(text) if one.startswith(("kept", "own"))} <= set(comments(file.read_text()))
 
 
 def test_use_stands_before_the_tables(file: Path) -> None:

@@ -37,6 +37,7 @@ _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "allow_incomplete": (_always, "type it on the command line, it disables a guard: --allow-incomplete"),
     "max_runs": (lambda most: most > MOST_RUNS, f"raise the limit above {MOST_RUNS} on the command line: --max-runs N"),
     "require_journal": (lambda expected: not expected, "type it on the command line: --no-journal"),
+    "no_check": (_always, "type it on the command line: --no-check"),
     "action": (lambda word: word not in _READS, "change the configuration on the command line: runcancel contexts …"),
     "operation": (lambda word: word == "prune", "delete on the command line: runcancel history prune"),
 }

@@ -14,12 +14,15 @@ from runcancel.render.formats.sample import sample
 from runcancel.render.schemas import SCHEMAS
 from runcancel.render.sink import Sink
 
-_OTHER: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], bool]]] = {
-    "cancel": ("plan", lambda typed: bool(typed.get("dry_run"))),
-    "history": ("operation", lambda typed: typed.get("operation") not in (None, "prune")),
-    "contexts": ("settings", lambda typed: typed.get("action") == "show"),
+_OTHER: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], bool]]] = {
+    "cancel": {"plan": lambda typed: bool(typed.get("dry_run"))},
+    "history": {"operation": lambda typed: typed.get("operation") not in (None, "prune")},
+    "contexts": {
+        "settings": lambda typed: typed.get("action") == "show",
+        "groups": lambda typed: typed.get("action") == "groups",
+    },
 }
-"""Verb -> the document that it answers with instead of its own, and when."""
+"""Verb -> the documents that it answers with instead of its own, and when."""
 
 
 def show(kind: str, command: Any, typed: Mapping[str, Any]) -> None:
@@ -37,8 +40,7 @@ def request_skeleton(command: Any) -> str:
 
 def document_name(verb: str, typed: Mapping[str, Any]) -> str:
     """The name of the document that a verb answers with when these values are given."""
-    name, applies = _OTHER.get(verb, (verb, lambda _: False))
-    return name if applies(typed) else verb
+    return next((name for name, applies in _OTHER.get(verb, {}).items() if applies(typed)), verb)
 
 
 def _answer(verb: str, typed: Mapping[str, Any]) -> str:

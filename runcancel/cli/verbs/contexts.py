@@ -1,4 +1,4 @@
-"""`runcancel contexts`: named connections."""
+"""`runcancel contexts`: named connections, and groups of them."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -9,6 +9,7 @@ from msgspec import Struct
 from runcancel.cli.actions import Action
 from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
+from runcancel.cli.support import groups
 from runcancel.config import edit, provenance, settings
 from runcancel.config import file as config_file
 from runcancel.config.file import Config, Context
@@ -18,6 +19,7 @@ from runcancel.environment import plain
 from runcancel.errors import Exit, UsageError
 from runcancel.model.reports import ContextRow
 from runcancel.providers import PROVIDERS, provider
+from runcancel.providers.guarded import resolved
 from runcancel.render import End
 from runcancel.text import command
 
@@ -48,10 +50,18 @@ ACTIONS = {
             "runcancel contexts add live -p aws --account 111122223333 --protected",
             "runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou",
         ),
-        more="-p is required. Keys are not stored: the context names a profile of the vendor's own files, or none for "
-        "the environment. A name that exists is refused. The file keeps its comments and its order.",
-        options=("--endpoint-url", "--site", "--account", "--protected"),
+        more="-p is required. The profile must be in the vendor's own files, unless --no-check; without --profile "
+        "the context uses the environment. Keys are not stored. A name that exists is refused. The file keeps its "
+        "comments and its order.",
+        options=("--endpoint-url", "--site", "--account", "--protected", "--no-check"),
         connection=True,
+    ),
+    "rename": Action(
+        takes="OLD NEW",
+        does="Rename a context or a group, also in groups and in the default.",
+        examples=("runcancel contexts rename prod live",),
+        more="References that were printed with the old name, as in prod@aws:us-east-2:…, do not work under the new "
+        "one. The file keeps its comments and its order.",
     ),
     "remove": Action(
         takes="NAME",
@@ -66,6 +76,18 @@ ACTIONS = {
         more="They are used where no -c, -p, --profile or context before @ chooses. Without a name there is no default "
         "context: the credentials of the environment are used.",
     ),
+    "groups": Action(
+        takes="[list|add NAME CONTEXT...|remove NAME [CONTEXT...]]",
+        does="List groups of contexts; add contexts to a group, or remove them.",
+        examples=(
+            "runcancel contexts groups",
+            "runcancel contexts groups add everywhere prod prod-cn",
+            "runcancel contexts groups remove everywhere prod-cn",
+            "runcancel list -c everywhere",
+        ),
+        more="A group stands for its contexts wherever -c takes a name. add makes the group if it does not exist. "
+        "remove without contexts removes the group; the contexts stay. A group without contexts is removed.",
+    ),
 }
 """Help of each action."""
 
@@ -75,19 +97,30 @@ class _Call(Struct, frozen=True):
 
     names: tuple[str, ...]
     context: Context | None = None
+    check: bool = True
+
+
+def _names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """What completion offers behind an action: contexts and groups, behind `groups` first what to do with them."""
+    typed = ctx.params.get("names") or ()
+    if ctx.params.get("action") == "groups" and not typed:
+        return [(word, "") for word in groups.ACTIONS if word.startswith(incomplete)]
+    return known_contexts(incomplete)
 
 
 def contexts(
     session: Session,
     action: Annotated[
         str,
-        typer.Argument(metavar="[list|show|add|remove|use]", help="Action [list].", autocompletion=lambda: [*_ACTIONS]),
+        typer.Argument(
+            metavar="[list|show|add|rename|remove|use|groups]",
+            help="Action [list].",
+            autocompletion=lambda: [*_ACTIONS],
+        ),
     ] = "list",
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[NAME...]", help="Names of contexts (use: also groups).", autocompletion=known_contexts
-        ),
+        typer.Argument(metavar="[NAME...]", help="Names of contexts (use: also groups).", autocompletion=_names),
     ] = None,
     *,
     endpoint_url: Annotated[
@@ -102,8 +135,11 @@ def contexts(
     protected: Annotated[
         bool, typer.Option("--protected", help="With add: require confirmation of every cancel.")
     ] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="With add: accept a profile that cannot be used here.")
+    ] = False,
 ) -> int:
-    """List, show, add, remove and use named connections.
+    """List, show, add, rename, remove, use and group named connections.
 
     \b
     Examples:
@@ -112,23 +148,24 @@ def contexts(
       runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected
       runcancel contexts add live -p aws --account 111122223333 --protected
       runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou
-      runcancel contexts use prod prod-cn
-      runcancel contexts remove prod-cn
+      runcancel contexts groups add everywhere prod prod-cn
+      runcancel contexts use everywhere
+      runcancel contexts rename prod-cn cn
+      runcancel contexts remove cn
 
-    A context is a provider, one of its profiles, and regions. Groups of contexts
-    are edited by hand in config.toml. Help of an action: runcancel contexts add
-    --help.
+    A context is a provider, one of its profiles, and regions. A group stands for
+    several contexts. Help of an action: runcancel contexts add --help.
     """
     call = _Call(tuple(plain("the name", name) for name in names or ()))
     if action not in _ACTIONS:
         raise UsageError(
             f"unknown action “{action}”. Expected one of: {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}"
         )
-    if action != "add" and (any(given is not None for given in (endpoint_url, site, account)) or protected):
-        raise UsageError("--endpoint-url, --site, --account and --protected need add")
+    if action != "add" and (any(given is not None for given in (endpoint_url, site, account)) or protected or no_check):
+        raise UsageError("--endpoint-url, --site, --account, --protected and --no-check need add")
     if action == "add":
         new = _new(session, endpoint_url=endpoint_url, site=site, account=account, protected=protected)
-        call = _Call(call.names, new)
+        call = _Call(call.names, new, check=not no_check)
     return _ACTIONS[action](session, call)
 
 
@@ -165,10 +202,38 @@ def _shown(chosen: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | Non
 def _add(session: Session, call: _Call) -> int:
     if len(call.names) != 1 or call.context is None:
         raise UsageError("contexts add takes one name, as in: runcancel contexts add prod -p aws --profile prod")
+    if call.check:
+        _check_profile(session, call.context)
     file = config_file.path(session.settings.environ)
     edit.add(file, call.names[0], call.context)
     session.notes.say(f"added {call.names[0]} to {file}")
     return _answer(session, config_file.load(file))
+
+
+def _check_profile(session: Session, new: Context) -> None:
+    """Raise `UsageError` for a profile that is named and cannot be used. Sends no request."""
+    if new.profile is None:
+        return
+    error = resolved(new.provider, session.settings.environ, new.profile).error
+    if error is not None:
+        hint = f"{error.hint}   " if error.hint else ""
+        raise UsageError(f"{error.message}; nothing was changed", hint=f"{hint}To add it anyway: --no-check")
+
+
+def _rename(session: Session, call: _Call) -> int:
+    if len(call.names) != 2:
+        raise UsageError("contexts rename takes two names, as in: runcancel contexts rename prod live")
+    old, new = call.names
+    file = config_file.path(session.settings.environ)
+    stood = edit.rename(file, old, new)
+    also = f", also in {', '.join(stood)}" if stood else ""
+    session.notes.say(f"renamed {old} to {new}{also}", f"References that begin with {old}@ do not work any more")
+    known = config_file.load(file)
+    return _answer(session, known) if new in known.contexts else groups.answer(session, known)
+
+
+def _groups(session: Session, call: _Call) -> int:
+    return groups.act(session, call.names)
 
 
 def _remove(session: Session, call: _Call) -> int:
@@ -192,7 +257,15 @@ def _use(session: Session, call: _Call) -> int:
     return _answer(session, config_file.load(file))
 
 
-_ACTIONS = {"list": _list, "show": _show, "add": _add, "remove": _remove, "use": _use}
+_ACTIONS = {
+    "list": _list,
+    "show": _show,
+    "add": _add,
+    "rename": _rename,
+    "remove": _remove,
+    "use": _use,
+    "groups": _groups,
+}
 
 
 def _new(

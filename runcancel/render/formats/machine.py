@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from runcancel.model.outcomes import Operation, PlanItem
-from runcancel.model.reports import AccessPolicy, ContextRow, ScopeCheck, SettingRow
+from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.model.triggers import Trigger
 from runcancel.render.column import Column, Value, text_of
@@ -24,6 +24,7 @@ _REFERENCES: Mapping[type[Record], str] = {
     Trigger: "ref",
     Operation: "id",
     ContextRow: "name",
+    GroupRow: "name",
     SettingRow: "value",
     AccessPolicy: "provider",
     ScopeCheck: "scope",

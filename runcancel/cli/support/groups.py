@@ -1,0 +1,63 @@
+"""`runcancel contexts groups`: groups of contexts, listed and changed."""
+
+from collections.abc import Sequence
+
+from runcancel.cli.session import Session
+from runcancel.config import edit
+from runcancel.config import file as config_file
+from runcancel.config.file import Config
+from runcancel.config.references import nearest
+from runcancel.errors import Exit, UsageError
+from runcancel.model.reports import GroupRow
+from runcancel.render import End
+
+
+def act(session: Session, words: Sequence[str]) -> int:
+    """Carry out what stands behind `contexts groups`. Raises `UsageError`."""
+    action, *names = words or ("list",)
+    if action not in ACTIONS:
+        near = nearest(action, ACTIONS)
+        raise UsageError(f"unknown action “{action}” of groups. Expected one of: {', '.join(ACTIONS)}{near}")
+    return ACTIONS[action](session, tuple(names))
+
+
+def _list(session: Session, names: tuple[str, ...]) -> int:
+    if names:
+        raise UsageError("contexts groups list takes no name; it shows every group with its contexts")
+    return answer(session, session.settings.config)
+
+
+def _add(session: Session, names: tuple[str, ...]) -> int:
+    if len(names) < 2:
+        raise UsageError(
+            "contexts groups add takes a group and contexts, as in: runcancel contexts groups add all prod"
+        )
+    group, *members = names
+    file = config_file.path(session.settings.environ)
+    made = edit.add_to_group(file, group, members)
+    session.notes.say(f"{'made group' if made else 'added to group'} {group}: {', '.join(members)}")
+    return answer(session, config_file.load(file))
+
+
+def _remove(session: Session, names: tuple[str, ...]) -> int:
+    if not names:
+        raise UsageError("contexts groups remove takes a group, and the contexts to remove from it")
+    group, *members = names
+    file = config_file.path(session.settings.environ)
+    gone = edit.remove_from_group(file, group, members)
+    what = f"removed group {group}" if gone else f"removed from group {group}: {', '.join(members)}"
+    session.notes.say(what)
+    return answer(session, config_file.load(file))
+
+
+ACTIONS = {"list": _list, "add": _add, "remove": _remove}
+"""What can be done with groups."""
+
+
+def answer(session: Session, known: Config) -> int:
+    """Print the groups."""
+    writer = session.writer("groups")
+    for name, members in known.groups.items():
+        writer.row(GroupRow(name=name, contexts=members, default=name in known.default))
+    writer.end(End(exit_code=Exit.OK))
+    return Exit.OK
