@@ -355,7 +355,7 @@ def checked(done: Done, environ: Mapping[str, str]) -> Done:
 def check_document(document: Any) -> None:
     """Hold a document against the schema of its verb."""
     keys = document.keys() & {one.key for one in DOCUMENTS.values()}
-    special = {"plan": "plan", "settings": "settings"}
+    special = {"plan": "plan", "settings": "settings", "groups": "groups"}
     names = [special[key] for key in keys if key in special]
     names += ["operation"] if keys == {"operations", "outcomes"} else []
     _check(names[0] if names else document["verb"] if keys else "error", document)

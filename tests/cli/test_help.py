@@ -53,6 +53,7 @@ def test_help_says_first_what_the_verb_does_has_examples_and_fits_eighty_columns
 
 _VERBS = (
     "add",
+    "rename",
     "remove",
     "use",
     "cancel",
@@ -349,7 +350,7 @@ def test_an_alias_is_its_verb_and_help_does_not_list_it(command: Outside, alias:
     ("word", "meant"),
     [
         ("version", "runcancel --version"),
-        ("rename", "runcancel contexts"),
+        ("rename", "runcancel contexts rename"),
         ("lst", "runcancel list"),
         ("kil", "runcancel cancel"),
         ("stopp", "runcancel cancel"),

@@ -10,7 +10,7 @@ VERBS = {
     "triggers": "Find what starts runs: windows, rules, schedules, invokers.",
     "history": "Show the journal: past operations and their results.",
     "report": "Print the incident report of operations.",
-    "contexts": "List, show, add, rename, remove, use and group named connections.",
+    "contexts": "List, change and group named connections.",
     "doctor": "Check credentials, clocks and permissions.",
     "permissions": "Print the minimal IAM, RAM or CAM policy.",
     "schema": "Print the JSON Schema of an output.",

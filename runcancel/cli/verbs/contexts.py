@@ -77,7 +77,7 @@ ACTIONS = {
         "context: the credentials of the environment are used.",
     ),
     "groups": Action(
-        takes="[list|add NAME CONTEXT...|remove NAME [CONTEXT...]]",
+        takes="[list|add|remove] [NAME...]",
         does="List groups of contexts; add contexts to a group, or remove them.",
         examples=(
             "runcancel contexts groups",
@@ -85,8 +85,9 @@ ACTIONS = {
             "runcancel contexts groups remove everywhere prod-cn",
             "runcancel list -c everywhere",
         ),
-        more="A group stands for its contexts wherever -c takes a name. add makes the group if it does not exist. "
-        "remove without contexts removes the group; the contexts stay. A group without contexts is removed.",
+        more="The first name is the group, the others are contexts. A group stands for its contexts wherever -c takes "
+        "a name. add makes the group if it does not exist. remove without contexts removes the group; the contexts "
+        "stay. A group without contexts is removed.",
     ),
 }
 """Help of each action."""
@@ -113,8 +114,8 @@ def contexts(
     action: Annotated[
         str,
         typer.Argument(
-            metavar="[list|show|add|rename|remove|use|groups]",
-            help="Action [list].",
+            metavar="[ACTION]",
+            help="list, show, add, rename, remove, use or groups [list].",
             autocompletion=lambda: [*_ACTIONS],
         ),
     ] = "list",
@@ -139,7 +140,7 @@ def contexts(
         bool, typer.Option("--no-check", help="With add: accept a profile that cannot be used here.")
     ] = False,
 ) -> int:
-    """List, show, add, rename, remove, use and group named connections.
+    """List, change and group named connections.
 
     \b
     Examples:
