@@ -107,3 +107,33 @@ def test_a_wait_for_many_runs_names_what_is_late_once(deploy: Outside) -> None:
     assert done.code == 8
     assert "runcancel: 16 runs: still running after 1 s" in done.err
     assert re.match(r"\d+ runs: .*\d+ running", done.err.splitlines()[-1])
+
+
+def test_a_resume_of_what_is_being_cancelled_says_so_in_one_line(tmp_path: Path) -> None:
+    with Outside(tmp_path / "home", fleet=False, speed=0) as outside:
+        for _ in range(24):
+            outside.add("tencent", name="deploy-4711", targets={"running": 2}, settle=30)
+        cancel = ("cancel", "--name", "deploy-4711", "--max-runs", "24", "--confirm", "24", "--yes", "--no-wait")
+        sent = outside.run(*cancel, "-o", "tsv")
+        outside.box.clock.advance(5)
+        done = outside.run("cancel", "--resume", "last", "--timeout", "1s", "-o", "tsv")
+
+    assert "not verified as ended;" not in "".join(line for line in sent.err.splitlines() if ": cancel" in line)
+    notes = [line for line in done.err.splitlines() if "it is already being cancelled" in line]
+    assert notes == [
+        "note: 24 runs: it is already being cancelled; no second cancel is sent",
+        "24 runs not sent: it is already being cancelled; no second cancel is sent",
+    ]
+    assert sum(": cancelling" in line for line in done.err.splitlines()) == 0
+    assert done.err.splitlines()[-1].startswith("24 runs: 24 requested; 48 targets not verified as ended; operation ")
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_wait_on_a_terminal_ends_in_groups(width: int, deploy: Outside) -> None:
+    deploy.run(*CANCEL, "-o", "json")
+
+    with Terminal(deploy, "wait", "--operation", "last", "--timeout", "1s", columns=width, lines=60) as terminal:
+        assert terminal.end() == 8
+        assert re.search(r"^terminated +24 runs  72 targets  deploy-4711$", terminal.text, re.M)
+        assert re.search(r"^running +16 runs  ", terminal.text, re.M)
+        assert terminal.rows[-1].startswith("40 runs: 24 terminated, 16 running")

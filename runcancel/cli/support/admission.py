@@ -20,6 +20,7 @@ from runcancel.model.runs import Ref
 from runcancel.model.states import Guarantee
 from runcancel.render import Caller
 from runcancel.render.screens.announce import announce, listing
+from runcancel.render.screens.notes import collapsed
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -88,7 +89,7 @@ class Admission(Struct, frozen=True, kw_only=True):
         if how is not ConfirmedBy.TERMINAL:
             return chosen
         again = looked_again(self.session, chosen)
-        self.session.notes.say(*(f"note: {note}" for note in again.selection.notes))
+        self.session.notes.say(*(f"note: {note}" for note in collapsed(again.selection.notes)))
         self.check(again.selection.items)
         return again
 

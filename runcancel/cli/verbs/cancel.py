@@ -23,6 +23,7 @@ from runcancel.journal import store
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits
 from runcancel.render import Caller, End
+from runcancel.render.screens.notes import collapsed
 
 PLAN_LIVES = timedelta(hours=1)
 
@@ -104,7 +105,7 @@ def cancel(session: Session, args: Options) -> int:
     if recorder is not None:
         recorder.found(chosen.selection.items)
     callers = _callers(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
-    session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
+    session.notes.say(*(f"note: {note}" for note in collapsed((*chosen.notes, *chosen.selection.notes))))
     admission = Admission(
         session=session,
         guard=guard,

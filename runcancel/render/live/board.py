@@ -54,8 +54,15 @@ class RunProgress(Struct):
         """Whether its cancel has no reply yet."""
         return self.cancels and not self.replied and not self.done
 
+    @property
+    def unwatched(self) -> bool:
+        """Whether its cancel was accepted and nobody looked at what became of it."""
+        return self.outcome is not None and self.outcome.verdict is Verdict.REQUESTED and not self.outcome.seconds
+
     def word(self, *, brief: bool = False) -> Piece:
         """Where it stands, and the word whose colour that has. `brief`: a refusal by its code alone."""
+        if self.outcome is not None and self.unwatched:
+            return "cancel accepted", self.outcome.verdict
         if self.outcome is not None:
             return LEFT.get(self.outcome.verdict, readable(self.outcome.verdict)), self.outcome.verdict
         if self.problem is not None:
@@ -125,11 +132,11 @@ class Board(Progress):
         """Show it; `bad` is news of a run that needs attention."""
 
     def planned(self, items: Sequence[PlanItem]) -> None:
-        """Begin with the runs that will be cancelled, or go on with more."""
+        """Begin with the runs that will be cancelled or are being cancelled, or go on with more."""
         for item in items:
-            if item.ask:
+            if item.ask or not item.state.over:
                 with self._changing(item.run) as run:
-                    run.state, run.counts = item.state, item.counts
+                    run.state, run.counts, run.replied = item.state, item.counts, not item.ask
                     run.cancelling = item.state is State.CANCELLING
 
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
@@ -152,7 +159,7 @@ class Board(Progress):
         with self._changing(outcome.run) as run:
             run.outcome = outcome
             run.state = outcome.after or run.state
-        self.changed(run, bad=outcome.verdict in LEFT)
+        self.changed(run, bad=outcome.verdict in LEFT and not run.unwatched)
 
     @contextmanager
     def _changing(self, ref: RunName) -> Iterator[RunProgress]:

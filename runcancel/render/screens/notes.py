@@ -138,3 +138,13 @@ def named(names: Sequence[object]) -> str:
     """The first few names, and how many more there are."""
     few = names if len(names) <= _NAMED + 1 else names[:_NAMED]
     return ", ".join(map(str, few)) + (f" and {len(names) - len(few):,} more" if len(few) < len(names) else "")
+
+
+def collapsed(notes: Sequence[str]) -> Iterator[str]:
+    """Notes that begin with the run they are about, `REF: what`; many that differ in the run alone are one."""
+    groups: dict[str, list[str]] = {}
+    for note in notes:
+        ref, _, what = note.partition(": ")
+        groups.setdefault(what if what and "/" in ref else note, []).append(note)
+    for what, group in groups.items():
+        yield from group if len(group) <= _APART else (f"{len(group):,} runs: {what}",)

@@ -59,13 +59,13 @@ class Table(Printer):
             case [Run() as run] if not self._wide and self._plain:
                 yield from screens.of_run(run, terminal=self._terminal, now=self._now)
                 yield from screens.scripts([run])
+            case [Outcome() | Run(), *_] as records if self.groups(len(records)):
+                yield from map(painted, grouped(one for one in records if isinstance(one, Outcome | Run)))
             case [Run(), *_] as records:
                 yield from self._rows(records)
                 yield from screens.scripts(records)
             case [Invocation(), *_] if not self._options.columns:
                 yield from self._by_run()
-            case [Outcome() | Run(), *_] as records if self.groups(len(records)):
-                yield from map(painted, grouped(one for one in records if isinstance(one, Outcome | Run)))
             case [Outcome(), *_] as records:
                 yield from self._rows(_under_parents(records))
             case [ScopeCheck(), *_] as records:

@@ -107,3 +107,15 @@ def test_a_long_silence_is_broken_by_the_counts() -> None:
 
     line = "0 of 2 runs ended; 2 without a reply; targets: 34 pending, 6 running, 10 succeeded"
     assert err.getvalue().splitlines() == [f"30s {line}", f"60s {line}"]
+
+
+def test_a_cancel_that_nobody_watches_is_accepted_and_no_bad_news() -> None:
+    err, clock, shown = plain()
+
+    ask(shown, clock, ACCEPTED, runs=30)
+    for item in items(30):
+        shown.judged(structs.replace(samples.requested(), run=item.run, seconds=None))
+    shown.close()
+
+    assert len(err.getvalue().splitlines()) == 1
+    assert "30 not verified as ended" in err.getvalue()
