@@ -132,8 +132,8 @@ def writer(
         chosen = _MACHINE[format](name, sink)
     if notes is None:
         return chosen
-    on_screen = terminal.is_terminal and format == "table" and query is None and table_options == TableOptions()
-    return _Telling(chosen, notes, sink, name=name, on_screen=on_screen)
+    grouped = format == "table" and query is None and table_options == TableOptions()
+    return _Telling(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal)
 
 
 def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:
@@ -151,13 +151,21 @@ class _Telling(Printer):
     """A writer that tells people on stderr what they would not see in the answer."""
 
     def __init__(
-        self, writer: Writer, notes: Notes, sink: Sink, *, name: str = "logs", on_screen: bool = False
+        self,
+        writer: Writer,
+        notes: Notes,
+        sink: Sink,
+        *,
+        name: str = "logs",
+        grouped: bool = False,
+        on_screen: bool = False,
     ) -> None:
         super().__init__(sink)
         self._writer = writer
         self._notes = notes
         self._name = name
-        self._on_screen = on_screen  # stdout shows a person the groups of many runs
+        self._grouped = grouped  # stdout shows many runs in groups
+        self._on_screen = on_screen
         self._runs: list[Outcome | Run] = []
 
     def row(self, record: Record) -> None:
@@ -186,15 +194,15 @@ class _Telling(Printer):
             )
 
     def _unexplained(self, errors: Sequence[Problem]) -> Sequence[Problem]:
-        """The errors without those of many runs, whose groups show them: on stdout, or now on stderr."""
+        """The errors without those of many runs whose groups a person sees: on a terminal's stdout, else on stderr."""
         if self._name != "cancel" or not self._runs:
             return errors
         from runcancel.render.screens.groups import FEW, grouped
 
         if len(self._runs) <= FEW:
             return errors
-        if not self._on_screen:
-            if self._notes.quiet:
+        if not (self._grouped and self._on_screen):
+            if self._grouped or self._notes.quiet:
                 return errors
             lines = grouped(self._runs)
             self._notes.say(*("".join(text for text, _ in line) for line in lines))

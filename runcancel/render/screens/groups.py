@@ -101,7 +101,7 @@ def details(records: Sequence[Outcome | Run], *, operation: str | None) -> tuple
     """Where every run is shown, under groups that show the first ones."""
     if operation is None or len(records) <= FEW:
         return ()
-    return (f"Details: {command('history', operation)}",)
+    return f"Details: {command('history', operation)}", f"Report: {command('report', operation)}"
 
 
 def groups_of(rows: Iterable[Row]) -> list[tuple[Row, ...]]:

@@ -90,9 +90,9 @@ def said(format: str, records: Sequence[Record], *, quiet: bool = False, termina
 def test_the_end_is_on_stderr_where_stdout_has_the_rows(format: str) -> None:
     out, err = said(format, samples.large_cancel())
 
-    *_, hint, details, last = err.splitlines()
+    *_, hint, details, report, last = err.splitlines()
     assert hint == "a hint"
-    assert details == "Details: runcancel history 01K9Z"
+    assert (details, report) == ("Details: runcancel history 01K9Z", "Report: runcancel report 01K9Z")
     assert last == (
         "60 runs: 33 stopped, 4 ended, 2 reported, 7 partial, 1 requested, 13 failed; 63 targets keep running; "
         "12 targets not verified as ended; 18 targets reported, not verified; 4 targets not yet listed; operation 01K9Z"
@@ -108,7 +108,11 @@ def test_a_terminal_has_the_groups_on_stdout_and_the_totals_last() -> None:
 
     assert out.startswith("stopped    33 runs  396 targets  deploy-4711\n")
     assert "not permitted" in out
-    assert err.splitlines()[:2] == ["a hint", "Details: runcancel history 01K9Z"]
+    assert err.splitlines()[:3] == [
+        "a hint",
+        "Details: runcancel history 01K9Z",
+        "Report: runcancel report 01K9Z",
+    ]
 
 
 @pytest.mark.parametrize(("format", "terminal"), [("tsv", False), ("table", False)])
@@ -118,6 +122,16 @@ def test_errors_are_grouped_where_nothing_else_shows_them(format: str, terminal:
     errors = [line for line in err.splitlines() if line.startswith("runcancel: ")]
     assert errors[-1] == "runcancel: 10 runs: not permitted: ecs:StopInvocation (profile audit) [Forbidden.RAM]"
     assert len(errors) == 4, "three runs of the other cause have lines of their own"
+
+
+def test_a_table_in_a_file_has_the_groups_and_stderr_each_cause_once() -> None:
+    out, err = said("table", samples.large_cancel())
+
+    assert out.startswith("stopped    33 runs")
+    assert out.splitlines()[-1].startswith("60 runs: 33 stopped")
+    assert "stopped    33 runs" not in err
+    assert err.count("runcancel: 10 runs: not permitted") == 1
+    assert err.splitlines()[-1].startswith("60 runs: 33 stopped")
 
 
 def test_a_few_runs_stay_one_by_one() -> None:
