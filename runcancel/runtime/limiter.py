@@ -33,7 +33,7 @@ class Ticket:
 _MARGIN = 0.02  # of a window, at most _MOST_MARGIN: clocks and schedulers are not exact
 _MOST_MARGIN = 0.05  # seconds
 _MOST_DELAY = 1.0  # seconds for which a request may be on its way before it counts as arrived
-_SAMPLES = 10  # replies after which the quickest is taken for the time that every request needs
+_SAMPLES = 20  # replies after which it is known what time every request needs
 
 _FASTEST = 10  # times the rate to begin with, where no limit is documented
 _SLOWEST = 4  # a rate never falls below the fourth part of the usual one
@@ -94,6 +94,7 @@ class Limiter:
         self._sent: deque[float] = deque()  # within the last second
         self._least = math.inf  # the shortest answer
         self._samples = 0
+        self._took = 0.0  # all of them together
         self._due = 0.0  # when the next call is due if calls leave evenly
         self._held_until = 0.0
         self._latest = 0.0  # when leave was last asked for
@@ -167,8 +168,10 @@ class Limiter:
 
     def _replied_to(self, ticket: Ticket, now: float) -> None:
         self._ended(ticket, now)
-        self._least = min(self._least, now - ticket.sent)
+        took = min(now - ticket.sent, _MOST_DELAY)
+        self._least = min(self._least, took)
         self._samples += 1
+        self._took += took
 
     def _ended(self, ticket: Ticket, now: float) -> None:
         ticket.answered_at = now
@@ -189,13 +192,19 @@ class Limiter:
     def _leaves_window(self, ticket: Ticket, now: float) -> float:
         """When a call counts no longer: a window after the latest time at which it can have arrived.
 
-        Every request needs the shortest time that was seen; whatever it took longer, it may have been on its way.
+        Whatever it took longer than every request needs, it may have been on its way.
         """
         seconds = 1.0 if self._limit is None else self._limit.seconds
-        least = self._least if self._samples >= _SAMPLES else 0.0
         took = (now if ticket.answered_at is None else ticket.answered_at) - ticket.sent
-        late = min(max(0.0, took - least), _MOST_DELAY)
+        late = min(max(0.0, took - self._needed), _MOST_DELAY)
         return ticket.sent + late + seconds + min(seconds * _MARGIN, _MOST_MARGIN)
+
+    @property
+    def _needed(self) -> float:
+        """Seconds that every request needs: less than the shortest that was seen, by as much as they differ."""
+        if self._samples < _SAMPLES:
+            return 0.0
+        return max(0.0, self._least - (self._took / self._samples - self._least) / 2)
 
     def _count(self, ticket: Ticket, now: float, *, refused: bool) -> None:
         """Take one reply into its epoch, and end the epoch when it has lasted."""
