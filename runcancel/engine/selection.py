@@ -463,6 +463,8 @@ def _left_alone(snapshot: Snapshot, problem: Problem) -> Outcome:
         failed(snapshot.run.ref, problem),
         verdict=Verdict.SKIPPED,
         name=snapshot.run.name,
+        comment=snapshot.run.comment,
+        document=snapshot.run.document,
         guarantee=snapshot.run.guarantee,
         before=snapshot.run.state,
     )

@@ -168,6 +168,8 @@ def judge(
         seconds=seconds,
         error=_error(verdict, answer, problem),
         parent=item.parent,
+        comment=item.comment,
+        document=item.document,
     )
 
 

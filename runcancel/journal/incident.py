@@ -162,7 +162,7 @@ def _each(values: Iterable[str | None]) -> tuple[str, ...]:
 def _run(outcome: Outcome, operations: Sequence[str], times: _Times) -> RunReport:
     return RunReport(
         run=outcome.run,
-        name=outcome.name,
+        name=outcome.label,
         verdict=outcome.verdict,
         guarantee=outcome.guarantee,
         before=outcome.before,

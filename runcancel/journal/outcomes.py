@@ -53,6 +53,8 @@ def _after(earlier: Outcome, later: Outcome) -> Outcome:
     return structs.replace(
         later,
         name=later.name or earlier.name,
+        comment=later.comment or earlier.comment,
+        document=later.document or earlier.document,
         verdict=_verdict(earlier, later, rows),
         before=earlier.before or later.before,
         request_ids=ids,

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from runcancel.model.runs import ExternalExecution, Problem, Ref, RunName
+from runcancel.model.runs import ExternalExecution, Problem, Ref, RunName, label_of
 from runcancel.model.states import Effect, Fact, Guarantee, Reason, Stage, State, Verdict
 
 Name_co = TypeVar("Name_co", bound=RunName, covariant=True)
@@ -60,8 +60,7 @@ class Planned(Struct, Generic[Name_co], frozen=True, kw_only=True):
     @property
     def label(self) -> str | None:
         """What a person knows the run by, as `Run.label`."""
-        own = None if self.name == self.document else self.name
-        return own or self.comment or self.document
+        return label_of(self.name, self.comment, self.document)
 
 
 class PlanItem(Planned[Ref], frozen=True, kw_only=True):
@@ -117,6 +116,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
     seconds: float | None
     error: Problem | None
     parent: Ref | None = None  # the run that started it and was asked first
+    comment: str | None = None
+    document: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """What a person knows the run by, as `Run.label`."""
+        return label_of(self.name, self.comment, self.document)
 
     @property
     def sent(self) -> bool:

@@ -218,8 +218,7 @@ class Run(Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str | None:
         """What a person knows it by: a run without a name of its own is what its comment says, or its document."""
-        own = None if self.name == self.document else self.name
-        return own or self.comment or self.document
+        return label_of(self.name, self.comment, self.document)
 
     @property
     def ended(self) -> bool:
@@ -343,6 +342,11 @@ class Identity(Struct, frozen=True, kw_only=True):
     account: str
     principal: str
     believed: bool = True
+
+
+def label_of(name: str | None, comment: str | None, document: str | None) -> str | None:
+    """What a person knows a run by: ten commands of one document differ by their comments."""
+    return (None if name == document else name) or comment or document
 
 
 def least_ended(invocations: Iterable[Invocation]) -> tuple[Invocation, ...]:

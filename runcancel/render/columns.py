@@ -75,7 +75,7 @@ def _age(run: Run, now: datetime) -> Pieces:
     return ((ago(then, now), None),) if then else ()
 
 
-def _label(one: Run | PlanItem, _: datetime) -> Pieces:
+def _label(one: Run | PlanItem | Outcome, _: datetime) -> Pieces:
     """What a person knows a run by: ten commands of one document differ by their comments."""
     return ((safe(one.label), None),) if one.label else ()
 
@@ -241,13 +241,15 @@ _OUTCOME: tuple[Column[Outcome], ...] = (
     Column("seconds", "TOOK", format=duration, right=True),
     Column("remark", value=_remark, shrinkable=True),
     Column("not_listed", wide=True, right=True),
-    Column("name", wide=True),
+    Column("name", show=_label, wide=True),
     Column("before", wide=True),
     Column("after", wide=True),
     Column("guarantee", "CANCEL", format=PROMISES.__getitem__, wide=True),
     Column("request_ids", "REQUESTS", wide=True),
     Column("error", value=_ended_by, wide=True),
     Column("parent", wide=True, reference=True),
+    Column("comment", wide=True, shrinkable=True),
+    Column("document", wide=True),
 )
 
 _OPERATION: tuple[Column[Operation], ...] = (

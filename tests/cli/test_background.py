@@ -135,3 +135,11 @@ def test_two_accounts_named_by_their_runs(outside: Outside) -> None:
     runs = outside.json("status", *refs, "--who")["runs"]
 
     assert [run["audit"]["principal"] for run in runs] == ["alice", "mallory"]
+
+
+def test_many_runs_are_not_collapsed_when_more_is_asked_for(outside: Outside) -> None:
+    refs = [outside.add("tencent", name="deploy", started_by=f"user{at}", age=600) for at in range(12)]
+
+    shown = outside.run("status", *refs, "--who", "-o", "table").out
+
+    assert all(f"user{at}" in shown for at in range(12))

@@ -67,7 +67,7 @@ def row_of(record: Outcome | Run) -> Row:
             rank=ENDED_FIRST.index(record.state),
             collapsed=record.state.over,
             ref=safe(str(record.ref)),
-            name=safe(record.name or ""),
+            name=safe(record.label or ""),
             targets=record.target_count or 0,
         )
     error = record.error
@@ -80,7 +80,7 @@ def row_of(record: Outcome | Run) -> Row:
         rank=WORST_LAST.index(record.verdict),
         collapsed=record.verdict in _COLLAPSED,
         ref=safe(str(record.run)),
-        name=safe(record.name or ""),
+        name=safe(record.label or ""),
         cause="" if error is None else safe(cause_of(error, record.run)),
         hint=safe(error.hint or "") if error is not None else "",
         detail=f"{left:,} of {counted(total, 'target')} {rest}" if left else "",

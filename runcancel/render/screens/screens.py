@@ -45,8 +45,8 @@ def scripts(runs: Iterable[object]) -> Iterator[Text]:
 def of_outcome(outcome: Outcome, *, terminal: Terminal) -> Iterator[Text]:
     """What became of one run: a bar per effect with some names, the verdict, how long it took."""
     yield Text(safe(str(outcome.run)), "bold")
-    if outcome.name:
-        yield Text(safe(outcome.name))
+    if outcome.label:
+        yield Text(safe(outcome.label))
     bars = [*_effects(outcome), *_missing(outcome.not_listed)]
     if bars:
         yield Text()

@@ -59,7 +59,7 @@ class Table(Printer):
             case [Run() as run] if not self._wide and self._plain:
                 yield from screens.of_run(run, terminal=self._terminal, now=self._now)
                 yield from screens.scripts([run])
-            case [Outcome() | Run(), *_] as records if self.groups(len(records)):
+            case [Outcome() | Run(), *_] as records if self.groups(len(records)) and not extra_of(records):
                 yield from map(painted, grouped(one for one in records if isinstance(one, Outcome | Run)))
             case [Run(), *_] as records:
                 yield from self._rows(records)
