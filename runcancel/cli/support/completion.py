@@ -48,9 +48,14 @@ if [[ "${funcstack[1]}" == _runcancel ]]; then _runcancel "$@"; else compdef _ru
 _FISH = """\
 # fish completion for runcancel
 function __runcancel
-    env _RUNCANCEL_COMPLETE=fish _RUNCANCEL_LINE=(commandline -cp) runcancel 2>/dev/null
+    set -l offers (env _RUNCANCEL_COMPLETE=fish _RUNCANCEL_LINE=(commandline -cp) runcancel 2>/dev/null)
+    if set -q offers[1]
+        printf '%s\\n' $offers
+    else
+        __fish_complete_path (commandline -ct)
+    end
 end
-complete -c runcancel -a '(__runcancel)'
+complete -c runcancel -f -a '(__runcancel)'
 """
 
 _POWERSHELL = """\
