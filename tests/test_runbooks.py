@@ -51,6 +51,39 @@ def test_everything_that_a_deploy_started_is_stopped_as_it_was_read(outside: Out
     assert outside.json("history")["operations"][0]["reason"] == "OPS-4711"
 
 
+def test_the_first_error_that_a_target_prints_stops_the_run(outside: Outside) -> None:
+    text = "ok\nERROR: disk full\n"
+    ref = outside.add(
+        "tencent", stdout=text, age=2, line_every=10, runs_for=9_000, targets={"running": 2, "pending": 1}
+    )
+
+    done = run(outside, RECIPES["follow"][1], RUN=ref, BAD="^[^\t]*\tERROR")
+
+    assert done.code == 0, str(done)
+    assert outside.states(ref) == {"terminated": 2, "cancelled": 1}
+    target = (outside.home / "first-error.txt").read_text().partition("\t")[0]
+    assert target in outside.targets(ref)
+    assert outside.json("history")["operations"][0]["reason"] == f"{target} printed an error"
+
+
+def test_a_run_without_errors_is_followed_to_its_end_and_left_alone(outside: Outside) -> None:
+    run(outside, RECIPES["follow"][1], RUN=ENDED[4], BAD="ERROR")
+
+    assert outside.writes() == []
+
+
+def test_what_every_target_printed_is_kept(outside: Outside) -> None:
+    content = "完成\n".encode("gb18030")
+    ref = outside.add("alibaba", stdout=content.decode("utf-8", "surrogateescape"), targets={"succeeded": 2})
+
+    done = run(outside, RECIPES["keep"][1], RUN=ref)
+
+    assert done.code == 0, str(done)
+    files = {file.stem: file.read_bytes() for file in (outside.home / "output").iterdir()}
+    assert files == dict.fromkeys(outside.targets(ref), content)
+    assert (outside.home / "all.txt").read_text().count("\t完成\n") == 2
+
+
 def test_what_came_after_the_plan_is_left_alone(outside: Outside) -> None:
     look, act = RECIPES["deploy"][1].split("# after")
     run(outside, look, DEPLOY="patch-openssl")

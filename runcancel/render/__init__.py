@@ -72,6 +72,10 @@ class Writer(Protocol):
         """Whether nobody reads any more: what only lists may stop, what acts goes on."""
         ...
 
+    def reader_left(self) -> bool:
+        """The same, also where nothing was written since: for what waits long before it writes."""
+        ...
+
     def row(self, record: Record) -> None:
         """Take one record, as it comes."""
         ...

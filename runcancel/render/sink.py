@@ -1,6 +1,7 @@
 """A stream that may go away: printing ends then, and nothing else does."""
 
 import os
+import select
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -50,6 +51,17 @@ class Sink:
         while view:  # an unbuffered stream may take less than it is given
             view = view[self._out.buffer.write(view) :]
 
+    def reader_left(self) -> bool:
+        """Whether nobody reads any more, also where nothing was written since; this costs a system call."""
+        if not self.closed and hasattr(select, "poll"):
+            try:
+                poll = select.poll()
+                poll.register(self._out.fileno() if self._out is not None else -1, 0)
+                self.closed = any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+            except (OSError, ValueError, AttributeError):  # no descriptor
+                return self.closed
+        return self.closed
+
     def _give_up(self) -> None:
         """Point the descriptor elsewhere: what is still buffered would fail once more when the interpreter exits."""
         self.closed = True
@@ -72,6 +84,10 @@ class Printer:
     def closed(self) -> bool:
         """Whether nobody reads any more."""
         return self._sink.closed
+
+    def reader_left(self) -> bool:
+        """Whether nobody reads any more, also where nothing was written since."""
+        return self._sink.reader_left()
 
     def event(self, event: Any) -> None:
         """Pass over what happens beside the rows: most formats have no place for it."""

@@ -174,7 +174,7 @@ def test_what_is_denied_is_said_with_the_policy_that_would_allow_it(name: str, o
 
     assert done.code == 4, str(done)
     assert can(rows(done.document)[name])[kind] == expected
-    assert f"next: runcancel permissions -p {name} --read-only" in done.err
+    assert f"next: runcancel permissions -p {name} --read-only -r " in done.err
     assert action in done.err
     assert not rows(done.document)[name]["ok"]
 

@@ -159,6 +159,15 @@ def test_lines_come_on_a_terminal_as_they_are_written(outside: Outside) -> None:
     ]
 
 
+def test_a_reader_that_leaves_ends_it_though_nothing_more_is_written(outside: Outside) -> None:
+    ref = outside.add("tencent", stdout="one\ntwo\n", age=200, runs_for=900_000, targets={"running": 1})
+
+    done = outside.shell(f"runcancel logs {ref} --follow | head -1; echo ${{PIPESTATUS[0]}}")
+
+    assert done.out.endswith("\tone\n0\n"), str(done)
+    assert outside.states(ref) == {"running": 1}
+
+
 @pytest.mark.parametrize("argv", [("-o", "json"), ("-o", "yaml"), ("--query", "outputs"), ("--sort", "state")])
 def test_a_document_is_not_followed(argv: tuple[str, ...], outside: Outside) -> None:
     done = outside.run("logs", TENCENT, "--follow", *argv)

@@ -21,6 +21,7 @@ from runcancel.runtime.workers import TaskGroup
 
 _CHUNK = 8  # outputs that one task reads
 _SHORTEST, _LONGEST = 1.0, 5.0  # seconds between two readings of a run: while it writes, and while it is silent
+_LISTEN = 0.5  # seconds after which it is looked whether somebody still reads
 _SLOWER = 1.5  # how much longer the pause gets after a reading that brought nothing
 
 _Step = Callable[[], Callable[[], None]]
@@ -64,8 +65,8 @@ class Follower:
         try:
             for probe in self._lookup.probes:
                 self._submit(partial(self._look_up, probe), probe, after=0)
-            while self._open and not self._answer.closed:
-                done = self._tasks.next(None)
+            while self._open and not self._answer.reader_left():
+                done = self._tasks.next(_LISTEN)
                 if done is not None:
                     self._open -= 1
                     done.value()()

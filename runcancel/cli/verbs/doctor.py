@@ -19,7 +19,7 @@ from runcancel.guards import site_policy
 from runcancel.journal import store
 from runcancel.journal.store import Journal
 from runcancel.model.reports import FileCheck, ScopeCheck
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, Scope
 from runcancel.model.states import Reason
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import is_configured
@@ -138,17 +138,13 @@ def _problems(examined: Iterable[Examined]) -> Iterator[Problem]:
                 reported.add(sort)
                 problem = error.problem(scope=one.scope)
                 said_so = error.action == "credentials" and problem.hint  # what is wrong with this very source
-                yield (
-                    problem
-                    if said_so
-                    else structs.replace(problem, hint=_next(one.scope.provider, error) or problem.hint)
-                )
+                yield (problem if said_so else structs.replace(problem, hint=_next(one.scope, error) or problem.hint))
 
 
-def _next(name: str, error: CloudError) -> str | None:
+def _next(scope: Scope, error: CloudError) -> str | None:
     commands = {
-        Reason.NO_CREDENTIALS: provider(name).sign_in,
-        Reason.DENIED: f"runcancel permissions -p {name} --read-only",
+        Reason.NO_CREDENTIALS: provider(scope.provider).sign_in,
+        Reason.DENIED: command("permissions", "-p", scope.provider, "--read-only", "-r", scope.region),
     }
     suggestion = commands.get(error.reason)
     return f"next: {suggestion}" if suggestion else None
