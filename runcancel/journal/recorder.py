@@ -45,7 +45,7 @@ class Recorder(Progress):
     ) -> None:
         self._file = file
         self._operation = operation
-        self._limits = limits
+        self.limits = limits
         self._warn = warn
         self._required = required
         self._resumed = resumed
@@ -110,9 +110,9 @@ class Recorder(Progress):
         if self._resumed:
             resumed = Resumed(at=self._now(), user=_user(), host=socket.gethostname())
             events = [resumed, *events, *self._found(items)]
-            journal.resume(self._operation.id, items, self._limits, events)
+            journal.resume(self._operation.id, items, self.limits, events)
         else:
-            journal.begin(self._operation, items, self._limits, [*events, *self._found(items)])
+            journal.begin(self._operation, items, self.limits, [*events, *self._found(items)])
 
     def record_read(self, entries: Sequence[tuple[RunName, PlanItem | None]]) -> None:
         """Commit what was read under references that were written down as intents; see `Journal.found`."""

@@ -21,7 +21,8 @@ from runcancel.engine.planning import children, unseen
 from runcancel.engine.search import born, search, split_gaps
 from runcancel.engine.selection import SavedCaller, Selection
 from runcancel.errors import Searched, UsageError
-from runcancel.model.outcomes import Intent, PlanItem
+from runcancel.guards.limits import NO_LIMITS
+from runcancel.model.outcomes import Intent, Limits, PlanItem
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Scope, Snapshot
 from runcancel.model.states import Fact, Reason
@@ -40,6 +41,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     planned_by: tuple[SavedCaller, ...] = ()
     coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
     from_stdin: bool = False
+    max_runs: int | None = None  # the limit that a person raised for these runs
 
     @property
     def searched(self) -> Searched:
@@ -47,8 +49,11 @@ class Chosen(Struct, frozen=True, kw_only=True):
         return Searched(gaps=tuple(gap.code for gap in self.gaps), replied=self.replied)
 
 
-def choose(session: Session, request: SelectionRequest) -> Chosen:
-    """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud."""
+def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMITS) -> Chosen:
+    """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud.
+
+    A person who picks more than `limits` allow can raise them on the spot.
+    """
     match request.source:
         case Named(refs=refs):
             named = _named(session.look_up_texts(refs, full=True), request.targets, blindly=request.by_hand)
@@ -64,7 +69,7 @@ def choose(session: Session, request: SelectionRequest) -> Chosen:
         case LeftOver() as left:
             chosen = Chosen(selection=_resumed(session, left), by_hand=request.by_hand)
         case Picked():
-            chosen = _picked(session, request.targets)
+            chosen = _picked(session, request.targets, limits)
     return _with_children(session, chosen) if request.stop_running else chosen
 
 
@@ -101,15 +106,14 @@ def _scopes(item: PlanItem | Intent) -> tuple[Scope, ...]:
     return tuple(dict.fromkeys(candidate.scope for candidate in named))
 
 
-def _picked(session: Session, targets: Sequence[str]) -> Chosen:
+def _picked(session: Session, targets: Sequence[str], limits: Limits) -> Chosen:
     found = _searched(session, Query(states=options.states(None)))
-    refs = pick(session, [one.run for one in found.runs if one.run.cancellable], found.gaps)
-    chosen = (
-        selection.of_named(session.look_up([Reference.of(ref) for ref in refs]), targets)
-        if refs
-        else Selection(items=())
-    )
-    return found.chosen(chosen)
+    runs = [one.run for one in found.runs if one.run.cancellable]
+    fixed = session.settings.config.caps.max_runs
+    picked = pick(session, runs, found.gaps, limits=limits, fixed=fixed)
+    results = session.look_up([Reference.of(ref) for ref in picked.refs])
+    chosen = selection.of_named(results, targets) if results else Selection(items=())
+    return structs.replace(found.chosen(chosen), max_runs=picked.max_runs)
 
 
 def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from runcancel.cli import changes, options
 from runcancel.cli.bundles import Bundle
@@ -101,9 +102,11 @@ def cancel(session: Session, args: Options) -> int:
     flow = flowing(session, request, guard, limits=limits, guarantee=guarantee, confirm=args.confirmation.confirm)
     if flow is not None:
         return Execution(session, policy, goal, recorder).flow(flow)
-    chosen = choose(session, request)
+    chosen = choose(session, request, limits)
+    limits = structs.replace(limits, max_runs=chosen.max_runs or limits.max_runs)
     if recorder is not None:
         recorder.found(chosen.selection.items)
+        recorder.limits = limits
     callers = _callers(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
     session.notes.say(*(f"note: {note}" for note in collapsed((*chosen.notes, *chosen.selection.notes))))
     admission = Admission(
