@@ -11,7 +11,6 @@ from runcancel.cli.support.stale import Stale
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model.runs import Ref, Run, Snapshot
 from runcancel.render import End
-from runcancel.render.screens.groups import totals
 from runcancel.text import command
 
 
@@ -73,6 +72,8 @@ def status(
     alive = [run.ref for run in runs.values() if run.cancellable]
     next_ = session.suggest("To cancel it:", f"  {command('cancel', alive[0])}") if len(alive) == 1 else ()
     if watch and len(runs) > 1:
+        from runcancel.render.screens.groups import totals
+
         next_ = (*next_, totals(tuple(runs.values())))
     complete = not problems and interrupted is None
     answer.end(End(exit_code=code, errors=problems, complete=complete, notes=(*notes, *next_)))

@@ -1,6 +1,6 @@
 """The formats that people read: `table` and `wide`, drawn with rich once everything is known."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -8,7 +8,7 @@ from rich.text import Text
 
 from runcancel.model.outcomes import Outcome
 from runcancel.model.reports import ScopeCheck
-from runcancel.model.runs import Invocation, Run
+from runcancel.model.runs import Invocation, Run, RunName
 from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Record
 from runcancel.render.screens import doctor, screens
@@ -16,6 +16,7 @@ from runcancel.render.screens.groups import ENDS, FEW, grouped, totals
 from runcancel.render.screens.layout import Grid, lay_out, painted
 from runcancel.render.screens.paint import paint
 from runcancel.render.screens.terminal import Terminal
+from runcancel.render.screens.words import WORST_LAST
 from runcancel.render.sink import Printer, Sink
 from runcancel.render.tabular import TableOptions, chosen, ordered
 from runcancel.text import safe
@@ -67,7 +68,10 @@ class Table(Printer):
             case [Invocation(), *_] if not self._options.columns:
                 yield from self._by_run()
             case [Outcome(), *_] as records:
-                yield from self._rows(_under_parents(records))
+                outcomes = [record for record in records if isinstance(record, Outcome)]
+                if not self._options.sort:
+                    outcomes.sort(key=lambda one: WORST_LAST.index(one.verdict))
+                yield from self._rows(_under_parents(outcomes))
             case [ScopeCheck(), *_] as records:
                 yield from self._rows(records)
                 yield Text()
@@ -107,14 +111,16 @@ class Table(Printer):
         )
 
 
-def _under_parents(records: Sequence[Record]) -> list[Record]:
+def _under_parents(records: Iterable[Outcome]) -> list[Record]:
     """Outcomes in their order, but each below the run that started it."""
-    outcomes = [record for record in records if isinstance(record, Outcome)]
+    outcomes = list(records)
     top = {one.run for one in outcomes if one.parent is None}
-    below = [one for one in outcomes if one.parent in top]
+    below: dict[RunName, list[Outcome]] = {}
+    for one in outcomes:
+        if one.parent is not None and one.parent in top:
+            below.setdefault(one.parent, []).append(one)
     ordered: list[Record] = []
-    for record in outcomes:
-        if record.parent not in top:
-            ordered.append(record)
-            ordered += [one for one in below if record.parent is None and one.parent == record.run]
+    for one in outcomes:
+        if one.parent not in top:
+            ordered += [one, *(below.get(one.run, ()) if one.parent is None else ())]
     return ordered

@@ -134,6 +134,14 @@ def test_a_table_in_a_file_has_the_groups_and_stderr_each_cause_once() -> None:
     assert err.splitlines()[-1].startswith("60 runs: 33 stopped")
 
 
+def test_the_worst_of_a_few_is_the_last_row_unless_another_order_is_asked_for() -> None:
+    few = (samples.failed(), samples.partial(), samples.reported())
+
+    rows = written("table", "cancel", few, width=200).splitlines()[1:]
+
+    assert [row.split()[0] for row in rows] == ["reported", "partial", "failed"]
+
+
 def test_a_few_runs_stay_one_by_one() -> None:
     out, err = said("table", samples.large_cancel()[:FEW], terminal=True)
 
