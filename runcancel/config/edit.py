@@ -199,9 +199,9 @@ def _renamed_in_lists(text: str, old: str, new: str, groups: Sequence[str]) -> s
 
     document: MutableMapping[str, Any] = tomlkit.parse(text)
     for names in (document.get("default", []), *(document["groups"][group] for group in groups)):
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             if name == old:
-                names[place] = new
+                names[index] = new
     return tomlkit.dumps(document)
 
 
