@@ -152,7 +152,11 @@ def as_completed(
 
 def _listing(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
     for snapshot in clouds.at(scope).runs(query):
-        if query.matches(snapshot.run):
-            found = structs.replace(snapshot.run, matched_by=query.matched_by(snapshot.run))
-            yield structs.replace(snapshot, run=found)
+        if not query.matches(snapshot.run):
+            continue
+        fact = query.matched_by(snapshot.run)
+        found = (
+            snapshot if fact is None else structs.replace(snapshot, run=structs.replace(snapshot.run, matched_by=fact))
+        )
+        yield found
     answering.add(scope)

@@ -15,6 +15,8 @@ DOCUMENTED = {
     ("aws", "DescribeAutomationExecutions"): (3, 1.0),
     ("aws", "DescribeAutomationStepExecutions"): (3, 1.0),
     ("alibaba", "StopInvocation"): (1000, 60.0),
+    ("aws", "LookupEvents"): (2, 1.0),
+    ("alibaba", "LookupEvents"): (2, 1.0),
 }
 """Calls in a window of seconds for one account, region and API, as the vendors publish them; None: every API."""
 
@@ -47,6 +49,21 @@ def accepted(outside: Outside, action: str) -> list[float]:
 def took(outside: Outside, action: str) -> float:
     """Seconds from the first call to the last accepted one."""
     return accepted(outside, action)[-1] - min(one["arrived"] for one in outside.requests() if one["action"] == action)
+
+
+def test_audit_logs_are_asked_at_their_documented_rates(begin: Callable[..., Outside]) -> None:
+    outside = begin(fleet=False, limits=True)
+    ages = [600 + 1000 * at for at in range(4)]
+    refs = [ref for age in ages for ref in add(outside, "aws", 2, "command", age=age)]
+    refs += [ref for age in ages[:2] for ref in add(outside, "alibaba", 1, age=age)]
+
+    runs = outside.json("status", *refs, "--who")["runs"]
+
+    asked = [one for one in outside.requests() if one["action"] == "LookupEvents"]
+    assert all(run["audit"]["principal"] for run in runs)
+    assert [one for one in asked if one["error"]] == []
+    assert sum(one["provider"] == "aws" for one in asked) == len(ages)  # runs of the same minutes are one lookup
+    assert windows_over(outside) == []
 
 
 def test_no_window_of_any_cloud_is_over_its_documented_limit(begin: Callable[..., Outside]) -> None:

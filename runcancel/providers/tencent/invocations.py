@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -21,7 +20,7 @@ from runcancel.model.runs import (
     Snapshot,
     least_ended,
 )
-from runcancel.model.states import Reason, State
+from runcancel.model.states import Reason
 from runcancel.model.triggers import TriggerKind
 from runcancel.providers.base import AuditLog, Checkup, Triggers
 from runcancel.providers.common.fields import (
@@ -34,16 +33,16 @@ from runcancel.providers.common.fields import (
     distinct,
     first,
     halved,
-    moment,
     number,
     proven_regions,
     rows,
     text,
 )
 from runcancel.providers.common.http import believed
-from runcancel.providers.common.scripts import contains, decoded_script, with_parameters
+from runcancel.providers.common.scripts import contains
 from runcancel.providers.tencent.logs import output
-from runcancel.providers.tencent.states import NEVER_READ, invocation_state, run_state
+from runcancel.providers.tencent.records import invocation_of, joined, openness, run_of, script_of, task_openness
+from runcancel.providers.tencent.states import NEVER_READ
 from runcancel.providers.tencent.wire import Wire
 from runcancel.runtime.throttle import Pace
 
@@ -55,10 +54,8 @@ _FILTER_VALUES = 5
 _GROWING = 1.0  # seconds before a page that should not be empty is asked for again
 _ABOUT_ONE_ID = ("ResourceNotFound", "InvalidParameterValue")  # and the other ids get no answer
 _TOO_LARGE = ("ResponseSizeLimitExceeded", "RequestSizeLimitExceeded")
-_HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
 _COMMAND_ID = re.compile(r"cmd-[0-9a-z]{8,64}")
 _NOT_FOUND = "not found; it may be no longer kept, or in another region or account"
-_BY_SCHEDULE = "started by a schedule (invoker), which a cancel does not disable"
 
 _STS = re.compile(r"sts(\.[a-z0-9-]+){0,2}\.tencentcloudapi\.com")
 """Where the vendor's own STS answers."""
@@ -102,14 +99,14 @@ class Tat:
         """The run's tasks that pass `criteria`, page by page. Up to five targets are filtered by the vendor."""
         owner = self._owner(ref)
         size = min(criteria.limit, _PAGE) if criteria.limit and not criteria.states else _PAGE
-        ours = (_invocation(owner, task) for task in self._tasks(owner, criteria, size=size, hide_output=True))
+        ours = (invocation_of(owner, task) for task in self._tasks(owner, criteria, size=size, hide_output=True))
         yield from first(filter(criteria.matches, ours), criteria.limit)
 
     def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`."""
         owner = self._owner(ref)
         for task in self._tasks(owner, criteria, size=_OUTPUTS, hide_output=False):
-            invocation = _invocation(owner, task)
+            invocation = invocation_of(owner, task)
             if criteria.matches(invocation):
                 yield output(invocation, task)
 
@@ -120,7 +117,7 @@ class Tat:
         row = self._found([owner.id], refused).get(owner.id)
         if row is None:
             raise _why_not(refused.get(owner.id))
-        return _script(row)
+        return script_of(row)
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """CancelInvocation, in pieces of 100 instances; yields the request ids."""
@@ -138,9 +135,9 @@ class Tat:
         by_command = query.document is not None and _COMMAND_ID.fullmatch(query.document)
         filters = {"Filters": [{"Name": "command-id", "Values": [by_command[0]]}]} if by_command else {}
         page = partial(self._page, filters)
-        listed = by_offset(page, key=lambda row: text(row.get("InvocationId")), size=_PAGE, openness=_openness)
+        listed = by_offset(page, key=lambda row: text(row.get("InvocationId")), size=_PAGE, openness=openness)
         for row in listed:
-            if query.script is not None and not contains(_script(row), query.script):
+            if query.script is not None and not contains(script_of(row), query.script):
                 continue
             if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
                 yield self._snapshot(row)
@@ -216,7 +213,7 @@ class Tat:
         def key(row: JsonObject) -> tuple[str | None, str | None]:
             return text(row.get("InvocationId")), text(row.get("InvocationTaskId"))
 
-        for task in by_offset(page, key=key, size=size, openness=_task_openness):
+        for task in by_offset(page, key=key, size=size, openness=task_openness):
             if task.get("InvocationId") == owner.id:
                 yield task
         if not listed:
@@ -272,7 +269,7 @@ class Tat:
         answer = self._tat.call("DescribeInvocations", {"InvocationIds": list(ids), "Limit": _PAGE})
         listed = rows(answer, "InvocationSet")
         named = [(text(row.get("InvocationId")), row) for row in listed]
-        ours = {id: _joined([row for name, row in named if name == id]) for id, _ in named if id in ids and id}
+        ours = {id: joined([row for name, row in named if name == id]) for id, _ in named if id in ids and id}
         if listed and not ours:
             raise CloudError(Reason.UNPROVEN, "the reply is about other runs", action="DescribeInvocations")
         return ours
@@ -284,28 +281,11 @@ class Tat:
 
     def _snapshot(self, row: JsonObject) -> Snapshot:
         ref = self._ref(text(row.get("InvocationId")) or "")
-        listed = least_ended(_invocation(ref, task) for task in rows(row, "InvocationTaskBasicInfoSet"))
-        return Snapshot.full(_run(ref, self._kind, row, len(listed)), listed)
+        listed = least_ended(invocation_of(ref, task) for task in rows(row, "InvocationTaskBasicInfoSet"))
+        return Snapshot.full(run_of(ref, self._kind, row, len(listed)), listed)
 
     def _ref(self, id: str) -> Ref:
         return Ref(scope=self._scope, kind=self._kind.name, id=id)
-
-
-def _openness(row: JsonObject) -> int:
-    return run_state(row.get("InvocationStatus")).openness
-
-
-def _task_openness(row: JsonObject) -> int:
-    return invocation_state(row.get("TaskStatus")).openness
-
-
-def _joined(ours: Sequence[JsonObject]) -> JsonObject:
-    """One row of those that name the same run: the least ended, with the tasks of all."""
-    if len(ours) == 1:
-        return ours[0]
-    tasks = [task for row in ours for task in rows(row, "InvocationTaskBasicInfoSet")]
-    least: JsonObject = max(ours, key=_openness)
-    return {**least, "InvocationTaskBasicInfoSet": tasks}
 
 
 def _spoils(error: CloudError) -> bool:
@@ -324,62 +304,3 @@ def _why_not(error: CloudError | None) -> CloudError:
 
 def _not_found() -> CloudError:
     return CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
-
-
-def _script(row: JsonObject) -> str | None:
-    return with_parameters(decoded_script(row.get("CommandContent")), row.get("Parameters"))
-
-
-def _run(ref: Ref, kind: Kind, row: JsonObject, targets: int) -> Run:
-    word = text(row.get("InvocationStatus"))
-    source = text(row.get("InvocationSource")) or ""
-    return Run.at(
-        ref,
-        kind,
-        state=run_state(word),
-        provider_status=word or "",
-        status_detail=_BY_SCHEDULE if source.upper() == "INVOKER" else None,
-        name=text(row.get("CommandName")),
-        created_at=moment(row.get("CreatedTime")),
-        started_at=moment(row.get("StartTime")),
-        ended_at=moment(row.get("EndTime")),
-        target_count=targets,
-        comment=text(row.get("Description")),
-        document=text(row.get("CommandId")),
-        target_kind=text(row.get("InstanceKind")),
-    )
-
-
-def _invocation(ref: Ref, row: JsonObject) -> Invocation:
-    """One task: of DescribeInvocationTasks, or the basic part of it inside DescribeInvocations."""
-    word = text(row.get("TaskStatus"))
-    task_result = row.get("TaskResult")
-    result: JsonObject = task_result if isinstance(task_result, Mapping) else {}
-    began = moment(result.get("ExecStartTime"))
-    state = invocation_state(word, began=began is not None)
-    return Invocation(
-        run=ref,
-        id=text(row.get("InvocationTaskId")) or "",
-        task=None,
-        target=text(row.get("InstanceId")),
-        target_name=None,
-        state=state,
-        provider_status=word or "",
-        status_detail=text(row.get("ErrorInfo")),
-        exit_code=_exit_code(word, result),
-        started_at=began or moment(row.get("StartTime")),
-        ended_at=_ended(row, result, state),
-        child=None,
-        owner=None,
-        window_target=None,
-    )
-
-
-def _ended(row: JsonObject, result: JsonObject, state: State) -> datetime | None:
-    return (moment(result.get("ExecEndTime")) or moment(row.get("EndTime"))) if state.over else None
-
-
-def _exit_code(word: str | None, result: JsonObject) -> int | None:
-    """The exit code of a process that ended by itself or was killed; the -1 of one that gave none is none."""
-    code = number(result.get("ExitCode")) if word in _HAS_EXIT_CODE else None
-    return None if code == -1 and word != "FAILED" else code
