@@ -69,8 +69,8 @@ def ids(runs: Iterable[Run]) -> list[str]:
 
 def truth(box: Sandbox, scope: Scope, kind: str = "invocation") -> set[str]:
     """The ids that a listing has: of all runs but those that another run started."""
-    runs = box.world.book(scope.provider, 0, scope.region).runs_of(kind)
-    return {run.id for run in runs if not getattr(run, "parent", "")}
+    runs = box.world.book(scope.provider, 0, scope.region).runs.values()
+    return {run.id for run in runs if run.kind == kind and not getattr(run, "parent", "")}
 
 
 def peak(cloud: Cloud, *, runs: int) -> int:

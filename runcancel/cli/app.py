@@ -176,5 +176,5 @@ def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
     first = inspect.Parameter("ctx", keyword, annotation=typer.Context)
     params = [first, *(param.replace(kind=keyword) for param in flat + shared)]
     call.__annotations__ = {param.name: param.annotation for param in params}
-    call.__signature__ = inspect.Signature(params)  # type: ignore[attr-defined]
+    vars(call)["__signature__"] = inspect.Signature(params)  # what Typer reads the options off
     return call

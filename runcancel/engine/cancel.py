@@ -6,13 +6,13 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from functools import partial
 
 from msgspec import Struct, structs
 
 from runcancel.engine.connections import Batch, Clouds, batches, read
 from runcancel.engine.events import Progress
-from runcancel.engine.lookup import CancelResponse, Lookup, LookupResult, Probe, answers
+from runcancel.engine.lookup import Lookup, LookupResponse, LookupResult, Probe, answers
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
 from runcancel.engine.retry import NO_ANSWER, WaitPolicy
@@ -24,7 +24,7 @@ from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot
 from runcancel.model.states import Reason, Verdict
 from runcancel.runtime.throttle import no_later_than
-from runcancel.runtime.workers import TaskGroup, TaskResult, Workers
+from runcancel.runtime.workers import TaskGroup, Workers
 
 _GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
 _REREAD_TOGETHER = 0.5  # seconds for which a throttled run waits for more of them, while others are to be sent, or
@@ -131,7 +131,8 @@ class _Aside(Struct, frozen=True):
 
 
 _Work = _Send | _Check | _Chase | Batch | Probe
-_Result = Sent | Readings | list[PlanItem] | tuple[CancelResponse, ...]
+_FollowUp = Callable[[float], None]
+"""What the caller's thread does with a result, at a second of its clock."""
 
 
 class _Operation:
@@ -154,8 +155,8 @@ class _Operation:
         self._admit = admit
         self._flow = flow
         self._jitter = jitter
-        self._group: TaskGroup[_Work, _Result] | None = None
-        self._tasks: TaskGroup[_Work, _Result]
+        self._group: TaskGroup[_Work, _FollowUp] | None = None
+        self._tasks: TaskGroup[_Work, _FollowUp]
         self._watch: Watch
         self._trackers: dict[Ref, RunTracker] = {}
         self._open: dict[Ref, RunTracker] = {}
@@ -203,7 +204,7 @@ class _Operation:
             result = self._tasks.next(self._nap(self._clock.monotonic()))
             now = self._clock.monotonic()
             if result is not None:
-                self._take(result, now)
+                result.value()(now)
             self._ring(now)
             self._choose(now)
 
@@ -356,31 +357,21 @@ class _Operation:
                     tracker.step = Step.DUE
             self._touch(tracker)
 
-    def _take(self, result: TaskResult[_Work, _Result], now: float) -> None:
-        item, value = result.item, result.value()
-        match item:
-            case _Send():
-                if self._sending[item.ref] == item.number:
-                    self._record_sent(self._trackers[item.ref], cast(Sent, value), now)
-            case _Chase():
-                self._join(self._trackers[item.ref], cast(list[PlanItem], value))
-            case _Check():
-                self._record_readings(cast(Readings, value), now)
-            case Probe():
-                if self._flow is not None:
-                    self._gather(
-                        item.scope, self._flow.lookup.took(item.scope, cast(tuple[CancelResponse, ...], value)), now
-                    )
-            case Batch():
-                self._record_readings(self._watch.took(cast(TaskResult[Batch, Readings], result)), now)
-
-    def _record_sent(self, tracker: RunTracker, sent: Sent, now: float) -> None:
-        if tracker.step is not Step.SENT:  # it was given up meanwhile
+    def _record_sent(self, work: _Send, sent: Sent, now: float) -> None:
+        tracker = self._trackers[work.ref]
+        if self._sending[work.ref] != work.number or tracker.step is not Step.SENT:  # it was given up meanwhile
             return
         tracker.record_sent(sent, now)
         self._progress.responded(tracker.ref, tracker.answer)
         self._touch(tracker)
         self._listen(tracker, sent, now)
+
+    def _watched(self, scope: Scope, readings: Readings, now: float) -> None:
+        self._record_readings(self._watch.took(scope, readings), now)
+
+    def _looked_up(self, scope: Scope, found: Sequence[LookupResponse], now: float) -> None:
+        if self._flow is not None:
+            self._gather(scope, self._flow.lookup.took(scope, found), now)
 
     def _record_readings(self, readings: Readings, now: float) -> None:
         for ref, reading in readings:
@@ -392,7 +383,7 @@ class _Operation:
                 chosen = selected(reading.invocations, tracker.item.targets)
                 self._progress.observed(tracker.ref, reading.run, chosen)
 
-    def _join(self, above: RunTracker, items: Sequence[PlanItem]) -> None:
+    def _join(self, above: RunTracker, items: Sequence[PlanItem], now: float) -> None:
         """Take up what a run started between its plan and its answer; what is not admitted is not sent."""
         above.chasing = False
         self._touch(above)
@@ -408,7 +399,7 @@ class _Operation:
         self.begin(fresh)
         for item in fresh if refused is not None else ():
             problem = Problem(code=Reason.REFUSED, message=str(refused), ref=item.run)
-            self._trackers[item.run].skip(problem, self._clock.monotonic())
+            self._trackers[item.run].skip(problem, now)
 
     def _may_go(self, tracker: RunTracker) -> bool:
         """Whether its scope answers, or it is the one that finds out."""
@@ -481,19 +472,21 @@ class _Operation:
         if tracker.ref in self._open:
             self._touched[tracker.ref] = tracker
 
-    def _serve(self, work: _Work) -> _Result:
+    def _serve(self, work: _Work) -> _FollowUp:
         """On a worker's thread."""
         match work:
             case _Send():
-                return self._try(work)
+                return partial(self._record_sent, work, self._try(work))
             case _Chase():
-                return started_by(work.ref, self._trackers.keys(), self._clouds)
+                started = started_by(work.ref, self._trackers.keys(), self._clouds)
+                return partial(self._join, self._trackers[work.ref], started)
             case Probe():
-                return self._answers(work)
+                return partial(self._looked_up, work.scope, self._answers(work))
             case _Check():
-                return self._read(work.batch, within=work.within)
+                return partial(self._record_readings, self._read(work.batch, within=work.within))
             case Batch():
-                return self._read(work, within=LONGEST_PAUSE)  # the next round reads again
+                readings = self._read(work, within=LONGEST_PAUSE)  # the next round reads again
+                return partial(self._watched, work.scope, readings)
 
     def _read(self, batch: Batch, *, within: float) -> Readings:
         try:
@@ -502,7 +495,7 @@ class _Operation:
         except Exception as failure:  # noqa: BLE001 - a cancel goes on, whatever broke
             return tuple((ref, _broken(failure)) for ref in batch.refs)
 
-    def _answers(self, probe: Probe) -> tuple[CancelResponse, ...]:
+    def _answers(self, probe: Probe) -> tuple[LookupResponse, ...]:
         if self._flow is not None and not self._flow.lookup.wants(probe):
             return ()  # its time was up while it waited for a thread
         try:

@@ -40,7 +40,7 @@ class Probe(Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...]
 
 
-CancelResponse = tuple[Reference, Snapshot | CloudError]
+LookupResponse = tuple[Reference, Snapshot | CloudError]
 
 
 class Lookup:
@@ -94,7 +94,7 @@ class Lookup:
         """Every run that a reference can mean."""
         return tuple(reference.at(scope, kind) for scope, kinds in self._candidates[reference] for kind in kinds)
 
-    def took(self, scope: Scope, answers: Iterable[CancelResponse]) -> list[LookupResult]:
+    def took(self, scope: Scope, answers: Iterable[LookupResponse]) -> list[LookupResult]:
         """Take in what a probe was answered; the references that are settled by it."""
         resolved = []
         for reference, answer in answers:
@@ -162,11 +162,11 @@ def look_up(
     lookup = Lookup(references, settings, scopes_of=scopes_of)
     until = math.inf if within is None else workers.clock.monotonic() + within
 
-    def work(probe: Probe) -> tuple[CancelResponse, ...]:
+    def work(probe: Probe) -> tuple[LookupResponse, ...]:
         with no_later_than(until):
             return answers(clouds, probe, workers.clock, full=full)
 
-    group = TaskGroup[Probe, tuple[CancelResponse, ...]](workers, work)
+    group = TaskGroup[Probe, tuple[LookupResponse, ...]](workers, work)
     try:
         for probe in lookup.probes:
             group.submit(probe, queue=probe.scope)
@@ -201,7 +201,7 @@ def _probes(scopes_of: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]
 
 def answers(
     clouds: Clouds, probe: Probe, clock: Clock, *, full: bool = True, unchecked: set[Reference] | None = None
-) -> tuple[CancelResponse, ...]:
+) -> tuple[LookupResponse, ...]:
     """What one place answers for each of the references of a probe. Call it on a worker.
 
     With `unchecked`, a reference that says its account is read only where these credentials are not of another one;
@@ -235,7 +235,7 @@ def _of_others(clouds: Clouds, probe: Probe, unchecked: set[Reference]) -> dict[
     }
 
 
-def _read(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> tuple[CancelResponse, ...]:
+def _read(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> tuple[LookupResponse, ...]:
     if len(probe.kinds) > 1:
         return ((probe.references[0], _first_hit(clouds, probe, clock, full=full)),)
     of = {reference: reference.at(probe.scope, probe.kinds[0]) for reference in probe.references}

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from runcancel.engine.connections import Batch, batches
+from runcancel.engine.connections import batches
 from runcancel.errors import CloudError
 from runcancel.model.runs import Ref, Scope, Snapshot
 from runcancel.runtime.throttle import Clock
-from runcancel.runtime.workers import TaskGroup, TaskResult
+from runcancel.runtime.workers import TaskGroup
 
 FIRST_PAUSE = 0.5  # seconds before the first look, and the least between two
 LONGEST_PAUSE = 5.0  # seconds between two looks
@@ -47,16 +47,16 @@ class Watch:
             for batch in calls:
                 self._tasks.submit(batch, queue=scope)
 
-    def took(self, done: TaskResult[Batch, Readings]) -> Readings:
-        """What a read call told of runs still watched."""
-        self._rounds[done.item.scope].came_back(self._clock.monotonic())
-        return tuple(pair for pair in done.value() if pair[0] in self.left)
+    def took(self, scope: Scope, readings: Readings) -> Readings:
+        """What a read call of a scope returned about runs still watched."""
+        self._rounds[scope].came_back(self._clock.monotonic())
+        return tuple(pair for pair in readings if pair[0] in self.left)
 
     def next(self) -> Readings | None:
         """The next answer to a read call; None when nothing came for a while. Raises `Interrupted` after a signal."""
         self.submit_due()
         done = self._tasks.next(IDLE)
-        return None if done is None else self.took(done)
+        return None if done is None else self.took(done.item.scope, done.value())
 
     def drop(self, ref: Ref) -> None:
         """Watch this run no longer."""

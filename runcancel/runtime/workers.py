@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -28,18 +28,31 @@ _TICK = 0.25  # seconds between two repaints while nothing happens
 _BEGINS_WITHIN = 5.0  # seconds after which a thread that does not run is taken for one that died
 
 
-class TaskResult(Struct, Generic[T, R], frozen=True):
-    """What one item became: a result, or the exception its work raised."""
+class Done(Struct, Generic[T, R], frozen=True):
+    """One item with the result of its work."""
 
     item: T
-    result: R | None
-    error: BaseException | None
+    result: R
+    error: None = None
 
     def value(self) -> R:
-        """The result. Raises what the work raised."""
-        if self.error is not None:
-            raise self.error
-        return cast(R, self.result)
+        """The result."""
+        return self.result
+
+
+class Failed(Struct, Generic[T], frozen=True):
+    """One item with what its work raised."""
+
+    item: T
+    error: BaseException
+
+    def value(self) -> NoReturn:
+        """Raises what the work raised."""
+        raise self.error
+
+
+TaskResult: TypeAlias = Done[T, R] | Failed[T]
+"""What one item became."""
 
 
 def start_daemon(work: Callable[[], None]) -> None:
@@ -173,7 +186,7 @@ class Workers:
         self._inbox = inbox
         self.check()
 
-    def take(self, inbox: SimpleQueue[Any], timeout: float) -> Any:
+    def take(self, inbox: SimpleQueue[T], timeout: float) -> T:
         """The next thing out of `inbox`. Raises `queue.Empty` when none comes within `timeout` seconds."""
         self._waiting = True
         try:
@@ -295,9 +308,9 @@ class Task:
         """Do the work; the result, or what was raised, goes to the caller's thread."""
         group = self.group
         try:
-            result = TaskResult[Any, Any](self.item, group.work(self.item), None)
+            result: TaskResult[Any, Any] = Done(self.item, group.work(self.item))
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
-            result = TaskResult[Any, Any](self.item, None, error)
+            result = Failed(self.item, error)
         group.inbox.put(result)
 
 
@@ -306,7 +319,7 @@ class TaskGroup(Generic[T, R]):
 
     def __init__(self, workers: Workers, work: Callable[[T], R]) -> None:
         self.work = work
-        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.inbox: SimpleQueue[TaskResult[T, R] | int] = SimpleQueue()  # a number is a signal
         self.in_flight = 0  # written under the lock of `workers`
         self.closed = False
         self._workers = workers
@@ -351,9 +364,10 @@ class TaskGroup(Generic[T, R]):
                     continue
                 if leave_at is None:
                     return None
-                raise Interrupted(cast(int, workers.signum)) from None
-            if not isinstance(got, int):  # a number is a signal, which the workers know already
-                return cast(TaskResult[T, R], got)
+                workers.check()  # a signal has set `leave_at`: it raises
+                continue
+            if not isinstance(got, int):  # the workers know the signal already
+                return got
 
     def close(self) -> None:
         """Nobody takes results any more: what has not started is dropped."""

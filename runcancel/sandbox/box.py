@@ -102,8 +102,6 @@ class Sandbox:
     def _furnish(self, book: Book) -> None:
         if self.options.fleet:
             seeds.furnish(book, self.clock.epoch)
-        else:
-            book.extras |= {"windows": {}, "invokers": []}
 
     def environment(self, *, account: int = 0, sort: str = "static") -> dict[str, str]:
         """The variables that point the SDKs and runcancel here; `sort` is static, temporary or expired keys."""

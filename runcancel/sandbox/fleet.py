@@ -3,15 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
 
 from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocation
 from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
-from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, follow, foreign_id
+from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, Windows, follow, foreign_id
 from runcancel.sandbox.spec import BadSpec, RunSpec, cancel_time, lives, machines, targets_of
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
-from runcancel.sandbox.world import WAITING, Book, Life, Run, Target, Word
+from runcancel.sandbox.world import WAITING, Book, Life, Run, RunType, Target, Word
 
 TASK_SHARES = 10
 
@@ -20,6 +19,10 @@ def build(book: Book, spec: RunSpec, now: float) -> Run:
     builder = BUILDERS.get((book.key.provider, spec.kind))
     if builder is None:
         raise BadSpec(f"{book.key.provider} has no runs of kind {spec.kind}")
+    return build_as(builder, book, spec, now)
+
+
+def build_as(builder: Callable[[Book, RunSpec, float], RunType], book: Book, spec: RunSpec, now: float) -> RunType:
     run = builder(book, spec, now)
     run.fresh = spec.fresh
     run.script, run.started_by = spec.script, spec.started_by
@@ -95,7 +98,7 @@ def _fanned_out(book: Book, spec: RunSpec, now: float) -> Automation:
     return parent
 
 
-def _window(book: Book, spec: RunSpec, now: float) -> Execution:
+def window_run(book: Book, spec: RunSpec, now: float) -> Execution:
     run = Execution(
         id=spec.id or book.uuid(),
         kind=spec.kind,
@@ -130,7 +133,7 @@ def add_tasks(book: Book, run: Execution, spec: RunSpec, now: float) -> None:
 
 
 def _window_of(book: Book, spec: RunSpec) -> Window:
-    known = cast(dict[str, Window], book.extras.setdefault("windows", {}))
+    known = book.beside(Windows)
     for window in known.values():
         if spec.window in (window.id, window.name) or (not spec.window and window.name == spec.name):
             return window
@@ -243,7 +246,7 @@ def _alibaba(book: Book, spec: RunSpec, now: float) -> AlibabaInvocation:
     )
 
 
-def _tencent(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
+def tencent_run(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
     return TencentInvocation(
         id=spec.id or f"inv-{book.code(8)}",
         kind=spec.kind,
@@ -264,7 +267,7 @@ def _tencent(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
 BUILDERS: dict[tuple[str, str], Callable[[Book, RunSpec, float], Run]] = {
     ("aws", "command"): _command,
     ("aws", "automation"): _automation,
-    ("aws", "maintenance-window"): _window,
+    ("aws", "maintenance-window"): window_run,
     ("alibaba", "invocation"): _alibaba,
-    ("tencent", "invocation"): _tencent,
+    ("tencent", "invocation"): tencent_run,
 }

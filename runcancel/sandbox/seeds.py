@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
 from runcancel.sandbox import trigger_seeds
 from runcancel.sandbox.accounts import DEFAULT_REGION
 from runcancel.sandbox.aws import triggers
-from runcancel.sandbox.aws.windows import Execution, Window
-from runcancel.sandbox.fleet import add_tasks, build
+from runcancel.sandbox.aws.windows import Window, Windows
+from runcancel.sandbox.fleet import add_tasks, build, build_as, window_run
 from runcancel.sandbox.spec import RunSpec
 from runcancel.sandbox.world import Book
 
@@ -240,7 +239,6 @@ NIGHTLY = "mw-0c50858d01c0ffee0"
 def furnish(book: Book, now: float) -> None:
     """Fill a book; everything in it follows from the book's own dice."""
     provider, home = book.key.provider, book.key.account == 0
-    book.extras |= {"windows": {}, "invokers": []}
     home = home and book.key.region == DEFAULT_REGION[provider]
     if provider == "aws":
         _windows(book, now, nightly=NIGHTLY if home else "")
@@ -259,7 +257,7 @@ def _jittered(book: Book, spec: RunSpec) -> RunSpec:
 
 def _windows(book: Book, now: float, *, nightly: str) -> None:
     """Every window starts in a day or so: no test lasts as long."""
-    windows: dict[str, Window] = {}
+    windows = book.beside(Windows)
     for name in _WINDOWS:
         made = nightly if name == "nightly-patching" and nightly else f"mw-0{book.dice.getrandbits(64):016x}"
         windows[made] = Window(
@@ -270,7 +268,6 @@ def _windows(book: Book, now: float, *, nightly: str) -> None:
             at=(now - HOUR) % DAY // 60 * 60,
             tasks=[("RUN_COMMAND", "AWS-RunShellScript", f"/opt/jobs/{name}.sh")],
         )
-    book.extras["windows"] = windows
     for window in windows.values():
         triggers.follow(book, window, partial(trigger_seeds.execution, book, window), now)
 
@@ -283,7 +280,7 @@ def _mixed_window(book: Book, now: float) -> None:
         RunSpec(kind=WINDOW, name="compliance-scan", targets={"pending": 2}, sort="LAMBDA", age=250),
         RunSpec(kind=WINDOW, name="compliance-scan", targets={"pending": 1}, sort="STEP_FUNCTIONS", age=250),
     )
-    execution = cast(Execution, build(book, plan[0], now))
+    execution = build_as(window_run, book, plan[0], now)
     for part in plan[1:]:
         add_tasks(book, execution, part, now)
     execution.wake()

@@ -1,13 +1,13 @@
 """What starts runs by itself in every region, from the start; the first is due in about an hour."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 from runcancel.sandbox.accounts import account_id
 from runcancel.sandbox.aws.trigger_wire import command_input
 from runcancel.sandbox.aws.triggers import Association, EventRule, Schedule, due, starters
 from runcancel.sandbox.aws.windows import Window
-from runcancel.sandbox.fleet import build
+from runcancel.sandbox.fleet import build, build_as, tencent_run
 from runcancel.sandbox.spec import RunSpec
 from runcancel.sandbox.tencent import invokers
 from runcancel.sandbox.tencent.invocations import Invocation
@@ -98,11 +98,11 @@ def _only_listed(book: Book, now: float, account: str) -> None:
 
 def tencent(book: Book, now: float) -> None:
     """An hourly report, which has started the runs that say so and goes on starting more."""
-    spawned = [run for run in book.runs_of(INVOCATION) if isinstance(run, Invocation) and run.source == "INVOKER"]
+    spawned = [run for run in book.runs_of(Invocation) if run.source == "INVOKER"]
 
     def start(at: float) -> Invocation:
         spec = RunSpec(kind=INVOCATION, name="hourly-report", targets={"running": 2}, source="INVOKER", age=0)
-        run = cast(Invocation, build(book, spec, at))
+        run = build_as(tencent_run, book, spec, at)
         run.command = invoker.command
         book.start(run)
         return run

@@ -135,6 +135,7 @@ def written(text: str) -> bytes:
 
 
 RunType = TypeVar("RunType", bound="Run")
+Extra = TypeVar("Extra")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -244,10 +245,10 @@ class Book:
     key: BookKey
     dice: random.Random
     runs: dict[str, Run] = field(default_factory=dict)
-    extras: dict[str, object] = field(default_factory=dict)
     pools: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     fresh: int = 0
-    _sorted: dict[str, list[Run]] = field(default_factory=dict)
+    _sorted: dict[type[Run], list[Any]] = field(default_factory=dict)
+    _beside: dict[type, Any] = field(default_factory=dict)
     _due: list[tuple[float, int, Callable[[float], float | None]]] = field(default_factory=list)
     _serial: int = 0
 
@@ -261,24 +262,40 @@ class Book:
 
     def add(self, run: Run) -> None:
         self.runs[run.id] = run
-        self._sorted.pop(run.kind, None)
+        self._sorted.pop(type(run), None)
 
     def start(self, run: Run) -> None:
         """Like `add`, for what begins while somebody may already be reading."""
         run.fresh = max(run.fresh, self.fresh)
         self.add(run)
 
-    def runs_of(self, kind: str) -> list[Run]:
+    def beside(self, kind: type[Extra]) -> Extra:
+        """The one object of a class that the book keeps beside its runs, made when it is first looked for."""
+        if kind not in self._beside:
+            self._beside[kind] = kind()
+        found: Extra = self._beside[kind]
+        return found
+
+    def runs_of(self, kind: type[RunType]) -> list[RunType]:
         """Newest first."""
         if kind not in self._sorted:
-            found = [run for run in self.runs.values() if run.kind == kind]
+            found = [run for run in self.runs.values() if isinstance(run, kind)]
             self._sorted[kind] = sorted(found, key=lambda run: -run.created)
         return self._sorted[kind]
 
-    def find(self, kind: str, identity: str) -> Run | None:
-        """A fresh run answers as if it did not exist until it was looked for often enough."""
+    def listed(self, kind: type[RunType]) -> list[RunType]:
+        """Those that a list shows, newest first."""
+        return [run for run in self.runs_of(kind) if not run.fresh]
+
+    def get(self, kind: type[RunType], identity: str) -> RunType | None:
+        """The run of that id, as fresh as it may be."""
         run = self.runs.get(identity)
-        if run is None or run.kind != kind:
+        return run if isinstance(run, kind) else None
+
+    def find(self, kind: type[RunType], identity: str) -> RunType | None:
+        """A fresh run answers as if it did not exist until it was looked for often enough."""
+        run = self.get(kind, identity)
+        if run is None:
             return None
         if run.fresh > 0:
             run.fresh -= 1

@@ -11,7 +11,7 @@ from runcancel.config.references import Reference
 from runcancel.engine.connections import Batch, Clouds, read
 from runcancel.engine.decoding import as_text
 from runcancel.engine.growth import BEGIN, Marks, fresh
-from runcancel.engine.lookup import CancelResponse, Lookup, Probe, answers
+from runcancel.engine.lookup import Lookup, LookupResponse, Probe, answers
 from runcancel.errors import RETRYABLE, CloudError, Interrupted, exit_of_reading
 from runcancel.model.logs import Capture, Finished, Output
 from runcancel.model.runs import InvocationFilter, Problem, Ref, Run
@@ -94,7 +94,7 @@ class Follower:
         found = answers(session.clouds, probe, session.workers.clock, full=False, unchecked=unchecked)
         return partial(self._looked_up, probe, found)
 
-    def _looked_up(self, probe: Probe, found: Sequence[CancelResponse]) -> None:
+    def _looked_up(self, probe: Probe, found: Sequence[LookupResponse]) -> None:
         for result in self._lookup.took(probe.scope, found):
             if result.note:
                 self._session.notes.say(f"note: {result.note}")

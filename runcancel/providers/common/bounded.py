@@ -5,7 +5,7 @@ import zlib
 from http import client
 from io import BufferedReader, RawIOBase
 from socket import socket
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -24,6 +24,8 @@ class TooLarge(Exception):
 class _Source(Protocol):
     def readinto(self, into: Any, /) -> int | None: ...
 
+    def close(self) -> None: ...
+
 
 class _Bounded(RawIOBase):
     """The bytes of one answer. The socket's timeout at its start bounds all of it, not each silence.
@@ -31,7 +33,7 @@ class _Bounded(RawIOBase):
     Raises TimeoutError and `TooLarge`.
     """
 
-    def __init__(self, sock: socket, source: RawIOBase) -> None:
+    def __init__(self, sock: socket, source: _Source) -> None:
         self._sock = sock
         self._source = source
         timeout = sock.gettimeout()
@@ -47,7 +49,7 @@ class _Bounded(RawIOBase):
             if left <= 0:
                 raise TimeoutError("the reply takes too long")
             self._sock.settimeout(left)
-        count = cast(_Source, self._source).readinto(into) or 0
+        count = self._source.readinto(into) or 0
         self._left -= count
         if self._left < 0:
             raise TooLarge

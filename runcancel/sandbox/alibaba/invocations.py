@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
@@ -89,8 +89,8 @@ _OVERALL: tuple[tuple[frozenset[Word], str], ...] = (
 
 def stop(world: World, book: Book, call: Call) -> Document:
     identity = _needed(call, "InvokeId")
-    run = cast(Invocation | None, book.runs.get(identity))
-    if run is None or run.kind != KIND:
+    run = book.get(Invocation, identity)
+    if run is None:
         raise Refusal(404, "InvalidInvokeId.NotFound", "The specified invoke ID does not exist.")
     target_ids = call.params.get("InstanceId") or []
     if len(target_ids) > 50:
@@ -139,9 +139,9 @@ def describe(world: World, book: Book, call: Call) -> Document:
 def _named_runs(book: Book, call: Call) -> list[Invocation]:
     id = call.params.get("InvokeId")
     if id:
-        found = book.find(KIND, id)
-        return [] if found is None else [cast(Invocation, found)]
-    return cast(list[Invocation], [run for run in book.runs_of(KIND) if not run.fresh])
+        found = book.find(Invocation, id)
+        return [] if found is None else [found]
+    return book.listed(Invocation)
 
 
 def _passes_filters(run: Invocation, call: Call, now: float) -> bool:

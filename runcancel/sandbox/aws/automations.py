@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from runcancel.sandbox.accounts import account_id
 from runcancel.sandbox.aws.checks import MOST_VALUES, capital_filters, targets
@@ -111,7 +111,7 @@ _STEP_ENDS = (Word.FAILED, Word.TIMED_OUT, Word.INVALID, Word.MAX_ERRORS, Word.T
 
 
 def find(book: Book, identity: str) -> Automation:
-    found = cast(Automation | None, book.find(KIND, identity))
+    found = book.find(Automation, identity)
     if found is None:
         text = f"Automation execution {identity} is not found."
         raise Refusal(400, "AutomationExecutionNotFoundException", text)
@@ -294,7 +294,7 @@ def describe(world: World, book: Book, call: Call) -> Document:
     def keep(run: Automation) -> bool:
         return not run.fresh and all(_EXECUTION_FILTERS[key](run, now, values) for key, values in filters)
 
-    rows, token = _page(cast(list[Automation], book.runs_of(KIND)), call, keep)
+    rows, token = _page(book.runs_of(Automation), call, keep)
     entries = [_common(book, run, now) | {"AutomationType": "Local", "LogFile": ""} for run in rows]
     return {"AutomationExecutionMetadataList": entries} | ({"NextToken": token} if token else {})
 

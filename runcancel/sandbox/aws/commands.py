@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from runcancel.sandbox.aws.checks import MOST_VALUES, by_tag, lower_filters
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
@@ -89,8 +89,8 @@ def stamp(moment: float) -> float:
 
 
 def cancel(world: World, book: Book, call: Call) -> Document:
-    command = cast(Command | None, book.runs.get(call.params["CommandId"]))
-    if command is None or command.kind != KIND:
+    command = book.get(Command, call.params["CommandId"])
+    if command is None:
         raise Refusal(400, "InvalidCommandId")
     target_ids = call.params.get("InstanceIds") or []
     if len(set(target_ids)) != len(target_ids):
@@ -132,9 +132,9 @@ def list_commands(world: World, book: Book, call: Call) -> Document:
 def _commands(book: Book, call: Call) -> list[Command]:
     command_id = call.params.get("CommandId")
     if not command_id:
-        return cast(list[Command], book.runs_of(KIND))
-    found = book.find(KIND, command_id)
-    return [] if found is None else [cast(Command, found)]
+        return book.runs_of(Command)
+    found = book.find(Command, command_id)
+    return [] if found is None else [found]
 
 
 def _page(rows: Sequence[Row], call: Call, keep: Callable[[Row], bool]) -> tuple[list[Row], str]:
@@ -315,7 +315,7 @@ def exit_code(target: Target, now: float) -> int:
 
 
 def get_invocation(world: World, book: Book, call: Call) -> Document:
-    command = cast(Command | None, book.find(KIND, call.params["CommandId"]))
+    command = book.find(Command, call.params["CommandId"])
     targets = command.targets if command is not None else []
     target = next((each for each in targets if each.id == call.params["InstanceId"]), None)
     if command is None or target is None:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from runcancel.sandbox.accounts import account_id
 from runcancel.sandbox.aws.triggers import Association, EventRule, Schedule, starters
 from runcancel.sandbox.aws.window_wire import window_document
-from runcancel.sandbox.aws.windows import Window
+from runcancel.sandbox.aws.windows import Window, Windows
 from runcancel.sandbox.wire import Action, Call, Document, Refusal, Request, token_page
 from runcancel.sandbox.world import Book, World
 
@@ -25,7 +25,7 @@ def _page(rows: Sequence[_Row], call: Call, size_name: str) -> tuple[list[_Row],
 
 
 def _window(book: Book, call: Call) -> Window:
-    windows = cast(dict[str, Window], book.extras["windows"])
+    windows = book.beside(Windows)
     identity = call.params["WindowId"]
     if identity not in windows:
         raise Refusal(400, "DoesNotExistException", f"Maintenance window {identity} does not exist.")

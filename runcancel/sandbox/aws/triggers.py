@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from runcancel.sandbox.aws.windows import Window
 from runcancel.sandbox.world import Book
@@ -69,7 +69,7 @@ class Starters:
 
 
 def starters(book: Book) -> Starters:
-    return cast(Starters, book.extras.setdefault("starters", Starters()))
+    return book.beside(Starters)
 
 
 def daily(at: float, *, weekday: str, day: str) -> str:

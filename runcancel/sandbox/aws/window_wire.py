@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from runcancel.sandbox.accounts import account_id
 from runcancel.sandbox.aws.checks import capital_filters
 from runcancel.sandbox.aws.commands import stamp
 from runcancel.sandbox.aws.triggers import daily, due
-from runcancel.sandbox.aws.windows import KIND, Execution, Share, Task, Window, cancel
+from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, Windows, cancel
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal, token_page
 from runcancel.sandbox.world import Book, Word, World
@@ -39,7 +39,7 @@ _STATUS_VALUES = ("PENDING", "IN_PROGRESS", "SUCCESS", "FAILED", "TIMED_OUT", "C
 
 
 def _find(book: Book, call: Call) -> Execution:
-    found = cast(Execution | None, book.find(KIND, call.params["WindowExecutionId"]))
+    found = book.find(Execution, call.params["WindowExecutionId"])
     if found is None:
         raise _missing("WindowExecutionId", call.params["WindowExecutionId"])
     return found
@@ -93,7 +93,7 @@ def describe_windows(world: World, book: Book, call: Call) -> Document:
         "Name": lambda window, values: window.name in values,
         "Enabled": lambda window, values: str(window.enabled).lower() in [value.lower() for value in values],
     }
-    windows = cast(dict[str, Window], book.extras["windows"])
+    windows = book.beside(Windows)
     rows, token = _page(
         list(windows.values()), call, lambda window: all(tests[key](window, values) for key, values in filters)
     )
@@ -130,7 +130,7 @@ def describe_executions(world: World, book: Book, call: Call) -> Document:
             return False
         return all(sides[key](values) for key, values in filters)
 
-    rows, token = _page(cast(list[Execution], book.runs_of(KIND)), call, keep)
+    rows, token = _page(book.runs_of(Execution), call, keep)
     return {"WindowExecutions": [_status(execution, now) for execution in rows], "NextToken": token}
 
 

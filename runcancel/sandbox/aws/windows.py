@@ -22,6 +22,10 @@ class Window:
     changed: float = 1760000000.0
 
 
+class Windows(dict[str, Window]):
+    """The windows of one book by their ids."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Share:
     """One task invocation: machines, and what was started for them, a child run or a life of its own."""

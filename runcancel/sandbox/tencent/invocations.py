@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.wire import Call, Document, Refusal
@@ -78,8 +78,8 @@ def cancel(world: World, book: Book, call: Call) -> Document:
     identity = call.params["InvocationId"]
     if not identity.startswith("inv-"):
         raise invalid(".InvalidInvocationId", f"Invalid execution activity ID: {identity}")
-    run = cast(Invocation | None, book.runs.get(identity))
-    if run is None or run.kind != KIND:
+    run = book.get(Invocation, identity)
+    if run is None:
         raise Refusal(200, "ResourceNotFound.InvocationNotFound", "No execution activity found.")
     target_ids = call.params.get("InstanceIds") or []
     if len(target_ids) > 100:
@@ -114,11 +114,10 @@ def describe(world: World, book: Book, call: Call) -> Document:
 def _chosen(book: Book, call: Call, ids: str) -> list[Invocation]:
     run_ids = call.params.get(ids)
     if not run_ids:
-        return cast(list[Invocation], [run for run in book.runs_of(KIND) if not run.fresh])
+        return book.listed(Invocation)
     if any(not each.startswith("inv-") for each in run_ids):
         raise invalid(".InvalidInvocationId", "Invalid execution activity ID.")
-    found = [book.find(KIND, each) for each in run_ids]
-    return cast(list[Invocation], [run for run in found if run is not None])
+    return [run for each in run_ids if (run := book.find(Invocation, each))]
 
 
 FILTER_WORDS = {
@@ -221,8 +220,8 @@ def _runs_of(book: Book, call: Call) -> list[Invocation]:
     named = [entry["Values"] for entry in call.params.get("Filters") or () if entry["Name"] == "invocation-id"]
     if named:
         run_ids = [each for each in named[0] if all(each in values for values in named)]
-        return cast(list[Invocation], [run for each in run_ids if (run := book.find(KIND, each))])
-    return cast(list[Invocation], [run for run in book.runs_of(KIND) if not run.fresh])
+        return [run for each in run_ids if (run := book.find(Invocation, each))]
+    return book.listed(Invocation)
 
 
 def _task(seat: _Seat, now: float, *, hide: bool) -> Document:

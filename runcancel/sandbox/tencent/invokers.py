@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.tencent.invocations import Invocation, invalid, select
@@ -42,6 +41,10 @@ class Invoker:
         return self.due(now)
 
 
+class Invokers(list[Invoker]):
+    """The invokers of one book."""
+
+
 def add(book: Book, invoker: Invoker, now: float) -> None:
     """From now on it starts runs, each when its time has come."""
     _all(book).append(invoker)
@@ -49,7 +52,7 @@ def add(book: Book, invoker: Invoker, now: float) -> None:
 
 
 def _all(book: Book) -> list[Invoker]:
-    return cast(list[Invoker], book.extras.setdefault("invokers", []))
+    return book.beside(Invokers)
 
 
 def _chosen(book: Book, call: Call) -> list[Invoker]:
@@ -91,7 +94,7 @@ def _invoker(each: Invoker) -> Document:
 
 def describe_records(world: World, book: Book, call: Call) -> Document:
     now = world.now()
-    spawned = [(each, cast(Invocation, book.runs[run])) for each in _chosen(book, call) for run in each.spawned]
+    spawned = [(each, run) for each in _chosen(book, call) for id in each.spawned if (run := book.get(Invocation, id))]
     rows, total = select(spawned, call, {})
     records = [
         {
