@@ -51,6 +51,17 @@ def test_everything_that_a_deploy_started_is_stopped_as_it_was_read(outside: Out
     assert outside.json("history")["operations"][0]["reason"] == "OPS-4711"
 
 
+def test_the_options_that_a_refusal_prints_confirm_the_same_command(outside: Outside) -> None:
+    done = run(outside, RECIPES["confirm"][1], DEPLOY="patch-openssl", TICKET="OPS-4711")
+
+    assert done.code == 3, str(done)  # what has started on Alibaba Cloud goes on
+    plan = (outside.home / "plan.txt").read_text()
+    assert plan.splitlines()[-1] == "  To proceed: add --confirm 2   To preview: add --dry-run"
+    assert plan in done.out
+    result = json.loads((outside.home / "result.json").read_text())
+    assert {one["run"] for one in result["outcomes"]} == {ONE_SHOT, TENCENT}
+
+
 def test_the_first_error_that_a_target_prints_stops_the_run(outside: Outside) -> None:
     text = "ok\nERROR: disk full\n"
     ref = outside.add(

@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+from adversary.test_questions import conversation
 from outside import KILLED, TENCENT, Outside
 from terminal import Terminal
 
@@ -90,3 +91,24 @@ def test_what_a_list_names_and_nobody_could_read_stands_before_the_question(outs
 
     assert shown.code == 6
     assert shown.final.index(f"NOT included: {gone} (not found") < shown.final.index("Cancel this run? [y/N/?]")
+
+
+def test_the_plan_and_the_caller_stand_before_a_question_also_when_it_should_be_quiet(outside: Outside) -> None:
+    """A run that was typed needs no confirmation, unless it is in a protected context."""
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text('[contexts.prod]\nprovider = "tencent"\nprotected = true\n')
+
+    shown = outside.on_terminal("cancel", TENCENT, "-q", answer="n\n", columns=120)
+
+    assert shown.code == 6
+    parts = [TENCENT, "patch-openssl", "Expected: 3 pending", "As qcs::cam", "Type prod or 1 to confirm (? lists them)"]
+    assert [shown.final.index(part) for part in parts] == sorted(shown.final.index(part) for part in parts)
+
+
+def test_a_list_on_stdin_is_asked_about_on_the_terminal_with_all_that_matters(outside: Outside) -> None:
+    code, text = conversation(outside, f"echo {TENCENT} | runcancel cancel -f - --no-wait", ["?\n", "what\n", "y\n"])
+
+    assert code == 0
+    assert text.index("As qcs::cam") < text.index("Cancel this run? [y/N/?]")
+    assert text.count("Cancel this run? [y/N/?]") == 3

@@ -64,14 +64,23 @@ class Admission(Struct, frozen=True, kw_only=True):
                 "the site policy requires confirmation, and this run started after it; nothing was sent for it"
             )
 
-    def announce(self, chosen: Chosen) -> None:
-        """Show on stderr what the cancel leaves out, which runs it is about, what it can do and who cancels."""
+    def announce(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> None:
+        """Show on stderr what the cancel leaves out, which runs it is about, what it can do and who cancels.
+
+        Before a question it is shown whatever the options, and the callers are looked up for it.
+        """
         items = chosen.selection.items
-        if items:
-            unread = (outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
-            missing = (*chosen.gaps, *unread)
-            width = self.session.err.width
-            self.session.notes.say(*announce(items, self.callers, missing=missing, width=width))
+        if not items:
+            return
+        question = not confirmation.fits(requirement, given)
+        callers = self.callers or (callers_of(self.session, items) if question else ())
+        unread = (outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
+        missing = (*chosen.gaps, *unread)
+        lines = announce(items, callers, missing=missing, width=self.session.err.width)
+        if question and not cannot_ask(self.session, from_stdin=chosen.from_stdin):
+            self.session.notes.show(*lines)
+        else:
+            self.session.notes.say(*lines)
 
     def confirmed(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> Chosen:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""

@@ -191,7 +191,7 @@ def _show(session: Session, picker: Picker, missing: Sequence[str]) -> None:
     above = sum(-(-len(text) // width) for text in missing)
     room = max(3, height - above - _BELOW)
     text, count = choices(picker.page, lines=room, terminal=session.err, now=datetime.now(UTC))
-    session.notes.say(*missing)
+    session.notes.show(*missing)
     which = picker.fits(count)
     sys.stderr.write(f"{text}{which}\n" if picker.paged or picker.filtered else text)
 
@@ -204,7 +204,7 @@ def _allowed(session: Session, count: int, most: int | None, fixed: int | None) 
     if fixed is not None and count > fixed:
         session.notes.warn(f"{selected} {fixed} (caps.max_runs of the configuration); no option raises it")
         return None
-    session.notes.say(f"{selected} {most} (--max-runs).")
+    session.notes.show(f"{selected} {most} (--max-runs).")
     reply = (_ask(session, f"Type {count} to raise it for this cancel (Enter: back to the list): ") or "").strip()
     if reply == str(count):
         return count

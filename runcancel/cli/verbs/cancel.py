@@ -121,7 +121,7 @@ def cancel(session: Session, args: Options) -> int:
     )
     given = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
     requirement = admission.admit(chosen, given)
-    admission.announce(chosen)
+    admission.announce(chosen, requirement, given)
     chosen = admission.confirmed(chosen, requirement, given)
     if not chosen.selection.items and request.resumed is None:
         recorder = None  # nothing is sent: the journal shows no operation

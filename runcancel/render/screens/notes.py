@@ -38,8 +38,12 @@ class Notes:
     def say(self, *sentences: str) -> None:
         """Say lines that may contain text of others, unless it should be quiet."""
         if not self.quiet:
-            self.aside()
-            self._write(*(safe(redact(sentence)) for sentence in sentences))
+            self.show(*sentences)
+
+    def show(self, *sentences: str) -> None:
+        """Print lines that may contain text of others, also where it should be quiet: a question follows them."""
+        self.aside()
+        self._write(*(safe(redact(sentence)) for sentence in sentences))
 
     def warn(self, sentence: str) -> None:
         """Say what a person must know though it stops nothing."""
