@@ -104,15 +104,19 @@ class Totals(Struct):
         if run.outcome is not None and not run.state.over:
             self.verdicts[run.outcome.verdict] += times
 
-    def add(self, other: "Totals") -> None:
-        """Count in what another counted."""
-        self.runs += other.runs
-        self.unanswered += other.unanswered
-        self.open += other.open
-        self.ended += other.ended
-        self.states.update(other.states)
-        self.targets.update(other.targets)
-        self.verdicts.update(other.verdicts)
+    def without(self, others: Sequence["Totals"], name: str) -> "Totals":
+        """The runs that are left when others are taken out; their states and targets are not counted."""
+        verdicts = self.verdicts.copy()
+        for one in others:
+            verdicts.subtract(one.verdicts)
+        return Totals(
+            name,
+            runs=self.runs - sum(one.runs for one in others),
+            unanswered=self.unanswered - sum(one.unanswered for one in others),
+            open=self.open - sum(one.open for one in others),
+            ended=self.ended - sum(one.ended for one in others),
+            verdicts=verdicts,
+        )
 
 
 class Board(Progress):

@@ -24,6 +24,7 @@ _HINTS_WATCHING = ("Ctrl-C: stop watching; the runs continue", "Ctrl-C: stop wat
 _HINTS = ("Ctrl-C: stop here; cancels already sent continue", "Ctrl-C: stop here", "Ctrl-C: stop")
 """What Ctrl-C does, in fewer and fewer words."""
 
+_NOT_DONE = (Verdict.IN_DOUBT, Verdict.SKIPPED, Verdict.FAILED)
 _WHY: Mapping[Reason, str] = {Reason.BUSY: "throttled"}
 _NO_REPLY = "no reply"
 _ENDED, _OPEN = ("━", "="), ("─", "-")  # with the characters of bars, and without
@@ -184,12 +185,9 @@ def _of_scopes(board: Board, view: View, room: int) -> list[Text]:
     if room <= 0:
         return []
     scopes = sorted(board.scopes.values(), key=lambda scope: _trouble(scope, view))
-    if len(scopes) > room:
-        apart = len(scopes) - room + 1
-        rest = Totals(f"{apart:,} {'more scopes' if room > 1 else 'scopes'}")
-        for scope in scopes[:apart]:
-            rest.add(scope)
-        scopes = [rest, *scopes[apart:]]
+    if (apart := len(scopes) - room + 1) > 1:
+        scopes = scopes[apart:]
+        scopes.insert(0, board.total.without(scopes, f"{apart:,} {'more scopes' if room > 1 else 'scopes'}"))
     counts = [f"{scope.ended:,} of {scope.runs:,} ended" for scope in scopes]
     pad = max(map(len, counts))
     column = max(0, min(max(cell_len(safe(scope.name)) for scope in scopes), view.width - pad - 4))
@@ -218,14 +216,13 @@ def _with_trouble(row: Text, scope: Totals, view: View) -> Text:
 
 def _trouble(scope: Totals, view: View) -> int:
     """How much attention a scope needs: a few steps, so that lines seldom change their places."""
-    steps = (
-        scope.open > 0,
-        scope.unanswered > 0,
-        scope.open > 0 and view.waiting(scope.name) is not None,
-        scope.verdicts.total() > 0,
-        any(scope.verdicts[verdict] for verdict in (Verdict.IN_DOUBT, Verdict.SKIPPED, Verdict.FAILED)),
-    )
-    return max((step for step, holds in enumerate(steps, start=1) if holds), default=0)
+    if any(scope.verdicts.values()):
+        return 5 if any(scope.verdicts[verdict] for verdict in _NOT_DONE) else 4
+    if not scope.open:
+        return 0
+    if view.waiting(scope.name) is not None:
+        return 3
+    return 2 if scope.unanswered else 1
 
 
 def _waits(scope: str, view: View, room: int) -> tuple[Piece, ...]:

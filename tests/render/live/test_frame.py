@@ -154,3 +154,19 @@ def test_what_is_dropped_first_is_what_matters_least(height: int) -> None:
     assert ("0 of 30 ended" in together) == (height in (2, 3, 4))
     assert ("targets: " in together) == (height >= 4)
     assert ("last: aws" in together) == (height >= 7)
+
+
+def test_a_frame_of_many_scopes_sums_up_those_for_which_there_is_no_line() -> None:
+    board = Board()
+    board.planned(
+        [samples.plan_item(f"c{number}@tencent:ap-guangzhou:invocation/inv-{number:08}") for number in range(99)]
+    )
+    for number in range(90):
+        ref = f"c{number}@tencent:ap-guangzhou:invocation/inv-{number:08}"
+        board.responded(Ref.parse(ref), CancelResponse(status=RequestStatus.ACCEPTED))
+
+    lines = [line.plain for line in frame(board, View(width=79, height=13))]
+
+    assert lines[1] == "  90 more scopes            0 of 90 ended"
+    assert [line.split()[0] for line in lines[2:11]] == [f"c{number}@tencent:ap-guangzhou" for number in range(90, 99)]
+    assert all(line.endswith("1 without a reply") for line in lines[2:11])
