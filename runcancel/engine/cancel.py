@@ -23,7 +23,7 @@ from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot
 from runcancel.model.states import Reason, Verdict
-from runcancel.runtime.throttle import no_later_than
+from runcancel.runtime.throttle import departures, no_later_than
 from runcancel.runtime.workers import TaskGroup, Workers
 
 _GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
@@ -512,14 +512,21 @@ class _Operation:
             return Sent(began=began, error=CloudError(Reason.INTERRUPTED, "it was withdrawn; nothing was sent"))
         accepted: list[str] = []
         error: CloudError | None = None
-        try:
-            for request_id in self._clouds.send(work.ref, work.targets):
-                accepted.append(request_id)  # noqa: PERF402 - what was accepted before an error counts
-        except CloudError as failure:
-            error = failure
-        except Exception as failure:  # noqa: BLE001 - it may have been sent, whatever broke
-            error = _broken(failure)
-        return Sent(began=began, request_ids=tuple(accepted), error=error, key=_key(work.ref.scope, self._clouds))
+        with departures() as moments:
+            try:
+                for request_id in self._clouds.send(work.ref, work.targets):
+                    accepted.append(request_id)  # noqa: PERF402 - what was accepted before an error counts
+            except CloudError as failure:
+                error = failure
+            except Exception as failure:  # noqa: BLE001 - it may have been sent, whatever broke
+                error = _broken(failure)
+        return Sent(
+            began=began,
+            left=moments[-1] if moments else None,
+            request_ids=tuple(accepted),
+            error=error,
+            key=_key(work.ref.scope, self._clouds),
+        )
 
 
 def _broken(failure: Exception) -> CloudError:

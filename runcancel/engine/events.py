@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome, PlanItem, Seen, Sent
@@ -116,9 +116,11 @@ class Shielded(Progress):
 
 def sent_event(ref: Ref, answer: CancelResponse, at: datetime) -> Sent:
     """What a request came to; `accepted` is null where no reply shows it."""
+    took = None if answer.took is None else timedelta(seconds=answer.took)
     return Sent(
         run=ref,
         at=at,
+        sent_at=None if took is None else at - took,
         accepted=_ACCEPTED.get(answer.status),
         request_ids=answer.request_ids,
         error=answer.problem,

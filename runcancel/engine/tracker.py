@@ -46,10 +46,12 @@ class Step(Enum):
 class Sent(Struct, frozen=True, kw_only=True):
     """What one try came to: request ids of what was accepted, then an error or none.
 
-    `began`: the monotonic second at which it was taken up. `key` is the end of the id of the key that asked.
+    `began`: the monotonic second at which it was taken up, `left`: at which its last request left, if one did. `key`
+    is the end of the id of the key that asked.
     """
 
     began: float
+    left: float | None = None
     request_ids: tuple[str, ...] = ()
     error: CloudError | None = None
     key: str | None = None
@@ -139,10 +141,12 @@ class RunTracker:
             self._accept(CancelResponse(status=RequestStatus.ACCEPTED, request_ids=ids, key=sent.key), now)
         elif sent.error.reason is Reason.INTERRUPTED and not sent.request_ids:
             self._watch(now)  # it was not sent: what is known of the tries before still holds
+            return
         else:
             self._doubtful = self._doubtful or sent.error.reason in IN_DOUBT | {Reason.INTERNAL}
             self.answer = self._after_error(sent.error, ids, sent.key, now)
             self._try_again(sent.error, now)
+        self.answer = structs.replace(self.answer, took=None if sent.left is None else now - sent.left)
 
     def record_reading(self, reading: Snapshot | CloudError, now: float) -> None:
         """Take in one reading."""

@@ -28,7 +28,7 @@ class RequestStatus(StrEnum):
 class CancelResponse(Struct, frozen=True, kw_only=True):
     """What came back for one run. `at` is the monotonic second of the answer.
 
-    `key` is the end of the id of the key that asked: whose answer it was.
+    `key` is the end of the id of the key that asked: whose answer it was. `took`: seconds from its request to it.
     """
 
     status: RequestStatus = field(name="asked")  # under this name in the journals of 0.1
@@ -36,6 +36,7 @@ class CancelResponse(Struct, frozen=True, kw_only=True):
     request_ids: tuple[str, ...] = ()
     problem: Problem | None = None
     key: str | None = None
+    took: float | None = None
 
     @property
     def under_way(self) -> bool:

@@ -82,6 +82,7 @@ class _Times(Struct):
     """When things happened to one run."""
 
     found: datetime | None = None
+    sent: datetime | None = None
     accepted: datetime | None = None
     judged: dict[Verdict, datetime] = {}
     last: datetime | None = None
@@ -92,15 +93,16 @@ class _Times(Struct):
 
 
 def _times(ordered: Sequence[Recorded]) -> dict[RunName, _Times]:
-    """Per run: first found, first accepted, first and last judged."""
+    """Per run: first found, sent and accepted, first and last judged."""
     times: dict[RunName, _Times] = {}
     for event in (event for one in ordered for event in one.events):
         if isinstance(event, Found):
             known = times.setdefault(event.run, _Times())
             known.found = known.found or event.at
-        elif isinstance(event, Sent) and event.accepted:
+        elif isinstance(event, Sent):
             known = times.setdefault(event.run, _Times())
-            known.accepted = known.accepted or event.at
+            known.sent = known.sent or event.sent_at
+            known.accepted = known.accepted or (event.at if event.accepted else None)
         elif isinstance(event, Judged):
             known = times.setdefault(event.run, _Times())
             known.judged.setdefault(event.verdict, event.at)
@@ -170,6 +172,7 @@ def _run(outcome: Outcome, operations: Sequence[str], times: _Times) -> RunRepor
         parent=outcome.parent,
         operations=tuple(dict.fromkeys(operations)),
         found_at=times.found,
+        sent_at=times.sent,
         accepted_at=times.accepted,
         seen_at=times.seen(outcome.verdict),
         request_ids=outcome.request_ids,

@@ -16,6 +16,7 @@ from runcancel.model.runs import Ref
 from runcancel.model.states import State, Verdict
 from runcancel.text import command
 
+_SENT = (RequestStatus.ACCEPTED, RequestStatus.REFUSED, RequestStatus.IN_DOUBT)
 MOST_SAMPLES = 240
 """How many samples of the states a report has at most: more no chart shows."""
 
@@ -110,6 +111,7 @@ def _steps(one: Recorded) -> Iterator[TimelineEntry]:
     )
     yield line.runs(Step.FOUND, [event for event in one.events if isinstance(event, Found)], _read(one))
     yield from _confirmations(one, line)
+    yield from _departures(one, line)
     for step, (accepted, statuses) in _REPLIES.items():
         events = [event for event in one.events if isinstance(event, Sent) and event.accepted is accepted]
         replies = sum(entry.answer is not None and entry.answer.status in statuses for entry in one.entries)
@@ -153,6 +155,15 @@ class _Lines:
         """A line about the runs of these events; about the `known` number where there are no events."""
         runs = len({event.run for event in events}) or known
         return self.entry(step, [event.at for event in events], runs=runs, detail=detail)
+
+
+def _departures(one: Recorded, line: _Lines) -> Iterator[TimelineEntry]:
+    """When the requests left."""
+    events = [event for event in one.events if isinstance(event, Sent) and event.sent_at is not None]
+    answered = sum(entry.answer is not None and entry.answer.status in _SENT for entry in one.entries)
+    if events or answered:
+        moments = [event.sent_at for event in events if event.sent_at is not None]
+        yield line.entry(Step.SENT, moments, runs=len({event.run for event in events}) or answered)
 
 
 def _read(one: Recorded) -> int:

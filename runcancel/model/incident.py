@@ -16,6 +16,7 @@ class Step(StrEnum):
     RESUMED = "resumed"
     FOUND = "found"
     CONFIRMED = "confirmed"
+    SENT = "sent"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     NO_REPLY = "no-reply"
@@ -77,6 +78,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
     parent: Ref | None
     operations: tuple[str, ...]
     found_at: datetime | None
+    sent_at: datetime | None
     accepted_at: datetime | None
     seen_at: datetime | None
     request_ids: tuple[str, ...]

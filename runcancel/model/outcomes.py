@@ -146,6 +146,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     accepted: bool | None
     request_ids: tuple[str, ...]
     error: Problem | None
+    sent_at: datetime | None = None  # when it left; `at` is when its reply came
 
 
 class Seen(Struct, frozen=True, kw_only=True):

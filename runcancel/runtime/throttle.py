@@ -28,6 +28,7 @@ __all__ = [
     "StoppableClock",
     "Traffic",
     "Tries",
+    "departures",
     "no_later_than",
 ]
 
@@ -81,6 +82,20 @@ def no_later_than(moment: float) -> Iterator[None]:
         yield
     finally:
         _latest.reset(token)
+
+
+_departures: ContextVar[list[float] | None] = ContextVar("departures", default=None)
+
+
+@contextmanager
+def departures() -> Iterator[list[float]]:
+    """The monotonic seconds at which the calls of this thread leave, while they are made."""
+    moments: list[float] = []
+    token = _departures.set(moments)
+    try:
+        yield moments
+    finally:
+        _departures.reset(token)
 
 
 class GivenUp(CloudError):
@@ -287,6 +302,9 @@ class Pace:
 
     def _once(self, ticket: Ticket, limiter: Limiter, attempt: Callable[[], T], *, silence: float) -> T:
         """One attempt; the limiter and the circuit learn from how it ends."""
+        moments = _departures.get()
+        if moments is not None:
+            moments.append(ticket.sent)
         self._on_call()
         try:
             result = attempt()

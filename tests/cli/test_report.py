@@ -45,17 +45,18 @@ def test_a_report_has_who_when_why_and_what_became_of_every_target(outside: Outs
     assert operation["argv"][:2] == ["cancel", TENCENT]
     assert one["verdicts"] == {"stopped": 1, "partial": 1}
     assert one["effects"] == {"cancelled": 20, "terminated": 9, "kept-running": 3, "already-ended": 5}
-    assert [(step["step"], step["runs"]) for step in one["timeline"] if step["at"]][:4] == [
+    assert [(step["step"], step["runs"]) for step in one["timeline"] if step["at"]][:5] == [
         ("started", None),
         ("confirmed", 2),
         ("found", 2),
+        ("sent", 2),
         ("accepted", 2),
     ], "runs that are named one by one need no confirmation: each is sent as soon as it is found"
     window = runs(one)[WINDOW]
     (kept,) = (group for group in window["targets"] if group["effect"] == "kept-running")
     assert (kept["count"], len(kept["targets"])) == (3, 3)
     assert window["request_ids"]
-    assert window["found_at"] <= window["accepted_at"] <= window["seen_at"]
+    assert window["found_at"] <= window["sent_at"] <= window["accepted_at"] <= window["seen_at"]
     assert [step["command"] for step in one["next_steps"]] == [f"runcancel cancel {WINDOW} --stop-running"]
     assert one["states"][0]["counts"] != one["states"][-1]["counts"]
     assert sum(one["states"][-1]["counts"].values()) == 37
@@ -83,7 +84,7 @@ def test_the_account_and_the_confirmation_are_shown_where_they_are_recorded(outs
     (account,) = one["accounts"]
     steps = {step["step"]: step for step in one["timeline"]}
     confirmed = steps["confirmed"]
-    assert steps["found"]["at"] <= confirmed["at"] <= steps["accepted"]["at"]
+    assert steps["found"]["at"] <= confirmed["at"] <= steps["sent"]["at"] <= steps["accepted"]["at"]
     assert (confirmed["detail"], confirmed["runs"]) == ("--yes", 1)
     assert confirmed["by"] == f"{one['operations'][0]['user']}@{one['operations'][0]['host']}"
     assert account["account"] is not None
@@ -116,7 +117,7 @@ def test_what_0_1_did_not_record_is_called_so(outside: Outside) -> None:
     assert done.code == 0, str(done)
     rows = {row[1]: row for row in cells(done.out) if len(row) == 5}
     assert rows["Confirmed"][0] == "not recorded"
-    assert rows["Cancel accepted"][0] == "not recorded"
+    assert rows["Cancel sent"][0] == rows["Cancel accepted"][0] == "not recorded"
     assert "Readings with state counts: not recorded" in done.out
 
 

@@ -157,6 +157,7 @@ def test_many_stopped_runs_are_counts_and_a_list_to_open() -> None:
             parent=None,
             operations=("01",),
             found_at=NOON,
+            sent_at=NOON,
             accepted_at=NOON,
             seen_at=NOON,
             request_ids=(f"r{number}",),

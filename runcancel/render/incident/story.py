@@ -49,6 +49,7 @@ _STEPS: Mapping[Step, str] = {
     Step.RESUMED: "Resumed",
     Step.FOUND: "Found",
     Step.CONFIRMED: "Confirmed",
+    Step.SENT: "Cancel sent",
     Step.ACCEPTED: "Cancel accepted",
     Step.REFUSED: "Cancel refused",
     Step.NO_REPLY: "Cancel without a reply",
