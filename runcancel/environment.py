@@ -1,4 +1,4 @@
-"""One setting at a time: what its flag or its variable says, and what is no value."""
+"""One setting at a time: its flag, its variable, and empty values."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _SECONDS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms":
 _AGE = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS))
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _EPOCHS = ((re.compile(r"[0-9]{10}(?:\.[0-9]+)?"), "seconds"), (re.compile(r"[0-9]{13}"), "milliseconds"))
-"""What a number of seconds, or of milliseconds, since 1970 looks like: from 2001 to 2286."""
+"""The form of a number of seconds or milliseconds since 1970, from 2001 to 2286."""
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ].+)?")
 _LONGEST = 100 * 365.25 * 86400.0  # seconds
@@ -32,7 +32,7 @@ class Choice(Struct, Generic[T], frozen=True):
 
     @property
     def typed(self) -> bool:
-        """Whether somebody typed it on this command line."""
+        """Whether it was typed on this command line."""
         return self.origin.startswith("-")
 
 
@@ -151,7 +151,7 @@ def plain_file(flag: str, value: str) -> str:
 
 
 def variable(flag: str) -> str:
-    """The variable that stands for a flag: `--no-input` is `RUNCANCEL_NO_INPUT`."""
+    """The variable of a flag: `--no-input` is `RUNCANCEL_NO_INPUT`."""
     return "RUNCANCEL_" + flag.lstrip("-").replace("-", "_").upper()
 
 

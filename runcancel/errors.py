@@ -57,7 +57,7 @@ _LONGEST = 5000  # characters of one part of an error: a message of somebody els
 
 
 class CloudError(Exception):
-    """A cloud refused or could not be asked. `retry_after` is in seconds; `action` is the API asked for."""
+    """A cloud refused or was not reached. `retry_after` is in seconds; `action` is the API of the request."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class CloudError(Exception):
         )
 
     def problem(self, *, scope: Scope | None = None, ref: RunName | None = None) -> Problem:
-        """The same as a record for a screen or a document: bounded, and without any secret that somebody repeats."""
+        """The same as a record for a screen or a document: limited in length, without any secret."""
         return Problem(
             code=self.reason,
             message=clean(self.message) or "",
@@ -106,7 +106,7 @@ class CloudError(Exception):
 
 
 def clean(text: str | None) -> str | None:
-    """A part of a message as it may leave: bounded, and without any secret that somebody repeats."""
+    """A part of a message that may be printed: limited in length, without any secret."""
     if text is None:
         return None
     redacted = redact(text[:_LONGEST])
@@ -114,7 +114,7 @@ def clean(text: str | None) -> str | None:
 
 
 class UsageError(Exception):
-    """The command line is wrong: one line that says what, what would be right and what was not done."""
+    """The command line is wrong: one line with the error, the correction and what was not done."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -123,7 +123,7 @@ class UsageError(Exception):
 
 
 class Refused(Exception):
-    """A guard, a policy, no consent, or the user said no. Nothing was sent."""
+    """A guard, a policy, or no confirmation. Nothing was sent."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -136,7 +136,7 @@ class JournalError(Exception):
 
 
 class Interrupted(Exception):
-    """A signal asked the program to stop."""
+    """A signal interrupted the program."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"interrupted by signal {signum}")

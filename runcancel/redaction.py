@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 HIDDEN = "…"
-"""What stands in the place of a secret."""
+"""The text that replaces a secret."""
 
 _SHORTEST = 4  # characters; what is shorter is no secret, and stands in every text
 _HEAD = 16  # characters by which a secret is found; the rest of it may be missing
@@ -47,7 +47,7 @@ def remember(*secrets: str | None) -> None:
 
 
 def remember_fields(fields: object) -> None:
-    """Remember every text that stands, at any depth, under a name that means a secret."""
+    """Remember every text, at any depth, under a name that means a secret."""
     if isinstance(fields, Mapping):
         for name, value in fields.items():
             if isinstance(value, str):
@@ -67,7 +67,7 @@ def remember_variables(environ: Mapping[str, str]) -> None:
 
 
 def is_secret(name: str) -> bool:
-    """Whether what stands under a name is a secret, and neither an id nor a place where one is kept."""
+    """Whether the value of a name is a secret, and neither an id nor the path of a file."""
     return _NAME.search(name) is not None and _NO_NAME.search(name) is None
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 LONGEST_LINE = 1 << 20
-"""Characters of one line that somebody hands over."""
+"""Characters of one line of input."""
 
 _QUOTED = 300  # characters of what somebody wrote, where a message quotes it
 _KEPT = "\u3000"  # the ideographic space: common in Chinese names, and as wide as it looks

@@ -70,7 +70,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 _KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": LimitSettings}
-"""What may stand in the file, by the first word of the place."""
+"""The keys that the file may have, by the first word of their position."""
 
 
 def path(environ: Mapping[str, str]) -> Path:
@@ -95,7 +95,7 @@ def read(file: Path, text: str) -> Config:
 
 
 def check(file: Path, config: Config) -> None:
-    """Raise `UsageError` for what the types do not say."""
+    """Raise `UsageError` for what the types do not check."""
     for table, names in (("contexts", config.contexts), ("groups", config.groups)):
         for name in names:
             if hidden(name):
@@ -147,7 +147,7 @@ def text_of(file: Path) -> str | None:
 
 
 def _check_writers(file: Path, owner: int) -> None:
-    """Raise `UsageError` where another user can say what is cancelled where."""
+    """Raise `UsageError` if another user can change what is cancelled."""
     if owner not in (0, os.geteuid()) and os.geteuid() != 0:  # root reads what `sudo -E` leads to
         raise UsageError(f"{file} belongs to another user (uid {owner}); nothing was sent")
     shared = ownership.writable_by_all(file.resolve())

@@ -17,7 +17,7 @@ _USER = re.compile(r"//[^/]*@")
 
 
 def origins(settings: Settings, reference: Reference) -> tuple[str, ...]:
-    """For `-v`: one line per scope that says where its region and its credentials are taken from."""
+    """For `-v`: one line per scope with the sources of its region and its credentials."""
     return tuple(
         f"{scope}: region from {_region_origin(settings, reference, scope)}, "
         f"credentials from {_credentials_origin(settings, scope)}"

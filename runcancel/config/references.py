@@ -23,7 +23,7 @@ _URL = "[A-Za-z][A-Za-z0-9+.-]*://"
 
 
 class Reference(Struct, frozen=True, kw_only=True):
-    """A reference as somebody wrote it: what it leaves out is None and is found out later."""
+    """A reference as it was typed. A missing part is None and is looked up later."""
 
     text: str
     id: str
@@ -40,7 +40,7 @@ class Reference(Struct, frozen=True, kw_only=True):
         return tuple(name for name in PROVIDERS if self.provider in (None, name) and self.kinds(name))
 
     def kinds(self, name: str) -> tuple[Kind, ...]:
-        """The kinds of one provider that this reference can mean, in the order in which they are looked up."""
+        """The kinds of one provider that this reference can mean, in the order of the lookup."""
         known = _kinds(name, triggers=self.trigger)
         return tuple(kind for kind in known if self.kind in (None, kind.name) and kind.matches(self.id))
 
@@ -51,7 +51,7 @@ class Reference(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, ref: Ref) -> Self:
-        """The run itself, as if somebody had written it in full."""
+        """The run itself, as if it was typed in full."""
         scope = ref.scope
         return cls(
             text=ref.text,
@@ -254,7 +254,7 @@ def _no_such_id(reference: Reference) -> UsageError:
 
 
 def _shapes(*, triggers: bool) -> str:
-    """What ids look like, for the message about one that looks otherwise."""
+    """The forms of ids, for the message about an unknown form."""
     known = list(map(provider, PROVIDERS))
     if triggers:
         shapes = [f"{', '.join(k.form for k in one.trigger_kinds)} ({one.title})" for one in known if one.trigger_kinds]

@@ -21,7 +21,7 @@ DEFAULT_TIMEOUT = 60.0  # seconds
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What one call of the program was told about connecting."""
+    """The connection settings of one call of the program."""
 
     contexts: Choice[tuple[str, ...]]
     providers: Choice[tuple[str, ...]]
@@ -30,7 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     config: Config
     environ: Mapping[str, str]
     resolved: dict[tuple[str, str | None], VendorSettings] = field(default_factory=dict)
-    """What each provider has in use by profile: decided once, although every run and every context asks for it."""
+    """The profile in use of each provider: decided once, although every run and every context needs it."""
 
 
 def gather(
@@ -125,7 +125,7 @@ def search_scopes(settings: Settings) -> tuple[SearchScope, ...]:
 
 
 def unusable(settings: Settings) -> tuple[Problem, ...]:
-    """What takes part and cannot be searched: each makes a result incomplete, and says which file, key or variable."""
+    """Selected scopes that cannot be searched. Each makes a result incomplete and names the file, key or variable."""
     return tuple(scope.problem for scope in _taking_part(settings) if scope.problem is not None)
 
 
@@ -156,7 +156,7 @@ def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
 
 
 def unknown_regions(settings: Settings) -> tuple[str, ...]:
-    """Regions of `-r` that no table knows: they go to the only provider selected, and somebody should hear of it."""
+    """Regions of `-r` that no table has: they go to the only selected provider, with a note."""
     if len(settings.providers.value) != 1:
         return ()
     known = {region for name in PROVIDERS for region in provider(name).regions} | {"all"}
@@ -170,7 +170,7 @@ def home_region(settings: Settings, scope: SearchScope) -> str:
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
-    """How to reach a scope: profile, endpoints and site as the context, variables and the vendor's own files say."""
+    """The connection of a scope: profile, endpoints and site from the context, variables and the vendor's own files."""
     environ = settings.environ
     error = vendor_settings(settings, scope.provider, scope.context).error
     if scope.region == NO_REGION and error is not None:
@@ -233,7 +233,7 @@ def contexts_at(settings: Settings, scope: Scope, account: str | None = None) ->
 
 
 def needs_caller(settings: Settings, scope: Scope) -> bool:
-    """Whether who asks in a scope decides about its protection: a context that names its account may be meant."""
+    """Whether the caller's identity decides about the protection of a scope, because a context names its account."""
     return any(
         context.account is not None and context.provider == scope.provider
         for context in settings.config.contexts.values()
@@ -340,7 +340,7 @@ def provider_regions(name: str) -> tuple[str, ...]:
 
 
 def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
-    """The regions of one provider in a `-r` of this command line; none where nobody typed one, or typed `all`."""
+    """The regions of one provider in a `-r` of this command line; none without `-r` and for `all`."""
     words = settings.regions.value if settings.regions.typed else ()
     return () if {"all", f"{name}:all"} & set(words) else _chosen_regions(settings, name) if words else ()
 
@@ -354,7 +354,7 @@ def _search_scope(settings: Settings, name: str, context: str | None) -> SearchS
 
 
 def _problem(settings: Settings, scope: SearchScope) -> Problem:
-    """Why no region is known for an account: its file or profile cannot be used, it is not set up, or says none."""
+    """Why an account has no region: its file or profile cannot be used, it is not set up, or it names none."""
     cloud, where = provider(scope.provider), _named(scope)
     error = vendor_settings(settings, scope.provider, scope.context).error
     if error is not None:
@@ -380,7 +380,7 @@ def _chosen_regions(settings: Settings, name: str) -> tuple[str, ...]:
 
 
 def owned_regions(region: str, name: str, settings: Settings) -> tuple[str, ...]:
-    """What one word of `-r` means for one provider: its own regions only; a name nobody knows goes to all selected."""
+    """The regions of one provider in one word of `-r`. An unknown name goes to all selected providers."""
     exact, colon, rest = region.rpartition(":")
     if colon and exact != name:
         return ()

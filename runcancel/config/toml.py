@@ -1,4 +1,4 @@
-"""TOML as a record: what is wrong in a file is said with its place."""
+"""TOML as a record. An error names its position in the file."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -47,7 +47,7 @@ def hidden(name: str) -> bool:
 
 
 def key_of(name: str) -> str:
-    """A name as it stands in a key: in quotes where TOML wants them."""
+    """A name as a part of a key, in quotes if TOML needs them."""
     return name if _BARE.fullmatch(name) else f'"{name}"'
 
 
@@ -70,7 +70,7 @@ def _data(file: Path, text: str) -> dict[str, Any]:
 
 
 def _named(error: str, data: Mapping[str, Any], kind: type) -> str:
-    """msgspec says `contexts[...]` for any member of a table: say which one it is."""
+    """Name the member of a table, for which msgspec prints `contexts[...]`."""
     for table, member_type in get_type_hints(kind).items():
         members = data.get(table)
         if f"$.{table}[...]" not in error or get_origin(member_type) is not dict or not isinstance(members, dict):
@@ -84,7 +84,7 @@ def _named(error: str, data: Mapping[str, Any], kind: type) -> str:
 
 
 def _sentence(error: str, keys: Mapping[str, type[Struct]], choices: Mapping[str, Collection[str]]) -> str:
-    """What msgspec says, with the place first, and what would be right."""
+    """The error of msgspec with the position first, and the correction."""
     match = _KEY.search(error)
     key = match[1] if match else ""
     what = _KEY.sub("", error)

@@ -124,12 +124,12 @@ def declines(reply: str) -> bool:
 
 
 def wants_list(reply: str) -> bool:
-    """Whether a typed reply wants every run listed."""
+    """Whether a typed reply requests the list of all runs."""
     return reply.strip() == "?"
 
 
 def nobody_to_ask(requirement: ConfirmationRequirement, why: str) -> Refused:
-    """The refusal where a confirmation is needed and cannot be asked for."""
+    """The refusal if a confirmation is needed and there is no terminal for it."""
     return Refused(
         f"{_matched(requirement)}, and there is no terminal to confirm on ({why}); nothing was sent",
         hint=_way_on(requirement, GivenConfirmation()),

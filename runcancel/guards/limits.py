@@ -17,7 +17,7 @@ NO_LIMITS = Limits(max_runs=None)
 
 
 class Excess(Struct, frozen=True, kw_only=True):
-    """A limit that a plan exceeds. `fixed`: it stands in the configuration, and no option raises it."""
+    """A limit that a plan exceeds. `fixed`: the configuration sets it, and no option raises it."""
 
     name: str  # as in the configuration
     noun: str
@@ -89,7 +89,7 @@ TO_PREVIEW = "To preview: add --dry-run"
 
 
 def check_guarantee(items: Sequence[PlanItem], level: Guarantee | None) -> None:
-    """Raise `Refused` when one run that would be asked has a weaker guarantee than `level`."""
+    """Raise `Refused` if a run to cancel has a weaker guarantee than `level`."""
     if level is None:
         return
     below = [item for item in items if item.ask and _STRENGTH.index(item.guarantee) < _STRENGTH.index(level)]
@@ -114,7 +114,7 @@ def lowest(*limits: Limits) -> Limits:
 
 
 def size(item: PlanItem) -> int:
-    """How many targets of a plan item may still be stopped. One invocation may stand for several."""
+    """The number of targets of a plan item that can still be stopped. One invocation may have several targets."""
     return sum(one.target_count for one in item.invocations if not one.before.over) + item.not_listed
 
 

@@ -1,4 +1,4 @@
-"""The site's rules: what may not be cancelled from this machine, and what has to be confirmed, whoever asks."""
+"""The rules of the site: what is denied on this machine and what must be confirmed, for every caller."""
 
 import errno
 import os
@@ -49,7 +49,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SitePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file. `contact` says who may change it."""
+    """The whole file. `contact` is who can change it."""
 
     contact: str = _ADMINISTRATOR
     deny: tuple[Rule, ...] = ()
@@ -57,7 +57,7 @@ class SitePolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def asks_accounts(self) -> bool:
-        """Whether a rule is about accounts, which only the clouds can tell."""
+        """Whether a rule is about accounts, which only the clouds know."""
         return any(rule.accounts is not None for rule in self.rules)
 
     @property
@@ -92,7 +92,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
 
 class Ruling(Struct, frozen=True, kw_only=True):
-    """What one rule says to one cancel, and the runs that fall under it. `position` is the rule's: `deny[0]`."""
+    """The result of one rule for one cancel, and the runs that match it. `position` is that of the rule: `deny[0]`."""
 
     denies: bool
     position: str
@@ -120,7 +120,7 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Si
 
 
 def rulings(policy: SitePolicy, subjects: Sequence[Subject]) -> tuple[Ruling, ...]:
-    """What the rules say to a cancel of all these runs together, in the order of the file, denials first."""
+    """The results of the rules for a cancel of all these runs, in the order of the file, denials first."""
     matching = (
         _ruling(rule, f"{word}[{at}]", subjects, denies=word == "deny")
         for word, rules in (("deny", policy.deny), ("confirm", policy.confirm))
@@ -155,7 +155,7 @@ def stricter(requirement: ConfirmationRequirement, rulings: Sequence[Ruling]) ->
 
 
 def planned(items: Sequence[PlanItem], rulings: Sequence[Ruling]) -> tuple[PlanItem, ...]:
-    """A plan with what the rules say: a denied run is not asked, one to be confirmed says so."""
+    """A plan with the results of the rules: a denied run is not sent, and a run to confirm has a note."""
     by_run: dict[Ref, list[Ruling]] = {}
     for one in rulings:
         for run in one.runs:
@@ -190,7 +190,7 @@ def _ruling(rule: Rule, position: str, subjects: Sequence[Subject], *, denies: b
 
 
 def _covers(rule: Rule, one: Subject) -> bool:
-    """Whether a run falls under a rule. An account that nobody could find out may be the one: it does."""
+    """Whether a run matches a rule. An unknown account matches."""
     tests: tuple[tuple[tuple[str, ...] | None, tuple[str, ...]], ...] = (
         (rule.actions, (one.action,)),
         (rule.contexts, one.contexts),
@@ -231,7 +231,7 @@ def _position(ruling: Ruling) -> str:
 
 
 def _check(file: Path, policy: SitePolicy) -> None:
-    """What the types do not say."""
+    """Check what the types do not."""
     if hidden(policy.contact):
         raise wrong(file, "contact", "is empty or not printable")
     for word, rules in (("deny", policy.deny), ("confirm", policy.confirm)):
@@ -252,7 +252,7 @@ def _check_rule(file: Path, position: str, rule: Rule) -> None:
 
 
 def _check_names(file: Path, position: str, word: str, names: Sequence[str]) -> None:
-    """An empty list would be a rule for nothing: it is a mistake rather than a wish. So is a word nobody has."""
+    """Refuse an empty list, which matches nothing, and an unknown word."""
     if not names:
         raise wrong(file, position, "is empty; remove the key to match all")
     known = {"actions": ACTIONS, "providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)

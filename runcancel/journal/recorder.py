@@ -1,4 +1,4 @@
-"""One cancel written down as it goes: who asked, why, what was answered, what was seen."""
+"""Records one cancel while it runs: the user, the reason, the replies and the readings."""
 
 import getpass
 import os
@@ -61,12 +61,12 @@ class Recorder(Progress):
 
     @property
     def id(self) -> str:
-        """The id of the operation, whether or not it is written down."""
+        """The id of the operation, also if it is not recorded."""
         return self._operation.id
 
     @property
     def operation(self) -> str | None:
-        """The id under which everything so far can be found; None when nothing is written down."""
+        """The id of the recorded operation; None if nothing is recorded."""
         return None if self._journal is None else self._operation.id
 
     def found(self, items: Sequence[PlanItem]) -> None:
@@ -115,7 +115,7 @@ class Recorder(Progress):
             journal.begin(self._operation, items, self.limits, [*events, *self._found(items)])
 
     def record_read(self, entries: Sequence[tuple[RunName, PlanItem | None]]) -> None:
-        """Commit what was read under references that were written down as intents; see `Journal.found`."""
+        """Commit what was read for references that are recorded as intents; see `Journal.record_read`."""
         read = [item for _, item in entries if item is not None]
         self._written |= {item.run: item for item in read}
         self._pending += self._found(read)

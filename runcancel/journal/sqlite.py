@@ -99,7 +99,7 @@ class JournalFile:
 
     @contextmanager
     def changed(self) -> Iterator[sqlite3.Connection]:
-        """The same as one transaction, which nobody else writes into."""
+        """The same as one transaction, with no other writer."""
         with self.used() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -157,7 +157,7 @@ def _make_file(file: Path) -> None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise `JournalError` for a folder where somebody else could put a journal, or links beside it."""
+    """Raise `JournalError` for a folder in which another user can create a journal, or links beside it."""
     about = folder.stat()
     if about.st_uid != os.geteuid():
         raise JournalError(f"the folder {folder} of the journal belongs to another user")
@@ -182,7 +182,7 @@ def _check_file(file: Path) -> None:
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """Which file a name stands for; None when it stands for none."""
+    """The file of a name; None if there is none."""
     try:
         about = file.lstat()
     except OSError:

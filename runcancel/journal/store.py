@@ -1,4 +1,4 @@
-"""What was asked and what was seen: one SQLite file that a kill at any moment leaves readable."""
+"""Requests and readings in one SQLite file, which stays readable after a kill at any moment."""
 
 import json
 import os
@@ -89,7 +89,7 @@ class Journal:
         limits: Limits | None = None,
         events: Sequence[JournalEvent] = (),
     ) -> None:
-        """Commit the intent: the operation, every run that will be asked, and the limits that hold for all of it."""
+        """Commit the intent: the operation, every run to cancel, and the limits of the operation."""
         with self._file.changed() as db:
             db.execute(
                 "INSERT INTO operations VALUES (?,?,?,?,?,?,?,?,?)",
@@ -116,7 +116,7 @@ class Journal:
         limits: Limits | None = None,
         events: Sequence[JournalEvent] = (),
     ) -> None:
-        """Commit that an operation goes on with these runs; what was known of them before is replaced."""
+        """Commit that an operation continues with these runs. Earlier data of them is replaced."""
         with self._file.changed() as db:
             _change(db, "UPDATE operations SET state=?, exit_code=NULL WHERE id=?", Stage.OPEN, id)
             _put_limits(db, id, limits)
@@ -131,7 +131,7 @@ class Journal:
             return Limits() if row is None else Limits(max_runs=row[0], max_targets=row[1])
 
     def join(self, id: str, items: Sequence[PlanItem | Intent], events: Sequence[JournalEvent] = ()) -> None:
-        """Commit that these runs will be asked as well."""
+        """Commit that these runs will be cancelled as well."""
         with self._file.changed() as db:
             _put(db, id, items)
             _put_events(db, id, events)
@@ -288,7 +288,7 @@ def _drop_intents(db: "sqlite3.Connection", id: str, read: AbstractSet[RunName])
 
 
 class _Shape(Struct):
-    """What tells an intent from a plan."""
+    """What distinguishes an intent from a plan."""
 
     ask: bool
     read: bool = True

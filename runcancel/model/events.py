@@ -21,7 +21,7 @@ class ConfirmedBy(StrEnum):
 
 
 class Resumed(Struct, frozen=True, kw_only=True):
-    """An operation goes on after an interruption, by this user on this host."""
+    """An operation continues after an interruption, by this user on this host."""
 
     at: datetime
     user: str

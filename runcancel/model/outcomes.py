@@ -12,7 +12,7 @@ Name_co = TypeVar("Name_co", bound=RunName, covariant=True)
 
 
 class PlannedInvocation(Struct, frozen=True, kw_only=True):
-    """One selected invocation before a cancel: where it stands and what the guarantee lets one expect."""
+    """One selected invocation before a cancel: its state and the effect that the guarantee lets expect."""
 
     id: str
     task: str | None
@@ -37,7 +37,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Planned(Struct, Generic[Name_co], frozen=True, kw_only=True):
-    """What a cancel would do to what `run` names. `ask` is false where nothing would be sent, and `why` says why."""
+    """What a cancel would do to what `run` names. `ask` is false if nothing would be sent, for the reason in `why`."""
 
     run: Name_co
     name: str | None
@@ -64,7 +64,7 @@ class Planned(Struct, Generic[Name_co], frozen=True, kw_only=True):
 
 
 class PlanItem(Planned[Ref], frozen=True, kw_only=True):
-    """What a cancel would do to one run. `ask` is false where nothing would be sent, and `why` says why."""
+    """What a cancel would do to one run. `ask` is false if nothing would be sent, for the reason in `why`."""
 
 
 class Intent(Planned[RunName], frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class Ending(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What was asked of one run and what was seen afterwards. `seconds`: from the answer to the last look."""
+    """The cancel of one run and what was read after it. `seconds`: from the reply to the last reading."""
 
     run: RunName
     name: str | None

@@ -27,7 +27,7 @@ class Query(Struct, frozen=True, kw_only=True):
 
     @property
     def facts(self) -> frozenset[Fact]:
-        """What a listing has to tell of a run for this query; a kind that does not tell it cannot be searched."""
+        """The facts of a run that a list must have for this query. A kind without them cannot be searched."""
         filters = {Fact.DOCUMENT: self.document, Fact.SCRIPT: self.script, Fact.STARTED_BY: self.started_by}
         return frozenset(fact for fact, value in filters.items() if value is not None)
 

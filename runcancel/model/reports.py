@@ -1,4 +1,4 @@
-"""What verbs tell of besides runs: contexts, settings, access policies, scopes, files."""
+"""Records that verbs print besides runs: contexts, settings, access policies, scopes, files."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class ContextRow(Struct, frozen=True, kw_only=True):
-    """A configured context as `contexts list` tells it."""
+    """A configured context as `contexts list` prints it."""
 
     name: str
     provider: str

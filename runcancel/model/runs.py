@@ -116,7 +116,7 @@ def _ref_of(found: re.Match[str]) -> Ref:
 
 
 class AuditEvent(Struct, frozen=True, kw_only=True):
-    """What the vendor's audit log has about the request that started a run; null where it does not tell."""
+    """What the vendor's audit log has about the request that started a run; null if it has nothing."""
 
     action: str
     principal: str | None
@@ -217,7 +217,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str | None:
-        """What a person knows it by: a run without a name of its own is what its comment says, or its document."""
+        """Its name for a person: the name, else the comment, else the document."""
         return label_of(self.name, self.comment, self.document)
 
     @property
@@ -227,7 +227,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     @property
     def ended_badly(self) -> bool:
-        """Ended, and not as it was meant to end: what `--exit-status` reports."""
+        """Ended without success: what `--exit-status` reports."""
         return self.ended and self.state.ended_badly
 
     @property
@@ -277,7 +277,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """A run and its invocations as one reading saw them; no invocations where these were not asked for."""
+    """A run and its invocations in one reading; no invocations if they were not requested."""
 
     run: Run
     invocations: tuple[Invocation, ...] = ()

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a run or an invocation stands, in one vocabulary for all clouds."""
+    """The state of a run or an invocation, in one vocabulary for all clouds."""
 
     PENDING = "pending"
     SCHEDULED = "scheduled"
@@ -36,7 +36,7 @@ class State(StrEnum):
 
     @property
     def ended_badly(self) -> bool:
-        """Over, and not as it was meant to end: what `--exit-status` reports."""
+        """Ended without success: what `--exit-status` reports."""
         return self.over and self not in (State.SUCCEEDED, State.SKIPPED)
 
 

@@ -136,7 +136,7 @@ class Limiter:
             return self._probes > 0 or self._held_until > self._latest
 
     def record_reply(self, ticket: Ticket, now: float) -> None:
-        """The cloud took the call up, whatever it then said of it."""
+        """The cloud accepted the call, whatever its reply was."""
         with self._lock:
             self._replied_to(ticket, now)
             self._accepted.append(now)
@@ -146,7 +146,7 @@ class Limiter:
             self._count(ticket, now, refused=False)
 
     def refused(self, ticket: Ticket, now: float, retry_after: float | None = None) -> None:
-        """The cloud refused the call for its rate; it asks to come again in `retry_after` seconds."""
+        """The cloud refused the call for its rate, and requests a retry after `retry_after` seconds."""
         with self._lock:
             self._replied_to(ticket, now)
             if self._probing:
@@ -263,7 +263,7 @@ class Limiter:
             self._before = None
 
     def _nothing_passes(self, now: float) -> None:
-        """From now on one call at a time looks whether that is over."""
+        """From now on one call at a time tests whether calls are accepted again."""
         self._probes, self._probe_at, self._before = 1, now + _PROBE_PAUSES[0], None
         self._next_epoch()
 

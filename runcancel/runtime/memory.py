@@ -36,7 +36,7 @@ def threads_that_fit(most: int) -> int:
 
 
 def free_bytes() -> int | None:
-    """What the limit on address space leaves to this process; None where there is none or nobody tells."""
+    """What the limit on address space leaves to this process; None without a limit or a report of it."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return None

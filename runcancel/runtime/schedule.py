@@ -122,7 +122,7 @@ class Schedule:
         return None
 
     def done(self, entry: Entry) -> None:
-        """A task is back: its thread is free. A queue of which nobody reported otherwise has answered."""
+        """A task has ended: its thread is free. Its queue has replied unless it was reported as silent."""
         queue = entry.queue
         self._count(entry, -1)
         if queue.responsive is None:

@@ -99,7 +99,7 @@ def departures() -> Iterator[list[float]]:
 
 
 class GivenUp(CloudError):
-    """The call was not sent: its scope was silent for too long, and other calls look whether it is back."""
+    """The call was not sent: its scope was silent for too long, and another call tests whether it replies again."""
 
 
 class Clock(Protocol):
@@ -213,14 +213,14 @@ class Traffic:
             self._failures.setdefault(scope, error)
 
     def failures(self) -> list[tuple[str, CloudError]]:
-        """The first failure of each scope that this has not told yet."""
+        """The first failure of each scope that was not reported yet."""
         with self._lock:
             fresh = [(scope, error) for scope, error in self._failures.items() if error is not None]
             self._failures |= {scope: None for scope, _ in fresh}
         return fresh
 
     def waits(self, scope: str, reason: Reason, *, until: float) -> None:
-        """A scope asks again at the monotonic second `until`, because of what it was answered."""
+        """A scope sends again at the monotonic second `until`, because of its last reply."""
         with self._lock:
             self._waits[scope] = max(self._waits.get(scope, (0.0, reason)), (until, reason))
 

@@ -91,7 +91,7 @@ class Workers:
         self.acknowledge: Callable[[str], None] = to_stderr
         """Prints one line about the first signal; called only while this thread waits."""
         self.last_words = "stopped at once; cancels already sent continue"
-        """What the second signal prints: what goes on, and how to do the rest."""
+        """What the second signal prints: what continues, and how to do the rest."""
         self._waiting = False
         self._at_input = False
         self._spawn = spawn
@@ -301,7 +301,7 @@ class Task:
 
     @property
     def dropped(self) -> bool:
-        """Whether nobody waits for it any more."""
+        """Whether no caller waits for it any more."""
         return self.group.closed
 
     def run(self) -> None:
