@@ -110,6 +110,17 @@ def test_refused_credentials_end_it(outside: Outside) -> None:
     assert done.lines[-2]["ref"] == TENCENT
 
 
+def test_what_cannot_be_followed_is_printed_while_the_rest_goes_on(outside: Outside) -> None:
+    ref = outside.add("tencent", **GROWS)
+    outside.faults("alibaba:*=denied")
+
+    done = outside.run("logs", ENDED[3], ref, "--follow")
+
+    assert done.code == 4, str(done)
+    assert done.out.count("\tline 10\n") == 2
+    assert done.err.startswith(f"{ENDED[3]}: not permitted")
+
+
 def test_a_run_that_is_not_there_is_exit_5(outside: Outside) -> None:
     assert outside.run("logs", "inv-00000000", "--follow").code == 5
 

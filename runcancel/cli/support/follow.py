@@ -99,7 +99,7 @@ class Follower:
             if result.note:
                 self._session.notes.say(f"note: {result.note}")
             if result.problem is not None:
-                self._problems.append(result.problem)
+                self._give_up(result.problem)
             elif result.snapshot is not None and result.snapshot.run.ref not in self._readings:
                 run = result.snapshot.run
                 remarks = Remarks(run.ref, apart=self._apart, tail=self._tail is not None, encoding=self._encoding)
@@ -132,7 +132,14 @@ class Follower:
             self._stale.failed(reading.ref, error)
             self._submit(partial(self._read, reading), reading, after=reading.restart())
         else:
-            self._problems.append(error.problem(ref=reading.ref))
+            self._give_up(error.problem(ref=reading.ref))
+
+    def _give_up(self, problem: Problem) -> None:
+        """Keep a problem for the end, and print it at once where others go on."""
+        self._problems.append(problem)
+        if self._open:
+            where = problem.ref or problem.scope
+            self._session.notes.say(f"{where}: {problem.message}" if where else problem.message)
 
 
 class _Reading:
