@@ -113,6 +113,9 @@ class HttpClient:
         self._authorities = Authorities(environ, bundle)
         self._metadata = metadata
         self._pools: dict[tuple[str, str | None], Any] = {}
+        self._proxies: dict[
+            tuple[str, str], str | None
+        ] = {}  # by scheme and host: the environment is read once for each
 
     def send(
         self,
@@ -165,7 +168,10 @@ class HttpClient:
     def proxy(self, url: str) -> str | None:
         """The proxy through which a URL is reached."""
         parts = urlsplit(url)
-        return proxy_of(parts.scheme, parts.netloc.rpartition("@")[2], self._environ)
+        key = (parts.scheme, parts.netloc.rpartition("@")[2])
+        if key not in self._proxies:
+            self._proxies[key] = proxy_of(*key, self._environ)
+        return self._proxies[key]
 
     def _checked(self, url: str) -> str:
         """The host of a URL, port and all, that may be asked."""

@@ -78,12 +78,12 @@ def _proxies(environ: Mapping[str, str]) -> dict[str, Choice[str]]:
     Small letters win, also when they are empty: an empty `https_proxy` takes HTTPS_PROXY away.
     """
     proxies: dict[str, Choice[str]] = {}
-    for name, value in sorted(environ.items(), key=lambda item: item[0].islower()):
-        scheme, ending, rest = name.lower().rpartition("_proxy")
-        if not ending or rest or (scheme == "http" and name != "http_proxy" and "REQUEST_METHOD" in environ):
+    for name in sorted((name for name in environ if name.lower().endswith("_proxy")), key=str.islower):
+        scheme, value = name.lower().removesuffix("_proxy"), environ.get(name, "").strip()
+        if scheme == "http" and name != "http_proxy" and "REQUEST_METHOD" in environ:
             continue
-        if value.strip():
-            proxies[scheme] = Choice(value.strip(), name)
+        if value:
+            proxies[scheme] = Choice(value, name)
         elif name.islower():
             proxies.pop(scheme, None)
     return proxies
