@@ -148,3 +148,21 @@ def test_no_script_is_kept_or_printed(outside: Outside, patched: dict[str, str])
     kept = [path.read_bytes() for path in outside.home.rglob("*") if path.is_file() and "journal" in path.name]
     assert kept
     assert all(b"curl http" not in data.replace(NEEDLE.encode(), b"", 1) for data in kept)
+
+
+def test_a_person_types_the_number(outside: Outside, patched: dict[str, str]) -> None:
+    shown = outside.on_terminal("cancel", "--name", "bad-patch", "-p", "aws", "--yes", "--no-wait", answer="y\n1\n")
+
+    assert shown.code == 0, shown.final
+    assert b"found by comment" in shown.raw
+    assert b"ype 1 to confirm" in shown.raw
+    assert [each["action"] for each in outside.writes()] == ["CancelCommand"]
+
+
+def test_a_list_that_names_no_fact_is_refused(outside: Outside, patched: dict[str, str]) -> None:
+    lines = f"""{{"type":"run","ref":"{patched["name"]}","matched_by":"colour"}}\n{{"type":"end","complete":true}}\n"""
+
+    done = outside.run("cancel", "-f", "-", "--yes", stdin=lines)
+
+    assert (done.code, outside.writes()) == (2, [])
+    assert "matched_by" in done.err

@@ -108,7 +108,7 @@ def _absent(runs: list[Run], now: datetime) -> Iterator[str]:
         (young, f"not in the audit log yet; events take up to {minutes} minutes"),
         (
             [run for run in runs if run not in young],
-            "not in the audit log, which keeps 90 days",
+            "not in the audit log: it keeps 90 days, and no runs that a schedule started",
         ),
     ):
         if group:
