@@ -41,7 +41,7 @@ class Notes:
             self.show(*sentences)
 
     def show(self, *sentences: str) -> None:
-        """Print lines that may contain text of others, also where it should be quiet: a question follows them."""
+        """Print lines that may contain text of others, also with `--quiet`: a question follows them."""
         self.aside()
         self._write(*(safe(redact(sentence)) for sentence in sentences))
 
