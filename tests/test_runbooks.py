@@ -233,6 +233,20 @@ def test_an_ansible_task_tells_what_changed(outside: Outside, ref: str, changed:
     assert (found[1].replace('\\"', '"') in done.out) is changed
 
 
+def test_the_report_holds_every_operation_of_the_ticket(outside: Outside) -> None:
+    outside.run("cancel", TENCENT, "--reason", "OPS-4711")
+    outside.run("cancel", COMMAND, "--reason", "OPS-1")
+    outside.run("cancel", ONE_SHOT, "--reason", "OPS-4711")
+
+    done = run(outside, RECIPES["report"][1], TICKET="OPS-4711")
+
+    assert done.code == 0, str(done)
+    text = (outside.home / "incident.md").read_text()
+    assert all(ref in text for ref in (TENCENT, ONE_SHOT))
+    assert COMMAND not in text
+    assert (outside.home / "incident.html").read_text().startswith("<!DOCTYPE html>")
+
+
 def test_an_ssm_runbook_stops_a_window_and_what_it_started(outside: Outside) -> None:
     document = parsed("ssm")
     (step,) = document["mainSteps"]

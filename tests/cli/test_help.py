@@ -337,6 +337,28 @@ def test_a_name_with_a_space_is_one_word(outside: Outside, line: str, words: lis
     assert completed(outside, f"runcancel list {line}") == words
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("contexts ren", ["rename"]),
+        ("contexts rename ", ["my\\ prod", "games", "both"]),
+        ("contexts rename my", ["my\\ prod"]),
+        ("contexts groups ", ["list", "add", "remove"]),
+        ("contexts groups a", ["add"]),
+        ("contexts groups remove b", ["both"]),
+        ("contexts groups add both g", ["games"]),
+        ("contexts use bo", ["both"]),
+        ('contexts rename "my pr', ["my prod"]),
+    ],
+)
+def test_names_of_contexts_and_groups_are_completed(outside: Outside, line: str, words: list[str]) -> None:
+    for name in ("my prod", "games"):
+        outside.run("contexts", "add", name, "-p", "tencent")
+    outside.run("contexts", "groups", "add", "both", "my prod", "games")
+
+    assert completed(outside, f"runcancel {line}") == words
+
+
 @pytest.mark.parametrize(("alias", "verb"), ALIASES.items())
 def test_an_alias_is_its_verb_and_help_does_not_list_it(command: Outside, alias: str, verb: str) -> None:
     assert command.run(alias, "--help").out == command.run(verb, "--help").out
