@@ -120,6 +120,15 @@ def _mixed(outside: Outside) -> Sequence[str]:
     return ("list",)
 
 
+def _many_to_pick(outside: Outside) -> Sequence[str]:
+    """More runs than fit a screen."""
+    _mixed(outside)
+    for number in range(30):
+        provider, target = (("tencent", "ins"), ("alibaba", "i"))[number % 2]
+        _add(outside, provider, name=f"rotate-{target}-logs-{number:02d}", targets={"running": 2}, age=60 + number)
+    return ("cancel",)
+
+
 def _watched(outside: Outside) -> Sequence[str]:
     refs = [
         _add(outside, "tencent", targets={"running": 9, "succeeded": 3}),
@@ -156,6 +165,12 @@ PICTURES: Mapping[str, Picture] = {
     "plan": Picture(title="What a cancel would do", begin=lambda outside: (*_few(outside), "--dry-run")),
     "consent": Picture(
         title="The question", begin=_few, until=lambda outside, terminal: terminal.until("Type 4 to confirm")
+    ),
+    "pick": Picture(
+        title="Choosing runs by hand",
+        begin=_many_to_pick,
+        until=lambda outside, terminal: terminal.until("Enter: none"),
+        lines=24,
     ),
     "refusal": Picture(title="Nobody to ask", begin=lambda outside: (*_few(outside), "--no-input")),
 }

@@ -68,7 +68,7 @@ def test_where_nothing_runs_nothing_is_asked(outside: Outside) -> None:
 
     assert shown.code == 5
     assert "Runs to cancel" not in shown.final
-    assert "No runs match; nothing was sent\nSearched tencent ap-singapore." in shown.final
+    assert "No runs match; nothing was sent. Searched tencent ap-singapore." in shown.final
     assert "Every region: -r all" in shown.final
 
 

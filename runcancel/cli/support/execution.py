@@ -62,11 +62,8 @@ class Execution:
         answer = session.writer("cancel")
         self._put(answer, chosen.selection.decided)
         signum = self._send(chosen.selection, answer, admit, flow)
-        if not outcomes and not chosen.gaps:
-            what = "no run is left to cancel" if chosen.by_hand else "No runs match"
-            session.notes.say(f"{what}; nothing was sent")
         if not outcomes:
-            session.notes.say(*chosen.coverage)
+            session.notes.say(*_nothing(chosen))
         code = exit_of_cancel((one.ending for one in outcomes), self._goal, chosen.searched, signum=signum)
         code = code or int(Exit.FAILED) if self._broken else code
         answer.end(self._end(chosen, code, signum))
@@ -136,6 +133,12 @@ class Execution:
             within = "without end" if limit == math.inf else f"for {duration(limit)}"
             hint = f" ({error.hint})" if error.hint else ""
             self._session.notes.say(f"{scope}: {error.message}{hint}; it is tried again {within} ({flag})")
+
+
+def _nothing(chosen: Chosen) -> tuple[str, ...]:
+    """That nothing was sent, and why; what did not reply is among the errors."""
+    what = "no run is left to cancel" if chosen.by_hand else "No runs match"
+    return chosen.coverage or (() if chosen.gaps else (f"{what}; nothing was sent",))
 
 
 def _internal(session: Session, error: Exception, operation: str | None) -> Problem:

@@ -44,14 +44,24 @@ def _facts(facts: Iterable[Fact]) -> str:
     return " and ".join(_FACTS[fact] for fact in sorted(facts))
 
 
-def coverage(session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem], query: Query) -> tuple[str, ...]:
-    """Lines for a person: what was searched and what was not, and the options that search more; none in a pipe."""
+def coverage(
+    session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem], query: Query, *, also: str = ""
+) -> tuple[str, ...]:
+    """Lines for a person: what was searched and what was not, and the options that search more; none in a pipe.
+
+    `also` follows the first statement, that no run matches.
+    """
     if not session.err.is_terminal:
         return ()
     silent = {gap.scope for gap in gaps}
     searched = ", ".join(_named([scope for scope in scopes if str(scope) not in silent]))
     missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps)))
-    line = f"Searched {searched or 'nothing'}" + (f"; not searched: {missing}" if missing else "") + "."
+    where = " in the scopes that replied" if gaps else ""
+    line = (
+        f"No runs match{where}{also}. Searched {searched or 'nothing'}"
+        + (f"; not searched: {missing}" if missing else "")
+        + "."
+    )
     hints = "; ".join(_hints(session, query))
     return (line, f"{hints[:1].upper()}{hints[1:]}") if hints else (line,)
 

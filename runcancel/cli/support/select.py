@@ -170,7 +170,7 @@ def _searched(session: Session, query: Query) -> _Found:
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
     found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
-    covered = () if found else coverage(session, scopes, gaps, query)
+    covered = () if found else coverage(session, scopes, gaps, query, also="; nothing was sent")
     return _Found(runs=tuple(found), gaps=real, replied=bool(answering), notes=(*unfindable, *notes), coverage=covered)
 
 

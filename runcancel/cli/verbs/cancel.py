@@ -27,6 +27,7 @@ from runcancel.render import Caller, End
 from runcancel.render.screens.notes import collapsed
 
 PLAN_LIVES = timedelta(hours=1)
+_LATER = "To cancel exactly these later: save this with -o json, then runcancel cancel --plan FILE"
 
 
 class Options(Bundle, frozen=True, kw_only=True):
@@ -191,9 +192,7 @@ def _show_plan(session: Session, request: SelectionRequest, guard: Guard, *, req
                 *chosen.selection.notes,
                 *chosen.coverage,
                 "Dry run: nothing was sent",
-                *session.suggest(
-                    "To cancel exactly these later: save this with -o json, then runcancel cancel --plan FILE"
-                ),
+                *(session.suggest(_LATER) if chosen.selection.items else ()),
             ),
         )
     )

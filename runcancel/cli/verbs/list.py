@@ -69,9 +69,6 @@ def list_(
     code = exit_of_listing(searched, found=total > 0)
     next_ = session.suggest(_next(session, filters, target_ids))
     empty = () if total else coverage(session, scopes, gaps, query)
-    if empty:
-        first = "No runs match in the scopes that replied." if gaps else "No runs match."
-        empty = (f"{first} {empty[0]}", *empty[1:])
     lines = (*unfindable, *empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
     answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=lines))
     return code
