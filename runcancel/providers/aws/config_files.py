@@ -12,6 +12,7 @@ import botocore.session
 from botocore.configloader import build_profile_map
 from botocore.exceptions import ConfigNotFound
 
+from runcancel.providers.aws import private
 from runcancel.providers.aws.profile import nested
 from runcancel.providers.common.files import ini
 
@@ -29,10 +30,8 @@ class Session(botocore.session.Session):
 
 
 def read_here(session: botocore.session.Session) -> None:
-    """Let the sources of credentials that read a file themselves have it read here; botocore has no public way."""
-    resolver = session.get_component("credential_provider")
-    resolver.get_provider("shared-credentials-file")._ini_parser = raw_config
-    resolver.get_provider("config-file")._config_parser = load_config
+    """Let the sources of credentials that read a file themselves have it read here."""
+    private.read_files_by(session, credentials=raw_config, config=load_config)
 
 
 def raw_config(path: str) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from botocore.utils import JSONFileCache
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.states import Reason
+from runcancel.providers.aws import private
 from runcancel.providers.aws.failures import error_response, no_response
 from runcancel.providers.aws.profile import files, profile_in_use, profiles
 from runcancel.providers.common.credential_process import document, ended, printed
@@ -273,23 +274,23 @@ class _Stored(MutableMapping[str, Any]):
 def _keep_out_of_files(session: botocore.session.Session, environ: Mapping[str, str], profile: str | None) -> None:
     """Let no source write a file or ask a question, and let a command run once.
 
-    A second factor is taken from the session that the vendor's CLI keeps. botocore has no public way to choose where
-    its sources keep what they get; `tests/cli/test_vendor_files.py` pins it.
+    A second factor is taken from the session that the vendor's CLI keeps.
     """
     aws = home(environ) / ".aws"
-    resolver = session.get_component("credential_provider")
-    roles = resolver.get_provider("assume-role")
-    roles.cache = ChainMap({}, _Stored(aws / "cli" / "cache"))
-    roles._prompter = _refuse_to_ask
-    builder = roles._profile_provider_builder
-    builder._sso_token_cache = ChainMap({}, _Stored(aws / "sso" / "cache"))
     login = Path(environ.get("AWS_LOGIN_CACHE_DIRECTORY") or aws / "login" / "cache")
-    builder._login_token_cache = ChainMap({}, _Stored(login))
+    private.keep_in(
+        session,
+        roles=ChainMap({}, _Stored(aws / "cli" / "cache")),
+        sso=ChainMap({}, _Stored(aws / "sso" / "cache")),
+        login=ChainMap({}, _Stored(login)),
+        ask=_refuse_to_ask,
+    )
     name = profile_in_use(environ, profile).value
     section = profiles(environ).profiles.get(name, {})
     command = section.get("credential_process")
-    replaced = {one.METHOD: one for one in builder.providers(name) if one.METHOD in ("sso", "login")}
+    replaced = private.of_profile(session, name, ("sso", "login"))
     replaced[_PROCESS] = _ProcessProvider(command, f"credential_process of profile {name}")
+    resolver = session.get_component("credential_provider")
     resolver.providers[:] = [replaced.get(one.METHOD, one) for one in resolver.providers]
 
 

@@ -12,6 +12,7 @@ from botocore.utils import ContainerMetadataFetcher
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
+from runcancel.providers.aws import private
 from runcancel.providers.aws.failures import by_status, retry_after
 from runcancel.providers.aws.links import partition_of
 from runcancel.providers.aws.models import OURS
@@ -69,12 +70,9 @@ def send_by(session: botocore.session.Session, connection: Connection, environ: 
     if not session.get_config_variable("region"):  # botocore does not read AWS_REGION, and STS needs one
         region = _sts_region(connection, environ)
         session.get_component("config_store").set_config_variable("region", region)
-    resolver = session.get_component("credential_provider")
-    # botocore has no public way to choose how its two clients of metadata services send.
     container = _metadata(environ, _CONTAINER_PATIENCE, bundle)
-    resolver.get_provider("container-role")._fetcher = _ContainerFetcher(container)
     instance = _metadata(environ, float(session.get_config_variable("metadata_service_timeout")), bundle)
-    resolver.get_provider("iam-role")._role_fetcher._session = _InstanceSession(instance)
+    private.fetch_metadata_by(session, container=_ContainerFetcher(container), instance=_InstanceSession(instance))
 
 
 def _sts_region(connection: Connection, environ: Mapping[str, str]) -> str:
