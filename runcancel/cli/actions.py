@@ -35,7 +35,7 @@ def write_help(verb: Any, ctx: Any, name: str, actions: Mapping[str, Action]) ->
         formatter.write("  Examples:\n" + "".join(f"    {example}\n" for example in action.examples))
         formatter.write_paragraph()
         formatter.write_text(action.more)
-    write_options(verb, ctx, formatter, keep=lambda param: _taken(param, action))
+    write_options(verb, ctx, formatter, keep=lambda param: _taken(param, action), action=name)
     text: str = formatter.getvalue()
     return text
 

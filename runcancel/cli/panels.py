@@ -33,21 +33,31 @@ def panel_of(options: Iterable[str]) -> str:
     return next((_PANEL_OF[name] for name in options if name in _PANEL_OF), OWN)
 
 
-def grouped(command: Any, ctx: Any, keep: Callable[[Any], bool] = lambda _: True) -> dict[str, list[tuple[str, str]]]:
-    """The arguments and options of a command that are to `keep`: group -> how each is written, and its text."""
+def grouped(
+    command: Any, ctx: Any, keep: Callable[[Any], bool] = lambda _: True, *, action: str = ""
+) -> dict[str, list[tuple[str, str]]]:
+    """The arguments and options of a command that are to `keep`: group -> how each is written, and its text.
+
+    In the help of an `action` no text begins with its name.
+    """
     groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (ARGUMENTS, OWN, *_NAMES)}
     for param in filter(keep, command.get_params(ctx)):
         record = param.get_help_record(ctx)
         if record is not None:
             term, text = record
+            if action and text.startswith(f"With {action}: "):
+                own = text.removeprefix(f"With {action}: ")
+                text = own[:1].upper() + own[1:]
             argument = param.param_type_name == "argument"
             groups[ARGUMENTS if argument else panel_of(param.opts)].append((term, _NO_LIMIT.sub("", text)))
     return {name: rows for name, rows in groups.items() if rows}
 
 
-def write_options(command: Any, ctx: Any, formatter: Any, keep: Callable[[Any], bool] = lambda _: True) -> None:
+def write_options(
+    command: Any, ctx: Any, formatter: Any, keep: Callable[[Any], bool] = lambda _: True, *, action: str = ""
+) -> None:
     """Write the arguments of a command, then its options in groups, all texts in one column; those to `keep`."""
-    groups = grouped(command, ctx, keep)
+    groups = grouped(command, ctx, keep, action=action)
     width = max((len(term) for name, rows in groups.items() if name != ARGUMENTS for term, _ in rows), default=0)
     for name, rows in groups.items():
         pad = 0 if name == ARGUMENTS else min(width, _MOST)

@@ -188,6 +188,14 @@ def test_a_document_is_not_followed(argv: tuple[str, ...], outside: Outside) -> 
     assert outside.actions() == []
 
 
+def test_minus_f_before_a_run_is_the_follow_of_other_tools(outside: Outside) -> None:
+    done = outside.run("logs", "-p", "tencent", "-f", "inv-ib2lld37")
+
+    assert (done.code, outside.requests()) == (2, [])
+    assert done.err.splitlines()[1] == "  To follow its output: runcancel logs inv-ib2lld37 --follow -p tencent"
+    assert "cannot be read" in outside.run("logs", "-f", "no-such-file.txt").err
+
+
 # encodings
 
 

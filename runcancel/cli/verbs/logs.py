@@ -1,7 +1,8 @@
 """`runcancel logs`: the output of targets."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
 from runcancel.cli.support.remarks import Remarks
 from runcancel.cli.support.stream import in_chunks
-from runcancel.config.references import nearest
+from runcancel.config.references import Reference, nearest, parse
 from runcancel.engine.decoding import as_text, is_encoding
 from runcancel.environment import plain
 from runcancel.errors import CloudError, UsageError, exit_of_reading
@@ -19,6 +20,7 @@ from runcancel.model.logs import Output
 from runcancel.model.runs import InvocationFilter, Run
 from runcancel.model.states import State
 from runcancel.render import ROW_FORMATS, End, Writer, lines
+from runcancel.text import quoted
 
 _CHUNK = 8  # outputs fetched ahead, each of up to 24 KB and, on AWS, a request of its own
 _BAD = frozenset(state for state in State if state.ended_badly)
@@ -101,6 +103,8 @@ def logs(
         _check_raw(session, alone | {"--prefix or --no-prefix": prefix is not None})
     if follow:
         _check_follow(session)
+    if from_ is not None and not refs:
+        _check_file(session, from_)
     references = named(session, refs, from_, operation)
     if raw:
         from runcancel.cli.support.raw import write_raw
@@ -112,14 +116,28 @@ def logs(
 
         follower = Follower(session, references, criteria, answer, encoding=chosen, tail=tail, apart=as_lines)
         return follower.until_ended()
+    return _print(session, references, criteria, answer, encoding=chosen, tail=tail, apart=as_lines)
+
+
+def _print(
+    session: Session,
+    references: Sequence[Reference],
+    criteria: InvocationFilter,
+    answer: Writer,
+    *,
+    encoding: str | None,
+    tail: int | None,
+    apart: bool,
+) -> int:
+    """Print the output that there is, run by run, and return the exit code. Arguments as of `Follower`."""
     results = session.look_up(references, full=False)
     problems = [result.problem for result in results if result.problem is not None]
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     notes: list[str] = []
     for run in runs.values():
-        remarks = Remarks(run.ref, apart=as_lines, tail=tail is not None, encoding=chosen)
+        remarks = Remarks(run.ref, apart=apart, tail=tail is not None, encoding=encoding)
         try:
-            for output in _outputs(session, run, criteria, chosen):
+            for output in _outputs(session, run, criteria, encoding):
                 remarks.add(output)
                 answer.row(output if tail is None else output.last(tail))
                 if answer.closed:
@@ -149,6 +167,20 @@ def _encoding(name: str) -> str:
             f"{nearest(name.lower(), _encodings())}; nothing was sent"
         )
     return name
+
+
+def _check_file(session: Session, name: str) -> None:
+    """Raise `UsageError` where a run stands for a file: `-f` follows in other tools."""
+    if name == "-" or Path(name).exists():
+        return
+    try:
+        run = parse(name).text
+    except UsageError:
+        return
+    raise UsageError(
+        f"-f reads references from a file, and “{quoted(run)}” is a run; nothing was sent",
+        hint=f"To follow its output: {session.command('logs', run, '--follow')}",
+    )
 
 
 def _check_raw(session: Session, options: Mapping[str, bool]) -> None:
