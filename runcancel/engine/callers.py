@@ -1,4 +1,4 @@
-"""Who asks: found out once per credential, beside whatever else is read."""
+"""The caller's identity, requested once per credential while other things are read."""
 
 from collections.abc import Iterable, Sequence
 
@@ -44,7 +44,7 @@ class Callers:
         self._known: dict[Credential, Identity | None] = {}
 
     def begin(self, scopes: Iterable[Scope]) -> None:
-        """Ask for the identities behind these scopes that were not asked for yet, and come back at once."""
+        """Request the identities of these scopes that were not requested yet, and return at once."""
         scopes_of: dict[Credential, list[Scope]] = {}
         for scope in scopes:
             credential = self._credential(scope)
@@ -60,7 +60,7 @@ class Callers:
         self._group.submit_all(questions, queue=lambda question: ("caller", question[0]))
 
     def of(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
-        """Who asks in each scope, None where that is not known. Waits until `LONGEST`. Raises `Interrupted`."""
+        """The caller's identity in each scope, None if it is not known. Waits for `LONGEST`. Raises `Interrupted`."""
         self.begin(scopes)
         credentials = {scope: self._credential(scope) for scope in scopes}
         left = {one for one in credentials.values() if one is not None and one not in self._known}

@@ -45,7 +45,7 @@ class Flow(Struct, frozen=True):
 
 
 Admit = Callable[[Sequence[PlanItem]], None]
-"""Raises `Refused` when caps or guards let no more than what is planned be asked."""
+"""Raises `Refused` if limits or guards permit no more runs than those of the plan."""
 
 
 def carry_out(
@@ -90,7 +90,7 @@ def carry_out(
 
 
 class _Send(Struct, frozen=True):
-    """One try to cancel one run. `number` tells it from others, also of the same run."""
+    """One try to cancel one run. `number` distinguishes it from others, also of the same run."""
 
     number: int
     ref: Ref
@@ -223,7 +223,7 @@ class _Operation:
             yield structs.replace(failed(name, structs.replace(why, ref=name)), verdict=Verdict.SKIPPED)
 
     def close(self) -> None:
-        """Nothing that waits for a thread is begun any more."""
+        """Start no task that waits for a thread any more."""
         if self._group is not None:
             self._group.close()
 
@@ -348,7 +348,7 @@ class _Operation:
             self._tasks.submit(_Chase(tracker.ref), queue=tracker.ref.scope)
 
     def _release(self, above: RunTracker) -> None:
-        """What a run started is sent once its own cancel is answered, unless it goes on and would start more."""
+        """Send the child runs once the cancel of their parent has a reply, unless the parent would start more."""
         for tracker in above.started:
             if tracker.step is Step.WAITING:
                 if above.answer.status in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED):
@@ -414,7 +414,7 @@ class _Operation:
         return False
 
     def _listen(self, tracker: RunTracker, sent: Sent, now: float) -> None:
-        """What an answer, or none, tells of the scope."""
+        """Record what a reply, or none, shows about the scope."""
         scope = tracker.ref.scope
         if sent.error is None or sent.error.reason not in NO_ANSWER:
             self._note_reply(scope, now)
@@ -534,7 +534,7 @@ def _broken(failure: Exception) -> CloudError:
 
 
 def _left_alone(above: RunTracker, tracker: RunTracker) -> Problem:
-    """Why a run is not sent: the one that started it goes on, and the next would take the place that it frees."""
+    """Why a run is not sent: its parent keeps running, and would start the next task in its place."""
     code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
     message = (
         f"{above.item.run}, which started it, was not cancelled and would start more runs; nothing was sent for it"

@@ -28,7 +28,7 @@ MOST_OPEN = 128
 
 
 class Clouds:
-    """The connected scopes; each is opened when first asked for.
+    """The connected scopes; each is opened at its first use.
 
     Of very many the least recently used are let go, with their memory and their sockets, and opened again when they are
     needed; the pace of each is kept.
@@ -46,7 +46,7 @@ class Clouds:
         self.traffic = Traffic()
         """What goes to all of them, for the screen."""
         self.operation: str | None = None
-        """The id that scopes opened from now on tell the clouds; None where the journal will have nothing."""
+        """The id that scopes opened from now on send to the clouds; None if the journal records nothing."""
         self.switch = Switch(enable=False)
         """Which way triggers are switched."""
         self.tries = Tries(silence=15.0, answer=15.0)

@@ -26,7 +26,7 @@ _NUL_SHARE = {True: 2, False: 10}
 
 
 class Decoded(Struct, frozen=True):
-    """Text out of bytes. `damaged`: some bytes were none and stand as U+FFFD."""
+    """Text from bytes. `damaged`: some bytes were not text and are U+FFFD."""
 
     text: str
     damaged: bool

@@ -1,4 +1,4 @@
-"""What can be found out about scopes by reading alone: who asks, whose clock is wrong, what is permitted."""
+"""The checks of scopes by reading only: identity, clock and permissions."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,10 +17,10 @@ from runcancel.providers.base import Checkup, Cloud
 from runcancel.runtime.workers import Workers
 
 _TELLS = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.INVALID})
-"""Failures that only somebody hears who may ask."""
+"""Failures that only a permitted caller gets."""
 
 _SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
-"""Failures after which nobody waits for the next one."""
+"""Failures after which a next request makes no sense."""
 
 _IN_VAIN = CREDENTIALS - {Reason.DENIED} | {Reason.USAGE, Reason.NOT_CONFIGURED}
 """Failures that every other request to the scope would meet, too."""
@@ -54,7 +54,7 @@ Cancels = Mapping[tuple[str, str, str], tuple[datetime, bool]]
 
 
 def last_cancels(answers: Iterable[tuple[datetime, Ref, CancelResponse]]) -> Cancels:
-    """What the answers tell, which come newest first. One that does not say whose it was tells nothing."""
+    """The last cancel per scope, kind and key. The responses come newest first; one without a key is ignored."""
     latest: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
     for at, ref, answer in answers:
         denied = answer.problem is not None and answer.problem.code is Reason.DENIED

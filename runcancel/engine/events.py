@@ -1,4 +1,4 @@
-"""Who is told what happens during a cancel: the screen, the journal."""
+"""The receivers of the events of a cancel: the screen and the journal."""
 
 import logging
 from collections.abc import Callable, Sequence

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What argv, the configuration and the policy say before the first request."""
+    """The facts in argv, configuration and policy before the first request."""
 
     typed: bool  # every run was typed on the command line
     references: int = 1

@@ -1,4 +1,4 @@
-"""Look at given runs: which scope and kind a reference means, and what stands there now."""
+"""Read given runs: the scope and kind of a reference, and the state there now."""
 
 import math
 from collections import Counter
@@ -44,7 +44,7 @@ LookupResponse = tuple[Reference, Snapshot | CloudError]
 
 
 class Lookup:
-    """The reading of references, each wherever it may be: probes go out, and each reference is settled once.
+    """The lookup of references in all their scopes. Probes are sent, and each reference is resolved once.
 
     Found in one scope is found, whatever else failed; found in several is a problem, because nobody said which.
     """
@@ -56,7 +56,7 @@ class Lookup:
         *,
         scopes_of: Mapping[str, Sequence[Scope]] | None = None,
     ) -> None:
-        """`scopes_of`: where a reference is looked for, by its text, in place of what the settings say.
+        """`scopes_of`: the scopes of a reference, by its text, instead of those of the settings.
 
         Raises `UsageError` where a reference can be nowhere; asks no cloud.
         """
@@ -66,7 +66,7 @@ class Lookup:
         self._answers: dict[Reference, dict[Scope, Snapshot | CloudError]] = {one: {} for one in references}
         self._left = dict.fromkeys(references)
         self.unchecked: set[Reference] = set()
-        """References that say an account of which it was not found out whether it is the caller's."""
+        """References with an account that could not be compared with the caller's."""
         for probe in self.probes:
             for reference in probe.references:
                 self._candidates[reference].append((probe.scope, probe.kinds))
@@ -105,7 +105,7 @@ class Lookup:
         return resolved
 
     def overdue(self, seconds: float) -> list[LookupResult]:
-        """Settle what is left: what has not answered within so many seconds will not be heard any more."""
+        """Resolve what is left: a scope that has not replied within so many seconds is not waited for."""
         for reference in self._left:
             for scope, _ in self._candidates[reference]:
                 late = CloudError(Reason.TIMED_OUT, f"{scope} did not reply within {seconds:g} s")
@@ -122,7 +122,7 @@ class Lookup:
         return structs.replace(result, unseen=unseen, note=doubt if unchecked else result.note)
 
     def _unseen(self, reference: Reference, problem: Problem | None) -> Ref | None:
-        """The run that the reference names, if it is exactly one and what kept it from being read tells nothing."""
+        """The run of the reference, if it is exactly one and the failure of its reading shows nothing."""
         named = self.named(reference)
         if (
             reference.account is not None
@@ -202,7 +202,7 @@ def _probes(scopes_of: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]
 def answers(
     clouds: Clouds, probe: Probe, clock: Clock, *, full: bool = True, unchecked: set[Reference] | None = None
 ) -> tuple[LookupResponse, ...]:
-    """What one place answers for each of the references of a probe. Call it on a worker.
+    """The reply of one scope for each reference of a probe. Call it on a worker.
 
     With `unchecked`, a reference that says its account is read only where these credentials are not of another one;
     those of which that could not be found out are put there.
@@ -214,7 +214,7 @@ def answers(
 
 
 def _of_others(clouds: Clouds, probe: Probe, unchecked: set[Reference]) -> dict[Reference, CloudError]:
-    """The references that say another account than that of the credentials; none where that is not found out."""
+    """The references with another account than that of the credentials; none if that is unknown."""
     saying = [reference for reference in probe.references if reference.account is not None]
     if not saying:
         return {}
@@ -269,7 +269,7 @@ def _first_hit(clouds: Clouds, probe: Probe, clock: Clock, *, full: bool) -> Sna
 def _again(
     clouds: Clouds, batch: Batch, answers: Mapping[Ref, Snapshot | CloudError], clock: Clock, *, full: bool
 ) -> Mapping[Ref, Snapshot | CloudError]:
-    """The answers, after what is not found was looked for again: a run may be fresh and not show everywhere yet."""
+    """The replies, after a second lookup of what was not found: a new run may not show everywhere yet."""
     merged = dict(answers)
     for pause in batch.kind.grace:
         missing = tuple(ref for ref, answer in merged.items() if _not_found(answer))
@@ -289,7 +289,7 @@ def _not_found(answer: Snapshot | CloudError) -> bool:
 
 
 def _worst(failures: list[CloudError], probe: Probe) -> CloudError:
-    """What to say when no kind had the id: only if every one said so it is not found."""
+    """The failure if no kind has the id. It is “not found” only if every kind replied so."""
     telling = [failure for failure in failures if failure.reason is not Reason.NOT_FOUND]
     if not telling:
         kinds = ", ".join(kind.name for kind in probe.kinds)
@@ -327,7 +327,7 @@ def _resolve(reference: Reference, answers: list[tuple[Scope, Snapshot | CloudEr
 
 
 _RANK = {Reason.DENIED: 0, Reason.NOT_FOUND: 2}
-"""Which failure speaks for a reference that was looked for in several scopes: the one that leaves it open."""
+"""The failure of a reference that was looked up in several scopes: the one that leaves it open."""
 
 
 def _note(reference: Reference, snapshot: Snapshot) -> str | None:

@@ -13,7 +13,7 @@ from runcancel.providers import kind_of
 
 
 def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None = None) -> PlanItem:
-    """What a cancel of this run (or of `targets` of it) would do, as far as the vendor's guarantee tells.
+    """What a cancel of this run, or of its `targets`, would do by the vendor's guarantee.
 
     `parent` is the run that started it, where that is asked first.
     """
@@ -97,7 +97,7 @@ def unseen(ref: Ref, why: str, *, parent: Ref | None = None) -> PlanItem:
 
 
 def intended(run: RunName, candidates: Sequence[Ref]) -> Intent:
-    """What stands in the journal for a reference that is not read yet; `candidates` are the runs that it can mean."""
+    """The journal's entry of a reference that is not read yet; `candidates` are the runs that it can mean."""
     kinds = [kind_of(ref) for ref in candidates]
     return Intent(
         run=run,

@@ -64,7 +64,7 @@ class Watch:
 
 
 class _Round:
-    """When a scope is looked at next: soon at first, then ever less often, never before the last look came back."""
+    """When a scope is read next: soon at first, then less often, never before the last reading returned."""
 
     def __init__(self, began: float, *, first: float) -> None:
         self._began = began

@@ -8,7 +8,7 @@ from runcancel.model.states import Effect, Guarantee
 
 
 def left_running(outcomes: Sequence[Outcome]) -> list[RunName]:
-    """Runs that started others which a cancel leaves running, and which nobody has asked to stop."""
+    """Runs with child runs that keep running after a cancel and were not cancelled."""
     parents = {outcome.parent for outcome in outcomes}
     return [
         outcome.run

@@ -68,7 +68,7 @@ def born(run: Run) -> tuple[datetime, Ref]:
 def containing(
     snapshots: Iterable[Snapshot], targets: Sequence[str], clouds: Clouds, workers: Workers
 ) -> Iterator[Run]:
-    """Those runs that have one of the targets. What the listing did not tell whole is read."""
+    """The runs that have one of the targets. A run with an incomplete listing is read."""
     unread: list[Ref] = []
     for one in snapshots:
         if not one.whole:

@@ -1,4 +1,4 @@
-"""Which runs a cancel is about: named, found by a filter, read from a file, or held by a plan."""
+"""The runs of a cancel: named, found by a filter, read from a file, or from a plan."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ NOT_SEARCHED: Mapping[Reference, Fact] = {}
 
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """What a cancel is about. `decided` are outcomes already known: what could not be read or cannot be asked."""
+    """The runs of a cancel. `decided` are known outcomes: runs that could not be read or cannot be cancelled."""
 
     items: tuple[PlanItem, ...]
     decided: tuple[Outcome, ...] = ()
@@ -269,7 +269,7 @@ def _full(text: str) -> Ref:
 
 
 def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
-    """The items as this program would have written them. Raises `UsageError`, also for a run that stands twice."""
+    """The items as this program writes them. Raises `UsageError`, also for a duplicate run."""
     found: dict[Ref, PlanItem] = {}
     for at, item in enumerate(items):
         try:
@@ -302,7 +302,7 @@ def _checked(item: PlanItem) -> PlanItem:
 
 
 def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | None]) -> None:
-    """Raise `Refused` when somebody else made the plan; `current` is the principal per scope, None where unknown."""
+    """Raise `Refused` if another user made the plan; `current` is the principal per scope, None if unknown."""
     for caller in saved:
         principal = current.get(caller.scope)
         if caller.principal is not None and caller.scope in current and principal != caller.principal:
@@ -313,7 +313,7 @@ def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | N
 
 
 def _chased(item: PlanItem, below: Mapping[Ref, PlanItem]) -> PlanItem:
-    """What a run started is asked as well: it ends as that does, which the guarantee of the run tells nothing about."""
+    """A plan item whose child runs are cancelled too. Their effect is unknown: the guarantee is the parent's."""
     rows = (
         structs.replace(one, expected=Effect.UNKNOWN) if one.child in below and not one.before.over else one
         for one in item.invocations
@@ -370,7 +370,7 @@ def _grew_from_nothing(item: PlanItem, snapshot: Snapshot) -> bool:
 
 
 def _unread(item: PlanItem) -> bool:
-    """Whether a run was planned without a reading: then it is meant as a whole."""
+    """Whether a run was planned without a reading. It is then cancelled as a whole."""
     return item.state is State.UNKNOWN and not item.counts and not item.invocations
 
 
@@ -489,7 +489,7 @@ def _json(text: str, name: str = "this", *, hint: str | None = None) -> dict[str
 
 
 def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
-    """A key that stands twice means one thing to a person who looks at the first, and another to a program."""
+    """Refuse a duplicate key: a person reads the first value, and a program the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise UsageError(f"{name} has a key twice; nothing was sent")

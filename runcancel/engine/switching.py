@@ -14,7 +14,7 @@ from runcancel.providers import kind_of
 from runcancel.providers.base import Triggers
 
 _ABOUT_ONE = frozenset({Reason.NOT_FOUND, Reason.INVALID})
-"""Failures of a reading that say nothing about the next one."""
+"""Failures of a reading that show nothing about the next one."""
 
 
 class Switch:

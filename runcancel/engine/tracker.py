@@ -58,13 +58,13 @@ class Sent(Struct, frozen=True, kw_only=True):
 
 
 def not_asked(item: PlanItem) -> CancelResponse:
-    """What stands in for an answer where the plan says not to ask: what has not ended is on its way."""
+    """The response for a run that is not sent: a run that has not ended is ending."""
     ended = (bool(item.targets) or item.state.over) and all(one.before.over for one in item.invocations)
     return CancelResponse(status=RequestStatus.NEEDLESS if ended else RequestStatus.ALREADY)
 
 
 class RunTracker:
-    """One run of a cancel; only the caller's thread writes to it. `wake_at`: when it wants to hear of the time."""
+    """One run of a cancel; only the caller's thread writes to it. `wake_at`: the time of its next step."""
 
     def __init__(self, item: PlanItem, policy: WaitPolicy, *, jitter: Callable[[], float] = random.random) -> None:
         self.item = item
@@ -168,7 +168,7 @@ class RunTracker:
 
     @property
     def throttled(self) -> bool:
-        """Whether it waits for its next reading because its scope throttles, which did not say for how long."""
+        """Whether it waits for its next reading because its scope throttles without a retry-after."""
         error = self._error
         return self.step is Step.PAUSED and error is not None and error.reason is Reason.BUSY and not error.retry_after
 

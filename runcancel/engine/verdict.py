@@ -74,7 +74,7 @@ def selected(invocations: Iterable[Invocation], targets: Sequence[str]) -> tuple
 
 
 def counted_once(items: Sequence[PlanItem]) -> list[PlanItem]:
-    """The items, each without the invocations that stand for another item: for what they started."""
+    """The items, each without the invocations of child runs that are items of their own."""
     runs = {item.run for item in items}
     return [
         structs.replace(item, invocations=tuple(one for one in item.invocations if one.child not in runs))
@@ -128,7 +128,7 @@ def keeps_running(invocation: Invocation, running: Container[str]) -> bool:
 
 
 def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, unchanged: bool) -> bool:
-    """Whether further looks can tell nothing new: all is over, or what is left is known to keep running."""
+    """Whether further readings show nothing new: all has ended, or the rest is known to keep running."""
     if all_over(item, snapshot):
         return True
     chosen = selected(snapshot.invocations, item.targets)
@@ -147,7 +147,7 @@ def judge(
     seconds: float | None = None,
     problem: Problem | None = None,
 ) -> Outcome:
-    """The outcome of one run out of what was planned, what was answered and what was seen last.
+    """The outcome of one run from its plan, its response and its last reading.
 
     `last` is None when the run was not seen after the answer; `unchanged` is true once `KEEP_READS` quiet readings over
     `KEEP_SECONDS` were made, which means something only where a cancel leaves running things alone. `problem` is why
@@ -292,7 +292,7 @@ def _unseen(one: PlannedInvocation, answer: CancelResponse) -> InvocationOutcome
 
 
 def _rest(item: PlanItem, last: Snapshot, answer: CancelResponse) -> Iterator[InvocationOutcome]:
-    """One row for all targets that the vendor counts and never listed: what is said of them follows from the run.
+    """One row for all targets that the vendor counts and never listed. Its effect follows from the run.
 
     It is confirmed only once the run has ended and the vendor counts every target as completed.
     """

@@ -160,10 +160,10 @@ class _Lines:
 def _departures(one: Recorded, line: _Lines) -> Iterator[TimelineEntry]:
     """When the requests left."""
     events = [event for event in one.events if isinstance(event, Sent) and event.sent_at is not None]
-    answered = sum(entry.answer is not None and entry.answer.status in _SENT for entry in one.entries)
-    if events or answered:
+    replied = sum(entry.answer is not None and entry.answer.status in _SENT for entry in one.entries)
+    if events or replied:
         moments = [event.sent_at for event in events if event.sent_at is not None]
-        yield line.entry(Step.SENT, moments, runs=len({event.run for event in events}) or answered)
+        yield line.entry(Step.SENT, moments, runs=len({event.run for event in events}) or replied)
 
 
 def _read(one: Recorded) -> int:

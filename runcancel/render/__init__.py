@@ -43,7 +43,7 @@ FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 """What `-o` can be."""
 
 QUERYABLE = ("json", "yaml", "tsv", "csv")
-"""What `-o` can be beside `--query`: the formats that do not depend on what was asked for."""
+"""The formats that `--query` can print."""
 
 REPORT_FORMATS = ("md", "html", "json", "jsonl", "yaml")
 """What `-o` can be for `report`: a document for people, or the record of it for programs."""
@@ -69,7 +69,7 @@ class Writer(Protocol):
 
     @property
     def closed(self) -> bool:
-        """Whether nobody reads any more: what only lists may stop, what acts goes on."""
+        """Whether the reader is gone. A verb that only lists can stop; one that acts continues."""
         ...
 
     def reader_left(self) -> bool:
@@ -90,7 +90,7 @@ class Writer(Protocol):
 
 
 def default_format(terminal: Terminal) -> str:
-    """The format when nobody asked for one: `table` on a terminal, `tsv` in a pipe."""
+    """The default format: `table` on a terminal, `tsv` in a pipe."""
     return "table" if terminal.is_terminal else "tsv"
 
 
@@ -152,7 +152,7 @@ def raw(*, out: TextIO | None, notes: Notes) -> "Raw":
 
 
 class _Telling(Printer):
-    """A writer that tells people on stderr what they would not see in the answer."""
+    """A writer that prints on stderr what the output does not show."""
 
     def __init__(
         self,
@@ -215,7 +215,7 @@ class _Telling(Printer):
 
 
 class Raw(_Telling):
-    """Bytes as a target wrote them; what else there is to say goes to stderr."""
+    """Bytes as a target wrote them. All messages go to stderr."""
 
     def __init__(self, sink: Sink, notes: Notes) -> None:
         super().__init__(Lines(sink, prefix=False, by_run=False), notes, sink)

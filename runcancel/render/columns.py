@@ -49,7 +49,7 @@ def columns_of(record: type, *, wide: bool, extra: Collection[str] = ()) -> tupl
 
 
 def extra_of(records: Iterable[object]) -> frozenset[str]:
-    """The fields of these records that are only there when asked for, and are there."""
+    """The fields of these records that exist only on request and are set."""
     return frozenset(
         name for one in records for name in EXTRA.get(type(one), ()) if getattr(one, name, UNSET) is not UNSET
     )
@@ -350,7 +350,7 @@ EXTRA: Mapping[type, Mapping[str, tuple[Column[Any], ...]]] = {
         "script": (Column("script", value=lambda run: None if run.script is UNSET else run.script, shrinkable=True),),
     },
 }
-"""Columns of fields that are only there when somebody asks for them."""
+"""Columns of fields that exist only on request."""
 
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Run: _RUN,

@@ -41,7 +41,7 @@ FORMAT_VERSION: Version = "1.0"
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Who asks in one scope; null where it is not known. `scope` is the text form."""
+    """The caller's identity in one scope; null if it is not known. `scope` is the text form."""
 
     scope: str
     account: str | None
@@ -153,7 +153,7 @@ LINES: Mapping[type[Struct], tuple[str, str]] = {
     Sent: ("sent", "What one request of a cancel came to, as it happens."),
     Seen: ("seen", "What a reading after a cancel shows, as it happens: once per change."),
 }
-"""Per record: the `type` of its line of jsonl, and what the schema says of it."""
+"""Per record: the `type` of its line of jsonl, and the description in the schema."""
 
 
 class ErrorDocument(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from runcancel.model.encoding import schema_of
 from runcancel.render.documents import DOCUMENTS, LINES, EndLine, ErrorDocument, shape
 
 SCHEMAS = (*DOCUMENTS, "error", "jsonl")
-"""Everything that `schema` can be asked for."""
+"""Every name that `schema` accepts."""
 
 _KEYED_BY = {"counts": "State", "verdicts": "Verdict", "effects": "Effect"}
 """Objects whose keys are closed words; those of an operation may also be `unjudged`."""

@@ -9,7 +9,7 @@ from runcancel.render.formats.json import escape
 
 
 class Sink:
-    """Where text goes. After the first failure it is silent; `error` says why, None for a reader that went away."""
+    """Where text goes. After the first failure it is silent. `error` is the reason, None for a reader that is gone."""
 
     def __init__(self, out: TextIO | None) -> None:
         self._out = out
@@ -52,7 +52,7 @@ class Sink:
             view = view[self._out.buffer.write(view) :]
 
     def reader_left(self) -> bool:
-        """Whether nobody reads any more, also where nothing was written since; this costs a system call."""
+        """Whether the reader is gone, also without a write since; this costs a system call."""
         if not self.closed and hasattr(select, "poll"):
             try:
                 poll = select.poll()
@@ -82,11 +82,11 @@ class Printer:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody reads any more."""
+        """Whether the reader is gone."""
         return self._sink.closed
 
     def reader_left(self) -> bool:
-        """Whether nobody reads any more, also where nothing was written since."""
+        """Whether the reader is gone, also without a write since."""
         return self._sink.reader_left()
 
     def event(self, event: Any) -> None:

@@ -1,4 +1,4 @@
-"""What somebody wants of a table: which columns, in which order the rows, with or without the header."""
+"""The options of a table: its columns, the order of rows, the header."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

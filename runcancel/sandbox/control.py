@@ -19,7 +19,7 @@ _SCOPE_KEYS = ("provider", "region", "account", "count")
 
 
 class Controlled(Protocol):
-    """What this interface looks at and changes; `reset` brings another clock and another world."""
+    """What this interface reads and changes; `reset` replaces clock and world."""
 
     log: Log
     board: Board

@@ -57,7 +57,7 @@ def _automation(book: Book, spec: RunSpec, now: float) -> Automation:
 
 
 def _runbook(book: Book, spec: RunSpec, now: float) -> Automation:
-    """Steps follow one another; what waits begins when the step before is over."""
+    """Steps follow one another: a step starts when the one before has ended."""
     steps: list[Target] = []
     before = now
     for index, (word, alone) in enumerate(lives(spec, now)):

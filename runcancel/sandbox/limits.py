@@ -91,7 +91,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "refused-share": {"share": 0.33, "seed": 1, "retry_after": None},
     "shared-window": {"calls": 20, "seconds": 1.0, "taken": 0.5, "seed": 1, "retry_after": None},
 }
-"""Limiters that a fault rule can name, and what each may be told."""
+"""Limiters that a fault rule can name, and their options."""
 
 
 def limiter(kind: str, option: Callable[[str], Any]) -> Limiter:

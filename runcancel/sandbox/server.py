@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server on loopback: threads, kept-alive connections, and replies that misbehave when told to."""
+"""The HTTP/1.1 server on loopback: threads, kept-alive connections, and faulty replies on request."""
 
 import socket
 import threading

@@ -56,7 +56,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """One understood request: who asks which operation of which service, where. Faults may bend the paging."""
+    """One parsed request: the caller, the action, the service and the region. Faults may change the paging."""
 
     provider: str
     service: str
@@ -92,7 +92,7 @@ def _texts(value: object) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`rows`: where the list stands in the reply; `cancels`: it changes the world; `rate`: calls in `per` seconds."""
+    """`rows`: the keys of the list in the reply; `cancels`: it changes the world; `rate`: calls in `per` seconds."""
 
     answer: Callable[[World, Book, Call], Document]
     rows: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ WAITS_FOR = 600.0
 
 
 class Word(StrEnum):
-    """The true state of a target, finer than any one cloud can say; each wire has its own table of words for it."""
+    """The true state of a target, finer than that of any cloud; each wire has its own table of words for it."""
 
     PENDING = "pending"
     DELIVERING = "delivering"
@@ -293,7 +293,7 @@ class Book:
         return run if isinstance(run, kind) else None
 
     def find(self, kind: type[RunType], identity: str) -> RunType | None:
-        """A fresh run answers as if it did not exist until it was looked for often enough."""
+        """A fresh run does not exist until it was looked up often enough."""
         run = self.get(kind, identity)
         if run is None:
             return None
@@ -323,7 +323,7 @@ class Book:
 
 
 class World:
-    """All books, made when first looked at, so that many accounts cost nothing until they are used."""
+    """All books, created at their first use, so that many accounts cost nothing until then."""
 
     def __init__(
         self, clock: Clock, *, seed: int, regions: dict[str, tuple[str, ...]], furnish: Callable[[Book], None]

@@ -83,7 +83,7 @@ class Csv(Tsv):
 
 
 class Json(Printer):
-    """One document at the end, also when there is nothing but errors to tell."""
+    """One document at the end, also if there are only errors."""
 
     def __init__(self, name: str, sink: Sink) -> None:
         super().__init__(sink)

@@ -49,7 +49,7 @@ class Expression:
 
 
 class Queried(Json):
-    """What a query finds in the document. Where it cannot be applied, stderr says so and the whole document stands."""
+    """The result of a query on the document. If it fails, stderr reports it and the whole document is printed."""
 
     def __init__(self, name: str, sink: Sink, *, query: Expression, format: str, notes: Notes | None) -> None:
         super().__init__(name, sink)

@@ -47,7 +47,7 @@ class Commands(Struct, frozen=True):
 
 
 class Collapsed(Struct, frozen=True):
-    """A long table behind its summary: `instead` stands where a format cannot fold it."""
+    """A long table behind its summary: `instead` is for a format that cannot fold it."""
 
     summary: str
     table: Table

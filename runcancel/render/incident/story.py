@@ -1,4 +1,4 @@
-"""What an incident report says, in its order; where the journal has no record, that."""
+"""The contents of an incident report in their order, and the gaps of the journal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime

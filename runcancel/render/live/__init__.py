@@ -1,1 +1,1 @@
-"""The display while a cancel goes on."""
+"""The display during a cancel."""

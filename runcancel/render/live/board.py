@@ -56,11 +56,11 @@ class RunProgress(Struct):
 
     @property
     def unwatched(self) -> bool:
-        """Whether its cancel was accepted and nobody looked at what became of it."""
+        """Whether its cancel was accepted and not watched."""
         return self.outcome is not None and self.outcome.verdict is Verdict.REQUESTED and not self.outcome.seconds
 
     def word(self, *, brief: bool = False) -> Piece:
-        """Where it stands, and the word whose colour that has. `brief`: a refusal by its code alone."""
+        """Its state, and the word whose colour it has. `brief`: a refusal by its code only."""
         if self.outcome is not None and self.unwatched:
             return "cancel accepted", self.outcome.verdict
         if self.outcome is not None:

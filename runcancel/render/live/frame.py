@@ -104,7 +104,7 @@ def fitted(pieces: Iterable[Piece], width: int, *, between: str) -> Text:
 
 
 def _head(board: Board, view: View, *, bar_: bool) -> Text:
-    """What goes on at the left, the one bar of all runs, time and pace at the right; the best that fits."""
+    """The activity at the left, the bar of all runs, time and rate at the right: the longest form that fits."""
     width = min(view.width, _WIDEST)
     runs, ended = counted(board.total.runs, "run"), f"{view.terminal.dot}{board.total.ended:,} ended"
     doing = f"{'cancelling' if board.cancels else 'watching'} {runs}"

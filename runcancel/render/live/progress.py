@@ -85,14 +85,14 @@ class PlainProgress(Board):
         self._stale = False  # something changed since the last line of totals
 
     def planned(self, items: Sequence[PlanItem]) -> None:
-        """Keep where each run stands; what has not changed needs no line."""
+        """Keep the state of each run. An unchanged state needs no line."""
         super().planned(items)
         for item in items:
             if item.run in self.runs:
                 self._printed[item.run] = self.runs[item.run].text()
 
     def changed(self, run: RunProgress, *, bad: bool = False) -> None:
-        """Print where it stands, if that is new."""
+        """Print its state, if that is new."""
         text = run.text()
         if self._printed.get(run.ref) == text:
             return

@@ -20,7 +20,7 @@ def can(one: ScopeCheck) -> str:
 
 
 def credentials(one: ScopeCheck) -> Pieces:
-    """Where the keys come from, and which key it is; nothing where nobody looked."""
+    """The source of the credentials and the key id; nothing if they were not checked."""
     if one.credentials is None:
         return () if one.configured else (("none", None),)
     return ((safe(one.credentials) + (f" (…{safe(one.key)})" if one.key else ""), None),)

@@ -105,7 +105,7 @@ def details(records: Sequence[Outcome | Run], *, operation: str | None) -> tuple
 
 
 def groups_of(rows: Iterable[Row]) -> list[tuple[Row, ...]]:
-    """The rows by word and cause: every row stands in one group, and the worst group is the last."""
+    """The rows by word and cause: every row is in one group, and the worst group is the last."""
     by_cause: dict[tuple[int, str], dict[str, list[Row]]] = {}
     for row in rows:
         by_cause.setdefault((row.rank, row.word), {}).setdefault(row.cause, []).append(row)

@@ -11,7 +11,7 @@ from runcancel.render.screens.wrap import wrapped_text
 
 
 def console(terminal: Terminal) -> Console:
-    """A console in memory that asks neither the environment nor any stream."""
+    """A console in memory that reads neither the environment nor a stream."""
     return Console(
         file=StringIO(),
         width=terminal.width,

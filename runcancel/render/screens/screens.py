@@ -33,7 +33,7 @@ def of_run(run: Run, *, terminal: Terminal, now: datetime) -> Iterator[Text]:
 
 
 def scripts(runs: Iterable[object]) -> Iterator[Text]:
-    """The script of each run that was asked for with its own: every line safe, and indented."""
+    """The script of each run with one: every line safe, and indented."""
     for run in runs:
         if isinstance(run, Run) and run.script is not UNSET:
             yield Text()
@@ -118,7 +118,7 @@ def _effects(outcome: Outcome) -> list[_Bar]:
 
 
 def _evidence(outcome: Outcome) -> list[str]:
-    """What a vendor's support asks for."""
+    """The data that a vendor's support requests."""
     error = outcome.error
     code = [safe(error.provider_code)] if error is not None and error.provider_code else []
     last = (error.request_id,) if error is not None and error.request_id else ()

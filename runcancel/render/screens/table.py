@@ -40,7 +40,7 @@ class Table(Printer):
         self._records: list[Record] = []
 
     def groups(self, count: int) -> bool:
-        """Whether so many rows are shown in groups: the end of a cancel or a wait, unless a form was asked for."""
+        """Whether so many rows are printed in groups: the end of a cancel or a wait, unless a format was given."""
         return self._name in ENDS and count > FEW and not self._wide and self._plain
 
     def row(self, record: Record) -> None:

@@ -30,12 +30,12 @@ class Terminal(Struct, frozen=True, kw_only=True):
 
     @property
     def dot(self) -> str:
-        """What stands between two parts."""
+        """The text between two parts."""
         return " · " if self.draws else " - "
 
     @property
     def mark(self) -> str:
-        """What stands for what was cut off."""
+        """The mark of a cut."""
         return "…" if self.draws else "~"
 
     @classmethod
@@ -52,7 +52,7 @@ class Terminal(Struct, frozen=True, kw_only=True):
 
 
 def width_of(stream: TextIO | None, environ: Mapping[str, str]) -> int:
-    """The width in columns: `COLUMNS`, else what the stream's terminal says, else 80."""
+    """The width in columns: `COLUMNS`, else that of the stream's terminal, else 80."""
     given = environ.get("COLUMNS", "")
     if given.isascii() and given.isdigit() and int(given[:9]) > 0:
         return max(_NARROWEST, int(given[:9]))
@@ -60,14 +60,14 @@ def width_of(stream: TextIO | None, environ: Mapping[str, str]) -> int:
 
 
 def size_of(stream: TextIO | None, environ: Mapping[str, str]) -> tuple[int, int]:
-    """Columns and lines that can be painted over: `COLUMNS` may ask for fewer than there are, never for more."""
+    """Columns and lines that can be repainted: `COLUMNS` can reduce them, never increase them."""
     columns, lines = _size(stream)
     width = width_of(stream, environ)
     return min(width, columns or width), lines or _HEIGHT
 
 
 def _size(stream: TextIO | None) -> tuple[int, int]:
-    """Columns and lines of the stream's terminal, 0 where it has none or does not tell."""
+    """Columns and lines of the stream's terminal, 0 if it has none or does not report them."""
     try:
         return os.get_terminal_size(stream.fileno()) if stream is not None else (0, 0)
     except (OSError, ValueError, AttributeError):
@@ -75,7 +75,7 @@ def _size(stream: TextIO | None) -> tuple[int, int]:
 
 
 def _colored(terminal: bool, environ: Mapping[str, str], color: Color) -> bool:
-    """`--color` wins; then whoever says no (https://no-color.org); then whoever insists; then the stream."""
+    """`--color` wins; then a variable against colour (https://no-color.org); then one for it; then the stream."""
     if color is not Color.AUTO:
         return color is Color.ALWAYS
     if environ.get("NO_COLOR") or environ.get("FORCE_COLOR") in ("0", "false"):

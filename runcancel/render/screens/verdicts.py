@@ -162,7 +162,7 @@ def _reservations(outcome: Outcome) -> list[str]:
 
 
 def _tally(outcome: Outcome, *, only: Sequence[Effect] = _OVER) -> list[str]:
-    """`3 cancelled`, `5 already ended`: what is over, and how."""
+    """`3 cancelled`, `5 already ended`: what has ended, and how."""
     counts = Counter(label(one) for one in outcome.invocations if one.effect in only)
     return [f"{counts[text]:,} {text}" for text in _LABELS if counts[text]]
 
@@ -197,12 +197,12 @@ def _was(count: int) -> str:
 
 
 def _within(seconds: float) -> str:
-    """`60s`, not `60.0s` and not `1m00s`: as it was asked for."""
+    """`60s`, not `60.0s` and not `1m00s`: as it was given."""
     return f"{round(seconds)}s" if 9.95 <= seconds < 600 else duration(seconds)
 
 
 def _external_hints(outcomes: Iterable[Outcome]) -> list[str]:
-    """What runs outside and goes on, a line for each kind of it; the commands that stop it, or that there is none."""
+    """External executions that keep running, one line per kind, with the command that stops it if there is one."""
     kinds: dict[tuple[str, bool], list[ExternalExecution]] = {}
     for one in external(outcomes):
         kinds.setdefault((one.what, one.command is not None), []).append(one)

@@ -1,4 +1,4 @@
-"""The words of every screen and their colours, and what is counted or taken apart before it is said."""
+"""The words of every screen, their colours, and counts in words."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -50,7 +50,7 @@ EFFECTS: Mapping[Effect, str] = {
     Effect.UNKNOWN: "unknown",
     Effect.ALREADY_ENDED: "already ended",
 }
-"""An effect as people read it, in the order in which they want to know."""
+"""An effect in words, in the order of interest."""
 
 WORST_LAST = (
     Verdict.STOPPED,
@@ -65,7 +65,7 @@ WORST_LAST = (
 """The order of verdicts wherever several are listed."""
 
 ENDED_FIRST = tuple(sorted(State, key=lambda state: not state.over))
-"""The order of states wherever what needs attention stands last."""
+"""The order of states if those that need attention are last."""
 
 NOTHING: Pieces = (("-", None),)
 

@@ -283,7 +283,7 @@ def _written(target: Target, now: float) -> tuple[bytes, int]:
 
 
 def _delivery(run: Invocation, target: Target, now: float) -> Document:
-    """Where the whole output is, when the run was told to put it into a bucket."""
+    """The place of the whole output, if the run stores it in a bucket."""
     if not run.bucket or target.life.started(now) is None:
         return {}
     if target.life.ended(now) is None:

@@ -1,4 +1,4 @@
-"""What stands around TAT invocations: agents, regions, and who is asking."""
+"""The calls around TAT invocations: agents, regions, and the caller's identity."""
 
 from collections.abc import Callable
 
