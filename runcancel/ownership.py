@@ -1,4 +1,4 @@
-"""Whose a file is and who else can write it: the user's configuration and journal are trusted, so nobody else may."""
+"""The owner of a file and who else can write it. No other user may write the user's configuration and journal."""
 
 import os
 import stat

@@ -14,7 +14,7 @@ from runcancel.cli.verbs import VERBS
 
 
 def main() -> NoReturn:
-    """The `runcancel` command. An interrupt ends it at once, without a traceback, until there is somebody to tell."""
+    """The `runcancel` command. Before a session exists, an interrupt ends it at once, without a traceback."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever called wants it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _fill_streams()
@@ -79,7 +79,7 @@ def _fill_streams() -> None:
 
 
 def _flushed(code: int) -> int:
-    """The exit code once stdout has everything; 1 in place of 0 where it could not take it, which is said."""
+    """The exit code once stdout has everything; 1 instead of 0, with a message, if stdout could not be written."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

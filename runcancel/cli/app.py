@@ -52,7 +52,7 @@ class Verb(TyperCommand):
         return super().parse_args(ctx, args)
 
     def _check_values(self, given: Mapping[str, Any]) -> None:
-        """Raise `UsageError` for an option whose value is empty or was meant as the next option."""
+        """Raise `UsageError` for an option whose value is empty or looks like the next option."""
         for param in self.params:
             if not isinstance(param, TyperOption) or param.is_flag or param.name in _FREE:
                 continue
@@ -80,7 +80,7 @@ class Verb(TyperCommand):
         write_options(self, ctx, formatter)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The usage line in the field's spelling: a required word stands bare."""
+        """The usage line in the common spelling: a required word has no brackets."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
 

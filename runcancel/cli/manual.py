@@ -156,7 +156,7 @@ def _text(text: str) -> str:
 
 
 def _term(term: str) -> str:
-    """`-t, --target ID`: options bold, what stands for a value in italics."""
+    """`-t, --target ID`: options bold, names of values in italics."""
     parts = _FLAG.split(term)
     return "".join(
         f"\\fB{_escaped(part)}\\fR" if index % 2 else re.sub(r"[^\s,/]+", lambda m: f"\\fI{_escaped(m[0])}\\fR", part)
@@ -165,7 +165,7 @@ def _term(term: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that roff prints as it stands."""
+    """Text that roff prints unchanged."""
     text = text.replace("\\", "\\(rs").replace("-", "\\-").replace("'", "\\(aq").replace("`", "\\(ga")
     text = text.replace("^", "\\(ha").replace("~", "\\(ti").replace('"', "\\(dq")
     return "".join(char if char.isascii() else f"\\[u{ord(char):04X}]" for char in text)

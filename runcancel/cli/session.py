@@ -92,11 +92,11 @@ class Session:
         self.read_within: float | None = None
         """Seconds after which runs that have not answered are not waited for; None: they are."""
         self.impatient = False
-        """Whether somebody said how long to wait."""
+        """Whether a time to wait was given."""
         self.scope_flags: tuple[str, ...] = ()
         """The options that chose the scopes, as words of a command line."""
         self.shaped = True
-        """Whether somebody asked for that format."""
+        """Whether that format was given."""
         self.quiet = quiet
         self.verbose = verbose
         self.no_input = no_input
@@ -109,7 +109,7 @@ class Session:
         self.clouds = Clouds(chosen, self.workers)
         self.callers = Callers(chosen, self.clouds, self.workers)
         self.asks_caller: Callable[[Scope], bool] = lambda _: False
-        """Whether who asks in a scope decides about a cancel: then it is found out beside the lookup."""
+        """Whether the caller's identity decides about a cancel in a scope. It is then requested during the lookup."""
 
     @classmethod
     def open(cls, verb: str, args: options.Everywhere) -> Self:
@@ -199,7 +199,7 @@ class Session:
         )
 
     def limit(self, given: int | None, on_terminal: int) -> int:
-        """How many rows a list has at most; 0 is all. Only a terminal has a limit that nobody typed."""
+        """The largest number of rows of a list; 0 is all. Only a terminal has a default limit."""
         if given is not None:
             return given
         return on_terminal if self.out.is_terminal else 0
@@ -216,7 +216,7 @@ class Session:
         return lines if self.err.is_terminal and self.out.is_terminal else ()
 
     def ended(self, code: int) -> int:
-        """The exit code: a reading that could not be written has failed; a cancel and a wait tell what was seen."""
+        """The exit code. A reading that could not be written has failed; a cancel and a wait keep their own code."""
         if self.workers.signum is not None:
             return 128 + self.workers.signum
         failed = self.notes.cut_off and self._answer not in _ABOUT_RUNS
@@ -357,7 +357,7 @@ class Session:
         return {scope: why for scope, why in found.items() if why is not None}
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
-        """The caller's identity per scope, as the vendors tell it; None where it is not known."""
+        """The caller's identity per scope, from the vendors; None if it is not known."""
         return self.callers.of(scopes)
 
     def follow(
@@ -411,7 +411,7 @@ class Session:
             self.notes.say(f"note: could not verify that the credentials belong to account {reference.account}")
 
     def tell_origins(self, references: Sequence[Reference]) -> None:
-        """Print where the settings of each reference come from, if somebody wants to know."""
+        """Print the sources of the settings of each reference, under `-v`."""
         if self.verbose:
             lines = (provenance.origins(self.settings, reference) for reference in references)
             self.notes.say(*dict.fromkeys(line for part in lines for line in part))

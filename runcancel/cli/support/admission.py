@@ -1,4 +1,4 @@
-"""What stands between a plan and its first request: limits, guarantees, the site policy, the confirmation."""
+"""The checks between a plan and its first request: limits, guarantees, the site policy, the confirmation."""
 
 from collections.abc import Sequence
 

@@ -59,7 +59,7 @@ def cannot_ask(session: Session, *, from_stdin: bool) -> str:
 
 
 def why_not_interactive(session: Session, *, from_stdin: bool) -> str:
-    """Why nobody can be asked on the standard streams; empty when somebody can."""
+    """Why no question can be asked on the standard streams; empty if one can."""
     if session.no_input:
         return "--no-input"
     if from_stdin:

@@ -1,4 +1,4 @@
-"""What `status` shows beside the state of runs when asked: their scripts, and who sent them."""
+"""What `status` also shows on request: the scripts of runs, and who sent them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ _NAMED = 3  # runs that a note names
 def background(
     session: Session, runs: Mapping[Ref, Run], *, script: bool, who: bool
 ) -> tuple[dict[Ref, Run], tuple[str, ...]]:
-    """The runs with what was asked for, and notes on what is missing: it is no failure of the reading."""
+    """The runs with the requested data, and notes on what is missing, which is not a failure of the reading."""
     notes: list[str] = []
     found = dict(runs)
     if script:
@@ -52,7 +52,7 @@ def _with_scripts(session: Session, runs: Mapping[Ref, Run], notes: list[str]) -
 
 
 def _with_events(session: Session, runs: Mapping[Ref, Run], notes: list[str]) -> Iterator[tuple[Ref, Run]]:
-    """Each run with its event; null where the log does not tell of it or cannot be read, which a note says."""
+    """Each run with its event; null if the log lacks it or cannot be read, with a note."""
     groups: dict[Scope, list[Run]] = {}
     for ref, run in runs.items():
         if kind_of(ref).started_with:

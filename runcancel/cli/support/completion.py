@@ -10,7 +10,7 @@ from typing import TextIO
 from runcancel.errors import UsageError
 
 ASK = "_RUNCANCEL_COMPLETE"
-"""The variable in which a shell script names its shell and so asks for completions."""
+"""The variable in which a shell script names its shell to request completions."""
 
 LINE = "_RUNCANCEL_LINE"
 """The command line up to the cursor."""
@@ -95,7 +95,7 @@ _FORMATS: Mapping[str, Callable[[str, str], str]] = {
 
 
 def answer(shell: str, line: str, out: TextIO) -> None:
-    """Write what can stand at the end of `line`, one a line, as `shell` wants it. Silent on any failure."""
+    """Write the completions of `line`, one per line, in the format of `shell`. Silent on any failure."""
     try:
         form = _FORMATS[shell]
         offers = candidates(*words(line))
@@ -105,7 +105,7 @@ def answer(shell: str, line: str, out: TextIO) -> None:
 
 
 def words(line: str) -> tuple[list[str], str]:
-    """The complete words after the program's name, and the word that the cursor stands in."""
+    """The complete words after the program's name, and the word at the cursor."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -119,7 +119,7 @@ def words(line: str) -> tuple[list[str], str]:
 
 
 def candidates(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
-    """Values with their help that can stand where `incomplete` stands after `args`."""
+    """Values with their help that complete `incomplete` after `args`."""
     from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 
     from runcancel.cli.app import app
@@ -153,6 +153,6 @@ def write_all(folder: Path) -> None:
 
 
 def answer_shell() -> int:
-    """Answer the shell that asks in the environment."""
+    """Reply to the shell that is named in the environment."""
     answer(os.environ[ASK], os.environ.get(LINE, ""), sys.stdout)
     return 0

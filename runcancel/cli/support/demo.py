@@ -1,4 +1,4 @@
-"""The demo: a bad script on three simulated clouds, told by the real command in one screen."""
+"""The demo: a bad script on three simulated clouds, cancelled by the real command, on one screen."""
 
 import subprocess
 import sys

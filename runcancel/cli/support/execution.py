@@ -27,7 +27,7 @@ _FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
 
 
 class Execution:
-    """What is sent, watched and reported under one operation. Without a recorder nothing is written down."""
+    """The requests, readings and results of one operation. Without a recorder nothing is recorded."""
 
     def __init__(self, session: Session, policy: WaitPolicy, goal: Goal, recorder: Recorder | None) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""Every failure becomes one clear message, a document where one was asked for, and an exit code."""
+"""Every failure becomes one message, a document if the format needs one, and an exit code."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What a write to a full disk fails with; what was to be written is gone then."""
+"""The errors of a write to a full disk. The text is then lost."""
 
 
 class Ending:
@@ -41,7 +41,7 @@ class Ending:
 
 @contextmanager
 def handle_errors(argv: Sequence[str]) -> Iterator[Ending]:
-    """Run a block; whatever it raises is told to people and, under `-o json`, to programs."""
+    """Run a block. Whatever it raises is printed for people and, under `-o json`, for programs."""
     ending = Ending()
     remember_variables(os.environ)
     try:

@@ -59,7 +59,7 @@ class Follower:
         self._tasks = TaskGroup[_Step, Callable[[], None]](session.workers, lambda step: step())
 
     def until_ended(self) -> int:
-        """Print what comes, and return the exit code. Ends early after a signal, and when nobody reads any more."""
+        """Print what arrives, and return the exit code. Ends early after a signal, and if the reader is gone."""
         self._session.tell_origins(self._lookup.left)
         interrupted: int | None = None
         try:

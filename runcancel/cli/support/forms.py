@@ -1,4 +1,4 @@
-"""In which form the answer is wanted: `--output`, `--query` and what may stand there."""
+"""The format of the output: `--output`, `--query` and their values."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING

@@ -13,7 +13,7 @@ from runcancel.render import End
 
 
 def act(session: Session, words: Sequence[str]) -> int:
-    """Carry out what stands behind `contexts groups`. Raises `UsageError`."""
+    """Carry out the arguments of `contexts groups`. Raises `UsageError`."""
     action, *names = words or ("list",)
     if action not in ACTIONS:
         near = nearest(action, ACTIONS)

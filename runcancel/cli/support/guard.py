@@ -1,4 +1,4 @@
-"""The site policy before a cancel: its rules are read once, and held against the runs that would be asked."""
+"""The site policy before a cancel: its rules are read once and compared with the runs to cancel."""
 
 import sys
 from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ from runcancel.render import Caller
 
 
 class Guard:
-    """The rules as they were when the cancel began. A dry run, which sends nothing, only tells what is wrong."""
+    """The rules at the start of the cancel. A dry run sends nothing and only reports a fault of the file."""
 
     def __init__(self, session: Session, *, dry_run: bool) -> None:
         """Read the rules. Raises `Refused` when they cannot be read and something is to be sent."""
@@ -39,7 +39,7 @@ class Guard:
         return self._rules.asks_accounts
 
     def asks_caller(self, scope: Scope) -> bool:
-        """Whether who asks in a scope decides about it, by a rule about accounts or by a context that names one."""
+        """Whether the caller's identity decides about a scope, by a rule about accounts or a context that names one."""
         return self.asks_accounts or settings.needs_caller(self._session.settings, scope)
 
     def asks_accounts_of(self, providers: Collection[str]) -> bool:
@@ -60,17 +60,17 @@ class Guard:
         return site_policy.may_match(self._rules, subjects)
 
     def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
-        """Raise `Refused` when a rule denies one of the runs that would be asked."""
+        """Raise `Refused` if a rule denies one of the runs to cancel."""
         site_policy.check(self._rules, self._rulings(items, callers))
 
     def stricter(
         self, requirement: ConfirmationRequirement, items: Sequence[PlanItem], callers: Sequence[Caller]
     ) -> ConfirmationRequirement:
-        """What has to be answered once the rules are heard."""
+        """The confirmation that is needed with the rules."""
         return site_policy.stricter(requirement, self._rulings(items, callers))
 
     def shown(self, chosen: Chosen, callers: Sequence[Caller]) -> Chosen:
-        """The selection of a dry run, with what the rules would say to it."""
+        """The selection of a dry run, with the results of the rules."""
         items, misled = self._led_elsewhere(chosen.selection.items)
         rulings = self._rulings(items, callers)
         selection = structs.replace(chosen.selection, items=site_policy.planned(items, rulings))

@@ -1,4 +1,4 @@
-"""What `cancel --resume` goes on with: the runs of an operation whose end nobody saw."""
+"""What `cancel --resume` continues with: the runs of an operation whose end was not read."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class LeftOver(Struct, frozen=True):
 
 
 def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.sleep) -> LeftOver:
-    """What `--resume` goes on with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
+    """What `--resume` continues with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
         journal = Journal.open(file, pause=pause)
         found = whole_id(journal, id)
@@ -50,7 +50,7 @@ def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.slee
 
 
 def _sent(entry: Entry) -> bool:
-    """Whether a run was asked to stop, or may have been."""
+    """Whether a cancel of the run was sent, or may have been."""
     return entry.answer is not None and entry.answer.status in (
         RequestStatus.ACCEPTED,
         RequestStatus.ALREADY,
@@ -59,7 +59,7 @@ def _sent(entry: Entry) -> bool:
 
 
 def _has_ended(entry: Entry) -> bool:
-    """Whether a run's end was seen: everything else is read again, and asked again where that shows no effect."""
+    """Whether the end of a run was read. Any other run is read again, and cancelled again if that shows no effect."""
     outcome = entry.outcome
     if outcome is None:
         return False
@@ -67,5 +67,5 @@ def _has_ended(entry: Entry) -> bool:
 
 
 def _is_partial(outcome: Outcome) -> bool:
-    """Whether all of a run was asked and a part goes on; with an error, a part of it was refused."""
+    """Whether a whole run was cancelled and a part keeps running. With an error, a part of it was refused."""
     return outcome.verdict is Verdict.PARTIAL and outcome.error is None

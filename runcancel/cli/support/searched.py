@@ -18,7 +18,7 @@ _FACTS = {
     Fact.SCRIPT: "the script of a run",
     Fact.STARTED_BY: "who started a run",
 }
-"""What a listing has to tell for a filter, as a person calls it."""
+"""The facts that a filter needs from a listing, in words."""
 
 _NAMED = 4  # regions of one account that are named
 
@@ -82,7 +82,7 @@ def _refused(gaps: Sequence[Problem]) -> Iterator[str]:
 
 
 def _left_out(session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem]) -> Iterator[str]:
-    """Providers that nobody left out by name, and that were not searched all the same."""
+    """Providers that were not left out by name and were not searched."""
     chosen = session.settings
     if chosen.providers.value or chosen.contexts.value:
         yield from (f"{name} (no region in -r)" for name in settings.excluded(chosen))

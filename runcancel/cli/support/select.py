@@ -147,7 +147,7 @@ class _Found(Struct, frozen=True, kw_only=True):
 
 
 def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
-    """What stands under each run; those that the listing told whole are not read again."""
+    """The state of each run. A run with a complete listing is not read again."""
     of = {Reference.of(one.run.ref): one for one in found}
     partly_read = [reference for reference, snapshot in of.items() if not snapshot.whole]
     results = [LookupResult(reference=reference, snapshot=snapshot) for reference, snapshot in of.items()]
@@ -156,7 +156,7 @@ def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
 
 
 def _searched(session: Session, query: Query) -> _Found:
-    """Search every scope. Raises `UsageError` for a scope that must not be asked."""
+    """Search every scope. Raises `UsageError` for a scope that must not be searched."""
     scopes = session.scopes(kinds=query.kinds)
     unfindable = unsearched(scopes, query)
     answering: set[Scope] = set()

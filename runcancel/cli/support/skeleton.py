@@ -1,4 +1,4 @@
-"""`--generate-cli-skeleton`: what a request for a verb can hold, or what its answer looks like."""
+"""`--generate-cli-skeleton`: the keys of a request for a verb, or a sample of its output."""
 
 import os
 import sys
@@ -34,7 +34,7 @@ def show(kind: str, command: Any, typed: Mapping[str, Any]) -> None:
 
 
 def request_skeleton(command: Any) -> str:
-    """Every key that a request for this verb may have, with an empty value: as it is, it asks for nothing."""
+    """Every key of a request for this verb, with an empty value. Without changes it selects nothing."""
     return pretty({slot.key: slot.empty for slot in slots(command.params) if slot.offered}) + "\n"
 
 

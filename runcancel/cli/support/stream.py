@@ -1,4 +1,4 @@
-"""Rows of one run, chunk by chunk from a worker, so that memory stays bounded and signals are heard."""
+"""Rows of one run, chunk by chunk from a worker, so that memory stays limited and signals are noticed."""
 
 from collections.abc import Callable, Iterator
 from itertools import count, islice

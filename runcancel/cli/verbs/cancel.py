@@ -156,7 +156,7 @@ def _recorder(session: Session, args: changes.Record, request: SelectionRequest,
 
 
 def _callers(session: Session, chosen: Chosen, *, required: bool) -> tuple[Caller, ...]:
-    """Who cancels in each scope, where somebody has to know. Raises `Refused` where another one made the plan."""
+    """The caller's identity in each scope, if it is needed. Raises `Refused` if another user made the plan."""
     callers = callers_of(session, chosen.selection.items) if required else ()
     if chosen.planned_by:
         selection.check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})

@@ -31,7 +31,7 @@ _EACH = 7.0  # seconds for each question: who we are, and what is permitted
 
 
 class _Missing(Struct, frozen=True):
-    """An account that cannot be asked: nothing is configured, its files are broken, or no region is known."""
+    """An account that cannot be checked: nothing is configured, its files are broken, or no region is known."""
 
     scope: str
     name: str
@@ -75,7 +75,7 @@ def doctor(session: Session) -> int:
 
 
 def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]:
-    """The providers that can be asked, and the others. Raises `UsageError` for a wrong `-r`."""
+    """The providers that can be checked, and the others. Raises `UsageError` for a wrong `-r`."""
     contexts = [chosen.config.contexts[name].provider for name in chosen.contexts.value]
     named = chosen.providers.value or tuple(dict.fromkeys(contexts))
     configured = tuple(name for name in PROVIDERS if is_configured(name, chosen.environ))
@@ -100,7 +100,7 @@ def _can_be_asked(chosen: Settings, name: str) -> bool:
 
 
 def _lacking(chosen: Settings, name: str, configured: Container[str]) -> Iterator[_Missing]:
-    """What keeps the accounts of a provider from being asked, one by one."""
+    """The faults that prevent the check of a provider's accounts, one by one."""
     for problem in settings.unusable(_only(chosen, (name,))):
         hint = problem.hint or "-r REGION"
         with_hint = structs.replace(problem, hint=hint if hint.startswith("next: ") else f"next: {hint}")

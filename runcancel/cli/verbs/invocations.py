@@ -94,7 +94,7 @@ def invocations(
 
 
 def _known(snapshot: Snapshot, criteria: InvocationFilter) -> Iterator[Invocation] | None:
-    """The rows, where looking at the run has told them already: nothing is read twice."""
+    """The rows, if the reading of the run has them already: nothing is read twice."""
     whole = kind_of(snapshot.run.ref).read_whole and snapshot.run.counts is not None
     return filter(criteria.matches, snapshot.invocations) if whole else None
 

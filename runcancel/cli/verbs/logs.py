@@ -170,7 +170,7 @@ def _encoding(name: str) -> str:
 
 
 def _check_file(session: Session, name: str) -> None:
-    """Raise `UsageError` where a run stands for a file: `-f` follows in other tools."""
+    """Raise `UsageError` for a run in the place of a file: `-f` means follow in other tools."""
     if name == "-" or Path(name).exists():
         return
     try:

@@ -112,7 +112,7 @@ class _Goal(Struct, frozen=True):
 
 
 def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[LookupResult]:
-    """Look at the runs; with `until`, look again until then at those that are not found: one may not be listed yet."""
+    """Read the runs. With `until`, runs that are not found are read again until then: one may not be listed yet."""
     results = {result.reference: result for result in session.look_up(references)}
     clock = session.workers.clock
     missing = _not_found(results.values())
