@@ -55,6 +55,11 @@ class _Group(Struct, frozen=True, kw_only=True):
         runs, targets = counted(len(self.items), "run"), counted(sum(map(_size, self.items)), "target")
         return self.name, safe(f"{account} {where}"), runs, targets, PROMISES[self.guarantee]
 
+    def effect(self, *, promised: bool) -> str:
+        """What is expected of the targets, after what a cancel does where that was not `promised` before."""
+        expected = expectation(self.items)
+        return expected if promised else f"{PROMISES[self.guarantee]}: {expected}".removesuffix(": ")
+
 
 def announce(
     items: Sequence[PlanItem],
@@ -144,10 +149,11 @@ def _of_one(item: PlanItem, width: int) -> list[str]:
 def _of_many(items: Sequence[PlanItem], width: int) -> list[str]:
     """A line per name, account and guarantee, the most runs first, then what each guarantee means."""
     groups = _grouped(items)
-    rows, expected = _rows(groups[:_GROUPS], width), []
+    rows, promised = _rows(groups[:_GROUPS], width)
+    expected: list[str] = []
     if rest := groups[_GROUPS:]:
         rows.append(f"  … and {len(rest):,} more names: {counted(sum(len(group.items) for group in rest), 'run')}")
-    effects = [expectation(group.items) for group in groups]
+    effects = [group.effect(promised=promised) for group in groups]
     beside = [f"{row}: {effect}" if effect else row for row, effect in zip(rows, effects, strict=False)]
     if not rest and all(_cells(line) < width for line in beside):
         rows = beside
@@ -183,9 +189,14 @@ def _grouped(items: Sequence[PlanItem]) -> list[_Group]:
     return sorted(made, key=lambda group: -len(group.items))
 
 
-def _rows(groups: Sequence[_Group], width: int) -> list[str]:
-    rows = _columns([group.cells(_REGIONS) for group in groups], width)
-    return rows if all(_cells(row) < width for row in rows) else _columns([one.cells(1) for one in groups], width)
+def _rows(groups: Sequence[_Group], width: int) -> tuple[list[str], bool]:
+    """A line for each group, with less in it until it fits; and whether it has what a cancel does there."""
+    for regions, promised in ((_REGIONS, True), (1, True), (1, False)):
+        cells = [group.cells(regions) for group in groups]
+        rows = _columns(cells if promised else [row[:-1] for row in cells], width)
+        if all(_cells(row) < width for row in rows):
+            return rows, promised
+    return rows, False
 
 
 def _columns(rows: Sequence[Sequence[str]], width: int) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from runcancel.engine.planning import plan
 from runcancel.model.outcomes import PlanItem
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, Ref
 from runcancel.model.states import Reason, State
 from runcancel.render.documents import Caller
 from runcancel.render.screens.announce import announce, listing
@@ -70,6 +70,17 @@ def test_one_name_in_many_regions_is_one_line() -> None:
     lines = announce(items, width=120)
 
     assert lines[1].startswith("  patch-openssl  tencent 20 regions  20 runs  40 targets")
+
+
+def test_a_name_gives_way_last_where_the_account_is_long() -> None:
+    made = item(1)
+    items = [structs.replace(made, run=Ref.parse(f"tencent-account1@{made.run}"[:-1] + str(n))) for n in range(2)]
+
+    lines = announce(items, width=80)
+
+    assert lines[1].startswith("  patch-openssl  tencent-account1@tencent ap-guangzhou  2 runs  4 targets")
+    assert lines[2].startswith("    stops running: 2 pending: will be cancelled")
+    assert all(len(line) < 90 for line in lines)
 
 
 def test_many_runs_that_have_ended_are_one_line() -> None:
