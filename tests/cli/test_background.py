@@ -48,13 +48,15 @@ def test_every_cloud_tells_its_script(outside: Outside) -> None:
     assert "/opt/jobs/patch-openssl.sh" in runs[ONE_SHOT]
     assert "/opt/jobs/patch-openssl.sh" in runs[TENCENT]
     assert "AutomationAssumeRole: arn:aws:iam" in runs[AUTOMATION]
-    assert runs[WINDOW] is None
+    assert runs[WINDOW] == "AWS-RunShellScript:\ndf"
 
 
-def test_a_window_names_the_command_that_shows_more(outside: Outside) -> None:
-    done = outside.run("status", WINDOW, "--script", "--who", "-o", "table")
+def test_a_window_that_lists_no_script_names_the_command_that_shows_more(outside: Outside) -> None:
+    ref = outside.add("aws", "maintenance-window", sort="LAMBDA", targets={"running": 1})
 
-    assert f"runcancel invocations {WINDOW} --parameters" in done.err
+    done = outside.run("status", ref, "--script", "--who", "-o", "table")
+
+    assert f"runcancel invocations {ref} --parameters" in done.err
     assert "starts by its own schedule" in done.err
     assert done.code == 0
 

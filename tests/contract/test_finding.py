@@ -87,10 +87,7 @@ def test_the_script_of_a_run_is_read_when_asked_for(of: Example, scripted: Outsi
 def test_the_script_of_a_run_that_is_not_there(of: Example, scripted: Outside, connect: Connect) -> None:
     cloud = connect(scripted, of.scope)
 
-    if of.kind == "maintenance-window":  # it runs none of its own
-        assert cloud.script(references.full(of.ref)) is None
-    else:
-        assert refused(lambda: cloud.script(references.full(of.absent))).reason is Reason.NOT_FOUND
+    assert refused(lambda: cloud.script(references.full(of.absent))).reason is Reason.NOT_FOUND
 
 
 @pytest.mark.parametrize("of", [of for of in KINDS if of.kind != "maintenance-window"], ids=str)

@@ -47,7 +47,7 @@ def _with_scripts(session: Session, runs: Mapping[Ref, Run], notes: list[str]) -
             answer = None
         elif answer is None and kind_of(ref).starts_runs:
             tasks = command("invocations", str(ref), "--parameters")
-            notes.append(f"{ref}: a {run.kind} has no script of its own; what its tasks run: {tasks}")
+            notes.append(f"{ref}: the cloud lists no script of a {run.kind}; what its tasks run: {tasks}")
         yield ref, structs.replace(run, script=answer)
 
 

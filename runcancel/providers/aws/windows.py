@@ -15,6 +15,7 @@ from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, first, moment, text, texts
+from runcancel.providers.common.scripts import with_parameters
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
 """Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""
@@ -62,9 +63,14 @@ class Windows:
                 if WINDOW.matches(ref.id):
                     yield Snapshot(run=structs.replace(_run(ref, row), name=text(window.get("Name"))))
 
-    def script(self, _ref: Ref) -> str | None:
-        """See `Cloud.script`: a window runs the scripts of its tasks, which are runs of their own."""
-        return None
+    def script(self, ref: Ref) -> str | None:
+        """See `Cloud.script`: the documents of its tasks with their parameters, each once."""
+        found: dict[str, None] = {}
+        for task in self._tasks(ref):
+            for row in self._listed(ref, text(task.get("TaskExecutionId")) or "", (), limit=0):
+                found.setdefault(_task_script(task, document(row.get("Parameters"))))
+        found.pop("", None)
+        return "\n\n".join(found) or None
 
     def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """One row per task invocation, and one with target None for a task that has none yet.
@@ -122,6 +128,14 @@ class Windows:
         size = min(_MOST, max(_FEWEST, limit or _MOST))
         of = {"WindowExecutionId": ref.id, "TaskExecutionId": task_id}
         return self._wire.pages(action, params, unique="InvocationId", size=size, state=_state, of=of)
+
+
+def _task_script(task: JsonObject, started_with: Mapping[str, Any]) -> str:
+    """What one invocation of a task runs: its document, and below it the script; empty where AWS lists none."""
+    given = started_with.get("parameters")
+    script = with_parameters(None, started_with if given is None else given)
+    name = text(started_with.get("documentName")) or text(task.get("TaskArn"))
+    return f"{name}:\n{script}" if script else ""
 
 
 def _state(row: JsonObject) -> State:
