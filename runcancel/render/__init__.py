@@ -9,7 +9,6 @@ from runcancel.model.runs import Problem, Run
 from runcancel.model.states import Reason
 from runcancel.render.documents import Caller, End, Event, Record
 from runcancel.render.formats.machine import Csv, Json, JsonLines, References, Tsv, Yaml
-from runcancel.render.screens.logs import Lines
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.sink import Printer, Sink
@@ -142,13 +141,18 @@ def writer(
 
 def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:
     """The writer of `logs` in a pipe: what targets wrote, line by line. `prefix` and `by_run` as in `Lines`."""
+    from runcancel.render.screens.logs import Lines
+
     sink = Sink(out)
     return _Telling(Lines(sink, prefix=prefix, by_run=by_run), notes, sink)
 
 
 def raw(*, out: TextIO | None, notes: Notes) -> "Raw":
     """The writer of `logs --raw`."""
-    return Raw(Sink(out), notes)
+    from runcancel.render.screens.logs import Lines
+
+    sink = Sink(out)
+    return Raw(Lines(sink, prefix=False, by_run=False), notes, sink)
 
 
 class _Telling(Printer):
@@ -216,9 +220,6 @@ class _Telling(Printer):
 
 class Raw(_Telling):
     """Bytes as a target wrote them. All messages go to stderr."""
-
-    def __init__(self, sink: Sink, notes: Notes) -> None:
-        super().__init__(Lines(sink, prefix=False, by_run=False), notes, sink)
 
     def put(self, content: bytes) -> None:
         """Write bytes as they are."""

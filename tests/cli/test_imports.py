@@ -8,6 +8,8 @@ from outside import COMMAND, KILLED, TENCENT, Outside
 
 LOADED = "import sys; from runcancel.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 DRAWN, STORED = {"rich"}, {"sqlite3"}
+MOST_MODULES = 140
+"""What one cancel of a Tencent run loads of this program; `docs/layout.md` has the figure."""
 SDKS = {"botocore", "boto3", "tencentcloud", "alibabacloud_credentials", "alibabacloud_tea_openapi", "Tea"}
 NEVER = {"boto3", "requests", "aiohttp", "cryptography", "alibabacloud_tea_openapi", "Tea", "asyncio", "pydantic"}
 OF = {COMMAND: {"botocore"}, KILLED: set(), TENCENT: set()}
@@ -16,6 +18,11 @@ ONE_OF_EACH = pytest.mark.parametrize("ref", OF, ids=["aws", "alibaba", "tencent
 
 def loaded(outside: Outside, *argv: str, **env: str) -> set[str]:
     """Every top-level package that a command imports."""
+    return {name.partition(".")[0] for name in modules(outside, *argv, **env)}
+
+
+def modules(outside: Outside, *argv: str, **env: str) -> set[str]:
+    """Every module that a command imports."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *argv],
         env={**outside.environ, **env},
@@ -24,7 +31,13 @@ def loaded(outside: Outside, *argv: str, **env: str) -> set[str]:
         timeout=30,
         check=True,
     )
-    return {name.partition(".")[0] for name in done.stderr.splitlines()[-1].split()}
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_a_cancel_loads_few_modules_of_its_own(outside: Outside) -> None:
+    own = {name for name in modules(outside, "cancel", TENCENT, "--yes", "-o", "ref") if name.startswith("runcancel")}
+
+    assert len(own) <= MOST_MODULES
 
 
 @ONE_OF_EACH

@@ -17,7 +17,6 @@ from runcancel.model.outcomes import Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Verdict
 from runcancel.render import End, Writer
-from runcancel.render.event_lines import EventLines
 from runcancel.render.screens.verdicts import hints
 from runcancel.render.screens.words import counted
 from runcancel.text import command, duration
@@ -81,6 +80,8 @@ class Execution:
         session.workers.tick = tick
         watchers: list[Progress] = [] if self._recorder is None else [self._recorder]
         if session.format == "jsonl":
+            from runcancel.render.event_lines import EventLines
+
             watchers.append(Shielded(EventLines(answer)))
         progress = CombinedProgress(*watchers, shown)
         try:

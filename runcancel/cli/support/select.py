@@ -9,16 +9,13 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called
 from runcancel.cli.support.named import of_operation, read_file, text_of_input
-from runcancel.cli.support.pick import pick
 from runcancel.cli.support.resume import LeftOver
-from runcancel.cli.support.searched import coverage, unsearched
 from runcancel.cli.support.source import Filtered, Listed, Named, Past, Picked, Saved, SelectionRequest
 from runcancel.config import settings
 from runcancel.config.references import Reference, as_written, unique
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import children, unseen
-from runcancel.engine.search import born, search, split_gaps
 from runcancel.engine.selection import SavedCaller, Selection
 from runcancel.errors import Searched, UsageError
 from runcancel.guards.limits import NO_LIMITS
@@ -107,6 +104,8 @@ def _scopes(item: PlanItem | Intent) -> tuple[Scope, ...]:
 
 
 def _picked(session: Session, targets: Sequence[str], limits: Limits) -> Chosen:
+    from runcancel.cli.support.pick import pick  # only for who chooses on a terminal
+
     found = _searched(session, Query(states=options.states(None)))
     runs = [one.run for one in found.runs if one.run.cancellable]
     fixed = session.settings.config.caps.max_runs
@@ -157,6 +156,9 @@ def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
 
 def _searched(session: Session, query: Query) -> _Found:
     """Search every scope. Raises `UsageError` for a scope that must not be searched."""
+    from runcancel.cli.support.searched import coverage, unsearched  # a named run needs no search
+    from runcancel.engine.search import born, search, split_gaps
+
     scopes = session.scopes(kinds=query.kinds)
     unfindable = unsearched(scopes, query)
     answering: set[Scope] = set()

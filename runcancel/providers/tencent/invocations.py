@@ -40,7 +40,6 @@ from runcancel.providers.common.fields import (
 )
 from runcancel.providers.common.http import believed
 from runcancel.providers.common.scripts import contains
-from runcancel.providers.tencent.logs import output
 from runcancel.providers.tencent.records import invocation_of, joined, openness, run_of, script_of, task_openness
 from runcancel.providers.tencent.states import NEVER_READ
 from runcancel.providers.tencent.wire import Wire
@@ -104,6 +103,8 @@ class Tat:
 
     def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`."""
+        from runcancel.providers.tencent.logs import output
+
         owner = self._owner(ref)
         for task in self._tasks(owner, criteria, size=_OUTPUTS, hide_output=False):
             invocation = invocation_of(owner, task)
