@@ -589,3 +589,11 @@ def test_what_a_window_started_meets_the_rules_too(site: Site) -> None:
 
     assert "the platform team stops commands" in done.err
     assert site.run("cancel", WINDOW, "--no-wait").code == 0
+
+
+def test_a_rename_says_that_rules_about_the_old_name_do_not_follow(site: Site) -> None:
+    site.rules('[[deny]]\nwhy = "not here"\ncontexts = ["prod"]\n')
+    site.configure('[contexts.prod]\nprovider = "tencent"\n[contexts.games]\nprovider = "tencent"\n')
+
+    assert "rules about prod" in site.run("contexts", "rename", "prod", "live").err
+    assert "rules about" not in site.run("contexts", "rename", "games", "play").err

@@ -106,6 +106,17 @@ class Guard:
         return site_policy.rulings(self._rules, subjects)
 
 
+def rules_about(name: str) -> tuple[str, ...]:
+    """A note where the site policy has rules about a context of this name, which does not exist any more."""
+    try:
+        rules = site_policy.read()
+    except Refused:  # every cancel says so
+        return ()
+    if any(name in (rule.contexts or ()) for rule in (*rules.deny, *rules.confirm)):
+        return (f"note: the site policy {site_policy.PATH} has rules about {name}; they do not hold for the new name",)
+    return ()
+
+
 def _size(item: PlanItem) -> int:
     """How many targets of a run may still be stopped; of one that could not be read, more than any rule allows."""
     return limits.size(item) if item.read else sys.maxsize

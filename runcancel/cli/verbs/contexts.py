@@ -10,6 +10,7 @@ from runcancel.cli.actions import Action
 from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.cli.support import groups
+from runcancel.cli.support.guard import rules_about
 from runcancel.config import edit, provenance, settings
 from runcancel.config import file as config_file
 from runcancel.config.file import Config, Context
@@ -228,8 +229,10 @@ def _rename(session: Session, call: _Call) -> int:
     file = config_file.path(session.settings.environ)
     stood = edit.rename(file, old, new)
     also = f", also in {', '.join(stood)}" if stood else ""
-    session.notes.say(f"renamed {old} to {new}{also}", f"References that begin with {old}@ do not work any more")
     known = config_file.load(file)
+    session.notes.say(f"renamed {old} to {new}{also}")
+    if new in known.contexts:
+        session.notes.say(f"References that begin with {old}@ do not work any more", *rules_about(old))
     return _answer(session, known) if new in known.contexts else groups.answer(session, known)
 
 
