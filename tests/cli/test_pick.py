@@ -158,6 +158,22 @@ def test_no_answer_raises_the_limit_of_the_configuration(outside: Outside) -> No
     assert (shown.code, outside.writes()) == (6, [])
 
 
+@pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 6)])
+@pytest.mark.parametrize("over", [False, True])
+def test_leaving_the_list_sends_nothing(key: str, code: int, over: bool, outside: Outside) -> None:
+    with Terminal(outside, "cancel", *TENCENT, "--max-runs", "1", lines=60) as terminal:
+        terminal.until("Enter: none")
+        if over:
+            terminal.send("all\n")
+            terminal.until("back to the list):")
+        terminal.send(key)
+        if over and key == "\x04":  # back to the list first
+            terminal.until(lambda text: text.endswith("Enter: none):"))
+            terminal.send(key)
+        assert terminal.end() == code
+    assert outside.writes() == []
+
+
 SHOWN = st.lists(st.integers(1, 99), min_size=1, unique=True).map(sorted)
 
 
