@@ -265,7 +265,7 @@ def test_the_command_refuses_any_bytes_for_a_file(made: Outside, data: bytes, wh
 def test_any_time_is_understood_or_refused(text: str) -> None:
     refused(lambda: environment.duration("--timeout", text))
     refused(lambda: environment.moment("--since", text, NOW))
-    refused(lambda: options.query(older_than=text, now=NOW))
+    refused(lambda: options.Filters(older_than=text).query())
 
 
 @tries(300)

@@ -7,7 +7,9 @@ import pytest
 from opened import refused
 
 from providers.aws.scripted import AUTOMATION, CHILD, COMMAND, DEPLOY, NOBODY, RATED, STEPS, A, B, Scripted, error, ref
-from runcancel.model.runs import InvocationFilter
+from runcancel.engine.decoding import as_text
+from runcancel.model.logs import Output
+from runcancel.model.runs import InvocationFilter, Ref
 from runcancel.model.states import Reason
 from runcancel.providers.aws.cloud import Aws
 
@@ -30,6 +32,11 @@ def node(*plugins: Mapping[str, Any]) -> dict[str, Any]:
     return {"CommandInvocations": [{"InstanceId": A, "Status": "Failed", "CommandPlugins": plugins}]}
 
 
+def outputs(cloud: Aws, run: Ref) -> list[Output]:
+    """What the targets of a run wrote, as text."""
+    return [as_text(capture, None) for capture in cloud.logs(run, InvocationFilter())]
+
+
 WROTE = {"CommandId": CHILD, "InstanceId": A, "StandardOutputContent": "out", "StandardErrorContent": "err"}
 
 
@@ -41,7 +48,7 @@ def test_a_step_that_started_a_command_is_followed_and_says_why_it_failed(wire: 
     }
     wire.script = lambda action, params: replies[action]
 
-    why, wrote = scripted.logs(AUTOMATION, InvocationFilter())
+    why, wrote = outputs(scripted, AUTOMATION)
 
     assert (why.run, why.step, why.stdout, why.stderr) == (AUTOMATION, "patch", None, "two nodes failed")
     assert (wrote.run, wrote.parent) == (ref("command", CHILD), AUTOMATION)
@@ -56,7 +63,7 @@ def test_a_command_that_is_gone_leaves_what_its_step_returned(wire: Scripted, sc
     }
     wire.script = lambda action, params: replies[action]
 
-    (one,) = scripted.logs(AUTOMATION, InvocationFilter())
+    (one,) = outputs(scripted, AUTOMATION)
 
     assert one.child == ref("command", CHILD)
     assert one.note == "the run that it started is no longer kept"
@@ -73,10 +80,10 @@ def test_what_lies_deeper_is_named_and_not_followed(wire: Scripted, scripted: Aw
 
     wire.script = answer
 
-    outputs = list(scripted.logs(AUTOMATION, InvocationFilter()))
+    found = outputs(scripted, AUTOMATION)
 
-    assert outputs[-1].run == ref("automation", RATED)
-    assert outputs[-1].child == ref("command", CHILD)
+    assert found[-1].run == ref("automation", RATED)
+    assert found[-1].child == ref("command", CHILD)
     assert {action for action, _ in wire.asked} == {"GetAutomationExecution"}
 
 
@@ -87,7 +94,7 @@ def test_why_a_step_failed_is_said_once(wire: Scripted, scripted: Aws) -> None:
     )
     wire.script = lambda action, params: runbook(said)
 
-    (one,) = scripted.logs(AUTOMATION, InvocationFilter())
+    (one,) = outputs(scripted, AUTOMATION)
 
     assert (one.stdout, one.stderr) == ("a: 1\n", "Step fails: disk full\nnode i-1 is gone")
 
@@ -100,7 +107,7 @@ def test_a_step_that_aws_does_not_know_by_name_leaves_the_short_text(wire: Scrip
     }
     wire.script = lambda action, params: replies[action]
 
-    (one,) = scripted.logs(COMMAND, InvocationFilter())
+    (one,) = outputs(scripted, COMMAND)
 
     assert (one.stdout, one.stderr, one.truncated) == ("out", "bad\n---Error truncated----", True)
 
@@ -119,6 +126,6 @@ def test_a_log_group_is_named(wire: Scripted, scripted: Aws) -> None:
     replies = {"ListCommandInvocations": node(plugin()), "GetCommandInvocation": reply}
     wire.script = lambda action, params: replies[action]
 
-    (one,) = scripted.logs(COMMAND, InvocationFilter())
+    (one,) = outputs(scripted, COMMAND)
 
     assert one.note == "also in the CloudWatch log group /ops/ssm"
