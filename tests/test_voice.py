@@ -65,6 +65,12 @@ RETIRED = (
 )
 """What neither messages nor help contain."""
 RETIRED_EVERYWHERE = (
+    r"[Ww]ho asks",
+    r"\btold\b",
+    r"\bbegun\b",
+    r"\bheard\b",
+    r"written down",
+    r"\b(?:is|are|was|were) over\b",
     r"foretold",
     r"what is true now",
     r"has not the shape",

@@ -31,8 +31,8 @@ _Question = tuple[Credential, tuple[Scope, ...]]
 class Callers:
     """The identities behind scopes. Only the caller's thread uses it; the requests run on the workers.
 
-    An identity counts where the vendor's own identity service told it, or the one at the endpoint of the service
-    itself: whoever can set a variable could let another tell anything. One that was not told in time is not known.
+    An identity counts if it comes from the vendor's own identity service, or from the one at the endpoint of the
+    service itself: a variable could lead to a service that returns any identity. A late one is not known.
     """
 
     def __init__(self, settings: Settings, clouds: Clouds, workers: Workers) -> None:

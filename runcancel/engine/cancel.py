@@ -32,11 +32,11 @@ _REREAD_ALONE = 0.05
 
 
 class Flow(Struct, frozen=True):
-    """Runs that are read, chosen and sent scope by scope.
+    """Runs that are read, selected and sent scope by scope.
 
-    `choose` turns what was read in one scope into the items to send and the outcomes that are known already; it is
-    called on the caller's thread, and by then must have written down and announced what it lets through. `within`:
-    seconds after which a reading is not waited for.
+    `choose` turns the readings of one scope into the items to send and the outcomes that are known already. It is
+    called on the caller's thread, and records and announces the items before it returns. `within`: seconds to wait
+    for a reading.
     """
 
     lookup: Lookup

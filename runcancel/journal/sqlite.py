@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS events (
 
 
 class JournalFile:
-    """An open file. Only the thread that opened it may use it; each statement is a transaction unless one is begun."""
+    """An open file. Only the thread that opened it may use it; each statement is a transaction unless one is open."""
 
     def __init__(self, connection: sqlite3.Connection, file: Path | None = None) -> None:
         self._connection = connection
@@ -193,8 +193,8 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def _connect_for_reading(file: Path) -> sqlite3.Connection:
     """A connection that changes nothing on the disk.
 
-    Without a log beside it, SQLite is told that nothing changes: else it would make files to share memory. On a disk
-    that takes none (read-only, or full) the file and its log are read into a copy.
+    Without a log beside it, SQLite opens the file as immutable, because it would create files to share memory. On a
+    read-only or full disk the file and its log are read into a copy.
     """
     log = file.with_name(f"{file.name}-wal")
     logged = log.exists() and log.stat().st_size > 0

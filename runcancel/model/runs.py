@@ -334,9 +334,9 @@ class InvocationFilter(Struct, frozen=True, kw_only=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who the caller is at one provider: the account and the principal as the vendor writes it.
+    """The caller's identity at one provider: the account and the principal as the vendor writes it.
 
-    `believed`: it was told by the vendor's own host, or by the host of the service itself.
+    `believed`: it comes from the vendor's own host, or from the host of the service itself.
     """
 
     account: str

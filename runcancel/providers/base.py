@@ -20,7 +20,7 @@ from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
 AGENT = f"runcancel/{__version__}"
-"""What every request says in its `User-Agent`."""
+"""The `User-Agent` of every request."""
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Connection(Struct, frozen=True, kw_only=True):
 
     @property
     def agent(self) -> str:
-        """Who asks, for the `User-Agent`: the clouds' own audit logs keep it, and so can be joined with the journal."""
+        """Program and operation for the `User-Agent`: the audit logs keep it, for a join with the journal."""
         return f"{AGENT} op/{self.operation}" if self.operation else AGENT
 
 
@@ -61,10 +61,10 @@ class VendorSettings(Struct, frozen=True, kw_only=True):
 
 
 class Checkup(Struct, frozen=True, kw_only=True):
-    """How a connection reaches its cloud, and what the latest answer told about clocks and distance; no secret in it.
+    """The endpoint and credentials of a connection, and the clock and latency of the latest reply; without secrets.
 
-    `credentials`: where the keys come from, in words. `key`: the last four characters of the key, by which `doctor`
-    knows whose cancels the journal tells of; None: it can never say whether one is permitted. `proxy` without its user.
+    `credentials`: their source, in words. `key`: the last four characters of the key, by which `doctor` finds the
+    cancels of this key in the journal; None: it cannot find any. `proxy` without its user.
     `clock_skew`: seconds by which the cloud's clock is ahead of ours; `latency`: seconds of the last answer.
     """
 
@@ -76,7 +76,7 @@ class Checkup(Struct, frozen=True, kw_only=True):
     latency: float | None
 
     def with_fallback(self, other: "Checkup") -> "Checkup":
-        """The same, with what another endpoint of the vendor told where this one has not answered."""
+        """The same, completed from another endpoint of the vendor if this one has not replied."""
         if self.latency is not None:
             return self
         return structs.replace(self, clock_skew=other.clock_skew, latency=other.latency)
@@ -152,19 +152,19 @@ class Cloud(Protocol):
         ...
 
     def triggers(self) -> "Triggers":
-        """What starts runs by itself in this scope; asks the cloud nothing."""
+        """The triggers of this scope; makes no request."""
         ...
 
     def regions(self) -> tuple[str, ...]:
-        """The regions that this account can use, as the vendor tells (`DescribeRegions` and its siblings)."""
+        """The regions that this account can use, from the vendor (`DescribeRegions` and its siblings)."""
         ...
 
     def identity(self) -> Identity:
-        """Who the caller is, as the vendor tells it."""
+        """The caller's identity, from the vendor."""
         ...
 
     def checkup(self) -> Checkup:
-        """What is known of this connection so far; asks the cloud nothing."""
+        """What is known of this connection so far; makes no request."""
         ...
 
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _LOG = logging.getLogger("runcancel.wire")
 
 _SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
-"""After these nothing was heard from the scope."""
+"""After these the scope has not replied."""
 
 ReachabilityReport = Callable[[bool], None]
 """Called with true when the scope has answered, with false when it was silent."""
@@ -59,7 +59,7 @@ class GuardedCloud:
         return self._each(lambda: self._cloud.runs(query))
 
     def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
-        """See `Cloud.audit`. Its silence says nothing of the runs' own service."""
+        """See `Cloud.audit`. Its silence shows nothing about the runs' own service."""
         found = guarded(lambda: list(self._cloud.audit(runs)), where=self._where)
         return iter(found)
 
@@ -126,7 +126,7 @@ class Each(Protocol):
 
 
 def is_configured(name: str, environ: Mapping[str, str]) -> bool:
-    """See `Provider.configured`. One that cannot tell takes part: what is wrong is reported when it is used."""
+    """See `Provider.configured`. A provider that fails here takes part: the fault is reported when it is used."""
     try:
         return guarded(lambda: provider(name).configured(environ), where=name)
     except CloudError:

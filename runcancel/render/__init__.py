@@ -107,7 +107,7 @@ def writer(
     """The writer of one of `FORMATS` for the answer `name`, one of `documents.DOCUMENTS` or what failed before it.
 
     For `report` the format is one of `REPORT_FORMATS`. `out` is stdout and `terminal` what it is. With `notes`, the
-    errors and notes of the end are told on stderr as well.
+    errors and notes of the end are printed on stderr as well.
     With `query`, what it finds in the document is printed instead. Raises KeyError for a format that is not in
     `FORMATS`, or beside a query not in `QUERYABLE`.
     """

@@ -75,8 +75,8 @@ class Limiter:
     - Refusals are counted for an epoch. More than a tenth: calls leave evenly, at the rate that was accepted. If that
       made refusals no fewer, they are not a question of rate (a share refused at random): the rate comes back at once
       and stays for a while. Else it comes back with every call that is accepted.
-    - When nothing gets through, one call at a time looks whether that is over (the next minute began); then calls go on
-      at the rate of before.
+    - When no call is accepted, one call at a time tests whether the next window has started. Then calls continue at the
+      earlier rate.
     - The server's own word, `retry_after`, holds every call.
     """
 

@@ -41,7 +41,7 @@ class Flowing:
             recorder.planned([intended(one.name, self.lookup.named(one)) for one in self.lookup.left])
 
     def choose(self, results: Sequence[LookupResult]) -> Selection:
-        """What to send of what was read. It is written down and announced when this returns."""
+        """The runs to send of those that were read. They are recorded and announced when this returns."""
         items: list[PlanItem] = []
         decided: list[Outcome] = []
         found: list[tuple[RunName, PlanItem | None]] = []

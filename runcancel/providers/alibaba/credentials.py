@@ -30,7 +30,7 @@ JsonObject = Mapping[str, Any]
 
 
 def find(environ: Mapping[str, str], profile: str | None, sources: Sources) -> CredentialSource:
-    """The first source that has something, in the vendor's order; a named profile excludes every other.
+    """The first source with credentials, in the vendor's order; a named profile excludes every other.
 
     A role in the environment is assumed with the keys that are found, unless these are a role's own. Fixed keys are
     read at once; what needs the network is asked at the first request. Raises `Reason.NO_CREDENTIALS`.

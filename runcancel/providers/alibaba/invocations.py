@@ -177,7 +177,9 @@ class CloudAssistant:
         return by_token(fetch, key=lambda row: hash(text(row.get("InstanceId")) or repr(row)))
 
     def _found(self, ref: Ref) -> JsonObject:
-        """The run's row. Without `Timed` the vendor's pages leave open whether schedules are listed: both are asked."""
+        """The run's row. The vendor's pages do not document whether schedules are listed without `Timed`: both are
+        requested.
+        """
         params = self._named(ref)
         for extra in ({}, _TIMED):
             answer = self._ecs.call("DescribeInvocations", {**params, **extra})

@@ -16,7 +16,7 @@ def as_instance(row: JsonObject) -> JsonObject:
 
 
 def output(invocation: Invocation, row: JsonObject) -> Capture:
-    """Both streams in one; of more than 24 KB the middle is missing, and `Dropped` says how many bytes."""
+    """Both streams in one; of more than 24 KB the middle is missing, and `Dropped` is the number of bytes."""
     dropped = number(row.get("Dropped"))
     content, intact = unpacked(row.get("Output"))
     record = structs.replace(

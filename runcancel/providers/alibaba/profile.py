@@ -1,4 +1,4 @@
-"""What Alibaba Cloud's variables and files say: which profile, account and region are in use."""
+"""Profile, account and region in use, from Alibaba Cloud's variables and files."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def sections(environ: Mapping[str, str]) -> Sections | None:
 
 
 def keys_in(environ: Mapping[str, str]) -> bool:
-    """Whether the variables hold a key, whole or half: then no file is asked for one."""
+    """Whether the variables contain a key, whole or half. Then no file is read for one."""
     parts = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET")
     return any(environ.get(f"{prefix}_{part}") for prefix in PREFIXES for part in parts) or oidc_in(environ)
 
@@ -155,7 +155,7 @@ def _objects(listed: Sequence[object]) -> Iterator[JsonObject]:
 
 
 def _reads_cli_file(environ: Mapping[str, str]) -> bool:
-    """Whether the CLI's file counts: the SDK and the CLI have a variable each that says no."""
+    """Whether the CLI's file counts: the SDK and the CLI each have a variable that disables it."""
     ignored = any(environ.get(f"{prefix}_IGNORE_PROFILE", "") == "TRUE" for prefix in PREFIXES[:2])
     return not ignored and environ.get("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "").lower() != "true"
 

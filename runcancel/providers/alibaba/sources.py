@@ -36,7 +36,7 @@ Dial = Callable[[Endpoint, CredentialSource], Wire]
 
 
 class Role(Struct, frozen=True, kw_only=True):
-    """A role to be assumed; `source` says where it is named, `sts_region` which STS is asked."""
+    """A role to assume; `source` is where it is named, `sts_region` the region of its STS."""
 
     arn: str
     source: str

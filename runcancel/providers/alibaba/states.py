@@ -45,7 +45,7 @@ LEGACY_STATES = {
 """`InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: read only where `InvocationStatus` is missing."""
 
 NEVER_READ = frozenset(State) - {*RUN_STATES.values(), *LEGACY_STATES.values(), State.TERMINATED, State.UNKNOWN}
-"""States that no run reads, so that none needs to be looked for: how a run timed out only its instances tell."""
+"""States that no run has, so that none is searched: only its instances show how a run timed out."""
 
 FILTERS = {
     State.PENDING: "Pending",
@@ -92,8 +92,8 @@ def status_filters(states: frozenset[State]) -> tuple[str | None, ...]:
 def invocation_state(row: JsonObject, *, once: bool) -> tuple[State, str]:
     """State and vendor's word of one instance.
 
-    `Cancelled` with a start time had begun, so it is `terminated`, whatever the word; but not in a repeated run (`once`
-    false), where the start may be that of a round that ended.
+    `Cancelled` with a start time has started, so it is `terminated`, whatever the word. In a repeated run (`once`
+    false) the start may be that of an earlier round, so it stays `cancelled`.
     """
     state, word = _read(row, INVOCATION_STATES, legacy="InstanceInvokeStatus")
     if state is State.CANCELLED and once and moment(row.get("StartTime")) is not None:

@@ -50,7 +50,7 @@ class Automations:
         self._wire = wire
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
-        """See `Cloud.read`. AWS tells the steps of a plain automation unasked, while they are few."""
+        """See `Cloud.read`. AWS includes the steps of a plain automation while they are few."""
         execution = self._execution(ref)
         run = _run(ref, execution)
         if not full and (_fans_out(execution) or execution.get("StepExecutionsTruncated")):
@@ -82,7 +82,7 @@ class Automations:
         return first((one for one, _ in self.rows(ref) if criteria.matches(one)), criteria.limit)
 
     def rows(self, ref: Ref) -> Iterator[tuple[Invocation, JsonObject]]:
-        """Every step or child, and what AWS said of it."""
+        """Every step or child, and its row from AWS."""
         execution = self._execution(ref)
         return self._rows(ref, execution, _run(ref, execution).state)
 

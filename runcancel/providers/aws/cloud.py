@@ -20,7 +20,7 @@ from runcancel.providers.common.http import EndpointHealth
 from runcancel.runtime.throttle import Pace
 
 _ABOUT_ONE_RUN = frozenset({Reason.NOT_FOUND, Reason.INVALID, Reason.NOT_CANCELLABLE})
-"""Failures of a read that say nothing about the next one."""
+"""Failures of a read that show nothing about the next one."""
 
 
 class Aws:
@@ -89,7 +89,7 @@ class Aws:
         return AwsTriggers(self._wire_of, scope=self._scope, profile=self._profile)
 
     def regions(self) -> tuple[str, ...]:
-        """See `Cloud.regions`. Needs `ec2:DescribeRegions`; tells those that are enabled for the account."""
+        """See `Cloud.regions`. Needs `ec2:DescribeRegions`; returns those that are enabled for the account."""
         regions = rows(self._wire_of("ec2").call("DescribeRegions", {}), "Regions")
         return proven_regions(text(row.get("RegionName")) for row in regions)
 

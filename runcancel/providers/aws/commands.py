@@ -42,7 +42,7 @@ class Commands:
         self._wire = wire
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
-        """See `Cloud.read`. AWS tells no start and end of a command: a full reading takes them from the nodes."""
+        """See `Cloud.read`. AWS reports no start and end of a command: a full reading takes them from the nodes."""
         run = _run(ref, self._command(ref))
         if not full:
             return Snapshot(run=run)
@@ -76,7 +76,7 @@ class Commands:
     def rows(
         self, ref: Ref, criteria: InvocationFilter, *, known: bool = False
     ) -> Iterator[tuple[Invocation, JsonObject]]:
-        """The invocations that pass `criteria` but for its limit, and what AWS said of each."""
+        """The invocations that pass `criteria` but for its limit, and the row of each from AWS."""
         any_row = known
         for row in self._listed(ref, criteria):
             any_row = True

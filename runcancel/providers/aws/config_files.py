@@ -1,4 +1,4 @@
-"""AWS's two files in botocore's shapes, read by `files.ini`: what is told of them and what is used come of one reading.
+"""AWS's two files in botocore's shapes, read by `files.ini`: reports and connections use the same reading.
 
 botocore's own reading refuses a byte order mark.
 """

@@ -1,4 +1,4 @@
-"""AWS's credentials: botocore's own chain, asked once, its failures in words, nothing written to a disk."""
+"""AWS's credentials: botocore's own chain, used once, its failures in words, nothing written to a disk."""
 
 import threading
 from collections import ChainMap
@@ -89,7 +89,7 @@ def check_numbers(environ: Mapping[str, str]) -> None:
 
 
 def described(environ: Mapping[str, str], profile: str | None) -> str:
-    """Which source of credentials is asked, in words: the first of botocore's chain that is set up."""
+    """The source of credentials in words: the first of botocore's chain that is set up."""
     name = profile_in_use(environ, profile).value
     section = profiles(environ).profiles.get(name, {})
     ambient = environ if profile is None else {}
@@ -112,7 +112,7 @@ def described(environ: Mapping[str, str], profile: str | None) -> str:
 
 @contextmanager
 def in_words(source: str) -> Iterator[None]:
-    """Whatever a source of credentials raises becomes a `CloudError` that says what is wrong with it."""
+    """Whatever a source of credentials raises becomes a `CloudError` with the cause."""
     try:
         yield
     except CloudError as error:

@@ -1,4 +1,4 @@
-"""What botocore raises and what AWS answers, as reasons: two tables, and what to say about each."""
+"""The exceptions of botocore and the errors of AWS as reasons: two tables, and the message of each."""
 
 import re
 from collections.abc import Mapping

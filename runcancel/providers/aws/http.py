@@ -128,7 +128,7 @@ class _InstanceSession:
         self._client = client
 
     def send(self, request: Any) -> AWSResponse:
-        """The answer. Nobody there is told as botocore tells it: then the instance has no role."""
+        """The reply. Without a service there, the error is botocore's own: then the instance has no role."""
         try:
             return _response(request.url, _sent(self._client, request))
         except CloudError as error:
@@ -140,7 +140,7 @@ class _InstanceSession:
 
 
 class _ContainerFetcher:
-    """Stands in the place of botocore's client for a container's credentials, which asks three times and quotes."""
+    """Replaces botocore's client for a container's credentials, which sends three times and quotes replies."""
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client
@@ -211,7 +211,7 @@ def _check(reply: Reply, host: str) -> None:
 
 
 def _no_credentials(error: CloudError, whose: str) -> CloudError:
-    """The failure of a request for credentials: no API was asked for anything. What must not be sent stays so."""
+    """The failure of a request for credentials: no API received a request. A usage error stays one."""
     reason = error.reason if error.reason is Reason.NOT_CONFIGURED else Reason.NO_CREDENTIALS
     return CloudError(reason, f"{whose}: {error.message}", action="credentials", hint=error.hint)
 

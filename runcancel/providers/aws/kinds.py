@@ -1,4 +1,4 @@
-"""The kinds of AWS runs, whose ids are look-alike UUIDs, and of what starts them."""
+"""The kinds of AWS runs, whose ids are look-alike UUIDs, and of their triggers."""
 
 import re
 
@@ -52,7 +52,7 @@ AUTOMATION = Kind(
 )
 
 KINDS = (WINDOW, COMMAND, AUTOMATION)
-"""In the order in which a bare id is looked up: automations answer 3 requests a second, hence last."""
+"""In the order of the lookup of a bare id: automations permit 3 requests a second, hence last."""
 
 WINDOW_TRIGGER = TriggerKind(
     name="window",

@@ -48,7 +48,7 @@ HOSTS: Mapping[str, str] = {
     "console.amazonaws-us-gov.com": "aws-us-gov",
     "console.amazonaws-eusc.eu": "aws-eusc",
 }
-"""The console's hosts and their partitions; a region may stand before them, and a session's account before that."""
+"""The console's hosts and their partitions. A region may precede them, and a session's account the region."""
 
 _ID = "([0-9A-Fa-f-]{36})"
 _PAGES: Mapping[str, re.Pattern[str]] = {
@@ -56,7 +56,7 @@ _PAGES: Mapping[str, re.Pattern[str]] = {
     AUTOMATION.name: re.compile(rf"/systems-manager/automation/execution/{_ID}(?:/approval|/step/.*)?/?"),
     WINDOW.name: re.compile(rf"/systems-manager/maintenance-windows/mw-[0-9a-f]{{17}}/history/{_ID}/?"),
 }
-"""Pages that show one run. A step stands for its automation, which can only be stopped as a whole."""
+"""Pages that show one run. A step means its automation, which can only be stopped as a whole."""
 
 _OF_ONE_TARGET = re.compile(rf"/systems-manager/run-command/{_ID}/((?:i|mi)-[0-9a-z]+)/?")
 _OF_A_WINDOW = re.compile(r"/systems-manager/maintenance-windows/mw-.*")

@@ -177,7 +177,7 @@ def _is_cut(output: str, most: int) -> bool:
 
 
 def _of_step(invocation: Invocation, row: JsonObject) -> Output:
-    """A step returns values, not streams: they stand as stdout, and why it failed as stderr."""
+    """A step returns values, not streams: they become stdout, and its failure becomes stderr."""
     out = _values(record(row.get("Outputs"))) or text(row.get("Response")) or ""
     return structs.replace(
         Output.of(invocation, merged=False),

@@ -17,7 +17,7 @@ from runcancel.providers.common.policy_scope import PolicyScope
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """Actions that stand in one statement. `resource` is the type that AWS can narrow them to; None: `*` alone."""
+    """Actions of one statement. `resource` is the type that AWS can limit them to; None: `*` only."""
 
     sid: str
     actions: tuple[str, ...]
@@ -123,7 +123,7 @@ def _statement(sid: str, grants: list[Grant], scope: PolicyScope, partition: str
 
 
 def _resources(grant: Grant, scope: PolicyScope, partition: str) -> list[str]:
-    """`list` looks into every window, so that a window narrows only what is cancelled."""
+    """`list` reads every window, so a window limits only what is cancelled."""
     one = scope.trigger if scope.trigger and grant.writes and grant.kind == WINDOW.name else "*"
     account = scope.account or "*"
     regions = scope.regions or ("*",)

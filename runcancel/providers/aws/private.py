@@ -30,7 +30,7 @@ def fetch_metadata_by(session: botocore.session.Session, *, container: object, i
 def keep_in(
     session: botocore.session.Session, *, roles: Cache, sso: Cache, login: Cache, ask: Callable[[str], str]
 ) -> None:
-    """Let the sources keep what they get in these, and ask for a second factor by `ask`."""
+    """Let the sources keep what they get in these, and request a second factor by `ask`."""
     provider = _resolver(session).get_provider("assume-role")
     provider.cache, provider._prompter = roles, ask
     provider._profile_provider_builder._sso_token_cache = sso

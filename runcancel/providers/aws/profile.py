@@ -1,4 +1,4 @@
-"""What AWS's variables and profile files say, read without the SDK, in botocore's order of precedence."""
+"""The settings in AWS's variables and profile files, read without the SDK, in botocore's order of precedence."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from runcancel.providers.common.files import Sections, ini, stamp, there, unusab
 
 PREFIX = "AWS_"
 HOMES = ("HOME", "USERPROFILE")
-"""What decides where profiles are and what they say."""
+"""The variables that decide where profiles are and what they contain."""
 
 CREDENTIAL_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -111,7 +111,7 @@ def profiles(environ: Mapping[str, str]) -> Profiles:
 
 @lru_cache(maxsize=16)
 def _merged(config: Path, credentials: Path, _stamps: object) -> Profiles:
-    """The merging of thousands of profiles, once for all that ask for one of them."""
+    """The merging of thousands of profiles, once for all readers of one of them."""
     known: dict[str, Mapping[str, str]] = {}
     services: dict[str, Mapping[str, str]] = {}
     for title, values in (ini(config) or {}).items():
@@ -144,7 +144,7 @@ def _section(environ: Mapping[str, str], chosen: Choice[str]) -> Mapping[str, st
 
 
 def _holder(environ: Mapping[str, str], profile: str, key: str) -> Path:
-    """The file that a value of a profile stands in."""
+    """The file of a value of a profile."""
     config, credentials = files(environ)
     return credentials if key in (ini(credentials) or {}).get(profile, {}) else config
 

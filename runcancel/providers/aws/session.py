@@ -67,7 +67,7 @@ class ClientFactory:
         return self._open("sts", ssm.meta.endpoint_url if same else chosen)
 
     def believes(self, sts: Any, ssm: Any) -> bool:
-        """Whether this STS may say who the caller is."""
+        """Whether the identity from this STS counts."""
         return believed(_endpoint(sts), _endpoint(ssm), _STS)
 
     def beside(self, ssm: Any, service: str) -> Any:

@@ -80,7 +80,7 @@ COMMAND_DETAILS = Words(
         "Terminated": State.SKIPPED,  # never started, because the parent hit MaxErrors: not "killed" as elsewhere
     }
 )
-"""StatusDetails that say more about an ended command or invocation than its Status does."""
+"""StatusDetails that are more precise for an ended command or invocation than its Status."""
 
 _WEAK_DETAILS = frozenset({"undeliverable"})
 
@@ -120,12 +120,12 @@ AUTOMATION_STATES = Words(
 
 
 def window_state(status: str, *, ran: bool = False) -> State:
-    """The state of an execution, a task or a task invocation. `ran` says that an invocation had started something."""
+    """The state of an execution, a task or a task invocation. `ran`: an invocation had started something."""
     return _stopped_while_running(WINDOW_STATES.state_of(status), ran)
 
 
 def window_words(states: frozenset[State]) -> tuple[str, ...]:
-    """The STATUS filter values that cover `states`; none when one of them cannot be asked for."""
+    """The STATUS filter values that cover `states`; none if one of them has no filter value."""
     mapped = {State.CANCELLED if state is State.TERMINATED else state for state in states}
     words = tuple(word for word, state in WINDOW_STATES.items() if state in mapped)
     askable = mapped <= set(WINDOW_STATES.values()) and WINDOW_FILTER.issuperset(words)
@@ -135,8 +135,8 @@ def window_words(states: frozenset[State]) -> tuple[str, ...]:
 def command_state(status: str, details: str | None, *, ran: bool = False) -> State:
     """The state of a command or command invocation.
 
-    Status decides; StatusDetails refine what is over. `ran` says that a plugin shows a start time or a real exit code:
-    what ended cancelled was then stopped while running.
+    Status decides; StatusDetails refine an end. `ran`: a plugin shows a start time or a real exit code, so a cancelled
+    one was stopped while running.
     """
     state = COMMAND_STATES.state_of(status)
     if state.over:
@@ -145,7 +145,7 @@ def command_state(status: str, details: str | None, *, ran: bool = False) -> Sta
 
 
 def command_confirmed(details: str | None) -> bool:
-    """Whether a command invocation is what its words say: Undeliverable was seen on commands that ran."""
+    """Whether the state of a command invocation is confirmed: Undeliverable was seen on commands that ran."""
     return _plain(details or "") not in _WEAK_DETAILS
 
 
@@ -155,7 +155,7 @@ def automation_state(status: str, *, started: datetime | None = None) -> State:
 
 
 def automation_words(states: frozenset[State]) -> tuple[str, ...]:
-    """The ExecutionStatus filter values that cover `states`; a word that nobody mapped cannot be asked for."""
+    """The ExecutionStatus filter values that cover `states`; a word that is not mapped has none."""
     mapped = {State.CANCELLED if state is State.TERMINATED else state for state in states}
     return tuple(word for word, state in AUTOMATION_STATES.items() if state in mapped)
 

@@ -58,7 +58,7 @@ class AwsTriggers:
         return self._of(_kind_of(ref)).switch(ref, enabled=enabled)
 
     def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
-        """See `Triggers.origins`. An SSM command does not tell what sent it."""
+        """See `Triggers.origins`. An SSM command does not contain its sender."""
         executions = [ref for ref in refs if ref.kind == WINDOW.name]
         if executions:
             yield from WindowTriggers(self._wire_of("ssm"), scope=self._scope).origins(executions)

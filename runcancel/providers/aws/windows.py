@@ -28,7 +28,7 @@ _NAMED = 3  # targets of a shared invocation that are named
 
 
 class Windows:
-    """A run is a window *execution*; AWS tells neither its window nor its name."""
+    """A run is a window *execution*; AWS reports neither its window nor its name."""
 
     kind = WINDOW
 
@@ -250,7 +250,7 @@ def _targets(parameters: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _target_name(targets: tuple[str, ...], execution: str | None, task_type: str) -> str | None:
-    """What cannot be said by one target id and one child reference."""
+    """What one target id and one child reference cannot express."""
     if len(targets) > 1:
         rest = len(targets) - _NAMED
         return ", ".join(targets[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

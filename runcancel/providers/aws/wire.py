@@ -1,4 +1,4 @@
-"""The one seam to AWS: every request goes through `Wire.call`, where pace, proof, trace and errors stand once."""
+"""The one seam to AWS: every request goes through `Wire.call`, with rate, proof, trace and errors in one place."""
 
 import json
 import time
@@ -73,7 +73,7 @@ _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, Looku
 
 
 class Wire:
-    """One botocore client, shared by threads. `source` says in words where its credentials came from."""
+    """One botocore client, shared by threads. `source` is the source of its credentials in words."""
 
     def __init__(
         self, client: Any, pace: Pace, *, scope: Scope, source: str = "", health: EndpointHealth | None = None

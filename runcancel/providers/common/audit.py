@@ -21,7 +21,7 @@ LookUp = Callable[[str, datetime, datetime], Iterator[JsonObject]]
 
 
 class _Period(Struct, frozen=True, kw_only=True):
-    """Runs whose events are looked up together."""
+    """Runs whose events are read together."""
 
     start: datetime
     end: datetime
@@ -71,6 +71,6 @@ def _periods(runs: Iterable[Run]) -> Iterator[_Period]:
 
 
 def _outcome(event: JsonObject) -> str:
-    """All that an event says but what was requested, which may quote the id of any run."""
+    """All of an event except its request, which may quote the id of any run."""
     kept = {key: value for key, value in event.items() if not key.lower().startswith("requestparameter")}
     return json.dumps(kept, default=str).lower()

@@ -1,4 +1,4 @@
-"""Why a request got no answer, in words: a class name of a library says nothing to who reads it."""
+"""Why a request got no reply, in words instead of the class name of a library."""
 
 import ssl
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def cause(error: BaseException) -> str:
-    """What went wrong, as the exceptions beneath an error tell: of the first sort that is known, else of the system."""
+    """The cause in the exceptions beneath an error: of the first known sort, else of the system."""
     chain = [
         one for one in _beneath(error) if not isinstance(one, broken.NewConnectionError)
     ]  # a timeout, by its bases

@@ -48,7 +48,7 @@ CredentialSource = Callable[[], Credentials]
 
 
 class Fixed(Struct, frozen=True):
-    """Keys that stand somewhere as they are: a `CredentialSource`."""
+    """Fixed credentials: a `CredentialSource`."""
 
     keys: Credentials
 

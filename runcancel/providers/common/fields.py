@@ -31,7 +31,7 @@ _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
 
 STATUSES = {408: Reason.DOWN, 429: Reason.BUSY, 509: Reason.BUSY}
-"""What an HTTP status means where no code of the vendor's says more; any other from 500 on is `down`."""
+"""The meaning of an HTTP status without a code of the vendor; any other from 500 on is `down`."""
 
 OWN_WORDS = {
     Reason.BAD_CREDENTIALS: "the credentials are not accepted",
@@ -246,7 +246,7 @@ def halved(
 
 
 def proven_regions(names: Iterable[str | None]) -> tuple[str, ...]:
-    """The regions that a vendor told, sorted. Raises `Reason.UNPROVEN` for none: every account has one."""
+    """The regions from a vendor, sorted. Raises `Reason.UNPROVEN` for none: every account has one."""
     regions = {name for name in names if name}
     if not regions:
         raise CloudError(Reason.UNPROVEN, "the reply has no region", action="DescribeRegions")
@@ -266,12 +266,12 @@ def checked_id(id: str, pattern: re.Pattern[str]) -> str:
 
 
 def checked_targets(targets: Iterable[str]) -> tuple[str, ...]:
-    """The target ids, each once, when every one looks like an instance id (`i-…`, `ins-…`). Raises `Reason.INVALID`."""
+    """The target ids, each once, if all have the form of an instance id (`i-…`, `ins-…`). Raises `Reason.INVALID`."""
     return tuple(checked_id(target, _TARGET_ID) for target in distinct(targets))
 
 
 def checked_region(region: str) -> str:
-    """The region, when it can stand in a host name. Raises `Reason.USAGE`."""
+    """The region, if it can be part of a host name. Raises `Reason.USAGE`."""
     if not _REGION.fullmatch(region):
         raise CloudError(Reason.USAGE, f"{region!r} is not the name of a region; nothing was sent")
     return region
@@ -285,7 +285,7 @@ def check_keys(keys: Iterable[str | None], source: str) -> None:
 
 
 def caller(account: object, principal: object, *, believed: bool) -> Identity:
-    """Who asks, by the answer of a vendor's GetCallerIdentity. Raises `Reason.UNPROVEN`."""
+    """The caller's identity from a vendor's GetCallerIdentity. Raises `Reason.UNPROVEN`."""
     known, named = text(account), text(principal)
     if known is None or named is None:
         raise CloudError(Reason.UNPROVEN, "STS did not return the caller's identity", action="GetCallerIdentity")
@@ -311,7 +311,7 @@ def attribute_error(error: CloudError, source: str) -> CloudError:
 def with_trace(
     ask: Callable[[], JsonObject], *, scope: object, host: str, action: str, params: JsonObject
 ) -> JsonObject:
-    """What `ask` got for one request, its `RequestId` in it; an error that it raises is told the action."""
+    """The reply of `ask` to one request, with its `RequestId`; an error gets the action."""
     began = time.monotonic()
     outcome = "no reply"
     try:
@@ -335,5 +335,5 @@ def trace(scope: object, host: str, action: str, params: JsonObject, *, outcome:
 
 
 def map_status(table: Mapping[str, T], word: object, otherwise: T) -> T:
-    """The entry of a vendor's word; `otherwise` for a word that nobody mapped."""
+    """The entry of a vendor's word; `otherwise` for a word that is not mapped."""
     return table.get(word, otherwise) if isinstance(word, str) else otherwise

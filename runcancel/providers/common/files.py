@@ -29,7 +29,7 @@ def home(environ: Mapping[str, str]) -> Path:
 
 
 def there(path: Path) -> bool:
-    """Whether something stands at a path. What may not be looked at is there; a device, as /dev/null, is not."""
+    """Whether a path exists. An unreadable one counts as existing; a device such as /dev/null does not."""
     try:
         return not stat.S_ISCHR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -39,7 +39,7 @@ def there(path: Path) -> bool:
 
 
 def stamp(path: Path) -> tuple[int, int] | None:
-    """What changes when a file does: its time of change and its size; None where nothing can be looked at."""
+    """The time of change and the size of a file; None if they cannot be read."""
     try:
         about = path.stat()
     except OSError:
@@ -90,7 +90,7 @@ def _sections(path: Path, data: bytes) -> Sections:
 
 
 def token_in(file: str) -> str:
-    """The token of a web identity that stands in a file. Raises `Reason.NO_CREDENTIALS`; nothing of it is quoted."""
+    """The token of a web identity from a file. Raises `Reason.NO_CREDENTIALS`; nothing of it is quoted."""
     path = Path(file)
     if not there(path):
         raise unusable(path, "the web identity token does not exist")
@@ -128,7 +128,7 @@ def _bytes(path: Path) -> bytes:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, _changed: int, size: int) -> bytes:
-    """The bytes of a file, read once as long as it does not change: hundreds of contexts ask for the same ones."""
+    """The bytes of a file, read once as long as it does not change: hundreds of contexts need the same file."""
     if size > _LARGEST:
         raise unusable(path, f"is larger than {_LARGEST >> 20} MiB")
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe in its place must not block

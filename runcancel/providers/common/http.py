@@ -60,7 +60,7 @@ def endpoints(connection: Connection, api: str, sts: str) -> tuple[Endpoint, End
 
 
 def believed(sts: Endpoint, api: Endpoint, own: Pattern[str]) -> bool:
-    """Whether STS may say who the caller is: at a host of the vendor's `own`, or at that of the service itself."""
+    """Whether the identity from STS counts: at a host of the vendor's `own`, or at that of the service itself."""
     return sts.host == api.host or (sts.scheme == "https" and own.fullmatch(sts.host) is not None)
 
 
@@ -174,7 +174,7 @@ class HttpClient:
         return self._proxies[key]
 
     def _checked(self, url: str) -> str:
-        """The host of a URL, port and all, that may be asked."""
+        """The permitted host of a URL, with its port."""
         try:
             parts = urlsplit(url)
             host = parts.hostname or ""
@@ -261,7 +261,7 @@ class CredentialClient:
         return self._post(url, {**form, **(headers or {})}, urlencode(fields).encode())
 
     def post_json(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send JSON, which may have to be signed as it stands."""
+        """Send JSON, which may have to be signed unchanged."""
         return self._post(url, {"content-type": "application/json", **(headers or {})}, body)
 
     def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -290,7 +290,7 @@ class Transport:
         secrets: tuple[str | None, ...] = (),
         credentials: bool = False,
     ) -> Reply:
-        """Send one request; see `HttpClient.send`. `credentials`: it asks for keys, whose tokens begin as ours do."""
+        """Send one request; see `HttpClient.send`. `credentials`: it requests credentials."""
         began = time.monotonic()
         url = f"{self._base}{path}"
         reply = self._client.send("POST", url, headers=headers, body=body, secrets=secrets, credentials=credentials)
@@ -298,7 +298,7 @@ class Transport:
         return reply
 
     def checkup(self, *, credentials: str | None, key: str | None) -> Checkup:
-        """What is known of this endpoint so far. `key` is the whole id; its last four characters are told."""
+        """What is known of this endpoint so far. `key` is the whole id; its last four characters are kept."""
         return Checkup(
             credentials=credentials,
             key=key[-4:] if key else None,

@@ -31,7 +31,7 @@ def from_request(headers: Mapping[str, str], body: bytes) -> None:
 
 
 def from_reply(method: str, content: bytes) -> None:
-    """Remember what an answer with credentials gives: by JSON, by XML, or as the token that a PUT asks for."""
+    """Remember the secrets of a reply with credentials: in JSON, in XML, or as the token of a PUT."""
     text = content.decode("utf-8", "replace").strip()
     if method == "PUT" and _LONG <= len(text) < 4096 and "\n" not in text:
         remember(text)

@@ -54,7 +54,7 @@ def check_address(parts: SplitResult) -> None:
 
 
 def query_values(parts: SplitResult, names: Iterable[str]) -> frozenset[str]:
-    """What the query, or the query in a fragment, says under any of the names, in whatever case."""
+    """The values of any of the names in the query, or in the query of a fragment, in any case."""
     lowered = {name.lower() for name in names}
     queries = (parts.query, parts.fragment.rpartition("?")[2])
     pairs = (pair for query in queries for pair in parse_qsl(query))

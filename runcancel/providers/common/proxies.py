@@ -54,7 +54,7 @@ def proxy_in_use(scheme: str, host: str, environ: Mapping[str, str]) -> Choice[s
 
 
 def without_user(proxy: str | None) -> str | None:
-    """A proxy as it can be shown: what stands before its host may be a password."""
+    """A proxy that can be printed: the part before its host may be a password."""
     if proxy is None:
         return None
     scheme, _, rest = proxy.rpartition("://")
@@ -63,7 +63,7 @@ def without_user(proxy: str | None) -> str | None:
 
 
 def proxy_answer(error: object) -> tuple[str, str | None]:
-    """What a proxy that lets nobody through answered, in our words, and what may help. Its own words are not shown."""
+    """The refusal of a proxy in our words, with a hint. Its own words are not printed."""
     status = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
     if status is None:
         return "the proxy does not reply", "check HTTPS_PROXY and NO_PROXY"

@@ -5,7 +5,7 @@ import re
 from runcancel.providers.common.fields import text
 
 LONGEST = 4096
-"""Characters of somebody else's sentence that are quoted."""
+"""Characters of a remote sentence that are quoted."""
 
 _WORD = 128  # characters of a code or of a request id
 _WORDS = re.compile(r"[0-9A-Za-z_.,:;#/+=@ -]+")

@@ -17,7 +17,7 @@ _ELSEWHERE = "ap-guangzhou"
 
 
 def region_of(region: str) -> str:
-    """The region that is asked about the runs of a region: CloudAudit answers in a few, for all."""
+    """The region of the audit log of a region: CloudAudit is in a few, for all."""
     return region if region in _REGIONS else _ELSEWHERE
 
 

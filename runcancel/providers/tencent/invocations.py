@@ -154,7 +154,7 @@ class Tat:
         return self._audit().of(runs)
 
     def regions(self) -> tuple[str, ...]:
-        """See `Cloud.regions`: TAT DescribeRegions, which tells where TAT itself is available."""
+        """See `Cloud.regions`: TAT DescribeRegions, the regions of TAT itself."""
         regions = rows(self._tat.call("DescribeRegions", {}), "RegionSet")
         return proven_regions(text(row.get("Region")) for row in regions if row.get("RegionState") != "UNAVAILABLE")
 
@@ -169,7 +169,7 @@ class Tat:
         return self._tat.checkup().with_fallback(self._sts.checkup())
 
     def _page(self, filters: JsonObject, offset: int) -> tuple[Sequence[JsonObject], int | None]:
-        """One page of all runs. Raises `Reason.UNPROVEN` when it stays empty and its total says there is more."""
+        """One page of all runs. Raises `Reason.UNPROVEN` if it stays empty and its total is larger."""
         for pause in (_GROWING, None):
             listed, total = self._listed("DescribeInvocations", filters, "InvocationSet", offset=offset, size=_PAGE)
             if listed or (total is not None and offset >= total):

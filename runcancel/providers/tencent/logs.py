@@ -10,7 +10,7 @@ from runcancel.providers.common.fields import JsonObject, number, text, unpacked
 
 
 def output(invocation: Invocation, task: JsonObject) -> Capture:
-    """Both streams in one, in order; the first 24 KB, and `Dropped` says how many bytes came after."""
+    """Both streams in one, in order; the first 24 KB, and `Dropped` is the number of bytes after it."""
     task_result = task.get("TaskResult")
     result: JsonObject = task_result if isinstance(task_result, Mapping) else {}
     dropped = number(result.get("Dropped"))

@@ -1,4 +1,4 @@
-"""What Tencent Cloud's variables and tccli's files say: which profile, account and region are in use."""
+"""Profile, account and region in use, from Tencent Cloud's variables and tccli's files."""
 
 import re
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ def oidc_in(environ: Mapping[str, str]) -> bool:
 
 
 def tccli_file(environ: Mapping[str, str], name: str, ending: str) -> Path:
-    """A file of tccli's. Raises `Reason.NO_CREDENTIALS` for a name that cannot stand in a file name."""
+    """A file of tccli's. Raises `Reason.NO_CREDENTIALS` for a name that cannot be part of a file name."""
     if not name.isprintable() or "/" in name or "\\" in name or name.startswith((".", "-")) or len(name) > 128:
         message = f"{name!r} cannot be the name of a profile of tccli"
         raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")

@@ -34,7 +34,7 @@ class Sources:
         self._metadata = metadata
 
     def assumed(self, role: str, session: str, base: CredentialSource, *, source: str) -> CredentialSource:
-        """The keys of a role, by AssumeRole with the keys of `base`. `source` says where the role is named."""
+        """The credentials of a role, by AssumeRole with those of `base`. `source` is where the role is named."""
         named = f"role {role} of {source}"
 
         def ask() -> Credentials:
@@ -72,7 +72,7 @@ class Sources:
         return shared(("tencent", "machine", self._metadata), ask, source=source)
 
     def _unsigned(self, action: str, params: Mapping[str, object], region: str) -> Mapping[str, Any]:
-        """The answer to a request that no key signs: its token proves who asks."""
+        """The reply to a request without a signature: its token proves the caller."""
         headers = {
             "authorization": "SKIP",
             "x-tc-action": action,

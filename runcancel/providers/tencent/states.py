@@ -14,10 +14,10 @@ RUN_STATES = {
     "CANCELLED": State.CANCELLED,
     "PARTIAL_CANCELLED": State.CANCELLED,
 }
-"""`InvocationStatus` of a run. There is no word for "all terminated": the tasks tell."""
+"""`InvocationStatus` of a run. There is no word for "all terminated": the tasks show it."""
 
 NEVER_READ = frozenset(State) - {*RUN_STATES.values(), State.TERMINATED, State.UNKNOWN}
-"""States that no run reads, so that none needs to be looked for."""
+"""States that no run has, so that none is searched."""
 
 INVOCATION_STATES = {
     "PENDING": State.PENDING,

@@ -74,7 +74,7 @@ def hints(
 def label(one: InvocationOutcome) -> str:
     """An effect as a heading of what it counts.
 
-    What had ended is told from what ended meanwhile, and what was seen from what was only reported.
+    It distinguishes earlier ends from ends in the meantime, and confirmed stops from reported ones.
     """
     if one.effect is Effect.ALREADY_ENDED:
         return "already ended" if one.before is not None and one.before.over else "ended by itself"
