@@ -358,6 +358,7 @@ def check_document(document: Any) -> None:
     special = {"plan": "plan", "settings": "settings", "groups": "groups"}
     names = [special[key] for key in keys if key in special]
     names += ["operation"] if keys == {"operations", "outcomes"} else []
+    names += [f"{document['verb']}-plan"] if keys == {"triggers"} and document["verb"] != "triggers" else []
     _check(names[0] if names else document["verb"] if keys else "error", document)
 
 

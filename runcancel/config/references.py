@@ -142,7 +142,7 @@ def full(text: str) -> Ref:
     """Read a reference in its full form, as every output prints it."""
     if _links().fullmatch(text):
         raise _wrong(text, "only the full form is accepted here")
-    reference = parse(text)
+    reference = parse(text, triggers=_names_trigger(text))
     if reference.provider is None or reference.region is None:
         raise _wrong(text, "only the full form is accepted here")
     kinds = reference.kinds(reference.provider)
@@ -157,6 +157,12 @@ def _links() -> re.Pattern[str]:
     """A URL or a link in a vendor's own form, which may have a context before it as any reference."""
     own = [re.escape(prefix) for name in PROVIDERS for prefix in provider(name).link_prefixes]
     return re.compile(rf"(?:([^@:/]*)@)?((?:{'|'.join((*own, _URL))}).*)")
+
+
+def _names_trigger(text: str) -> bool:
+    """Whether a full reference has the kind of a trigger."""
+    name = RunName.parse(text)
+    return isinstance(name, Ref) and name.scope.provider in PROVIDERS and trigger_kind_of(name) is not None
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

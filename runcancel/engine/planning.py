@@ -9,6 +9,7 @@ from runcancel.errors import CloudError
 from runcancel.model.outcomes import Intent, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Ref, Run, RunName, Snapshot
 from runcancel.model.states import Guarantee, State
+from runcancel.model.triggers import TriggerSnapshot
 from runcancel.providers import kind_of
 
 
@@ -20,7 +21,10 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
     run = snapshot.run
     kind = kind_of(run.ref)
     chosen = selected(snapshot.invocations, targets)
+    trigger = snapshot.trigger if isinstance(snapshot, TriggerSnapshot) else None
     ask, why = _whether(run, chosen if targets else (), snapshot.invocations)
+    if trigger is not None:
+        ask, why = not run.state.over, f"it is {trigger.state}"
     return PlanItem(
         run=run.ref,
         name=run.name,
@@ -51,6 +55,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
         comment=run.comment,
         document=run.document,
         matched_by=run.matched_by,
+        trigger=trigger,
     )
 
 

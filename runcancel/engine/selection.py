@@ -20,7 +20,7 @@ from runcancel.model.outcomes import Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Ref, RunName, Snapshot
 from runcancel.model.states import Effect, Fact, Reason, State, Verdict
 from runcancel.providers import kind_of
-from runcancel.text import LONGEST_LINE, command
+from runcancel.text import LONGEST_LINE, command, quoted
 
 _NOTHING = "; nothing was sent"
 _A_LIST = "a list is one reference per line, or the output of `runcancel list -o jsonl`"
@@ -153,7 +153,7 @@ _BESIDE = frozenset({"error", "sent", "seen", "operation"})
 """Lines of jsonl beside those that name the runs."""
 
 
-def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS) -> ReferenceList:
+def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers: bool = False) -> ReferenceList:
     """References out of a file: one a line, the first column of `-o tsv`, or the lines of `-o jsonl`.
 
     `keys`: the types of the lines that name a run, each with the key of its reference.
@@ -171,7 +171,7 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS) -> Refer
         try:
             if not word.startswith("{"):
                 _check_length(line)
-                _take(found, word)
+                _take(found, word, triggers=triggers)
                 bare = True
                 continue
             entry = _json(line.strip(" \t\r\ufeff"), hint=_A_LIST)
@@ -180,7 +180,7 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS) -> Refer
                 _check_length(line)
             open_ = kind != "end"
             if kind in keys:
-                reference = _take(found, str(entry.get(keys[kind])))
+                reference = _take(found, str(entry.get(keys[kind])), triggers=triggers)
                 if entry.get("matched_by") is not None:
                     matched[reference] = _fact(entry["matched_by"])
             elif kind == "end":
@@ -197,9 +197,9 @@ def _check_length(line: str) -> None:
         raise UsageError(f"the line is longer than {LONGEST_LINE >> 20} MiB; nothing was sent")
 
 
-def _take(found: dict[Reference, Reference], text: str) -> Reference:
+def _take(found: dict[Reference, Reference], text: str, *, triggers: bool) -> Reference:
     """Take the reference in, once for all spellings of it; return what it means."""
-    reference = references.parse(text)
+    reference = references.parse(text, triggers=triggers)
     found.setdefault(reference.meaning, reference)
     return reference.meaning
 
@@ -240,7 +240,7 @@ class SavedCaller(Struct, frozen=True, kw_only=True):
     principal: str | None
 
 
-def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
+def read_plan(text: str, name: str, *, now: datetime, verb: str = "cancel") -> SavedPlan:
     """A saved plan. Raises `UsageError` for what is none, `Refused` for another major version or an expired one."""
     entry = _json(text, name)
     version = str(entry.get("format_version"))
@@ -253,6 +253,11 @@ def read_plan(text: str, name: str, *, now: datetime) -> SavedPlan:
             f"{name} is not a plan: {error}; nothing was sent",
             hint="To create a plan: runcancel cancel … --dry-run -o json",
         ) from None
+    if saved.verb != verb:
+        raise UsageError(
+            f"{name} is a plan of “{quoted(saved.verb)}”, not of {verb}; nothing was sent",
+            hint=f"To create a plan: runcancel {verb} … --dry-run -o json",
+        )
     if saved.expires_at is None or saved.expires_at <= now:
         raise Refused(
             f"{name} has expired; nothing was sent", hint="To create a new one: runcancel cancel … --dry-run -o json"

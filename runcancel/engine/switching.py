@@ -4,12 +4,13 @@ So a change of triggers has the machinery of a cancel: lookup, plan, confirmatio
 bounded by time, readings afterwards, signals, resume.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.errors import CloudError
+from runcancel.model.outcomes import Outcome
 from runcancel.model.runs import Invocation, Ref, Run, Snapshot
-from runcancel.model.states import Reason, State
-from runcancel.model.triggers import Trigger, TriggerSnapshot, TriggerState
+from runcancel.model.states import Reason, State, Verdict
+from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerSnapshot, TriggerState, TriggerVerdict
 from runcancel.providers import kind_of
 from runcancel.providers.base import Triggers
 
@@ -75,3 +76,37 @@ class Switch:
         )
         whole = Snapshot.full(run, (row,))
         return TriggerSnapshot(run=whole.run, invocations=whole.invocations, trigger=trigger)
+
+
+VERBS = ("disable", "enable")
+"""The operations that change triggers."""
+
+_VERDICTS: Mapping[Verdict, TriggerVerdict] = {
+    Verdict.ENDED: TriggerVerdict.UNCHANGED,
+    Verdict.REQUESTED: TriggerVerdict.REQUESTED,
+    Verdict.IN_DOUBT: TriggerVerdict.IN_DOUBT,
+    Verdict.SKIPPED: TriggerVerdict.SKIPPED,
+}
+"""What the verdict on a run is for a trigger; `stopped` is its wanted state, any other has failed."""
+
+
+def verdict_of(verdict: Verdict, *, enable: bool) -> TriggerVerdict:
+    """The verdict of the engine in the words for triggers."""
+    reached = TriggerVerdict.ENABLED if enable else TriggerVerdict.DISABLED
+    return reached if verdict is Verdict.STOPPED else _VERDICTS.get(verdict, TriggerVerdict.FAILED)
+
+
+def trigger_outcome(outcome: Outcome, *, enable: bool, before: Trigger | None, after: Trigger | None) -> TriggerOutcome:
+    """The outcome of the engine as that of a trigger; `after` is the latest reading, if one followed a request."""
+    verdict = verdict_of(outcome.verdict, enable=enable)
+    if outcome.error is not None and outcome.error.code is Reason.DRIFTED:
+        verdict = TriggerVerdict.DRIFTED
+    return TriggerOutcome(
+        trigger=outcome.run,
+        name=outcome.name,
+        verdict=verdict,
+        before=before,
+        after=before if verdict is TriggerVerdict.UNCHANGED else after,
+        request_ids=outcome.request_ids,
+        error=outcome.error,
+    )

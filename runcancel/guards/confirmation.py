@@ -6,6 +6,7 @@ from enum import IntEnum
 from msgspec import Struct
 
 from runcancel.errors import Refused
+from runcancel.guards.action import CANCEL, Action
 from runcancel.guards.limits import counted, matches, to_proceed
 from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import PlanItem
@@ -28,6 +29,7 @@ class ConfirmationRequirement(Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]  # names that answer a typed question: of the account or of the context
     count: int  # the number that answers it, too
     why: str
+    action: Action = CANCEL
 
 
 class GivenConfirmation(Struct, frozen=True, kw_only=True):
@@ -38,7 +40,12 @@ class GivenConfirmation(Struct, frozen=True, kw_only=True):
 
 
 def required(
-    items: Sequence[PlanItem], *, chosen: bool, accounts: Mapping[Ref, str], protected: Mapping[Ref, str]
+    items: Sequence[PlanItem],
+    *,
+    chosen: bool,
+    accounts: Mapping[Ref, str],
+    protected: Mapping[Ref, str],
+    action: Action = CANCEL,
 ) -> ConfirmationRequirement:
     """What a plan has to be answered with.
 
@@ -54,9 +61,22 @@ def required(
         level, why = Level.TYPED, f"in protected context{'s' if len(guarded) > 1 else ''} {', '.join(guarded)}"
     elif chosen and len(owners) > 1:
         level, why = Level.TYPED, f"in {len(owners)} accounts"
+    more = _does_more(items) if action.verb == "disable" else ""
+    if more:
+        level, why = Level.TYPED, ", ".join(part for part in (why, more) if part)
     if found:  # only the number answers: a command that was written for names does not cover what it did not know of
         level, guarded, why = Level.TYPED, (), ", ".join(part for part in (why, found) if part)
-    return ConfirmationRequirement(level=level, names=guarded, count=len(to_cancel), why=why)
+    return ConfirmationRequirement(level=level, names=guarded, count=len(to_cancel), why=why, action=action)
+
+
+def _does_more(items: Sequence[PlanItem]) -> str:
+    """How many of these triggers do more than start one run; empty if none does."""
+    triggers = [item.trigger for item in items if item.ask and item.trigger is not None]
+    others = sum(one.others > 0 for one in triggers)
+    tasks = sum(one.tasks - one.others > 1 for one in triggers)
+    parts = [f"{others} with other targets"] if others else []
+    parts += [f"{tasks} with several tasks"] if tasks else []
+    return f"of which {' and '.join(parts)}" if parts else ""
 
 
 def _found_by(items: Sequence[PlanItem]) -> str:
@@ -101,11 +121,12 @@ def option(requirement: ConfirmationRequirement, given: GivenConfirmation) -> st
 
 def question(requirement: ConfirmationRequirement) -> str:
     """The question to a person."""
+    noun = requirement.action.noun
     if requirement.level is Level.YES:
         return (
-            "Cancel this run? [y/N/?] "
+            f"{requirement.action.question} this {noun}? [y/N/?] "
             if requirement.count == 1
-            else f"Cancel these {requirement.count:,} runs? [y/N/?] "
+            else f"{requirement.action.question} these {requirement.count:,} {noun}s? [y/N/?] "
         )
     alone = requirement.names if len(requirement.names) == 1 else ()  # one of several names would answer for the others
     words = " or ".join([*alone, str(requirement.count)])
@@ -141,15 +162,16 @@ def _fits(requirement: ConfirmationRequirement, word: str) -> bool:
 
 
 def _matched(requirement: ConfirmationRequirement) -> str:
-    return f"{matches(requirement.count, 'run')}{f' ({requirement.why})' if requirement.why else ''}"
+    return f"{matches(requirement.count, requirement.action.noun)}{f' ({requirement.why})' if requirement.why else ''}"
 
 
 def _selected(requirement: ConfirmationRequirement) -> str:
     """`6 runs in 2 accounts`: what is to be confirmed, and why a word is required."""
-    return f"{counted(requirement.count, 'run')} {requirement.why}".rstrip()
+    return f"{counted(requirement.count, requirement.action.noun)} {requirement.why}".rstrip()
 
 
 def _way_on(requirement: ConfirmationRequirement, given: GivenConfirmation) -> str:
     if not requirement.count:
-        return "No run is left to cancel.   To see their state: leave out --confirm"
+        action = requirement.action
+        return f"No {action.noun} is left to {action.verb}.   To see their state: leave out --confirm"
     return to_proceed([option(requirement, given)], replaced=given.confirm is not None)

@@ -40,17 +40,23 @@ def check_limits(
 
 
 def excesses(
-    items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
+    items: Sequence[PlanItem],
+    limits: Limits,
+    *,
+    sent: Sequence[PlanItem] = (),
+    configured: Limits = NO_LIMITS,
+    noun: str = "run",
 ) -> tuple[Excess, ...]:
     """The limits that this plan exceeds; what has ended does not count.
 
-    `sent` is what the same operation sent before it was interrupted; `configured` are limits that no option raises.
+    `noun`: what the items are, runs or triggers. `sent` is what the same operation sent before it was interrupted;
+    `configured` are limits that no option raises.
     Raises `Refused` for a limit of targets and a run that could not be read.
     """
     to_cancel = [item for item in items if item.ask]
     again = {item.run for item in to_cancel}
     to_cancel += [item for item in sent if item.run not in again]
-    runs = _excess("max_runs", "run", len(to_cancel), limits.max_runs, configured.max_runs)
+    runs = _excess(f"max_{noun}s", noun, len(to_cancel), limits.max_runs, configured.max_runs)
     unread = next((item.run for item in to_cancel if not item.read), None)
     if limits.max_targets is not None and unread is not None and runs is None:
         raise Refused(

@@ -83,7 +83,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     run: Ref
     provider: str
     region: str
-    kind: str
+    kinds: tuple[str, ...]
     contexts: tuple[str, ...]
     profile: str
     account: str | None
@@ -197,7 +197,7 @@ def _covers(rule: Rule, one: Subject) -> bool:
         (rule.profiles, (one.profile,)),
         (rule.providers, (one.provider,)),
         (rule.regions, (one.region,)),
-        (rule.kinds, (one.kind,)),
+        (rule.kinds, one.kinds),
         (rule.accounts if one.account is not None else None, (one.account or "",)),
     )
     return all(required is None or bool(set(required) & set(there)) for required, there in tests)

@@ -13,13 +13,14 @@ import msgspec
 from msgspec import Struct
 
 from runcancel.config import folders
+from runcancel.engine.switching import VERBS, verdict_of
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
 from runcancel.model.encoding import from_json, to_builtins, to_json
 from runcancel.model.events import CalledBy, Confirmed, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Ref, RunName
-from runcancel.model.states import Stage
+from runcancel.model.states import Stage, Verdict
 
 if TYPE_CHECKING:
     import sqlite3
@@ -225,13 +226,14 @@ class Journal:
                 if isinstance(ref := RunName.parse(run), Ref):
                     yield datetime.fromisoformat(at), ref, from_json(answer, CancelResponse)
 
-    def prune(self, before: datetime) -> tuple[Operation, ...]:
+    def prune(self, before: datetime, *, keep: AbstractSet[str] = frozenset()) -> tuple[Operation, ...]:
         """Forget the operations that began before and are done, and return them, newest first.
 
-        What is unfinished stays: without its entry nobody could resume it.
+        What is unfinished stays: without its entry nobody could resume it. So does what is to `keep`.
         """
         with self._file.changed() as db:
-            forgotten = tuple(one for one in self.operations() if one.at < before and one.state is Stage.DONE)
+            done = (one for one in self.operations() if one.at < before and one.state is Stage.DONE)
+            forgotten = tuple(one for one in done if one.id not in keep)
             db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
         return forgotten
 
@@ -310,8 +312,18 @@ def _operation(db: "sqlite3.Connection", row: Sequence[object]) -> Operation:
         "SELECT coalesce(verdict, 'unjudged'), count(*) FROM entries WHERE operation=? GROUP BY 1", (id,)
     )
     fields = {"id": id, "at": at, "user": user, "host": host, "argv": msgspec.json.decode(str(argv)), "verb": verb}
-    fields |= {"reason": reason, "state": state, "exit_code": exit_code, "counts": dict(counted)}
+    fields |= {"reason": reason, "state": state, "exit_code": exit_code, "counts": _words(verb, dict(counted))}
     return msgspec.convert(fields, Operation)
+
+
+def _words(verb: object, counts: dict[str, int]) -> dict[str, int]:
+    """Runs per verdict; of a change of triggers in the words for triggers."""
+    if verb not in VERBS:
+        return counts
+    return {
+        str(verdict_of(Verdict(word), enable=verb == "enable")) if word in set(Verdict) else word: count
+        for word, count in counts.items()
+    }
 
 
 def _encode(value: object) -> bytes:

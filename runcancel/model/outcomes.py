@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from runcancel.model.runs import ExternalExecution, Problem, Ref, RunName, label_of
 from runcancel.model.states import Effect, Fact, Guarantee, Reason, Stage, State, Verdict
+from runcancel.model.triggers import Trigger
 
 Name_co = TypeVar("Name_co", bound=RunName, covariant=True)
 
@@ -56,6 +57,7 @@ class Planned(Struct, Generic[Name_co], frozen=True, kw_only=True):
     comment: str | None = None
     document: str | None = None
     matched_by: Fact | None = None  # through which fact a search found it; None: it was named, or no name was searched
+    trigger: Trigger | None = None  # the reading of a trigger on which its plan rests; None for a run
 
     @property
     def label(self) -> str | None:

@@ -124,6 +124,7 @@ class Reason(StrEnum):
     UNPROVEN = "unproven"  # an answer without proof that the cloud gave it: may or may not have been done
     INTERRUPTED = "interrupted"
     TIMED_OUT = "timed_out"
+    DRIFTED = "drifted"  # somebody changed it since: nothing was sent
     UNCONFIRMED = "unconfirmed"  # reached its goal, but only by the cloud's report
     INTERNAL = "internal"
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from runcancel.model.runs import Kind, Problem, Ref, Snapshot
+from runcancel.model.runs import Kind, Problem, Ref, RunName, Snapshot
 from runcancel.model.states import Guarantee
 
 
@@ -178,10 +178,21 @@ class TriggerVerdict(StrEnum):
     SKIPPED = "skipped"  # not sent
 
 
+class TriggerPlan(Struct, frozen=True, kw_only=True):
+    """What a change would do to one trigger. `send` is false where nothing would be sent, and `why` says why."""
+
+    trigger: Ref
+    name: str | None
+    send: bool
+    why: str
+    promise: str
+    before: Trigger
+
+
 class TriggerOutcome(Struct, frozen=True, kw_only=True):
     """What was requested of one trigger and what was seen before and afterwards."""
 
-    trigger: Ref
+    trigger: RunName
     name: str | None
     verdict: TriggerVerdict
     before: Trigger | None

@@ -14,7 +14,7 @@ from runcancel.model.outcomes import Operation, Outcome, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import AuditEvent, Invocation, Run
 from runcancel.model.states import Effect
-from runcancel.model.triggers import Trigger
+from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.column import Column, word
 from runcancel.render.screens import doctor
 from runcancel.render.screens.words import (
@@ -27,7 +27,7 @@ from runcancel.render.screens.words import (
     per_effect,
     tallied,
 )
-from runcancel.render.trigger_columns import TRIGGER
+from runcancel.render.trigger_columns import TRIGGER, TRIGGER_OUTCOME, TRIGGER_PLAN
 from runcancel.text import ago, duration, safe
 
 _HOPES: Mapping[Effect, str] = {
@@ -359,6 +359,8 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     PlanItem: _PLAN,
     Outcome: _OUTCOME,
     Trigger: TRIGGER,
+    TriggerPlan: TRIGGER_PLAN,
+    TriggerOutcome: TRIGGER_OUTCOME,
     Operation: _OPERATION,
     IncidentReport: _REPORT,
     ContextRow: _CONTEXT,

@@ -13,7 +13,7 @@ from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Identity, Invocation, Problem, Run
-from runcancel.model.triggers import Trigger
+from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.formats.json import encode
 
 Record: TypeAlias = (
@@ -23,6 +23,8 @@ Record: TypeAlias = (
     | PlanItem
     | Outcome
     | Trigger
+    | TriggerPlan
+    | TriggerOutcome
     | Operation
     | IncidentReport
     | ContextRow
@@ -104,6 +106,18 @@ DOCUMENTS: Mapping[str, Envelope] = {
         about="Output of `cancel --dry-run`, and the input of `--plan`. Times are null if there is no plan.",
     ),
     "cancel": Envelope(verb="cancel", key="outcomes", record=Outcome, about="Output of `cancel`."),
+    "disable": Envelope(verb="disable", key="outcomes", record=TriggerOutcome, about="Output of `disable`."),
+    "enable": Envelope(verb="enable", key="outcomes", record=TriggerOutcome, about="Output of `enable`."),
+    **{
+        f"{verb}-plan": Envelope(
+            verb=verb,
+            before=("created_at", "expires_at", "identities"),
+            key="triggers",
+            record=TriggerPlan,
+            about=f"Output of `{verb} --dry-run`, and the input of its `--plan`. Times are null if there is no plan.",
+        )
+        for verb in ("disable", "enable")
+    },
     "triggers": Envelope(verb="triggers", key="triggers", record=Trigger, about="Output of `triggers`."),
     "history": Envelope(verb="history", key="operations", record=Operation, about="Output of `history`."),
     "operation": Envelope(
@@ -141,6 +155,8 @@ LINES: Mapping[type[Struct], tuple[str, str]] = {
     PlanItem: ("plan", "The planned cancel of one run, on its own line."),
     Outcome: ("outcome", "The outcome of one run, on its own line."),
     Trigger: ("trigger", "A trigger on its own line."),
+    TriggerPlan: ("trigger-plan", "The planned change of one trigger, on its own line."),
+    TriggerOutcome: ("trigger-outcome", "The outcome of one trigger, on its own line."),
     Operation: ("operation", "An operation on its own line."),
     IncidentReport: ("report", "An incident report on its own line."),
     ContextRow: ("context", "A context on its own line."),

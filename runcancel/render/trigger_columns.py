@@ -1,6 +1,6 @@
 """What is shown of a trigger."""
 
-from runcancel.model.triggers import Trigger
+from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.column import Column, word
 
 TRIGGER: tuple[Column[Trigger], ...] = (
@@ -20,4 +20,28 @@ TRIGGER: tuple[Column[Trigger], ...] = (
     Column("others", "OTHER TARGETS", wide=True, right=True),
     Column("provider_status", "STATUS", wide=True),
     Column("account", wide=True),
+)
+
+TRIGGER_OUTCOME: tuple[Column[TriggerOutcome], ...] = (
+    word("verdict"),
+    Column("trigger", reference=True, is_key=True),
+    Column("name", shrinkable=True),
+    Column("before", value=lambda one: None if one.before is None else one.before.state),
+    Column("after", value=lambda one: None if one.after is None else one.after.state),
+    Column("next_start_at", "NEXT START", value=lambda one: None if one.after is None else one.after.next_start_at),
+    Column("remark", value=lambda one: None if one.error is None else one.error.message, shrinkable=True),
+    Column("request_ids", "REQUESTS", wide=True),
+    Column("error", value=lambda one: None if one.error is None else one.error.code, wide=True),
+)
+
+TRIGGER_PLAN: tuple[Column[TriggerPlan], ...] = (
+    Column("state", value=lambda one: one.before.state),
+    Column("trigger", reference=True, is_key=True),
+    Column("name", shrinkable=True),
+    Column("send", format=lambda send: "yes" if send else "no"),
+    Column("next_start_at", "NEXT START", value=lambda one: one.before.next_start_at),
+    Column("documents", "RUNS", value=lambda one: one.before.documents, shrinkable=True),
+    Column("why", shrinkable=True),
+    Column("targets", "ON", value=lambda one: one.before.targets, wide=True),
+    Column("promise", wide=True),
 )

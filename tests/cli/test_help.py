@@ -57,6 +57,8 @@ _VERBS = (
     "remove",
     "use",
     "cancel",
+    "disable",
+    "enable",
     "check",
     "show",
     "find",

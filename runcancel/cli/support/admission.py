@@ -11,6 +11,7 @@ from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.select import Chosen, looked_again
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
+from runcancel.guards.action import CANCEL, Action
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import Excess
 from runcancel.journal.recorder import Recorder
@@ -21,6 +22,7 @@ from runcancel.model.states import Guarantee
 from runcancel.render import Caller
 from runcancel.render.screens.announce import announce, listing
 from runcancel.render.screens.notes import collapsed
+from runcancel.render.screens.switching import announce_switch, trigger_listing
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     callers: Sequence[Caller]
     sent: Sequence[PlanItem] = ()
     typed: frozenset[str] = frozenset()
+    action: Action = CANCEL
     recorder: Recorder | None = None
 
     def admit(self, chosen: Chosen, given: GivenConfirmation) -> ConfirmationRequirement:
@@ -76,11 +79,17 @@ class Admission(Struct, frozen=True, kw_only=True):
         callers = self.callers or (callers_of(self.session, items) if question else ())
         unread = (outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
         missing = (*chosen.gaps, *unread)
-        lines = announce(items, callers, missing=missing, width=self.session.err.width)
+        if self.action is CANCEL:
+            lines = announce(items, callers, missing=missing, width=self.session.err.width)
+        else:
+            lines = announce_switch(items, callers, self.action.verb, missing=missing)
         if question and not cannot_ask(self.session, from_stdin=chosen.from_stdin):
             self.session.notes.show(*lines)
         else:
             self.session.notes.say(*lines)
+
+    def _listing(self, items: Sequence[PlanItem]) -> tuple[str, ...]:
+        return listing(items, width=self.session.err.width) if self.action is CANCEL else trigger_listing(items)
 
     def confirmed(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> Chosen:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""
@@ -90,7 +99,7 @@ class Admission(Struct, frozen=True, kw_only=True):
             requirement,
             given,
             from_stdin=chosen.from_stdin,
-            listing=lambda: listing(items, width=self.session.err.width),
+            listing=lambda: self._listing(items),
         )
         if self.recorder is not None:
             self.recorder.confirmed(how, given=given.confirm, runs=requirement.count)
@@ -105,7 +114,12 @@ class Admission(Struct, frozen=True, kw_only=True):
     def _excesses(self, items: Sequence[PlanItem]) -> tuple[Excess, ...]:
         self.guard.check(items, self.callers)
         limits.check_guarantee(items, self.guarantee)
-        return limits.excesses(items, self.limits, sent=self.sent, configured=configured(self.session))
+        return limits.excesses(items, self.limits, sent=self.sent, configured=self._configured, noun=self.action.noun)
+
+    @property
+    def _configured(self) -> Limits:
+        """What no option raises: the configuration limits runs, not triggers."""
+        return configured(self.session) if self.action is CANCEL else limits.NO_LIMITS
 
     def _requirement(self, chosen: Chosen) -> ConfirmationRequirement:
         items = chosen.selection.items
@@ -114,6 +128,7 @@ class Admission(Struct, frozen=True, kw_only=True):
             chosen=not chosen.by_hand,
             accounts=_accounts(items, self.callers),
             protected=self.session.protected(items),
+            action=self.action,
         )
         return self.guard.stricter(required, items, self.callers)
 

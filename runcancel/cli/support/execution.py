@@ -3,6 +3,7 @@
 import math
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
@@ -17,6 +18,7 @@ from runcancel.model.outcomes import Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Verdict
 from runcancel.render import End, Writer
+from runcancel.render.documents import Record
 from runcancel.render.screens.verdicts import hints
 from runcancel.render.screens.words import counted
 from runcancel.text import command, duration
@@ -27,6 +29,10 @@ _FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
 
 class Execution:
     """The requests, readings and results of one operation. Without a recorder nothing is recorded."""
+
+    verb: ClassVar[str] = "cancel"
+    requests: ClassVar[str] = "cancels"  # what is sent, in the words of a message
+    noun: ClassVar[str] = "run"
 
     def __init__(self, session: Session, policy: WaitPolicy, goal: Goal, recorder: Recorder | None) -> None:
         self._session = session
@@ -52,17 +58,17 @@ class Execution:
     def _announce_resume(self) -> None:
         if self._recorder is not None:
             self._session.workers.last_words = (
-                f"stopped at once; cancels already sent continue; operation {self._recorder.id}. To continue:\n"
-                f"  runcancel cancel --resume {self._recorder.id}"
+                f"stopped at once; {self.requests} already sent continue; operation {self._recorder.id}. To continue:\n"
+                f"  runcancel {self.verb} --resume {self._recorder.id}"
             )
 
     def _report(self, chosen: Chosen, *, admit: Admit | None = None, flow: Flow | None = None) -> int:
         session, outcomes = self._session, self._outcomes
-        answer = session.writer("cancel")
+        answer = session.writer(self.verb)
         self._put(answer, chosen.selection.decided)
         signum = self._send(chosen.selection, answer, admit, flow)
         if not outcomes:
-            session.notes.say(*_nothing(chosen))
+            session.notes.say(*_nothing(chosen, self.verb, self.noun))
         code = exit_of_cancel((one.ending for one in outcomes), self._goal, chosen.searched, signum=signum)
         code = code or int(Exit.FAILED) if self._broken else code
         answer.end(self._end(chosen, code, signum))
@@ -71,19 +77,14 @@ class Execution:
     def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
         """Carry the cancel out; the signal that ended it. What else is raised is kept for the report."""
         session, policy = self._session, self._policy
-        shown = Shielded(session.progress(cancels=True, timeout=policy.timeout if policy.wait else None))
+        watchers: list[Progress] = [] if self._recorder is None else [self._recorder]
+        progress = CombinedProgress(*watchers, *self._screens(answer))
 
         def tick() -> None:
             self._report_failures()
-            shown.tick()
+            progress.tick()
 
         session.workers.tick = tick
-        watchers: list[Progress] = [] if self._recorder is None else [self._recorder]
-        if session.format == "jsonl":
-            from runcancel.render.event_lines import EventLines
-
-            watchers.append(Shielded(EventLines(answer)))
-        progress = CombinedProgress(*watchers, shown)
         try:
             self._put(
                 answer,
@@ -97,11 +98,29 @@ class Execution:
             self._broken.append(error)
         return None
 
+    def _screens(self, answer: Writer) -> list[Progress]:
+        """Who shows what happens meanwhile."""
+        timeout = self._policy.timeout if self._policy.wait else None
+        shown = Shielded(self._session.progress(cancels=True, timeout=timeout))
+        if self._session.format != "jsonl":
+            return [shown]
+        from runcancel.render.event_lines import EventLines
+
+        return [Shielded(EventLines(answer)), shown]
+
+    def _row(self, outcome: Outcome) -> Record:
+        """The outcome as the answer has it."""
+        return outcome
+
+    def _hints(self, operation: str | None) -> Sequence[str]:
+        """Sentences for people below the answer."""
+        return hints(self._outcomes, accept_reported=self._goal.accept_reported, operation=operation)
+
     def _put(self, answer: Writer, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
             self._outcomes.append(outcome)
             try:
-                answer.row(outcome)
+                answer.row(self._row(outcome))
             except Exception as error:  # noqa: BLE001 - what cannot be printed is cancelled all the same
                 self._broken.append(error)
 
@@ -111,17 +130,26 @@ class Execution:
             self._recorder.end(code)
         operation = None if self._recorder is None else self._recorder.operation
         problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
-        problems += tuple(_internal(self._session, error, operation) for error in self._broken[:1])
+        problems += tuple(_internal(self._session, error, operation, self.requests) for error in self._broken[:1])
         return End(
             exit_code=code,
             errors=problems,
             complete=signum is None and not chosen.gaps and not self._broken,
             operation=operation,
             notes=(
-                *(() if signum is None else (_what_continues(outcomes),)),
-                *hints(outcomes, accept_reported=self._goal.accept_reported, operation=operation),
-                *_next(outcomes, operation),
+                *(() if signum is None else (self._what_continues(),)),
+                *self._hints(operation),
+                *_next(self.verb, outcomes, operation),
             ),
+        )
+
+    def _what_continues(self) -> str:
+        doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in self._outcomes)
+        unsent = sum(outcome.verdict is Verdict.SKIPPED for outcome in self._outcomes)
+        sent = sum(outcome.sent for outcome in self._outcomes) - doubt
+        return (
+            f"interrupted: {counted(sent, self.requests.removesuffix('s'))} sent, {doubt:,} uncertain, "
+            f"{unsent:,} not sent; {self.requests} already sent continue"
         )
 
     def _report_failures(self) -> None:
@@ -136,25 +164,26 @@ class Execution:
             self._session.notes.say(f"{scope}: {error.message}{hint}; it is tried again {within} ({flag})")
 
 
-def _nothing(chosen: Chosen) -> tuple[str, ...]:
+def _nothing(chosen: Chosen, verb: str, noun: str) -> tuple[str, ...]:
     """That nothing was sent, and why; what did not reply is among the errors."""
-    what = "no run is left to cancel" if chosen.by_hand else "No runs match"
+    what = f"no {noun} is left to {verb}" if chosen.by_hand else f"No {noun}s match"
     return chosen.coverage or (() if chosen.gaps else (f"{what}; nothing was sent",))
 
 
-def _internal(session: Session, error: Exception, operation: str | None) -> Problem:
+def _internal(session: Session, error: Exception, operation: str | None, requests: str) -> Problem:
     """The internal error of a cancel; with `--debug` its frames go to stderr."""
     if session.debug:
         traceback.print_exception(error)
     under = "" if operation is None else f" (operation {operation})"
     return Problem(
         code=Reason.INTERNAL,
-        message=f"internal error: {type(error).__name__}{under}; cancels already sent continue, nothing more was sent",
+        message=f"internal error: {type(error).__name__}{under}; {requests} already sent continue, "
+        "nothing more was sent",
         hint="this is a bug of runcancel; the same command with --debug shows where",
     )
 
 
-def _next(outcomes: Sequence[Outcome], operation: str | None) -> Iterator[str]:
+def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None) -> Iterator[str]:
     """How to continue with the rest, if there is a rest."""
     left = any(
         outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
@@ -162,14 +191,4 @@ def _next(outcomes: Sequence[Outcome], operation: str | None) -> Iterator[str]:
         for outcome in outcomes
     )
     if left and operation:
-        yield f"To continue with the rest: {command('cancel', '--resume', operation)}"
-
-
-def _what_continues(outcomes: Sequence[Outcome]) -> str:
-    doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in outcomes)
-    unsent = sum(outcome.verdict is Verdict.SKIPPED for outcome in outcomes)
-    sent = sum(outcome.sent for outcome in outcomes) - doubt
-    return (
-        f"interrupted: {counted(sent, 'cancel')} sent, {doubt:,} uncertain, {unsent:,} not sent; "
-        "cancels already sent continue"
-    )
+        yield f"To continue with the rest: {command(verb, '--resume', operation)}"

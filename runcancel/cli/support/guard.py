@@ -11,19 +11,22 @@ from runcancel.config import settings
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
 from runcancel.guards import limits, site_policy
+from runcancel.guards.action import CANCEL, Action
 from runcancel.guards.confirmation import ConfirmationRequirement
 from runcancel.guards.site_policy import Ruling, SitePolicy, Subject
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref, Scope
+from runcancel.providers import trigger_kind_of
 from runcancel.render import Caller
 
 
 class Guard:
     """The rules at the start of the cancel. A dry run sends nothing and only reports a fault of the file."""
 
-    def __init__(self, session: Session, *, dry_run: bool) -> None:
+    def __init__(self, session: Session, *, dry_run: bool, action: Action = CANCEL) -> None:
         """Read the rules. Raises `Refused` when they cannot be read and something is to be sent."""
         self._session = session
+        self._action = action
         self._rules = SitePolicy()
         self._problem: str | None = None
         try:
@@ -56,7 +59,7 @@ class Guard:
 
     def may_match(self, candidates: Sequence[Ref]) -> bool:
         """Whether a rule may be about a run that is at one of these places."""
-        subjects = [_subject(self._session, ref, account=None, targets=0) for ref in candidates]
+        subjects = [_subject(self._session, ref, self._action, account=None, targets=0) for ref in candidates]
         return site_policy.may_match(self._rules, subjects)
 
     def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
@@ -99,9 +102,9 @@ class Guard:
             ref = item.run
             if ref.scope not in by_scope:
                 account = accounts.get(str(ref.scope)) or None
-                by_scope[ref.scope] = _subject(self._session, ref, account=account, targets=0)
+                by_scope[ref.scope] = _subject(self._session, ref, self._action, account=account, targets=0)
             subjects.append(
-                structs.replace(by_scope[ref.scope], run=item.run, kind=ref.kind, targets=_size(item)),
+                structs.replace(by_scope[ref.scope], run=item.run, kinds=_kinds(ref), targets=_size(item)),
             )
         return site_policy.rulings(self._rules, subjects)
 
@@ -122,15 +125,22 @@ def _size(item: PlanItem) -> int:
     return limits.size(item) if item.read else sys.maxsize
 
 
-def _subject(session: Session, ref: Ref, *, account: str | None, targets: int) -> Subject:
+def _kinds(ref: Ref) -> tuple[str, ...]:
+    """The kinds that a rule may name to be about this: of a trigger also those of the runs that it starts."""
+    trigger = trigger_kind_of(ref)
+    return (ref.kind,) if trigger is None else (ref.kind, *trigger.starts)
+
+
+def _subject(session: Session, ref: Ref, action: Action, *, account: str | None, targets: int) -> Subject:
     known = settings.contexts_at(session.settings, ref.scope, account)
     return Subject(
         run=ref,
         provider=ref.scope.provider,
         region=ref.scope.region,
-        kind=ref.kind,
+        kinds=_kinds(ref),
         contexts=known if ref.scope.context is None else (*known, ref.scope.context),
         profile=settings.profile_at(session.settings, ref.scope),
         account=account,
         targets=targets,
+        action=action.verb,
     )

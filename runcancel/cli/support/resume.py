@@ -8,10 +8,11 @@ from msgspec import Struct, structs
 
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.verdict import RequestStatus
-from runcancel.errors import JournalError, Refused
+from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.store import Entry, Journal
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.states import Verdict
+from runcancel.text import command
 
 
 class LeftOver(Struct, frozen=True):
@@ -28,7 +29,7 @@ class LeftOver(Struct, frozen=True):
     partial: tuple[Outcome, ...] = ()
 
 
-def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.sleep) -> LeftOver:
+def left_over(file: Path, id: str, *, verb: str = "cancel", pause: Callable[[float], None] = time.sleep) -> LeftOver:
     """What `--resume` continues with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
         journal = Journal.open(file, pause=pause)
@@ -36,6 +37,11 @@ def left_over(file: Path, id: str, *, pause: Callable[[float], None] = time.slee
         operation = None if found is None else journal.operation(found)
         if operation is None:
             raise no_operation(id)
+        if operation.verb != verb:
+            raise UsageError(
+                f"operation {operation.id} belongs to {operation.verb}, not to {verb}; nothing was sent",
+                hint=f"To continue it: {command(operation.verb, '--resume', operation.id)}",
+            )
         id = operation.id
         entries = list(journal.entries(id))
         limits = journal.limits(id)

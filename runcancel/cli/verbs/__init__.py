@@ -8,6 +8,8 @@ VERBS = {
     "logs": "Show the output of each target: stdout and stderr.",
     "wait": "Wait until every run reaches a state.",
     "triggers": "Find what starts runs: windows, rules, schedules, invokers.",
+    "disable": "Disable triggers, so that they start no more runs.",
+    "enable": "Enable triggers, or restore what an operation disabled.",
     "history": "Show the journal: past operations and their results.",
     "report": "Print the incident report of operations.",
     "contexts": "List, change and group named connections.",

@@ -1,6 +1,6 @@
 """`runcancel history`: the journal of past operations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
@@ -11,13 +11,16 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import no_operation, whole_id
+from runcancel.engine.switching import VERBS, trigger_outcome
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal import store
 from runcancel.journal.outcomes import outcome_of
-from runcancel.journal.store import Journal
-from runcancel.model.outcomes import Operation
+from runcancel.journal.restores import unrestored
+from runcancel.journal.store import Entry, Journal
+from runcancel.model.outcomes import Operation, Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Stage, Verdict
+from runcancel.model.triggers import TriggerOutcome
 from runcancel.render import End
 from runcancel.text import command, local
 
@@ -96,20 +99,30 @@ def _newest(session: Session, opened: Journal | None, limit: int, verdicts: froz
     cut = 0 < limit < len(newest)
     shown = newest[:limit] if cut else newest
     notes = [f"Showing the newest {limit} operations. All: --limit 0"] if cut else []
-    open_ = [one.id for one in shown if one.state is not Stage.DONE]
-    notes += [f"Unfinished: {command('cancel', '--resume', id)}" for id in open_[:_NAMED]]
+    open_ = [one for one in shown if one.state is not Stage.DONE]
+    notes += [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in open_[:_NAMED]]
     return _list(session, shown, *notes, truncated=cut)
 
 
 def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
-    forgotten = () if opened is None else opened.prune(before)
+    disabling = frozenset[str]() if opened is None else frozenset(unrestored(opened))
+    forgotten = () if opened is None else opened.prune(before, keep=disabling)
     left = () if opened is None else opened.operations()
-    kept = [one.id for one in left if one.at < before]
+    older = [one for one in left if one.at < before]
     notes = [f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} deleted"]
-    if kept:
-        ids = ", ".join(kept[:_NAMED]) + (", …" if len(kept) > _NAMED else "")
-        notes.append(f"{len(kept)} unfinished kept: {ids}. To continue one: runcancel cancel --resume ID")
+    unfinished = [one for one in older if one.state is not Stage.DONE]
+    if unfinished:
+        ids, verbs = _ids(unfinished), " or ".join(dict.fromkeys(one.verb for one in unfinished))
+        notes.append(f"{len(unfinished)} unfinished kept: {ids}. To continue one: runcancel {verbs} --resume ID")
+    disabled = [one for one in older if one.state is Stage.DONE]
+    if disabled:
+        ids = _ids(disabled)
+        notes.append(f"{len(disabled)} not restored kept: {ids}. To restore one: runcancel enable --operation ID")
     return _list(session, forgotten, *notes)
+
+
+def _ids(operations: Sequence[Operation]) -> str:
+    return ", ".join(one.id for one in operations[:_NAMED]) + (", …" if len(operations) > _NAMED else "")
 
 
 def _list(session: Session, operations: Iterable[Operation], *notes: str, truncated: bool = False) -> int:
@@ -128,7 +141,8 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
         problem = Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
         session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
         return Exit.NOT_FOUND
-    answer = session.writer("operation")
+    switches = operation.verb in VERBS
+    answer = session.writer(operation.verb if switches else "operation")
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
         answer.row(operation)
     left = False
@@ -136,9 +150,14 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
         outcome = outcome_of(entry)
         left = left or outcome.verdict in _LEFT
         if not verdicts or outcome.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
-            answer.row(outcome)
+            answer.row(_of_trigger(operation, entry, outcome) if switches else outcome)
     headline = f"{local(operation.at)} {operation.user}@{operation.host}: {command(*operation.argv)}"
     notes = (headline, *((f"reason: {operation.reason}",) if operation.reason else ()))
-    notes += (f"To continue with the rest: {command('cancel', '--resume', operation.id)}",) if left else ()
+    notes += (f"To continue with the rest: {command(operation.verb, '--resume', operation.id)}",) if left else ()
     answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=(operation,), notes=notes))
     return Exit.OK
+
+
+def _of_trigger(operation: Operation, entry: Entry, outcome: Outcome) -> TriggerOutcome:
+    """The outcome of a trigger: the journal keeps the reading before the change."""
+    return trigger_outcome(outcome, enable=operation.verb == "enable", before=entry.item.trigger, after=None)

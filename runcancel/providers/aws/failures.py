@@ -106,6 +106,10 @@ _CODE_HINTS: Mapping[str, str] = {
 _OTHER_SERVICES = {
     **dict.fromkeys(("AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"), "sts"),
     "LookupEvents": "cloudtrail",
+    **dict.fromkeys(
+        ("ListEventBuses", "ListRules", "ListTargetsByRule", "DescribeRule", "DisableRule", "EnableRule"), "events"
+    ),
+    **dict.fromkeys(("ListSchedules", "GetSchedule"), "scheduler"),
 }
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 

@@ -55,6 +55,10 @@ _OK = 300  # statuses below are successes
 _CONTAINER_PATIENCE = 2.0  # seconds, as botocore has it
 
 
+_OURS = OURS | {"eventbridge"}
+"""Services that are not asked for credentials, by the names of botocore's events: `events` has another one there."""
+
+
 def send_by(session: botocore.session.Session, connection: Connection, environ: Mapping[str, str]) -> None:
     """Let a session's clients, and whatever finds its credentials, send through `HttpClient`; each request once.
 
@@ -104,7 +108,7 @@ class _Sender:
     def __call__(self, request: Any, *, event_name: str, **_event: object) -> AWSResponse:
         """The answer. Raises `CloudError` for one that did not come, or that something in between gave."""
         _, service, action = event_name.split(".")
-        for_keys = service not in OURS and action != "GetCallerIdentity"
+        for_keys = service not in _OURS and action != "GetCallerIdentity"
         try:
             reply = _sent(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
             _check(reply, urlsplit(request.url).netloc)

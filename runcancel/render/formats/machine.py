@@ -10,7 +10,7 @@ from msgspec import Struct
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Invocation, Ref, Run
-from runcancel.model.triggers import Trigger
+from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.column import Column, Value, text_of
 from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Event, Record, document, end_line, line, record_of
@@ -22,6 +22,8 @@ from runcancel.text import safe
 _REFERENCES: Mapping[type[Record], str] = {
     Run: "ref",
     Trigger: "ref",
+    TriggerPlan: "trigger",
+    TriggerOutcome: "trigger",
     Operation: "id",
     ContextRow: "name",
     GroupRow: "name",

@@ -1,0 +1,206 @@
+"""A change of triggers from the command line to its report: the machinery of a cancel, about what starts runs."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from runcancel.cli.session import Session
+from runcancel.cli.support.admission import Admission, callers_of
+from runcancel.cli.support.execution import Execution
+from runcancel.cli.support.guard import Guard
+from runcancel.cli.support.resume import left_over
+from runcancel.cli.support.select import Chosen
+from runcancel.cli.support.trigger_choice import TriggerChoice
+from runcancel.cli.triggering import Change
+from runcancel.engine import selection
+from runcancel.engine.cancel import Admit
+from runcancel.engine.events import Progress
+from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
+from runcancel.engine.switching import trigger_outcome
+from runcancel.errors import Goal, exit_of_plan
+from runcancel.guards.action import DISABLE, ENABLE
+from runcancel.guards.confirmation import GivenConfirmation
+from runcancel.guards.limits import lowest
+from runcancel.journal import store
+from runcancel.journal.recorder import Recorder, new_operation
+from runcancel.model.outcomes import Limits, Outcome
+from runcancel.model.runs import Ref
+from runcancel.model.states import Reason, Verdict
+from runcancel.model.triggers import Trigger, TriggerPlan
+from runcancel.render import Caller, End, Writer
+from runcancel.render.documents import Record
+
+_PLAN_LIVES = timedelta(hours=1)
+
+
+class Switching:
+    """One `disable` or `enable`. `operation`: what is restored; `force`: also what was changed since."""
+
+    def __init__(
+        self, session: Session, args: Change, *, enable: bool, operation: str | None = None, force: bool = False
+    ) -> None:
+        self._session = session
+        self._args = args
+        self._action = ENABLE if enable else DISABLE
+        session.clouds.switch.enable = enable
+        resume = args.sources.resume
+        file = store.path(session.settings.environ)
+        self._resumed = (
+            None if resume is None else left_over(file, resume, verb=self._action.verb, pause=session.workers.pause)
+        )
+        self._choice = TriggerChoice(session, args, self._action, self._resumed, operation=operation, force=force)
+
+    def run(self) -> int:
+        """Choose, check, confirm, send, read back, report; the exit code."""
+        session, args = self._session, self._args
+        guard = Guard(session, dry_run=args.dry_run, action=self._action)
+        session.asks_caller = guard.asks_caller
+        session.read_within = session.seconds("--lookup-timeout", args.waiting.lookup_timeout, READ_WITHIN)
+        if args.dry_run:
+            return self._show_plan(guard)
+        policy = WaitPolicy(
+            wait=args.waiting.wait,
+            timeout=session.wait_timeout(args.waiting.timeout),
+            give_up_after=session.seconds("--give-up-after", args.waiting.give_up_after, DEFAULT_GIVE_UP_AFTER),
+        )
+        recorder = self._recorder()
+        chosen = self._choice.chosen()
+        if recorder is not None:
+            recorder.found(chosen.selection.items)
+        callers = self._callers(chosen, required=not chosen.by_hand or guard.asks_accounts)
+        session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
+        admission = Admission(
+            session=session,
+            guard=guard,
+            limits=self._limits,
+            guarantee=None,
+            callers=callers,
+            sent=() if self._resumed is None else self._resumed.sent,
+            recorder=recorder,
+            action=self._action,
+            typed=frozenset() if args.limits.max_triggers is None else frozenset({"--max-triggers"}),
+        )
+        given = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
+        requirement = admission.admit(chosen, given)
+        admission.announce(chosen, requirement, given)
+        chosen = admission.confirmed(chosen, requirement, given)
+        if not chosen.selection.items and self._resumed is None:
+            recorder = None  # nothing is sent: the journal shows no operation
+        goal = Goal(waited=args.waiting.wait, require_match=args.require_match)
+        execution = _Disabling if not session.clouds.switch.enable else _Enabling
+        return execution(session, policy, goal, recorder).run(chosen, admit=None)
+
+    @property
+    def _limits(self) -> Limits:
+        before = Limits() if self._resumed is None else self._resumed.limits
+        typed = self._args.limits.max_triggers
+        return lowest(Limits(max_runs=before.max_runs if typed is None else typed))
+
+    def _recorder(self) -> Recorder | None:
+        args, resumed = self._args.record, self._resumed
+        if args.journal is False:
+            return None
+        operation = (
+            new_operation(self._action.verb, sys.argv[1:], args.reason) if resumed is None else resumed.operation
+        )
+        self._session.clouds.operation = operation.id
+        return Recorder(
+            store.path(self._session.settings.environ),
+            operation,
+            limits=self._limits,
+            warn=self._session.notes.warn,
+            required=args.journal is True,
+            resumed=resumed is not None,
+        )
+
+    def _callers(self, chosen: Chosen, *, required: bool) -> tuple[Caller, ...]:
+        callers = callers_of(self._session, chosen.selection.items) if required else ()
+        if chosen.planned_by:
+            selection.check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
+        return callers
+
+    def _show_plan(self, guard: Guard) -> int:
+        session, verb = self._session, self._action.verb
+        found = self._choice.chosen()
+        callers = self._callers(found, required=True)
+        chosen = guard.shown(found, callers)
+        now = datetime.now(UTC).replace(microsecond=0)
+        answer = session.writer(f"{verb}-plan")
+        for item in chosen.selection.items:
+            if item.trigger is not None:
+                answer.row(
+                    TriggerPlan(
+                        trigger=item.run,
+                        name=item.name,
+                        send=item.ask,
+                        why=item.why,
+                        promise=item.promise,
+                        before=item.trigger,
+                    )
+                )
+        decided = tuple(outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
+        problems = (*chosen.gaps, *decided)
+        code = exit_of_plan(
+            (problem.code for problem in decided),
+            chosen.searched,
+            planned=bool(chosen.selection.items),
+            require_match=self._args.require_match,
+        )
+        later = f"To {verb} exactly these later: save this with -o json, then runcancel {verb} --plan FILE"
+        answer.end(
+            End(
+                exit_code=code,
+                errors=problems,
+                complete=not problems,
+                identities=callers,
+                created_at=now,
+                expires_at=now + _PLAN_LIVES,
+                notes=(*chosen.notes, *chosen.selection.notes, "Dry run: nothing was sent", *session.suggest(later)),
+            )
+        )
+        return code
+
+
+class _Switch(Execution):
+    """What is sent, read back and reported of triggers."""
+
+    noun: ClassVar[str] = "trigger"
+    requests: ClassVar[str] = "requests"
+
+    def run(self, chosen: Chosen, *, admit: Admit | None) -> int:
+        """Switch what is chosen; the exit code."""
+        self._before: dict[Ref, Trigger | None] = {item.run: item.trigger for item in chosen.selection.items}
+        return super().run(chosen, admit=admit)
+
+    def _screens(self, answer: Writer) -> list[Progress]:
+        return []
+
+    def _row(self, outcome: Outcome) -> Record:
+        ref = outcome.run if isinstance(outcome.run, Ref) else None
+        after = None if ref is None or not outcome.sent else self._session.clouds.switch.readings.get(ref)
+        before = None if ref is None else self._before.get(ref)
+        return trigger_outcome(outcome, enable=self.verb == "enable", before=before, after=after)
+
+    def _hints(self, operation: str | None) -> Sequence[str]:
+        return ()
+
+
+class _Disabling(_Switch):
+    verb: ClassVar[str] = "disable"
+
+    def _hints(self, operation: str | None) -> Sequence[str]:
+        done = any(outcome.verdict is Verdict.STOPPED for outcome in self._outcomes)
+        return (
+            (f"To restore them: {self._session.command('enable', '--operation', operation)}",)
+            if done and operation
+            else ()
+        )
+
+
+class _Enabling(_Switch):
+    verb: ClassVar[str] = "enable"
+
+    def _hints(self, operation: str | None) -> Sequence[str]:
+        drifted = sum(outcome.error is not None and outcome.error.code is Reason.DRIFTED for outcome in self._outcomes)
+        return ("To enable also what was changed since: add --force",) if drifted else ()

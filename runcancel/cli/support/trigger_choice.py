@@ -1,0 +1,245 @@
+"""From the command line to the triggers of a change: they are found and read, nothing is sent."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from msgspec import structs
+
+from runcancel.cli.session import Session
+from runcancel.cli.support.files import called
+from runcancel.cli.support.named import no_operation, text_of_input, whole_id
+from runcancel.cli.support.resume import LeftOver
+from runcancel.cli.support.select import Chosen
+from runcancel.cli.support.trigger_plans import read_trigger_plan
+from runcancel.cli.triggering import Change
+from runcancel.config import settings
+from runcancel.config.references import Reference, parse_all
+from runcancel.engine import selection
+from runcancel.engine.lookup import LookupResult
+from runcancel.engine.search import split_gaps
+from runcancel.engine.selection import Selection, read_list
+from runcancel.engine.trigger_search import find_triggers
+from runcancel.engine.verdict import failed
+from runcancel.environment import plain, plain_file
+from runcancel.errors import JournalError, Refused, UsageError
+from runcancel.guards.action import Action
+from runcancel.journal import store
+from runcancel.journal.restores import LAST, disabled_by, unrestored
+from runcancel.journal.store import Journal
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Problem, Ref, Scope
+from runcancel.model.states import Reason, Verdict
+from runcancel.model.triggers import Trigger, TriggerState, TriggerVerdict
+from runcancel.providers import provider, trigger_kind_of
+
+_LINES = {"trigger": "ref", "trigger-outcome": "trigger"}
+"""Lines of jsonl that name a trigger, each with the key of its reference."""
+
+_DISABLED = (TriggerVerdict.DISABLED, TriggerVerdict.REQUESTED, TriggerVerdict.IN_DOUBT)
+"""What a restore undoes."""
+
+
+class TriggerChoice:
+    """The one source of a change, and its triggers. Raises `UsageError` for none or several sources."""
+
+    def __init__(
+        self,
+        session: Session,
+        args: Change,
+        action: Action,
+        resumed: LeftOver | None,
+        *,
+        operation: str | None,
+        force: bool,
+    ) -> None:
+        self._session = session
+        self._args = args
+        self._action = action
+        self._resumed = resumed
+        self._force = force
+        self._editions: Mapping[Ref, str] = {}
+        used: dict[str, Callable[[], Chosen]] = {}
+        if args.refs:
+            used["references"] = self._named
+        if args.filters.any:
+            used["filters"] = self._found
+        if args.sources.from_ is not None:
+            used["--from"] = self._listed
+        if args.sources.plan is not None:
+            used["--plan"] = self._saved
+        if resumed is not None:
+            used["--resume"] = self._left
+        if operation is not None:
+            word = plain("--operation", operation)
+            used["--operation"] = lambda: self._restored(word)
+        if len(used) > 1:
+            raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
+        if not used:
+            example = session.command(action.verb, "--name", "nightly-patching", "-n")
+            raise UsageError(
+                "no trigger was selected; nothing was sent", hint=f"name triggers, or add a filter: {example}"
+            )
+        (self._source,) = used.values()
+
+    def chosen(self) -> Chosen:
+        """Find and read them. Raises `UsageError`, `Refused` or `CloudError`."""
+        chosen = self._source()
+        return structs.replace(chosen, selection=self._changeable(chosen.selection))
+
+    def _named(self) -> Chosen:
+        references = parse_all(self._args.refs or (), triggers=True)
+        for reference in references:
+            for name in reference.providers:
+                fixed = [kind for kind in provider(name).trigger_kinds if kind in reference.kinds(name)]
+                if fixed and all(not getattr(kind, "switchable", True) for kind in fixed):
+                    inspect = self._session.command("triggers", "--kind", fixed[0].name, "-o", "wide")
+                    raise UsageError(
+                        f"{reference.text}: {fixed[0].fixed_because}; nothing was sent",
+                        hint=f"To inspect it: {inspect}",
+                    )
+        by_hand = self._session.request.values.keys().isdisjoint({"refs"})
+        return Chosen(selection=selection.of_named(self._session.look_up(references), ()), by_hand=by_hand)
+
+    def _found(self) -> Chosen:
+        """A filter finds only what is not in the wanted state yet, unless --status says which state."""
+        session, query = self._session, self._args.filters.query()
+        if not query.states:
+            query = structs.replace(query, states=frozenset(TriggerState) - {session.clouds.switch.goal})
+        scopes = tuple(one for one in session.scopes() if provider(one.provider).trigger_kinds)
+        answering: set[Scope] = set()
+        found: list[Trigger] = []
+        gaps: list[Problem] = list(settings.unusable(session.settings))
+        for one in find_triggers(
+            scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within
+        ):
+            if isinstance(one, Trigger):
+                found.append(one)
+            else:
+                gaps.append(one)
+        real, notes = split_gaps(gaps, scopes)
+        results = [
+            LookupResult(reference=Reference.of(one.ref), snapshot=session.clouds.switch.snapshot(one)) for one in found
+        ]
+        return Chosen(
+            selection=selection.of_found(results, ()),
+            by_hand=False,
+            gaps=real,
+            replied=bool(answering),
+            notes=notes,
+        )
+
+    def _listed(self) -> Chosen:
+        file = plain_file("--from", self._args.sources.from_ or "")
+        text = text_of_input(self._session, file)
+        listed = read_list(text, called(file), keys=_LINES, triggers=True)
+        if not listed.complete and not self._args.allow_incomplete:
+            raise UsageError(
+                f"{called(file)} is an incomplete list: it is marked so, or it was cut off; nothing was sent",
+                hint=f"To list everything: {self._session.command('triggers', '--limit', '0', '-o', 'jsonl')}   "
+                "To proceed anyway: add --allow-incomplete",
+            )
+        disabled = _disabled_in(text)
+        references = listed.references
+        if disabled is not None and self._session.clouds.switch.enable:
+            references = tuple(Reference.of(ref) for ref in disabled)
+            self._editions = disabled
+        chosen = selection.of_found(self._session.look_up(references), ())
+        return Chosen(selection=chosen, by_hand=False, from_stdin=file == "-")
+
+    def _saved(self) -> Chosen:
+        file = self._args.sources.plan or ""
+        text = text_of_input(self._session, file)
+        saved = read_trigger_plan(text, called(file), now=datetime.now(UTC), verb=self._action.verb)
+        planned = [one for one in saved.triggers if one.send]
+        self._editions = {one.trigger: one.before.edition for one in planned}
+        results = self._session.look_up([Reference.of(one.trigger) for one in planned])
+        return Chosen(
+            selection=selection.of_found(results, ()),
+            by_hand=False,
+            planned_by=saved.identities,
+            from_stdin=file == "-",
+        )
+
+    def _left(self) -> Chosen:
+        left = self._resumed
+        if left is None:
+            return Chosen(selection=Selection(items=()), by_hand=True)
+        items = [item for item in left.items if isinstance(item, PlanItem)]
+        self._editions = {item.run: item.trigger.edition for item in items if item.trigger is not None}
+        results = self._session.look_up([Reference.of(item.run) for item in items])
+        sent = frozenset(item.run for item in left.sent)
+        return Chosen(selection=selection.of_plan(items, results, sent=sent), by_hand=True)
+
+    def _restored(self, word: str) -> Chosen:
+        """What an operation found enabled and disabled. Raises `UsageError` for an operation that disabled nothing."""
+        session = self._session
+        try:
+            journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
+            id = None
+            if journal is not None:
+                id = next(unrestored(journal), None) if word == LAST else whole_id(journal, word)
+            disabled = {} if journal is None or id is None else disabled_by(journal, id)
+        except JournalError as error:
+            raise Refused(f"{error}; nothing was sent") from None
+        if id is None and word == LAST:
+            raise UsageError(
+                "no operation that disabled a trigger is left to restore; nothing was sent",
+                hint="see: runcancel history",
+            )
+        if id is None:
+            raise no_operation(word)
+        if not disabled:
+            raise UsageError(f"operation {id} disabled no trigger; nothing was sent", hint="see: runcancel history")
+        self._editions = disabled
+        results = session.look_up([Reference.of(ref) for ref in disabled])
+        return Chosen(selection=selection.of_found(results, ()), by_hand=False)
+
+    def _changeable(self, chosen: Selection) -> Selection:
+        """The selection without what this program does not change, and what somebody changed since."""
+        kept: list[PlanItem] = []
+        decided: list[Outcome] = list(chosen.decided)
+        for item in chosen.items:
+            problem = self._why_not(item) if item.ask else None
+            if problem is None:
+                kept.append(item)
+            else:
+                outcome = failed(item.run, problem)
+                decided.append(structs.replace(outcome, verdict=Verdict.SKIPPED, name=item.name, before=item.state))
+        return structs.replace(chosen, items=tuple(kept), decided=tuple(decided))
+
+    def _why_not(self, item: PlanItem) -> Problem | None:
+        trigger = item.trigger
+        if trigger is None:
+            return None
+        kind = trigger_kind_of(item.run)
+        if trigger.fixed_because is not None or kind is None or not kind.switchable:
+            hint = None if trigger.command is None else f"To inspect it: {trigger.command}"
+            message = f"not changed: {trigger.fixed_because}"
+            return Problem(code=Reason.NOT_CANCELLABLE, message=message, hint=hint, ref=item.run)
+        before = self._editions.get(item.run)
+        if before is not None and before != trigger.edition and not self._force:
+            message = "somebody has changed it since; nothing was sent for it"
+            return Problem(code=Reason.DRIFTED, message=message, ref=item.run)
+        return None
+
+
+def _disabled_in(text: str) -> dict[Ref, str] | None:
+    """What the output of `disable -o jsonl` says was found enabled and disabled, with its edition; None for others."""
+    disabled: dict[Ref, str] = {}
+    outcomes = 0
+    for line in text.splitlines():
+        if not line.lstrip(" \t\ufeff").startswith("{"):
+            continue
+        entry = json.loads(line.strip(" \t\r\ufeff"))
+        if entry.get("type") != "trigger-outcome":
+            continue
+        outcomes += 1
+        before = entry.get("before")
+        if (
+            isinstance(before, dict)
+            and before.get("state") == TriggerState.ENABLED
+            and entry.get("verdict") in _DISABLED
+        ):
+            disabled[Ref.parse(str(entry.get("trigger")))] = str(before.get("edition") or "")
+    return disabled if outcomes else None

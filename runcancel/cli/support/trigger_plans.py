@@ -1,0 +1,61 @@
+"""A saved plan of a change of triggers, read back."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from runcancel.config import references
+from runcancel.engine.selection import SavedCaller
+from runcancel.errors import Refused, UsageError
+from runcancel.model.encoding import from_builtins
+from runcancel.model.runs import Ref
+from runcancel.model.triggers import TriggerPlan
+from runcancel.providers import trigger_kind_of
+from runcancel.text import quoted
+
+
+class SavedTriggerPlan(Struct, frozen=True, kw_only=True):
+    """What `--plan` needs of the document that `disable --dry-run -o json` wrote."""
+
+    format_version: str
+    verb: str
+    triggers: tuple[TriggerPlan, ...]
+    expires_at: Annotated[datetime, Meta(tz=True)] | None
+    identities: tuple[SavedCaller, ...] = ()
+
+
+def read_trigger_plan(text: str, name: str, *, now: datetime, verb: str) -> SavedTriggerPlan:
+    """A saved plan. Raises `UsageError` for what is none, `Refused` for another major version or an expired one."""
+    make = f"To create a plan: runcancel {verb} … --dry-run -o json"
+    try:
+        entry = msgspec.json.decode(text)
+        saved = from_builtins(entry, SavedTriggerPlan, ref=_full)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        raise UsageError(f"{name} is not a plan: {error}; nothing was sent", hint=make) from None
+    if saved.format_version.partition(".")[0] != "1":
+        raise Refused(
+            f"{name} has format version {quoted(saved.format_version)}, but only version 1 is supported; "
+            "nothing was sent"
+        )
+    if saved.verb != verb:
+        raise UsageError(f"{name} is a plan of “{quoted(saved.verb)}”, not of {verb}; nothing was sent", hint=make)
+    if saved.expires_at is None or saved.expires_at <= now:
+        raise Refused(f"{name} has expired; nothing was sent", hint=make)
+    refs = [one.trigger for one in saved.triggers]
+    twice = next((ref for at, ref in enumerate(refs) if ref in refs[:at]), None)
+    if twice is not None:
+        raise UsageError(f"{name}: {twice} is in the plan twice; nothing was sent")
+    return saved
+
+
+def _full(text: str) -> Ref:
+    """A reference of a plan. Raises ValueError for one that is not of a trigger."""
+    try:
+        ref = references.full(text)
+    except UsageError as error:
+        raise ValueError(error.message.removesuffix("; nothing was sent")) from None
+    if trigger_kind_of(ref) is None:
+        raise ValueError(f"{ref} is not a trigger")
+    return ref

@@ -1,0 +1,50 @@
+"""Which triggers an operation holds: found enabled, then disabled, and not enabled again since."""
+
+from collections.abc import Iterator
+
+from runcancel.journal.store import Entry, Journal
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref
+from runcancel.model.states import Verdict
+from runcancel.model.triggers import TriggerState
+
+LAST = "last"
+"""The word for the newest operation that holds triggers."""
+
+_NOT_DONE = (Verdict.FAILED, Verdict.SKIPPED, Verdict.ENDED)
+"""After these the trigger is as it was found, or was disabled before."""
+
+
+def disabled_by(journal: Journal, id: str) -> dict[Ref, str]:
+    """What an operation found enabled and disabled, each with the edition it had. Raises `JournalError`."""
+    operation = journal.operation(id)
+    if operation is None or operation.verb == "enable":
+        return {}
+    disabled: dict[Ref, str] = {}
+    for entry in journal.entries(id):
+        trigger = entry.item.trigger if isinstance(entry.item, PlanItem) else None
+        if trigger is not None and trigger.state is TriggerState.ENABLED and _may_be_done(entry):
+            disabled[trigger.ref] = trigger.edition
+    return disabled
+
+
+def unrestored(journal: Journal) -> Iterator[str]:
+    """The operations of whose triggers one is not enabled again, the newest first. Raises `JournalError`."""
+    restored: set[Ref] = set()
+    for operation in journal.operations():
+        if operation.verb == "enable":
+            restored |= {
+                entry.item.run
+                for entry in journal.entries(operation.id)
+                if isinstance(entry.item, PlanItem)
+                and entry.outcome is not None
+                and entry.outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
+            }
+        elif disabled_by(journal, operation.id).keys() - restored:
+            yield operation.id
+
+
+def _may_be_done(entry: Entry) -> bool:
+    if entry.outcome is not None:
+        return entry.outcome.verdict not in _NOT_DONE
+    return entry.item.ask  # killed before its verdict: it may have been disabled

@@ -1,0 +1,304 @@
+"""`disable` and `enable`: one switch, read back, with the guards and the journal of a cancel; a true restore."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from outside import Outside
+
+from runcancel.sandbox.aws.windows import Windows
+
+NIGHTLY = "aws:us-east-2:window/mw-0c50858d01c0ffee0"
+CLEANUP = "aws:us-east-2:rule/default/nightly-cleanup"
+ALARM = "aws:us-east-2:rule/ops/restart-on-alarm"
+WRITES = ("UpdateMaintenanceWindow", "DisableRule", "EnableRule", "DisableInvoker", "EnableInvoker")
+NEVER = (
+    *("UpdateAssociation", "DeleteAssociation", "CreateAssociation", "UpdateSchedule", "DeleteDocument"),
+    *("UpdateDocumentDefaultVersion", "PutRule", "DeleteRule", "DeleteMaintenanceWindow", "ModifyInvoker"),
+)
+
+
+def invoker(outside: Outside) -> str:
+    ref: str = outside.json("triggers", "-p", "tencent")["triggers"][0]["ref"]
+    return ref
+
+
+def states(outside: Outside) -> dict[str, str]:
+    return {one["ref"]: one["state"] for one in outside.json("triggers")["triggers"]}
+
+
+def sent(outside: Outside) -> list[str]:
+    return [action for action in outside.actions() if action in WRITES]
+
+
+def test_each_switchable_kind_is_disabled_and_seen_disabled(outside: Outside) -> None:
+    refs = (NIGHTLY, CLEANUP, invoker(outside))
+
+    document = outside.json("disable", *refs)
+
+    assert {one["trigger"]: one["verdict"] for one in document["outcomes"]} == dict.fromkeys(refs, "disabled")
+    assert all(one["before"]["state"] == "enabled" for one in document["outcomes"])
+    assert all(one["after"]["state"] == "disabled" for one in document["outcomes"])
+    assert all(one["request_ids"] for one in document["outcomes"])
+    assert {ref: states(outside)[ref] for ref in refs} == dict.fromkeys(refs, "disabled")
+
+
+def test_a_window_is_switched_by_enabled_alone(outside: Outside) -> None:
+    outside.run("disable", NIGHTLY)
+
+    (write,) = [one for one in outside.requests() if one["action"] == "UpdateMaintenanceWindow"]
+    assert write["params"] == {"WindowId": "mw-0c50858d01c0ffee0", "Enabled": False}
+
+
+def test_what_is_disabled_already_is_unchanged_and_nothing_is_sent(outside: Outside) -> None:
+    outside.run("disable", NIGHTLY)
+    before = len(sent(outside))
+
+    document = outside.json("disable", NIGHTLY)
+
+    assert [one["verdict"] for one in document["outcomes"]] == ["unchanged"]
+    assert len(sent(outside)) == before
+
+
+def test_a_restore_enables_what_was_found_enabled_and_nothing_else(outside: Outside) -> None:
+    at_first = states(outside)
+    outside.run("disable", "-p", "aws", "--kind", "window", "--yes")
+    assert set(states(outside).values()) >= {"disabled"}
+
+    restored = outside.json("enable", "--operation", "last", "--yes")
+
+    assert {one["verdict"] for one in restored["outcomes"]} == {"enabled"}
+    assert states(outside) == at_first
+    assert [one for one, state in at_first.items() if state == "disabled"]
+    again = outside.run("enable", "--operation", "last", "--yes")
+    assert again.code == 2
+    assert "no operation that disabled a trigger is left to restore" in again.err
+
+
+def test_a_second_restore_by_its_id_changes_nothing(outside: Outside) -> None:
+    operation = outside.json("disable", NIGHTLY)["operation"]
+    outside.run("enable", "--operation", operation, "--yes")
+    before = len(sent(outside))
+
+    document = outside.json("enable", "--operation", operation, "--yes")
+
+    assert [one["verdict"] for one in document["outcomes"]] == ["unchanged"]
+    assert len(sent(outside)) == before
+
+
+def test_what_somebody_changed_since_is_drifted_and_left_alone_unless_forced(outside: Outside) -> None:
+    operation = outside.json("disable", NIGHTLY, CLEANUP)["operation"]
+    window = outside.box.world.book("aws", 0, "us-east-2").beside(Windows)["mw-0c50858d01c0ffee0"]
+    window.at = 60.0 * 60
+
+    done = outside.run("enable", "--operation", operation, "--yes", "-o", "json")
+
+    assert done.code == 3
+    verdicts = {one["trigger"]: one["verdict"] for one in done.document["outcomes"]}
+    assert verdicts == {NIGHTLY: "drifted", CLEANUP: "enabled"}
+    assert states(outside)[NIGHTLY] == "disabled"
+    assert "--force" in done.err
+    forced = outside.json("enable", "--operation", operation, "--yes", "--force")
+    assert {one["trigger"]: one["verdict"] for one in forced["outcomes"]} == {NIGHTLY: "enabled", CLEANUP: "unchanged"}
+
+
+def test_the_output_of_disable_restores_without_a_journal(outside: Outside, tmp_path: Path) -> None:
+    held = tmp_path / "held.jsonl"
+    vacuum = next(ref for ref, state in states(outside).items() if state == "disabled")
+    held.write_text(outside.run("disable", NIGHTLY, CLEANUP, vacuum, "--no-journal", "-o", "jsonl").out)
+
+    document = outside.json("enable", "-f", str(held), "--yes", "--no-journal")
+
+    assert {one["trigger"]: one["verdict"] for one in document["outcomes"]} == {NIGHTLY: "enabled", CLEANUP: "enabled"}
+    assert states(outside)[vacuum] == "disabled"
+
+
+def test_a_list_of_triggers_is_taken_from_a_pipe_and_a_cut_one_is_not(outside: Outside, tmp_path: Path) -> None:
+    listed = outside.run("triggers", "--name-glob", "n*", "-p", "aws", "-o", "jsonl").out
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text("".join(listed.splitlines(keepends=True)[:-1]))
+    whole = tmp_path / "whole.jsonl"
+    whole.write_text(listed)
+
+    refused = outside.run("disable", "-f", str(cut), "--yes")
+    done = outside.json("disable", "-f", str(whole), "--confirm", "3")
+
+    assert refused.code == 2
+    assert "incomplete" in refused.err
+    assert {one["verdict"] for one in done["outcomes"]} == {"disabled"}
+
+
+def test_a_filter_asks_for_a_confirmation_and_names_the_triggers(outside: Outside) -> None:
+    done = outside.run("disable", "--name-glob", "n*", "-p", "aws")
+
+    assert done.code == 6
+    assert "3 triggers match" in done.err
+    assert "--yes" in done.err
+    assert CLEANUP in done.err
+    assert sent(outside) == []
+
+
+def test_a_rule_with_other_targets_wants_the_number(outside: Outside) -> None:
+    by_yes = outside.run("disable", ALARM, "--yes")
+    by_number = outside.run("disable", ALARM, "--confirm", "1")
+
+    assert by_yes.code == 6
+    assert "1 with other targets" in by_yes.err
+    assert by_number.code == 0
+
+
+def test_the_limit_of_triggers_is_its_own(outside: Outside) -> None:
+    done = outside.run("disable", "--kind", "window", "--yes", "--max-triggers", "3")
+
+    assert done.code == 6
+    assert "11 triggers match; the limit is 3 (--max-triggers)" in done.err
+    assert "--max-triggers 11" in done.err
+    assert sent(outside) == []
+
+
+@pytest.mark.parametrize("kind", ["schedule", "association"])
+def test_a_kind_without_a_switch_is_wrong_usage_with_the_reason(outside: Outside, kind: str) -> None:
+    ref = outside.json("triggers", "--kind", kind)["triggers"][0]["ref"]
+
+    done = outside.run("disable", ref)
+
+    assert done.code == 2
+    assert "writes every field" in done.err or "erases every field" in done.err
+    assert "runcancel triggers" in done.err
+
+
+def test_a_rule_of_a_service_is_listed_and_not_changed(outside: Outside) -> None:
+    done = outside.run("disable", "--name", "PatchOnDrift", "--yes", "-o", "json")
+
+    assert done.code == 1
+    assert [one["verdict"] for one in done.document["outcomes"]] == ["skipped"]
+    assert sent(outside) == []
+
+
+def test_a_dry_run_sends_nothing_and_its_plan_is_carried_out(outside: Outside, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    done = outside.run("disable", NIGHTLY, CLEANUP, "-n", "-o", "json")
+    plan.write_text(done.out)
+
+    assert done.code == 0
+    assert [one["send"] for one in done.document["triggers"]] == [True, True]
+    assert sent(outside) == []
+    assert outside.run("cancel", "--plan", str(plan), "--yes").code == 2
+    assert outside.run("enable", "--plan", str(plan), "--yes").code == 2
+    carried = outside.json("disable", "--plan", str(plan), "--yes")
+    assert {one["verdict"] for one in carried["outcomes"]} == {"disabled"}
+
+
+@pytest.mark.parametrize("fault", ["UpdateMaintenanceWindow=error*1", "UpdateMaintenanceWindow=throttle*2"])
+def test_what_passes_is_tried_again(outside: Outside, fault: str) -> None:
+    outside.faults(fault)
+
+    document = outside.json("disable", NIGHTLY)
+
+    assert [one["verdict"] for one in document["outcomes"]] == ["disabled"]
+
+
+def test_a_denied_switch_is_not_permitted_and_the_others_are_disabled(outside: Outside) -> None:
+    outside.faults("UpdateMaintenanceWindow=denied")
+
+    alone = outside.run("disable", NIGHTLY, "-o", "json")
+    beside = outside.run("disable", NIGHTLY, CLEANUP, "-o", "json")
+
+    assert alone.code == 4
+    assert beside.code == 3
+    assert {one["trigger"]: one["verdict"] for one in beside.document["outcomes"]} == {
+        NIGHTLY: "failed",
+        CLEANUP: "disabled",
+    }
+
+
+def test_a_lost_answer_is_read_back_before_anything_is_said(outside: Outside) -> None:
+    outside.faults("DisableRule=drop-after*1")
+
+    document = outside.json("disable", CLEANUP)
+
+    assert [one["verdict"] for one in document["outcomes"]] == ["disabled"]
+    assert len([action for action in sent(outside) if action == "DisableRule"]) == 1
+
+
+def test_history_shows_what_was_disabled_and_keeps_what_is_not_restored(outside: Outside) -> None:
+    operation = outside.json("disable", NIGHTLY)["operation"]
+
+    (listed,) = outside.json("history")["operations"]
+    one = outside.json("history", operation)
+    outside.run("history", "prune", "--older-than", "0s")
+    kept = outside.json("history")["operations"]
+    outside.run("enable", "--operation", "last", "--yes")
+    outside.run("history", "prune", "--older-than", "0s")
+
+    assert listed["counts"] == {"disabled": 1}
+    assert [each["verdict"] for each in one["outcomes"]] == ["disabled"]
+    assert [each["id"] for each in kept] == [operation]
+    assert outside.json("history")["operations"] == []
+
+
+def test_another_verb_does_not_resume_it(outside: Outside) -> None:
+    operation = outside.json("disable", NIGHTLY)["operation"]
+
+    done = outside.run("cancel", "--resume", operation)
+
+    assert done.code == 2
+    assert f"runcancel disable --resume {operation}" in done.err
+
+
+def test_an_interrupt_says_how_to_continue_and_the_resume_ends_it(outside: Outside) -> None:
+    outside.faults("UpdateMaintenanceWindow=hang*1")
+
+    done, _ = outside.interrupted(signal.SIGINT, "disable", NIGHTLY, "-o", "json", until="UpdateMaintenanceWindow")
+
+    assert done.code == 130
+    operation = done.document["operation"]
+    outside.faults()
+    resumed = outside.json("disable", "--resume", operation)
+    assert [one["verdict"] for one in resumed["outcomes"]] in (["disabled"], ["unchanged"])
+    assert states(outside)[NIGHTLY] == "disabled"
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_disable_drift_and_restore_leave_the_world_as_it_was_but_for_the_drift(
+    outside: Outside, data: st.DataObject
+) -> None:
+    outside.reset()
+    at_first = states(outside)
+    switchable = [ref for ref in at_first if "/mw-" in ref or ref == CLEANUP or ":invoker/" in ref]
+    chosen = data.draw(st.lists(st.sampled_from(switchable), min_size=1, unique=True))
+    windows = [ref for ref in chosen if "/mw-" in ref]
+    drifted = data.draw(st.lists(st.sampled_from(windows), unique=True)) if windows else []
+    operation = outside.json("disable", *chosen, "--max-triggers", "20")["operation"]
+    for ref in drifted:
+        window = outside.box.world.book("aws", 0, "us-east-2").beside(Windows)[ref.rpartition("/")[2]]
+        window.description = "somebody else was here"
+
+    enabled = [ref for ref in chosen if at_first[ref] == "enabled"]
+    if enabled:
+        to_enable = len(set(enabled) - set(drifted))
+        outside.run("enable", "--operation", operation, "--confirm", str(to_enable))
+
+    left = {ref: "disabled" for ref in drifted if at_first[ref] == "enabled"}
+    assert states(outside) == at_first | left
+
+
+def test_no_path_calls_what_would_erase_or_start(outside: Outside) -> None:
+    outside.run("disable", "--name-glob", "*", "-r", "all", "--confirm", "999", "--max-triggers", "999")
+    outside.run("triggers", "-r", "all", "--script", "x")
+    source = (Path(__file__).parents[2] / "runcancel" / "providers").rglob("*.py")
+
+    assert not set(outside.actions()) & set(NEVER)
+    assert not [name for path in source for name in NEVER if f'"{name}"' in path.read_text(encoding="utf-8")]
+
+
+def test_jsonl_has_one_line_for_each_trigger_and_an_end(outside: Outside) -> None:
+    done = outside.run("disable", NIGHTLY, CLEANUP, "-o", "jsonl")
+
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [line["type"] for line in lines] == ["trigger-outcome", "trigger-outcome", "end"]
+    assert lines[-1]["operation"]
