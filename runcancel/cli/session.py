@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -12,6 +12,7 @@ from msgspec import structs
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.bundles import spelled
+from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.forms import format_of, one_of, read_query
 from runcancel.cli.support.request import Request
 from runcancel.config import file as config_file
@@ -19,13 +20,11 @@ from runcancel.config import provenance, references, settings
 from runcancel.config.references import Reference
 from runcancel.config.settings import SearchScope, Settings
 from runcancel.engine.callers import Callers
-from runcancel.engine.connections import Batch, Clouds, read
+from runcancel.engine.connections import Clouds
 from runcancel.engine.events import Progress
 from runcancel.engine.lookup import LookupResult, look_up
-from runcancel.engine.poll import LONGEST_PAUSE, Readings, Watch
-from runcancel.errors import CloudError, Exit, Refused, UsageError
-from runcancel.model.outcomes import PlanItem
-from runcancel.model.runs import Identity, Ref, Run, Scope, Snapshot
+from runcancel.errors import CloudError, Exit, UsageError
+from runcancel.model.runs import Scope
 from runcancel.render import (
     QUERYABLE,
     ROW_FORMATS,
@@ -41,8 +40,8 @@ from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Color, Terminal
 from runcancel.runtime.memory import threads_that_fit
 from runcancel.runtime.schedule import THREADS
-from runcancel.runtime.throttle import StoppableClock, Tries, no_later_than
-from runcancel.runtime.workers import TaskGroup, Workers
+from runcancel.runtime.throttle import StoppableClock, Tries
+from runcancel.runtime.workers import Workers
 from runcancel.text import command
 
 if TYPE_CHECKING:
@@ -107,7 +106,8 @@ class Session:
         self.workers = Workers(StoppableClock(), threads=threads_that_fit(THREADS))
         self.workers.acknowledge = self.notes.warn
         self.clouds = Clouds(chosen, self.workers)
-        self.callers = Callers(chosen, self.clouds, self.workers)
+        self._callers = Callers(chosen, self.clouds, self.workers)
+        self.accounts = Accounts(chosen, self._callers)
         self.asks_caller: Callable[[Scope], bool] = lambda _: False
         """Whether the caller's identity decides about a cancel in a scope. It is then requested during the lookup."""
 
@@ -276,7 +276,7 @@ class Session:
         self._begin_callers(
             scope for one in references for scope in known.get(one.text) or settings.scopes_of(self.settings, one)
         )
-        self._check_accounts([reference for reference in references if reference.account is not None])
+        self.notes.say(*self.accounts.check([reference for reference in references if reference.account is not None]))
         results = look_up(
             references,
             self.settings,
@@ -312,7 +312,7 @@ class Session:
         return scopes
 
     def _begin_callers(self, scopes: Iterable[Scope]) -> None:
-        self.callers.begin([scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)])
+        self._callers.begin([scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)])
 
     def _all_regions(self, scopes: Sequence[SearchScope]) -> dict[SearchScope, tuple[str, ...]]:
         def request(scope: SearchScope) -> tuple[str, ...]:
@@ -326,89 +326,6 @@ class Session:
             elif not isinstance(done.error, CloudError | UsageError):  # what reads the place will meet it again
                 raise done.error
         return regions
-
-    def protected(self, items: Sequence[PlanItem]) -> dict[Ref, str]:
-        """The protected context of each run that is in one."""
-        scopes = {item.run: item.run.scope for item in items if item.ask}
-        suspects = [one for one in dict.fromkeys(scopes.values()) if settings.protected(self.settings, one) is not None]
-        known = self.accounts(suspects)
-        names = {scope: settings.protected(self.settings, scope, account) for scope, account in known.items()}
-        return {run: name for run, scope in scopes.items() if (name := names.get(scope)) is not None}
-
-    def accounts(self, scopes: Sequence[Scope]) -> dict[Scope, str | None]:
-        """The account behind each scope where a context that names its account may be meant; None: not known.
-
-        Raises `Refused` for a context that leads to another account than it names.
-        """
-        unverified = [scope for scope in scopes if settings.needs_caller(self.settings, scope)]
-        callers = self.callers.of(unverified)
-        accounts = {scope: None if (who := callers.get(scope)) is None else who.account for scope in scopes}
-        for scope, account in accounts.items():
-            if why := settings.misled(self.settings, scope, account):
-                hint = f"correct the context: {command('contexts', 'show', str(scope.context))}"
-                raise Refused(f"{why}; nothing was sent", hint=hint)
-        return accounts
-
-    def misled(self, scopes: Sequence[Scope]) -> dict[Scope, str]:
-        """The scopes whose context leads to another account than it names, with that in words."""
-        with_account = [scope for scope in scopes if settings.names_account(self.settings, scope)]
-        callers = self.callers.of(with_account)
-        found = {scope: settings.misled(self.settings, scope, who.account) for scope, who in callers.items() if who}
-        return {scope: why for scope, why in found.items() if why is not None}
-
-    def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
-        """The caller's identity per scope, from the vendors; None if it is not known."""
-        return self.callers.of(scopes)
-
-    def follow(
-        self, left: Mapping[Ref, Run], *, full: bool, until: float | None
-    ) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
-        """Read the runs in `left` again and again, telling on stderr what is seen; the caller takes out what is done.
-
-        Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
-        """
-
-        def read_batch(batch: Batch) -> Readings:
-            with no_later_than(self.workers.clock.monotonic() + LONGEST_PAUSE):  # the next round reads again
-                return read(self.clouds, batch, full=full)
-
-        tasks = TaskGroup[Batch, Readings](self.workers, read_batch)
-        watch = Watch(tasks, self.workers.clock)
-        for ref in left:
-            watch.add(ref)
-        shown = self.progress(cancels=False, timeout=None if until is None else until - self.workers.clock.monotonic())
-        for ref, run in left.items():
-            shown.observed(ref, run, ())
-        try:
-            while left and (until is None or self.workers.clock.monotonic() < until):
-                for ref, answer in watch.next() or ():
-                    if isinstance(answer, Snapshot):
-                        shown.observed(ref, answer.run, answer.invocations)
-                    yield ref, answer
-                    if ref not in left:
-                        watch.drop(ref)
-        finally:
-            shown.close()
-
-    def _check_accounts(self, references: Sequence[Reference]) -> None:
-        """Raise `UsageError` where a link names another account than the caller's; then nothing is read.
-
-        A caller that is not known stops nothing, and is reported.
-        """
-        scopes_of = {reference: settings.scopes_of(self.settings, reference) for reference in references}
-        scopes = tuple(dict.fromkeys(scope for found in scopes_of.values() for scope in found))
-        known = self.identities(scopes) if scopes else {}
-        for reference, found in scopes_of.items():
-            accounts = [None if (one := known[scope]) is None else one.account for scope in found]
-            if reference.account in accounts:
-                continue
-            if None not in accounts:
-                raise UsageError(
-                    f"“{reference.text}” is in account {reference.account}, but these credentials belong to account "
-                    f"{' and '.join(map(str, dict.fromkeys(accounts)))}; nothing was sent",
-                    hint="use a profile of that account: --profile NAME, -c CONTEXT, or CONTEXT@ before the reference",
-                )
-            self.notes.say(f"note: could not verify that the credentials belong to account {reference.account}")
 
     def tell_origins(self, references: Sequence[Reference]) -> None:
         """Print the sources of the settings of each reference, under `-v`."""

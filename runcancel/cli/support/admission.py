@@ -127,7 +127,7 @@ class Admission(Struct, frozen=True, kw_only=True):
             items,
             chosen=not chosen.by_hand,
             accounts=_accounts(items, self.callers),
-            protected=self.session.protected(items),
+            protected=self.session.accounts.protected(items),
             action=self.action,
         )
         return self.guard.stricter(required, items, self.callers)
@@ -157,7 +157,7 @@ def configured(session: Session) -> Limits:
 def callers_of(session: Session, items: Sequence[PlanItem]) -> tuple[Caller, ...]:
     """Who cancels in each scope of the plan."""
     scopes = dict.fromkeys(item.run.scope for item in items if item.ask)
-    return tuple(Caller.of(scope, who) for scope, who in session.identities(tuple(scopes)).items())
+    return tuple(Caller.of(scope, who) for scope, who in session.accounts.identities(tuple(scopes)).items())
 
 
 def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[Ref, str]:

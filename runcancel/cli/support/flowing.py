@@ -79,7 +79,7 @@ class Flowing:
     def _check(self, item: PlanItem) -> None:
         """The guards that fire late. Raises `Refused`; nothing was sent for this run."""
         check_guarantee([item], self._guarantee)
-        protected = self._session.protected([item])
+        protected = self._session.accounts.protected([item])
         if protected and item.ask:
             raise Refused(f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it")
 

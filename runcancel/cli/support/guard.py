@@ -84,7 +84,7 @@ class Guard:
     def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:
         """The plan without the runs whose context leads to another account than it names, and that in sentences."""
         scopes = {item.run: item.run.scope for item in items if item.ask}
-        misled = self._session.misled(tuple(dict.fromkeys(scopes.values())))
+        misled = self._session.accounts.misled(tuple(dict.fromkeys(scopes.values())))
         why = {run: misled[scope] for run, scope in scopes.items() if scope in misled}
         kept = (structs.replace(item, ask=False, why=why[item.run]) if item.run in why else item for item in items)
         return tuple(kept), tuple(f"{one}; a cancel is refused" for one in dict.fromkeys(misled.values()))
@@ -94,7 +94,7 @@ class Guard:
             return ()
         to_cancel = counted_once([item for item in items if item.ask])
         scopes = tuple(dict.fromkeys(item.run.scope for item in to_cancel)) if self._rules.asks_contexts else ()
-        known = {str(scope): account for scope, account in self._session.accounts(scopes).items()}
+        known = {str(scope): account for scope, account in self._session.accounts.of(scopes).items()}
         accounts = known | {caller.scope: caller.account for caller in callers}
         by_scope: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
         subjects: list[Subject] = []

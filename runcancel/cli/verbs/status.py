@@ -8,6 +8,7 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
 from runcancel.cli.support.stale import Stale
+from runcancel.cli.support.watching import watch
 from runcancel.errors import Exit, Interrupted, exit_of_reading
 from runcancel.model.runs import Ref, Run, Snapshot
 from runcancel.render import End
@@ -83,7 +84,7 @@ def status(
 def _follow(session: Session, runs: dict[Ref, Run], stale: Stale) -> None:
     """Read until every run has ended or cannot be read with these credentials; `runs` is kept up to date."""
     left = {ref: run for ref, run in runs.items() if not run.ended}
-    for ref, answer in session.follow(left, full=True, until=None):
+    for ref, answer in watch(session, left, full=True, until=None):
         if isinstance(answer, Snapshot):
             stale.read(ref)
             runs[ref] = answer.run

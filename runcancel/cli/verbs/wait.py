@@ -11,6 +11,7 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import named
 from runcancel.cli.support.stale import Stale
+from runcancel.cli.support.watching import watch
 from runcancel.config.references import Reference, nearest
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.poll import FIRST_PAUSE
@@ -136,7 +137,7 @@ def _wait(session: Session, runs: dict[Ref, Snapshot], goal: _Goal, seconds: flo
     if any(map(goal.missed, left.values())):
         return []
     stale = Stale(session)
-    for ref, answer in session.follow(left, full=True, until=until):
+    for ref, answer in watch(session, left, full=True, until=until):
         if isinstance(answer, CloudError):
             if stale.failed(ref, answer):
                 return list(stale.problems)

@@ -1,0 +1,44 @@
+"""Runs that are read again and again while somebody waits."""
+
+from collections.abc import Iterator, Mapping
+
+from runcancel.cli.session import Session
+from runcancel.engine.connections import Batch, read
+from runcancel.engine.poll import LONGEST_PAUSE, Readings, Watch
+from runcancel.errors import CloudError
+from runcancel.model.runs import Ref, Run, Snapshot
+from runcancel.runtime.throttle import no_later_than
+from runcancel.runtime.workers import TaskGroup
+
+
+def watch(
+    session: Session, left: Mapping[Ref, Run], *, full: bool, until: float | None
+) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+    """Read the runs in `left` again and again, telling on stderr what is seen; the caller takes out what is done.
+
+    Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
+    """
+
+    def read_batch(batch: Batch) -> Readings:
+        with no_later_than(session.workers.clock.monotonic() + LONGEST_PAUSE):  # the next round reads again
+            return read(session.clouds, batch, full=full)
+
+    tasks = TaskGroup[Batch, Readings](session.workers, read_batch)
+    rounds = Watch(tasks, session.workers.clock)
+    for ref in left:
+        rounds.add(ref)
+    shown = session.progress(
+        cancels=False, timeout=None if until is None else until - session.workers.clock.monotonic()
+    )
+    for ref, run in left.items():
+        shown.observed(ref, run, ())
+    try:
+        while left and (until is None or session.workers.clock.monotonic() < until):
+            for ref, answer in rounds.next() or ():
+                if isinstance(answer, Snapshot):
+                    shown.observed(ref, answer.run, answer.invocations)
+                yield ref, answer
+                if ref not in left:
+                    rounds.drop(ref)
+    finally:
+        shown.close()
