@@ -127,7 +127,15 @@ def parse_all(texts: Iterable[str], *, triggers: bool = False) -> tuple[Referenc
 
 def as_written(run: RunName) -> Reference:
     """What a record calls a run, as a reference. Raises `UsageError`."""
-    return Reference.of(run) if isinstance(run, Ref) else parse(run.text)
+    return Reference.of(run) if isinstance(run, Ref) and _is_known(run) else parse(run.text)
+
+
+def _is_known(ref: Ref) -> bool:
+    """Whether this program has its provider and kind: a newer one may have written it."""
+    name = ref.scope.provider
+    return name in PROVIDERS and any(
+        ref.kind == one.name for one in (*_kinds(name, triggers=False), *_kinds(name, triggers=True))
+    )
 
 
 def unique(references: Iterable[Reference]) -> tuple[Reference, ...]:

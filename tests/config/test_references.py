@@ -5,9 +5,9 @@ from fakes import UUID, read_or_not
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runcancel.config.references import full, nearest, parse, parse_all
+from runcancel.config.references import as_written, full, nearest, parse, parse_all
 from runcancel.errors import UsageError
-from runcancel.model.runs import Ref, Scope
+from runcancel.model.runs import Ref, RunName, Scope
 from runcancel.providers import PROVIDERS, provider
 from runcancel.text import is_plain
 
@@ -171,3 +171,9 @@ def test_a_single_kind_need_not_be_named_in_full() -> None:
 @pytest.mark.parametrize(("word", "clause"), [("tencnet", "; did you mean tencent?"), ("gcp", "")])
 def test_only_what_is_near_is_proposed(word: str, clause: str) -> None:
     assert nearest(word, PROVIDERS) == clause
+
+
+@pytest.mark.parametrize("text", ["gcp:us-east1:command/abc", f"aws:us-east-2:session/{UUID}"])
+def test_a_run_that_a_newer_program_wrote_down_is_refused_in_words(text: str) -> None:
+    with pytest.raises(UsageError, match=r"no (provider|kind)"):
+        as_written(RunName.parse(text))
