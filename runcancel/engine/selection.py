@@ -164,14 +164,20 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
     complete = True
     open_ = False  # lines of JSON came that no end line has closed
     bare = False
+    fact_at = 0  # the column of tsv that says through which fact a run was found; the first is the reference
     for number, line in enumerate(text.split("\n"), start=1):  # what else breaks a line may stand inside a name
         word = line.split("\t", 1)[0].strip(" \t\r\ufeff")
-        if not word or word.startswith("#") or (word == "ref" and not found):
+        if not word or word.startswith("#"):
+            continue
+        if word == "ref" and not found:
+            fact_at = _column(line, "matched_by")
             continue
         try:
             if not word.startswith("{"):
                 _check_length(line)
-                _take(found, word, triggers=triggers)
+                reference = _take(found, word, triggers=triggers)
+                if fact := _cell(line, fact_at):
+                    matched[reference] = _fact(fact)
                 bare = True
                 continue
             entry = _json(line.strip(" \t\r\ufeff"), hint=_A_LIST)
@@ -190,6 +196,17 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
     return ReferenceList(references=tuple(found.values()), complete=complete and not open_, bare=bare, matched=matched)
+
+
+def _column(header: str, name: str) -> int:
+    """Where a column of tsv is, 0 if it is not there."""
+    names = header.rstrip("\r").split("\t")
+    return names.index(name) if name in names else 0
+
+
+def _cell(line: str, column: int) -> str:
+    cells = line.rstrip("\r").split("\t") if column else ()
+    return cells[column] if 0 < column < len(cells) else ""
 
 
 def _check_length(line: str) -> None:

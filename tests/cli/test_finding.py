@@ -87,13 +87,14 @@ def test_a_run_of_that_name_still_takes_yes(outside: Outside, patched: dict[str,
     assert (done.code, [each["action"] for each in outside.writes()]) == (0, ["CancelInvocation"])
 
 
-@pytest.mark.parametrize("way", ["filter", "plan", "list", "request"])
+@pytest.mark.parametrize("way", ["filter", "plan", "list", "tsv", "request"])
 def test_yes_alone_answers_nothing_that_a_comment_found(outside: Outside, patched: dict[str, str], way: str) -> None:
     filters = "--name bad-patch -p aws"
     ways = {
         "filter": f"runcancel cancel {filters} --yes",
         "plan": f"runcancel cancel {filters} -n -o json > plan.json; runcancel cancel --plan plan.json --yes",
         "list": f"runcancel list {filters} -o jsonl | runcancel cancel -f - --yes",
+        "tsv": f"runcancel list {filters} | runcancel cancel -f - --yes",
         "request": """echo '{"name": "bad-patch"}' > r.json; runcancel cancel -p aws --cli-input-json r.json --yes""",
     }
     refused = outside.shell(f"cd; {ways[way]}; exit $?")
