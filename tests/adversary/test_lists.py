@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Outside
 
-from runcancel.engine.selection import read_list
+from runcancel.engine.saved import read_list
 from runcancel.errors import UsageError
 
 UUID = COMMAND.rpartition("/")[2]

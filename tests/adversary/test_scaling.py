@@ -8,7 +8,8 @@ from fakes import COMMAND, PATCH, WINDOW, row, seen
 from runcancel.config import references
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import plan
-from runcancel.engine.selection import of_found, of_named, of_plan, read_list
+from runcancel.engine.saved import read_list
+from runcancel.engine.selection import of_found, of_named, of_plan
 from runcancel.engine.verdict import CancelResponse, RequestStatus, counted_once, judge, nothing_left_to_see
 from runcancel.guards.limits import check_limits, size
 from runcancel.guards.site_policy import Ruling, planned

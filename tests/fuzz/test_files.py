@@ -21,7 +21,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.config import file as config_file
 from runcancel.config import references, settings
-from runcancel.engine import selection
+from runcancel.engine.saved import SavedPlan, read_list, read_plan
 from runcancel.errors import CloudError, JournalError, Refused, UsageError
 from runcancel.journal.store import Journal
 from runcancel.model.outcomes import Operation, PlanItem
@@ -140,8 +140,8 @@ def test_any_plan_is_taken_whole_or_refused(made: Outside, changes: tuple[Change
     now = datetime.fromisoformat(json.loads(whole)["created_at"])
     text = _lied(whole, changes)
 
-    def read() -> selection.SavedPlan:
-        return selection.read_plan(text, "plan.json", now=now)
+    def read() -> SavedPlan:
+        return read_plan(text, "plan.json", now=now)
 
     saved = refused(read)
 
@@ -175,7 +175,7 @@ _row = st.sampled_from(
 def test_any_list_of_references_is_taken_whole_or_refused(lines: list[str]) -> None:
     text = "\n".join(lines)
 
-    listed = refused(lambda: selection.read_list(text, "standard input"))
+    listed = refused(lambda: read_list(text, "standard input"))
 
     if listed is not None:
         assert all(references.parse(one.text) == one for one in listed.references)

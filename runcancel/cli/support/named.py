@@ -6,7 +6,7 @@ from runcancel import environment
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
 from runcancel.config.references import Reference, as_written, parse_all, unique
-from runcancel.engine.selection import ReferenceList, read_list
+from runcancel.engine.saved import ReferenceList, read_list
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal import store
 from runcancel.journal.store import Journal

@@ -16,7 +16,8 @@ from runcancel.config.references import Reference, as_written, unique
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import children, unseen
-from runcancel.engine.selection import SavedCaller, Selection
+from runcancel.engine.saved import SavedCaller, read_plan
+from runcancel.engine.selection import Selection
 from runcancel.errors import Searched, UsageError
 from runcancel.guards.limits import NO_LIMITS
 from runcancel.model.outcomes import Intent, Limits, PlanItem
@@ -203,7 +204,7 @@ def _of_list(
 
 
 def _saved(session: Session, name: str) -> Chosen:
-    saved = selection.read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
+    saved = read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
     return Chosen(
         selection=selection.of_plan(saved.plan, _read_again(session, saved.plan)),
         by_hand=False,

@@ -13,10 +13,10 @@ from runcancel.cli.support.resume import left_over
 from runcancel.cli.support.select import Chosen
 from runcancel.cli.support.trigger_choice import TriggerChoice
 from runcancel.cli.triggering import Change
-from runcancel.engine import selection
 from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
+from runcancel.engine.saved import check_identities
 from runcancel.engine.switching import trigger_outcome
 from runcancel.errors import Goal, exit_of_plan
 from runcancel.guards.action import DISABLE, ENABLE
@@ -117,7 +117,7 @@ class Switching:
     def _callers(self, chosen: Chosen, *, required: bool) -> tuple[Caller, ...]:
         callers = callers_of(self._session, chosen.selection.items) if required else ()
         if chosen.planned_by:
-            selection.check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
+            check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
         return callers
 
     def _show_plan(self, guard: Guard) -> int:

@@ -17,8 +17,9 @@ from runcancel.config import settings
 from runcancel.config.references import Reference, parse_all
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
+from runcancel.engine.saved import read_list
 from runcancel.engine.search import split_gaps
-from runcancel.engine.selection import Selection, read_list
+from runcancel.engine.selection import Selection
 from runcancel.engine.trigger_search import find_triggers
 from runcancel.engine.verdict import failed
 from runcancel.environment import plain, plain_file

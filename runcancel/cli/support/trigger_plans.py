@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from runcancel.config import references
-from runcancel.engine.selection import SavedCaller
+from runcancel.engine.saved import SavedCaller
 from runcancel.errors import Refused, UsageError
 from runcancel.model.encoding import from_builtins
 from runcancel.model.runs import Ref

@@ -16,8 +16,8 @@ from runcancel.cli.support.flowing import flowing
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.select import Chosen, choose
 from runcancel.cli.support.source import SelectionRequest, selection_request
-from runcancel.engine import selection
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
+from runcancel.engine.saved import check_identities
 from runcancel.errors import Goal, exit_of_plan
 from runcancel.guards.confirmation import GivenConfirmation
 from runcancel.journal import store
@@ -159,7 +159,7 @@ def _callers(session: Session, chosen: Chosen, *, required: bool) -> tuple[Calle
     """The caller's identity in each scope, if it is needed. Raises `Refused` if another user made the plan."""
     callers = callers_of(session, chosen.selection.items) if required else ()
     if chosen.planned_by:
-        selection.check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
+        check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
     return callers
 
 

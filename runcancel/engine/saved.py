@@ -1,0 +1,241 @@
+"""What a file holds for a cancel: a list of references, or the plan of a dry run."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, structs
+
+from runcancel.config import references
+from runcancel.config.references import Reference
+from runcancel.engine.selection import whole_only
+from runcancel.environment import plain
+from runcancel.errors import Refused, UsageError
+from runcancel.model.encoding import from_builtins
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref
+from runcancel.model.states import Fact
+from runcancel.providers import kind_of
+from runcancel.text import LONGEST_LINE, quoted
+
+_A_LIST = "a list is one reference per line, or the output of `runcancel list -o jsonl`"
+_MOST_TARGETS = 10**9  # more has no run of any cloud
+
+
+class ReferenceList(Struct, frozen=True, kw_only=True):
+    """References out of a file. `complete` is false when the list says so itself, or ends without saying.
+
+    `bare`: some are references alone, which cannot say whether they are all. `matched`: through which fact a search
+    found a run, where the list says so.
+    """
+
+    references: tuple[Reference, ...]
+    complete: bool
+    bare: bool
+    matched: Mapping[Reference, Fact] = {}
+
+
+_RUNS: Mapping[str, str] = {"run": "ref"}
+_BESIDE = frozenset({"error", "sent", "seen", "operation"})
+"""Lines of jsonl beside those that name the runs."""
+
+
+def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers: bool = False) -> ReferenceList:
+    """References out of a file: one a line, the first column of `-o tsv`, or the lines of `-o jsonl`.
+
+    `keys`: the types of the lines that name a run, each with the key of its reference.
+    Raises `UsageError` with the line's number; nothing is taken from a file with one bad line.
+    """
+    found: dict[Reference, Reference] = {}
+    matched: dict[Reference, Fact] = {}
+    complete = True
+    open_ = False  # lines of JSON came that no end line has closed
+    bare = False
+    fact_at = 0  # the column of tsv that says through which fact a run was found; the first is the reference
+    for number, line in enumerate(text.split("\n"), start=1):  # what else breaks a line may stand inside a name
+        word = line.split("\t", 1)[0].strip(" \t\r\ufeff")
+        if not word or word.startswith("#"):
+            continue
+        if word == "ref" and not found:
+            fact_at = _column(line, "matched_by")
+            continue
+        try:
+            if not word.startswith("{"):
+                _check_length(line)
+                reference = _take(found, word, triggers=triggers)
+                if fact := _cell(line, fact_at):
+                    matched[reference] = _fact(fact)
+                bare = True
+                continue
+            entry = _json(line.strip(" \t\r\ufeff"), hint=_A_LIST)
+            kind = str(entry.get("type"))  # of JSON that is not ours it may be anything
+            if kind != "end":  # which holds the errors of ten thousand scopes, if there are as many
+                _check_length(line)
+            open_ = kind != "end"
+            if kind in keys:
+                reference = _take(found, str(entry.get(keys[kind])), triggers=triggers)
+                if entry.get("matched_by") is not None:
+                    matched[reference] = _fact(entry["matched_by"])
+            elif kind == "end":
+                complete &= entry.get("complete") is True and entry.get("truncated") is not True
+            elif kind != "error" and (keys is _RUNS or kind not in _BESIDE):
+                raise _no_run(entry)
+        except UsageError as error:
+            raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
+    return ReferenceList(references=tuple(found.values()), complete=complete and not open_, bare=bare, matched=matched)
+
+
+def _column(header: str, name: str) -> int:
+    """Where a column of tsv is, 0 if it is not there."""
+    names = header.rstrip("\r").split("\t")
+    return names.index(name) if name in names else 0
+
+
+def _cell(line: str, column: int) -> str:
+    cells = line.rstrip("\r").split("\t") if column else ()
+    return cells[column] if 0 < column < len(cells) else ""
+
+
+def _check_length(line: str) -> None:
+    if len(line) > LONGEST_LINE:
+        raise UsageError(f"the line is longer than {LONGEST_LINE >> 20} MiB; nothing was sent")
+
+
+def _take(found: dict[Reference, Reference], text: str, *, triggers: bool) -> Reference:
+    """Take the reference in, once for all spellings of it; return what it means."""
+    reference = references.parse(text, triggers=triggers)
+    found.setdefault(reference.meaning, reference)
+    return reference.meaning
+
+
+def _fact(word: object) -> Fact:
+    try:
+        return Fact(str(word))
+    except ValueError:
+        raise UsageError("matched_by names nothing that a run is found by; nothing was sent", hint=_A_LIST) from None
+
+
+def _no_run(entry: Mapping[str, Any]) -> UsageError:
+    """A line of JSON that names no run. One about a target of a run must not select the whole run."""
+    if entry.get("type") == "invocation":
+        return UsageError(
+            "this is a target of a run, not a run; nothing was sent",
+            hint="To cancel targets: name the run, and each target with --target",
+        )
+    return UsageError("this is not a run; nothing was sent", hint=_A_LIST)
+
+
+class SavedPlan(Struct, frozen=True, kw_only=True):
+    """What `--plan` needs of the document that `cancel --dry-run -o json` wrote."""
+
+    format_version: str
+    verb: str
+    plan: tuple[PlanItem, ...]
+    expires_at: Annotated[datetime, Meta(tz=True)] | None
+    identities: tuple["SavedCaller", ...] = ()
+    complete: bool
+
+
+class SavedCaller(Struct, frozen=True, kw_only=True):
+    """Who made the plan, per scope."""
+
+    scope: str
+    account: str | None
+    principal: str | None
+
+
+def read_plan(text: str, name: str, *, now: datetime, verb: str = "cancel") -> SavedPlan:
+    """A saved plan. Raises `UsageError` for what is none, `Refused` for another major version or an expired one."""
+    entry = _json(text, name)
+    version = str(entry.get("format_version"))
+    if version.partition(".")[0] != "1":
+        raise Refused(f"{name} has format version {version}, but only version 1 is supported; nothing was sent")
+    try:
+        saved = from_builtins(entry, SavedPlan, ref=_full)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the second: half a surrogate pair
+        raise UsageError(
+            f"{name} is not a plan: {error}; nothing was sent",
+            hint="To create a plan: runcancel cancel … --dry-run -o json",
+        ) from None
+    if saved.verb != verb:
+        raise UsageError(
+            f"{name} is a plan of “{quoted(saved.verb)}”, not of {verb}; nothing was sent",
+            hint=f"To create a plan: runcancel {verb} … --dry-run -o json",
+        )
+    if saved.expires_at is None or saved.expires_at <= now:
+        raise Refused(
+            f"{name} has expired; nothing was sent", hint="To create a new one: runcancel cancel … --dry-run -o json"
+        )
+    return structs.replace(saved, plan=_canonical(saved.plan, name))
+
+
+def _full(text: str) -> Ref:
+    """A reference of a plan in its one full form, whatever form a person gave it. Raises ValueError."""
+    try:
+        return references.full(text)
+    except UsageError as error:
+        raise ValueError(error.message.removesuffix("; nothing was sent")) from None
+
+
+def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
+    """The items as this program writes them. Raises `UsageError`, also for a duplicate run."""
+    found: dict[Ref, PlanItem] = {}
+    for at, item in enumerate(items):
+        try:
+            one = _checked(item)
+        except UsageError as error:
+            raise UsageError(f"{name}, plan[{at}]: {error.message}", hint=error.hint) from None
+        if one.run in found:
+            raise UsageError(f"{name}, plan[{at}]: {one.run} is in the plan twice; nothing was sent")
+        found[one.run] = one
+    return tuple(found.values())
+
+
+def _checked(item: PlanItem) -> PlanItem:
+    """One item as this program would have written it. Raises `UsageError`."""
+    ref = item.run
+    if kind_of(ref).is_alias(ref.id):
+        raise UsageError(f"{ref.id} is part of a run, not a run; nothing was sent")
+    if item.targets and not kind_of(ref).in_part:
+        raise whole_only(ref)
+    strangers = set(item.targets) - {one.target for one in item.invocations}
+    if strangers:
+        raise UsageError(f"the plan shows no invocation of the target {min(strangers)}; nothing was sent")
+    for key, number in (("not_listed", item.not_listed), *item.counts.items()):
+        if not 0 <= number <= _MOST_TARGETS:
+            raise UsageError(f"{key} is {number:.3g}, which is not a number of targets; nothing was sent")
+    return structs.replace(
+        item,
+        targets=tuple(dict.fromkeys(plain("a target", target) for target in item.targets)),
+    )
+
+
+def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | None]) -> None:
+    """Raise `Refused` if another user made the plan; `current` is the principal per scope, None if unknown."""
+    for caller in saved:
+        principal = current.get(caller.scope)
+        if caller.principal is not None and caller.scope in current and principal != caller.principal:
+            raise Refused(
+                f"the plan was made as {caller.principal}, and this is {principal or 'an unknown identity'} "
+                f"in {caller.scope}; nothing was sent"
+            )
+
+
+def _json(text: str, name: str = "this", *, hint: str | None = None) -> dict[str, Any]:
+    try:
+        entry = json.loads(text, object_pairs_hook=lambda pairs: _once(pairs, name))
+    except (ValueError, RecursionError):
+        raise UsageError(f"{name} is not JSON; nothing was sent", hint=hint) from None
+    if not isinstance(entry, dict):
+        raise UsageError(f"{name} is not a JSON object; nothing was sent")
+    return entry
+
+
+def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
+    """Refuse a duplicate key: a person reads the first value, and a program the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UsageError(f"{name} has a key twice; nothing was sent")
+    return found
