@@ -82,3 +82,13 @@ def test_a_reference_is_never_cut(still: Outside) -> None:
     assert len(refs) > 20
     for ref in refs:
         assert ref in text, id_of(ref)
+
+
+def test_history_shows_the_whole_command_and_reason_at_80_columns(outside: Outside) -> None:
+    reason = "the patch of this morning stops the web servers of two regions"
+    assert outside.run("cancel", TENCENT, "--reason", reason).code == 0
+
+    text = " ".join(" ".join(columns_of(outside, "history", 80)).split())
+
+    assert f"cancel {TENCENT} --reason '{reason}'" in text
+    assert text.endswith(reason)

@@ -14,7 +14,8 @@ from runcancel.render.screens.words import NOTHING, STYLES, Pieces
 
 _GAP = 2
 _INDENT = 2
-_LEAST = 12  # columns that remain of a cell that gives way
+_LEAST = 24  # columns that remain of a cell that gives way
+_BESIDE = 32  # columns that remain of one under its reference: with less it stands on a line of its own
 
 Row = Sequence[Pieces]
 
@@ -75,7 +76,7 @@ def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool, headers: bool) -> l
     keys = grid.only(lambda column: column.is_key)
     indent = _INDENT if keys.columns else 0
     cells, below = _with_room(grid, terminal.width - indent, cut=cut)
-    widths = _fitted(cells, terminal.width - indent, cut=cut)
+    widths = _fitted(cells, terminal.width - indent, cut=cut, least=_BESIDE)
     lines: list[Text] = []
     if headers and widths is not None:
         lines = [Text(column.title, "bold") for column in keys.columns]
@@ -91,9 +92,9 @@ def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool, headers: bool) -> l
 
 
 def _with_room(grid: Grid, width: int, *, cut: bool) -> tuple[Grid, Grid]:
-    """The cells that stand side by side, and those below them: other references, and what gives way if it must."""
+    """The cells that stand side by side, and those below them, uncut: other references, and what lacks room."""
     cells = grid.only(lambda column: not column.reference)
-    if _fitted(cells, width, cut=cut) is None:
+    if _fitted(cells, width, cut=cut, least=_BESIDE) is None:
         fixed = cells.only(lambda column: not column.shrinkable)
         if _fitted(fixed, width, cut=cut) is not None:
             return fixed, grid.only(lambda column: not column.is_key and (column.reference or column.shrinkable))
@@ -134,8 +135,8 @@ def _wrapped(text: Text, terminal: Terminal, *, indent: int) -> list[Text]:
     return [Text(" " * indent) + part for part in parts]
 
 
-def _fitted(grid: Grid, width: int, *, cut: bool) -> list[int] | None:
-    """The width of each column, None where they do not fit."""
+def _fitted(grid: Grid, width: int, *, cut: bool, least: int = _LEAST) -> list[int] | None:
+    """The width of each column, None where they do not fit. `least`: what remains of a cell that is cut."""
     widths = [
         max([cell_len(column.title), *(_width(row[index]) for row in grid.rows)])
         for index, column in enumerate(grid.columns)
@@ -143,7 +144,7 @@ def _fitted(grid: Grid, width: int, *, cut: bool) -> list[int] | None:
     excess = sum(widths) + _GAP * (len(widths) - 1) - width
     givers = [index for index, column in enumerate(grid.columns) if column.shrinkable and cut]
     for index in sorted(givers, key=lambda index: -widths[index]):
-        given = min(max(0, excess), max(0, widths[index] - max(_LEAST, len(grid.columns[index].title))))
+        given = min(max(0, excess), max(0, widths[index] - max(least, len(grid.columns[index].title))))
         widths[index] -= given
         excess -= given
     return None if excess > 0 else widths
