@@ -164,6 +164,14 @@ def test_only_its_words_answer_a_typed_question(reply: str) -> None:
     assert confirmation.accepts(NAMED, reply) is (reply.strip() in ("prod", "3"))
 
 
+@given(st.text() | st.sampled_from(["?", " ?\n", "y", "N", "no", "3", "??"]))
+def test_every_reply_means_one_thing(reply: str) -> None:
+    for wanted in (YES, COUNT, NAMED, TWO_NAMES):
+        meanings = [confirmation.accepts(wanted, reply), confirmation.declines(reply), confirmation.wants_list(reply)]
+        assert sum(meanings) <= 1
+    assert confirmation.wants_list(reply) is (reply.strip() == "?")
+
+
 def test_where_nobody_can_be_asked_the_flags_are_named() -> None:
     refused = confirmation.nobody_to_ask(COUNT, "stdin is not a terminal")
 
