@@ -85,7 +85,7 @@ def announce(
 
 
 def listing(items: Sequence[PlanItem], *, width: int = 80) -> tuple[str, ...]:
-    """Every run of a plan with its reference, as safe lines."""
+    """Every run of a plan with its reference, then what a cancel does to each kind, as safe lines."""
     lines: list[str] = []
     for item in items:
         if not item.ask:
@@ -96,7 +96,7 @@ def listing(items: Sequence[PlanItem], *, width: int = 80) -> tuple[str, ...]:
         reference = f"  {safe(str(item.run))}"
         beside = _cells(reference) + 2 + _cells(about) < width
         lines += [f"{reference}  {about}"] if beside else [reference, *_flowed(f"    {about}", width, indent=4)]
-    return tuple(lines)
+    return (*lines, *_promises([item for item in items if item.ask], width))
 
 
 def not_searched(missing: Iterable[Problem]) -> Iterator[str]:
@@ -162,13 +162,18 @@ def _of_many(items: Sequence[PlanItem], width: int) -> list[str]:
         rows = [line for row, more in zip(rows, below, strict=True) for line in (row, *more)]
     else:
         expected = _flowed(f"Expected: {expectation(items)}.", width)
-    promises = dict.fromkeys((_kind(item.run), safe(item.promise)) for item in items)
     return [
         f"About to cancel {counted(len(items), 'run')} ({counted(sum(map(_size, items)), 'target')}):",
         *rows,
         *expected,
-        *(line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width)),
+        *(_promises(items, width) if len(groups) <= _FEW or not promised else ()),  # else the rows have it in two words
     ]
+
+
+def _promises(items: Iterable[PlanItem], width: int) -> Iterator[str]:
+    """What a cancel does, in a sentence for each kind."""
+    promises = dict.fromkeys((_kind(item.run), safe(item.promise)) for item in items)
+    return (line for kind, promise in promises for line in _flowed(f"{kind}: {promise}", width))
 
 
 def _grouped(items: Sequence[PlanItem]) -> list[_Group]:

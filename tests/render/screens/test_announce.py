@@ -7,6 +7,7 @@ from fakes import COMMAND, PATCH, seen
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from rich.cells import cell_len
 
 from runcancel.engine.planning import plan
 from runcancel.model.outcomes import PlanItem
@@ -62,6 +63,9 @@ def test_ten_names_are_lines_and_the_rest_is_counted() -> None:
     assert len(rows) == 10
     assert rows[0].startswith("  deploy-13  tencent ap-guangzhou  2 runs")
     assert lines[11] == "  … and 4 more names: 4 runs"
+    assert lines[12] == "Expected: 15 pending: will be cancelled · 15 running: will be terminated."
+    assert len(lines) == 13
+    assert listing(items, width=120)[-1].startswith("tencent invocation: A cancel here stops")
 
 
 def test_one_name_in_many_regions_is_one_line() -> None:
@@ -105,7 +109,9 @@ def test_the_list_names_every_run_whole(width: int) -> None:
     assert "not sent: it has ended" in text
 
 
-names = st.none() | st.text(max_size=60) | st.sampled_from(["更新", "patch-openssl", "e\u0301tude"])
+names = (
+    st.none() | st.text("abc XYZ-_.更新é\u0301\x1b", max_size=60) | st.sampled_from(["patch-openssl", "deploy-4711"])
+)
 
 
 regions = st.sampled_from(["ap-guangzhou", "ap-shanghai", "ap-beijing", "eu-frankfurt"])
@@ -118,10 +124,9 @@ def test_the_lines_count_every_run_and_none_is_wider_than_the_terminal(
     items = [item(number, name, region) for number, (name, region) in enumerate(found)]
 
     lines = announce(items, width=width)
-    rows = lines[
-        1 : next(at for at, line in enumerate(lines) if line.startswith(("Expected: ", "tencent invocation: ")))
-    ]
+    below = (at for at, line in enumerate(lines) if line.startswith(("Expected: ", "tencent invocation: ")))
+    rows = lines[1 : next(below, len(lines))]
     counts = [int(match[1]) for row in rows if (match := re.search(r"[: ] (\d+) runs?(?:  |$)", row))]
 
     assert sum(counts) == len(items)
-    assert all(len(line) <= width for line in lines)
+    assert all(cell_len(line) <= width for line in lines)
