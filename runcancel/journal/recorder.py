@@ -1,18 +1,22 @@
 """Records one cancel while it runs: the user, the reason, the replies and the readings."""
 
 import getpass
+import logging
 import os
 import random
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
-from runcancel.errors import JournalError, Refused
+from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.store import Journal
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
@@ -22,6 +26,23 @@ from runcancel.redaction import bare_urls, redact
 
 _READINGS_TOGETHER = 1.0  # seconds for which readings may wait to be committed with what comes next
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_P = ParamSpec("_P")
+_Step = Callable[Concatenate["Recorder", _P], None]
+
+
+def _shielded(step: "_Step[_P]") -> "_Step[_P]":
+    """A step of a recorder whose failure, of whatever kind, ends the recording with one warning and nothing else."""
+
+    @wraps(step)
+    def shielded(recorder: "Recorder", /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            step(recorder, *args, **kwargs)
+        except (Interrupted, Refused):
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of the journal stops no cancel either
+            recorder.fail(error)
+
+    return shielded
 
 
 class Recorder(Progress):
@@ -52,6 +73,7 @@ class Recorder(Progress):
         self._now = now
         self._journal: Journal | None = None
         self._started = False
+        self._failure: Exception | None = None
         self._written: dict[RunName, PlanItem | Intent] = {}
         self._pending: list[JournalEvent] = []
         self._committed_at = now()
@@ -69,20 +91,24 @@ class Recorder(Progress):
         """The id of the recorded operation; None if nothing is recorded."""
         return None if self._journal is None else self._operation.id
 
+    @_shielded
     def found(self, items: Sequence[PlanItem]) -> None:
         """Note what a reading before the confirmation showed; it is committed with the intent."""
         self._pending += self._found(items)
 
+    @_shielded
     def confirmed(self, how: ConfirmedBy, *, given: str | None, runs: int) -> None:
         """Note how the cancel was confirmed; it is committed with the intent."""
         self._pending.append(Confirmed(at=self._now(), how=how, given=given, runs=runs))
 
+    @_shielded
     def called_by(self, callers: Iterable[tuple[str, str | None, str | None]]) -> None:
         """Note the account and the principal that each scope, given as text, is called with."""
         at = self._now()
         for scope, account, principal in callers:
             self._pending.append(CalledBy(at=at, scope=scope, account=account, principal=principal))
 
+    @_shielded
     def planned(self, items: Sequence[PlanItem | Intent]) -> None:
         """Commit the intent. Raises `Refused` when a journal is required and cannot be written."""
         if self._started:
@@ -95,15 +121,30 @@ class Recorder(Progress):
         self._started = True
         self._written = {item.run: item for item in items}
         try:
+            if self._failure is not None:
+                raise self._failure
             journal = Journal.open(self._file)
             self._begin(journal, items)
             self._journal = journal
-        except JournalError as error:
+        except Interrupted:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of the journal stops no cancel either
             if self._required:
                 raise Refused(
-                    f"{error}; nothing was sent", hint="To continue without a journal: leave out --require-journal"
+                    f"{_described(error)}; nothing was sent",
+                    hint="To continue without a journal: leave out --require-journal",
                 ) from None
-            self._warn(f"{error}: this cancel is not recorded and cannot be resumed")
+            self._warn(f"{_described(error)}: this cancel is not recorded and cannot be resumed")
+
+    def fail(self, error: Exception) -> None:
+        """End the recording: one warning, or a refusal by `planned` if nothing was sent yet."""
+        if not self._started:
+            self._failure = error
+        elif self._journal is not None:
+            journal, self._journal = self._journal, None
+            with suppress(Exception):
+                journal.close()
+            self._warn(f"{_described(error)}: the rest is not recorded")
 
     def _begin(self, journal: Journal, items: Sequence[PlanItem | Intent]) -> None:
         events, self._pending = self._pending, []
@@ -114,6 +155,7 @@ class Recorder(Progress):
         else:
             journal.begin(self._operation, items, self.limits, [*events, *self._found(items)])
 
+    @_shielded
     def record_read(self, entries: Sequence[tuple[RunName, PlanItem | None]]) -> None:
         """Commit what was read for references that are recorded as intents; see `Journal.record_read`."""
         read = [item for _, item in entries if item is not None]
@@ -121,6 +163,7 @@ class Recorder(Progress):
         self._pending += self._found(read)
         self._write(lambda journal, id, events: journal.record_read(id, entries, events))
 
+    @_shielded
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Commit an answer."""
         sent = sent_event(ref, answer, self._now())
@@ -130,6 +173,7 @@ class Recorder(Progress):
             self._pending.append(sent)
         self._write(lambda journal, id, events: journal.responded(id, ref, answer, events))
 
+    @_shielded
     def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """Keep a reading that shows something new: states and how many targets are in each."""
         item = self._written.get(ref)
@@ -140,11 +184,13 @@ class Recorder(Progress):
         if self._pending and (self._now() - self._committed_at).total_seconds() >= _READINGS_TOGETHER:
             self._write(lambda journal, id, events: journal.record(id, events))
 
+    @_shielded
     def judged(self, outcome: Outcome) -> None:
         """Commit an outcome."""
         self._pending.append(Judged(run=outcome.run, at=self._now(), verdict=outcome.verdict))
         self._write(lambda journal, id, events: journal.judged(id, outcome, events))
 
+    @_shielded
     def end(self, exit_code: int) -> None:
         """Commit the end of the operation."""
         state = Stage.INTERRUPTED if exit_code > 128 else Stage.DONE
@@ -166,13 +212,16 @@ class Recorder(Progress):
         events, self._pending = self._pending, []
         if self._journal is None:
             return
-        try:
-            write(self._journal, self._operation.id, events)
-            self._committed_at = self._now()
-        except JournalError as error:
-            self._journal.close()
-            self._journal = None
-            self._warn(f"{error}: the rest is not recorded")
+        write(self._journal, self._operation.id, events)
+        self._committed_at = self._now()
+
+
+def _described(error: Exception) -> str:
+    """What failed, as one sentence. What is no `JournalError` is a bug; the log has its frames."""
+    if isinstance(error, JournalError):
+        return str(error)
+    logging.getLogger("runcancel.wire").error("the journal failed", exc_info=error)
+    return f"the journal failed ({type(error).__name__})"
 
 
 def _counts(item: PlanItem) -> dict[State, int] | None:

@@ -1,7 +1,8 @@
 """Runs the program and kills it without warning at one of its journal writes.
 
 `python killer.py MOMENT NUMBER ARGV…`: MOMENT is `before` or `after` the write of that NUMBER, 1 being the first. With
-NUMBER 0 it lives, and prints how many writes there were as the last line of stderr.
+NUMBER 0 it lives, and prints how many writes there were as the last line of stderr. With MOMENT `raise` it lives, too:
+that write and all later ones raise what no journal should.
 """
 
 import os
@@ -33,6 +34,8 @@ class Mortal(sqlite3.Connection):
         if not sql.lstrip().upper().startswith(_WRITES):
             return run()
         Mortal.writes += 1
+        if Mortal.moment == "raise" and Mortal.writes >= Mortal.last > 0 and sql != "ROLLBACK":
+            raise AttributeError("a bug of the journal")
         due = Mortal.writes == Mortal.last
         if due and Mortal.moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)

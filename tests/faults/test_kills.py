@@ -109,6 +109,27 @@ def test_killed_at_a_journal_write_and_resumed(tmp_path: Path, soak: int) -> Non
                 pytest.fail(f"killed {at[1]} journal write {at[0]} of {writes}: {error}")
 
 
+@pytest.mark.parametrize("number", [1, 2, 5, 9])
+def test_a_bug_of_the_journal_is_one_warning_and_the_cancel_goes_on(tmp_path: Path, number: int) -> None:
+    with Outside(tmp_path, fleet=False) as outside:
+        refs = fleet(outside, 5)
+
+        done = mortal(outside, "raise", number, refs)
+
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("the journal failed (AttributeError)") == 1
+        assert all(outside.states(ref) == _END for ref in refs)
+
+
+def test_a_bug_of_a_required_journal_refuses_before_anything_is_sent(tmp_path: Path) -> None:
+    with Outside(tmp_path, fleet=False) as outside:
+        done = mortal(outside, "raise", 1, [*fleet(outside, 5), "--require-journal"])
+
+        assert done.returncode == 6, done.stderr
+        assert "nothing was sent" in done.stderr
+        assert outside.writes() == []
+
+
 def test_a_cancel_of_500_runs_killed_at_a_random_moment_and_resumed(tmp_path: Path, soak: int) -> None:
     size, kills = (500, max(2, soak // 40)) if soak else (100, 2)
     whole = size * 4  # about as many requests as it makes; those after the last asked are killed while watching

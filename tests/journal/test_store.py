@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -434,6 +434,38 @@ def test_the_recorder_warns_once_and_goes_on(tmp_path: Path) -> None:
 
     assert len(warnings) == 1
     assert recorder.operation is None
+
+
+def test_a_bug_of_any_step_is_one_warning_and_the_rest_goes_on(file: Path) -> None:
+    for broken in range(2, 12):  # without any clock it is not even made
+        warnings: list[str] = []
+        calls = iter(range(1, 100))
+
+        def now(calls: Iterator[int] = calls, broken: int = broken) -> datetime:
+            if next(calls) >= broken:
+                raise RuntimeError("no clock")
+            return datetime(2026, 11, 28, tzinfo=UTC)
+
+        recorder = Recorder(file, operation(), warn=warnings.append, now=now)
+        recorder.found([item()])
+        recorder.confirmed(ConfirmedBy.YES, given=None, runs=1)
+        recorder.called_by([("tencent:ap-guangzhou", None, None)])
+        recorder.planned([item()])
+        recorder.responded(REF, CancelResponse(status=RequestStatus.ACCEPTED))
+        recorder.observed(REF, reading(1), ())
+        recorder.judged(failed(RunName(RUN), Problem(code=Reason.DENIED, message="no")))
+        recorder.end(0)
+
+        assert ["RuntimeError" in one for one in warnings] == [True], broken
+
+
+def test_a_bug_before_the_intent_of_a_required_journal_refuses(file: Path) -> None:
+    moments = iter([datetime(2026, 11, 28, tzinfo=UTC)])
+    recorder = Recorder(file, operation(), warn=pytest.fail, required=True, now=lambda: next(moments))
+    recorder.found([item()])
+
+    with pytest.raises(Refused, match="nothing was sent"):
+        recorder.planned([item()])
 
 
 def test_a_required_journal_refuses_instead(tmp_path: Path) -> None:
