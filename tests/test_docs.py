@@ -42,8 +42,8 @@ def test_every_command_of_a_page_does_what_it_is_there_for(page: str, outside: O
         assert "internal error" not in done.err
 
 
-@pytest.mark.parametrize("recipe", blocks("README.md", "sh"))
-def test_every_recipe_of_the_readme_runs_as_it_stands(recipe: str, outside: Outside) -> None:
+@pytest.mark.parametrize("recipe", [*blocks("README.md", "sh"), *blocks("docs/triggers.md", "sh")])
+def test_every_recipe_of_the_readme_and_of_triggers_runs_as_it_stands(recipe: str, outside: Outside) -> None:
     done = outside.shell(f"set -euo pipefail\n{recipe}", env={"RUN": TENCENT})
 
     assert done.code == (3 if any(file in recipe for file in _PARTIAL) else 0), str(done)

@@ -240,12 +240,43 @@ def _permissions() -> Iterator[str]:
     yield "Check these credentials: runcancel doctor"
 
 
+_TRIGGERS = """\
+A trigger starts runs by itself. A cancel does not disable it.
+
+  window/mw-…            AWS maintenance window          can be disabled
+  rule/BUS/NAME          AWS EventBridge rule            can be disabled
+  invoker/ivk-…          Tencent Cloud TAT invoker       can be disabled
+  schedule/GROUP/NAME    AWS EventBridge Scheduler       listed only
+  association/ID         AWS State Manager association   listed only
+
+  runcancel triggers --starts-within 12h       what starts next
+  runcancel disable REFERENCE                  switch it off, and verify it
+  runcancel enable --operation last            restore what was found enabled
+
+A restore leaves alone what somebody has changed since (drifted), unless --force
+is given. The output of disable -o jsonl is accepted by enable -f.
+
+A schedule and an association are never changed. An update writes every field;
+that of an association also runs it at once. triggers -o wide shows a command to
+inspect each.
+
+A periodic run of Alibaba Cloud is its own schedule: runcancel cancel ends it.
+An SSM command does not tell what sent it. Its starter is unknown; it may come
+back. runcancel triggers --document and --script find what would start it again.
+"""
+
+
+def _triggers() -> Iterator[str]:
+    yield from _TRIGGERS.splitlines()
+
+
 TOPICS: Mapping[str, Callable[[], Iterator[str]]] = {
     "exit-codes": _exit_codes,
     "references": _references,
     "filters": _filters,
     "formats": _formats,
     "guarantees": _guarantees,
+    "triggers": _triggers,
     "resume": _resume,
     "environment": _environment,
     "permissions": _permissions,

@@ -77,6 +77,26 @@ def test_reading_only_takes_what_reading_calls(outside: Outside) -> None:
     assert not granted & writes
 
 
+def test_triggers_take_what_their_verbs_call_and_no_more(outside: Outside) -> None:
+    outside.run("triggers", "--script", "no such text")
+    refs = [one["ref"] for one in outside.json("triggers")["triggers"] if one["fixed_because"] is None]
+    read = asked(outside)
+    outside.run("disable", *refs, "--confirm", str(len(refs)), "--max-triggers", "99")
+    outside.run("enable", "--operation", "last", "--confirm", "13", "--max-triggers", "99")
+    called = asked(outside)
+
+    only_read = PolicyScope(triggers=True, read_only=True)
+    reads = {action for name in PROVIDERS for action in actions(provider(name).policy(only_read).policy)}
+    both = {
+        action for name in PROVIDERS for action in actions(provider(name).policy(PolicyScope(triggers=True)).policy)
+    }
+    assert read <= reads
+    assert called <= both
+    switches = {kind.permission for name in PROVIDERS for kind in provider(name).trigger_kinds if kind.switchable}
+    assert switches <= both
+    assert not switches & reads
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_the_cancel_of_every_kind_is_granted(name: str) -> None:
     wanted = {kind.permission for kind in provider(name).kinds}

@@ -34,6 +34,9 @@ def permissions(
     audit: Annotated[
         bool, typer.Option("--audit", help="Also the permission to read the audit log (status --who).")
     ] = False,
+    triggers: Annotated[
+        bool, typer.Option("--triggers", help="Also the permissions to find, disable and enable triggers.")
+    ] = False,
     account: Annotated[str | None, typer.Option("--account", metavar="ID", help="Restrict to this account.")] = None,
     trigger: Annotated[
         str | None,
@@ -48,7 +51,7 @@ def permissions(
       runcancel permissions -p aws
       runcancel permissions -p aws --read-only --account 111122223333 -r us-east-2
       runcancel permissions -p aws --window mw-0c50858d01e4f7a2b
-      runcancel permissions -p tencent --audit > policy.json
+      runcancel permissions -p tencent --audit --triggers > policy.json
 
     It sends no request and needs no credentials. The policy of one provider can be
     pasted into its console; without -p, one policy per provider is printed. Notes
@@ -58,7 +61,9 @@ def permissions(
     names = _names(chosen)
     kinds = options.kinds(kind)
     _check(names, account=account, trigger=trigger, kinds=kinds)
-    scope = PolicyScope(read_only=read_only, audit=audit, account=account, trigger=trigger, kinds=kinds)
+    scope = PolicyScope(
+        read_only=read_only, audit=audit, triggers=triggers, account=account, trigger=trigger, kinds=kinds
+    )
     rows = [provider(name).policy(structs.replace(scope, regions=typed(chosen, name))) for name in names]
     _print(session, rows)
     return Exit.OK

@@ -25,6 +25,8 @@ class Grant(Struct, frozen=True, kw_only=True):
     resource: str | None = None
     writes: bool = False
     audit: bool = False
+    triggers: bool = False
+    service: str = "ssm"
 
 
 GRANTS: tuple[Grant, ...] = (
@@ -57,6 +59,56 @@ GRANTS: tuple[Grant, ...] = (
         kind=AUTOMATION.name,
         actions=("ssm:GetAutomationExecution", "ssm:DescribeAutomationStepExecutions"),
         resource="automation-execution",
+    ),
+    Grant(
+        sid="ReadTriggers",
+        triggers=True,
+        actions=(
+            "ssm:DescribeMaintenanceWindows",
+            "ssm:ListAssociations",
+            "events:ListEventBuses",
+            "events:ListRules",
+            "scheduler:ListSchedules",
+        ),
+    ),
+    Grant(
+        sid="ReadWindowTriggers",
+        triggers=True,
+        actions=(
+            "ssm:GetMaintenanceWindow",
+            "ssm:GetMaintenanceWindowTask",
+            "ssm:DescribeMaintenanceWindowTasks",
+            "ssm:DescribeMaintenanceWindowTargets",
+            "ssm:DescribeMaintenanceWindowExecutions",
+        ),
+        resource="maintenancewindow",
+    ),
+    Grant(sid="ReadAssociations", triggers=True, actions=("ssm:DescribeAssociation",), resource="association"),
+    Grant(
+        sid="ReadRules",
+        triggers=True,
+        actions=("events:DescribeRule", "events:ListTargetsByRule"),
+        service="events",
+        resource="rule",
+    ),
+    Grant(
+        sid="ReadSchedules", triggers=True, actions=("scheduler:GetSchedule",), service="scheduler", resource="schedule"
+    ),
+    Grant(
+        sid="SwitchWindows",
+        triggers=True,
+        kind=WINDOW.name,
+        actions=("ssm:UpdateMaintenanceWindow",),
+        resource="maintenancewindow",
+        writes=True,
+    ),
+    Grant(
+        sid="SwitchRules",
+        triggers=True,
+        actions=("events:DisableRule", "events:EnableRule"),
+        service="events",
+        resource="rule",
+        writes=True,
     ),
     Grant(sid="CancelCommands", kind=COMMAND.name, actions=("ssm:CancelCommand",), writes=True),
     Grant(
@@ -106,6 +158,7 @@ def _needs(grant: Grant, scope: PolicyScope) -> bool:
     return (
         not (grant.writes and scope.read_only)
         and (scope.audit or not grant.audit)
+        and (scope.triggers or not grant.triggers)
         and (not scope.kinds or grant.kind is None or grant.kind in scope.kinds)
     )
 
@@ -127,7 +180,7 @@ def _resources(grant: Grant, scope: PolicyScope, partition: str) -> list[str]:
     one = scope.trigger if scope.trigger and grant.writes and grant.kind == WINDOW.name else "*"
     account = scope.account or "*"
     regions = scope.regions or ("*",)
-    return [f"arn:{partition}:ssm:{region}:{account}:{grant.resource}/{one}" for region in regions]
+    return [f"arn:{partition}:{grant.service}:{region}:{account}:{grant.resource}/{one}" for region in regions]
 
 
 def _partition(regions: Iterable[str]) -> str:

@@ -11,6 +11,8 @@ from runcancel.providers.common.policy_scope import PolicyScope
 
 READS = ("sts:GetCallerIdentity", "tat:DescribeRegions", "tat:DescribeInvocations", "tat:DescribeInvocationTasks")
 CANCELS = ("tat:CancelInvocation",)
+TRIGGER_READS = ("tat:DescribeInvokers", "tat:DescribeInvokerRecords", "tat:DescribeCommands")
+SWITCHES = ("tat:DisableInvoker", "tat:EnableInvoker")
 AUDIT = ("cloudaudit:DescribeEvents",)
 
 _PRODUCTS = ("cvm", "lighthouse")
@@ -28,6 +30,8 @@ def policy(scope: PolicyScope) -> AccessPolicy:
     statements = [_statement(READS, ["*"])]
     if scope.audit:
         statements.append(_statement(AUDIT, ["*"]))
+    if scope.triggers:
+        statements.append(_statement(TRIGGER_READS if scope.read_only else (*TRIGGER_READS, *SWITCHES), ["*"]))
     if not scope.read_only:
         statements.append(_statement(CANCELS, _instances(scope)))
     document = {"version": "2.0", "statement": statements}
