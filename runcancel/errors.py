@@ -114,12 +114,16 @@ def clean(text: str | None) -> str | None:
 
 
 class UsageError(Exception):
-    """The command line is wrong: one line with the error, the correction and what was not done."""
+    """The command line is wrong: one line with the error, the correction and what was not done.
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    `call`: the words of a command that ends the hint. The session adds the options that chose its scopes.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, call: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.call = call
 
 
 class Refused(Exception):

@@ -169,6 +169,8 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.workers.clock.stop()
+        if isinstance(error, UsageError) and error.call:
+            error.hint = f"{error.hint} {self.command(*error.call)}"
 
     def choose_format(self, output: str | None, formats: Sequence[str], *, default: str) -> None:
         """Take the `-o` of a verb that has formats of its own; a variable that is none of them is not meant for it.

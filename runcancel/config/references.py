@@ -13,7 +13,7 @@ from runcancel.model.runs import Kind, Ref, RunName, Scope
 from runcancel.providers import PROVIDERS, provider, trigger_kind_of
 from runcancel.providers.common.links import LINKS, NotARun
 from runcancel.redaction import bare_urls
-from runcancel.text import command, quoted
+from runcancel.text import quoted
 
 _FORM = "[context@][provider:][region:][kind/]id"
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
@@ -239,9 +239,15 @@ def _kinds(name: str, *, triggers: bool) -> tuple[Kind, ...]:
     return provider(name).trigger_kinds if triggers else provider(name).kinds
 
 
+def _kind_names(name: str | None, *, triggers: bool) -> list[str]:
+    return [one.name for each in PROVIDERS if name in (None, each) for one in _kinds(each, triggers=triggers)]
+
+
 def _check_kind(text: str, name: str | None, kind: str, *, triggers: bool) -> None:
-    known = [one.name for each in PROVIDERS if name in (None, each) for one in _kinds(each, triggers=triggers)]
+    known = _kind_names(name, triggers=triggers)
     if kind not in known:
+        if kind in _kind_names(name, triggers=not triggers):
+            raise _other(text, trigger=triggers)
         of = "" if name is None else f" of {name}"
         raise _wrong(text, f"no kind “{kind}”{of} (kinds: {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
 
@@ -249,11 +255,7 @@ def _check_kind(text: str, name: str | None, kind: str, *, triggers: bool) -> No
 def _no_such_id(reference: Reference) -> UsageError:
     other = structs.replace(reference, text="", trigger=not reference.trigger)
     if reference.id and other.providers:
-        verb, what, not_a = ("cancel", "run", "trigger") if reference.trigger else ("disable", "trigger", "run")
-        hint = f"To {verb} it: {command(verb, reference.text)}"
-        return UsageError(
-            f"“{quoted(reference.text)}” is the id of a {what}, not of a {not_a}; nothing was sent", hint=hint
-        )
+        return _other(reference.text, trigger=reference.trigger)
     if not reference.id:
         return _wrong(reference.text, "the id is missing")
     expected = _shapes(triggers=reference.trigger)
@@ -265,6 +267,16 @@ def _no_such_id(reference: Reference) -> UsageError:
     article = "an" if kind[0] in "aeiou" else "a"
     of = "" if reference.provider is None else f" of {reference.provider}"
     return _wrong(reference.text, f"“{quoted(reference.id)}” is not {article} {kind} id{of}; expected {expected}")
+
+
+def _other(text: str, *, trigger: bool) -> UsageError:
+    """A trigger where a run is expected, or with `trigger` a run where one is."""
+    verb, what, not_a = ("cancel", "run", "trigger") if trigger else ("disable", "trigger", "run")
+    return UsageError(
+        f"“{quoted(text)}” names a {what}, not a {not_a}; nothing was sent",
+        hint=f"To {verb} it:",
+        call=(verb, text),
+    )
 
 
 def _shapes(*, triggers: bool) -> str:

@@ -81,7 +81,7 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
             elif kind == "end":
                 complete &= entry.get("complete") is True and entry.get("truncated") is not True
             elif kind != "error" and (keys is _RUNS or kind not in _BESIDE):
-                raise _no_run(entry)
+                raise _no_trigger(entry) if triggers else _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
     return ReferenceList(references=tuple(found.values()), complete=complete and not open_, bare=bare, matched=matched)
@@ -124,7 +124,21 @@ def _no_run(entry: Mapping[str, Any]) -> UsageError:
             "this is a target of a run, not a run; nothing was sent",
             hint="To cancel targets: name the run, and each target with --target",
         )
+    if str(entry.get("type")).startswith("trigger"):
+        return UsageError(
+            "this is a trigger, not a run; nothing was sent",
+            hint="To disable or enable triggers of a list: runcancel disable -f FILE, runcancel enable -f FILE",
+        )
     return UsageError("this is not a run; nothing was sent", hint=_A_LIST)
+
+
+def _no_trigger(entry: Mapping[str, Any]) -> UsageError:
+    """A line of JSON that names no trigger."""
+    of_run = entry.get("type") in ("run", "outcome", "invocation")
+    return UsageError(
+        f"this is {'a run, not a trigger' if of_run else 'not a trigger'}; nothing was sent",
+        hint="a list is one reference per line, or the output of `runcancel triggers -o jsonl`",
+    )
 
 
 class SavedPlan(Struct, frozen=True, kw_only=True):

@@ -302,3 +302,62 @@ def test_jsonl_has_one_line_for_each_trigger_and_an_end(outside: Outside) -> Non
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert [line["type"] for line in lines] == ["trigger-outcome", "trigger-outcome", "end"]
     assert lines[-1]["operation"]
+
+
+RUN = "aws:us-east-2:automation/6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d"
+
+
+@pytest.mark.parametrize("verb", ["status", "wait", "logs", "invocations", "cancel"])
+def test_the_operation_of_a_trigger_has_no_runs_and_names_the_newest_that_has(outside: Outside, verb: str) -> None:
+    cancelled = outside.json("cancel", RUN)["operation"]
+    disabled = outside.json("disable", NIGHTLY)["operation"]
+
+    result = outside.run(verb, "--operation", "last")
+
+    assert result.code == 2
+    assert result.err == (
+        f"runcancel: operation {disabled} disabled triggers; it has no runs; nothing was sent\n"
+        f"  To show them: runcancel history {disabled}   The newest operation on runs: --operation {cancelled}\n"
+    )
+    assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "said", "next_"),
+    [
+        (
+            ("status", "-r", "us-east-2", "mw-0c50858d01c0ffee0"),
+            "“mw-0c50858d01c0ffee0” names a trigger, not a run; nothing was sent",
+            "To disable it: runcancel disable mw-0c50858d01c0ffee0 -r us-east-2",
+        ),
+        (
+            ("cancel", "-p", "aws", NIGHTLY),
+            f"“{NIGHTLY}” names a trigger, not a run; nothing was sent",
+            f"To disable it: runcancel disable {NIGHTLY} -p aws",
+        ),
+        (
+            ("enable", "-p", "tencent", "inv-ib2lld37"),
+            "“inv-ib2lld37” names a run, not a trigger; nothing was sent",
+            "To cancel it: runcancel cancel inv-ib2lld37 -p tencent",
+        ),
+        (
+            ("disable", RUN),
+            f"“{RUN}” names a run, not a trigger; nothing was sent",
+            f"To cancel it: runcancel cancel {RUN}",
+        ),
+    ],
+)
+def test_a_reference_of_the_other_sort_names_the_verb_for_it(
+    outside: Outside, argv: tuple[str, ...], said: str, next_: str
+) -> None:
+    result = outside.run(*argv)
+
+    assert (result.code, result.err) == (2, f"runcancel: {said}\n  {next_}\n")
+
+
+def test_a_list_of_the_other_sort_is_named(outside: Outside) -> None:
+    runs, triggers = outside.run("list", "-o", "jsonl").out, outside.run("triggers", "-o", "jsonl").out
+
+    assert "this is a run, not a trigger; nothing was sent" in outside.run("disable", "-f", "-", stdin=runs).err
+    for verb in ("status", "cancel"):
+        assert "this is a trigger, not a run; nothing was sent" in outside.run(verb, "-f", "-", stdin=triggers).err

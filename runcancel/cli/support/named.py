@@ -7,9 +7,12 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
 from runcancel.config.references import Reference, as_written, parse_all, unique
 from runcancel.engine.saved import ReferenceList, read_list
+from runcancel.engine.switching import VERBS
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal import store
-from runcancel.journal.store import Journal
+from runcancel.journal.store import Entry, Journal
+from runcancel.model.outcomes import Operation, PlanItem
+from runcancel.text import command
 
 LAST = "last"
 """The word for the newest operation."""
@@ -68,12 +71,35 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
     try:
         journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
         id = None if journal is None else whole_id(journal, word)
-        runs = [] if journal is None or id is None else [entry.item.run for entry in journal.entries(id)]
+        entries = [] if journal is None or id is None else list(journal.entries(id))
+        operation = None if journal is None or id is None else journal.operation(id)
+        other = None if journal is None or word != LAST else _newest_of_runs(journal)
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
-    if id is None:
+    if operation is None:
         raise no_operation(word)
+    runs = [entry.item.run for entry in entries if not is_of_trigger(operation, entry)]
+    if entries and not runs:
+        raise _only_triggers(operation, other)
     return unique(as_written(run) for run in runs)
+
+
+def is_of_trigger(operation: Operation, entry: Entry) -> bool:
+    """Whether an entry of an operation is about a trigger, not about a run."""
+    return operation.verb in VERBS or (isinstance(entry.item, PlanItem) and entry.item.trigger is not None)
+
+
+def _newest_of_runs(journal: Journal) -> str | None:
+    return next((one.id for one in journal.operations() if one.verb not in VERBS), None)
+
+
+def _only_triggers(operation: Operation, other: str | None) -> UsageError:
+    """What is wrong with an operation that has no run; `other` is the newest one that has."""
+    done = "disabled" if operation.verb == "disable" else "enabled"
+    hint = f"To show them: {command('history', operation.id)}"
+    if other is not None:
+        hint += f"   The newest operation on runs: --operation {other}"
+    return UsageError(f"operation {operation.id} {done} triggers; it has no runs; nothing was sent", hint=hint)
 
 
 def whole_id(journal: Journal, word: str) -> str | None:
