@@ -84,6 +84,8 @@ def ask_aws(client: Any, action: str, params: dict[str, Any]) -> list[str]:
     parsed = getattr(client, method)(**params)
     assert parsed["ResponseMetadata"]["RequestId"]
     shape = client.meta.service_model.operation_model(action).output_shape
+    if shape is None:  # an operation without output
+        return [] if raw[-1] == b"" else [f"{action} has a body: {raw[-1]!r}"]
     return list(lost(json.loads(raw[-1] or b"{}"), shape, action))
 
 
