@@ -1,8 +1,14 @@
 """Flow or frozen: whether runs are cancelled scope by scope as they are read, or all together after one plan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
+
+from runcancel.engine.lookup import Lookup, LookupResponse, LookupResult
+from runcancel.engine.selection import Selection
+from runcancel.model.runs import RunName, Scope
+
+_GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -43,3 +49,60 @@ _FROZEN: tuple[tuple[Callable[[Facts], bool], str], ...] = (
 def why_frozen(facts: Facts) -> str | None:
     """Why the plan is frozen: everything is read before anything is sent. None where the runs flow."""
     return next((why for applies, why in _FROZEN if applies(facts)), None)
+
+
+class Flow(Struct, frozen=True):
+    """Runs that are read, selected and sent scope by scope.
+
+    `choose` turns the readings of one scope into the items to send and the outcomes that are known already. It is
+    called on the caller's thread, and records and announces the items before it returns. `within`: seconds to wait
+    for a reading.
+    """
+
+    lookup: Lookup
+    choose: Callable[[Sequence[LookupResult]], Selection]
+    within: float
+
+
+class FlowReadings:
+    """The readings of a flow until they are selected from: of each scope together, or after a moment what there is."""
+
+    def __init__(self, flow: Flow, now: float) -> None:
+        self.lookup = flow.lookup
+        self.until = now + flow.within
+        self._flow = flow
+        self._results: dict[Scope, tuple[float, list[LookupResult]]] = {}  # with the second when they are due
+
+    @property
+    def pending(self) -> bool:
+        """Whether a reference is not read, or a reading is not selected from."""
+        return bool(self._results) or not self.lookup.complete
+
+    @property
+    def due(self) -> list[float]:
+        """The seconds at which `selections` has something to do although nothing arrives."""
+        moments = [moment for moment, _ in self._results.values()]
+        return moments if self.lookup.complete else [*moments, self.until]
+
+    @property
+    def unread(self) -> list[RunName]:
+        """The references without a run so far."""
+        waiting = [result.reference.name for _, results in self._results.values() for result in results]
+        return [*waiting, *(reference.name for reference in self.lookup.left)]
+
+    def record(self, scope: Scope, responses: Sequence[LookupResponse], now: float) -> None:
+        """Take the responses of one scope."""
+        self._add(scope, self.lookup.took(scope, responses), now)
+
+    def selections(self, now: float) -> Iterator[Selection]:
+        """Select from each scope that was read whole, or whose first reading has waited a moment."""
+        if now >= self.until and not self.lookup.complete:
+            for result in self.lookup.overdue(self._flow.within):
+                self._add(self.lookup.named(result.reference)[0].scope, [result], now)
+        for scope in [one for one, (due, _) in self._results.items() if now >= due or not self.lookup.waits_for(one)]:
+            _, results = self._results.pop(scope)
+            yield self._flow.choose(results)
+
+    def _add(self, scope: Scope, results: Sequence[LookupResult], now: float) -> None:
+        if results:
+            self._results.setdefault(scope, (now + _GATHERED, []))[1].extend(results)

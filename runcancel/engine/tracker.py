@@ -43,15 +43,15 @@ class Step(Enum):
     ENDED = auto()  # its verdict is due
 
 
-class Sent(Struct, frozen=True, kw_only=True):
-    """What one try came to: request ids of what was accepted, then an error or none.
+class SendResult(Struct, frozen=True, kw_only=True):
+    """The result of one try: request ids of what was accepted, then an error or none.
 
-    `began`: the monotonic second at which it was taken up, `left`: at which its last request left, if one did. `key`
-    is the end of the id of the key that asked.
+    `began`: the monotonic second at which a thread took it, `departed`: at which its last request was sent, if one was.
+    `key`: the end of the id of the key that signed it.
     """
 
     began: float
-    left: float | None = None
+    departed: float | None = None
     request_ids: tuple[str, ...] = ()
     error: CloudError | None = None
     key: str | None = None
@@ -131,22 +131,22 @@ class RunTracker:
         left = {one.target for one in self._untouched(self.last)}
         return tuple(one for one in self.item.targets if one in left) or self.item.targets
 
-    def record_sent(self, sent: Sent, now: float) -> None:
+    def record_sent(self, result: SendResult, now: float) -> None:
         """Take in what a try came to."""
         self._tries += 1
-        self._first_try = sent.began if self._first_try is None else self._first_try
-        ids = (*self.answer.request_ids, *sent.request_ids)
-        self._error = sent.error
-        if sent.error is None:
-            self._accept(CancelResponse(status=RequestStatus.ACCEPTED, request_ids=ids, key=sent.key), now)
-        elif sent.error.reason is Reason.INTERRUPTED and not sent.request_ids:
+        self._first_try = result.began if self._first_try is None else self._first_try
+        ids = (*self.answer.request_ids, *result.request_ids)
+        self._error = result.error
+        if result.error is None:
+            self._accept(CancelResponse(status=RequestStatus.ACCEPTED, request_ids=ids, key=result.key), now)
+        elif result.error.reason is Reason.INTERRUPTED and not result.request_ids:
             self._watch(now)  # it was not sent: what is known of the tries before still holds
             return
         else:
-            self._doubtful = self._doubtful or sent.error.reason in IN_DOUBT | {Reason.INTERNAL}
-            self.answer = self._after_error(sent.error, ids, sent.key, now)
-            self._try_again(sent.error, now)
-        self.answer = structs.replace(self.answer, took=None if sent.left is None else now - sent.left)
+            self._doubtful = self._doubtful or result.error.reason in IN_DOUBT | {Reason.INTERNAL}
+            self.answer = self._after_error(result.error, ids, result.key, now)
+            self._try_again(result.error, now)
+        self.answer = structs.replace(self.answer, took=None if result.departed is None else now - result.departed)
 
     def record_reading(self, reading: Snapshot | CloudError, now: float) -> None:
         """Take in one reading."""

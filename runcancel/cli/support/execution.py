@@ -8,8 +8,9 @@ from typing import ClassVar
 from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
 from runcancel.cli.support.select import Chosen
-from runcancel.engine.cancel import Admit, Flow, carry_out
+from runcancel.engine.cancel import Admit, carry_out
 from runcancel.engine.events import CombinedProgress, Progress, Shielded
+from runcancel.engine.flow import Flow
 from runcancel.engine.retry import READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
 from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel
