@@ -9,7 +9,7 @@ from runcancel.errors import CloudError
 from runcancel.model.outcomes import Intent, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Ref, Run, RunName, Snapshot
 from runcancel.model.states import Guarantee, State
-from runcancel.model.triggers import TriggerSnapshot
+from runcancel.model.triggers import Origin, TriggerSnapshot
 from runcancel.providers import kind_of
 
 
@@ -56,6 +56,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
         document=run.document,
         matched_by=run.matched_by,
         trigger=trigger,
+        origin=Origin.of(run) if trigger is None else None,
     )
 
 

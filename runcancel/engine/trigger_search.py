@@ -1,6 +1,6 @@
 """Search scopes for what starts runs by itself; what a scope that does not answer leaves open is a gap."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from msgspec import structs
@@ -11,7 +11,7 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
-from runcancel.providers import provider
+from runcancel.providers import kind_of, provider
 from runcancel.runtime.workers import Workers
 
 
@@ -49,18 +49,30 @@ def find_triggers(
 
 
 def origins_of(
-    refs: Sequence[Ref], clouds: Clouds, workers: Workers, *, within: float | None = None
+    runs: Mapping[Ref, Origin], clouds: Clouds, workers: Workers, *, within: float | None = None
 ) -> tuple[dict[Ref, Origin], tuple[Problem, ...]]:
-    """What started each of these runs, where its cloud tells; and the scopes that did not answer within so many
-    seconds.
+    """What started each of these runs, and when that starts again: what their readings show, and what a scan of the
+    triggers adds to it.
+
+    Also the scopes that did not answer `within` so many seconds. Runs whose cloud cannot tell cost no request. Raises
+    `Interrupted` after a signal.
     """
-    by_scope: dict[Scope, list[Ref]] = {}
-    for ref in refs:
-        by_scope.setdefault(ref.scope, []).append(ref)
-    sources = {scope: partial(_origins, clouds, scope, members) for scope, members in by_scope.items()}
-    found: dict[Ref, Origin] = {}
+    unknown: dict[Scope, list[Ref]] = {}
+    named: dict[Ref, list[Ref]] = {}
+    for ref, origin in runs.items():
+        if origin.trigger is not None and origin.state is None:
+            named.setdefault(origin.trigger, []).append(ref)
+        elif not origin.known and kind_of(ref).scanned:
+            unknown.setdefault(ref.scope, []).append(ref)
+    sources: dict[tuple[Scope, Ref | None], Callable[[], Iterator[tuple[Ref, Origin]]]] = {
+        (scope, None): partial(_scanned, clouds, scope, refs) for scope, refs in unknown.items()
+    }
+    sources |= {
+        (trigger.scope, trigger): partial(_started_by, clouds, trigger, refs) for trigger, refs in named.items()
+    }
+    found = dict(runs)
     problems: list[Problem] = []
-    for scope, answer in as_completed(sources, workers, queue=lambda key: key, within=within):
+    for (scope, _), answer in as_completed(sources, workers, queue=lambda key: key[0], within=within):
         if isinstance(answer, CloudError):
             problems.append(answer.problem(scope=scope))
         else:
@@ -68,8 +80,14 @@ def origins_of(
     return found, tuple(problems)
 
 
-def _origins(clouds: Clouds, scope: Scope, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+def _scanned(clouds: Clouds, scope: Scope, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
     yield from clouds.at(scope).triggers().origins(refs)
+
+
+def _started_by(clouds: Clouds, trigger: Ref, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+    """Runs whose reading names their trigger."""
+    origin = Origin.by(clouds.at(trigger.scope).triggers().read(trigger))
+    yield from ((ref, origin) for ref in refs)
 
 
 def _listing(clouds: Clouds, scope: Scope, query: TriggerQuery, answering: set[Scope]) -> Iterator[Trigger]:

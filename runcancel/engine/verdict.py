@@ -171,6 +171,7 @@ def judge(
         parent=item.parent,
         comment=item.comment,
         document=item.document,
+        origin=item.origin,
     )
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from runcancel.model.runs import ExternalExecution, Problem, Ref, RunName, label_of
 from runcancel.model.states import Effect, Fact, Guarantee, Reason, Stage, State, Verdict
-from runcancel.model.triggers import Trigger
+from runcancel.model.triggers import Origin, Trigger
 
 Name_co = TypeVar("Name_co", bound=RunName, covariant=True)
 
@@ -58,6 +58,7 @@ class Planned(Struct, Generic[Name_co], frozen=True, kw_only=True):
     document: str | None = None
     matched_by: Fact | None = None  # through which fact a search found it; None: it was named, or no name was searched
     trigger: Trigger | None = None  # the reading of a trigger on which its plan rests; None for a run
+    origin: Origin | None = None  # what started the run and whether it repeats, as far as its reading shows it
 
     @property
     def label(self) -> str | None:
@@ -120,6 +121,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     parent: Ref | None = None  # the run that started it and was asked first
     comment: str | None = None
     document: str | None = None
+    origin: Origin | None = None  # as in the plan
 
     @property
     def label(self) -> str | None:

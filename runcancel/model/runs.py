@@ -29,6 +29,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     read_batch: int = 1  # how many runs one read call takes
     grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
+    scanned: bool = False  # what started one is found by looking through the triggers, where its reading does not tell
     started_with: tuple[str, ...] = ()  # the APIs whose request starts one, as audit logs name them
     lists: frozenset[Fact] = frozenset()  # by which facts a listing can be searched, names and comments aside
 
@@ -157,6 +158,10 @@ class Run(Struct, frozen=True, kw_only=True):
     alarms: tuple[str, ...] = ()  # alarms that stopped it, with their state
     vendor_counts: dict[str, int] = {}  # the vendor's own progress counters, in snake case
     matched_by: Fact | None = None  # through which fact a search by name, document or script found it
+    trigger: Ref | None = None  # what started it by itself
+    trigger_known: bool = False  # whether the vendor told, so that a null `trigger` means that nothing did
+    repeats: bool | None = None  # whether it is a schedule itself, whose cancel is its end; None: not known
+    next_start_at: datetime | None = None  # of the run if it repeats, else of its trigger, where that is known
     script: str | UnsetType | None = UNSET  # only when asked for: it may hold secrets; None: the vendor does not tell
     audit: AuditEvent | UnsetType | None = UNSET  # only when asked for; None: not found
 
@@ -183,6 +188,9 @@ class Run(Struct, frozen=True, kw_only=True):
         target_kind: str | None = None,
         alarms: tuple[str, ...] = (),
         vendor_counts: dict[str, int] | None = None,
+        trigger_known: bool = False,
+        repeats: bool | None = None,
+        next_start_at: datetime | None = None,
     ) -> Self:
         """The run named by `ref`, with what follows from its name and kind filled in."""
         return cls(
@@ -213,6 +221,9 @@ class Run(Struct, frozen=True, kw_only=True):
             target_kind=target_kind or None,
             alarms=alarms,
             vendor_counts=vendor_counts or {},
+            trigger_known=trigger_known,
+            repeats=repeats,
+            next_start_at=next_start_at,
         )
 
     @property

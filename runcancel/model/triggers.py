@@ -4,9 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from runcancel.model.runs import Kind, Problem, Ref, RunName, Snapshot
+from runcancel.model.runs import Kind, Problem, Ref, Run, RunName, Snapshot
 from runcancel.model.states import Guarantee
 
 
@@ -156,13 +156,42 @@ class Origin(Struct, frozen=True, kw_only=True):
     """Where a run comes from and whether it comes back, as far as the vendor tells.
 
     `trigger` is what started it, if anything did; `known` is false where the vendor does not tell, so that None then
-    means nothing. `repeats`: whether the run itself is a schedule. `next_start_at`: of the run or its trigger.
+    means nothing. `state` is that of the trigger. `repeats`: whether the run itself is a schedule. `next_start_at`: of
+    the run or its trigger.
     """
 
     trigger: Ref | None = None
     known: bool = False
+    state: TriggerState | None = None
     repeats: bool | None = None
     next_start_at: datetime | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> "Origin":
+        """What the reading of a run shows of it."""
+        return cls(trigger=run.trigger, known=run.trigger_known, repeats=run.repeats, next_start_at=run.next_start_at)
+
+    @classmethod
+    def by(cls, trigger: Trigger) -> "Origin":
+        """A run that this trigger started."""
+        enabled = trigger.state is TriggerState.ENABLED
+        return cls(
+            trigger=trigger.ref,
+            known=True,
+            state=trigger.state,
+            repeats=False,
+            next_start_at=trigger.next_start_at if enabled else None,
+        )
+
+    def put_into(self, run: Run) -> Run:
+        """The run with what is known now."""
+        return structs.replace(
+            run,
+            trigger=self.trigger,
+            trigger_known=self.known,
+            repeats=run.repeats if self.repeats is None else self.repeats,
+            next_start_at=self.next_start_at,
+        )
 
 
 class TriggerVerdict(StrEnum):

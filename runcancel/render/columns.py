@@ -149,6 +149,10 @@ _RUN: tuple[Column[Run], ...] = (
     Column("alarms", wide=True),
     Column("vendor_counts", "PROGRESS", value=lambda one: pairs(one.vendor_counts), wide=True),
     Column("matched_by", "MATCHED BY", wide=True),
+    Column("trigger", "TRIGGER", wide=True, reference=True),
+    Column("trigger_known", "TRIGGER KNOWN", format=_yes, wide=True),
+    Column("repeats", format=_yes, wide=True),
+    Column("next_start_at", "NEXT START", wide=True),
 )
 
 _INVOCATION: tuple[Column[Invocation], ...] = (

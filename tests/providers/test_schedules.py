@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel.providers.common.schedules import Schedule, aws, crontab, once
+from runcancel.providers.common.schedules import Schedule, alibaba, aws, crontab, once
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)  # a Friday
 
@@ -39,6 +39,46 @@ def test_the_next_start_of_an_expression_of_aws(expression: str, zone: str | Non
     expected = None if starts is None else datetime.fromisoformat(starts)
 
     assert aws(expression, zone, now=NOW).next_start_at == expected
+
+
+CREATED = datetime(2026, 11, 27, 9, 58, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "starts", "text"),
+    [
+        ("rate(5m)", "2026-11-27T12:03:30Z", "every 5m"),
+        ("rate(7d)", "2026-12-04T09:58:30Z", "every 7d"),
+        ("rate(90s)", "2026-11-27T12:01:30Z", "every 90s"),
+        ("rate(0m)", None, None),
+        ("rate(999999d)", "4764-10-23T09:58:30Z", "every 999999d"),
+        ("at(2026-11-28 02:00:00 Asia/Shanghai)", "2026-11-27T18:00:00Z", "once, at 2026-11-27 18:00Z"),
+        ("at(2026-11-28 02:00:00 GMT+8:00)", "2026-11-27T18:00:00Z", "once, at 2026-11-27 18:00Z"),
+        ("at(2026-11-28 02:00:00)", "2026-11-28T02:00:00Z", "once, at 2026-11-28 02:00Z"),
+        ("at(2026-11-27 02:00:00 UTC)", None, "once, at 2026-11-27 02:00Z"),
+        ("at(tomorrow)", None, None),
+        ("0 0 3 * * ? 2026 Asia/Shanghai", "2026-11-27T19:00:00Z", "At 03:00 every day (Asia/Shanghai)"),
+        ("0 0 3 * * ? Asia/Shanghai", "2026-11-27T19:00:00Z", "At 03:00 every day (Asia/Shanghai)"),
+        ("30 0/10 8-22 * * ? * GMT+8:00", "2026-11-27T12:00:30Z", None),
+        ("0 0 3 * * ? 2020 Asia/Shanghai", None, "At 03:00 every day (Asia/Shanghai)"),
+        ("0 0 3 * * ?", None, "At 03:00 every day (time of each instance)"),
+        ("0 0 3 * * ? Mars/Base", None, None),
+        ("3 * * * *", None, None),
+        ("", None, None),
+    ],
+)
+def test_the_next_round_of_a_frequency_of_alibaba(frequency: str, starts: str | None, text: str | None) -> None:
+    found = alibaba(frequency, created=CREATED, now=NOW)
+
+    assert found.next_start_at == (None if starts is None else datetime.fromisoformat(starts))
+    assert text is None or found.text == text
+
+
+@given(st.text(max_size=40), st.sampled_from(["{}", "rate({})", "at({})", "0 0 3 * * ? {}"]))
+def test_any_frequency_ends_in_a_schedule(text: str, form: str) -> None:
+    found = alibaba(form.format(text), created=CREATED, now=NOW)
+
+    assert found.next_start_at is None or found.next_start_at > NOW - timedelta(days=1)
 
 
 def test_a_crontab_counts_in_its_zone() -> None:

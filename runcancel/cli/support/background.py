@@ -1,4 +1,4 @@
-"""What `status` also shows on request: the scripts of runs, and who sent them."""
+"""What `status` also shows on request: the scripts of runs, who sent them, and what started them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ _NAMED = 3  # runs that a note names
 
 
 def background(
-    session: Session, runs: Mapping[Ref, Run], *, script: bool, who: bool
+    session: Session, runs: Mapping[Ref, Run], *, script: bool, who: bool, trigger: bool
 ) -> tuple[dict[Ref, Run], tuple[str, ...]]:
     """The runs with the requested data, and notes on what is missing, which is not a failure of the reading."""
     notes: list[str] = []
@@ -28,7 +28,12 @@ def background(
         found = dict(_with_scripts(session, found, notes))
     if who:
         found = dict(_with_events(session, found, notes))
-    return found, tuple(f"note: {note}" for note in notes)
+    returning: tuple[str, ...] = ()
+    if trigger:
+        from runcancel.cli.support.returning import with_triggers
+
+        found, returning = with_triggers(session, found)
+    return found, (*(f"note: {note}" for note in notes), *returning)
 
 
 def _with_scripts(session: Session, runs: Mapping[Ref, Run], notes: list[str]) -> Iterator[tuple[Ref, Run]]:

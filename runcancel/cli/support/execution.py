@@ -73,7 +73,15 @@ class Execution:
         code = exit_of_cancel((one.ending for one in outcomes), self._goal, chosen.searched, signum=signum)
         code = code or int(Exit.FAILED) if self._broken else code
         answer.end(self._end(chosen, code, signum))
+        if signum is None and self._policy.wait:
+            self._close()
         return code
+
+    def _close(self) -> None:
+        """What is looked up once the results are printed."""
+        from runcancel.cli.support.returning import report_returns
+
+        report_returns(self._session, self._outcomes, None if self._recorder is None else self._recorder.operation)
 
     def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
         """Carry the cancel out; the signal that ended it. What else is raised is kept for the report."""

@@ -22,8 +22,9 @@ from runcancel.errors import Searched, UsageError
 from runcancel.guards.limits import NO_LIMITS
 from runcancel.model.outcomes import Intent, Limits, PlanItem
 from runcancel.model.queries import Query
-from runcancel.model.runs import Problem, Scope, Snapshot
+from runcancel.model.runs import Problem, Run, Scope, Snapshot
 from runcancel.model.states import Fact, Reason
+from runcancel.model.triggers import Origin
 
 _BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"
 
@@ -152,7 +153,16 @@ def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
     partly_read = [reference for reference, snapshot in of.items() if not snapshot.whole]
     results = [LookupResult(reference=reference, snapshot=snapshot) for reference, snapshot in of.items()]
     read = {result.reference: result for result in session.look_up(partly_read)}
-    return [read.get(result.reference, result) for result in results]
+    return [_with_trigger(read.get(result.reference, result), of[result.reference].run) for result in results]
+
+
+def _with_trigger(result: LookupResult, listed: Run) -> LookupResult:
+    """A reading with the trigger of the run, where only the listing names it."""
+    snapshot = result.snapshot
+    if snapshot is None or snapshot.run.trigger_known or not listed.trigger_known:
+        return result
+    run = Origin.of(listed).put_into(snapshot.run)
+    return structs.replace(result, snapshot=structs.replace(snapshot, run=run))
 
 
 def _searched(session: Session, query: Query) -> _Found:

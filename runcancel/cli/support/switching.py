@@ -185,6 +185,9 @@ class _Switch(Execution):
     def _hints(self, operation: str | None) -> Sequence[str]:
         return ()
 
+    def _close(self) -> None:
+        pass
+
 
 class _Disabling(_Switch):
     verb: ClassVar[str] = "disable"

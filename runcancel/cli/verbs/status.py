@@ -26,6 +26,9 @@ def status(
         bool, typer.Option("--script", help="Print the script of each run (may contain secrets).")
     ] = False,
     who: Annotated[bool, typer.Option("--who", help="Look up in the cloud's audit log who sent each run.")] = False,
+    trigger: Annotated[
+        bool, typer.Option("--trigger", help="Find what started each run, and when that starts again.")
+    ] = False,
     exit_status: Annotated[bool, typer.Option("--exit-status", help="Exit 9 if a run failed.")] = False,
 ) -> int:
     """Show the state of runs, one row per run.
@@ -37,6 +40,7 @@ def status(
       runcancel status t-7d2a745b412b4601 inv-ib2lld37 -o json
       runcancel status inv-ib2lld37 --watch --exit-status
       runcancel status inv-ib2lld37 --script --who
+      runcancel status 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --trigger
       runcancel status --operation last --watch
 
     A bare AWS id is looked up among window executions, commands and automations,
@@ -59,11 +63,11 @@ def status(
         code = Exit.ENDED_BADLY
     code = code if interrupted is None else 128 + interrupted
     notes: tuple[str, ...] = ()
-    if (script or who) and interrupted is None:
+    if (script or who or trigger) and interrupted is None:
         from runcancel.cli.support.background import background
 
         try:
-            runs, notes = background(session, runs, script=script, who=who)
+            runs, notes = background(session, runs, script=script, who=who, trigger=trigger)
         except Interrupted as signal:
             interrupted = signal.signum
             code = 128 + interrupted

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
@@ -239,6 +239,8 @@ def _run(ref: Ref, kind: Kind, row: JsonObject, listed: Sequence[Invocation]) ->
         target_count=len(listed),
         comment=text(row.get("CommandDescription")),
         document=text(row.get("CommandId")),
+        repeats=not _once(row),
+        next_start_at=None if state.over else _next_start(row),
     )
 
 
@@ -248,6 +250,16 @@ def _schedule(row: JsonObject) -> str | None:
     if mode in (None, "Once"):
         return None
     return f"{mode} {text(row.get('Frequency')) or ''}".strip()
+
+
+def _next_start(row: JsonObject) -> datetime | None:
+    """When the next round of a run that repeats begins. Nothing is known of the next reboot."""
+    if row.get("RepeatMode") != "Period":
+        return None
+    from runcancel.providers.common.schedules import alibaba  # only runs that repeat need it
+
+    created = moment(row.get("CreationTime"))
+    return alibaba(text(row.get("Frequency")) or "", created=created, now=datetime.now(UTC)).next_start_at
 
 
 def _invocation(ref: Ref, row: JsonObject, *, once: bool) -> Invocation:

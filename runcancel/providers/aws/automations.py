@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import structs
+
 from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.fields import alarms, counted, record, wire_time, word
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND
+from runcancel.providers.aws.kinds import ASSOCIATION, AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, first, moment, number, rows, text, texts
@@ -131,7 +133,8 @@ def _fans_out(execution: JsonObject) -> bool:
 
 def _run(ref: Ref, execution: JsonObject) -> Run:
     parent = text(execution.get("ParentAutomationExecutionId"))
-    return Run.at(
+    association = _reference(ref, ASSOCIATION, text(execution.get("AssociationId")))
+    run = Run.at(
         ref,
         AUTOMATION,
         state=_state(execution),
@@ -149,7 +152,10 @@ def _run(ref: Ref, execution: JsonObject) -> Run:
         alarms=alarms(execution),
         vendor_counts=counted(execution.get("ProgressCounters"), _STEP_COUNTERS)
         | counted(execution.get("TargetsSummary"), _TARGET_COUNTERS),
+        trigger_known=association is not None,
+        repeats=False,
     )
+    return structs.replace(run, trigger=association)
 
 
 def _child(ref: Ref, row: JsonObject, *, elsewhere: bool) -> Invocation:

@@ -144,6 +144,7 @@ def _run(ref: Ref, row: JsonObject) -> Run:
         document=text(row.get("DocumentName")),
         alarms=alarms(row),
         vendor_counts=counted(row, _COUNTERS),
+        repeats=False,
     )
 
 

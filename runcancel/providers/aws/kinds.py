@@ -20,6 +20,7 @@ WINDOW = Kind(
     probe_id=_PROBE_ID,
     in_part=False,
     starts_runs=True,
+    scanned=True,
 )
 COMMAND = Kind(
     name="command",

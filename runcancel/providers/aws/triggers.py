@@ -13,7 +13,7 @@ from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
 from runcancel.providers.aws.event_triggers import Rules, Schedules
-from runcancel.providers.aws.kinds import AUTOMATION, RULE, SCHEDULE, TRIGGER_KINDS, WINDOW
+from runcancel.providers.aws.kinds import ASSOCIATION, AUTOMATION, RULE, SCHEDULE, TRIGGER_KINDS, WINDOW
 from runcancel.providers.aws.window_triggers import Associations, WindowTriggers
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import checked_id, text
@@ -71,17 +71,20 @@ class AwsTriggers:
         reply = self._wire_of("ssm").call("GetAutomationExecution", {"AutomationExecutionId": ref.id})
         execution = reply.get("AutomationExecution")
         id = text(execution.get("AssociationId")) if isinstance(execution, dict) else None
-        if id is None:
+        if id is None or not ASSOCIATION.id_pattern.fullmatch(id):
             return None
-        association = Ref(scope=self._scope, kind="association", id=id)
-        return Origin(trigger=association, known=True, repeats=False)
+        association = Ref(scope=self._scope, kind=ASSOCIATION.name, id=id)
+        try:
+            return Origin.by(self.read(association))
+        except CloudError:  # it may be deleted, or reading it not permitted: its name is known all the same
+            return Origin(trigger=association, known=True, repeats=False)
 
     def _of(self, kind: TriggerKind) -> TriggersOfOneKind:
         if kind is RULE:
             return Rules(self._wire_of("events"), scope=self._scope)
         if kind is SCHEDULE:
             return Schedules(self._wire_of("scheduler"), scope=self._scope, profile=self._profile)
-        if kind.name == "association":
+        if kind is ASSOCIATION:
             return Associations(self._wire_of("ssm"), scope=self._scope, profile=self._profile)
         return WindowTriggers(self._wire_of("ssm"), scope=self._scope)
 

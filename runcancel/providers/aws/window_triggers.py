@@ -60,9 +60,12 @@ class WindowTriggers:
             for run in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, of=params):
                 ref = left.pop((text(run.get("WindowExecutionId")) or "").lower(), None)
                 if ref is not None:
-                    enabled = row.get("Enabled") is True
-                    comes = moment(row.get("NextExecutionTime")) if enabled else None
-                    yield ref, Origin(trigger=self._ref(id), known=True, repeats=False, next_start_at=comes)
+                    state = _state(row)
+                    comes = moment(row.get("NextExecutionTime")) if state is TriggerState.ENABLED else None
+                    yield (
+                        ref,
+                        Origin(trigger=self._ref(id), known=True, state=state, repeats=False, next_start_at=comes),
+                    )
 
     def _windows(self) -> Iterator[JsonObject]:
         for row in self._wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=_MOST):
@@ -93,7 +96,7 @@ class WindowTriggers:
             self._ref(id),
             self.kind,
             name=text(row.get("Name")),
-            state=_STATES[enabled] if isinstance(enabled, bool) else TriggerState.UNKNOWN,
+            state=_state(row),
             provider_status="" if enabled is None else f"Enabled {str(enabled).lower()}",
             schedule=schedule,
             timezone=zone or "UTC",
@@ -164,6 +167,11 @@ class Associations:
             fixed_because=f"{self.kind.fixed_because}{owner}",
             command=shlex.join(words),
         )
+
+
+def _state(row: JsonObject) -> TriggerState:
+    enabled = row.get("Enabled")
+    return _STATES[enabled] if isinstance(enabled, bool) else TriggerState.UNKNOWN
 
 
 def targets_of(row: JsonObject) -> tuple[str, ...]:

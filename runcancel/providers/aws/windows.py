@@ -11,7 +11,7 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, wire_time, word
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, first, moment, text, texts
@@ -61,7 +61,7 @@ class Windows:
             for row in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, state=_state, of=of):
                 ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
                 if WINDOW.matches(ref.id):
-                    yield Snapshot(run=structs.replace(_run(ref, row), name=text(window.get("Name"))))
+                    yield Snapshot(run=_of_window(_run(ref, row), window))
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`: the documents of its tasks with their parameters, each once."""
@@ -130,6 +130,20 @@ class Windows:
         return self._wire.pages(action, params, unique="InvocationId", size=size, state=_state, of=of)
 
 
+def _of_window(run: Run, window: JsonObject) -> Run:
+    """An execution with what the window that it was listed under tells of it."""
+    id, scope = text(window.get("WindowId")) or "", run.ref.scope
+    known = WINDOW_TRIGGER.matches(id)
+    comes = moment(window.get("NextExecutionTime")) if window.get("Enabled") is True else None
+    return structs.replace(
+        run,
+        name=text(window.get("Name")),
+        trigger=Ref(scope=scope, kind=WINDOW_TRIGGER.name, id=id) if known else None,
+        trigger_known=known,
+        next_start_at=comes if known else None,
+    )
+
+
 def _task_script(task: JsonObject, started_with: Mapping[str, Any]) -> str:
     """What one invocation of a task runs: its document, and below it the script; empty where AWS lists none."""
     given = started_with.get("parameters")
@@ -153,6 +167,7 @@ def _run(ref: Ref, reply: JsonObject) -> Run:
         started_at=moment(reply.get("StartTime")),
         ended_at=moment(reply.get("EndTime")),
         task_ids=texts(reply.get("TaskIds")),
+        repeats=False,
     )
 
 

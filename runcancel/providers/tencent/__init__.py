@@ -32,6 +32,7 @@ KINDS = (
         in_part=True,
         grace=(1.0,),
         read_batch=100,
+        scanned=True,
         started_with=("RunCommand", "InvokeCommand"),
         lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
     ),

@@ -55,6 +55,8 @@ def run_of(ref: Ref, kind: Kind, row: JsonObject, targets: int) -> Run:
         comment=text(row.get("Description")),
         document=text(row.get("CommandId")),
         target_kind=text(row.get("InstanceKind")),
+        trigger_known=source.upper() == "USER",
+        repeats=False,
     )
 
 

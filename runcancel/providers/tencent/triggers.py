@@ -78,9 +78,7 @@ class Invokers:
             id = text(record.get("InvocationId")) or ""
             row = invokers.get(text(record.get("InvokerId")) or "")
             if id in left and row is not None:
-                ref, trigger = left.pop(id), self._trigger(row, {})
-                comes = trigger.next_start_at if trigger.state is TriggerState.ENABLED else None
-                yield ref, Origin(trigger=trigger.ref, known=True, repeats=False, next_start_at=comes)
+                yield left.pop(id), Origin.by(self._trigger(row, {}))
         yield from ((ref, Origin(repeats=False)) for ref in left.values())
 
     def _listed(self) -> Iterator[JsonObject]:

@@ -1,0 +1,48 @@
+"""What started runs and when that starts them again: looked up when a cancel has its results, or on request."""
+
+from collections.abc import Mapping, Sequence
+
+from runcancel.cli.session import Session
+from runcancel.engine.trigger_search import origins_of
+from runcancel.errors import Interrupted
+from runcancel.model.outcomes import MOST_RUNS, Outcome
+from runcancel.model.runs import Problem, Ref, Run
+from runcancel.model.triggers import Origin
+from runcancel.render.screens.returning import after_cancel, cancelled, returns
+from runcancel.text import command
+
+_WITHIN = 3.0  # seconds for which the end of a cancel waits for it
+
+
+def report_returns(session: Session, outcomes: Sequence[Outcome], operation: str | None) -> None:
+    """Print what brings the cancelled runs back. Their results are printed before: nothing waits for this but the
+    exit, a few seconds at most. A signal ends it.
+    """
+    runs = cancelled(outcomes)
+    if not runs or session.quiet:
+        return
+    if len(runs) > MOST_RUNS:
+        if operation is not None:
+            session.notes.say(
+                f"To see what started them and whether it comes back: {command('status', '--operation', operation)} "
+                "--trigger"
+            )
+        return
+    session.workers.tick = lambda: None  # the cancel is over: what is slow here is not worth a line
+    try:
+        origins, problems = origins_of(runs, session.clouds, session.workers, within=_WITHIN)
+    except Interrupted:
+        return
+    session.notes.say(*after_cancel(origins, outcomes), *_unread(problems))
+
+
+def with_triggers(session: Session, runs: Mapping[Ref, Run]) -> tuple[dict[Ref, Run], tuple[str, ...]]:
+    """The runs with what started them, and that in sentences. Raises `Interrupted`."""
+    known = {ref: Origin.of(run) for ref, run in runs.items()}
+    origins, problems = origins_of(known, session.clouds, session.workers)
+    found = {ref: origins[ref].put_into(run) for ref, run in runs.items()}
+    return found, (*returns(origins), *_unread(problems))
+
+
+def _unread(problems: Sequence[Problem]) -> tuple[str, ...]:
+    return tuple(f"note: {problem.scope}: its triggers could not be read: {problem.message}" for problem in problems)
