@@ -36,6 +36,8 @@ WINDOW = "aws:us-east-2:maintenance-window/02f05632-d0bc-470d-b1e5-c59a8d4f2a10"
 COMMAND = "aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b"  # 12 succeeded, 88 running
 AUTOMATION = "aws:us-east-2:automation/6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d"  # steps: 2 succeeded, 1 running, 3 pending
 FANOUT = "aws:us-east-2:automation/7b8c9d0e-1f2a-4b3c-8d4e-5f6a7b8c9d0e"  # children: 1 succeeded, 5 running, 2 pending
+MACHINE = "aws:us-east-2:state-machine/arn:aws:states:us-east-2:111122223333:execution:nightly-etl:etl-2026-11-27"
+MACHINE_ENDED = MACHINE.replace("11-27", "11-26")
 ONE_SHOT = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0001"  # 31 pending, 9 running that keep on
 KILLED = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0002"  # 4 pending, 6 running that stop
 SCHEDULE = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0003"  # 6 scheduled, 2 running
@@ -56,6 +58,7 @@ WRITES = frozenset(
         "CancelMaintenanceWindowExecution",
         "CancelCommand",
         "StopAutomationExecution",
+        "StopExecution",
         "StopInvocation",
         "CancelInvocation",
     }
@@ -262,7 +265,7 @@ class Outside:
 
     def truth(self, ref: str) -> Any:
         """What is really true of a run and its targets."""
-        provider, region, _ = ref.rpartition("@")[2].split(":")
+        provider, region, _ = ref.rpartition("@")[2].split(":", 2)
         with self.box.world.lock:
             now = self.box.world.now()
             run = self.box.world.book(provider, 0, region).runs[id_of(ref)]
@@ -298,7 +301,7 @@ def _is_ours(name: str) -> bool:
 
 def id_of(ref: str) -> str:
     """The id in a full reference."""
-    return ref.rpartition("/")[2]
+    return ref.partition("/")[2]
 
 
 def named(request: Any, targets: Iterable[str]) -> list[str]:

@@ -60,6 +60,7 @@ filter that is given several times it must pass one.
                       skipped, unknown, or all. Without it: all that have not
                       ended.
   --kind KIND         command, invocation, maintenance-window, automation, …
+                      state-machine only if it is named here
   --name NAME         the name, the comment or the document is exactly this
   --name-glob GLOB    the same with * ? [abc]; quote it for the shell
   --document NAME     the document (AWS) or the command (c-…, cmd-…) is this

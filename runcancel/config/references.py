@@ -83,11 +83,34 @@ def parse(text: str, *, triggers: bool = False) -> Reference:
     link = _links().fullmatch(text)
     if link is not None and not triggers:
         return _linked(text, link[1] or "", link[2])
+    within = None if triggers else _links_as_ids().fullmatch(text)
+    if within is not None:
+        return _with_link(text, within[1], within[2])
     return _plain(text, triggers=triggers)
 
 
 def _plain(text: str, *, triggers: bool) -> Reference:
-    context, at, rest = text.rpartition("@")
+    context, name, region, kind, id = _parts(text, text, triggers=triggers)
+    reference = Reference(
+        text=text,
+        id=id,
+        context=context,
+        provider=name,
+        region=region,
+        kind=kind,
+        trigger=triggers,
+    )
+    if not reference.providers:
+        raise _no_such_id(reference)
+    kinds = [kind for each in reference.providers for kind in reference.kinds(each)]
+    return structs.replace(reference, id=id.lower()) if all(kind.case_insensitive for kind in kinds) else reference
+
+
+def _parts(
+    text: str, before: str, *, triggers: bool = False
+) -> tuple[str | None, str | None, str | None, str | None, str]:
+    """Context, provider, region, kind and id of `text`, of which `before` is read. Raises `UsageError`."""
+    context, at, rest = before.rpartition("@")
     if at and not context:
         raise _wrong(text, "the context before @ is empty")
     *scope, tail = rest.split(":")
@@ -97,19 +120,22 @@ def _plain(text: str, *, triggers: bool) -> Reference:
     name, region = _scope(text, scope)
     if kind:
         _check_kind(text, name, kind, triggers=triggers)
-    reference = Reference(
-        text=text,
-        id=id,
-        context=_context(text, context),
-        provider=name,
-        region=region,
-        kind=kind or None,
-        trigger=triggers,
-    )
-    if not reference.providers:
-        raise _no_such_id(reference)
-    kinds = [kind for each in reference.providers for kind in reference.kinds(each)]
-    return structs.replace(reference, id=id.lower()) if all(kind.case_insensitive for kind in kinds) else reference
+    return _context(text, context), name, region, kind or None, id
+
+
+def _with_link(text: str, before: str, link: str) -> Reference:
+    """A reference whose id is itself a link: what stands before it has to agree with the link.
+
+    It is the form that every output prints, so the cloud decides about the account, as for any other reference.
+    """
+    context, *typed, _ = _parts(text, before)
+    linked = structs.replace(_linked(text, "", link), text=text, context=context, account=None)
+    for what, one, other in zip(
+        ("provider", "region", "kind"), typed, (linked.provider, linked.region, linked.kind), strict=True
+    ):
+        if one not in (None, other):
+            raise _wrong(text, f"its {what} is {one}, but its id is one of {other}")
+    return linked
 
 
 def _parted(tail: str, *, triggers: bool) -> tuple[str, str, str]:
@@ -171,6 +197,13 @@ def _names_trigger(text: str) -> bool:
     """Whether a full reference has the kind of a trigger."""
     name = RunName.parse(text)
     return isinstance(name, Ref) and name.scope.provider in PROVIDERS and trigger_kind_of(name) is not None
+
+
+@cache
+def _links_as_ids() -> re.Pattern[str]:
+    """A reference up to its kind, and an id that is a link in a vendor's own form."""
+    own = [re.escape(prefix) for name in PROVIDERS for prefix in provider(name).link_prefixes]
+    return re.compile(rf"(.*?/)((?:{'|'.join(own)}).*)")
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -266,6 +299,8 @@ def _no_such_id(reference: Reference) -> UsageError:
     kind = reference.kind or what
     article = "an" if kind[0] in "aeiou" else "a"
     of = "" if reference.provider is None else f" of {reference.provider}"
+    forms = {known.form for name in PROVIDERS for known in provider(name).kinds if known.name == reference.kind}
+    expected = " or ".join(sorted(forms - {""})) or expected
     return _wrong(reference.text, f"“{quoted(reference.id)}” is not {article} {kind} id{of}; expected {expected}")
 
 

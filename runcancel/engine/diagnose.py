@@ -45,6 +45,7 @@ def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers) -> tuple[
     for tried in workers.map(lambda pair: _tried(clouds.at(pair[0]), *pair), checks, queue=lambda pair: pair[0]):
         check, errors = tried.value()
         one = seen[tried.item[0]]
+        errors = () if tried.item[1].by_kind_only else errors  # whoever does not use such a kind lacks nothing
         seen[one.scope] = structs.replace(one, permissions=(*one.permissions, check), errors=(*one.errors, *errors))
     return tuple(_finished(one, clouds) for one in seen.values())
 

@@ -57,7 +57,7 @@ def search(
 
 def kinds_of(scope: Scope, query: Query) -> tuple[Kind, ...]:
     """The kinds of a scope that a query is about."""
-    return tuple(kind for kind in provider(scope.provider).kinds if not query.kinds or kind.name in query.kinds)
+    return tuple(kind for kind in provider(scope.provider).kinds if query.covers(kind))
 
 
 def born(run: Run) -> tuple[datetime, Ref]:

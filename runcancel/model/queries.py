@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from runcancel.model.runs import Run
+from runcancel.model.runs import Kind, Run
 from runcancel.model.states import Fact, State
 
 
@@ -30,6 +30,10 @@ class Query(Struct, frozen=True, kw_only=True):
         """The facts of a run that a list must have for this query. A kind without them cannot be searched."""
         filters = {Fact.DOCUMENT: self.document, Fact.SCRIPT: self.script, Fact.STARTED_BY: self.started_by}
         return frozenset(fact for fact, value in filters.items() if value is not None)
+
+    def covers(self, kind: Kind) -> bool:
+        """Whether runs of this kind are searched: some kinds only if they are named."""
+        return kind.name in self.kinds if self.kinds else not kind.by_kind_only
 
     def matches(self, run: Run) -> bool:
         """Whether a run is one of those to find, its script aside."""

@@ -24,6 +24,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     case_insensitive: bool = False  # an id means the same in capitals, and is read and printed in small letters
     probe_id: str  # an id of that shape which no run has: asking for it tells whether reading is permitted
     alias_pattern: re.Pattern[str] | None = None  # ids of a part of such a run (a Tencent task), answered with the run
+    form: str = ""  # what its ids look like, where the provider's `ids` are not of this kind
     in_part: bool  # can be cancelled for some targets only
     starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
     read_batch: int = 1  # how many runs one read call takes
@@ -31,6 +32,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
     scanned: bool = False  # what started one is found by looking through the triggers, where its reading does not tell
     started_with: tuple[str, ...] = ()  # the APIs whose request starts one, as audit logs name them
+    by_kind_only: bool = False  # a filter finds such runs only with --kind: older commands must not widen
     lists: frozenset[Fact] = frozenset()  # by which facts a listing can be searched, names and comments aside
 
     def matches(self, id: str) -> bool:

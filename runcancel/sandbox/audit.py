@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from runcancel.sandbox.aws.commands import Command
+from runcancel.sandbox.aws.state_machines import MachineExecution
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
 from runcancel.sandbox.world import Book, Run
 
@@ -50,6 +51,9 @@ def _aws(run: Run) -> Event | None:
     if run.kind == "command":
         by_window = isinstance(run, Command) and run.wake is not None
         return Event("SendCommand", run, "ssm.amazonaws.com" if by_window else "")
+    if run.kind == "state-machine":
+        by_window = isinstance(run, MachineExecution) and run.wake is not None
+        return Event("StartExecution", run, "ssm.amazonaws.com" if by_window else "")
     return Event("StartAutomationExecution", run) if run.kind == "automation" and not run.parent else None
 
 

@@ -97,11 +97,12 @@ class Struck:
 
     def _bend_token(self, document: Document, call: Call) -> None:
         holder = document["Invocation"] if isinstance(document.get("Invocation"), dict) else document
-        given = call.params.get("NextToken")
+        name = "nextToken" if call.service == "states" else "NextToken"
+        given = call.params.get(name)
         if "repeat-token" in self._rules and given:
-            holder["NextToken"] = given
-        if "empty-token" in self._rules and not holder.get("NextToken"):
-            holder["NextToken"] = ""
+            holder[name] = given
+        if "empty-token" in self._rules and not holder.get(name):
+            holder[name] = ""
 
     def bend_reply(self, reply: Reply) -> Reply:
         for kind in self._rules:
@@ -139,6 +140,7 @@ def _rows(document: Document, action: Action) -> list[Any]:
 _STATUS_KEYS = frozenset(
     {
         "Status",
+        "status",
         "StatusDetails",
         "AutomationExecutionStatus",
         "StepStatus",

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocation
+from runcancel.sandbox.aws import state_machines
 from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
-from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, Windows, follow, foreign_id
+from runcancel.sandbox.aws.state_machines import MachineExecution
+from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, Windows, follow
 from runcancel.sandbox.spec import BadSpec, RunSpec, cancel_time, lives, machines, targets_of
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
 from runcancel.sandbox.world import WAITING, Book, Life, Run, RunType, Target, Word
@@ -155,7 +157,7 @@ def _started_task(book: Book, run: Execution, spec: RunSpec, group: list[_Seat])
         start = _CHILDREN.get(spec.sort)
         if start is None:
             share.life = seats[0][1][1]
-            share.execution = foreign_id(book, task)
+            share.execution = book.uuid()
         else:
             share.child = start(book, run, task, seats)
             share.execution = share.child.id
@@ -222,9 +224,25 @@ def _child_automation(book: Book, run: Execution, task: Task, seats: list[_Seat]
     )
 
 
+def _child_execution(book: Book, run: Execution, task: Task, seats: list[_Seat]) -> Run:
+    life = replace(seats[0][1][1], settle=0.0)
+    started = state_machines.execution(book, task.arn.rpartition(":")[2], book.uuid(), life, run.created + 1)
+    started.wake = run.wake
+    return started
+
+
+def _state_machine(book: Book, spec: RunSpec, now: float) -> MachineExecution:
+    """Its `id` is the name of the execution, `name` or `document` that of its state machine."""
+    ((_, life),) = lives(spec, now)
+    made = state_machines.execution(book, spec.document or spec.name, spec.id or book.uuid(), life, now - spec.age)
+    made.cancelled_at = cancel_time(spec, now)
+    return made
+
+
 _CHILDREN: dict[str, Callable[[Book, Execution, Task, list[_Seat]], Run]] = {
     "RUN_COMMAND": _child_command,
     "AUTOMATION": _child_automation,
+    "STEP_FUNCTIONS": _child_execution,
 }
 
 
@@ -268,6 +286,7 @@ BUILDERS: dict[tuple[str, str], Callable[[Book, RunSpec, float], Run]] = {
     ("aws", "command"): _command,
     ("aws", "automation"): _automation,
     ("aws", "maintenance-window"): window_run,
+    ("aws", "state-machine"): _state_machine,
     ("alibaba", "invocation"): _alibaba,
     ("tencent", "invocation"): tencent_run,
 }

@@ -22,6 +22,7 @@ GBK_OUTPUT = "".join(("整理磁盘\r\n", "完成\r\n")).encode("gbk").decode("u
 LONG_OUTPUT = "".join(f"line {number:05d} of a long and chatty job\n" for number in range(1, 1201))
 
 COMMAND, AUTOMATION, WINDOW, INVOCATION = "command", "automation", "maintenance-window", "invocation"
+STATE_MACHINE = "state-machine"
 HOUR, DAY = 3600.0, 86_400.0
 
 _WINDOWS = (
@@ -233,6 +234,16 @@ WELL_KNOWN: dict[str, tuple[RunSpec, ...]] = {
         RunSpec(kind=INVOCATION, id="inv-0ended0001", name="install-agent", targets={"succeeded": 6}, age=DAY),
     ),
 }
+_MACHINES = (
+    RunSpec(kind=STATE_MACHINE, id="etl-2026-11-27", name="nightly-etl", targets={"running": 1}, age=540),
+    RunSpec(kind=STATE_MACHINE, id="etl-2026-11-26", name="nightly-etl", targets={"succeeded": 1}, age=DAY),
+    RunSpec(kind=STATE_MACHINE, id="etl-2026-11-25", name="nightly-etl", targets={"terminated": 1}, age=2 * DAY),
+    RunSpec(kind=STATE_MACHINE, id="reindex-17", name="reindex", targets={"failed": 1}, age=3 * HOUR),
+    RunSpec(kind=STATE_MACHINE, id="reindex-16", name="reindex", targets={"timed_out": 1}, age=5 * HOUR),
+    RunSpec(kind=STATE_MACHINE, id="reindex-18", name="reindex", targets={"running": 1}, age=75),
+)
+"""They come last and have ids of their own, so that no other run gets another id because of them."""
+
 NIGHTLY = "mw-0c50858d01c0ffee0"
 
 
@@ -247,6 +258,8 @@ def furnish(book: Book, now: float) -> None:
     if provider == "aws":
         _mixed_window(book, now)
         trigger_seeds.aws(book, now)
+        for spec in _MACHINES:
+            build(book, spec, now)
     if provider == "tencent":
         trigger_seeds.tencent(book, now)
 

@@ -72,7 +72,7 @@ class Call:
     def size(self) -> int:
         """How much is wanted at once: ids that are named, or rows of a page."""
         lists = [len(value) for value in self.params.values() if isinstance(value, list)]
-        pages = [int(self.params.get(name) or 0) for name in ("Limit", "MaxResults")]
+        pages = [int(self.params.get(name) or 0) for name in ("Limit", "MaxResults", "maxResults")]
         return max(lists) if lists and "Offset" not in self.params else max(*pages, 0)
 
     def texts(self) -> Iterator[str]:

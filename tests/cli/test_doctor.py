@@ -67,6 +67,7 @@ def test_all_is_well(outside: Outside) -> None:
         "maintenance-window",
         "command",
         "automation",
+        "state-machine",
     ]
 
 
@@ -117,7 +118,7 @@ def test_a_cancel_that_was_accepted_or_denied_is_known_from_the_journal(outside:
     assert {one["name"]: one["mode"] for one in document["files"]}["journal"] == "0600"
     shown = outside.run("doctor", "-o", "wide", env={"COLUMNS": "250"}).out
     assert "list read, not cancel" in shown
-    assert "maintenance-window, automation: list read cancel?; command: list read cancel" in shown
+    assert "maintenance-window, automation, state-machine: list read cancel?; command: list read cancel" in shown
 
 
 def test_the_last_answer_counts(outside: Outside) -> None:
@@ -189,7 +190,17 @@ def test_one_kind_that_is_denied_leaves_the_others(outside: Outside) -> None:
         "maintenance-window": (True, True, None),
         "command": (True, True, None),
         "automation": (False, False, None),
+        "state-machine": (True, True, None),
     }
+
+
+def test_a_kind_that_is_only_searched_when_named_may_be_denied(outside: Outside) -> None:
+    outside.faults("ListStateMachines=denied", "DescribeExecution=denied")
+
+    done = outside.run("doctor", "-p", "aws", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert can(rows(done.document)["aws"])["state-machine"] == (False, False, None)
 
 
 @every_cloud

@@ -62,22 +62,30 @@ def test_automations_are_stopped_too(outside: Outside) -> None:
     assert outside.states(ref) == {"terminated": 2, "cancelled": 2}
 
 
-@pytest.mark.parametrize("flags", [(), ("--stop-running",)])
-def test_a_step_functions_execution_is_named_with_the_command_that_stops_it(
-    outside: Outside, flags: tuple[str, ...]
-) -> None:
+def test_a_step_functions_execution_is_stopped_too(outside: Outside) -> None:
     ref = window(outside, running=1, sort="STEP_FUNCTIONS")
 
-    done = outside.run("cancel", ref, *flags, "-o", "json")
+    done = outside.run("cancel", ref, "--stop-running", "-o", "json")
+
+    assert done.code == 0, str(done)
+    (child,) = below(done.document, ref)
+    assert child["run"].startswith("aws:us-east-2:state-machine/arn:aws:states:us-east-2:111122223333:execution:tidy:")
+    assert child["verdict"] == "stopped"
+    assert [each["action"] for each in outside.writes()] == [CANCEL_WINDOW, "StopExecution"]
+    assert outside.writes()[1]["params"] == {"executionArn": child["run"].partition("/")[2]}
+    assert outside.states(ref) == {"terminated": 1, "cancelled": 2}
+
+
+def test_without_it_the_end_names_how_to_stop_a_step_functions_execution(outside: Outside) -> None:
+    ref = window(outside, running=1, sort="STEP_FUNCTIONS")
+
+    done = outside.run("cancel", ref, "-o", "json")
 
     assert done.code == 3
-    assert "A Step Functions execution keeps running. To cancel it:" in done.err
-    arn = "arn:aws:states:us-east-2:"
-    assert f"  aws stepfunctions stop-execution --execution-arn {arn}" in done.err
+    assert f"runcancel cancel {ref} --stop-running" in done.err
     (row,) = [one for one in done.document["outcomes"][0]["invocations"] if one["effect"] == "kept-running"]
-    assert row["foreign"]["command"].endswith("--region us-east-2")
-    assert row["child"] is None
-    assert "--stop-running" not in "".join(line for line in done.err.splitlines() if "runcancel cancel" in line)
+    assert row["child"].startswith("aws:us-east-2:state-machine/arn:aws:states:")
+    assert row["foreign"] is None
 
 
 def test_a_lambda_function_is_said_to_be_unstoppable(outside: Outside) -> None:

@@ -1,6 +1,7 @@
 """ARNs and console URLs as references: what is read out of them, and one clear line for every one that will not do."""
 
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from fakes import UUID, read_or_not
@@ -19,6 +20,7 @@ AWS = sorted(provider("aws").regions)
 MW = "mw-0c50858d01e4f7a2b"
 CONSOLE = "https://us-east-2.console.aws.amazon.com/systems-manager"
 AT = "?region=us-east-2"
+EXECUTION = "arn:aws:states:us-east-2:111122223333:execution:nightly-etl:run@1"
 
 uuids = st.uuids().map(str)
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True)
@@ -90,6 +92,25 @@ def test_a_page_of_tencent_reads_back(id: str, region: tuple[str, str]) -> None:
         assert (read.provider, read.region, read.kind, read.id) == ("tencent", region[1], "invocation", id)
 
 
+@pytest.mark.parametrize("name", ["run@1", "a.b-c_d", "nightly-etl/each:02f05632"])
+def test_an_execution_of_a_state_machine_is_named_by_its_whole_arn(name: str) -> None:
+    arn = f"arn:aws:states:us-east-2:111122223333:execution:deploy:{name}".replace("deploy:nightly-etl", "nightly-etl")
+    page = "https://us-east-2.console.aws.amazon.com/states/home"
+
+    assert parse(arn).account == "111122223333"
+    for text in (
+        arn,
+        f"state-machine/{arn}",
+        f"aws:us-east-2:state-machine/{arn}",
+        f"{page}?region=us-east-2#/v2/executions/details/{arn}",
+        f"{page}?region=us-east-2#/executions/details/{quote(arn, safe='')}",
+    ):
+        for context in ("", "prod%20eu@"):
+            read = parse(context + text)
+            assert (read.provider, read.region, read.kind, read.id) == ("aws", "us-east-2", "state-machine", arn)
+            assert read.context == (unquote(context.removesuffix("@")) or None)
+
+
 def test_every_number_of_a_region_is_one_that_has_tat() -> None:
     assert set(NUMBERS.values()) <= provider("tencent").regions
 
@@ -133,7 +154,17 @@ def test_a_context_before_a_link_is_a_context() -> None:
         (f"arn:aws:ssm:us-east-2:111122223333:maintenancewindow/{MW}", "is a maintenance window"),
         ("arn:aws:ssm:us-east-2::document/AWS-RunShellScript", "is a document"),
         (f"arn:aws:ssm:us-east-2:111122223333:opsitem/{UUID}", "ARNs of runs end in automation-execution/ID"),
-        (f"arn:aws:states:us-east-2:111122223333:execution:deploy:{UUID}", "not of Systems Manager"),
+        (f"arn:aws:sqs:us-east-2:111122223333:execution:deploy:{UUID}", "not of Systems Manager"),
+        ("arn:aws:states:us-east-2:111122223333:stateMachine:deploy", "cancel one of its executions instead"),
+        (f"arn:aws:states:us-east-2:111122223333:express:deploy:{UUID}:{UUID}", "EXPRESS execution, which cannot"),
+        (f"arn:aws:states:us-east-2:111122223333:mapRun:deploy/each:{UUID}", "it is a Map Run"),
+        ("arn:aws:states:us-east-2:111122223333:execution:deploy", "not that of an execution"),
+        (f"arn:aws:states:us-east-2:1:execution:deploy:{UUID}", "not that of an execution"),
+        (f"arn:aws-cn:states:us-east-2:111122223333:execution:deploy:{UUID}", "the region in the ARN"),
+        (f"us-east-1:state-machine/{EXECUTION}", "its region is us-east-1, but its id is one of us-east-2"),
+        (f"command/{EXECUTION}", "its kind is command, but its id is one of state-machine"),
+        (f"tencent:state-machine/{EXECUTION}", "no kind"),
+        (f"state-machine/{UUID}", "is not a state-machine id; expected the ARN of an execution"),
         (f"arn:aws:ssm:us-east-2::automation-execution/{UUID}", "not 12 digits"),
         (f"arn:aws:ssm::111122223333:automation-execution/{UUID}", "the region in the ARN"),
         (f"arn:aws-cn:ssm:us-east-2:111122223333:automation-execution/{UUID}", "the region in the ARN"),

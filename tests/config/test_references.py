@@ -14,6 +14,7 @@ from runcancel.text import is_plain
 INV, INVT, ALI = "inv-ib2lld37", "invt-ib2lld37", "t-7d2a745b412b4601"
 
 CONTEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+NAMES = st.text("abcXYZ019-_.@'!", min_size=1, max_size=20)
 IDS = {
     "aws": st.uuids().map(str),
     "alibaba": st.text("0123456789abcdefghij", min_size=8, max_size=20).map("t-{}".format),
@@ -29,7 +30,11 @@ def any_ref(draw: st.DrawFn) -> Ref:
     region = draw(
         st.sampled_from(sorted(provider(name).regions)) | st.from_regex(r"[a-z]{2,}(-[a-z0-9]+)+", fullmatch=True)
     )
-    return Ref(scope=Scope(provider=name, region=region, context=draw(CONTEXTS)), kind=kind.name, id=draw(IDS[name]))
+    id = draw(IDS[name])
+    if kind.name == "state-machine":
+        region = draw(st.sampled_from(["us-east-2", "eu-west-1"]))
+        id = f"arn:aws:states:{region}:111122223333:execution:{draw(NAMES)}:{draw(NAMES)}"
+    return Ref(scope=Scope(provider=name, region=region, context=draw(CONTEXTS)), kind=kind.name, id=id)
 
 
 @settings(deadline=None)  # a loaded machine is no failure

@@ -3,7 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from outside import AUTOMATION, COMMAND, ENDED, FANOUT, KILLED, NOBODY, ONE_SHOT, SCHEDULE, TENCENT, WINDOW
+from outside import (
+    AUTOMATION,
+    COMMAND,
+    ENDED,
+    FANOUT,
+    KILLED,
+    MACHINE,
+    MACHINE_ENDED,
+    NOBODY,
+    ONE_SHOT,
+    SCHEDULE,
+    TENCENT,
+    WINDOW,
+)
 
 from runcancel.model.runs import Scope
 
@@ -100,6 +113,16 @@ _AUTOMATIONS = {
     "effects": _STOPS,
     "verdict": "stopped",
 }
+_MACHINES = {
+    "ended": MACHINE_ENDED,
+    "absent": MACHINE.replace("11-27", "12-24"),
+    "guarantee": "best-effort",
+    "reading": "DescribeExecution",
+    "operation": "StopExecution",
+    "action": "states:StopExecution",
+    "effects": _STOPS,
+    "verdict": "stopped",
+}
 _ALIBABA = {
     "ended": ENDED[3],
     "absent": "alibaba:cn-hangzhou:invocation/t-00000000000000000000000000000000",
@@ -158,6 +181,7 @@ EXAMPLES = (
     ),
     Example(name="automation", ref=AUTOMATION, **_AUTOMATIONS),
     Example(name="automation-of-children", ref=FANOUT, **_AUTOMATIONS),
+    Example(name="state-machine", ref=MACHINE, **_MACHINES),
     Example(name="alibaba-keeps", ref=ONE_SHOT, **_ALIBABA),
     Example(
         name="alibaba-stops", ref=KILLED, **{**_ALIBABA, "effects": _STOPS, "verdict": "reported"}

@@ -103,7 +103,8 @@ def test_a_document_is_found_and_filtered_by_the_vendor(of: Example, scripted: O
     assert {run.id for run in answered if query.matches(run)} == {
         run.id for run in everything if run.document == document
     }
-    assert all(document in str(asked["params"]) for asked in scripted.box.log.shown())
+    asked = [each for each in scripted.box.log.shown() if each["action"] != "ListStateMachines"]
+    assert all(document in str(each["params"]) for each in asked)
     assert document is not None
     assert len(answered) < len(everything)
 

@@ -94,6 +94,23 @@ def test_aws_replies_fit_the_service_model(still: Box, action: str, params: dict
     assert ask_aws(still.aws(), action, params) == []
 
 
+EXECUTIONS = "arn:aws:states:us-east-2:111122223333:execution:nightly-etl:etl-2026-11-"
+
+
+@pytest.mark.parametrize(
+    ("action", "params"),
+    [
+        ("ListStateMachines", {}),
+        ("ListExecutions", {"stateMachineArn": "arn:aws:states:us-east-2:111122223333:stateMachine:nightly-etl"}),
+        ("DescribeExecution", {"executionArn": f"{EXECUTIONS}27"}),
+        ("DescribeExecution", {"executionArn": f"{EXECUTIONS}26", "includedData": "METADATA_ONLY"}),
+        ("StopExecution", {"executionArn": f"{EXECUTIONS}26"}),
+    ],
+)
+def test_step_functions_replies_fit_the_service_model(still: Box, action: str, params: dict[str, Any]) -> None:
+    assert ask_aws(still.aws("stepfunctions"), action, params) == []
+
+
 def test_aws_window_tasks_and_invocations_fit_the_service_model(still: Box) -> None:
     client = still.aws()
     tasks = client.describe_maintenance_window_execution_tasks(WindowExecutionId=WINDOW)

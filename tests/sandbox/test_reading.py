@@ -331,7 +331,7 @@ def test_every_region_has_runs_of_every_kind_in_many_states(still: Box) -> None:
     for provider, regions in REGIONS.items():
         for region in regions:
             here = [run for run in truth if (run["provider"], run["region"]) == (provider, region)]
-            assert {run["kind"] for run in here} == kinds[provider]
+            assert {run["kind"] for run in here} >= kinds[provider]
             for kind in kinds[provider]:
                 runs = [run for run in here if run["kind"] == kind]
                 assert {"pending", "running", "succeeded", "failed", "timed_out"} <= {run["state"] for run in runs}

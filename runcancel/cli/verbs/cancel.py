@@ -51,7 +51,7 @@ class Options(Bundle, frozen=True, kw_only=True):
     allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Accept an incomplete list.")] = False
     stop_running: Annotated[
         bool,
-        typer.Option("--stop-running", help="AWS windows: also cancel the commands and automations they started."),
+        typer.Option("--stop-running", help="AWS windows: also cancel the child runs of their running tasks."),
     ] = False
     waiting: changes.Waiting
     record: changes.Record

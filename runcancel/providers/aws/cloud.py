@@ -1,4 +1,4 @@
-"""One connected AWS scope: the three kinds behind one contract."""
+"""One connected AWS scope: the four kinds behind one contract."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +12,7 @@ from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.logs import Logs
 from runcancel.providers.aws.session import ClientFactory
+from runcancel.providers.aws.state_machines import StateMachines
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.base import Checkup, Connection, Triggers
@@ -34,10 +35,11 @@ class Aws:
         self._profile = connection.profile
         self._client = self._clients.ssm()
         wire = self._wire(self._client, pace)
-        windows = Windows(wire, profile=connection.profile)
+        windows = Windows(wire)
         commands, automations = Commands(wire), Automations(wire)
-        self._kinds = {one.kind.name: one for one in (windows, commands, automations)}
-        self._logs = Logs(wire, windows=windows, commands=commands, automations=automations)
+        machines = StateMachines(self._wire_of)
+        self._kinds = {one.kind.name: one for one in (windows, commands, automations, machines)}
+        self._logs = Logs(wire, windows=windows, commands=commands, automations=automations, machines=machines)
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """See `Cloud.read`."""
@@ -72,9 +74,9 @@ class Aws:
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`."""
-        for name, kind in self._kinds.items():
-            if not query.kinds or name in query.kinds:
-                yield from kind.runs(self._scope, query)
+        for runs in self._kinds.values():
+            if query.covers(runs.kind):
+                yield from runs.runs(self._scope, query)
 
     def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
         """See `Cloud.audit`. Needs `cloudtrail:LookupEvents`."""
@@ -112,7 +114,7 @@ class Aws:
     def _wire(self, client: Any, pace: Pace) -> Wire:
         return Wire(client, pace, scope=self._scope, source=self._clients.source, health=self._health)
 
-    def _of(self, ref: Ref) -> Windows | Commands | Automations:
+    def _of(self, ref: Ref) -> Windows | Commands | Automations | StateMachines:
         """The reader of the reference's kind, once its id has the shape of one."""
         if ref.kind not in self._kinds:
             raise CloudError(Reason.INVALID, f"AWS has no kind {ref.kind!r}; nothing was sent")

@@ -18,6 +18,13 @@ CODES: Mapping[str, Reason] = {
     "InvocationDoesNotExist": Reason.NOT_FOUND,
     "AssociationDoesNotExist": Reason.NOT_FOUND,
     "ResourceNotFoundException": Reason.NOT_FOUND,
+    "ExecutionDoesNotExist": Reason.NOT_FOUND,
+    "StateMachineDoesNotExist": Reason.NOT_FOUND,
+    "InvalidArn": Reason.INVALID,
+    "StateMachineTypeNotSupported": Reason.NOT_CANCELLABLE,
+    "KmsAccessDeniedException": Reason.DENIED,
+    "KmsInvalidStateException": Reason.DENIED,
+    "KmsThrottlingException": Reason.BUSY,
     "ManagedRuleException": Reason.NOT_CANCELLABLE,
     "ConcurrentModificationException": Reason.BUSY,
     "InvalidAutomationStatusUpdateException": Reason.NOT_CANCELLABLE,
@@ -110,6 +117,7 @@ _OTHER_SERVICES = {
         ("ListEventBuses", "ListRules", "ListTargetsByRule", "DescribeRule", "DisableRule", "EnableRule"), "events"
     ),
     **dict.fromkeys(("ListSchedules", "GetSchedule"), "scheduler"),
+    **dict.fromkeys(("StopExecution", "DescribeExecution", "ListStateMachines", "ListExecutions"), "states"),
 }
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 

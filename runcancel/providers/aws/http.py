@@ -55,8 +55,8 @@ _OK = 300  # statuses below are successes
 _CONTAINER_PATIENCE = 2.0  # seconds, as botocore has it
 
 
-_OURS = OURS | {"eventbridge"}
-"""Services that are not asked for credentials, by the names of botocore's events: `events` has another one there."""
+_OURS = OURS | {"eventbridge", "sfn"}
+"""Services that are not asked for credentials, by the names of botocore's events: two have another one there."""
 
 
 def send_by(session: botocore.session.Session, connection: Connection, environ: Mapping[str, str]) -> None:

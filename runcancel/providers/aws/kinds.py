@@ -7,6 +7,9 @@ from runcancel.model.states import Fact, Guarantee
 from runcancel.model.triggers import TriggerKind
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_NAME = r"[-!'()+.=@0-9A-Z_a-z]{1,80}"
+"""The name of a state machine, of a Map Run or of an execution, as Step Functions takes it; a reference is ASCII."""
+
 _PROBE_ID = "00000000-0000-4000-8000-000000000000"
 
 WINDOW = Kind(
@@ -52,8 +55,26 @@ AUTOMATION = Kind(
     lists=frozenset({Fact.DOCUMENT, Fact.STARTED_BY}),
 )
 
-KINDS = (WINDOW, COMMAND, AUTOMATION)
-"""In the order of the lookup of a bare id: automations permit 3 requests a second, hence last."""
+STATE_MACHINE = Kind(
+    name="state-machine",
+    guarantee=Guarantee.BEST_EFFORT,
+    action="StopExecution",
+    permission="states:StopExecution",
+    promise="A cancel here stops the execution. A task that it has started may continue.",
+    id_pattern=re.compile(
+        r"arn:aws[a-z-]*:states:[a-z0-9-]{1,64}:[0-9]{12}:execution:" + _NAME + "(?:/" + _NAME + ")?:" + _NAME
+    ),
+    probe_id="arn:aws:states:us-east-1:000000000000:execution:runcancel:00000000-0000-4000-8000-000000000000",
+    in_part=False,
+    read_whole=True,
+    by_kind_only=True,
+    form="the ARN of an execution",
+    started_with=("StartExecution",),
+    lists=frozenset({Fact.DOCUMENT}),
+)
+
+KINDS = (WINDOW, COMMAND, AUTOMATION, STATE_MACHINE)
+"""In the order of the lookup of a bare id: automations permit 3 requests a second, hence after the others."""
 
 WINDOW_TRIGGER = TriggerKind(
     name="window",

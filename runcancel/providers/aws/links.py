@@ -1,19 +1,21 @@
 """AWS: which ARNs and which pages of its console name a run.
 
-Resource types: the service authorization reference of Systems Manager. Pages: as consoles link to themselves.
+Resource types: the service authorization references of Systems Manager and of Step Functions. Pages: as consoles link
+to themselves.
 """
 
 import re
 from collections.abc import Mapping
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, unquote
 
 from msgspec import structs
 
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW
 from runcancel.providers.common.links import Link, NotARun, address, check_address, one_region, query_values
 from runcancel.text import words_of_shell
 
 SERVICE = "ssm"
+STEP_FUNCTIONS = "states"
 
 RUNS: Mapping[str, str] = {"automation-execution": AUTOMATION.name, "command": COMMAND.name}
 """Resource types of ARNs that name a run. AWS itself lists no `command`; policies and tools write it all the same."""
@@ -28,6 +30,12 @@ _OTHERS: Mapping[str, str] = {
     "managed-instance": "it is a node; cancel a run on it instead",
     "session": "it is a session of Session Manager, which is not a run",
     "association": "it is an association; cancel a command that it started instead",
+}
+_OF_STEP_FUNCTIONS: Mapping[str, str] = {
+    "express": "it is an EXPRESS execution, which cannot be stopped",
+    "stateMachine": "it is a state machine; cancel one of its executions instead",
+    "mapRun": "it is a Map Run; cancel the execution that it belongs to instead",
+    "activity": "it is an activity; cancel an execution that uses it instead",
 }
 """Resource types that people paste and that are no run."""
 
@@ -58,6 +66,9 @@ _PAGES: Mapping[str, re.Pattern[str]] = {
 }
 """Pages that show one run. A step means its automation, which can only be stopped as a whole."""
 
+_EXECUTION = re.compile(r"/(?:v2/)?executions/details/(arn:[^?/]+(?:/[^?:/]+:[^?:/]+)?)")
+"""The part after `#` on the page of a state machine's execution."""
+
 _OF_ONE_TARGET = re.compile(rf"/systems-manager/run-command/{_ID}/((?:i|mi)-[0-9a-z]+)/?")
 _OF_A_WINDOW = re.compile(r"/systems-manager/maintenance-windows/mw-.*")
 _SESSION = re.compile(r"(?:([0-9]{12})-[0-9a-z]+\.)?(?:([a-z0-9-]+)\.)?")
@@ -82,16 +93,32 @@ def _of_arn(text: str) -> Link:
     _, partition, service, region, account, resource = parts
     if partition != "aws" and partition not in PARTITIONS:
         raise NotARun("the ARN has no partition of AWS")
-    if service != SERVICE:
-        raise NotARun("the ARN is not of Systems Manager (ssm)")
-    type_, _, id = resource.partition("/")
-    if type_ not in RUNS:
-        raise NotARun(_OTHERS.get(type_) or f"ARNs of runs end in {' or '.join(f'{each}/ID' for each in RUNS)}")
+    if service not in (SERVICE, STEP_FUNCTIONS):
+        raise NotARun("the ARN is not of Systems Manager (ssm) or Step Functions (states)")
+    kind, id = _execution(text, resource) if service == STEP_FUNCTIONS else _of_systems_manager(resource)
     if not _ACCOUNT.fullmatch(account):
         raise NotARun("the account in the ARN is not 12 digits")
     if not _REGION.fullmatch(region) or partition_of(region) != partition:
         raise NotARun("the region in the ARN is not in its partition")
-    return structs.replace(_link(id, region, RUNS[type_], account), repeatable=True)
+    return structs.replace(_link(id, region, kind, account), repeatable=True)
+
+
+def _of_systems_manager(resource: str) -> tuple[str, str]:
+    """Kind and id of the run that a resource of Systems Manager is. Raises `NotARun`."""
+    type_, _, id = resource.partition("/")
+    if type_ not in RUNS:
+        raise NotARun(_OTHERS.get(type_) or f"ARNs of runs end in {' or '.join(f'{each}/ID' for each in RUNS)}")
+    return RUNS[type_], id
+
+
+def _execution(arn: str, resource: str) -> tuple[str, str]:
+    """Kind and id of a state machine's execution: its id is the whole ARN. Raises `NotARun`."""
+    type_ = resource.partition(":")[0]
+    if type_ != "execution":
+        raise NotARun(_OF_STEP_FUNCTIONS.get(type_) or "ARNs of executions end in execution:STATE_MACHINE:NAME")
+    if not STATE_MACHINE.matches(arn):
+        raise NotARun("the ARN is not that of an execution of a state machine")
+    return STATE_MACHINE.name, arn
 
 
 def _of_url(text: str, regions: frozenset[str]) -> Link | None:
@@ -101,6 +128,9 @@ def _of_url(text: str, regions: frozenset[str]) -> Link | None:
         return None
     check_address(parts)
     partition, region, account = console
+    execution = _EXECUTION.match(unquote(parts.fragment)) if parts.path.rstrip("/") == "/states/home" else None
+    if execution is not None:
+        return _of_arn(execution[1])
     named = query_values(parts, ("region",)) | ({region} if region else set())
     kind, id = _shown(parts, named & regions if len(named) == 1 else frozenset())
     region = one_region(named, regions, form=f"aws:REGION:{kind}/{id}")
@@ -141,6 +171,8 @@ def _shown(parts: SplitResult, named: frozenset[str]) -> tuple[str, str]:
 
 
 def _link(id: str, region: str, kind: str, account: str | None) -> Link:
+    if kind == STATE_MACHINE.name:
+        return Link(id=id, region=region, kind=kind, account=account)
     if not COMMAND.matches(id):
         raise NotARun("its id is not a UUID")
     return Link(id=id.lower(), region=region, kind=kind, account=account)

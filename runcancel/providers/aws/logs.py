@@ -11,7 +11,8 @@ from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.fields import record, word
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW
+from runcancel.providers.aws.state_machines import StateMachines
 from runcancel.providers.aws.states import command_state
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
@@ -27,22 +28,37 @@ _ERROR_FOLLOWS = "\n----------ERROR-------\n"
 
 _ONLY_WHEN_ENDED = "AWS shows output only when a step has ended"
 _NOT_KEPT = "the run that it started is no longer kept"
+_NO_STREAMS = "Step Functions keeps what its steps returned, which is not supported"
 _ELSEWHERE: Mapping[str, str] = {
     "LAMBDA": "a Lambda function writes to CloudWatch Logs, which is not supported",
-    "STEP_FUNCTIONS": "Step Functions keeps what its steps returned, which is not supported",
+    "STEP_FUNCTIONS": _NO_STREAMS,
 }
 """Types of window tasks whose output Systems Manager does not have."""
 
 
 class Logs:
-    """Reads outputs through the readers of the three kinds."""
+    """Reads outputs through the readers of the four kinds."""
 
-    def __init__(self, wire: Wire, *, windows: Windows, commands: Commands, automations: Automations) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        windows: Windows,
+        commands: Commands,
+        automations: Automations,
+        machines: StateMachines,
+    ) -> None:
         self._wire = wire
         self._windows = windows
         self._commands = commands
         self._automations = automations
-        self._readers = {WINDOW.name: self._window, COMMAND.name: self._command, AUTOMATION.name: self._automation}
+        self._machines = machines
+        self._readers = {
+            WINDOW.name: self._window,
+            COMMAND.name: self._command,
+            AUTOMATION.name: self._automation,
+            STATE_MACHINE.name: self._state_machine,
+        }
 
     def of(
         self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED, *, follow: bool = True
@@ -84,6 +100,10 @@ class Logs:
             kind = (invocation.target_name or "").partition(" ")[0]
             output = structs.replace(Output.of(invocation, merged=False), note=_ELSEWHERE.get(kind))
             yield from self._started(ref, output, criteria, finished, follow=follow)
+
+    def _state_machine(self, ref: Ref, criteria: InvocationFilter, _: Finished, _follow: bool) -> Iterator[Output]:
+        for invocation in self._machines.invocations(ref, structs.replace(criteria, limit=0)):
+            yield structs.replace(Output.of(invocation, merged=False), note=_NO_STREAMS)
 
     def _started(
         self, ref: Ref, output: Output, criteria: InvocationFilter, finished: Finished, *, follow: bool

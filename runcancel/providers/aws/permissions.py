@@ -1,6 +1,6 @@
 """The least that IAM has to allow for this program on AWS.
 
-Which action can be narrowed to what: the service authorization reference of AWS Systems Manager.
+Which action can be narrowed to what: the service authorization references of Systems Manager and of Step Functions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from runcancel.errors import UsageError
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW, WINDOW_TRIGGER
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.links import partition_of
 from runcancel.providers.common.policy_scope import PolicyScope
 
@@ -27,6 +27,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     audit: bool = False
     triggers: bool = False
     service: str = "ssm"
+    separator: str = "/"  # between the type and the id in an ARN of the service
 
 
 GRANTS: tuple[Grant, ...] = (
@@ -48,6 +49,7 @@ GRANTS: tuple[Grant, ...] = (
         actions=("ssm:ListCommands", "ssm:ListCommandInvocations", "ssm:GetCommandInvocation"),
     ),
     Grant(sid="Read", kind=AUTOMATION.name, actions=("ssm:DescribeAutomationExecutions",)),
+    Grant(sid="Read", kind=STATE_MACHINE.name, actions=("states:ListStateMachines",)),
     Grant(
         sid="ReadWindows",
         kind=WINDOW.name,
@@ -59,6 +61,22 @@ GRANTS: tuple[Grant, ...] = (
         kind=AUTOMATION.name,
         actions=("ssm:GetAutomationExecution", "ssm:DescribeAutomationStepExecutions"),
         resource="automation-execution",
+    ),
+    Grant(
+        sid="ListExecutions",
+        kind=STATE_MACHINE.name,
+        actions=("states:ListExecutions",),
+        resource="stateMachine",
+        service="states",
+        separator=":",
+    ),
+    Grant(
+        sid="ReadExecutions",
+        kind=STATE_MACHINE.name,
+        actions=("states:DescribeExecution",),
+        resource="execution",
+        service="states",
+        separator=":",
     ),
     Grant(
         sid="ReadTriggers",
@@ -125,6 +143,15 @@ GRANTS: tuple[Grant, ...] = (
         resource="automation-execution",
         writes=True,
     ),
+    Grant(
+        sid="CancelExecutions",
+        kind=STATE_MACHINE.name,
+        actions=("states:StopExecution",),
+        resource="execution",
+        service="states",
+        separator=":",
+        writes=True,
+    ),
 )
 """Every action that the adapter calls, in the order of the statements."""
 
@@ -180,7 +207,10 @@ def _resources(grant: Grant, scope: PolicyScope, partition: str) -> list[str]:
     one = scope.trigger if scope.trigger and grant.writes and grant.kind == WINDOW.name else "*"
     account = scope.account or "*"
     regions = scope.regions or ("*",)
-    return [f"arn:{partition}:{grant.service}:{region}:{account}:{grant.resource}/{one}" for region in regions]
+    return [
+        f"arn:{partition}:{grant.service}:{region}:{account}:{grant.resource}{grant.separator}{one}"
+        for region in regions
+    ]
 
 
 def _partition(regions: Iterable[str]) -> str:

@@ -74,7 +74,8 @@ class ClientFactory:
         """A client of another service; on loopback it goes where the `ssm` client goes."""
         client = self._open(service, ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
         if service != "ec2":  # which answers in XML
-            client.meta.events.register(f"after-call.{service}", prove_body)
+            name = client.meta.service_model.service_id.hyphenize()
+            client.meta.events.register(f"after-call.{name}", prove_body)
         return client
 
     def checkup(self, ssm: Any, health: EndpointHealth) -> Checkup:

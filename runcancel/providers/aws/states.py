@@ -119,6 +119,25 @@ AUTOMATION_STATES = Words(
 """AutomationExecutionStatus, of an execution and of a step."""
 
 
+EXECUTION_STATES = Words(
+    {
+        "RUNNING": State.RUNNING,
+        "SUCCEEDED": State.SUCCEEDED,
+        "FAILED": State.FAILED,
+        "TIMED_OUT": State.TIMED_OUT,
+        "ABORTED": State.TERMINATED,  # an execution starts when it is created
+        "PENDING_REDRIVE": State.PENDING,
+    }
+)
+"""ExecutionStatus of Step Functions."""
+
+_LISTINGS = 2
+"""More listings of a state machine than so many cost more than one of everything."""
+
+_OF_MAP_RUNS = "PENDING_REDRIVE"
+"""AWS refuses this filter for the executions of a state machine."""
+
+
 def window_state(status: str, *, ran: bool = False) -> State:
     """The state of an execution, a task or a task invocation. `ran`: an invocation had started something."""
     return _stopped_while_running(WINDOW_STATES.state_of(status), ran)
@@ -158,6 +177,17 @@ def automation_words(states: frozenset[State]) -> tuple[str, ...]:
     """The ExecutionStatus filter values that cover `states`; a word that is not mapped has none."""
     mapped = {State.CANCELLED if state is State.TERMINATED else state for state in states}
     return tuple(word for word, state in AUTOMATION_STATES.items() if state in mapped)
+
+
+def execution_state(status: str) -> State:
+    """The state of an execution of a state machine."""
+    return EXECUTION_STATES.state_of(status)
+
+
+def execution_words(states: frozenset[State]) -> tuple[str, ...]:
+    """The statusFilter values, one for each listing, that cover `states`; none where everything has to be listed."""
+    words = tuple(word for word, state in EXECUTION_STATES.items() if state in states and word != _OF_MAP_RUNS)
+    return words if 0 < len(words) <= _LISTINGS else ()
 
 
 def step_state(status: str, *, started: datetime | None, run: State) -> State:

@@ -1,7 +1,6 @@
 """Maintenance window executions: execution, its tasks, their invocations."""
 
 import re
-import shlex
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,16 +10,22 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, wire_time, word
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, WINDOW, WINDOW_TRIGGER
+from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, first, moment, text, texts
 from runcancel.providers.common.scripts import with_parameters
 
-_CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION}
-"""Task types whose ExecutionId is a run of ours. LAMBDA and STEP_FUNCTIONS start things that are not."""
+_CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION, "STEP_FUNCTIONS": STATE_MACHINE}
+"""Task types whose ExecutionId is a run of ours."""
 
-_STATE_MACHINE = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:(execution|express):[!-~]{1,300}")
+_FOREIGN = {
+    "LAMBDA": ExternalExecution(what="a Lambda function", command=None),
+    "STEP_FUNCTIONS": ExternalExecution(what="an EXPRESS execution of Step Functions", command=None),
+}
+"""What a task starts that is no run. No API stops these."""
+
+_EXPRESS = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:express:[!-~]{1,300}")
 
 _FEWEST, _MOST = 10, 100  # rows per page that AWS allows
 _TARGET_KEYS = ("instanceIds", "InstanceIds", "InstanceId")
@@ -32,9 +37,8 @@ class Windows:
 
     kind = WINDOW
 
-    def __init__(self, wire: Wire, *, profile: str | None = None) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._profile = profile
         self._task_ids: dict[str, tuple[str, ...]] = {}  # what an execution named when it was read last
 
     def read(self, ref: Ref, *, full: bool) -> Snapshot:
@@ -113,7 +117,7 @@ class Windows:
         any_row = left = False
         for row in self._listed(ref, task_id, words, limit=criteria.limit):
             any_row, left = True, left or not _state(row).over
-            yield _invocation(ref, task, row, parameters=criteria.parameters, profile=self._profile)
+            yield _invocation(ref, task, row, parameters=criteria.parameters)
         if words and not left and not (any_row and _state(task).over):  # a filtered listing does not tell
             states = [_state(row) for row in self._listed(ref, task_id, (), limit=0)]
             any_row, left = bool(states), any(not state.over for state in states)
@@ -171,9 +175,7 @@ def _run(ref: Ref, reply: JsonObject) -> Run:
     )
 
 
-def _invocation(
-    ref: Ref, task: JsonObject, row: JsonObject, *, parameters: bool, profile: str | None
-) -> tuple[Invocation, tuple[str, ...]]:
+def _invocation(ref: Ref, task: JsonObject, row: JsonObject, *, parameters: bool) -> tuple[Invocation, tuple[str, ...]]:
     """The row, and every target it covers."""
     task_id = text(task.get("TaskExecutionId"))
     task_type = word(row.get("TaskType")) or word(task.get("TaskType"))
@@ -198,7 +200,7 @@ def _invocation(
         child=None if child is None or child_id is None else Ref(scope=ref.scope, kind=child.name, id=child_id),
         owner=text(row.get("OwnerInformation")),
         window_target=text(row.get("WindowTargetId")),
-        foreign=_external(task_type, execution, ref.scope.region, profile),
+        foreign=_external(task_type, execution),
         target_count=max(1, len(targets)),
         document=text(task.get("TaskArn")),
         task_type=task_type or None,
@@ -208,18 +210,11 @@ def _invocation(
     return invocation, targets
 
 
-def _external(task_type: str, execution: str | None, region: str, profile: str | None) -> ExternalExecution | None:
-    """What a task started that only another service can stop, or none.
-
-    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html; Lambda has no such API.
-    """
-    if task_type == "LAMBDA":
-        return ExternalExecution(what="a Lambda function", command=None)
-    if task_type != "STEP_FUNCTIONS" or execution is None or not _STATE_MACHINE.fullmatch(execution):
+def _external(task_type: str, execution: str | None) -> ExternalExecution | None:
+    """What a task started that is no run, or none."""
+    if task_type == "STEP_FUNCTIONS" and not _EXPRESS.fullmatch(execution or ""):
         return None
-    words = ["aws", "stepfunctions", "stop-execution", "--execution-arn", execution, "--region", region]
-    words += [] if profile is None else ["--profile", profile]
-    return ExternalExecution(what="a Step Functions execution", command=shlex.join(words))
+    return _FOREIGN.get(task_type)
 
 
 def _of_whole_task(ref: Ref, task: JsonObject, task_id: str) -> Invocation:

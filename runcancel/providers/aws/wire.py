@@ -61,6 +61,10 @@ APIS: Mapping[str, Api] = {
     "DescribeRule": Api(proof=("Name",)),
     "DisableRule": Api(asks=True),
     "EnableRule": Api(asks=True),
+    "StopExecution": Api(asks=True, proof=("stopDate",)),
+    "DescribeExecution": Api(proof=("executionArn",)),
+    "ListStateMachines": Api(proof=("stateMachines",)),
+    "ListExecutions": Api(proof=("executions",)),
     "ListSchedules": Api(proof=("Schedules",)),
     "GetSchedule": Api(proof=("Name",)),
     "LookupEvents": Api(rate=Rate(2), proof=("Events",)),
@@ -102,12 +106,13 @@ class Wire:
         unique: str,
         size: int,
         size_name: str = "MaxResults",
+        next_name: str = "NextToken",
         state: Callable[[JsonObject], State] = lambda _: State.UNKNOWN,
         of: Mapping[str, str] | None = None,
     ) -> Iterator[JsonObject]:
         """Every row of every page of a listing, each `unique` field once.
 
-        `size` is rows per page, as AWS limits it, and `size_name` the parameter for it.
+        `size` is rows per page, as AWS limits it; `size_name` and `next_name` are what a service calls the parameters.
 
         Where rows of one field contradict each other, the one whose `state` is the least ended counts. A row that
         names another owner than `of`, `{field: id}`, is not taken.
@@ -116,9 +121,9 @@ class Wire:
         owners = tuple((of or {}).items())
 
         def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
-            following = {} if token is None else {"NextToken": token}
+            following = {} if token is None else {next_name: token}
             page = self.call(action, {**params, size_name: size, **following})
-            return tuple(row for row in rows(page, listed) if _belongs(row, owners)), page.get("NextToken")
+            return tuple(row for row in rows(page, listed) if _belongs(row, owners)), page.get(next_name)
 
         # Hashes, because a run may have 100,000 rows and memory stays constant but for these.
         return by_token(
@@ -156,6 +161,10 @@ class Wire:
         except _UNREADABLE:
             raise _unproven(action, "the answer cannot be read") from None
         return reply
+
+
+OpenWire = Callable[[str], Wire]
+"""The seam to a service of AWS, by the name of its client."""
 
 
 def prove_body(http_response: Any, **_event: object) -> None:

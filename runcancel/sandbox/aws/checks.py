@@ -32,6 +32,10 @@ WINDOW_ID = Rule(str, True, r"mw-[0-9a-f]{17}", 20, 20)
 RULE_NAME = Rule(str, True, r"[\.\-_A-Za-z0-9]+", 1, 64)
 BUS = Rule(str, False, r"[/\.\-_A-Za-z0-9]+", 1, 1600)
 
+EXECUTION_ARN = Rule(str, True, r"arn:aws[a-z-]*:states:.+", 1, 256)
+_MACHINE_PAGES = {"maxResults": Rule(int, low=0, high=1000), "nextToken": Rule(str, low=1, high=1024)}
+_EXECUTION_STATUSES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
+
 _WINDOW_PAGES = {"Filters": Rule(list, high=5), "MaxResults": Rule(int, low=10, high=100), "NextToken": TOKEN}
 _PAGES = {"MaxResults": Rule(int, low=1, high=50), "NextToken": TOKEN}
 _EVENT_PAGES = {"Limit": Rule(int, low=1, high=100), "NextToken": Rule(str, low=1, high=2048), "NamePrefix": Rule(str)}
@@ -90,6 +94,17 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "DescribeMaintenanceWindowTargets": {"WindowId": WINDOW_ID, **_WINDOW_PAGES},
     "ListAssociations": {"AssociationFilterList": Rule(list, low=1), **_PAGES},
     "DescribeAssociation": {"AssociationId": Rule(str, False, UUID), "Name": Rule(str), "InstanceId": INSTANCE_ID},
+    "StopExecution": {"executionArn": EXECUTION_ARN, "error": Rule(str, high=256), "cause": Rule(str, high=32768)},
+    "DescribeExecution": {
+        "executionArn": EXECUTION_ARN,
+        "includedData": Rule(str, words=("ALL_DATA", "METADATA_ONLY")),
+    },
+    "ListStateMachines": _MACHINE_PAGES,
+    "ListExecutions": {
+        "stateMachineArn": Rule(str, low=1, high=256),
+        "statusFilter": Rule(str, words=_EXECUTION_STATUSES),
+        **_MACHINE_PAGES,
+    },
     "ListEventBuses": _EVENT_PAGES,
     "ListRules": {"EventBusName": BUS, **_EVENT_PAGES},
     "ListTargetsByRule": {"Rule": RULE_NAME, "EventBusName": BUS, **_EVENT_PAGES},

@@ -1,18 +1,27 @@
-"""How AWS speaks: JSON 1.1 for Systems Manager, forms and XML for STS and EC2, REST for Account."""
+"""How AWS speaks: JSON for Systems Manager and Step Functions, forms and XML for STS and EC2, REST for Account."""
 
 import json
 from collections import ChainMap
 from urllib.parse import parse_qsl
 
 from runcancel.sandbox.accounts import DEFAULT_REGION, caller, keyring
-from runcancel.sandbox.aws import automations, commands, identity, trail, trigger_wire, window_wire
+from runcancel.sandbox.aws import automations, commands, identity, state_machines, trail, trigger_wire, window_wire
 from runcancel.sandbox.aws.checks import check
 from runcancel.sandbox.signing import aws_refusal, check_aws
 from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import World
 
-_TARGET = "AmazonSSM."
-_EVENTS = "AWSEvents."
+_TARGETS = {
+    "AmazonSSM.": "ssm",
+    "AWSEvents.": "events",
+    state_machines.TARGET: state_machines.SERVICE,
+    trail.TARGET: "cloudtrail",
+}
+"""How `X-Amz-Target` begins, and the service."""
+
+_CHECKED = ("ssm", "events", state_machines.SERVICE)
+"""Services whose parameters are checked."""
+
 _REST = ("account", "scheduler")
 JSON_TYPE = "application/x-amz-json-1.1"
 
@@ -45,6 +54,7 @@ OTHERS: dict[tuple[str, str], Action] = {
     ("account", "ListRegions"): Action(identity.list_regions, ("Regions",)),
     **trail.ACTIONS,
     **trigger_wire.OTHERS,
+    **state_machines.ACTIONS,
 }
 
 
@@ -69,14 +79,15 @@ class Aws:
         key = signed.key
         call = Call("aws", service, action, key.account, signed.region, params, version, principal=key.principal)
         self.action_of(call)
-        if service in ("ssm", "events"):
+        if service in _CHECKED:
             check(action, params)
         return call
 
     def action_of(self, call: Call) -> Action:
         found = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
         if found is None:
-            code = "UnknownOperationException" if call.service in ("ssm", "events", "cloudtrail") else "InvalidAction"
+            in_json = call.service in (*_CHECKED, "cloudtrail")
+            code = "UnknownOperationException" if in_json else "InvalidAction"
             raise Refusal(400, code, f"Unknown operation {call.action}.")
         return found
 
@@ -87,7 +98,7 @@ class Aws:
         if call.service in _REST:
             return Reply(200, encode(document), headers | {"Content-Type": "application/json"})
         empty = call.action == "CancelCommand" or call.action in trigger_wire.EMPTY
-        return Reply(200, b"" if empty else encode(document), headers | {"Content-Type": JSON_TYPE})
+        return Reply(200, b"" if empty else encode(document), headers | {"Content-Type": _json_type(call.service)})
 
     def refuse(self, request: Request, refusal: Refusal, request_id: str) -> Reply:
         service = service_of(request)
@@ -99,7 +110,7 @@ class Aws:
             headers |= {"x-amzn-ErrorType": refusal.code, "Content-Type": "application/json"}
             return Reply(refusal.status, encode({"message": refusal.message}), headers)
         document = {"__type": refusal.code} | ({"message": refusal.message} if refusal.message else {})
-        headers |= {"Content-Type": JSON_TYPE} | refusal.extra.get("headers", {})
+        headers |= {"Content-Type": _json_type(service)} | refusal.extra.get("headers", {})
         return Reply(refusal.status, encode(document), headers)
 
     def throttled(self, call: Call) -> Refusal:
@@ -127,16 +138,19 @@ class Aws:
                 400, "InvalidAutomationStatusUpdateException", "The automation execution is not in a stoppable state."
             ),
             "CancelCommand": Refusal(400, "InvalidCommandId"),
+            "StopExecution": Refusal(400, "ValidationException", "The execution cannot be stopped."),
         }.get(call.action, Refusal(400, "DoesNotExistException", "The window execution is not in progress."))
 
 
+def _json_type(service: str) -> str:
+    return state_machines.JSON_TYPE if service == state_machines.SERVICE else JSON_TYPE
+
+
 def service_of(request: Request) -> str:
-    if request.header("x-amz-target").startswith(_TARGET):
-        return "ssm"
-    if request.header("x-amz-target").startswith(_EVENTS):
-        return "events"
-    if request.header("x-amz-target").startswith(trail.TARGET):
-        return "cloudtrail"
+    target = request.header("x-amz-target")
+    named = next((service for prefix, service in _TARGETS.items() if target.startswith(prefix)), None)
+    if named is not None:
+        return named
     if request.path == "/listRegions":
         return "account"
     if request.path.startswith("/schedules"):

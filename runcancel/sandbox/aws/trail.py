@@ -11,6 +11,7 @@ from runcancel.sandbox.wire import Action, Call, Document, Refusal, token_page
 from runcancel.sandbox.world import Book, World
 
 TARGET = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
+_SOURCES = {"StartExecution": "states.amazonaws.com"}
 _SOURCE = "ssm.amazonaws.com"
 
 _TESTS: dict[str, Callable[[Event, str], bool]] = {
@@ -20,9 +21,13 @@ _TESTS: dict[str, Callable[[Event, str], bool]] = {
     "Username": lambda event, value: event.user == value,
     "ResourceType": lambda event, value: False,
     "ResourceName": lambda event, value: False,
-    "EventSource": lambda event, value: value == _SOURCE,
+    "EventSource": lambda event, value: value == _source(event),
     "AccessKeyId": lambda event, value: False,
 }
+
+
+def _source(event: Event) -> str:
+    return _SOURCES.get(event.action, _SOURCE)
 
 
 def lookup_events(world: World, book: Book, call: Call) -> Document:
@@ -67,7 +72,7 @@ def _row(book: Book, event: Event) -> Document:
         "EventName": event.action,
         "ReadOnly": "false",
         "EventTime": round(event.at),
-        "EventSource": _SOURCE,
+        "EventSource": _source(event),
         "Username": event.user,
         "Resources": [],
         "CloudTrailEvent": json.dumps(_document(book, event)),
@@ -83,12 +88,13 @@ def _document(book: Book, event: Event) -> Document:
     answers = {
         "SendCommand": {"command": {"commandId": event.run.id, "documentName": event.run.document}},
         "StartAutomationExecution": {"automationExecutionId": event.run.id},
+        "StartExecution": {"executionArn": event.run.id, "startDate": utc(event.run.created)},
     }
     return {
         "eventVersion": "1.11",
         "userIdentity": identity,
         "eventTime": utc(event.at),
-        "eventSource": _SOURCE,
+        "eventSource": _source(event),
         "eventName": event.action,
         "awsRegion": book.key.region,
         "sourceIPAddress": event.service or ADDRESS,

@@ -4,8 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from runcancel.sandbox.accounts import account_id
-from runcancel.sandbox.aws import automations, commands
+from runcancel.sandbox.aws import automations, commands, state_machines
 from runcancel.sandbox.world import ACTIVE, RUNS_FOR, SETTLE_SECONDS, Book, Life, Run, Target, Word, roll_up
 
 KIND = "maintenance-window"
@@ -172,7 +171,7 @@ def begin(book: Book, execution: Execution, task: Task, at: float, *, live: bool
         life = Life(begins=at + 1, ends=at + task.lasts, outcome=task.outcome)
         if start is None:
             share.life = life
-            share.execution = foreign_id(book, task)
+            share.execution = book.uuid()
             continue
         share.child = start(book, execution, task, share, life)
         share.execution = share.child.id
@@ -203,13 +202,6 @@ def follow(book: Book, execution: Execution) -> None:
 
     execution.wake = wake
     wake()
-
-
-def foreign_id(book: Book, task: Task) -> str:
-    if task.sort != "STEP_FUNCTIONS":
-        return book.uuid()
-    account = account_id("aws", book.key.account)
-    return f"arn:aws:states:{book.key.region}:{account}:execution:nightly:{book.uuid()}"
 
 
 def _start_command(book: Book, execution: Execution, task: Task, share: Share, life: Life) -> commands.Command:
@@ -244,7 +236,16 @@ def _start_automation(book: Book, execution: Execution, task: Task, share: Share
     )
 
 
+def start_state_machine(
+    book: Book, execution: Execution, task: Task, share: Share, life: Life
+) -> state_machines.MachineExecution:
+    started = state_machines.execution(book, task.arn.rpartition(":")[2], book.uuid(), life, life.begins - 1)
+    started.wake = execution.wake
+    return started
+
+
 _STARTS: dict[str, Callable[[Book, Execution, Task, Share, Life], Run]] = {
     "RUN_COMMAND": _start_command,
     "AUTOMATION": _start_automation,
+    "STEP_FUNCTIONS": start_state_machine,
 }

@@ -57,6 +57,8 @@ def test_a_short_reading_costs_one_request(box: Sandbox, cloud: Aws) -> None:
 TASK = "11111111-1111-4111-8111-111111111111"
 
 
+EXECUTION = "arn:aws:states:us-east-2:111122223333:execution:tidy:run-1"
+EXPRESS = "arn:aws:states:us-east-2:111122223333:express:tidy:run-1:0a1b"
 LATER = "22222222-2222-4222-8222-222222222222"
 
 
@@ -94,6 +96,8 @@ def parameters(*instances: str) -> str:
         ({"TaskType": "AUTOMATION", "ExecutionId": CHILD}, None, None, ref("automation", CHILD)),
         ({"TaskType": "LAMBDA", "ExecutionId": CHILD}, None, f"LAMBDA {CHILD}", None),
         ({"TaskType": "STEP_FUNCTIONS", "ExecutionId": "arn:x"}, None, "STEP_FUNCTIONS arn:x", None),
+        ({"TaskType": "STEP_FUNCTIONS", "ExecutionId": EXECUTION}, None, None, ref("state-machine", EXECUTION)),
+        ({"TaskType": "STEP_FUNCTIONS", "ExecutionId": EXPRESS}, None, f"STEP_FUNCTIONS {EXPRESS}", None),
         ({"ExecutionId": "../../etc"}, None, "RUN_COMMAND ../../etc", None),
         ({"Parameters": "{not json"}, None, None, None),
         ({"Parameters": '{"instanceIds": {"a": 1}}'}, None, None, None),

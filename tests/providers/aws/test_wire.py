@@ -134,9 +134,10 @@ def test_plain_http_goes_to_loopback_only(clock: HandClock, monkeypatch: pytest.
 def test_kinds_are_looked_up_in_order_and_ask_for_real_permissions() -> None:
     kinds: tuple[Kind, ...] = provider("aws").kinds
 
-    assert [kind.name for kind in kinds] == ["maintenance-window", "command", "automation"]
-    assert all(kind.permission == f"ssm:{kind.action}" and APIS[kind.action].asks for kind in kinds)
-    assert [kind.in_part for kind in kinds] == [False, True, False]
+    assert [kind.name for kind in kinds] == ["maintenance-window", "command", "automation", "state-machine"]
+    assert all(kind.permission.partition(":")[2] == kind.action and APIS[kind.action].asks for kind in kinds)
+    assert {kind.permission.partition(":")[0] for kind in kinds[:3]} == {"ssm"}
+    assert [kind.in_part for kind in kinds] == [False, True, False, False]
 
 
 def test_every_api_is_one_of_the_service() -> None:

@@ -1,0 +1,59 @@
+"""Kinds that a filter finds only with `--kind`: a command that was written before they existed cancels none of them."""
+
+import pytest
+from outside import MACHINE, Outside
+
+FOUND = {MACHINE: ("aws", "state-machine", "ListStateMachines", "nightly-etl")}
+
+every_kind = pytest.mark.parametrize("ref", FOUND)
+
+
+@every_kind
+def test_a_list_without_kind_has_none(ref: str, outside: Outside) -> None:
+    provider, kind, listing, _ = FOUND[ref]
+
+    document = outside.json("list", "-p", provider, "--status", "all")
+
+    assert kind not in {run["kind"] for run in document["runs"]}
+    assert listing not in outside.actions()
+
+
+@every_kind
+def test_a_list_with_kind_has_nothing_else(ref: str, outside: Outside) -> None:
+    provider, kind, _, document = FOUND[ref]
+
+    everything = outside.json("list", "-p", provider, "--kind", kind, "--status", "all")["runs"]
+    by_document = outside.json("list", "-p", provider, "--kind", kind, "--document", document)["runs"]
+
+    assert {run["kind"] for run in everything} == {kind}
+    assert ref in [run["ref"] for run in everything]
+    assert [run["ref"] for run in by_document] == [ref]
+
+
+@every_kind
+def test_a_cancel_by_filter_needs_the_kind(ref: str, outside: Outside) -> None:
+    provider, kind, _, document = FOUND[ref]
+
+    without = outside.run("cancel", "-p", provider, "--document", document, "--confirm", "1")
+    assert not outside.writes()
+    assert without.code != 3
+    done = outside.run("cancel", "-p", provider, "--document", document, "--kind", kind, "--confirm", "1")
+
+    assert done.code in (0, 8), str(done)
+    assert len(outside.effective(ref)) == 1
+
+
+@every_kind
+@pytest.mark.parametrize("verb", ["status", "invocations", "wait"])
+def test_by_its_name_it_is_found_as_any_other(ref: str, verb: str, outside: Outside) -> None:
+    timeout = ("--timeout", "0") if verb == "wait" else ()
+
+    assert ref in outside.run(verb, ref, *timeout, "-o", "json").out
+
+
+@every_kind
+def test_logs_report_in_one_line_that_there_are_none(ref: str, outside: Outside) -> None:
+    done = outside.run("logs", ref)
+
+    assert done.code == 0, str(done)
+    assert sum("not supported" in line for line in done.err.splitlines()) == 1
