@@ -61,9 +61,6 @@ _ABOUT_RUNS = frozenset({"cancel", "wait"})
 """Answers whose exit code says what became of runs, whether or not somebody could read it."""
 
 
-_READ_WITHIN = 15.0  # seconds for a read of a verb that goes on without it, unless its timeout is shorter
-
-
 class Session:
     """One call of the program: where it connects, where it writes, how it waits."""
 
@@ -250,7 +247,7 @@ class Session:
     def wait_timeout(self, timeout: str | None) -> float:
         """`--timeout` in seconds: the flag, the variable, or 60. From now on reads are repeated within it."""
         within = self.seconds("--timeout", timeout, settings.DEFAULT_TIMEOUT)
-        self.clouds.tries = Tries(within=min(within, _READ_WITHIN), throttled=within, silence=within)
+        self.clouds.tries = Tries.watching(within)
         return within
 
     def seconds(self, flag: str, given: str | None, otherwise: float) -> float:

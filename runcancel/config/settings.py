@@ -7,7 +7,7 @@ from msgspec import Struct, field, structs
 from runcancel.config.file import Config, Context
 from runcancel.config.references import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.environment import Choice, several, text, variable
-from runcancel.errors import UsageError
+from runcancel.errors import CloudError, UsageError
 from runcancel.model.runs import Problem, Scope
 from runcancel.model.states import Reason
 from runcancel.providers import PROVIDERS, provider
@@ -170,11 +170,18 @@ def home_region(settings: Settings, scope: SearchScope) -> str:
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
-    """The connection of a scope: profile, endpoints and site from the context, variables and the vendor's own files."""
+    """The connection of a scope: profile, endpoints and site from the context, variables and the vendor's own files.
+
+    Raises `CloudError` where the vendor's settings cannot be used, `UsageError` for a name that does not exist.
+    """
     environ = settings.environ
-    error = vendor_settings(settings, scope.provider, scope.context).error
-    if scope.region == NO_REGION and error is not None:
-        raise error.fresh()
+    vendor = vendor_settings(settings, scope.provider, scope.context)
+    if scope.region == NO_REGION and vendor.error is not None:
+        raise vendor.error.fresh()
+    if vendor.region is not None and vendor.region.value == scope.region and not REGION.fullmatch(scope.region):
+        origin = vendor.region.origin
+        message = f"{origin} “{scope.region}” {NOT_A_REGION}; nothing was sent"
+        raise CloudError(Reason.NOT_CONFIGURED, message, hint=f"correct {origin}, or add -r {scope.provider}:REGION")
     prefix = variable(scope.provider)
     context = settings.config.contexts.get(scope.context or "")
     if context is not None and context.provider != scope.provider:

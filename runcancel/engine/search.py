@@ -14,6 +14,7 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import Kind, Problem, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers import provider
+from runcancel.runtime.throttle import GivenUp
 from runcancel.runtime.workers import TaskGroup, Workers
 
 T = TypeVar("T")
@@ -46,12 +47,13 @@ def search(
         for kind in kinds_of(scope, query)
         if query.facts <= kind.lists
     }
-    silent: set[tuple[Scope, Reason]] = set()
+    reported: dict[Scope, set[Reason]] = {}  # a scope that was given up has its reason already
     for (scope, _), got in as_completed(sources, workers, queue=lambda key: key[0], within=within):
+        known = reported.setdefault(scope, set())
         if isinstance(got, Snapshot):
             yield got
-        elif (scope, got.reason) not in silent:
-            silent.add((scope, got.reason))
+        elif got.reason not in known and not (known and isinstance(got, GivenUp)):
+            known.add(got.reason)
             yield got.problem(scope=scope)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from runcancel.engine.connections import Clouds
 from runcancel.engine.search import as_completed
@@ -12,6 +12,7 @@ from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import kind_of, provider
+from runcancel.runtime.throttle import GivenUp
 from runcancel.runtime.workers import Workers
 
 
@@ -36,16 +37,29 @@ def find_triggers(
         for kind in provider(scope.provider).trigger_kinds
         if not query.kinds or kind.name in query.kinds
     }
-    reported: set[tuple[Scope, Reason, str | None]] = set()
-    for (scope, kind_name), found in as_completed(sources, workers, queue=lambda key: key[0], within=within):
+    reported: dict[Scope, set[tuple[Reason, str | None]]] = {}  # a scope that was given up has its reason already
+    for (scope, kind_name), found in as_completed(sources, workers, queue=lambda key: _Line(*key), within=within):
+        known = reported.setdefault(scope, set())
         if isinstance(found, Trigger):
             yield found
             continue
         about = found.action if found.reason is Reason.DENIED else None  # each permission that is missing is named
-        if (scope, found.reason, about) not in reported:
-            reported.add((scope, found.reason, about))
+        if (found.reason, about) not in known and not (known and isinstance(found, GivenUp)):
+            known.add((found.reason, about))
             problem = found.problem(scope=scope)
             yield structs.replace(problem, message=f"{kind_name}: {problem.message}")
+
+
+class _Line(Struct, frozen=True):
+    """The queue of one kind of trigger in one scope: most kinds have a service of their own, and one may be silent."""
+
+    scope: Scope
+    kind: str
+
+    @property
+    def provider(self) -> str:
+        """The provider whose share of the threads the queue has."""
+        return self.scope.provider
 
 
 def origins_of(

@@ -41,6 +41,7 @@ _LEAST_SILENCE = 10.0  # seconds: however short the timeout, a scope is not give
 _LEAST_SLEEP = 0.001  # seconds: a clock must move
 _LONGEST_NAP = 0.25  # seconds: another call's reply may have freed this one long before its turn
 _LEAST_ANSWER, _LONGEST_ANSWER = 1.0, 20.0  # seconds for one answer, whatever the timeout
+_LEAST_SENT = 5.0  # seconds for the answer to a cancel: a short timeout must not leave it in doubt
 _FIRST_PAUSE = 1.0  # seconds before a repetition, doubled each time
 _LONGEST_PAUSE = 20.0  # seconds; a server that asks for more is obeyed
 
@@ -63,6 +64,12 @@ class Tries(Struct, frozen=True, kw_only=True):
         """For a verb that only reads: everything within the `timeout`."""
         answer = min(_LONGEST_ANSWER, max(timeout, _LEAST_ANSWER)) if timeout else _LONGEST_ANSWER
         return cls(within=timeout, throttled=timeout, silence=timeout, answer=answer)
+
+    @classmethod
+    def watching(cls, timeout: float) -> "Tries":
+        """For a verb that watches runs until the `timeout` and goes on without a read that fails."""
+        answer = min(_LONGEST_ANSWER, max(timeout, _LEAST_SENT)) if timeout else _LONGEST_ANSWER
+        return cls(within=min(timeout, cls().within), throttled=timeout, silence=timeout, answer=answer)
 
     def bound(self, reason: Reason) -> float:
         """The seconds within which a read that failed for `reason` may be repeated; 0 where it may not."""
@@ -179,7 +186,7 @@ class Circuit:
                 self._silent_since = began if self._silent_since is None else self._silent_since
                 self._last = error
                 if not self._given_up and now - self._silent_since >= max(silence, _LEAST_SILENCE):
-                    self._given_up, self._probes, self._probe_at = True, 0, now
+                    self._given_up, self._probes, self._probe_at = True, 0, now + _FIRST_PAUSE
             elif error.reason not in (Reason.INTERRUPTED, Reason.INTERNAL):
                 self._hear()
 

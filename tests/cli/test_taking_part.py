@@ -128,6 +128,18 @@ def test_an_endpoint_that_cannot_be_used_is_a_row_that_names_its_variable(cloud:
     assert ENDPOINTS[cloud] in (error["hint"] or "")
 
 
+@every_cloud
+def test_a_region_that_is_none_is_a_row_that_names_its_variable(cloud: str, outside: Outside) -> None:
+    listed = outside.run("list", "-o", "json", env={REGIONS[cloud]: "no region"})
+
+    assert listed.code == 7, str(listed)
+    assert seen(listed.document) == set(KEYS) - {cloud}
+    (error,) = listed.document["errors"]
+    assert error["code"] == "not_configured"
+    assert error["message"].startswith(f"{REGIONS[cloud]} “no region” is not a region")
+    assert f"-r {cloud}:REGION" in error["hint"]
+
+
 def test_a_folder_in_the_place_of_a_file_is_named(outside: Outside) -> None:
     (outside.home / ".aliyun" / "config.json").mkdir(parents=True)
 

@@ -96,6 +96,26 @@ def test_what_is_silent_is_cancelled_unseen_and_says_so(outside: Outside) -> Non
     assert time.monotonic() - began < 70
 
 
+def test_a_silent_cloud_ends_a_wait_within_its_timeout(outside: Outside) -> None:
+    with silent_port() as port:
+        env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        began = time.monotonic()
+        done = outside.run("wait", COMMAND, "--timeout", "2s", "-o", "json", env=env, patience=40)
+
+    assert (done.code, done.document["complete"]) == (7, False), str(done)
+    assert time.monotonic() - began < 15, "an answer is not waited for beyond the timeout"
+
+
+def test_the_services_of_triggers_are_asked_side_by_side(outside: Outside) -> None:
+    with silent_port() as port:
+        env = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        began = time.monotonic()
+        done = outside.run("triggers", "-p", "aws", "--timeout", "4s", "-o", "json", env=env, patience=40)
+
+    assert (done.code, done.document["complete"]) == (7, False), str(done)
+    assert time.monotonic() - began < 14, "four services, each silent for 4 s"
+
+
 @pytest.mark.parametrize("provider", CANCELS)
 def test_a_run_whose_reads_are_denied_is_cancelled_unseen(outside: Outside, provider: str) -> None:
     run = added(outside, provider)

@@ -293,6 +293,17 @@ def test_a_scope_that_was_silent_for_the_timeout_is_given_up_with_one_look_at_a_
     assert [pause for pause in calls.pauses if pause > 1.1] == sorted(pause for pause in calls.pauses if pause > 1.1)
 
 
+def test_the_calls_that_wait_behind_one_that_gave_a_scope_up_are_refused_at_once() -> None:
+    clock = HandClock()
+    pace = Pace(clock, tries=lambda: Tries(silence=15.0, answer=15.0))
+    calls = Calls(clock, *errors(Reason.LOST), takes=15.0)
+
+    failures = [failed(pace, calls) for _ in range(3)]
+
+    assert [type(one) is GivenUp for one in failures] == [False, True, True]
+    assert len(calls.moments) == 1, "each kind of a silent scope does not cost its own timeout"
+
+
 def test_a_scope_that_comes_back_is_used_at_once() -> None:
     clock = HandClock()
     pace = Pace(clock)

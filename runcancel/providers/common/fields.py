@@ -271,9 +271,9 @@ def checked_targets(targets: Iterable[str]) -> tuple[str, ...]:
 
 
 def checked_region(region: str) -> str:
-    """The region, if it can be part of a host name. Raises `Reason.USAGE`."""
+    """The region, if it can be part of a host name. Raises `Reason.NOT_CONFIGURED`."""
     if not _REGION.fullmatch(region):
-        raise CloudError(Reason.USAGE, f"{region!r} is not the name of a region; nothing was sent")
+        raise CloudError(Reason.NOT_CONFIGURED, f"{region!r} is not the name of a region; nothing was sent")
     return region
 
 

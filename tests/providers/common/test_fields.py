@@ -123,7 +123,7 @@ def test_an_empty_page_ends_the_listing_whatever_the_total_says() -> None:
 
 @pytest.mark.parametrize("region", ["", "cn", "cn-hangzhou/", "cn hangzhou", "evil.com#", "cn-hangzhou\n", "A-B"])
 def test_a_region_that_cannot_stand_in_a_host_name_is_refused(region: str) -> None:
-    assert refused(lambda: fields.checked_region(region)).reason is Reason.USAGE
+    assert refused(lambda: fields.checked_region(region)).reason is Reason.NOT_CONFIGURED
 
 
 @pytest.mark.parametrize("target", ["", "i-", "i-1\n", "i-1&Action=x", "i 1", "-1", "i-" + "a" * 99])
