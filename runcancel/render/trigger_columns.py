@@ -1,7 +1,19 @@
 """What is shown of a trigger."""
 
+from datetime import datetime
+
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.column import Column, word
+from runcancel.render.screens.words import Pieces
+from runcancel.text import safe
+
+
+def _runs(one: Trigger, _: datetime) -> Pieces:
+    """`patch-openssl on tag:Role=web`: what it runs, and where."""
+    what = ", ".join(one.documents)
+    where = f" on {', '.join(one.targets)}" if one.targets else ""
+    return ((safe(f"{what}{where}"), None),) if what or where else ()
+
 
 TRIGGER: tuple[Column[Trigger], ...] = (
     word("state"),
@@ -9,8 +21,8 @@ TRIGGER: tuple[Column[Trigger], ...] = (
     Column("ref", "TRIGGER", reference=True, is_key=True),
     Column("name", shrinkable=True),
     Column("schedule_text", "SCHEDULE", value=lambda one: one.schedule_text or one.schedule, shrinkable=True),
-    Column("documents", "RUNS", shrinkable=True),
-    Column("targets", "ON", shrinkable=True),
+    Column("documents", "RUNS", show=_runs, shrinkable=True),
+    Column("targets", "ON", wide=True),
     Column("fixed_because", "NOT CHANGED BECAUSE", wide=True, shrinkable=True),
     Column("command", "TO INSPECT", wide=True),
     Column("schedule", "EXPRESSION", wide=True),

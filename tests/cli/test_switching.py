@@ -40,6 +40,8 @@ def test_each_switchable_kind_is_disabled_and_seen_disabled(outside: Outside) ->
     document = outside.json("disable", *refs)
 
     assert {one["trigger"]: one["verdict"] for one in document["outcomes"]} == dict.fromkeys(refs, "disabled")
+    again = outside.run("disable", *refs).err.splitlines()[-1]
+    assert again.startswith("3 triggers: 3 unchanged; operation ")
     assert all(one["before"]["state"] == "enabled" for one in document["outcomes"])
     assert all(one["after"]["state"] == "disabled" for one in document["outcomes"])
     assert all(one["request_ids"] for one in document["outcomes"])

@@ -1,6 +1,7 @@
 """A change of triggers from the command line to its report: the machinery of a cancel, about what starts runs."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -27,9 +28,10 @@ from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits, Outcome
 from runcancel.model.runs import Ref
 from runcancel.model.states import Reason, Verdict
-from runcancel.model.triggers import Trigger, TriggerPlan
+from runcancel.model.triggers import Trigger, TriggerPlan, TriggerVerdict
 from runcancel.render import Caller, End, Writer
 from runcancel.render.documents import Record
+from runcancel.render.screens.words import counted
 
 _PLAN_LIVES = timedelta(hours=1)
 
@@ -183,7 +185,19 @@ class _Switch(Execution):
         return trigger_outcome(outcome, enable=self.verb == "enable", before=before, after=after)
 
     def _hints(self, operation: str | None) -> Sequence[str]:
+        if not self._outcomes:
+            return ()
+        counts = Counter(self._verdict(outcome) for outcome in self._outcomes)
+        parts = ", ".join(f"{counts[one]:,} {one}" for one in TriggerVerdict if counts[one])
+        under = "" if operation is None else f"; operation {operation}"
+        return (*self._ways_on(operation), f"{counted(len(self._outcomes), 'trigger')}: {parts}{under}")
+
+    def _ways_on(self, operation: str | None) -> Sequence[str]:
+        """What may be done next."""
         return ()
+
+    def _verdict(self, outcome: Outcome) -> TriggerVerdict:
+        return trigger_outcome(outcome, enable=self.verb == "enable", before=None, after=None).verdict
 
     def _close(self) -> None:
         pass
@@ -192,7 +206,7 @@ class _Switch(Execution):
 class _Disabling(_Switch):
     verb: ClassVar[str] = "disable"
 
-    def _hints(self, operation: str | None) -> Sequence[str]:
+    def _ways_on(self, operation: str | None) -> Sequence[str]:
         done = any(outcome.verdict is Verdict.STOPPED for outcome in self._outcomes)
         return (
             (f"To restore them: {self._session.command('enable', '--operation', operation)}",)
@@ -204,6 +218,6 @@ class _Disabling(_Switch):
 class _Enabling(_Switch):
     verb: ClassVar[str] = "enable"
 
-    def _hints(self, operation: str | None) -> Sequence[str]:
+    def _ways_on(self, operation: str | None) -> Sequence[str]:
         drifted = sum(outcome.error is not None and outcome.error.code is Reason.DRIFTED for outcome in self._outcomes)
         return ("To enable also what was changed since: add --force",) if drifted else ()
