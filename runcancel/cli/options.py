@@ -12,6 +12,7 @@ from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 from runcancel.model.queries import Query
 from runcancel.model.states import State, Verdict
+from runcancel.model.triggers import TriggerVerdict
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import FORMATS
 from runcancel.render.screens.terminal import Color
@@ -268,7 +269,7 @@ def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER
 
 
 NO_RESULT = "no-result"
-VERDICTS = [*Verdict, NO_RESULT]
+VERDICTS = list(dict.fromkeys(map(str, (*Verdict, *TriggerVerdict, NO_RESULT))))
 """What `history --status` accepts."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runcancel.errors import CloudError
 from runcancel.model.outcomes import Outcome
-from runcancel.model.runs import Invocation, Ref, Run, Snapshot
+from runcancel.model.runs import Invocation, Problem, Ref, Run, Snapshot
 from runcancel.model.states import Reason, State, Verdict
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerSnapshot, TriggerState, TriggerVerdict
 from runcancel.providers import kind_of
@@ -90,17 +90,17 @@ _VERDICTS: Mapping[Verdict, TriggerVerdict] = {
 """What the verdict on a run is for a trigger; `stopped` is its wanted state, any other has failed."""
 
 
-def verdict_of(verdict: Verdict, *, enable: bool) -> TriggerVerdict:
+def verdict_of(verdict: Verdict, *, enable: bool, error: Problem | None = None) -> TriggerVerdict:
     """The verdict of the engine in the words for triggers."""
+    if error is not None and error.code is Reason.DRIFTED:
+        return TriggerVerdict.DRIFTED
     reached = TriggerVerdict.ENABLED if enable else TriggerVerdict.DISABLED
     return reached if verdict is Verdict.STOPPED else _VERDICTS.get(verdict, TriggerVerdict.FAILED)
 
 
 def trigger_outcome(outcome: Outcome, *, enable: bool, before: Trigger | None, after: Trigger | None) -> TriggerOutcome:
     """The outcome of the engine as that of a trigger; `after` is the latest reading, if one followed a request."""
-    verdict = verdict_of(outcome.verdict, enable=enable)
-    if outcome.error is not None and outcome.error.code is Reason.DRIFTED:
-        verdict = TriggerVerdict.DRIFTED
+    verdict = verdict_of(outcome.verdict, enable=enable, error=outcome.error)
     return TriggerOutcome(
         trigger=outcome.run,
         name=outcome.name,

@@ -1,7 +1,7 @@
 """The incident report of operations, out of the journal alone."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -10,6 +10,13 @@ from runcancel.journal.next_steps import next_steps, restore
 from runcancel.journal.outcomes import merged
 from runcancel.journal.store import Journal
 from runcancel.journal.timeline import Recorded, states, timeline
+from runcancel.journal.trigger_reports import (
+    trigger_reports,
+    trigger_restore,
+    trigger_steps,
+    trigger_verdicts,
+    verdict_in,
+)
 from runcancel.model.events import CalledBy, Found, Judged
 from runcancel.model.incident import (
     AccountReport,
@@ -31,10 +38,12 @@ def recorded(journal: Journal, id: str) -> Recorded | None:
     return Recorded(operation=operation, entries=tuple(journal.entries(id)), events=tuple(journal.events(id)))
 
 
-def incident(operations: Sequence[Recorded]) -> IncidentReport:
-    """The report of at least one operation."""
+def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -> IncidentReport:
+    """The report of at least one operation. `unrestored`: the operations whose triggers are not all enabled again."""
     ordered = sorted(operations, key=lambda one: (one.operation.at, one.operation.id))
-    outcomes = _outcomes(ordered)
+    of_runs = [one.runs for one in ordered]
+    outcomes = _outcomes(of_runs)
+    triggers = trigger_reports(ordered)
     inner = frozenset(outcomes)  # what a target stands for is not counted twice
     ends = [one.ended_at for one in ordered]
     known_ends = [end for end in ends if end is not None]
@@ -46,10 +55,12 @@ def incident(operations: Sequence[Recorded]) -> IncidentReport:
         verdicts=_verdicts(outcomes.values()),
         effects=_effects(outcomes.values(), inner),
         timeline=timeline(ordered),
-        accounts=_accounts(ordered, outcomes, inner),
-        states=states(ordered),
-        next_steps=next_steps(ordered, outcomes),
-        restore=restore(list(outcomes.values())),
+        accounts=_accounts(of_runs, outcomes, inner),
+        trigger_verdicts=trigger_verdicts(one.verdict for one in triggers),
+        triggers=triggers,
+        states=states(of_runs),
+        next_steps=(*next_steps(of_runs, outcomes), *trigger_steps(ordered, triggers)),
+        restore=(*restore(list(outcomes.values())), *trigger_restore(ordered, unrestored)),
     )
 
 
@@ -74,7 +85,8 @@ def _operation(one: Recorded) -> OperationReport:
         reason=operation.reason,
         state=operation.state,
         exit_code=operation.exit_code,
-        verdicts=_verdicts(one.outcomes),
+        verdicts=_verdicts(one.runs.outcomes),
+        trigger_verdicts=trigger_verdicts(verdict_in(one, outcome) for outcome in one.triggers.outcomes),
     )
 
 

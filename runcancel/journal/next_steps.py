@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from runcancel.engine.remaining import external, left_running
+from runcancel.engine.switching import VERBS
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.timeline import Recorded
 from runcancel.model.incident import NextStep
@@ -31,7 +32,9 @@ def next_steps(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]
 
 
 def restore(outcomes: Sequence[Outcome]) -> tuple[NextStep, ...]:
-    """How to restore what the operations changed: a cancel is not reversible, and nothing else was changed."""
+    """How to restore what the operations did to runs: a cancel is not reversible."""
+    if not outcomes:
+        return ()
     schedules = [one.run for one in outcomes if one.verdict in _ACCEPTED and _repeated(one)]
     texts = [
         "A cancel cannot be undone. To run a stopped script again, start it where it was started before.",
@@ -54,10 +57,10 @@ def _resume(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -
     for one in recorded:
         left = {entry.item.run for entry in one.entries if outcome_of(entry).verdict in _LEFT}
         left = {run for run in left if outcomes[run].verdict in _LEFT}
-        unfinished = one.operation.state is not Stage.DONE
+        unfinished = one.operation.state is not Stage.DONE and one.operation.verb not in VERBS
         if not left and not unfinished:
             continue
-        what = "is unfinished" if unfinished else f"left {_runs(len(left))} that are not verified stopped"
+        what = "is unfinished" if unfinished else f"left {_runs(len(left))} that {_is(len(left))} not verified stopped"
         resume = command("cancel", "--resume", one.operation.id)
         yield NextStep(text=f"Operation {one.operation.id} {what}. To continue it:", command=resume)
 

@@ -2,17 +2,24 @@
 
 from collections.abc import Iterator
 
+from runcancel.engine.switching import VERBS
 from runcancel.journal.store import Entry, Journal
-from runcancel.model.outcomes import PlanItem
-from runcancel.model.runs import Ref
+from runcancel.model.outcomes import Operation, PlanItem
+from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import TriggerState
+from runcancel.providers import trigger_kind_of
 
 LAST = "last"
 """The word for the newest operation that holds triggers."""
 
 _NOT_DONE = (Verdict.FAILED, Verdict.SKIPPED, Verdict.ENDED)
 """After these the trigger is as it was found, or was disabled before."""
+
+
+def is_trigger(operation: Operation, name: RunName) -> bool:
+    """Whether what an operation is about is a trigger, not a run."""
+    return operation.verb in VERBS or (isinstance(name, Ref) and trigger_kind_of(name) is not None)
 
 
 def disabled_by(journal: Journal, id: str) -> dict[Ref, str]:

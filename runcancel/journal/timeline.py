@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from runcancel.engine.switching import verdict_of
 from runcancel.engine.verdict import RequestStatus
 from runcancel.journal.outcomes import outcome_of
+from runcancel.journal.restores import is_trigger
 from runcancel.journal.store import Entry
 from runcancel.model.events import Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.incident import StateSample, Step, TimelineEntry
 from runcancel.model.outcomes import Operation, Outcome, Seen, Sent
-from runcancel.model.runs import Ref
+from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import State, Verdict
+from runcancel.model.triggers import TriggerVerdict
 from runcancel.text import command
 
 _SENT = (RequestStatus.ACCEPTED, RequestStatus.REFUSED, RequestStatus.IN_DOUBT)
@@ -29,6 +32,10 @@ _REPLIES = {
 """What a reply was, as its event has it, and as the answer of an entry has it."""
 
 
+_OF_ONE = (Found, Sent, Seen, Judged)
+"""Events about one run or one trigger."""
+
+
 class Recorded(Struct, frozen=True, kw_only=True):
     """All that the journal has of one operation."""
 
@@ -40,6 +47,26 @@ class Recorded(Struct, frozen=True, kw_only=True):
     def outcomes(self) -> list[Outcome]:
         """The outcome of each run."""
         return [outcome_of(entry) for entry in self.entries]
+
+    @property
+    def runs(self) -> "Recorded":
+        """The same without triggers."""
+        return self._only(triggers=False)
+
+    @property
+    def triggers(self) -> "Recorded":
+        """The same with triggers alone."""
+        return self._only(triggers=True)
+
+    def _only(self, *, triggers: bool) -> "Recorded":
+        def fits(name: RunName) -> bool:
+            return is_trigger(self.operation, name) is triggers
+
+        return structs.replace(
+            self,
+            entries=tuple(entry for entry in self.entries if fits(entry.item.run)),
+            events=tuple(event for event in self.events if not isinstance(event, _OF_ONE) or fits(event.run)),
+        )
 
     @property
     def caller(self) -> str:
@@ -153,7 +180,7 @@ class _Lines:
         self, step: Step, events: Sequence[Found | Sent | Judged], known: int, *, detail: str | None = None
     ) -> TimelineEntry:
         """A line about the runs of these events; about the `known` number where there are no events."""
-        runs = len({event.run for event in events}) or known
+        runs = max(len({event.run for event in events}), known)
         return self.entry(step, [event.at for event in events], runs=runs, detail=detail)
 
 
@@ -174,7 +201,7 @@ def _confirmations(one: Recorded, line: _Lines) -> Iterator[TimelineEntry]:
     events = [event for event in one.events if isinstance(event, Confirmed)]
     if not events:
         yield line.entry(Step.CONFIRMED, [])
-    for event in events:
+    for event in (event for event in events if event.runs):  # a resume may find nothing to confirm
         by = None if event.how is ConfirmedBy.NOT_REQUIRED else one.caller
         yield line.entry(Step.CONFIRMED, [event.at], runs=event.runs, by=by, detail=_how(event))
 
@@ -188,8 +215,21 @@ def _how(event: Confirmed) -> str:
 def _verdicts(one: Recorded, line: _Lines) -> Iterator[TimelineEntry]:
     """When the runs got their verdicts, one line for each verdict."""
     events = {event.run: event for event in one.events if isinstance(event, Judged)}
-    for verdict in Verdict:
-        known = sum(entry.outcome is not None and entry.outcome.verdict is verdict for entry in one.entries)
-        of_it = [event for event in events.values() if event.verdict is verdict]
-        if known or of_it:
-            yield line.runs(Step.SEEN, of_it, known, detail=str(verdict))
+    words = {event.run: _word(one, event.run, event.verdict) for event in events.values()}
+    for entry in one.entries:
+        if entry.outcome is not None:
+            words[entry.item.run] = _word(one, entry.item.run, entry.outcome.verdict, entry.outcome)
+    for word in dict.fromkeys(map(str, (*Verdict, *TriggerVerdict))):
+        of_it = [events[run] for run in words if words[run] == word and run in events]
+        known = sum(words[run] == word for run in words)
+        if known:
+            yield line.runs(Step.SEEN, of_it, known, detail=word)
+
+
+def _word(one: Recorded, name: RunName, verdict: Verdict, outcome: Outcome | None = None) -> str:
+    """The verdict on a run, or on a trigger in its own words."""
+    if not is_trigger(one.operation, name):
+        return str(verdict)
+    return str(
+        verdict_of(verdict, enable=one.operation.verb == "enable", error=None if outcome is None else outcome.error)
+    )

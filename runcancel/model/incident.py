@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Effect, Guarantee, Stage, State, Verdict
+from runcancel.model.triggers import TriggerState, TriggerVerdict
 
 
 class Step(StrEnum):
@@ -40,7 +41,10 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
 
 
 class OperationReport(Struct, frozen=True, kw_only=True):
-    """One operation as it was called, and how far it came. `verdicts`: its runs per verdict."""
+    """One operation as it was called, and how far it came.
+
+    `verdicts`: its runs per verdict; `trigger_verdicts`: its triggers.
+    """
 
     id: str
     at: datetime
@@ -52,6 +56,7 @@ class OperationReport(Struct, frozen=True, kw_only=True):
     state: Stage
     exit_code: int | None
     verdicts: dict[Verdict, int]
+    trigger_verdicts: dict[TriggerVerdict, int]
 
 
 class TargetGroup(Struct, frozen=True, kw_only=True):
@@ -99,6 +104,31 @@ class AccountReport(Struct, frozen=True, kw_only=True):
     runs: tuple[RunReport, ...]
 
 
+class TriggerReport(Struct, frozen=True, kw_only=True):
+    """One trigger over all the operations that were about it. Null times: not recorded, or it did not happen.
+
+    `before`: as it was found first; `after`: as it was left, null where no reading shows it.
+    """
+
+    trigger: RunName
+    name: str | None
+    provider: str
+    account: str | None
+    context: str | None
+    region: str
+    documents: tuple[str, ...]
+    schedule_text: str | None
+    verdict: TriggerVerdict
+    before: TriggerState | None
+    after: TriggerState | None
+    operations: tuple[str, ...]
+    sent_at: datetime | None
+    accepted_at: datetime | None
+    seen_at: datetime | None
+    request_ids: tuple[str, ...]
+    error: Problem | None
+
+
 class StateSample(Struct, frozen=True, kw_only=True):
     """How many targets of all runs were in each state, by the readings until then."""
 
@@ -116,8 +146,8 @@ class NextStep(Struct, frozen=True, kw_only=True):
 class IncidentReport(Struct, frozen=True, kw_only=True):
     """What happened, from the journal alone.
 
-    `finished` is false while an operation is open or was interrupted. `verdicts` count runs, `effects` targets, both
-    over all operations; a run that several were about counts once.
+    `finished` is false while an operation is open or was interrupted. `verdicts` count runs, `effects` targets,
+    `trigger_verdicts` triggers, all over all operations; what several were about counts once.
     """
 
     operations: tuple[OperationReport, ...]
@@ -128,6 +158,8 @@ class IncidentReport(Struct, frozen=True, kw_only=True):
     effects: dict[Effect, int]
     timeline: tuple[TimelineEntry, ...]
     accounts: tuple[AccountReport, ...]
+    trigger_verdicts: dict[TriggerVerdict, int]
+    triggers: tuple[TriggerReport, ...]
     states: tuple[StateSample, ...]
     next_steps: tuple[NextStep, ...]
     restore: tuple[NextStep, ...]

@@ -213,3 +213,60 @@ def test_a_browser_shows_it_and_loads_nothing(outside: Outside, tmp_path: Path) 
     assert shown.stdout.count("<polygon") >= 3
     assert "CONSOLE" not in shown.stderr, "no error and no refused resource"
     assert "<script" not in shown.stdout
+
+
+NIGHTLY = "aws:us-east-2:window/mw-0c50858d01c0ffee0"
+CLEANUP = "aws:us-east-2:rule/default/nightly-cleanup"
+RESTORE = "runcancel enable --operation {}"
+
+
+def triggers(one: Any) -> dict[str, tuple[str, str, str]]:
+    return {each["trigger"]: (each["verdict"], each["before"], each["after"]) for each in one["triggers"]}
+
+
+def test_disabled_triggers_are_reported_in_their_own_words_with_how_to_restore_them(outside: Outside) -> None:
+    id = outside.json("disable", NIGHTLY, CLEANUP, "--reason", "bad patch")["operation"]
+
+    one = report(outside)
+
+    assert triggers(one) == dict.fromkeys((NIGHTLY, CLEANUP), ("disabled", "enabled", "disabled"))
+    assert (one["trigger_verdicts"], one["verdicts"], one["effects"]) == ({"disabled": 2}, {}, {})
+    assert (one["accounts"], one["states"], one["next_steps"]) == ([], [], [])
+    assert [step["command"] for step in one["restore"]] == [RESTORE.format(id)]
+    assert ("seen", 2, "disabled") in [(step["step"], step["runs"], step["detail"]) for step in one["timeline"]]
+    markdown = outside.run("report").out
+    assert "2 triggers in 1 account" in markdown
+    assert "every trigger is in the requested state" in markdown
+    for words in ("stopped", "terminated", "A cancel", "Cancel ", "## Runs", "## States"):
+        assert words not in markdown
+    assert NIGHTLY in outside.run("report", "-o", "html").out
+    assert f"To restore them: {RESTORE.format(id)}" in outside.run("history", "last").err
+
+
+def test_a_restore_and_a_cancel_join_the_report_of_what_they_followed(outside: Outside) -> None:
+    outside.run("cancel", TENCENT)
+    disabled = outside.json("disable", NIGHTLY)["operation"]
+    outside.run("enable", "--operation", "last", "--yes")
+    ids = [one["id"] for one in outside.json("history")["operations"]]
+
+    one = report(outside, *ids)
+
+    assert (one["verdicts"], one["trigger_verdicts"]) == ({"stopped": 1}, {"enabled": 1})
+    assert triggers(one) == {NIGHTLY: ("enabled", "enabled", "enabled")}
+    assert [step["command"] for step in one["restore"]] == [None, None]
+    assert one["restore"][-1]["text"] == f"What operation {disabled} disabled is enabled again."
+    assert "1 run and 1 trigger in" in outside.run("report", *ids).out
+    for word, count in (("disabled", 1), ("enabled", 1), ("stopped", 1), ("drifted", 0)):
+        assert len(outside.json("history", "--status", word)["operations"]) == count
+    assert len(outside.json("history", disabled, "--status", "disabled")["outcomes"]) == 1
+    assert outside.json("history", disabled, "--status", "stopped")["outcomes"] == []
+
+
+def test_an_unfinished_change_of_triggers_is_continued_by_its_own_verb(outside: Outside) -> None:
+    outside.faults({"kind": "denied", "action": "UpdateMaintenanceWindow"})
+    id = outside.json("disable", NIGHTLY, code=4)["operation"]
+
+    (step,) = report(outside)["next_steps"]
+
+    assert step["command"] == f"runcancel disable --resume {id}"
+    assert step["text"] == f"Operation {id} left 1 trigger that is not verified disabled. To continue it:"

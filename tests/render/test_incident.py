@@ -184,6 +184,8 @@ def test_many_stopped_runs_are_counts_and_a_list_to_open() -> None:
         effects={Effect.TERMINATED: 20_002},
         timeline=(),
         accounts=(account,),
+        trigger_verdicts={},
+        triggers=(),
         states=(),
         next_steps=(),
         restore=(),

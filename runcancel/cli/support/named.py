@@ -10,8 +10,9 @@ from runcancel.engine.saved import ReferenceList, read_list
 from runcancel.engine.switching import VERBS
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal import store
-from runcancel.journal.store import Entry, Journal
-from runcancel.model.outcomes import Operation, PlanItem
+from runcancel.journal.restores import is_trigger
+from runcancel.journal.store import Journal
+from runcancel.model.outcomes import Operation
 from runcancel.text import command
 
 LAST = "last"
@@ -78,15 +79,10 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
         raise Refused(f"{error}; nothing was sent") from None
     if operation is None:
         raise no_operation(word)
-    runs = [entry.item.run for entry in entries if not is_of_trigger(operation, entry)]
+    runs = [entry.item.run for entry in entries if not is_trigger(operation, entry.item.run)]
     if entries and not runs:
         raise _only_triggers(operation, other)
     return unique(as_written(run) for run in runs)
-
-
-def is_of_trigger(operation: Operation, entry: Entry) -> bool:
-    """Whether an entry of an operation is about a trigger, not about a run."""
-    return operation.verb in VERBS or (isinstance(entry.item, PlanItem) and entry.item.trigger is not None)
 
 
 def _newest_of_runs(journal: Journal) -> str | None:

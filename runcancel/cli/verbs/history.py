@@ -149,11 +149,14 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     for entry in opened.entries(operation.id):
         outcome = outcome_of(entry)
         left = left or outcome.verdict in _LEFT
-        if not verdicts or outcome.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
-            answer.row(_of_trigger(operation, entry, outcome) if switches else outcome)
+        row = _of_trigger(operation, entry, outcome) if switches else outcome
+        if not verdicts or row.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
+            answer.row(row)
     headline = f"{local(operation.at)} {operation.user}@{operation.host}: {command(*operation.argv)}"
     notes = (headline, *((f"reason: {operation.reason}",) if operation.reason else ()))
     notes += (f"To continue with the rest: {command(operation.verb, '--resume', operation.id)}",) if left else ()
+    if operation.id in unrestored(opened):
+        notes += (f"To restore them: {command('enable', '--operation', operation.id)}",)
     answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=(operation,), notes=notes))
     return Exit.OK
 

@@ -12,6 +12,7 @@ from runcancel.cli.support.named import LAST, no_operation, whole_id
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal import store
 from runcancel.journal.incident import incident, recorded
+from runcancel.journal.restores import unrestored
 from runcancel.journal.store import Journal
 from runcancel.journal.timeline import Recorded
 from runcancel.model.runs import Problem
@@ -73,16 +74,17 @@ def report(
     try:
         journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
         found, missing = _read(journal, words)
+        disabling = frozenset[str]() if journal is None else frozenset(unrestored(journal))
     except JournalError as error:
         raise Refused(str(error)) from None
     answer = session.writer("report")
     if missing:
         answer.end(End(exit_code=Exit.NOT_FOUND, errors=tuple(map(_not_found, missing)), complete=False))
         return Exit.NOT_FOUND
-    answer.row(incident(found))
-    unfinished = [one.operation.id for one in found if one.operation.state is not Stage.DONE]
+    answer.row(incident(found, disabling))
+    unfinished = [one.operation for one in found if one.operation.state is not Stage.DONE]
     code = Exit.INCOMPLETE if unfinished else Exit.OK
-    notes = [f"Unfinished: {command('cancel', '--resume', id)}" for id in unfinished]
+    notes = [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in unfinished]
     answer.end(End(exit_code=code, complete=not unfinished, notes=tuple(notes)))
     return code
 

@@ -14,6 +14,7 @@ from runcancel.model.incident import (
 )
 from runcancel.model.states import Effect, Stage, Verdict
 from runcancel.render.incident.blocks import Block, Chart, Code, Collapsed, Commands, Heading, Paragraph, Table, Text
+from runcancel.render.incident.triggers import of_triggers, tally_of_triggers
 from runcancel.render.screens.words import EFFECTS, counted
 from runcancel.text import command, local
 
@@ -57,7 +58,7 @@ _STEPS: Mapping[Step, str] = {
     Step.ENDED: "Ended",
 }
 _CONFIRMATIONS: Mapping[str, str] = {
-    "not-required": "not required: the runs were named one by one",
+    "not-required": "not required: named one by one",
     "terminal": "answered on the terminal",
 }
 _STAGES: Mapping[Stage, str] = {
@@ -81,23 +82,31 @@ def story(report: IncidentReport) -> Iterator[Block]:
     yield _timeline(report)
     yield Heading(2, "Operations")
     yield from (block for one in report.operations for block in _operation(one))
-    yield Heading(2, "Runs")
-    yield from (block for one in report.accounts for block in _account(one))
-    yield Heading(2, "States over time")
-    yield from _states(report)
+    if report.accounts or not report.triggers:
+        yield Heading(2, "Runs")
+        yield from (block for one in report.accounts for block in _account(one))
+        yield Heading(2, "States over time")
+        yield from _states(report)
+    if report.triggers:
+        yield Heading(2, "Triggers")
+        yield from of_triggers(report.triggers)
     yield Heading(2, "Next steps")
     yield from (Commands(step.text, step.command) for step in report.next_steps)
     if not report.next_steps:
-        yield Paragraph(("Nothing is left to do: every run is verified stopped or has ended.",))
+        yield Paragraph((f"Nothing is left to do: {_nothing_left(report)}.",))
     yield Heading(2, "Restore")
     yield from (Commands(step.text, step.command) for step in report.restore)
 
 
 def _summary(report: IncidentReport) -> Iterator[Block]:
     runs = sum(report.verdicts.values())
-    where = counted(len(report.accounts), "account")
+    what = [counted(runs, "run")] if runs or not report.triggers else []
+    what += [counted(len(report.triggers), "trigger")] if report.triggers else []
+    accounts = {(one.provider, one.account, one.account or one.context) for one in report.accounts}
+    accounts |= {(one.provider, one.account, one.account or one.context) for one in report.triggers}
+    where = counted(len(accounts), "account")
     until = NOT_RECORDED if report.ended_at is None else local(report.ended_at)
-    yield Paragraph((f"{counted(runs, 'run')} in {where}, from {local(report.started_at)} until {until}.",))
+    yield Paragraph((f"{' and '.join(what)} in {where}, from {local(report.started_at)} until {until}.",))
     for reason in dict.fromkeys(one.reason for one in report.operations if one.reason):
         yield Paragraph((f"Reason: {reason}",))
     for one in report.operations:
@@ -112,19 +121,29 @@ def _summary(report: IncidentReport) -> Iterator[Block]:
             if verdict in report.verdicts
         )
         yield Table(("Verdict", "Runs", "Meaning"), rows, right=frozenset({1}))
+    yield from tally_of_triggers(report.trigger_verdicts)
     if report.effects:
         parts = (f"{count:,} {EFFECTS[effect]}" for effect, count in report.effects.items())
         yield Paragraph((f"Targets: {', '.join(parts)}.",))
 
 
+def _nothing_left(report: IncidentReport) -> str:
+    runs = "every run is verified stopped or has ended"
+    triggers = "every trigger is in the requested state"
+    if not report.triggers:
+        return runs
+    return f"{runs}, and {triggers}" if report.accounts else triggers
+
+
 def _timeline(report: IncidentReport) -> Table:
     several = len(report.operations) > 1
-    rows = tuple(_line(entry, several=several) for entry in report.timeline)
-    head = ("Time", "Step", "Runs", "By", "Detail", *(("Operation",) if several else ()))
+    rows = tuple(_line(entry, several=several, switches=bool(report.triggers)) for entry in report.timeline)
+    count = "Count" if report.triggers else "Runs"
+    head = ("Time", "Step", count, "By", "Detail", *(("Operation",) if several else ()))
     return Table(head, rows, right=frozenset({2}))
 
 
-def _line(entry: TimelineEntry, *, several: bool) -> tuple[Text, ...]:
+def _line(entry: TimelineEntry, *, several: bool, switches: bool) -> tuple[Text, ...]:
     detail: Text = entry.detail or _NONE
     if entry.step is Step.STARTED:  # the command stands with the operation
         detail = _NONE
@@ -132,7 +151,7 @@ def _line(entry: TimelineEntry, *, several: bool) -> tuple[Text, ...]:
         detail = _CONFIRMATIONS.get(entry.detail or "", entry.detail or _NONE)
     return (
         _period(entry.at, entry.last_at),
-        _STEPS[entry.step],
+        _STEPS[entry.step].replace("Cancel", "Request") if switches else _STEPS[entry.step],
         _NONE if entry.runs is None else f"{entry.runs:,}",
         entry.by or (NOT_RECORDED if entry.step is Step.CONFIRMED and entry.at is None else _NONE),
         detail,

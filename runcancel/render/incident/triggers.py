@@ -1,0 +1,66 @@
+"""The part of an incident report about triggers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from runcancel.model.incident import TriggerReport
+from runcancel.model.triggers import TriggerVerdict
+from runcancel.render.incident.blocks import Block, Code, Paragraph, Table, Text
+from runcancel.text import local
+
+_NONE = "-"
+_MEANINGS: Mapping[TriggerVerdict, str] = {
+    TriggerVerdict.FAILED: "not accepted: refused, not found or not reached",
+    TriggerVerdict.IN_DOUBT: "the request may or may not have been accepted; no reading shows its result",
+    TriggerVerdict.REQUESTED: "the cloud accepted the request; the new state was not verified",
+    TriggerVerdict.DRIFTED: "changed by somebody after it was disabled; left alone",
+    TriggerVerdict.SKIPPED: "not sent",
+    TriggerVerdict.DISABLED: "verified: it starts no runs until it is enabled",
+    TriggerVerdict.ENABLED: "verified: it starts runs again",
+    TriggerVerdict.UNCHANGED: "was in the requested state before; nothing was sent",
+}
+"""The worst first."""
+
+_WORST_FIRST = tuple(_MEANINGS)
+_COLUMNS = ("Trigger", "Name", "Verdict", "Before", "After", "Runs", "Schedule", "Accepted at", "Result at")
+
+
+def tally_of_triggers(verdicts: Mapping[TriggerVerdict, int]) -> Iterator[Block]:
+    """How many triggers have which verdict, and what it means."""
+    rows = tuple(
+        (str(verdict), f"{verdicts[verdict]:,}", meaning)
+        for verdict, meaning in _MEANINGS.items()
+        if verdict in verdicts
+    )
+    if rows:
+        yield Table(("Verdict", "Triggers", "Meaning"), rows, right=frozenset({1}))
+
+
+def of_triggers(triggers: Sequence[TriggerReport]) -> Iterator[Block]:
+    """Every trigger, the worst first, with the reason of what failed and the request ids."""
+    ordered = sorted(triggers, key=lambda one: _WORST_FIRST.index(one.verdict))
+    yield Table(_COLUMNS, tuple(map(_row, ordered)))
+    for one in ordered:
+        if one.error is not None:
+            yield Paragraph((Code(str(one.trigger)), f": {one.error.code}: {one.error.message}"))
+    ids = tuple((Code(str(one.trigger)), Code(", ".join(one.request_ids))) for one in ordered if one.request_ids)
+    if ids:
+        yield Table(("Trigger", "Request ids for the vendor's support"), ids)
+
+
+def _row(one: TriggerReport) -> tuple[Text, ...]:
+    return (
+        Code(str(one.trigger)),
+        one.name or _NONE,
+        str(one.verdict),
+        str(one.before or _NONE),
+        str(one.after or _NONE),
+        ", ".join(one.documents) or _NONE,
+        one.schedule_text or _NONE,
+        _when(one.accepted_at),
+        _when(one.seen_at),
+    )
+
+
+def _when(at: datetime | None) -> str:
+    return _NONE if at is None else local(at)
