@@ -15,6 +15,8 @@ ROOT = Path(runcancel.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs" / "layout.md").read_text(encoding="utf-8")
 LONGEST_FUNCTION = 60  # lines
+LONGEST_FILE = 375  # lines
+LONGER_FILES = {"model/runs.py": 410}  # the records of a run, which refer to one another
 EDGES = re.findall(r"^    (\S+\.py) (-->|-\.->) (\S+\.py)$", PAGE, re.MULTILINE)
 
 
@@ -114,6 +116,14 @@ def test_no_function_is_longer_than_a_screen() -> None:
                     long[f"{path.relative_to(ROOT)}: {node.name}"] = lines
 
     assert long == {}
+
+
+def test_no_file_is_about_many_things() -> None:
+    lines = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.rglob("*.py")
+    }
+
+    assert {file: count for file, count in lines.items() if count > LONGER_FILES.get(file, LONGEST_FILE)} == {}
 
 
 # vendor words stop at the providers

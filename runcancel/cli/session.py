@@ -16,9 +16,9 @@ from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.forms import format_of, one_of, read_query
 from runcancel.cli.support.request import Request
 from runcancel.config import file as config_file
-from runcancel.config import provenance, references, settings
+from runcancel.config import references, settings
 from runcancel.config.references import Reference
-from runcancel.config.settings import SearchScope, Settings
+from runcancel.config.settings import Settings
 from runcancel.engine.callers import Callers
 from runcancel.engine.connections import Clouds
 from runcancel.engine.events import Progress
@@ -45,6 +45,7 @@ from runcancel.runtime.workers import Workers
 from runcancel.text import command
 
 if TYPE_CHECKING:
+    from runcancel.config.search_scopes import SearchScope
     from runcancel.render.formats.query import Expression
 
 _SCOPE_OPTIONS = ("context", "provider", "profile", "region")
@@ -296,16 +297,18 @@ class Session:
 
         `chosen` in place of what the command line says. Raises `UsageError` when nobody here has such `kinds`.
         """
+        from runcancel.config.search_scopes import excluded, search_scopes
+
         chosen = chosen or self.settings
-        search_scopes = settings.search_scopes(chosen)
-        if left_out := settings.excluded(chosen):
+        accounts = search_scopes(chosen)
+        if left_out := excluded(chosen):
             self.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
-        options.check_kinds(kinds, (search_scope.provider for search_scope in search_scopes))
-        all_regions = self._all_regions([search_scope for search_scope in search_scopes if search_scope.everywhere])
+        options.check_kinds(kinds, (account.provider for account in accounts))
+        all_regions = self._all_regions([account for account in accounts if account.everywhere])
         scopes = tuple(
-            Scope(provider=search_scope.provider, region=region, context=search_scope.context)
-            for search_scope in search_scopes
-            for region in all_regions.get(search_scope, search_scope.regions)
+            Scope(provider=account.provider, region=region, context=account.context)
+            for account in accounts
+            for region in all_regions.get(account, account.regions)
         )
         self._begin_callers(scopes)
         return scopes
@@ -313,9 +316,11 @@ class Session:
     def _begin_callers(self, scopes: Iterable[Scope]) -> None:
         self._callers.begin([scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)])
 
-    def _all_regions(self, scopes: Sequence[SearchScope]) -> dict[SearchScope, tuple[str, ...]]:
-        def request(scope: SearchScope) -> tuple[str, ...]:
-            home = settings.home_region(self.settings, scope)
+    def _all_regions(self, scopes: "Sequence[SearchScope]") -> "dict[SearchScope, tuple[str, ...]]":
+        from runcancel.config.search_scopes import home_region
+
+        def request(scope: "SearchScope") -> tuple[str, ...]:
+            home = home_region(self.settings, scope)
             return self.clouds.at(Scope(provider=scope.provider, region=home, context=scope.context)).regions()
 
         regions: dict[SearchScope, tuple[str, ...]] = {}
@@ -329,6 +334,8 @@ class Session:
     def tell_origins(self, references: Sequence[Reference]) -> None:
         """Print the sources of the settings of each reference, under `-v`."""
         if self.verbose:
+            from runcancel.config import provenance
+
             lines = (provenance.origins(self.settings, reference) for reference in references)
             self.notes.say(*dict.fromkeys(line for part in lines for line in part))
 

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 
-from runcancel.config import provenance
+from runcancel.config import settings
 from runcancel.errors import INTERRUPTED, MEANINGS
 from runcancel.model.states import Fact
 from runcancel.providers import PROVIDERS, provider
@@ -223,7 +223,7 @@ def _environment() -> Iterator[str]:
         yield f"{cloud.title}:"
         yield from _entry("credentials", cloud.credentials, 15)
         yield from _entry("profile", ", ".join(("--profile", *cloud.profile_variables)), 15)
-        yield from _entry("endpoint", ", ".join(provenance.endpoint_variables(name)), 15)
+        yield from _entry("endpoint", ", ".join(settings.endpoint_variables(name)), 15)
     yield ""
     yield "To see the source of each value: runcancel contexts show, or -v with any verb."
 

@@ -71,11 +71,6 @@ def region_origin(settings: Settings, scope: Scope) -> str:
     return "nowhere" if found is None else found.origin
 
 
-def endpoint_variables(name: str) -> tuple[str, ...]:
-    """The variables that lead a provider's API elsewhere, the stronger first: ours, then the vendor's own."""
-    return (f"{variable(name)}_ENDPOINT_URL", *provider(name).endpoint_variables)
-
-
 def _host(settings: Settings, name: str, context: str | None, site: str | None) -> str | None:
     """Where the vendor answers in the first region; None where no region is known."""
     try:

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 
 from runcancel.config.file import Config, Context
 from runcancel.config.references import NOT_A_REGION, REGION, Reference, nearest
 from runcancel.environment import Choice, several, text, variable
 from runcancel.errors import CloudError, UsageError
-from runcancel.model.runs import Problem, Scope
+from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.base import Connection, VendorSettings
-from runcancel.providers.guarded import is_configured, resolved
+from runcancel.providers.guarded import resolved
 
 NO_REGION = "no-region"
 """Stands where the profile that would tell the region cannot be used: such a scope fails with the reason, unasked."""
@@ -92,81 +92,12 @@ def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
     return scopes
 
 
-class SearchScope(Struct, frozen=True, kw_only=True):
-    """Where to look for runs without a reference: one account of one provider, and its regions.
-
-    `everywhere` is true when all regions were asked for: `regions` is then what the dated table knows.
-    """
-
-    provider: str
-    context: str | None
-    regions: tuple[str, ...]
-    everywhere: bool = False
-    problem: Problem | None = None
-    """Why it cannot be searched, although it takes part; None where it can."""
-
-
-def search_scopes(settings: Settings) -> tuple[SearchScope, ...]:
-    """The accounts that take part when no reference says so.
-
-    Contexts that are selected; else every selected provider; else each whose variables or profile files exist. Those
-    that take part and cannot be searched are left to `unusable`. Raises `UsageError` when nothing is configured, and
-    when nothing can be searched for the lack of a region.
-    """
-    participants = _taking_part(settings)
-    usable = tuple(scope for scope in participants if scope.regions)
-    problems = [scope.problem for scope in participants if scope.problem is not None]
-    if usable or any(problem.code is not Reason.NOT_CONFIGURED for problem in problems):
-        return usable
-    raise UsageError(
-        f"no region for {' and '.join(_named(scope) for scope in participants)}; nothing was sent",
-        hint="add -r REGION, or -r all",
-    )
-
-
-def unusable(settings: Settings) -> tuple[Problem, ...]:
-    """Selected scopes that cannot be searched. Each makes a result incomplete and names the file, key or variable."""
-    return tuple(scope.problem for scope in _taking_part(settings) if scope.problem is not None)
-
-
-def excluded(settings: Settings) -> tuple[str, ...]:
-    """The contexts and providers that were named and of which `-r` names no region: they are not searched."""
-    if not (settings.contexts.typed or settings.providers.typed):
-        return ()
-    return tuple(_named(scope) for scope in _taking_part(settings) if not scope.regions and scope.problem is None)
-
-
-def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
-    """Every account that takes part. Raises `UsageError` when there is none."""
-    names = settings.providers.value
-    pairs: list[tuple[str, str | None]]
-    if settings.contexts.value:
-        config = settings.config.contexts
-        pairs = [(config[name].provider, name) for name in settings.contexts.value]
-        pairs = [(name, context) for name, context in pairs if not names or name in names]
-    else:
-        chosen = names or tuple(name for name in PROVIDERS if is_configured(name, settings.environ))
-        pairs = [(name, settings.profile.value) for name in chosen]
-    if not pairs:
-        raise UsageError(
-            "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",
-            hint=f"choose one, as in -p {next(iter(PROVIDERS))}, or see docs/connecting.md",
-        )
-    return tuple(_search_scope(settings, name, context) for name, context in pairs)
-
-
 def unknown_regions(settings: Settings) -> tuple[str, ...]:
     """Regions of `-r` that no table has: they go to the only selected provider, with a note."""
     if len(settings.providers.value) != 1:
         return ()
     known = {region for name in PROVIDERS for region in provider(name).regions} | {"all"}
     return tuple(word for word in settings.regions.value if ":" not in word and word not in known)
-
-
-def home_region(settings: Settings, scope: SearchScope) -> str:
-    """A region of a place where its account certainly answers: the vendor's own setting, else the first it has."""
-    region = vendor_settings(settings, scope.provider, scope.context).region
-    return scope.regions[0] if region is None else region.value
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
@@ -201,67 +132,15 @@ def connection(settings: Settings, scope: Scope) -> Connection:
     )
 
 
+def endpoint_variables(name: str) -> tuple[str, ...]:
+    """The variables that lead a provider's API elsewhere, the stronger first: ours, then the vendor's own."""
+    return (f"{variable(name)}_ENDPOINT_URL", *provider(name).endpoint_variables)
+
+
 def no_such_site(name: str) -> str:
     """Which sites a provider has, for the message about one that it has not."""
     vendor = provider(name)
     return f"expected {' or '.join(vendor.sites)}" if vendor.sites else f"{vendor.title} has no sites"
-
-
-def protected(settings: Settings, scope: Scope, account: str | None = None) -> str | None:
-    """The name of a protected context whose account and region a scope is in, however it was reached.
-
-    A context protects its profile: reached by the profile's own name, as another context of the same profile, or as
-    the bare environment that means the same profile, it is the same place. One that names its account protects that,
-    too. `account` is the one that the caller is known to be of; None, not known, counts as that of every context which
-    names one, and a context that names one is protected then.
-    """
-    contexts = settings.config.contexts
-    here = contexts.get(scope.context or "")
-    if here is not None and here.account is not None and account is None:
-        return scope.context
-    return next((name for name in contexts_at(settings, scope, account) if contexts[name].protected), None)
-
-
-def contexts_at(settings: Settings, scope: Scope, account: str | None = None) -> tuple[str, ...]:
-    """The names of every context whose profile or account, and regions, a scope is in, however it was reached."""
-    here = profile_at(settings, scope)
-    ambient = vendor_settings(settings, scope.provider, None).profile.value  # of the contexts that name none
-    return tuple(
-        name
-        for name, context in settings.config.contexts.items()
-        if context.provider == scope.provider
-        and (not context.regions or "all" in context.regions or scope.region in context.regions)
-        and (
-            name == scope.context
-            or (context.profile or ambient) == here
-            or (context.account is not None and account in (None, context.account))
-        )
-    )
-
-
-def needs_caller(settings: Settings, scope: Scope) -> bool:
-    """Whether the caller's identity decides about the protection of a scope, because a context names its account."""
-    return any(
-        context.account is not None and context.provider == scope.provider
-        for context in settings.config.contexts.values()
-    )
-
-
-def names_account(settings: Settings, scope: Scope) -> bool:
-    """Whether the context of a scope names the account to which it has to lead."""
-    here = settings.config.contexts.get(scope.context or "")
-    return here is not None and here.account is not None
-
-
-def misled(settings: Settings, scope: Scope, account: str | None) -> str | None:
-    """That the context of a scope leads to another account than it names, in words; None where it does not.
-
-    `account` is the one that the caller is known to be of.
-    """
-    here = settings.config.contexts.get(scope.context or "")
-    if here is None or here.account is None or account in (None, here.account):
-        return None
-    return f"the context {scope.context} is of account {here.account}, and its credentials are of account {account}"
 
 
 def profile_at(settings: Settings, scope: Scope) -> str:
@@ -350,35 +229,6 @@ def typed_regions(settings: Settings, name: str) -> tuple[str, ...]:
     """The regions of one provider in a `-r` of this command line; none without `-r` and for `all`."""
     words = settings.regions.value if settings.regions.typed else ()
     return () if {"all", f"{name}:all"} & set(words) else _chosen_regions(settings, name) if words else ()
-
-
-def _search_scope(settings: Settings, name: str, context: str | None) -> SearchScope:
-    configured = settings.config.contexts.get(context or "")
-    requested = settings.regions.value or (configured.regions if configured else ())
-    regions = regions_of(settings, name, context)
-    scope = SearchScope(provider=name, context=context, regions=regions, everywhere="all" in requested)
-    return scope if regions or settings.regions.value else structs.replace(scope, problem=_problem(settings, scope))
-
-
-def _problem(settings: Settings, scope: SearchScope) -> Problem:
-    """Why an account has no region: its file or profile cannot be used, it is not set up, or it names none."""
-    cloud, where = provider(scope.provider), _named(scope)
-    error = vendor_settings(settings, scope.provider, scope.context).error
-    if error is not None:
-        return structs.replace(error.problem(), scope=where)
-    if scope.context is None and not is_configured(scope.provider, settings.environ):
-        message = f"no credentials for {cloud.title}"
-        return Problem(code=Reason.NO_CREDENTIALS, message=message, hint=f"next: {cloud.sign_in}", scope=where)
-    return Problem(
-        code=Reason.NOT_CONFIGURED,
-        message=f"no region for {where}; it was not searched",
-        hint=f"add -r {scope.provider}:REGION, or set {cloud.region_variables[0]}",
-        scope=where,
-    )
-
-
-def _named(scope: SearchScope) -> str:
-    return scope.provider if scope.context is None else f"{scope.context}@{scope.provider}"
 
 
 def _chosen_regions(settings: Settings, name: str) -> tuple[str, ...]:

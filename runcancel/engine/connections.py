@@ -8,7 +8,6 @@ from functools import partial
 
 from msgspec import Struct, structs
 
-from runcancel.config import provenance
 from runcancel.config import settings as settings_
 from runcancel.config.settings import Settings
 from runcancel.engine.switching import Switch
@@ -112,7 +111,7 @@ class Clouds:
         context = self._settings.config.contexts.get(scope.context or "")
         if context is not None and context.endpoint_url:
             return f"the endpoint is set by the context {scope.context}"
-        variables = provenance.endpoint_variables(scope.provider)
+        variables = settings_.endpoint_variables(scope.provider)
         found = next((name for name in variables if self._settings.environ.get(name)), None)
         return None if found is None else f"the endpoint is set by {found}"
 

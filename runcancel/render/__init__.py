@@ -136,7 +136,7 @@ def writer(
     if notes is None:
         return chosen
     grouped = format == "table" and query is None and table_options == TableOptions()
-    return _Telling(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal)
+    return _WithNotes(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal)
 
 
 def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:
@@ -144,7 +144,7 @@ def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Wr
     from runcancel.render.screens.logs import Lines
 
     sink = Sink(out)
-    return _Telling(Lines(sink, prefix=prefix, by_run=by_run), notes, sink)
+    return _WithNotes(Lines(sink, prefix=prefix, by_run=by_run), notes, sink)
 
 
 def raw(*, out: TextIO | None, notes: Notes) -> "Raw":
@@ -155,8 +155,8 @@ def raw(*, out: TextIO | None, notes: Notes) -> "Raw":
     return Raw(Lines(sink, prefix=False, by_run=False), notes, sink)
 
 
-class _Telling(Printer):
-    """A writer that prints on stderr what the output does not show."""
+class _WithNotes(Printer):
+    """A writer that also prints errors, notes and totals on stderr."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class _Telling(Printer):
 
     def _unexplained(self, errors: Sequence[Problem]) -> Sequence[Problem]:
         """The errors without those of many runs whose groups a person sees: on a terminal's stdout, else on stderr."""
-        if self._name != "cancel" or not self._runs:
+        if self._name != "cancel" or len(self._runs) < 2:
             return errors
         from runcancel.render.screens.groups import FEW, grouped
 
@@ -218,7 +218,7 @@ class _Telling(Printer):
         return [error for error in errors if error not in explained]
 
 
-class Raw(_Telling):
+class Raw(_WithNotes):
     """Bytes as a target wrote them. All messages go to stderr."""
 
     def put(self, content: bytes) -> None:

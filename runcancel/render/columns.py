@@ -3,20 +3,17 @@
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem
-from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import AuditEvent, Invocation, Run
 from runcancel.model.states import Effect
-from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.column import Column, word
-from runcancel.render.screens import doctor
 from runcancel.render.screens.words import (
     EFFECTS,
     PROMISES,
@@ -27,7 +24,6 @@ from runcancel.render.screens.words import (
     per_effect,
     tallied,
 )
-from runcancel.render.trigger_columns import TRIGGER, TRIGGER_OUTCOME, TRIGGER_PLAN
 from runcancel.text import ago, duration, safe
 
 _HOPES: Mapping[Effect, str] = {
@@ -41,11 +37,26 @@ _PLAINER: Mapping[str, str] = {"open": "unfinished", "unjudged": "without a resu
 """Words of the journal that people read otherwise."""
 
 
+_ELSEWHERE: Mapping[str, str] = {
+    "runcancel.model.triggers": "runcancel.render.trigger_columns",
+    "runcancel.model.reports": "runcancel.render.setup_columns",
+}
+"""Module of a record -> module of its columns, for records that no command about runs prints."""
+
+
 def columns_of(record: type, *, wide: bool, extra: Collection[str] = ()) -> tuple[Column[Any], ...]:
     """The columns of a record, in the order in which people see them; `extra` are fields of `EXTRA` that are shown."""
-    columns = tuple(column for column in COLUMNS[record] if wide or not column.wide)
+    columns = tuple(column for column in all_columns(record) if wide or not column.wide)
     further = EXTRA.get(record, {})
     return (*columns, *(column for name in further if name in extra for column in further[name]))
+
+
+def all_columns(record: type) -> tuple[Column[Any], ...]:
+    """The columns of a record, those of `wide` too. Raises KeyError for a type that is no record of an answer."""
+    if record in COLUMNS:
+        return COLUMNS[record]
+    columns: tuple[Column[Any], ...] = import_module(_ELSEWHERE[record.__module__]).COLUMNS[record]
+    return columns
 
 
 def extra_of(records: Iterable[object]) -> frozenset[str]:
@@ -289,56 +300,6 @@ _REPORT: tuple[Column[IncidentReport], ...] = (
 )
 """For machines: people read a report as a document."""
 
-_CONTEXT: tuple[Column[ContextRow], ...] = (
-    Column("name", "CONTEXT", reference=True, is_key=True),
-    Column("provider"),
-    Column("profile"),
-    Column("regions", shrinkable=True),
-    Column("account"),
-    Column("protected", format=_yes),
-    Column("default", "DEFAULT", format=_yes),
-    Column("groups", shrinkable=True),
-)
-
-_GROUP: tuple[Column[GroupRow], ...] = (
-    Column("name", "GROUP", reference=True, is_key=True),
-    Column("contexts", shrinkable=True),
-    Column("default", "DEFAULT", format=_yes),
-)
-
-_SETTING: tuple[Column[SettingRow], ...] = (
-    Column("context"),
-    Column("provider"),
-    Column("key"),
-    Column("value", shrinkable=True),
-    Column("origin", "SOURCE"),
-)
-
-_POLICY: tuple[Column[AccessPolicy], ...] = (
-    Column("provider", is_key=True),
-    Column("policy", value=lambda one: msgspec.json.encode(one.policy).decode()),
-    Column("notes"),
-)
-
-_SCOPE: tuple[Column[ScopeCheck], ...] = (
-    Column("scope", reference=True, is_key=True),
-    Column("principal", "IDENTITY"),
-    Column("credentials", show=lambda one, _: doctor.credentials(one)),
-    Column("clock_skew", "CLOCK", show=lambda one, _: doctor.clock(one)),
-    Column("latency", "LATENCY", format=lambda seconds: f"{seconds * 1000:.0f} ms", right=True),
-    Column("can", "PERMITTED", value=doctor.can),
-    Column("remark", shrinkable=True),
-    Column("ok", wide=True),
-    Column("configured", wide=True),
-    Column("account", wide=True),
-    Column("key", wide=True),
-    Column("region", wide=True),
-    Column("region_origin", "REGION FROM", wide=True),
-    Column("endpoint", wide=True),
-    Column("endpoint_origin", "ENDPOINT FROM", wide=True),
-    Column("proxy", wide=True),
-)
-
 EXTRA: Mapping[type, Mapping[str, tuple[Column[Any], ...]]] = {
     Invocation: {
         "parameters": (
@@ -362,15 +323,7 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     Output: _OUTPUT,
     PlanItem: _PLAN,
     Outcome: _OUTCOME,
-    Trigger: TRIGGER,
-    TriggerPlan: TRIGGER_PLAN,
-    TriggerOutcome: TRIGGER_OUTCOME,
     Operation: _OPERATION,
     IncidentReport: _REPORT,
-    ContextRow: _CONTEXT,
-    GroupRow: _GROUP,
-    SettingRow: _SETTING,
-    AccessPolicy: _POLICY,
-    ScopeCheck: _SCOPE,
 }
-"""Columns per kind of record."""
+"""Columns of the records of runs and operations."""

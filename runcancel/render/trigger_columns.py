@@ -1,6 +1,8 @@
-"""What is shown of a trigger."""
+"""The columns of triggers, of their plans and of their outcomes."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.column import Column, word
@@ -15,7 +17,7 @@ def _runs(one: Trigger, _: datetime) -> Pieces:
     return ((safe(f"{what}{where}"), None),) if what or where else ()
 
 
-TRIGGER: tuple[Column[Trigger], ...] = (
+_TRIGGER: tuple[Column[Trigger], ...] = (
     word("state"),
     Column("next_start_at", "NEXT START"),
     Column("ref", "TRIGGER", reference=True, is_key=True),
@@ -34,7 +36,7 @@ TRIGGER: tuple[Column[Trigger], ...] = (
     Column("account", wide=True),
 )
 
-TRIGGER_OUTCOME: tuple[Column[TriggerOutcome], ...] = (
+_TRIGGER_OUTCOME: tuple[Column[TriggerOutcome], ...] = (
     word("verdict"),
     Column("trigger", reference=True, is_key=True),
     Column("name", shrinkable=True),
@@ -46,7 +48,7 @@ TRIGGER_OUTCOME: tuple[Column[TriggerOutcome], ...] = (
     Column("error", value=lambda one: None if one.error is None else one.error.code, wide=True),
 )
 
-TRIGGER_PLAN: tuple[Column[TriggerPlan], ...] = (
+_TRIGGER_PLAN: tuple[Column[TriggerPlan], ...] = (
     Column("state", value=lambda one: one.before.state),
     Column("trigger", reference=True, is_key=True),
     Column("name", shrinkable=True),
@@ -57,3 +59,9 @@ TRIGGER_PLAN: tuple[Column[TriggerPlan], ...] = (
     Column("targets", "ON", value=lambda one: one.before.targets, wide=True),
     Column("promise", wide=True),
 )
+
+COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
+    Trigger: _TRIGGER,
+    TriggerPlan: _TRIGGER_PLAN,
+    TriggerOutcome: _TRIGGER_OUTCOME,
+}

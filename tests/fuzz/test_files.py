@@ -21,6 +21,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.config import file as config_file
 from runcancel.config import references, settings
+from runcancel.config.search_scopes import search_scopes
 from runcancel.engine.saved import SavedPlan, read_list, read_plan
 from runcancel.errors import CloudError, JournalError, Refused, UsageError
 from runcancel.journal.store import Journal
@@ -122,7 +123,7 @@ def test_any_configuration_is_read_or_refused(tmp_path_factory: pytest.TempPathF
         assert name
     chosen = refused(lambda: settings.gather(config=found, environ={}))
     if chosen is not None:
-        refused(lambda: settings.search_scopes(chosen))
+        refused(lambda: search_scopes(chosen))
 
 
 def _folder(factory: pytest.TempPathFactory) -> Path:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from runcancel.config import settings
+from runcancel.config import protection, settings
 from runcancel.config.references import Reference
 from runcancel.config.settings import Settings
 from runcancel.engine.callers import Callers
@@ -23,10 +23,10 @@ class Accounts:
         """The protected context of each run that is in one."""
         scopes = {item.run: item.run.scope for item in items if item.ask}
         suspects = [
-            one for one in dict.fromkeys(scopes.values()) if settings.protected(self._settings, one) is not None
+            one for one in dict.fromkeys(scopes.values()) if protection.protected(self._settings, one) is not None
         ]
         known = self.of(suspects)
-        names = {scope: settings.protected(self._settings, scope, account) for scope, account in known.items()}
+        names = {scope: protection.protected(self._settings, scope, account) for scope, account in known.items()}
         return {run: name for run, scope in scopes.items() if (name := names.get(scope)) is not None}
 
     def of(self, scopes: Sequence[Scope]) -> dict[Scope, str | None]:
@@ -34,20 +34,20 @@ class Accounts:
 
         Raises `Refused` for a context that leads to another account than it names.
         """
-        unverified = [scope for scope in scopes if settings.needs_caller(self._settings, scope)]
+        unverified = [scope for scope in scopes if protection.needs_caller(self._settings, scope)]
         callers = self._callers.of(unverified)
         accounts = {scope: None if (who := callers.get(scope)) is None else who.account for scope in scopes}
         for scope, account in accounts.items():
-            if why := settings.misled(self._settings, scope, account):
+            if why := protection.misled(self._settings, scope, account):
                 hint = f"correct the context: {command('contexts', 'show', str(scope.context))}"
                 raise Refused(f"{why}; nothing was sent", hint=hint)
         return accounts
 
     def misled(self, scopes: Sequence[Scope]) -> dict[Scope, str]:
         """The scopes whose context leads to another account than it names, with that in words."""
-        with_account = [scope for scope in scopes if settings.names_account(self._settings, scope)]
+        with_account = [scope for scope in scopes if protection.names_account(self._settings, scope)]
         callers = self._callers.of(with_account)
-        found = {scope: settings.misled(self._settings, scope, who.account) for scope, who in callers.items() if who}
+        found = {scope: protection.misled(self._settings, scope, who.account) for scope, who in callers.items() if who}
         return {scope: why for scope, why in found.items() if why is not None}
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:

@@ -22,7 +22,6 @@ from runcancel.model.states import Guarantee
 from runcancel.render import Caller
 from runcancel.render.screens.announce import announce, listing
 from runcancel.render.screens.notes import collapsed
-from runcancel.render.screens.switching import announce_switch, trigger_listing
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -82,6 +81,8 @@ class Admission(Struct, frozen=True, kw_only=True):
         if self.action is CANCEL:
             lines = announce(items, callers, missing=missing, width=self.session.err.width)
         else:
+            from runcancel.render.screens.switching import announce_switch
+
             lines = announce_switch(items, callers, self.action.verb, missing=missing)
         if question and not cannot_ask(self.session, from_stdin=chosen.from_stdin):
             self.session.notes.show(*lines)
@@ -89,7 +90,11 @@ class Admission(Struct, frozen=True, kw_only=True):
             self.session.notes.say(*lines)
 
     def _listing(self, items: Sequence[PlanItem]) -> tuple[str, ...]:
-        return listing(items, width=self.session.err.width) if self.action is CANCEL else trigger_listing(items)
+        if self.action is CANCEL:
+            return listing(items, width=self.session.err.width)
+        from runcancel.render.screens.switching import trigger_listing
+
+        return trigger_listing(items)
 
     def confirmed(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> Chosen:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from runcancel.cli.session import Session
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.source import Named, SelectionRequest
-from runcancel.config import references, settings
+from runcancel.config import protection, references
 from runcancel.engine.flow import Facts, why_frozen
 from runcancel.engine.lookup import Lookup, LookupResult
 from runcancel.engine.planning import intended, unseen
@@ -110,10 +110,10 @@ def flowing(
         max_runs=limits.max_runs,
         targets=bool(request.targets),
         max_targets=limits.max_targets is not None,
-        protected=any(settings.protected(session.settings, ref.scope) is not None for ref in candidates),
+        protected=any(protection.protected(session.settings, ref.scope) is not None for ref in candidates),
         policy=guard.may_match(candidates),
         accounts=guard.asks_accounts_of({ref.scope.provider for ref in candidates})
-        or any(settings.needs_caller(session.settings, ref.scope) for ref in candidates),
+        or any(protection.needs_caller(session.settings, ref.scope) for ref in candidates),
         counts=guard.counts,
         guarantee=guarantee is not None and _may_be_below(lookup, guarantee),
         confirm=confirm is not None,

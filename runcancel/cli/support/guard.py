@@ -7,7 +7,7 @@ from msgspec import structs
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.select import Chosen
-from runcancel.config import settings
+from runcancel.config import protection, settings
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
 from runcancel.guards import limits, site_policy
@@ -43,7 +43,7 @@ class Guard:
 
     def asks_caller(self, scope: Scope) -> bool:
         """Whether the caller's identity decides about a scope, by a rule about accounts or a context that names one."""
-        return self.asks_accounts or settings.needs_caller(self._session.settings, scope)
+        return self.asks_accounts or protection.needs_caller(self._session.settings, scope)
 
     def asks_accounts_of(self, providers: Collection[str]) -> bool:
         """Whether a rule about one of these providers names accounts."""
@@ -132,7 +132,7 @@ def _kinds(ref: Ref) -> tuple[str, ...]:
 
 
 def _subject(session: Session, ref: Ref, action: Action, *, account: str | None, targets: int) -> Subject:
-    known = settings.contexts_at(session.settings, ref.scope, account)
+    known = protection.contexts_at(session.settings, ref.scope, account)
     return Subject(
         run=ref,
         provider=ref.scope.provider,

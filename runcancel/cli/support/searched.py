@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from runcancel.cli.session import Session
-from runcancel.config import settings
+from runcancel.config.search_scopes import excluded
 from runcancel.engine.search import kinds_of
 from runcancel.errors import UsageError
 from runcancel.model.queries import Query
@@ -85,7 +85,7 @@ def _left_out(session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem]
     """Providers that were not left out by name and were not searched."""
     chosen = session.settings
     if chosen.providers.value or chosen.contexts.value:
-        yield from (f"{name} (no region in -r)" for name in settings.excluded(chosen))
+        yield from (f"{name} (no region in -r)" for name in excluded(chosen))
         return
     there = {scope.provider for scope in scopes}
     there |= {(gap.scope or "").rpartition("@")[2].partition(":")[0] for gap in gaps}

@@ -11,7 +11,6 @@ from runcancel.cli.support.files import called
 from runcancel.cli.support.named import of_operation, read_file, text_of_input
 from runcancel.cli.support.resume import LeftOver
 from runcancel.cli.support.source import Filtered, Listed, Named, Past, Picked, Saved, SelectionRequest
-from runcancel.config import settings
 from runcancel.config.references import Reference, as_written, unique
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
@@ -168,6 +167,7 @@ def _with_trigger(result: LookupResult, listed: Run) -> LookupResult:
 def _searched(session: Session, query: Query) -> _Found:
     """Search every scope. Raises `UsageError` for a scope that must not be searched."""
     from runcancel.cli.support.searched import coverage, unsearched  # a named run needs no search
+    from runcancel.config.search_scopes import unusable
     from runcancel.engine.search import born, search, split_gaps
 
     scopes = session.scopes(kinds=query.kinds)
@@ -177,7 +177,7 @@ def _searched(session: Session, query: Query) -> _Found:
         search(scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within)
     )
     unanswered = (answer for answer in answers if isinstance(answer, Problem))
-    gaps = (*settings.unusable(session.settings), *unanswered)
+    gaps = (*unusable(session.settings), *unanswered)
     real, notes = split_gaps(gaps, scopes)
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone

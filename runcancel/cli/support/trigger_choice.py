@@ -13,8 +13,8 @@ from runcancel.cli.support.resume import LeftOver
 from runcancel.cli.support.select import Chosen
 from runcancel.cli.support.trigger_plans import read_trigger_plan
 from runcancel.cli.triggering import Change
-from runcancel.config import settings
 from runcancel.config.references import Reference, parse_all
+from runcancel.config.search_scopes import unusable
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.saved import read_list
@@ -110,7 +110,7 @@ class TriggerChoice:
         scopes = tuple(one for one in session.scopes() if provider(one.provider).trigger_kinds)
         answering: set[Scope] = set()
         found: list[Trigger] = []
-        gaps: list[Problem] = list(settings.unusable(session.settings))
+        gaps: list[Problem] = list(unusable(session.settings))
         for one in find_triggers(
             scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within
         ):

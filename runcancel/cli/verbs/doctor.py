@@ -9,7 +9,8 @@ from msgspec import Struct, structs
 
 from runcancel.cli.session import Session
 from runcancel.config import file as config_file
-from runcancel.config import provenance, settings
+from runcancel.config import protection, provenance
+from runcancel.config.search_scopes import search_scopes, unusable
 from runcancel.config.settings import Settings
 from runcancel.engine.diagnose import Cancels, Examined, examine, last_cancels, with_cancels
 from runcancel.engine.search import split_gaps
@@ -80,7 +81,7 @@ def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]
     named = chosen.providers.value or tuple(dict.fromkeys(contexts))
     configured = tuple(name for name in PROVIDERS if is_configured(name, chosen.environ))
     if chosen.regions.typed:
-        scopes = settings.search_scopes(_only(chosen, named or configured or PROVIDERS))
+        scopes = search_scopes(_only(chosen, named or configured or PROVIDERS))
         return tuple(scope.provider for scope in scopes), ()
     selected = named or configured
     missing = [one for name in selected for one in _lacking(chosen, name, configured)]
@@ -94,14 +95,14 @@ def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]
 
 def _can_be_asked(chosen: Settings, name: str) -> bool:
     try:
-        return bool(settings.search_scopes(_only(chosen, (name,))))
+        return bool(search_scopes(_only(chosen, (name,))))
     except UsageError:
         return False
 
 
 def _lacking(chosen: Settings, name: str, configured: Container[str]) -> Iterator[_Missing]:
     """The faults that prevent the check of a provider's accounts, one by one."""
-    for problem in settings.unusable(_only(chosen, (name,))):
+    for problem in unusable(_only(chosen, (name,))):
         hint = problem.hint or "-r REGION"
         with_hint = structs.replace(problem, hint=hint if hint.startswith("next: ") else f"next: {hint}")
         yield _Missing(problem.scope or name, name, name in configured, with_hint)
@@ -120,7 +121,7 @@ def _no_credentials(name: str) -> Problem:
 
 def _led(chosen: Settings, one: Examined) -> Examined:
     """What was seen of a scope, with the account that its context names and does not lead to."""
-    why = settings.misled(chosen, one.scope, one.identity.account if one.identity else None)
+    why = protection.misled(chosen, one.scope, one.identity.account if one.identity else None)
     if why is None:
         return one
     hint = f"correct the context: {command('contexts', 'show', str(one.scope.context))}"

@@ -7,7 +7,7 @@ from runcancel.cli import options
 from runcancel.cli.bundles import spelled
 from runcancel.cli.session import Session
 from runcancel.cli.support.searched import coverage, unsearched
-from runcancel.config import settings
+from runcancel.config.search_scopes import unusable
 from runcancel.engine.search import born, containing, search, split_gaps
 from runcancel.errors import Searched, exit_of_listing
 from runcancel.model.runs import Problem, Run, Scope, Snapshot
@@ -43,7 +43,7 @@ def list_(
     query = filters.query()
     scopes = session.scopes(kinds=query.kinds)
     unfindable = [f"note: {note}" for note in unsearched(scopes, query)]
-    gaps: list[Problem] = list(settings.unusable(session.settings))
+    gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
     listed = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
     target_ids = options.targets(target)

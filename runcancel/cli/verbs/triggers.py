@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.triggering import TriggerFilters
-from runcancel.config import settings
+from runcancel.config.search_scopes import unusable
 from runcancel.engine.search import split_gaps
 from runcancel.engine.trigger_search import find_triggers
 from runcancel.errors import Searched, exit_of_listing
@@ -36,7 +36,7 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     """
     query = filters.query()
     scopes = tuple(one for one in session.scopes() if provider(one.provider).trigger_kinds)
-    gaps: list[Problem] = list(settings.unusable(session.settings))
+    gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
     found: list[Trigger] = []
     for one in find_triggers(scopes, query, session.clouds, session.workers, answering=answering):
