@@ -1,0 +1,73 @@
+"""The pages for newcomers and for incidents: every command runs, and the output on the page is what is printed."""
+
+import re
+import shlex
+from itertools import groupby
+from pathlib import Path
+from string import Template
+
+from outside import TENCENT, WINDOW, Outside
+
+DOCS = Path(__file__).parents[1] / "docs"
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_VARIES = (
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME"),
+    (r"\b\d\d:\d\d\b", "HH:MM"),
+    (r"\b\d+(?:\.\d)?[smh]\b", "DURATION"),
+    (r"\b01[0-9A-Z]{24}\b", "OPERATION"),
+    (r"\s+", " "),
+)
+"""What differs from one try to the next, and the widths that follow from it."""
+_KNOWN = {
+    "RUN": TENCENT,
+    "WINDOW": WINDOW,
+    "NAME": "patch-openssl",
+    "LINE": "/opt/jobs/patch-openssl.sh",
+    "DOCUMENT": "AWS-RunShellScript",
+    "SCRIPT": "/opt/jobs/nightly-cleanup.sh",
+    "TRIGGER": "aws:us-east-2:rule/default/nightly-cleanup",
+    "TICKET": "OPS-4711",
+}
+"""What somebody at the card knows."""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page in a language."""
+    found = _BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+    return [text for name, text in found if name == language]
+
+
+def steady(text: str) -> list[str]:
+    """The lines without what varies; the same line twice in a row (stdout and stderr) is one."""
+    for pattern, instead in _VARIES[:-1]:
+        text = re.sub(pattern, instead, text)
+    lines = [re.sub(*_VARIES[-1], line).strip() for line in text.splitlines()]
+    return [line for line, _ in groupby(line for line in lines if line)]
+
+
+def shown(page: list[str], printed: list[str]) -> bool:
+    """Whether the lines of the page were printed in that order, one after the other; `…` stands for anything."""
+    pattern = "\n".join("(?:.*\n)*?.*" if line == "…" else re.escape(line).replace("…", ".*") for line in page)
+    return re.search(f"^{pattern}$", "\n".join(printed), re.MULTILINE) is not None
+
+
+def test_the_quickstart_prints_what_the_page_shows(outside: Outside) -> None:
+    for block in blocks("quickstart.md", "console"):
+        for step in block.removeprefix("$ ").split("\n$ "):
+            command, _, excerpt = step.partition("\n")
+            done = outside.shell(f"exec 2>&1\n{command}", env={"RUNCANCEL_OUTPUT": "table", "COLUMNS": "100"})
+            assert shown(steady(excerpt), steady(done.out)), f"{command}\n{excerpt}\n--- printed\n{done.out}"
+
+
+_NO_TERMINAL = re.compile(r"cancel -r all |enable ")
+"""What needs a confirmation: without a terminal nothing is sent, and the exit code is 6."""
+
+
+def test_every_line_of_the_incident_card_runs(outside: Outside) -> None:
+    known = dict(_KNOWN)
+    for line in "".join(blocks("incident.md", "sh")).splitlines():
+        command = line.partition(" # ")[0].partition(" > ")[0]
+        done = outside.run(*shlex.split(Template(command.removeprefix("runcancel")).substitute(known)))
+        assert done.code == (6 if _NO_TERMINAL.search(command) else 0), f"{line}\n{done}"
+        if "OPERATION" not in known and command.startswith("runcancel history"):
+            known["OPERATION"] = done.rows[-1]["id"]
