@@ -38,6 +38,9 @@ VERBS = (
     "permissions",
     "permissions -o wide",
     "list -p tencent --name nothing-of-this-name",
+    "triggers -r us-east-2,ap-guangzhou",
+    "triggers -p aws -r us-east-2 -o wide",
+    "disable -p aws -r us-east-2 --name-glob nightly-* --dry-run",
     "status t-nonsense",
 )
 
@@ -92,3 +95,20 @@ def test_history_shows_the_whole_command_and_reason_at_80_columns(outside: Outsi
 
     assert f"cancel {TENCENT} --reason '{reason}'" in text
     assert text.endswith(reason)
+
+
+def test_triggers_stand_on_few_lines_and_end_with_a_command_that_runs(outside: Outside) -> None:
+    lines = [line for line in columns_of(outside, "triggers -r us-east-2 --kind window", 80) if line]
+
+    assert max(map(len, lines[:-1])) <= 80
+    at = lines.index("aws:us-east-2:window/mw-0c50858d01c0ffee0")
+    assert "nightly-patching" in lines[at + 1]
+    assert "every day" in lines[at + 2]
+    assert "tag:Patch=nightly-patching" in " ".join(lines[at + 2 : at + 4])
+    assert outside.run(*lines[-1].partition("runcancel ")[2].split()).err == "Dry run: nothing was sent\n"
+
+
+def test_an_empty_search_for_triggers_names_what_was_searched(outside: Outside) -> None:
+    text = " ".join(filter(None, columns_of(outside, "triggers --name none -p aws -r us-east-2", 120)))
+
+    assert text == "No triggers match. Searched aws us-east-2. Patterns need --name-glob; every region: -r all"

@@ -10,6 +10,7 @@ from runcancel.errors import UsageError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Scope
 from runcancel.model.states import Fact
+from runcancel.model.triggers import TriggerQuery
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import is_configured
 
@@ -45,20 +46,27 @@ def _facts(facts: Iterable[Fact]) -> str:
 
 
 def coverage(
-    session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem], query: Query, *, also: str = ""
+    session: Session,
+    scopes: Sequence[Scope],
+    gaps: Sequence[Problem],
+    query: Query | TriggerQuery,
+    *,
+    also: str = "",
 ) -> tuple[str, ...]:
     """Lines for a person: what was searched and what was not, and the options that search more; none in a pipe.
 
-    `also` follows the first statement, that no run matches.
+    `also` follows the first statement, that no run or no trigger matches.
     """
     if not session.err.is_terminal:
         return ()
     silent = {gap.scope for gap in gaps}
     searched = ", ".join(_named([scope for scope in scopes if str(scope) not in silent]))
-    missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps)))
+    triggers = isinstance(query, TriggerQuery)
+    possible = [name for name in PROVIDERS if not triggers or provider(name).trigger_kinds]
+    missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps, possible)))
     where = " in the scopes that replied" if gaps else ""
     line = (
-        f"No runs match{where}{also}. Searched {searched or 'nothing'}"
+        f"No {'triggers' if triggers else 'runs'} match{where}{also}. Searched {searched or 'nothing'}"
         + (f"; not searched: {missing}" if missing else "")
         + "."
     )
@@ -81,25 +89,27 @@ def _refused(gaps: Sequence[Problem]) -> Iterator[str]:
             yield f"{gap.scope.replace(':', ' ')} ({gap.code.replace('_', ' ')})"
 
 
-def _left_out(session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem]) -> Iterator[str]:
-    """Providers that were not left out by name and were not searched."""
+def _left_out(
+    session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem], possible: Sequence[str]
+) -> Iterator[str]:
+    """Those of the `possible` providers that were not left out by name and were not searched."""
     chosen = session.settings
     if chosen.providers.value or chosen.contexts.value:
-        yield from (f"{name} (no region in -r)" for name in excluded(chosen))
+        yield from (f"{name} (no region in -r)" for name in excluded(chosen) if name in possible)
         return
     there = {scope.provider for scope in scopes}
     there |= {(gap.scope or "").rpartition("@")[2].partition(":")[0] for gap in gaps}
-    for name in PROVIDERS:
+    for name in possible:
         if name not in there:
             yield f"{name} ({'no region in -r' if is_configured(name, chosen.environ) else 'not configured'})"
 
 
-def _hints(session: Session, query: Query) -> Iterator[str]:
+def _hints(session: Session, query: Query | TriggerQuery) -> Iterator[str]:
     if query.name is not None:
         yield "patterns need --name-glob"
     if not any(word == "all" or word.endswith(":all") for word in session.settings.regions.value):
         yield "every region: -r all"
-    if query.states and not any(state.over for state in query.states):
+    if isinstance(query, Query) and query.states and not any(state.over for state in query.states):
         yield "ended runs: --status all"
 
 

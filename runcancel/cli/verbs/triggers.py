@@ -1,9 +1,11 @@
 """`runcancel triggers`: what will start runs by itself."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
+from runcancel.cli.support.searched import coverage
 from runcancel.cli.triggering import TriggerFilters
 from runcancel.config.search_scopes import unusable
 from runcancel.engine.search import split_gaps
@@ -13,6 +15,7 @@ from runcancel.model.runs import Problem, Scope
 from runcancel.model.triggers import Trigger, TriggerState
 from runcancel.providers import provider
 from runcancel.render import End
+from runcancel.text import command
 
 _SHOWN = 50  # rows on a terminal
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -55,10 +58,17 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     cut = len(shown) < len(found)
     messages = [f"Showing {len(shown)} of {len(found)} triggers. All: --limit 0"] if cut else []
     if not found:
-        messages.append("No triggers match in the scopes that replied." if gaps else "No triggers match.")
-    next_ = session.suggest("To disable one: runcancel disable TRIGGER") if shown else ()
+        messages += coverage(session, scopes, gaps, query)
+    next_ = session.suggest(*_first_to_disable(shown))
     answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=(*messages, *notes, *next_)))
     return code
+
+
+def _first_to_disable(shown: Sequence[Trigger]) -> Iterator[str]:
+    for one in shown:
+        if one.state is TriggerState.ENABLED and one.fixed_because is None:
+            yield f"To preview disabling the next to start: {command('disable', str(one.ref), '--dry-run')}"
+            return
 
 
 def _soonest(trigger: Trigger) -> tuple[bool, datetime, str]:

@@ -94,22 +94,37 @@ def _two_lines(grid: Grid, terminal: Terminal, *, cut: bool, headers: bool) -> l
 def _with_room(grid: Grid, width: int, *, cut: bool) -> tuple[Grid, Grid]:
     """The cells that stand side by side, and those below them, uncut: other references, and what lacks room."""
     cells = grid.only(lambda column: not column.reference)
-    if _fitted(cells, width, cut=cut, least=_BESIDE) is None:
-        fixed = cells.only(lambda column: not column.shrinkable)
-        if _fitted(fixed, width, cut=cut) is not None:
-            return fixed, grid.only(lambda column: not column.is_key and (column.reference or column.shrinkable))
-    return cells, grid.only(lambda column: column.reference and not column.is_key)
+    flexible = [column.name for column in cells.columns if column.shrinkable]
+    for count in range(len(flexible) + 1):  # as few as possible go below, the last first
+        below = frozenset(flexible[len(flexible) - count :])
+        beside = _without(cells, below)
+        if _fitted(beside, width, cut=cut and not count, least=_BESIDE) is not None:
+            return beside, _below_the_cells(grid, below)
+    return cells, _below_the_cells(grid, frozenset())
+
+
+def _without(grid: Grid, names: frozenset[str]) -> Grid:
+    return grid.only(lambda column: column.name not in names)
+
+
+def _below_the_cells(grid: Grid, names: frozenset[str]) -> Grid:
+    return grid.only(lambda column: column.name in names or (column.reference and not column.is_key))
 
 
 def _below(grid: Grid, row: Row, terminal: Terminal, *, indent: int) -> list[Text]:
+    """References on lines of their own; other cells beside each other where they fit, else wrapped."""
     lines: list[Text] = []
+    open_ = False  # whether the last line may take one more cell
     for column, pieces in zip(grid.columns, row, strict=True):
         if pieces == NOTHING:
             continue
         if column.reference:
             lines.append(Text(" " * indent).append(f"{column.title.lower()} ", "dim").append_text(painted(pieces)))
+        elif open_ and lines[-1].cell_len + _GAP + _width(pieces) <= terminal.width:
+            lines[-1] = lines[-1] + Text(" " * _GAP) + painted(pieces)
         else:
             lines += _wrapped(painted(pieces), terminal, indent=indent)
+        open_ = not column.reference
     return lines
 
 
