@@ -56,6 +56,9 @@ _STEADY: tuple[tuple[str, str], ...] = (
     (r"\b01[0-9A-HJKMNP-TV-Z]{24}\b", "01K9ZQ3V7W5T8R2M4N6P0C1D2E"),
     (r"(?<=request )[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "6f1c2d3e-4b5a-4978-8c6d-7e8f90a1b2c3"),
     (r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-21 09:41:07"),
+    (r"(?<=\| `)[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "6f1c2d3e-4b5a-4978-8c6d-7e8f90a1b2c3"),
+    (r"\bAt \d\d:\d\d\b", "At 02:00"),
+    (r"\b\w+&#64;\w+\b", "ops&#64;vm"),
     (r"\b\d+\.\ds\b", "2.4s"),
     (r"  \d\d:\d\d(?: · \d+ s left)?(?: · \d+ calls?/s)?$", "00:12"),
 )
@@ -129,6 +132,27 @@ def _many_to_pick(outside: Outside) -> Sequence[str]:
     return ("cancel",)
 
 
+def _large(outside: Outside) -> Sequence[str]:
+    """A cancel of many runs with every verdict that needs attention, to its end."""
+    _add(outside, "aws", "command", count=20, targets={"succeeded": 3, "running": 6}, settle=0)
+    _add(outside, "alibaba", count=3, targets={"running": 9, "pending": 31}, settle=0, terminates=False, age=750)
+    _add(outside, "tencent", count=30, targets={"running": 9, "pending": 3}, settle=0)
+    _add(outside, "tencent", name="rotate-logs", targets={"running": 2}, settle=0)
+    outside.faults({"kind": "denied", "provider": "aws", "action": "CancelCommand", "times": 2})
+    return ("cancel", "--name-glob", "*o*", "--max-runs", "100", "--confirm", "54")
+
+
+def _reported(outside: Outside) -> Sequence[str]:
+    """The report of a cancel that did not stop everything."""
+    outside.run(*_few(outside), "--confirm", "4", "--reason", "bad patch 4711")
+    return ("report",)
+
+
+def _switched(outside: Outside) -> Sequence[str]:
+    """Two triggers before somebody confirms."""
+    return ("disable", "--name-glob", "nightly-*", "-r", "us-east-2")
+
+
 def _watched(outside: Outside) -> Sequence[str]:
     refs = [
         _add(outside, "tencent", targets={"running": 9, "succeeded": 3}),
@@ -171,6 +195,19 @@ PICTURES: Mapping[str, Picture] = {
         begin=_many_to_pick,
         until=lambda outside, terminal: terminal.until("Enter: none"),
         lines=24,
+    ),
+    "large": Picture(title="Many runs, the end", begin=_large),
+    "report": Picture(title="The incident report", begin=_reported, lines=60),
+    "triggers": Picture(
+        title="What starts runs",
+        begin=lambda _: ("triggers", "--kind", "window,rule", "-r", "us-east-2"),
+        fleet=True,
+    ),
+    "disable": Picture(
+        title="Before triggers are disabled",
+        begin=_switched,
+        until=lambda outside, terminal: terminal.until("y/N"),
+        fleet=True,
     ),
     "refusal": Picture(title="Nobody to ask", begin=lambda outside: (*_few(outside), "--no-input")),
 }

