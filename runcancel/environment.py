@@ -57,9 +57,9 @@ def several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Cho
     return Choice((), "default")
 
 
-def switch(flag: str, given: bool | None, environ: Mapping[str, str]) -> bool:
+def switch(flag: str, flag_value: bool | None, environ: Mapping[str, str]) -> bool:
     """One on-off setting. Raises `UsageError` for a variable that is neither on nor off."""
-    if given:
+    if flag_value:
         return True
     name = variable(flag)
     value = environ.get(name, "").strip().lower()

@@ -244,11 +244,11 @@ class Searched(Struct, frozen=True, kw_only=True):
     gaps: tuple[Reason, ...] = ()
     replied: bool = True
 
-    def exit(self, *, found: bool) -> Exit:
+    def exit(self, *, any_found: bool) -> Exit:
         """7 while something did not answer; 4 when nothing was found because every scope refused the credentials."""
         if not self.gaps:
             return Exit.OK
-        refused = not found and not self.replied and CREDENTIALS.issuperset(self.gaps)
+        refused = not any_found and not self.replied and CREDENTIALS.issuperset(self.gaps)
         return Exit.DENIED if refused else Exit.INCOMPLETE
 
 
@@ -267,16 +267,16 @@ class Goal(Struct, frozen=True, kw_only=True):
         return _WEIGHTS[Verdict.STOPPED if good else verdict]
 
 
-def exit_of_listing(searched: Searched, *, found: bool) -> Exit:
+def exit_of_listing(searched: Searched, *, any_found: bool) -> Exit:
     """The exit code of a search: a scope that was set up wrongly is usage."""
-    return Exit.USAGE if Reason.USAGE in searched.gaps else searched.exit(found=found)
+    return Exit.USAGE if Reason.USAGE in searched.gaps else searched.exit(any_found=any_found)
 
 
 def exit_of_plan(problems: Iterable[Reason], searched: Searched, *, planned: bool, require_match: bool) -> Exit:
     """The exit code of a dry run: out of what could not be planned, the search, and whether anything was planned."""
     code = exit_of_reading(problems)
     if code is Exit.OK:
-        code = searched.exit(found=planned)
+        code = searched.exit(any_found=planned)
     return Exit.NOT_FOUND if code is Exit.OK and require_match and not planned else code
 
 
@@ -290,7 +290,7 @@ def exit_of_cancel(endings: Iterable[Ending], goal: Goal, searched: Searched, *,
         return 128 + signum
     ended = list(endings)
     reasons = {one.reason or Reason.INTERNAL for one in ended if _Weight.BAD in _WEIGHTS[one.verdict]}
-    sent = any(one.sent for one in ended)
+    sent = any(one.was_sent for one in ended)
     refused = next((code for code in (Reason.USAGE, Reason.REFUSED) if code in reasons), None)
     if refused is not None and not sent:
         return _EXIT_OF_REASON[refused]
@@ -298,5 +298,5 @@ def exit_of_cancel(endings: Iterable[Ending], goal: Goal, searched: Searched, *,
     if code is Exit.FAILED:
         return exit_of_failures(reasons)
     if code is Exit.OK:
-        code = searched.exit(found=bool(ended))
+        code = searched.exit(any_found=bool(ended))
     return Exit.NOT_FOUND if code is Exit.OK and goal.require_match and not ended else code

@@ -19,17 +19,17 @@ from runcancel.errors import (
 from runcancel.model.states import Reason, Verdict
 
 STOPPED = Ending(Verdict.STOPPED)
-ENDED = Ending(Verdict.ENDED, sent=False)
+ENDED = Ending(Verdict.ENDED, was_sent=False)
 PARTIAL = Ending(Verdict.PARTIAL)
 REQUESTED = Ending(Verdict.REQUESTED)
 REPORTED = Ending(Verdict.REPORTED)
 IN_DOUBT = Ending(Verdict.IN_DOUBT, Reason.LOST)
-SKIPPED = Ending(Verdict.SKIPPED, Reason.INTERRUPTED, sent=False)
+SKIPPED = Ending(Verdict.SKIPPED, Reason.INTERRUPTED, was_sent=False)
 DENIED = Ending(Verdict.FAILED, Reason.DENIED)
 EXPIRED = Ending(Verdict.FAILED, Reason.EXPIRED_CREDENTIALS)
-MISSING = Ending(Verdict.FAILED, Reason.NOT_FOUND, sent=False)
-GUARDED = Ending(Verdict.FAILED, Reason.REFUSED, sent=False)
-MISUSED = Ending(Verdict.FAILED, Reason.USAGE, sent=False)
+MISSING = Ending(Verdict.FAILED, Reason.NOT_FOUND, was_sent=False)
+GUARDED = Ending(Verdict.FAILED, Reason.REFUSED, was_sent=False)
+MISUSED = Ending(Verdict.FAILED, Reason.USAGE, was_sent=False)
 BROKEN = Ending(Verdict.FAILED, Reason.DOWN)
 WORDLESS = Ending(Verdict.FAILED)
 
@@ -135,7 +135,7 @@ def by_the_design(endings: tuple[Ending, ...], goal: Goal, searched: Searched) -
     unsure = verdicts & {Verdict.REQUESTED, Verdict.IN_DOUBT, Verdict.REPORTED}
     unsure -= {Verdict.REPORTED} if goal.accept_reported else set()
     unsure -= set() if goal.waited else {Verdict.REQUESTED}
-    if not any(one.sent for one in endings):
+    if not any(one.was_sent for one in endings):
         if Reason.USAGE in failures:
             return Exit.USAGE
         if Reason.REFUSED in failures:
@@ -222,13 +222,13 @@ def test_a_reading_ends_with(reasons: list[Reason], code: Exit) -> None:
 def test_a_search_with_a_gap_is_incomplete_and_one_set_up_wrongly_is_wrong_usage(reason: Reason) -> None:
     expected = Exit.USAGE if reason is Reason.USAGE else Exit.INCOMPLETE
 
-    assert exit_of_listing(WHOLE, found=False) == Exit.OK
-    assert exit_of_listing(Searched(gaps=(reason,)), found=False) == expected
-    assert exit_of_listing(Searched(gaps=(Reason.DOWN, reason)), found=True) == expected
+    assert exit_of_listing(WHOLE, any_found=False) == Exit.OK
+    assert exit_of_listing(Searched(gaps=(reason,)), any_found=False) == expected
+    assert exit_of_listing(Searched(gaps=(Reason.DOWN, reason)), any_found=True) == expected
 
 
 def test_a_search_that_every_scope_refused_is_not_permitted() -> None:
-    assert exit_of_listing(REFUSED, found=False) == Exit.DENIED
-    assert exit_of_listing(REFUSED, found=True) == Exit.INCOMPLETE
-    assert exit_of_listing(ANSWERED, found=False) == Exit.INCOMPLETE
-    assert exit_of_listing(MIXED, found=False) == Exit.INCOMPLETE
+    assert exit_of_listing(REFUSED, any_found=False) == Exit.DENIED
+    assert exit_of_listing(REFUSED, any_found=True) == Exit.INCOMPLETE
+    assert exit_of_listing(ANSWERED, any_found=False) == Exit.INCOMPLETE
+    assert exit_of_listing(MIXED, any_found=False) == Exit.INCOMPLETE

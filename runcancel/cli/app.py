@@ -51,12 +51,12 @@ class Verb(TyperCommand):
             self._take_request(ctx, {name: value for name, value in given.items() if value is not None})
         return super().parse_args(ctx, args)
 
-    def _check_values(self, given: Mapping[str, Any]) -> None:
+    def _check_values(self, typed: Mapping[str, Any]) -> None:
         """Raise `UsageError` for an option whose value is empty or looks like the next option."""
         for param in self.params:
             if not isinstance(param, TyperOption) or param.is_flag or param.name in _FREE:
                 continue
-            values = given.get(param.name or "")
+            values = typed.get(param.name or "")
             for value in values if isinstance(values, list) else [values]:
                 if isinstance(value, str) and value != "-":
                     check_given(max(param.opts, key=len), value)
@@ -166,11 +166,11 @@ def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
     names = {param.name for param in flat}
     shared = [param for param in options_of(options.Everywhere) if param.name not in names]
 
-    def call(ctx: typer.Context, **given: Any) -> int:
-        session = Session.open(name, filled(options.Everywhere, {one.name: given.pop(one.name) for one in shared}))
+    def call(ctx: typer.Context, **values: Any) -> int:
+        session = Session.open(name, filled(options.Everywhere, {one.name: values.pop(one.name) for one in shared}))
         session.request = ctx.meta.get(request.FLAG, session.request)
         with session:
-            return session.ended(body(session, **arguments(own, given)))
+            return session.ended(body(session, **arguments(own, values)))
 
     call.__doc__ = body.__doc__
     keyword = inspect.Parameter.KEYWORD_ONLY

@@ -299,13 +299,13 @@ def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(environment.plain("--target", one) for one in ids or ()))
 
 
-def known_words(flag: str, given: Iterable[str] | None, known: Sequence[str]) -> tuple[str, ...]:
+def known_words(flag: str, words: Iterable[str] | None, allowed: Sequence[str]) -> tuple[str, ...]:
     """The words of an option, repeated or in comma lists. Raises `UsageError` for one that is not known."""
-    chosen = [environment.plain(flag, part.strip()) for value in given or () for part in value.split(",")]
+    chosen = [environment.plain(flag, part.strip()) for value in words or () for part in value.split(",")]
     for word in chosen:
-        if word not in known:
+        if word not in allowed:
             raise UsageError(
-                f"{flag} does not accept “{word}”. Expected one of: {', '.join(known)}{nearest(word, known)}; "
+                f"{flag} does not accept “{word}”. Expected one of: {', '.join(allowed)}{nearest(word, allowed)}; "
                 "nothing was sent"
             )
     return tuple(chosen)

@@ -68,7 +68,7 @@ class Session:
     def __init__(
         self,
         verb: str,
-        chosen: Settings,
+        scope_settings: Settings,
         *,
         format: str,
         color: Color,
@@ -78,10 +78,10 @@ class Session:
         query: "Expression | None" = None,
         debug: bool = False,
     ) -> None:
-        environ = chosen.environ
+        environ = scope_settings.environ
         self.verb = verb
         self._answer = verb
-        self.settings = chosen
+        self.settings = scope_settings
         self.format = format
         self.query = query
         self.table = TableOptions()
@@ -103,9 +103,9 @@ class Session:
         self.err = Terminal.of(sys.stderr, environ, color=color)
         self.workers = Workers(StoppableClock(), threads=threads_that_fit(THREADS))
         self.workers.acknowledge = self.notes.warn
-        self.clouds = Clouds(chosen, self.workers)
-        self._callers = Callers(chosen, self.clouds, self.workers)
-        self.accounts = Accounts(chosen, self._callers)
+        self.clouds = Clouds(scope_settings, self.workers)
+        self._callers = Callers(scope_settings, self.clouds, self.workers)
+        self.accounts = Accounts(scope_settings, self._callers)
         self.asks_caller: Callable[[Scope], bool] = lambda _: False
         """Whether the caller's identity decides about a cancel in a scope. It is then requested during the lookup."""
 
@@ -198,10 +198,10 @@ class Session:
             options=self.table,
         )
 
-    def limit(self, given: int | None, on_terminal: int) -> int:
+    def limit(self, rows: int | None, on_terminal: int) -> int:
         """The largest number of rows of a list; 0 is all. Only a terminal has a default limit."""
-        if given is not None:
-            return given
+        if rows is not None:
+            return rows
         return on_terminal if self.out.is_terminal else 0
 
     def command(self, *words: str) -> str:
@@ -251,9 +251,9 @@ class Session:
         self.clouds.tries = Tries.watching(within)
         return within
 
-    def seconds(self, flag: str, given: str | None, otherwise: float) -> float:
+    def seconds(self, flag: str, value: str | None, otherwise: float) -> float:
         """An amount of patience in seconds: the flag, its variable, or `otherwise`."""
-        choice = environment.text(flag, given, self.settings.environ)
+        choice = environment.text(flag, value, self.settings.environ)
         return otherwise if choice.value is None else environment.duration(choice.origin, choice.value)
 
     def look_up_texts(self, texts: Sequence[str], *, full: bool) -> list[LookupResult]:
@@ -292,16 +292,16 @@ class Session:
                 self.notes.say(f"note: {result.note}")
         return [by_reference[reference] for reference in references]
 
-    def scopes(self, chosen: Settings | None = None, *, kinds: frozenset[str] = frozenset()) -> tuple[Scope, ...]:
+    def scopes(self, within: Settings | None = None, *, kinds: frozenset[str] = frozenset()) -> tuple[Scope, ...]:
         """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it.
 
-        `chosen` in place of what the command line says. Raises `UsageError` when nobody here has such `kinds`.
+        `within` in place of what the command line says. Raises `UsageError` when nobody here has such `kinds`.
         """
         from runcancel.config.search_scopes import excluded, search_scopes
 
-        chosen = chosen or self.settings
-        accounts = search_scopes(chosen)
-        if left_out := excluded(chosen):
+        within = within or self.settings
+        accounts = search_scopes(within)
+        if left_out := excluded(within):
             self.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
         options.check_kinds(kinds, (account.provider for account in accounts))
         all_regions = self._all_regions([account for account in accounts if account.everywhere])

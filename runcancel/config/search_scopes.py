@@ -37,7 +37,7 @@ def search_scopes(settings: Settings) -> tuple[SearchScope, ...]:
     if usable or any(problem.code is not Reason.NOT_CONFIGURED for problem in problems):
         return usable
     raise UsageError(
-        f"no region for {' and '.join(_named(scope) for scope in participants)}; nothing was sent",
+        f"no region for {' and '.join(_name_of(scope) for scope in participants)}; nothing was sent",
         hint="add -r REGION, or -r all",
     )
 
@@ -51,7 +51,7 @@ def excluded(settings: Settings) -> tuple[str, ...]:
     """The contexts and providers that were named and of which `-r` names no region: they are not searched."""
     if not (settings.contexts.typed or settings.providers.typed):
         return ()
-    return tuple(_named(scope) for scope in _taking_part(settings) if not scope.regions and scope.problem is None)
+    return tuple(_name_of(scope) for scope in _taking_part(settings) if not scope.regions and scope.problem is None)
 
 
 def home_region(settings: Settings, scope: SearchScope) -> str:
@@ -89,7 +89,7 @@ def _search_scope(settings: Settings, name: str, context: str | None) -> SearchS
 
 def _problem(settings: Settings, scope: SearchScope) -> Problem:
     """Why an account has no region: its file or profile cannot be used, it is not set up, or it names none."""
-    cloud, where = provider(scope.provider), _named(scope)
+    cloud, where = provider(scope.provider), _name_of(scope)
     error = vendor_settings(settings, scope.provider, scope.context).error
     if error is not None:
         return structs.replace(error.problem(), scope=where)
@@ -104,5 +104,5 @@ def _problem(settings: Settings, scope: SearchScope) -> Problem:
     )
 
 
-def _named(scope: SearchScope) -> str:
+def _name_of(scope: SearchScope) -> str:
     return scope.provider if scope.context is None else f"{scope.context}@{scope.provider}"

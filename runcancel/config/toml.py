@@ -37,7 +37,7 @@ def record(
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        message = _sentence(_named(str(error), data, kind), keys, choices)
+        message = _sentence(_name_of(str(error), data, kind), keys, choices)
         raise UsageError(f"{file}: {message}; nothing was sent") from None
 
 
@@ -69,7 +69,7 @@ def _data(file: Path, text: str) -> dict[str, Any]:
         raise UsageError(f"{file} contains a number that is too long; nothing was sent") from None
 
 
-def _named(error: str, data: Mapping[str, Any], kind: type) -> str:
+def _name_of(error: str, data: Mapping[str, Any], kind: type) -> str:
     """Name the member of a table, for which msgspec prints `contexts[...]`."""
     for table, member_type in get_type_hints(kind).items():
         members = data.get(table)

@@ -41,7 +41,7 @@ class Callers:
         self._workers = workers
         self._group: TaskGroup[_Question, Identity | None] | None = None
         self._until: dict[Credential, float] = {}  # those that were asked for
-        self._known: dict[Credential, Identity | None] = {}
+        self._identities: dict[Credential, Identity | None] = {}
 
     def begin(self, scopes: Iterable[Scope]) -> None:
         """Request the identities of these scopes that were not requested yet, and return at once."""
@@ -63,19 +63,19 @@ class Callers:
         """The caller's identity in each scope, None if it is not known. Waits for `LONGEST`. Raises `Interrupted`."""
         self.begin(scopes)
         credentials = {scope: self._credential(scope) for scope in scopes}
-        left = {one for one in credentials.values() if one is not None and one not in self._known}
+        left = {one for one in credentials.values() if one is not None and one not in self._identities}
         if left and self._group is not None:
             self._workers.listen(self._group.inbox)  # signals go to whoever waits
         while left and self._group is not None:
             rest = max(self._until[one] for one in left) - self._workers.clock.monotonic()
             done = self._group.next(rest) if rest > 0 else None
             if done is None:
-                self._known |= dict.fromkeys(left)
+                self._identities |= dict.fromkeys(left)
                 break
             credential = done.item[0]
-            self._known.setdefault(credential, done.value())
+            self._identities.setdefault(credential, done.value())
             left.discard(credential)
-        return {scope: None if one is None else self._known.get(one) for scope, one in credentials.items()}
+        return {scope: None if one is None else self._identities.get(one) for scope, one in credentials.items()}
 
     def _request(self, question: _Question) -> Identity | None:
         for scope in question[1]:

@@ -199,7 +199,7 @@ class _Operation:
         elif tracker.step in (Step.WATCHED, Step.ENDED):
             self._chase(tracker)
             self._release(tracker)
-            if tracker.step is Step.WATCHED and tracker.ref not in self._watch.left:
+            if tracker.step is Step.WATCHED and tracker.ref not in self._watch.open:
                 self._watch.add(tracker.ref)
 
     def _close(self, tracker: RunTracker) -> None:

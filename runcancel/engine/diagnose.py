@@ -64,12 +64,12 @@ def last_cancels(answers: Iterable[tuple[datetime, Ref, CancelResponse]]) -> Can
     return latest
 
 
-def with_cancels(one: Examined, known: Cancels) -> tuple[PermissionCheck, ...]:
+def with_cancels(one: Examined, cancels: Cancels) -> tuple[PermissionCheck, ...]:
     """The permissions of a scope, with what the journal knows about cancels there by the same key."""
     key = "" if one.connection is None else one.connection.key or ""
 
     def with_cancel(check: PermissionCheck) -> PermissionCheck:
-        at, allowed = known.get((str(one.scope), check.kind, key), (None, None))
+        at, allowed = cancels.get((str(one.scope), check.kind, key), (None, None))
         return structs.replace(check, cancel=allowed, cancel_seen_at=at)
 
     return tuple(with_cancel(check) for check in one.permissions)

@@ -88,7 +88,7 @@ class FlowReadings:
     def unread(self) -> list[RunName]:
         """The references without a run so far."""
         waiting = [result.reference.name for _, results in self._results.values() for result in results]
-        return [*waiting, *(reference.name for reference in self.lookup.left)]
+        return [*waiting, *(reference.name for reference in self.lookup.unread)]
 
     def record(self, scope: Scope, responses: Sequence[LookupResponse], now: float) -> None:
         """Take the responses of one scope."""
@@ -98,7 +98,7 @@ class FlowReadings:
         """Select from each scope that was read whole, or whose first reading has waited a moment."""
         if now >= self.until and not self.lookup.complete:
             for result in self.lookup.overdue(self._flow.within):
-                self._add(self.lookup.named(result.reference)[0].scope, [result], now)
+                self._add(self.lookup.candidates(result.reference)[0].scope, [result], now)
         for scope in [one for one, (due, _) in self._results.items() if now >= due or not self.lookup.waits_for(one)]:
             _, results = self._results.pop(scope)
             yield self._flow.choose(results)

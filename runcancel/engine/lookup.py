@@ -64,7 +64,7 @@ class Lookup:
         self.probes = _probes({one: known.get(one.text) or settings_.scopes_of(settings, one) for one in references})
         self._candidates: dict[Reference, list[tuple[Scope, tuple[Kind, ...]]]] = {one: [] for one in references}
         self._answers: dict[Reference, dict[Scope, Snapshot | CloudError]] = {one: {} for one in references}
-        self._left = dict.fromkeys(references)
+        self._unread = dict.fromkeys(references)
         self.unchecked: set[Reference] = set()
         """References with an account that could not be compared with the caller's."""
         for probe in self.probes:
@@ -75,22 +75,22 @@ class Lookup:
     @property
     def complete(self) -> bool:
         """Whether every reference is."""
-        return not self._left
+        return not self._unread
 
     @property
-    def left(self) -> tuple[Reference, ...]:
+    def unread(self) -> tuple[Reference, ...]:
         """The references that are not settled yet."""
-        return tuple(self._left)
+        return tuple(self._unread)
 
     def wants(self, probe: Probe) -> bool:
         """Whether a reference of a probe is not settled yet."""
-        return any(reference in self._left for reference in probe.references)
+        return any(reference in self._unread for reference in probe.references)
 
     def waits_for(self, scope: Scope) -> bool:
         """Whether a reference that may be in this scope is not settled yet."""
         return self._open[scope] > 0
 
-    def named(self, reference: Reference) -> tuple[Ref, ...]:
+    def candidates(self, reference: Reference) -> tuple[Ref, ...]:
         """Every run that a reference can mean."""
         return tuple(reference.at(scope, kind) for scope, kinds in self._candidates[reference] for kind in kinds)
 
@@ -98,7 +98,7 @@ class Lookup:
         """Take in what a probe was answered; the references that are settled by it."""
         resolved = []
         for reference, answer in answers:
-            if reference in self._left and not _interrupted(answer):
+            if reference in self._unread and not _interrupted(answer):
                 self._answers[reference][scope] = answer
                 if len(self._answers[reference]) == len({scope for scope, _ in self._candidates[reference]}):
                     resolved.append(self._resolve(reference))
@@ -106,14 +106,14 @@ class Lookup:
 
     def overdue(self, seconds: float) -> list[LookupResult]:
         """Resolve what is left: a scope that has not replied within so many seconds is not waited for."""
-        for reference in self._left:
+        for reference in self._unread:
             for scope, _ in self._candidates[reference]:
                 late = CloudError(Reason.TIMED_OUT, f"{scope} did not reply within {seconds:g} s")
                 self._answers[reference].setdefault(scope, late)
-        return [self._resolve(reference) for reference in self.left]
+        return [self._resolve(reference) for reference in self.unread]
 
     def _resolve(self, reference: Reference) -> LookupResult:
-        del self._left[reference]
+        del self._unread[reference]
         self._open.subtract(scope for scope, _ in self._candidates[reference])
         result = _resolve(reference, list(self._answers[reference].items()))
         doubt = f"could not verify that the credentials belong to account {reference.account}"
@@ -123,7 +123,7 @@ class Lookup:
 
     def _unseen(self, reference: Reference, problem: Problem | None) -> Ref | None:
         """The run of the reference, if it is exactly one and the failure of its reading shows nothing."""
-        named = self.named(reference)
+        named = self.candidates(reference)
         if (
             reference.account is not None
             or problem is None

@@ -71,13 +71,13 @@ def children(items: Sequence[PlanItem]) -> dict[Ref, Ref]:
     }
 
 
-def started_by(ref: Ref, known: Container[Ref], clouds: Clouds) -> list[PlanItem]:
-    """What this run has started that is not `known`, planned; one that cannot be read is planned unseen.
+def started_by(ref: Ref, planned: Container[Ref], clouds: Clouds) -> list[PlanItem]:
+    """What this run has started that is not `planned`, planned; one that cannot be read is planned unseen.
 
     Complete only for a run that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
     """
     seen = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
-    refs = [child for child in children(seen) if child not in known]
+    refs = [child for child in children(seen) if child not in planned]
     return [
         plan(answer, parent=ref) if isinstance(answer, Snapshot) else unseen(child, answer.message, parent=ref)
         for child, answer in _read(refs, clouds)
@@ -142,19 +142,19 @@ def _read(refs: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | Clo
     return [pair for batch in batches(refs) for pair in read(clouds, batch)]
 
 
-def _whether(run: Run, named: Sequence[Invocation], listed: Sequence[Invocation]) -> tuple[bool, str]:
-    """Whether to ask, and why, for the `named` targets (empty: the whole run, of which `listed` was seen).
+def _whether(run: Run, invocations: Sequence[Invocation], listed: Sequence[Invocation]) -> tuple[bool, str]:
+    """Whether to ask, and why, for the `invocations` targets (empty: the whole run, of which `listed` was seen).
 
     A run all of whose listed targets have ended may still start others: it is asked. A run that its cloud calls ended
     while one of its targets is not has not ended.
     """
-    left = [one.state for one in named or listed if not one.state.over]
+    left = [one.state for one in invocations or listed if not one.state.over]
     if not left and run.state.over:
         return False, f"it has ended ({run.state})"
-    if named and not left:
+    if invocations and not left:
         return False, "every selected target has ended"
-    on_their_way = (bool(named) or run.state.over) and all(state is State.CANCELLING for state in left)
-    if on_their_way or (run.state is State.CANCELLING and not named):
+    on_their_way = (bool(invocations) or run.state.over) and all(state is State.CANCELLING for state in left)
+    if on_their_way or (run.state is State.CANCELLING and not invocations):
         return False, "it is already being cancelled; no second cancel is sent"
     if run.state.over:
         return True, f"its state is {run.state}, but a target is {max(left, key=lambda state: state.openness)}"

@@ -23,7 +23,7 @@ class Watch:
     """
 
     def __init__(self, tasks: TaskGroup[Any, Any], clock: Clock, *, first: float = FIRST_PAUSE) -> None:
-        self.left: dict[Ref, None] = {}
+        self.open: dict[Ref, None] = {}
         self._tasks = tasks
         self._clock = clock
         self._first = first
@@ -31,7 +31,7 @@ class Watch:
 
     def add(self, ref: Ref) -> None:
         """Watch this run as well."""
-        self.left[ref] = None
+        self.open[ref] = None
         if ref.scope not in self._rounds:
             self._rounds[ref.scope] = _Round(self._clock.monotonic(), first=self._first)
 
@@ -39,18 +39,18 @@ class Watch:
         """Send the read calls of every scope whose time has come."""
         now = self._clock.monotonic()
         for scope in [scope for scope, round in self._rounds.items() if round.due(now)]:
-            calls = tuple(batches(ref for ref in self.left if ref.scope == scope))
+            calls = tuple(batches(ref for ref in self.open if ref.scope == scope))
             if not calls:
                 del self._rounds[scope]
                 continue
-            self._rounds[scope].sent(len(calls))
+            self._rounds[scope].record_submitted(len(calls))
             for batch in calls:
                 self._tasks.submit(batch, queue=scope)
 
     def took(self, scope: Scope, readings: Readings) -> Readings:
         """What a read call of a scope returned about runs still watched."""
         self._rounds[scope].came_back(self._clock.monotonic())
-        return tuple(pair for pair in readings if pair[0] in self.left)
+        return tuple(pair for pair in readings if pair[0] in self.open)
 
     def next(self) -> Readings | None:
         """The next answer to a read call; None when nothing came for a while. Raises `Interrupted` after a signal."""
@@ -60,7 +60,7 @@ class Watch:
 
     def drop(self, ref: Ref) -> None:
         """Watch this run no longer."""
-        self.left.pop(ref, None)
+        self.open.pop(ref, None)
 
 
 class _Round:
@@ -75,7 +75,7 @@ class _Round:
         """Whether it is time and nothing is out."""
         return not self._out and now >= self._next_at
 
-    def sent(self, calls: int) -> None:
+    def record_submitted(self, calls: int) -> None:
         """So many read calls are out."""
         self._out = calls
 

@@ -103,10 +103,10 @@ def _check_length(line: str) -> None:
         raise UsageError(f"the line is longer than {LONGEST_LINE >> 20} MiB; nothing was sent")
 
 
-def _take(found: dict[Reference, Reference], text: str, *, triggers: bool) -> Reference:
+def _take(taken_in: dict[Reference, Reference], text: str, *, triggers: bool) -> Reference:
     """Take the reference in, once for all spellings of it; return what it means."""
     reference = references.parse(text, triggers=triggers)
-    found.setdefault(reference.meaning, reference)
+    taken_in.setdefault(reference.meaning, reference)
     return reference.meaning
 
 

@@ -65,11 +65,13 @@ def of_found(
     )
 
 
-def of_plan(saved: Sequence[PlanItem], results: Sequence[LookupResult], *, sent: Collection[Ref] = ()) -> Selection:
+def of_plan(
+    saved: Sequence[PlanItem], results: Sequence[LookupResult], *, already_sent: Collection[Ref] = ()
+) -> Selection:
     """The selection of a plan, no more and no less than it holds. Raises what `_snapshots` raises.
 
-    Runs that joined since are left alone, and so are targets where the cloud takes a part of a run. `sent` are the runs
-    whose cancel was sent before: one of them that needs no other is judged against the states before that cancel.
+    Runs that joined since are left alone, and so are targets where the cloud takes a part of a run. `already_sent`: the
+    runs whose cancel was sent before. One that needs no other cancel is judged against the states before that cancel.
     """
     by_ref = _snapshots(results)
     items: list[PlanItem] = []
@@ -83,30 +85,30 @@ def of_plan(saved: Sequence[PlanItem], results: Sequence[LookupResult], *, sent:
             decided.append(_all_joined(item, snapshot))
             continue
         now, drift = _renewed(item, snapshot)
-        if not now.ask and item.run in sent and not _unread(item):
+        if not now.ask and item.run in already_sent and not _unread(item):
             now = structs.replace(item, ask=False, why=now.why)
         items.append(structs.replace(now, parent=item.parent, matched_by=item.matched_by))
         notes += drift
     return Selection(items=tuple(items), decided=tuple(decided), notes=tuple(notes))
 
 
-def renewed(chosen: Selection, results: Sequence[LookupResult]) -> Selection:
+def renewed(selection: Selection, results: Sequence[LookupResult]) -> Selection:
     """The selection as a reading just before sending shows it, no more than was planned.
 
     A run that could not be read again is cancelled as it was planned. Raises what `_snapshots` raises.
     """
     read = [result for result in results if result.snapshot is not None]
-    again = of_plan(chosen.items, read)
+    again = of_plan(selection.items, read)
     now = {item.run: item for item in again.items}
     left_alone = {outcome.run for outcome in again.decided}
     return Selection(
-        items=tuple(now.get(item.run, item) for item in chosen.items if item.run not in left_alone),
-        decided=(*chosen.decided, *again.decided),
+        items=tuple(now.get(item.run, item) for item in selection.items if item.run not in left_alone),
+        decided=(*selection.decided, *again.decided),
         notes=again.notes,
     )
 
 
-def with_children(chosen: Selection, started: Mapping[Ref, Ref], results: Sequence[LookupResult]) -> Selection:
+def with_children(selection: Selection, started: Mapping[Ref, Ref], results: Sequence[LookupResult]) -> Selection:
     """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
     found = [result.snapshot for result in results if result.snapshot is not None]
     parents: Mapping[RunName, Ref] = dict(started.items())
@@ -120,10 +122,10 @@ def with_children(chosen: Selection, started: Mapping[Ref, Ref], results: Sequen
     for child in below.values():
         under.setdefault(started[child.run], []).append(child)
     items: list[PlanItem] = []
-    for item in chosen.items:
+    for item in selection.items:
         if item.run not in below:
             items += [_chased(item, below), *under.get(item.run, ())]
-    return structs.replace(chosen, items=tuple(items), decided=(*chosen.decided, *missing))
+    return structs.replace(selection, items=tuple(items), decided=(*selection.decided, *missing))
 
 
 def _chased(item: PlanItem, below: Mapping[Ref, PlanItem]) -> PlanItem:
@@ -229,12 +231,12 @@ def _missing(results: Iterable[LookupResult]) -> tuple[Outcome, ...]:
     return tuple(found.values())
 
 
-def _check_targets(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
-    whole = next((one.run.ref for one in found if not _in_part(one)), None)
+def _check_targets(snapshots: Sequence[Snapshot], targets: Sequence[str]) -> None:
+    whole = next((one.run.ref for one in snapshots if not _in_part(one)), None)
     if whole is not None:
         raise whole_only(whole)
-    _check_strangers(found, targets)
-    without = next((one.run.ref for one in found if not _targets_in(one, targets)), None)
+    _check_strangers(snapshots, targets)
+    without = next((one.run.ref for one in snapshots if not _targets_in(one, targets)), None)
     if without is not None:
         raise CloudError(Reason.NOT_FOUND, f"{without} has none of these targets; nothing was sent")
 
@@ -247,8 +249,8 @@ def whole_only(run: Ref) -> UsageError:
     )
 
 
-def _check_strangers(found: Sequence[Snapshot], targets: Sequence[str]) -> None:
-    there = {invocation.target for one in found for invocation in one.invocations}
+def _check_strangers(snapshots: Sequence[Snapshot], targets: Sequence[str]) -> None:
+    there = {invocation.target for one in snapshots for invocation in one.invocations}
     strangers = [target for target in targets if target not in there]
     if strangers:
         raise CloudError(Reason.NOT_FOUND, f"no selected run has the target {', '.join(strangers)}; nothing was sent")

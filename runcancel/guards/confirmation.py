@@ -42,24 +42,24 @@ class GivenConfirmation(Struct, frozen=True, kw_only=True):
 def required(
     items: Sequence[PlanItem],
     *,
-    chosen: bool,
+    by_filter: bool,
     accounts: Mapping[Ref, str],
     protected: Mapping[Ref, str],
     action: Action = CANCEL,
 ) -> ConfirmationRequirement:
     """What a plan has to be answered with.
 
-    `chosen` is true when a filter, a file or a plan selected the runs. `accounts` tells for each run's reference whose
-    account it is in (an id where known, else provider and profile), `protected` the context's name of those that are.
+    `by_filter` is true when a filter, a file or a plan selected the runs. `accounts`: for each run's reference the
+    account (an id where known, else provider and profile). `protected`: the context's name of those that are.
     """
     to_cancel = [item.run for item in items if item.ask]
-    found = _found_by(items) if chosen else ""
+    found = _found_by(items) if by_filter else ""
     guarded = tuple(dict.fromkeys(protected[run] for run in to_cancel if run in protected))
     owners = tuple(dict.fromkeys(accounts[run] for run in to_cancel))
-    level, why = (Level.YES if chosen and to_cancel else Level.NONE), ""
+    level, why = (Level.YES if by_filter and to_cancel else Level.NONE), ""
     if guarded:
         level, why = Level.TYPED, f"in protected context{'s' if len(guarded) > 1 else ''} {', '.join(guarded)}"
-    elif chosen and len(owners) > 1:
+    elif by_filter and len(owners) > 1:
         level, why = Level.TYPED, f"in {len(owners)} accounts"
     more = _does_more(items) if action.verb == "disable" else ""
     if more:
@@ -89,33 +89,33 @@ def _found_by(items: Sequence[PlanItem]) -> str:
     return f"found by {facts}" if len(by) == len(to_cancel) else f"of which {len(by)} found by {facts}"
 
 
-def given_by(requirement: ConfirmationRequirement, given: GivenConfirmation) -> ConfirmedBy | None:
+def given_by(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> ConfirmedBy | None:
     """What of the command line already answers; None: nothing does. Raises `Refused` when it answers something else."""
-    by = _given_by(requirement, given)
-    if given.confirm is not None and by is None:
+    by = _given_by(requirement, flags)
+    if flags.confirm is not None and by is None:
         raise Refused(
-            f"--confirm {given.confirm} does not match: {_matched(requirement)}; nothing was sent",
-            hint=_way_on(requirement, given),
+            f"--confirm {flags.confirm} does not match: {_matched(requirement)}; nothing was sent",
+            hint=_way_on(requirement, flags),
         )
     return by
 
 
-def fits(requirement: ConfirmationRequirement, given: GivenConfirmation) -> bool:
+def fits(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> bool:
     """Whether the command line gives what is required; a wrong `--confirm` never does."""
-    return _given_by(requirement, given) is not None
+    return _given_by(requirement, flags) is not None
 
 
-def _given_by(requirement: ConfirmationRequirement, given: GivenConfirmation) -> ConfirmedBy | None:
-    if given.confirm is not None:
-        return ConfirmedBy.CONFIRM if _fits(requirement, given.confirm) else None
+def _given_by(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> ConfirmedBy | None:
+    if flags.confirm is not None:
+        return ConfirmedBy.CONFIRM if _fits(requirement, flags.confirm) else None
     if requirement.level is Level.NONE:
         return ConfirmedBy.NOT_REQUIRED
-    return ConfirmedBy.YES if requirement.level is Level.YES and given.yes else None
+    return ConfirmedBy.YES if requirement.level is Level.YES and flags.yes else None
 
 
-def option(requirement: ConfirmationRequirement, given: GivenConfirmation) -> str:
+def option(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> str:
     """The option that gives the confirmation; one that stands there with a wrong value is the one."""
-    by_yes = requirement.level is Level.YES and given.confirm is None
+    by_yes = requirement.level is Level.YES and flags.confirm is None
     return "--yes" if by_yes else f"--confirm {requirement.count}"
 
 
@@ -170,8 +170,8 @@ def _selected(requirement: ConfirmationRequirement) -> str:
     return f"{counted(requirement.count, requirement.action.noun)} {requirement.why}".rstrip()
 
 
-def _way_on(requirement: ConfirmationRequirement, given: GivenConfirmation) -> str:
+def _way_on(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> str:
     if not requirement.count:
         action = requirement.action
         return f"No {action.noun} is left to {action.verb}.   To see their state: leave out --confirm"
-    return to_proceed([option(requirement, given)], replaced=given.confirm is not None)
+    return to_proceed([option(requirement, flags)], replaced=flags.confirm is not None)

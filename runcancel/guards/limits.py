@@ -32,10 +32,10 @@ class Excess(Struct, frozen=True, kw_only=True):
 
 
 def check_limits(
-    items: Sequence[PlanItem], limits: Limits, *, sent: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
+    items: Sequence[PlanItem], limits: Limits, *, sent_before: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
 ) -> None:
     """Raise `Refused` when more would be cancelled than the limits allow; see `excesses`."""
-    if found := excesses(items, limits, sent=sent, configured=configured):
+    if found := excesses(items, limits, sent_before=sent_before, configured=configured):
         raise over_limit(found)
 
 
@@ -43,19 +43,19 @@ def excesses(
     items: Sequence[PlanItem],
     limits: Limits,
     *,
-    sent: Sequence[PlanItem] = (),
+    sent_before: Sequence[PlanItem] = (),
     configured: Limits = NO_LIMITS,
     noun: str = "run",
 ) -> tuple[Excess, ...]:
     """The limits that this plan exceeds; what has ended does not count.
 
-    `noun`: what the items are, runs or triggers. `sent` is what the same operation sent before it was interrupted;
+    `noun`: what the items are, runs or triggers. `sent_before`: what the same operation sent before an interruption;
     `configured` are limits that no option raises.
     Raises `Refused` for a limit of targets and a run that could not be read.
     """
     to_cancel = [item for item in items if item.ask]
     again = {item.run for item in to_cancel}
-    to_cancel += [item for item in sent if item.run not in again]
+    to_cancel += [item for item in sent_before if item.run not in again]
     runs = _excess(f"max_{noun}s", noun, len(to_cancel), limits.max_runs, configured.max_runs)
     unread = next((item.run for item in to_cancel if not item.read), None)
     if limits.max_targets is not None and unread is not None and runs is None:
@@ -69,20 +69,20 @@ def excesses(
     return tuple(one for one in (runs, targets) if one is not None)
 
 
-def over_limit(found: Sequence[Excess], *, more: Sequence[str] = (), replaced: bool = False) -> Refused:
+def over_limit(excesses: Sequence[Excess], *, more: Sequence[str] = (), replaced: bool = False) -> Refused:
     """The refusal of a plan that exceeds these limits, with the options that would let it pass.
 
     `more`: other options that it needs. `replaced`: some of all these were given, with other values.
     """
     what = "; ".join(
         f"{matches(one.count, one.noun)}; the limit is {one.most} ({f'caps.{one.name}' if one.fixed else one.option})"
-        for one in found
+        for one in excesses
     )
-    fixed = [f"caps.{one.name} of the configuration, which is {one.most}" for one in found if one.fixed]
+    fixed = [f"caps.{one.name} of the configuration, which is {one.most}" for one in excesses if one.fixed]
     if fixed:
         hint = f"No option raises {' and '.join(fixed)}.   {TO_PREVIEW}"
     else:
-        hint = to_proceed([*(f"{one.option} {one.count}" for one in found), *more], replaced=replaced)
+        hint = to_proceed([*(f"{one.option} {one.count}" for one in excesses), *more], replaced=replaced)
     return Refused(f"{what}; nothing was sent", hint=hint)
 
 

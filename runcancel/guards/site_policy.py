@@ -273,7 +273,7 @@ def _kinds() -> tuple[str, ...]:
 def _text(file: Path, owners: frozenset[int]) -> str | None:
     """The text of the file; None only where there is nothing of that name."""
     try:
-        real = _found(file, owners)
+        real = _find(file, owners)
         data = None if real is None else _bytes(file, real, owners)
     except OSError as error:
         raise _unreadable(file, error.strerror or "for an unknown reason") from None
@@ -287,7 +287,7 @@ def _text(file: Path, owners: frozenset[int]) -> str | None:
         raise _unreadable(file, "it is not UTF-8 text") from None
 
 
-def _found(file: Path, owners: frozenset[int]) -> Path | None:
+def _find(file: Path, owners: frozenset[int]) -> Path | None:
     """Where the file really is; None where there is nothing of that name and no link has been followed.
 
     Every folder on the way, also behind links, has to be trusted: who may write there may put another in its place.

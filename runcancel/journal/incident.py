@@ -93,13 +93,13 @@ def _operation(one: Recorded) -> OperationReport:
 class _Times(Struct):
     """When things happened to one run."""
 
-    found: datetime | None = None
-    sent: datetime | None = None
+    found_at: datetime | None = None
+    sent_at: datetime | None = None
     accepted: datetime | None = None
     judged: dict[Verdict, datetime] = {}
     last: datetime | None = None
 
-    def seen(self, verdict: Verdict) -> datetime | None:
+    def seen_at(self, verdict: Verdict) -> datetime | None:
         """When a run first got its verdict; of one that follows from several, when it was read last."""
         return self.judged.get(verdict, self.last)
 
@@ -110,10 +110,10 @@ def _times(ordered: Sequence[Recorded]) -> dict[RunName, _Times]:
     for event in (event for one in ordered for event in one.events):
         if isinstance(event, Found):
             known = times.setdefault(event.run, _Times())
-            known.found = known.found or event.at
+            known.found_at = known.found_at or event.at
         elif isinstance(event, Sent):
             known = times.setdefault(event.run, _Times())
-            known.sent = known.sent or event.sent_at
+            known.sent_at = known.sent_at or event.sent_at
             known.accepted = known.accepted or (event.at if event.accepted else None)
         elif isinstance(event, Judged):
             known = times.setdefault(event.run, _Times())
@@ -183,10 +183,10 @@ def _run(outcome: Outcome, operations: Sequence[str], times: _Times) -> RunRepor
         after=outcome.after,
         parent=outcome.parent,
         operations=tuple(dict.fromkeys(operations)),
-        found_at=times.found,
-        sent_at=times.sent,
+        found_at=times.found_at,
+        sent_at=times.sent_at,
         accepted_at=times.accepted,
-        seen_at=times.seen(outcome.verdict),
+        seen_at=times.seen_at(outcome.verdict),
         request_ids=outcome.request_ids,
         targets=_groups(outcome),
         error=outcome.error,

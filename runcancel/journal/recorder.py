@@ -77,7 +77,7 @@ class Recorder(Progress):
         self._written: dict[RunName, PlanItem | Intent] = {}
         self._pending: list[JournalEvent] = []
         self._committed_at = now()
-        self._known: dict[Ref, tuple[State, dict[State, int] | None]] = {}
+        self._latest_states: dict[Ref, tuple[State, dict[State, int] | None]] = {}
         self._changes = StateChanges()
         self._answers: dict[Ref, tuple[object, ...]] = {}
 
@@ -92,14 +92,14 @@ class Recorder(Progress):
         return None if self._journal is None else self._operation.id
 
     @_shielded
-    def found(self, items: Sequence[PlanItem]) -> None:
+    def record_states(self, items: Sequence[PlanItem]) -> None:
         """Note what a reading before the confirmation showed; it is committed with the intent."""
-        self._pending += self._found(items)
+        self._pending += self._state_events(items)
 
     @_shielded
-    def confirmed(self, how: ConfirmedBy, *, given: str | None, runs: int) -> None:
+    def confirmed(self, how: ConfirmedBy, *, typed_text: str | None, runs: int) -> None:
         """Note how the cancel was confirmed; it is committed with the intent."""
-        self._pending.append(Confirmed(at=self._now(), how=how, given=given, runs=runs))
+        self._pending.append(Confirmed(at=self._now(), how=how, given=typed_text, runs=runs))
 
     @_shielded
     def called_by(self, callers: Iterable[tuple[str, str | None, str | None]]) -> None:
@@ -115,7 +115,7 @@ class Recorder(Progress):
             fresh = [item for item in items if self._written.get(item.run) != item]
             self._written |= {item.run: item for item in items}
             if fresh:
-                self._pending += self._found(fresh)
+                self._pending += self._state_events(fresh)
                 self._write(lambda journal, id, events: journal.join(id, fresh, events))
             return
         self._started = True
@@ -150,17 +150,17 @@ class Recorder(Progress):
         events, self._pending = self._pending, []
         if self._resumed:
             resumed = Resumed(at=self._now(), user=_user(), host=socket.gethostname())
-            events = [resumed, *events, *self._found(items)]
+            events = [resumed, *events, *self._state_events(items)]
             journal.resume(self._operation.id, items, self.limits, events)
         else:
-            journal.begin(self._operation, items, self.limits, [*events, *self._found(items)])
+            journal.begin(self._operation, items, self.limits, [*events, *self._state_events(items)])
 
     @_shielded
     def record_read(self, entries: Sequence[tuple[RunName, PlanItem | None]]) -> None:
         """Commit what was read for references that are recorded as intents; see `Journal.record_read`."""
         read = [item for _, item in entries if item is not None]
         self._written |= {item.run: item for item in read}
-        self._pending += self._found(read)
+        self._pending += self._state_events(read)
         self._write(lambda journal, id, events: journal.record_read(id, entries, events))
 
     @_shielded
@@ -199,12 +199,12 @@ class Recorder(Progress):
         if self._journal is not None:
             self._journal.close()
 
-    def _found(self, items: Sequence[PlanItem | Intent]) -> list[JournalEvent]:
+    def _state_events(self, items: Sequence[PlanItem | Intent]) -> list[JournalEvent]:
         """What is new since the run was found last."""
         at = self._now()
         shown = {item.run: (item.state, _counts(item)) for item in items if isinstance(item, PlanItem) and item.read}
-        fresh = {run: each for run, each in shown.items() if self._known.get(run) != each}
-        self._known |= fresh
+        fresh = {run: each for run, each in shown.items() if self._latest_states.get(run) != each}
+        self._latest_states |= fresh
         return [Found(run=run, at=at, state=state, counts=counts) for run, (state, counts) in fresh.items()]
 
     def _write(self, write: Callable[[Journal, str, Sequence[JournalEvent]], None]) -> None:

@@ -177,10 +177,10 @@ class _Lines:
         )
 
     def runs(
-        self, step: Step, events: Sequence[Found | Sent | Judged], known: int, *, detail: str | None = None
+        self, step: Step, events: Sequence[Found | Sent | Judged], earlier: int, *, detail: str | None = None
     ) -> TimelineEntry:
-        """A line about the runs of these events; about the `known` number where there are no events."""
-        runs = max(len({event.run for event in events}), known)
+        """A line about the runs of these events; about the `earlier` number where there are no events."""
+        runs = max(len({event.run for event in events}), earlier)
         return self.entry(step, [event.at for event in events], runs=runs, detail=detail)
 
 

@@ -97,11 +97,11 @@ class InvocationOutcome(Struct, frozen=True, kw_only=True):
 
 
 class Ending(Struct, frozen=True):
-    """How one run of a cancel ended. `sent` is whether a request for it may have left."""
+    """How one run of a cancel ended. `was_sent` is whether a request for it may have left."""
 
     verdict: Verdict
     reason: Reason | None = None
-    sent: bool = True
+    was_sent: bool = True
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -129,7 +129,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return label_of(self.name, self.comment, self.document)
 
     @property
-    def sent(self) -> bool:
+    def was_sent(self) -> bool:
         """Whether a request for it may have left, from here or from somewhere else before."""
         if self.request_ids or self.verdict not in (Verdict.ENDED, Verdict.FAILED, Verdict.SKIPPED):
             return True
@@ -139,7 +139,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     @property
     def ending(self) -> Ending:
         """What counts for the exit code."""
-        return Ending(self.verdict, None if self.error is None else self.error.code, self.sent)
+        return Ending(self.verdict, None if self.error is None else self.error.code, self.was_sent)
 
 
 class Sent(Struct, frozen=True, kw_only=True):

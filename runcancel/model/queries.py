@@ -41,8 +41,8 @@ class Query(Struct, frozen=True, kw_only=True):
         return (
             (not self.states or not self.states.isdisjoint(_read_as(run)))
             and (not self.kinds or run.kind in self.kinds)
-            and (self.name is None or self._named(run, self.name, glob=False) is not None)
-            and (self.name_glob is None or self._named(run, self.name_glob, glob=True) is not None)
+            and (self.name is None or self._fact_of_name(run, self.name, glob=False) is not None)
+            and (self.name_glob is None or self._fact_of_name(run, self.name_glob, glob=True) is not None)
             and (self.document is None or run.document == self.document)
             and (self.started_by is None or self.started_by in (run.started_by or ""))
             and (self.since is None or (born is not None and born >= self.since))
@@ -55,12 +55,12 @@ class Query(Struct, frozen=True, kw_only=True):
         Of several it is the one that says least about the run: its script, its document, its comment, its name.
         """
         found: list[Fact | None] = [fact for fact in (Fact.SCRIPT, Fact.DOCUMENT) if fact in self.facts]
-        found += [self._named(run, self.name, glob=False)] if self.name is not None else []
-        found += [self._named(run, self.name_glob, glob=True)] if self.name_glob is not None else []
+        found += [self._fact_of_name(run, self.name, glob=False)] if self.name is not None else []
+        found += [self._fact_of_name(run, self.name_glob, glob=True)] if self.name_glob is not None else []
         return next((fact for fact in (Fact.SCRIPT, Fact.DOCUMENT, Fact.COMMENT, Fact.NAME) if fact in found), None)
 
     @staticmethod
-    def _named(run: Run, pattern: str, *, glob: bool) -> Fact | None:
+    def _fact_of_name(run: Run, pattern: str, *, glob: bool) -> Fact | None:
         """By which of its names a run has this name: its own before its comment, that before its document."""
         names = {Fact.NAME: run.name, Fact.COMMENT: run.comment, Fact.DOCUMENT: run.document}
         for fact, name in names.items():

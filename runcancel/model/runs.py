@@ -112,8 +112,8 @@ class Ref(RunName):
 _REF = re.compile(r"(?:([^@:/]+)@)?([^@:/]+):([^@:/]+):([^@:/]+)/(.+)", re.DOTALL)
 
 
-def _ref_of(found: re.Match[str]) -> Ref:
-    context, provider, region, kind, id = found.groups()
+def _ref_of(match: re.Match[str]) -> Ref:
+    context, provider, region, kind, id = match.groups()
     scope = Scope(provider=provider, region=region, context=None if context is None else unquote(context))
     return Ref(scope=scope, kind=kind, id=id)
 

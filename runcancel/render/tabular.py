@@ -49,7 +49,7 @@ def check(options: TableOptions, name: str) -> None:
         _check("--sort", [name for name, _ in options.sort], known)
 
 
-def chosen(options: TableOptions, record: type[Record], usual: Sequence[Column[Any]]) -> tuple[Column[Any], ...]:
+def shown_columns(options: TableOptions, record: type[Record], usual: Sequence[Column[Any]]) -> tuple[Column[Any], ...]:
     """The columns that are shown: those that were named, else the usual ones."""
     if not options.columns:
         return tuple(usual)
@@ -86,17 +86,17 @@ def _key(value: Value) -> Any:
     return text_of(value) if isinstance(value, (Mapping, tuple)) else value
 
 
-def _words(flag: str, given: str | None) -> tuple[str, ...]:
-    if given is None:
+def _words(flag: str, value: str | None) -> tuple[str, ...]:
+    if value is None:
         return ()
-    words = tuple(dict.fromkeys(word.strip().lower() for word in given.split(",")))
+    words = tuple(dict.fromkeys(word.strip().lower() for word in value.split(",")))
     if "" in words:
         raise UsageError(f"{flag} has an empty name: an unset variable? Nothing was sent")
     return words
 
 
-def _check(flag: str, names: Iterable[str], known: Iterable[str]) -> None:
-    columns = list(known)
+def _check(flag: str, names: Iterable[str], columns_known: Iterable[str]) -> None:
+    columns = list(columns_known)
     for name in names:
         if name not in columns:
             raise UsageError(

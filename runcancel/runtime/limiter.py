@@ -22,10 +22,10 @@ class Rate(Struct, frozen=True):
 class Ticket:
     """Leave for one call. Seconds on the caller's clock; `answered_at` is None while the call is in flight."""
 
-    __slots__ = ("answered_at", "epoch", "sent")
+    __slots__ = ("answered_at", "epoch", "sent_at")
 
-    def __init__(self, sent: float, epoch: int) -> None:
-        self.sent = sent
+    def __init__(self, sent_at: float, epoch: int) -> None:
+        self.sent_at = sent_at
         self.epoch = epoch
         self.answered_at: float | None = None
 
@@ -91,7 +91,7 @@ class Limiter:
         self._probing = not rate.documented  # until the first refusal
         self._window: deque[Ticket] = deque()
         self._accepted: deque[float] = deque()  # within the last two seconds
-        self._sent: deque[float] = deque()  # within the last second
+        self._departures: deque[float] = deque()  # within the last second
         self._least = math.inf  # the shortest answer
         self._samples = 0
         self._took = 0.0  # all of them together
@@ -124,7 +124,7 @@ class Limiter:
             if self._rate < math.inf:
                 self._due = max(self._due, now) + 1 / self._rate
             ticket = Ticket(now, self._epoch)
-            self._sent.append(now)
+            self._departures.append(now)
             if self._limit is not None:
                 self._window.append(ticket)
             return ticket
@@ -168,7 +168,7 @@ class Limiter:
 
     def _replied_to(self, ticket: Ticket, now: float) -> None:
         self._ended(ticket, now)
-        took = min(now - ticket.sent, _MOST_DELAY)
+        took = min(now - ticket.sent_at, _MOST_DELAY)
         self._least = min(self._least, took)
         self._samples += 1
         self._took += took
@@ -176,7 +176,7 @@ class Limiter:
     def _ended(self, ticket: Ticket, now: float) -> None:
         ticket.answered_at = now
         _forget(self._accepted, now - 2.0)
-        _forget(self._sent, now - 1.0)
+        _forget(self._departures, now - 1.0)
 
     def _free_at(self, now: float) -> float:
         """When the documented limit lets the next call through."""
@@ -195,9 +195,9 @@ class Limiter:
         Whatever it took longer than every request needs, it may have been on its way.
         """
         seconds = 1.0 if self._limit is None else self._limit.seconds
-        took = (now if ticket.answered_at is None else ticket.answered_at) - ticket.sent
+        took = (now if ticket.answered_at is None else ticket.answered_at) - ticket.sent_at
         late = min(max(0.0, took - self._needed), _MOST_DELAY)
-        return ticket.sent + late + seconds + min(seconds * _MARGIN, _MOST_MARGIN)
+        return ticket.sent_at + late + seconds + min(seconds * _MARGIN, _MOST_MARGIN)
 
     @property
     def _needed(self) -> float:
@@ -243,7 +243,7 @@ class Limiter:
             return
         if self._before is None and len(self._accepted) / 2 > accepted * _STEADY:  # a burst is just used up
             return
-        self._before = _Before(rate=min(self._rate, max(len(self._sent), calls)), share=share)
+        self._before = _Before(rate=min(self._rate, max(len(self._departures), calls)), share=share)
         slower = max(accepted, len(self._accepted) / 2) or calls / 2
         self._rate = max(min(self._rate, slower), self._usual / _SLOWEST)
         self._step = max(self._rate / 2, self._usual / _SLOWEST)

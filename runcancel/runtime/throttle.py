@@ -311,7 +311,7 @@ class Pace:
         """One attempt; the limiter and the circuit learn from how it ends."""
         moments = _departures.get()
         if moments is not None:
-            moments.append(ticket.sent)
+            moments.append(ticket.sent_at)
         self._on_call()
         try:
             result = attempt()
@@ -324,7 +324,7 @@ class Pace:
                 self._on_failure(error)
             else:
                 limiter.record_reply(ticket, now)
-            self._circuit.failed(error, began=ticket.sent, now=now, silence=silence)
+            self._circuit.failed(error, began=ticket.sent_at, now=now, silence=silence)
             raise
         except BaseException:
             limiter.lost(ticket, self._clock.monotonic())

@@ -166,11 +166,11 @@ def _started_task(book: Book, run: Execution, spec: RunSpec, group: list[_Seat])
     return task
 
 
-def _pending_task(book: Book, run: Execution, spec: RunSpec, left: list[str]) -> Task:
+def _pending_task(book: Book, run: Execution, spec: RunSpec, targets: list[str]) -> Task:
     task = _task(book, run, spec)
     task.lasts = spec.runs_for
     task.listed = spec.listed
-    task.shares = [_share(book, (machine,)) for machine in left]
+    task.shares = [_share(book, (machine,)) for machine in targets]
     for share in task.shares:
         share.cancels = int(run.cancelled_at is not None)
     return task

@@ -159,16 +159,16 @@ class Nonces:
     """Which nonces were used lately; Alibaba takes each only once."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, str], float] = {}
+        self._nonces: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def first_use(self, key: str, nonce: str, now: float) -> bool:
         with self._lock:
-            if len(self._seen) > 50_000:
-                self._seen = {pair: at for pair, at in self._seen.items() if now - at < ALIBABA_SKEW}
-            if (key, nonce) in self._seen:
+            if len(self._nonces) > 50_000:
+                self._nonces = {pair: at for pair, at in self._nonces.items() if now - at < ALIBABA_SKEW}
+            if (key, nonce) in self._nonces:
                 return False
-            self._seen[key, nonce] = now
+            self._nonces[key, nonce] = now
             return True
 
 

@@ -200,8 +200,8 @@ def test_any_text_is_an_answer_and_chooses_only_what_is_listed(text: str, shown:
     answer = read_answer(text, shown)
 
     if isinstance(answer, Numbers):
-        assert answer.chosen
-        assert set(answer.chosen) <= set(shown)
+        assert answer.numbers
+        assert set(answer.numbers) <= set(shown)
     elif isinstance(answer, Filter):
         assert all(word == word.casefold() and word for word in answer.words)
     else:

@@ -31,7 +31,7 @@ def need(
     owners = {item.run: (accounts if accounts == "one" else str(item.run)) for item in items}
     return confirmation.required(
         items,
-        chosen=chosen,
+        by_filter=chosen,
         accounts=owners,
         protected=dict(zip((item.run for item in items), protected, strict=False)),
     )

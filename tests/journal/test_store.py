@@ -447,8 +447,8 @@ def test_a_bug_of_any_step_is_one_warning_and_the_rest_goes_on(file: Path) -> No
             return datetime(2026, 11, 28, tzinfo=UTC)
 
         recorder = Recorder(file, operation(), warn=warnings.append, now=now)
-        recorder.found([item()])
-        recorder.confirmed(ConfirmedBy.YES, given=None, runs=1)
+        recorder.record_states([item()])
+        recorder.confirmed(ConfirmedBy.YES, typed_text=None, runs=1)
         recorder.called_by([("tencent:ap-guangzhou", None, None)])
         recorder.planned([item()])
         recorder.responded(REF, CancelResponse(status=RequestStatus.ACCEPTED))
@@ -462,7 +462,7 @@ def test_a_bug_of_any_step_is_one_warning_and_the_rest_goes_on(file: Path) -> No
 def test_a_bug_before_the_intent_of_a_required_journal_refuses(file: Path) -> None:
     moments = iter([datetime(2026, 11, 28, tzinfo=UTC)])
     recorder = Recorder(file, operation(), warn=pytest.fail, required=True, now=lambda: next(moments))
-    recorder.found([item()])
+    recorder.record_states([item()])
 
     with pytest.raises(Refused, match="nothing was sent"):
         recorder.planned([item()])
@@ -760,7 +760,7 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: 
     begun = operation()
     recorder = Recorder(file, begun, warn=pytest.fail, now=ticking())
     refused = CancelResponse(status=RequestStatus.REFUSED, problem=Problem(code=Reason.BUSY, message="slow down"))
-    recorder.confirmed(ConfirmedBy.CONFIRM, given="1", runs=1)
+    recorder.confirmed(ConfirmedBy.CONFIRM, typed_text="1", runs=1)
     recorder.called_by([("tencent:ap-guangzhou", "100", "ops"), ("aws:us-east-2", None, None)])
     recorder.planned([item()])
     for _ in range(3):

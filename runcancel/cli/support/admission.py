@@ -8,7 +8,7 @@ from runcancel.cli.changes import Limits as LimitOptions
 from runcancel.cli.session import Session
 from runcancel.cli.support.ask import cannot_ask, obtain_confirmation
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import Chosen, looked_again
+from runcancel.cli.support.select import RunChoice, looked_again
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
 from runcancel.guards.action import CANCEL, Action
@@ -36,20 +36,20 @@ class Admission(Struct, frozen=True, kw_only=True):
     limits: Limits
     guarantee: Guarantee | None
     callers: Sequence[Caller]
-    sent: Sequence[PlanItem] = ()
+    sent_before: Sequence[PlanItem] = ()
     typed: frozenset[str] = frozenset()
     action: Action = CANCEL
     recorder: Recorder | None = None
 
-    def admit(self, chosen: Chosen, given: GivenConfirmation) -> ConfirmationRequirement:
+    def admit(self, choice: RunChoice, flags: GivenConfirmation) -> ConfirmationRequirement:
         """The confirmation that the plan needs. Raises `Refused` as `check`, naming every option that is missing."""
-        found = self._excesses(chosen.selection.items)
-        required = self._requirement(chosen)
+        found = self._excesses(choice.selection.items)
+        required = self._requirement(choice)
         if not found:
             return required
-        wrong = given.confirm is not None and not confirmation.fits(required, given)
-        silent = not confirmation.fits(required, given) and bool(cannot_ask(self.session, from_stdin=chosen.from_stdin))
-        more = [confirmation.option(required, given)] if wrong or silent else []
+        wrong = flags.confirm is not None and not confirmation.fits(required, flags)
+        silent = not confirmation.fits(required, flags) and bool(cannot_ask(self.session, from_stdin=choice.from_stdin))
+        more = [confirmation.option(required, flags)] if wrong or silent else []
         replaced = wrong or any(one.option in self.typed for one in found)
         raise limits.over_limit(found, more=more, replaced=replaced)
 
@@ -66,25 +66,25 @@ class Admission(Struct, frozen=True, kw_only=True):
                 "the site policy requires confirmation, and this run started after it; nothing was sent for it"
             )
 
-    def announce(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> None:
+    def announce(self, choice: RunChoice, requirement: ConfirmationRequirement, flags: GivenConfirmation) -> None:
         """Show on stderr what the cancel leaves out, which runs it is about, what it can do and who cancels.
 
         Before a question it is shown whatever the options, and the callers are looked up for it.
         """
-        items = chosen.selection.items
+        items = choice.selection.items
         if not items:
             return
-        question = not confirmation.fits(requirement, given)
+        question = not confirmation.fits(requirement, flags)
         callers = self.callers or (callers_of(self.session, items) if question else ())
-        unread = (outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
-        missing = (*chosen.gaps, *unread)
+        unread = (outcome.error for outcome in choice.selection.decided if outcome.error is not None)
+        missing = (*choice.gaps, *unread)
         if self.action is CANCEL:
             lines = announce(items, callers, missing=missing, width=self.session.err.width)
         else:
             from runcancel.render.screens.switching import announce_switch
 
             lines = announce_switch(items, callers, self.action.verb, missing=missing)
-        if question and not cannot_ask(self.session, from_stdin=chosen.from_stdin):
+        if question and not cannot_ask(self.session, from_stdin=choice.from_stdin):
             self.session.notes.show(*lines)
         else:
             self.session.notes.say(*lines)
@@ -96,22 +96,22 @@ class Admission(Struct, frozen=True, kw_only=True):
 
         return trigger_listing(items)
 
-    def confirmed(self, chosen: Chosen, requirement: ConfirmationRequirement, given: GivenConfirmation) -> Chosen:
+    def confirmed(self, choice: RunChoice, requirement: ConfirmationRequirement, flags: GivenConfirmation) -> RunChoice:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""
-        items = chosen.selection.items
+        items = choice.selection.items
         how = obtain_confirmation(
             self.session,
             requirement,
-            given,
-            from_stdin=chosen.from_stdin,
+            flags,
+            from_stdin=choice.from_stdin,
             listing=lambda: self._listing(items),
         )
         if self.recorder is not None:
-            self.recorder.confirmed(how, given=given.confirm, runs=requirement.count)
+            self.recorder.confirmed(how, typed_text=flags.confirm, runs=requirement.count)
             self.recorder.called_by((one.scope, one.account, one.principal) for one in self.callers)
         if how is not ConfirmedBy.TERMINAL:
-            return chosen
-        again = looked_again(self.session, chosen)
+            return choice
+        again = looked_again(self.session, choice)
         self.session.notes.say(*(f"note: {note}" for note in collapsed(again.selection.notes)))
         self.check(again.selection.items)
         return again
@@ -119,18 +119,20 @@ class Admission(Struct, frozen=True, kw_only=True):
     def _excesses(self, items: Sequence[PlanItem]) -> tuple[Excess, ...]:
         self.guard.check(items, self.callers)
         limits.check_guarantee(items, self.guarantee)
-        return limits.excesses(items, self.limits, sent=self.sent, configured=self._configured, noun=self.action.noun)
+        return limits.excesses(
+            items, self.limits, sent_before=self.sent_before, configured=self._configured, noun=self.action.noun
+        )
 
     @property
     def _configured(self) -> Limits:
         """What no option raises: the configuration limits runs, not triggers."""
         return configured(self.session) if self.action is CANCEL else limits.NO_LIMITS
 
-    def _requirement(self, chosen: Chosen) -> ConfirmationRequirement:
-        items = chosen.selection.items
+    def _requirement(self, choice: RunChoice) -> ConfirmationRequirement:
+        items = choice.selection.items
         required = confirmation.required(
             items,
-            chosen=not chosen.by_hand,
+            by_filter=not choice.by_hand,
             accounts=_accounts(items, self.callers),
             protected=self.session.accounts.protected(items),
             action=self.action,

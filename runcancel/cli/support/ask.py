@@ -28,7 +28,7 @@ class Streams(Struct, frozen=True):
 def obtain_confirmation(
     session: Session,
     requirement: ConfirmationRequirement,
-    given: GivenConfirmation,
+    flags: GivenConfirmation,
     *,
     from_stdin: bool,
     listing: Callable[[], Sequence[str]],
@@ -39,7 +39,7 @@ def obtain_confirmation(
     without a terminal, never takes silence for a yes; a wrong answer asks again, and so does `?` after every run, line
     by line, as `listing` has them. A signal is `Interrupted`.
     """
-    typed = confirmation.given_by(requirement, given)
+    typed = confirmation.given_by(requirement, flags)
     if typed is not None:
         return typed
     if why := cannot_ask(session, from_stdin=from_stdin):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
-from runcancel.cli.support.select import Chosen
+from runcancel.cli.support.select import RunChoice
 from runcancel.engine.cancel import Admit, carry_out
 from runcancel.engine.events import CombinedProgress, Progress, Shielded
 from runcancel.engine.flow import Flow
@@ -48,13 +48,13 @@ class Execution:
         self._announce_resume()
         flow.begin(self._recorder)
         within = min(self._session.read_within or READ_WITHIN, self._policy.give_up_after or math.inf)
-        nothing = Chosen(selection=Selection(items=()), by_hand=True)
+        nothing = RunChoice(selection=Selection(items=()), by_hand=True)
         return self._report(nothing, flow=Flow(flow.lookup, flow.choose, within))
 
-    def run(self, chosen: Chosen, *, admit: Admit | None) -> int:
+    def run(self, choice: RunChoice, *, admit: Admit | None) -> int:
         """Cancel what is chosen, and what `admit` lets through of the runs that these start; the exit code."""
         self._announce_resume()
-        return self._report(chosen, admit=admit)
+        return self._report(choice, admit=admit)
 
     def _announce_resume(self) -> None:
         if self._recorder is not None:
@@ -63,16 +63,16 @@ class Execution:
                 f"  runcancel {self.verb} --resume {self._recorder.id}"
             )
 
-    def _report(self, chosen: Chosen, *, admit: Admit | None = None, flow: Flow | None = None) -> int:
+    def _report(self, choice: RunChoice, *, admit: Admit | None = None, flow: Flow | None = None) -> int:
         session, outcomes = self._session, self._outcomes
         answer = session.writer(self.verb)
-        self._put(answer, chosen.selection.decided)
-        signum = self._send(chosen.selection, answer, admit, flow)
+        self._put(answer, choice.selection.decided)
+        signum = self._send(choice.selection, answer, admit, flow)
         if not outcomes:
-            session.notes.say(*_nothing(chosen, self.verb, self.noun))
-        code = exit_of_cancel((one.ending for one in outcomes), self._goal, chosen.searched, signum=signum)
+            session.notes.say(*_nothing(choice, self.verb, self.noun))
+        code = exit_of_cancel((one.ending for one in outcomes), self._goal, choice.searched, signum=signum)
         code = code or int(Exit.FAILED) if self._broken else code
-        answer.end(self._end(chosen, code, signum))
+        answer.end(self._end(choice, code, signum))
         if signum is None and self._policy.wait:
             self._close()
         return code
@@ -133,17 +133,17 @@ class Execution:
             except Exception as error:  # noqa: BLE001 - what cannot be printed is cancelled all the same
                 self._broken.append(error)
 
-    def _end(self, chosen: Chosen, code: int, signum: int | None) -> End:
+    def _end(self, choice: RunChoice, code: int, signum: int | None) -> End:
         outcomes = self._outcomes
         if self._recorder is not None:
             self._recorder.end(code)
         operation = None if self._recorder is None else self._recorder.operation
-        problems = (*chosen.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
+        problems = (*choice.gaps, *(outcome.error for outcome in outcomes if outcome.error is not None))
         problems += tuple(_internal(self._session, error, operation, self.requests) for error in self._broken[:1])
         return End(
             exit_code=code,
             errors=problems,
-            complete=signum is None and not chosen.gaps and not self._broken,
+            complete=signum is None and not choice.gaps and not self._broken,
             operation=operation,
             notes=(
                 *(() if signum is None else (self._what_continues(),)),
@@ -155,7 +155,7 @@ class Execution:
     def _what_continues(self) -> str:
         doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in self._outcomes)
         unsent = sum(outcome.verdict is Verdict.SKIPPED for outcome in self._outcomes)
-        sent = sum(outcome.sent for outcome in self._outcomes) - doubt
+        sent = sum(outcome.was_sent for outcome in self._outcomes) - doubt
         return (
             f"interrupted: {counted(sent, self.requests.removesuffix('s'))} sent, {doubt:,} uncertain, "
             f"{unsent:,} not sent; {self.requests} already sent continue"
@@ -173,10 +173,10 @@ class Execution:
             self._session.notes.say(f"{scope}: {error.message}{hint}; it is tried again {within} ({flag})")
 
 
-def _nothing(chosen: Chosen, verb: str, noun: str) -> tuple[str, ...]:
+def _nothing(choice: RunChoice, verb: str, noun: str) -> tuple[str, ...]:
     """That nothing was sent, and why; what did not reply is among the errors."""
-    what = f"no {noun} is left to {verb}" if chosen.by_hand else f"No {noun}s match"
-    return chosen.coverage or (() if chosen.gaps else (f"{what}; nothing was sent",))
+    what = f"no {noun} is left to {verb}" if choice.by_hand else f"No {noun}s match"
+    return choice.coverage or (() if choice.gaps else (f"{what}; nothing was sent",))
 
 
 def _internal(session: Session, error: Exception, operation: str | None, requests: str) -> Problem:

@@ -34,11 +34,11 @@ class Flowing:
 
     def begin(self, recorder: Recorder | None) -> None:
         """Write every reference down before the first request. Raises `Refused` where that is required and fails."""
-        self._session.tell_origins(self.lookup.left)
+        self._session.tell_origins(self.lookup.unread)
         self._recorder = recorder
         if recorder is not None:
-            recorder.confirmed(ConfirmedBy.NOT_REQUIRED, given=None, runs=len(self.lookup.left))
-            recorder.planned([intended(one.name, self.lookup.named(one)) for one in self.lookup.left])
+            recorder.confirmed(ConfirmedBy.NOT_REQUIRED, typed_text=None, runs=len(self.lookup.unread))
+            recorder.planned([intended(one.name, self.lookup.candidates(one)) for one in self.lookup.unread])
 
     def choose(self, results: Sequence[LookupResult]) -> Selection:
         """The runs to send of those that were read. They are recorded and announced when this returns."""
@@ -103,10 +103,10 @@ def flowing(
     if not isinstance(request.source, Named) or not request.by_hand:
         return None
     lookup = Lookup(references.parse_all(request.source.refs), session.settings)
-    candidates = tuple(dict.fromkeys(ref for one in lookup.left for ref in lookup.named(one)))
+    candidates = tuple(dict.fromkeys(ref for one in lookup.unread for ref in lookup.candidates(one)))
     facts = Facts(
         typed=True,
-        references=len(lookup.left),
+        references=len(lookup.unread),
         max_runs=limits.max_runs,
         targets=bool(request.targets),
         max_targets=limits.max_targets is not None,
@@ -125,5 +125,5 @@ def flowing(
 
 def _may_be_below(lookup: Lookup, guarantee: Guarantee) -> bool:
     """Whether the kind of a run is not known, or has a weaker guarantee: then the plan as a whole may be refused."""
-    named = [lookup.named(reference) for reference in lookup.left]
+    named = [lookup.candidates(reference) for reference in lookup.unread]
     return any(len({ref.kind for ref in one}) > 1 or is_below(one[0], guarantee) for one in named)

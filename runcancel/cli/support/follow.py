@@ -60,7 +60,7 @@ class Follower:
 
     def until_ended(self) -> int:
         """Print what arrives, and return the exit code. Ends early after a signal, and if the reader is gone."""
-        self._session.tell_origins(self._lookup.left)
+        self._session.tell_origins(self._lookup.unread)
         interrupted: int | None = None
         try:
             for probe in self._lookup.probes:
@@ -94,8 +94,8 @@ class Follower:
         found = answers(session.clouds, probe, session.workers.clock, full=False, unchecked=unchecked)
         return partial(self._looked_up, probe, found)
 
-    def _looked_up(self, probe: Probe, found: Sequence[LookupResponse]) -> None:
-        for result in self._lookup.took(probe.scope, found):
+    def _looked_up(self, probe: Probe, responses: Sequence[LookupResponse]) -> None:
+        for result in self._lookup.took(probe.scope, responses):
             if result.note:
                 self._session.notes.say(f"note: {result.note}")
             if result.problem is not None:
@@ -152,7 +152,7 @@ class _Reading:
         self.ended = False
         self._criteria = criteria
         self._over = run.state.over  # as read before the round: what was written by then is in it
-        self._known = True  # whether this round needs no other reading of the run
+        self._reading_is_new = True  # whether this round needs no other reading of the run
         self._rows: Iterator[Capture] | None = None
         self._finished = Finished()
         self._marks: dict[tuple[Ref, str, str | None], Marks] = {}
@@ -164,9 +164,9 @@ class _Reading:
     def some(self, clouds: Clouds) -> Sequence[Capture]:
         """The next outputs of this round; fewer than `_CHUNK` are its last. Call it on a worker."""
         if self._rows is None:
-            if not self._known:
+            if not self._reading_is_new:
                 self._over = _is_over(clouds, self)
-            self._known = False
+            self._reading_is_new = False
             self._rows = clouds.at(self.scope).logs(self.ref, self._criteria, self._finished)
         return tuple(islice(self._rows, _CHUNK))
 

@@ -54,10 +54,10 @@ ACTIONS = {"list": _list, "add": _add, "remove": _remove}
 """What can be done with groups."""
 
 
-def answer(session: Session, known: Config) -> int:
+def answer(session: Session, config: Config) -> int:
     """Print the groups."""
     writer = session.writer("groups")
-    for name, members in known.groups.items():
-        writer.row(GroupRow(name=name, contexts=members, default=name in known.default))
+    for name, members in config.groups.items():
+        writer.row(GroupRow(name=name, contexts=members, default=name in config.default))
     writer.end(End(exit_code=Exit.OK))
     return Exit.OK

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from msgspec import structs
 
 from runcancel.cli.session import Session
-from runcancel.cli.support.select import Chosen
+from runcancel.cli.support.select import RunChoice
 from runcancel.config import protection, settings
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
@@ -72,14 +72,14 @@ class Guard:
         """The confirmation that is needed with the rules."""
         return site_policy.stricter(requirement, self._rulings(items, callers))
 
-    def shown(self, chosen: Chosen, callers: Sequence[Caller]) -> Chosen:
+    def shown(self, choice: RunChoice, callers: Sequence[Caller]) -> RunChoice:
         """The selection of a dry run, with the results of the rules."""
-        items, misled = self._led_elsewhere(chosen.selection.items)
+        items, misled = self._led_elsewhere(choice.selection.items)
         rulings = self._rulings(items, callers)
-        selection = structs.replace(chosen.selection, items=site_policy.planned(items, rulings))
+        selection = structs.replace(choice.selection, items=site_policy.planned(items, rulings))
         problem = () if self._problem is None else (self._problem,)
         remarks = (*misled, *problem, *site_policy.notes(self._rules, rulings))
-        return structs.replace(chosen, selection=selection, notes=(*chosen.notes, *remarks))
+        return structs.replace(choice, selection=selection, notes=(*choice.notes, *remarks))
 
     def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:
         """The plan without the runs whose context leads to another account than it names, and that in sentences."""

@@ -23,7 +23,9 @@ _OF_CANCEL = {"run": "ref", "outcome": "run"}
 """Lines of jsonl that name a run to read, each with the key of the reference: what `list` and `cancel` print."""
 
 
-def named(session: Session, refs: Sequence[str] | None, file: str | None, operation: str | None) -> list[Reference]:
+def references_of(
+    session: Session, refs: Sequence[str] | None, file: str | None, operation: str | None
+) -> list[Reference]:
     """The references, from the one place that is given, each once.
 
     Raises `UsageError` for none or several places, an incomplete list, or an operation that is not in the journal.

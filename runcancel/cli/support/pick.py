@@ -27,7 +27,7 @@ _BELOW = 3  # lines under the runs: which of them they are, an answer that was w
 class Numbers(Struct, frozen=True):
     """Runs by their numbers, in the order of the list."""
 
-    chosen: tuple[int, ...]
+    numbers: tuple[int, ...]
 
 
 class Filter(Struct, frozen=True):
@@ -148,17 +148,17 @@ class Picked(Struct, frozen=True, kw_only=True):
 
 
 def pick(
-    session: Session, found: Sequence[Run], gaps: Sequence[Problem], *, limits: Limits, fixed: int | None
+    session: Session, runs: Sequence[Run], gaps: Sequence[Problem], *, limits: Limits, fixed: int | None
 ) -> Picked:
     """List the runs, after what was not searched, and ask which ones.
 
     More than `limits` allow have to be confirmed by their number; `fixed` is the limit that nothing raises. Raises
     `Refused` when nothing is chosen, `Interrupted` at a signal.
     """
-    if not found:
+    if not runs:
         return Picked()
     missing = list(not_searched(gaps))
-    picker = Picker(found)
+    picker = Picker(runs)
     _show(session, picker, missing)
     while True:
         more = "; + more" if picker.paged else ""
@@ -167,10 +167,10 @@ def pick(
         match answer:
             case Nothing():
                 raise Refused("no run was selected; nothing was sent")
-            case Numbers(chosen=chosen):
-                raised = _allowed(session, len(chosen), limits.max_runs, fixed)
+            case Numbers(numbers=numbers):
+                raised = _allowed(session, len(numbers), limits.max_runs, fixed)
                 if raised is not None:
-                    return Picked(refs=picker.refs(chosen), max_runs=raised)
+                    return Picked(refs=picker.refs(numbers), max_runs=raised)
             case Filter(words=words) if not picker.filter(words):
                 session.notes.warn(f"no run matches “{quoted(' '.join(words))}”")
                 continue

@@ -13,17 +13,17 @@ from runcancel.model.states import Reason
 from runcancel.render import End, raw
 
 
-def write_raw(session: Session, named: Sequence[Reference], criteria: InvocationFilter, *, chunk: int) -> int:
+def write_raw(session: Session, references: Sequence[Reference], criteria: InvocationFilter, *, chunk: int) -> int:
     """Write what one target wrote, byte for byte, and return the exit code.
 
     Raises `UsageError` for a terminal, for several runs and for several targets; then nothing was written.
     """
     if session.out.is_terminal:
         raise UsageError("--raw does not write to a terminal; nothing was sent", hint="redirect it: > FILE")
-    if len(named) > 1:
-        raise UsageError(f"--raw takes one run, and {len(named)} are named; nothing was sent")
+    if len(references) > 1:
+        raise UsageError(f"--raw takes one run, and {len(references)} are named; nothing was sent")
     answer = raw(out=sys.stdout, notes=session.notes)
-    (result,) = session.look_up(named, full=False)
+    (result,) = session.look_up(references, full=False)
     problems = [] if result.problem is None else [result.problem]
     notes: list[str] = []
     if result.snapshot is not None:

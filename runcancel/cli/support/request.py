@@ -112,10 +112,10 @@ def slots(params: Iterable[Any]) -> tuple[Slot, ...]:
     return tuple(_slot(param) for param in params if param.name not in _OURS)
 
 
-def checked(entries: Mapping[str, Any], known: Sequence[Slot], name: str) -> dict[str, Any]:
+def checked(entries: Mapping[str, Any], slots: Sequence[Slot], name: str) -> dict[str, Any]:
     """The values by parameter, without the empty ones. Raises `UsageError`."""
-    by_key = {slot.key: slot for slot in known}
-    offered = [slot.key for slot in known if slot.offered]
+    by_key = {slot.key: slot for slot in slots}
+    offered = [slot.key for slot in slots if slot.offered]
     values: dict[str, Any] = {}
     for key, value in entries.items():
         if key not in by_key:

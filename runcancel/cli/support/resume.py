@@ -18,13 +18,13 @@ from runcancel.text import command
 class LeftOver(Struct, frozen=True):
     """An operation that did not come to its end, and its runs that need another look.
 
-    `sent` is all that it asked for so far, which counts for its `limits`. `partial` are the outcomes of runs of which a
-    part was seen to go on: there is nothing left to do, and the operation has not stopped them.
+    `sent_before`: every cancel that it sent so far, which counts for its `limits`. `partial`: the outcomes of runs that
+    continue in part: nothing is left to do, and the operation has not stopped them.
     """
 
     operation: Operation
     items: tuple[PlanItem | Intent, ...]
-    sent: tuple[PlanItem, ...] = ()
+    sent_before: tuple[PlanItem, ...] = ()
     limits: Limits = Limits()
     partial: tuple[Outcome, ...] = ()
 
@@ -50,12 +50,12 @@ def left_over(file: Path, id: str, *, verb: str = "cancel", pause: Callable[[flo
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
     left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry))
-    sent = tuple(entry.item for entry in entries if isinstance(entry.item, PlanItem) and _sent(entry))
+    sent = tuple(entry.item for entry in entries if isinstance(entry.item, PlanItem) and _was_sent(entry))
     partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
-    return LeftOver(operation, left, sent=sent, limits=limits, partial=partial)
+    return LeftOver(operation, left, sent_before=sent, limits=limits, partial=partial)
 
 
-def _sent(entry: Entry) -> bool:
+def _was_sent(entry: Entry) -> bool:
     """Whether a cancel of the run was sent, or may have been."""
     return entry.answer is not None and entry.answer.status in (
         RequestStatus.ACCEPTED,

@@ -60,7 +60,7 @@ def coverage(
     if not session.err.is_terminal:
         return ()
     silent = {gap.scope for gap in gaps}
-    searched = ", ".join(_named([scope for scope in scopes if str(scope) not in silent]))
+    searched = ", ".join(_regions_by_account([scope for scope in scopes if str(scope) not in silent]))
     triggers = isinstance(query, TriggerQuery)
     possible = [name for name in PROVIDERS if not triggers or provider(name).trigger_kinds]
     missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps, possible)))
@@ -74,7 +74,7 @@ def coverage(
     return (line, f"{hints[:1].upper()}{hints[1:]}") if hints else (line,)
 
 
-def _named(scopes: Sequence[Scope]) -> Iterator[str]:
+def _regions_by_account(scopes: Sequence[Scope]) -> Iterator[str]:
     for account, group in groupby(scopes, key=lambda scope: _account(scope.provider, scope.context)):
         regions = [scope.region for scope in group]
         if len(regions) > _NAMED:

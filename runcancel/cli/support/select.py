@@ -28,7 +28,7 @@ from runcancel.model.triggers import Origin
 _BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"
 
 
-class Chosen(Struct, frozen=True, kw_only=True):
+class RunChoice(Struct, frozen=True, kw_only=True):
     """A selection and how it came about. `by_hand` is true for runs named one by one, which need no consent."""
 
     selection: Selection
@@ -47,17 +47,17 @@ class Chosen(Struct, frozen=True, kw_only=True):
         return Searched(gaps=tuple(gap.code for gap in self.gaps), replied=self.replied)
 
 
-def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMITS) -> Chosen:
+def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMITS) -> RunChoice:
     """Find and read the runs. Raises `UsageError`, `Refused` or `CloudError`; writes nothing to any cloud.
 
     A person who picks more than `limits` allow can raise them on the spot.
     """
     match request.source:
         case Named(refs=refs):
-            named = _named(session.look_up_texts(refs, full=True), request.targets, blindly=request.by_hand)
-            chosen = Chosen(selection=named, by_hand=request.by_hand)
+            named = _select_named(session.look_up_texts(refs, full=True), request.targets, blindly=request.by_hand)
+            chosen = RunChoice(selection=named, by_hand=request.by_hand)
         case Filtered(query=query):
-            chosen = _found(session, query, request.targets)
+            chosen = _select_matches(session, query, request.targets)
         case Listed(file=file, incomplete=incomplete):
             chosen = _listed(session, file, request.targets, incomplete=incomplete)
         case Past(operation=operation):
@@ -65,13 +65,13 @@ def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMI
         case Saved(file=file):
             chosen = _saved(session, file)
         case LeftOver() as left:
-            chosen = Chosen(selection=_resumed(session, left), by_hand=request.by_hand)
+            chosen = RunChoice(selection=_resumed(session, left), by_hand=request.by_hand)
         case Picked():
             chosen = _picked(session, request.targets, limits)
     return _with_children(session, chosen) if request.stop_running else chosen
 
 
-def _named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: bool) -> Selection:
+def _select_named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: bool) -> Selection:
     """The selection of runs named one by one. `blindly`: with those that could not be read, unless targets are."""
     blind = [result for result in results if blindly and not targets and result.unseen is not None]
     chosen = selection.of_named([result for result in results if result not in blind], targets)
@@ -84,13 +84,13 @@ def _named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: 
 
 def _resumed(session: Session, operation: LeftOver) -> Selection:
     """What an operation left: runs of its plan, and references that it had not read."""
-    left, sent = operation.items, frozenset(item.run for item in operation.sent)
+    left, sent = operation.items, frozenset(item.run for item in operation.sent_before)
     read = [item for item in left if isinstance(item, PlanItem) and item.read]
     scopes_of = {item.run.text: _scopes(item) for item in left if not item.read}
     results = session.look_up(unique(as_written(item.run) for item in left if item.ask), scopes_of=scopes_of)
     of_plan = [result for result in results if result.reference.text not in scopes_of]
-    planned = selection.of_plan(read, of_plan, sent=sent)
-    named = _named([result for result in results if result.reference.text in scopes_of], (), blindly=True)
+    planned = selection.of_plan(read, of_plan, already_sent=sent)
+    named = _select_named([result for result in results if result.reference.text in scopes_of], (), blindly=True)
     known = {item.run for item in planned.items}
     return Selection(
         items=(*planned.items, *(item for item in named.items if item.run not in known)),
@@ -104,7 +104,7 @@ def _scopes(item: PlanItem | Intent) -> tuple[Scope, ...]:
     return tuple(dict.fromkeys(candidate.scope for candidate in named))
 
 
-def _picked(session: Session, targets: Sequence[str], limits: Limits) -> Chosen:
+def _picked(session: Session, targets: Sequence[str], limits: Limits) -> RunChoice:
     from runcancel.cli.support.pick import pick  # only for who chooses on a terminal
 
     found = _searched(session, Query(states=options.states(None)))
@@ -113,19 +113,19 @@ def _picked(session: Session, targets: Sequence[str], limits: Limits) -> Chosen:
     picked = pick(session, runs, found.gaps, limits=limits, fixed=fixed)
     results = session.look_up([Reference.of(ref) for ref in picked.refs])
     chosen = selection.of_named(results, targets) if results else Selection(items=())
-    return structs.replace(found.chosen(chosen), max_runs=picked.max_runs)
+    return structs.replace(found.choice(chosen), max_runs=picked.max_runs)
 
 
-def _found(session: Session, query: Query, targets: Sequence[str]) -> Chosen:
+def _select_matches(session: Session, query: Query, targets: Sequence[str]) -> RunChoice:
     found = _searched(session, query)
     facts = ((one.run.ref, one.run.matched_by) for one in found.runs)
     matched = {Reference.of(ref).meaning: fact for ref, fact in facts if fact is not None}
-    seen = _seen(session, found.runs)
+    seen = _results_of(session, found.runs)
     chosen = selection.of_found(seen, targets, matched) if found.runs else Selection(items=())
-    return found.chosen(chosen)
+    return found.choice(chosen)
 
 
-class _Found(Struct, frozen=True, kw_only=True):
+class _SearchResult(Struct, frozen=True, kw_only=True):
     """What is found, newest first as `list` shows it, what did not answer, whether anything did, and notes."""
 
     runs: tuple[Snapshot, ...]
@@ -134,9 +134,9 @@ class _Found(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     coverage: tuple[str, ...]
 
-    def chosen(self, selected: Selection) -> Chosen:
+    def choice(self, selected: Selection) -> RunChoice:
         """What was chosen of it."""
-        return Chosen(
+        return RunChoice(
             selection=selected,
             by_hand=False,
             gaps=self.gaps,
@@ -146,9 +146,9 @@ class _Found(Struct, frozen=True, kw_only=True):
         )
 
 
-def _seen(session: Session, found: Sequence[Snapshot]) -> list[LookupResult]:
+def _results_of(session: Session, snapshots: Sequence[Snapshot]) -> list[LookupResult]:
     """The state of each run. A run with a complete listing is not read again."""
-    of = {Reference.of(one.run.ref): one for one in found}
+    of = {Reference.of(one.run.ref): one for one in snapshots}
     partly_read = [reference for reference, snapshot in of.items() if not snapshot.whole]
     results = [LookupResult(reference=reference, snapshot=snapshot) for reference, snapshot in of.items()]
     read = {result.reference: result for result in session.look_up(partly_read)}
@@ -164,7 +164,7 @@ def _with_trigger(result: LookupResult, listed: Run) -> LookupResult:
     return structs.replace(result, snapshot=structs.replace(snapshot, run=run))
 
 
-def _searched(session: Session, query: Query) -> _Found:
+def _searched(session: Session, query: Query) -> _SearchResult:
     """Search every scope. Raises `UsageError` for a scope that must not be searched."""
     from runcancel.cli.support.searched import coverage, unsearched  # a named run needs no search
     from runcancel.config.search_scopes import unusable
@@ -184,20 +184,22 @@ def _searched(session: Session, query: Query) -> _Found:
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
     found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
     covered = () if found else coverage(session, scopes, gaps, query, also="; nothing was sent")
-    return _Found(runs=tuple(found), gaps=real, replied=bool(answering), notes=(*unfindable, *notes), coverage=covered)
+    return _SearchResult(
+        runs=tuple(found), gaps=real, replied=bool(answering), notes=(*unfindable, *notes), coverage=covered
+    )
 
 
-def _with_children(session: Session, chosen: Chosen) -> Chosen:
+def _with_children(session: Session, choice: RunChoice) -> RunChoice:
     """What the chosen runs started and a cancel of them would leave running, too."""
-    started = children(chosen.selection.items)
+    started = children(choice.selection.items)
     if not started:
-        notes = (*chosen.notes, "--stop-running has no effect: no running task started another run")
-        return structs.replace(chosen, notes=notes)
+        notes = (*choice.notes, "--stop-running has no effect: no running task started another run")
+        return structs.replace(choice, notes=notes)
     results = session.look_up([Reference.of(child) for child in started])
-    return structs.replace(chosen, selection=selection.with_children(chosen.selection, started, results))
+    return structs.replace(choice, selection=selection.with_children(choice.selection, started, results))
 
 
-def _listed(session: Session, file: str, targets: Sequence[str], *, incomplete: bool) -> Chosen:
+def _listed(session: Session, file: str, targets: Sequence[str], *, incomplete: bool) -> RunChoice:
     listed = read_file(session, file, allow_incomplete=incomplete)
     notes = (_BARE.format(called(file)),) if listed.bare else ()
     chosen = _of_list(session, listed.references, targets, listed.matched)
@@ -209,13 +211,13 @@ def _of_list(
     references: Sequence[Reference],
     targets: Sequence[str],
     matched: Mapping[Reference, Fact] = selection.NOT_SEARCHED,
-) -> Chosen:
-    return Chosen(selection=selection.of_found(session.look_up(references), targets, matched), by_hand=False)
+) -> RunChoice:
+    return RunChoice(selection=selection.of_found(session.look_up(references), targets, matched), by_hand=False)
 
 
-def _saved(session: Session, name: str) -> Chosen:
+def _saved(session: Session, name: str) -> RunChoice:
     saved = read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
-    return Chosen(
+    return RunChoice(
         selection=selection.of_plan(saved.plan, _read_again(session, saved.plan)),
         by_hand=False,
         planned_by=saved.identities,
@@ -223,10 +225,10 @@ def _saved(session: Session, name: str) -> Chosen:
     )
 
 
-def looked_again(session: Session, chosen: Chosen) -> Chosen:
+def looked_again(session: Session, choice: RunChoice) -> RunChoice:
     """The same selection after a person has answered, which takes its time: what joined meanwhile is left alone."""
-    again = selection.renewed(chosen.selection, _read_again(session, chosen.selection.items))
-    return structs.replace(chosen, selection=again)
+    again = selection.renewed(choice.selection, _read_again(session, choice.selection.items))
+    return structs.replace(choice, selection=again)
 
 
 def _read_again(session: Session, items: Sequence[PlanItem]) -> list[LookupResult]:

@@ -11,7 +11,7 @@ from runcancel.cli.support.admission import Admission, callers_of
 from runcancel.cli.support.execution import Execution
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.resume import left_over
-from runcancel.cli.support.select import Chosen
+from runcancel.cli.support.select import RunChoice
 from runcancel.cli.support.trigger_choice import TriggerChoice
 from runcancel.cli.triggering import Change
 from runcancel.engine.cancel import Admit
@@ -67,9 +67,9 @@ class Switching:
             give_up_after=session.seconds("--give-up-after", args.waiting.give_up_after, DEFAULT_GIVE_UP_AFTER),
         )
         recorder = self._recorder()
-        chosen = self._choice.chosen()
+        chosen = self._choice.choose()
         if recorder is not None:
-            recorder.found(chosen.selection.items)
+            recorder.record_states(chosen.selection.items)
         callers = self._callers(chosen, required=not chosen.by_hand or guard.asks_accounts)
         session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
         admission = Admission(
@@ -78,7 +78,7 @@ class Switching:
             limits=self._limits,
             guarantee=None,
             callers=callers,
-            sent=() if self._resumed is None else self._resumed.sent,
+            sent_before=() if self._resumed is None else self._resumed.sent_before,
             recorder=recorder,
             action=self._action,
             typed=frozenset() if args.limits.max_triggers is None else frozenset({"--max-triggers"}),
@@ -116,15 +116,15 @@ class Switching:
             resumed=resumed is not None,
         )
 
-    def _callers(self, chosen: Chosen, *, required: bool) -> tuple[Caller, ...]:
-        callers = callers_of(self._session, chosen.selection.items) if required else ()
-        if chosen.planned_by:
-            check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
+    def _callers(self, choice: RunChoice, *, required: bool) -> tuple[Caller, ...]:
+        callers = callers_of(self._session, choice.selection.items) if required else ()
+        if choice.planned_by:
+            check_identities(choice.planned_by, {caller.scope: caller.principal for caller in callers})
         return callers
 
     def _show_plan(self, guard: Guard) -> int:
         session, verb = self._session, self._action.verb
-        found = self._choice.chosen()
+        found = self._choice.choose()
         callers = self._callers(found, required=True)
         chosen = guard.shown(found, callers)
         now = datetime.now(UTC).replace(microsecond=0)
@@ -170,17 +170,17 @@ class _Switch(Execution):
     noun: ClassVar[str] = "trigger"
     requests: ClassVar[str] = "requests"
 
-    def run(self, chosen: Chosen, *, admit: Admit | None) -> int:
+    def run(self, choice: RunChoice, *, admit: Admit | None) -> int:
         """Switch what is chosen; the exit code."""
-        self._before: dict[Ref, Trigger | None] = {item.run: item.trigger for item in chosen.selection.items}
-        return super().run(chosen, admit=admit)
+        self._before: dict[Ref, Trigger | None] = {item.run: item.trigger for item in choice.selection.items}
+        return super().run(choice, admit=admit)
 
     def _screens(self, answer: Writer) -> list[Progress]:
         return []
 
     def _row(self, outcome: Outcome) -> Record:
         ref = outcome.run if isinstance(outcome.run, Ref) else None
-        after = None if ref is None or not outcome.sent else self._session.clouds.switch.readings.get(ref)
+        after = None if ref is None or not outcome.was_sent else self._session.clouds.switch.readings.get(ref)
         before = None if ref is None else self._before.get(ref)
         return trigger_outcome(outcome, enable=self.verb == "enable", before=before, after=after)
 

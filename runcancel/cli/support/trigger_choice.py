@@ -10,7 +10,7 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.files import called
 from runcancel.cli.support.named import no_operation, text_of_input, whole_id
 from runcancel.cli.support.resume import LeftOver
-from runcancel.cli.support.select import Chosen
+from runcancel.cli.support.select import RunChoice
 from runcancel.cli.support.trigger_plans import read_trigger_plan
 from runcancel.cli.triggering import Change
 from runcancel.config.references import Reference, parse_all
@@ -60,17 +60,17 @@ class TriggerChoice:
         self._resumed = resumed
         self._force = force
         self._editions: Mapping[Ref, str] = {}
-        used: dict[str, Callable[[], Chosen]] = {}
+        used: dict[str, Callable[[], RunChoice]] = {}
         if args.refs:
-            used["references"] = self._named
+            used["references"] = self._choose_named
         if args.filters.any:
-            used["filters"] = self._found
+            used["filters"] = self._choose_matches
         if args.sources.from_ is not None:
             used["--from"] = self._listed
         if args.sources.plan is not None:
             used["--plan"] = self._saved
         if resumed is not None:
-            used["--resume"] = self._left
+            used["--resume"] = self._choose_remaining
         if operation is not None:
             word = plain("--operation", operation)
             used["--operation"] = lambda: self._restored(word)
@@ -83,12 +83,12 @@ class TriggerChoice:
             )
         (self._source,) = used.values()
 
-    def chosen(self) -> Chosen:
+    def choose(self) -> RunChoice:
         """Find and read them. Raises `UsageError`, `Refused` or `CloudError`."""
         chosen = self._source()
         return structs.replace(chosen, selection=self._changeable(chosen.selection))
 
-    def _named(self) -> Chosen:
+    def _choose_named(self) -> RunChoice:
         references = parse_all(self._args.refs or (), triggers=True)
         for reference in references:
             for name in reference.providers:
@@ -100,9 +100,9 @@ class TriggerChoice:
                         hint=f"To inspect it: {inspect}",
                     )
         by_hand = self._session.request.values.keys().isdisjoint({"refs"})
-        return Chosen(selection=selection.of_named(self._session.look_up(references), ()), by_hand=by_hand)
+        return RunChoice(selection=selection.of_named(self._session.look_up(references), ()), by_hand=by_hand)
 
-    def _found(self) -> Chosen:
+    def _choose_matches(self) -> RunChoice:
         """A filter finds only what is not in the wanted state yet, unless --status says which state."""
         session, query = self._session, self._args.filters.query()
         if not query.states:
@@ -122,7 +122,7 @@ class TriggerChoice:
         results = [
             LookupResult(reference=Reference.of(one.ref), snapshot=session.clouds.switch.snapshot(one)) for one in found
         ]
-        return Chosen(
+        return RunChoice(
             selection=selection.of_found(results, ()),
             by_hand=False,
             gaps=real,
@@ -130,7 +130,7 @@ class TriggerChoice:
             notes=notes,
         )
 
-    def _listed(self) -> Chosen:
+    def _listed(self) -> RunChoice:
         file = plain_file("--from", self._args.sources.from_ or "")
         text = text_of_input(self._session, file)
         listed = read_list(text, called(file), keys=_LINES, triggers=True)
@@ -146,33 +146,33 @@ class TriggerChoice:
             references = tuple(Reference.of(ref) for ref in disabled)
             self._editions = disabled
         chosen = selection.of_found(self._session.look_up(references), ())
-        return Chosen(selection=chosen, by_hand=False, from_stdin=file == "-")
+        return RunChoice(selection=chosen, by_hand=False, from_stdin=file == "-")
 
-    def _saved(self) -> Chosen:
+    def _saved(self) -> RunChoice:
         file = self._args.sources.plan or ""
         text = text_of_input(self._session, file)
         saved = read_trigger_plan(text, called(file), now=datetime.now(UTC), verb=self._action.verb)
         planned = [one for one in saved.triggers if one.send]
         self._editions = {one.trigger: one.before.edition for one in planned}
         results = self._session.look_up([Reference.of(one.trigger) for one in planned])
-        return Chosen(
+        return RunChoice(
             selection=selection.of_found(results, ()),
             by_hand=False,
             planned_by=saved.identities,
             from_stdin=file == "-",
         )
 
-    def _left(self) -> Chosen:
+    def _choose_remaining(self) -> RunChoice:
         left = self._resumed
         if left is None:
-            return Chosen(selection=Selection(items=()), by_hand=True)
+            return RunChoice(selection=Selection(items=()), by_hand=True)
         items = [item for item in left.items if isinstance(item, PlanItem)]
         self._editions = {item.run: item.trigger.edition for item in items if item.trigger is not None}
         results = self._session.look_up([Reference.of(item.run) for item in items])
-        sent = frozenset(item.run for item in left.sent)
-        return Chosen(selection=selection.of_plan(items, results, sent=sent), by_hand=True)
+        sent = frozenset(item.run for item in left.sent_before)
+        return RunChoice(selection=selection.of_plan(items, results, already_sent=sent), by_hand=True)
 
-    def _restored(self, word: str) -> Chosen:
+    def _restored(self, word: str) -> RunChoice:
         """What an operation found enabled and disabled. Raises `UsageError` for an operation that disabled nothing."""
         session = self._session
         try:
@@ -194,20 +194,20 @@ class TriggerChoice:
             raise UsageError(f"operation {id} disabled no trigger; nothing was sent", hint="see: runcancel history")
         self._editions = disabled
         results = session.look_up([Reference.of(ref) for ref in disabled])
-        return Chosen(selection=selection.of_found(results, ()), by_hand=False)
+        return RunChoice(selection=selection.of_found(results, ()), by_hand=False)
 
-    def _changeable(self, chosen: Selection) -> Selection:
+    def _changeable(self, selection: Selection) -> Selection:
         """The selection without what this program does not change, and what somebody changed since."""
         kept: list[PlanItem] = []
-        decided: list[Outcome] = list(chosen.decided)
-        for item in chosen.items:
+        decided: list[Outcome] = list(selection.decided)
+        for item in selection.items:
             problem = self._why_not(item) if item.ask else None
             if problem is None:
                 kept.append(item)
             else:
                 outcome = failed(item.run, problem)
                 decided.append(structs.replace(outcome, verdict=Verdict.SKIPPED, name=item.name, before=item.state))
-        return structs.replace(chosen, items=tuple(kept), decided=tuple(decided))
+        return structs.replace(selection, items=tuple(kept), decided=tuple(decided))
 
     def _why_not(self, item: PlanItem) -> Problem | None:
         trigger = item.trigger

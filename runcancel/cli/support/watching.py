@@ -12,11 +12,11 @@ from runcancel.runtime.workers import TaskGroup
 
 
 def watch(
-    session: Session, left: Mapping[Ref, Run], *, full: bool, until: float | None
+    session: Session, runs: Mapping[Ref, Run], *, full: bool, until: float | None
 ) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
-    """Read the runs in `left` again and again, telling on stderr what is seen; the caller takes out what is done.
+    """Read the runs in `runs` again and again, telling on stderr what is seen; the caller takes out what is done.
 
-    Ends when `left` is empty or at the monotonic second `until`. Raises `Interrupted`.
+    Ends when `runs` is empty or at the monotonic second `until`. Raises `Interrupted`.
     """
 
     def read_batch(batch: Batch) -> Readings:
@@ -25,20 +25,20 @@ def watch(
 
     tasks = TaskGroup[Batch, Readings](session.workers, read_batch)
     rounds = Watch(tasks, session.workers.clock)
-    for ref in left:
+    for ref in runs:
         rounds.add(ref)
     shown = session.progress(
         cancels=False, timeout=None if until is None else until - session.workers.clock.monotonic()
     )
-    for ref, run in left.items():
+    for ref, run in runs.items():
         shown.observed(ref, run, ())
     try:
-        while left and (until is None or session.workers.clock.monotonic() < until):
+        while runs and (until is None or session.workers.clock.monotonic() < until):
             for ref, answer in rounds.next() or ():
                 if isinstance(answer, Snapshot):
                     shown.observed(ref, answer.run, answer.invocations)
                 yield ref, answer
-                if ref not in left:
+                if ref not in runs:
                     rounds.drop(ref)
     finally:
         shown.close()

@@ -14,7 +14,7 @@ from runcancel.cli.support.admission import Admission, callers_of, limits_of, ty
 from runcancel.cli.support.execution import Execution
 from runcancel.cli.support.flowing import flowing
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import Chosen, choose
+from runcancel.cli.support.select import RunChoice, choose
 from runcancel.cli.support.source import SelectionRequest, selection_request
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.saved import check_identities
@@ -106,7 +106,7 @@ def cancel(session: Session, args: Options) -> int:
     chosen = choose(session, request, limits)
     limits = structs.replace(limits, max_runs=chosen.max_runs or limits.max_runs)
     if recorder is not None:
-        recorder.found(chosen.selection.items)
+        recorder.record_states(chosen.selection.items)
         recorder.limits = limits
     callers = _callers(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
     session.notes.say(*(f"note: {note}" for note in collapsed((*chosen.notes, *chosen.selection.notes))))
@@ -116,7 +116,7 @@ def cancel(session: Session, args: Options) -> int:
         limits=limits,
         guarantee=guarantee,
         callers=callers,
-        sent=() if request.resumed is None else request.resumed.sent,
+        sent_before=() if request.resumed is None else request.resumed.sent_before,
         typed=typed(args.limits),
         recorder=recorder,
     )
@@ -155,11 +155,11 @@ def _recorder(session: Session, args: changes.Record, request: SelectionRequest,
     )
 
 
-def _callers(session: Session, chosen: Chosen, *, required: bool) -> tuple[Caller, ...]:
+def _callers(session: Session, choice: RunChoice, *, required: bool) -> tuple[Caller, ...]:
     """The caller's identity in each scope, if it is needed. Raises `Refused` if another user made the plan."""
-    callers = callers_of(session, chosen.selection.items) if required else ()
-    if chosen.planned_by:
-        check_identities(chosen.planned_by, {caller.scope: caller.principal for caller in callers})
+    callers = callers_of(session, choice.selection.items) if required else ()
+    if choice.planned_by:
+        check_identities(choice.planned_by, {caller.scope: caller.principal for caller in callers})
     return callers
 
 

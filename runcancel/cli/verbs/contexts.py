@@ -186,18 +186,18 @@ def _show(session: Session, call: _Call) -> int:
     return Exit.OK
 
 
-def _shown(chosen: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
+def _shown(scope_settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
     """The named contexts, else those of `-c`, else every one of the chosen providers and what goes without any."""
-    known = chosen.config
-    selected = chosen.providers.value or PROVIDERS
-    named = known.expand(names) or (chosen.contexts.value if chosen.contexts.typed else ())
+    known = scope_settings.config
+    selected = scope_settings.providers.value or PROVIDERS
+    named = known.expand(names) or (scope_settings.contexts.value if scope_settings.contexts.typed else ())
     for name in named:
         yield name, known.contexts[name].provider
     if not named:
         yield from (
             (name, context.provider) for name, context in known.contexts.items() if context.provider in selected
         )
-        bare = chosen.profile.value
+        bare = scope_settings.profile.value
         yield from ((bare, provider) for provider in selected if bare not in known.contexts)
 
 
@@ -304,10 +304,10 @@ def _own(region: str, provider: str) -> str:
     return rest
 
 
-def _answer(session: Session, known: Config) -> int:
+def _answer(session: Session, config: Config) -> int:
     answer = session.writer("contexts")
-    used = known.expand(known.default)
-    for name, context in known.contexts.items():
+    used = config.expand(config.default)
+    for name, context in config.contexts.items():
         answer.row(
             ContextRow(
                 name=name,
@@ -317,7 +317,7 @@ def _answer(session: Session, known: Config) -> int:
                 account=context.account,
                 protected=context.protected,
                 default=name in used,
-                groups=tuple(group for group, members in known.groups.items() if name in members),
+                groups=tuple(group for group, members in config.groups.items() if name in members),
             )
         )
     answer.end(End(exit_code=Exit.OK))

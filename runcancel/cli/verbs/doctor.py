@@ -75,41 +75,41 @@ def doctor(session: Session) -> int:
     return code
 
 
-def _providers(chosen: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]:
+def _providers(scope_settings: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]:
     """The providers that can be checked, and the others. Raises `UsageError` for a wrong `-r`."""
-    contexts = [chosen.config.contexts[name].provider for name in chosen.contexts.value]
-    named = chosen.providers.value or tuple(dict.fromkeys(contexts))
-    configured = tuple(name for name in PROVIDERS if is_configured(name, chosen.environ))
-    if chosen.regions.typed:
-        scopes = search_scopes(_only(chosen, named or configured or PROVIDERS))
+    contexts = [scope_settings.config.contexts[name].provider for name in scope_settings.contexts.value]
+    named = scope_settings.providers.value or tuple(dict.fromkeys(contexts))
+    configured = tuple(name for name in PROVIDERS if is_configured(name, scope_settings.environ))
+    if scope_settings.regions.typed:
+        scopes = search_scopes(_only(scope_settings, named or configured or PROVIDERS))
         return tuple(scope.provider for scope in scopes), ()
     selected = named or configured
-    missing = [one for name in selected for one in _lacking(chosen, name, configured)]
+    missing = [one for name in selected for one in _lacking(scope_settings, name, configured)]
     others = () if named else tuple(name for name in PROVIDERS if name not in configured)
     problems = {name: None if configured else _no_credentials(name) for name in others}
     return (
-        tuple(name for name in selected if _can_be_asked(chosen, name)),
+        tuple(name for name in selected if _can_be_asked(scope_settings, name)),
         (*missing, *(_Missing(name, name, False, problem) for name, problem in problems.items())),
     )
 
 
-def _can_be_asked(chosen: Settings, name: str) -> bool:
+def _can_be_asked(scope_settings: Settings, name: str) -> bool:
     try:
-        return bool(search_scopes(_only(chosen, (name,))))
+        return bool(search_scopes(_only(scope_settings, (name,))))
     except UsageError:
         return False
 
 
-def _lacking(chosen: Settings, name: str, configured: Container[str]) -> Iterator[_Missing]:
+def _lacking(scope_settings: Settings, name: str, configured: Container[str]) -> Iterator[_Missing]:
     """The faults that prevent the check of a provider's accounts, one by one."""
-    for problem in unusable(_only(chosen, (name,))):
+    for problem in unusable(_only(scope_settings, (name,))):
         hint = problem.hint or "-r REGION"
         with_hint = structs.replace(problem, hint=hint if hint.startswith("next: ") else f"next: {hint}")
         yield _Missing(problem.scope or name, name, name in configured, with_hint)
 
 
-def _only(chosen: Settings, names: Iterable[str]) -> Settings:
-    return structs.replace(chosen, providers=Choice(tuple(names), chosen.providers.origin))
+def _only(scope_settings: Settings, names: Iterable[str]) -> Settings:
+    return structs.replace(scope_settings, providers=Choice(tuple(names), scope_settings.providers.origin))
 
 
 def _no_credentials(name: str) -> Problem:
@@ -119,9 +119,9 @@ def _no_credentials(name: str) -> Problem:
     )
 
 
-def _led(chosen: Settings, one: Examined) -> Examined:
+def _led(scope_settings: Settings, one: Examined) -> Examined:
     """What was seen of a scope, with the account that its context names and does not lead to."""
-    why = protection.misled(chosen, one.scope, one.identity.account if one.identity else None)
+    why = protection.misled(scope_settings, one.scope, one.identity.account if one.identity else None)
     if why is None:
         return one
     hint = f"correct the context: {command('contexts', 'show', str(one.scope.context))}"
@@ -151,18 +151,18 @@ def _next(scope: Scope, error: CloudError) -> str | None:
     return f"next: {suggestion}" if suggestion else None
 
 
-def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem]) -> ScopeCheck:
+def _row(scope_settings: Settings, one: Examined, cancels: Cancels, gaps: Iterable[Problem]) -> ScopeCheck:
     """One scope as it was seen. A region that is not enabled is no gap and has a remark all the same."""
     scope, seen = one.scope, one.connection
     problem = next((gap for gap in gaps if gap.scope == str(scope)), None)
-    shown = {row.key: row for row in provenance.shown(chosen, scope.provider, scope.context)}
+    shown = {row.key: row for row in provenance.shown(scope_settings, scope.provider, scope.context)}
     endpoint = shown["endpoint_url"]
     return ScopeCheck(
         scope=str(scope),
         provider=scope.provider,
         context=scope.context,
         region=scope.region,
-        region_origin=provenance.region_origin(chosen, scope),
+        region_origin=provenance.region_origin(scope_settings, scope),
         configured=not any(error.reason is Reason.NO_CREDENTIALS for error in one.errors),
         ok=not one.errors,
         account=one.identity.account if one.identity else None,
@@ -174,7 +174,7 @@ def _row(chosen: Settings, one: Examined, known: Cancels, gaps: Iterable[Problem
         proxy=seen.proxy if seen else None,
         clock_skew=seen.clock_skew if seen else None,
         latency=seen.latency if seen else None,
-        permissions=with_cancels(one, known),
+        permissions=with_cancels(one, cancels),
         remark=problem.message if problem else "not enabled" if one.errors else None,
     )
 

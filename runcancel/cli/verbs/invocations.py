@@ -7,7 +7,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import named
+from runcancel.cli.support.named import references_of
 from runcancel.cli.support.stream import in_chunks
 from runcancel.config.references import nearest
 from runcancel.environment import plain
@@ -65,7 +65,7 @@ def invocations(
         parameters=parameters,
     )
     everything = not (task or status or target or limit)
-    results = session.look_up(named(session, refs, from_, operation), full=False)
+    results = session.look_up(references_of(session, refs, from_, operation), full=False)
     problems = [result.problem for result in results if result.problem is not None]
     seen = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     answer = session.writer("invocations")
@@ -74,7 +74,7 @@ def invocations(
     for snapshot in seen.values():
         run = snapshot.run
         try:
-            rows = _known(snapshot, criteria) or _rows(session, run, criteria)
+            rows = _rows_read(snapshot, criteria) or _rows(session, run, criteria)
             shown, more = _show(rows, answer, limit=limit)
         except CloudError as error:
             problems.append(error.problem(ref=run.ref))
@@ -93,7 +93,7 @@ def invocations(
     return code
 
 
-def _known(snapshot: Snapshot, criteria: InvocationFilter) -> Iterator[Invocation] | None:
+def _rows_read(snapshot: Snapshot, criteria: InvocationFilter) -> Iterator[Invocation] | None:
     """The rows, if the reading of the run has them already: nothing is read twice."""
     whole = kind_of(snapshot.run.ref).read_whole and snapshot.run.counts is not None
     return filter(criteria.matches, snapshot.invocations) if whole else None

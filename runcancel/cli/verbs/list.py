@@ -45,7 +45,7 @@ def list_(
     unfindable = [f"note: {note}" for note in unsearched(scopes, query)]
     gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
-    listed = _found(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
+    listed = _search(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
     target_ids = options.targets(target)
     runs = (
         containing(listed, target_ids, session.clouds, session.workers) if target_ids else (one.run for one in listed)
@@ -67,7 +67,7 @@ def list_(
     cut = shown < total
     narrow = f"Showing the newest {shown} of {total} runs. All: --limit 0; fewer: --name, --status, --since, …"
     searched = Searched(gaps=tuple(gap.code for gap in real), replied=bool(answering))
-    code = exit_of_listing(searched, found=total > 0)
+    code = exit_of_listing(searched, any_found=total > 0)
     next_ = session.suggest(_next(session, filters, target_ids))
     empty = () if total else coverage(session, scopes, gaps, query)
     lines = (*unfindable, *empty, *((narrow,) if cut else ()), *notes, *(next_ if shown else ()))
@@ -82,7 +82,7 @@ def _next(session: Session, filters: options.Filters, targets: Sequence[str]) ->
     return f"{what}: {session.command('cancel', *chosen)}"
 
 
-def _found(answers: Iterable[Snapshot | Problem], gaps: list[Problem]) -> Iterator[Snapshot]:
+def _search(answers: Iterable[Snapshot | Problem], gaps: list[Problem]) -> Iterator[Snapshot]:
     for answer in answers:
         if isinstance(answer, Snapshot):
             yield answer

@@ -9,7 +9,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import named
+from runcancel.cli.support.named import references_of
 from runcancel.cli.support.remarks import Remarks
 from runcancel.cli.support.stream import in_chunks
 from runcancel.config.references import Reference, nearest, parse
@@ -105,7 +105,7 @@ def logs(
         _check_follow(session)
     if from_ is not None and not refs:
         _check_file(session, from_)
-    references = named(session, refs, from_, operation)
+    references = references_of(session, refs, from_, operation)
     if raw:
         from runcancel.cli.support.raw import write_raw
 

@@ -69,14 +69,14 @@ def permissions(
     return Exit.OK
 
 
-def _names(chosen: Settings) -> tuple[str, ...]:
+def _names(scope_settings: Settings) -> tuple[str, ...]:
     """The providers that were chosen, by name or by a region of theirs. Raises `UsageError` where both exclude it."""
-    named = chosen.providers.value or tuple(PROVIDERS)
-    words = chosen.regions.value if chosen.regions.typed else ()
+    named = scope_settings.providers.value or tuple(PROVIDERS)
+    words = scope_settings.regions.value if scope_settings.regions.typed else ()
     if not words or "all" in words:
         return named
-    names = tuple(name for name in named if any(f"{name}:all" == word for word in words) or typed(chosen, name))
-    missing = [name for name in named if name not in names and chosen.providers.value]
+    names = tuple(name for name in named if any(f"{name}:all" == word for word in words) or typed(scope_settings, name))
+    missing = [name for name in named if name not in names and scope_settings.providers.value]
     if missing or not names:
         raise UsageError(f"-r {','.join(words)} has no region of {' and '.join(missing or named)}")
     return names

@@ -6,7 +6,7 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import named
+from runcancel.cli.support.named import references_of
 from runcancel.cli.support.stale import Stale
 from runcancel.cli.support.watching import watch
 from runcancel.errors import Exit, Interrupted, exit_of_reading
@@ -47,7 +47,7 @@ def status(
     with read calls only. Exit codes: 0 read, 4 not permitted, 5 not found, 7 a
     cloud did not reply, 9 with --exit-status when a run failed.
     """
-    results = session.look_up(named(session, refs, from_, operation))
+    results = session.look_up(references_of(session, refs, from_, operation))
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     problems = tuple(result.problem for result in results if result.problem is not None)
     interrupted: int | None = None

@@ -54,7 +54,7 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
         answer.row(row)
     real, notes = split_gaps(gaps, scopes)
     searched = Searched(gaps=tuple(gap.code for gap in real), replied=bool(answering))
-    code = exit_of_listing(searched, found=bool(found))
+    code = exit_of_listing(searched, any_found=bool(found))
     cut = len(shown) < len(found)
     messages = [f"Showing {len(shown)} of {len(found)} triggers. All: --limit 0"] if cut else []
     if not found:

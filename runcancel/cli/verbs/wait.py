@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.named import named
+from runcancel.cli.support.named import references_of
 from runcancel.cli.support.stale import Stale
 from runcancel.cli.support.watching import watch
 from runcancel.config.references import Reference, nearest
@@ -20,7 +20,7 @@ from runcancel.errors import CloudError, Exit, Interrupted, UsageError, exit_of_
 from runcancel.model.runs import Problem, Ref, Run, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.render import End
-from runcancel.render.screens.notes import named as named_briefly
+from runcancel.render.screens.notes import name_list
 
 _ENDED = frozenset(state for state in State if state.over)
 _GOALS: Mapping[str, frozenset[State]] = {
@@ -72,7 +72,9 @@ def wait(
     seconds = session.wait_timeout(timeout)
     goal_ = _Goal(goal_states, accept_reported=accept_reported or "ended" in goals)
     began = session.workers.clock.monotonic()
-    results = _listed(session, named(session, refs, from_, operation), None if timeout is None else began + seconds)
+    results = _listed(
+        session, references_of(session, refs, from_, operation), None if timeout is None else began + seconds
+    )
     problems = [result.problem for result in results if result.problem is not None]
     runs = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     interrupted: int | None = None
@@ -87,7 +89,7 @@ def wait(
     missed = [ref for ref, seen in runs.items() if goal_.missed(seen.run)]
     complete = interrupted is None and not problems
     problems += [_unconfirmed(ref) for ref, seen in runs.items() if goal_.only_reported(seen)]
-    notes = (f"can no longer reach the goal: {named_briefly(missed)}",) if missed else ()
+    notes = (f"can no longer reach the goal: {name_list(missed)}",) if missed else ()
     code = _code(problems, missed) if interrupted is None else 128 + interrupted
     answer.end(End(exit_code=code, errors=tuple(problems), complete=complete, notes=notes))
     return code
@@ -107,9 +109,14 @@ class _Goal(Struct, frozen=True):
         """Whether the run can no longer reach the goal."""
         return run.ended and run.state not in self.states
 
-    def only_reported(self, seen: Snapshot) -> bool:
+    def only_reported(self, snapshot: Snapshot) -> bool:
         """Whether a stop that was waited for is no more than the cloud's report."""
-        return not self.accept_reported and seen.run.state.stopped and self.reached(seen.run) and only_reported(seen)
+        return (
+            not self.accept_reported
+            and snapshot.run.state.stopped
+            and self.reached(snapshot.run)
+            and only_reported(snapshot)
+        )
 
 
 def _listed(session: Session, references: Sequence[Reference], until: float | None) -> list[LookupResult]:

@@ -78,8 +78,8 @@ class CloudAssistant:
 
     def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`. Of a run that repeats this is the last round of every instance."""
-        once = _once(self._found(ref))
-        params = {**self._named(ref), "ContentEncoding": "Base64"}
+        once = _once(self._find(ref))
+        params = {**self._parameters_of(ref), "ContentEncoding": "Base64"}
         if len(criteria.targets) == 1:
             params["InstanceId"] = checked_targets(criteria.targets)[0]
         for row in self._results(params):
@@ -90,11 +90,11 @@ class CloudAssistant:
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`: the content of the command."""
-        return _script(self._found(ref))
+        return _script(self._find(ref))
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """StopInvocation, in pieces of 50 instances; yields the request ids."""
-        params = self._named(ref)
+        params = self._parameters_of(ref)
         ids = checked_targets(targets)
         for piece in chunks(ids, _TARGETS_PER_STOP) if ids else ((),):
             listed = {f"InstanceId.{index}": target for index, target in enumerate(piece, start=1)}
@@ -148,7 +148,7 @@ class CloudAssistant:
         return self._ecs.checkup().with_fallback(self._sts.checkup())
 
     def _snapshot(self, ref: Ref) -> Snapshot:
-        return _read(ref, self._kind, self._found(ref))
+        return _read(ref, self._kind, self._find(ref))
 
     def _pages(self, params: Mapping[str, str]) -> Iterator[JsonObject]:
         def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
@@ -176,11 +176,11 @@ class CloudAssistant:
 
         return by_token(fetch, key=lambda row: hash(text(row.get("InstanceId")) or repr(row)))
 
-    def _found(self, ref: Ref) -> JsonObject:
+    def _find(self, ref: Ref) -> JsonObject:
         """The run's row. The vendor's pages do not document whether schedules are listed without `Timed`: both are
         requested.
         """
-        params = self._named(ref)
+        params = self._parameters_of(ref)
         for extra in ({}, _TIMED):
             answer = self._ecs.call("DescribeInvocations", {**params, **extra})
             listed = rows(answer, "Invocations", "Invocation")
@@ -191,7 +191,7 @@ class CloudAssistant:
                 raise CloudError(Reason.UNPROVEN, "the reply is about other runs", action="DescribeInvocations")
         raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
 
-    def _named(self, ref: Ref) -> dict[str, str]:
+    def _parameters_of(self, ref: Ref) -> dict[str, str]:
         return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}
 
 

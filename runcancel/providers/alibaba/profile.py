@@ -34,7 +34,7 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     try:
         chosen, row = in_use(environ, profile)
     except CloudError as error:
-        named = _named(environ, profile)
+        named = _profile_name(environ, profile)
         broken = error if profile is not None or not keys_in(environ) or by_variable is None else None
         return VendorSettings(profile=named or Choice("default", "default"), region=by_variable, error=broken)
     region_id = text(row.get("region_id")) if row else None
@@ -54,7 +54,7 @@ def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str]
     that cannot be read, and for a profile that was named and is in neither file.
     """
     rows = _rows(environ)
-    chosen = _named(environ, profile)
+    chosen = _profile_name(environ, profile)
     if chosen is None:
         current = text(_document(environ).get("current")) if rows is not None else None
         chosen = Choice(current, f'"current" of {cli_file(environ)}') if current else Choice("default", "default")
@@ -66,16 +66,16 @@ def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str]
     return chosen, row
 
 
-def missing(environ: Mapping[str, str], chosen: Choice[str]) -> CloudError:
+def missing(environ: Mapping[str, str], profile: Choice[str]) -> CloudError:
     """The failure of a profile that is nowhere."""
     from difflib import get_close_matches
 
     known = [str(one.get("name")) for one in _rows(environ) or ()]
-    near = get_close_matches(chosen.value, known, 1)
-    by = "" if chosen.origin == "profile" else f", which {chosen.origin} names"
+    near = get_close_matches(profile.value, known, 1)
+    by = "" if profile.origin == "profile" else f", which {profile.origin} names"
     return CloudError(
         Reason.NO_CREDENTIALS,
-        f'there is no profile "{chosen.value}"{by}, in {cli_file(environ)} or {ini_file(environ)}',
+        f'there is no profile "{profile.value}"{by}, in {cli_file(environ)} or {ini_file(environ)}',
         action="credentials",
         hint=f'did you mean "{near[0]}"?' if near else None,
     )
@@ -124,7 +124,7 @@ def ini_file(environ: Mapping[str, str]) -> Path:
     return Path(named) if named else home(environ) / ".alibabacloud" / "credentials.ini"
 
 
-def _named(environ: Mapping[str, str], profile: str | None) -> Choice[str] | None:
+def _profile_name(environ: Mapping[str, str], profile: str | None) -> Choice[str] | None:
     if profile is not None:
         return Choice(profile, "profile")
     return next((Choice(environ[name], name) for name in PROFILE_VARIABLES if environ.get(name)), None)

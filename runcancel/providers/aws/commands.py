@@ -46,7 +46,7 @@ class Commands:
         run = _run(ref, self._command(ref))
         if not full:
             return Snapshot(run=run)
-        listed = tuple(self.invocations(ref, InvocationFilter(), known=True))
+        listed = tuple(self.invocations(ref, InvocationFilter(), run_exists=True))
         return Snapshot.full(_with_times(run, listed), listed)
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
@@ -69,15 +69,15 @@ class Commands:
         """See `Cloud.script`: the parameters of the command."""
         return _script(self._command(ref))
 
-    def invocations(self, ref: Ref, criteria: InvocationFilter, *, known: bool = False) -> Iterator[Invocation]:
-        """See `Cloud.invocations`. An unknown command lists nothing too, hence `known`: that it exists was seen."""
-        return first((invocation for invocation, _ in self.rows(ref, criteria, known=known)), criteria.limit)
+    def invocations(self, ref: Ref, criteria: InvocationFilter, *, run_exists: bool = False) -> Iterator[Invocation]:
+        """See `Cloud.invocations`. An unknown command lists nothing too, hence `run_exists`: it was read before."""
+        return first((invocation for invocation, _ in self.rows(ref, criteria, run_exists=run_exists)), criteria.limit)
 
     def rows(
-        self, ref: Ref, criteria: InvocationFilter, *, known: bool = False
+        self, ref: Ref, criteria: InvocationFilter, *, run_exists: bool = False
     ) -> Iterator[tuple[Invocation, JsonObject]]:
         """The invocations that pass `criteria` but for its limit, and the row of each from AWS."""
-        any_row = known
+        any_row = run_exists
         for row in self._listed(ref, criteria):
             any_row = True
             invocation = _invocation(ref, row)

@@ -23,8 +23,8 @@ class Session(botocore.session.Session):
     @cached_property
     def full_config(self) -> dict[str, Any]:
         """Both files, the credentials file over the other. Raises `CloudError`."""
-        found = _found(load_config, self.get_config_variable("config_file")) or {"profiles": {}}
-        for name, values in _found(raw_config, self.get_config_variable("credentials_file")).items():
+        found = _read(load_config, self.get_config_variable("config_file")) or {"profiles": {}}
+        for name, values in _read(raw_config, self.get_config_variable("credentials_file")).items():
             found["profiles"].setdefault(name, {}).update(values)
         return found
 
@@ -52,7 +52,7 @@ def _value(value: str) -> Any:
     return nested(value) if value.startswith("\n") else value
 
 
-def _found(load: Any, path: str) -> dict[str, Any]:
+def _read(load: Any, path: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = load(path)
     except ConfigNotFound:

@@ -37,13 +37,13 @@ class Once:
     """
 
     def __init__(self, credentials: Any, source: str) -> None:
-        self._found = credentials
+        self._credentials = credentials
         self._source = source
         self._lock = threading.Lock()
         self._failure: CloudError | None = None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._found, name)
+        return getattr(self._credentials, name)
 
     def get_frozen_credentials(self) -> Any:
         """The keys, renewed where they had to be. Raises `CloudError`."""
@@ -52,7 +52,7 @@ class Once:
                 raise self._failure.fresh()
             try:
                 with in_words(self._source):
-                    frozen = self._found.get_frozen_credentials()
+                    frozen = self._credentials.get_frozen_credentials()
                     check_keys((frozen.access_key, frozen.secret_key, frozen.token), self._source)
             except CloudError as error:
                 self._failure = error
@@ -249,10 +249,10 @@ class _Stored(MutableMapping[str, Any]):
     """The sign-ins that the vendor's CLI keeps in files: read, never written, and never renewed."""
 
     def __init__(self, folder: Path) -> None:
-        self._kept = JSONFileCache(str(folder))
+        self._cache = JSONFileCache(str(folder))
 
     def __getitem__(self, key: str) -> Any:
-        row = self._kept[key]
+        row = self._cache[key]
         return {name: value for name, value in row.items() if name not in _RENEWS} if isinstance(row, dict) else row
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -268,7 +268,7 @@ class _Stored(MutableMapping[str, Any]):
         return 0
 
     def __contains__(self, key: object) -> bool:
-        return key in self._kept
+        return key in self._cache
 
 
 def _keep_out_of_files(session: botocore.session.Session, environ: Mapping[str, str], profile: str | None) -> None:

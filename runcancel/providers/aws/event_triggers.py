@@ -138,7 +138,7 @@ class Schedules:
             schedule_text=timing.text,
             next_start_at=timing.next_start_at,
             documents=(_runs(target.get("Arn"), target.get("Input")),),
-            targets=_named(document(target.get("Input"))),
+            targets=_targets_of(document(target.get("Input"))),
             edition=digest(schedule, zone, target, str(moment(row.get("LastModificationDate")))),
             command=shlex.join(words),
         )
@@ -169,10 +169,10 @@ def _runs(arn: object, request: object) -> str:
 
 def _command_targets(target: JsonObject) -> tuple[str, ...]:
     parameters: Any = record(target.get("RunCommandParameters")).get("RunCommandTargets")
-    return _named({"Targets": parameters or []})
+    return _targets_of({"Targets": parameters or []})
 
 
-def _named(request: Any) -> tuple[str, ...]:
+def _targets_of(request: Any) -> tuple[str, ...]:
     """The targets that a request names: `Key=value,value`, and ids."""
     listed = request.get("Targets")
     keyed = [record(one) for one in listed] if isinstance(listed, list) else []

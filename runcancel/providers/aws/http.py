@@ -110,7 +110,7 @@ class _Sender:
         _, service, action = event_name.split(".")
         for_keys = service not in _OURS and action != "GetCallerIdentity"
         try:
-            reply = _sent(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
+            reply = _send(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
             _check(reply, urlsplit(request.url).netloc)
         except CloudError as error:
             if for_keys:
@@ -134,7 +134,7 @@ class _InstanceSession:
     def send(self, request: Any) -> AWSResponse:
         """The reply. Without a service there, the error is botocore's own: then the instance has no role."""
         try:
-            return _response(request.url, _sent(self._client, request))
+            return _response(request.url, _send(self._client, request))
         except CloudError as error:
             if error.reason is Reason.UNREACHABLE:
                 raise ConnectTimeoutError(endpoint_url=_origin(request.url)) from None
@@ -180,7 +180,7 @@ class _Raw:
         yield self._content
 
 
-def _sent(client: HttpClient, request: Any, *, credentials: bool = True, secrets: tuple[str | None, ...] = ()) -> Reply:
+def _send(client: HttpClient, request: Any, *, credentials: bool = True, secrets: tuple[str | None, ...] = ()) -> Reply:
     headers = {name: _plain(value) for name, value in request.headers.items()}
     body = request.body or b""
     body = body.encode() if isinstance(body, str) else body

@@ -151,16 +151,16 @@ def _console(parts: SplitResult) -> tuple[str, str | None, str | None] | None:
     return None
 
 
-def _shown(parts: SplitResult, named: frozenset[str]) -> tuple[str, str]:
+def _shown(parts: SplitResult, names: frozenset[str]) -> tuple[str, str]:
     """Kind and id of the run on a page. Raises `NotARun` for a page of none, or of a part of one.
 
-    `named` holds the region that the URL names, so that the hint can be pasted; empty where it names none or several.
+    `names` holds the region that the URL names, so that the hint can be pasted; empty where it names none or several.
     """
     for kind, page in _PAGES.items():
         if match := page.fullmatch(parts.path):
             return kind, match[1]
     if match := _OF_ONE_TARGET.fullmatch(parts.path):
-        run = f"aws:{next(iter(named), 'REGION')}:{COMMAND.name}/{match[1]}"
+        run = f"aws:{next(iter(names), 'REGION')}:{COMMAND.name}/{match[1]}"
         raise NotARun(
             "it is the page of one target of a command",
             hint=f"name the command and restrict it: {words_of_shell(run, '--target', match[2])}",

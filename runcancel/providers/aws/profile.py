@@ -125,19 +125,19 @@ def _merged(config: Path, credentials: Path, _stamps: object) -> Profiles:
     return Profiles(known, services, (config, credentials))
 
 
-def _section(environ: Mapping[str, str], chosen: Choice[str]) -> Mapping[str, str]:
+def _section(environ: Mapping[str, str], profile: Choice[str]) -> Mapping[str, str]:
     """The values of the profile in use. Raises `Reason.NO_CREDENTIALS` for one that was named and is nowhere."""
     known = profiles(environ).profiles
-    if chosen.value in known or chosen.origin == "default":
-        return known.get(chosen.value, {})
+    if profile.value in known or profile.origin == "default":
+        return known.get(profile.value, {})
     from difflib import get_close_matches
 
     config, credentials = files(environ)
-    by = "" if chosen.origin == "profile" else f", which {chosen.origin} names"
-    near = get_close_matches(chosen.value, known, 1)
+    by = "" if profile.origin == "profile" else f", which {profile.origin} names"
+    near = get_close_matches(profile.value, known, 1)
     raise CloudError(
         Reason.NO_CREDENTIALS,
-        f'there is no profile "{chosen.value}"{by}, in {config} or {credentials}',
+        f'there is no profile "{profile.value}"{by}, in {config} or {credentials}',
         action="credentials",
         hint=f'did you mean "{near[0]}"?' if near else None,
     )
@@ -149,10 +149,10 @@ def _holder(environ: Mapping[str, str], profile: str, key: str) -> Path:
     return credentials if key in (ini(credentials) or {}).get(profile, {}) else config
 
 
-def _account(section: Mapping[str, str], chosen: Choice[str]) -> Choice[str] | None:
+def _account(section: Mapping[str, str], profile: Choice[str]) -> Choice[str] | None:
     role = _ROLE_ACCOUNT.match(section.get("role_arn", ""))
     number = role[1] if role else section.get("sso_account_id") or section.get("aws_account_id")
-    return Choice(number, f'profile "{chosen.value}"') if number else None
+    return Choice(number, f'profile "{profile.value}"') if number else None
 
 
 def _by_variable(environ: Mapping[str, str], service: str) -> Choice[str] | None:

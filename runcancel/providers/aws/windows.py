@@ -244,9 +244,9 @@ def _task_id(task: JsonObject) -> str:
     return (text(task.get("TaskExecutionId")) or "").lower()
 
 
-def _unlisted(ref: Ref, named: Sequence[str], listed: Container[str]) -> Iterator[Invocation]:
+def _unlisted(ref: Ref, ids: Sequence[str], listed: Container[str]) -> Iterator[Invocation]:
     """The tasks that the execution names and AWS does not list: nothing is known of them."""
-    for task_id in named:
+    for task_id in ids:
         if task_id.lower() not in listed:
             row = _of_whole_task(ref, {}, task_id)
             yield structs.replace(row, status_detail="the execution includes this task, but does not list it")

@@ -38,7 +38,7 @@ class _Bounded(RawIOBase):
         self._source = source
         timeout = sock.gettimeout()
         self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._left = LARGEST + _PIECE  # the head of the answer counts, too
+        self._bytes_left = LARGEST + _PIECE  # the head of the answer counts, too
 
     def readable(self) -> bool:
         return True
@@ -50,8 +50,8 @@ class _Bounded(RawIOBase):
                 raise TimeoutError("the reply takes too long")
             self._sock.settimeout(left)
         count = self._source.readinto(into) or 0
-        self._left -= count
-        if self._left < 0:
+        self._bytes_left -= count
+        if self._bytes_left < 0:
             raise TooLarge
         return count
 

@@ -191,13 +191,13 @@ def _new(
     page: Iterable[JsonObject],
     key: Callable[[JsonObject], T],
     openness: Callable[[JsonObject], int],
-    seen: dict[T, int],
+    counts: dict[T, int],
 ) -> Iterator[JsonObject]:
     """The rows of a page that are new, or more open than what was seen under their key before."""
     for name, row in merged(page, key, openness).items():
         rank = openness(row)
-        if rank > seen.get(name, -1):
-            seen[name] = rank
+        if rank > counts.get(name, -1):
+            counts[name] = rank
             yield row
 
 

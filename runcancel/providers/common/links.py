@@ -61,14 +61,14 @@ def query_values(parts: SplitResult, names: Iterable[str]) -> frozenset[str]:
     return frozenset(value for name, value in pairs if name.lower() in lowered)
 
 
-def one_region(candidates: Iterable[str], known: frozenset[str], *, form: str) -> str:
+def one_region(candidates: Iterable[str], vendor_regions: frozenset[str], *, form: str) -> str:
     """The only one of several regions. Raises `NotARun`; `form` is the reference that would be right, with REGION."""
     regions = sorted(set(candidates))
     if not regions:
         raise NotARun("the URL has no region", hint=f"use the reference: {form}")
     if len(regions) > 1:
         raise NotARun("the URL has more than one region", hint=f"use the reference: {form}")
-    if regions[0] not in known:
+    if regions[0] not in vendor_regions:
         raise NotARun("the URL has an unknown region", hint=f"use the reference: {form}")
     return regions[0]
 

@@ -65,7 +65,7 @@ def find(
     role = (_role_of_variables(environ) if profile is None else None) or (tccli.role if tccli else None)
     if role is None and profile is None and (pod := _of_pod(environ, sources)):
         return pod
-    base = _base(environ, by_variables, tccli, sources, named=profile is not None)
+    base = _base(environ, by_variables, tccli, sources, by_name=profile is not None)
     return base if role is None else sources.assumed(role.arn, role.session, base, source=role.source)
 
 
@@ -75,7 +75,7 @@ def _base(
     tccli: _Profile | None,
     sources: Sources,
     *,
-    named: bool,
+    by_name: bool,
 ) -> CredentialSource:
     """The keys that answer themselves, or assume a role. Raises `Reason.NO_CREDENTIALS`."""
     if by_variables is not None:
@@ -84,7 +84,7 @@ def _base(
         return Fixed(tccli.keys)
     if tccli is not None and tccli.machine:
         return sources.of_machine(source=f"the machine's role, profile {tccli.name} of tccli")
-    for path in () if named else (ini_file(environ), SYSTEM_FILE):
+    for path in () if by_name else (ini_file(environ), SYSTEM_FILE):
         if keys := _of_ini_file(path):
             return Fixed(keys)
     if tccli is not None:

@@ -84,12 +84,12 @@ class Tat:
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """One request per 100 runs; it brings the status of every task, so `full` makes no difference."""
-        named, wrong = self._named(refs)
+        named, wrong = self._split_valid(refs)
         yield from wrong
         owners = self._owners([ref.id for ref in named if self._kind.is_alias(ref.id)])
         ids = {ref: owners.get(ref.id) if self._kind.is_alias(ref.id) else ref.id for ref in named}
         refused: dict[str, CloudError] = {}
-        runs = self._found(distinct(id for id in ids.values() if id is not None), refused)
+        runs = self._find(distinct(id for id in ids.values() if id is not None), refused)
         for ref, id in ids.items():
             row = runs.get(id) if id is not None else None
             yield ref, _why_not(refused.get(id or "")) if row is None else self._snapshot(row)
@@ -115,7 +115,7 @@ class Tat:
         """See `Cloud.script`: the content of the command."""
         owner = self._owner(ref)
         refused: dict[str, CloudError] = {}
-        row = self._found([owner.id], refused).get(owner.id)
+        row = self._find([owner.id], refused).get(owner.id)
         if row is None:
             raise _why_not(refused.get(owner.id))
         return script_of(row)
@@ -220,7 +220,7 @@ class Tat:
         if not listed:
             self._must_exist(owner)
 
-    def _named(self, refs: Sequence[Ref]) -> tuple[list[Ref], list[tuple[Ref, CloudError]]]:
+    def _split_valid(self, refs: Sequence[Ref]) -> tuple[list[Ref], list[tuple[Ref, CloudError]]]:
         """The references whose ids may travel, each once, and an error for every other."""
         unique = distinct(refs)
         wrong = [ref for ref in unique if not self._kind.matches(ref.id)]
@@ -251,7 +251,7 @@ class Tat:
 
         return dict(self._by_id(distinct(task_ids), ask, refused={}))
 
-    def _found(self, ids: Sequence[str], refused: dict[str, CloudError]) -> dict[str, JsonObject]:
+    def _find(self, ids: Sequence[str], refused: dict[str, CloudError]) -> dict[str, JsonObject]:
         """The rows of the runs that exist; why the vendor does not answer about one alone goes into `refused`."""
         return dict(self._by_id(ids, self._batch, refused=refused))
 
@@ -277,7 +277,7 @@ class Tat:
 
     def _must_exist(self, ref: Ref) -> None:
         refused: dict[str, CloudError] = {}
-        if ref.id not in self._found([ref.id], refused):
+        if ref.id not in self._find([ref.id], refused):
             raise _why_not(refused.get(ref.id))
 
     def _snapshot(self, row: JsonObject) -> Snapshot:

@@ -38,7 +38,7 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     except CloudError as error:
         return VendorSettings(profile=chosen, region=variable, error=error)
     regions = (by_file, variable) if profile is not None else (variable, by_file)  # tccli's order
-    account = _account(environ, credential or {}, chosen, named=profile is not None)
+    account = _account(environ, credential or {}, chosen, by_name=profile is not None)
     return VendorSettings(
         profile=chosen, region=next((one for one in regions if one is not None), None), account=account
     )
@@ -52,11 +52,11 @@ def profile_in_use(environ: Mapping[str, str], profile: str | None) -> Choice[st
     return Choice(variable, "TCCLI_PROFILE") if variable else Choice("default", "default")
 
 
-def missing(environ: Mapping[str, str], chosen: Choice[str]) -> CloudError:
+def missing(environ: Mapping[str, str], profile: Choice[str]) -> CloudError:
     """The failure of a profile that has no file."""
-    by = "" if chosen.origin == "profile" else f", which {chosen.origin} names"
-    path = tccli_file(environ, chosen.value, "credential")
-    message = f'there is no profile "{chosen.value}" of tccli{by}: no file {path}'
+    by = "" if profile.origin == "profile" else f", which {profile.origin} names"
+    path = tccli_file(environ, profile.value, "credential")
+    message = f'there is no profile "{profile.value}" of tccli{by}: no file {path}'
     return CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=_near(path))
 
 
@@ -86,20 +86,20 @@ def ini_file(environ: Mapping[str, str]) -> Path:
     return home(environ) / ".tencentcloud" / "credentials"
 
 
-def _region(environ: Mapping[str, str], chosen: Choice[str]) -> Choice[str] | None:
-    path = tccli_file(environ, chosen.value, "configure")
+def _region(environ: Mapping[str, str], profile: Choice[str]) -> Choice[str] | None:
+    path = tccli_file(environ, profile.value, "configure")
     system = (json_object(path) or {}).get("_sys_param")
     region = text(system.get("region")) if isinstance(system, Mapping) else None
-    return Choice(region, f"profile {chosen.value} in {path}") if region else None
+    return Choice(region, f"profile {profile.value} in {path}") if region else None
 
 
-def _account(environ: Mapping[str, str], row: JsonObject, chosen: Choice[str], *, named: bool) -> Choice[str] | None:
+def _account(environ: Mapping[str, str], row: JsonObject, profile: Choice[str], *, by_name: bool) -> Choice[str] | None:
     """The account of the role that is assumed: the environment's, unless a profile was named, then the profile's."""
     own = text(row.get("role-arn"))
     roles = (
-        None if named else Choice(environ.get(ROLE[0], ""), ROLE[0]),
-        Choice(own, f"profile {chosen.value} of tccli") if own else None,
-        Choice(environ["TKE_ROLE_ARN"], "TKE_ROLE_ARN") if not named and oidc_in(environ) else None,
+        None if by_name else Choice(environ.get(ROLE[0], ""), ROLE[0]),
+        Choice(own, f"profile {profile.value} of tccli") if own else None,
+        Choice(environ["TKE_ROLE_ARN"], "TKE_ROLE_ARN") if not by_name and oidc_in(environ) else None,
     )
     for role in roles:
         if role is not None and (number := _ROLE_ACCOUNT.match(role.value)):

@@ -47,9 +47,9 @@ class Wire(SignedWire):
         )
 
     def _send(self, action: str, params: JsonObject, keys: Credentials) -> JsonObject:
-        return self._proven(action, self._sent(action, params, keys), keys)
+        return self._proven(action, self._post(action, params, keys), keys)
 
-    def _sent(self, action: str, params: JsonObject, keys: Credentials) -> bytes:
+    def _post(self, action: str, params: JsonObject, keys: Credentials) -> bytes:
         """The body of the answer. Raises `CloudError` for anything but HTTP 200 unless the body explains it."""
         body = json.dumps(params).encode()
         headers = self._signer.headers(action, body, keys, now=int(time.time()))

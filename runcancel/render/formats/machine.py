@@ -16,7 +16,7 @@ from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Event, Record, document, end_line, line, record_of
 from runcancel.render.formats.json import encode, pretty
 from runcancel.render.sink import Printer, Sink
-from runcancel.render.tabular import TableOptions, chosen, ordered
+from runcancel.render.tabular import TableOptions, ordered, shown_columns
 from runcancel.text import safe
 
 _REFERENCES: Mapping[type[Record], str] = {
@@ -45,12 +45,12 @@ class Tsv(Printer):
         self._kind = record_of(name)
         self._options = options
         self._columns: tuple[Column[Any], ...] = ()
-        self._kept: list[Record] = []
+        self._rows: list[Record] = []
 
     def row(self, record: Record) -> None:
         """Print one record, or keep it where rows are sorted."""
         if self._options.sort:
-            self._kept.append(record)
+            self._rows.append(record)
         else:
             self._row(record)
 
@@ -61,7 +61,7 @@ class Tsv(Printer):
 
     def end(self, end: End) -> None:
         """Print what was kept, or the header of an answer that is empty; nothing where there is no answer."""
-        for record in ordered(self._options, self._kept):
+        for record in ordered(self._options, self._rows):
             self._row(record)
         if not self._columns and self._kind is not None and not end.errors:
             self._head(self._kind)
@@ -69,7 +69,7 @@ class Tsv(Printer):
     def _head(self, kind: type[Record], *, extra: Collection[str] = ()) -> None:
         columns = columns_of(kind, wide=True, extra=extra)
         usual = sorted(columns, key=lambda column: not column.is_key)
-        self._columns = chosen(self._options, kind, usual)
+        self._columns = shown_columns(self._options, kind, usual)
         if self._options.headers:
             self._print(column.name for column in self._columns)
 

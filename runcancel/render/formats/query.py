@@ -108,15 +108,15 @@ def _check(node: Mapping[str, Any], text: str) -> None:
             _check(child, text)
 
 
-def _check_call(name: str, given: int) -> None:
+def _check_call(name: str, count: int) -> None:
     known: Mapping[str, Any] = Functions.FUNCTION_TABLE
     if name not in known:
         raise UsageError(f"--query: JMESPath has no function “{safe(name)}”{nearest(name, known)}; nothing was sent")
     signature = known[name]["signature"]
     many = any(part.get("variadic") for part in signature)
-    if given < len(signature) or (given > len(signature) and not many):
+    if count < len(signature) or (count > len(signature) and not many):
         arity = f"{len(signature)}{' or more' if many else ''}"
-        raise UsageError(f"--query: {name}() takes {arity} arguments, not {given}; nothing was sent")
+        raise UsageError(f"--query: {name}() takes {arity} arguments, not {count}; nothing was sent")
 
 
 def _data(value: Any) -> Any:

@@ -41,7 +41,7 @@ class View(Struct, frozen=True, kw_only=True):
     height: int
     terminal: Terminal = Terminal()
     elapsed: float = 0.0
-    left: float | None = None
+    seconds_left: float | None = None
     calls: float = 0.0
     waiting: Callable[[str], tuple[float, Reason] | None] = lambda scope: None
 
@@ -111,7 +111,7 @@ def _head(board: Board, view: View, *, bar_: bool) -> Text:
     where = f" in {counted(len(board.scopes), 'scope')}" if len(board.scopes) > 1 else ""
     lefts = dict.fromkeys((f"{doing}{where}{ended}", f"{doing}{ended}", f"{runs}{ended}", doing, runs))
     clock = f"{int(view.elapsed // 60):02}:{int(view.elapsed % 60):02}"
-    left = [] if view.left is None else [f"{max(0, math.ceil(view.left))} s left"]
+    left = [] if view.seconds_left is None else [f"{max(0, math.ceil(view.seconds_left))} s left"]
     calls = [f"{view.calls:,.0f} call{'' if round(view.calls) == 1 else 's'}/s"] if view.calls >= 0.5 else []
     rights = [view.terminal.dot.join(parts) for parts in ([clock, *left, *calls], [clock, *left], [clock])]
     for least in (_SHORTEST_BAR + 4, 2) if bar_ else (2,):

@@ -105,12 +105,12 @@ class LiveProgress(Board):
             height=max(1, lines - 1),
             terminal=self._terminal,
             elapsed=now - self._began,
-            left=self._left(now),
+            seconds_left=self._seconds_left(now),
             calls=self._rate.at(now),
             waiting=lambda scope: self._traffic.waiting(scope, now),
         )
 
-    def _left(self, now: float) -> float | None:
+    def _seconds_left(self, now: float) -> float | None:
         if self._timeout is None or self.total.unanswered:
             return None
         return self._since + self._timeout - now

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from runcancel.model.outcomes import Outcome
 from runcancel.model.runs import Run
 from runcancel.model.states import Effect, Verdict
-from runcancel.render.screens.notes import cause_of, named
+from runcancel.render.screens.notes import cause_of, name_list
 from runcancel.render.screens.verdicts import run_summary, summary
 from runcancel.render.screens.words import ENDED_FIRST, WORST_LAST, Piece, Pieces, counted, is_unproven, readable
 from runcancel.text import command, safe
@@ -56,7 +56,7 @@ class Row(Struct, frozen=True, kw_only=True):
     detail: str = ""
     rest: str = ""  # what is said of the targets that are left
     targets: int = 0
-    left: int = 0
+    remaining: int = 0
 
 
 def row_of(record: Outcome | Run) -> Row:
@@ -86,7 +86,7 @@ def row_of(record: Outcome | Run) -> Row:
         detail=f"{left:,} of {counted(total, 'target')} {rest}" if left else "",
         rest=rest,
         targets=total,
-        left=left,
+        remaining=left,
     )
 
 
@@ -149,7 +149,7 @@ def _few(groups: list[list[Row]]) -> list[list[Row]]:
 
 def _about(group: Sequence[Row]) -> Iterator[str]:
     """What stands beside the count: the cause, or how many targets are left; then the names, most frequent first."""
-    first, left = group[0], sum(row.left for row in group)
+    first, left = group[0], sum(row.remaining for row in group)
     if first.cause:
         yield first.cause
     elif left:
@@ -157,7 +157,7 @@ def _about(group: Sequence[Row]) -> Iterator[str]:
     elif targets := sum(row.targets for row in group):
         yield counted(targets, "target")
     if first.collapsed and (names := Counter(row.name for row in group if row.name)):
-        yield named([name for name, _ in names.most_common()])
+        yield name_list([name for name, _ in names.most_common()])
 
 
 def _line(*parts: Piece) -> Pieces:

@@ -138,7 +138,7 @@ def cause_of(problem: Problem, name: object) -> str:
     return f"{message} [{code}]" if code and code not in message else message
 
 
-def named(names: Sequence[object]) -> str:
+def name_list(names: Sequence[object]) -> str:
     """The first few names, and how many more there are."""
     few = names if len(names) <= _NAMED + 1 else names[:_NAMED]
     return ", ".join(map(str, few)) + (f" and {len(names) - len(few):,} more" if len(few) < len(names) else "")

@@ -93,7 +93,7 @@ def _facts(run: Run, now: datetime) -> list[str]:
     facts += [f"“{safe(run.comment)}”"] if run.comment else []
     facts += [safe(run.document)] if run.document not in (None, run.name) else []
     facts += [f"started by {safe(run.started_by)}"] if run.started_by else []
-    facts += _sent(run.audit) if isinstance(run.audit, AuditEvent) else []
+    facts += _request_lines(run.audit) if isinstance(run.audit, AuditEvent) else []
     facts += [f"stopped by alarm {safe(', '.join(run.alarms))}"] if run.alarms else []
     facts += [f"account {safe(run.account)}"] if run.account else []
     began = run.started_at or run.created_at
@@ -102,7 +102,7 @@ def _facts(run: Run, now: datetime) -> list[str]:
     return [*facts, f"cancel: {PROMISES[run.guarantee]}"]
 
 
-def _sent(event: AuditEvent) -> list[str]:
+def _request_lines(event: AuditEvent) -> list[str]:
     """Who sent it, as the audit log has it."""
     origin = f" from {safe(event.address)}" if event.address else ""
     at = f" at {local(event.at)}" if event.at else ""

@@ -18,7 +18,7 @@ from runcancel.render.screens.paint import paint
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.screens.words import WORST_LAST
 from runcancel.render.sink import Printer, Sink
-from runcancel.render.tabular import TableOptions, chosen, ordered
+from runcancel.render.tabular import TableOptions, ordered, shown_columns
 from runcancel.text import safe
 
 _USUAL = TableOptions()
@@ -97,7 +97,7 @@ class Table(Printer):
     def _rows(self, records: Sequence[Record], *, without_key: bool = False) -> list[Text]:
         kind = type(records[0])
         usual = columns_of(kind, wide=self._wide, extra=extra_of(records) - {"script"})  # which stands below the rows
-        columns = chosen(self._options, kind, usual)
+        columns = shown_columns(self._options, kind, usual)
         rows = tuple([column.cell(record, now=self._now) for column in columns] for record in records)
         grid = Grid(columns, rows)
         if without_key:

@@ -161,27 +161,27 @@ def _breaches(rule: Rule, value: Any) -> list[str]:
 
 
 Filters = list[tuple[str, list[str]]]
-Known = Mapping[str, Sequence[str]]
+Allowed = Mapping[str, Sequence[str]]
 """The keys that a list takes; the values of each, or none where any text will do."""
 
 
-def capital_filters(params: Document, known: Known, refusal: Refusal) -> Filters:
+def capital_filters(params: Document, allowed: Allowed, refusal: Refusal) -> Filters:
     """Filters spelled `{"Key": …, "Values": […]}`, as windows and automations have them."""
-    return [_filter(entry, "Key", "Values", known, refusal) for entry in params.get("Filters") or ()]
+    return [_filter(entry, "Key", "Values", allowed, refusal) for entry in params.get("Filters") or ()]
 
 
-def lower_filters(params: Document, known: Known, refusal: Refusal) -> Filters:
+def lower_filters(params: Document, allowed: Allowed, refusal: Refusal) -> Filters:
     """Filters spelled `{"key": …, "value": …}`, as commands have them."""
-    return [_filter(entry, "key", "value", known, refusal) for entry in params.get("Filters") or ()]
+    return [_filter(entry, "key", "value", allowed, refusal) for entry in params.get("Filters") or ()]
 
 
-def _filter(entry: Any, key: str, values: str, known: Known, refusal: Refusal) -> tuple[str, list[str]]:
+def _filter(entry: Any, key: str, values: str, allowed: Allowed, refusal: Refusal) -> tuple[str, list[str]]:
     if not isinstance(entry, dict) or key not in entry or values not in entry:
         raise Refusal(400, "ValidationException", f"A filter needs {key} and {values}.")
     name, found = entry[key], entry[values]
-    if name not in known:
+    if name not in allowed:
         raise refusal
     texts = [found] if isinstance(found, str) else list(found)
-    if known[name] and not set(texts) <= set(known[name]):
+    if allowed[name] and not set(texts) <= set(allowed[name]):
         raise Refusal(400, "InvalidFilterValue", f"The filter value isn't valid. {name}: {', '.join(map(str, texts))}")
     return name, texts

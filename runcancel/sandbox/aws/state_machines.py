@@ -51,7 +51,7 @@ def execution(book: Book, machine: str, name: str, life: Life, created: float) -
     )
 
 
-def _found(book: Book, call: Call) -> MachineExecution:
+def _find(book: Book, call: Call) -> MachineExecution:
     arn = call.params["executionArn"]
     if ":express:" in arn:
         raise Refusal(400, "InvalidArn", f"Invalid Arn: 'Resource type not valid in this context: express: {arn}'")
@@ -62,7 +62,7 @@ def _found(book: Book, call: Call) -> MachineExecution:
 
 
 def describe(world: World, book: Book, call: Call) -> Document:
-    one = _found(book, call)
+    one = _find(book, call)
     document = _row(one, world.now()) | {"redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE"}
     if call.params.get("includedData") == "METADATA_ONLY":
         return document
@@ -71,7 +71,7 @@ def describe(world: World, book: Book, call: Call) -> Document:
 
 def stop(world: World, book: Book, call: Call) -> Document:
     """An execution that has ended is answered like one that is stopped."""
-    one = _found(book, call)
+    one = _find(book, call)
     now = world.now()
     if one.state(now) in ACTIVE and one.cancelled_at is None:
         call.changed = one.targets[0].life.cancel(now, kills=True)

@@ -155,7 +155,7 @@ def _rule(book: Book, each: EventRule) -> Document:
     return document | {"EventBusName": each.bus} | {key: value for key, value in optional.items() if value}
 
 
-def _found(book: Book, call: Call, name: str) -> EventRule:
+def _find(book: Book, call: Call, name: str) -> EventRule:
     bus = call.params.get("EventBusName", "default")
     for each in starters(book).rules:
         if (each.bus, each.name) == (bus, call.params.get(name)):
@@ -165,20 +165,20 @@ def _found(book: Book, call: Call, name: str) -> EventRule:
 
 
 def describe_rule(world: World, book: Book, call: Call) -> Document:
-    return _rule(book, _found(book, call, "Name"))
+    return _rule(book, _find(book, call, "Name"))
 
 
 def list_targets(world: World, book: Book, call: Call) -> Document:
-    rows, token = _page(_found(book, call, "Rule").targets, call, "Limit")
+    rows, token = _page(_find(book, call, "Rule").targets, call, "Limit")
     return {"Targets": rows, **token}
 
 
 def disable_rule(world: World, book: Book, call: Call) -> Document:
-    return _switch(_found(book, call, "Name"), call, "DISABLED")
+    return _switch(_find(book, call, "Name"), call, "DISABLED")
 
 
 def enable_rule(world: World, book: Book, call: Call) -> Document:
-    return _switch(_found(book, call, "Name"), call, "ENABLED")
+    return _switch(_find(book, call, "Name"), call, "ENABLED")
 
 
 def _switch(rule: EventRule, call: Call, state: str) -> Document:

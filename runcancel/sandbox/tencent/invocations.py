@@ -106,12 +106,12 @@ def describe(world: World, book: Book, call: Call) -> Document:
         "command-created-by": lambda run, values: "USER" in values,
         "instance-kind": lambda run, values: run.instance_kind in values,
     }
-    runs = _chosen(book, call, "InvocationIds")
+    runs = _select(book, call, "InvocationIds")
     rows, total = select(runs, call, tests)
     return {"TotalCount": total, "InvocationSet": [_invocation(run, now) for run in rows]}
 
 
-def _chosen(book: Book, call: Call, ids: str) -> list[Invocation]:
+def _select(book: Book, call: Call, ids: str) -> list[Invocation]:
     run_ids = call.params.get(ids)
     if not run_ids:
         return book.listed(Invocation)

@@ -55,7 +55,7 @@ def _all(book: Book) -> list[Invoker]:
     return book.beside(Invokers)
 
 
-def _chosen(book: Book, call: Call) -> list[Invoker]:
+def _select(book: Book, call: Call) -> list[Invoker]:
     invokers = _all(book)
     named = call.params.get("InvokerIds")
     if not named:
@@ -71,7 +71,7 @@ def describe(world: World, book: Book, call: Call) -> Document:
         "command-id": lambda each, values: each.command in values,
         "invoker-type": lambda each, values: "SCHEDULE" in values,
     }
-    rows, total = select(_chosen(book, call), call, tests)
+    rows, total = select(_select(book, call), call, tests)
     return {"TotalCount": total, "InvokerSet": [_invoker(each) for each in rows]}
 
 
@@ -94,7 +94,7 @@ def _invoker(each: Invoker) -> Document:
 
 def describe_records(world: World, book: Book, call: Call) -> Document:
     now = world.now()
-    spawned = [(each, run) for each in _chosen(book, call) for id in each.spawned if (run := book.get(Invocation, id))]
+    spawned = [(each, run) for each in _select(book, call) for id in each.spawned if (run := book.get(Invocation, id))]
     rows, total = select(spawned, call, {})
     records = [
         {

@@ -57,7 +57,7 @@ def outcome(ref: str, verdict: Verdict, after: State | None) -> Outcome:
     width=st.integers(4, 320),
     height=st.integers(1, 60),
     draws=st.booleans(),
-    left=st.none() | st.floats(-5, 10**5),
+    seconds_left=st.none() | st.floats(-5, 10**5),
     wait=st.none() | st.tuples(st.floats(0.1, 10**4), st.sampled_from([Reason.BUSY, Reason.LOST])),
 )
 def test_a_frame_fits_and_cuts_no_reference(
@@ -65,7 +65,7 @@ def test_a_frame_fits_and_cuts_no_reference(
     width: int,
     height: int,
     draws: bool,
-    left: float | None,
+    seconds_left: float | None,
     wait: tuple[float, Reason] | None,
 ) -> None:
     view = View(
@@ -73,7 +73,7 @@ def test_a_frame_fits_and_cuts_no_reference(
         height=height,
         terminal=Terminal(draws=draws),
         elapsed=4711,
-        left=left,
+        seconds_left=seconds_left,
         calls=12.3,
         waiting=lambda scope: wait,
     )
