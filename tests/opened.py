@@ -53,7 +53,7 @@ def refused(ask: Callable[[], object]) -> CloudError:
 
 def listed(cloud: Cloud, *states: State, kind: str = "invocation") -> list[Run]:
     """What the program finds: what the cloud lists and the query takes."""
-    query = Query(kinds=frozenset({kind}), states=frozenset(states))
+    query = Query(include_schedules=True, kinds=frozenset({kind}), states=frozenset(states))
     return [run for run in runs_of(cloud, query) if query.matches(run)]
 
 

@@ -38,6 +38,9 @@ AUTOMATION = "aws:us-east-2:automation/6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d"  # 
 FANOUT = "aws:us-east-2:automation/7b8c9d0e-1f2a-4b3c-8d4e-5f6a7b8c9d0e"  # children: 1 succeeded, 5 running, 2 pending
 MACHINE = "aws:us-east-2:state-machine/arn:aws:states:us-east-2:111122223333:execution:nightly-etl:etl-2026-11-27"
 MACHINE_ENDED = MACHINE.replace("11-27", "11-26")
+OOS = "alibaba:cn-hangzhou:oos/exec-7d2a745b412b4601b2d4"  # tasks: 1 succeeded, 1 running, 2 pending
+OOS_ENDED = "alibaba:cn-hangzhou:oos/exec-7d2a745b412b4601b2d5"
+OOS_TIMER = "alibaba:cn-hangzhou:oos/exec-7d2a745b412b4601b2d7"
 ONE_SHOT = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0001"  # 31 pending, 9 running that keep on
 KILLED = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0002"  # 4 pending, 6 running that stop
 SCHEDULE = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0003"  # 6 scheduled, 2 running
@@ -59,6 +62,7 @@ WRITES = frozenset(
         "CancelCommand",
         "StopAutomationExecution",
         "StopExecution",
+        "CancelExecution",
         "StopInvocation",
         "CancelInvocation",
     }

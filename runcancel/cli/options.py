@@ -186,9 +186,13 @@ Document = Annotated[
 Script = Annotated[
     str | None, typer.Option("--script", metavar="TEXT", help="Only runs whose script or parameters contain this text.")
 ]
+IncludeSchedules = Annotated[
+    bool,
+    typer.Option("--include-schedules", help="With --kind oos: also runs that are schedules themselves."),
+]
 StartedBy = Annotated[
     str | None,
-    typer.Option("--started-by", metavar="TEXT", help="Only runs whose starter contains this text (AWS automations)."),
+    typer.Option("--started-by", metavar="TEXT", help="Only runs whose starter contains this text (automation, oos)."),
 ]
 Since = Annotated[
     str | None,
@@ -234,6 +238,7 @@ class Filters(Bundle, frozen=True, kw_only=True):
     since: Since = None
     until: Until = None
     older_than: OlderThan = None
+    include_schedules: IncludeSchedules = False
 
     @property
     def any(self) -> bool:
@@ -257,6 +262,7 @@ class Filters(Bundle, frozen=True, kw_only=True):
             started_by=None if self.started_by is None else environment.plain("--started-by", self.started_by),
             since=None if self.since is None else environment.moment("--since", self.since, now),
             until=min((end for end in ends if end is not None), default=None),
+            include_schedules=self.include_schedules,
         )
 
 

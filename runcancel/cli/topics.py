@@ -60,11 +60,12 @@ filter that is given several times it must pass one.
                       skipped, unknown, or all. Without it: all that have not
                       ended.
   --kind KIND         command, invocation, maintenance-window, automation, …
-                      state-machine only if it is named here
+                      state-machine and oos only if they are named here
   --name NAME         the name, the comment or the document is exactly this
   --name-glob GLOB    the same with * ? [abc]; quote it for the shell
   --document NAME     the document (AWS) or the command (c-…, cmd-…) is this
   --script TEXT       what the run executes contains this text
+  --include-schedules with --kind oos: also runs that are schedules themselves
   --started-by TEXT   who started it, where the cloud lists that
   --since, --until    created or started at or after, at or before
   --older-than TIME   created or started longer ago than this

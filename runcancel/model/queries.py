@@ -24,6 +24,7 @@ class Query(Struct, frozen=True, kw_only=True):
     started_by: str | None = None  # text that the principal contains
     since: datetime | None = None
     until: datetime | None = None
+    include_schedules: bool = False  # runs of a kind that is searched only by name, if they are schedules
 
     @property
     def facts(self) -> frozenset[Fact]:

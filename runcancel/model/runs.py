@@ -27,6 +27,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     form: str = ""  # what its ids look like, where the provider's `ids` are not of this kind
     in_part: bool  # can be cancelled for some targets only
     starts_runs: bool = False  # its invocations start runs of their own, which a cancel leaves running
+    parameters: bool = False  # its invocations can be listed with the parameters of each
     read_batch: int = 1  # how many runs one read call takes
     grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation

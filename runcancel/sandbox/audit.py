@@ -61,6 +61,8 @@ def _by_request(run: Run) -> Event | None:
     """A command that is kept is invoked, another one is run at once; a schedule sends no request."""
     if isinstance(run, TencentInvocation) and run.source != "USER":
         return None
+    if run.kind == "oos":
+        return None if run.parent else Event("StartExecution", run)
     return Event("InvokeCommand" if run.id[-1] in "02468bdfhjlnprtvxz" else "RunCommand", run)
 
 

@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from runcancel.sandbox.alibaba import oos
 from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocation
+from runcancel.sandbox.alibaba.oos import OosExecution
 from runcancel.sandbox.aws import state_machines
 from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
@@ -282,11 +284,44 @@ def tencent_run(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
     )
 
 
+def _oos(book: Book, spec: RunSpec, now: float) -> OosExecution:
+    """Tasks of a template, one after the other as the steps of a runbook; the running ones have started runs."""
+    steps = _runbook(book, replace(spec, id="none"), now).targets if spec.category == "Other" else []
+    if not steps:
+        steps = [Target(id="timer", life=life, task="timer") for _, life in lives(spec, now)]
+    made = OosExecution(
+        id=spec.id or f"exec-{book.dice.getrandbits(80):020x}",
+        kind=spec.kind,
+        name=spec.document or spec.name,
+        created=now - spec.age,
+        targets=steps,
+        kills=spec.terminates,
+        cancelled_at=cancel_time(spec, now),
+        document=spec.document or spec.name,
+        description=spec.description,
+        category=spec.category,
+        actions=(oos.RUN_COMMAND if spec.category == "Other" else oos.TIMER,) * len(steps),
+    )
+    for at, step in enumerate(steps):
+        step.task = f"{made.id}.{at + 1:04d}"
+        if spec.starts and step.life.word(now) is Word.RUNNING:
+            made.runs[at] = [_started_by_task(book, made, kind, now) for kind in spec.starts]
+    return made
+
+
+def _started_by_task(book: Book, parent: OosExecution, kind: str, now: float) -> Run:
+    spec = RunSpec(kind=kind, name=parent.name, targets={"running": 2, "pending": 2}, age=60.0)
+    child = build(book, replace(spec, targets={"running": 1}) if kind == "oos" else spec, now)
+    child.parent = parent.id
+    return child
+
+
 BUILDERS: dict[tuple[str, str], Callable[[Book, RunSpec, float], Run]] = {
     ("aws", "command"): _command,
     ("aws", "automation"): _automation,
     ("aws", "maintenance-window"): window_run,
     ("aws", "state-machine"): _state_machine,
     ("alibaba", "invocation"): _alibaba,
+    ("alibaba", "oos"): _oos,
     ("tencent", "invocation"): tencent_run,
 }

@@ -242,6 +242,30 @@ _MACHINES = (
     RunSpec(kind=STATE_MACHINE, id="reindex-16", name="reindex", targets={"timed_out": 1}, age=5 * HOUR),
     RunSpec(kind=STATE_MACHINE, id="reindex-18", name="reindex", targets={"running": 1}, age=75),
 )
+_OOS = (
+    RunSpec(
+        kind="oos",
+        id="exec-7d2a745b412b4601b2d4",
+        name="patch-fleet",
+        targets={"succeeded": 1, "running": 1, "pending": 2},
+        age=420,
+        description="patch night of the web fleet",
+    ),
+    RunSpec(
+        kind="oos", id="exec-7d2a745b412b4601b2d5", name="patch-fleet", targets={"succeeded": 3}, age=DAY,
+    ),
+    RunSpec(
+        kind="oos", id="exec-7d2a745b412b4601b2d6", name="restart-web", targets={"succeeded": 1, "failed": 1}, age=HOUR,
+    ),
+    RunSpec(
+        kind="oos",
+        id="exec-7d2a745b412b4601b2d7",
+        name="nightly-cleanup",
+        targets={"scheduled": 1},
+        age=3 * DAY,
+        category="TimerTrigger",
+    ),
+)  # fmt: skip
 """They come last and have ids of their own, so that no other run gets another id because of them."""
 
 NIGHTLY = "mw-0c50858d01c0ffee0"
@@ -259,6 +283,9 @@ def furnish(book: Book, now: float) -> None:
         _mixed_window(book, now)
         trigger_seeds.aws(book, now)
         for spec in _MACHINES:
+            build(book, spec, now)
+    if provider == "alibaba":
+        for spec in _OOS:
             build(book, spec, now)
     if provider == "tencent":
         trigger_seeds.tencent(book, now)

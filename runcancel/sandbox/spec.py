@@ -20,6 +20,7 @@ class RunSpec:
     `instance_kind` is the sort of Tencent machines: CVM, LIGHTHOUSE, or TAT for registered ones;
     `separate` starts a command for each machine of a window's task instead of one for all. In `stdout` and `stderr` a
     lone surrogate `\udc80` to `\udcff` is a byte that is no UTF-8, and so it is in `script`, which the run executes;
+    `starts`: what the running tasks of an execution of OOS have started, `invocation` or `oos`; `category` is its own.
     `started_by` is the name of who started it. `bucket` is where full outputs go, `upload_error`
     why they do not arrive. With `line_every` a target of Alibaba Cloud or Tencent Cloud writes a line each so many
     seconds.
@@ -59,6 +60,8 @@ class RunSpec:
     window: str = ""
     listed: bool = True
     skipped: bool = False
+    category: str = "Other"
+    starts: tuple[str, ...] = ()
 
 
 INSTANCE_KINDS = ("CVM", "LIGHTHOUSE", "TAT")
@@ -71,7 +74,7 @@ def parse_spec(raw: Mapping[str, Any]) -> RunSpec:
         raise BadSpec(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
     if "kind" not in raw:
         raise BadSpec("kind is missing")
-    given: dict[str, Any] = {key: tuple(value) if key == "steps" else value for key, value in raw.items()}
+    given: dict[str, Any] = {key: tuple(value) if key in ("steps", "starts") else value for key, value in raw.items()}
     made = RunSpec(**given)
     if made.instance_kind not in INSTANCE_KINDS:
         raise BadSpec(f"no such instance_kind: {made.instance_kind}; expected one of: {', '.join(INSTANCE_KINDS)}")

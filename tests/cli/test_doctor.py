@@ -111,7 +111,7 @@ def test_a_cancel_that_was_accepted_or_denied_is_known_from_the_journal(outside:
 
     found = rows(document)
     assert can(found["tencent"]) == {"invocation": (True, True, True)}
-    assert can(found["alibaba"]) == {"invocation": (True, True, False)}
+    assert can(found["alibaba"]) == {"invocation": (True, True, False), "oos": (True, True, None)}
     assert can(found["aws"])["command"] == (True, True, True)
     assert can(found["aws"])["maintenance-window"] == (True, True, None)
     assert found["tencent"]["permissions"][0]["cancel_seen_at"]

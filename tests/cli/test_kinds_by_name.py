@@ -1,9 +1,12 @@
 """Kinds that a filter finds only with `--kind`: a command that was written before they existed cancels none of them."""
 
 import pytest
-from outside import MACHINE, Outside
+from outside import MACHINE, OOS, OOS_TIMER, Outside
 
-FOUND = {MACHINE: ("aws", "state-machine", "ListStateMachines", "nightly-etl")}
+FOUND = {
+    MACHINE: ("aws", "state-machine", "ListStateMachines", "nightly-etl"),
+    OOS: ("alibaba", "oos", "ListExecutions", "patch-fleet"),
+}
 
 every_kind = pytest.mark.parametrize("ref", FOUND)
 
@@ -57,3 +60,23 @@ def test_logs_report_in_one_line_that_there_are_none(ref: str, outside: Outside)
 
     assert done.code == 0, str(done)
     assert sum("not supported" in line for line in done.err.splitlines()) == 1
+
+
+def test_a_run_that_is_a_schedule_needs_a_flag_as_well(outside: Outside) -> None:
+    search = ("-p", "alibaba", "--kind", "oos", "--document", "nightly-cleanup")
+
+    assert outside.json("list", *search)["runs"] == []
+    (run,) = outside.json("list", *search, "--include-schedules")["runs"]
+    assert (run["ref"], run["state"]) == (OOS_TIMER, "scheduled")
+    assert "TimerTrigger, next start" in run["status_detail"]
+    outside.run("cancel", *search, "--confirm", "1")
+    assert not outside.writes()
+    done = outside.run("cancel", *search, "--include-schedules", "--confirm", "1")
+    assert done.code == 0, str(done)
+    assert outside.states(OOS_TIMER) == {"cancelled": 1}
+
+
+def test_who_started_an_execution_of_oos_selects_it(outside: Outside) -> None:
+    found = outside.json("list", "-p", "alibaba", "--kind", "oos", "--started-by", "ops(")["runs"]
+
+    assert OOS in [run["ref"] for run in found]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from outside import AUTOMATION, COMMAND, FANOUT, KILLED, MACHINE, ONE_SHOT, SCHEDULE, TENCENT, WINDOW, Outside
+from outside import AUTOMATION, COMMAND, FANOUT, KILLED, MACHINE, ONE_SHOT, OOS, SCHEDULE, TENCENT, WINDOW, Outside
 
 from runcancel.cli.verbs import VERBS
 from runcancel.providers import PROVIDERS, provider
@@ -42,7 +42,7 @@ def asked(outside: Outside) -> set[str]:
 
 def use(outside: Outside, *, writing: bool) -> set[str]:
     """Everything that the verbs ask of the clouds."""
-    runs = (WINDOW, COMMAND, AUTOMATION, FANOUT, MACHINE, KILLED, ONE_SHOT, SCHEDULE, TENCENT)
+    runs = (WINDOW, COMMAND, AUTOMATION, FANOUT, MACHINE, KILLED, ONE_SHOT, OOS, SCHEDULE, TENCENT)
     calls: list[Iterable[str]] = [("list", "-r", "all", "--status", "all"), ("status", *runs), ("invocations", *runs)]
     calls += [("logs", run) for run in (COMMAND, KILLED, TENCENT) if "logs" in VERBS]
     calls += [("status", f"tencent:ap-guangzhou:{task_of_tencent(outside)}"), ("doctor",)]

@@ -82,6 +82,13 @@ def test_a_page_of_alibaba_reads_back(id: str, region: str) -> None:
             assert (read.provider, read.region, read.kind, read.id) == ("alibaba", region, "invocation", id)
 
 
+@given(st.from_regex(r"exec-[0-9a-z]{8,32}", fullmatch=True), st.sampled_from(sorted(provider("alibaba").regions)))
+def test_a_page_of_oos_reads_back(id: str, region: str) -> None:
+    for host in ("oos.console.aliyun.com", "oos.console.alibabacloud.com"):
+        read = parse(f"https://{host}/{region}/execution/detail/{id}")
+        assert (read.provider, read.region, read.kind, read.id) == ("alibaba", region, "oos", id)
+
+
 @given(st.from_regex(r"inv-[0-9a-z]{8,10}", fullmatch=True), st.sampled_from(sorted(NUMBERS.items())))
 def test_a_page_of_tencent_reads_back(id: str, region: tuple[str, str]) -> None:
     for url in (

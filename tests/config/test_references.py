@@ -31,6 +31,8 @@ def any_ref(draw: st.DrawFn) -> Ref:
         st.sampled_from(sorted(provider(name).regions)) | st.from_regex(r"[a-z]{2,}(-[a-z0-9]+)+", fullmatch=True)
     )
     id = draw(IDS[name])
+    if kind.name == "oos":
+        id = draw(st.from_regex(r"exec-[0-9a-f]{20}(\.[0-9]{4})?", fullmatch=True))
     if kind.name == "state-machine":
         region = draw(st.sampled_from(["us-east-2", "eu-west-1"]))
         id = f"arn:aws:states:{region}:111122223333:execution:{draw(NAMES)}:{draw(NAMES)}"

@@ -13,6 +13,8 @@ from outside import (
     MACHINE_ENDED,
     NOBODY,
     ONE_SHOT,
+    OOS,
+    OOS_ENDED,
     SCHEDULE,
     TENCENT,
     WINDOW,
@@ -136,6 +138,18 @@ _ALIBABA = {
     "verdict": "partial",
     "chunk": 50,
 }
+_OOS = {
+    "ended": OOS_ENDED,
+    "absent": "alibaba:cn-hangzhou:oos/exec-00000000000000000000",
+    "guarantee": "best-effort",
+    "reading": "ListExecutions",
+    "operation": "CancelExecution",
+    "listing": "ListExecutions",
+    "page": 100,
+    "action": "oos:CancelExecution",
+    "effects": _STOPS,
+    "verdict": "reported",
+}
 _TENCENT = {
     "ended": ENDED[4],
     "absent": NOBODY,
@@ -196,6 +210,7 @@ EXAMPLES = (
         ),
         **{**_ALIBABA, "absent": "alibaba:cn-shanghai:invocation/t-00000000000000000000000000000000"},
     ),
+    Example(name="oos", ref=OOS, **_OOS),
     Example(name="tencent", ref=TENCENT, **_TENCENT),
     Example(
         name="tencent-on-its-way",

@@ -44,17 +44,18 @@ class Box(Sandbox):
         )
 
     def alibaba(self, *, using: Key | None = None) -> EcsClient:
+        return EcsClient(self.alibaba_config(using=using))
+
+    def alibaba_config(self, *, using: Key | None = None) -> AlibabaConfig:
         pair = using or key("alibaba", 0)
-        return EcsClient(
-            AlibabaConfig(
-                access_key_id=pair.id,
-                access_key_secret=pair.secret,
-                security_token=pair.token or None,
-                region_id="cn-hangzhou",
-                endpoint=f"127.0.0.1:{self.port}",
-                protocol="http",
-                read_timeout=5000,
-            )
+        return AlibabaConfig(
+            access_key_id=pair.id,
+            access_key_secret=pair.secret,
+            security_token=pair.token or None,
+            region_id="cn-hangzhou",
+            endpoint=f"127.0.0.1:{self.port}",
+            protocol="http",
+            read_timeout=5000,
         )
 
     def tencent(self, *, region: str = "ap-guangzhou", using: Key | None = None) -> TatClient:

@@ -4,11 +4,13 @@ import inspect
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from alibabacloud_ecs20140526 import models as ecs
+from alibabacloud_oos20190601 import models as oos
+from alibabacloud_oos20190601.client import Client as OosClient
 from alibabacloud_tea_openapi import utils_models as openapi
 from darabonba.runtime import RuntimeOptions
 from tencentcloud.tat.v20201028 import models as tat
@@ -210,6 +212,42 @@ def test_alibaba_replies_survive_the_typed_models(still: Box, action: str, param
 
     assert model.to_map() == raw
     assert list(wrong_types(model, action)) == []
+
+
+EXECUTION = {"RegionId": "cn-hangzhou", "ExecutionId": "exec-7d2a745b412b4601b2d4"}
+OOS_READS = [
+    ("ListExecutions", {"RegionId": "cn-hangzhou"}, oos.ListExecutionsResponseBody),
+    ("ListExecutions", {**EXECUTION, "IncludeChildExecution": "true"}, oos.ListExecutionsResponseBody),
+    ("ListTaskExecutions", EXECUTION, oos.ListTaskExecutionsResponseBody),
+    (
+        "ListTaskExecutionInvocations",
+        {"RegionId": "cn-hangzhou", "TaskExecutionId": "exec-7d2a745b412b4601b2d4.0002"},
+        oos.ListTaskExecutionInvocationsResponseBody,
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "params", "model"), OOS_READS)
+def test_oos_replies_survive_the_typed_models(still: Box, action: str, params: dict[str, Any], model: Any) -> None:
+    raw = ask_alibaba(still, action, params, "2019-06-01")
+
+    assert model().from_map(raw).to_map() == raw
+
+
+def test_the_typed_client_of_oos_lists_and_cancels(start: Callable[..., Box]) -> None:
+    box = start()
+    client = OosClient(box.alibaba_config())
+
+    (listed,) = client.list_executions(oos.ListExecutionsRequest(**_OOS_NAMES)).body.executions
+    assert (listed.status, listed.template_name, listed.category) == ("Running", "patch-fleet", "Other")
+    tasks = client.list_task_executions(oos.ListTaskExecutionsRequest(**_OOS_NAMES)).body.task_executions
+    assert [task.status for task in tasks] == ["Success", "Running", "Pending", "Pending"]
+    assert client.cancel_execution(oos.CancelExecutionRequest(**_OOS_NAMES)).body.request_id
+    with pytest.raises(Exception, match="EntityNotExists"):
+        client.cancel_execution(oos.CancelExecutionRequest(region_id="cn-hangzhou", execution_id="exec-00000000"))
+
+
+_OOS_NAMES = {"region_id": "cn-hangzhou", "execution_id": "exec-7d2a745b412b4601b2d4"}
 
 
 def test_alibaba_caller_is_known(still: Box) -> None:

@@ -50,7 +50,7 @@ def _with_scripts(session: Session, runs: Mapping[Ref, Run], notes: list[str]) -
         if isinstance(answer, CloudError):
             notes.append(f"{ref}: its script cannot be read: {answer.message}")
             answer = None
-        elif answer is None and kind_of(ref).starts_runs:
+        elif answer is None and kind_of(ref).parameters:
             tasks = command("invocations", str(ref), "--parameters")
             notes.append(f"{ref}: the cloud lists no script of a {run.kind}; what its tasks run: {tasks}")
         yield ref, structs.replace(run, script=answer)

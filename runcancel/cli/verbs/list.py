@@ -34,10 +34,10 @@ def list_(
       runcancel list --older-than 2h -o jsonl | runcancel cancel -f -
 
     Without --status it shows runs that have not ended, newest first. Executions of
-    Step Functions are listed only with --kind state-machine. A scope that does not
-    reply is reported, and the exit code is 7; the others are shown. The default
-    limit is 50 rows on a terminal; elsewhere all runs are listed. The last line of
-    -o jsonl shows whether the list is complete or cut by --limit.
+    Step Functions and of OOS are listed only with --kind state-machine,oos. A scope
+    that does not reply is reported, and the exit code is 7; the others are shown.
+    The default limit is 50 rows on a terminal; elsewhere all runs are listed. The
+    last line of -o jsonl shows whether the list is complete or cut by --limit.
     cancel -f refuses such a list. -o ref has no such line.
     """
     query = filters.query()

@@ -1,7 +1,8 @@
-"""Alibaba Cloud: ECS Cloud Assistant invocations (API 2014-05-26)."""
+"""Alibaba Cloud: ECS Cloud Assistant invocations (API 2014-05-26) and executions of OOS (API 2019-06-01)."""
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import Kind
@@ -12,23 +13,40 @@ from runcancel.providers.common.links import Link
 from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
 
-KINDS = (
-    Kind(
-        name="invocation",
-        guarantee=Guarantee.PENDING_ONLY,
-        action="StopInvocation",
-        permission="ecs:StopInvocation",
-        promise="A cancel here stops what has not started, and a schedule stops repeating. "
-        "What has started is documented to run to completion.",
-        id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
-        probe_id="t-00000000000000000000000000000000",
-        in_part=True,
-        grace=(1.0,),
-        read_whole=True,
-        started_with=("RunCommand", "InvokeCommand"),
-        lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
-    ),
+INVOCATION = Kind(
+    name="invocation",
+    guarantee=Guarantee.PENDING_ONLY,
+    action="StopInvocation",
+    permission="ecs:StopInvocation",
+    promise="A cancel here stops what has not started, and a schedule stops repeating. "
+    "What has started is documented to run to completion.",
+    id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
+    probe_id="t-00000000000000000000000000000000",
+    in_part=True,
+    grace=(1.0,),
+    read_whole=True,
+    started_with=("RunCommand", "InvokeCommand"),
+    lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
 )
+OOS = Kind(
+    name="oos",
+    guarantee=Guarantee.BEST_EFFORT,
+    action="CancelExecution",
+    permission="oos:CancelExecution",
+    promise="A cancel here ends the execution. Runs that a task has started may continue. "
+    "A timer does not start anything again, and cannot be resumed.",
+    id_pattern=re.compile(r"exec-[0-9a-z]{8,64}(?:\.[0-9]{1,6}){0,4}"),
+    probe_id="exec-00000000000000000000",
+    in_part=False,
+    starts_runs=True,
+    by_kind_only=True,
+    form="exec-…",
+    grace=(1.0,),
+    started_with=("StartExecution",),
+    lists=frozenset({Fact.DOCUMENT, Fact.STARTED_BY}),
+)
+KINDS = (INVOCATION, OOS)
+"""In the order of the lookup; their ids have different shapes."""
 
 REGIONS = frozenset(
     {
@@ -78,7 +96,7 @@ def link(text: str) -> Link | None:
     """The run that a console URL names, None where it is not of this vendor. Raises `NotARun`."""
     from runcancel.providers.alibaba import links
 
-    return links.read(text, KINDS[0], REGIONS)
+    return links.read(text, REGIONS)
 
 
 def policy(scope: PolicyScope) -> AccessPolicy:
@@ -91,7 +109,10 @@ def policy(scope: PolicyScope) -> AccessPolicy:
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
     from runcancel.providers.alibaba import credentials
+    from runcancel.providers.alibaba.cloud import AlibabaCloud
     from runcancel.providers.alibaba.invocations import CloudAssistant
+    from runcancel.providers.alibaba.oos import VERSION as OOS_VERSION
+    from runcancel.providers.alibaba.oos import Executions
     from runcancel.providers.alibaba.sources import Sources
     from runcancel.providers.alibaba.wire import Wire
     from runcancel.providers.common.credentials import CredentialSource
@@ -111,7 +132,12 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
 
         endpoint = ecs if ecs.loopback else Endpoint.of(f"actiontrail.{scope.region}.aliyuncs.com")
         log = wire(endpoint, "actiontrail", VERSION, keys, pace.apart())
-        return ActionTrail(log, KINDS[0], region=scope.region)
+        return ActionTrail(log, region=scope.region)
+
+    @cache
+    def oos() -> Wire:
+        endpoint = ecs if ecs.loopback else Endpoint.of(f"oos.{scope.region}.aliyuncs.com")
+        return wire(endpoint, "oos", OOS_VERSION, keys, pace.apart())
 
     sources = Sources(
         CredentialClient(environ),
@@ -120,13 +146,14 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         fixed=ecs.loopback or connection.sts_endpoint_url is not None,
     )
     keys = credentials.find(environ, connection.profile, sources)
-    return CloudAssistant(
+    assistant = CloudAssistant(
         wire(ecs, "ecs", "2014-05-26", keys, pace),
         wire(sts, "sts", "2015-04-01", keys, pace.apart()),
         scope=scope,
         kind=KINDS[0],
         audit=audit,
     )
+    return AlibabaCloud(assistant, Executions(oos, scope=scope))
 
 
 PROVIDER = Provider(

@@ -1,14 +1,15 @@
 """Who started an invocation: the events of ActionTrail (API 2020-07-06), which keeps 90 days."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from runcancel.errors import CloudError
-from runcancel.model.runs import AuditEvent, Kind, Ref, Run
+from runcancel.model.runs import AuditEvent, Ref, Run
 from runcancel.model.states import Reason
+from runcancel.providers.alibaba import KINDS
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.common.audit import EVENTS, events_of
-from runcancel.providers.common.fields import JsonObject, by_token, moment, rows, text
+from runcancel.providers.common.fields import JsonObject, by_token, moment, rows, text, wire_time
 
 VERSION = "2020-07-06"
 
@@ -16,23 +17,24 @@ VERSION = "2020-07-06"
 class ActionTrail:
     """The events of one region. The vendor answers two lookups a second."""
 
-    def __init__(self, wire: Wire, kind: Kind, *, region: str) -> None:
+    def __init__(self, wire: Wire, *, region: str) -> None:
         self._wire = wire
         self._region = region
-        self._kind = kind
 
     def of(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
         """See `Cloud.audit`."""
-        for ref, action, event in events_of(runs, self._kind.started_with, self._look_up):
-            yield ref, _event(action, event)
+        for kind in KINDS:
+            ours = [run for run in runs if run.kind == kind.name]
+            for ref, action, event in events_of(ours, kind.started_with, self._look_up):
+                yield ref, _event(action, event)
 
     def _look_up(self, action: str, start: datetime, end: datetime) -> Iterator[JsonObject]:
         params = {
             "RegionId": self._region,
             "LookupAttribute.1.Key": "EventName",
             "LookupAttribute.1.Value": action,
-            "StartTime": _time(start),
-            "EndTime": _time(end),
+            "StartTime": wire_time(start),
+            "EndTime": wire_time(end),
             "MaxResults": str(EVENTS),
         }
 
@@ -56,7 +58,3 @@ def _event(action: str, event: JsonObject) -> AuditEvent:
         agent=text(event.get("userAgent")),
         id=text(event.get("eventId")),
     )
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,6 +12,7 @@ from runcancel.providers.common.quoted import sentence, word
 REASONS = {
     "InvalidInvokeId.NotFound": Reason.NOT_FOUND,
     "InvalidInstanceId.NotFound": Reason.NOT_FOUND,
+    "EntityNotExists": Reason.NOT_FOUND,
     "InstanceIds.ExceedLimit": Reason.INVALID,
     "RegionId.ApiNotSupported": Reason.INVALID,
     "InvalidRegionId.NotFound": Reason.INVALID,
@@ -27,7 +28,10 @@ REASONS = {
     "InvalidSecurityToken": Reason.BAD_CREDENTIALS,
     "InvalidSecurityToken.Expired": Reason.EXPIRED_CREDENTIALS,
     "SignatureNonceUsed": Reason.BUSY,  # refused unread; every attempt carries a new nonce
+    "InvalidStsToken": Reason.BAD_CREDENTIALS,
+    "ExpiredStsToken": Reason.EXPIRED_CREDENTIALS,
     "Forbidden": Reason.DENIED,
+    "User.NoPermission": Reason.DENIED,
     "NoPermission": Reason.DENIED,
     "Operation.Forbidden": Reason.DENIED,
     "Throttling": Reason.BUSY,

@@ -4,12 +4,26 @@ The vendor documents `/cloud-assistant/region/REGION`; the page of a result is k
 any page counts that holds exactly one id and one region. No ARN of Alibaba Cloud names an invocation.
 """
 
+from collections.abc import Mapping
+
 from runcancel.model.runs import Kind
+from runcancel.providers.alibaba import INVOCATION, KINDS, OOS
 from runcancel.providers.common.links import Link, only_run
 
-HOSTS = frozenset({"ecs.console.aliyun.com", "ecs.console.alibabacloud.com"})
+HOSTS: Mapping[str, Kind] = {
+    "ecs.console.aliyun.com": INVOCATION,
+    "ecs.console.alibabacloud.com": INVOCATION,
+    "oos.console.aliyun.com": OOS,
+    "oos.console.alibabacloud.com": OOS,
+}
+"""The hosts of the consoles, and the kind of run that their pages show."""
 
 
-def read(text: str, kind: Kind, regions: frozenset[str]) -> Link | None:
+def read(text: str, regions: frozenset[str]) -> Link | None:
     """The run that a URL names; None for an ARN and for a host that is none of the vendor's. Raises `NotARun`."""
-    return only_run(text, kind, provider="alibaba", hosts=HOSTS, regions=regions, numbers={})
+    for kind in KINDS:
+        hosts = frozenset(host for host, shown in HOSTS.items() if shown is kind)
+        found = only_run(text, kind, provider="alibaba", hosts=hosts, regions=regions, numbers={})
+        if found is not None:
+            return found
+    return None

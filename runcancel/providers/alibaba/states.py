@@ -44,6 +44,22 @@ LEGACY_STATES = {
 }
 """`InvokeStatus`, `InstanceInvokeStatus` and `InvokeRecordStatus`: read only where `InvocationStatus` is missing."""
 
+EXECUTION_STATES = {
+    "Pending": State.PENDING,
+    "Queued": State.PENDING,
+    "Started": State.RUNNING,
+    "Running": State.RUNNING,
+    "Waiting": State.RUNNING,  # for an approval; for a trigger it is scheduled
+    "Success": State.SUCCEEDED,
+    "Failed": State.FAILED,
+    "Cancelled": State.CANCELLED,
+    "Skipped": State.SKIPPED,
+}
+"""`Status` of an execution of OOS and of its tasks."""
+
+_EXECUTION_FILTERS = ("Pending", "Started", "Waiting", "Running")
+"""The words of what has not ended, in the order in which an execution goes through them. `Queued` is not documented."""
+
 NEVER_READ = frozenset(State) - {*RUN_STATES.values(), *LEGACY_STATES.values(), State.TERMINATED, State.UNKNOWN}
 """States that no run has, so that none is searched: only its instances show how a run timed out."""
 
@@ -87,6 +103,33 @@ def status_filters(states: frozenset[State]) -> tuple[str | None, ...]:
         return (None,)
     words = tuple(word for state, word in FILTERS.items() if state in states)
     return (*words, "Pending") if {State.PENDING, State.RUNNING} <= states else words
+
+
+def execution_state(word: object, *, schedule: bool) -> State:
+    """The state of an execution of OOS. A `schedule` that waits does nothing until its next round."""
+    return State.SCHEDULED if schedule and word == "Waiting" else map_status(EXECUTION_STATES, word, State.UNKNOWN)
+
+
+def task_state(word: str, *, started: bool, run: State, schedule: bool) -> State:
+    """The state of a task in a `run`. What was cancelled after its start was stopped; a task left over never runs."""
+    state = execution_state(word, schedule=schedule)
+    if state is State.CANCELLED and started:
+        return State.TERMINATED
+    return State.SKIPPED if state is State.PENDING and run.over else state
+
+
+def execution_filters(states: frozenset[State]) -> tuple[dict[str, str], ...]:
+    """The parameters of ListExecutions to send one after the other, so that none of the states is missed.
+
+    What moves on between two requests is found by a later one, and what went back to waiting by the last.
+    """
+    known = {State.SCHEDULED, *(EXECUTION_STATES[word] for word in _EXECUTION_FILTERS)}
+    if not states or not (states <= known or states == _NOT_OVER):
+        return ({},)
+    words = [word for word in _EXECUTION_FILTERS if EXECUTION_STATES[word] in states]
+    words += [] if State.SCHEDULED not in states or "Waiting" in words else ["Waiting"]
+    words += ["Waiting"] if {"Waiting", "Running"} <= set(words) else []
+    return tuple({"Status": word} for word in words)
 
 
 def invocation_state(row: JsonObject, *, once: bool) -> tuple[State, str]:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from runcancel.providers.common.fields import number, rows, text
@@ -45,8 +44,3 @@ def document(value: object) -> Mapping[str, Any]:
         return record(json.loads(text(value) or "{}"))
     except (ValueError, RecursionError):
         return {}
-
-
-def wire_time(moment: datetime) -> str:
-    """A time as AWS filters take it: UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -23,6 +23,7 @@ WINDOW = Kind(
     probe_id=_PROBE_ID,
     in_part=False,
     starts_runs=True,
+    parameters=True,
     scanned=True,
 )
 COMMAND = Kind(

@@ -9,11 +9,11 @@ from msgspec import UNSET, structs
 from runcancel.model.queries import Query
 from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
-from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, wire_time, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, word
 from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, first, moment, text, texts
+from runcancel.providers.common.fields import JsonObject, first, moment, text, texts, wire_time
 from runcancel.providers.common.scripts import with_parameters
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION, "STEP_FUNCTIONS": STATE_MACHINE}

@@ -103,6 +103,11 @@ def moment(value: object) -> datetime | None:
         return None
 
 
+def wire_time(moment: datetime) -> str:
+    """A time as filters of AWS and Alibaba Cloud take it: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Decoded(Struct, frozen=True):
     """Text out of what a vendor encoded. `damaged`: some of it was no UTF-8, or not even base64."""
 

@@ -7,13 +7,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from runcancel.sandbox import roles
 from runcancel.sandbox.accounts import REGIONS, account_id, caller, keyring
-from runcancel.sandbox.alibaba import invocations, trail
+from runcancel.sandbox.alibaba import invocations, oos, trail
 from runcancel.sandbox.signing import Nonces, check_alibaba
 from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
 from runcancel.sandbox.world import Book, World
 
 _INDEXED = re.compile(r"(\w+)\.([1-9][0-9]*)(?:\.(\w+))?")
-VERSIONS = {"2014-05-26": "ecs", "2015-04-01": "sts", "2020-07-06": "actiontrail"}
+VERSIONS = {"2014-05-26": "ecs", "2015-04-01": "sts", "2020-07-06": "actiontrail", oos.VERSION: oos.SERVICE}
 
 
 def describe_regions(world: World, book: Book, call: Call) -> Document:
@@ -48,6 +48,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
         invocations.describe_results, ("Invocation", "InvocationResults", "InvocationResult")
     ),
     ("ecs", "DescribeRegions"): Action(describe_regions, ("Regions", "Region")),
+    **oos.ACTIONS,
     **trail.ACTIONS,
     ("sts", "GetCallerIdentity"): Action(get_caller_identity),
     ("sts", "AssumeRole"): Action(assume_role),

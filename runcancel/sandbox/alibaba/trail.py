@@ -73,8 +73,8 @@ def _document(book: Book, event: Event) -> Document:
         "eventName": event.action,
         "eventType": "ApiCall",
         "eventRW": "Write",
-        "eventSource": f"ecs.{book.key.region}.aliyuncs.com",
-        "serviceName": "Ecs",
+        "eventSource": f"{'oos' if event.run.kind == 'oos' else 'ecs'}.{book.key.region}.aliyuncs.com",
+        "serviceName": "Oos" if event.run.kind == "oos" else "Ecs",
         "eventTime": utc(event.at),
         "acsRegion": book.key.region,
         "requestId": event.id.upper(),
@@ -87,9 +87,13 @@ def _document(book: Book, event: Event) -> Document:
             "userName": event.user,
         },
         "requestParameters": {"RegionId": book.key.region, "Type": "RunShellScript"},
-        "responseElements": {"RequestId": event.id.upper(), "InvokeId": event.run.id},
+        "responseElements": {"RequestId": event.id.upper(), **_started(event)},
         "recipientAccountId": account,
     }
+
+
+def _started(event: Event) -> Document:
+    return {"Execution": {"ExecutionId": event.run.id}} if event.run.kind == "oos" else {"InvokeId": event.run.id}
 
 
 ACTIONS: dict[tuple[str, str], Action] = {("actiontrail", "LookupEvents"): Action(lookup_events, ("Events",), rate=2)}
