@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 
+import pytest
 from outside import TENCENT, WINDOW, Outside
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -51,12 +52,22 @@ def shown(page: list[str], printed: list[str]) -> bool:
     return re.search(f"^{pattern}$", "\n".join(printed), re.MULTILINE) is not None
 
 
+def check(block: str, outside: Outside) -> None:
+    """Run the commands of a block in their order; each prints what stands below it."""
+    for step in block.removeprefix("$ ").split("\n$ "):
+        command, _, excerpt = step.partition("\n")
+        done = outside.shell(f"exec 2>&1\n{command}", env={"RUNCANCEL_OUTPUT": "table", "COLUMNS": "100"})
+        assert shown(steady(excerpt), steady(done.out)), f"{command}\n{excerpt}\n--- printed\n{done.out}"
+
+
 def test_the_quickstart_prints_what_the_page_shows(outside: Outside) -> None:
     for block in blocks("quickstart.md", "console"):
-        for step in block.removeprefix("$ ").split("\n$ "):
-            command, _, excerpt = step.partition("\n")
-            done = outside.shell(f"exec 2>&1\n{command}", env={"RUNCANCEL_OUTPUT": "table", "COLUMNS": "100"})
-            assert shown(steady(excerpt), steady(done.out)), f"{command}\n{excerpt}\n--- printed\n{done.out}"
+        check(block, outside)
+
+
+@pytest.mark.parametrize("block", blocks("faq.md", "console"), ids=lambda block: block.splitlines()[0][2:50])
+def test_an_answer_prints_what_the_page_shows(block: str, outside: Outside) -> None:
+    check(block, outside)
 
 
 _NO_TERMINAL = re.compile(r"cancel -r all |enable ")
@@ -71,3 +82,15 @@ def test_every_line_of_the_incident_card_runs(outside: Outside) -> None:
         assert done.code == (6 if _NO_TERMINAL.search(command) else 0), f"{line}\n{done}"
         if "OPERATION" not in known and command.startswith("runcancel history"):
             known["OPERATION"] = done.rows[-1]["id"]
+
+
+def test_the_comparison_quotes_the_first_error(outside: Outside) -> None:
+    clouds = ("AWS_", "ALIBABA_", "TENCENTCLOUD_", "RUNCANCEL_")
+    bare = {name: None for name in outside.environ if name.startswith(clouds)}
+    page = (DOCS / "compare.md").read_text(encoding="utf-8")
+
+    first, typo = outside.run("list", env=bare), outside.run("cancl")
+
+    assert (first.code, typo.code) == (2, 2)
+    assert f"`{first.err.splitlines()[0].removeprefix('runcancel: ')}`" in page, str(first)
+    assert "did you mean runcancel cancel?" in typo.err
