@@ -3,9 +3,9 @@
 Exception
 ├── CloudError      a cloud refused, did not answer, or its answer proves nothing
 ├── UsageError      the command line is wrong; nothing was sent           exit 2
-├── Refused         a guard said no; nothing was sent                     exit 6
+├── Refused         a guard refused; nothing was sent                     exit 6
 ├── JournalError    the journal cannot be used; a cancel goes on without   exit 6 where it is needed
-└── Interrupted     a signal asked to stop                                exit 128 + signal
+└── Interrupted     a signal interrupted the program                      exit 128 + signal
 """
 
 from collections.abc import Iterable, Mapping

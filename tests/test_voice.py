@@ -65,6 +65,15 @@ RETIRED = (
 )
 """What neither messages nor help contain."""
 RETIRED_EVERYWHERE = (
+    r"\b(?:is|are|was|were|be) asked for\b",
+    r"\basked first\b",
+    r"\bwho asks\b",
+    r"\bTells? (?:all|it)\.",
+    r"\bdoes not tell\b",
+    r"\bthe list says\b",
+    r"\bstates? that is wanted\b",
+    r"\bwanted state\b",
+    r"\bWhat is said\b",
     r"[Ww]ho asks",
     r"\btold\b",
     r"\bbegun\b",

@@ -59,7 +59,7 @@ _WITHOUT_COLUMNS: Mapping[str, tuple[str, ...]] = {
 """Formats of a verb that are a text of their own."""
 
 _ABOUT_RUNS = frozenset({"cancel", "wait"})
-"""Answers whose exit code says what became of runs, whether or not somebody could read it."""
+"""Answers whose exit code reports the result of runs, whether or not somebody could read it."""
 
 
 class Session:
@@ -171,7 +171,7 @@ class Session:
             error.hint = f"{error.hint} {self.command(*error.call)}"
 
     def choose_format(self, output: str | None, formats: Sequence[str], *, default: str) -> None:
-        """Take the `-o` of a verb that has formats of its own; a variable that is none of them is not meant for it.
+        """Take the `-o` of a verb that has formats of its own; a variable that is none of them does not apply to it.
 
         Raises `UsageError`.
         """
@@ -223,7 +223,7 @@ class Session:
         return code or int(Exit.FAILED) if failed else code
 
     def progress(self, *, cancels: bool, timeout: float | None = None) -> Progress:
-        """Who tells on stderr what happens while this waits; it is repainted as time goes by.
+        """The observer that reports on stderr while this waits; it is repainted as time goes by.
 
         `timeout`: the seconds for which each run is watched. Nothing is painted over where others write between: rows
         that go to the terminal as they come, and the lines of `--debug`.
@@ -295,7 +295,7 @@ class Session:
     def scopes(self, within: Settings | None = None, *, kinds: frozenset[str] = frozenset()) -> tuple[Scope, ...]:
         """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it.
 
-        `within` in place of what the command line says. Raises `UsageError` when nobody here has such `kinds`.
+        `within` in place of the settings of the command line. Raises `UsageError` when nobody here has such `kinds`.
         """
         from runcancel.config.search_scopes import excluded, search_scopes
 

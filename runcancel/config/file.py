@@ -30,7 +30,7 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sts_endpoint_url: str | None = None
     site: str | None = None
     protected: bool = False
-    account: str | None = None  # whose runs are there; who asks is then found out
+    account: str | None = None  # whose runs are there; the caller's identity is then read
 
 
 class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -76,7 +76,7 @@ class Reference(Struct, frozen=True, kw_only=True):
 def parse(text: str, *, triggers: bool = False) -> Reference:
     """Read one reference, in its own form or as a link; with `triggers` that of a trigger, which has no link.
 
-    Raises `UsageError` with what is wrong and what would be right; asks no cloud.
+    Raises `UsageError` with what is wrong and what would be right; sends nothing.
     """
     if _UNSAFE.search(text) or not text:
         raise _wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")

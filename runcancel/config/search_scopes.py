@@ -13,7 +13,7 @@ from runcancel.providers.guarded import is_configured
 class SearchScope(Struct, frozen=True, kw_only=True):
     """Where to look for runs without a reference: one account of one provider, and its regions.
 
-    `everywhere` is true when all regions were asked for: `regions` is then what the dated table knows.
+    `everywhere` is true when all regions were requested: `regions` is then what the dated table knows.
     """
 
     provider: str
@@ -25,7 +25,7 @@ class SearchScope(Struct, frozen=True, kw_only=True):
 
 
 def search_scopes(settings: Settings) -> tuple[SearchScope, ...]:
-    """The accounts that take part when no reference says so.
+    """The accounts that take part without a reference.
 
     Contexts that are selected; else every selected provider; else each whose variables or profile files exist. Those
     that take part and cannot be searched are left to `unusable`. Raises `UsageError` when nothing is configured, and

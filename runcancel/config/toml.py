@@ -31,7 +31,7 @@ def record(
 ) -> T:
     """TOML as a record. Raises `UsageError`.
 
-    `keys` tells what may stand in it, by the first word of the place; `choices` what a missing key may be.
+    `keys`: what it may have, by the first word of the place; `choices` what a missing key may be.
     """
     data = _data(file, text)
     try:

@@ -11,7 +11,7 @@ from runcancel.errors import CloudError, UsageError
 from runcancel.model.runs import Identity, Scope
 from runcancel.runtime.workers import TaskGroup, Workers
 
-LONGEST = 5.0  # seconds to wait for an identity, from the moment when it was asked for
+LONGEST = 5.0  # seconds to wait for an identity, from the moment when it was requested
 _MOST_SCOPES = 3  # scopes that are tried with one credential: the first region may not be enabled
 
 
@@ -40,7 +40,7 @@ class Callers:
         self._clouds = clouds
         self._workers = workers
         self._group: TaskGroup[_Question, Identity | None] | None = None
-        self._until: dict[Credential, float] = {}  # those that were asked for
+        self._until: dict[Credential, float] = {}  # those that were requested
         self._identities: dict[Credential, Identity | None] = {}
 
     def begin(self, scopes: Iterable[Scope]) -> None:

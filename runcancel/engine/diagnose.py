@@ -23,7 +23,7 @@ _SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
 """Failures after which a next request makes no sense."""
 
 _IN_VAIN = CREDENTIALS - {Reason.DENIED} | {Reason.USAGE, Reason.NOT_CONFIGURED}
-"""Failures that every other request to the scope would meet, too."""
+"""Failures that every other request to the scope would have, too."""
 
 
 class Examined(Struct, frozen=True, kw_only=True):

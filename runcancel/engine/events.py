@@ -38,38 +38,38 @@ class Progress:
 
 
 class CombinedProgress(Progress):
-    """Tells several what happens, in their order."""
+    """Passes each event to several observers, in their order."""
 
     def __init__(self, *listeners: Progress) -> None:
         self._listeners = listeners
 
     def planned(self, items: Sequence[PlanItem]) -> None:
-        """Tell all."""
+        """Pass it to all."""
         for one in self._listeners:
             one.planned(items)
 
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
-        """Tell all."""
+        """Pass it to all."""
         for one in self._listeners:
             one.responded(ref, answer)
 
     def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
-        """Tell all."""
+        """Pass it to all."""
         for one in self._listeners:
             one.observed(ref, run, invocations)
 
     def judged(self, outcome: Outcome) -> None:
-        """Tell all."""
+        """Pass it to all."""
         for one in self._listeners:
             one.judged(outcome)
 
     def tick(self) -> None:
-        """Tell all."""
+        """Pass it to all."""
         for one in self._listeners:
             one.tick()
 
     def close(self) -> None:
-        """Tell all."""
+        """Pass it to all."""
         for one in self._listeners:
             one.close()
 
@@ -81,27 +81,27 @@ class Shielded(Progress):
         self._observer: Progress | None = observer
 
     def planned(self, items: Sequence[PlanItem]) -> None:
-        """Tell it."""
+        """Pass it on."""
         self._tell(lambda one: one.planned(items))
 
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
-        """Tell it."""
+        """Pass it on."""
         self._tell(lambda one: one.responded(ref, answer))
 
     def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
-        """Tell it."""
+        """Pass it on."""
         self._tell(lambda one: one.observed(ref, run, invocations))
 
     def judged(self, outcome: Outcome) -> None:
-        """Tell it."""
+        """Pass it on."""
         self._tell(lambda one: one.judged(outcome))
 
     def tick(self) -> None:
-        """Tell it."""
+        """Pass it on."""
         self._tell(lambda one: one.tick())
 
     def close(self) -> None:
-        """Tell it."""
+        """Pass it on."""
         self._tell(lambda one: one.close())
 
     def _tell(self, tell: Callable[[Progress], None]) -> None:
@@ -128,7 +128,7 @@ def sent_event(ref: Ref, answer: CancelResponse, at: datetime) -> Sent:
 
 
 class StateChanges:
-    """Tells a reading that shows something new from one that repeats the last."""
+    """Distinguishes a reading that shows something new from one that repeats the last."""
 
     def __init__(self) -> None:
         self._last: dict[Ref, tuple[State, dict[State, int] | None]] = {}

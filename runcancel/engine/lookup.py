@@ -46,7 +46,7 @@ LookupResponse = tuple[Reference, Snapshot | CloudError]
 class Lookup:
     """The lookup of references in all their scopes. Probes are sent, and each reference is resolved once.
 
-    Found in one scope is found, whatever else failed; found in several is a problem, because nobody said which.
+    Found in one scope is found, whatever else failed. Found in several is a problem: it is not known which was meant.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Lookup:
     ) -> None:
         """`scopes_of`: the scopes of a reference, by its text, instead of those of the settings.
 
-        Raises `UsageError` where a reference can be nowhere; asks no cloud.
+        Raises `UsageError` where a reference can be nowhere; sends nothing.
         """
         known = scopes_of or {}
         self.probes = _probes({one: known.get(one.text) or settings_.scopes_of(settings, one) for one in references})
@@ -204,7 +204,7 @@ def answers(
 ) -> tuple[LookupResponse, ...]:
     """The reply of one scope for each reference of a probe. Call it on a worker.
 
-    With `unchecked`, a reference that says its account is read only where these credentials are not of another one;
+    With `unchecked`, a reference that names its account is read only where these credentials are not of another one;
     those of which that could not be found out are put there.
     """
     others = {} if unchecked is None else _of_others(clouds, probe, unchecked)

@@ -16,7 +16,7 @@ from runcancel.providers import kind_of
 def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None = None) -> PlanItem:
     """What a cancel of this run, or of its `targets`, would do by the vendor's guarantee.
 
-    `parent` is the run that started it, where that is asked first.
+    `parent` is the run that started it, where that is cancelled first.
     """
     run = snapshot.run
     kind = kind_of(run.ref)
@@ -143,10 +143,10 @@ def _read(refs: Sequence[Ref], clouds: Clouds) -> list[tuple[Ref, Snapshot | Clo
 
 
 def _whether(run: Run, invocations: Sequence[Invocation], listed: Sequence[Invocation]) -> tuple[bool, str]:
-    """Whether to ask, and why, for the `invocations` targets (empty: the whole run, of which `listed` was seen).
+    """Whether to send, and why, for the `invocations` targets (empty: the whole run, of which `listed` was seen).
 
-    A run all of whose listed targets have ended may still start others: it is asked. A run that its cloud calls ended
-    while one of its targets is not has not ended.
+    A run all of whose listed targets have ended may still start others: its cancel is sent. A run that its cloud calls
+    ended while one of its targets is not has not ended.
     """
     left = [one.state for one in invocations or listed if not one.state.over]
     if not left and run.state.over:

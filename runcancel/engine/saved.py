@@ -25,10 +25,10 @@ _MOST_TARGETS = 10**9  # more has no run of any cloud
 
 
 class ReferenceList(Struct, frozen=True, kw_only=True):
-    """References out of a file. `complete` is false when the list says so itself, or ends without saying.
+    """References out of a file. `complete` is false when the list is marked as incomplete, or ends without a mark.
 
-    `bare`: some are references alone, which cannot say whether they are all. `matched`: through which fact a search
-    found a run, where the list says so.
+    `bare`: some are references alone, which do not show whether the list is complete. `matched`: through which
+    fact a search found a run, where the list has it.
     """
 
     references: tuple[Reference, ...]

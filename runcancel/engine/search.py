@@ -36,7 +36,7 @@ def search(
 
     `answering` is given every scope that answered to one of its listings at least. `within`: seconds after which what
     has not come is not waited for: its scope is a problem, too.
-    Whole are those whose vendor lists the targets with the run. Kinds whose listing does not tell
+    Whole are those whose vendor lists the targets with the run. Kinds whose listing does not report it
     what the query compares are left out. Raises `Interrupted` after a signal.
     """
     sources = {

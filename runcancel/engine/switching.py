@@ -27,7 +27,7 @@ class Switch:
 
     @property
     def goal(self) -> TriggerState:
-        """The state that is wanted."""
+        """The requested state."""
         return TriggerState.ENABLED if self.enable else TriggerState.DISABLED
 
     def read(self, triggers: Triggers, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
@@ -41,11 +41,11 @@ class Switch:
                 yield ref, error
 
     def send(self, triggers: Triggers, ref: Ref) -> Iterator[str]:
-        """Request the wanted state; yields the request id of the accepted answer."""
+        """Request the requested state; yields the request id of the accepted answer."""
         yield triggers.switch(ref, enabled=self.enable)
 
     def snapshot(self, trigger: Trigger) -> TriggerSnapshot:
-        """A reading as the engine takes it: what is in the wanted state has ended by the request."""
+        """A reading as the engine takes it: what is in the requested state has ended by the request."""
         self.readings[trigger.ref] = trigger
         state = State.TERMINATED if trigger.state is self.goal else State.RUNNING
         if trigger.state is TriggerState.UNKNOWN:
@@ -87,7 +87,7 @@ _VERDICTS: Mapping[Verdict, TriggerVerdict] = {
     Verdict.IN_DOUBT: TriggerVerdict.IN_DOUBT,
     Verdict.SKIPPED: TriggerVerdict.SKIPPED,
 }
-"""What the verdict on a run is for a trigger; `stopped` is its wanted state, any other has failed."""
+"""What the verdict on a run is for a trigger; `stopped` is its requested state, any other has failed."""
 
 
 def verdict_of(verdict: Verdict, *, enable: bool, error: Problem | None = None) -> TriggerVerdict:

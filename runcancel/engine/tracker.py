@@ -75,7 +75,7 @@ class RunTracker:
         self.last: Snapshot | None = None
         self.problem: Problem | None = None
         self.wake_at: float | None = None
-        self.started: list[RunTracker] = []  # runs that this one started and that are asked as well
+        self.started: list[RunTracker] = []  # runs that this one started and that are cancelled as well
         self.chasing = False  # what it started since the plan is being read
         self.judged = False
         self._policy = policy

@@ -68,7 +68,7 @@ def origins_of(
     """What started each of these runs, and when that starts again: what their readings show, and what a scan of the
     triggers adds to it.
 
-    Also the scopes that did not answer `within` so many seconds. Runs whose cloud cannot tell cost no request. Raises
+    Also the scopes that did not answer `within` so many seconds. Runs whose cloud cannot know cost no request. Raises
     `Interrupted` after a signal.
     """
     unknown: dict[Scope, list[Ref]] = {}

@@ -18,7 +18,7 @@ class RequestStatus(StrEnum):
     """How far the request for one run came."""
 
     NEEDLESS = "needless"  # it was over; nothing was sent
-    ALREADY = "already"  # somebody had asked before; nothing was sent
+    ALREADY = "already"  # somebody had cancelled it before; nothing was sent
     ACCEPTED = "accepted"
     REFUSED = "refused"
     IN_DOUBT = "in-doubt"  # sent, and no answer proves what became of it
@@ -28,7 +28,7 @@ class RequestStatus(StrEnum):
 class CancelResponse(Struct, frozen=True, kw_only=True):
     """What came back for one run. `at` is the monotonic second of the answer.
 
-    `key` is the end of the id of the key that asked: whose answer it was. `took`: seconds from its request to it.
+    `key` is the end of the id of the key that signed it: whose answer it was. `took`: seconds from its request to it.
     """
 
     status: RequestStatus = field(name="asked")  # under this name in the journals of 0.1

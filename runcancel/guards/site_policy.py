@@ -33,7 +33,7 @@ _ADMINISTRATOR = "the administrator of this machine"
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rule; a run that fits every list that is given falls under it, without lists every run does.
 
-    `over_runs` and `over_targets` let a rule begin only where a cancel asks for more than so many that fall under it.
+    `over_runs` and `over_targets` let a rule begin only where a cancel sends more than so many that fall under it.
     """
 
     why: str
@@ -75,7 +75,7 @@ _KEYS: Mapping[str, type[Struct]] = {"": SitePolicy, "deny": Rule, "confirm": Ru
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """One run that would be asked to stop, as rules see it: where it is, by whatever name that was reached.
+    """One run that would be cancelled, as rules see it: where it is, by whatever name that was reached.
 
     `contexts` are all configured ones that lead there. `account` is None where it could not be found out.
     """

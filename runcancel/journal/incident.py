@@ -123,7 +123,7 @@ def _times(ordered: Sequence[Recorded]) -> dict[RunName, _Times]:
 
 
 class _Account(Struct, frozen=True):
-    """What tells accounts apart, as far as it is recorded."""
+    """What distinguishes accounts, as far as it is recorded."""
 
     provider: str
     account: str | None

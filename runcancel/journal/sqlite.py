@@ -62,7 +62,7 @@ class JournalFile:
     def open(cls, file: Path, *, busy: float, pause: Callable[[float], None] = time.sleep) -> "JournalFile":
         """Open or begin a journal, waiting `busy` seconds at most for others. Raises `JournalError`.
 
-        SQLite's own waiting hears no signal: `pause` waits between its tries.
+        No signal interrupts SQLite's own waiting: `pause` waits between its tries.
         """
         deadline = time.monotonic() + busy
         with _as_journal_error(file):

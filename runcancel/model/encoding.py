@@ -31,7 +31,7 @@ def from_builtins(value: object, kind: type[T], *, ref: Callable[[str], Ref] = R
 
 
 def schema_of(kind: type) -> dict[str, Any]:
-    """What a JSON Schema says of a type that is no plain data."""
+    """The JSON Schema of a type that is no plain data."""
     if issubclass(kind, RunName):
         return {"type": "string"}
     raise NotImplementedError(kind)

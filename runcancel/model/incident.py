@@ -92,7 +92,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
 
 
 class AccountReport(Struct, frozen=True, kw_only=True):
-    """The runs of one account. Null `account`: not recorded; then provider and context tell accounts apart."""
+    """The runs of one account. Null `account`: not recorded; then provider and context distinguish accounts."""
 
     provider: str
     account: str | None

@@ -11,7 +11,7 @@ from runcancel.model.states import State
 class Output(Struct, frozen=True, kw_only=True):
     """What one invocation wrote, as far as its cloud keeps it.
 
-    `run` is the run that wrote it; `parent` the run asked about, where that one started `run`. `stdout` is null when
+    `run` is the run that wrote it; `parent` the run that was named, where that one started `run`. `stdout` is null when
     the cloud keeps none here, `stderr` also where it keeps both streams in one (`merged`: then all is in `stdout`).
     """
 
@@ -30,7 +30,7 @@ class Output(Struct, frozen=True, kw_only=True):
     stderr: str | None
     merged: bool
     truncated: bool  # by the cloud
-    dropped: int | None  # bytes that the cloud says it cut; null: it does not tell
+    dropped: int | None  # bytes that the cloud says it cut; null: it does not report it
     encoding: str | None  # by which bytes became text; null: the cloud keeps text
     damaged: bool  # some bytes were no text in this encoding and stand as U+FFFD
     location: str | None  # where the whole output is, as the cloud writes it

@@ -51,7 +51,7 @@ class Planned(Struct, Generic[Name_co], frozen=True, kw_only=True):
     not_listed: int
     targets: tuple[str, ...]  # the ids sent with the request; empty: the whole run
     invocations: tuple[PlannedInvocation, ...]
-    parent: Ref | None = None  # the run that started it, which is asked first
+    parent: Ref | None = None  # the run that started it, which is cancelled first
     read: bool = True  # false: it was not read, and nothing is known of its state and targets
     rest_confirmed: bool = False  # whether the vendor counts the targets that it does not list as completed
     comment: str | None = None
@@ -118,7 +118,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     not_listed: int
     seconds: float | None
     error: Problem | None
-    parent: Ref | None = None  # the run that started it and was asked first
+    parent: Ref | None = None  # the run that started it and was cancelled first
     comment: str | None = None
     document: str | None = None
     origin: Origin | None = None  # as in the plan

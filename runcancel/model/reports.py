@@ -20,7 +20,7 @@ class ContextRow(Struct, frozen=True, kw_only=True):
 
 
 class GroupRow(Struct, frozen=True, kw_only=True):
-    """A group of contexts as `contexts groups` tells it. `default`: whether it is used when nothing is named."""
+    """A group of contexts as `contexts groups` prints it. `default`: whether it is used when nothing is named."""
 
     name: str
     contexts: tuple[str, ...]

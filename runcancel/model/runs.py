@@ -31,7 +31,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     read_batch: int = 1  # how many runs one read call takes
     grace: tuple[float, ...] = ()  # seconds before each further look for an id that is not found: it may be fresh
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
-    scanned: bool = False  # what started one is found by looking through the triggers, where its reading does not tell
+    scanned: bool = False  # what started one is found in the triggers, where its reading does not report it
     started_with: tuple[str, ...] = ()  # the APIs whose request starts one, as audit logs name them
     by_kind_only: bool = False  # a filter finds such runs only with --kind: older commands must not widen
     lists: frozenset[Fact] = frozenset()  # by which facts a listing can be searched, names and comments aside
@@ -148,7 +148,7 @@ class Run(Struct, frozen=True, kw_only=True):
     created_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
-    counts: dict[State, int] | None  # invocations per state, only states that occur; None: not asked for
+    counts: dict[State, int] | None  # invocations per state, only states that occur; None: not requested
     target_count: int | None  # how many the vendor says there are, listed or not
     cancellable: bool
     parent: Ref | None
@@ -165,8 +165,8 @@ class Run(Struct, frozen=True, kw_only=True):
     trigger_known: bool = False  # whether the vendor told, so that a null `trigger` means that nothing did
     repeats: bool | None = None  # whether it is a schedule itself, whose cancel is its end; None: not known
     next_start_at: datetime | None = None  # of the run if it repeats, else of its trigger, where that is known
-    script: str | UnsetType | None = UNSET  # only when asked for: it may hold secrets; None: the vendor does not tell
-    audit: AuditEvent | UnsetType | None = UNSET  # only when asked for; None: not found
+    script: str | UnsetType | None = UNSET  # only on request: it may hold secrets; None: the vendor does not report it
+    audit: AuditEvent | UnsetType | None = UNSET  # only on request; None: not found
 
     @classmethod
     def at(
@@ -287,7 +287,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     document: str | None = None  # what it runs, where the vendor names it
     task_type: str | None = None  # the vendor's word for what sort of task it is
     alarms: tuple[str, ...] = ()
-    parameters: str | UnsetType = UNSET  # only when asked for: they may hold secrets
+    parameters: str | UnsetType = UNSET  # only on request: they may hold secrets
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):

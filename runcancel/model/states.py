@@ -117,7 +117,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     NOT_CANCELLABLE = "not_cancellable"
     INVALID = "invalid"  # the cloud called the request wrong
-    BUSY = "busy"  # throttled: not done, ask again later
+    BUSY = "busy"  # throttled: not done, retry later
     DOWN = "down"  # 5xx: may or may not have been done
     LOST = "lost"  # no answer: may or may not have been done
     UNREACHABLE = "unreachable"  # never connected: not done

@@ -48,7 +48,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
     """One trigger as one reading saw it. Times are UTC.
 
     `schedule` is the vendor's own expression, `timezone` the zone it counts in, `schedule_text` the same in words.
-    `documents` is what it runs, as the vendor names it, `targets` on what. `fixed_because` says why this program does
+    `documents` is what it runs, as the vendor names it, `targets` on what. `fixed_because`: why this program does
     not change it, and `command` is what a person can paste instead. `others`: how many things it starts or notifies
     that are no runs; `tasks`: how many things it starts in all. `edition` changes whenever somebody changes the trigger
     in other ways than switching it: what a restore compares.
@@ -153,9 +153,9 @@ class TriggerQuery(Struct, frozen=True, kw_only=True):
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Where a run comes from and whether it comes back, as far as the vendor tells.
+    """Where a run comes from and whether it comes back, as far as the vendor reports it.
 
-    `trigger` is what started it, if anything did; `known` is false where the vendor does not tell, so that None then
+    `trigger` is what started it, if anything did; `known` is false where the vendor does not report it: None then
     means nothing. `state` is that of the trigger. `repeats`: whether the run itself is a schedule. `next_start_at`: of
     the run or its trigger.
     """
@@ -199,8 +199,8 @@ class TriggerVerdict(StrEnum):
 
     DISABLED = "disabled"  # seen disabled
     ENABLED = "enabled"  # seen enabled
-    UNCHANGED = "unchanged"  # it was in the wanted state before, and nothing was sent
-    REQUESTED = "requested"  # accepted; not seen in the wanted state
+    UNCHANGED = "unchanged"  # it was in the requested state before, and nothing was sent
+    REQUESTED = "requested"  # accepted; not seen in the requested state
     IN_DOUBT = "in-doubt"  # sent, or perhaps sent; no reply or reading shows the result
     FAILED = "failed"  # certainly not accepted
     DRIFTED = "drifted"  # somebody changed it since it was disabled: nothing was sent
@@ -208,7 +208,7 @@ class TriggerVerdict(StrEnum):
 
 
 class TriggerPlan(Struct, frozen=True, kw_only=True):
-    """What a change would do to one trigger. `send` is false where nothing would be sent, and `why` says why."""
+    """What a change would do to one trigger. `send` is false where nothing would be sent, and `why` has the reason."""
 
     trigger: Ref
     name: str | None
@@ -231,6 +231,6 @@ class TriggerOutcome(Struct, frozen=True, kw_only=True):
 
 
 class TriggerSnapshot(Snapshot, frozen=True, kw_only=True):
-    """A reading of a trigger as the engine takes it: it runs until it is in the state that is wanted, then it ended."""
+    """A reading of a trigger as the engine takes it: it runs until it is in the requested state, then it ended."""
 
     trigger: Trigger

@@ -46,10 +46,10 @@ class Connection(Struct, frozen=True, kw_only=True):
 
 
 class VendorSettings(Struct, frozen=True, kw_only=True):
-    """What a provider's own variables and files say about a connection, each value with where it was found.
+    """The settings of a connection in a provider's own variables and files, each value with where it was found.
 
     `profile` is the one in use, "default" where nothing names one; keys in the environment may win over its keys.
-    `account` is the one that a role or a sign-in there names; None where only the cloud knows it. `error` tells why the
+    `account` is the one that a role or a sign-in there names; None where only the cloud knows it. `error`: why the
     profile or its file cannot be used.
     """
 
@@ -121,9 +121,9 @@ class Cloud(Protocol):
         ...
 
     def script(self, ref: Ref) -> str | None:
-        """The script that the run executes, with its parameters, as text; None where the vendor does not tell it.
+        """The script that the run executes, with its parameters, as text; None where the vendor does not report it.
 
-        It may hold secrets: nothing but `status --script` asks for it. Raises `Reason.NOT_FOUND`.
+        It may hold secrets: nothing but `status --script` requests it. Raises `Reason.NOT_FOUND`.
         """
         ...
 
@@ -147,7 +147,7 @@ class Cloud(Protocol):
     def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
         """What the vendor's audit log has about the request that started each run, by the run's reference.
 
-        Runs that it does not tell of are left out. It has a permission, a rate and a delay of its own.
+        Runs that it does not report are left out. It has a permission, a rate and a delay of its own.
         """
         ...
 

@@ -76,7 +76,7 @@ class End(Struct, frozen=True, kw_only=True):
 class Envelope(Struct, frozen=True, kw_only=True):
     """What sets one document apart: under `key` the list of its records, and `before` and `after` it fields of `End`.
 
-    `verb` is the one that it answers, `about` what its schema says of it.
+    `verb` is the one that it answers, `about` the description in its schema.
     """
 
     verb: str

@@ -63,7 +63,7 @@ def _line(record: type[Struct]) -> type[Struct]:
 
 
 def _tighten(part: dict[str, Any]) -> None:
-    """Say what the generator leaves out: every key is always there, times are RFC 3339, counts are by state."""
+    """Add what the generator leaves out: every key is always there, times are RFC 3339, counts are by state."""
     properties = part.get("properties", {})
     if properties:
         part["required"] = [key for key in properties if key not in _MAY_BE_ABSENT]

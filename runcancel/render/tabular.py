@@ -58,7 +58,7 @@ def shown_columns(options: TableOptions, record: type[Record], usual: Sequence[C
 
 
 def ordered(options: TableOptions, records: Sequence[Record]) -> list[Record]:
-    """The records as they are wanted; those without a value last, invocations within their run."""
+    """The records in the requested order; those without a value last, invocations within their run."""
     found = list(records)
     if not found or not options.sort:
         return found

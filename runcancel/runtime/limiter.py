@@ -97,7 +97,7 @@ class Limiter:
         self._took = 0.0  # all of them together
         self._due = 0.0  # when the next call is due if calls leave evenly
         self._held_until = 0.0
-        self._latest = 0.0  # when leave was last asked for
+        self._latest = 0.0  # when leave was last requested
         self._epoch = 0
         self._epoch_began: float | None = None  # with its first reply
         self._epoch_accepted = self._epoch_refused = 0

@@ -43,7 +43,7 @@ _LONGEST_NAP = 0.25  # seconds: another call's reply may have freed this one lon
 _LEAST_ANSWER, _LONGEST_ANSWER = 1.0, 20.0  # seconds for one answer, whatever the timeout
 _LEAST_SENT = 5.0  # seconds for the answer to a cancel: a short timeout must not leave it in doubt
 _FIRST_PAUSE = 1.0  # seconds before a repetition, doubled each time
-_LONGEST_PAUSE = 20.0  # seconds; a server that asks for more is obeyed
+_LONGEST_PAUSE = 20.0  # seconds; a server can request more
 
 
 class Tries(Struct, frozen=True, kw_only=True):

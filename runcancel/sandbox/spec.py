@@ -1,4 +1,4 @@
-"""The small description of a run, and the lives and machines it asks for."""
+"""The small description of a run, and the lives and machines it has."""
 
 import math
 from collections.abc import Mapping

@@ -70,7 +70,7 @@ class Call:
     changed: bool = False
 
     def size(self) -> int:
-        """How much is wanted at once: ids that are named, or rows of a page."""
+        """How much one request takes: ids that are named, or rows of a page."""
         lists = [len(value) for value in self.params.values() if isinstance(value, list)]
         pages = [int(self.params.get(name) or 0) for name in ("Limit", "MaxResults", "maxResults")]
         return max(lists) if lists and "Offset" not in self.params else max(*pages, 0)

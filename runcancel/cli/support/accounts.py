@@ -30,7 +30,7 @@ class Accounts:
         return {run: name for run, scope in scopes.items() if (name := names.get(scope)) is not None}
 
     def of(self, scopes: Sequence[Scope]) -> dict[Scope, str | None]:
-        """The account behind each scope where a context that names its account may be meant; None: not known.
+        """The account behind each scope where a context that names its account may apply; None: not known.
 
         Raises `Refused` for a context that leads to another account than it names.
         """

@@ -25,7 +25,7 @@ from runcancel.render.screens.words import counted
 from runcancel.text import command, duration
 
 _FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
-"""Failures that a resume would meet again: no run is left to cancel."""
+"""Failures that a resume would repeat: no run is left to cancel."""
 
 
 class Execution:

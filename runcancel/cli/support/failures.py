@@ -63,7 +63,7 @@ def handle_errors(argv: Sequence[str]) -> Iterator[Ending]:
     except Exception as error:  # noqa: BLE001 - nothing leaves but a message and an exit code
         if isinstance(error, OSError) and (not _takes(sys.stdout) or error.errno in _FULL):
             ending.code = 1
-            if _takes(sys.stdout):  # else it is said when the program ends
+            if _takes(sys.stdout):  # else it is printed when the program ends
                 Notes(sys.stderr, environ=os.environ).warn(f"cannot write to stdout: {error.strerror}")
             return
         if _debugging(argv):

@@ -22,7 +22,7 @@ def read_query(text: str) -> "Expression":
 def format_of(output: str | None, *, query: str | None, environ: Mapping[str, str], default: str) -> str:
     """The format: `--output`, its variable, or the default, which is json for what a query finds.
 
-    A variable that does not go with a query is not meant for it. Raises `UsageError`.
+    A variable that does not go with a query does not apply to it. Raises `UsageError`.
     """
     format = one_of("--output", output, environ, FORMATS, default if query is None else "json")
     if query is None or format in QUERYABLE:

@@ -113,7 +113,7 @@ def rules_about(name: str) -> tuple[str, ...]:
     """A note where the site policy has rules about a context of this name, which does not exist any more."""
     try:
         rules = site_policy.read()
-    except Refused:  # every cancel says so
+    except Refused:  # every cancel reports it
         return ()
     if any(name in (rule.contexts or ()) for rule in (*rules.deny, *rules.confirm)):
         return (f"note: the site policy {site_policy.PATH} has rules about {name}; they do not hold for the new name",)

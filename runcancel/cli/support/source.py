@@ -56,7 +56,7 @@ Source: TypeAlias = Named | Filtered | Listed | Past | Saved | LeftOver | Picked
 
 
 class SelectionRequest(Struct, frozen=True, kw_only=True):
-    """What a cancel is about: one source, and what is wanted of it. `by_hand`: each run was typed as such."""
+    """What a cancel is about: one source, and what to do with it. `by_hand`: each run was typed as such."""
 
     source: Source
     by_hand: bool

@@ -103,7 +103,7 @@ class TriggerChoice:
         return RunChoice(selection=selection.of_named(self._session.look_up(references), ()), by_hand=by_hand)
 
     def _choose_matches(self) -> RunChoice:
-        """A filter finds only what is not in the wanted state yet, unless --status says which state."""
+        """A filter finds only what is not in the requested state yet, unless --status says which state."""
         session, query = self._session, self._args.filters.query()
         if not query.states:
             query = structs.replace(query, states=frozenset(TriggerState) - {session.clouds.switch.goal})

@@ -95,7 +95,7 @@ def history(
 def _newest(session: Session, opened: Journal | None, limit: int, verdicts: frozenset[str]) -> int:
     found = iter(()) if opened is None else opened.operations()
     matching = (one for one in found if not verdicts or any(one.counts.get(word) for word in verdicts))
-    newest = list(islice(matching, limit + 1) if limit else matching)  # one more tells of more
+    newest = list(islice(matching, limit + 1) if limit else matching)  # one more row shows that there are more
     cut = 0 < limit < len(newest)
     shown = newest[:limit] if cut else newest
     notes = [f"Showing the newest {limit} operations. All: --limit 0"] if cut else []

@@ -61,7 +61,7 @@ def invocations(
         task=None if task is None else plain("--task", task),
         states=_states(status or ()),
         targets=frozenset(plain("--target", one) for one in target or ()),
-        limit=limit + 1 if limit else 0,  # one more tells whether more exist
+        limit=limit + 1 if limit else 0,  # one more row shows whether there are more
         parameters=parameters,
     )
     everything = not (task or status or target or limit)

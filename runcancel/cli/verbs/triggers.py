@@ -35,7 +35,7 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     invokers can be disabled: runcancel disable. EventBridge Scheduler schedules and
     State Manager associations are listed only; -o wide shows the reason and a
     command to inspect them. Runs that are schedules themselves (Alibaba Cloud) are
-    in runcancel list. An SSM command does not tell what started it.
+    in runcancel list. An SSM command does not report what started it.
     """
     query = filters.query()
     scopes = tuple(one for one in session.scopes() if provider(one.provider).trigger_kinds)

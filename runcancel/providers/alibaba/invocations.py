@@ -104,7 +104,7 @@ class CloudAssistant:
         """See `Cloud.runs`. The vendor filters by command, and by state while only what is not over is wanted.
 
         An end has several words.
-        What repeats goes round between its states and could slip through several questions, so it is asked for in one.
+        What repeats goes round between its states and could slip through several questions, so it is requested in one.
         """
         if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
             return

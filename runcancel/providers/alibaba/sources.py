@@ -1,4 +1,4 @@
-"""Keys of Alibaba Cloud that have to be asked for: of STS, a metadata service, an address, a command, a sign-in.
+"""Keys of Alibaba Cloud that have to be requested: of STS, a metadata service, an address, a command, a sign-in.
 
 The vendor's credentials library has no part in it: it writes the keys that a command prints into the profile's file,
 follows redirects, and honours neither NO_PROXY nor the variables that name a certificate authority.
@@ -59,7 +59,7 @@ class Role(Struct, frozen=True, kw_only=True):
 
 
 class Sources:
-    """Who can be asked for keys, with the care of `CredentialClient`; each answer is shared by all scopes.
+    """The sources of keys, with the care of `CredentialClient`; each answer is shared by all scopes.
 
     `sts` is where STS answers; `fixed` keeps it there whatever region a profile names for it.
     """

@@ -93,7 +93,7 @@ def run_state(row: JsonObject, invocations: Iterable[State]) -> tuple[State, str
 
 
 def status_filters(states: frozenset[State]) -> tuple[str | None, ...]:
-    """The values of `InvokeStatus` to ask for one after the other, so that none of the states is missed; None is all.
+    """The values of `InvokeStatus` to request one after the other, so that none of the states is missed; None is all.
 
     A run that moves on between two questions is met by the later one. One whose targets start late may go back from
     Running to Pending, hence the last question. No filter finds a word that nobody mapped; what is not over is taken to

@@ -123,9 +123,9 @@ _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 
 
 def error_response(error: ClientError, *, action: str, source: str = "") -> CloudError:
-    """The failure that AWS answered. `action` is the API that was asked; credentials may have asked another one.
+    """The failure that AWS answered. `action` is the API that was called; credentials may have called another one.
 
-    `source` says where the credentials came from; it is named when they are at fault.
+    `source`: where the credentials came from; it is named when they are at fault.
     """
     detail = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})

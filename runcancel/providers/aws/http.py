@@ -56,7 +56,7 @@ _CONTAINER_PATIENCE = 2.0  # seconds, as botocore has it
 
 
 _OURS = OURS | {"eventbridge", "sfn"}
-"""Services that are not asked for credentials, by the names of botocore's events: two have another one there."""
+"""Services that give no credentials, by the names of botocore's events: two have another one there."""
 
 
 def send_by(session: botocore.session.Session, connection: Connection, environ: Mapping[str, str]) -> None:
@@ -80,7 +80,7 @@ def send_by(session: botocore.session.Session, connection: Connection, environ: 
 
 
 def _sts_region(connection: Connection, environ: Mapping[str, str]) -> str:
-    """Where a role is asked for: its keys serve every region, so the one that is opened first must not decide.
+    """Where the keys of a role are requested: they serve every region, so the one that is opened first must not decide.
 
     Only STS of the role's own partition knows it, and STS of a region that is not enabled knows nobody.
     """

@@ -196,7 +196,7 @@ def _statement(sid: str, grants: list[Grant], scope: PolicyScope, partition: str
     statement = {"Sid": f"Runcancel{sid}", "Effect": "Allow", "Action": actions}
     if first.resource is not None:
         return {**statement, "Resource": _resources(first, scope, partition)}
-    if scope.regions and sid != _WHO_AND_WHERE:  # who asks and where regions are, is asked wherever it may be answered
+    if scope.regions and sid != _WHO_AND_WHERE:  # identity and regions are read wherever that is possible
         only = {"StringEquals": {"aws:RequestedRegion": list(scope.regions)}}
         return {**statement, "Resource": "*", "Condition": only}
     return {**statement, "Resource": "*"}

@@ -113,7 +113,7 @@ def _session(connection: Connection, environ: Mapping[str, str]) -> botocore.ses
     """A session with credentials, shared by all scopes that see the same profile and variables.
 
     Sharing means that one sign-in, one assumed role and one parsed service model serve every region; and that what
-    failed is not asked for once per region. A source that does not answer holds up its own scopes alone.
+    failed is not requested once per region. A source that does not answer holds up its own scopes alone.
     """
     profile = connection.profile
     seen = {name: value for name, value in environ.items() if name.startswith(PREFIX) or name in HOMES}

@@ -113,7 +113,7 @@ AUTOMATION_STATES = Words(
         "ChangeCalendarOverrideRejected": State.FAILED,
         "CompletedWithSuccess": State.SUCCEEDED,
         "CompletedWithFailure": State.FAILED,
-        "Exited": State.FAILED,  # over, and nothing says that it succeeded
+        "Exited": State.FAILED,  # over, and nothing shows that it succeeded
     }
 )
 """AutomationExecutionStatus, of an execution and of a step."""

@@ -118,7 +118,7 @@ class Windows:
         for row in self._listed(ref, task_id, words, limit=criteria.limit):
             any_row, left = True, left or not _state(row).over
             yield _invocation(ref, task, row, parameters=criteria.parameters)
-        if words and not left and not (any_row and _state(task).over):  # a filtered listing does not tell
+        if words and not left and not (any_row and _state(task).over):  # a filtered listing does not report it
             states = [_state(row) for row in self._listed(ref, task_id, (), limit=0)]
             any_row, left = bool(states), any(not state.over for state in states)
         if not any_row or not (left or _state(task).over):

@@ -98,7 +98,7 @@ POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
 def decompressed(content: bytes, encoding: str) -> bytes:
-    """The content without its `Content-Encoding`, which nobody asked for but a server may use all the same.
+    """The content without its `Content-Encoding`, which a server may use without a request.
 
     Raises `TooLarge`, and ValueError for what is damaged or encoded otherwise than by gzip or deflate.
     """
@@ -111,7 +111,7 @@ def decompressed(content: bytes, encoding: str) -> bytes:
 
 
 def _inflated(content: bytes) -> bytes:
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as its first bytes tell
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as its first bytes show
     parts: list[bytes] = []
     size = 0
     try:

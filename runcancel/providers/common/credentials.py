@@ -58,7 +58,7 @@ class Fixed(Struct, frozen=True):
 
 
 class Renewed:
-    """Keys that have to be asked for: once, then again shortly before they end. Threads may share it.
+    """Keys that have to be requested: once, then again shortly before they end. Threads may share it.
 
     A failure is final for the process: asking again may send another second factor to a telephone, or lock an account.
     `source` names who is asked.

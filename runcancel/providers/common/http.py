@@ -50,9 +50,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 def endpoints(connection: Connection, api: str, sts: str) -> tuple[Endpoint, Endpoint]:
-    """Where the API and STS of a scope answer: where the connection says, else at these hosts of the vendor's.
+    """Where the API and STS of a scope answer: where the connection sets them, else at these hosts of the vendor's.
 
-    An API on loopback has its STS beside it, unless something else is said: nothing leaves for the vendor then.
+    An API on loopback has its STS beside it, unless it is set otherwise: nothing leaves for the vendor then.
     """
     first = Endpoint.of(connection.endpoint_url or api)
     chosen = connection.sts_endpoint_url
@@ -229,7 +229,7 @@ class HttpClient:
 
 
 class CredentialClient:
-    """The one way to ask for credentials over HTTP: metadata services, credential URIs, STS and OIDC of every vendor.
+    """The one way to request credentials over HTTP: metadata services, credential URIs, STS and OIDC of every vendor.
 
     As `HttpClient`, whose care it has; plain http goes to loopback and to the link-local metadata services only. Every
     method returns the `Reply` unjudged, a redirect among them, and raises `CloudError` as `HttpClient.send` does. Take

@@ -12,7 +12,7 @@ LINKS = "the ARN or console URL of a run"
 
 
 class Link(Struct, frozen=True, kw_only=True):
-    """The run that an ARN or a console URL names. `account` is the one it says; None where it says none.
+    """The run that an ARN or a console URL names. `account` is the one in it; None where it has none.
 
     `repeatable`: its text holds no way to sign in, and can be printed.
     """
@@ -25,7 +25,7 @@ class Link(Struct, frozen=True, kw_only=True):
 
 
 class NotARun(Exception):
-    """It names no run, or not one alone: the text is one clause that says why, `hint` what would be right."""
+    """It names no run, or not one alone: the text is one clause with the reason, `hint` what would be right."""
 
     def __init__(self, why: str, *, hint: str | None = None) -> None:
         super().__init__(why)

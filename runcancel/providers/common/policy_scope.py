@@ -1,4 +1,4 @@
-"""How narrow an access policy is wanted, whatever the vendor's language of policies."""
+"""How narrow an access policy should be, whatever the vendor's language of policies."""
 
 from msgspec import Struct
 

@@ -40,7 +40,7 @@ def proxy_of(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
 def proxy_in_use(scheme: str, host: str, environ: Mapping[str, str]) -> Choice[str | None]:
     """The proxy for a host (with its port, where it has one) and the variable that decides; None for a direct way.
 
-    Loopback and link-local addresses are reached directly whatever the environment says.
+    Loopback and link-local addresses are reached directly whatever the environment sets.
     """
     name = _name(host)
     proxies = _proxies(environ)

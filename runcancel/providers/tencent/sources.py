@@ -1,4 +1,4 @@
-"""Keys of Tencent Cloud that have to be asked for: of STS with keys or with a pod's token, of the metadata service."""
+"""Keys of Tencent Cloud that have to be requested: of STS with keys or with a pod's token, of the metadata service."""
 
 import json
 import time
@@ -25,7 +25,7 @@ Dial = Callable[[CredentialSource], Wire]
 
 
 class Sources:
-    """Who can be asked for keys, with the care of `CredentialClient`; each answer is shared by all scopes."""
+    """The sources of keys, with the care of `CredentialClient`; each answer is shared by all scopes."""
 
     def __init__(self, client: CredentialClient, dial: Dial, sts: Endpoint, *, metadata: str = METADATA) -> None:
         self._client = client

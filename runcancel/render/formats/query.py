@@ -21,7 +21,7 @@ from runcancel.render.sink import Sink
 from runcancel.text import safe
 
 _LARGEST = 2**63  # what JSON of ours holds as an integer; beyond it a number is a float
-_QUOTED = 200  # characters of what jmespath says: it quotes what it met, however long
+_QUOTED = 200  # characters of a message of jmespath: it quotes what it met, however long
 
 
 class QueryError(Exception):

@@ -1,4 +1,4 @@
-"""What targets wrote, for people and pipes: its lines, and what is to be said about it."""
+"""What targets wrote, for people and pipes: its lines, and the remarks about it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is said on stderr: problems with what to do about them, notes, hints."""
+"""What is printed on stderr: problems with what to do about them, notes, hints."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -33,10 +33,10 @@ class Notes:
         self.cut_off = False
         """Whether an answer on stdout could not be written to its end, for another reason than a reader that left."""
         self.aside: Callable[[], None] = lambda: None
-        """Called before anything is said: a board that is painted on stderr gives way."""
+        """Called before anything is printed: a board that is painted on stderr gives way."""
 
     def say(self, *sentences: str) -> None:
-        """Say lines that may contain text of others, unless it should be quiet."""
+        """Print lines that may contain text of others, unless it should be quiet."""
         if not self.quiet:
             self.show(*sentences)
 
@@ -46,7 +46,7 @@ class Notes:
         self._write(*(safe(redact(sentence)) for sentence in sentences))
 
     def warn(self, sentence: str) -> None:
-        """Say what a person must know though it stops nothing."""
+        """Print what a person must know though it stops nothing."""
         self.aside()
         self._write(f"{PROGRAM}: {safe(redact(sentence))}")
 

@@ -67,7 +67,7 @@ class Alibaba:
 
     def read(self, request: Request) -> Call:
         query = dict(parse_qsl(urlsplit(request.target).query))
-        if query.get("Action") == "AssumeRoleWithOIDC":  # nobody signs it: its token proves who asks
+        if query.get("Action") == "AssumeRoleWithOIDC":  # nobody signs it: its token proves the caller
             params = {name: value for name, value in _params(request).items() if name not in query}
             return Call("alibaba", "sts", query["Action"], 0, REGIONS["alibaba"][0], params, query.get("Version", ""))
         if "Action" in query:

@@ -67,7 +67,7 @@ class Aws:
 
     def read(self, request: Request) -> Call:
         service = service_of(request)
-        if service == "sts" and not request.header("authorization"):  # its token proves who asks
+        if service == "sts" and not request.header("authorization"):  # its token proves the caller
             action, params, version = _parse_action(request, service)
             if action == "AssumeRoleWithWebIdentity":
                 return Call("aws", service, action, 0, DEFAULT_REGION["aws"], params, version)

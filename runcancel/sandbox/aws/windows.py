@@ -179,7 +179,7 @@ def begin(book: Book, execution: Execution, task: Task, at: float, *, live: bool
 
 
 def advance(book: Book, execution: Execution, now: float) -> float | None:
-    """Begin what is due and say when to look again; None when nothing is left to begin."""
+    """Begin what is due and say when to read again; None when nothing is left to begin."""
     while True:
         waiting = next((task for task in execution.tasks if task.started_at is None), None)
         if waiting is None or execution.cancelled_at is not None:
