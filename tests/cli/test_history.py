@@ -244,6 +244,32 @@ def test_a_resume_claims_what_the_killed_cancel_did(outside: Outside, ref: str, 
     assert len(outside.writes()) == 1
 
 
+@pytest.mark.parametrize(
+    ("ref", "cancel", "verdict"),
+    [
+        (TENCENT, "CancelInvocation", "stopped"),
+        (KILLED, "StopInvocation", "reported"),
+        (COMMAND, "CancelCommand", "stopped"),
+        (WINDOW, "CancelMaintenanceWindowExecution", "stopped"),
+    ],
+)
+def test_a_resume_claims_a_cancel_without_a_recorded_reply(
+    outside: Outside, ref: str, cancel: str, verdict: str
+) -> None:
+    """The kill came while the cancel was in flight, and the cloud had it: the run did not end by itself."""
+    outside.faults(f"{cancel}=hang,seconds=30,effect=true")
+    killed(outside, "cancel", ref, until=cancel, times=1)
+    outside.faults()
+    outside.box.world.clock.advance(7200)
+    (operation,) = operations(outside)
+
+    done = outside.run("cancel", "--resume", operation["id"], "-o", "json")
+
+    assert done.outcomes[ref]["verdict"] == verdict, str(done)
+    assert done.outcomes[ref]["before"] == "running"
+    assert len(outside.writes()) == 1
+
+
 @pytest.mark.parametrize("ref", [WINDOW, ONE_SHOT])
 def test_a_resume_of_a_partial_stop_is_partial(outside: Outside, ref: str) -> None:
     outside.faults(f"{RESUMED[ref]}=hang,seconds=30,after=1")

@@ -18,8 +18,8 @@ from runcancel.text import command
 class LeftOver(Struct, frozen=True):
     """An operation that did not come to its end, and its runs that need another look.
 
-    `sent_before`: every cancel that it sent so far, which counts for its `limits`. `partial`: the outcomes of runs that
-    continue in part: nothing is left to do, and the operation has not stopped them.
+    `sent_before`: every cancel that it sent so far, or may have, which counts for its `limits`. `partial`: the outcomes
+    of runs that continue in part: nothing is left to do, and the operation has not stopped them.
     """
 
     operation: Operation
@@ -56,8 +56,10 @@ def left_over(file: Path, id: str, *, verb: str = "cancel", pause: Callable[[flo
 
 
 def _was_sent(entry: Entry) -> bool:
-    """Whether a cancel of the run was sent, or may have been."""
-    return entry.answer is not None and entry.answer.status in (
+    """Whether a cancel of the run was sent, or may have been: without a recorded reply it may have been in flight."""
+    if entry.answer is None:
+        return entry.item.ask
+    return entry.answer.status in (
         RequestStatus.ACCEPTED,
         RequestStatus.ALREADY,
         RequestStatus.IN_DOUBT,
