@@ -147,13 +147,22 @@ class Outside:
         self.environ = child_environment(outer, self.box.environment(), self.home) | {"LC_ALL": "C.UTF-8"}
 
     def run(
-        self, *argv: str, env: Mapping[str, str | None] | None = None, stdin: str = "", patience: float = 60
+        self,
+        *argv: str,
+        env: Mapping[str, str | None] | None = None,
+        stdin: str = "",
+        patience: float = 60,
+        before: str = "",
     ) -> Done:
-        """Run to the end, `patience` seconds at most. What is JSON is checked against the shipped schemas."""
+        """Run to the end, `patience` seconds at most. What is JSON is checked against the shipped schemas.
+
+        `before` is Python that is run before the command in its process.
+        """
         environ = self._with(env)
         if not warm().fits(environ):
+            assert not before
             return ran([RUNCANCEL], *argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience)
-        code, out, err = warm().run(argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience)
+        code, out, err = warm().run(argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience, before=before)
         return checked(Done(argv=argv, code=code, out=out, err=err), environ)
 
     def json(self, *argv: str, code: int = 0, env: Mapping[str, str | None] | None = None) -> Any:

@@ -3,26 +3,23 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Done, Outside, ran
+from outside import AUTOMATION, COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Done, Outside
 
 from runcancel import __version__
 from runcancel.guards import site_policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 
-_LAUNCHER = """
-import os, sys
+_ELSEWHERE = """
+import os
 from pathlib import Path
 from runcancel.guards import site_policy
-site_policy.PATH = Path(sys.argv.pop(1))
-site_policy.OWNERS = frozenset({os.getuid()})
-from runcancel.cli import main
-main()
+site_policy.PATH = Path({path!r})
+site_policy.OWNERS = frozenset({{os.getuid()}})
 """
 
 
@@ -40,9 +37,7 @@ class Site:
         self.file.chmod(0o644)
 
     def run(self, *argv: str, env: Mapping[str, str | None] | None = None) -> Done:
-        environ = {key: value for key, value in {**self.outside.environ, **(env or {})}.items() if value is not None}
-        launcher = [sys.executable, "-c", _LAUNCHER, str(self.file)]
-        return ran(launcher, *argv, environ=environ, cwd=self.outside.home)
+        return self.outside.run(*argv, env=env, before=_ELSEWHERE.format(path=str(self.file)))
 
     def configure(self, text: str) -> None:
         folder = self.outside.home / ".config" / "runcancel"
