@@ -1,6 +1,7 @@
 """`cancel` on a terminal without a word of what: choose from a list, then be asked as for any selection."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -61,10 +62,12 @@ def test_yes_answers_only_the_second_question(outside: Outside) -> None:
     assert len({each["action"] for each in outside.writes()}) == 1
 
 
-def test_where_nothing_runs_nothing_is_asked(outside: Outside) -> None:
-    outside.run("cancel", *TENCENT, "-r", "ap-singapore", "--name-glob", "*", "--yes", "--max-runs", "99")
+def test_where_nothing_runs_nothing_is_asked(begin: Callable[..., Outside]) -> None:
+    clouds = begin(fleet=False)  # nothing in them starts runs by itself
+    ended = clouds.add("tencent", region="ap-singapore", targets={"running": 2})
+    assert clouds.run("cancel", ended, "--yes").code == 0
 
-    shown = outside.on_terminal("cancel", *TENCENT, "-r", "ap-singapore", "--require-match", columns=120)
+    shown = clouds.on_terminal("cancel", *TENCENT, "-r", "ap-singapore", "--require-match", columns=120)
 
     assert shown.code == 5
     assert "Runs to cancel" not in shown.final

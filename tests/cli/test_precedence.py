@@ -40,8 +40,9 @@ ENV_KEYS = {"AWS_ACCESS_KEY_ID": "AKIAENVENVEN", "AWS_SECRET_ACCESS_KEY": "s"}
 
 AWS_JUDGE = """
 import json, os, sys
-import botocore.session
+import botocore.loaders, botocore.session
 out = []
+models = botocore.loaders.create_loader()  # read once: they are the same in every case
 for environ, profile, ask_endpoint in json.load(sys.stdin):
     os.environ.clear()
     os.environ.update(environ)
@@ -51,6 +52,7 @@ for environ, profile, ask_endpoint in json.load(sys.stdin):
         found["region"] = session.get_config_variable("region")
         found["key"] = session.get_credentials().access_key[-4:]
         if ask_endpoint:
+            session.register_component("data_loader", models)
             client = session.create_client("ssm", region_name="us-east-2")
             found["endpoint"] = client.meta.endpoint_url
     except Exception as error:
