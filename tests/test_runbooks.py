@@ -51,6 +51,18 @@ def test_everything_that_a_deploy_started_is_stopped_as_it_was_read(outside: Out
     assert outside.json("history")["operations"][0]["reason"] == "OPS-4711"
 
 
+def test_a_window_is_kept_from_starting_again(outside: Outside) -> None:
+    listed = outside.json("list", "-r", "us-east-2", "--kind", "maintenance-window")["runs"]
+    ref = next(run["ref"] for run in listed if run["cancellable"])
+
+    done = run(outside, RECIPES["stopped"][1], RUN=ref, TICKET="OPS-4711")
+
+    assert done.code in (0, 3), str(done)
+    assert "disabled\taws:us-east-2:window/mw-" in done.out
+    outside.run(*done.out.splitlines()[-1].partition("runcancel ")[2].split(), "--yes")
+    assert outside.json("status", ref, "--trigger")["runs"][0]["next_start_at"] is not None
+
+
 def test_the_options_that_a_refusal_prints_confirm_the_same_command(outside: Outside) -> None:
     done = run(outside, RECIPES["confirm"][1], DEPLOY="patch-openssl", TICKET="OPS-4711")
 

@@ -10,6 +10,7 @@ from msgspec import structs
 from runcancel.engine.connections import Batch, Clouds, batches
 from runcancel.engine.events import Progress
 from runcancel.engine.flow import Flow, FlowReadings
+from runcancel.engine.head_start import HeadStart
 from runcancel.engine.lookup import Probe
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
@@ -44,9 +45,10 @@ def carry_out(
 
     With `flow`, more are read and sent meanwhile, each scope by itself.
 
-    Top down: a run is sent after the one that started it. With `admit`, what was started between the plan and the
-    answer is sent as well, as far as it is admitted. Whatever is raised, every run gets an outcome first: after a
-    signal, `Interrupted`, the rest is judged by what was seen so far, and so it is after any other exception.
+    Top down: a run is sent after the one that started it, and triggers leave before runs. With `admit`, what was
+    started between the plan and the answer is sent as well, as far as it is admitted. Whatever is raised, every run
+    gets an outcome first: after a signal, `Interrupted`, the rest is judged by what was seen so far, and so it is
+    after any other exception.
     """
     operation = _Operation(clouds, workers, policy, progress, admit, flow, jitter)
     operation.begin(items)
@@ -96,7 +98,7 @@ class _Operation:
         self._trackers: dict[Ref, RunTracker] = {}
         self._open: dict[Ref, RunTracker] = {}
         self._touched: dict[Ref, RunTracker] = {}  # runs that an event has reached since the loop went round
-        self._timers = Timers()
+        self._timers, self._head_start = Timers(), HeadStart(workers.clock.monotonic())
         self._number = itertools.count()
         self._silent = SilentScopes(self._touch)
         self._unread = None if flow is None else FlowReadings(flow, workers.clock.monotonic())
@@ -116,6 +118,7 @@ class _Operation:
                 above.started.append(tracker)
             tracker.begin(now, waiting=above is not None and above.step not in (Step.WATCHED, Step.ENDED))
             self._touch(tracker)
+        self._head_start.take(fresh)
 
     def settle(self, workers: Workers) -> Iterator[Outcome]:
         """Serve events until every run has its verdict, and yield each outcome when it is due.
@@ -137,6 +140,7 @@ class _Operation:
             if result is not None:
                 result.value()(now)
             self._ring(now)
+            self._head_start.release(now, self._touch, self._take_back)
             self._choose(now)
 
     def break_off(self, problem: Problem | None) -> Iterator[Outcome]:
@@ -158,7 +162,7 @@ class _Operation:
 
     def _nap(self, now: float) -> float:
         """Seconds until something is due, though nothing comes back."""
-        moments = self._timers.due
+        moments = self._timers.due + self._head_start.due
         moments += self._unread.due if self._unread is not None else []
         return min(IDLE, max(0.0, min(moments, default=now + IDLE) - now))
 

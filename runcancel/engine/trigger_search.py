@@ -8,8 +8,9 @@ from msgspec import Struct, structs
 from runcancel.engine.connections import Clouds
 from runcancel.engine.search import as_completed
 from runcancel.errors import CloudError
-from runcancel.model.runs import Problem, Ref, Scope
-from runcancel.model.states import Reason
+from runcancel.model.queries import Query
+from runcancel.model.runs import Problem, Ref, Scope, Snapshot
+from runcancel.model.states import Reason, State
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import kind_of, provider
 from runcancel.runtime.throttle import GivenUp
@@ -102,6 +103,55 @@ def _started_by(clouds: Clouds, trigger: Ref, refs: Sequence[Ref]) -> Iterator[t
     """Runs whose reading names their trigger."""
     origin = Origin.by(clouds.at(trigger.scope).triggers().read(trigger))
     yield from ((ref, origin) for ref in refs)
+
+
+def read_triggers(
+    refs: Sequence[Ref], clouds: Clouds, workers: Workers, *, within: float | None = None
+) -> tuple[dict[Ref, Trigger], tuple[Problem, ...]]:
+    """Read triggers, each by itself; those that could not be read `within` so many seconds are problems.
+
+    Raises `Interrupted` after a signal.
+    """
+
+    def read(ref: Ref) -> Iterator[Trigger]:
+        yield clouds.at(ref.scope).triggers().read(ref)
+
+    found: dict[Ref, Trigger] = {}
+    problems: list[Problem] = []
+    sources = {ref: partial(read, ref) for ref in dict.fromkeys(refs)}
+    for ref, answer in as_completed(sources, workers, queue=lambda ref: ref.scope, within=within):
+        if isinstance(answer, CloudError):
+            problems.append(answer.problem(scope=ref.scope, ref=ref))
+        else:
+            found[ref] = answer
+    return found, tuple(problems)
+
+
+def running_beside(
+    triggers: Sequence[Trigger], clouds: Clouds, workers: Workers, *, within: float | None = None
+) -> tuple[dict[Ref, Origin], tuple[Problem, ...]]:
+    """The runs that have not ended of the kinds that these triggers start, in their scopes, with what their rows show.
+
+    Raises `Interrupted` after a signal.
+    """
+    kinds_at: dict[Scope, set[str]] = {}
+    for one in triggers:
+        kinds_at.setdefault(one.ref.scope, set()).update(one.starts)
+    active = frozenset(state for state in State if not state.over)
+
+    def listing(scope: Scope) -> Iterator[Snapshot]:
+        query = Query(kinds=frozenset(kinds_at[scope]), states=active)
+        return (one for one in clouds.at(scope).runs(query) if query.matches(one.run))
+
+    found: dict[Ref, Origin] = {}
+    problems: list[Problem] = []
+    sources = {scope: partial(listing, scope) for scope in kinds_at}
+    for scope, answer in as_completed(sources, workers, queue=lambda scope: scope, within=within):
+        if isinstance(answer, CloudError):
+            problems.append(answer.problem(scope=scope))
+        else:
+            found[answer.run.ref] = Origin.of(answer.run)
+    return found, tuple(problems)
 
 
 def _listing(clouds: Clouds, scope: Scope, query: TriggerQuery, answering: set[Scope]) -> Iterator[Trigger]:

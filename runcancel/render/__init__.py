@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from runcancel.model.outcomes import Outcome
 from runcancel.model.runs import Problem, Run
 from runcancel.model.states import Reason
-from runcancel.render.documents import Caller, End, Event, Record
+from runcancel.render.documents import DOCUMENTS, Caller, End, Event, Record
 from runcancel.render.formats.machine import Csv, Json, JsonLines, References, Tsv, Yaml
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
@@ -52,6 +52,8 @@ ROW_FORMATS = frozenset({"tsv", "csv", "jsonl", "ref"})
 
 _TOTALLED = frozenset({"cancel", "operation", "wait"})
 """Answers that end with a line of totals on stderr, where they have several rows."""
+
+_STRUCTURED = frozenset({"json", "jsonl", "yaml"})
 
 _TABULAR: Mapping[str, type[Tsv]] = {"tsv": Tsv, "csv": Csv}
 
@@ -136,7 +138,9 @@ def writer(
     if notes is None:
         return chosen
     grouped = format == "table" and query is None and table_options == TableOptions()
-    return _WithNotes(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal)
+    one = DOCUMENTS.get(name)  # a table, a list of references and rows of text have room for one sort of record
+    beside = None if one is None or query is not None or format in _STRUCTURED else one.beside
+    return _WithNotes(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal, beside=beside)
 
 
 def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:
@@ -167,6 +171,7 @@ class _WithNotes(Printer):
         name: str = "logs",
         grouped: bool = False,
         on_screen: bool = False,
+        beside: type | None = None,
     ) -> None:
         super().__init__(sink)
         self._writer = writer
@@ -174,9 +179,12 @@ class _WithNotes(Printer):
         self._name = name
         self._grouped = grouped  # stdout shows many runs in groups
         self._on_screen = on_screen
+        self._beside = beside
         self._runs: list[Outcome | Run] = []
 
     def row(self, record: Record) -> None:
+        if self._beside is not None and isinstance(record, self._beside):
+            return  # the notes at the end have it
         self._writer.row(record)
         if self._name in _TOTALLED and isinstance(record, Outcome | Run):
             self._runs.append(record)
@@ -188,6 +196,7 @@ class _WithNotes(Printer):
         self._writer.end(end)
         self._notes.problem(*self._unexplained(end.errors))
         self._notes.say(*end.notes)
+        self._notes.say(*(end.further() if end.further is not None else ()))
         if len(self._runs) > 1:
             from runcancel.render.screens.groups import details, totals
 

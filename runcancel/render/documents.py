@@ -1,6 +1,6 @@
 """The JSON contract: one envelope per answer, and the lines of jsonl."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from types import GenericAlias
@@ -70,13 +70,15 @@ class End(Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     expires_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    further: Callable[[], tuple[str, ...]] | None = None  # more of them, looked up once the answer is printed
     files: tuple[FileCheck, ...] = ()
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
     """What sets one document apart: under `key` the list of its records, and `before` and `after` it fields of `End`.
 
-    `verb` is the one that it answers, `about` the description in its schema.
+    `verb` is the one that it answers, `about` the description in its schema. `beside`: the records of a second list,
+    under `triggers`; they come among the others.
     """
 
     verb: str
@@ -84,13 +86,17 @@ class Envelope(Struct, frozen=True, kw_only=True):
     key: str
     record: type[Record]
     after: tuple[str, ...] = ()
+    beside: type[TriggerPlan | TriggerOutcome] | None = None
     about: str
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Its keys below `verb`, in their order."""
-        return ("operation", *self.before, self.key, *self.after, "errors", "complete", "truncated")
+        beside = () if self.beside is None else (_BESIDE,)
+        return ("operation", *self.before, self.key, *beside, *self.after, "errors", "complete", "truncated")
 
+
+_BESIDE = "triggers"
 
 DOCUMENTS: Mapping[str, Envelope] = {
     "status": Envelope(verb="status", key="runs", record=Run, about="Output of `status`."),
@@ -103,9 +109,12 @@ DOCUMENTS: Mapping[str, Envelope] = {
         before=("created_at", "expires_at", "identities"),
         key="plan",
         record=PlanItem,
+        beside=TriggerPlan,
         about="Output of `cancel --dry-run`, and the input of `--plan`. Times are null if there is no plan.",
     ),
-    "cancel": Envelope(verb="cancel", key="outcomes", record=Outcome, about="Output of `cancel`."),
+    "cancel": Envelope(
+        verb="cancel", key="outcomes", record=Outcome, beside=TriggerOutcome, about="Output of `cancel`."
+    ),
     "disable": Envelope(verb="disable", key="outcomes", record=TriggerOutcome, about="Output of `disable`."),
     "enable": Envelope(verb="enable", key="outcomes", record=TriggerOutcome, about="Output of `enable`."),
     **{
@@ -125,6 +134,7 @@ DOCUMENTS: Mapping[str, Envelope] = {
         before=("operations",),
         key="outcomes",
         record=Outcome,
+        beside=TriggerOutcome,
         about="Output of `history ID`: the operation and the outcomes of its runs.",
     ),
     "report": Envelope(
@@ -206,7 +216,11 @@ def document(name: str, records: Sequence[Record], end: End) -> Struct:
             truncated=False,
         )
     one = DOCUMENTS[name]
-    values = {field: getattr(end, field) for field in one.fields if field != one.key} | {one.key: tuple(records)}
+    values = {field: getattr(end, field) for field in one.fields if field not in (one.key, _BESIDE)}
+    if one.beside is not None:
+        values[_BESIDE] = tuple(record for record in records if isinstance(record, one.beside))
+        records = [record for record in records if not isinstance(record, one.beside)]
+    values[one.key] = tuple(records)
     return shape(name)(format_version=FORMAT_VERSION, verb=one.verb, **values)
 
 
@@ -216,6 +230,8 @@ def shape(name: str) -> type[Struct]:
     one = DOCUMENTS[name]
     types = {field.name: field.type for field in structs.fields(End)}
     types[one.key] = GenericAlias(tuple, (one.record, ...))
+    if one.beside is not None:
+        types[_BESIDE] = GenericAlias(tuple, (one.beside, ...))
     return defstruct(
         f"{name.title()}Document",
         [("format_version", Version), ("verb", Literal[one.verb]), *((field, types[field]) for field in one.fields)],

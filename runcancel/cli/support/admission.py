@@ -11,7 +11,7 @@ from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.select import RunChoice, looked_again
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
-from runcancel.guards.action import CANCEL, Action
+from runcancel.guards.action import CANCEL, DISABLE, Action
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import Excess
 from runcancel.journal.recorder import Recorder
@@ -40,6 +40,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     typed: frozenset[str] = frozenset()
     action: Action = CANCEL
     recorder: Recorder | None = None
+    triggers: tuple[PlanItem, ...] = ()  # what is disabled first
 
     def admit(self, choice: RunChoice, flags: GivenConfirmation) -> ConfirmationRequirement:
         """The confirmation that the plan needs. Raises `Refused` as `check`, naming every option that is missing."""
@@ -78,23 +79,27 @@ class Admission(Struct, frozen=True, kw_only=True):
         callers = self.callers or (callers_of(self.session, items) if question else ())
         unread = (outcome.error for outcome in choice.selection.decided if outcome.error is not None)
         missing = (*choice.gaps, *unread)
-        if self.action is CANCEL:
-            lines = announce(items, callers, missing=missing, width=self.session.err.width)
-        else:
+        lines: tuple[str, ...] = ()
+        if self.triggers or self.action is not CANCEL:
             from runcancel.render.screens.switching import announce_switch
 
-            lines = announce_switch(items, callers, self.action.verb, missing=missing)
+            lines = announce_switch(self.triggers, (), DISABLE.verb)
+            if self.action is not CANCEL:
+                lines = announce_switch(items, callers, self.action.verb, missing=missing)
+        if self.action is CANCEL:
+            lines = (*lines, *announce(items, callers, missing=missing, width=self.session.err.width))
         if question and not cannot_ask(self.session, from_stdin=choice.from_stdin):
             self.session.notes.show(*lines)
         else:
             self.session.notes.say(*lines)
 
     def _listing(self, items: Sequence[PlanItem]) -> tuple[str, ...]:
-        if self.action is CANCEL:
+        if self.action is CANCEL and not self.triggers:
             return listing(items, width=self.session.err.width)
         from runcancel.render.screens.switching import trigger_listing
 
-        return trigger_listing(items)
+        runs = listing(items, width=self.session.err.width) if self.action is CANCEL else ()
+        return (*trigger_listing(self.triggers if self.action is CANCEL else items), *runs)
 
     def confirmed(self, choice: RunChoice, requirement: ConfirmationRequirement, flags: GivenConfirmation) -> RunChoice:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""

@@ -73,15 +73,15 @@ class Execution:
         code = exit_of_cancel((one.ending for one in outcomes), self._goal, choice.searched, signum=signum)
         code = code or int(Exit.FAILED) if self._broken else code
         answer.end(self._end(choice, code, signum))
-        if signum is None and self._policy.wait:
-            self._close()
         return code
 
-    def _close(self) -> None:
+    def _further(self, operation: str | None) -> tuple[str, ...]:
         """What is looked up once the results are printed."""
-        from runcancel.cli.support.returning import report_returns
+        if not self._policy.wait or self._session.workers.signum is not None:
+            return ()
+        from runcancel.cli.support.returning import what_returns
 
-        report_returns(self._session, self._outcomes, None if self._recorder is None else self._recorder.operation)
+        return what_returns(self._session, self._runs, operation)
 
     def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
         """Carry the cancel out; the signal that ended it. What else is raised is kept for the report."""
@@ -121,9 +121,14 @@ class Execution:
         """The outcome as the answer has it."""
         return outcome
 
+    @property
+    def _runs(self) -> Sequence[Outcome]:
+        """The outcomes of runs."""
+        return self._outcomes
+
     def _hints(self, operation: str | None) -> Sequence[str]:
         """Sentences for people below the answer."""
-        return hints(self._outcomes, accept_reported=self._goal.accept_reported, operation=operation)
+        return hints(self._runs, accept_reported=self._goal.accept_reported, operation=operation)
 
     def _put(self, answer: Writer, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -150,6 +155,7 @@ class Execution:
                 *self._hints(operation),
                 *_next(self.verb, outcomes, operation),
             ),
+            further=lambda: self._further(operation),
         )
 
     def _what_continues(self) -> str:

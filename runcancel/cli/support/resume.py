@@ -50,7 +50,9 @@ def left_over(file: Path, id: str, *, verb: str = "cancel", pause: Callable[[flo
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
     left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry))
-    sent = tuple(entry.item for entry in entries if isinstance(entry.item, PlanItem) and _was_sent(entry))
+    own = verb != "cancel"  # a cancel has its limits for runs, not for the triggers that it disabled first
+    planned = [(entry, entry.item) for entry in entries if isinstance(entry.item, PlanItem)]
+    sent = tuple(item for entry, item in planned if _was_sent(entry) and (own or item.trigger is None))
     partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
     return LeftOver(operation, left, sent_before=sent, limits=limits, partial=partial)
 

@@ -14,26 +14,22 @@ from runcancel.text import command
 _WITHIN = 3.0  # seconds for which the end of a cancel waits for it
 
 
-def report_returns(session: Session, outcomes: Sequence[Outcome], operation: str | None) -> None:
-    """Print what brings the cancelled runs back. Their results are printed before: nothing waits for this but the
-    exit, a few seconds at most. A signal ends it.
+def what_returns(session: Session, outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
+    """What brings the cancelled runs back, in sentences. Their results are printed before: nothing waits for this but
+    the exit, a few seconds at most. A signal ends it.
     """
     runs = cancelled(outcomes)
     if not runs or session.quiet:
-        return
+        return ()
     if len(runs) > MOST_RUNS:
-        if operation is not None:
-            session.notes.say(
-                f"To see what started them and whether it comes back: {command('status', '--operation', operation)} "
-                "--trigger"
-            )
-        return
+        find = () if operation is None else (command("status", "--operation", operation, "--trigger"),)
+        return tuple(f"Starters: {one}" for one in find)
     session.workers.tick = lambda: None  # the cancel is over: what is slow here is not worth a line
     try:
         origins, problems = origins_of(runs, session.clouds, session.workers, within=_WITHIN)
     except Interrupted:
-        return
-    session.notes.say(*after_cancel(origins, outcomes), *_unread(problems))
+        return ()
+    return (*after_cancel(origins, outcomes), *_unread(problems))
 
 
 def with_triggers(session: Session, runs: Mapping[Ref, Run]) -> tuple[dict[Ref, Run], tuple[str, ...]]:

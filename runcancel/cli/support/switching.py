@@ -199,8 +199,8 @@ class _Switch(Execution):
     def _verdict(self, outcome: Outcome) -> TriggerVerdict:
         return trigger_outcome(outcome, enable=self.verb == "enable", before=None, after=None).verdict
 
-    def _close(self) -> None:
-        pass
+    def _further(self, operation: str | None) -> tuple[str, ...]:
+        return ()
 
 
 class _Disabling(_Switch):

@@ -1,8 +1,9 @@
 """`runcancel cancel`: look up, plan, confirm, send, watch, report."""
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import structs
@@ -18,13 +19,18 @@ from runcancel.cli.support.select import RunChoice, choose
 from runcancel.cli.support.source import SelectionRequest, selection_request
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.saved import check_identities
-from runcancel.errors import Goal, exit_of_plan
+from runcancel.errors import Goal, UsageError, exit_of_plan
 from runcancel.guards.confirmation import GivenConfirmation
+from runcancel.guards.limits import NO_LIMITS
 from runcancel.journal import store
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits
+from runcancel.model.triggers import TriggerPlan
 from runcancel.render import Caller, End
 from runcancel.render.screens.notes import collapsed
+
+if TYPE_CHECKING:
+    from runcancel.cli.support.triggers_first import TriggersFirst
 
 PLAN_LIVES = timedelta(hours=1)
 _LATER = "To cancel exactly these later: save this with -o json, then runcancel cancel --plan FILE"
@@ -53,6 +59,19 @@ class Options(Bundle, frozen=True, kw_only=True):
         bool,
         typer.Option("--stop-running", help="AWS windows: also cancel the child runs of their running tasks."),
     ] = False
+    disable_triggers: Annotated[
+        bool, typer.Option("--disable-triggers", help="First disable the triggers that started these runs.")
+    ] = False
+    max_triggers: Annotated[
+        int | None,
+        typer.Option(
+            "--max-triggers",
+            metavar="N",
+            min=0,
+            max=options.MOST,
+            help="Refuse to disable more triggers than this [20].",
+        ),
+    ] = None
     waiting: changes.Waiting
     record: changes.Record
 
@@ -70,6 +89,7 @@ def cancel(session: Session, args: Options) -> int:
       runcancel cancel --name deploy-4711 -n -o json > plan.json
       runcancel cancel --plan plan.json --yes
       runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
+      runcancel cancel --name nightly-patching --disable-triggers --confirm 2
 
     What a cancel can do depends on the cloud. Tencent Cloud stops running targets.
     AWS commands and automations are best effort. AWS maintenance windows and
@@ -88,46 +108,88 @@ def cancel(session: Session, args: Options) -> int:
         stop_running=args.stop_running,
         allow_incomplete=args.allow_incomplete,
     )
+    if args.disable_triggers and request.resumed is not None:
+        raise UsageError("--resume already lists every trigger: --disable-triggers cannot be used with it")
     guard = Guard(session, dry_run=args.dry_run)
     session.asks_caller = guard.asks_caller
     session.read_within = session.seconds("--lookup-timeout", args.waiting.lookup_timeout, READ_WITHIN)
-    limits = limits_of(session, args.limits, Limits() if request.resumed is None else request.resumed.limits)
     if args.dry_run:
-        return _show_plan(session, request, guard, require_match=args.require_match)
+        return _show_plan(session, request, guard, args)
+    limits = limits_of(session, args.limits, Limits() if request.resumed is None else request.resumed.limits)
     policy = _policy(session, args.waiting)
     goal = Goal(
         waited=args.waiting.wait, accept_reported=args.waiting.accept_reported, require_match=args.require_match
     )
     recorder = _recorder(session, args.record, request, limits)
-    guarantee = args.limits.require_guarantee
-    flow = flowing(session, request, guard, limits=limits, guarantee=guarantee, confirm=args.confirmation.confirm)
-    if flow is not None:
-        return Execution(session, policy, goal, recorder).flow(flow)
-    chosen = choose(session, request, limits)
-    limits = structs.replace(limits, max_runs=chosen.max_runs or limits.max_runs)
+    guarantee, confirm = args.limits.require_guarantee, args.confirmation.confirm
+    if not args.disable_triggers:
+        flow = flowing(session, request, guard, limits=limits, guarantee=guarantee, confirm=confirm)
+        if flow is not None:
+            return Execution(session, policy, goal, recorder).flow(flow)
+    return _frozen(session, request, guard, args, limits, (policy, goal, recorder))
+
+
+_Means = tuple[WaitPolicy, Goal, Recorder | None]
+
+
+def _frozen(
+    session: Session, request: SelectionRequest, guard: Guard, args: Options, limits: Limits, means: _Means
+) -> int:
+    """Look at all, show the plan, confirm, send; the exit code."""
+    policy, goal, recorder = means
+    choice, first = _choice(session, request, args, limits)
+    limits = structs.replace(limits, max_runs=choice.max_runs or limits.max_runs)
     if recorder is not None:
-        recorder.record_states(chosen.selection.items)
+        recorder.record_states(choice.selection.items)
         recorder.limits = limits
-    callers = _callers(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
-    session.notes.say(*(f"note: {note}" for note in collapsed((*chosen.notes, *chosen.selection.notes))))
+    callers = _callers(session, choice, required=not choice.by_hand or guard.asks_accounts)
+    session.notes.say(
+        *(f"note: {note}" for note in collapsed((*choice.notes, *choice.selection.notes))),
+        *(() if first is None else first.notes),
+    )
     admission = Admission(
         session=session,
         guard=guard,
         limits=limits,
-        guarantee=guarantee,
+        guarantee=args.limits.require_guarantee,
         callers=callers,
         sent_before=() if request.resumed is None else request.resumed.sent_before,
         typed=typed(args.limits),
         recorder=recorder,
+        triggers=() if first is None else first.items,
     )
-    given = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
-    requirement = admission.admit(chosen, given)
-    admission.announce(chosen, requirement, given)
-    chosen = admission.confirmed(chosen, requirement, given)
-    if not chosen.selection.items and request.resumed is None:
+    flags = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
+    requirement = admission.admit(choice, flags)
+    if first is not None and first.items:
+        from runcancel.cli.support.triggers_first import admit_triggers
+
+        requirement = admit_triggers(admission, choice, requirement, flags, max_triggers=args.max_triggers)
+    admission.announce(choice, requirement, flags)
+    choice = admission.confirmed(choice, requirement, flags)
+    if not (choice.selection.items or admission.triggers) and request.resumed is None:
         recorder = None  # nothing is sent: the journal shows no operation
     admit = (lambda items: admission.check_late(items, requirement)) if args.stop_running else None
-    return Execution(session, policy, goal, recorder).run(chosen, admit=admit)
+    if first is None or not first.items:
+        return Execution(session, policy, goal, recorder).run(choice, admit=admit)
+    from runcancel.cli.support.disabling import CancelAndDisable
+    from runcancel.cli.support.triggers_first import LateStarts
+
+    late = LateStarts(session, admission, requirement, first)
+    return CancelAndDisable(session, policy, goal, recorder, first=first, late=late).run(choice, admit=admit)
+
+
+def _choice(
+    session: Session, request: SelectionRequest, args: Options, limits: Limits = NO_LIMITS
+) -> tuple[RunChoice, "TriggersFirst | None"]:
+    """The runs, and the triggers that are disabled first; None where there are none."""
+    choice = choose(session, request, limits)
+    if not args.disable_triggers and all(item.trigger is None for item in choice.selection.items):
+        return choice, None
+    from runcancel.cli.support.triggers_first import find_first, resumed
+
+    if request.resumed is not None:
+        return resumed(choice)
+    return choice, find_first(session, choice.selection.items, late=not args.dry_run)
 
 
 def _policy(session: Session, args: changes.Waiting) -> WaitPolicy:
@@ -163,21 +225,24 @@ def _callers(session: Session, choice: RunChoice, *, required: bool) -> tuple[Ca
     return callers
 
 
-def _show_plan(session: Session, request: SelectionRequest, guard: Guard, *, require_match: bool) -> int:
-    found = choose(session, request)
+def _show_plan(session: Session, request: SelectionRequest, guard: Guard, args: Options) -> int:
+    found, first = _choice(session, request, args)
     callers = _callers(session, found, required=True)
-    chosen = guard.shown(found, callers)
+    choice = guard.shown(found, callers)
+    triggers, remarks = _shown_first(session, choice, first, callers)
     now = datetime.now(UTC).replace(microsecond=0)
     answer = session.writer("plan")
-    for item in chosen.selection.items:
+    for trigger in triggers:
+        answer.row(trigger)
+    for item in choice.selection.items:
         answer.row(item)
-    decided = tuple(outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
-    problems = (*chosen.gaps, *decided)
+    decided = tuple(outcome.error for outcome in choice.selection.decided if outcome.error is not None)
+    problems = (*choice.gaps, *decided)
     code = exit_of_plan(
         (problem.code for problem in decided),
-        chosen.searched,
-        planned=bool(chosen.selection.items),
-        require_match=require_match,
+        choice.searched,
+        planned=bool(choice.selection.items),
+        require_match=args.require_match,
     )
     answer.end(
         End(
@@ -188,12 +253,27 @@ def _show_plan(session: Session, request: SelectionRequest, guard: Guard, *, req
             created_at=now,
             expires_at=now + PLAN_LIVES,
             notes=(
-                *chosen.notes,
-                *chosen.selection.notes,
-                *chosen.coverage,
+                *choice.notes,
+                *choice.selection.notes,
+                *choice.coverage,
+                *remarks,
                 "Dry run: nothing was sent",
-                *(session.suggest(_LATER) if chosen.selection.items else ()),
+                *(
+                    session.suggest(_LATER + (" --disable-triggers" if args.disable_triggers else ""))
+                    if choice.selection.items
+                    else ()
+                ),
             ),
         )
     )
     return code
+
+
+def _shown_first(
+    session: Session, choice: RunChoice, first: "TriggersFirst | None", callers: Sequence[Caller]
+) -> tuple[tuple[TriggerPlan, ...], tuple[str, ...]]:
+    if first is None:
+        return (), ()
+    from runcancel.cli.support.triggers_first import shown_first
+
+    return shown_first(session, choice, first, callers)

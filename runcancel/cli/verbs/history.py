@@ -15,7 +15,7 @@ from runcancel.engine.switching import VERBS, trigger_outcome
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal import store
 from runcancel.journal.outcomes import outcome_of
-from runcancel.journal.restores import unrestored
+from runcancel.journal.restores import is_trigger, unrestored
 from runcancel.journal.store import Entry, Journal
 from runcancel.model.outcomes import Operation, Outcome
 from runcancel.model.runs import Problem
@@ -141,15 +141,14 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
         problem = Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
         session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
         return Exit.NOT_FOUND
-    switches = operation.verb in VERBS
-    answer = session.writer(operation.verb if switches else "operation")
+    answer = session.writer(operation.verb if operation.verb in VERBS else "operation")
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
         answer.row(operation)
     left = False
     for entry in opened.entries(operation.id):
         outcome = outcome_of(entry)
         left = left or outcome.verdict in _LEFT
-        row = _of_trigger(operation, entry, outcome) if switches else outcome
+        row = _of_trigger(operation, entry, outcome) if is_trigger(operation, entry.item.run) else outcome
         if not verdicts or row.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
             answer.row(row)
     headline = f"{local(operation.at)} {operation.user}@{operation.host}: {command(*operation.argv)}"

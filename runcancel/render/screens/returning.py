@@ -8,6 +8,7 @@ from runcancel.model.runs import Ref
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import Origin, TriggerState
 from runcancel.providers import provider, trigger_kind_of
+from runcancel.render.screens.words import counted
 from runcancel.text import command, local, safe
 
 _STOPPED = frozenset({Verdict.STOPPED, Verdict.REPORTED})
@@ -86,10 +87,9 @@ def _disable(started: Mapping[Ref, Origin]) -> Iterator[str]:
 
 def _unknown(refs: Sequence[Ref]) -> Iterator[str]:
     if refs:
-        more = f" and {len(refs) - _NAMED:,} more" if len(refs) > _NAMED else ""
-        names = ", ".join(safe(str(ref)) for ref in refs[:_NAMED])
+        names = ", ".join(safe(str(ref)) for ref in refs) if len(refs) <= _NAMED else counted(len(refs), "run")
         listed = any(provider(ref.scope.provider).trigger_kinds for ref in refs)
-        yield f"starter unknown: {names}{more}{'; what starts runs: ' + command('triggers') if listed else ''}"
+        yield f"starter unknown: {names}{'; what starts runs: ' + command('triggers') if listed else ''}"
 
 
 def _minute(moment: datetime) -> str:

@@ -1,0 +1,194 @@
+"""`cancel --disable-triggers`: what starts the selected runs is disabled first, and nothing of it is left running."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from runcancel.cli.session import Session
+from runcancel.cli.support.admission import Admission
+from runcancel.cli.support.guard import Guard
+from runcancel.cli.support.select import RunChoice
+from runcancel.config.references import Reference
+from runcancel.engine.planning import plan
+from runcancel.engine.retry import READ_WITHIN
+from runcancel.engine.selection import Selection
+from runcancel.engine.trigger_search import origins_of, read_triggers, running_beside
+from runcancel.engine.verdict import failed
+from runcancel.errors import Refused
+from runcancel.guards.action import DISABLE
+from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
+from runcancel.guards.limits import counted
+from runcancel.model.outcomes import Limits, Outcome, PlanItem
+from runcancel.model.runs import Problem, Ref, Scope
+from runcancel.model.states import Reason, Verdict
+from runcancel.model.triggers import Origin, Trigger, TriggerPlan
+from runcancel.providers import trigger_kind_of
+from runcancel.render import Caller
+from runcancel.render.screens.returning import returns
+from runcancel.render.screens.switching import announce_switch
+from runcancel.text import command
+
+
+class TriggersFirst(Struct, frozen=True, kw_only=True):
+    """The triggers of a cancel. `origins`: what is known of each selected run. `running`: the runs of their kinds that
+    had not ended before, None where that is not known for every scope.
+    """
+
+    items: tuple[PlanItem, ...] = ()
+    origins: Mapping[Ref, Origin] = {}
+    running: frozenset[Ref] | None = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+def find_first(session: Session, runs: Sequence[PlanItem], *, late: bool = True) -> TriggersFirst:
+    """The triggers that started these runs, read, within `--lookup-timeout` in all. `late`: also what runs already.
+
+    Raises `Interrupted` after a signal.
+    """
+    clock = session.workers.clock
+    until = clock.monotonic() + (session.read_within or READ_WITHIN)
+
+    def left() -> float:
+        return max(0.1, until - clock.monotonic())
+
+    known = {item.run: item.origin or Origin() for item in runs if item.parent is None}
+    origins, problems = origins_of(known, session.clouds, session.workers, within=left())
+    named = dict.fromkeys(origin.trigger for origin in origins.values() if origin.trigger is not None)
+    switchable = [ref for ref in named if (kind := trigger_kind_of(ref)) is not None and kind.switchable]
+    found, unread = read_triggers(switchable, session.clouds, session.workers, within=left())
+    changeable = [one for one in found.values() if one.fixed_because is None]
+    running: frozenset[Ref] | None = frozenset()
+    if late and changeable:
+        beside, gaps = running_beside(changeable, session.clouds, session.workers, within=left())
+        running = None if gaps else frozenset(beside)
+    notes = [f"{problem.scope}: its triggers could not be read: {problem.message}" for problem in problems]
+    notes += [f"{problem.ref} could not be read and is not disabled: {problem.message}" for problem in unread]
+    notes += [f"{ref} is not disabled: {why}" for ref in named if (why := _fixed(ref, found.get(ref)))]
+    notes += returns({ref: one for ref, one in origins.items() if one.trigger is None})
+    items = tuple(plan(session.clouds.switch.snapshot(one)) for one in changeable)
+    return TriggersFirst(items=items, origins=origins, running=running, notes=tuple(f"note: {one}" for one in notes))
+
+
+def resumed(choice: RunChoice) -> tuple[RunChoice, TriggersFirst]:
+    """The runs and the triggers that an interrupted operation left."""
+    triggers = tuple(item for item in choice.selection.items if item.trigger is not None)
+    runs = tuple(item for item in choice.selection.items if item.trigger is None)
+    choice = structs.replace(choice, selection=structs.replace(choice.selection, items=runs))
+    return choice, TriggersFirst(items=triggers, running=None)
+
+
+def admit_triggers(
+    admission: Admission,
+    runs: RunChoice,
+    requirement: ConfirmationRequirement,
+    flags: GivenConfirmation,
+    *,
+    max_triggers: int | None,
+) -> ConfirmationRequirement:
+    """The confirmation of the whole: that of the runs, and no weaker than that of the triggers. Raises `Refused`.
+
+    The rules of the site policy about `disable` and a limit of their own apply to the triggers.
+    """
+    of_triggers = structs.replace(
+        admission,
+        guard=Guard(admission.session, dry_run=False, action=DISABLE),
+        limits=Limits() if max_triggers is None else Limits(max_runs=max_triggers),
+        guarantee=None,
+        sent_before=(),
+        action=DISABLE,
+        typed=frozenset() if max_triggers is None else frozenset({"--max-triggers"}),
+        triggers=(),
+    )
+    needed = of_triggers.admit(
+        structs.replace(runs, selection=Selection(items=admission.triggers)), GivenConfirmation(yes=flags.yes)
+    )
+    if needed.level <= requirement.level:
+        return requirement
+    if not requirement.count:
+        return needed
+    switched = counted(needed.count, "trigger")
+    why = ", ".join(part for part in (requirement.why, f"with {switched} {needed.why}".rstrip()) if part)
+    return structs.replace(requirement, level=needed.level, why=why)
+
+
+def shown_first(
+    session: Session, runs: RunChoice, first: TriggersFirst, callers: Sequence[Caller]
+) -> tuple[tuple[TriggerPlan, ...], tuple[str, ...]]:
+    """The triggers of a dry run with the results of the rules about `disable`, and sentences about them."""
+    if not first.items:
+        return (), first.notes
+    guard = Guard(session, dry_run=True, action=DISABLE)
+    shown = guard.shown(structs.replace(runs, selection=Selection(items=first.items), notes=()), callers)
+    rows = tuple(
+        TriggerPlan(
+            trigger=item.run, name=item.name, send=item.ask, why=item.why, promise=item.promise, before=item.trigger
+        )
+        for item in shown.selection.items
+        if item.trigger is not None
+    )
+    return rows, (*first.notes, *shown.notes, *announce_switch(shown.selection.items, (), DISABLE.verb))
+
+
+class LateStarts:
+    """The runs that triggers started between the plan and their disabling."""
+
+    def __init__(
+        self, session: Session, admission: Admission, requirement: ConfirmationRequirement, first: TriggersFirst
+    ) -> None:
+        self._session = session
+        self._admission = admission
+        self._requirement = requirement
+        self._first = first
+
+    def find(self, planned: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[Outcome, ...], tuple[str, ...]]:
+        """What is to be cancelled of them, outcomes of the rest, and notes. Raises `Interrupted`."""
+        session, first = self._session, self._first
+        triggers = {item.run: item.trigger for item in first.items if item.trigger is not None}
+        if not triggers:
+            return (), (), ()
+        if first.running is None:
+            return (
+                (),
+                (),
+                (f"note: runs that these triggers started meanwhile were not searched: {_how_to_list(triggers)}",),
+            )
+        within = session.read_within or READ_WITHIN
+        listed, gaps = running_beside(tuple(triggers.values()), session.clouds, session.workers, within=within)
+        known = first.running | {item.run for item in planned}
+        fresh = {ref: origin for ref, origin in listed.items() if ref not in known}
+        origins, unread = origins_of(fresh, session.clouds, session.workers, within=within)
+        notes = tuple(
+            f"note: {problem.scope}: runs that started meanwhile were not searched: {problem.message}"
+            for problem in (*gaps, *unread)
+        )
+        started = [ref for ref, origin in origins.items() if origin.trigger in triggers]
+        results = session.look_up([Reference.of(ref) for ref in started]) if started else []
+        items = [plan(result.snapshot) for result in results if result.snapshot is not None]
+        items = [item for item in items if item.ask]
+        try:
+            self._admission.check_late([*planned, *items], self._requirement)
+        except Refused as error:
+            return (), tuple(_refused(item, error) for item in items), notes
+        return tuple(items), (), notes
+
+
+def _refused(item: PlanItem, error: Refused) -> Outcome:
+    problem = Problem(code=Reason.REFUSED, message=error.message, hint=error.hint, ref=item.run)
+    outcome = failed(item.run, problem)
+    return structs.replace(
+        outcome, verdict=Verdict.SKIPPED, name=item.name, before=item.state, guarantee=item.guarantee
+    )
+
+
+def _fixed(ref: Ref, trigger: Trigger | None) -> str | None:
+    """Why a trigger is not changed; None where it is, or could not be read."""
+    kind = trigger_kind_of(ref)
+    if trigger is not None and trigger.fixed_because:
+        return trigger.fixed_because
+    return None if kind is None or kind.switchable else kind.fixed_because
+
+
+def _how_to_list(triggers: Mapping[Ref, Trigger]) -> str:
+    scopes: dict[Scope, None] = dict.fromkeys(ref.scope for ref in triggers)
+    regions = ",".join(dict.fromkeys(f"{scope.provider}:{scope.region}" for scope in scopes))
+    return command("list", "-r", regions)

@@ -1,0 +1,175 @@
+"""`cancel --disable-triggers`: the schedule first, the run within 2 s whatever became of it, and the way back."""
+
+import json
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from outside import TENCENT, Outside
+
+from cli.test_returning import of_invoker, of_window
+
+Make = Callable[[Outside], str]
+SWITCHES = {"UpdateMaintenanceWindow", "DisableInvoker"}
+CANCELS = {"CancelMaintenanceWindowExecution", "CancelInvocation"}
+BOTH = pytest.mark.parametrize("make", [of_window, of_invoker])
+
+
+def first(outside: Outside, actions: set[str]) -> float:
+    return float(min(one["arrived"] for one in outside.requests() if one["action"] in actions))
+
+
+def trigger_of(outside: Outside, ref: str) -> str:
+    return str(outside.json("status", ref, "--trigger")["runs"][0]["trigger"])
+
+
+def state(outside: Outside, trigger: str) -> str:
+    return next(str(one["state"]) for one in outside.json("triggers")["triggers"] if one["ref"] == trigger)
+
+
+@BOTH
+def test_the_trigger_is_disabled_before_the_run_is_cancelled_and_one_operation_restores_it(
+    outside: Outside, make: Make
+) -> None:
+    ref = make(outside)
+    trigger = trigger_of(outside, ref)
+
+    done = outside.run("cancel", ref, "--disable-triggers", "-o", "json")
+
+    assert [(one["trigger"], one["verdict"]) for one in done.document["triggers"]] == [(trigger, "disabled")]
+    assert [one["run"] for one in done.document["outcomes"]] == [ref]
+    assert done.outcomes[ref]["verdict"] in ("stopped", "partial")
+    assert 0 <= first(outside, CANCELS) - first(outside, SWITCHES) < 2
+    operation = done.document["operation"]
+    assert f"disabled: {trigger}" in done.err
+    assert f"To restore the triggers: runcancel enable --operation {operation}" in done.err
+    assert "comes back" not in done.err
+    assert [one["id"] for one in outside.json("history")["operations"]] == [operation]
+    assert [one["trigger"] for one in outside.json("history", operation)["triggers"]] == [trigger]
+    assert state(outside, trigger) == "disabled"
+    restored = outside.json("enable", "--operation", operation, "--yes")
+    assert [one["verdict"] for one in restored["outcomes"]] == ["enabled"]
+    assert state(outside, trigger) == "enabled"
+
+
+@BOTH
+@pytest.mark.parametrize("fault", ["hang", "denied", "http-500", "throttle", "drop-before"])
+def test_no_trigger_holds_up_a_run(outside: Outside, make: Make, fault: str) -> None:
+    ref = make(outside)
+    trigger = trigger_of(outside, ref)
+    outside.faults(*(f"{action}={fault}" for action in SWITCHES))
+
+    done = outside.run("cancel", ref, "--disable-triggers", "--timeout", "4s", "--give-up-after", "4s", "-o", "json")
+
+    assert first(outside, CANCELS) - first(outside, SWITCHES) < 2
+    assert done.outcomes[ref]["verdict"] in ("stopped", "partial")
+    verdict = done.document["triggers"][0]["verdict"]
+    assert verdict in ("failed", "in-doubt", *(("disabled",) if fault == "hang" else ()))  # that one may have effect
+    if verdict != "disabled":
+        assert done.code in (3, 8)  # not permitted is certain, no reply is not
+        assert f"{trigger}, enabled" in done.err
+        assert f"runcancel disable {trigger}" in done.err
+
+
+def test_what_the_trigger_started_meanwhile_is_cancelled_too(outside: Outside) -> None:
+    ref = of_invoker(outside)
+    trigger = trigger_of(outside, ref)
+    before = {run["ref"] for run in outside.json("list", "-p", "tencent", "-r", "ap-guangzhou")["runs"]}
+    outside.faults("DisableInvoker=drop-before*1")
+
+    def start() -> None:
+        outside.wait_for("DisableInvoker")
+        outside.box.clock.advance(3600.0)
+        outside.run("list", "-p", "tencent", "-r", "ap-guangzhou")
+
+    starts = threading.Thread(target=start)
+    starts.start()
+    done = outside.run("cancel", ref, "--disable-triggers", "-o", "json")
+    starts.join()
+
+    late = [one for one in done.outcomes if one not in before]
+    assert len(late) == 1, str(done)
+    assert done.outcomes[late[0]]["verdict"] == "stopped"
+    assert "started meanwhile" in done.err
+    assert state(outside, trigger) == "disabled"
+    assert outside.json("history", "last")["operations"][0]["counts"]["stopped"] >= 2
+
+
+def test_a_dry_run_shows_the_triggers_and_sends_nothing(outside: Outside) -> None:
+    ref = of_window(outside)
+
+    done = outside.run("cancel", ref, "--disable-triggers", "-n", "-o", "json")
+
+    assert [one["send"] for one in done.document["triggers"]] == [True]
+    assert [one["run"] for one in done.document["plan"]] == [ref]
+    assert not (SWITCHES | CANCELS) & set(outside.actions())
+
+
+def test_the_limit_of_triggers_is_their_own(outside: Outside) -> None:
+    ref = of_window(outside)
+
+    done = outside.run("cancel", ref, "--disable-triggers", "--max-triggers", "0")
+
+    assert done.code == 6
+    assert "1 trigger matches; the limit is 0 (--max-triggers)" in done.err
+    assert not (SWITCHES | CANCELS) & set(outside.actions())
+
+
+def test_a_filter_is_confirmed_with_the_triggers_in_sight(outside: Outside) -> None:
+    name = outside.json("list", "-r", "us-east-2", "--kind", "maintenance-window")["runs"][0]["name"]
+
+    done = outside.run("cancel", "--name", name, "-r", "us-east-2", "--disable-triggers")
+
+    assert done.code == 6
+    assert "About to disable 1 trigger:" in done.err
+    assert not (SWITCHES | CANCELS) & set(outside.actions())
+
+
+def test_a_run_without_a_trigger_is_cancelled_as_always(outside: Outside) -> None:
+    document = outside.json("cancel", TENCENT, "--disable-triggers")
+
+    assert document["triggers"] == []
+    assert [one["verdict"] for one in document["outcomes"]] == ["stopped"]
+
+
+def test_jsonl_has_a_line_for_each_trigger(outside: Outside) -> None:
+    done = outside.run("cancel", of_window(outside), "--disable-triggers", "-o", "jsonl")
+
+    types = [line["type"] for line in done.lines]
+    assert types.count("trigger-outcome") == 1
+    assert types.count("outcome") == 1
+    assert not any(":window/" in str(line["run"]) for line in done.lines if line["type"] in ("sent", "seen"))
+
+
+def test_an_interrupted_one_is_finished_by_its_resume(outside: Outside) -> None:
+    ref = of_window(outside)
+    trigger = trigger_of(outside, ref)
+    outside.faults("UpdateMaintenanceWindow=hang*1")
+
+    done, _ = outside.interrupted(
+        signal.SIGINT, "cancel", ref, "--disable-triggers", "-o", "json", until="UpdateMaintenanceWindow"
+    )
+    outside.faults()
+    resumed = outside.run("cancel", "--resume", done.document["operation"], "-o", "json")
+
+    assert done.code == 130
+    assert state(outside, trigger) == "disabled"
+    assert [one["trigger"] for one in resumed.document["triggers"]] == [trigger]
+    assert outside.truth(ref)["state"] in ("cancelled", "cancelling")
+    again = outside.run("cancel", "--resume", done.document["operation"], "--disable-triggers")
+    assert again.code == 2
+
+
+def test_a_lookup_of_triggers_that_hangs_is_bounded(outside: Outside) -> None:
+    ref = of_window(outside)
+    outside.faults("DescribeMaintenanceWindows=hang")
+    began = datetime.now(UTC).timestamp()
+
+    done = outside.run("cancel", ref, "--disable-triggers", "--lookup-timeout", "2s", "-o", "json")
+
+    assert first(outside, CANCELS) - began < 12
+    assert done.document["triggers"] == []
+    assert "its triggers could not be read" in done.err
+    assert json.dumps(done.document)
