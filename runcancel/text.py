@@ -88,6 +88,12 @@ def ago(then: datetime, now: datetime) -> str:
     return f"{prefix}{seconds // size}{unit}"
 
 
+def distance(then: datetime, now: datetime) -> str:
+    """How far something is from now: `3m ago`, `in 3m`."""
+    age = ago(then, now)
+    return age if age.startswith("in ") else f"{age} ago"
+
+
 def local(moment: datetime) -> str:
     """A time as the clock on the wall shows it, to the second, with its distance from UTC."""
     try:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcancel.text import ago, duration, is_plain, local, safe, words_of_shell
+from runcancel.text import ago, distance, duration, is_plain, local, safe, words_of_shell
 
 ANY = st.text(alphabet=st.characters())
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -75,6 +75,11 @@ def test_duration(seconds: float, shown: str) -> None:
 )
 def test_ago(seconds: int, shown: str) -> None:
     assert ago(NOW - timedelta(seconds=seconds), NOW) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(60, "1m ago"), (0, "0s ago"), (-86400 * 3, "in 3d")])
+def test_distance(seconds: int, shown: str) -> None:
+    assert distance(NOW - timedelta(seconds=seconds), NOW) == shown
 
 
 def test_local_survives_the_ends_of_the_calendar() -> None:

@@ -24,7 +24,7 @@ from runcancel.render.screens.words import (
     per_effect,
     tallied,
 )
-from runcancel.text import ago, duration, safe
+from runcancel.text import ago, distance, duration, safe
 
 _HOPES: Mapping[Effect, str] = {
     Effect.STOPPING: "may stop",
@@ -175,7 +175,7 @@ _INVOCATION: tuple[Column[Invocation], ...] = (
     Column(
         "started_at",
         "STARTED",
-        show=lambda one, now: ((f"{ago(one.started_at, now)} ago", None),) if one.started_at else (),
+        show=lambda one, now: ((distance(one.started_at, now), None),) if one.started_at else (),
         right=True,
     ),
     Column("seconds", "TOOK", value=_took, format=duration, right=True),

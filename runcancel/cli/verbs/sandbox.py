@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from runcancel.cli.app import Verb
+from runcancel.cli.support.demo import Story
 from runcancel.providers import PROVIDERS, provider
 
 if TYPE_CHECKING:
@@ -166,19 +167,30 @@ def exec_(
 
 
 @app.command(cls=Verb)
-def demo(seed: Seed = 1) -> None:
+def demo(
+    *,
+    story: Annotated[Story, typer.Option("--story", help="What to show: a cancel, or a schedule that is held.")] = (
+        Story.CANCEL
+    ),
+    seed: Seed = 1,
+) -> None:
     """Cancel a bad patch on three simulated clouds and show the results.
+
+    With --story schedule a maintenance window starts the patch every night: it is
+    disabled, its runs are cancelled, days pass, and it is restored.
 
     \b
     Examples:
       runcancel sandbox demo
+      runcancel sandbox demo --story schedule
     """
     from runcancel.cli.support.demo import play
     from runcancel.sandbox import Sandbox, SandboxOptions
     from runcancel.sandbox.isolation import child_environment
 
     with Sandbox(SandboxOptions(seed=seed)) as box, tempfile.TemporaryDirectory(prefix="runcancel-demo-") as home:
-        raise typer.Exit(play(child_environment(os.environ, box.environment(), Path(home))))
+        environ = child_environment(os.environ, box.environment(), Path(home))
+        raise typer.Exit(play(story, environ, box.clock.advance))
 
 
 def _vendors() -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from runcancel.model.states import Effect, Verdict
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.screens.verdicts import label, sentence
 from runcancel.render.screens.words import EFFECTS, PROMISES, STYLES, counted, readable
-from runcancel.text import ago, duration, local, safe, safe_lines
+from runcancel.text import distance, duration, local, safe, safe_lines
 
 _LONGEST_BAR = 32  # columns
 _NAMES = 3  # targets named beside a bar
@@ -97,8 +97,8 @@ def _facts(run: Run, now: datetime) -> list[str]:
     facts += [f"stopped by alarm {safe(', '.join(run.alarms))}"] if run.alarms else []
     facts += [f"account {safe(run.account)}"] if run.account else []
     began = run.started_at or run.created_at
-    facts += [f"{'started' if run.started_at else 'created'} {local(began)} ({ago(began, now)} ago)"] if began else []
-    facts += [f"ended {local(run.ended_at)} ({ago(run.ended_at, now)} ago)"] if run.ended_at else []
+    facts += [f"{'started' if run.started_at else 'created'} {local(began)} ({distance(began, now)})"] if began else []
+    facts += [f"ended {local(run.ended_at)} ({distance(run.ended_at, now)})"] if run.ended_at else []
     return [*facts, f"cancel: {PROMISES[run.guarantee]}"]
 
 
