@@ -264,7 +264,11 @@ def test_an_interrupt_says_how_to_continue_and_the_resume_ends_it(outside: Outsi
     assert states(outside)[NIGHTLY] == "disabled"
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=settings.default.max_examples // 15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 @given(st.data())
 def test_disable_drift_and_restore_leave_the_world_as_it_was_but_for_the_drift(
     outside: Outside, data: st.DataObject
