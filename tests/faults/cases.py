@@ -136,7 +136,7 @@ def grid() -> Iterator[Case]:
             fitting = ON_ASKS if asks else () if action in AROUND else ON_READS
             for fault in (*ANYWHERE, *fitting):
                 for times in ("*1", ""):
-                    text = f"{provider}:{action}={_written(fault, provider, times)}"
+                    text = f"{provider}:{action}={written(fault, provider, times)}"
                     yield _of_grid(
                         random.Random(text), kind, text, _VERBS_FOR.get(action, ("cancel",) if asks else VERBS)
                     )
@@ -199,10 +199,11 @@ def _place(dice: random.Random, verb: str, kinds: list[str], fault: str, times: 
         actions = [ASKS[kind]]
     action = dice.choice([*actions, "*"]) if fault in ANYWHERE else dice.choice(actions)
     after = dice.choice(("", "", "", ",after=1", ",after=2", ",after=4"))
-    return f"{provider}:{action}={_written(fault, provider, times)}{after}"
+    return f"{provider}:{action}={written(fault, provider, times)}{after}"
 
 
-def _written(fault: str, provider: str, times: str) -> str:
+def written(fault: str, provider: str, times: str) -> str:
+    """The fault in the words of the sandbox, with what its cloud calls an internal error."""
     name, comma, options = fault.partition(",")
     if name == "error":
         status = 200 if provider == "tencent" else 500

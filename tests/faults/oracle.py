@@ -1,7 +1,7 @@
 """What must be true of every command, whatever went wrong: judged by the sandbox's truth, not by the program's code."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from outside import Done, id_of
@@ -134,7 +134,7 @@ def _requests(played: Played) -> Iterator[str]:
         yield f"{len(played.requests)} requests, {most} would do"
     if played.case.limits:
         yield from _too_fast(played)
-    yield from _storms(played)
+    yield from storms(played.requests)
 
 
 def _asked_again(played: Played, ref: str) -> Iterator[str]:
@@ -175,10 +175,10 @@ def _too_fast(played: Played) -> Iterator[str]:
             yield f"{action} in {region} was asked {count} times above its documented rate"
 
 
-def _storms(played: Played) -> Iterator[str]:
+def storms(requests: Sequence[Any]) -> Iterator[str]:
     """Credentials that are refused are not tried again and again."""
     for provider in ("aws", "alibaba", "tencent"):
-        mine = [one for one in played.requests if one["provider"] == provider]
+        mine = [one for one in requests if one["provider"] == provider]
         for action in {one["action"] for one in mine}:
             bad = [one for one in mine if one["action"] == action and {"expired", "skew"} & set(one["faults"])]
             places = len({one["region"] for one in bad})

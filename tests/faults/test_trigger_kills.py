@@ -1,0 +1,145 @@
+"""SIGKILL at any journal write of a disable or an enable: a resume ends it, a restore leaves the world as it was."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from outside import Outside
+
+from .conftest import FIGURES
+from .trigger_cases import RULE, VACUUM, WINDOW, invoker, truths
+
+_KILLER = Path(__file__).with_name("killer.py")
+_AT_ONCE = 4
+_IN_THE_SUITE = 1
+
+Story = Callable[[Outside, Mapping[str, bool], "Kill"], None]
+Kill = tuple[str, int]
+"""The moment and the number of a journal write; 0 is none."""
+
+
+def mortal(outside: Outside, kill: Kill, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that dies at one of its journal writes."""
+    done = subprocess.run(
+        [sys.executable, str(_KILLER), kill[0], str(kill[1]), *argv],
+        env=outside.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == (-signal.SIGKILL if kill[1] else 0), done.stderr
+    return done
+
+
+def selected(outside: Outside) -> list[str]:
+    """A trigger of each kind that is enabled, and a window that is disabled already."""
+    return [WINDOW, RULE, invoker(outside), VACUUM]
+
+
+def disable(outside: Outside, *, kill: Kill = ("before", 0)) -> subprocess.CompletedProcess[str]:
+    return mortal(outside, kill, "disable", *selected(outside))
+
+
+def operation(outside: Outside, verb: str) -> str | None:
+    """The operation of a verb that was begun last."""
+    found = (one["id"] for one in outside.json("history")["operations"] if one["verb"] == verb)
+    return next(found, None)
+
+
+def restored(outside: Outside, at_first: Mapping[str, bool]) -> None:
+    """Enable what an operation disabled, and find everything as it was."""
+    id = operation(outside, "disable")
+    if id is None:
+        assert truths(outside) == at_first, "something was sent before the intent was written down"
+        return
+    wrong = {ref: state for ref, state in truths(outside).items() if state and not at_first[ref]}
+    assert not wrong, wrong
+    done = outside.run("enable", "--operation", id, *confirmation(outside, id), "-o", "json")
+    assert done.code == 0, str(done)
+    assert truths(outside) == at_first, str(done)
+
+
+def confirmation(outside: Outside, id: str) -> tuple[str, str]:
+    """What confirms a restore in two accounts: how many triggers it enables."""
+    planned = outside.json("enable", "--operation", id, "-n")["triggers"]
+    return "--confirm", str(sum(one["send"] for one in planned))
+
+
+def killed_disable_is_restored(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
+    disable(outside, kill=kill)
+    restored(outside, at_first)
+
+
+def killed_disable_is_resumed_and_restored(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
+    disable(outside, kill=kill)
+    id = operation(outside, "disable")
+    if id is not None:
+        done = outside.run("disable", "--resume", id, "-o", "json")
+        assert done.code == 0, str(done)
+        assert truths(outside) == at_first | dict.fromkeys(selected(outside), False), str(done)
+    restored(outside, at_first)
+
+
+def killed_restore_is_resumed(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
+    disable(outside)
+    first = operation(outside, "disable")
+    assert first is not None
+    mortal(outside, kill, "enable", "--operation", first, "--confirm", "3")
+    id = operation(outside, "enable")
+    again = ("--operation", first, "--confirm", "3") if id is None else ("--resume", id)
+    done = outside.run("enable", *again, "-o", "json")
+    assert done.code == 0, str(done)
+    assert truths(outside) == at_first, str(done)
+    assert outside.run("enable", "--operation", "last", "--yes").code == 2, "there is nothing left to restore"
+
+
+def killed_restore_is_restored_again(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
+    disable(outside)
+    mortal(outside, kill, "enable", "--operation", "last", "--confirm", "3")
+    restored(outside, at_first)
+
+
+STORIES: Mapping[str, tuple[Story, str]] = {
+    "disable, restored": (killed_disable_is_restored, "disable"),
+    "disable, resumed and restored": (killed_disable_is_resumed_and_restored, "disable"),
+    "restore, resumed": (killed_restore_is_resumed, "enable"),
+    "restore, restored again": (killed_restore_is_restored_again, "enable"),
+}
+
+
+def kills(folder: Path, verb: str) -> Iterator[Kill]:
+    """Every moment of every write of a command that lives."""
+    with Outside(folder) as outside:
+        done = disable(outside)
+        if verb == "enable":
+            done = mortal(outside, ("before", 0), "enable", "--operation", "last", "--confirm", "3")
+        writes = int(done.stderr.splitlines()[-1])
+    assert writes >= 2 * 3 + 3  # an answer and an outcome for each, the intent, the end
+    yield from ((moment, number) for number in range(1, writes + 1) for moment in ("before", "after"))
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_whenever_it_is_killed_the_world_ends_as_it_should(tmp_path: Path, soak: int, name: str) -> None:
+    story, verb = STORIES[name]
+    everything = list(kills(tmp_path / "whole", verb))
+    chosen = everything if soak else random.Random(name).sample(everything, k=_IN_THE_SUITE)
+
+    def judged(kill: Kill) -> tuple[Kill, str]:
+        with Outside(tmp_path / f"{kill[1]}-{kill[0]}") as outside:
+            try:
+                story(outside, truths(outside), kill)
+            except AssertionError as error:
+                return kill, str(error)
+            FIGURES["kills at a journal write of a change of triggers"] += 1
+            return kill, ""
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        wrong = [f"killed {kill[0]} journal write {kill[1]}: {lie}" for kill, lie in pool.map(judged, chosen) if lie]
+    assert not wrong, "\n\n".join(wrong)
