@@ -60,32 +60,34 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
     )
 
 
-def children(items: Sequence[PlanItem]) -> dict[Ref, Ref]:
-    """The runs that a cancel of these would leave running, each with the run that started it: `{child: parent}`."""
+def children(items: Sequence[PlanItem], *, stopped: bool = False) -> dict[Ref, Ref]:
+    """The runs that a cancel of these would leave running, each with the run that started it: `{child: parent}`.
+
+    `stopped`: also those whose invocation is stopped, because what it started may run on.
+    """
     return {
         one.child: item.run
         for item in items
         if kind_of(item.run).starts_runs
         for one in item.invocations
-        if one.child is not None and not one.before.over
+        if one.child is not None and (not one.before.over or (stopped and one.before.stopped))
     }
 
 
 def started_by(ref: Ref, planned: Container[Ref], clouds: Clouds) -> list[PlanItem]:
     """What this run has started that is not `planned`, planned; one that cannot be read is planned unseen.
 
-    Complete only for a run that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
+    Of those whose invocation the cancel has stopped meanwhile, the ended ones are left out. Complete only for a run
+    that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
     """
     seen = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
-    refs = [child for child in children(seen) if child not in planned]
+    running = children(seen)
+    refs = [child for child in children(seen, stopped=True) if child not in planned]
     return [
         plan(answer, parent=ref) if isinstance(answer, Snapshot) else unseen(child, answer.message, parent=ref)
         for child, answer in _read(refs, clouds)
+        if child in running or not isinstance(answer, Snapshot) or not answer.run.ended
     ]
-
-
-def _of_child(ref: Ref, answer: Snapshot | CloudError, parent: Ref) -> PlanItem:
-    return plan(answer, parent=parent) if isinstance(answer, Snapshot) else unseen(ref, answer.message, parent=parent)
 
 
 def unseen(ref: Ref, why: str, *, parent: Ref | None = None) -> PlanItem:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outside import WINDOW, Outside
+from outside import FANOUT, WINDOW, Outside
 
 CANCEL_WINDOW, CANCEL_COMMAND = "CancelMaintenanceWindowExecution", "CancelCommand"
 
@@ -208,3 +208,69 @@ def test_no_variable_switches_it_on(outside: Outside) -> None:
     outside.run("cancel", WINDOW, env={"RUNCANCEL_STOP_RUNNING": "1"})
 
     assert CANCEL_COMMAND not in outside.actions()
+
+
+def started(outside: Outside, *kinds: str) -> str:
+    """An execution of OOS whose running task has started these."""
+    return outside.add("alibaba", "oos", targets={"running": 1, "pending": 1}, starts=list(kinds), runs_for=9000)
+
+
+def test_the_runs_of_an_execution_of_oos_are_stopped_below_it(outside: Outside) -> None:
+    ref = started(outside, "invocation")
+
+    document = outside.run("cancel", ref, "--stop-running", "-o", "json").document
+
+    (child,) = below(document, ref)
+    assert child["run"].startswith("alibaba:cn-hangzhou:invocation/t-")
+    assert [each["action"] for each in outside.writes()] == ["CancelExecution", "StopInvocation"]
+    assert outside.states(ref) == {"terminated": 1, "cancelled": 1}
+    assert "pending" not in outside.states(child["run"])
+
+
+def test_a_child_is_followed_to_what_it_started(outside: Outside) -> None:
+    """An execution that started another, which started invocations: each below its own parent."""
+    ref = started(outside, "oos")
+    book = outside.box.world.book("alibaba", 0, "cn-hangzhou")
+    inner = next(run for run in book.runs.values() if run.parent == ref.partition("/")[2])
+    grandchild = outside.add("alibaba", targets={"pending": 3})
+    inner.runs[0] = [book.runs[grandchild.partition("/")[2]]]
+
+    done = outside.run("cancel", ref, "--stop-running", "-o", "json")
+
+    parents = {one["run"]: one["parent"] for one in done.document["outcomes"]}
+    middle = f"alibaba:cn-hangzhou:oos/{inner.id}"
+    assert parents == {ref: None, middle: ref, grandchild: middle}
+    assert [each["action"] for each in outside.writes()] == ["CancelExecution", "CancelExecution", "StopInvocation"]
+    assert outside.states(grandchild) == {"cancelled": 3}
+
+
+def test_a_child_at_any_depth_stands_below_its_parent_in_the_table(outside: Outside) -> None:
+    ref, beside = started(outside, "oos"), started(outside, "invocation")
+    book = outside.box.world.book("alibaba", 0, "cn-hangzhou")
+    inner = next(run for run in book.runs.values() if run.parent == ref.partition("/")[2])
+    inner.runs[0] = [book.runs[outside.add("alibaba", targets={"pending": 3}).partition("/")[2]]]
+
+    shown = outside.run("cancel", beside, ref, "--stop-running", "-o", "table").out
+
+    lines = [line.split()[0].split(":")[2].partition("/")[0] for line in shown.splitlines() if "alibaba:" in line]
+    chains = [["oos", "oos", "invocation"], ["oos", "invocation"]]
+    assert lines in ([*chains[0], *chains[1]], [*chains[1], *chains[0]])
+
+
+def test_what_a_cancelled_run_has_started_is_stopped_later(outside: Outside) -> None:
+    ref = started(outside, "invocation")
+    outside.run("cancel", ref)
+    assert [each["action"] for each in outside.writes()] == ["CancelExecution"]
+
+    document = outside.run("cancel", ref, "--stop-running", "-o", "json").document
+
+    assert len(below(document, ref)) == 1
+    assert [each["action"] for each in outside.writes()] == ["CancelExecution", "StopInvocation"]
+
+
+def test_the_children_of_an_automation_are_stopped_below_it(outside: Outside) -> None:
+    document = outside.run("cancel", FANOUT, "--stop-running", "-o", "json").document
+
+    assert len(below(document, FANOUT)) == 7
+    assert {one["verdict"] for one in document["outcomes"]} <= {"stopped", "ended"}
+    assert set(outside.states(FANOUT)) <= {"succeeded", "terminated", "cancelled", "skipped"}

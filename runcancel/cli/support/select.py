@@ -190,13 +190,23 @@ def _searched(session: Session, query: Query) -> _SearchResult:
 
 
 def _with_children(session: Session, choice: RunChoice) -> RunChoice:
-    """What the chosen runs started and a cancel of them would leave running, too."""
-    started = children(choice.selection.items)
-    if not started:
+    """What the chosen runs started and a cancel of them would leave running, too, and what that started in turn."""
+    chosen = choice.selection
+    started = children(chosen.items, stopped=True)
+    while started:
+        running = children(chosen.items)
+        results = [
+            result
+            for result in session.look_up([Reference.of(child) for child in started])
+            if result.snapshot is None or result.snapshot.run.ref in running or not result.snapshot.run.ended
+        ]
+        chosen = selection.with_children(chosen, started, results)
+        known = {item.run for item in chosen.items} | {outcome.run for outcome in chosen.decided} | started.keys()
+        started = {child: above for child, above in children(chosen.items, stopped=True).items() if child not in known}
+    if chosen == choice.selection:
         notes = (*choice.notes, "--stop-running has no effect: no running task started another run")
         return structs.replace(choice, notes=notes)
-    results = session.look_up([Reference.of(child) for child in started])
-    return structs.replace(choice, selection=selection.with_children(choice.selection, started, results))
+    return structs.replace(choice, selection=chosen)
 
 
 def _listed(session: Session, file: str, targets: Sequence[str], *, incomplete: bool) -> RunChoice:

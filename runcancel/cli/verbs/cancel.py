@@ -57,7 +57,7 @@ class Options(Bundle, frozen=True, kw_only=True):
     allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Accept an incomplete list.")] = False
     stop_running: Annotated[
         bool,
-        typer.Option("--stop-running", help="AWS windows: also cancel the child runs of their running tasks."),
+        typer.Option("--stop-running", help="Also cancel what the running tasks have started, at any depth."),
     ] = False
     disable_triggers: Annotated[
         bool, typer.Option("--disable-triggers", help="First disable the triggers that started these runs.")

@@ -51,6 +51,7 @@ AUTOMATION = Kind(
     case_insensitive=True,
     probe_id=_PROBE_ID,
     in_part=False,
+    starts_runs=True,
     read_whole=True,
     started_with=("StartAutomationExecution",),
     lists=frozenset({Fact.DOCUMENT, Fact.STARTED_BY}),

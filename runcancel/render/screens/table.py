@@ -112,15 +112,15 @@ class Table(Printer):
 
 
 def _under_parents(records: Iterable[Outcome]) -> list[Record]:
-    """Outcomes in their order, but each below the run that started it."""
+    """Outcomes in their order, but each below the run that started it, at any depth."""
     outcomes = list(records)
-    top = {one.run for one in outcomes if one.parent is None}
-    below: dict[RunName, list[Outcome]] = {}
+    listed = {one.run for one in outcomes}
+    below: dict[RunName | None, list[Outcome]] = {}
     for one in outcomes:
-        if one.parent is not None and one.parent in top:
-            below.setdefault(one.parent, []).append(one)
+        below.setdefault(one.parent if one.parent in listed else None, []).append(one)
     ordered: list[Record] = []
-    for one in outcomes:
-        if one.parent not in top:
-            ordered += [one, *(below.get(one.run, ()) if one.parent is None else ())]
+    left = below.pop(None, [])[::-1]
+    while left:
+        ordered.append(one := left.pop())
+        left += below.pop(one.run, [])[::-1]
     return ordered
