@@ -48,18 +48,18 @@ def find_first(session: Session, runs: Sequence[PlanItem], *, late: bool = True)
     clock = session.workers.clock
     until = clock.monotonic() + (session.read_within or READ_WITHIN)
 
-    def left() -> float:
+    def seconds_left() -> float:
         return max(0.1, until - clock.monotonic())
 
     known = {item.run: item.origin or Origin() for item in runs if item.parent is None}
-    origins, problems = origins_of(known, session.clouds, session.workers, within=left())
+    origins, problems = origins_of(known, session.clouds, session.workers, within=seconds_left())
     named = dict.fromkeys(origin.trigger for origin in origins.values() if origin.trigger is not None)
     switchable = [ref for ref in named if (kind := trigger_kind_of(ref)) is not None and kind.switchable]
-    found, unread = read_triggers(switchable, session.clouds, session.workers, within=left())
+    found, unread = read_triggers(switchable, session.clouds, session.workers, within=seconds_left())
     changeable = [one for one in found.values() if one.fixed_because is None]
     running: frozenset[Ref] | None = frozenset()
     if late and changeable:
-        beside, gaps = running_beside(changeable, session.clouds, session.workers, within=left())
+        beside, gaps = running_beside(changeable, session.clouds, session.workers, within=seconds_left())
         running = None if gaps else frozenset(beside)
     notes = [f"{problem.scope}: its triggers could not be read: {problem.message}" for problem in problems]
     notes += [f"{problem.ref} could not be read and is not disabled: {problem.message}" for problem in unread]

@@ -10,7 +10,7 @@ from runcancel.model.logs import NONE_FINISHED, Capture, Finished, Output
 from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
-from runcancel.providers.alibaba import INVOCATION, OOS
+from runcancel.providers.alibaba.kinds import INVOCATION, OOS
 from runcancel.providers.alibaba.states import execution_filters, execution_state, task_state
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.common.fields import (
@@ -49,13 +49,13 @@ class Executions:
 
     def read(self, ref: Ref, *, full: bool = True) -> Snapshot:
         """See `Cloud.read`. The tasks cost a request, and so does each task that starts invocations."""
-        row = self._found(ref)
+        row = self._find(ref)
         run = _run(ref, row)
         return Snapshot.full(run, self._tasks(ref, row, run.state)) if full else Snapshot(run=run)
 
     def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`: one row for each task, and for each run of a task that started several."""
-        row = self._found(ref)
+        row = self._find(ref)
         tasks = self._tasks(ref, row, _run(ref, row).state)
         return first(filter(criteria.matches, tasks), criteria.limit)
 
@@ -66,11 +66,11 @@ class Executions:
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`: the parameters of the execution. Its tasks are those of its template."""
-        return with_parameters(None, self._found(ref).get("Parameters"))
+        return with_parameters(None, self._find(ref).get("Parameters"))
 
     def cancel(self, ref: Ref) -> Iterator[str]:
         """See `Cloud.cancel`."""
-        yield str(self._open().call("CancelExecution", self._named(ref), once=True)["RequestId"])
+        yield str(self._open().call("CancelExecution", self._parameters_of(ref), once=True)["RequestId"])
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. Child executions are invocations of their parent. Schedules come only if they are included.
@@ -93,9 +93,9 @@ class Executions:
                     seen.add(hash(id))
                     yield Snapshot(run=run)
 
-    def _found(self, ref: Ref) -> JsonObject:
+    def _find(self, ref: Ref) -> JsonObject:
         action = "ListExecutions"
-        page = self._open().call(action, {**self._named(ref), "IncludeChildExecution": "true"})
+        page = self._open().call(action, {**self._parameters_of(ref), "IncludeChildExecution": "true"})
         listed = _listing(page, "Executions", action)
         for row in listed:
             if row.get("ExecutionId") == ref.id:
@@ -105,7 +105,7 @@ class Executions:
         raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action=action)
 
     def _tasks(self, ref: Ref, execution: JsonObject, run: State) -> Iterator[Invocation]:
-        for row in self._pages("ListTaskExecutions", "TaskExecutions", "TaskExecutionId", self._named(ref)):
+        for row in self._pages("ListTaskExecutions", "TaskExecutions", "TaskExecutionId", self._parameters_of(ref)):
             if row.get("ExecutionId") in (None, ref.id):
                 yield from self._task(ref, row, run, schedule=_is_schedule(execution))
 
@@ -136,7 +136,7 @@ class Executions:
             openness=lambda row: execution_state(row.get("Status"), schedule=False).openness,
         )
 
-    def _named(self, ref: Ref) -> dict[str, str]:
+    def _parameters_of(self, ref: Ref) -> dict[str, str]:
         return {"RegionId": self._scope.region, "ExecutionId": checked_id(ref.id, OOS.id_pattern)}
 
 

@@ -5,7 +5,7 @@ those of the OOS reference.
 """
 
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.alibaba import INVOCATION, KINDS, OOS
+from runcancel.providers.alibaba.kinds import INVOCATION, KINDS, OOS
 from runcancel.providers.common.policy_scope import PolicyScope
 
 ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")

@@ -1,0 +1,41 @@
+"""The kinds of runs at Alibaba Cloud."""
+
+import re
+
+from runcancel.model.runs import Kind
+from runcancel.model.states import Fact, Guarantee
+
+INVOCATION = Kind(
+    name="invocation",
+    guarantee=Guarantee.PENDING_ONLY,
+    action="StopInvocation",
+    permission="ecs:StopInvocation",
+    promise="A cancel here stops what has not started, and a schedule stops repeating. "
+    "What has started is documented to run to completion.",
+    id_pattern=re.compile(r"t-[0-9a-z]{8,}"),
+    probe_id="t-00000000000000000000000000000000",
+    in_part=True,
+    grace=(1.0,),
+    read_whole=True,
+    started_with=("RunCommand", "InvokeCommand"),
+    lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
+)
+OOS = Kind(
+    name="oos",
+    guarantee=Guarantee.BEST_EFFORT,
+    action="CancelExecution",
+    permission="oos:CancelExecution",
+    promise="A cancel here ends the execution. Runs that a task has started may continue. "
+    "A timer does not start anything again, and cannot be resumed.",
+    id_pattern=re.compile(r"exec-[0-9a-z]{8,64}(?:\.[0-9]{1,6}){0,4}"),
+    probe_id="exec-00000000000000000000",
+    in_part=False,
+    starts_runs=True,
+    by_kind_only=True,
+    form="exec-…",
+    grace=(1.0,),
+    started_with=("StartExecution",),
+    lists=frozenset({Fact.DOCUMENT, Fact.STARTED_BY}),
+)
+KINDS = (INVOCATION, OOS)
+"""In the order of the lookup; their ids have different shapes."""
