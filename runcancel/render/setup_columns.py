@@ -8,10 +8,16 @@ import msgspec
 from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
 from runcancel.render.column import Column
 from runcancel.render.screens import doctor
+from runcancel.text import safe
 
 
 def _yes(value: bool) -> str:
     return "yes" if value else ""
+
+
+def _list(values: tuple[str, ...]) -> str:
+    """Names with room to wrap between them."""
+    return ", ".join(map(safe, values))
 
 
 _CONTEXT: tuple[Column[ContextRow], ...] = (
@@ -22,12 +28,12 @@ _CONTEXT: tuple[Column[ContextRow], ...] = (
     Column("account"),
     Column("protected", format=_yes),
     Column("default", "DEFAULT", format=_yes),
-    Column("groups", shrinkable=True),
+    Column("groups", format=_list),
 )
 
 _GROUP: tuple[Column[GroupRow], ...] = (
     Column("name", "GROUP", reference=True, is_key=True),
-    Column("contexts", shrinkable=True),
+    Column("contexts", format=_list),
     Column("default", "DEFAULT", format=_yes),
 )
 

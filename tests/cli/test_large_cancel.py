@@ -119,10 +119,9 @@ def test_a_resume_of_what_is_being_cancelled_says_so_in_one_line(tmp_path: Path)
         done = outside.run("cancel", "--resume", "last", "--timeout", "1s", "-o", "tsv")
 
     assert "not verified as ended;" not in "".join(line for line in sent.err.splitlines() if ": cancel" in line)
-    notes = [line for line in done.err.splitlines() if "it is already being cancelled" in line]
+    notes = [line for line in done.err.splitlines() if "already being cancelled" in line]
     assert notes == [
-        "note: 24 runs: it is already being cancelled; no second cancel is sent",
-        "24 runs not sent: it is already being cancelled; no second cancel is sent",
+        "24 runs not sent: they are already being cancelled; no second cancel is sent",
     ]
     assert sum(": cancelling" in line for line in done.err.splitlines()) == 0
     assert done.err.splitlines()[-1].startswith("24 runs: 24 requested; 48 targets not verified as ended; operation ")

@@ -112,3 +112,16 @@ def test_an_empty_search_for_triggers_names_what_was_searched(outside: Outside) 
     text = " ".join(filter(None, columns_of(outside, "triggers --name none -p aws -r us-east-2", 120)))
 
     assert text == "No triggers match. Searched aws us-east-2. Patterns need --name-glob; every region: -r all"
+
+
+def test_contexts_and_groups_show_every_name_at_80_columns(outside: Outside) -> None:
+    names = [f"production-account-{number}" for number in range(7)]
+    for name in names:
+        outside.run("contexts", "add", name, "-p", "aws", "-r", "us-east-2,eu-west-1,ap-southeast-1")
+    outside.run("contexts", "groups", "add", "everything", *names)
+
+    for argv in ("contexts groups", "contexts"):
+        lines = columns_of(outside, argv, 80)
+        assert max(map(len, lines)) <= 80
+        assert all(name in " ".join(lines) for name in (*names, "ap-southeast-1")[: 7 if argv != "contexts" else 8])
+        assert "…" not in "".join(lines)

@@ -95,8 +95,14 @@ def _resumed(session: Session, operation: LeftOver) -> Selection:
     return Selection(
         items=(*planned.items, *(item for item in named.items if item.run not in known)),
         decided=(*operation.partial, *planned.decided, *named.decided),
-        notes=planned.notes,
+        notes=_unannounced(planned),
     )
+
+
+def _unannounced(selection: Selection) -> tuple[str, ...]:
+    """The notes without those that repeat why a run is not sent, which the plan shows."""
+    shown = {f"{item.run}: {item.why}" for item in selection.items if not item.ask}
+    return tuple(note for note in selection.notes if note not in shown)
 
 
 def _scopes(item: PlanItem | Intent) -> tuple[Scope, ...]:
@@ -227,8 +233,9 @@ def _of_list(
 
 def _saved(session: Session, name: str) -> RunChoice:
     saved = read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
+    planned = selection.of_plan(saved.plan, _read_again(session, saved.plan))
     return RunChoice(
-        selection=selection.of_plan(saved.plan, _read_again(session, saved.plan)),
+        selection=structs.replace(planned, notes=_unannounced(planned)),
         by_hand=False,
         planned_by=saved.identities,
         from_stdin=name == "-",

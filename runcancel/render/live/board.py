@@ -62,7 +62,7 @@ class RunProgress(Struct):
     def word(self, *, brief: bool = False) -> Piece:
         """Its state, and the word whose colour it has. `brief`: a refusal by its code only."""
         if self.outcome is not None and self.unwatched:
-            return "cancel accepted", self.outcome.verdict
+            return "cancel accepted" if self.outcome.request_ids else "being cancelled", self.outcome.verdict
         if self.outcome is not None:
             return LEFT.get(self.outcome.verdict, readable(self.outcome.verdict)), self.outcome.verdict
         if self.problem is not None:

@@ -253,9 +253,17 @@ def _not_sent(items: Iterable[PlanItem]) -> Iterator[str]:
         reasons.setdefault(item.why, []).append(item)
     for why, group in reasons.items():
         if len(group) > _APART:
-            yield f"{counted(len(group), 'run')} not sent{f': {safe(why)}' if why else ''}"
+            yield f"{counted(len(group), 'run')} not sent{f': {safe(_of_several(why))}' if why else ''}"
         else:
             yield from map(_unsent, group)
+
+
+def _of_several(why: str) -> str:
+    """A reason that is written for one run, about several."""
+    for one, several in (("it is ", "they are "), ("it has ", "they have ")):
+        if why.startswith(one):
+            return several + why.removeprefix(one)
+    return why
 
 
 def _unsent(item: PlanItem) -> str:

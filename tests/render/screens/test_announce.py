@@ -90,7 +90,7 @@ def test_a_name_gives_way_last_where_the_account_is_long() -> None:
 def test_many_runs_that_have_ended_are_one_line() -> None:
     lines = announce([item(1), *(item(number, over=True) for number in range(2, 8))], width=200)
 
-    assert lines[-1] == "6 runs not sent: it has ended (succeeded)"
+    assert lines[-1] == "6 runs not sent: they have ended (succeeded)"
 
 
 def test_a_run_without_a_name_is_called_by_its_kind() -> None:
