@@ -121,7 +121,8 @@ def trigger_steps(ordered: Sequence[Recorded], reports: Sequence[TriggerReport])
     final = {one.trigger: one.verdict for one in reports}
     for one in ordered:
         verb, id = one.operation.verb, one.operation.id
-        if verb not in VERBS:
+        if verb not in VERBS:  # a resume of a cancel does the rest of its runs
+            yield from _not_disabled(id, [run for run in (e.item.run for e in one.entries) if final.get(run) in _LEFT])
             continue
         left = sum(final[entry.item.run] in _LEFT for entry in one.entries)
         unfinished = one.operation.state is not Stage.DONE
@@ -139,6 +140,13 @@ def trigger_steps(ordered: Sequence[Recorded], reports: Sequence[TriggerReport])
     if len(drifted) > _MOST:
         text = f"{_triggers(len(drifted) - _MOST)} more were changed after they were disabled."
         yield NextStep(text=text, command=None)
+
+
+def _not_disabled(id: str, triggers: Sequence[RunName]) -> Iterator[NextStep]:
+    if triggers:
+        is_, them = ("is", "it") if len(triggers) == 1 else ("are", "them")
+        text = f"{_triggers(len(triggers))} of operation {id} {is_} not verified disabled. To disable {them}:"
+        yield NextStep(text=text, command=command("disable", *triggers[:_MOST]))
 
 
 def trigger_restore(ordered: Sequence[Recorded], unrestored: Collection[str]) -> Iterator[NextStep]:

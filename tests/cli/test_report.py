@@ -240,7 +240,7 @@ def test_disabled_triggers_are_reported_in_their_own_words_with_how_to_restore_t
     for words in ("stopped", "terminated", "A cancel", "Cancel ", "## Runs", "## States"):
         assert words not in markdown
     assert NIGHTLY in outside.run("report", "-o", "html").out
-    assert f"To restore them: {RESTORE.format(id)}" in outside.run("history", "last").err
+    assert f"To restore the triggers: {RESTORE.format(id)}" in outside.run("history", "last").err
 
 
 def test_a_restore_and_a_cancel_join_the_report_of_what_they_followed(outside: Outside) -> None:
@@ -270,3 +270,14 @@ def test_an_unfinished_change_of_triggers_is_continued_by_its_own_verb(outside: 
 
     assert step["command"] == f"runcancel disable --resume {id}"
     assert step["text"] == f"Operation {id} left 1 trigger that is not verified disabled. To continue it:"
+
+
+def test_a_cancel_that_could_not_disable_its_trigger_names_the_command(outside: Outside) -> None:
+    outside.faults({"kind": "denied", "action": "UpdateMaintenanceWindow"})
+    outside.run("cancel", WINDOW, "--disable-triggers")
+
+    one = report(outside)
+
+    assert [verdict for verdict, *_ in triggers(one).values()] == ["failed"]
+    assert f"runcancel disable {NIGHTLY}" in [step["command"] for step in one["next_steps"]]
+    assert not [step for step in one["restore"] if step["command"]]

@@ -1,4 +1,4 @@
-"""The demos: stories on simulated clouds, told by the real command, each on one screen or two."""
+"""The demos: stories on simulated clouds, printed by the real command, each on one screen or two."""
 
 import subprocess
 import sys

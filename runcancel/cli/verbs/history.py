@@ -155,7 +155,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     notes = (headline, *((f"reason: {operation.reason}",) if operation.reason else ()))
     notes += (f"To continue with the rest: {command(operation.verb, '--resume', operation.id)}",) if left else ()
     if operation.id in unrestored(opened):
-        notes += (f"To restore them: {command('enable', '--operation', operation.id)}",)
+        notes += (f"To restore the triggers: {command('enable', '--operation', operation.id)}",)
     answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=(operation,), notes=notes))
     return Exit.OK
 
