@@ -246,7 +246,10 @@ def test_another_verb_does_not_resume_it(outside: Outside) -> None:
     operation = outside.json("disable", NIGHTLY)["operation"]
 
     done = outside.run("cancel", "--resume", operation)
+    last = outside.run("cancel", "--resume", "last")
 
+    assert last.code == 2
+    assert "no operation is in the journal" in last.err
     assert done.code == 2
     assert f"runcancel disable --resume {operation}" in done.err
 

@@ -100,13 +100,14 @@ def _only_triggers(operation: Operation, other: str | None) -> UsageError:
     return UsageError(f"operation {operation.id} {done} triggers; it has no runs; nothing was sent", hint=hint)
 
 
-def whole_id(journal: Journal, word: str) -> str | None:
+def whole_id(journal: Journal, word: str, *, verb: str | None = None) -> str | None:
     """The id of an operation: whole, by a beginning that no other has, or `last`; None where there is none.
 
-    Raises `UsageError` for a beginning that several have, and `JournalError`.
+    With `verb`, `last` is the newest operation of that verb. Raises `UsageError` for a beginning that several have, and
+    `JournalError`.
     """
     if word == LAST:
-        return next((operation.id for operation in journal.operations(1)), None)
+        return next((one.id for one in journal.operations() if verb in (None, one.verb)), None)
     ids = journal.ids(word.upper())
     if len(ids) > 1 and word.upper() not in ids:
         more = ", …" if len(ids) > _NAMED else ""

@@ -33,7 +33,7 @@ def left_over(file: Path, id: str, *, verb: str = "cancel", pause: Callable[[flo
     """What `--resume` continues with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
         journal = Journal.open(file, pause=pause)
-        found = whole_id(journal, id)
+        found = whole_id(journal, id, verb=verb)
         operation = None if found is None else journal.operation(found)
         if operation is None:
             raise no_operation(id)

@@ -36,7 +36,7 @@ def enable(session: Session, args: Options) -> int:
     Examples:
       runcancel enable --operation last
       runcancel enable --operation 01JDQ --dry-run
-      runcancel enable -f held.jsonl --confirm 3
+      runcancel enable -f disabled.jsonl --confirm 3
       runcancel enable aws:us-east-2:window/mw-0c50858d01c0ffee0
 
     --operation and -f with the output of runcancel disable -o jsonl restore the
@@ -44,8 +44,8 @@ def enable(session: Session, args: Options) -> int:
     changed since is reported as drifted and left alone, unless --force is given.
     A second restore changes nothing.
 
-    Exit codes: 0 seen enabled or enabled before, 1 failed or drifted, 2 wrong usage,
+    Exit codes: 0 verified enabled or enabled before, 1 failed or drifted, 2 wrong usage,
     3 partial, 4 not permitted, 5 not found, 6 nothing sent: refused or not
-    confirmed, 7 incomplete, 8 sent but not seen enabled.
+    confirmed, 7 incomplete, 8 sent but not verified enabled.
     """
     return Switching(session, args.change, enable=True, operation=args.operation, force=args.force).run()
