@@ -264,5 +264,6 @@ class Provider(Struct, frozen=True, kw_only=True):
 
     connect: Callable[[Connection, Mapping[str, str], Pace], Cloud]
     """Open one scope. Raises `CloudError`: `NO_CREDENTIALS` when they cannot be found without asking the network,
-    `USAGE` for an endpoint that must not be used, a region that is none, or a profile where the vendor has none.
+    `NOT_CONFIGURED` for an endpoint that must not be used or a region that is none, `USAGE` for a profile where the
+    vendor has none.
     """

@@ -287,4 +287,4 @@ def test_an_unsafe_endpoint_is_refused(example: Example, url: str, still: Outsid
 def test_a_region_that_is_no_host_name_is_refused(example: Example, still: Outside, connect: Connect) -> None:
     scope = Scope(provider=example.provider, region="evil.example.com/")
 
-    assert refused(lambda: connect(still, scope)).reason is Reason.USAGE
+    assert refused(lambda: connect(still, scope)).reason is Reason.NOT_CONFIGURED

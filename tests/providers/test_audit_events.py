@@ -52,7 +52,7 @@ def logs(wire: object) -> dict[str, tuple[AuditLog, Run]]:
     alibaba, tencent, aws = run(ONE_SHOT), run(PATCH), run(COMMAND)
     return {
         "aws": (CloudTrail(there), aws),
-        "alibaba": (ActionTrail(there, kind_of(alibaba.ref), region="cn-hangzhou"), alibaba),
+        "alibaba": (ActionTrail(there, region="cn-hangzhou"), alibaba),
         "tencent": (CloudAudit(there, kind_of(tencent.ref)), tencent),
     }
 
