@@ -143,9 +143,11 @@ $(PEERS)/.installed:
 	@$(PEERS)/bin/python $(PIP) install awscli tccli
 	@touch $@
 
-# without npm there is no marker, so that the next run looks again; the tests say what they miss
+# without npm, or without its registry, there is no marker, so that the next run looks again; the tests say what they miss
 $(PEERS)/node/.installed: tests/peers/node/package.json | $(PEERS)/.installed
 	@if ! command -v npm >/dev/null; then echo "npm is not on PATH: the SDKs for Node.js are left out" >&2; exit 0; fi; \
 	echo "installing the SDKs for Node.js into $(PEERS)/node ..."; \
 	mkdir -p $(PEERS)/node && cp tests/peers/node/package.json $(PEERS)/node/ && \
-	npm install --prefix $(PEERS)/node --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
+	if npm install --prefix $(PEERS)/node --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error \
+	  --fetch-retries=1 --fetch-timeout=60000; then touch $@; else rm -rf $(PEERS)/node/node_modules; \
+	  echo "npm cannot install the SDKs for Node.js: they are left out" >&2; fi
