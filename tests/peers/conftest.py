@@ -27,7 +27,8 @@ def node() -> Path:
     """The folder with the vendors' SDKs for Node.js."""
     folder = Path(PEERS or "") / "node"
     if not (folder / "node_modules").is_dir():
-        pytest.skip(f"{folder} has no SDKs for Node.js: npm was not on PATH when `make test-peers` installed the peers")
+        why = "npm was not on PATH, or could not install them, when `make test-peers` installed the peers"
+        pytest.skip(f"{folder} has no SDKs for Node.js: {why}")
     return folder
 
 
