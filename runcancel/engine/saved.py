@@ -149,6 +149,7 @@ class SavedPlan(Struct, frozen=True, kw_only=True):
     plan: tuple[PlanItem, ...]
     expires_at: Annotated[datetime, Meta(tz=True)] | None
     identities: tuple["SavedCaller", ...] = ()
+    triggers: tuple[Any, ...] = ()  # what --disable-triggers finds anew: only their number is used
     complete: bool
 
 

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from outside import TENCENT, Outside
@@ -105,6 +106,18 @@ def test_a_dry_run_shows_the_triggers_and_sends_nothing(outside: Outside) -> Non
     assert [one["send"] for one in done.document["triggers"]] == [True]
     assert [one["run"] for one in done.document["plan"]] == [ref]
     assert not (SWITCHES | CANCELS) & set(outside.actions())
+
+
+def test_a_plan_with_triggers_says_that_they_are_not_disabled_unless_typed(outside: Outside, tmp_path: Path) -> None:
+    ref = of_window(outside)
+    plan = tmp_path / "plan.json"
+    plan.write_text(outside.run("cancel", ref, "--disable-triggers", "-n", "-o", "json").out)
+
+    done = outside.run("cancel", "--plan", str(plan), "--yes", "--no-wait")
+
+    assert "the plan also lists 1 trigger; not disabled" in done.err
+    assert "--disable-triggers" in done.err
+    assert not SWITCHES & set(outside.actions())
 
 
 def test_the_limit_of_triggers_is_their_own(outside: Outside) -> None:

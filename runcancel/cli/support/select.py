@@ -37,6 +37,7 @@ class RunChoice(Struct, frozen=True, kw_only=True):
     replied: bool = True  # whether any scope answered the search, if there was one
     notes: tuple[str, ...] = ()
     planned_by: tuple[SavedCaller, ...] = ()
+    planned_triggers: int = 0  # triggers that the saved plan lists beside its runs
     coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
     from_stdin: bool = False
     max_runs: int | None = None  # the limit that a person raised for these runs
@@ -237,6 +238,7 @@ def _saved(session: Session, name: str) -> RunChoice:
     return RunChoice(
         selection=structs.replace(planned, notes=_unannounced(planned)),
         by_hand=False,
+        planned_triggers=len(saved.triggers),
         planned_by=saved.identities,
         from_stdin=name == "-",
     )

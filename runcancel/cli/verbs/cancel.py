@@ -21,7 +21,7 @@ from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolic
 from runcancel.engine.saved import check_identities
 from runcancel.errors import Goal, UsageError, exit_of_plan
 from runcancel.guards.confirmation import GivenConfirmation
-from runcancel.guards.limits import NO_LIMITS
+from runcancel.guards.limits import NO_LIMITS, counted
 from runcancel.journal import store
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits
@@ -184,12 +184,21 @@ def _choice(
     """The runs, and the triggers that are disabled first; None where there are none."""
     choice = choose(session, request, limits)
     if not args.disable_triggers and all(item.trigger is None for item in choice.selection.items):
-        return choice, None
+        return _without_triggers(choice), None
     from runcancel.cli.support.triggers_first import find_first, resumed
 
     if request.resumed is not None:
         return resumed(choice)
     return choice, find_first(session, choice.selection.items, late=not args.dry_run)
+
+
+def _without_triggers(choice: RunChoice) -> RunChoice:
+    """The same, with a note where a saved plan lists triggers that are not disabled."""
+    if not choice.planned_triggers:
+        return choice
+    what = counted(choice.planned_triggers, "trigger")
+    note = f"the plan also lists {what}; not disabled. To disable what started the runs: add --disable-triggers"
+    return structs.replace(choice, notes=(*choice.notes, note))
 
 
 def _policy(session: Session, args: changes.Waiting) -> WaitPolicy:
