@@ -182,7 +182,7 @@ def targets_of(row: JsonObject) -> tuple[str, ...]:
 
 
 def flat(value: object) -> str:
-    """Every text inside a structure, one to a line: what a script is looked for in."""
+    """Every text inside a structure, one per line. `--script` searches it."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, str):

@@ -1,7 +1,7 @@
 """Windows, associations, EventBridge rules and schedules on the wire: what lists them, and the two switches."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -13,8 +13,6 @@ from runcancel.sandbox.wire import Action, Call, Document, Refusal, Request, tok
 from runcancel.sandbox.world import Book, World
 
 _Row = TypeVar("_Row")
-
-RULES_PER_PAGE = 100
 
 
 def _page(rows: Sequence[_Row], call: Call, size_name: str) -> tuple[list[_Row], Document]:
@@ -233,7 +231,6 @@ def scheduler_request(request: Request) -> tuple[str, Document]:
     return ("GetSchedule", {**params, "Name": name}) if name else ("ListSchedules", params)
 
 
-Answer = Callable[[World, Book, Call], Document]
 SSM: Mapping[str, Action] = {
     "GetMaintenanceWindow": Action(get_window),
     "UpdateMaintenanceWindow": Action(update_window),
