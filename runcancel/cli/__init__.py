@@ -18,6 +18,10 @@ def main() -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever called wants it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _fill_streams()
+    if hasattr(sys, "frozen"):
+        from runcancel.cli.support.program import restore_environment
+
+        restore_environment()
     gc.set_threshold(50_000)  # loading makes many objects and next to no garbage
     _leave(_flushed(run(sys.argv[1:])))
 

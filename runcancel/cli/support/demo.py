@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from runcancel.cli.support.program import own_command
+
 WINDOW = "aws:us-east-2:maintenance-window/02f05632-d0bc-470d-b1e5-c59a8d4f2a10"
 SCRIPT = "alibaba:cn-hangzhou:t-7d2a745b412b4601b2d47f6a768d0001"
 PATCH = "tencent:ap-guangzhou:inv-ib2lld37"
@@ -75,7 +77,7 @@ def play(story: Story, environ: Mapping[str, str], advance: Callable[[float], ob
     for scene in _SCENES[story]:
         advance(scene.later)
         _say(f"\n{scene.words}\n\n{_command(scene.argv)}\n\n")
-        argv = (sys.executable, "-m", "runcancel", *scene.argv, "-o", "table")
+        argv = (*own_command(), *scene.argv, "-o", "table")
         code = subprocess.run(argv, env=dict(environ), check=False).returncode  # noqa: S603 - our own command
         expected = expected and code == scene.code
     _say(f"\n{_LAST[story]}\n")

@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -17,6 +17,7 @@ import typer
 
 from runcancel.cli.app import Verb
 from runcancel.cli.support.demo import Story
+from runcancel.cli.support.program import write_launcher
 from runcancel.providers import PROVIDERS, provider
 
 if TYPE_CHECKING:
@@ -131,9 +132,10 @@ def exec_(
     """Run a command that can reach only the sandbox.
 
     The command gets a new home directory and only the variables of the terminal,
-    the language and the search paths; set others with env NAME=VALUE. With
-    --accounts its home has a profile and a context per account, in the group
-    "everything". The exit code is that of the command; 127 when it is not found.
+    the language and the search paths; set others with env NAME=VALUE. runcancel
+    in its PATH is this program, also if it is not installed. With --accounts its
+    home has a profile and a context per account, in the group "everything".
+    The exit code is that of the command; 127 when it is not found.
 
     \b
     Examples:
@@ -154,15 +156,17 @@ def exec_(
             limits=limits,
             fault=fault,
         ) as box,
-        tempfile.TemporaryDirectory(prefix="runcancel-sandbox-") as home,
+        _new_home("runcancel-sandbox-") as home,
     ):
         from runcancel.sandbox import profiles
         from runcancel.sandbox.isolation import child_environment, mark_prompt
 
-        mark_prompt(Path(home))
+        mark_prompt(home)
+        write_launcher(home / "bin")
         if accounts > 1:
-            profiles.write(Path(home), accounts)
-        code = run_child(command, child_environment(os.environ, box.environment(), Path(home)))
+            profiles.write(home, accounts)
+        path = os.pathsep.join((str(home / "bin"), os.environ.get("PATH", os.defpath)))
+        code = run_child(command, child_environment({**os.environ, "PATH": path}, box.environment(), home))
     raise typer.Exit(code)
 
 
@@ -188,8 +192,8 @@ def demo(
     from runcancel.sandbox import Sandbox, SandboxOptions
     from runcancel.sandbox.isolation import child_environment
 
-    with Sandbox(SandboxOptions(seed=seed)) as box, tempfile.TemporaryDirectory(prefix="runcancel-demo-") as home:
-        environ = child_environment(os.environ, box.environment(), Path(home))
+    with Sandbox(SandboxOptions(seed=seed)) as box, _new_home("runcancel-demo-") as home:
+        environ = child_environment(os.environ, box.environment(), home)
         raise typer.Exit(play(story, environ, box.clock.advance))
 
 
@@ -227,6 +231,21 @@ def _open(
         raise typer.BadParameter(str(error), param_hint="--fault") from None
     except OSError as error:
         _fail(f"cannot serve on port {port}: {error.strerror}", 1)
+
+
+@contextmanager
+def _new_home(prefix: str) -> Iterator[Path]:
+    """A home directory that is removed at the end."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        _fail(
+            f"cannot make a home directory for the sandbox: {reason}\n  set TMPDIR to a directory that can be written",
+            1,
+        )
+    with folder as home:
+        yield Path(home)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -3,6 +3,7 @@
 import json
 import sys
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Annotated
 
 import typer
@@ -12,8 +13,12 @@ from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 
 
+def _folder() -> Traversable:
+    return files("runcancel") / "schemas"
+
+
 def _names() -> list[str]:
-    names = (entry.name for entry in files("runcancel.schemas").iterdir())
+    names = (entry.name for entry in _folder().iterdir())
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
@@ -39,7 +44,7 @@ def schema(
         return 0
     if name not in names:
         raise UsageError(f"no schema “{name}”. Expected one of: {', '.join(names)}{nearest(name, names)}")
-    text = files("runcancel.schemas").joinpath(f"{name}.json").read_text(encoding="utf-8")
+    text = _folder().joinpath(f"{name}.json").read_text(encoding="utf-8")
     sys.stdout.write(text if session.query is None and session.format != "yaml" else _other(session, text))
     return 0
 
