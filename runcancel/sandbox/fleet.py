@@ -1,20 +1,17 @@
 """Runs of every kind, built from their descriptions."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from runcancel.sandbox.alibaba import oos
-from runcancel.sandbox.alibaba.invocations import Invocation as AlibabaInvocation
-from runcancel.sandbox.alibaba.oos import OosExecution
+from runcancel.sandbox.alibaba import building
 from runcancel.sandbox.aws import state_machines
 from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
 from runcancel.sandbox.aws.state_machines import MachineExecution
 from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, Windows, follow
-from runcancel.sandbox.spec import BadSpec, RunSpec, cancel_time, lives, machines, targets_of
+from runcancel.sandbox.spec import BadSpec, RunSpec, build_as, cancel_time, lives, machines, steps_of, targets_of
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
-from runcancel.sandbox.world import WAITING, Book, Life, Run, RunType, Target, Word
+from runcancel.sandbox.world import WAITING, Book, Life, Run, Target, Word
 
 TASK_SHARES = 10
 
@@ -24,16 +21,6 @@ def build(book: Book, spec: RunSpec, now: float) -> Run:
     if builder is None:
         raise BadSpec(f"{book.key.provider} has no runs of kind {spec.kind}")
     return build_as(builder, book, spec, now)
-
-
-def build_as(builder: Callable[[Book, RunSpec, float], RunType], book: Book, spec: RunSpec, now: float) -> RunType:
-    run = builder(book, spec, now)
-    run.fresh = spec.fresh
-    run.script, run.started_by = spec.script, spec.started_by
-    if spec.stubborn:
-        run.mark_stubborn()
-    book.add(run)
-    return run
 
 
 def _command(book: Book, spec: RunSpec, now: float) -> Command:
@@ -61,22 +48,7 @@ def _automation(book: Book, spec: RunSpec, now: float) -> Automation:
 
 
 def _runbook(book: Book, spec: RunSpec, now: float) -> Automation:
-    """Steps follow one another: a step starts when the one before has ended."""
-    steps: list[Target] = []
-    before = now
-    for index, (word, alone) in enumerate(lives(spec, now)):
-        life = alone
-        if word is Word.PENDING:
-            ended = bool(steps) and not steps[-1].life.begins < math.inf
-            dead = ended or (
-                bool(steps) and steps[-1].life.over(now) and steps[-1].life.word(now) is not Word.SUCCEEDED
-            )
-            first = before if steps else now + spec.waits_for
-            life = replace(life, begins=math.inf if dead else first, ends=math.inf if dead else first + spec.runs_for)
-        before = life.ends
-        text = spec.stdout or f"step {index + 1}\n"
-        errors = "error: exit status 1" if word is Word.FAILED else ""
-        steps.append(Target(id=f"step{index + 1}", life=life, task=book.uuid(), stdout=text, stderr=errors))
+    steps = steps_of(book, spec, now)
     return Automation(
         id=spec.id or book.uuid(),
         kind=spec.kind,
@@ -248,24 +220,6 @@ _CHILDREN: dict[str, Callable[[Book, Execution, Task, list[_Seat]], Run]] = {
 }
 
 
-def _alibaba(book: Book, spec: RunSpec, now: float) -> AlibabaInvocation:
-    return AlibabaInvocation(
-        id=spec.id or f"t-{book.dice.getrandbits(128):032x}",
-        kind=spec.kind,
-        name=spec.name,
-        created=now - spec.age,
-        targets=targets_of(book, spec, now),
-        kills=spec.terminates,
-        bucket=spec.bucket,
-        upload_error=spec.upload_error,
-        cancelled_at=cancel_time(spec, now),
-        command=f"c-{book.code(20)}",
-        description=spec.description,
-        repeat=spec.repeat,
-        frequency=spec.frequency,
-    )
-
-
 def tencent_run(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
     return TencentInvocation(
         id=spec.id or f"inv-{book.code(8)}",
@@ -284,44 +238,12 @@ def tencent_run(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
     )
 
 
-def _oos(book: Book, spec: RunSpec, now: float) -> OosExecution:
-    """Tasks of a template, one after the other as the steps of a runbook; the running ones have started runs."""
-    steps = _runbook(book, replace(spec, id="none"), now).targets if spec.category == "Other" else []
-    if not steps:
-        steps = [Target(id="timer", life=life, task="timer") for _, life in lives(spec, now)]
-    made = OosExecution(
-        id=spec.id or f"exec-{book.dice.getrandbits(80):020x}",
-        kind=spec.kind,
-        name=spec.document or spec.name,
-        created=now - spec.age,
-        targets=steps,
-        kills=spec.terminates,
-        cancelled_at=cancel_time(spec, now),
-        document=spec.document or spec.name,
-        description=spec.description,
-        category=spec.category,
-        actions=(oos.RUN_COMMAND if spec.category == "Other" else oos.TIMER,) * len(steps),
-    )
-    for at, step in enumerate(steps):
-        step.task = f"{made.id}.{at + 1:04d}"
-        if spec.starts and step.life.word(now) is Word.RUNNING:
-            made.runs[at] = [_started_by_task(book, made, kind, now) for kind in spec.starts]
-    return made
-
-
-def _started_by_task(book: Book, parent: OosExecution, kind: str, now: float) -> Run:
-    spec = RunSpec(kind=kind, name=parent.name, targets={"running": 2, "pending": 2}, age=60.0)
-    child = build(book, replace(spec, targets={"running": 1}) if kind == "oos" else spec, now)
-    child.parent = parent.id
-    return child
-
-
 BUILDERS: dict[tuple[str, str], Callable[[Book, RunSpec, float], Run]] = {
     ("aws", "command"): _command,
     ("aws", "automation"): _automation,
     ("aws", "maintenance-window"): window_run,
     ("aws", "state-machine"): _state_machine,
-    ("alibaba", "invocation"): _alibaba,
-    ("alibaba", "oos"): _oos,
+    ("alibaba", "invocation"): building.invocation,
+    ("alibaba", "oos"): building.execution,
     ("tencent", "invocation"): tencent_run,
 }

@@ -1,14 +1,16 @@
 """What every region holds from the start: runs of every kind in many states, and the well-known ones."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from runcancel.sandbox import trigger_seeds
 from runcancel.sandbox.accounts import DEFAULT_REGION
 from runcancel.sandbox.aws import triggers
 from runcancel.sandbox.aws.windows import Window, Windows
-from runcancel.sandbox.fleet import add_tasks, build, build_as, window_run
-from runcancel.sandbox.spec import RunSpec
+from runcancel.sandbox.fleet import add_tasks, build, window_run
+from runcancel.sandbox.spec import RunSpec, build_as
 from runcancel.sandbox.world import Book
 
 HOSTILE_NAME = "patch \x1b[31mred\x1b[0m \u202egnp.exe\u2066 [/x] =1+1"
@@ -77,7 +79,9 @@ _ALIBABA = (
     RunSpec(kind=INVOCATION, name="rolling-restart", targets={"succeeded": 20, "running": 15, "pending": 40}),
     RunSpec(kind=INVOCATION, name="collect-facts", targets={"running": 4}, age=90, terminates=False),
     RunSpec(kind=INVOCATION, name="not-begun", targets={"pending": 5}, age=20),
-    RunSpec(kind=INVOCATION, name="hourly-report", targets={"scheduled": 3}, repeat="Period", frequency="0 0 * * * ?"),
+    RunSpec(
+        kind=INVOCATION, name="hourly-report", targets={"scheduled": 3}, repeat="Period", frequency="0 {minute} * * * ?"
+    ),
     RunSpec(kind=INVOCATION, name="done", targets={"succeeded": 12}, age=2 * HOUR),
     RunSpec(kind=INVOCATION, name="broken", targets={"failed": 3}, age=3 * HOUR, exit_code=3),
     RunSpec(kind=INVOCATION, name="half-broken", targets={"succeeded": 2, "failed": 3}, age=3.5 * HOUR),
@@ -221,7 +225,7 @@ WELL_KNOWN: dict[str, tuple[RunSpec, ...]] = {
             name="rotate-logs",
             targets={"scheduled": 6, "running": 2},
             repeat="Period",
-            frequency="0 0 3 * * ?",
+            frequency="0 {minute} {hour} * * ?",
             terminates=False,
             age=300,
         ),
@@ -278,7 +282,7 @@ def furnish(book: Book, now: float) -> None:
     if provider == "aws":
         _windows(book, now, nightly=NIGHTLY if home else "")
     for spec in (WELL_KNOWN[provider] if home else ()) + RECIPES[provider]:
-        build(book, _jittered(book, spec), now)
+        build(book, _jittered(book, spec, now), now)
     if provider == "aws":
         _mixed_window(book, now)
         trigger_seeds.aws(book, now)
@@ -291,7 +295,10 @@ def furnish(book: Book, now: float) -> None:
         trigger_seeds.tencent(book, now)
 
 
-def _jittered(book: Book, spec: RunSpec) -> RunSpec:
+def _jittered(book: Book, spec: RunSpec, now: float) -> RunSpec:
+    """The next round of what repeats is in an hour or in a day: no test lasts as long."""
+    last = datetime.fromtimestamp(now - 60, ZoneInfo("Asia/Shanghai"))
+    spec = replace(spec, frequency=spec.frequency.format(minute=last.minute, hour=last.hour))
     return spec if spec.id else replace(spec, age=spec.age + book.dice.random() * 10)
 
 

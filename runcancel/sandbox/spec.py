@@ -1,11 +1,22 @@
 """The small description of a run, and the lives and machines it has."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from runcancel.sandbox.world import RUNS_FOR, SETTLE_SECONDS, STOPPED, WAITING, WAITS_FOR, Book, Life, Target, Word
+from runcancel.sandbox.world import (
+    RUNS_FOR,
+    SETTLE_SECONDS,
+    STOPPED,
+    WAITING,
+    WAITS_FOR,
+    Book,
+    Life,
+    RunType,
+    Target,
+    Word,
+)
 
 
 class BadSpec(ValueError):
@@ -21,6 +32,7 @@ class RunSpec:
     `separate` starts a command for each machine of a window's task instead of one for all. In `stdout` and `stderr` a
     lone surrogate `\udc80` to `\udcff` is a byte that is no UTF-8, and so it is in `script`, which the run executes;
     `starts`: what the running tasks of an execution of OOS have started, `invocation` or `oos`; `category` is its own.
+    A timer starts such a run `every` so many seconds.
     `started_by` is the name of who started it. `bucket` is where full outputs go, `upload_error`
     why they do not arrive. With `line_every` a target of Alibaba Cloud or Tencent Cloud writes a line each so many
     seconds.
@@ -61,6 +73,7 @@ class RunSpec:
     listed: bool = True
     skipped: bool = False
     category: str = "Other"
+    every: float = 86_400.0
     starts: tuple[str, ...] = ()
 
 
@@ -143,3 +156,33 @@ def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list
 def cancel_time(spec: RunSpec, now: float) -> float | None:
     stopped = any(Word(word) in STOPPED | {Word.CANCELLING} for word in spec.targets)
     return now - spec.age / 2 if stopped else None
+
+
+def steps_of(book: Book, spec: RunSpec, now: float) -> list[Target]:
+    """Targets that follow one another: a step starts when the one before has ended."""
+    steps: list[Target] = []
+    before = now
+    for index, (word, alone) in enumerate(lives(spec, now)):
+        life = alone
+        if word is Word.PENDING:
+            ended = bool(steps) and not steps[-1].life.begins < math.inf
+            dead = ended or (
+                bool(steps) and steps[-1].life.over(now) and steps[-1].life.word(now) is not Word.SUCCEEDED
+            )
+            first = before if steps else now + spec.waits_for
+            life = replace(life, begins=math.inf if dead else first, ends=math.inf if dead else first + spec.runs_for)
+        before = life.ends
+        text = spec.stdout or f"step {index + 1}\n"
+        errors = "error: exit status 1" if word is Word.FAILED else ""
+        steps.append(Target(id=f"step{index + 1}", life=life, task=book.uuid(), stdout=text, stderr=errors))
+    return steps
+
+
+def build_as(builder: Callable[[Book, RunSpec, float], RunType], book: Book, spec: RunSpec, now: float) -> RunType:
+    run = builder(book, spec, now)
+    run.fresh = spec.fresh
+    run.script, run.started_by = spec.script, spec.started_by
+    if spec.stubborn:
+        run.mark_stubborn()
+    book.add(run)
+    return run

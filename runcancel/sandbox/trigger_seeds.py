@@ -7,8 +7,8 @@ from runcancel.sandbox.accounts import account_id
 from runcancel.sandbox.aws.trigger_wire import command_input
 from runcancel.sandbox.aws.triggers import Association, EventRule, Schedule, due, starters
 from runcancel.sandbox.aws.windows import Window
-from runcancel.sandbox.fleet import build, build_as, tencent_run
-from runcancel.sandbox.spec import RunSpec
+from runcancel.sandbox.fleet import build, tencent_run
+from runcancel.sandbox.spec import RunSpec, build_as
 from runcancel.sandbox.tencent import invokers
 from runcancel.sandbox.tencent.invocations import Invocation
 from runcancel.sandbox.tencent.invokers import Invoker

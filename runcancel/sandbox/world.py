@@ -65,7 +65,7 @@ class Life:
         if self.cancelled_at is not None:
             if self.stubborn or now < self.cancelled_at + self.settle:
                 return Word.CANCELLING
-            return Word.TERMINATED if self.begins <= self.cancelled_at else Word.CANCELLED
+            return Word.TERMINATED if self.begins <= self.cancelled_at < self.ends else Word.CANCELLED
         if now < self.begins:
             return self.waits
         return Word.RUNNING if now < self.ends else self.outcome

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from runcancel.sandbox.clock import utc
@@ -56,9 +56,13 @@ _ERRORS = {
 
 @dataclass(slots=True, kw_only=True)
 class Invocation(Run):
-    """`kills` is false for what the vendor documents: what runs is not interrupted by a stop."""
+    """`kills` is false for what the vendor documents: what runs is not interrupted by a stop.
+
+    `past`: the earlier rounds of a schedule, for each instance.
+    """
 
     command: str
+    past: dict[str, list[Life]] = field(default_factory=dict)
     repeat: str = "Once"
     frequency: str = ""
     description: str = ""
@@ -248,7 +252,7 @@ def _result(run: Invocation, target: Target, call: Call, now: float, *, output: 
         "InvocationStatus": WORDS[word],
         "InvokeRecordStatus": _LEGACY.get(WORDS[word], "Failed"),
         "Dropped": dropped,
-        "Repeats": 0 if started is None and not run.timed else max(1, int(run.timed) * ROUNDS),
+        "Repeats": len(run.past.get(target.id, ())) + int(started is not None),
         "StartTime": utc(started) or "",
         "FinishedTime": utc(ended) or "",
         "StopTime": utc(target.life.cancelled_at) or "",
@@ -317,11 +321,14 @@ def describe_results(world: World, book: Book, call: Call) -> Document:
 
 
 def _with_history(run: Invocation) -> Invocation:
-    """A schedule with its past rounds as further targets; they ended well, a day apart."""
-    if not run.timed:
-        return run
-    past = [replace(each, life=_round(run, days)) for each in run.targets for days in range(1, ROUNDS)]
+    """A schedule with its past rounds as further targets."""
+    past = [replace(each, life=life) for each in run.targets for life in run.past.get(each.id, ())]
     return replace(run, targets=run.targets + past)
+
+
+def earlier_rounds(run: Invocation) -> dict[str, list[Life]]:
+    """The rounds of a schedule before it was first looked at; they ended well, a day apart."""
+    return {each.id: [_round(run, days) for days in range(ROUNDS - 1, 0, -1)] for each in run.targets}
 
 
 def _round(run: Invocation, days: int) -> Life:

@@ -30,12 +30,25 @@ RUN_COMMAND, TIMER = "ACS::ECS::RunCommand", "ACS::TimerTrigger"
 
 @dataclass(slots=True, kw_only=True)
 class OosExecution(Run):
-    """Its targets are its tasks. `started`: the runs that each task has started, by its place."""
+    """Its targets are its tasks. `runs`: what each task has started, by its place. A timer starts a run `every` so many
+    seconds, and does so until it is cancelled.
+    """
 
     actions: tuple[str, ...] = ()
     runs: dict[int, list[Run]] = field(default_factory=dict)
     category: str = "Other"
     description: str = ""
+    every: float = 86_400.0
+
+    def due(self, now: float) -> float:
+        """The next second after `now` at which a timer starts a run."""
+        return now - (now - self.created) % self.every + self.every
+
+    def words(self, now: float) -> list[Word]:
+        """A timer runs as long as one of its rounds does."""
+        busy = any(run.state(now) in ACTIVE for run in self.runs.get(0, ())) if self.category != "Other" else False
+        words = [target.life.word(now) for target in self.targets]
+        return [Word.RUNNING if busy and word is Word.SCHEDULED else word for word in words]
 
     def state(self, now: float) -> Word:
         words = [word for _, word, _ in self.truth(now)]
@@ -124,7 +137,7 @@ def _execution(book: Book, one: OosExecution, now: float) -> Document:
         "Tags": {},
     }
     return row | (
-        {"NextScheduleTime": utc(now - (now - one.created) % 86_400 + 86_400)} if one.category == "TimerTrigger" else {}
+        {"NextScheduleTime": utc(one.due(now))} if one.category == "TimerTrigger" and one.state(now) in ACTIVE else {}
     )
 
 
@@ -139,7 +152,7 @@ def list_tasks(world: World, book: Book, call: Call) -> Document:
 def _task(one: OosExecution, at: int, word: Word, now: float) -> Document:
     target, started = one.targets[at], one.runs.get(at, [])
     started_at, ended = target.life.started(now), target.life.ended(now)
-    child = next((run.id for run in started if isinstance(run, OosExecution)), "")
+    child = next((run.id for run in reversed(started) if isinstance(run, OosExecution)), "")
     return {
         "ExecutionId": one.id,
         "TaskExecutionId": target.task,
