@@ -46,6 +46,7 @@ from runcancel.text import command
 
 if TYPE_CHECKING:
     from runcancel.config.search_scopes import SearchScope
+    from runcancel.journal.store import JournalStore
     from runcancel.render.formats.query import Expression
 
 _SCOPE_OPTIONS = ("context", "provider", "profile", "region")
@@ -203,6 +204,13 @@ class Session:
         if rows is not None:
             return rows
         return on_terminal if self.out.is_terminal else 0
+
+    @property
+    def journal(self) -> "JournalStore":
+        """Where the journal of this user is."""
+        from runcancel.journal.store import JournalStore
+
+        return JournalStore.of(self.settings.environ)
 
     def command(self, *words: str) -> str:
         """A call of this program over the same scopes, as a person can paste it.

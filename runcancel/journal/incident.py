@@ -6,9 +6,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from runcancel.journal.base import Journal
 from runcancel.journal.next_steps import next_steps, restore
 from runcancel.journal.outcomes import merged
-from runcancel.journal.store import Journal
 from runcancel.journal.timeline import Recorded, states, timeline
 from runcancel.journal.trigger_reports import (
     trigger_reports,

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from runcancel.engine.tracker import not_asked
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed, judge
-from runcancel.journal.store import Entry
+from runcancel.journal.base import Entry
 from runcancel.model.outcomes import Intent, InvocationOutcome, Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Effect, Reason, Verdict

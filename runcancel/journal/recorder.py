@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
-from pathlib import Path
 from typing import Concatenate, ParamSpec
 
 from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import Interrupted, JournalError, Refused
-from runcancel.journal.store import Journal
+from runcancel.journal.base import Journal
+from runcancel.journal.store import JournalStore
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run, RunName
@@ -55,7 +55,7 @@ class Recorder(Progress):
 
     def __init__(
         self,
-        file: Path,
+        store: JournalStore,
         operation: Operation,
         *,
         limits: Limits | None = None,
@@ -64,7 +64,7 @@ class Recorder(Progress):
         resumed: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._file = file
+        self._store = store
         self._operation = operation
         self.limits = limits
         self._warn = warn
@@ -123,7 +123,7 @@ class Recorder(Progress):
         try:
             if self._failure is not None:
                 raise self._failure
-            journal = Journal.open(self._file)
+            journal = self._store.open()
             self._begin(journal, items)
             self._journal = journal
         except Interrupted:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from runcancel.engine.switching import VERBS
-from runcancel.journal.store import Entry, Journal
+from runcancel.journal.base import Entry, Journal
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Verdict

@@ -17,6 +17,7 @@ from msgspec import MsgspecError
 
 from runcancel.config.folders import NO_HOME, NOWHERE
 from runcancel.errors import JournalError
+from runcancel.journal.base import Database
 from runcancel.ownership import make_folder, nearest, writable_by_all
 
 _APPLICATION = 0x72756E63  # "runc": what SQLite keeps in the file's header to tell it from others
@@ -50,7 +51,7 @@ CREATE TABLE IF NOT EXISTS events (
 """What was added to version 1: a journal made before gets it too, and an older program does not notice."""
 
 
-class JournalFile:
+class JournalFile(Database):
     """An open file. Only the thread that opened it may use it; each statement is a transaction unless one is open."""
 
     def __init__(self, connection: sqlite3.Connection, file: Path | None = None) -> None:
@@ -88,6 +89,11 @@ class JournalFile:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def has(self, table: str) -> bool:
+        """Whether it has this table."""
+        with self.used() as db:
+            return db.execute("SELECT 1 FROM sqlite_master WHERE name=?", (table,)).fetchone() is not None
 
     @contextmanager
     def used(self) -> Iterator[sqlite3.Connection]:

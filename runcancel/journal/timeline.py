@@ -8,9 +8,9 @@ from msgspec import Struct, structs
 
 from runcancel.engine.switching import verdict_of
 from runcancel.engine.verdict import RequestStatus
+from runcancel.journal.base import Entry
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.restores import is_trigger
-from runcancel.journal.store import Entry
 from runcancel.model.events import Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
 from runcancel.model.incident import StateSample, Step, TimelineEntry
 from runcancel.model.outcomes import Operation, Outcome, Seen, Sent

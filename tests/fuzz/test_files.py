@@ -24,7 +24,7 @@ from runcancel.config import references, settings
 from runcancel.config.search_scopes import search_scopes
 from runcancel.engine.saved import SavedPlan, read_list, read_plan
 from runcancel.errors import CloudError, JournalError, Refused, UsageError
-from runcancel.journal.store import Journal
+from runcancel.journal.store import JournalStore
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.providers import provider
 from runcancel.render.screens.notes import problem_lines, problem_of
@@ -206,7 +206,7 @@ def test_any_journal_is_read_or_refused(
     else:
         file.write_bytes(data.draw(st.binary(max_size=200)))
 
-    with suppress(JournalError), closing(Journal.open(file, busy=0.1)) as journal:
+    with suppress(JournalError), closing(JournalStore(file).open(busy=0.1)) as journal:
         for operation in journal.operations():
             assert msgspec.convert(msgspec.to_builtins(operation), Operation) == operation
             list(journal.entries(operation.id))

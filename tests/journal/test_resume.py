@@ -25,8 +25,9 @@ from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import of_plan
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError
+from runcancel.journal.base import Journal
 from runcancel.journal.recorder import Recorder, new_operation
-from runcancel.journal.store import Journal
+from runcancel.journal.store import JournalStore
 from runcancel.model.outcomes import Operation, Outcome, PlanItem
 from runcancel.model.runs import Kind, Ref, Snapshot
 from runcancel.model.states import Guarantee, Reason, State, Verdict
@@ -258,7 +259,7 @@ def go(
         items = of_plan(held, list(look_up(asked, SETTINGS, clouds, workers))).items
         listeners = [Knife(life, "before"), Knife(life, "after"), Judges(world, clock, items)]
         if file is not None and operation is not None and items:
-            recorder = Recorder(file, operation, warn=pytest.fail, resumed=resumed)
+            recorder = Recorder(JournalStore(file), operation, warn=pytest.fail, resumed=resumed)
         progress = CombinedProgress(listeners[0], *([recorder] if recorder else []), *listeners[1:])
         outcomes = list(carry_out(items, clouds, workers, PATIENCE, progress))
         life.at("before end")
@@ -299,7 +300,7 @@ class Resume(RuleBasedStateMachine):
         if self.operation is None:
             self._apply(kill)
         else:
-            left = left_over(self.file, self.operation.id)
+            left = left_over(JournalStore(self.file), self.operation.id)
             self._go(left.items, left.operation, resumed=True, kill=kill)
 
     @precondition(lambda self: self.done)
@@ -389,7 +390,7 @@ class Resume(RuleBasedStateMachine):
 @pytest.fixture(scope="module", autouse=True)
 def _journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Resume.file = tmp_path_factory.mktemp("resume") / "journal.sqlite3"
-    Resume.journal = Journal.open(Resume.file)
+    Resume.journal = JournalStore(Resume.file).open()
     yield
     Resume.journal.close()
 

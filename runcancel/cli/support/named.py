@@ -9,9 +9,8 @@ from runcancel.config.references import Reference, as_written, parse_all, unique
 from runcancel.engine.saved import ReferenceList, read_list
 from runcancel.engine.switching import VERBS
 from runcancel.errors import JournalError, Refused, UsageError
-from runcancel.journal import store
+from runcancel.journal.base import Journal
 from runcancel.journal.restores import is_trigger
-from runcancel.journal.store import Journal
 from runcancel.model.outcomes import Operation
 from runcancel.text import command
 
@@ -72,7 +71,7 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
     """The runs of an operation. Raises `UsageError` for one that is not there, `Refused` for a broken journal."""
     word = environment.plain("--operation", word)
     try:
-        journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
+        journal = session.journal.read(pause=session.workers.pause)
         id = None if journal is None else whole_id(journal, word)
         entries = [] if journal is None or id is None else list(journal.entries(id))
         operation = None if journal is None or id is None else journal.operation(id)

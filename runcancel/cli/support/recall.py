@@ -6,8 +6,8 @@ from contextlib import closing, contextmanager
 from itertools import islice
 
 from runcancel.config import file as config_file
-from runcancel.journal import store
-from runcancel.journal.store import Journal
+from runcancel.journal.base import Journal
+from runcancel.journal.store import JournalStore
 from runcancel.text import safe
 
 _OPERATIONS = 30  # of which references are offered
@@ -48,9 +48,9 @@ def _did(counts: dict[str, int]) -> str:
 @contextmanager
 def _opened() -> Iterator[Journal | None]:
     """The journal; None where there is none: looking for completions makes no file."""
-    file = store.path(os.environ)
-    if not file.exists():
+    store = JournalStore.of(os.environ)
+    if not store.file.exists():
         yield None
         return
-    with closing(Journal.open(file, busy=0.2)) as past:
+    with closing(store.open(busy=0.2)) as past:
         yield past

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from msgspec import Struct, structs
 
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused, UsageError
-from runcancel.journal.store import Entry, Journal
+from runcancel.journal.base import Entry
+from runcancel.journal.store import JournalStore
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.states import Verdict
 from runcancel.text import command
@@ -29,10 +29,12 @@ class LeftOver(Struct, frozen=True):
     partial: tuple[Outcome, ...] = ()
 
 
-def left_over(file: Path, id: str, *, verb: str = "cancel", pause: Callable[[float], None] = time.sleep) -> LeftOver:
+def left_over(
+    store: JournalStore, id: str, *, verb: str = "cancel", pause: Callable[[float], None] = time.sleep
+) -> LeftOver:
     """What `--resume` continues with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
-        journal = Journal.open(file, pause=pause)
+        journal = store.open(pause=pause)
         found = whole_id(journal, id, verb=verb)
         operation = None if found is None else journal.operation(found)
         if operation is None:

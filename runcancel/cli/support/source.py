@@ -12,7 +12,6 @@ from runcancel.cli.support.ask import why_not_interactive
 from runcancel.cli.support.resume import LeftOver, left_over
 from runcancel.environment import plain_file
 from runcancel.errors import UsageError
-from runcancel.journal import store
 from runcancel.model.queries import Query
 
 
@@ -119,7 +118,7 @@ def _maker(value: str | None, make: Callable[[str], Source]) -> Callable[[], Sou
 
 
 def _left_over(session: Session, id: str) -> LeftOver:
-    return left_over(store.path(session.settings.environ), id, pause=session.workers.pause)
+    return left_over(session.journal, id, pause=session.workers.pause)
 
 
 def _picked_by(session: Session) -> Picked:

@@ -23,7 +23,6 @@ from runcancel.errors import Goal, exit_of_plan
 from runcancel.guards.action import DISABLE, ENABLE
 from runcancel.guards.confirmation import GivenConfirmation
 from runcancel.guards.limits import lowest
-from runcancel.journal import store
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits, Outcome
 from runcancel.model.runs import Ref
@@ -47,9 +46,10 @@ class Switching:
         self._action = ENABLE if enable else DISABLE
         session.clouds.switch.enable = enable
         resume = args.sources.resume
-        file = store.path(session.settings.environ)
         self._resumed = (
-            None if resume is None else left_over(file, resume, verb=self._action.verb, pause=session.workers.pause)
+            None
+            if resume is None
+            else left_over(session.journal, resume, verb=self._action.verb, pause=session.workers.pause)
         )
         self._choice = TriggerChoice(session, args, self._action, self._resumed, operation=operation, force=force)
 
@@ -108,7 +108,7 @@ class Switching:
         )
         self._session.clouds.operation = operation.id
         return Recorder(
-            store.path(self._session.settings.environ),
+            self._session.journal,
             operation,
             limits=self._limits,
             warn=self._session.notes.warn,

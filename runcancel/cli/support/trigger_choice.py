@@ -25,9 +25,7 @@ from runcancel.engine.verdict import failed
 from runcancel.environment import plain, plain_file
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.guards.action import Action
-from runcancel.journal import store
 from runcancel.journal.restores import LAST, disabled_by, unrestored
-from runcancel.journal.store import Journal
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Reason, Verdict
@@ -176,7 +174,7 @@ class TriggerChoice:
         """What an operation found enabled and disabled. Raises `UsageError` for an operation that disabled nothing."""
         session = self._session
         try:
-            journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
+            journal = session.journal.read(pause=session.workers.pause)
             id = None
             if journal is not None:
                 id = next(unrestored(journal), None) if word == LAST else whole_id(journal, word)

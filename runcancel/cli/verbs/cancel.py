@@ -22,7 +22,6 @@ from runcancel.engine.saved import check_identities
 from runcancel.errors import Goal, UsageError, exit_of_plan
 from runcancel.guards.confirmation import GivenConfirmation
 from runcancel.guards.limits import NO_LIMITS, counted
-from runcancel.journal import store
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits
 from runcancel.model.triggers import TriggerPlan
@@ -217,7 +216,7 @@ def _recorder(session: Session, args: changes.Record, request: SelectionRequest,
     operation = new_operation("cancel", sys.argv[1:], args.reason) if resumed is None else resumed.operation
     session.clouds.operation = operation.id
     return Recorder(
-        store.path(session.settings.environ),
+        session.journal,
         operation,
         limits=limits,
         warn=session.notes.warn,

@@ -17,8 +17,7 @@ from runcancel.engine.search import split_gaps
 from runcancel.environment import Choice
 from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refused, UsageError
 from runcancel.guards import site_policy
-from runcancel.journal import store
-from runcancel.journal.store import Journal
+from runcancel.journal.store import JournalStore
 from runcancel.model.reports import FileCheck, ScopeCheck
 from runcancel.model.runs import Problem, Scope
 from runcancel.model.states import Reason
@@ -59,7 +58,7 @@ def doctor(session: Session) -> int:
         session.clouds.tries = Tries.of(_EACH)
     names, missing = _providers(session.settings)
     scopes = session.scopes(_only(session.settings, names)) if names else ()
-    written, known = _journal(store.path(session.settings.environ))
+    written, known = _journal(session.journal)
     checks = tuple(_led(session.settings, one) for one in examine(scopes, session.clouds, session.workers))
     gaps, notes = split_gaps(_problems(checks), scopes)
     errors = (*(one.problem for one in missing if one.problem is not None), *gaps)
@@ -208,13 +207,13 @@ def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
         )
 
 
-def _journal(path: Path) -> tuple[FileCheck, Cancels]:
+def _journal(store: JournalStore) -> tuple[FileCheck, Cancels]:
     """The journal's file, and what it knows about cancels."""
-    about = _file("journal", path)
+    about = _file("journal", store.file)
     if not about.exists:
         return about, {}
     try:
-        opened = Journal.peek(path)
+        opened = store.peek()
         try:
             return about, last_cancels(opened.answers())
         finally:

@@ -13,10 +13,9 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.switching import VERBS, trigger_outcome
 from runcancel.errors import Exit, JournalError, Refused, UsageError
-from runcancel.journal import store
+from runcancel.journal.base import Entry, Journal
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.restores import is_trigger, unrestored
-from runcancel.journal.store import Entry, Journal
 from runcancel.model.outcomes import Operation, Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Stage, Verdict
@@ -77,14 +76,12 @@ def history(
     verdicts = options.verdicts(status)
     if verdicts and operation == "prune":
         raise UsageError("--status cannot be used with prune; nothing was deleted")
-    file = store.path(session.settings.environ)
+    journal = session.journal
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
         if operation == "prune":
-            return _prune(
-                session, Journal.open(file, pause=session.workers.pause) if store.is_there(file) else None, before
-            )
-        opened = Journal.read(file, pause=session.workers.pause)
+            return _prune(session, journal.open(pause=session.workers.pause) if journal.is_there() else None, before)
+        opened = journal.read(pause=session.workers.pause)
         if operation is None:
             return _newest(session, opened, session.limit(limit, _SHOWN), verdicts)
         return _one(session, opened, operation, verdicts)

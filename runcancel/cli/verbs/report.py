@@ -10,10 +10,9 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import LAST, no_operation, whole_id
 from runcancel.errors import Exit, JournalError, Refused, UsageError
-from runcancel.journal import store
+from runcancel.journal.base import Journal
 from runcancel.journal.incident import incident, recorded
 from runcancel.journal.restores import unrestored
-from runcancel.journal.store import Journal
 from runcancel.journal.timeline import Recorded
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Stage
@@ -72,7 +71,7 @@ def report(
                 hint="see: runcancel history",
             )
     try:
-        journal = Journal.read(store.path(session.settings.environ), pause=session.workers.pause)
+        journal = session.journal.read(pause=session.workers.pause)
         found, missing = _read(journal, words)
         disabling = frozenset[str]() if journal is None else frozenset(unrestored(journal))
     except JournalError as error:

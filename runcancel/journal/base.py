@@ -1,0 +1,155 @@
+"""What a journal is, whatever keeps it: the records of operations, and the statements of a database below them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from runcancel.engine.verdict import CancelResponse
+from runcancel.model.events import JournalEvent
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.runs import Ref, RunName
+from runcancel.model.states import Stage
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One run of an operation: what was intended, what was answered, what was seen."""
+
+    item: PlanItem | Intent
+    answer: CancelResponse | None
+    outcome: Outcome | None
+
+
+class Journal(Protocol):
+    """An open journal. One per process; any number of processes at once. Every method raises `JournalError`."""
+
+    def close(self) -> None:
+        """Close it."""
+
+    def begin(
+        self,
+        operation: Operation,
+        items: Sequence[PlanItem | Intent],
+        limits: Limits | None = None,
+        events: Sequence[JournalEvent] = (),
+    ) -> None:
+        """Commit the intent: the operation, every run to cancel, and the limits of the operation."""
+
+    def resume(
+        self,
+        id: str,
+        items: Sequence[PlanItem | Intent],
+        limits: Limits | None = None,
+        events: Sequence[JournalEvent] = (),
+    ) -> None:
+        """Commit that an operation continues with these runs. Earlier data of them is replaced."""
+
+    def join(self, id: str, items: Sequence[PlanItem | Intent], events: Sequence[JournalEvent] = ()) -> None:
+        """Commit that these runs will be cancelled as well."""
+
+    def record_read(
+        self, id: str, entries: Sequence[tuple[RunName, PlanItem | None]], events: Sequence[JournalEvent] = ()
+    ) -> None:
+        """Commit what was read under references: the run in place of each intent; None where it is there already."""
+
+    def responded(self, id: str, run: Ref, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
+        """Commit an answer."""
+
+    def judged(self, id: str, outcome: Outcome, events: Sequence[JournalEvent] = ()) -> None:
+        """Commit an outcome."""
+
+    def record(self, id: str, events: Sequence[JournalEvent]) -> None:
+        """Commit what happened."""
+
+    def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
+        """Commit the end of an operation."""
+
+    def limits(self, id: str) -> Limits:
+        """The limits of an operation; the usual ones where it was written without any."""
+        ...
+
+    def operations(self, limit: int = 0) -> Iterator[Operation]:
+        """Operations, newest first; 0 is all."""
+        ...
+
+    def operation(self, id: str) -> Operation | None:
+        """One operation, by its whole id."""
+        ...
+
+    def ids(self, beginning: str) -> tuple[str, ...]:
+        """The ids that begin so, newest first."""
+        ...
+
+    def entries(self, id: str) -> Iterator[Entry]:
+        """The runs of an operation."""
+        ...
+
+    def events(self, id: str) -> Iterator[JournalEvent]:
+        """What happened during an operation, in its order; nothing where 0.1 wrote the journal.
+
+        What a newer program wrote besides is left out.
+        """
+        ...
+
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, Ref, CancelResponse]]:
+        """What clouds answered: when its operation began, the run, the answer; newest first, at most `limit`."""
+        ...
+
+    def prune(self, before: datetime, *, keep: AbstractSet[str] = frozenset()) -> tuple[Operation, ...]:
+        """Forget the operations that began before and are done, and return them, newest first.
+
+        What is unfinished stays: without its entry nobody could resume it. So does what is to `keep`.
+        """
+        ...
+
+
+class Rows(Protocol):
+    """What a statement gave."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Statements(Protocol):
+    """A connection that takes SQL which every database understands, with `?` for each value."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Rows:
+        """Carry out one statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> object:
+        """Carry out one statement for each row of values."""
+        ...
+
+
+class Database(Protocol):
+    """An open database with the tables of a journal."""
+
+    def close(self) -> None:
+        """Close it."""
+
+    def used(self) -> AbstractContextManager[Statements]:
+        """For statements, and for reading what they gave. Raises `JournalError` for whatever goes wrong."""
+        ...
+
+    def changed(self) -> AbstractContextManager[Statements]:
+        """The same as one transaction: all of it is committed, or nothing."""
+        ...
+
+    def has(self, table: str) -> bool:
+        """Whether it has this table: one that may only be read can be older than the table."""
+        ...
