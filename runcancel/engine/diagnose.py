@@ -6,13 +6,15 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from runcancel.engine.connections import Clouds
+from runcancel.engine.trigger_access import examine_triggers
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.queries import Query
-from runcancel.model.reports import PermissionCheck
+from runcancel.model.reports import PermissionCheck, TriggerCheck
 from runcancel.model.runs import Identity, InvocationFilter, Kind, Ref, Scope
 from runcancel.model.states import Reason
-from runcancel.providers import provider
+from runcancel.model.triggers import TriggerKind
+from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.base import Checkup, Cloud
 from runcancel.runtime.workers import Workers
 
@@ -33,11 +35,15 @@ class Examined(Struct, frozen=True, kw_only=True):
     identity: Identity | None = None
     connection: Checkup | None = None
     permissions: tuple[PermissionCheck, ...] = ()
+    triggers: tuple[TriggerCheck, ...] = ()
     errors: tuple[CloudError, ...] = ()
 
 
-def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers) -> tuple[Examined, ...]:
-    """Ask each scope who we are, then, kind by kind, for one page and for one run. Raises `Interrupted`."""
+def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers, *, within: float) -> tuple[Examined, ...]:
+    """Ask each scope who we are, then, kind by kind, for one page and for one run, and of the kinds of triggers, too.
+
+    Within `within` seconds, what is not known of the triggers stays unknown. Raises `Interrupted`.
+    """
     seen = {scope: Examined(scope=scope) for scope in scopes}
     for done in workers.map(lambda scope: clouds.at(scope).identity(), scopes, queue=lambda scope: scope):
         seen[done.item] = _identified(seen[done.item], done.error, done.value)
@@ -47,32 +53,66 @@ def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers) -> tuple[
         one = seen[tried.item[0]]
         errors = () if tried.item[1].by_kind_only else errors  # whoever does not use such a kind lacks nothing
         seen[one.scope] = structs.replace(one, permissions=(*one.permissions, check), errors=(*one.errors, *errors))
-    return tuple(_finished(one, clouds) for one in seen.values())
+    triggers = examine_triggers([scope for scope in scopes if _replies(seen[scope])], clouds, workers, within=within)
+    return tuple(_finished(structs.replace(one, triggers=triggers.get(one.scope, ())), clouds) for one in seen.values())
 
 
-Cancels = Mapping[tuple[str, str, str], tuple[datetime, bool]]
-"""Scope, kind and key -> when a cancel there was last accepted (true) or denied."""
+LastWrites = Mapping[tuple[str, str, str, str], tuple[datetime, bool]]
+"""Scope, kind, permission and key -> when a request that needs it was last accepted there (true) or denied."""
 
 
-def last_cancels(answers: Iterable[tuple[datetime, Ref, CancelResponse]]) -> Cancels:
-    """The last cancel per scope, kind and key. The responses come newest first; one without a key is ignored."""
-    latest: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
-    for at, ref, answer in answers:
+def last_writes(answers: Iterable[tuple[datetime, str, Ref, CancelResponse]]) -> LastWrites:
+    """The last cancel, disable and enable per scope, kind and key, from the time, the verb, the run or trigger and the
+    response of each. They come newest first; one without a key is ignored.
+    """
+    latest: dict[tuple[str, str, str, str], tuple[datetime, bool]] = {}
+    for at, verb, ref, answer in answers:
+        permission = _permission(verb, ref)
         denied = answer.problem is not None and answer.problem.code is Reason.DENIED
-        if answer.key is not None and (denied or answer.status is RequestStatus.ACCEPTED):
-            latest.setdefault((str(ref.scope), ref.kind, answer.key), (at, not denied))
+        if permission is None or answer.key is None or not (denied or answer.status is RequestStatus.ACCEPTED):
+            continue
+        latest.setdefault((str(ref.scope), ref.kind, permission, answer.key), (at, not denied))
     return latest
 
 
-def with_cancels(one: Examined, cancels: Cancels) -> tuple[PermissionCheck, ...]:
-    """The permissions of a scope, with what the journal knows about cancels there by the same key."""
+def with_writes(one: Examined, writes: LastWrites) -> Examined:
+    """What was seen of a scope, with what the journal knows about requests there by the same key."""
     key = "" if one.connection is None else one.connection.key or ""
+    permissions = {kind.name: kind.permission for kind in _kinds(one.scope)}
+    switches = {kind.name: (kind.permission, kind.enable_permission) for kind in _trigger_kinds(one.scope)}
 
-    def with_cancel(check: PermissionCheck) -> PermissionCheck:
-        at, allowed = cancels.get((str(one.scope), check.kind, key), (None, None))
+    def last(kind: str, permission: str) -> tuple[datetime | None, bool | None]:
+        return writes.get((str(one.scope), kind, permission, key), (None, None))
+
+    def of_run(check: PermissionCheck) -> PermissionCheck:
+        at, allowed = last(check.kind, permissions[check.kind])
         return structs.replace(check, cancel=allowed, cancel_seen_at=at)
 
-    return tuple(with_cancel(check) for check in one.permissions)
+    def of_trigger(check: TriggerCheck) -> TriggerCheck:
+        disable, enable = switches[check.kind]
+        disabled_at, may_disable = last(check.kind, disable)
+        enabled_at, may_enable = last(check.kind, enable)
+        return structs.replace(
+            check,
+            disable=may_disable,
+            disable_seen_at=disabled_at,
+            enable=may_enable,
+            enable_seen_at=enabled_at,
+        )
+
+    return structs.replace(
+        one, permissions=tuple(map(of_run, one.permissions)), triggers=tuple(map(of_trigger, one.triggers))
+    )
+
+
+def _permission(verb: str, ref: Ref) -> str | None:
+    """The permission that a request of this verb needs; None for what this program does not know."""
+    known = provider(ref.scope.provider) if ref.scope.provider in PROVIDERS else None
+    kinds = () if known is None else (*known.kinds, *known.trigger_kinds)
+    kind = next((one for one in kinds if one.name == ref.kind), None)
+    if isinstance(kind, TriggerKind) and verb == "enable":
+        return kind.enable_permission
+    return None if kind is None else kind.permission
 
 
 def _identified(one: Examined, error: BaseException | None, value: Callable[[], Identity]) -> Examined:
@@ -87,8 +127,17 @@ def _worth_asking(one: Examined) -> bool:
     return not any(error.reason in _IN_VAIN for error in one.errors)
 
 
+def _replies(one: Examined) -> bool:
+    """Whether a kind of run could be judged: then the triggers can be as well."""
+    return any(check.list is not None or check.read is not None for check in one.permissions)
+
+
 def _kinds(scope: Scope) -> tuple[Kind, ...]:
     return provider(scope.provider).kinds
+
+
+def _trigger_kinds(scope: Scope) -> tuple[TriggerKind, ...]:
+    return provider(scope.provider).trigger_kinds
 
 
 def _tried(cloud: Cloud, scope: Scope, kind: Kind) -> tuple[PermissionCheck, tuple[CloudError, ...]]:

@@ -39,7 +39,7 @@ def find_triggers(
         if not query.kinds or kind.name in query.kinds
     }
     reported: dict[Scope, set[tuple[Reason, str | None]]] = {}  # a scope that was given up has its reason already
-    for (scope, kind_name), found in as_completed(sources, workers, queue=lambda key: _Line(*key), within=within):
+    for (scope, kind_name), found in as_completed(sources, workers, queue=lambda key: Line(*key), within=within):
         known = reported.setdefault(scope, set())
         if isinstance(found, Trigger):
             yield found
@@ -51,7 +51,7 @@ def find_triggers(
             yield structs.replace(problem, message=f"{kind_name}: {problem.message}")
 
 
-class _Line(Struct, frozen=True):
+class Line(Struct, frozen=True):
     """The queue of one kind of trigger in one scope: most kinds have a service of their own, and one may be silent."""
 
     scope: Scope

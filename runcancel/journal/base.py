@@ -94,8 +94,11 @@ class Journal(Protocol):
         """
         ...
 
-    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, Ref, CancelResponse]]:
-        """What clouds answered: when its operation began, the run, the answer; newest first, at most `limit`."""
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, Ref, CancelResponse]]:
+        """What clouds answered: when its operation began, its verb, the run or trigger, the answer.
+
+        Newest first, at most `limit`.
+        """
         ...
 
     def prune(self, before: datetime, *, keep: AbstractSet[str] = frozenset()) -> tuple[Operation, ...]:

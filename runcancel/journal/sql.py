@@ -164,15 +164,15 @@ class SqlJournal(Journal):
                 if kind in _EVENTS:
                     yield from_json(blob, _EVENTS[kind])
 
-    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, Ref, CancelResponse]]:
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, Ref, CancelResponse]]:
         with self._database.used() as db:
-            for at, run, answer in db.execute(
-                "SELECT o.at, e.run, e.answer FROM entries e JOIN operations o ON o.id = e.operation "
+            for at, verb, run, answer in db.execute(
+                "SELECT o.at, o.verb, e.run, e.answer FROM entries e JOIN operations o ON o.id = e.operation "
                 "WHERE e.answer IS NOT NULL ORDER BY o.id DESC LIMIT ?",
                 (limit,),
             ):
                 if isinstance(ref := RunName.parse(run), Ref):
-                    yield datetime.fromisoformat(at), ref, from_json(answer, CancelResponse)
+                    yield datetime.fromisoformat(at), verb, ref, from_json(answer, CancelResponse)
 
     def prune(self, before: datetime, *, keep: AbstractSet[str] = frozenset()) -> tuple[Operation, ...]:
         with self._database.changed() as db:

@@ -59,6 +59,25 @@ class PermissionCheck(Struct, frozen=True, kw_only=True):
     cancel_seen_at: datetime | None = None
 
 
+class TriggerCheck(Struct, frozen=True, kw_only=True):
+    """What is known to be permitted for one kind of trigger; None: not known, because it was not tried.
+
+    `disable` and `enable` are known only from a request that was accepted or denied, at `…_seen_at`. `switchable`:
+    whether runcancel disables and enables triggers of the kind at all. `denied` has the vendor's operations that were
+    refused.
+    """
+
+    kind: str
+    switchable: bool
+    list: bool | None
+    read: bool | None
+    disable: bool | None = None
+    disable_seen_at: datetime | None = None
+    enable: bool | None = None
+    enable_seen_at: datetime | None = None
+    denied: tuple[str, ...] = ()
+
+
 class ScopeCheck(Struct, frozen=True, kw_only=True):
     """How one scope is reached and what it answers. Null: not known, or there is none.
 
@@ -84,6 +103,7 @@ class ScopeCheck(Struct, frozen=True, kw_only=True):
     clock_skew: float | None = None
     latency: float | None = None
     permissions: tuple[PermissionCheck, ...] = ()
+    triggers: tuple[TriggerCheck, ...] = ()
     remark: str | None = None
 
     @property

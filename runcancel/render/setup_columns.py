@@ -68,6 +68,7 @@ _SCOPE: tuple[Column[ScopeCheck], ...] = (
     Column("endpoint", wide=True),
     Column("endpoint_origin", "ENDPOINT FROM", wide=True),
     Column("proxy", wide=True),
+    Column("triggers", value=doctor.on_triggers),
 )
 
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {

@@ -11,7 +11,7 @@ import pytest
 from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
 
 from runcancel.config.references import full
-from runcancel.engine.diagnose import Examined, last_cancels, with_cancels
+from runcancel.engine.diagnose import Examined, last_writes, with_writes
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.reports import PermissionCheck
 from runcancel.model.runs import Scope
@@ -402,7 +402,7 @@ def test_contexts_are_asked_each_with_its_own_credentials(outside: Outside) -> N
     assert all(row["credentials"].startswith("profile ops, ") for row in document["scopes"])
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+@pytest.mark.parametrize("columns", [60, 80, 120, 240])
 def test_it_fits_the_terminal_and_cuts_nothing(columns: int, outside: Outside) -> None:
     outside.faults("tencent:DescribeInvocations=denied")
 
@@ -418,7 +418,7 @@ def test_it_fits_the_terminal_and_cuts_nothing(columns: int, outside: Outside) -
         "not configured",
     ):
         assert part in text, shown.final
-    assert (SCOPES[0] in lines[1]) == (columns == 200)
+    assert (SCOPES[0] in lines[1]) == (columns == 240)
 
 
 def test_rows_for_other_programs(outside: Outside) -> None:
@@ -443,19 +443,111 @@ def test_a_journal_that_cannot_be_read_is_said(outside: Outside) -> None:
 
 @pytest.mark.parametrize(("key", "known"), [("6653", True), ("0000", None), (None, None)])
 def test_an_answer_that_another_key_got_tells_nothing(key: str | None, known: bool | None) -> None:
-    told = last_cancels(
-        [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(status=RequestStatus.ACCEPTED, key="6653"))]
+    told = last_writes(
+        [
+            (
+                datetime(2026, 11, 21, tzinfo=UTC),
+                "cancel",
+                full(TENCENT),
+                CancelResponse(status=RequestStatus.ACCEPTED, key="6653"),
+            )
+        ]
     )
     connection = Checkup(credentials="env", key=key, endpoint="x", proxy=None, clock_skew=None, latency=None)
     scope = Scope(provider="tencent", region="ap-guangzhou")
     seen = PermissionCheck(kind="invocation", list=True, read=True)
 
-    (check,) = with_cancels(Examined(scope=scope, connection=connection, permissions=(seen,)), told)
+    (check,) = with_writes(Examined(scope=scope, connection=connection, permissions=(seen,)), told).permissions
 
     assert check.cancel is known
     assert (
-        last_cancels(
-            [(datetime(2026, 11, 21, tzinfo=UTC), full(TENCENT), CancelResponse(status=RequestStatus.ACCEPTED))]
+        last_writes(
+            [
+                (
+                    datetime(2026, 11, 21, tzinfo=UTC),
+                    "cancel",
+                    full(TENCENT),
+                    CancelResponse(status=RequestStatus.ACCEPTED),
+                )
+            ]
         )
         == {}
+    )
+
+
+SWITCHED = {"aws": ["window", "rule"], "alibaba": [], "tencent": ["invoker"]}
+
+
+def may(row: Any) -> dict[str, tuple[bool | None, ...]]:
+    return {one["kind"]: (one["list"], one["read"], one["disable"], one["enable"]) for one in row["triggers"]}
+
+
+def test_triggers_are_listed_and_read_and_no_switch_is_tried(outside: Outside) -> None:
+    document = outside.json("doctor")
+
+    for name, row in rows(document).items():
+        assert set(may(row).values()) <= {(True, True, None, None)}
+        assert [one["kind"] for one in row["triggers"] if one["switchable"]] == SWITCHED[name]
+    assert list(may(rows(document)["aws"])) == ["window", "rule", "schedule", "association"]
+    assert not {"UpdateMaintenanceWindow", "DisableRule", "DisableInvoker"} & set(outside.actions())
+    shown = outside.run("doctor", "-o", "table", env={"COLUMNS": "80"}).out
+    assert "triggers list read disable? enable?" in shown
+    assert max(map(len, shown.split("\n\n")[0].splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "kind", "known"),
+    [
+        ("aws", "ListRules", "rule", (False, True, None, None)),
+        ("aws", "DescribeMaintenanceWindows", "window", (False, True, None, None)),
+        ("aws", "GetMaintenanceWindow", "window", (True, False, None, None)),
+        ("aws", "GetSchedule", "schedule", (False, False, None, None)),
+        ("aws", "ListAssociations", "association", (False, True, None, None)),
+        ("tencent", "DescribeInvokers", "invoker", (False, False, None, None)),
+    ],
+)
+def test_what_is_denied_of_triggers_is_a_note(
+    name: str, action: str, kind: str, known: tuple[bool | None, ...], outside: Outside
+) -> None:
+    outside.faults(f"{name}:{action}=denied")
+
+    done = outside.run("doctor", "-p", name, "-o", "json")
+
+    row = rows(done.document)[name]
+    assert may(row)[kind] == known
+    assert {one["kind"]: one["denied"] for one in row["triggers"]}[kind] == [action]
+    assert f"reading triggers is not permitted ({action})" in done.err
+    assert f"runcancel permissions -p {name} --triggers --read-only" in done.err
+    if action != "DescribeMaintenanceWindows":  # which lists windows and their executions alike
+        assert done.code == 0, str(done)
+
+
+def test_a_service_of_triggers_that_hangs_is_not_known_and_holds_nothing_up(outside: Outside) -> None:
+    outside.faults("ListSchedules=hang")
+
+    done = outside.run("doctor", "-p", "aws", "--timeout", "1s", "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert may(rows(done.document)["aws"])["schedule"] == (None, None, None, None)
+    assert may(rows(done.document)["aws"])["rule"][:2] == (True, True)
+
+
+def test_a_switch_that_was_accepted_or_denied_is_known_from_the_journal(outside: Outside) -> None:
+    triggers = {one["kind"]: one["ref"] for one in outside.json("triggers", "--status", "enabled")["triggers"]}
+    outside.run("disable", triggers["window"], triggers["rule"], "--confirm", "2")
+    outside.faults("DisableInvoker=denied", "EnableRule=denied")
+    outside.run("disable", triggers["invoker"])
+    outside.run("enable", triggers["rule"], "--yes", "--confirm", "1")
+    outside.faults()
+
+    document = outside.json("doctor")
+
+    aws, tencent = rows(document)["aws"], rows(document)["tencent"]
+    assert may(aws)["window"][2:] == (True, True)  # one permission for both
+    assert may(aws)["rule"][2:] == (True, False)
+    assert may(tencent)["invoker"][2:] == (False, None)
+    assert aws["triggers"][0]["disable_seen_at"]
+    assert (
+        "window: list read disable enable; rule: list read disable, not enable; schedule"
+        in outside.run("doctor", "-o", "wide", env={"COLUMNS": "250"}).out
     )

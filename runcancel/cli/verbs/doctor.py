@@ -12,7 +12,7 @@ from runcancel.config import file as config_file
 from runcancel.config import protection, provenance
 from runcancel.config.search_scopes import search_scopes, unusable
 from runcancel.config.settings import Settings
-from runcancel.engine.diagnose import Cancels, Examined, examine, last_cancels, with_cancels
+from runcancel.engine.diagnose import Examined, LastWrites, examine, last_writes, with_writes
 from runcancel.engine.search import split_gaps
 from runcancel.environment import Choice
 from runcancel.errors import CREDENTIALS, CloudError, Exit, JournalError, Refused, UsageError
@@ -24,6 +24,7 @@ from runcancel.model.states import Reason
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import is_configured
 from runcancel.render import End
+from runcancel.render.screens.notes import name_list
 from runcancel.runtime.throttle import Tries
 from runcancel.text import command, duration
 
@@ -49,8 +50,9 @@ def doctor(session: Session) -> int:
       runcancel doctor -c prod -o json
 
     One row per scope: identity, credentials, clock offset, latency, permissions.
-    It reads one page and one run of each kind, and changes nothing. Only the
-    journal shows whether a cancel is permitted; otherwise the row shows cancel?.
+    It reads one page and one run of each kind, and one trigger of each kind. It
+    changes nothing, so it does not try to cancel, disable or enable. Only the
+    journal shows whether these are permitted; otherwise the row shows cancel?.
     Exit codes: 0 all is well, 4 credentials or permissions are missing or belong
     to another account, 7 a cloud could not be reached or did not reply.
     """
@@ -59,15 +61,18 @@ def doctor(session: Session) -> int:
     names, missing = _providers(session.settings)
     scopes = session.scopes(_only(session.settings, names)) if names else ()
     written, known = _journal(session.journal)
-    checks = tuple(_led(session.settings, one) for one in examine(scopes, session.clouds, session.workers))
+    within = session.clouds.tries.answer
+    examined = examine(scopes, session.clouds, session.workers, within=within)
+    checks = tuple(_led(session.settings, with_writes(one, known)) for one in examined)
     gaps, notes = split_gaps(_problems(checks), scopes)
     errors = (*(one.problem for one in missing if one.problem is not None), *gaps)
     answer = session.writer("doctor")
-    rows = [_row(session.settings, one, known, gaps) for one in checks]
+    rows = [_row(session.settings, one, gaps) for one in checks]
     for row in (*rows, *map(_absent, missing)):
         answer.row(row)
     code = _code(errors)
     files = (_file("config", config_file.path(session.settings.environ)), written, _site_policy())
+    notes += tuple(_denied_triggers(rows))
     answer.end(End(exit_code=code, errors=errors, complete=not errors, notes=notes, files=files))
     for row in rows:
         _warn_of_clock(session, row)
@@ -150,7 +155,24 @@ def _next(scope: Scope, error: CloudError) -> str | None:
     return f"next: {suggestion}" if suggestion else None
 
 
-def _row(scope_settings: Settings, one: Examined, cancels: Cancels, gaps: Iterable[Problem]) -> ScopeCheck:
+def _denied_triggers(rows: Iterable[ScopeCheck]) -> Iterator[str]:
+    """What is denied of triggers, a note per provider: whoever changes no triggers lacks nothing."""
+    denied: dict[str, dict[str, None]] = {}
+    scopes: dict[str, list[str]] = {}
+    for row in rows:
+        actions = dict.fromkeys(action for check in row.triggers for action in check.denied)
+        if actions:
+            denied.setdefault(row.provider, {}).update(actions)
+            scopes.setdefault(row.provider, []).append(row.scope)
+    for name, actions in denied.items():
+        allow = command("permissions", "-p", name, "--triggers", "--read-only")
+        yield (
+            f"{name_list(scopes[name])}: reading triggers is not permitted ({', '.join(actions)}). "
+            f"runcancel triggers and --disable-triggers need it: {allow}"
+        )
+
+
+def _row(scope_settings: Settings, one: Examined, gaps: Iterable[Problem]) -> ScopeCheck:
     """One scope as it was seen. A region that is not enabled is no gap and has a remark all the same."""
     scope, seen = one.scope, one.connection
     problem = next((gap for gap in gaps if gap.scope == str(scope)), None)
@@ -173,7 +195,8 @@ def _row(scope_settings: Settings, one: Examined, cancels: Cancels, gaps: Iterab
         proxy=seen.proxy if seen else None,
         clock_skew=seen.clock_skew if seen else None,
         latency=seen.latency if seen else None,
-        permissions=with_cancels(one, cancels),
+        permissions=one.permissions,
+        triggers=one.triggers,
         remark=problem.message if problem else "not enabled" if one.errors else None,
     )
 
@@ -207,7 +230,7 @@ def _warn_of_clock(session: Session, row: ScopeCheck) -> None:
         )
 
 
-def _journal(store: JournalStore) -> tuple[FileCheck, Cancels]:
+def _journal(store: JournalStore) -> tuple[FileCheck, LastWrites]:
     """The journal's file, and what it knows about cancels."""
     about = _file("journal", store.file)
     if not about.exists:
@@ -215,7 +238,7 @@ def _journal(store: JournalStore) -> tuple[FileCheck, Cancels]:
     try:
         opened = store.peek()
         try:
-            return about, last_cancels(opened.answers())
+            return about, last_writes(opened.answers())
         finally:
             opened.close()
     except JournalError as error:

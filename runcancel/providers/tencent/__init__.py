@@ -43,6 +43,7 @@ TRIGGER_KINDS = (
         name="invoker",
         form="invoker/ivk-…",
         id_pattern=re.compile(r"ivk-[0-9a-z]{8,}"),
+        probe_id="ivk-00000000",
         starts=("invocation",),
         promise="The invoker starts nothing while it is disabled. Runs that it has started continue.",
         action="DisableInvoker",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from runcancel.model.reports import FileCheck, PermissionCheck, ScopeCheck
+from runcancel.model.reports import FileCheck, ScopeCheck, TriggerCheck
 from runcancel.render.screens.words import Pieces
 from runcancel.text import duration, safe
 
@@ -11,12 +11,22 @@ _WORDS: Mapping[bool | None, str] = {True: "{}", False: "not {}", None: "{}?"}
 
 def can(one: ScopeCheck) -> str:
     """`list read cancel?`: what is permitted, not permitted, not known; by kinds where they differ."""
-    kinds: dict[str, list[str]] = {}
-    for check in one.permissions:
-        kinds.setdefault(_words(check), []).append(check.kind)
-    if len(kinds) == 1:
-        return next(iter(kinds))
-    return "; ".join(f"{', '.join(names)}: {words}" for words, names in kinds.items())
+    checks = {
+        check.kind: _words({"list": check.list, "read": check.read, "cancel": check.cancel})
+        for check in one.permissions
+    }
+    kinds = _by_words(checks)
+    return next(iter(kinds)) if len(kinds) == 1 else _listed(kinds)
+
+
+def on_triggers(one: ScopeCheck) -> str:
+    """`list read disable? enable?`: the same of triggers, without what runcancel never does."""
+    kinds = _by_words({check.kind: _words_of_trigger(check) for check in one.triggers})
+    if {(check.list, check.read) for check in one.triggers} == {(True, True)} and len(kinds) <= 2:
+        switched = _by_words({check.kind: _words_of_trigger(check) for check in one.triggers if check.switchable})
+        if len(switched) == 1:
+            return next(iter(switched))
+    return _listed(kinds)
 
 
 def credentials(one: ScopeCheck) -> Pieces:
@@ -54,8 +64,24 @@ def _about(file: FileCheck) -> Iterator[str]:
         yield safe(file.problem)
 
 
-def _words(check: PermissionCheck) -> str:
-    checks = {"list": check.list, "read": check.read, "cancel": check.cancel}
+def _by_words(kinds: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
+    """The kinds of which the same is known."""
+    found: dict[str, list[str]] = {}
+    for kind, words in kinds.items():
+        found.setdefault(words, []).append(kind)
+    return found
+
+
+def _listed(kinds: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{', '.join(names)}: {words}" for words, names in kinds.items())
+
+
+def _words_of_trigger(check: TriggerCheck) -> str:
+    switches = {"disable": check.disable, "enable": check.enable} if check.switchable else {}
+    return _words({"list": check.list, "read": check.read, **switches})
+
+
+def _words(checks: Mapping[str, bool | None]) -> str:
     return ", ".join(
         part for part in (" ".join(_names_with(checks, (True, None))), " ".join(_names_with(checks, (False,)))) if part
     )
