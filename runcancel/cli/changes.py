@@ -15,6 +15,7 @@ class Sources(Bundle, frozen=True, kw_only=True):
     plan: Annotated[
         str | None, typer.Option("--plan", metavar="FILE", help="Cancel exactly what a saved dry run lists.")
     ] = None
+    shard: options.OfPlan = None
     from_: options.ReferenceFile = None
     operation: options.OfOperation = None
     resume: Annotated[

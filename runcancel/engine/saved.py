@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Any
 
 import msgspec
@@ -151,6 +152,7 @@ class SavedPlan(Struct, frozen=True, kw_only=True):
     identities: tuple["SavedCaller", ...] = ()
     triggers: tuple[Any, ...] = ()  # what --disable-triggers finds anew: only their number is used
     complete: bool
+    digest: str = ""  # of the file: the same plan has the same
 
 
 class SavedCaller(Struct, frozen=True, kw_only=True):
@@ -183,7 +185,19 @@ def read_plan(text: str, name: str, *, now: datetime, verb: str = "cancel") -> S
         raise Refused(
             f"{name} has expired; nothing was sent", hint="To create a new one: runcancel cancel … --dry-run -o json"
         )
-    return structs.replace(saved, plan=_canonical(saved.plan, name))
+    return structs.replace(saved, plan=_canonical(saved.plan, name), digest=digest(entry))
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """What identifies a plan, in whatever layout and order its file has it: the SHA-256 of its JSON."""
+    ordered = {
+        key: sorted(value, key=_canonical_json) if isinstance(value, list) else value for key, value in document.items()
+    }
+    return sha256(_canonical_json(ordered).encode()).hexdigest()
+
+
+def _canonical_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _full(text: str) -> Ref:

@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from msgspec import structs
+
 from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.base import Journal
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Shard
 from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
 from runcancel.redaction import bare_urls, redact
@@ -90,6 +92,10 @@ class Recorder(Progress):
     def operation(self) -> str | None:
         """The id of the recorded operation; None if nothing is recorded."""
         return None if self._journal is None else self._operation.id
+
+    def of_plan(self, digest: str, shard: Shard | None) -> None:
+        """Note which saved plan the operation carries out, and which part of it."""
+        self._operation = structs.replace(self._operation, plan=digest, shard=shard)
 
     @_shielded
     def record_states(self, items: Sequence[PlanItem]) -> None:

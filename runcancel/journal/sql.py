@@ -6,19 +6,20 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.engine.switching import VERBS, verdict_of
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
 from runcancel.journal.base import Database, Entry, Journal, Statements
 from runcancel.model.encoding import from_json, to_builtins, to_json
-from runcancel.model.events import CalledBy, Confirmed, Ended, Found, JournalEvent, Judged, Resumed
+from runcancel.model.events import CalledBy, Confirmed, Ended, Found, FromPlan, JournalEvent, Judged, Resumed
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage, Verdict
 
 _EVENTS: Mapping[str, type[JournalEvent]] = {
+    "from-plan": FromPlan,
     "resumed": Resumed,
     "confirmed": Confirmed,
     "called-by": CalledBy,
@@ -70,7 +71,7 @@ class SqlJournal(Journal):
             )
             _put_limits(db, operation.id, limits)
             _put(db, operation.id, items)
-            _put_events(db, operation.id, events)
+            _put_events(db, operation.id, (*_from_plan(operation), *events))
 
     def resume(
         self,
@@ -132,12 +133,17 @@ class SqlJournal(Journal):
         with self._database.used() as db:
             rows = db.execute(f"{_OPERATIONS} ORDER BY id DESC LIMIT ?", (limit or _ALL,))
             for row in rows.fetchall():
-                yield _operation(db, row)
+                yield self._operation(db, row)
 
     def operation(self, id: str) -> Operation | None:
         with self._database.used() as db:
             row = db.execute(f"{_OPERATIONS} WHERE id=?", (_sound(id),)).fetchone()
-            return None if row is None else _operation(db, row)
+            return None if row is None else self._operation(db, row)
+
+    def _operation(self, db: Statements, row: Sequence[object]) -> Operation:
+        operation = _operation(db, row)
+        source = _source(db, operation.id) if self._database.has("events") else None
+        return operation if source is None else structs.replace(operation, plan=source.plan, shard=source.shard)
 
     def ids(self, beginning: str) -> tuple[str, ...]:
         with self._database.used() as db:
@@ -243,6 +249,20 @@ def _operation(db: Statements, row: Sequence[object]) -> Operation:
     fields = {"id": id, "at": at, "user": user, "host": host, "argv": msgspec.json.decode(str(argv)), "verb": verb}
     fields |= {"reason": reason, "state": state, "exit_code": exit_code, "counts": _words(verb, dict(counted))}
     return msgspec.convert(fields, Operation)
+
+
+def _from_plan(operation: Operation) -> tuple[JournalEvent, ...]:
+    """The event that keeps which plan an operation carries out: an older program leaves it out, and reads the rest."""
+    if operation.plan is None:
+        return ()
+    return (FromPlan(at=operation.at, plan=operation.plan, shard=operation.shard),)
+
+
+def _source(db: Statements, id: str) -> FromPlan | None:
+    """The plan that an operation carries out: its first event, if it has one."""
+    query = "SELECT event FROM events WHERE operation=? AND number=1 AND kind=?"
+    row = db.execute(query, (id, _KINDS[FromPlan])).fetchone()
+    return None if row is None else from_json(row[0], FromPlan)
 
 
 def _words(verb: object, counts: dict[str, int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from runcancel.model.outcomes import Seen, Sent
+from runcancel.model.outcomes import Seen, Sent, Shard
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import State, Verdict
 
@@ -18,6 +18,14 @@ class ConfirmedBy(StrEnum):
     YES = "--yes"
     CONFIRM = "--confirm"
     TERMINAL = "terminal"  # a person answered the question
+
+
+class FromPlan(Struct, frozen=True, kw_only=True):
+    """The first event of an operation that carries out a saved plan with this digest, or one shard of it."""
+
+    at: datetime
+    plan: str
+    shard: Shard | None
 
 
 class Resumed(Struct, frozen=True, kw_only=True):
@@ -70,4 +78,4 @@ class Ended(Struct, frozen=True, kw_only=True):
     exit_code: int
 
 
-JournalEvent: TypeAlias = Resumed | Confirmed | CalledBy | Found | Sent | Seen | Judged | Ended
+JournalEvent: TypeAlias = FromPlan | Resumed | Confirmed | CalledBy | Found | Sent | Seen | Judged | Ended

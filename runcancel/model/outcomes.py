@@ -162,8 +162,21 @@ class Seen(Struct, frozen=True, kw_only=True):
     counts: dict[State, int] | None
 
 
+class Shard(Struct, frozen=True, kw_only=True):
+    """One part of a saved plan, counted from 0."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
 class Operation(Struct, frozen=True, kw_only=True):
-    """One `cancel`, as it was called. `counts` are its runs per verdict; those without one are `unjudged`."""
+    """One `cancel`, as it was called. `counts` are its runs per verdict; those without one are `unjudged`.
+
+    `plan` is the digest of the saved plan that it carried out, `shard` the part of it; null where it had none.
+    """
 
     id: str
     at: datetime
@@ -175,3 +188,5 @@ class Operation(Struct, frozen=True, kw_only=True):
     state: Stage
     exit_code: int | None = None
     counts: dict[str, int] = {}
+    plan: str | None = None
+    shard: Shard | None = None

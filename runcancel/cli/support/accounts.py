@@ -1,21 +1,29 @@
 """Which account is behind a scope, where that decides about a cancel: protected contexts, contexts that name theirs."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from runcancel.config import protection, settings
 from runcancel.config.references import Reference
 from runcancel.config.settings import Settings
-from runcancel.engine.callers import Callers
 from runcancel.errors import Refused, UsageError
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Identity, Ref, Scope
 from runcancel.text import command
 
 
+class Identities(Protocol):
+    """Who calls each scope."""
+
+    def of(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
+        """The caller's identity in each scope, None if it is not known."""
+        ...
+
+
 class Accounts:
     """The accounts of one call: each identity is requested once."""
 
-    def __init__(self, settings: Settings, callers: Callers) -> None:
+    def __init__(self, settings: Settings, callers: Identities) -> None:
         self._settings = settings
         self._callers = callers
 

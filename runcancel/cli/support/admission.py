@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from runcancel.cli.changes import Limits as LimitOptions
 from runcancel.cli.session import Session
+from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.ask import cannot_ask, obtain_confirmation
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.select import RunChoice, looked_again
@@ -41,11 +42,12 @@ class Admission(Struct, frozen=True, kw_only=True):
     action: Action = CANCEL
     recorder: Recorder | None = None
     triggers: tuple[PlanItem, ...] = ()  # what is disabled first
+    accounts: Accounts | None = None  # in place of those that the vendors report now
 
     def admit(self, choice: RunChoice, flags: GivenConfirmation) -> ConfirmationRequirement:
         """The confirmation that the plan needs. Raises `Refused` as `check`, naming every option that is missing."""
         found = self._excesses(choice.selection.items)
-        required = self._requirement(choice)
+        required = self.requirement(choice)
         if not found:
             return required
         wrong = flags.confirm is not None and not confirmation.fits(required, flags)
@@ -72,10 +74,10 @@ class Admission(Struct, frozen=True, kw_only=True):
 
         Before a question it is shown whatever the options, and the callers are looked up for it.
         """
-        items = choice.selection.items
+        question = not confirmation.fits(requirement, flags)
+        items = choice.to_confirm if question else choice.selection.items
         if not items:
             return
-        question = not confirmation.fits(requirement, flags)
         callers = self.callers or (callers_of(self.session, items) if question else ())
         unread = (outcome.error for outcome in choice.selection.decided if outcome.error is not None)
         missing = (*choice.gaps, *unread)
@@ -103,7 +105,7 @@ class Admission(Struct, frozen=True, kw_only=True):
 
     def confirmed(self, choice: RunChoice, requirement: ConfirmationRequirement, flags: GivenConfirmation) -> RunChoice:
         """The plan once it is confirmed: read again if that took a person's time. Raises `Refused`."""
-        items = choice.selection.items
+        items = choice.to_confirm
         how = obtain_confirmation(
             self.session,
             requirement,
@@ -133,13 +135,14 @@ class Admission(Struct, frozen=True, kw_only=True):
         """What no option raises: the configuration limits runs, not triggers."""
         return configured(self.session) if self.action is CANCEL else limits.NO_LIMITS
 
-    def _requirement(self, choice: RunChoice) -> ConfirmationRequirement:
+    def requirement(self, choice: RunChoice) -> ConfirmationRequirement:
+        """The confirmation that these runs need."""
         items = choice.selection.items
         required = confirmation.required(
             items,
             by_filter=not choice.by_hand,
             accounts=_accounts(items, self.callers),
-            protected=self.session.accounts.protected(items),
+            protected=(self.accounts or self.session.accounts).protected(items),
             action=self.action,
         )
         return self.guard.stricter(required, items, self.callers)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from msgspec import structs
 
 from runcancel.cli.session import Session
+from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.select import RunChoice
 from runcancel.config import protection, settings
 from runcancel.engine.verdict import counted_once
@@ -23,9 +24,15 @@ from runcancel.render import Caller
 class Guard:
     """The rules at the start of the cancel. A dry run sends nothing and only reports a fault of the file."""
 
-    def __init__(self, session: Session, *, dry_run: bool, action: Action = CANCEL) -> None:
-        """Read the rules. Raises `Refused` when they cannot be read and something is to be sent."""
+    def __init__(
+        self, session: Session, *, dry_run: bool, action: Action = CANCEL, accounts: Accounts | None = None
+    ) -> None:
+        """Read the rules. Raises `Refused` when they cannot be read and something is to be sent.
+
+        `accounts` in place of those that the vendors report now.
+        """
         self._session = session
+        self._accounts = accounts or session.accounts
         self._action = action
         self._rules = SitePolicy()
         self._problem: str | None = None
@@ -84,7 +91,7 @@ class Guard:
     def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:
         """The plan without the runs whose context leads to another account than it names, and that in sentences."""
         scopes = {item.run: item.run.scope for item in items if item.ask}
-        misled = self._session.accounts.misled(tuple(dict.fromkeys(scopes.values())))
+        misled = self._accounts.misled(tuple(dict.fromkeys(scopes.values())))
         why = {run: misled[scope] for run, scope in scopes.items() if scope in misled}
         kept = (structs.replace(item, ask=False, why=why[item.run]) if item.run in why else item for item in items)
         return tuple(kept), tuple(f"{one}; a cancel is refused" for one in dict.fromkeys(misled.values()))
@@ -94,7 +101,7 @@ class Guard:
             return ()
         to_cancel = counted_once([item for item in items if item.ask])
         scopes = tuple(dict.fromkeys(item.run.scope for item in to_cancel)) if self._rules.asks_contexts else ()
-        known = {str(scope): account for scope, account in self._session.accounts.of(scopes).items()}
+        known = {str(scope): account for scope, account in self._accounts.of(scopes).items()}
         accounts = known | {caller.scope: caller.account for caller in callers}
         by_scope: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
         subjects: list[Subject] = []

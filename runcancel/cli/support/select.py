@@ -19,13 +19,25 @@ from runcancel.engine.saved import SavedCaller, read_plan
 from runcancel.engine.selection import Selection
 from runcancel.errors import Searched, UsageError
 from runcancel.guards.limits import NO_LIMITS
-from runcancel.model.outcomes import Intent, Limits, PlanItem
+from runcancel.model.outcomes import Intent, Limits, PlanItem, Shard
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Run, Scope, Snapshot
 from runcancel.model.states import Fact, Reason
 from runcancel.model.triggers import Origin
 
 _BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"
+
+
+class WholePlan(Struct, frozen=True, kw_only=True):
+    """A saved plan of which this process cancels one shard: limits, policy and confirmation are about all of it.
+
+    `items`, its `part` in this shard and `callers` are as the plan recorded them.
+    """
+
+    items: tuple[PlanItem, ...]
+    part: tuple[PlanItem, ...]
+    callers: tuple[SavedCaller, ...]
+    shard: Shard
 
 
 class RunChoice(Struct, frozen=True, kw_only=True):
@@ -37,10 +49,17 @@ class RunChoice(Struct, frozen=True, kw_only=True):
     replied: bool = True  # whether any scope answered the search, if there was one
     notes: tuple[str, ...] = ()
     planned_by: tuple[SavedCaller, ...] = ()
+    plan: str | None = None  # the digest of the saved plan
+    whole: WholePlan | None = None  # the plan of which this is a shard
     planned_triggers: int = 0  # triggers that the saved plan lists beside its runs
     coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
     from_stdin: bool = False
     max_runs: int | None = None  # the limit that a person raised for these runs
+
+    @property
+    def to_confirm(self) -> tuple[PlanItem, ...]:
+        """What a confirmation is about: the whole plan, also where this process cancels a part of it."""
+        return self.selection.items if self.whole is None else self.whole.items
 
     @property
     def searched(self) -> Searched:
@@ -63,8 +82,8 @@ def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMI
             chosen = _listed(session, file, request.targets, incomplete=incomplete)
         case Past(operation=operation):
             chosen = _of_list(session, of_operation(session, operation), request.targets)
-        case Saved(file=file):
-            chosen = _saved(session, file)
+        case Saved(file=file, shard=shard):
+            chosen = _saved(session, file, shard)
         case LeftOver() as left:
             chosen = RunChoice(selection=_resumed(session, left), by_hand=request.by_hand)
         case Picked():
@@ -232,10 +251,20 @@ def _of_list(
     return RunChoice(selection=selection.of_found(session.look_up(references), targets, matched), by_hand=False)
 
 
-def _saved(session: Session, name: str) -> RunChoice:
+def _saved(session: Session, name: str, shard: Shard | None) -> RunChoice:
     saved = read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
-    planned = selection.of_plan(saved.plan, _read_again(session, saved.plan))
+    items, whole = saved.plan, None
+    if shard is not None:
+        from runcancel.engine.shards import cut
+
+        items = cut(saved.plan, saved.identities, shard)
+        whole = WholePlan(items=saved.plan, part=items, callers=saved.identities, shard=shard)
+    planned = selection.of_plan(items, _read_again(session, items))
+    empty = f"Shard {shard} is empty: no scope of the plan is in it; nothing was sent"
     return RunChoice(
+        coverage=() if shard is None or items else (empty,),
+        plan=saved.digest,
+        whole=whole,
         selection=structs.replace(planned, notes=_unannounced(planned)),
         by_hand=False,
         planned_triggers=len(saved.triggers),

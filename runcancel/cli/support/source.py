@@ -12,6 +12,7 @@ from runcancel.cli.support.ask import why_not_interactive
 from runcancel.cli.support.resume import LeftOver, left_over
 from runcancel.environment import plain_file
 from runcancel.errors import UsageError
+from runcancel.model.outcomes import Shard
 from runcancel.model.queries import Query
 
 
@@ -41,9 +42,10 @@ class Past(Struct, frozen=True, kw_only=True):
 
 
 class Saved(Struct, frozen=True, kw_only=True):
-    """A plan that a dry run wrote, `-` for standard input."""
+    """A plan that a dry run wrote, `-` for standard input; with `shard` one part of it."""
 
     file: str
+    shard: Shard | None = None
 
 
 class Picked(Struct, frozen=True):
@@ -83,6 +85,7 @@ def selection_request(
     Raises `Refused` for a journal that cannot be read.
     """
     targets = options.targets(target)
+    shard = shard_of(session, sources.shard, of_plan=sources.plan is not None)
     ways: dict[str, Callable[[], Source] | None] = {
         "references": (lambda: Named(refs=tuple(refs))) if refs else None,
         "filters": (lambda: Filtered(query=filters.query())) if filters.any else None,
@@ -90,7 +93,7 @@ def selection_request(
             sources.from_, lambda name: Listed(file=plain_file("--from", name), incomplete=allow_incomplete)
         ),
         "--operation": _maker(sources.operation, lambda id: Past(operation=id)),
-        "--plan": _maker(sources.plan, lambda name: Saved(file=plain_file("--plan", name))),
+        "--plan": _maker(sources.plan, lambda name: Saved(file=plain_file("--plan", name), shard=shard)),
         "--resume": _maker(sources.resume, lambda id: _left_over(session, id)),
     }
     used = {way: make for way, make in ways.items() if make is not None}
@@ -111,6 +114,18 @@ def selection_request(
         targets=targets,
         stop_running=stop_running,
     )
+
+
+def shard_of(session: Session, text: str | None, *, of_plan: bool) -> Shard | None:
+    """The part of the plan that `--shard` names, None for all of it. Raises `UsageError`, also without a plan."""
+    if text is None:
+        return None
+    from runcancel.engine.shards import parse
+
+    shard = parse(text, session.settings.environ)
+    if not of_plan:
+        raise UsageError(f"--shard {shard} is a part of a saved plan: add --plan FILE; nothing was sent")
+    return shard
 
 
 def _maker(value: str | None, make: Callable[[str], Source]) -> Callable[[], Source] | None:

@@ -20,7 +20,7 @@ from runcancel.cli.support.source import SelectionRequest, selection_request
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.saved import check_identities
 from runcancel.errors import Goal, UsageError, exit_of_plan
-from runcancel.guards.confirmation import GivenConfirmation
+from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import NO_LIMITS, counted
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import Limits
@@ -87,6 +87,7 @@ def cancel(session: Session, args: Options) -> int:
       runcancel list --older-than 2h -o jsonl | runcancel cancel -f - --confirm 7
       runcancel cancel --name deploy-4711 -n -o json > plan.json
       runcancel cancel --plan plan.json --yes
+      runcancel cancel --plan plan.json --shard auto/8 --confirm 412
       runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
       runcancel cancel --name nightly-patching --disable-triggers --confirm 2
 
@@ -109,6 +110,11 @@ def cancel(session: Session, args: Options) -> int:
     )
     if args.disable_triggers and request.resumed is not None:
         raise UsageError("--resume already lists every trigger: --disable-triggers cannot be used with it")
+    if args.disable_triggers and args.sources.shard is not None:
+        raise UsageError(
+            "--shard cancels runs alone: --disable-triggers cannot be used with it; nothing was sent",
+            hint="To disable the triggers first: runcancel disable --plan FILE",
+        )
     guard = Guard(session, dry_run=args.dry_run)
     session.asks_caller = guard.asks_caller
     session.read_within = session.seconds("--lookup-timeout", args.waiting.lookup_timeout, READ_WITHIN)
@@ -141,6 +147,8 @@ def _frozen(
     if recorder is not None:
         recorder.record_states(choice.selection.items)
         recorder.limits = limits
+        if choice.plan is not None:
+            recorder.of_plan(choice.plan, None if choice.whole is None else choice.whole.shard)
     callers = _callers(session, choice, required=not choice.by_hand or guard.asks_accounts)
     session.notes.say(
         *(f"note: {note}" for note in collapsed((*choice.notes, *choice.selection.notes))),
@@ -158,16 +166,18 @@ def _frozen(
         triggers=() if first is None else first.items,
     )
     flags = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
-    requirement = admission.admit(choice, flags)
+    requirement = admission.admit(choice, flags) if choice.whole is None else _admit_shard(admission, choice, flags)
     if first is not None and first.items:
         from runcancel.cli.support.triggers_first import admit_triggers
 
         requirement = admit_triggers(admission, choice, requirement, flags, max_triggers=args.max_triggers)
     admission.announce(choice, requirement, flags)
     choice = admission.confirmed(choice, requirement, flags)
-    if not (choice.selection.items or admission.triggers) and request.resumed is None:
+    if not (choice.selection.items or admission.triggers or choice.whole) and request.resumed is None:
         recorder = None  # nothing is sent: the journal shows no operation
     admit = (lambda items: admission.check_late(items, requirement)) if args.stop_running else None
+    if choice.whole is not None and not choice.whole.part:
+        goal = structs.replace(goal, require_match=False)  # the plan has runs, and other shards have them
     if first is None or not first.items:
         return Execution(session, policy, goal, recorder).run(choice, admit=admit)
     from runcancel.cli.support.disabling import CancelAndDisable
@@ -175,6 +185,22 @@ def _frozen(
 
     late = LateStarts(session, admission, requirement, first)
     return CancelAndDisable(session, policy, goal, recorder, first=first, late=late).run(choice, admit=admit)
+
+
+def _admit_shard(admission: Admission, choice: RunChoice, flags: GivenConfirmation) -> ConfirmationRequirement:
+    from runcancel.cli.support.sharding import admit_shard
+
+    requirement = admit_shard(admission, choice, flags)
+    admission.session.notes.say(*_part(choice))
+    return requirement
+
+
+def _part(choice: RunChoice) -> tuple[str, ...]:
+    if choice.whole is None:
+        return ()
+    from runcancel.cli.support.sharding import part
+
+    return part(choice)
 
 
 def _choice(
@@ -258,17 +284,20 @@ def _show_plan(session: Session, request: SelectionRequest, guard: Guard, args: 
             errors=problems,
             complete=not problems,
             identities=callers,
-            created_at=now,
-            expires_at=now + PLAN_LIVES,
+            created_at=None if found.whole else now,
+            expires_at=None
+            if found.whole
+            else now + PLAN_LIVES,  # a part of a plan is none: the limits are of the whole
             notes=(
                 *choice.notes,
                 *choice.selection.notes,
                 *choice.coverage,
+                *_part(found),
                 *remarks,
                 "Dry run: nothing was sent",
                 *(
                     session.suggest(_LATER + (" --disable-triggers" if args.disable_triggers else ""))
-                    if choice.selection.items
+                    if choice.selection.items and not found.whole
                     else ()
                 ),
             ),
