@@ -46,6 +46,17 @@ def text(flag: str, value: str | None, environ: Mapping[str, str]) -> Choice[str
     return Choice(None, "default")
 
 
+def user_name() -> str:
+    """Who runs this program: as the environment or the system names the user, else the number."""
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this number
+        return str(os.getuid())
+
+
 def several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Choice[tuple[str, ...]]:
     """One setting that takes several words, each once: the flags, else its variable, else none."""
     typed = tuple(values)

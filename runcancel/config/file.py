@@ -1,9 +1,10 @@
 """The user's configuration: contexts, groups and caps, in one TOML file."""
 
 import os
+import re
 import shlex
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -31,6 +32,15 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: str | None = None
     protected: bool = False
     account: str | None = None  # whose runs are there; the caller's identity is then read
+    role_arn: str | None = None  # is assumed with the credentials of `source_profile`, else of the environment
+    role_chain: tuple[str, ...] = ()  # roles that are assumed one after another before `role_arn`
+    external_id: str | None = None
+    source_profile: str | None = None
+
+    @property
+    def vendor_profile(self) -> str | None:
+        """The vendor's own profile whose credentials sign, or assume the role; None: the vendor's default chain."""
+        return self.profile if self.role_arn is None else self.source_profile
 
 
 class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +78,12 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             expanded |= dict.fromkeys(members)
         return tuple(expanded)
 
+
+_TEXTS = (
+    *("profile", "endpoint_url", "sts_endpoint_url", "site"),
+    *("account", "role_arn", "external_id", "source_profile"),
+)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 _KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": LimitSettings}
 """The keys that the file may have, by the first word of their position."""
@@ -158,16 +174,43 @@ def _check_writers(file: Path, owner: int) -> None:
         )
 
 
+def unusable(context: Context) -> tuple[str, str] | None:
+    """The key of a context whose account or role cannot be used, and why; None where both can."""
+    cloud, role = provider(context.provider), context.role_arn
+    if context.account is not None and not cloud.account_pattern.fullmatch(context.account):
+        return "account", f"is “{context.account}”: {NOT_AN_ACCOUNT}"
+    if role is None:
+        word = next((word for word in ("external_id", "source_profile", "role_chain") if getattr(context, word)), None)
+        return None if word is None else (word, "needs role_arn")
+    return next(_of_role(context, role), None)
+
+
+def _of_role(context: Context, role: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with the role of a context: keys, each with why."""
+    cloud = provider(context.provider)
+    for key, arn in (("role_arn", role), *((f"role_chain[{at}]", one) for at, one in enumerate(context.role_chain))):
+        match = cloud.role_pattern.fullmatch(arn)
+        if match is None:
+            yield key, f"is “{arn}”, which is not a role of {cloud.title}. Expected {cloud.role_example}"
+        elif key == "role_arn" and context.account not in (None, match[1]):
+            yield key, f"is a role of account {match[1]}, and account is “{context.account}”"
+    if context.profile is not None:
+        yield "profile", "excludes role_arn: the profile that assumes the role is source_profile"
+    if context.external_id is not None and not _EXTERNAL_ID.fullmatch(context.external_id):
+        yield "external_id", "is not an external id: 2 to 1224 letters, digits and +=,.@:/_-"
+
+
 def _check_context(file: Path, key: str, context: Context) -> None:
     if context.provider not in PROVIDERS:
         there = f"Expected one of: {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
         raise wrong(file, f"{key}.provider", f"is “{context.provider}”. {there}")
-    for word in ("profile", "endpoint_url", "sts_endpoint_url", "site", "account"):
+    for word in _TEXTS:
         value = getattr(context, word)
         if value is not None and hidden(value):
             raise wrong(file, f"{key}.{word}", "is empty or not printable; remove the key")
-    if context.account is not None and not provider(context.provider).account_pattern.fullmatch(context.account):
-        raise wrong(file, f"{key}.account", f"is “{context.account}”: {NOT_AN_ACCOUNT}")
+    problem = unusable(context)
+    if problem is not None:
+        raise wrong(file, f"{key}.{problem[0]}", problem[1])
     for index, region in enumerate(context.regions):
         if region != "all" and not REGION.fullmatch(region):
             raise wrong(file, f"{key}.regions[{index}]", f"“{region}” {NOT_A_REGION}; or “all”")

@@ -7,10 +7,10 @@ from runcancel.model.runs import Scope
 def protected(settings: Settings, scope: Scope, account: str | None = None) -> str | None:
     """The name of a protected context whose account and region a scope is in, however it was reached.
 
-    A context protects its profile: reached by the profile's own name, as another context of the same profile, or as
-    the bare environment that means the same profile, it is the same place. One that names its account protects that,
-    too. `account` is the one that the caller is known to be of; None, not known, counts as that of every context which
-    names one, and a context that names one is protected then.
+    A context protects its profile, or the role that it assumes: reached by the profile's own name, as another context
+    of the same profile or role, or as the bare environment that means the same profile, it is the same place. One that
+    names its account protects that, too. `account` is the one that the caller is known to be of; None, not known,
+    counts as that of every context which names one, and a context that names one is protected then.
     """
     contexts = settings.config.contexts
     here = contexts.get(scope.context or "")
@@ -20,8 +20,9 @@ def protected(settings: Settings, scope: Scope, account: str | None = None) -> s
 
 
 def contexts_at(settings: Settings, scope: Scope, account: str | None = None) -> tuple[str, ...]:
-    """The names of every context whose profile or account, and regions, a scope is in, however it was reached."""
-    here = profile_at(settings, scope)
+    """The names of every context whose credentials or account, and regions, a scope is in, however it was reached."""
+    configured = settings.config.contexts.get(scope.context or "")
+    here = (profile_at(settings, scope), None if configured is None else configured.role_arn)
     ambient = vendor_settings(settings, scope.provider, None).profile.value  # of the contexts that name none
     return tuple(
         name
@@ -30,7 +31,7 @@ def contexts_at(settings: Settings, scope: Scope, account: str | None = None) ->
         and (not context.regions or "all" in context.regions or scope.region in context.regions)
         and (
             name == scope.context
-            or (context.profile or ambient) == here
+            or (context.vendor_profile or ambient, context.role_arn) == here
             or (context.account is not None and account in (None, context.account))
         )
     )

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from runcancel.config.file import Context
 from runcancel.config.references import Reference
-from runcancel.config.settings import Settings, owned_regions, regions_of, scopes_of, vendor_settings
+from runcancel.config.settings import Settings, connection_role, owned_regions, regions_of, scopes_of, vendor_settings
 from runcancel.environment import Choice, variable
 from runcancel.errors import UsageError
 from runcancel.model.reports import SettingRow
@@ -33,7 +33,9 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     here = "context" if configured else "profile"
     own_endpoint, own_site = f"{variable(name)}_ENDPOINT_URL", f"{variable(name)}_SITE"
     vendor = vendor_settings(settings, name, context)
-    account = _first((chosen.account, here), _pair(vendor.account))
+    role = connection_role(chosen)
+    named = (role.account, "role_arn") if role else _pair(vendor.account)
+    account = _first((chosen.account, here), named)
     endpoint = _first(
         (chosen.endpoint_url, here),
         (environ.get(own_endpoint), own_endpoint),
@@ -41,7 +43,8 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     )
     site = _first((chosen.site, here), (environ.get(own_site), own_site))
     rows = {
-        "profile": (vendor.profile.value, here) if chosen.profile else _pair(vendor.profile),
+        "profile": (vendor.profile.value, here) if chosen.vendor_profile else _pair(vendor.profile),
+        **_of_role(chosen, here),
         **({"account": account} if account[0] else {}),
         "regions": _first(
             (",".join(settings.regions.value), settings.regions.origin),
@@ -58,6 +61,16 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
         SettingRow(context=context, provider=name, key=key, value=_without_user(value), origin=origin)
         for key, (value, origin) in rows.items()
     )
+
+
+def _of_role(context: Context, here: str) -> dict[str, tuple[str | None, str]]:
+    """The role that a context assumes; the profile in use is then the one that assumes it."""
+    words = ("role_arn", "external_id")
+    rows: dict[str, tuple[str | None, str]] = {word: (getattr(context, word), here) for word in words}
+    chain = {"role_chain": (" ".join(context.role_chain), here)} if context.role_chain else {}
+    role = connection_role(context)
+    session = {"role_session_name": (role.session, "user")} if role else {}
+    return {key: pair for key, pair in {**chain, **rows, **session}.items() if pair[0]}
 
 
 def region_origin(settings: Settings, scope: Scope) -> str:

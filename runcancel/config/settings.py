@@ -1,21 +1,25 @@
 """Flag > variable > vendor's own setting > default: every value that decides where to connect, with its origin."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
 from runcancel.config.file import Config, Context
 from runcancel.config.references import NOT_A_REGION, REGION, Reference, nearest
-from runcancel.environment import Choice, several, text, variable
+from runcancel.environment import Choice, several, text, user_name, variable
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.base import Connection, VendorSettings
+from runcancel.providers.base import Connection, ContextRole, VendorSettings
 from runcancel.providers.guarded import resolved
 
 NO_REGION = "no-region"
 """Stands where the profile that would tell the region cannot be used: such a scope fails with the reason, unasked."""
+
+_NOT_IN_A_SESSION = re.compile(r"[^A-Za-z0-9.@_-]")
+_LONGEST_SESSION = 64  # characters, of AWS and of Alibaba Cloud
 
 DEFAULT_TIMEOUT = 60.0  # seconds
 
@@ -125,7 +129,8 @@ def connection(settings: Settings, scope: Scope) -> Connection:
         raise UsageError(f"{origin} is “{site}”: {no_such_site(scope.provider)}; nothing was sent")
     return Connection(
         scope=scope,
-        profile=chosen.profile,
+        profile=chosen.vendor_profile,
+        role=connection_role(chosen),
         endpoint_url=chosen.endpoint_url or environ.get(f"{prefix}_ENDPOINT_URL") or None,
         sts_endpoint_url=chosen.sts_endpoint_url or environ.get(f"{prefix}_STS_ENDPOINT_URL") or None,
         site=site,
@@ -154,10 +159,25 @@ def vendor_settings(settings: Settings, name: str, context: str | None) -> Vendo
     `context` is the name of a context or of the vendor's own profile; None leaves the choice to the vendor's settings.
     """
     configured = settings.config.contexts.get(context or "")
-    key = (name, configured.profile if configured else context)
+    key = (name, configured.vendor_profile if configured else context)
     if key not in settings.resolved:
         settings.resolved[key] = resolved(name, settings.environ, key[1])
     return settings.resolved[key]
+
+
+def connection_role(context: Context) -> ContextRole | None:
+    """The role of a context; its session names this program and the user in the audit log of the account."""
+    if context.role_arn is None:
+        return None
+    match = provider(context.provider).role_pattern.fullmatch(context.role_arn)
+    user = _NOT_IN_A_SESSION.sub("-", user_name())
+    return ContextRole(
+        arn=context.role_arn,
+        account=match[1] if match else "",
+        session=f"runcancel-{user}"[:_LONGEST_SESSION],
+        external_id=context.external_id,
+        chain=context.role_chain,
+    )
 
 
 def _check_region(origin: str, word: str) -> None:

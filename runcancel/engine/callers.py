@@ -9,6 +9,7 @@ from runcancel.config.settings import Settings
 from runcancel.engine.connections import Clouds
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.runs import Identity, Scope
+from runcancel.providers.base import ContextRole
 from runcancel.runtime.workers import TaskGroup, Workers
 
 LONGEST = 5.0  # seconds to wait for an identity, from the moment when it was requested
@@ -20,6 +21,7 @@ class Credential(Struct, frozen=True, kw_only=True):
 
     provider: str
     profile: str | None
+    role: ContextRole | None
     endpoint_url: str | None
     sts_endpoint_url: str | None
     site: str | None
@@ -94,6 +96,7 @@ class Callers:
         return Credential(
             provider=scope.provider,
             profile=connection.profile,
+            role=connection.role,
             endpoint_url=connection.endpoint_url,
             sts_endpoint_url=connection.sts_endpoint_url,
             site=connection.site,

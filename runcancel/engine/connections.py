@@ -3,7 +3,7 @@
 import gc
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import partial
 
 from msgspec import Struct, structs
@@ -38,6 +38,7 @@ class Clouds:
         self._workers = workers
         self._open: OrderedDict[Scope, Cloud] = OrderedDict()
         self._paces: dict[Scope, Pace] = {}
+        self._common: dict[Hashable, Pace] = {}  # of services that scopes share
         self._let_go = 0
         self._refused: dict[Scope, CloudError] = {}
         self._locks: dict[Scope, threading.Lock] = {}
@@ -99,6 +100,7 @@ class Clouds:
                 on_call=self.traffic.called,
                 on_wait=partial(self._waits, str(scope)),
                 on_failure=partial(self.traffic.failed, str(scope)),
+                common=self._common,
             )
         connection = settings_.connection(self._settings, scope)
         timeout = min(connection.read_timeout, self.tries.answer)

@@ -1,8 +1,6 @@
 """Records one cancel while it runs: the user, the reason, the replies and the readings."""
 
-import getpass
 import logging
-import os
 import random
 import socket
 import time
@@ -17,6 +15,7 @@ from msgspec import structs
 
 from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
+from runcancel.environment import user_name
 from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.base import Journal
 from runcancel.journal.store import JournalStore
@@ -155,7 +154,7 @@ class Recorder(Progress):
     def _begin(self, journal: Journal, items: Sequence[PlanItem | Intent]) -> None:
         events, self._pending = self._pending, []
         if self._resumed:
-            resumed = Resumed(at=self._now(), user=_user(), host=socket.gethostname())
+            resumed = Resumed(at=self._now(), user=user_name(), host=socket.gethostname())
             events = [resumed, *events, *self._state_events(items)]
             journal.resume(self._operation.id, items, self.limits, events)
         else:
@@ -242,7 +241,7 @@ def new_operation(verb: str, argv: Sequence[str], reason: str | None) -> Operati
     return Operation(
         id=ulid(time.time(), random.SystemRandom().getrandbits(80)),
         at=datetime.now(UTC).replace(microsecond=0),
-        user=_user(),
+        user=user_name(),
         host=socket.gethostname(),
         argv=tuple(redact(bare_urls(word)) for word in argv),
         reason=None if reason is None else redact(reason),
@@ -255,10 +254,3 @@ def ulid(seconds: float, chance: int) -> str:
     """A 26-character id that sorts by time: 48 bits of milliseconds, 80 of chance (https://github.com/ulid/spec)."""
     number = (int(seconds * 1000) << 80) | (chance & ((1 << 80) - 1))
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no name for this number
-        return str(os.getuid())

@@ -14,6 +14,8 @@ class ContextRow(Struct, frozen=True, kw_only=True):
     profile: str | None
     regions: tuple[str, ...]
     account: str | None
+    role_arn: str | None
+    source_profile: str | None
     protected: bool
     default: bool
     groups: tuple[str, ...]

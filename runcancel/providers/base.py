@@ -23,15 +23,33 @@ AGENT = f"runcancel/{__version__}"
 """The `User-Agent` of every request."""
 
 
+class ContextRole(Struct, frozen=True, kw_only=True):
+    """The role of a context: its credentials are requested once for all regions. `session` names the caller.
+
+    `account` is the one that the role is of.
+    """
+
+    arn: str
+    account: str
+    session: str
+    external_id: str | None = None
+    chain: tuple[str, ...] = ()  # roles that are assumed one after another before this one
+
+    def __str__(self) -> str:
+        return f"role {self.arn}"
+
+
 class Connection(Struct, frozen=True, kw_only=True):
     """Everything needed to reach one scope; each value was chosen by `settings`.
 
-    `profile` is the vendor's own profile name (None: the environment and the vendor's default chain). `operation` is
-    the id under which the journal has what is asked, None where it has nothing.
+    `profile` is the vendor's own profile name (None: the environment and the vendor's default chain). With a `role` its
+    credentials assume the role. `operation` is the id under which the journal has what is asked, None where it has
+    nothing.
     """
 
     scope: Scope
     profile: str | None = None
+    role: ContextRole | None = None
     endpoint_url: str | None = None
     sts_endpoint_url: str | None = None
     site: str | None = None  # one of the provider's `SITES`
@@ -225,6 +243,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     name: str
     title: str  # as a person writes it: "Alibaba Cloud"
     account_pattern: Pattern[str]  # how the number of an account is written
+    role_pattern: Pattern[str]  # how a role is written; its first group is the account
+    role_example: str
     ids: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
     link_prefixes: tuple[str, ...] = ()  # how links to its runs begin that are no URLs
     clock_limit: float = 300.0  # seconds by which the clock of a signed request may be wrong

@@ -26,6 +26,8 @@ _CONTEXT: tuple[Column[ContextRow], ...] = (
     Column("profile"),
     Column("regions", shrinkable=True),
     Column("account"),
+    Column("role_arn", "ROLE", wide=True),
+    Column("source_profile", "SOURCE PROFILE", wide=True),
     Column("protected", format=_yes),
     Column("default", "DEFAULT", format=_yes),
     Column("groups", format=_list),

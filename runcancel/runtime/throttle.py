@@ -7,7 +7,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from queue import SimpleQueue
@@ -238,7 +238,10 @@ class Traffic:
 
 
 class Pace:
-    """The pace of one scope: one limiter per API, one rule of repetition. `jitter` gives numbers in [0, 1)."""
+    """The pace of one scope: one limiter per API, one rule of repetition. `jitter` gives numbers in [0, 1).
+
+    `common` is what the paces of all scopes share.
+    """
 
     def __init__(
         self,
@@ -249,7 +252,9 @@ class Pace:
         on_call: Callable[[], None] = lambda: None,
         on_wait: Callable[[Reason, float], None] = lambda reason, seconds: None,
         on_failure: Callable[[CloudError], None] = lambda error: None,
+        common: "dict[Hashable, Pace] | None" = None,
     ) -> None:
+        self._common = {} if common is None else common
         self._clock = clock
         self._jitter = jitter
         self._tries = tries
@@ -302,6 +307,10 @@ class Pace:
     def apart(self) -> "Pace":
         """The pace for a service beside the one that matters: its silence or refusal does not give that one up."""
         return Pace(self._clock, jitter=self._jitter, tries=self._tries, on_call=self._on_call, on_wait=self._on_wait)
+
+    def shared(self, name: Hashable) -> "Pace":
+        """The pace of a service that many scopes use: the same one for all of them."""
+        return self._common.setdefault(name, self.apart())
 
     def pause(self, seconds: float) -> None:
         """Wait on this scope's clock, outside any call: a stop ends the wait."""

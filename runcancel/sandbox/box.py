@@ -31,7 +31,7 @@ class SandboxOptions:
     """`fleet=False` starts empty; `runs` are added to what is there, written as for `POST /_sandbox/runs`.
 
     `tick`: world time stands still except that every API request moves it by so many seconds. `fresh`: so many reads
-    miss a run that was started or added after the start.
+    miss a run that was started or added after the start. `external_id`: what every role requires of who assumes it.
     """
 
     port: int = 0
@@ -39,6 +39,7 @@ class SandboxOptions:
     speed: float = 1.0
     tick: float | None = None
     accounts: int = 1
+    external_id: str = ""
     fleet: bool = True
     fresh: int = 0
     limits: bool = False
@@ -84,6 +85,7 @@ class Sandbox:
         self.world = World(self.clock, seed=options.seed, regions=REGIONS, furnish=self._furnish)
         self.world.fresh = options.fresh
         self.world.accounts = options.accounts
+        self.world.external_id = options.external_id
         self.limits = Limits(enforced=options.limits)
         self._ids = random.Random(options.seed)  # noqa: S311  ids that repeat, no secrets
         self._dialects: dict[str, Dialect] = {

@@ -22,6 +22,12 @@ _WRONG = {
     "alibaba": (400, "InvalidParameter.{0}"),
     "tencent": (200, "InvalidParameter.ParamError"),
 }
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}")
+_UNTRUSTED = {
+    "aws": (403, "AccessDenied", "Not authorized to perform sts:{0} on resource {1}"),
+    "alibaba": (403, "NoPermission", "You are not authorized to do this action. {1} does not trust you."),
+    "tencent": (200, "UnauthorizedOperation", "you are not authorized to assume {1}"),
+}
 _UNKNOWN = {
     "aws": (403, "AccessDenied", "Not authorized to perform sts:{0} on resource {1}"),
     "alibaba": (404, "EntityNotExist.Role", "The role not exists: {1}."),
@@ -50,10 +56,16 @@ def assume(world: World, call: Call) -> Session:
         raise _wrong(cloud, "RoleArn")
     if not _SESSION.fullmatch(session):
         raise _wrong(cloud, "RoleSessionName")
+    external_id = call.params.get("ExternalId")
+    if external_id is not None and not _EXTERNAL_ID.fullmatch(str(external_id)):
+        raise _wrong(cloud, "ExternalId")
     seconds = _seconds(cloud, call.params.get("DurationSeconds"))
     account = account_of(cloud, found[1])
     if not 0 <= account < world.accounts:
         status, code, text = _UNKNOWN[cloud]
+        raise Refusal(status, code, text.format(call.action, role))
+    if world.external_id and call.params.get("ExternalId") != world.external_id:
+        status, code, text = _UNTRUSTED[cloud]
         raise Refusal(status, code, text.format(call.action, role))
     digest = hashlib.sha256(f"{cloud} {role} {session} {len(world.sessions)}".encode()).hexdigest()
     key = session_key(cloud, account, digest, role=found[2], session=session)

@@ -334,6 +334,7 @@ class World:
         self.lock = threading.RLock()
         self.fresh = 0
         self.accounts = 1
+        self.external_id = ""
         self.sessions: dict[str, Key] = {}
         self._furnish = furnish
         self._books: dict[BookKey, Book] = {}

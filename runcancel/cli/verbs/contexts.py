@@ -7,11 +7,13 @@ import typer
 from msgspec import Struct
 
 from runcancel.cli.actions import Action
+from runcancel.cli.bundles import spelled
 from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.cli.support import groups
 from runcancel.cli.support.guard import rules_about
-from runcancel.config import edit, provenance, settings
+from runcancel.cli.support.new_context import NewContext, context_of, given
+from runcancel.config import edit, provenance
 from runcancel.config import file as config_file
 from runcancel.config.file import Config, Context
 from runcancel.config.references import nearest
@@ -19,8 +21,7 @@ from runcancel.config.settings import Settings
 from runcancel.environment import plain
 from runcancel.errors import Exit, UsageError
 from runcancel.model.reports import ContextRow
-from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.guarded import resolved
+from runcancel.providers import PROVIDERS
 from runcancel.render import End
 from runcancel.text import command
 
@@ -50,11 +51,16 @@ ACTIONS = {
             "runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected",
             "runcancel contexts add live -p aws --account 111122223333 --protected",
             "runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou",
+            "runcancel contexts add web -p aws --role-arn \"$ROLE\" --source-profile hub",
         ),
         more="-p is required. The profile must be in the vendor's own files, unless --no-check; without --profile "
-        "the context uses the environment. Keys are not stored. A name that exists is refused. The file keeps its "
-        "comments and its order.",
-        options=("--endpoint-url", "--site", "--account", "--protected", "--no-check"),
+        "the context uses the environment. With --role-arn the context assumes that role with the credentials of "
+        "--source-profile, else of the environment. Keys are not stored. A name that exists is refused. The file keeps "
+        "its comments and its order.",
+        options=(
+            *("--endpoint-url", "--site", "--account", "--role-arn", "--source-profile", "--external-id"),
+            *("--protected", "--no-check"),
+        ),
         connection=True,
     ),
     "rename": Action(
@@ -99,7 +105,6 @@ class _Call(Struct, frozen=True):
 
     names: tuple[str, ...]
     context: Context | None = None
-    check: bool = True
 
 
 def _names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -125,21 +130,7 @@ def contexts(
         typer.Argument(metavar="[NAME...]", help="Names of contexts (use: also groups).", autocompletion=_names),
     ] = None,
     *,
-    endpoint_url: Annotated[
-        str | None, typer.Option("--endpoint-url", metavar="URL", help="With add: use this endpoint.")
-    ] = None,
-    site: Annotated[
-        str | None, typer.Option("--site", metavar="DOMAIN", help="With add: the site of Tencent Cloud.")
-    ] = None,
-    account: Annotated[
-        str | None, typer.Option("--account", metavar="ID", help="With add: the required account.")
-    ] = None,
-    protected: Annotated[
-        bool, typer.Option("--protected", help="With add: require confirmation of every cancel.")
-    ] = False,
-    no_check: Annotated[
-        bool, typer.Option("--no-check", help="With add: accept a profile that cannot be used here.")
-    ] = False,
+    new: NewContext,
 ) -> int:
     """List, change and group named connections.
 
@@ -163,11 +154,10 @@ def contexts(
         raise UsageError(
             f"unknown action “{action}”. Expected one of: {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}"
         )
-    if action != "add" and (any(given is not None for given in (endpoint_url, site, account)) or protected or no_check):
-        raise UsageError("--endpoint-url, --site, --account, --protected and --no-check need add")
     if action == "add":
-        new = _new(session, endpoint_url=endpoint_url, site=site, account=account, protected=protected)
-        call = _Call(call.names, new, check=not no_check)
+        call = _Call(call.names, context_of(session, new))
+    elif given(new):
+        raise UsageError(f"{', '.join(spelled(new)[::1])} needs add")
     return _ACTIONS[action](session, call)
 
 
@@ -204,22 +194,10 @@ def _shown(scope_settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[s
 def _add(session: Session, call: _Call) -> int:
     if len(call.names) != 1 or call.context is None:
         raise UsageError("contexts add takes one name, as in: runcancel contexts add prod -p aws --profile prod")
-    if call.check:
-        _check_profile(session, call.context)
     file = config_file.path(session.settings.environ)
     edit.add(file, call.names[0], call.context)
     session.notes.say(f"added {call.names[0]} to {file}")
     return _answer(session, config_file.load(file))
-
-
-def _check_profile(session: Session, new: Context) -> None:
-    """Raise `UsageError` for a profile that is named and cannot be used. Sends no request."""
-    if new.profile is None:
-        return
-    error = resolved(new.provider, session.settings.environ, new.profile).error
-    if error is not None:
-        hint = f"{error.hint}   " if error.hint else ""
-        raise UsageError(f"{error.message}; nothing was changed", hint=f"{hint}To add it anyway: --no-check")
 
 
 def _rename(session: Session, call: _Call) -> int:
@@ -272,38 +250,6 @@ _ACTIONS = {
 }
 
 
-def _new(
-    session: Session, *, endpoint_url: str | None, site: str | None, account: str | None, protected: bool
-) -> Context:
-    """A context out of the options that mean the same everywhere. Raises `UsageError`."""
-    chosen = session.settings
-    if len(chosen.providers.value) != 1:
-        *flags, last = (f"-p {each}" for each in PROVIDERS)
-        raise UsageError(f"contexts add needs one provider: {', '.join(flags)} or {last}")
-    name = chosen.providers.value[0]
-    if site is not None and site not in provider(name).sites:
-        raise UsageError(f"--site is “{site}”: {settings.no_such_site(name)}; nothing was changed")
-    if account is not None and not provider(name).account_pattern.fullmatch(account):
-        raise UsageError(f"--account is “{account}”: {config_file.NOT_AN_ACCOUNT}; nothing was changed")
-    return Context(
-        provider=name,
-        profile=chosen.profile.value if chosen.profile.typed else None,
-        regions=tuple(_own(region, name) for region in chosen.regions.value) if chosen.regions.typed else (),
-        endpoint_url=endpoint_url,
-        site=site,
-        protected=protected,
-        account=account,
-    )
-
-
-def _own(region: str, provider: str) -> str:
-    """A region without the provider before it, which has to be this one."""
-    name, colon, rest = region.rpartition(":")
-    if colon and name != provider:
-        raise UsageError(f"{provider} has no region {region} (-r); nothing was changed")
-    return rest
-
-
 def _answer(session: Session, config: Config) -> int:
     answer = session.writer("contexts")
     used = config.expand(config.default)
@@ -315,6 +261,8 @@ def _answer(session: Session, config: Config) -> int:
                 profile=context.profile,
                 regions=context.regions,
                 account=context.account,
+                role_arn=context.role_arn,
+                source_profile=context.source_profile,
                 protected=context.protected,
                 default=name in used,
                 groups=tuple(group for group, members in config.groups.items() if name in members),

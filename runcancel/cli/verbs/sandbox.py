@@ -48,6 +48,9 @@ Tick = Annotated[
 Accounts = Annotated[
     int, typer.Option("--accounts", metavar="N", min=1, help="Number of accounts per cloud, each with its own keys.")
 ]
+ExternalId = Annotated[
+    str, typer.Option("--external-id", metavar="ID", help="The external id that every role requires.")
+]
 Fresh = Annotated[int, typer.Option("--fresh", metavar="N", min=0, help="Hide new runs from the first N reads.")]
 Limits = Annotated[bool, typer.Option("--limits", help="Enforce the published rate limits.")]
 Fault = Annotated[
@@ -75,6 +78,7 @@ def serve(
     speed: Speed = 1.0,
     tick: Tick = None,
     accounts: Accounts = 1,
+    external_id: ExternalId = "",
     fresh: Fresh = 0,
     limits: Limits = False,
     fault: Fault = None,
@@ -103,6 +107,7 @@ def serve(
         speed=speed,
         tick=tick,
         accounts=accounts,
+        external_id=external_id,
         fresh=fresh,
         limits=limits,
         fault=fault,
@@ -125,6 +130,7 @@ def exec_(
     speed: Speed = 1.0,
     tick: Tick = None,
     accounts: Accounts = 1,
+    external_id: ExternalId = "",
     fresh: Fresh = 0,
     limits: Limits = False,
     fault: Fault = None,
@@ -152,6 +158,7 @@ def exec_(
             speed=speed,
             tick=tick,
             accounts=accounts,
+            external_id=external_id,
             fresh=fresh,
             limits=limits,
             fault=fault,
@@ -208,6 +215,7 @@ def _open(
     speed: float,
     tick: float | None,
     accounts: int,
+    external_id: str,
     fresh: int,
     limits: bool,
     fault: list[str] | None,
@@ -221,6 +229,7 @@ def _open(
         speed=speed,
         tick=tick,
         accounts=accounts,
+        external_id=external_id,
         fresh=fresh,
         limits=limits,
         faults=tuple(fault or ()),

@@ -105,11 +105,13 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
 
     sources = Sources(
         CredentialClient(environ),
-        lambda endpoint, base: wire(endpoint, "sts", "2015-04-01", base, pace.apart()),
+        lambda endpoint, base: wire(endpoint, "sts", "2015-04-01", base, pace.shared(("sts", endpoint, base))),
         sts,
         fixed=ecs.loopback or connection.sts_endpoint_url is not None,
     )
     keys = credentials.find(environ, connection.profile, sources)
+    if connection.role is not None:
+        keys = sources.of_context(connection.role, keys)
     assistant = CloudAssistant(
         wire(ecs, "ecs", "2014-05-26", keys, pace),
         wire(sts, "sts", "2015-04-01", keys, pace.apart()),
@@ -124,6 +126,8 @@ PROVIDER = Provider(
     name="alibaba",
     title="Alibaba Cloud",
     account_pattern=re.compile(r"[0-9]{5,20}"),
+    role_pattern=re.compile(r"acs:ram::([0-9]{5,20}):role/[\w.-]{1,64}", re.ASCII),
+    role_example="acs:ram::1234567890123456:role/NAME",
     ids="t-…",
     clock_limit=900.0,
     kinds=KINDS,

@@ -18,6 +18,7 @@ from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.wire import Wire
+from runcancel.providers.base import ContextRole
 from runcancel.providers.common.credential_process import printed
 from runcancel.providers.common.credentials import Credentials, CredentialSource, expiry, shared
 from runcancel.providers.common.fields import json_object, text
@@ -73,16 +74,23 @@ class Sources:
         self._fixed = fixed
         self._metadata = metadata
 
-    def assumed(self, role: Role, base: CredentialSource) -> CredentialSource:
-        """The keys of a role, by AssumeRole with the keys of `base`."""
+    def assumed(self, role: Role, base: CredentialSource, *, once: bool = True) -> CredentialSource:
+        """The keys of a role, by AssumeRole with the keys of `base`. `once`: it is not repeated while STS throttles."""
         source = f"role {role.arn} of {role.source}"
         sts = self._sts_of(role)
 
         def ask() -> Credentials:
-            answer = self._dial(sts, base).call("AssumeRole", role.parameters(), once=True)
+            answer = self._dial(sts, base).call("AssumeRole", role.parameters(), once=once)
             return _credentials_of(answer.get("Credentials"), source)
 
         return shared(("alibaba", "role", sts.host, *role.parameters().items(), base), ask, source=source)
+
+    def of_context(self, role: ContextRole, base: CredentialSource) -> CredentialSource:
+        """The keys of the role of a context."""
+        for arn in (*role.chain, role.arn):
+            named = Role(arn=arn, source="the context", session=role.session, external_id=role.external_id)
+            base = self.assumed(named, base, once=False)
+        return base
 
     def by_oidc(self, role: Role, *, provider: str, token_file: str) -> CredentialSource:
         """The keys of a role, by AssumeRoleWithOIDC with the token in a file, which is read each time."""

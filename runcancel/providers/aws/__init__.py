@@ -120,6 +120,8 @@ PROVIDER = Provider(
     name="aws",
     title="AWS",
     account_pattern=re.compile(r"[0-9]{12}"),
+    role_pattern=re.compile(r"arn:aws[a-z-]{0,20}:iam::([0-9]{12}):role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII),
+    role_example="arn:aws:iam::111122223333:role/NAME",
     ids="a UUID",
     link_prefixes=("arn:",),
     kinds=KINDS,

@@ -34,6 +34,7 @@ class Aws:
         self._pace = pace
         self._profile = connection.profile
         self._client = self._clients.ssm()
+        self._clients.assume_role(self._client, pace)
         wire = self._wire(self._client, pace)
         windows = Windows(wire)
         commands, automations = Commands(wire), Automations(wire)
@@ -98,8 +99,12 @@ class Aws:
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""
         sts = self._clients.sts(self._client)
+        believed = self._clients.believes(sts, self._client)
+        role = self._clients.credentials
+        if role is not None:  # STS named the session when it gave the keys
+            return caller(role.account, role.principal, believed=believed)
         reply = self._wire(sts, self._pace.apart()).call("GetCallerIdentity", {})
-        return caller(reply.get("Account"), reply.get("Arn"), believed=self._clients.believes(sts, self._client))
+        return caller(reply.get("Account"), reply.get("Arn"), believed=believed)
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
@@ -112,7 +117,15 @@ class Aws:
         return self._wire(self._clients.beside(self._client, service), self._pace.apart())
 
     def _wire(self, client: Any, pace: Pace) -> Wire:
-        return Wire(client, pace, scope=self._scope, source=self._clients.source, health=self._health)
+        clients = self._clients
+        return Wire(
+            client,
+            pace,
+            scope=self._scope,
+            source=clients.source,
+            health=self._health,
+            credentials=clients.credentials,
+        )
 
     def _of(self, ref: Ref) -> Windows | Commands | Automations | StateMachines:
         """The reader of the reference's kind, once its id has the shape of one."""

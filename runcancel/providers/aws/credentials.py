@@ -4,6 +4,7 @@ import threading
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,29 @@ class Once:
             return frozen
 
 
+_signer: ContextVar[Any] = ContextVar("signer", default=None)
+
+
+@contextmanager
+def signed_by(credentials: Any) -> Iterator[None]:
+    """Sign the requests of this thread with these credentials: accounts share clients, and each signs for itself."""
+    token = _signer.set(credentials)
+    try:
+        yield
+    finally:
+        _signer.reset(token)
+
+
+class Signer:
+    """The credentials of shared clients: those of `signed_by`, else the session's own."""
+
+    def __init__(self, own: Once) -> None:
+        self._own = own
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_signer.get() or self._own, name)
+
+
 def acquire(session: botocore.session.Session, profile: str | None, environ: Mapping[str, str]) -> None:
     """Ask for the session's credentials, at once, and let it give what came to whoever needs them.
 
@@ -77,7 +101,8 @@ def acquire(session: botocore.session.Session, profile: str | None, environ: Map
         )
     once = Once(credentials, source)
     once.get_frozen_credentials()
-    session.get_credentials = lambda: once
+    signer = Signer(once)
+    session.get_credentials = lambda: signer
 
 
 def check_numbers(environ: Mapping[str, str]) -> None:

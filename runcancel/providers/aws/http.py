@@ -72,21 +72,22 @@ def send_by(session: botocore.session.Session, connection: Connection, environ: 
     session.register("before-send", _Sender(client, session), unique_id=SENDER)
     session.set_default_client_config(Config(retries={"mode": "standard", "total_max_attempts": 1}))
     if not session.get_config_variable("region"):  # botocore does not read AWS_REGION, and STS needs one
-        region = _sts_region(connection, environ)
+        region = sts_region(connection, environ)
         session.get_component("config_store").set_config_variable("region", region)
     container = _metadata(environ, _CONTAINER_PATIENCE, bundle)
     instance = _metadata(environ, float(session.get_config_variable("metadata_service_timeout")), bundle)
     private.fetch_metadata_by(session, container=_ContainerFetcher(container), instance=_InstanceSession(instance))
 
 
-def _sts_region(connection: Connection, environ: Mapping[str, str]) -> str:
+def sts_region(connection: Connection, environ: Mapping[str, str], role: str | None = None) -> str:
     """Where the keys of a role are requested: they serve every region, so the one that is opened first must not decide.
 
-    Only STS of the role's own partition knows it, and STS of a region that is not enabled knows nobody.
+    `role` None is that of the profile. Only STS of the role's own partition knows it, and STS of a region that is not
+    enabled knows nobody.
     """
     found = resolve(environ, connection.profile)
     section = profiles(environ).profiles.get(found.profile.value, {})
-    role = ("" if connection.profile else environ.get("AWS_ROLE_ARN")) or section.get("role_arn", "")
+    role = role or ("" if connection.profile else environ.get("AWS_ROLE_ARN")) or section.get("role_arn", "")
     here = found.region.value if found.region else connection.scope.region
     partition = role.split(":")[1] if role.count(":") > 1 else partition_of(here)
     if partition_of(here) == partition and (found.region or partition != "aws" or here in _ENABLED):
@@ -114,7 +115,7 @@ class _Sender:
             _check(reply, urlsplit(request.url).netloc)
         except CloudError as error:
             if for_keys:
-                raise _no_credentials(error, action) from None
+                raise _named(error, action) from None
             raise
         return _response(request.url, reply)
 
@@ -217,7 +218,12 @@ def _check(reply: Reply, host: str) -> None:
 def _no_credentials(error: CloudError, whose: str) -> CloudError:
     """The failure of a request for credentials: no API received a request. A usage error stays one."""
     reason = error.reason if error.reason is Reason.NOT_CONFIGURED else Reason.NO_CREDENTIALS
-    return CloudError(reason, f"{whose}: {error.message}", action="credentials", hint=error.hint)
+    return _named(CloudError(reason, error.message, hint=error.hint), whose)
+
+
+def _named(error: CloudError, whose: str) -> CloudError:
+    message = f"{whose}: {error.message}"
+    return CloudError(error.reason, message, action="credentials", hint=error.hint, retry_after=error.retry_after)
 
 
 def _origin(url: str) -> str:

@@ -3,9 +3,10 @@
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import botocore.session
 from botocore.config import Config
@@ -16,21 +17,27 @@ from runcancel.model.states import Reason
 from runcancel.providers.aws.config_files import Session, read_here
 from runcancel.providers.aws.credentials import acquire, check_numbers, described, in_words
 from runcancel.providers.aws.failures import no_response
-from runcancel.providers.aws.http import send_by
+from runcancel.providers.aws.http import send_by, sts_region
 from runcancel.providers.aws.models import models
 from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, resolve, sts_endpoint_url
 from runcancel.providers.aws.profile import endpoint_url as endpoint_url_of
-from runcancel.providers.aws.wire import prove_body
+from runcancel.providers.aws.roles import RoleCredentials, assume
+from runcancel.providers.aws.wire import Wire, prove_body
 from runcancel.providers.base import Checkup, Connection
 from runcancel.providers.common.fields import checked_region
 from runcancel.providers.common.http import Endpoint, EndpointHealth, believed
 from runcancel.providers.common.proxies import proxy_of, without_user
+from runcancel.runtime.throttle import Pace
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _OPENING: dict[int, threading.Lock] = {}
 _SESSIONS: dict[int, botocore.session.Session] = {}
 _FAILED: dict[int, CloudError] = {}
+_CLIENTS: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
+"""Clients by what decides about them: the accounts of a region share one, for as long as any of them is open."""
 
+_IN_XML = ("ec2", "sts")
+"""Services that answer in XML."""
 
 _STS = re.compile(
     r"sts(-fips)?(\.[a-z0-9-]+)?\.amazonaws\.(com|com\.cn|eu)|sts\.[a-z0-9-]+\.api\.(aws|amazonwebservices\.com\.cn)"
@@ -40,31 +47,45 @@ _STS = re.compile(
 
 
 class ClientFactory:
-    """The clients of one scope, made one at a time and only when needed."""
+    """The clients of one scope, made one at a time and only when needed.
+
+    `credentials` sign its requests: None where those of the session do.
+    """
 
     def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
         checked_region(connection.scope.region)  # it becomes part of a host name
         self._connection = connection
         self._environ = environ
-        self._session = _session(connection, environ)
+        self._key = _key(connection, environ)
+        self._session = _session(self._key, connection, environ)
         self._profile = profile_in_use(environ, connection.profile).value
-        self.source = described(environ, connection.profile)
+        self.source = str(connection.role or described(environ, connection.profile))
+        self.credentials: RoleCredentials | None = None
 
     def ssm(self) -> Any:
         """A Systems Manager client whose answers must be JSON objects."""
-        client = self._open("ssm", self._connection.endpoint_url)
-        client.meta.events.register("after-call.ssm", prove_body)
-        return client
+        return self._open("ssm", self._connection.endpoint_url)
+
+    def assume_role(self, ssm: Any, pace: Pace) -> None:
+        """Get the credentials of the context's role, where it has one. Raises `CloudError`.
+
+        One pace holds for all roles that the same credentials assume: STS counts the calls of their account.
+        """
+        role = self._connection.role
+        if role is None:
+            return
+        client = self._open("sts", self._sts_url(ssm), region=sts_region(self._connection, self._environ, role.arn))
+        base = (self._key, str(client.meta.endpoint_url))
+        at = pace.shared(base)
+        scope = self._connection.scope
+        self.credentials = assume(role, lambda signer: Wire(client, at, scope=scope, credentials=signer), base=base)
 
     def sts(self, ssm: Any) -> Any:
         """A Security Token Service client.
 
         Unless its endpoint is chosen, it goes where the `ssm` client goes when that is loopback.
         """
-        own = sts_endpoint_url(self._environ, self._profile)
-        chosen = self._connection.sts_endpoint_url or (own.value if own else None)
-        same = chosen is None and _endpoint(ssm).loopback
-        return self._open("sts", ssm.meta.endpoint_url if same else chosen)
+        return self._open("sts", self._sts_url(ssm))
 
     def believes(self, sts: Any, ssm: Any) -> bool:
         """Whether the identity from this STS counts."""
@@ -72,35 +93,44 @@ class ClientFactory:
 
     def beside(self, ssm: Any, service: str) -> Any:
         """A client of another service; on loopback it goes where the `ssm` client goes."""
-        client = self._open(service, ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
-        if service != "ec2":  # which answers in XML
-            name = client.meta.service_model.service_id.hyphenize()
-            client.meta.events.register(f"after-call.{name}", prove_body)
-        return client
+        return self._open(service, ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
 
     def checkup(self, ssm: Any, health: EndpointHealth) -> Checkup:
         """See `Cloud.checkup`."""
         endpoint = _endpoint(ssm)
         return Checkup(
             credentials=self.source,
-            key=_key_ends(self._session),
+            key=_key_ends(self.credentials or self._session.get_credentials()),
             endpoint=f"{endpoint.scheme}://{endpoint.host}",
             proxy=without_user(proxy_of(endpoint.scheme, endpoint.host, self._environ)),
             clock_skew=health.skew,
             latency=health.took,
         )
 
-    def _open(self, service: str, endpoint_url: str | None) -> Any:
-        with _LOCK:
-            client = self._create(service, endpoint_url)
-            _endpoint(client)
-        return client
+    def _sts_url(self, ssm: Any) -> str | None:
+        own = sts_endpoint_url(self._environ, self._profile)
+        chosen = self._connection.sts_endpoint_url or (own.value if own else None)
+        return str(ssm.meta.endpoint_url) if chosen is None and _endpoint(ssm).loopback else chosen
 
-    def _create(self, service: str, endpoint_url: str | None) -> Any:
-        config = Config(user_agent_extra=self._connection.agent)
-        region = self._connection.scope.region
+    def _open(self, service: str, endpoint_url: str | None, *, region: str | None = None) -> Any:
+        """A client; that of another account where all but the credentials is the same."""
         endpoint = endpoint_url_of(self._environ, self._profile, service)
         url = endpoint_url or (endpoint.value if endpoint else None)
+        region, agent = region or self._connection.scope.region, self._connection.agent
+        key = (self._key, service, region, url, agent)
+        with _LOCK:
+            client = _CLIENTS.get(key)
+            if client is None:
+                client = self._create(service, region, url, agent)
+                _endpoint(client)
+                if service not in _IN_XML:
+                    name = client.meta.service_model.service_id.hyphenize()
+                    client.meta.events.register(f"after-call.{name}", prove_body)
+                _CLIENTS[key] = client
+        return client
+
+    def _create(self, service: str, region: str, url: str | None, agent: str) -> Any:
+        config = Config(user_agent_extra=agent)
         try:
             return self._session.create_client(service, region_name=region, endpoint_url=url, config=config)
         except BotoCoreError as error:
@@ -109,15 +139,18 @@ class ClientFactory:
             raise CloudError(Reason.NOT_CONFIGURED, "an endpoint URL cannot be read; nothing was sent") from None
 
 
-def _session(connection: Connection, environ: Mapping[str, str]) -> botocore.session.Session:
+def _key(connection: Connection, environ: Mapping[str, str]) -> int:
+    """What decides about a session: the profile, the variables and how long a reply is waited for."""
+    seen = {name: value for name, value in environ.items() if name.startswith(PREFIX) or name in HOMES}
+    return hash((connection.profile, connection.connect_timeout, connection.read_timeout, frozenset(seen.items())))
+
+
+def _session(key: int, connection: Connection, environ: Mapping[str, str]) -> botocore.session.Session:
     """A session with credentials, shared by all scopes that see the same profile and variables.
 
     Sharing means that one sign-in, one assumed role and one parsed service model serve every region; and that what
     failed is not requested once per region. A source that does not answer holds up its own scopes alone.
     """
-    profile = connection.profile
-    seen = {name: value for name, value in environ.items() if name.startswith(PREFIX) or name in HOMES}
-    key = hash((profile, connection.connect_timeout, connection.read_timeout, frozenset(seen.items())))
     with _LOCK:
         lock = _OPENING.setdefault(key, threading.Lock())
     with lock:
@@ -164,10 +197,10 @@ def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.sessi
     return session
 
 
-def _key_ends(session: botocore.session.Session) -> str | None:
+def _key_ends(credentials: Any) -> str | None:
     """The last four characters of the key's id; None where a sign-in has ended."""
     try:
-        return str(session.get_credentials().get_frozen_credentials().access_key)[-4:]
+        return str(credentials.get_frozen_credentials().access_key)[-4:]
     except CloudError:
         return None
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason, State
+from runcancel.providers.aws.credentials import signed_by
 from runcancel.providers.aws.failures import error_response, no_response, unsent
 from runcancel.providers.aws.fields import record, same
 from runcancel.providers.common.fields import JsonObject, by_token, number, rows, text, trace
@@ -32,7 +33,8 @@ class Api(Struct, frozen=True, kw_only=True):
     proof: tuple[str, ...] = ()
 
 
-# Automation's and CloudTrail's rates are those of their references. The others are not published.
+# Automation's and CloudTrail's rates are those of their references. STS allows 600 calls a second to all callers of an
+# account together. The others are not published.
 APIS: Mapping[str, Api] = {
     "CancelMaintenanceWindowExecution": Api(asks=True, proof=("WindowExecutionId",)),
     "GetMaintenanceWindowExecution": Api(proof=("WindowExecutionId",)),
@@ -70,6 +72,7 @@ APIS: Mapping[str, Api] = {
     "LookupEvents": Api(rate=Rate(2), proof=("Events",)),
     "DescribeRegions": Api(proof=("Regions",)),
     "GetCallerIdentity": Api(proof=("Account",)),
+    "AssumeRole": Api(rate=Rate(100), proof=("Credentials",)),
 }
 
 _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
@@ -77,16 +80,27 @@ _UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, Looku
 
 
 class Wire:
-    """One botocore client, shared by threads. `source` is the source of its credentials in words."""
+    """One botocore client, shared by threads and by accounts.
+
+    `credentials` sign its requests, and `source` is their source in words; None: those of the client's session.
+    """
 
     def __init__(
-        self, client: Any, pace: Pace, *, scope: Scope, source: str = "", health: EndpointHealth | None = None
+        self,
+        client: Any,
+        pace: Pace,
+        *,
+        scope: Scope,
+        source: str = "",
+        health: EndpointHealth | None = None,
+        credentials: Any = None,
     ) -> None:
         self._client = client
         self._host = urlsplit(str(client.meta.endpoint_url)).netloc.rpartition("@")[2]
         self._health = health or EndpointHealth()
         self._source = source
         self._scope = scope
+        self._credentials = credentials
         self.pace = pace
 
     def call(self, action: str, params: Mapping[str, Any]) -> JsonObject:
@@ -149,7 +163,8 @@ class Wire:
     def _send(self, action: str, params: Mapping[str, Any]) -> JsonObject:
         began = time.monotonic()
         try:
-            reply: JsonObject = getattr(self._client, xform_name(action))(**params)
+            with signed_by(self._credentials):
+                reply: JsonObject = getattr(self._client, xform_name(action))(**params)
             self._health.note(_date(reply), time.monotonic() - began)
         except ClientError as error:
             self._health.note(_date(error.response), time.monotonic() - began)

@@ -125,8 +125,13 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
         log = Wire(transport, there, product="cloudaudit", version=VERSION_OF_AUDIT, keys=keys, pace=pace.apart())
         return CloudAudit(log, KINDS[0])
 
-    sources = Sources(CredentialClient(environ), lambda base: wire(sts, "sts", VERSION, base, pace.apart()), sts)
+    def dial(base: CredentialSource) -> Wire:
+        return wire(sts, "sts", VERSION, base, pace.shared(("sts", sts, base)))
+
+    sources = Sources(CredentialClient(environ), dial, sts)
     keys = credentials.find(environ, connection.profile, sources)
+    if connection.role is not None:
+        keys = sources.of_context(connection.role, keys)
     return Tat(
         wire(tat, "tat", "2020-10-28", keys, pace),
         wire(sts, "sts", VERSION, keys, pace.apart()),
@@ -142,6 +147,8 @@ PROVIDER = Provider(
     name="tencent",
     title="Tencent Cloud",
     account_pattern=re.compile(r"[0-9]{5,20}"),
+    role_pattern=re.compile(r"qcs::cam::uin/([0-9]{5,20}):role(?:Name)?/[\w+=,.@-]{1,128}", re.ASCII),
+    role_example="qcs::cam::uin/100000000001:roleName/NAME",
     ids="inv-…",
     kinds=KINDS,
     trigger_kinds=TRIGGER_KINDS,

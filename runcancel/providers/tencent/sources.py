@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
+from runcancel.providers.base import ContextRole
 from runcancel.providers.common.credentials import Credentials, CredentialSource, shared
 from runcancel.providers.common.fields import json_object, number, text
 from runcancel.providers.common.files import token_in
@@ -33,15 +34,39 @@ class Sources:
         self._sts = sts
         self._metadata = metadata
 
-    def assumed(self, role: str, session: str, base: CredentialSource, *, source: str) -> CredentialSource:
-        """The credentials of a role, by AssumeRole with those of `base`. `source` is where the role is named."""
+    def assumed(
+        self,
+        role: str,
+        session: str,
+        base: CredentialSource,
+        *,
+        source: str,
+        external_id: str | None = None,
+        once: bool = True,
+    ) -> CredentialSource:
+        """The credentials of a role, by AssumeRole with those of `base`. `source` is where the role is named.
+
+        `once`: it is not repeated while STS throttles.
+        """
         named = f"role {role} of {source}"
 
         def ask() -> Credentials:
-            params = {"RoleArn": role, "RoleSessionName": session, "DurationSeconds": _ROLE_LIVES}
-            return _assumed(self._dial(base).call("AssumeRole", params, once=True), named)
+            params: dict[str, object] = {
+                "RoleArn": role,
+                "RoleSessionName": session,
+                "DurationSeconds": _ROLE_LIVES,
+                **({} if external_id is None else {"ExternalId": external_id}),
+            }
+            return _assumed(self._dial(base).call("AssumeRole", params, once=once), named)
 
-        return shared(("tencent", "role", self._sts.host, role, session, base), ask, source=named)
+        key = ("tencent", "role", self._sts.host, role, session, external_id, base)
+        return shared(key, ask, source=named)
+
+    def of_context(self, role: ContextRole, base: CredentialSource) -> CredentialSource:
+        """The keys of the role of a context."""
+        for arn in (*role.chain, role.arn):
+            base = self.assumed(arn, role.session, base, source="the context", external_id=role.external_id, once=False)
+        return base
 
     def by_oidc(self, role: str, *, provider: str, token_file: str, region: str) -> CredentialSource:
         """The keys of a role, by AssumeRoleWithWebIdentity with the token in a file, which is read each time."""
