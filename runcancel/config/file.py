@@ -189,8 +189,10 @@ def _of_role(context: Context, role: str) -> Iterator[tuple[str, str]]:
     """What is wrong with the role of a context: keys, each with why."""
     cloud = provider(context.provider)
     for key, arn in (("role_arn", role), *((f"role_chain[{at}]", one) for at, one in enumerate(context.role_chain))):
-        match = cloud.role_pattern.fullmatch(arn)
-        if match is None:
+        match = cloud.role_pattern.fullmatch(arn) if cloud.role_pattern else None
+        if cloud.role_pattern is None:
+            yield key, f"is not supported: {cloud.title} has no roles"
+        elif match is None:
             yield key, f"is “{arn}”, which is not a role of {cloud.title}. Expected {cloud.role_example}"
         elif key == "role_arn" and context.account not in (None, match[1]):
             yield key, f"is a role of account {match[1]}, and account is “{context.account}”"

@@ -169,7 +169,8 @@ def connection_role(context: Context) -> ContextRole | None:
     """The role of a context; its session names this program and the user in the audit log of the account."""
     if context.role_arn is None:
         return None
-    match = provider(context.provider).role_pattern.fullmatch(context.role_arn)
+    pattern = provider(context.provider).role_pattern
+    match = pattern.fullmatch(context.role_arn) if pattern else None
     user = _NOT_IN_A_SESSION.sub("-", user_name())
     return ContextRole(
         arn=context.role_arn,

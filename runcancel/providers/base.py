@@ -243,8 +243,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     name: str
     title: str  # as a person writes it: "Alibaba Cloud"
     account_pattern: Pattern[str]  # how the number of an account is written
-    role_pattern: Pattern[str]  # how a role is written; its first group is the account
-    role_example: str
+    role_pattern: Pattern[str] | None = None  # how a role is written, its first group the account; None: it has none
+    role_example: str = ""
     ids: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
     link_prefixes: tuple[str, ...] = ()  # how links to its runs begin that are no URLs
     clock_limit: float = 300.0  # seconds by which the clock of a signed request may be wrong

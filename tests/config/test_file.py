@@ -35,6 +35,9 @@ max_runs = 10
 """
 
 
+ROLE = '[contexts.a]\nprovider = "aws"\nrole_arn = "arn:aws:iam::111122223333:role/path/ops"\n'
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "config.toml"
@@ -78,6 +81,19 @@ def test_a_whole_file_is_read(file: Path) -> None:
         ('[contexts.a]\nprovider = "aws"\nendpoint_url = "http://x.com"', "contexts.a.endpoint_url: plain http only"),
         ('[contexts.a]\nprovider = "aws"\nsts_endpoint_url = "http://x.com"', "contexts.a.sts_endpoint_url: plain"),
         ('[contexts.a]\nprovider = "aws"\nendpoint_url = "https://me:word@x.com"', "cannot have a user"),
+        ('[contexts.a]\nprovider = "aws"\nrole_arn = "arn:aws:iam::1:role/x"', "a.role_arn is “arn:aws:iam::1:role/x”"),
+        (
+            '[contexts.a]\nprovider = "aws"\nrole_arn = "acs:ram::12345:role/x"',
+            "which is not a role of AWS. Expected arn:",
+        ),
+        ('[contexts.a]\nprovider = "aws"\nexternal_id = "x1"', "contexts.a.external_id needs role_arn"),
+        ('[contexts.a]\nprovider = "aws"\nsource_profile = "x"', "contexts.a.source_profile needs role_arn"),
+        ('[contexts.a]\nprovider = "aws"\nrole_chain = ["x"]', "contexts.a.role_chain needs role_arn"),
+        (f'{ROLE}external_id = "a\\nb"', "contexts.a.external_id is empty or not printable"),
+        (f'{ROLE}external_id = "a b"', "contexts.a.external_id is not an external id"),
+        (f'{ROLE}profile = "p"', "contexts.a.profile excludes role_arn"),
+        (f'{ROLE}account = "999988887777"', "contexts.a.role_arn is a role of account 111122223333, and account is"),
+        (f'{ROLE}role_chain = ["x"]', "contexts.a.role_chain[0] is “x”, which is not a role of AWS"),
         ('[contexts.""]\nprovider = "aws"', 'contexts."" is a name that is empty'),
         ('[contexts."a\\u0007"]\nprovider = "aws"', "not printable"),
         ('[groups]\n"" = []', 'groups."" is a name that is empty'),

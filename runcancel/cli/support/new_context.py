@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from msgspec import structs
 
 from runcancel.cli.bundles import Bundle
 from runcancel.cli.session import Session
@@ -89,8 +88,3 @@ def _own(region: str, provider: str) -> str:
     if colon and name != provider:
         raise UsageError(f"{provider} has no region {region} (-r); nothing was changed")
     return rest
-
-
-def given(options: NewContext) -> bool:
-    """Whether any of the options was given."""
-    return structs.astuple(options) != structs.astuple(NewContext())

@@ -12,7 +12,7 @@ from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.cli.support import groups
 from runcancel.cli.support.guard import rules_about
-from runcancel.cli.support.new_context import NewContext, context_of, given
+from runcancel.cli.support.new_context import NewContext, context_of
 from runcancel.config import edit, provenance
 from runcancel.config import file as config_file
 from runcancel.config.file import Config, Context
@@ -51,7 +51,7 @@ ACTIONS = {
             "runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected",
             "runcancel contexts add live -p aws --account 111122223333 --protected",
             "runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou",
-            "runcancel contexts add web -p aws --role-arn \"$ROLE\" --source-profile hub",
+            'runcancel contexts add web -p aws --role-arn "$ROLE" --source-profile hub',
         ),
         more="-p is required. The profile must be in the vendor's own files, unless --no-check; without --profile "
         "the context uses the environment. With --role-arn the context assumes that role with the credentials of "
@@ -156,8 +156,8 @@ def contexts(
         )
     if action == "add":
         call = _Call(call.names, context_of(session, new))
-    elif given(new):
-        raise UsageError(f"{', '.join(spelled(new)[::1])} needs add")
+    elif words := spelled(new):
+        raise UsageError(f"{words[0]} needs add")
     return _ACTIONS[action](session, call)
 
 

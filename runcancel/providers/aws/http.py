@@ -115,7 +115,7 @@ class _Sender:
             _check(reply, urlsplit(request.url).netloc)
         except CloudError as error:
             if for_keys:
-                raise _named(error, action) from None
+                raise _with_action(error, action) from None
             raise
         return _response(request.url, reply)
 
@@ -218,10 +218,10 @@ def _check(reply: Reply, host: str) -> None:
 def _no_credentials(error: CloudError, whose: str) -> CloudError:
     """The failure of a request for credentials: no API received a request. A usage error stays one."""
     reason = error.reason if error.reason is Reason.NOT_CONFIGURED else Reason.NO_CREDENTIALS
-    return _named(CloudError(reason, error.message, hint=error.hint), whose)
+    return _with_action(CloudError(reason, error.message, hint=error.hint), whose)
 
 
-def _named(error: CloudError, whose: str) -> CloudError:
+def _with_action(error: CloudError, whose: str) -> CloudError:
     message = f"{whose}: {error.message}"
     return CloudError(error.reason, message, action="credentials", hint=error.hint, retry_after=error.retry_after)
 
