@@ -6,27 +6,37 @@ import typer
 
 from runcancel.cli import options
 from runcancel.cli.bundles import Bundle
+from runcancel.model import outcomes
 from runcancel.model.states import Guarantee
+
+Plan = Annotated[
+    str | None, typer.Option("--plan", metavar="FILE", help="Carry out exactly what a saved dry run lists.")
+]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        "--resume", metavar="ID", help="Continue an interrupted operation.", autocompletion=options.recent_operations
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; send nothing.")]
+RequireMatch = Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")]
+AllowIncomplete = Annotated[bool, typer.Option("--allow-incomplete", help="Accept an incomplete list.")]
+MaxTriggers = Annotated[
+    int | None,
+    typer.Option(
+        "--max-triggers", metavar="N", min=0, max=options.MOST, help="Refuse to change more triggers than this [20]."
+    ),
+]
 
 
 class Sources(Bundle, frozen=True, kw_only=True):
     """Where the runs come from, if they are neither typed nor found by a filter."""
 
-    plan: Annotated[
-        str | None, typer.Option("--plan", metavar="FILE", help="Cancel exactly what a saved dry run lists.")
-    ] = None
+    plan: Plan = None
     shard: options.OfPlan = None
     from_: options.ReferenceFile = None
     operation: options.OfOperation = None
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            "--resume",
-            metavar="ID",
-            help="Continue an interrupted operation.",
-            autocompletion=options.recent_operations,
-        ),
-    ] = None
+    resume: Resume = None
 
 
 class Confirmation(Bundle, frozen=True, kw_only=True):
@@ -59,14 +69,26 @@ class Limits(Bundle, frozen=True, kw_only=True):
         typer.Option("--require-guarantee", metavar="LEVEL", help="Refuse if a run has a weaker guarantee."),
     ] = None
 
+    @property
+    def typed(self) -> frozenset[str]:
+        """The options of limits that were given."""
+        values = {"--max-runs": self.max_runs, "--max-targets": self.max_targets}
+        return frozenset(option for option, value in values.items() if value is not None)
+
+    def over(self, before: outcomes.Limits) -> outcomes.Limits:
+        """The limits of the command line, else those that the operation had `before`."""
+        return outcomes.Limits(
+            max_runs=before.max_runs if self.max_runs is None else self.max_runs,
+            max_targets=before.max_targets if self.max_targets is None else self.max_targets,
+        )
+
 
 class Waiting(Bundle, frozen=True, kw_only=True):
-    """How long it is tried and watched, and what counts as an end."""
+    """How long it is tried and watched."""
 
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until every run has ended.")] = True
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Watch until everything has ended or changed.")] = True
     timeout: options.Timeout = None
     give_up_after: options.GiveUpAfter = None
-    accept_reported: options.AcceptReported = False
     lookup_timeout: options.LookupTimeout = None
 
 

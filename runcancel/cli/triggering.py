@@ -79,67 +79,30 @@ class TriggerFilters(Bundle, frozen=True, kw_only=True):
 class TriggerSources(Bundle, frozen=True, kw_only=True):
     """Where the triggers come from, if they are neither typed nor found by a filter."""
 
-    plan: Annotated[
-        str | None, typer.Option("--plan", metavar="FILE", help="Change exactly what a saved dry run lists.")
-    ] = None
+    plan: changes.Plan = None
     from_: Annotated[
         str | None,
         typer.Option("--from", "-f", metavar="FILE", help="Read triggers from a file; - is stdin."),
     ] = None
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            "--resume",
-            metavar="ID",
-            help="Continue an interrupted operation.",
-            autocompletion=options.recent_operations,
-        ),
-    ] = None
-
-
-class TriggerLimits(Bundle, frozen=True, kw_only=True):
-    """What a change of triggers is refused beyond."""
-
-    max_triggers: Annotated[
-        int | None,
-        typer.Option(
-            "--max-triggers",
-            metavar="N",
-            min=0,
-            max=options.MOST,
-            help="Refuse to change more triggers than this [20].",
-        ),
-    ] = None
-
-
-class TriggerWaiting(Bundle, frozen=True, kw_only=True):
-    """How long a change is tried and watched."""
-
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Read back until every trigger is changed.")] = True
-    timeout: options.Timeout = None
-    give_up_after: options.GiveUpAfter = None
-    lookup_timeout: options.LookupTimeout = None
+    resume: changes.Resume = None
 
 
 Triggers = Annotated[
     list[str] | None,
     typer.Argument(metavar="[TRIGGER...]", help="Triggers: [context@][provider:][region:][kind/]id."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; send nothing.")]
-RequireMatch = Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")]
-AllowIncomplete = Annotated[bool, typer.Option("--allow-incomplete", help="Accept an incomplete list.")]
 
 
 class Change(Bundle, frozen=True, kw_only=True):
     """What `disable` and `enable` take alike."""
 
     refs: Triggers = None
-    dry_run: DryRun = False
+    dry_run: changes.DryRun = False
     sources: TriggerSources
     filters: TriggerFilters
     confirmation: changes.Confirmation
-    limits: TriggerLimits
-    require_match: RequireMatch = False
-    allow_incomplete: AllowIncomplete = False
-    waiting: TriggerWaiting
+    max_triggers: changes.MaxTriggers = None
+    require_match: changes.RequireMatch = False
+    allow_incomplete: changes.AllowIncomplete = False
+    waiting: changes.Waiting
     record: changes.Record

@@ -14,6 +14,7 @@ from runcancel.config import folders
 from runcancel.config.references import NOT_A_REGION, REGION, nearest
 from runcancel.config.toml import hidden, key_of, record, wrong
 from runcancel.errors import CloudError, UsageError
+from runcancel.model.outcomes import Limits
 from runcancel.providers import PROVIDERS, provider
 from runcancel.text import words_of_shell
 
@@ -48,6 +49,11 @@ class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     max_runs: int | None = None
     max_targets: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of an operation, which no option raises."""
+        return Limits(max_runs=self.max_runs, max_targets=self.max_targets)
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

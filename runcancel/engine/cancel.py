@@ -10,16 +10,14 @@ from msgspec import structs
 from runcancel.engine.connections import Batch, Clouds, batches
 from runcancel.engine.events import Progress
 from runcancel.engine.flow import Flow, FlowReadings
-from runcancel.engine.head_start import HeadStart
 from runcancel.engine.lookup import Probe
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
 from runcancel.engine.requests import Check, ReadChildren, Requests, Send, SideQueue, Work, internal_error
 from runcancel.engine.retry import NO_ANSWER, WaitPolicy
-from runcancel.engine.silence import SilentScopes
-from runcancel.engine.timers import Timers
 from runcancel.engine.tracker import RunTracker, SendResult, Step
 from runcancel.engine.verdict import RequestStatus, failed, selected
+from runcancel.engine.waiting import HeadStart, SilentScopes, Timers
 from runcancel.errors import Interrupted, Refused
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot

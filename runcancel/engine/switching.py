@@ -4,13 +4,13 @@ So a change of triggers has the machinery of a cancel: lookup, plan, confirmatio
 bounded by time, readings afterwards, signals, resume.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runcancel.errors import CloudError
-from runcancel.model.outcomes import Outcome
+from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Problem, Ref, Run, Snapshot
 from runcancel.model.states import Reason, State, Verdict
-from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerSnapshot, TriggerState, TriggerVerdict
+from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan, TriggerSnapshot, TriggerState, TriggerVerdict
 from runcancel.providers import kind_of
 from runcancel.providers.base import Triggers
 
@@ -96,6 +96,17 @@ def verdict_of(verdict: Verdict, *, enable: bool, error: Problem | None = None) 
         return TriggerVerdict.DRIFTED
     reached = TriggerVerdict.ENABLED if enable else TriggerVerdict.DISABLED
     return reached if verdict is Verdict.STOPPED else _VERDICTS.get(verdict, TriggerVerdict.FAILED)
+
+
+def trigger_plans(items: Iterable[PlanItem]) -> tuple[TriggerPlan, ...]:
+    """The triggers among the items of a plan, as a plan shows them."""
+    return tuple(
+        TriggerPlan(
+            trigger=item.run, name=item.name, send=item.ask, why=item.why, promise=item.promise, before=item.trigger
+        )
+        for item in items
+        if item.trigger is not None
+    )
 
 
 def trigger_outcome(outcome: Outcome, *, enable: bool, before: Trigger | None, after: Trigger | None) -> TriggerOutcome:

@@ -6,10 +6,9 @@ from enum import IntEnum
 from msgspec import Struct
 
 from runcancel.errors import Refused
-from runcancel.guards.action import CANCEL, Action
 from runcancel.guards.limits import counted, matches, to_proceed
 from runcancel.model.events import ConfirmedBy
-from runcancel.model.outcomes import PlanItem
+from runcancel.model.outcomes import CANCEL, Action, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Fact
 

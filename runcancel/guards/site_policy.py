@@ -6,13 +6,11 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from runcancel.config.references import NOT_A_REGION, REGION, nearest
 from runcancel.config.toml import hidden, record, wrong
 from runcancel.errors import Refused, UsageError
-from runcancel.guards.confirmation import ConfirmationRequirement, Level
-from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref
 from runcancel.providers import PROVIDERS, provider
 
@@ -91,16 +89,6 @@ class Subject(Struct, frozen=True, kw_only=True):
     action: str = "cancel"
 
 
-class Ruling(Struct, frozen=True, kw_only=True):
-    """The result of one rule for one cancel, and the runs that match it. `position` is that of the rule: `deny[0]`."""
-
-    denies: bool
-    position: str
-    why: str
-    runs: tuple[Ref, ...]
-    guessed: bool  # an account is not known, and might be the one that the rule is about
-
-
 def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> SitePolicy:
     """The rules of `PATH`; none where there is no such file.
 
@@ -119,77 +107,12 @@ def read(file: Path | None = None, *, owners: Iterable[int] | None = None) -> Si
     return policy
 
 
-def rulings(policy: SitePolicy, subjects: Sequence[Subject]) -> tuple[Ruling, ...]:
-    """The results of the rules for a cancel of all these runs, in the order of the file, denials first."""
-    matching = (
-        _ruling(rule, f"{word}[{at}]", subjects, denies=word == "deny")
-        for word, rules in (("deny", policy.deny), ("confirm", policy.confirm))
-        for at, rule in enumerate(rules)
-    )
-    return tuple(ruling for ruling in matching if ruling is not None)
-
-
 def may_match(policy: SitePolicy, subjects: Sequence[Subject]) -> bool:
     """Whether a rule is about one of these runs, however many there will be."""
-    return any(_covers(rule, one) for rule in policy.rules for one in subjects)
+    return any(covers(rule, one) for rule in policy.rules for one in subjects)
 
 
-def check(policy: SitePolicy, rulings: Sequence[Ruling]) -> None:
-    """Raise `Refused` when a rule denies; the first one speaks."""
-    ruling = next((one for one in rulings if one.denies), None)
-    if ruling is not None:
-        raise Refused(
-            f"{_about(ruling)}: denied by the site policy: {ruling.why} ({_position(ruling)}); nothing was sent",
-            hint=f"No option overrides this. Policy contact: {policy.contact}",
-        )
-
-
-def stricter(requirement: ConfirmationRequirement, rulings: Sequence[Ruling]) -> ConfirmationRequirement:
-    """The same need, to be answered by typing a name or the number where a rule wants it confirmed."""
-    confirm = tuple(one for one in rulings if not one.denies)
-    if not confirm or not requirement.count:
-        return requirement
-    whys = dict.fromkeys(f"under site policy: {one.why} ({_position(one)})" for one in confirm)
-    why = "; ".join([*([requirement.why] if requirement.why else []), *whys])
-    return structs.replace(requirement, level=Level.TYPED, why=why)
-
-
-def planned(items: Sequence[PlanItem], rulings: Sequence[Ruling]) -> tuple[PlanItem, ...]:
-    """A plan with the results of the rules: a denied run is not sent, and a run to confirm has a note."""
-    by_run: dict[Ref, list[Ruling]] = {}
-    for one in rulings:
-        for run in one.runs:
-            by_run.setdefault(run, []).append(one)
-    return tuple(_ruled(item, by_run.get(item.run, ())) for item in items)
-
-
-def notes(policy: SitePolicy, rulings: Sequence[Ruling]) -> tuple[str, ...]:
-    """The rulings as sentences beside a dry run."""
-    denied = [
-        f"{_about(one)}: denied by the site policy: {one.why} ({_position(one)})" for one in rulings if one.denies
-    ]
-    confirmations = [
-        f"{_about(one)}: the site policy requires confirmation: {one.why}" for one in rulings if not one.denies
-    ]
-    if denied:
-        denied.append(f"A cancel of these runs is refused as a whole. Policy contact: {policy.contact}")
-    return (*denied, *confirmations)
-
-
-def _ruling(rule: Rule, position: str, subjects: Sequence[Subject], *, denies: bool) -> Ruling | None:
-    under = [one for one in subjects if _covers(rule, one)]
-    if not under or not _begins(rule, under):
-        return None
-    return Ruling(
-        denies=denies,
-        position=position,
-        why=rule.why,
-        runs=tuple(one.run for one in under),
-        guessed=rule.accounts is not None and any(one.account is None for one in under),
-    )
-
-
-def _covers(rule: Rule, one: Subject) -> bool:
+def covers(rule: Rule, one: Subject) -> bool:
     """Whether a run matches a rule. An unknown account matches."""
     tests: tuple[tuple[tuple[str, ...] | None, tuple[str, ...]], ...] = (
         (rule.actions, (one.action,)),
@@ -201,33 +124,6 @@ def _covers(rule: Rule, one: Subject) -> bool:
         (rule.accounts if one.account is not None else None, (one.account or "",)),
     )
     return all(required is None or bool(set(required) & set(there)) for required, there in tests)
-
-
-def _begins(rule: Rule, under: Sequence[Subject]) -> bool:
-    if rule.over_runs is None and rule.over_targets is None:
-        return True
-    runs = rule.over_runs is not None and len(under) > rule.over_runs
-    targets = rule.over_targets is not None and sum(one.targets for one in under) > rule.over_targets
-    return runs or targets
-
-
-def _ruled(item: PlanItem, rulings: Sequence[Ruling]) -> PlanItem:
-    if not rulings or not item.ask:
-        return item
-    why = rulings[0].why
-    if rulings[0].denies:
-        return structs.replace(item, ask=False, why=f"the site policy denies it: {why}")
-    return structs.replace(item, why=f"{item.why}; the site policy requires confirmation: {why}")
-
-
-def _about(ruling: Ruling) -> str:
-    more = f" and {len(ruling.runs) - 1} more" if len(ruling.runs) > 1 else ""
-    return f"{ruling.runs[0]}{more}"
-
-
-def _position(ruling: Ruling) -> str:
-    guessed = "; an account is unknown, so the rule may apply" if ruling.guessed else ""
-    return f"{ruling.position} of {PATH}{guessed}"
 
 
 def _check(file: Path, policy: SitePolicy) -> None:

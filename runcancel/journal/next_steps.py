@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from runcancel.engine.remaining import external, left_running
 from runcancel.engine.switching import VERBS
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.timeline import Recorded
 from runcancel.model.incident import NextStep
-from runcancel.model.outcomes import Outcome
+from runcancel.model.outcomes import Outcome, external, left_running
 from runcancel.model.runs import RunName
 from runcancel.model.states import Effect, Stage, State, Verdict
 from runcancel.text import command

@@ -1,5 +1,6 @@
 """The plan of a cancel, its outcome, and the operation it belongs to: what the journal keeps."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -142,6 +143,29 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return Ending(self.verdict, None if self.error is None else self.error.code, self.was_sent)
 
 
+def left_running(outcomes: Sequence[Outcome]) -> list[RunName]:
+    """Runs with child runs that keep running after a cancel and were not cancelled."""
+    parents = {outcome.parent for outcome in outcomes}
+    return [
+        outcome.run
+        for outcome in outcomes
+        if outcome.run not in parents and any(one.child is not None for one in _still_running(outcome))
+    ]
+
+
+def external(outcomes: Iterable[Outcome]) -> list[ExternalExecution]:
+    """What runs in another service on behalf of these runs and keeps running after their cancel, each once."""
+    executions = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)
+    return list(dict.fromkeys(executions))
+
+
+def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
+    """What a cancel is known to leave alone: it runs on, or will unless it ends by itself."""
+    if outcome.guarantee is not Guarantee.PENDING_ONLY:
+        return []
+    return [one for one in outcome.invocations if one.effect in (Effect.KEPT_RUNNING, Effect.STOPPING, Effect.UNKNOWN)]
+
+
 class Sent(Struct, frozen=True, kw_only=True):
     """What one request to cancel a run came to; `accepted` is null where no reply shows it."""
 
@@ -190,3 +214,34 @@ class Operation(Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
     plan: str | None = None
     shard: Shard | None = None
+
+
+class LeftOver(Struct, frozen=True):
+    """An operation that did not come to its end, and its runs that need another look.
+
+    `sent_before`: every cancel that it sent so far, or may have, which counts for its `limits`. `partial`: the outcomes
+    of runs that continue in part: nothing is left to do, and the operation has not stopped them.
+    """
+
+    operation: Operation
+    items: tuple[PlanItem | Intent, ...]
+    sent_before: tuple[PlanItem, ...] = ()
+    limits: Limits = Limits()
+    partial: tuple[Outcome, ...] = ()
+
+
+class Action(Struct, frozen=True):
+    """`verb` is the command and the word of the site policy; `noun` is what it is about."""
+
+    verb: str
+    noun: str
+
+    @property
+    def question(self) -> str:
+        """The verb at the beginning of a sentence."""
+        return self.verb.capitalize()
+
+
+CANCEL = Action("cancel", "run")
+DISABLE = Action("disable", "trigger")
+ENABLE = Action("enable", "trigger")

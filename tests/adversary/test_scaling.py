@@ -12,7 +12,7 @@ from runcancel.engine.saved import read_list
 from runcancel.engine.selection import of_found, of_named, of_plan
 from runcancel.engine.verdict import CancelResponse, RequestStatus, counted_once, judge, nothing_left_to_see
 from runcancel.guards.limits import check_limits, size
-from runcancel.guards.site_policy import Ruling, planned
+from runcancel.guards.rulings import Ruling, Rulings
 from runcancel.model.outcomes import Limits
 from runcancel.model.runs import Ref
 from runcancel.model.states import State
@@ -77,7 +77,7 @@ def many_runs(count: int) -> None:
     check_limits(items, Limits(max_runs=None, max_targets=count))
     runs = tuple(CountedRef(scope=one.scope, kind=one.kind, id=one.id) for one in map(Ref.parse, found))
     ruling = Ruling(denies=True, position="deny[0]", why="frozen", runs=runs, guessed=False)
-    planned(items, [ruling])
+    Rulings(contact="root", rulings=(ruling,)).planned(items)
     assert sum(size(item) for item in counted_once(items)) == count
 
 

@@ -4,20 +4,19 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from runcancel.cli.changes import Limits as LimitOptions
 from runcancel.cli.session import Session
 from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.ask import cannot_ask, obtain_confirmation
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import RunChoice, looked_again
+from runcancel.cli.support.select import looked_again
+from runcancel.cli.support.source import RunChoice
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
-from runcancel.guards.action import CANCEL, DISABLE, Action
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import Excess
 from runcancel.journal.recorder import Recorder
 from runcancel.model.events import ConfirmedBy
-from runcancel.model.outcomes import Limits, PlanItem
+from runcancel.model.outcomes import CANCEL, DISABLE, Action, Limits, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Guarantee
 from runcancel.render import Caller
@@ -133,7 +132,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     @property
     def _configured(self) -> Limits:
         """What no option raises: the configuration limits runs, not triggers."""
-        return configured(self.session) if self.action is CANCEL else limits.NO_LIMITS
+        return self.session.settings.config.caps.limits if self.action is CANCEL else limits.NO_LIMITS
 
     def requirement(self, choice: RunChoice) -> ConfirmationRequirement:
         """The confirmation that these runs need."""
@@ -146,27 +145,6 @@ class Admission(Struct, frozen=True, kw_only=True):
             action=self.action,
         )
         return self.guard.stricter(required, items, self.callers)
-
-
-def limits_of(session: Session, args: LimitOptions, before: Limits) -> Limits:
-    """The limits of the command line, else those that the operation had `before`; the configuration may lower them."""
-    typed = Limits(
-        max_runs=before.max_runs if args.max_runs is None else args.max_runs,
-        max_targets=before.max_targets if args.max_targets is None else args.max_targets,
-    )
-    return limits.lowest(typed, configured(session))
-
-
-def typed(args: LimitOptions) -> frozenset[str]:
-    """The options of limits that were given."""
-    values = {"--max-runs": args.max_runs, "--max-targets": args.max_targets}
-    return frozenset(option for option, value in values.items() if value is not None)
-
-
-def configured(session: Session) -> Limits:
-    """The limits in the configuration, which no option raises."""
-    caps = session.settings.config.caps
-    return Limits(max_runs=caps.max_runs, max_targets=caps.max_targets)
 
 
 def callers_of(session: Session, items: Sequence[PlanItem]) -> tuple[Caller, ...]:

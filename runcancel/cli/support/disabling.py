@@ -6,19 +6,19 @@ from msgspec import structs
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.execution import Execution
-from runcancel.cli.support.select import RunChoice
+from runcancel.cli.support.source import RunChoice
 from runcancel.cli.support.triggers_first import LateStarts, TriggersFirst
 from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
 from runcancel.engine.flow import Flow
-from runcancel.engine.head_start import RunsOnly
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import Selection
 from runcancel.engine.switching import trigger_outcome
+from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import Goal, Interrupted
 from runcancel.journal.recorder import Recorder
-from runcancel.model.outcomes import Outcome
-from runcancel.model.runs import Ref
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import Trigger, TriggerState
 from runcancel.providers import trigger_kind_of
@@ -78,7 +78,7 @@ class CancelAndDisable(Execution):
         return super()._send(Selection(items=items), answer, None, None)
 
     def _screens(self, answer: Writer) -> list[Progress]:
-        return [RunsOnly(one) for one in super()._screens(answer)]
+        return [_RunsOnly(one) for one in super()._screens(answer)]
 
     def _row(self, outcome: Outcome) -> Record:
         ref = _trigger_of(outcome)
@@ -129,3 +129,37 @@ def _sentence(outcome: Outcome) -> str:
         case Verdict.REQUESTED | Verdict.IN_DOUBT:
             return f"not seen disabled: {name}"
     return f"not disabled: {name}"
+
+
+class _RunsOnly(Progress):
+    """An observer that is not shown what becomes of triggers."""
+
+    def __init__(self, observer: Progress) -> None:
+        self._observer = observer
+
+    def planned(self, items: Sequence[PlanItem]) -> None:
+        """Pass on the runs."""
+        self._observer.planned([item for item in items if item.trigger is None])
+
+    def responded(self, ref: Ref, answer: CancelResponse) -> None:
+        """Pass it on of a run."""
+        if trigger_kind_of(ref) is None:
+            self._observer.responded(ref, answer)
+
+    def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
+        """Pass it on of a run."""
+        if trigger_kind_of(ref) is None:
+            self._observer.observed(ref, run, invocations)
+
+    def judged(self, outcome: Outcome) -> None:
+        """Pass it on of a run."""
+        if not isinstance(outcome.run, Ref) or trigger_kind_of(outcome.run) is None:
+            self._observer.judged(outcome)
+
+    def tick(self) -> None:
+        """Pass it on."""
+        self._observer.tick()
+
+    def close(self) -> None:
+        """Pass it on."""
+        self._observer.close()

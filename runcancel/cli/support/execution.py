@@ -1,21 +1,23 @@
 """One cancel from its first request to its report: the engine, the journal, the screen and the writer together."""
 
 import math
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
+from runcancel.cli import changes
 from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
-from runcancel.cli.support.select import RunChoice
+from runcancel.cli.support.source import RunChoice
 from runcancel.engine.cancel import Admit, carry_out
 from runcancel.engine.events import CombinedProgress, Progress, Shielded
 from runcancel.engine.flow import Flow
-from runcancel.engine.retry import READ_WITHIN, WaitPolicy
+from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
 from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel
-from runcancel.journal.recorder import Recorder
-from runcancel.model.outcomes import Outcome
+from runcancel.journal.recorder import Recorder, new_operation
+from runcancel.model.outcomes import LeftOver, Limits, Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Verdict
 from runcancel.render import End, Writer
@@ -177,6 +179,33 @@ class Execution:
             within = "without end" if limit == math.inf else f"for {duration(limit)}"
             hint = f" ({error.hint})" if error.hint else ""
             self._session.notes.say(f"{scope}: {error.message}{hint}; it is tried again {within} ({flag})")
+
+
+def wait_policy(session: Session, args: changes.Waiting) -> WaitPolicy:
+    """How long to try and to watch. Raises `UsageError` for a wrong time."""
+    return WaitPolicy(
+        wait=args.wait,
+        timeout=session.wait_timeout(args.timeout),
+        give_up_after=session.seconds("--give-up-after", args.give_up_after, DEFAULT_GIVE_UP_AFTER),
+    )
+
+
+def recorder_of(
+    session: Session, verb: str, args: changes.Record, resumed: LeftOver | None, limits: Limits
+) -> Recorder | None:
+    """What writes the operation down; None with --no-journal. It begins with the first intent."""
+    if args.journal is False:
+        return None
+    operation = new_operation(verb, sys.argv[1:], args.reason) if resumed is None else resumed.operation
+    session.clouds.operation = operation.id
+    return Recorder(
+        session.journal,
+        operation,
+        limits=limits,
+        warn=session.notes.warn,
+        required=args.journal is True,
+        resumed=resumed is not None,
+    )
 
 
 def _nothing(choice: RunChoice, verb: str, noun: str) -> tuple[str, ...]:

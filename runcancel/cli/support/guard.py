@@ -2,23 +2,26 @@
 
 import sys
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.accounts import Accounts
-from runcancel.cli.support.select import RunChoice
+from runcancel.cli.support.source import RunChoice
 from runcancel.config import protection, settings
 from runcancel.engine.verdict import counted_once
 from runcancel.errors import Refused
 from runcancel.guards import limits, site_policy
-from runcancel.guards.action import CANCEL, Action
-from runcancel.guards.confirmation import ConfirmationRequirement
-from runcancel.guards.site_policy import Ruling, SitePolicy, Subject
-from runcancel.model.outcomes import PlanItem
+from runcancel.guards.site_policy import SitePolicy, Subject
+from runcancel.model.outcomes import CANCEL, Action, PlanItem
 from runcancel.model.runs import Ref, Scope
 from runcancel.providers import trigger_kind_of
 from runcancel.render import Caller
+
+if TYPE_CHECKING:
+    from runcancel.guards.confirmation import ConfirmationRequirement
+    from runcancel.guards.rulings import Rulings
 
 
 class Guard:
@@ -31,8 +34,8 @@ class Guard:
 
         `accounts` in place of those that the vendors report now.
         """
-        self._session = session
         self._accounts = accounts or session.accounts
+        self._session = session
         self._action = action
         self._rules = SitePolicy()
         self._problem: str | None = None
@@ -71,21 +74,21 @@ class Guard:
 
     def check(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> None:
         """Raise `Refused` if a rule denies one of the runs to cancel."""
-        site_policy.check(self._rules, self._rulings(items, callers))
+        self._rulings(items, callers).check()
 
     def stricter(
-        self, requirement: ConfirmationRequirement, items: Sequence[PlanItem], callers: Sequence[Caller]
-    ) -> ConfirmationRequirement:
+        self, requirement: "ConfirmationRequirement", items: Sequence[PlanItem], callers: Sequence[Caller]
+    ) -> "ConfirmationRequirement":
         """The confirmation that is needed with the rules."""
-        return site_policy.stricter(requirement, self._rulings(items, callers))
+        return self._rulings(items, callers).stricter(requirement)
 
     def shown(self, choice: RunChoice, callers: Sequence[Caller]) -> RunChoice:
         """The selection of a dry run, with the results of the rules."""
         items, misled = self._led_elsewhere(choice.selection.items)
         rulings = self._rulings(items, callers)
-        selection = structs.replace(choice.selection, items=site_policy.planned(items, rulings))
+        selection = structs.replace(choice.selection, items=rulings.planned(items))
         problem = () if self._problem is None else (self._problem,)
-        remarks = (*misled, *problem, *site_policy.notes(self._rules, rulings))
+        remarks = (*misled, *problem, *rulings.notes())
         return structs.replace(choice, selection=selection, notes=(*choice.notes, *remarks))
 
     def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:
@@ -96,9 +99,13 @@ class Guard:
         kept = (structs.replace(item, ask=False, why=why[item.run]) if item.run in why else item for item in items)
         return tuple(kept), tuple(f"{one}; a cancel is refused" for one in dict.fromkeys(misled.values()))
 
-    def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> tuple[Ruling, ...]:
-        if not self._rules.rules:
-            return ()
+    def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> "Rulings":
+        from runcancel.guards.rulings import Rulings  # runs that flow are compared with no rule
+
+        return Rulings.of(self._rules, self._subjects(items, callers) if self._rules.rules else ())
+
+    def _subjects(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> list[Subject]:
+        """The runs to cancel as the rules see them, each once."""
         to_cancel = counted_once([item for item in items if item.ask])
         scopes = tuple(dict.fromkeys(item.run.scope for item in to_cancel)) if self._rules.asks_contexts else ()
         known = {str(scope): account for scope, account in self._accounts.of(scopes).items()}
@@ -113,7 +120,7 @@ class Guard:
             subjects.append(
                 structs.replace(by_scope[ref.scope], run=item.run, kinds=_kinds(ref), targets=_size(item)),
             )
-        return site_policy.rulings(self._rules, subjects)
+        return subjects
 
 
 def rules_about(name: str) -> tuple[str, ...]:

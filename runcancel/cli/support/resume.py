@@ -3,30 +3,16 @@
 import time
 from collections.abc import Callable
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.base import Entry
 from runcancel.journal.store import JournalStore
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.outcomes import LeftOver, Outcome, PlanItem
 from runcancel.model.states import Verdict
 from runcancel.text import command
-
-
-class LeftOver(Struct, frozen=True):
-    """An operation that did not come to its end, and its runs that need another look.
-
-    `sent_before`: every cancel that it sent so far, or may have, which counts for its `limits`. `partial`: the outcomes
-    of runs that continue in part: nothing is left to do, and the operation has not stopped them.
-    """
-
-    operation: Operation
-    items: tuple[PlanItem | Intent, ...]
-    sent_before: tuple[PlanItem, ...] = ()
-    limits: Limits = Limits()
-    partial: tuple[Outcome, ...] = ()
 
 
 def left_over(

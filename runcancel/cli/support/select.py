@@ -9,62 +9,32 @@ from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called
 from runcancel.cli.support.named import of_operation, read_file, text_of_input
-from runcancel.cli.support.resume import LeftOver
-from runcancel.cli.support.source import Filtered, Listed, Named, Past, Picked, Saved, SelectionRequest
+from runcancel.cli.support.source import (
+    Filtered,
+    Listed,
+    Named,
+    Past,
+    Picked,
+    RunChoice,
+    Saved,
+    SelectionRequest,
+    WholePlan,
+)
 from runcancel.config.references import Reference, as_written, unique
 from runcancel.engine import selection
 from runcancel.engine.lookup import LookupResult
 from runcancel.engine.planning import children, unseen
-from runcancel.engine.saved import SavedCaller, read_plan
+from runcancel.engine.saved import read_plan
 from runcancel.engine.selection import Selection
-from runcancel.errors import Searched, UsageError
+from runcancel.errors import UsageError
 from runcancel.guards.limits import NO_LIMITS
-from runcancel.model.outcomes import Intent, Limits, PlanItem, Shard
+from runcancel.model.outcomes import Intent, LeftOver, Limits, PlanItem, Shard
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Run, Scope, Snapshot
 from runcancel.model.states import Fact, Reason
 from runcancel.model.triggers import Origin
 
 _BARE = "{} contains only references; whether the list is complete is unknown (-o jsonl shows it)"
-
-
-class WholePlan(Struct, frozen=True, kw_only=True):
-    """A saved plan of which this process cancels one shard: limits, policy and confirmation are about all of it.
-
-    `items`, its `part` in this shard and `callers` are as the plan recorded them.
-    """
-
-    items: tuple[PlanItem, ...]
-    part: tuple[PlanItem, ...]
-    callers: tuple[SavedCaller, ...]
-    shard: Shard
-
-
-class RunChoice(Struct, frozen=True, kw_only=True):
-    """A selection and how it came about. `by_hand` is true for runs named one by one, which need no consent."""
-
-    selection: Selection
-    by_hand: bool
-    gaps: tuple[Problem, ...] = ()
-    replied: bool = True  # whether any scope answered the search, if there was one
-    notes: tuple[str, ...] = ()
-    planned_by: tuple[SavedCaller, ...] = ()
-    plan: str | None = None  # the digest of the saved plan
-    whole: WholePlan | None = None  # the plan of which this is a shard
-    planned_triggers: int = 0  # triggers that the saved plan lists beside its runs
-    coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
-    from_stdin: bool = False
-    max_runs: int | None = None  # the limit that a person raised for these runs
-
-    @property
-    def to_confirm(self) -> tuple[PlanItem, ...]:
-        """What a confirmation is about: the whole plan, also where this process cancels a part of it."""
-        return self.selection.items if self.whole is None else self.whole.items
-
-    @property
-    def searched(self) -> Searched:
-        """How the search ended, for the exit code."""
-        return Searched(gaps=tuple(gap.code for gap in self.gaps), replied=self.replied)
 
 
 def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMITS) -> RunChoice:
@@ -262,13 +232,13 @@ def _saved(session: Session, name: str, shard: Shard | None) -> RunChoice:
     planned = selection.of_plan(items, _read_again(session, items))
     empty = f"Shard {shard} is empty: no scope of the plan is in it; nothing was sent"
     return RunChoice(
-        coverage=() if shard is None or items else (empty,),
-        plan=saved.digest,
-        whole=whole,
         selection=structs.replace(planned, notes=_unannounced(planned)),
         by_hand=False,
         planned_triggers=len(saved.triggers),
         planned_by=saved.identities,
+        coverage=() if shard is None or items else (empty,),
+        plan=saved.digest,
+        whole=whole,
         from_stdin=name == "-",
     )
 

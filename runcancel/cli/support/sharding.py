@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.admission import Admission
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import RunChoice, WholePlan
+from runcancel.cli.support.source import RunChoice, WholePlan
 from runcancel.engine.saved import SavedCaller
 from runcancel.engine.selection import Selection
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation

@@ -1,19 +1,22 @@
-"""Where the runs of a cancel come from: one source out of the command line."""
+"""Where the runs of a cancel come from: one source out of the command line; and the runs that it came to."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
 from runcancel.cli import options
 from runcancel.cli.changes import Sources
 from runcancel.cli.session import Session
-from runcancel.cli.support.ask import why_not_interactive
-from runcancel.cli.support.resume import LeftOver, left_over
+from runcancel.engine.selection import Selection
 from runcancel.environment import plain_file
-from runcancel.errors import UsageError
-from runcancel.model.outcomes import Shard
+from runcancel.errors import Searched, UsageError
+from runcancel.model.outcomes import LeftOver, PlanItem, Shard
 from runcancel.model.queries import Query
+from runcancel.model.runs import Problem
+
+if TYPE_CHECKING:
+    from runcancel.engine.saved import SavedCaller
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -70,6 +73,45 @@ class SelectionRequest(Struct, frozen=True, kw_only=True):
         return self.source if isinstance(self.source, LeftOver) else None
 
 
+class WholePlan(Struct, frozen=True, kw_only=True):
+    """A saved plan of which this process cancels one shard: limits, policy and confirmation are about all of it.
+
+    `items`, its `part` in this shard and `callers` are as the plan recorded them.
+    """
+
+    items: tuple[PlanItem, ...]
+    part: tuple[PlanItem, ...]
+    callers: "tuple[SavedCaller, ...]"
+    shard: Shard
+
+
+class RunChoice(Struct, frozen=True, kw_only=True):
+    """A selection and how it came about. `by_hand` is true for runs named one by one, which need no consent."""
+
+    selection: Selection
+    by_hand: bool
+    gaps: tuple[Problem, ...] = ()
+    replied: bool = True  # whether any scope answered the search, if there was one
+    notes: tuple[str, ...] = ()
+    planned_by: "tuple[SavedCaller, ...]" = ()
+    plan: str | None = None  # the digest of the saved plan
+    whole: WholePlan | None = None  # the plan of which this is a shard
+    planned_triggers: int = 0  # triggers that the saved plan lists beside its runs
+    coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
+    from_stdin: bool = False
+    max_runs: int | None = None  # the limit that a person raised for these runs
+
+    @property
+    def to_confirm(self) -> tuple[PlanItem, ...]:
+        """What a confirmation is about: the whole plan, also where this process cancels a part of it."""
+        return self.selection.items if self.whole is None else self.whole.items
+
+    @property
+    def searched(self) -> Searched:
+        """How the search ended, for the exit code."""
+        return Searched(gaps=tuple(gap.code for gap in self.gaps), replied=self.replied)
+
+
 def selection_request(
     session: Session,
     refs: Sequence[str],
@@ -116,6 +158,10 @@ def selection_request(
     )
 
 
+def _maker(value: str | None, make: Callable[[str], Source]) -> Callable[[], Source] | None:
+    return None if value is None else lambda: make(value)
+
+
 def shard_of(session: Session, text: str | None, *, of_plan: bool) -> Shard | None:
     """The part of the plan that `--shard` names, None for all of it. Raises `UsageError`, also without a plan."""
     if text is None:
@@ -128,16 +174,16 @@ def shard_of(session: Session, text: str | None, *, of_plan: bool) -> Shard | No
     return shard
 
 
-def _maker(value: str | None, make: Callable[[str], Source]) -> Callable[[], Source] | None:
-    return None if value is None else lambda: make(value)
-
-
 def _left_over(session: Session, id: str) -> LeftOver:
+    from runcancel.cli.support.resume import left_over
+
     return left_over(session.journal, id, pause=session.workers.pause)
 
 
 def _picked_by(session: Session) -> Picked:
     """Nothing is selected: a person chooses. Raises `UsageError` where none can."""
+    from runcancel.cli.support.ask import why_not_interactive
+
     if why := why_not_interactive(session, from_stdin=False):
         raise UsageError(
             f"no run was selected, and there is no terminal to choose on ({why}); nothing was sent",

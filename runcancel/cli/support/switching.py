@@ -1,38 +1,32 @@
 """A change of triggers from the command line to its report: the machinery of a cancel, about what starts runs."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from runcancel.cli.session import Session
-from runcancel.cli.support.admission import Admission, callers_of
-from runcancel.cli.support.execution import Execution
+from runcancel.cli.support.admission import Admission
+from runcancel.cli.support.dry_run import callers_of_plan, show_plan
+from runcancel.cli.support.execution import Execution, recorder_of, wait_policy
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.resume import left_over
-from runcancel.cli.support.select import RunChoice
+from runcancel.cli.support.source import RunChoice
 from runcancel.cli.support.trigger_choice import TriggerChoice
 from runcancel.cli.triggering import Change
 from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
-from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
-from runcancel.engine.saved import check_identities
-from runcancel.engine.switching import trigger_outcome
-from runcancel.errors import Goal, exit_of_plan
-from runcancel.guards.action import DISABLE, ENABLE
+from runcancel.engine.retry import READ_WITHIN
+from runcancel.engine.switching import trigger_outcome, trigger_plans
+from runcancel.errors import Goal
 from runcancel.guards.confirmation import GivenConfirmation
 from runcancel.guards.limits import lowest
-from runcancel.journal.recorder import Recorder, new_operation
-from runcancel.model.outcomes import Limits, Outcome
+from runcancel.model.outcomes import DISABLE, ENABLE, Limits, Outcome
 from runcancel.model.runs import Ref
 from runcancel.model.states import Reason, Verdict
-from runcancel.model.triggers import Trigger, TriggerPlan, TriggerVerdict
-from runcancel.render import Caller, End, Writer
+from runcancel.model.triggers import Trigger, TriggerVerdict
+from runcancel.render import Writer
 from runcancel.render.documents import Record
 from runcancel.render.screens.words import counted
-
-_PLAN_LIVES = timedelta(hours=1)
 
 
 class Switching:
@@ -61,16 +55,12 @@ class Switching:
         session.read_within = session.seconds("--lookup-timeout", args.waiting.lookup_timeout, READ_WITHIN)
         if args.dry_run:
             return self._show_plan(guard)
-        policy = WaitPolicy(
-            wait=args.waiting.wait,
-            timeout=session.wait_timeout(args.waiting.timeout),
-            give_up_after=session.seconds("--give-up-after", args.waiting.give_up_after, DEFAULT_GIVE_UP_AFTER),
-        )
-        recorder = self._recorder()
+        policy = wait_policy(session, args.waiting)
+        recorder = recorder_of(session, self._action.verb, args.record, self._resumed, self._limits)
         chosen = self._choice.choose()
         if recorder is not None:
             recorder.record_states(chosen.selection.items)
-        callers = self._callers(chosen, required=not chosen.by_hand or guard.asks_accounts)
+        callers = callers_of_plan(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
         session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
         admission = Admission(
             session=session,
@@ -81,7 +71,7 @@ class Switching:
             sent_before=() if self._resumed is None else self._resumed.sent_before,
             recorder=recorder,
             action=self._action,
-            typed=frozenset() if args.limits.max_triggers is None else frozenset({"--max-triggers"}),
+            typed=frozenset() if args.max_triggers is None else frozenset({"--max-triggers"}),
         )
         given = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
         requirement = admission.admit(chosen, given)
@@ -96,72 +86,23 @@ class Switching:
     @property
     def _limits(self) -> Limits:
         before = Limits() if self._resumed is None else self._resumed.limits
-        typed = self._args.limits.max_triggers
+        typed = self._args.max_triggers
         return lowest(Limits(max_runs=before.max_runs if typed is None else typed))
-
-    def _recorder(self) -> Recorder | None:
-        args, resumed = self._args.record, self._resumed
-        if args.journal is False:
-            return None
-        operation = (
-            new_operation(self._action.verb, sys.argv[1:], args.reason) if resumed is None else resumed.operation
-        )
-        self._session.clouds.operation = operation.id
-        return Recorder(
-            self._session.journal,
-            operation,
-            limits=self._limits,
-            warn=self._session.notes.warn,
-            required=args.journal is True,
-            resumed=resumed is not None,
-        )
-
-    def _callers(self, choice: RunChoice, *, required: bool) -> tuple[Caller, ...]:
-        callers = callers_of(self._session, choice.selection.items) if required else ()
-        if choice.planned_by:
-            check_identities(choice.planned_by, {caller.scope: caller.principal for caller in callers})
-        return callers
 
     def _show_plan(self, guard: Guard) -> int:
         session, verb = self._session, self._action.verb
         found = self._choice.choose()
-        callers = self._callers(found, required=True)
-        chosen = guard.shown(found, callers)
-        now = datetime.now(UTC).replace(microsecond=0)
-        answer = session.writer(f"{verb}-plan")
-        for item in chosen.selection.items:
-            if item.trigger is not None:
-                answer.row(
-                    TriggerPlan(
-                        trigger=item.run,
-                        name=item.name,
-                        send=item.ask,
-                        why=item.why,
-                        promise=item.promise,
-                        before=item.trigger,
-                    )
-                )
-        decided = tuple(outcome.error for outcome in chosen.selection.decided if outcome.error is not None)
-        problems = (*chosen.gaps, *decided)
-        code = exit_of_plan(
-            (problem.code for problem in decided),
-            chosen.searched,
-            planned=bool(chosen.selection.items),
+        callers = callers_of_plan(session, found, required=True)
+        choice = guard.shown(found, callers)
+        return show_plan(
+            session,
+            f"{verb}-plan",
+            trigger_plans(choice.selection.items),
+            choice,
+            callers,
+            later=f"To {verb} exactly these later: save this with -o json, then runcancel {verb} --plan FILE",
             require_match=self._args.require_match,
         )
-        later = f"To {verb} exactly these later: save this with -o json, then runcancel {verb} --plan FILE"
-        answer.end(
-            End(
-                exit_code=code,
-                errors=problems,
-                complete=not problems,
-                identities=callers,
-                created_at=now,
-                expires_at=now + _PLAN_LIVES,
-                notes=(*chosen.notes, *chosen.selection.notes, "Dry run: nothing was sent", *session.suggest(later)),
-            )
-        )
-        return code
 
 
 class _Switch(Execution):

@@ -9,8 +9,7 @@ from msgspec import structs
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called
 from runcancel.cli.support.named import no_operation, text_of_input, whole_id
-from runcancel.cli.support.resume import LeftOver
-from runcancel.cli.support.select import RunChoice
+from runcancel.cli.support.source import RunChoice
 from runcancel.cli.support.trigger_plans import read_trigger_plan
 from runcancel.cli.triggering import Change
 from runcancel.config.references import Reference, parse_all
@@ -24,9 +23,8 @@ from runcancel.engine.trigger_search import find_triggers
 from runcancel.engine.verdict import failed
 from runcancel.environment import plain, plain_file
 from runcancel.errors import JournalError, Refused, UsageError
-from runcancel.guards.action import Action
 from runcancel.journal.restores import LAST, disabled_by, unrestored
-from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.outcomes import Action, LeftOver, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Reason, Verdict
 from runcancel.model.triggers import Trigger, TriggerState, TriggerVerdict

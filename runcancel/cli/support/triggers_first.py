@@ -7,18 +7,18 @@ from msgspec import Struct, structs
 from runcancel.cli.session import Session
 from runcancel.cli.support.admission import Admission
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import RunChoice
+from runcancel.cli.support.source import RunChoice
 from runcancel.config.references import Reference
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import READ_WITHIN
 from runcancel.engine.selection import Selection
+from runcancel.engine.switching import trigger_plans
 from runcancel.engine.trigger_search import origins_of, read_triggers, running_beside
 from runcancel.engine.verdict import failed
 from runcancel.errors import Refused
-from runcancel.guards.action import DISABLE
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import counted
-from runcancel.model.outcomes import Limits, Outcome, PlanItem
+from runcancel.model.outcomes import DISABLE, Limits, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Reason, Verdict
 from runcancel.model.triggers import Origin, Trigger, TriggerPlan
@@ -119,13 +119,7 @@ def shown_first(
         return (), first.notes
     guard = Guard(session, dry_run=True, action=DISABLE)
     shown = guard.shown(structs.replace(runs, selection=Selection(items=first.items), notes=()), callers)
-    rows = tuple(
-        TriggerPlan(
-            trigger=item.run, name=item.name, send=item.ask, why=item.why, promise=item.promise, before=item.trigger
-        )
-        for item in shown.selection.items
-        if item.trigger is not None
-    )
+    rows = trigger_plans(shown.selection.items)
     return rows, (*first.notes, *shown.notes, *announce_switch(shown.selection.items, (), DISABLE.verb))
 
 

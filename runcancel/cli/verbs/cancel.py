@@ -1,8 +1,6 @@
 """`runcancel cancel`: look up, plan, confirm, send, watch, report."""
 
-import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,27 +9,24 @@ from msgspec import structs
 from runcancel.cli import changes, options
 from runcancel.cli.bundles import Bundle
 from runcancel.cli.session import Session
-from runcancel.cli.support.admission import Admission, callers_of, limits_of, typed
-from runcancel.cli.support.execution import Execution
+from runcancel.cli.support.execution import Execution, recorder_of, wait_policy
 from runcancel.cli.support.flowing import flowing
 from runcancel.cli.support.guard import Guard
-from runcancel.cli.support.select import RunChoice, choose
-from runcancel.cli.support.source import SelectionRequest, selection_request
-from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
-from runcancel.engine.saved import check_identities
-from runcancel.errors import Goal, UsageError, exit_of_plan
-from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
-from runcancel.guards.limits import NO_LIMITS, counted
-from runcancel.journal.recorder import Recorder, new_operation
+from runcancel.cli.support.source import RunChoice, SelectionRequest, selection_request
+from runcancel.engine.retry import READ_WITHIN, WaitPolicy
+from runcancel.errors import Goal, UsageError
+from runcancel.guards.limits import NO_LIMITS, counted, lowest
+from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import Limits
 from runcancel.model.triggers import TriggerPlan
-from runcancel.render import Caller, End
+from runcancel.render import Caller
 from runcancel.render.screens.notes import collapsed
 
 if TYPE_CHECKING:
+    from runcancel.cli.support.admission import Admission
     from runcancel.cli.support.triggers_first import TriggersFirst
+    from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 
-PLAN_LIVES = timedelta(hours=1)
 _LATER = "To cancel exactly these later: save this with -o json, then runcancel cancel --plan FILE"
 
 
@@ -47,13 +42,13 @@ class Options(Bundle, frozen=True, kw_only=True):
         ),
     ] = None
     target: options.Targets = None
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; send nothing.")] = False
+    dry_run: changes.DryRun = False
     sources: changes.Sources
     filters: options.Filters
     confirmation: changes.Confirmation
     limits: changes.Limits
-    require_match: Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")] = False
-    allow_incomplete: Annotated[bool, typer.Option("--allow-incomplete", help="Accept an incomplete list.")] = False
+    require_match: changes.RequireMatch = False
+    allow_incomplete: changes.AllowIncomplete = False
     stop_running: Annotated[
         bool,
         typer.Option("--stop-running", help="Also cancel what the running tasks have started, at any depth."),
@@ -61,17 +56,9 @@ class Options(Bundle, frozen=True, kw_only=True):
     disable_triggers: Annotated[
         bool, typer.Option("--disable-triggers", help="First disable the triggers that started these runs.")
     ] = False
-    max_triggers: Annotated[
-        int | None,
-        typer.Option(
-            "--max-triggers",
-            metavar="N",
-            min=0,
-            max=options.MOST,
-            help="Refuse to disable more triggers than this [20].",
-        ),
-    ] = None
+    max_triggers: changes.MaxTriggers = None
     waiting: changes.Waiting
+    accept_reported: options.AcceptReported = False
     record: changes.Record
 
 
@@ -120,12 +107,11 @@ def cancel(session: Session, args: Options) -> int:
     session.read_within = session.seconds("--lookup-timeout", args.waiting.lookup_timeout, READ_WITHIN)
     if args.dry_run:
         return _show_plan(session, request, guard, args)
-    limits = limits_of(session, args.limits, Limits() if request.resumed is None else request.resumed.limits)
-    policy = _policy(session, args.waiting)
-    goal = Goal(
-        waited=args.waiting.wait, accept_reported=args.waiting.accept_reported, require_match=args.require_match
-    )
-    recorder = _recorder(session, args.record, request, limits)
+    before = Limits() if request.resumed is None else request.resumed.limits
+    limits = lowest(args.limits.over(before), session.settings.config.caps.limits)
+    policy = wait_policy(session, args.waiting)
+    goal = Goal(waited=args.waiting.wait, accept_reported=args.accept_reported, require_match=args.require_match)
+    recorder = recorder_of(session, "cancel", args.record, request.resumed, limits)
     guarantee, confirm = args.limits.require_guarantee, args.confirmation.confirm
     if not args.disable_triggers:
         flow = flowing(session, request, guard, limits=limits, guarantee=guarantee, confirm=confirm)
@@ -141,6 +127,10 @@ def _frozen(
     session: Session, request: SelectionRequest, guard: Guard, args: Options, limits: Limits, means: _Means
 ) -> int:
     """Look at all, show the plan, confirm, send; the exit code."""
+    from runcancel.cli.support.admission import Admission
+    from runcancel.cli.support.dry_run import callers_of_plan
+    from runcancel.guards.confirmation import GivenConfirmation
+
     policy, goal, recorder = means
     choice, first = _choice(session, request, args, limits)
     limits = structs.replace(limits, max_runs=choice.max_runs or limits.max_runs)
@@ -149,7 +139,7 @@ def _frozen(
         recorder.limits = limits
         if choice.plan is not None:
             recorder.of_plan(choice.plan, None if choice.whole is None else choice.whole.shard)
-    callers = _callers(session, choice, required=not choice.by_hand or guard.asks_accounts)
+    callers = callers_of_plan(session, choice, required=not choice.by_hand or guard.asks_accounts)
     session.notes.say(
         *(f"note: {note}" for note in collapsed((*choice.notes, *choice.selection.notes))),
         *(() if first is None else first.notes),
@@ -161,7 +151,7 @@ def _frozen(
         guarantee=args.limits.require_guarantee,
         callers=callers,
         sent_before=() if request.resumed is None else request.resumed.sent_before,
-        typed=typed(args.limits),
+        typed=args.limits.typed,
         recorder=recorder,
         triggers=() if first is None else first.items,
     )
@@ -175,9 +165,9 @@ def _frozen(
     choice = admission.confirmed(choice, requirement, flags)
     if not (choice.selection.items or admission.triggers or choice.whole) and request.resumed is None:
         recorder = None  # nothing is sent: the journal shows no operation
-    admit = (lambda items: admission.check_late(items, requirement)) if args.stop_running else None
     if choice.whole is not None and not choice.whole.part:
         goal = structs.replace(goal, require_match=False)  # the plan has runs, and other shards have them
+    admit = (lambda items: admission.check_late(items, requirement)) if args.stop_running else None
     if first is None or not first.items:
         return Execution(session, policy, goal, recorder).run(choice, admit=admit)
     from runcancel.cli.support.disabling import CancelAndDisable
@@ -187,7 +177,7 @@ def _frozen(
     return CancelAndDisable(session, policy, goal, recorder, first=first, late=late).run(choice, admit=admit)
 
 
-def _admit_shard(admission: Admission, choice: RunChoice, flags: GivenConfirmation) -> ConfirmationRequirement:
+def _admit_shard(admission: "Admission", choice: RunChoice, flags: "GivenConfirmation") -> "ConfirmationRequirement":
     from runcancel.cli.support.sharding import admit_shard
 
     requirement = admit_shard(admission, choice, flags)
@@ -207,6 +197,8 @@ def _choice(
     session: Session, request: SelectionRequest, args: Options, limits: Limits = NO_LIMITS
 ) -> tuple[RunChoice, "TriggersFirst | None"]:
     """The runs, and the triggers that are disabled first; None where there are none."""
+    from runcancel.cli.support.select import choose
+
     choice = choose(session, request, limits)
     if not args.disable_triggers and all(item.trigger is None for item in choice.selection.items):
         return _without_triggers(choice), None
@@ -226,84 +218,23 @@ def _without_triggers(choice: RunChoice) -> RunChoice:
     return structs.replace(choice, notes=(*choice.notes, note))
 
 
-def _policy(session: Session, args: changes.Waiting) -> WaitPolicy:
-    return WaitPolicy(
-        wait=args.wait,
-        timeout=session.wait_timeout(args.timeout),
-        give_up_after=session.seconds("--give-up-after", args.give_up_after, DEFAULT_GIVE_UP_AFTER),
-    )
-
-
-def _recorder(session: Session, args: changes.Record, request: SelectionRequest, limits: Limits) -> Recorder | None:
-    """What writes the operation down; None with --no-journal. It begins with the first intent."""
-    if args.journal is False:
-        return None
-    resumed = request.resumed
-    operation = new_operation("cancel", sys.argv[1:], args.reason) if resumed is None else resumed.operation
-    session.clouds.operation = operation.id
-    return Recorder(
-        session.journal,
-        operation,
-        limits=limits,
-        warn=session.notes.warn,
-        required=args.journal is True,
-        resumed=resumed is not None,
-    )
-
-
-def _callers(session: Session, choice: RunChoice, *, required: bool) -> tuple[Caller, ...]:
-    """The caller's identity in each scope, if it is needed. Raises `Refused` if another user made the plan."""
-    callers = callers_of(session, choice.selection.items) if required else ()
-    if choice.planned_by:
-        check_identities(choice.planned_by, {caller.scope: caller.principal for caller in callers})
-    return callers
-
-
 def _show_plan(session: Session, request: SelectionRequest, guard: Guard, args: Options) -> int:
+    from runcancel.cli.support.dry_run import callers_of_plan, show_plan
+
     found, first = _choice(session, request, args)
-    callers = _callers(session, found, required=True)
+    callers = callers_of_plan(session, found, required=True)
     choice = guard.shown(found, callers)
     triggers, remarks = _shown_first(session, choice, first, callers)
-    now = datetime.now(UTC).replace(microsecond=0)
-    answer = session.writer("plan")
-    for trigger in triggers:
-        answer.row(trigger)
-    for item in choice.selection.items:
-        answer.row(item)
-    decided = tuple(outcome.error for outcome in choice.selection.decided if outcome.error is not None)
-    problems = (*choice.gaps, *decided)
-    code = exit_of_plan(
-        (problem.code for problem in decided),
-        choice.searched,
-        planned=bool(choice.selection.items),
+    return show_plan(
+        session,
+        "plan",
+        (*triggers, *choice.selection.items),
+        choice,
+        callers,
+        remarks=(*remarks, *_part(found)),
+        later=_LATER + (" --disable-triggers" if args.disable_triggers else ""),
         require_match=args.require_match,
     )
-    answer.end(
-        End(
-            exit_code=code,
-            errors=problems,
-            complete=not problems,
-            identities=callers,
-            created_at=None if found.whole else now,
-            expires_at=None
-            if found.whole
-            else now + PLAN_LIVES,  # a part of a plan is none: the limits are of the whole
-            notes=(
-                *choice.notes,
-                *choice.selection.notes,
-                *choice.coverage,
-                *_part(found),
-                *remarks,
-                "Dry run: nothing was sent",
-                *(
-                    session.suggest(_LATER + (" --disable-triggers" if args.disable_triggers else ""))
-                    if choice.selection.items and not found.whole
-                    else ()
-                ),
-            ),
-        )
-    )
-    return code
 
 
 def _shown_first(

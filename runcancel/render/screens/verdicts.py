@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from runcancel.engine.remaining import external, left_running
-from runcancel.model.outcomes import InvocationOutcome, Outcome
+from runcancel.model.outcomes import InvocationOutcome, Outcome, external, left_running
 from runcancel.model.runs import ExternalExecution, Run, RunName
 from runcancel.model.states import Effect, State, Verdict
 from runcancel.render.screens.words import EFFECTS, ENDED_FIRST, WORST_LAST, counted, is_unproven, per_effect, readable
