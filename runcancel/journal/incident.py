@@ -9,6 +9,7 @@ from msgspec import Struct
 from runcancel.journal.base import Journal
 from runcancel.journal.next_steps import next_steps, restore
 from runcancel.journal.outcomes import merged
+from runcancel.journal.plans import lacking, plan_reports, unfinished
 from runcancel.journal.timeline import Recorded, states, timeline
 from runcancel.journal.trigger_reports import (
     trigger_reports,
@@ -27,7 +28,7 @@ from runcancel.model.incident import (
 )
 from runcancel.model.outcomes import Intent, InvocationOutcome, Outcome, PlanItem, Sent
 from runcancel.model.runs import RunName, Scope
-from runcancel.model.states import Effect, Stage, Verdict
+from runcancel.model.states import Effect, Verdict
 
 
 def recorded(journal: Journal, id: str) -> Recorded | None:
@@ -47,11 +48,12 @@ def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -
     inner = frozenset(outcomes)  # what a target stands for is not counted twice
     ends = [one.ended_at for one in ordered]
     known_ends = [end for end in ends if end is not None]
+    plans = plan_reports(one.operation for one in ordered)
     return IncidentReport(
         operations=tuple(map(_operation, ordered)),
         started_at=ordered[0].operation.at,
         ended_at=max(known_ends) if len(known_ends) == len(ends) else None,
-        finished=all(one.operation.state is Stage.DONE for one in ordered),
+        finished=not unfinished([one.operation for one in ordered]) and not lacking(plans),
         verdicts=_verdicts(outcomes.values()),
         effects=_effects(outcomes.values(), inner),
         timeline=timeline(ordered),
@@ -61,6 +63,7 @@ def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -
         states=states(of_runs),
         next_steps=(*next_steps(of_runs, outcomes), *trigger_steps(ordered, triggers)),
         restore=(*restore(list(outcomes.values())), *trigger_restore(ordered, unrestored)),
+        plans=plans,
     )
 
 
@@ -87,6 +90,8 @@ def _operation(one: Recorded) -> OperationReport:
         exit_code=operation.exit_code,
         verdicts=_verdicts(one.runs.outcomes),
         trigger_verdicts=trigger_verdicts(verdict_in(one, outcome) for outcome in one.triggers.outcomes),
+        plan=operation.plan,
+        shard=operation.shard,
     )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from runcancel.engine.switching import VERBS
 from runcancel.journal.outcomes import outcome_of
+from runcancel.journal.plans import lacking, plan_reports, shown, unfinished
 from runcancel.journal.timeline import Recorded
 from runcancel.model.incident import NextStep
-from runcancel.model.outcomes import Outcome, external, left_running
+from runcancel.model.outcomes import Operation, Outcome, external, left_running
 from runcancel.model.runs import RunName
-from runcancel.model.states import Effect, Stage, State, Verdict
+from runcancel.model.states import Effect, State, Verdict
 from runcancel.text import command
 
 _MOST = 10  # runs that get a command of their own
@@ -22,6 +23,7 @@ def next_steps(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]
     return tuple(
         step
         for steps in (
+            _shards([one.operation for one in recorded]),
             _resume(recorded, outcomes),
             _running(list(outcomes.values())),
             _to_check(recorded, outcomes),
@@ -52,14 +54,39 @@ def _repeated(outcome: Outcome) -> bool:
     return outcome.before is State.SCHEDULED or any(row.before is State.SCHEDULED for row in outcome.invocations)
 
 
+def _shards(operations: Sequence[Operation]) -> Iterator[NextStep]:
+    """How to cancel the shards that are missing: as another shard of the plan was called."""
+    for one in lacking(plan_reports(operations)):
+        sibling = next(each for each in operations if each.plan == one.plan and each.shard is not None)
+        for index in one.missing[:_MOST]:
+            text = (
+                f"Shard {index} of {one.count} of plan {shown(one.plan)} is missing. To run it before the plan expires:"
+            )
+            yield NextStep(text=text, command=command(*_as_shard(sibling.argv, f"{index}/{one.count}")))
+        if len(one.missing) > _MOST:
+            yield NextStep(text=f"{len(one.missing) - _MOST:,} more shards of this plan are missing.", command=None)
+
+
+def _as_shard(argv: Sequence[str], shard: str) -> tuple[str, ...]:
+    """A command line of one shard as that of another."""
+    words = list(argv)
+    for at, word in enumerate(words):
+        if word.startswith("--shard="):
+            words[at] = f"--shard={shard}"
+        elif word == "--shard" and at + 1 < len(words):
+            words[at + 1] = shard
+    return tuple(words)
+
+
 def _resume(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> Iterator[NextStep]:
+    open_ = {one.id for one in unfinished([each.operation for each in recorded])}
     for one in recorded:
         left = {entry.item.run for entry in one.entries if outcome_of(entry).verdict in _LEFT}
         left = {run for run in left if outcomes[run].verdict in _LEFT}
-        unfinished = one.operation.state is not Stage.DONE and one.operation.verb not in VERBS
-        if not left and not unfinished:
+        is_open = one.operation.id in open_ and one.operation.verb not in VERBS
+        if not left and not is_open:
             continue
-        what = "is unfinished" if unfinished else f"left {_runs(len(left))} that {_is(len(left))} not verified stopped"
+        what = "is unfinished" if is_open else f"left {_runs(len(left))} that {_is(len(left))} not verified stopped"
         resume = command("cancel", "--resume", one.operation.id)
         yield NextStep(text=f"Operation {one.operation.id} {what}. To continue it:", command=resume)
 

@@ -92,6 +92,11 @@ class Recorder(Progress):
         """The id of the recorded operation; None if nothing is recorded."""
         return None if self._journal is None else self._operation.id
 
+    @property
+    def described(self) -> Operation:
+        """The operation as it is recorded at its start."""
+        return self._operation
+
     def of_plan(self, digest: str, shard: Shard | None) -> None:
         """Note which saved plan the operation carries out, and which part of it."""
         self._operation = structs.replace(self._operation, plan=digest, shard=shard)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from runcancel.model.outcomes import Shard
 from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Effect, Guarantee, Stage, State, Verdict
 from runcancel.model.triggers import TriggerState, TriggerVerdict
@@ -57,6 +58,21 @@ class OperationReport(Struct, frozen=True, kw_only=True):
     exit_code: int | None
     verdicts: dict[Verdict, int]
     trigger_verdicts: dict[TriggerVerdict, int]
+    plan: str | None = None
+    shard: Shard | None = None
+
+
+class PlanReport(Struct, frozen=True, kw_only=True):
+    """One saved plan in shards of one `count`, null where it was carried out as a whole.
+
+    `missing`: the shards that no operation here is of. `unfinished`: those that were started and did not end.
+    """
+
+    plan: str
+    count: int | None
+    missing: tuple[int, ...]
+    unfinished: tuple[int, ...]
+    complete: bool
 
 
 class TargetGroup(Struct, frozen=True, kw_only=True):
@@ -146,8 +162,8 @@ class NextStep(Struct, frozen=True, kw_only=True):
 class IncidentReport(Struct, frozen=True, kw_only=True):
     """What happened, from the journal alone.
 
-    `finished` is false while an operation is open or was interrupted. `verdicts` count runs, `effects` targets,
-    `trigger_verdicts` triggers, all over all operations; what several were about counts once.
+    `finished` is false while an operation is open or was interrupted, or a shard of a plan is missing. `verdicts` count
+    runs, `effects` targets, `trigger_verdicts` triggers, all over all operations; what several were about counts once.
     """
 
     operations: tuple[OperationReport, ...]
@@ -163,3 +179,4 @@ class IncidentReport(Struct, frozen=True, kw_only=True):
     states: tuple[StateSample, ...]
     next_steps: tuple[NextStep, ...]
     restore: tuple[NextStep, ...]
+    plans: tuple[PlanReport, ...] = ()

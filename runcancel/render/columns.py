@@ -288,6 +288,8 @@ _OPERATION: tuple[Column[Operation], ...] = (
     Column("user", wide=True),
     Column("host", wide=True),
     Column("verb", wide=True),
+    Column("plan", wide=True),
+    Column("shard", value=lambda one: None if one.shard is None else str(one.shard), wide=True),
 )
 
 _REPORT: tuple[Column[IncidentReport], ...] = (

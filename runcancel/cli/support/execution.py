@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
+from msgspec import structs
+
 from runcancel.cli import changes
 from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
@@ -17,7 +19,7 @@ from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolic
 from runcancel.engine.selection import Selection
 from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel
 from runcancel.journal.recorder import Recorder, new_operation
-from runcancel.model.outcomes import LeftOver, Limits, Outcome
+from runcancel.model.outcomes import LeftOver, Limits, Operation, Outcome
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason, Verdict
 from runcancel.render import End, Writer
@@ -68,6 +70,8 @@ class Execution:
     def _report(self, choice: RunChoice, *, admit: Admit | None = None, flow: Flow | None = None) -> int:
         session, outcomes = self._session, self._outcomes
         answer = session.writer(self.verb)
+        if session.format == "jsonl" and (operation := self._operation_of_shard(choice)) is not None:
+            answer.row(operation)  # a report over the shards needs no journal
         self._put(answer, choice.selection.decided)
         signum = self._send(choice.selection, answer, admit, flow)
         if not outcomes:
@@ -76,6 +80,14 @@ class Execution:
         code = code or int(Exit.FAILED) if self._broken else code
         answer.end(self._end(choice, code, signum))
         return code
+
+    def _operation_of_shard(self, choice: RunChoice) -> Operation | None:
+        """The operation, if it carries out a shard of a plan."""
+        known = None if self._recorder is None else self._recorder.described
+        if choice.whole is None:
+            return known if known is not None and known.shard is not None else None
+        known = known or new_operation(self.verb, sys.argv[1:], None)
+        return structs.replace(known, plan=choice.plan, shard=choice.whole.shard)
 
     def _further(self, operation: str | None) -> tuple[str, ...]:
         """What is looked up once the results are printed."""

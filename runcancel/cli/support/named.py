@@ -1,6 +1,7 @@
 """The runs that a reading verb is about: typed, in a file, or of an operation in the journal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from runcancel import environment
 from runcancel.cli.session import Session
@@ -99,7 +100,19 @@ def _only_triggers(operation: Operation, other: str | None) -> UsageError:
     return UsageError(f"operation {operation.id} {done} triggers; it has no runs; nothing was sent", hint=hint)
 
 
-def whole_id(journal: Journal, word: str, *, verb: str | None = None) -> str | None:
+class Listing(Protocol):
+    """Where operations are found by their ids: a journal, or several as one."""
+
+    def operations(self) -> Iterator[Operation]:
+        """Operations, newest first."""
+        ...
+
+    def ids(self, beginning: str) -> tuple[str, ...]:
+        """The ids that begin so, newest first."""
+        ...
+
+
+def whole_id(journal: Listing, word: str, *, verb: str | None = None) -> str | None:
     """The id of an operation: whole, by a beginning that no other has, or `last`; None where there is none.
 
     With `verb`, `last` is the newest operation of that verb. Raises `UsageError` for a beginning that several have, and

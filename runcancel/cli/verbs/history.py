@@ -1,6 +1,6 @@
 """`runcancel history`: the journal of past operations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
@@ -14,10 +14,11 @@ from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.switching import VERBS, trigger_outcome
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal.base import Entry, Journal
-from runcancel.journal.outcomes import outcome_of
+from runcancel.journal.outcomes import merged, outcome_of
+from runcancel.journal.plans import missing_in_words, mixed_in_words, plan_reports, unfinished
 from runcancel.journal.restores import is_trigger, unrestored
 from runcancel.model.outcomes import Operation, Outcome
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, RunName
 from runcancel.model.states import Reason, Stage, Verdict
 from runcancel.model.triggers import TriggerOutcome
 from runcancel.render import End
@@ -25,6 +26,7 @@ from runcancel.text import command, local
 
 _SHOWN = 20  # operations on a terminal
 _NAMED = 5  # unfinished operations that a note names
+_HEADED = 5  # operations of one plan that a note describes
 _LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
 
 
@@ -96,9 +98,19 @@ def _newest(session: Session, opened: Journal | None, limit: int, verdicts: froz
     cut = 0 < limit < len(newest)
     shown = newest[:limit] if cut else newest
     notes = [f"Showing the newest {limit} operations. All: --limit 0"] if cut else []
-    open_ = [one for one in shown if one.state is not Stage.DONE]
+    open_ = unfinished(shown)
     notes += [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in open_[:_NAMED]]
+    notes += [] if opened is None else [f"note: {text}" for text in _about_shards(opened, shown)]
     return _list(session, shown, *notes, truncated=cut)
+
+
+def _about_shards(opened: Journal, operations: Sequence[Operation]) -> tuple[str, ...]:
+    """Which shards of the plans of these operations are missing in the journal, and plans divided in several ways."""
+    plans = {one.plan for one in operations if one.shard is not None}
+    if not plans:
+        return ()
+    reports = plan_reports(one for one in opened.operations() if one.plan in plans)
+    return (*missing_in_words(reports), *mixed_in_words(reports))
 
 
 def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
@@ -107,10 +119,10 @@ def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
     left = () if opened is None else opened.operations()
     older = [one for one in left if one.at < before]
     notes = [f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} deleted"]
-    unfinished = [one for one in older if one.state is not Stage.DONE]
-    if unfinished:
-        ids, verbs = _ids(unfinished), " or ".join(dict.fromkeys(one.verb for one in unfinished))
-        notes.append(f"{len(unfinished)} unfinished kept: {ids}. To continue one: runcancel {verbs} --resume ID")
+    open_ = [one for one in older if one.state is not Stage.DONE]
+    if open_:
+        ids, verbs = _ids(open_), " or ".join(dict.fromkeys(one.verb for one in open_))
+        notes.append(f"{len(open_)} unfinished kept: {ids}. To continue one: runcancel {verbs} --resume ID")
     disabled = [one for one in older if one.state is Stage.DONE]
     if disabled:
         ids = _ids(disabled)
@@ -138,23 +150,54 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
         problem = Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
         session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
         return Exit.NOT_FOUND
+    operations = _with_shards(opened, operation)
     answer = session.writer(operation.verb if operation.verb in VERBS else "operation")
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
-        answer.row(operation)
-    left = False
-    for entry in opened.entries(operation.id):
-        outcome = outcome_of(entry)
-        left = left or outcome.verdict in _LEFT
-        row = _of_trigger(operation, entry, outcome) if is_trigger(operation, entry.item.run) else outcome
+        for one in operations:
+            answer.row(one)
+    left: dict[str, Operation] = {}
+    for owner, entry, outcome in _outcomes(opened, operations):
+        if outcome.verdict in _LEFT:
+            left[owner.id] = owner
+        row = _of_trigger(owner, entry, outcome) if is_trigger(owner, entry.item.run) else outcome
         if not verdicts or row.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
             answer.row(row)
-    headline = f"{local(operation.at)} {operation.user}@{operation.host}: {command(*operation.argv)}"
-    notes = (headline, *((f"reason: {operation.reason}",) if operation.reason else ()))
-    notes += (f"To continue with the rest: {command(operation.verb, '--resume', operation.id)}",) if left else ()
-    if operation.id in unrestored(opened):
-        notes += (f"To restore the triggers: {command('enable', '--operation', operation.id)}",)
-    answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=(operation,), notes=notes))
+    notes = [note for one in operations[:_HEADED] for note in _headline(one)]
+    if len(operations) > _HEADED:
+        notes.append(f"and {len(operations) - _HEADED:,} more operations of this plan")
+    notes += [f"note: {text}" for text in _about_shards(opened, operations)]
+    notes += [f"To continue with the rest: {command(one.verb, '--resume', one.id)}" for one in left.values()]
+    restorable = frozenset(unrestored(opened))
+    for one in operations:
+        if one.id in restorable:
+            notes.append(f"To restore the triggers: {command('enable', '--operation', one.id)}")
+    answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=operations, notes=tuple(notes)))
     return Exit.OK
+
+
+def _with_shards(opened: Journal, operation: Operation) -> tuple[Operation, ...]:
+    """The operation; if it is a shard of a plan, all operations of the plan, the oldest first."""
+    if operation.shard is None:
+        return (operation,)
+    return tuple(reversed([one for one in opened.operations() if one.plan == operation.plan]))
+
+
+def _outcomes(opened: Journal, operations: Sequence[Operation]) -> Iterator[tuple[Operation, Entry, Outcome]]:
+    """The outcome of each run, once for all operations, with the newest operation that is about it."""
+    if len(operations) == 1:
+        yield from ((operations[0], entry, outcome_of(entry)) for entry in opened.entries(operations[0].id))
+        return
+    entries: dict[RunName, list[tuple[Operation, Entry]]] = {}
+    for one in operations:
+        for entry in opened.entries(one.id):
+            entries.setdefault(entry.item.run, []).append((one, entry))
+    for several in entries.values():
+        yield (*several[-1], merged([outcome_of(entry) for _, entry in several]))
+
+
+def _headline(operation: Operation) -> tuple[str, ...]:
+    line = f"{local(operation.at)} {operation.user}@{operation.host}: {command(*operation.argv)}"
+    return (line, *((f"reason: {operation.reason}",) if operation.reason else ()))
 
 
 def _of_trigger(operation: Operation, entry: Entry, outcome: Outcome) -> TriggerOutcome:

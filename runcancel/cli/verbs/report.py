@@ -9,15 +9,19 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import LAST, no_operation, whole_id
+from runcancel.cli.support.reported import read_sources
 from runcancel.errors import Exit, JournalError, Refused, UsageError
-from runcancel.journal.base import Journal
-from runcancel.journal.incident import incident, recorded
-from runcancel.journal.restores import unrestored
+from runcancel.journal.incident import incident
+from runcancel.journal.plans import missing_in_words, mixed_in_words, unfinished
+from runcancel.journal.sources import Sources
 from runcancel.journal.timeline import Recorded
 from runcancel.model.runs import Problem
-from runcancel.model.states import Reason, Stage
+from runcancel.model.states import Reason
 from runcancel.render import REPORT_FORMATS, End
 from runcancel.text import command, quoted
+
+_FILE = re.compile(r"[./]")
+"""What the name of a file has, and no id."""
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{1,26}")
 """An id of an operation, or the beginning of one."""
@@ -28,8 +32,8 @@ def report(
     operations: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ID...]",
-            help="Operations to report together; last is the newest [last].",
+            metavar="[ID|FILE...]",
+            help="Operations to report together [last], or files with them.",
             autocompletion=options.recent_operations,
         ),
     ] = None,
@@ -52,56 +56,74 @@ def report(
       runcancel report
       runcancel report last -o html > incident.html
       runcancel report 01K9ZQ3V 01K9ZQ8D > incident.md
+      runcancel report ./shard-*.jsonl
       runcancel report -o json --query 'reports[0].next_steps'
 
-    It reads the journal on this machine and sends no request: a timeline, what was
-    stopped, what keeps running and where, what is in doubt, the request ids for
-    the vendor's support, and what to do next. What the journal lacks is shown as
-    "not recorded". Several operations become one report.
+    It reads the journal and sends no request: a timeline, what was stopped, what
+    keeps running and where, what is in doubt, the request ids for the vendor's
+    support, and what to do next. What the journal lacks is shown as "not recorded".
+    Several operations become one report. The shards of one plan always do.
+
+    FILE is a journal of another machine, or what cancel --shard -o jsonl printed.
+    With files the journal of this machine is not read. A name with / or . is a file.
 
     Exit codes: 0 printed, 2 not an id, 5 no such operation, 6 the journal cannot be
-    read, 7 printed, but an operation is unfinished.
+    read, 7 printed, but an operation is unfinished or a shard of a plan is missing.
     """
     session.choose_format(output, REPORT_FORMATS, default="md")
-    words = tuple(operations or (LAST,))
-    for word in words:
+    words = tuple(operations or ())
+    files = tuple(word for word in words if _FILE.search(word))
+    ids = tuple(word for word in words if word not in files)
+    for word in ids:
         if word != LAST and not _ID.fullmatch(word):
             raise UsageError(
-                f"“{quoted(word)}” is not the id of an operation. Expected the beginning of an id, or {LAST}",
+                f"“{quoted(word)}” is not the id of an operation. Expected the beginning of an id, {LAST}, or a file",
                 hint="see: runcancel history",
             )
     try:
-        journal = session.journal.read(pause=session.workers.pause)
-        found, missing = _read(journal, words)
-        disabling = frozenset[str]() if journal is None else frozenset(unrestored(journal))
+        sources, problems = read_sources(session, files)
+        chosen = ids or ((LAST,) if not sources.outputs else tuple(sources.outputs))
+        found, missing = _read(sources, chosen)
+        disabling = sources.unrestored()
     except JournalError as error:
         raise Refused(str(error)) from None
     answer = session.writer("report")
     if missing:
-        answer.end(End(exit_code=Exit.NOT_FOUND, errors=tuple(map(_not_found, missing)), complete=False))
+        problems = (*problems, *map(_not_found, missing))
+        answer.end(End(exit_code=Exit.NOT_FOUND, errors=problems, complete=False))
         return Exit.NOT_FOUND
-    answer.row(incident(found, disabling))
-    unfinished = [one.operation for one in found if one.operation.state is not Stage.DONE]
-    code = Exit.INCOMPLETE if unfinished else Exit.OK
-    notes = [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in unfinished]
-    answer.end(End(exit_code=code, complete=not unfinished, notes=tuple(notes)))
+    one = incident(found, disabling)
+    answer.row(one)
+    problems += tuple(map(_incomplete, missing_in_words(one.plans)))
+    left = unfinished([each.operation for each in found])
+    code = Exit.INCOMPLETE if left or problems else Exit.OK
+    notes = [f"note: {text}" for text in mixed_in_words(one.plans)]
+    notes += [f"Unfinished: {command(each.verb, '--resume', each.id)}" for each in left]
+    answer.end(End(exit_code=code, errors=problems, complete=code is Exit.OK, notes=tuple(notes)))
     return code
 
 
-def _read(journal: Journal | None, words: Sequence[str]) -> tuple[list[Recorded], list[str]]:
-    """The operations, each once, and the words under which none is found."""
+def _read(sources: Sources, words: Sequence[str]) -> tuple[list[Recorded], list[str]]:
+    """The operations, each once and with all shards of its plan, and the words under which none is found."""
     found: dict[str, Recorded] = {}
     missing: list[str] = []
     for word in words:
-        id = None if journal is None else whole_id(journal, word)
-        one = None if journal is None or id is None else recorded(journal, id)
+        id = whole_id(sources, word)
+        one = None if id is None else sources.recorded(id)
         if one is None:
             missing.append(word)
-        else:
-            found[one.operation.id] = one
+            continue
+        for sibling in sources.of_plan(one.operation):
+            if sibling not in found and (each := sources.recorded(sibling)) is not None:
+                found[sibling] = each
     return list(found.values()), list(dict.fromkeys(missing))
 
 
 def _not_found(word: str) -> Problem:
     message = no_operation(word).message.removesuffix("; nothing was sent")
     return Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
+
+
+def _incomplete(message: str) -> Problem:
+    hint = "To add the journals or outputs of other machines: runcancel report FILE…"
+    return Problem(code=Reason.NOT_FOUND, message=message, hint=hint)

@@ -7,6 +7,7 @@ from runcancel.model.incident import (
     AccountReport,
     IncidentReport,
     OperationReport,
+    PlanReport,
     RunReport,
     Step,
     TargetGroup,
@@ -25,6 +26,7 @@ _QUIET = (Verdict.STOPPED, Verdict.ENDED)
 _MOST_QUIET = 20  # runs of an account that need no attention and are listed all the same
 _MOST_ROWS = 200  # runs of an account that need attention
 _MOST_TARGETS = 50  # ids of one run
+_MOST_SHARDS = 20  # missing shards of one plan
 _WORST_FIRST = (
     Verdict.PARTIAL,
     Verdict.IN_DOUBT,
@@ -109,8 +111,20 @@ def _summary(report: IncidentReport) -> Iterator[Block]:
     yield Paragraph((f"{' and '.join(what)} in {where}, from {local(report.started_at)} until {until}.",))
     for reason in dict.fromkeys(one.reason for one in report.operations if one.reason):
         yield Paragraph((f"Reason: {reason}",))
+    for plan in report.plans:
+        if plan.missing:
+            yield Paragraph(
+                (
+                    "This report is incomplete: shards ",
+                    _shards(plan),
+                    " of plan ",
+                    Code(plan.plan[:12]),
+                    " are missing.",
+                ),
+                warning=True,
+            )
     for one in report.operations:
-        if one.state is not Stage.DONE:
+        if one.state is not Stage.DONE and not _carried_out_again(one, report):
             yield Paragraph(
                 ("This report is incomplete: operation ", Code(one.id), f" is {_STAGES[one.state]}."), warning=True
             )
@@ -125,6 +139,21 @@ def _summary(report: IncidentReport) -> Iterator[Block]:
     if report.effects:
         parts = (f"{count:,} {EFFECTS[effect]}" for effect, count in report.effects.items())
         yield Paragraph((f"Targets: {', '.join(parts)}.",))
+
+
+def _shards(plan: PlanReport) -> str:
+    named = ", ".join(f"{index}/{plan.count}" for index in plan.missing[:_MOST_SHARDS])
+    more = len(plan.missing) - _MOST_SHARDS
+    return f"{named} and {more:,} more" if more > 0 else named
+
+
+def _carried_out_again(one: OperationReport, report: IncidentReport) -> bool:
+    """Whether another operation carried out the same shard of the same plan to its end."""
+    return any(
+        (one.plan, one.shard) == (other.plan, other.shard) and other.state is Stage.DONE and one.id < other.id
+        for other in report.operations
+        if other.shard is not None
+    )
 
 
 def _nothing_left(report: IncidentReport) -> str:
@@ -168,9 +197,17 @@ def _operation(one: OperationReport) -> Iterator[Block]:
         ("Started", local(one.at)),
         ("Ended", _ended(one)),
         ("State", _STAGES[one.state]),
+        *_part_of_plan(one),
         ("Exit code", NOT_RECORDED if one.exit_code is None else str(one.exit_code)),
     ]
     yield Table(("Field", "Value"), tuple(rows))
+
+
+def _part_of_plan(one: OperationReport) -> Iterator[tuple[Text, ...]]:
+    if one.plan is not None:
+        yield ("Plan", Code(one.plan[:12]))
+    if one.shard is not None:
+        yield ("Shard", f"{one.shard.index} of {one.shard.count}, from 0")
 
 
 def _ended(one: OperationReport) -> str:

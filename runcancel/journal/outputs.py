@@ -1,0 +1,119 @@
+"""Operations out of what `cancel -o jsonl` printed, where the journal is on another machine or nowhere."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from runcancel.journal.base import Entry
+from runcancel.journal.outcomes import merged
+from runcancel.journal.timeline import Recorded
+from runcancel.model.encoding import from_builtins
+from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
+from runcancel.model.runs import Problem, Ref
+from runcancel.model.states import Reason, Stage, State
+from runcancel.providers import kind_of
+
+_EVENTS: Mapping[str, type[Sent | Seen]] = {"sent": Sent, "seen": Seen}
+_SIGNALLED = 128  # an exit code above it is that of a signal
+
+
+class _Output:
+    """What one operation printed, as far as it was read."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self._outcomes: dict[Ref, Outcome] = {}
+        self._events: list[Sent | Seen] = []
+
+    def take(self, kind: str, entry: Mapping[str, Any]) -> None:
+        """One line. Raises `msgspec.ValidationError` or ValueError for one that no cancel prints."""
+        if kind in _EVENTS:
+            self._events.append(from_builtins(entry, _EVENTS[kind]))
+        elif kind == "outcome":
+            outcome = from_builtins(entry, Outcome)
+            if not isinstance(outcome.run, Ref):
+                raise ValueError(f"{outcome.run} is not a full reference")
+            earlier = self._outcomes.get(outcome.run)
+            self._outcomes[outcome.run] = outcome if earlier is None else merged((earlier, outcome))
+        elif kind == "end" and entry.get("verb") == self.operation.verb:
+            code = msgspec.convert(entry.get("exit_code"), int)
+            state = Stage.INTERRUPTED if code > _SIGNALLED else Stage.DONE
+            self.operation = structs.replace(self.operation, exit_code=code, state=state)
+
+    def recorded(self) -> Recorded:
+        """The operation as a journal has it. What is printed nowhere is not recorded."""
+        counts = Counter(str(outcome.verdict) for outcome in self._outcomes.values())
+        return Recorded(
+            operation=structs.replace(self.operation, counts=dict(counts)),
+            entries=tuple(
+                Entry(item=_item(ref, outcome), answer=None, outcome=outcome) for ref, outcome in self._outcomes.items()
+            ),
+            events=tuple(self._events),
+        )
+
+
+class Outputs:
+    """What several files hold: the operations, also of one that is in several, and what could not be read."""
+
+    def __init__(self) -> None:
+        self._outputs: dict[str, _Output] = {}
+        self.problems: list[Problem] = []
+
+    def read(self, lines: Iterable[str], name: str) -> None:
+        """Take the lines of one file: the operations stand in it one after another.
+
+        Lines that are no JSON objects are left out: a job runner may write stderr into the same file.
+        """
+        current: _Output | None = None
+        for number, line in enumerate(lines, start=1):
+            text = line.strip(" \t\r\n\ufeff")
+            if not text.startswith("{"):
+                continue
+            try:
+                entry = json.loads(text)
+                if entry.get("type") == "operation":
+                    operation = from_builtins(entry, Operation)
+                    current = self._outputs.setdefault(operation.id, _Output(operation))
+                elif current is not None:
+                    current.take(str(entry.get("type")), entry)
+            except (ValueError, RecursionError, msgspec.ValidationError) as error:
+                self.problems.append(_problem(f"{name}, line {number}: not a line of cancel -o jsonl ({error})"))
+        if current is None:
+            self.problems.append(
+                _problem(f"{name} has no operation. Expected a journal, or the output of cancel --shard I/N -o jsonl")
+            )
+
+    @property
+    def operations(self) -> list[Recorded]:
+        """Each as a journal has it."""
+        return [one.recorded() for one in self._outputs.values()]
+
+
+def _problem(message: str) -> Problem:
+    return Problem(code=Reason.USAGE, message=message)
+
+
+def _item(ref: Ref, outcome: Outcome) -> PlanItem:
+    """What was planned, as far as the outcome shows it."""
+    kind = kind_of(ref)
+    return PlanItem(
+        run=ref,
+        name=outcome.name,
+        state=outcome.before or State.UNKNOWN,
+        guarantee=outcome.guarantee or kind.guarantee,
+        promise=kind.promise,
+        ask=outcome.was_sent,
+        why="",
+        counts={},
+        not_listed=outcome.not_listed,
+        targets=(),
+        invocations=(),
+        parent=outcome.parent,
+        comment=outcome.comment,
+        document=outcome.document,
+        origin=outcome.origin,
+    )

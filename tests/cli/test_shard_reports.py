@@ -1,0 +1,233 @@
+"""`report` and `history` over the shards of one plan: in one journal, in several, and from what commands printed."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outside import Done, Outside
+
+from cli.test_report import cells
+from cli.test_shards import COUNT, write
+
+REGIONS = "tencent:ap-guangzhou,tencent:ap-shanghai,tencent:ap-singapore,alibaba:cn-hangzhou"
+JOURNAL = Path(".local/state/runcancel/journal.sqlite3")
+
+
+@pytest.fixture
+def plan(outside: Outside) -> dict[str, Any]:
+    """A plan of one run in each of four scopes, of which two shards of four have some."""
+    for word in REGIONS.split(","):
+        provider, region = word.split(":")
+        outside.add(provider, region=region, name="bad-patch", targets={"pending": 2})
+    document: dict[str, Any] = outside.json("cancel", "--name", "bad-patch", "-r", REGIONS, "-n")
+    assert len(document["plan"]) == 4
+    write(outside, document)
+    return document
+
+
+def cancel(outside: Outside, *shards: str, more: Sequence[str] = ()) -> list[Done]:
+    flags = ("--confirm", "4", "--no-wait", "-o", "jsonl")
+    done = [outside.run("cancel", "--plan", "plan.json", "--shard", one, *flags, *more) for one in shards]
+    assert {one.code for one in done} == {0}, "\n".join(map(str, done))
+    return done
+
+
+def all_of(count: int) -> list[str]:
+    return [f"{index}/{count}" for index in range(count)]
+
+
+def report(outside: Outside, *words: str, code: int = 0) -> Any:
+    return outside.json("report", *words, code=code)
+
+
+def runs(document: Any) -> list[str]:
+    (one,) = document["reports"]
+    return sorted(run["run"] for account in one["accounts"] for run in account["runs"])
+
+
+def test_one_report_over_all_shards_of_the_plan(outside: Outside, plan: Any) -> None:
+    outside.run("cancel", "inv-ib2lld37", "--no-wait")
+    cancel(outside, *all_of(COUNT))
+
+    document = report(outside)
+
+    assert runs(document) == sorted(item["run"] for item in plan["plan"])
+    (one,) = document["reports"]
+    assert [(each["shard"]["index"], each["shard"]["count"]) for each in one["operations"]] == [
+        (index, COUNT) for index in range(COUNT)
+    ]
+    (about,) = one["plans"]
+    assert (about["count"], about["missing"], about["unfinished"], about["complete"]) == (COUNT, [], [], True)
+    assert about["plan"] == one["operations"][0]["plan"]
+    assert (one["finished"], document["complete"]) == (True, True)
+    assert report(outside, one["operations"][2]["id"])["reports"] == document["reports"], "any of them stands for all"
+
+
+def test_a_missing_shard_is_named_and_the_report_exits_7(outside: Outside, plan: Any) -> None:
+    cancel(outside, "0/4", "2/4")
+
+    document = report(outside, code=7)
+
+    (one,) = document["reports"]
+    assert (one["plans"][0]["missing"], one["finished"], document["complete"]) == ([1, 3], False, False)
+    (error,) = document["errors"]
+    assert error["message"].endswith("shards 1, 3 of 4 are missing")
+    commands = [step["command"] for step in one["next_steps"] if step["command"]]
+    assert [line.partition(" --confirm")[0] for line in commands[:2]] == [
+        "runcancel cancel --plan plan.json --shard 1/4",
+        "runcancel cancel --plan plan.json --shard 3/4",
+    ]
+    markdown = outside.run("report", "-o", "md")
+    assert markdown.code == 7
+    assert "shards 1/4, 3/4 of plan" in markdown.out
+    assert ["Shard", "2 of 4, from 0"] in cells(markdown.out)
+    cancel(outside, "1/4", "3/4")
+    assert report(outside)["complete"]
+
+
+def test_a_shard_that_ran_twice_counts_once(outside: Outside, plan: Any) -> None:
+    once, again = ("cancel", "--plan", "plan.json", "--shard"), ("--confirm", "4", "--timeout", "5", "-q")
+    for word in (*all_of(2), *all_of(2)):
+        assert outside.run(*once, word, *again).code in (0, 8)
+
+    document = report(outside)
+
+    (one,) = document["reports"]
+    assert len(one["operations"]) == 4
+    assert runs(document) == sorted(item["run"] for item in plan["plan"])
+    assert sum(one["verdicts"].values()) == 4
+    assert sum(one["effects"].values()) == 8
+    shown = outside.json("history", "last")
+    assert (len(shown["operations"]), len(shown["outcomes"])) == (4, 4)
+
+
+def test_a_shard_that_was_killed_and_run_again_is_complete(outside: Outside, plan: Any) -> None:
+    cancel(outside, *all_of(2))
+    _reopen(outside, index=0)
+
+    assert report(outside, code=7)["reports"][0]["plans"][0]["unfinished"] == [0]
+    cancel(outside, "0/2")
+
+    document = report(outside)
+    (one,) = document["reports"]
+    assert (one["plans"][0]["unfinished"], one["finished"]) == ([], True)
+    assert not any("unfinished" in step["text"] for step in one["next_steps"])
+    assert "incomplete" not in outside.run("report").out
+
+
+def _reopen(outside: Outside, *, index: int) -> None:
+    """What a kill leaves of the operation of one shard."""
+    import sqlite3
+
+    operations = outside.json("history")["operations"]
+    (id,) = (one["id"] for one in operations if one["shard"]["index"] == index)
+    with sqlite3.connect(outside.home / JOURNAL) as db:
+        db.execute("UPDATE operations SET state='open', exit_code=NULL WHERE id=?", (id,))
+
+
+def test_shards_of_another_division_are_no_part_of_this_one(outside: Outside, plan: Any) -> None:
+    cancel(outside, "0/2", "1/3")
+
+    document = report(outside, code=7)
+
+    assert [(one["count"], one["missing"]) for one in document["reports"][0]["plans"]] == [(2, [1]), (3, [0, 2])]
+    done = outside.run("report", "-o", "md")
+    assert "was divided in several ways: shards of 2 and of 3" in done.err
+    cancel(outside, "1/2")
+    assert report(outside)["complete"], "one division is complete"
+
+
+def test_the_whole_plan_stands_for_its_shards(outside: Outside, plan: Any) -> None:
+    assert outside.run("cancel", "--plan", "plan.json", "--confirm", "4", "--no-wait").code == 0
+    cancel(outside, "0/4")
+
+    document = report(outside)
+
+    assert [(one["count"], one["complete"]) for one in document["reports"][0]["plans"]] == [(None, True), (4, False)]
+    assert document["complete"]
+
+
+def test_history_shows_the_plan_and_what_is_missing(outside: Outside, plan: Any) -> None:
+    cancel(outside, "0/4", "3/4")
+
+    listed, one = outside.run("history", "-o", "tsv"), outside.run("history", "last", "-o", "tsv")
+
+    assert [row["shard"] for row in listed.rows] == ["3/4", "0/4"]
+    for done in (listed, one):
+        assert done.code == 0
+        assert "shards 1-2 of 4 are missing" in done.err
+    assert len({row["plan"] for row in listed.rows}) == 1
+    cancel(outside, "1/4", "2/4")
+    shown = outside.json("history", "last")
+    assert [each["shard"]["index"] for each in shown["operations"]] == [0, 3, 1, 2]
+    assert sorted(each["run"] for each in shown["outcomes"]) == sorted(item["run"] for item in plan["plan"])
+
+
+def test_the_journals_of_several_machines_become_one_report(outside: Outside, plan: Any) -> None:
+    copies = []
+    for word in all_of(3):
+        cancel(outside, word)
+        copies.append(f"machine-{len(copies)}/journal.sqlite3")
+        (outside.home / copies[-1]).parent.mkdir(mode=0o700)
+        shutil.move(outside.home / JOURNAL, outside.home / copies[-1])
+        shutil.rmtree((outside.home / JOURNAL).parent)
+
+    document = report(outside, *copies)
+
+    assert runs(document) == sorted(item["run"] for item in plan["plan"])
+    assert document["complete"]
+    assert report(outside, *copies[:2], code=7)["reports"][0]["plans"][0]["missing"] == [2]
+    last = document["reports"][0]["operations"][-1]["id"]
+    assert report(outside, last[:20], *copies)["reports"] == document["reports"]
+    assert not (outside.home / JOURNAL).exists(), "nothing is written here"
+
+
+def test_what_the_shards_printed_becomes_one_report(outside: Outside, plan: Any) -> None:
+    """Also without any journal, one file for all of them, and what else a job runner wrote into it."""
+    done = cancel(outside, *all_of(3), more=("--no-journal",))
+    for index, one in enumerate(done):
+        (outside.home / f"shard-{index}.jsonl").write_text(f"Shard {index} begins\n{one.out}")
+    (outside.home / "all.jsonl").write_text("".join(one.out for one in done))
+    assert outside.json("history")["operations"] == []
+
+    apart = report(outside, *(f"shard-{index}.jsonl" for index in range(3)))
+    together = report(outside, "./all.jsonl")
+
+    assert runs(apart) == runs(together) == sorted(item["run"] for item in plan["plan"])
+    assert apart["reports"] == together["reports"]
+    (one,) = apart["reports"]
+    assert one["verdicts"] == {"requested": 4}
+    assert all(run["request_ids"] and run["accepted_at"] for account in one["accounts"] for run in account["runs"])
+    assert [each["exit_code"] for each in one["operations"]] == [0, 0, 0]
+    assert report(outside, "shard-0.jsonl", "shard-2.jsonl", code=7)["errors"][0]["message"].endswith(
+        "shard 1 of 3 is missing"
+    )
+
+
+def test_an_output_that_was_cut_off_is_an_unfinished_operation(outside: Outside, plan: Any) -> None:
+    done = cancel(outside, *all_of(2))
+    (outside.home / "0.jsonl").write_text(done[0].out)
+    (outside.home / "1.jsonl").write_text("".join(done[1].out.splitlines(keepends=True)[:-1]) + '{"type":"outc')
+
+    document = report(outside, "0.jsonl", "1.jsonl", code=7)
+
+    (one,) = document["reports"]
+    assert (one["plans"][0]["unfinished"], one["finished"]) == ([1], False)
+    (error,) = document["errors"]
+    assert error["message"].startswith("1.jsonl, line ")
+
+
+def test_a_file_without_an_operation_is_named(outside: Outside, plan: Any) -> None:
+    """A shard that was refused printed no operation."""
+    (outside.home / "0.jsonl").write_text(cancel(outside, "0/2")[0].out)
+    refused = outside.run("cancel", "--plan", "plan.json", "--shard", "1/2", "-o", "jsonl")
+    (outside.home / "1.jsonl").write_text(refused.out)
+
+    document = report(outside, "0.jsonl", "1.jsonl", code=7)
+
+    assert [error["message"].partition(" has no operation")[0] for error in document["errors"]][:1] == ["1.jsonl"]
+    assert document["reports"][0]["plans"][0]["missing"] == [1]
+    assert report(outside, "1.jsonl", code=5)["reports"] == []
+    assert outside.run("report", "./nothing.jsonl").code == 2
