@@ -18,7 +18,8 @@ from runcancel.model.encoding import from_builtins
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Fact
-from runcancel.providers import kind_of
+from runcancel.model.triggers import TriggerPlan
+from runcancel.providers import kind_of, trigger_kind_of
 from runcancel.text import LONGEST_LINE, quoted
 
 _A_LIST = "a list is one reference per line, or the output of `runcancel list -o jsonl`"
@@ -150,7 +151,7 @@ class SavedPlan(Struct, frozen=True, kw_only=True):
     plan: tuple[PlanItem, ...]
     expires_at: Annotated[datetime, Meta(tz=True)] | None
     identities: tuple["SavedCaller", ...] = ()
-    triggers: tuple[Any, ...] = ()  # what --disable-triggers finds anew: only their number is used
+    triggers: tuple[TriggerPlan, ...] = ()  # what is disabled first
     complete: bool
     digest: str = ""  # of the file: the same plan has the same
 
@@ -185,6 +186,7 @@ def read_plan(text: str, name: str, *, now: datetime, verb: str = "cancel") -> S
         raise Refused(
             f"{name} has expired; nothing was sent", hint="To create a new one: runcancel cancel … --dry-run -o json"
         )
+    _check_triggers(saved.triggers, name)
     return structs.replace(saved, plan=_canonical(saved.plan, name), digest=digest(entry))
 
 
@@ -222,9 +224,22 @@ def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
     return tuple(found.values())
 
 
+def _check_triggers(triggers: Sequence[TriggerPlan], name: str) -> None:
+    """Raise `UsageError` for what is no trigger, and for a duplicate one."""
+    found: set[Ref] = set()
+    for at, one in enumerate(triggers):
+        if trigger_kind_of(one.trigger) is None:
+            raise UsageError(f"{name}, triggers[{at}]: {one.trigger} is not a trigger; nothing was sent")
+        if one.trigger in found:
+            raise UsageError(f"{name}, triggers[{at}]: {one.trigger} is in the plan twice; nothing was sent")
+        found.add(one.trigger)
+
+
 def _checked(item: PlanItem) -> PlanItem:
     """One item as this program would have written it. Raises `UsageError`."""
     ref = item.run
+    if trigger_kind_of(ref) is not None:
+        raise UsageError(f"{ref} is a trigger, not a run; nothing was sent")
     if kind_of(ref).is_alias(ref.id):
         raise UsageError(f"{ref.id} is part of a run, not a run; nothing was sent")
     if item.targets and not kind_of(ref).in_part:

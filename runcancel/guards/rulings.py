@@ -9,7 +9,7 @@ from runcancel.errors import Refused
 from runcancel.guards import site_policy
 from runcancel.guards.confirmation import ConfirmationRequirement, Level
 from runcancel.guards.site_policy import Rule, SitePolicy, Subject, covers
-from runcancel.model.outcomes import PlanItem
+from runcancel.model.outcomes import Action, PlanItem
 from runcancel.model.runs import Ref
 
 
@@ -48,6 +48,16 @@ class Rulings(Struct, frozen=True, kw_only=True):
                 hint=f"No option overrides this. Policy contact: {self.contact}",
             )
 
+    @property
+    def denials(self) -> dict[Ref, Refused]:
+        """What is denied, each with the first rule that denies it."""
+        refusals: dict[Ref, Refused] = {}
+        for ruling in (one for one in self.rulings if one.denies):
+            message = f"denied by the site policy: {ruling.why} ({_position(ruling)})"
+            hint = f"No option overrides this. Policy contact: {self.contact}"
+            refusals |= {run: Refused(message, hint=hint) for run in ruling.runs if run not in refusals}
+        return refusals
+
     def stricter(self, requirement: ConfirmationRequirement) -> ConfirmationRequirement:
         """The same requirement, to be answered by typing a name or the number where a rule wants it confirmed."""
         confirm = tuple(one for one in self.rulings if not one.denies)
@@ -65,8 +75,8 @@ class Rulings(Struct, frozen=True, kw_only=True):
                 by_run.setdefault(run, []).append(one)
         return tuple(_ruled(item, by_run.get(item.run, ())) for item in items)
 
-    def notes(self) -> tuple[str, ...]:
-        """The rulings as sentences beside a dry run."""
+    def notes(self, action: Action, *, whole: bool) -> tuple[str, ...]:
+        """The rulings as sentences beside a dry run. `whole`: one denial refuses all."""
         denied = [
             f"{_about(one)}: denied by the site policy: {one.why} ({_position(one)})"
             for one in self.rulings
@@ -76,7 +86,8 @@ class Rulings(Struct, frozen=True, kw_only=True):
             f"{_about(one)}: the site policy requires confirmation: {one.why}" for one in self.rulings if not one.denies
         ]
         if denied:
-            denied.append(f"A cancel of these runs is refused as a whole. Policy contact: {self.contact}")
+            all_refused = f"A {action.verb} of these {action.noun}s is refused as a whole. " if whole else ""
+            denied.append(f"{all_refused}Policy contact: {self.contact}")
         return (*denied, *confirmations)
 
 

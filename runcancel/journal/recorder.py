@@ -19,7 +19,18 @@ from runcancel.environment import user_name
 from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.base import Journal
 from runcancel.journal.store import JournalStore
-from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
+from runcancel.model.events import (
+    Beside,
+    CalledBy,
+    Confirmed,
+    ConfirmedBy,
+    Ended,
+    Found,
+    JournalEvent,
+    Judged,
+    Resumed,
+    SearchedAgain,
+)
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Shard
 from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
@@ -117,6 +128,23 @@ class Recorder(Progress):
         at = self._now()
         for scope, account, principal in callers:
             self._pending.append(CalledBy(at=at, scope=scope, account=account, principal=principal))
+
+    @_shielded
+    def beside(self, runs: Iterable[Ref]) -> None:
+        """Note the runs that had not ended before triggers were disabled; it is committed with the intent."""
+        self._pending.append(Beside(at=self._now(), runs=tuple(runs)))
+
+    @_shielded
+    def searched_again(self) -> None:
+        """Commit that the look for runs that triggers started meanwhile is complete."""
+        self._pending.append(SearchedAgain(at=self._now()))
+        self._write(lambda journal, id, events: journal.record(id, events))
+
+    @_shielded
+    def not_sent(self, item: PlanItem, outcome: Outcome) -> None:
+        """Commit what is known without a request: its intent and its outcome."""
+        self.planned([item])
+        self.judged(outcome)
 
     @_shielded
     def planned(self, items: Sequence[PlanItem | Intent]) -> None:

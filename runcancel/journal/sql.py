@@ -13,7 +13,18 @@ from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
 from runcancel.journal.base import Database, Entry, Journal, Statements
 from runcancel.model.encoding import from_json, to_builtins, to_json
-from runcancel.model.events import CalledBy, Confirmed, Ended, Found, FromPlan, JournalEvent, Judged, Resumed
+from runcancel.model.events import (
+    Beside,
+    CalledBy,
+    Confirmed,
+    Ended,
+    Found,
+    FromPlan,
+    JournalEvent,
+    Judged,
+    Resumed,
+    SearchedAgain,
+)
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage, Verdict
@@ -24,9 +35,11 @@ _EVENTS: Mapping[str, type[JournalEvent]] = {
     "confirmed": Confirmed,
     "called-by": CalledBy,
     "found": Found,
+    "beside": Beside,
     "sent": Sent,
     "seen": Seen,
     "judged": Judged,
+    "searched-again": SearchedAgain,
     "ended": Ended,
 }
 _KINDS = {kind: word for word, kind in _EVENTS.items()}

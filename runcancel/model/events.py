@@ -71,6 +71,19 @@ class Judged(Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
 
+class Beside(Struct, frozen=True, kw_only=True):
+    """The runs that had not ended when the triggers of a cancel were read: what these start later started meanwhile."""
+
+    at: datetime
+    runs: tuple[Ref, ...]
+
+
+class SearchedAgain(Struct, frozen=True, kw_only=True):
+    """The runs that the triggers started meanwhile are found: nothing more is searched for."""
+
+    at: datetime
+
+
 class Ended(Struct, frozen=True, kw_only=True):
     """The process reported and left."""
 
@@ -78,4 +91,6 @@ class Ended(Struct, frozen=True, kw_only=True):
     exit_code: int
 
 
-JournalEvent: TypeAlias = FromPlan | Resumed | Confirmed | CalledBy | Found | Sent | Seen | Judged | Ended
+JournalEvent: TypeAlias = (
+    FromPlan | Resumed | Confirmed | CalledBy | Found | Beside | Sent | Seen | Judged | SearchedAgain | Ended
+)

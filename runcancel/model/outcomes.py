@@ -219,15 +219,22 @@ class Operation(Struct, frozen=True, kw_only=True):
 class LeftOver(Struct, frozen=True):
     """An operation that did not come to its end, and its runs that need another look.
 
-    `sent_before`: every cancel that it sent so far, or may have, which counts for its `limits`. `partial`: the outcomes
-    of runs that continue in part: nothing is left to do, and the operation has not stopped them.
+    `sent_before`: every cancel that it sent so far, or may have, which counts for its `limits`. `requested`: the same
+    with the triggers that it disabled first, or may have. `partial`: the outcomes of runs that continue in part:
+    nothing is left to do, and the operation has not stopped them. `triggers`: all that it disables. `beside`: the runs
+    that had not ended before that, its own included; None where that is not known. `searched_again`: whether what the
+    triggers started meanwhile was found before the interruption.
     """
 
     operation: Operation
     items: tuple[PlanItem | Intent, ...]
     sent_before: tuple[PlanItem, ...] = ()
+    requested: frozenset[Ref] = frozenset()
     limits: Limits = Limits()
     partial: tuple[Outcome, ...] = ()
+    triggers: tuple[PlanItem, ...] = ()
+    beside: frozenset[Ref] | None = None
+    searched_again: bool = False
 
 
 class Action(Struct, frozen=True):

@@ -7,7 +7,7 @@ from msgspec import structs
 from runcancel.cli.session import Session
 from runcancel.cli.support.execution import Execution
 from runcancel.cli.support.source import RunChoice
-from runcancel.cli.support.triggers_first import LateStarts, TriggersFirst
+from runcancel.cli.support.triggers_first import LateStarts, TriggersFirst, refused
 from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
 from runcancel.engine.flow import Flow
@@ -47,7 +47,8 @@ class CancelAndDisable(Execution):
         super().__init__(session, policy, goal, recorder)
         self._first = first
         self._late = late
-        self._before: Mapping[Ref, Trigger | None] = {item.run: item.trigger for item in first.items}
+        triggers = (*first.items, *(item for item, _ in first.denied))
+        self._before: Mapping[Ref, Trigger | None] = {item.run: item.trigger for item in triggers}
         self._notes: tuple[str, ...] = ()
 
     def run(self, choice: RunChoice, *, admit: Admit | None) -> int:
@@ -59,23 +60,33 @@ class CancelAndDisable(Execution):
 
     def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
         signum = super()._send(selection, answer, admit, flow)
+        self._leave(answer, [(item, refused(item, error)) for item, error in self._first.denied])
         if signum is not None or self._broken:
             return signum
         try:
             runs = [item for item in selection.items if item.trigger is None]
-            items, refused, self._notes = self._late.find(runs)
+            items, unsent, self._notes = self._late.find(runs)
         except Interrupted as signal:
             return signal.signum
         except Exception as error:  # noqa: BLE001 - it is reported beside the outcome of each run
             self._broken.append(error)
             return None
-        self._put(answer, refused)
-        if not items:
-            return None
-        self._session.notes.say(
-            f"{counted(len(items), 'run')} started meanwhile: {', '.join(str(i.run) for i in items)}"
-        )
-        return super()._send(Selection(items=items), answer, None, None)
+        self._leave(answer, unsent)
+        if items:
+            self._session.notes.say(
+                f"{counted(len(items), 'run')} started meanwhile: {', '.join(str(i.run) for i in items)}"
+            )
+            signum = super()._send(Selection(items=items), answer, None, None)
+        if self._recorder is not None and not self._notes:
+            self._recorder.searched_again()
+        return signum
+
+    def _leave(self, answer: Writer, unsent: Sequence[tuple[PlanItem, Outcome]]) -> None:
+        """Record and report what is not sent."""
+        for item, outcome in unsent:
+            if self._recorder is not None:
+                self._recorder.not_sent(item, outcome)
+            self._put(answer, [outcome])
 
     def _screens(self, answer: Writer) -> list[Progress]:
         return [_RunsOnly(one) for one in super()._screens(answer)]
@@ -95,7 +106,8 @@ class CancelAndDisable(Execution):
         triggers = [outcome for outcome in self._outcomes if _trigger_of(outcome) is not None]
         lines = [*self._notes, *(_sentence(outcome) for outcome in triggers)]
         lines += super()._hints(operation)
-        if operation and any(outcome.verdict in _MAY_BE_DISABLED for outcome in triggers):
+        may_be = self._first.disabled or any(outcome.verdict in _MAY_BE_DISABLED for outcome in triggers)
+        if operation and may_be:
             lines.append(f"To restore the triggers: {command('enable', '--operation', operation)}")
         return lines
 

@@ -82,13 +82,17 @@ class Guard:
         """The confirmation that is needed with the rules."""
         return self._rulings(items, callers).stricter(requirement)
 
-    def shown(self, choice: RunChoice, callers: Sequence[Caller]) -> RunChoice:
-        """The selection of a dry run, with the results of the rules."""
+    def denials(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[Ref, Refused]:
+        """What a rule denies of these, each with the refusal."""
+        return self._rulings(items, callers).denials
+
+    def shown(self, choice: RunChoice, callers: Sequence[Caller], *, whole: bool = True) -> RunChoice:
+        """The selection of a dry run, with the results of the rules. `whole`: one denial refuses all."""
         items, misled = self._led_elsewhere(choice.selection.items)
         rulings = self._rulings(items, callers)
         selection = structs.replace(choice.selection, items=rulings.planned(items))
         problem = () if self._problem is None else (self._problem,)
-        remarks = (*misled, *problem, *rulings.notes())
+        remarks = (*misled, *problem, *rulings.notes(self._action, whole=whole))
         return structs.replace(choice, selection=selection, notes=(*choice.notes, *remarks))
 
     def _led_elsewhere(self, items: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """What `cancel --resume` continues with: the runs of an operation whose end was not read."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
@@ -10,7 +10,9 @@ from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.base import Entry
 from runcancel.journal.store import JournalStore
+from runcancel.model.events import Beside, JournalEvent, SearchedAgain
 from runcancel.model.outcomes import LeftOver, Outcome, PlanItem
+from runcancel.model.runs import Ref
 from runcancel.model.states import Verdict
 from runcancel.text import command
 
@@ -33,6 +35,7 @@ def left_over(
         id = operation.id
         entries = list(journal.entries(id))
         limits = journal.limits(id)
+        events = list(journal.events(id))
         journal.close()
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
@@ -40,9 +43,27 @@ def left_over(
     left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry))
     own = verb != "cancel"  # a cancel has its limits for runs, not for the triggers that it disabled first
     planned = [(entry, entry.item) for entry in entries if isinstance(entry.item, PlanItem)]
-    sent = tuple(item for entry, item in planned if _was_sent(entry) and (own or item.trigger is None))
+    requested = tuple(item for entry, item in planned if _was_sent(entry))
+    sent = tuple(item for item in requested if own or item.trigger is None)
     partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
-    return LeftOver(operation, left, sent_before=sent, limits=limits, partial=partial)
+    return LeftOver(
+        operation,
+        left,
+        sent_before=sent,
+        requested=frozenset(item.run for item in requested),
+        limits=limits,
+        partial=partial,
+        triggers=tuple(item for _, item in planned if item.trigger is not None) if not own else (),
+        beside=_beside(events, planned),
+        searched_again=any(isinstance(event, SearchedAgain) for event in events),
+    )
+
+
+def _beside(events: Sequence[JournalEvent], planned: Sequence[tuple[Entry, PlanItem]]) -> frozenset[Ref] | None:
+    """The runs that had not ended before triggers were disabled, with those of the plan."""
+    noted = [event for event in events if isinstance(event, Beside)]
+    known = frozenset(item.run for _, item in planned)
+    return frozenset(ref for event in noted for ref in event.runs) | known if noted else None
 
 
 def _was_sent(entry: Entry) -> bool:

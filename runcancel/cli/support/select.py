@@ -74,7 +74,7 @@ def _select_named(results: Sequence[LookupResult], targets: Sequence[str], *, bl
 
 def _resumed(session: Session, operation: LeftOver) -> Selection:
     """What an operation left: runs of its plan, and references that it had not read."""
-    left, sent = operation.items, frozenset(item.run for item in operation.sent_before)
+    left, sent = operation.items, operation.requested
     read = [item for item in left if isinstance(item, PlanItem) and item.read]
     scopes_of = {item.run.text: _scopes(item) for item in left if not item.read}
     results = session.look_up(unique(as_written(item.run) for item in left if item.ask), scopes_of=scopes_of)
@@ -234,7 +234,7 @@ def _saved(session: Session, name: str, shard: Shard | None) -> RunChoice:
     return RunChoice(
         selection=structs.replace(planned, notes=_unannounced(planned)),
         by_hand=False,
-        planned_triggers=len(saved.triggers),
+        planned_triggers=tuple(one.trigger for one in saved.triggers if one.send),
         planned_by=saved.identities,
         coverage=() if shard is None or items else (empty,),
         plan=saved.digest,

@@ -13,7 +13,7 @@ from runcancel.environment import plain_file
 from runcancel.errors import Searched, UsageError
 from runcancel.model.outcomes import LeftOver, PlanItem, Shard
 from runcancel.model.queries import Query
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, Ref
 
 if TYPE_CHECKING:
     from runcancel.engine.saved import SavedCaller
@@ -96,7 +96,7 @@ class RunChoice(Struct, frozen=True, kw_only=True):
     planned_by: "tuple[SavedCaller, ...]" = ()
     plan: str | None = None  # the digest of the saved plan
     whole: WholePlan | None = None  # the plan of which this is a shard
-    planned_triggers: int = 0  # triggers that the saved plan lists beside its runs
+    planned_triggers: tuple[Ref, ...] = ()  # triggers that the saved plan disables before its runs are cancelled
     coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
     from_stdin: bool = False
     max_runs: int | None = None  # the limit that a person raised for these runs

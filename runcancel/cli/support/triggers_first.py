@@ -1,6 +1,7 @@
 """`cancel --disable-triggers`: what starts the selected runs is disabled first, and nothing of it is left running."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct, structs
 
@@ -18,10 +19,11 @@ from runcancel.engine.verdict import failed
 from runcancel.errors import Refused
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import counted
-from runcancel.model.outcomes import DISABLE, Limits, Outcome, PlanItem
+from runcancel.journal.recorder import Recorder
+from runcancel.model.outcomes import DISABLE, LeftOver, Limits, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Reason, Verdict
-from runcancel.model.triggers import Origin, Trigger, TriggerPlan
+from runcancel.model.triggers import Origin, Trigger, TriggerPlan, TriggerState
 from runcancel.providers import trigger_kind_of
 from runcancel.render import Caller
 from runcancel.render.screens.returning import returns
@@ -32,16 +34,47 @@ from runcancel.text import command
 class TriggersFirst(Struct, frozen=True, kw_only=True):
     """The triggers of a cancel. `origins`: what is known of each selected run. `running`: the runs of their kinds that
     had not ended before, None where that is not known for every scope.
+
+    `denied`: triggers that the site policy does not let us disable. `disabled`: those that this operation has disabled
+    before it was interrupted. `searched_again`: what they started meanwhile was found before that.
     """
 
     items: tuple[PlanItem, ...] = ()
     origins: Mapping[Ref, Origin] = {}
     running: frozenset[Ref] | None = frozenset()
     notes: tuple[str, ...] = ()
+    denied: tuple[tuple[PlanItem, Refused], ...] = ()
+    disabled: tuple[Trigger, ...] = ()
+    searched_again: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether the cancel has triggers."""
+        return bool(self.items or self.denied or self.disabled)
+
+    def record(self, recorder: Recorder) -> None:
+        """Note what runs already; what is not known of it is not noted."""
+        if self.running is not None and self.items and not self.disabled:
+            recorder.beside(self.running)
+
+    def permitted(self, session: Session, callers: Sequence[Caller]) -> "TriggersFirst":
+        """The same without what the site policy denies: a denied trigger never holds up a run."""
+        if not self.items:
+            return self
+        denials = Guard(session, dry_run=False, action=DISABLE).denials(self.items, callers)
+        return structs.replace(
+            self,
+            items=tuple(item for item in self.items if item.run not in denials),
+            denied=tuple((item, denials[item.run]) for item in self.items if item.run in denials),
+            notes=(*self.notes, *(f"note: {ref} is not disabled: {error.message}" for ref, error in denials.items())),
+        )
 
 
-def find_first(session: Session, runs: Sequence[PlanItem], *, late: bool = True) -> TriggersFirst:
-    """The triggers that started these runs, read, within `--lookup-timeout` in all. `late`: also what runs already.
+def find_first(
+    session: Session, runs: Sequence[PlanItem], planned: Sequence[Ref] = (), *, late: bool = True
+) -> TriggersFirst:
+    """The triggers that started these runs, read, within `--lookup-timeout` in all; of a saved plan the `planned` ones
+    and no others. `late`: also what runs already.
 
     Raises `Interrupted` after a signal.
     """
@@ -52,8 +85,10 @@ def find_first(session: Session, runs: Sequence[PlanItem], *, late: bool = True)
         return max(0.1, until - clock.monotonic())
 
     known = {item.run: item.origin or Origin() for item in runs if item.parent is None}
-    origins, problems = origins_of(known, session.clouds, session.workers, within=seconds_left())
-    named = dict.fromkeys(origin.trigger for origin in origins.values() if origin.trigger is not None)
+    origins, problems = (
+        (known, ()) if planned else origins_of(known, session.clouds, session.workers, within=seconds_left())
+    )
+    named = dict.fromkeys(planned or (origin.trigger for origin in origins.values() if origin.trigger is not None))
     switchable = [ref for ref in named if (kind := trigger_kind_of(ref)) is not None and kind.switchable]
     found, unread = read_triggers(switchable, session.clouds, session.workers, within=seconds_left())
     changeable = [one for one in found.values() if one.fixed_because is None]
@@ -64,17 +99,34 @@ def find_first(session: Session, runs: Sequence[PlanItem], *, late: bool = True)
     notes = [f"{problem.scope}: its triggers could not be read: {problem.message}" for problem in problems]
     notes += [f"{problem.ref} could not be read and is not disabled: {problem.message}" for problem in unread]
     notes += [f"{ref} is not disabled: {why}" for ref in named if (why := _fixed(ref, found.get(ref)))]
-    notes += returns({ref: one for ref, one in origins.items() if one.trigger is None})
+    notes += () if planned else returns({ref: one for ref, one in origins.items() if one.trigger is None})
     items = tuple(plan(session.clouds.switch.snapshot(one)) for one in changeable)
     return TriggersFirst(items=items, origins=origins, running=running, notes=tuple(f"note: {one}" for one in notes))
 
 
-def resumed(choice: RunChoice) -> tuple[RunChoice, TriggersFirst]:
-    """The runs and the triggers that an interrupted operation left."""
-    triggers = tuple(item for item in choice.selection.items if item.trigger is not None)
+def resumed(session: Session, choice: RunChoice, operation: LeftOver) -> tuple[RunChoice, TriggersFirst]:
+    """The runs and the triggers that an interrupted operation left, and those that it had disabled already.
+
+    Raises `Interrupted` after a signal.
+    """
+    items = tuple(item for item in choice.selection.items if item.trigger is not None)
     runs = tuple(item for item in choice.selection.items if item.trigger is None)
     choice = structs.replace(choice, selection=structs.replace(choice.selection, items=runs))
-    return choice, TriggersFirst(items=triggers, running=None)
+    unfinished = {item.run for item in items}
+    before = [item.run for item in operation.triggers if item.run not in unfinished]
+    within = session.read_within or READ_WITHIN
+    readings, unread = read_triggers(before, session.clouds, session.workers, within=within)
+    enabled = [ref for ref, one in readings.items() if one.state is not TriggerState.DISABLED]
+    notes = [f"{ref} was enabled since: runs that it started are not searched" for ref in enabled]
+    notes += [f"{one.ref} could not be read: {one.message}" for one in unread]
+    first = TriggersFirst(
+        items=items,
+        running=operation.beside,
+        notes=tuple(f"note: {one}" for one in notes),
+        disabled=tuple(one for ref, one in readings.items() if ref not in enabled),
+        searched_again=operation.searched_again,
+    )
+    return choice, first
 
 
 def admit_triggers(
@@ -118,9 +170,13 @@ def shown_first(
     if not first.items:
         return (), first.notes
     guard = Guard(session, dry_run=True, action=DISABLE)
-    shown = guard.shown(structs.replace(runs, selection=Selection(items=first.items), notes=()), callers)
+    chosen = structs.replace(runs, selection=Selection(items=first.items), notes=())
+    shown = guard.shown(chosen, callers, whole=False)
     rows = trigger_plans(shown.selection.items)
     return rows, (*first.notes, *shown.notes, *announce_switch(shown.selection.items, (), DISABLE.verb))
+
+
+LateRuns: TypeAlias = tuple[tuple[PlanItem, ...], tuple[tuple[PlanItem, Outcome], ...], tuple[str, ...]]
 
 
 class LateStarts:
@@ -134,11 +190,13 @@ class LateStarts:
         self._requirement = requirement
         self._first = first
 
-    def find(self, planned: Sequence[PlanItem]) -> tuple[tuple[PlanItem, ...], tuple[Outcome, ...], tuple[str, ...]]:
+    def find(self, planned: Sequence[PlanItem]) -> LateRuns:
         """What is to be cancelled of them, outcomes of the rest, and notes. Raises `Interrupted`."""
         session, first = self._session, self._first
-        triggers = {item.run: item.trigger for item in first.items if item.trigger is not None}
-        if not triggers:
+        items = (*first.items, *(item for item, _ in first.denied))
+        triggers = {item.run: item.trigger for item in items if item.trigger is not None}
+        triggers |= {one.ref: one for one in first.disabled}
+        if not triggers or first.searched_again:
             return (), (), ()
         if first.running is None:
             return (
@@ -157,16 +215,17 @@ class LateStarts:
         )
         started = [ref for ref, origin in origins.items() if origin.trigger in triggers]
         results = session.look_up([Reference.of(ref) for ref in started]) if started else []
-        items = [plan(result.snapshot) for result in results if result.snapshot is not None]
-        items = [item for item in items if item.ask]
+        runs = [plan(result.snapshot) for result in results if result.snapshot is not None]
+        runs = [item for item in runs if item.ask]
         try:
-            self._admission.check_late([*planned, *items], self._requirement)
+            self._admission.check_late([*planned, *runs], self._requirement)
         except Refused as error:
-            return (), tuple(_refused(item, error) for item in items), notes
-        return tuple(items), (), notes
+            return (), tuple((item, refused(item, error)) for item in runs), notes
+        return tuple(runs), (), notes
 
 
-def _refused(item: PlanItem, error: Refused) -> Outcome:
+def refused(item: PlanItem, error: Refused) -> Outcome:
+    """The outcome of a run or trigger for which nothing is sent, because a guard does not permit it."""
     problem = Problem(code=Reason.REFUSED, message=error.message, hint=error.hint, ref=item.run)
     outcome = failed(item.run, problem)
     return structs.replace(

@@ -15,12 +15,13 @@ from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.source import RunChoice, SelectionRequest, selection_request
 from runcancel.engine.retry import READ_WITHIN, WaitPolicy
 from runcancel.errors import Goal, UsageError
-from runcancel.guards.limits import NO_LIMITS, counted, lowest
+from runcancel.guards.limits import NO_LIMITS, lowest
 from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import Limits
 from runcancel.model.triggers import TriggerPlan
 from runcancel.render import Caller
 from runcancel.render.screens.notes import collapsed
+from runcancel.text import command
 
 if TYPE_CHECKING:
     from runcancel.cli.support.admission import Admission
@@ -54,8 +55,13 @@ class Options(Bundle, frozen=True, kw_only=True):
         typer.Option("--stop-running", help="Also cancel what the running tasks have started, at any depth."),
     ] = False
     disable_triggers: Annotated[
-        bool, typer.Option("--disable-triggers", help="First disable the triggers that started these runs.")
-    ] = False
+        bool | None,
+        typer.Option(
+            "--disable-triggers/--no-disable-triggers",
+            help="First disable the triggers that started these runs / leave those of a plan enabled.",
+            show_default=False,
+        ),
+    ] = None
     max_triggers: changes.MaxTriggers = None
     waiting: changes.Waiting
     accept_reported: options.AcceptReported = False
@@ -95,8 +101,9 @@ def cancel(session: Session, args: Options) -> int:
         stop_running=args.stop_running,
         allow_incomplete=args.allow_incomplete,
     )
-    if args.disable_triggers and request.resumed is not None:
-        raise UsageError("--resume already lists every trigger: --disable-triggers cannot be used with it")
+    if args.disable_triggers is not None and request.resumed is not None:
+        flag = "--disable-triggers" if args.disable_triggers else "--no-disable-triggers"
+        raise UsageError(f"--resume already lists every trigger: {flag} cannot be used with it")
     if args.disable_triggers and args.sources.shard is not None:
         raise UsageError(
             "--shard cancels runs alone: --disable-triggers cannot be used with it; nothing was sent",
@@ -137,9 +144,12 @@ def _frozen(
     if recorder is not None:
         recorder.record_states(choice.selection.items)
         recorder.limits = limits
+        if first is not None:
+            first.record(recorder)
         if choice.plan is not None:
             recorder.of_plan(choice.plan, None if choice.whole is None else choice.whole.shard)
     callers = callers_of_plan(session, choice, required=not choice.by_hand or guard.asks_accounts)
+    first = None if first is None else first.permitted(session, callers)
     session.notes.say(
         *(f"note: {note}" for note in collapsed((*choice.notes, *choice.selection.notes))),
         *(() if first is None else first.notes),
@@ -168,7 +178,7 @@ def _frozen(
     if choice.whole is not None and not choice.whole.part:
         goal = structs.replace(goal, require_match=False)  # the plan has runs, and other shards have them
     admit = (lambda items: admission.check_late(items, requirement)) if args.stop_running else None
-    if first is None or not first.items:
+    if first is None or not first.any:
         return Execution(session, policy, goal, recorder).run(choice, admit=admit)
     from runcancel.cli.support.disabling import CancelAndDisable
     from runcancel.cli.support.triggers_first import LateStarts
@@ -200,21 +210,25 @@ def _choice(
     from runcancel.cli.support.select import choose
 
     choice = choose(session, request, limits)
-    if not args.disable_triggers and all(item.trigger is None for item in choice.selection.items):
+    left = request.resumed
+    planned = () if choice.whole is not None else choice.planned_triggers
+    disables = bool(left.triggers) if left is not None else args.disable_triggers
+    if not (bool(planned) if disables is None else disables):
         return _without_triggers(choice), None
     from runcancel.cli.support.triggers_first import find_first, resumed
 
-    if request.resumed is not None:
-        return resumed(choice)
-    return choice, find_first(session, choice.selection.items, late=not args.dry_run)
+    if left is not None:
+        return resumed(session, choice, left)
+    return choice, find_first(session, choice.selection.items, planned, late=not args.dry_run)
 
 
 def _without_triggers(choice: RunChoice) -> RunChoice:
     """The same, with a note where a saved plan lists triggers that are not disabled."""
     if not choice.planned_triggers:
         return choice
-    what = counted(choice.planned_triggers, "trigger")
-    note = f"the plan also lists {what}; not disabled. To disable what started the runs: add --disable-triggers"
+    names = ", ".join(map(str, choice.planned_triggers))
+    disable = command("disable", *choice.planned_triggers)
+    note = f"the plan also lists {names}: not disabled, and may start runs again. To disable: {disable}"
     return structs.replace(choice, notes=(*choice.notes, note))
 
 
@@ -232,7 +246,7 @@ def _show_plan(session: Session, request: SelectionRequest, guard: Guard, args: 
         choice,
         callers,
         remarks=(*remarks, *_part(found)),
-        later=_LATER + (" --disable-triggers" if args.disable_triggers else ""),
+        later=_LATER,
         require_match=args.require_match,
     )
 
