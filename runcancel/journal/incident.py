@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.journal.base import Journal
 from runcancel.journal.next_steps import next_steps, restore
@@ -12,13 +12,14 @@ from runcancel.journal.outcomes import merged
 from runcancel.journal.plans import lacking, plan_reports, unfinished
 from runcancel.journal.timeline import Recorded, states, timeline
 from runcancel.journal.trigger_reports import (
+    starting_again,
     trigger_reports,
     trigger_restore,
     trigger_steps,
     trigger_verdicts,
     verdict_in,
 )
-from runcancel.model.events import CalledBy, Found, Judged
+from runcancel.model.events import CalledBy, Found, Judged, OriginFound
 from runcancel.model.incident import (
     AccountReport,
     IncidentReport,
@@ -29,6 +30,7 @@ from runcancel.model.incident import (
 from runcancel.model.outcomes import Intent, InvocationOutcome, Outcome, PlanItem, Sent
 from runcancel.model.runs import RunName, Scope
 from runcancel.model.states import Effect, Verdict
+from runcancel.model.triggers import Origin, TriggerState
 
 
 def recorded(journal: Journal, id: str) -> Recorded | None:
@@ -46,6 +48,8 @@ def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -
     outcomes = _outcomes(of_runs)
     triggers = trigger_reports(ordered)
     inner = frozenset(outcomes)  # what a target stands for is not counted twice
+    disabled = frozenset(one.trigger for one in triggers if one.after is TriggerState.DISABLED)
+    accounts = _accounts(of_runs, outcomes, inner, disabled)
     ends = [one.ended_at for one in ordered]
     known_ends = [end for end in ends if end is not None]
     plans = plan_reports(one.operation for one in ordered)
@@ -57,11 +61,11 @@ def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -
         verdicts=_verdicts(outcomes.values()),
         effects=_effects(outcomes.values(), inner),
         timeline=timeline(ordered),
-        accounts=_accounts(of_runs, outcomes, inner),
+        accounts=accounts,
         trigger_verdicts=trigger_verdicts(one.verdict for one in triggers),
         triggers=triggers,
         states=states(of_runs),
-        next_steps=(*next_steps(of_runs, outcomes), *trigger_steps(ordered, triggers)),
+        next_steps=(*next_steps(of_runs, outcomes), *trigger_steps(ordered, triggers), *starting_again(accounts)),
         restore=(*restore(list(outcomes.values())), *trigger_restore(ordered, unrestored)),
         plans=plans,
     )
@@ -136,7 +140,10 @@ class _Account(Struct, frozen=True):
 
 
 def _accounts(
-    ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], inner: frozenset[RunName]
+    ordered: Sequence[Recorded],
+    outcomes: Mapping[RunName, Outcome],
+    inner: frozenset[RunName],
+    disabled: frozenset[RunName],
 ) -> tuple[AccountReport, ...]:
     callers = {event.scope: event for one in ordered for event in one.events if isinstance(event, CalledBy)}
     scopes = {entry.item.run: _scope_of(entry.item) for one in ordered for entry in one.entries}
@@ -148,6 +155,7 @@ def _accounts(
     for run in outcomes:
         grouped.setdefault(_account(scopes[run], callers), []).append(run)
     times = _times(ordered)
+    origins = _origins(ordered, outcomes, disabled)
     return tuple(
         AccountReport(
             provider=key.provider,
@@ -157,10 +165,24 @@ def _accounts(
             regions=_each(scopes[run].region for run in runs),
             verdicts=_verdicts(outcomes[run] for run in runs),
             effects=_effects((outcomes[run] for run in runs), inner),
-            runs=tuple(_run(outcomes[run], operations[run], times.get(run, _Times())) for run in runs),
+            runs=tuple(_run(outcomes[run], operations[run], times.get(run, _Times()), origins[run]) for run in runs),
         )
         for key, runs in grouped.items()
     )
+
+
+def _origins(
+    ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], disabled: frozenset[RunName]
+) -> dict[RunName, Origin | None]:
+    """What started each run, as it was found last; a trigger that an operation disabled since is disabled."""
+    origins = {run: outcome.origin for run, outcome in outcomes.items()}
+    origins |= {event.run: event.origin for one in ordered for event in one.events if isinstance(event, OriginFound)}
+    return {
+        run: origin
+        if origin is None or origin.trigger not in disabled
+        else structs.replace(origin, state=TriggerState.DISABLED, next_start_at=None)
+        for run, origin in origins.items()
+    }
 
 
 def _scope_of(item: PlanItem | Intent) -> Scope:
@@ -178,7 +200,7 @@ def _each(values: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
-def _run(outcome: Outcome, operations: Sequence[str], times: _Times) -> RunReport:
+def _run(outcome: Outcome, operations: Sequence[str], times: _Times, origin: Origin | None) -> RunReport:
     return RunReport(
         run=outcome.run,
         name=outcome.label,
@@ -195,6 +217,7 @@ def _run(outcome: Outcome, operations: Sequence[str], times: _Times) -> RunRepor
         request_ids=outcome.request_ids,
         targets=_groups(outcome),
         error=outcome.error,
+        origin=origin,
     )
 
 

@@ -5,7 +5,7 @@ import random
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
@@ -28,12 +28,14 @@ from runcancel.model.events import (
     Found,
     JournalEvent,
     Judged,
+    OriginFound,
     Resumed,
     SearchedAgain,
 )
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Shard
 from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
+from runcancel.model.triggers import Origin
 from runcancel.redaction import bare_urls, redact
 
 _READINGS_TOGETHER = 1.0  # seconds for which readings may wait to be committed with what comes next
@@ -236,6 +238,19 @@ class Recorder(Progress):
         self._write(lambda journal, id, events: journal.end(id, state, exit_code, events))
         if self._journal is not None:
             self._journal.close()
+
+    @_shielded
+    def record_origins(self, origins: Mapping[Ref, Origin]) -> None:
+        """Commit what started the runs. It is searched once the operation has ended and the journal is closed."""
+        if self._journal is None or not origins:
+            return
+        at = self._now()
+        journal = self._store.open()
+        try:
+            events = [OriginFound(run=ref, at=at, origin=origin) for ref, origin in origins.items()]
+            journal.record(self._operation.id, events)
+        finally:
+            journal.close()
 
     def _state_events(self, items: Sequence[PlanItem | Intent]) -> list[JournalEvent]:
         """What is new since the run was found last."""

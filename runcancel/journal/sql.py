@@ -22,6 +22,7 @@ from runcancel.model.events import (
     FromPlan,
     JournalEvent,
     Judged,
+    OriginFound,
     Resumed,
     SearchedAgain,
 )
@@ -39,6 +40,7 @@ _EVENTS: Mapping[str, type[JournalEvent]] = {
     "sent": Sent,
     "seen": Seen,
     "judged": Judged,
+    "origin": OriginFound,
     "searched-again": SearchedAgain,
     "ended": Ended,
 }

@@ -11,7 +11,7 @@ from runcancel.engine.verdict import RequestStatus
 from runcancel.journal.base import Entry
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.restores import is_trigger
-from runcancel.model.events import Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, Resumed
+from runcancel.model.events import Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, OriginFound, Resumed
 from runcancel.model.incident import StateSample, Step, TimelineEntry
 from runcancel.model.outcomes import Operation, Outcome, Seen, Sent
 from runcancel.model.runs import Ref, RunName
@@ -32,7 +32,7 @@ _REPLIES = {
 """What a reply was, as its event has it, and as the answer of an entry has it."""
 
 
-_OF_ONE = (Found, Sent, Seen, Judged)
+_OF_ONE = (Found, Sent, Seen, Judged, OriginFound)
 """Events about one run or one trigger."""
 
 

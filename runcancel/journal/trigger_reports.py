@@ -10,11 +10,12 @@ from msgspec import Struct
 from runcancel.engine.switching import VERBS, verdict_of
 from runcancel.journal.timeline import Recorded
 from runcancel.model.events import CalledBy, Judged
-from runcancel.model.incident import NextStep, TriggerReport
+from runcancel.model.incident import AccountReport, NextStep, TriggerReport
 from runcancel.model.outcomes import Intent, Outcome, PlanItem, Sent
 from runcancel.model.runs import RunName, Scope
 from runcancel.model.states import Stage
 from runcancel.model.triggers import Trigger, TriggerState, TriggerVerdict
+from runcancel.providers import trigger_kind_of
 from runcancel.text import command
 
 _MOST = 10  # triggers that get a command of their own
@@ -147,6 +148,24 @@ def _not_disabled(id: str, triggers: Sequence[RunName]) -> Iterator[NextStep]:
         is_, them = ("is", "it") if len(triggers) == 1 else ("are", "them")
         text = f"{_triggers(len(triggers))} of operation {id} {is_} not verified disabled. To disable {them}:"
         yield NextStep(text=text, command=command("disable", *triggers[:_MOST]))
+
+
+def starting_again(accounts: Iterable[AccountReport]) -> Iterator[NextStep]:
+    """What started the runs and starts them again, each with the command that ends that."""
+    origins = [run.origin for one in accounts for run in one.runs if run.origin is not None]
+    started = dict.fromkeys(
+        one.trigger for one in origins if one.trigger is not None and one.state is TriggerState.ENABLED
+    )
+    for trigger in list(started)[:_MOST]:
+        kind = trigger_kind_of(trigger)
+        if kind is None:
+            text = f"{trigger} is a schedule that starts more runs. To cancel it; it cannot be resumed:"
+            yield NextStep(text=text, command=command("cancel", str(trigger)))
+        elif kind.switchable:
+            text = f"{trigger} is enabled and starts more runs. To disable it:"
+            yield NextStep(text=text, command=command("disable", str(trigger)))
+    if len(started) > _MOST:
+        yield NextStep(text=f"{_triggers(len(started) - _MOST)} more start runs again.", command=None)
 
 
 def trigger_restore(ordered: Sequence[Recorded], unrestored: Collection[str]) -> Iterator[NextStep]:

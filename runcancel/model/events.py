@@ -9,6 +9,7 @@ from msgspec import Struct
 from runcancel.model.outcomes import Seen, Sent, Shard
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import State, Verdict
+from runcancel.model.triggers import Origin
 
 
 class ConfirmedBy(StrEnum):
@@ -84,6 +85,14 @@ class SearchedAgain(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class OriginFound(Struct, frozen=True, kw_only=True):
+    """What started a run and whether that starts it again, as a search of the triggers found it after the cancel."""
+
+    run: Ref
+    at: datetime
+    origin: Origin
+
+
 class Ended(Struct, frozen=True, kw_only=True):
     """The process reported and left."""
 
@@ -92,5 +101,16 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 JournalEvent: TypeAlias = (
-    FromPlan | Resumed | Confirmed | CalledBy | Found | Beside | Sent | Seen | Judged | SearchedAgain | Ended
+    FromPlan
+    | Resumed
+    | Confirmed
+    | CalledBy
+    | Found
+    | Beside
+    | Sent
+    | Seen
+    | Judged
+    | SearchedAgain
+    | OriginFound
+    | Ended
 )

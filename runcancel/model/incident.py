@@ -8,7 +8,7 @@ from msgspec import Struct
 from runcancel.model.outcomes import Shard
 from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Effect, Guarantee, Stage, State, Verdict
-from runcancel.model.triggers import TriggerState, TriggerVerdict
+from runcancel.model.triggers import Origin, TriggerState, TriggerVerdict
 
 
 class Step(StrEnum):
@@ -105,6 +105,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
     request_ids: tuple[str, ...]
     targets: tuple[TargetGroup, ...]
     error: Problem | None
+    origin: Origin | None = None  # what started it and whether that starts it again, as far as it is recorded
 
 
 class AccountReport(Struct, frozen=True, kw_only=True):

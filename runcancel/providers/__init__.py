@@ -31,6 +31,8 @@ def kind_of(ref: Ref) -> Kind:
 
 
 def trigger_kind_of(ref: Ref) -> TriggerKind | None:
-    """The kind record of the reference of a trigger; None for that of a run."""
+    """The kind record of the reference of a trigger; None for that of a run, or of a cloud that is not in the table."""
+    if ref.scope.provider not in PROVIDERS:
+        return None
     kinds = provider(ref.scope.provider).trigger_kinds
     return next((kind for kind in kinds if kind.name == ref.kind), None)

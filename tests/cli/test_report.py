@@ -57,7 +57,10 @@ def test_a_report_has_who_when_why_and_what_became_of_every_target(outside: Outs
     assert (kept["count"], len(kept["targets"])) == (3, 3)
     assert window["request_ids"]
     assert window["found_at"] <= window["sent_at"] <= window["accepted_at"] <= window["seen_at"]
-    assert [step["command"] for step in one["next_steps"]] == [f"runcancel cancel {WINDOW} --stop-running"]
+    assert [step["command"] for step in one["next_steps"]] == [
+        f"runcancel cancel {WINDOW} --stop-running",
+        "runcancel disable aws:us-east-2:window/mw-0c50858d01c0ffee0",
+    ]
     assert one["states"][0]["counts"] != one["states"][-1]["counts"]
     assert sum(one["states"][-1]["counts"].values()) == 37
 

@@ -116,13 +116,17 @@ class CancelAndDisable(Execution):
         if not self._first.origins or not self._policy.wait:
             return super()._further(operation)
         readings = self._session.clouds.switch.readings
+        found = {}
         origins = {}
         for ref, shown in cancelled(self._runs).items():
             origin = self._first.origins.get(ref, shown)
             reading = None if origin.trigger is None else readings.get(origin.trigger)
-            if reading is None or reading.state is not TriggerState.DISABLED:
-                origins[ref] = origin if reading is None else structs.replace(origin, state=reading.state)
-        return after_cancel(origins, self._runs)
+            found[ref] = origin if reading is None else structs.replace(origin, state=reading.state)
+            if found[ref].state is not TriggerState.DISABLED:
+                origins[ref] = found[ref]
+        if self._recorder is not None:
+            self._recorder.record_origins(found)
+        return after_cancel(origins, {one.run: one.verdict for one in self._runs})
 
 
 def _trigger_of(outcome: Outcome) -> Ref | None:

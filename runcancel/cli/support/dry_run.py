@@ -1,6 +1,6 @@
 """What a plan rests on and how a dry run ends, of runs and of triggers alike."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from runcancel.cli.session import Session
@@ -32,8 +32,12 @@ def show_plan(
     remarks: tuple[str, ...] = (),
     later: str,
     require_match: bool,
+    further: Callable[[], tuple[str, ...]] | None = None,
 ) -> int:
-    """Write a plan, which is the document `name`; the exit code. `later`: the note on how to carry it out."""
+    """Write a plan, which is the document `name`; the exit code. `later`: the note on how to carry it out.
+
+    `further` are notes that are looked up once the plan is printed.
+    """
     complete_plan = choice.whole is None  # a part of a plan is none: the limits are of the whole
     now = datetime.now(UTC).replace(microsecond=0)
     answer = session.writer(name)
@@ -56,6 +60,7 @@ def show_plan(
             identities=callers,
             created_at=now if complete_plan else None,
             expires_at=now + PLAN_LIVES if complete_plan else None,
+            further=further,
             notes=(*notes, *(session.suggest(later) if complete_plan and choice.selection.items else ())),
         )
     )

@@ -95,7 +95,7 @@ class Execution:
             return ()
         from runcancel.cli.support.returning import what_returns
 
-        return what_returns(self._session, self._runs, operation)
+        return what_returns(self._session, self._runs, operation, self._recorder)
 
     def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
         """Carry the cancel out; the signal that ended it. What else is raised is kept for the report."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from runcancel.cli.session import Session
 from runcancel.engine.trigger_search import origins_of
 from runcancel.errors import Interrupted
-from runcancel.model.outcomes import MOST_RUNS, Outcome
+from runcancel.journal.recorder import Recorder
+from runcancel.model.outcomes import MOST_RUNS, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Run
 from runcancel.model.triggers import Origin
 from runcancel.render.screens.returning import after_cancel, cancelled, returns
@@ -14,9 +15,11 @@ from runcancel.text import command
 _WITHIN = 3.0  # seconds for which the end of a cancel waits for it
 
 
-def what_returns(session: Session, outcomes: Sequence[Outcome], operation: str | None) -> tuple[str, ...]:
+def what_returns(
+    session: Session, outcomes: Sequence[Outcome], operation: str | None, recorder: Recorder | None
+) -> tuple[str, ...]:
     """What brings the cancelled runs back, in sentences. Their results are printed before: nothing waits for this but
-    the exit, a few seconds at most. A signal ends it.
+    the exit, a few seconds at most. A signal ends it. It is recorded for the report.
     """
     runs = cancelled(outcomes)
     if not runs or session.quiet:
@@ -29,7 +32,22 @@ def what_returns(session: Session, outcomes: Sequence[Outcome], operation: str |
         origins, problems = origins_of(runs, session.clouds, session.workers, within=_WITHIN)
     except Interrupted:
         return ()
-    return (*after_cancel(origins, outcomes), *_unread(problems))
+    if recorder is not None:
+        recorder.record_origins(origins)
+    return (*after_cancel(origins, {one.run: one.verdict for one in outcomes}), *_unread(problems))
+
+
+def plan_returns(session: Session, items: Sequence[PlanItem]) -> tuple[str, ...]:
+    """What would bring back the runs of a plan that is only shown, in sentences. A signal ends it."""
+    runs = {item.run: item.origin or Origin() for item in items if item.ask and item.parent is None}
+    if not runs or session.quiet or len(runs) > MOST_RUNS:
+        return ()
+    session.workers.tick = lambda: None  # the plan is printed
+    try:
+        origins, problems = origins_of(runs, session.clouds, session.workers, within=_WITHIN)
+    except Interrupted:
+        return ()
+    return (*returns(origins), *_unread(problems))
 
 
 def with_triggers(session: Session, runs: Mapping[Ref, Run]) -> tuple[dict[Ref, Run], tuple[str, ...]]:

@@ -236,9 +236,11 @@ def refused(item: PlanItem, error: Refused) -> Outcome:
 def _fixed(ref: Ref, trigger: Trigger | None) -> str | None:
     """Why a trigger is not changed; None where it is, or could not be read."""
     kind = trigger_kind_of(ref)
+    if kind is None:
+        return f"it is a run, and a cancel is its end. To cancel it: {command('cancel', str(ref))}"
     if trigger is not None and trigger.fixed_because:
         return trigger.fixed_because
-    return None if kind is None or kind.switchable else kind.fixed_because
+    return None if kind.switchable else kind.fixed_because
 
 
 def _how_to_list(triggers: Mapping[Ref, Trigger]) -> str:

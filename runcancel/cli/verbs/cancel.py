@@ -248,7 +248,14 @@ def _show_plan(session: Session, request: SelectionRequest, guard: Guard, args: 
         remarks=(*remarks, *_part(found)),
         later=_LATER,
         require_match=args.require_match,
+        further=None if first is not None else lambda: _returns(session, choice),
     )
+
+
+def _returns(session: Session, choice: RunChoice) -> tuple[str, ...]:
+    from runcancel.cli.support.returning import plan_returns
+
+    return plan_returns(session, choice.selection.items)
 
 
 def _shown_first(

@@ -7,10 +7,11 @@ from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Ref, Run, Snapshot
 from runcancel.model.states import Reason
+from runcancel.model.triggers import Origin
 from runcancel.providers.alibaba.invocations import CloudAssistant
 from runcancel.providers.alibaba.kinds import INVOCATION, OOS
 from runcancel.providers.alibaba.oos import Executions
-from runcancel.providers.base import Checkup, Triggers
+from runcancel.providers.base import Checkup, NoTriggers, Triggers
 
 
 class AlibabaCloud:
@@ -62,7 +63,7 @@ class AlibabaCloud:
 
     def triggers(self) -> Triggers:
         """See `Cloud.triggers`."""
-        return self._assistant.triggers()
+        return AlibabaTriggers(self._executions)
 
     def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
         """See `Cloud.audit`."""
@@ -82,3 +83,14 @@ class AlibabaCloud:
 
     def _of(self, ref: Ref) -> CloudAssistant | Executions:
         return self._executions if ref.kind == OOS.name else self._assistant
+
+
+class AlibabaTriggers(NoTriggers):
+    """Schedules are runs here; see `Triggers`."""
+
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+
+    def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+        """See `Triggers.origins`. An invocation does not contain what sent it."""
+        return self._executions.origins([ref for ref in refs if ref.kind == OOS.name])

@@ -23,7 +23,7 @@ from runcancel.model.states import Reason, State
 from runcancel.providers.alibaba.logs import as_instance, output
 from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run_state, status_filters
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.base import AuditLog, Checkup, NoTriggers, Triggers
+from runcancel.providers.base import AuditLog, Checkup
 from runcancel.providers.common.fields import (
     JsonObject,
     by_token,
@@ -123,10 +123,6 @@ class CloudAssistant:
                 if query.matches(snapshot.run):  # else a later question may still meet it
                     seen.add(hash(id))
                     yield snapshot
-
-    def triggers(self) -> Triggers:
-        """See `Cloud.triggers`."""
-        return NoTriggers()
 
     def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
         """See `Cloud.audit`. Needs `actiontrail:LookupEvents`."""

@@ -31,6 +31,7 @@ OOS = Kind(
     probe_id="exec-00000000000000000000",
     in_part=False,
     starts_runs=True,
+    scanned=True,
     by_kind_only=True,
     form="exec-…",
     grace=(1.0,),

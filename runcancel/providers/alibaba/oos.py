@@ -1,7 +1,7 @@
 """Executions of OOS (API 2019-06-01): a template with tasks, some of which start invocations or further executions."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
@@ -10,6 +10,7 @@ from runcancel.model.logs import NONE_FINISHED, Capture, Finished, Output
 from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
+from runcancel.model.triggers import Origin, TriggerState
 from runcancel.providers.alibaba.kinds import INVOCATION, OOS
 from runcancel.providers.alibaba.states import execution_filters, execution_state, task_state
 from runcancel.providers.alibaba.wire import Wire
@@ -34,6 +35,10 @@ _STARTS_INVOCATIONS = re.compile(r"Command")
 _TRIGGERS = frozenset({"TimerTrigger", "EventTrigger", "AlarmTrigger"})
 """Categories of executions that are schedules: each round is a child execution."""
 
+_USER = re.compile(r"[^/:()]+\(\d+\)")
+"""`ExecutedBy` of what a user of an account started. How a role of a service is written is not documented."""
+
+_HIGHEST = 8  # parents that are read on the way from an execution to a schedule
 _NOT_FOUND = "not found; it may be deleted, or in another region or account"
 _NO_OUTPUT = "OOS keeps what its tasks returned, which is not supported"
 
@@ -93,6 +98,34 @@ class Executions:
                     seen.add(hash(id))
                     yield Snapshot(run=run)
 
+    def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
+        """See `Triggers.origins`. A child names its parent: the first parent that is a schedule started it."""
+        cache: dict[str, JsonObject] = {}
+        for ref in refs:
+            origin = self._origin(ref, cache)
+            if origin is not None:
+                yield ref, origin
+
+    def _origin(self, ref: Ref, cache: dict[str, JsonObject]) -> Origin | None:
+        one: Ref | None = ref
+        for _ in range(_HIGHEST):
+            if one is None:
+                return None
+            if one.id not in cache:
+                try:
+                    cache[one.id] = self._find(one)
+                except CloudError as error:
+                    if error.reason is not Reason.NOT_FOUND:
+                        raise
+                    return None
+            row = cache[one.id]
+            if _is_schedule(row):
+                return _started_by(_run(one, row))
+            if not row.get("ParentExecutionId"):
+                return Origin(known=_by_user(row), repeats=False)
+            one = _reference(ref.scope, OOS, row.get("ParentExecutionId"))
+        return None
+
     def _find(self, ref: Ref) -> JsonObject:
         action = "ListExecutions"
         page = self._open().call(action, {**self._parameters_of(ref), "IncludeChildExecution": "true"})
@@ -112,17 +145,32 @@ class Executions:
     def _task(self, ref: Ref, row: JsonObject, run: State, *, schedule: bool) -> Iterator[Invocation]:
         """The task, and each run that it started where these are several: the only one stands beside the task."""
         task = _task(ref, row, run, schedule=schedule)
-        started: tuple[JsonObject, ...] = ()
+        started: tuple[tuple[JsonObject, Ref], ...] = ()
         if _STARTS_INVOCATIONS.search(text(row.get("TaskAction")) or ""):
             action = "ListTaskExecutionInvocations"
             page = self._open().call(action, {"RegionId": self._scope.region, "TaskExecutionId": task.id})
             listed = _listing(page, "TaskExecutionInvocations", action)
-            started = tuple(one for one in listed if _child(ref, one) is not None)
+            started = tuple((one, child) for one in listed if (child := _child(ref, one)) is not None)
+        elif schedule and task.child is None:
+            started = self._rounds(ref)
         if len(started) == 1:
-            yield structs.replace(task, child=_child(ref, started[0]))
+            yield structs.replace(task, child=started[0][1])
             return
         yield task
-        yield from (_of_invocation(task, one, _child(ref, one), run) for one in started)
+        yield from (_started(task, one, child, run) for one, child in started)
+
+    def _rounds(self, ref: Ref) -> tuple[tuple[JsonObject, Ref], ...]:
+        """The child executions of a schedule that have not ended, of the newest."""
+        action = "ListExecutions"
+        params = {"RegionId": self._scope.region, "ParentExecutionId": ref.id, "MaxResults": str(_PAGE)}
+        listed = _listing(self._open().call(action, params), "Executions", action)
+        return tuple(
+            (row, child)
+            for row in listed
+            if row.get("ParentExecutionId") == ref.id
+            and not execution_state(row.get("Status"), schedule=False).over
+            and (child := _reference(ref.scope, OOS, row.get("ExecutionId"))) is not None
+        )
 
     def _pages(self, action: str, field: str, key: str, params: Mapping[str, str]) -> Iterator[JsonObject]:
         def fetch(token: str | None) -> tuple[tuple[JsonObject, ...], object]:
@@ -150,8 +198,25 @@ def _is_schedule(row: JsonObject) -> bool:
     return row.get("Category") in _TRIGGERS and not row.get("ParentExecutionId")
 
 
+def _by_user(row: JsonObject) -> bool:
+    """Whether it is known that no trigger started an execution: it has no parent, and a user executed it."""
+    return not row.get("ParentExecutionId") and _USER.fullmatch(text(row.get("ExecutedBy")) or "") is not None
+
+
+def _started_by(schedule: Run) -> Origin:
+    """What a schedule started; it starts more as long as it has not ended."""
+    return Origin(
+        trigger=schedule.ref,
+        known=True,
+        state=TriggerState.DISABLED if schedule.state.over else TriggerState.ENABLED,
+        repeats=False,
+        next_start_at=schedule.next_start_at,
+    )
+
+
 def _run(ref: Ref, row: JsonObject) -> Run:
-    state = execution_state(row.get("Status"), schedule=_is_schedule(row))
+    schedule = _is_schedule(row)
+    state = execution_state(row.get("Status"), schedule=schedule)
     return Run.at(
         ref,
         OOS,
@@ -166,6 +231,9 @@ def _run(ref: Ref, row: JsonObject) -> Run:
         comment=text(row.get("Description")),
         document=text(row.get("TemplateName")),
         started_by=text(row.get("ExecutedBy")),
+        trigger_known=_by_user(row),
+        repeats=schedule,
+        next_start_at=moment(row.get("NextScheduleTime")) if schedule and not state.over else None,
     )
 
 
@@ -202,15 +270,15 @@ def _task(ref: Ref, row: JsonObject, run: State, *, schedule: bool) -> Invocatio
     )
 
 
-def _of_invocation(task: Invocation, row: JsonObject, child: Ref | None, run: State) -> Invocation:
+def _started(task: Invocation, row: JsonObject, child: Ref, run: State) -> Invocation:
     """A run that a task started beside others."""
     word = text(row.get("Status")) or ""
     state = task_state(word, started=True, run=run, schedule=False)
     return structs.replace(
         task,
-        id=child.id if child is not None else task.id,
+        id=child.id,
         task=task.id,
-        target_name=text(row.get("InvocationTaskName")) or task.target_name,
+        target_name=text(row.get("InvocationTaskName")) or text(row.get("TemplateName")) or task.target_name,
         state=state,
         provider_status=word,
         status_detail=None,

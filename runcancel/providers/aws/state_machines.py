@@ -99,6 +99,7 @@ def _run(ref: Ref, reply: JsonObject) -> Run:
         STATE_MACHINE,
         state=_state(reply),
         provider_status=word(reply.get("status")),
+        repeats=False,
         status_detail=text(reply.get("redriveStatusReason")),
         name=text(reply.get("name")) or name,
         started_at=moment(reply.get("startDate")),

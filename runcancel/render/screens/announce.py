@@ -81,7 +81,21 @@ def announce(
     shown = _of_one(items[0], width) if len(items) == 1 else _of_many(to_cancel, width)
     principals = dict.fromkeys(_who(callers[scope]) for item in to_cancel if (scope := str(item.run.scope)) in callers)
     who = _flowed(f"As {', '.join(principals)}", width) if principals else []
-    return (*gone, *shown, *not_sent, *who)
+    return (*gone, *shown, *not_sent, *_returning(to_cancel, width), *who)
+
+
+def _returning(items: Sequence[PlanItem], width: int) -> Iterator[str]:
+    """What brings these runs back, as far as their own readings show it."""
+    shown = {item.run: one for item in items if (one := item.origin) is not None and (one.repeats or one.trigger)}
+    if not shown:
+        return
+    from runcancel.render.screens.returning import returns  # most runs do not show it
+
+    lines = returns(shown, commands=False)
+    for line in lines[:_GROUPS]:
+        yield from _flowed(line, width)
+    if len(lines) > _GROUPS:
+        yield f"and {len(lines) - _GROUPS:,} more that come back"
 
 
 def listing(items: Sequence[PlanItem], *, width: int = 80) -> tuple[str, ...]:

@@ -152,7 +152,8 @@ def list_tasks(world: World, book: Book, call: Call) -> Document:
 def _task(one: OosExecution, at: int, word: Word, now: float) -> Document:
     target, started = one.targets[at], one.runs.get(at, [])
     started_at, ended = target.life.started(now), target.life.ended(now)
-    child = next((run.id for run in reversed(started) if isinstance(run, OosExecution)), "")
+    executions = (run.id for run in started if isinstance(run, OosExecution))
+    child = next(executions, "") if one.category == "Other" else ""
     return {
         "ExecutionId": one.id,
         "TaskExecutionId": target.task,
