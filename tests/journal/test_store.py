@@ -719,7 +719,7 @@ def test_where_no_table_of_mounts_is_every_disk_is_taken_for_local(tmp_path: Pat
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody without a name")
 def test_a_user_without_a_name_is_a_number() -> None:
     script = """
-import os
+import getpass, os  # while files may be read
 from runcancel.journal.recorder import new_operation
 os.setuid(54321)
 print(new_operation("", (), "").user)
