@@ -23,7 +23,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from warm import Warm
 
 import runcancel
-from runcancel.render.documents import DOCUMENTS
+from runcancel.render.documents import all_documents
 from runcancel.sandbox import Sandbox, SandboxOptions
 from runcancel.sandbox.control import add_runs
 from runcancel.sandbox.faults import rule
@@ -370,7 +370,7 @@ def checked(done: Done, environ: Mapping[str, str]) -> Done:
 
 def check_document(document: Any) -> None:
     """Hold a document against the schema of its verb."""
-    keys = document.keys() & {one.key for one in DOCUMENTS.values()}
+    keys = document.keys() & {one.key for one in all_documents().values()}
     special = {"plan": "plan", "settings": "settings", "groups": "groups"}
     names = [special[key] for key in keys if key in special]
     names += ["operation"] if keys == {"operations", "outcomes"} else []

@@ -4,15 +4,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from runcancel.cli import options
-from runcancel.cli.actions import Action, write_help
 from runcancel.cli.bundles import arguments, filled, flattened, options_of
-from runcancel.cli.panels import write_options
 from runcancel.cli.session import Session
 from runcancel.cli.support import request
 from runcancel.cli.support.failures import Ending
@@ -20,6 +18,9 @@ from runcancel.cli.verbs import ALIASES, OTHER_WORDS, VERBS
 from runcancel.config.references import nearest
 from runcancel.environment import check_given
 from runcancel.text import quoted
+
+if TYPE_CHECKING:
+    from runcancel.cli.actions import Action
 
 _FREE = frozenset({"reason", "cli_input_json", "generate_cli_skeleton"})
 """Options whose value is nobody's word: a text, or JSON, about which they say themselves what is wrong."""
@@ -30,7 +31,7 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 class Verb(TyperCommand):
     """A command that refuses an option given twice where only one value can hold."""
 
-    actions: Mapping[str, Action] = MappingProxyType({})
+    actions: "Mapping[str, Action]" = MappingProxyType({})
     """Help of what its first word may be, for a verb that has such a word."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -44,6 +45,8 @@ class Verb(TyperCommand):
                 ctx.fail(f"{max(param.opts, key=len)} was given twice but takes one value; nothing was sent")
             seen.add(param.opts[0])
         if not ctx.resilient_parsing and "help" in given and given.get("action") in self.actions:
+            from runcancel.cli.actions import write_help
+
             typer.echo(write_help(self, ctx, given["action"], self.actions), nl=False)
             ctx.exit(0)
         if not ctx.resilient_parsing and "help" not in given:
@@ -77,6 +80,8 @@ class Verb(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options in groups."""
+        from runcancel.cli.panels import write_options
+
         write_options(self, ctx, formatter)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

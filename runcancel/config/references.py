@@ -11,7 +11,6 @@ from msgspec import Struct, structs
 from runcancel.errors import UsageError
 from runcancel.model.runs import Kind, Ref, RunName, Scope
 from runcancel.providers import PROVIDERS, provider, trigger_kind_of
-from runcancel.providers.common.links import LINKS, NotARun
 from runcancel.redaction import bare_urls
 from runcancel.text import quoted
 
@@ -216,6 +215,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 def _linked(text: str, context: str, link: str) -> Reference:
     """The run that a link names, as exactly as the full form names one."""
+    from runcancel.providers.common.links import NotARun  # only for links
+
     if text.startswith("@"):
         raise _wrong(text, "the context before @ is empty")
     for name in PROVIDERS:
@@ -240,6 +241,8 @@ def _linked(text: str, context: str, link: str) -> Reference:
 
 def _no_link(link: str, why: str, hint: str | None) -> UsageError:
     """A URL is quoted without what may hold a way to sign in."""
+    from runcancel.providers.common.links import LINKS
+
     message = f"“{quoted(bare_urls(link))}” is not a reference: {why}; nothing was sent"
     return UsageError(message, hint=hint or f"The form of a reference: {_FORM}, or {LINKS}")
 

@@ -4,13 +4,13 @@ import gc
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
 from runcancel.config import settings as settings_
 from runcancel.config.settings import Settings
-from runcancel.engine.switching import Switch
 from runcancel.errors import RETRYABLE, CloudError
 from runcancel.model.runs import Kind, Ref, Scope, Snapshot
 from runcancel.model.states import Reason
@@ -21,6 +21,9 @@ from runcancel.providers.common.fields import chunks
 from runcancel.providers.guarded import GuardedCloud, guarded
 from runcancel.runtime.throttle import Pace, Traffic, Tries
 from runcancel.runtime.workers import Workers
+
+if TYPE_CHECKING:
+    from runcancel.engine.switching import Switch
 
 MOST_OPEN = 128
 """Connections of scopes that are kept: each has a client in memory and up to eight sockets of usually 1024."""
@@ -47,10 +50,15 @@ class Clouds:
         """What goes to all of them, for the screen."""
         self.operation: str | None = None
         """The id that scopes opened from now on send to the clouds; None if the journal records nothing."""
-        self.switch = Switch(enable=False)
-        """Which way triggers are switched."""
         self.tries = Tries(silence=15.0, answer=15.0)
         """How long a read of any scope is repeated."""
+
+    @cached_property
+    def switch(self) -> "Switch":
+        """Which way triggers are switched."""
+        from runcancel.engine.switching import Switch  # only where triggers are read or switched
+
+        return Switch(enable=False)
 
     def at(self, scope: Scope) -> Cloud:
         """The connection of a scope. A source of credentials that does not answer holds up its own scopes alone.

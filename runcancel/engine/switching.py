@@ -4,12 +4,12 @@ So a change of triggers has the machinery of a cancel: lookup, plan, confirmatio
 bounded by time, readings afterwards, signals, resume.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from runcancel.errors import CloudError
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Invocation, Problem, Ref, Run, Snapshot
-from runcancel.model.states import Reason, State, Verdict
+from runcancel.model.runs import Invocation, Ref, Run, Snapshot
+from runcancel.model.states import Reason, State
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan, TriggerSnapshot, TriggerState, TriggerVerdict
 from runcancel.providers import kind_of
 from runcancel.providers.base import Triggers
@@ -78,26 +78,6 @@ class Switch:
         return TriggerSnapshot(run=whole.run, invocations=whole.invocations, trigger=trigger)
 
 
-VERBS = ("disable", "enable")
-"""The operations that change triggers."""
-
-_VERDICTS: Mapping[Verdict, TriggerVerdict] = {
-    Verdict.ENDED: TriggerVerdict.UNCHANGED,
-    Verdict.REQUESTED: TriggerVerdict.REQUESTED,
-    Verdict.IN_DOUBT: TriggerVerdict.IN_DOUBT,
-    Verdict.SKIPPED: TriggerVerdict.SKIPPED,
-}
-"""What the verdict on a run is for a trigger; `stopped` is its requested state, any other has failed."""
-
-
-def verdict_of(verdict: Verdict, *, enable: bool, error: Problem | None = None) -> TriggerVerdict:
-    """The verdict of the engine in the words for triggers."""
-    if error is not None and error.code is Reason.DRIFTED:
-        return TriggerVerdict.DRIFTED
-    reached = TriggerVerdict.ENABLED if enable else TriggerVerdict.DISABLED
-    return reached if verdict is Verdict.STOPPED else _VERDICTS.get(verdict, TriggerVerdict.FAILED)
-
-
 def trigger_plans(items: Iterable[PlanItem]) -> tuple[TriggerPlan, ...]:
     """The triggers among the items of a plan, as a plan shows them."""
     return tuple(
@@ -111,7 +91,7 @@ def trigger_plans(items: Iterable[PlanItem]) -> tuple[TriggerPlan, ...]:
 
 def trigger_outcome(outcome: Outcome, *, enable: bool, before: Trigger | None, after: Trigger | None) -> TriggerOutcome:
     """The outcome of the engine as that of a trigger; `after` is the latest reading, if one followed a request."""
-    verdict = verdict_of(outcome.verdict, enable=enable, error=outcome.error)
+    verdict = TriggerVerdict.of(outcome.verdict, enable=enable, error=outcome.error)
     return TriggerOutcome(
         trigger=outcome.run,
         name=outcome.name,

@@ -75,9 +75,11 @@ def origins_of(
     unknown: dict[Scope, list[Ref]] = {}
     named: dict[Ref, list[Ref]] = {}
     for ref, origin in runs.items():
-        if origin.trigger is not None and origin.state is None:
+        if origin.is_settled(scanned=kind_of(ref).scanned):
+            continue
+        if origin.trigger is not None:
             named.setdefault(origin.trigger, []).append(ref)
-        elif not origin.known and kind_of(ref).scanned:
+        else:
             unknown.setdefault(ref.scope, []).append(ref)
     sources: dict[tuple[Scope, Ref | None], Callable[[], Iterator[tuple[Ref, Origin]]]] = {
         (scope, None): partial(_scanned, clouds, scope, refs) for scope, refs in unknown.items()

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from runcancel.engine.switching import VERBS
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.plans import lacking, plan_reports, shown, unfinished
 from runcancel.journal.timeline import Recorded
@@ -10,6 +9,7 @@ from runcancel.model.incident import NextStep
 from runcancel.model.outcomes import Operation, Outcome, external, left_running
 from runcancel.model.runs import RunName
 from runcancel.model.states import Effect, State, Verdict
+from runcancel.model.triggers import TRIGGER_VERBS
 from runcancel.text import command
 
 _MOST = 10  # runs that get a command of their own
@@ -83,7 +83,7 @@ def _resume(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -
     for one in recorded:
         left = {entry.item.run for entry in one.entries if outcome_of(entry).verdict in _LEFT}
         left = {run for run in left if outcomes[run].verdict in _LEFT}
-        is_open = one.operation.id in open_ and one.operation.verb not in VERBS
+        is_open = one.operation.id in open_ and one.operation.verb not in TRIGGER_VERBS
         if not left and not is_open:
             continue
         what = "is unfinished" if is_open else f"left {_runs(len(left))} that {_is(len(left))} not verified stopped"

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from runcancel.engine.switching import VERBS
 from runcancel.journal.base import Entry, Journal
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Verdict
-from runcancel.model.triggers import TriggerState
+from runcancel.model.triggers import TRIGGER_VERBS, TriggerState
 from runcancel.providers import trigger_kind_of
 
 LAST = "last"
@@ -19,7 +18,7 @@ _NOT_DONE = (Verdict.FAILED, Verdict.SKIPPED, Verdict.ENDED)
 
 def is_trigger(operation: Operation, name: RunName) -> bool:
     """Whether what an operation is about is a trigger, not a run."""
-    return operation.verb in VERBS or (isinstance(name, Ref) and trigger_kind_of(name) is not None)
+    return operation.verb in TRIGGER_VERBS or (isinstance(name, Ref) and trigger_kind_of(name) is not None)
 
 
 def disabled_by(journal: Journal, id: str) -> dict[Ref, str]:

@@ -8,7 +8,6 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct, structs
 
-from runcancel.engine.switching import VERBS, verdict_of
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
 from runcancel.journal.base import Database, Entry, Journal, Statements
@@ -29,6 +28,7 @@ from runcancel.model.events import (
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage, Verdict
+from runcancel.model.triggers import TRIGGER_VERBS, TriggerVerdict
 
 _EVENTS: Mapping[str, type[JournalEvent]] = {
     "from-plan": FromPlan,
@@ -282,10 +282,10 @@ def _source(db: Statements, id: str) -> FromPlan | None:
 
 def _words(verb: object, counts: dict[str, int]) -> dict[str, int]:
     """Runs per verdict; of a change of triggers in the words for triggers."""
-    if verb not in VERBS:
+    if verb not in TRIGGER_VERBS:
         return counts
     return {
-        str(verdict_of(Verdict(word), enable=verb == "enable")) if word in set(Verdict) else word: count
+        str(TriggerVerdict.of(Verdict(word), enable=verb == "enable")) if word in set(Verdict) else word: count
         for word, count in counts.items()
     }
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from msgspec import Struct, structs
 
-from runcancel.engine.switching import verdict_of
 from runcancel.engine.verdict import RequestStatus
 from runcancel.journal.base import Entry
 from runcancel.journal.outcomes import outcome_of
@@ -230,6 +229,5 @@ def _word(one: Recorded, name: RunName, verdict: Verdict, outcome: Outcome | Non
     """The verdict on a run, or on a trigger in its own words."""
     if not is_trigger(one.operation, name):
         return str(verdict)
-    return str(
-        verdict_of(verdict, enable=one.operation.verb == "enable", error=None if outcome is None else outcome.error)
-    )
+    error = None if outcome is None else outcome.error
+    return str(TriggerVerdict.of(verdict, enable=one.operation.verb == "enable", error=error))

@@ -7,14 +7,13 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from runcancel.engine.switching import VERBS, verdict_of
 from runcancel.journal.timeline import Recorded
 from runcancel.model.events import CalledBy, Judged
 from runcancel.model.incident import AccountReport, NextStep, TriggerReport
 from runcancel.model.outcomes import Intent, Outcome, PlanItem, Sent
 from runcancel.model.runs import RunName, Scope
 from runcancel.model.states import Stage
-from runcancel.model.triggers import Trigger, TriggerState, TriggerVerdict
+from runcancel.model.triggers import TRIGGER_VERBS, Trigger, TriggerState, TriggerVerdict
 from runcancel.providers import trigger_kind_of
 from runcancel.text import command
 
@@ -52,7 +51,7 @@ class _Change(Struct, frozen=True, kw_only=True):
 
 def verdict_in(one: Recorded, outcome: Outcome) -> TriggerVerdict:
     """What an operation did to a trigger, in the words for triggers."""
-    return verdict_of(outcome.verdict, enable=one.operation.verb == "enable", error=outcome.error)
+    return TriggerVerdict.of(outcome.verdict, enable=one.operation.verb == "enable", error=outcome.error)
 
 
 def trigger_verdicts(verdicts: Iterable[TriggerVerdict]) -> dict[TriggerVerdict, int]:
@@ -122,7 +121,7 @@ def trigger_steps(ordered: Sequence[Recorded], reports: Sequence[TriggerReport])
     final = {one.trigger: one.verdict for one in reports}
     for one in ordered:
         verb, id = one.operation.verb, one.operation.id
-        if verb not in VERBS:  # a resume of a cancel does the rest of its runs
+        if verb not in TRIGGER_VERBS:  # a resume of a cancel does the rest of its runs
             yield from _not_disabled(id, [run for run in (e.item.run for e in one.entries) if final.get(run) in _LEFT])
             continue
         left = sum(final[entry.item.run] in _LEFT for entry in one.entries)

@@ -1,5 +1,6 @@
 """What starts runs by itself: its kinds, its records, and what became of a change of one."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -7,7 +8,7 @@ from fnmatch import fnmatchcase
 from msgspec import Struct, structs
 
 from runcancel.model.runs import Kind, Problem, Ref, Run, RunName, Snapshot
-from runcancel.model.states import Guarantee
+from runcancel.model.states import Guarantee, Reason, Verdict
 
 
 class TriggerState(StrEnum):
@@ -183,6 +184,10 @@ class Origin(Struct, frozen=True, kw_only=True):
             next_start_at=trigger.next_start_at if enabled else None,
         )
 
+    def is_settled(self, *, scanned: bool) -> bool:
+        """Whether nothing more can be read of it. `scanned`: a scan of the triggers finds what started such a run."""
+        return self.state is not None if self.trigger is not None else self.known or not scanned
+
     def put_into(self, run: Run) -> Run:
         """The run with what is known now."""
         return structs.replace(
@@ -205,6 +210,27 @@ class TriggerVerdict(StrEnum):
     FAILED = "failed"  # certainly not accepted
     DRIFTED = "drifted"  # somebody changed it since it was disabled: nothing was sent
     SKIPPED = "skipped"  # not sent
+
+    @classmethod
+    def of(cls, verdict: Verdict, *, enable: bool, error: Problem | None = None) -> "TriggerVerdict":
+        """The verdict of the engine, which is about runs, in the words for triggers."""
+        if error is not None and error.code is Reason.DRIFTED:
+            return cls.DRIFTED
+        if verdict is Verdict.STOPPED:
+            return cls.ENABLED if enable else cls.DISABLED
+        return _VERDICTS.get(verdict, cls.FAILED)
+
+
+_VERDICTS: Mapping[Verdict, TriggerVerdict] = {
+    Verdict.ENDED: TriggerVerdict.UNCHANGED,
+    Verdict.REQUESTED: TriggerVerdict.REQUESTED,
+    Verdict.IN_DOUBT: TriggerVerdict.IN_DOUBT,
+    Verdict.SKIPPED: TriggerVerdict.SKIPPED,
+}
+"""What the verdict on a run is for a trigger; `stopped` is its requested state, any other has failed."""
+
+TRIGGER_VERBS = ("disable", "enable")
+"""The operations that change triggers."""
 
 
 class TriggerPlan(Struct, frozen=True, kw_only=True):

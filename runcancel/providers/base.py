@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from re import Pattern
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct, structs
 
@@ -11,13 +11,14 @@ from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
 from runcancel.model.queries import Query
-from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
-from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import PolicyScope
 from runcancel.runtime.throttle import Pace
+
+if TYPE_CHECKING:
+    from runcancel.model.reports import AccessPolicy
+    from runcancel.providers.common.links import Link
 
 AGENT = f"runcancel/{__version__}"
 """The `User-Agent` of every request."""
@@ -98,6 +99,22 @@ class Checkup(Struct, frozen=True, kw_only=True):
         if self.latency is not None:
             return self
         return structs.replace(self, clock_skew=other.clock_skew, latency=other.latency)
+
+
+class PolicyScope(Struct, frozen=True, kw_only=True):
+    """What a policy is for. None and empty: not narrowed in this respect.
+
+    `audit`: also to read the audit log; `triggers`: also to find, disable and enable triggers. `account` is the
+    vendor's own number; `trigger` the id of one whose runs may be cancelled; `kinds` are kinds of runs.
+    """
+
+    read_only: bool = False
+    audit: bool = False
+    triggers: bool = False
+    account: str | None = None
+    regions: tuple[str, ...] = ()
+    trigger: str | None = None
+    kinds: frozenset[str] = frozenset()
 
 
 class AuditLog(Protocol):
@@ -274,12 +291,12 @@ class Provider(Struct, frozen=True, kw_only=True):
     configured: Callable[[Mapping[str, str]], bool]
     """Whether the vendor's variables or profile files exist (metadata roles do not count)."""
 
-    link: Callable[[str], Link | None]
+    link: "Callable[[str], Link | None]"
     """The run that an ARN or a console URL names. None for a host or a partition that is none of this vendor's,
     whatever else is wrong with it; else raises `links.NotARun`.
     """
 
-    policy: Callable[[PolicyScope], AccessPolicy]
+    policy: "Callable[[PolicyScope], AccessPolicy]"
     """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
 
     connect: Callable[[Connection, Mapping[str, str], Pace], Cloud]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from runcancel.model.outcomes import Outcome
 from runcancel.model.runs import Problem, Run
 from runcancel.model.states import Reason
-from runcancel.render.documents import DOCUMENTS, Caller, End, Event, Record
-from runcancel.render.formats.machine import Csv, Json, JsonLines, References, Tsv, Yaml
+from runcancel.render.documents import Caller, End, Event, Record, envelope
+from runcancel.render.formats.machine import Json, JsonLines, References, Yaml
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.sink import Printer, Sink
@@ -54,8 +54,6 @@ _TOTALLED = frozenset({"cancel", "operation", "wait"})
 """Answers that end with a line of totals on stderr, where they have several rows."""
 
 _STRUCTURED = frozenset({"json", "jsonl", "yaml"})
-
-_TABULAR: Mapping[str, type[Tsv]] = {"tsv": Tsv, "csv": Csv}
 
 _MACHINE: Mapping[str, type[Json | JsonLines | References]] = {
     "json": Json,
@@ -106,7 +104,7 @@ def writer(
     query: "Expression | None" = None,
     options: TableOptions | None = None,
 ) -> Writer:
-    """The writer of one of `FORMATS` for the answer `name`, one of `documents.DOCUMENTS` or what failed before it.
+    """The writer of one of `FORMATS` for the answer `name`, one of `all_documents` or what failed before it.
 
     For `report` the format is one of `REPORT_FORMATS`. `out` is stdout and `terminal` what it is. With `notes`, the
     errors and notes of the end are printed on stderr as well.
@@ -131,14 +129,16 @@ def writer(
         from runcancel.render.screens.table import Table
 
         chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=table_options)
-    elif format in _TABULAR:
-        chosen = _TABULAR[format](name, sink, table_options)
+    elif format in ("tsv", "csv"):
+        from runcancel.render.formats.delimited import DELIMITED
+
+        chosen = DELIMITED[format](name, sink, table_options)
     else:
         chosen = _MACHINE[format](name, sink)
     if notes is None:
         return chosen
     grouped = format == "table" and query is None and table_options == TableOptions()
-    one = DOCUMENTS.get(name)  # a table, a list of references and rows of text have room for one sort of record
+    one = envelope(name)  # a table, a list of references and rows of text have room for one sort of record
     beside = None if one is None or query is not None or format in _STRUCTURED else one.beside
     return _WithNotes(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal, beside=beside)
 

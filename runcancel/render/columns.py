@@ -8,7 +8,6 @@ from typing import Any
 
 from msgspec import UNSET
 
-from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem
 from runcancel.model.runs import AuditEvent, Invocation, Run
@@ -39,7 +38,8 @@ _PLAINER: Mapping[str, str] = {"open": "unfinished", "unjudged": "without a resu
 
 _ELSEWHERE: Mapping[str, str] = {
     "runcancel.model.triggers": "runcancel.render.trigger_columns",
-    "runcancel.model.reports": "runcancel.render.setup_columns",
+    "runcancel.model.reports": "runcancel.render.other_records",
+    "runcancel.model.incident": "runcancel.render.other_records",
 }
 """Module of a record -> module of its columns, for records that no command about runs prints."""
 
@@ -292,16 +292,6 @@ _OPERATION: tuple[Column[Operation], ...] = (
     Column("shard", value=lambda one: None if one.shard is None else str(one.shard), wide=True),
 )
 
-_REPORT: tuple[Column[IncidentReport], ...] = (
-    Column("operations", value=lambda one: tuple(each.id for each in one.operations), is_key=True),
-    Column("started_at", "STARTED"),
-    Column("ended_at", "ENDED"),
-    Column("finished", format=_yes),
-    Column("verdicts", "RUNS", value=lambda one: pairs(one.verdicts)),
-    Column("effects", "TARGETS", value=lambda one: pairs(one.effects)),
-)
-"""For machines: people read a report as a document."""
-
 EXTRA: Mapping[type, Mapping[str, tuple[Column[Any], ...]]] = {
     Invocation: {
         "parameters": (
@@ -326,6 +316,5 @@ COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     PlanItem: _PLAN,
     Outcome: _OUTCOME,
     Operation: _OPERATION,
-    IncidentReport: _REPORT,
 }
 """Columns of the records of runs and operations."""

@@ -3,35 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from importlib import import_module
 from types import GenericAlias
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from msgspec import Struct, defstruct, structs
 
-from runcancel.model.incident import IncidentReport
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
-from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, GroupRow, ScopeCheck, SettingRow
 from runcancel.model.runs import Identity, Invocation, Problem, Run
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 from runcancel.render.formats.json import encode
 
+if TYPE_CHECKING:
+    from runcancel.model.incident import IncidentReport
+    from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
+
 Record: TypeAlias = (
-    Run
-    | Invocation
-    | Output
-    | PlanItem
-    | Outcome
-    | Trigger
-    | TriggerPlan
-    | TriggerOutcome
-    | Operation
-    | IncidentReport
-    | ContextRow
-    | GroupRow
-    | SettingRow
-    | AccessPolicy
-    | ScopeCheck
+    "Run | Invocation | Output | PlanItem | Outcome | Trigger | TriggerPlan | TriggerOutcome | Operation"
+    " | IncidentReport | ContextRow | GroupRow | SettingRow | AccessPolicy | ScopeCheck"
 )
 """What a verb answers with, row by row."""
 
@@ -71,21 +61,21 @@ class End(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     notes: tuple[str, ...] = ()
     further: Callable[[], tuple[str, ...]] | None = None  # more of them, looked up once the answer is printed
-    files: tuple[FileCheck, ...] = ()
+    files: tuple[Struct, ...] = ()  # `FileCheck`, of `doctor`
 
 
 class Envelope(Struct, frozen=True, kw_only=True):
     """What sets one document apart: under `key` the list of its records, and `before` and `after` it fields of `End`.
 
-    `verb` is the one that it answers, `about` the description in its schema. `beside`: the records of a second list,
-    under `triggers`; they come among the others.
+    `verb` is the one that it answers, `about` the description in its schema, `after` has the type of each field.
+    `beside`: the records of a second list, under `triggers`; they come among the others.
     """
 
     verb: str
     before: tuple[str, ...] = ()
     key: str
     record: type[Record]
-    after: tuple[str, ...] = ()
+    after: Mapping[str, Any] = {}
     beside: type[TriggerPlan | TriggerOutcome] | None = None
     about: str
 
@@ -94,6 +84,14 @@ class Envelope(Struct, frozen=True, kw_only=True):
         """Its keys below `verb`, in their order."""
         beside = () if self.beside is None else (_BESIDE,)
         return ("operation", *self.before, self.key, *beside, *self.after, "errors", "complete", "truncated")
+
+
+class LineForm(Struct, frozen=True):
+    """A record on a line of its own: the `type` of its jsonl, what its schema says, the field that `-o ref` prints."""
+
+    type: str
+    about: str
+    reference: str = "run"
 
 
 _BESIDE = "triggers"
@@ -137,49 +135,29 @@ DOCUMENTS: Mapping[str, Envelope] = {
         beside=TriggerOutcome,
         about="Output of `history ID`: the operation and the outcomes of its runs.",
     ),
-    "report": Envelope(
-        verb="report",
-        key="reports",
-        record=IncidentReport,
-        about="Output of `report`: one report over all the operations that were named.",
-    ),
-    "contexts": Envelope(
-        verb="contexts",
-        key="contexts",
-        record=ContextRow,
-        about="Output of `contexts list`, add, rename, remove and use.",
-    ),
-    "groups": Envelope(
-        verb="contexts", key="groups", record=GroupRow, about="Output of `contexts groups`, its add and its remove."
-    ),
-    "settings": Envelope(verb="contexts", key="settings", record=SettingRow, about="Output of `contexts show`."),
-    "permissions": Envelope(verb="permissions", key="policies", record=AccessPolicy, about="Output of `permissions`."),
-    "doctor": Envelope(verb="doctor", key="scopes", record=ScopeCheck, after=("files",), about="Output of `doctor`."),
 }
-"""What `document` makes, by name: the verb's, and one of its own for each further answer of a verb."""
+"""What `document` makes of runs and triggers: by the verb, or a name for each further answer of a verb.
 
-LINES: Mapping[type[Struct], tuple[str, str]] = {
-    Run: ("run", "A run on its own line."),
-    Invocation: ("invocation", "An invocation on its own line."),
-    Output: ("output", "The output of one invocation, on its own line."),
-    PlanItem: ("plan", "The planned cancel of one run, on its own line."),
-    Outcome: ("outcome", "The outcome of one run, on its own line."),
-    Trigger: ("trigger", "A trigger on its own line."),
-    TriggerPlan: ("trigger-plan", "The planned change of one trigger, on its own line."),
-    TriggerOutcome: ("trigger-outcome", "The outcome of one trigger, on its own line."),
-    Operation: ("operation", "An operation on its own line."),
-    IncidentReport: ("report", "An incident report on its own line."),
-    ContextRow: ("context", "A context on its own line."),
-    GroupRow: ("group", "A group of contexts on its own line."),
-    SettingRow: ("setting", "A value on its own line."),
-    AccessPolicy: ("policy", "A policy on its own line."),
-    ScopeCheck: ("scope", "The checks of one scope, on their own line."),
-    FileCheck: ("file", "The checks of one file, on their own line."),
-    Problem: ("error", "An error on its own line."),
-    Sent: ("sent", "What one request of a cancel came to, as it happens."),
-    Seen: ("seen", "What a reading after a cancel shows, as it happens: once per change."),
+Those of other records stand beside their columns, in `other_records`.
+"""
+
+LINES: Mapping[type[Struct], LineForm] = {
+    Run: LineForm("run", "A run on its own line.", reference="ref"),
+    Invocation: LineForm("invocation", "An invocation on its own line."),
+    Output: LineForm("output", "The output of one invocation, on its own line."),
+    PlanItem: LineForm("plan", "The planned cancel of one run, on its own line."),
+    Outcome: LineForm("outcome", "The outcome of one run, on its own line."),
+    Trigger: LineForm("trigger", "A trigger on its own line.", reference="ref"),
+    TriggerPlan: LineForm("trigger-plan", "The planned change of one trigger, on its own line.", reference="trigger"),
+    TriggerOutcome: LineForm("trigger-outcome", "The outcome of one trigger, on its own line.", reference="trigger"),
+    Operation: LineForm("operation", "An operation on its own line.", reference="id"),
+    Problem: LineForm("error", "An error on its own line."),
+    Sent: LineForm("sent", "What one request of a cancel came to, as it happens."),
+    Seen: LineForm("seen", "What a reading after a cancel shows, as it happens: once per change."),
 }
-"""Per record: the `type` of its line of jsonl, and the description in the schema."""
+"""How each record of `DOCUMENTS`, an error and an event is written on a line."""
+
+_OTHERS = "runcancel.render.other_records"
 
 
 class ErrorDocument(Struct, frozen=True, kw_only=True):
@@ -204,9 +182,32 @@ class EndLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="end"):
     exit_code: int
 
 
+def envelope(name: str) -> Envelope | None:
+    """What sets the document of that name apart; None where it has none of its own."""
+    return DOCUMENTS.get(name) or all_documents().get(name)
+
+
+def all_documents() -> Mapping[str, Envelope]:
+    """Every document, by name."""
+    others: Mapping[str, Envelope] = import_module(_OTHERS).DOCUMENTS
+    return {**DOCUMENTS, **others}
+
+
+def all_lines() -> Mapping[type[Struct], LineForm]:
+    """How every record is written on a line."""
+    others: Mapping[type[Struct], LineForm] = import_module(_OTHERS).LINES
+    return {**LINES, **others}
+
+
+def line_form(record: type[Struct]) -> LineForm:
+    """How a record is written on a line. Raises KeyError for a type that no verb prints."""
+    return LINES.get(record) or all_lines()[record]
+
+
 def document(name: str, records: Sequence[Record], end: End) -> Struct:
     """The document of that name; an `ErrorDocument` where the name has none of its own."""
-    if name not in DOCUMENTS:
+    one = envelope(name)
+    if one is None:
         return ErrorDocument(
             format_version=FORMAT_VERSION,
             verb=name or None,
@@ -215,7 +216,6 @@ def document(name: str, records: Sequence[Record], end: End) -> Struct:
             complete=False,
             truncated=False,
         )
-    one = DOCUMENTS[name]
     values = {field: getattr(end, field) for field in one.fields if field not in (one.key, _BESIDE)}
     if one.beside is not None:
         values[_BESIDE] = tuple(record for record in records if isinstance(record, one.beside))
@@ -226,9 +226,10 @@ def document(name: str, records: Sequence[Record], end: End) -> Struct:
 
 @cache
 def shape(name: str) -> type[Struct]:
-    """The type of a document. Raises KeyError for a name that is not in `DOCUMENTS`."""
-    one = DOCUMENTS[name]
-    types = {field.name: field.type for field in structs.fields(End)}
+    """The type of a document. Raises KeyError for a name that has none."""
+    one = all_documents()[name] if name not in DOCUMENTS else DOCUMENTS[name]
+    types: dict[str, Any] = {field.name: field.type for field in structs.fields(End)}
+    types |= one.after
     types[one.key] = GenericAlias(tuple, (one.record, ...))
     if one.beside is not None:
         types[_BESIDE] = GenericAlias(tuple, (one.beside, ...))
@@ -244,17 +245,19 @@ def shape(name: str) -> type[Struct]:
 
 def verb_of(name: str) -> str:
     """The verb that a document of that name is an answer of."""
-    return DOCUMENTS[name].verb if name in DOCUMENTS else name
+    one = envelope(name)
+    return name if one is None else one.verb
 
 
 def record_of(name: str) -> type[Record] | None:
     """What a document of that name lists; None where the name has no document of its own."""
-    return DOCUMENTS[name].record if name in DOCUMENTS else None
+    one = envelope(name)
+    return None if one is None else one.record
 
 
-def line(record: Record | Event | FileCheck | Problem) -> str:
+def line(record: Struct) -> str:
     """A record as a line of jsonl, without its line feed."""
-    return f'{{"type":"{LINES[type(record)][0]}",{encode(record)[1:]}'
+    return f'{{"type":"{line_form(type(record)).type}",{encode(record)[1:]}'
 
 
 def end_line(name: str, end: End) -> str:

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct, defstruct
 
 from runcancel.model.encoding import schema_of
-from runcancel.render.documents import DOCUMENTS, LINES, EndLine, ErrorDocument, shape
+from runcancel.render.documents import EndLine, ErrorDocument, all_documents, all_lines, line_form, shape
 
-SCHEMAS = (*DOCUMENTS, "error", "jsonl")
+SCHEMAS = (*all_documents(), "error", "jsonl")
 """Every name that `schema` accepts."""
 
 _KEYED_BY = {"counts": "State", "verdicts": "Verdict", "effects": "Effect"}
@@ -44,17 +44,18 @@ def schema_file(name: str) -> Path:
 
 def _type(name: str) -> Any:
     if name == "jsonl":
-        return reduce(or_, (*map(_line, LINES), EndLine))
+        return reduce(or_, (*map(_line, all_lines()), EndLine))
     return ErrorDocument if name == "error" else shape(name)
 
 
 def _line(record: type[Struct]) -> type[Struct]:
-    tag, about = LINES[record]
+    form = line_form(record)
+    tag = form.type
     return defstruct(
         f"{tag.title()}Line",
         (),
         bases=(record,),
-        namespace={"__doc__": about},
+        namespace={"__doc__": form.about},
         tag_field="type",
         tag=tag,
         frozen=True,

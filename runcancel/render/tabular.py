@@ -1,17 +1,18 @@
 """The options of a table: its columns, the order of rows, the header."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 from runcancel.model.runs import Invocation
-from runcancel.render.column import Column, Value, text_of
-from runcancel.render.columns import EXTRA, columns_of
-from runcancel.render.documents import DOCUMENTS, Record, record_of
+from runcancel.render.documents import Record, all_documents, record_of
 from runcancel.text import quoted
+
+if TYPE_CHECKING:
+    from runcancel.render.column import Column, Value
 
 TABULAR = ("table", "wide", "tsv", "csv")
 """The formats that have columns."""
@@ -29,8 +30,13 @@ class TableOptions(Struct, frozen=True, kw_only=True):
 
 def table_options(verb: str, columns: str | None, sort: str | None, *, headers: bool) -> TableOptions:
     """The options as one value. Raises `UsageError` for a column that no answer of the verb has."""
+    if columns is None and sort is None:
+        return TableOptions(headers=headers)
     known = dict.fromkeys(
-        column.name for document in DOCUMENTS.values() if document.verb == verb for column in _all(document.record)
+        column.name
+        for document in all_documents().values()
+        if document.verb == verb
+        for column in _all(document.record)
     )
     keys = _words("--sort", sort)
     order = tuple((key.removesuffix(_DESCENDING), key.endswith(_DESCENDING)) for key in keys)
@@ -42,14 +48,16 @@ def table_options(verb: str, columns: str | None, sort: str | None, *, headers: 
 
 def check(options: TableOptions, name: str) -> None:
     """Raise `UsageError` for a column that the answer of that name lacks."""
-    record = record_of(name)
+    record = record_of(name) if options.columns or options.sort else None
     if record is not None:
         known = [column.name for column in _all(record)]
         _check("--columns", options.columns, known)
         _check("--sort", [name for name, _ in options.sort], known)
 
 
-def shown_columns(options: TableOptions, record: type[Record], usual: Sequence[Column[Any]]) -> tuple[Column[Any], ...]:
+def shown_columns(
+    options: TableOptions, record: type[Record], usual: "Sequence[Column[Any]]"
+) -> "tuple[Column[Any], ...]":
     """The columns that are shown: those that were named, else the usual ones."""
     if not options.columns:
         return tuple(usual)
@@ -74,7 +82,9 @@ def ordered(options: TableOptions, records: Sequence[Record]) -> list[Record]:
     return found
 
 
-def _all(record: type[Record]) -> tuple[Column[Any], ...]:
+def _all(record: type[Record]) -> "tuple[Column[Any], ...]":
+    from runcancel.render.columns import EXTRA, columns_of
+
     return columns_of(record, wide=True, extra=EXTRA.get(record, {}))
 
 
@@ -82,7 +92,9 @@ def _run(record: Record) -> object:
     return getattr(record, "run", None)
 
 
-def _key(value: Value) -> Any:
+def _key(value: "Value") -> Any:
+    from runcancel.render.column import text_of
+
     return text_of(value) if isinstance(value, (Mapping, tuple)) else value
 
 

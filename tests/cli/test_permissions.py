@@ -8,7 +8,7 @@ from outside import AUTOMATION, COMMAND, FANOUT, KILLED, MACHINE, ONE_SHOT, OOS,
 
 from runcancel.cli.verbs import VERBS
 from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.base import PolicyScope
 
 OFFLINE: Mapping[str, None] = dict.fromkeys(
     (

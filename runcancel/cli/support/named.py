@@ -8,11 +8,11 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
 from runcancel.config.references import Reference, as_written, parse_all, unique
 from runcancel.engine.saved import ReferenceList, read_list
-from runcancel.engine.switching import VERBS
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.base import Journal
 from runcancel.journal.restores import is_trigger
 from runcancel.model.outcomes import Operation
+from runcancel.model.triggers import TRIGGER_VERBS
 from runcancel.text import command
 
 LAST = "last"
@@ -88,7 +88,7 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
 
 
 def _newest_of_runs(journal: Journal) -> str | None:
-    return next((one.id for one in journal.operations() if one.verb not in VERBS), None)
+    return next((one.id for one in journal.operations() if one.verb not in TRIGGER_VERBS), None)
 
 
 def _only_triggers(operation: Operation, other: str | None) -> UsageError:

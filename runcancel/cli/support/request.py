@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct
 from typer.core import TyperArgument, TyperOption
 
-from runcancel.cli.support.files import called, text_of
 from runcancel.config.references import nearest
 from runcancel.environment import plain_file
 from runcancel.errors import UsageError
@@ -100,6 +99,8 @@ def read(source: str, params: Iterable[Any], *, typed: Iterable[str] = ()) -> Re
 
     Raises `UsageError`: one line with the place in the JSON, what is wrong there and what would be right.
     """
+    from runcancel.cli.support.files import called  # only where a request is given
+
     name, text = _text(source)
     values = checked(_object(text, name), slots(params), name)
     by_hand = frozenset(typed)
@@ -185,6 +186,8 @@ def _text(source: str) -> tuple[str, str]:
         return FLAG, bare
     if not bare:
         raise UsageError(f"{FLAG} is empty (an unset variable?); nothing was sent")
+    from runcancel.cli.support.files import called, text_of
+
     file = plain_file(FLAG, os.path.expanduser(source.removeprefix("file://")))
     try:
         return called(file), text_of(file, largest=_LARGEST)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from runcancel.cli.session import Session
-from runcancel.engine.trigger_search import origins_of
 from runcancel.errors import Interrupted
 from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import MOST_RUNS, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Run
 from runcancel.model.triggers import Origin
+from runcancel.providers import kind_of
 from runcancel.render.screens.returning import after_cancel, cancelled, returns
 from runcancel.text import command
 
@@ -29,7 +29,7 @@ def what_returns(
         return tuple(f"Starters: {one}" for one in find)
     session.workers.tick = lambda: None  # the cancel is over: what is slow here is not worth a line
     try:
-        origins, problems = origins_of(runs, session.clouds, session.workers, within=_WITHIN)
+        origins, problems = _origins_of(runs, session, within=_WITHIN)
     except Interrupted:
         return ()
     if recorder is not None:
@@ -44,7 +44,7 @@ def plan_returns(session: Session, items: Sequence[PlanItem]) -> tuple[str, ...]
         return ()
     session.workers.tick = lambda: None  # the plan is printed
     try:
-        origins, problems = origins_of(runs, session.clouds, session.workers, within=_WITHIN)
+        origins, problems = _origins_of(runs, session, within=_WITHIN)
     except Interrupted:
         return ()
     return (*returns(origins), *_unread(problems))
@@ -53,9 +53,20 @@ def plan_returns(session: Session, items: Sequence[PlanItem]) -> tuple[str, ...]
 def with_triggers(session: Session, runs: Mapping[Ref, Run]) -> tuple[dict[Ref, Run], tuple[str, ...]]:
     """The runs with what started them, and that in sentences. Raises `Interrupted`."""
     known = {ref: Origin.of(run) for ref, run in runs.items()}
-    origins, problems = origins_of(known, session.clouds, session.workers)
+    origins, problems = _origins_of(known, session)
     found = {ref: origins[ref].put_into(run) for ref, run in runs.items()}
     return found, (*returns(origins), *_unread(problems))
+
+
+def _origins_of(
+    runs: Mapping[Ref, Origin], session: Session, *, within: float | None = None
+) -> tuple[Mapping[Ref, Origin], tuple[Problem, ...]]:
+    """See `origins_of`. The search is loaded only where a reading leaves something open."""
+    if all(origin.is_settled(scanned=kind_of(ref).scanned) for ref, origin in runs.items()):
+        return runs, ()
+    from runcancel.engine.trigger_search import origins_of
+
+    return origins_of(runs, session.clouds, session.workers, within=within)
 
 
 def _unread(problems: Sequence[Problem]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import no_operation, whole_id
-from runcancel.engine.switching import VERBS, trigger_outcome
+from runcancel.engine.switching import trigger_outcome
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal.base import Entry, Journal
 from runcancel.journal.outcomes import merged, outcome_of
@@ -20,7 +20,7 @@ from runcancel.journal.restores import is_trigger, unrestored
 from runcancel.model.outcomes import Operation, Outcome
 from runcancel.model.runs import Problem, RunName
 from runcancel.model.states import Reason, Stage, Verdict
-from runcancel.model.triggers import TriggerOutcome
+from runcancel.model.triggers import TRIGGER_VERBS, TriggerOutcome
 from runcancel.render import End
 from runcancel.text import command, local
 
@@ -151,7 +151,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
         session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
         return Exit.NOT_FOUND
     operations = _with_shards(opened, operation)
-    answer = session.writer(operation.verb if operation.verb in VERBS else "operation")
+    answer = session.writer(operation.verb if operation.verb in TRIGGER_VERBS else "operation")
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
         for one in operations:
             answer.row(one)

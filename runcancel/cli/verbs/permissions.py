@@ -14,7 +14,7 @@ from runcancel.config.settings import typed_regions as typed
 from runcancel.errors import Exit, UsageError
 from runcancel.model.reports import AccessPolicy
 from runcancel.providers import PROVIDERS, provider
-from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.base import PolicyScope
 from runcancel.render import End
 
 _RAW = frozenset({"table", "wide", "tsv", "ref"})

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import TYPE_CHECKING
 
-from runcancel.model.reports import AccessPolicy
-from runcancel.providers.alibaba import variables
-from runcancel.providers.alibaba.kinds import KINDS
-from runcancel.providers.base import AuditLog, Cloud, Connection, Provider, VendorSettings
-from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.alibaba.facts import CREDENTIALS, KINDS, PROFILE_VARIABLES, REGION_VARIABLES
+from runcancel.providers.base import AuditLog, Cloud, Connection, PolicyScope, Provider, VendorSettings
 from runcancel.runtime.throttle import Pace
+
+if TYPE_CHECKING:
+    from runcancel.model.reports import AccessPolicy
+    from runcancel.providers.common.links import Link
 
 REGIONS = frozenset(
     {
@@ -56,14 +57,14 @@ def configured(environ: Mapping[str, str]) -> bool:
     return profile.configured(environ)
 
 
-def link(text: str) -> Link | None:
+def link(text: str) -> "Link | None":
     """The run that a console URL names, None where it is not of this vendor. Raises `NotARun`."""
     from runcancel.providers.alibaba import links
 
     return links.read(text, REGIONS)
 
 
-def policy(scope: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> "AccessPolicy":
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.alibaba import permissions
 
@@ -134,9 +135,9 @@ PROVIDER = Provider(
     regions=REGIONS,
     audit_log="ActionTrail",
     variables=("ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_"),
-    region_variables=variables.REGION_VARIABLES,
-    profile_variables=variables.PROFILE_VARIABLES,
-    credentials=variables.CREDENTIALS,
+    region_variables=REGION_VARIABLES,
+    profile_variables=PROFILE_VARIABLES,
+    credentials=CREDENTIALS,
     sign_in="aliyun configure, or export ALIBABA_CLOUD_ACCESS_KEY_ID=… ALIBABA_CLOUD_ACCESS_KEY_SECRET=…",
     resolve=resolve,
     host=host,

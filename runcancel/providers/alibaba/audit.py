@@ -6,7 +6,7 @@ from datetime import datetime
 from runcancel.errors import CloudError
 from runcancel.model.runs import AuditEvent, Ref, Run
 from runcancel.model.states import Reason
-from runcancel.providers.alibaba.kinds import KINDS
+from runcancel.providers.alibaba.facts import KINDS
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.common.audit import EVENTS, events_of
 from runcancel.providers.common.fields import JsonObject, by_token, moment, rows, text, wire_time

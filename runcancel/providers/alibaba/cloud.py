@@ -8,8 +8,8 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Ref, Run, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin
+from runcancel.providers.alibaba.facts import INVOCATION, OOS
 from runcancel.providers.alibaba.invocations import CloudAssistant
-from runcancel.providers.alibaba.kinds import INVOCATION, OOS
 from runcancel.providers.alibaba.oos import Executions
 from runcancel.providers.base import Checkup, NoTriggers, Triggers
 

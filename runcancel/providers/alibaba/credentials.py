@@ -7,6 +7,7 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
+from runcancel.providers.alibaba.facts import CREDENTIALS
 from runcancel.providers.alibaba.profile import (
     OIDC,
     PREFIXES,
@@ -19,7 +20,6 @@ from runcancel.providers.alibaba.profile import (
     spelled,
 )
 from runcancel.providers.alibaba.sources import Role, Sources
-from runcancel.providers.alibaba.variables import CREDENTIALS
 from runcancel.providers.common.credentials import Credentials, CredentialSource, Fixed
 from runcancel.providers.common.fields import number, text
 

@@ -7,7 +7,7 @@ any page counts that holds exactly one id and one region. No ARN of Alibaba Clou
 from collections.abc import Mapping
 
 from runcancel.model.runs import Kind
-from runcancel.providers.alibaba.kinds import INVOCATION, KINDS, OOS
+from runcancel.providers.alibaba.facts import INVOCATION, KINDS, OOS
 from runcancel.providers.common.links import Link, only_run
 
 HOSTS: Mapping[str, Kind] = {

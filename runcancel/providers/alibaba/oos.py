@@ -11,7 +11,7 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.model.triggers import Origin, TriggerState
-from runcancel.providers.alibaba.kinds import INVOCATION, OOS
+from runcancel.providers.alibaba.facts import INVOCATION, OOS
 from runcancel.providers.alibaba.states import execution_filters, execution_state, task_state
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.common.fields import (

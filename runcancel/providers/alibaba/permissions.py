@@ -5,8 +5,8 @@ those of the OOS reference.
 """
 
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.alibaba.kinds import INVOCATION, KINDS, OOS
-from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.alibaba.facts import INVOCATION, KINDS, OOS
+from runcancel.providers.base import PolicyScope
 
 ANYWHERE = ("sts:GetCallerIdentity", "ecs:DescribeRegions")
 READS_OOS = ("oos:ListExecutions", "oos:ListTaskExecutions", "oos:ListTaskExecutionInvocations")

@@ -8,7 +8,7 @@ from typing import Any
 from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.alibaba.variables import PROFILE_VARIABLES, REGION_VARIABLES
+from runcancel.providers.alibaba.facts import PROFILE_VARIABLES, REGION_VARIABLES
 from runcancel.providers.base import VendorSettings
 from runcancel.providers.common.fields import text
 from runcancel.providers.common.files import Sections, home, ini, json_object, there, unusable

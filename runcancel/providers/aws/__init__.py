@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from runcancel.model.reports import AccessPolicy
-from runcancel.providers.aws import variables
-from runcancel.providers.aws.kinds import KINDS, TRIGGER_KINDS
-from runcancel.providers.base import Cloud, Connection, Provider, VendorSettings
-from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.aws.facts import KINDS, PROFILE_VARIABLES, REGION_VARIABLES, TRIGGER_KINDS
+from runcancel.providers.base import Cloud, Connection, PolicyScope, Provider, VendorSettings
 from runcancel.runtime.throttle import Pace
+
+if TYPE_CHECKING:
+    from runcancel.model.reports import AccessPolicy
+    from runcancel.providers.common.links import Link
 
 REGIONS = frozenset(
     [
@@ -95,14 +96,14 @@ def configured(environ: Mapping[str, str]) -> bool:
     return profile.configured(environ)
 
 
-def link(text: str) -> Link | None:
+def link(text: str) -> "Link | None":
     """The run that an ARN or a console URL names, None where it is not of this vendor. Raises `NotARun`."""
     from runcancel.providers.aws import links
 
     return links.read(text, REGIONS)
 
 
-def policy(scope: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> "AccessPolicy":
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.aws import permissions
 
@@ -130,8 +131,8 @@ PROVIDER = Provider(
     audit_log="CloudTrail",
     variables=("AWS_",),
     endpoint_variables=("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"),
-    region_variables=variables.REGION_VARIABLES,
-    profile_variables=variables.PROFILE_VARIABLES,
+    region_variables=REGION_VARIABLES,
+    profile_variables=PROFILE_VARIABLES,
     not_enabled=frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"}),
     credentials="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile (--profile, AWS_PROFILE) in ~/.aws/config "
     "or ~/.aws/credentials",

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from runcancel.model.runs import AuditEvent, Ref, Run
+from runcancel.providers.aws.facts import KINDS
 from runcancel.providers.aws.fields import record
-from runcancel.providers.aws.kinds import KINDS
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.audit import EVENTS, event_document, events_of
 from runcancel.providers.common.fields import JsonObject, moment, text

@@ -7,8 +7,8 @@ from msgspec import structs
 from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
+from runcancel.providers.aws.facts import ASSOCIATION, AUTOMATION, COMMAND
 from runcancel.providers.aws.fields import alarms, counted, record, word
-from runcancel.providers.aws.kinds import ASSOCIATION, AUTOMATION, COMMAND
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, first, moment, number, rows, text, texts, wire_time

@@ -10,8 +10,8 @@ from runcancel.errors import CloudError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
+from runcancel.providers.aws.facts import COMMAND
 from runcancel.providers.aws.fields import INSTANCE, alarms, counted, record, same, word
-from runcancel.providers.aws.kinds import COMMAND
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import (

@@ -9,8 +9,8 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Trigger, TriggerState
+from runcancel.providers.aws.facts import RULE, SCHEDULE
 from runcancel.providers.aws.fields import document, record
-from runcancel.providers.aws.kinds import RULE, SCHEDULE
 from runcancel.providers.aws.window_triggers import flat
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, digest, moment, text, texts

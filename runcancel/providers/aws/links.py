@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote
 
 from msgspec import structs
 
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW
+from runcancel.providers.aws.facts import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW
 from runcancel.providers.common.links import Link, NotARun, address, check_address, one_region, query_values
 from runcancel.text import words_of_shell
 

@@ -10,8 +10,8 @@ from runcancel.model.runs import Invocation, InvocationFilter, Ref
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
+from runcancel.providers.aws.facts import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW
 from runcancel.providers.aws.fields import record, word
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW
 from runcancel.providers.aws.state_machines import StateMachines
 from runcancel.providers.aws.states import command_state
 from runcancel.providers.aws.windows import Windows

@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from runcancel.errors import UsageError
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
+from runcancel.providers.aws.facts import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.links import partition_of
-from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.base import PolicyScope
 
 
 class Grant(Struct, frozen=True, kw_only=True):

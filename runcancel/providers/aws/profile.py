@@ -12,7 +12,7 @@ from msgspec import Struct
 from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.aws.variables import PROFILE_VARIABLES, REGION_VARIABLES
+from runcancel.providers.aws.facts import PROFILE_VARIABLES, REGION_VARIABLES
 from runcancel.providers.base import VendorSettings
 from runcancel.providers.common.files import Sections, ini, stamp, there, unusable
 

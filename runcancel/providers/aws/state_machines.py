@@ -7,8 +7,8 @@ from runcancel.errors import CloudError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
+from runcancel.providers.aws.facts import STATE_MACHINE
 from runcancel.providers.aws.fields import word
-from runcancel.providers.aws.kinds import STATE_MACHINE
 from runcancel.providers.aws.states import execution_state, execution_words
 from runcancel.providers.aws.wire import OpenWire
 from runcancel.providers.common.fields import JsonObject, first, moment, text

@@ -13,7 +13,7 @@ from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
 from runcancel.providers.aws.event_triggers import Rules, Schedules
-from runcancel.providers.aws.kinds import ASSOCIATION, AUTOMATION, RULE, SCHEDULE, TRIGGER_KINDS, WINDOW
+from runcancel.providers.aws.facts import ASSOCIATION, AUTOMATION, RULE, SCHEDULE, TRIGGER_KINDS, WINDOW
 from runcancel.providers.aws.window_triggers import Associations, WindowTriggers
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import checked_id, text

@@ -8,8 +8,8 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerState
+from runcancel.providers.aws.facts import ASSOCIATION, WINDOW_TRIGGER
 from runcancel.providers.aws.fields import record
-from runcancel.providers.aws.kinds import ASSOCIATION, WINDOW_TRIGGER
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, digest, moment, rows, text, texts
 from runcancel.providers.common.schedules import aws

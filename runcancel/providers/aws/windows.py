@@ -9,8 +9,8 @@ from msgspec import UNSET, structs
 from runcancel.model.queries import Query
 from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
+from runcancel.providers.aws.facts import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, word
-from runcancel.providers.aws.kinds import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, first, moment, text, texts, wire_time

@@ -314,7 +314,6 @@ def _whole(response: Any, host: str) -> bytes:
     from urllib3.exceptions import HTTPError
 
     from runcancel.providers.common.bounded import TooLarge, decompressed
-    from runcancel.providers.common.causes import cause
 
     try:
         content: bytes = response.read(decode_content=False)
@@ -327,6 +326,8 @@ def _whole(response: Any, host: str) -> bytes:
         response.close()
         raise CloudError(Reason.LOST, _too_large(host)) from None
     except HTTPError as error:
+        from runcancel.providers.common.causes import cause
+
         raise CloudError(Reason.LOST, f"the reply of {host} was cut off: {cause(error)}") from None
     except ValueError:
         raise CloudError(Reason.LOST, f"the reply of {host} cannot be decompressed") from None

@@ -2,66 +2,25 @@
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from runcancel.model.reports import AccessPolicy
-from runcancel.model.runs import Kind
-from runcancel.model.states import Fact, Guarantee
-from runcancel.model.triggers import TriggerKind
-from runcancel.providers.base import AuditLog, Cloud, Connection, Provider, VendorSettings
-from runcancel.providers.common.links import Link
-from runcancel.providers.common.policy_scope import PolicyScope
-from runcancel.providers.tencent import variables
+from runcancel.providers.base import AuditLog, Cloud, Connection, PolicyScope, Provider, VendorSettings
+from runcancel.providers.tencent.facts import (
+    CREDENTIALS,
+    KINDS,
+    PROFILE_VARIABLES,
+    REGION_VARIABLES,
+    REGIONS,
+    SITES,
+    TRIGGER_KINDS,
+)
 from runcancel.runtime.throttle import Pace
 
-SITES = ("tencentcloudapi.com", "intl.tencentcloudapi.com")
-"""Each has accounts of its own."""
-
-
-KINDS = (
-    Kind(
-        name="invocation",
-        guarantee=Guarantee.STOPS_RUNNING,
-        action="CancelInvocation",
-        permission="tat:CancelInvocation",
-        promise="A cancel here stops pending targets and terminates running targets.",
-        id_pattern=re.compile(r"inv-[0-9a-z]{8,}"),
-        probe_id="inv-00000000",
-        alias_pattern=re.compile(r"invt-[0-9a-z]{8,}"),
-        in_part=True,
-        grace=(1.0,),
-        read_batch=100,
-        scanned=True,
-        started_with=("RunCommand", "InvokeCommand"),
-        lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
-    ),
-)
-
-TRIGGER_KINDS = (
-    TriggerKind(
-        name="invoker",
-        form="invoker/ivk-…",
-        id_pattern=re.compile(r"ivk-[0-9a-z]{8,}"),
-        probe_id="ivk-00000000",
-        starts=("invocation",),
-        promise="The invoker starts nothing while it is disabled. Runs that it has started continue.",
-        action="DisableInvoker",
-        permission="tat:DisableInvoker",
-        enable_action="EnableInvoker",
-        enable_permission="tat:EnableInvoker",
-    ),
-)
-
-REGIONS = frozenset(
-    {
-        *("ap-guangzhou", "ap-shanghai", "ap-nanjing", "ap-beijing", "ap-chengdu", "ap-chongqing", "ap-hongkong"),
-        *("ap-shenzhen", "ap-singapore", "ap-jakarta", "ap-bangkok", "ap-seoul", "ap-tokyo", "ap-taipei"),
-        *("na-siliconvalley", "na-ashburn", "sa-saopaulo", "eu-frankfurt"),
-        *("ap-shanghai-fsi", "ap-shenzhen-fsi", "ap-beijing-fsi"),
-    }
-)
-"""Regions of TAT, as known in November 2026."""
+if TYPE_CHECKING:
+    from runcancel.model.reports import AccessPolicy
+    from runcancel.providers.common.links import Link
 
 
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
@@ -83,14 +42,14 @@ def configured(environ: Mapping[str, str]) -> bool:
     return profile.configured(environ)
 
 
-def link(text: str) -> Link | None:
+def link(text: str) -> "Link | None":
     """The run that a console URL names, None where it is not of this vendor. Raises `NotARun`."""
     from runcancel.providers.tencent import links
 
     return links.read(text, KINDS[0], REGIONS)
 
 
-def policy(scope: PolicyScope) -> AccessPolicy:
+def policy(scope: PolicyScope) -> "AccessPolicy":
     """The least that has to be allowed for this program, and what could not be narrowed. Raises `UsageError`."""
     from runcancel.providers.tencent import permissions
 
@@ -156,9 +115,9 @@ PROVIDER = Provider(
     sites=SITES,
     audit_log="CloudAudit",
     variables=("TENCENTCLOUD_", "TCCLI_"),
-    region_variables=variables.REGION_VARIABLES,
-    profile_variables=variables.PROFILE_VARIABLES,
-    credentials=variables.CREDENTIALS,
+    region_variables=REGION_VARIABLES,
+    profile_variables=PROFILE_VARIABLES,
+    credentials=CREDENTIALS,
     sign_in="tccli configure, or export TENCENTCLOUD_SECRET_ID=… TENCENTCLOUD_SECRET_KEY=…",
     resolve=resolve,
     host=host,

@@ -11,6 +11,7 @@ from runcancel.model.states import Reason
 from runcancel.providers.common.credentials import Credentials, CredentialSource, Fixed
 from runcancel.providers.common.fields import number, text
 from runcancel.providers.common.files import ini, json_object
+from runcancel.providers.tencent.facts import CREDENTIALS
 from runcancel.providers.tencent.profile import (
     KEYS,
     OIDC,
@@ -23,7 +24,6 @@ from runcancel.providers.tencent.profile import (
     tccli_file,
 )
 from runcancel.providers.tencent.sources import Sources
-from runcancel.providers.tencent.variables import CREDENTIALS
 
 _CVM_ROLE = "cvm-role"
 _SESSION = "runcancel"

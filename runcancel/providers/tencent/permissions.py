@@ -7,7 +7,7 @@ authorised by operation is denied where a policy names a resource, hence `*` for
 from collections.abc import Iterable
 
 from runcancel.model.reports import AccessPolicy
-from runcancel.providers.common.policy_scope import PolicyScope
+from runcancel.providers.base import PolicyScope
 
 READS = ("sts:GetCallerIdentity", "tat:DescribeRegions", "tat:DescribeInvocations", "tat:DescribeInvocationTasks")
 CANCELS = ("tat:CancelInvocation",)

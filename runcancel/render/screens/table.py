@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.text import Text
 
 from runcancel.model.outcomes import Outcome
-from runcancel.model.reports import ScopeCheck
+from runcancel.model.reports import FileCheck, ScopeCheck
 from runcancel.model.runs import Invocation, Run, RunName
 from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Record
@@ -75,7 +75,10 @@ class Table(Printer):
             case [ScopeCheck(), *_] as records:
                 yield from self._rows(records)
                 yield Text()
-                yield from (Text(line, "dim") for line in doctor.of_files(end.files))
+                yield from (
+                    Text(line, "dim")
+                    for line in doctor.of_files([one for one in end.files if isinstance(one, FileCheck)])
+                )
             case records:
                 yield from self._rows(records)
 

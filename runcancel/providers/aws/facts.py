@@ -1,4 +1,4 @@
-"""The kinds of AWS runs, whose ids are look-alike UUIDs, and of their triggers."""
+"""What is known about AWS without a request: kinds, and the variables that choose a profile and a region."""
 
 import re
 
@@ -122,3 +122,8 @@ ASSOCIATION = TriggerKind(
     fixed_because="an update of an association erases every field that is not sent, and runs the association at once",
 )
 TRIGGER_KINDS = (WINDOW_TRIGGER, RULE, SCHEDULE, ASSOCIATION)
+
+REGION_VARIABLES: tuple[str, ...] = ("AWS_REGION", "AWS_DEFAULT_REGION")
+"""botocore reads only the second; every other AWS SDK reads the first."""
+
+PROFILE_VARIABLES: tuple[str, ...] = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
