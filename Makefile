@@ -6,6 +6,7 @@
 # make dist    the wheel and the source distribution, by locked tools; make test-build: two builds give the same bytes
 # make man     the manual pages in man/, written and checked
 # make check   lint, types, import rules, dependencies, licences
+# make docs    the pages as a site in build/site, every link checked
 # make bench   how fast, against the vendors' own CLIs and SDKs (QUICK=1: a few minutes); writes docs/performance.md
 # make screenshots   the pictures in docs/screens, taken anew (minutes)
 # make test-peers    the vendors' own CLIs and SDKs for Node.js against the sandbox (large downloads)
@@ -15,6 +16,7 @@ VENV ?= .venv
 PEERS ?= .venv-peers
 LOWEST ?= .venv-lowest
 BUILD ?= .venv-build
+DOCS ?= .venv-docs
 LOWEST_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 CASES ?= 2000
 BIN := $(VENV)/bin
@@ -25,7 +27,7 @@ CORE := $(filter-out tests/journal tests/providers,$(ROOMS)) tests/test_dependen
 SLOW := tests/config/test_links.py tests/config/test_settings.py tests/render/test_writers.py tests/runtime/test_workers.py
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test quick soak check bench test-peers test-lowest test-build dist generate man lock mutants coverage screenshots clean
+.PHONY: demo test quick soak check bench test-peers test-lowest test-build dist docs generate man lock mutants coverage screenshots clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
@@ -82,6 +84,13 @@ dist: $(BUILD)/.installed
 test-build: $(BUILD)/.installed
 	$(BUILD)/bin/python tests/twice.py
 
+# the pages as a site; the commands and the topics in it are the program's own help
+docs: $(VENV)/.installed-dev $(DOCS)/.installed
+	$(BIN)/python tests/site.py pages build/pages
+	rm -rf build/site
+	$(DOCS)/bin/zensical build --strict --clean --config-file zensical.toml
+	$(BIN)/python tests/site.py links build/site
+
 # the development environment and the tools that build, pinned and hashed for every Python and platform; used by LOCKED=1
 lock: $(VENV)/.installed-dev
 	$(BIN)/python $(PIP) install uv
@@ -89,6 +98,8 @@ lock: $(VENV)/.installed-dev
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements-dev.lock
 	$(BIN)/uv pip compile --group build --universal --python-version 3.11 --generate-hashes --constraint requirements-dev.lock \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements-build.lock
+	$(BIN)/uv pip compile --group docs --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements-docs.lock
 
 # what the judges would not notice: every mutant that survives is explained in docs/trust.md
 mutants: $(VENV)/.installed-dev
@@ -108,7 +119,7 @@ screenshots: $(VENV)/.installed-dev
 	$(BIN)/python tests/screens.py docs/screens
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(LOWEST) $(BUILD) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(LOWEST) $(BUILD) $(DOCS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "runcancel needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
@@ -128,6 +139,12 @@ $(BUILD)/.installed: requirements-build.lock
 	@echo "installing what builds into $(BUILD) ..."
 	@rm -rf $(BUILD) && $(PYTHON) -m venv $(BUILD)
 	@$(BUILD)/bin/python $(PIP) install --require-hashes -r requirements-build.lock
+	@touch $@
+
+$(DOCS)/.installed: requirements-docs.lock
+	@echo "installing what makes the site into $(DOCS) ..."
+	@rm -rf $(DOCS) && $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python $(PIP) install --require-hashes -r requirements-docs.lock
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from outside import WINDOW, Outside
 from pyte.screens import Char
-from svg import svg
+from svg import film, svg
 from terminal import Terminal
 
 WIDTHS = (80, 120, 200)
@@ -115,6 +115,13 @@ def _few(outside: Outside) -> Sequence[str]:
     return ("cancel", "--name", _NAME)
 
 
+def _two(outside: Outside) -> Sequence[str]:
+    """One that stops what runs, and one that does not."""
+    _add(outside, "tencent", targets={"running": 9, "pending": 3}, settle=0)
+    _add(outside, "alibaba", targets={"pending": 31, "running": 9}, settle=0, terminates=False, age=750)
+    return ("cancel", "--name", _NAME)
+
+
 def _mixed(outside: Outside) -> Sequence[str]:
     """Runs to list: several names, several states."""
     _few(outside)
@@ -213,8 +220,33 @@ PICTURES: Mapping[str, Picture] = {
 }
 
 
+FILM = "film"
+"""The moving picture of the main job: the command, the confirmation, the wait, the result."""
+
+
+def filmed(home: Path) -> str:
+    """The moving picture as SVG; between its pictures time stands still or is moved by hand."""
+    with Outside(home, speed=0) as outside:
+        argv = list(_two(outside))
+        typed = f"\x1b[1m$ runcancel {' '.join(argv)}\x1b[0m\r\n"
+        with Terminal(outside, *argv, columns=100, lines=_LINES, prompt=typed, env={"TZ": "UTC"}) as terminal:
+            pictures = [(_steady(terminal), 2.0)]
+            terminal.until("Type 2 to confirm")
+            pictures.append((_steady(terminal), 7.0))
+            terminal.send("2")
+            terminal.until("lists them): 2")
+            pictures.append((_steady(terminal), 1.0))
+            terminal.send("\r")
+            terminal.end()
+            pictures.append((_steady(terminal), 9.0))
+            return film(pictures, title=f"runcancel {' '.join(argv)}")
+
+
 def main(folder: Path, wanted: Sequence[str]) -> None:
     """Take the pictures, or those that are named."""
+    if not wanted or FILM in wanted:
+        with tempfile.TemporaryDirectory() as home:
+            (folder / f"{FILM}.svg").write_text(filmed(Path(home) / "home"))
     for name in PICTURES:
         for columns in WIDTHS:
             if not wanted or f"{name}-{columns}" in wanted or name in wanted:

@@ -27,8 +27,31 @@ Row = Sequence[Char]
 
 def svg(rows: Sequence[Row], *, title: str, theme: str = "") -> str:
     """The picture. `theme` is `dark` or `light`; without it the reader's own is followed."""
+    return _framed([*_screen(rows)], rows, len(rows), title=title, style=_styles(theme))
+
+
+def film(frames: Sequence[tuple[Sequence[Row], float]], *, title: str) -> str:
+    """Pictures one after the other, each for so many seconds, for ever; a reader who wants no motion sees the last."""
+    whole = sum(seconds for _, seconds in frames)
+    style, drawn, start = [_styles(""), "g{visibility:hidden}g:last-of-type{visibility:visible}"], [], 0.0
+    motion = [f"g{{animation:{whole:g}s step-end infinite}}"]
+    for number, (rows, seconds) in enumerate(frames):
+        first, after = (f"{100 * at / whole:.2f}%" for at in (start, start + seconds))
+        until = "" if number == len(frames) - 1 else f"{after}{{visibility:hidden}}"
+        before = "0%{visibility:hidden}" if start else ""
+        motion.append(f"@keyframes f{number}{{{before}{first}{{visibility:visible}}{until}}}")
+        motion.append(f"#f{number}{{animation-name:f{number}}}")
+        drawn += [f'<g id="f{number}">', *_screen(rows), "</g>"]
+        start += seconds
+    style.append(f"@media not (prefers-reduced-motion:reduce){{{''.join(motion)}}}")
+    lines = max(len(rows) for rows, _ in frames)
+    return _framed(drawn, frames[-1][0], lines, title=title, style="".join(style))
+
+
+def _framed(drawn: Sequence[str], rows: Sequence[Row], lines: int, *, title: str, style: str) -> str:
+    """A window around what is drawn; `rows` is what it says to those who cannot see it."""
     columns = max(len(row) for row in rows)
-    width, height = round(columns * _CELL + 2 * _EDGE), len(rows) * _LINE + 2 * _EDGE + _BAR
+    width, height = round(columns * _CELL + 2 * _EDGE), lines * _LINE + 2 * _EDGE + _BAR
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     text = "\n".join("".join(cell.data for cell in row).rstrip() for row in rows)
     return "\n".join(
@@ -36,13 +59,18 @@ def svg(rows: Sequence[Row], *, title: str, theme: str = "") -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
             f"<title>{escape(title)}</title>",
             f"<desc>{escape(text)}</desc>",
-            f"<style>{_styles(theme)}</style>",
+            f"<style>{style}</style>",
             f'<rect class="ground" x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="8"/>',
             *(f'<circle class="dot" cx="{18 + 16 * place}" cy="17" r="4.5"/>' for place in range(3)),
-            *(line for number, row in enumerate(rows) for line in _drawn(row, _EDGE + _BAR + number * _LINE)),
+            *drawn,
             "</svg>\n",
         ]
     )
+
+
+def _screen(rows: Sequence[Row]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        yield from _drawn(row, _EDGE + _BAR + number * _LINE)
 
 
 def _styles(theme: str) -> str:

@@ -17,8 +17,10 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(rf"^(?:\$ )?(runcancel (?:{'|'.join(VERBS)})\b.*?)(?: {{3,}}.*| +# .*)?$", re.MULTILINE)
 _EXPECTED = {
     "runcancel cancel": 2,  # without a terminal there is no list to choose from
+    "runcancel cancel --name patch-openssl": 6,  # two accounts, and no terminal to confirm on
     "runcancel cancel -r all --name patch-openssl --max-runs 50": 6,  # several accounts, and no terminal to confirm on
     "runcancel cancel t-7d2a745b412b4601b2d47f6a768d0001 --target i-bp1fexample": 5,
+    "runcancel report -o html > incident.html": 5,  # the cancel above waits for a confirmation
     "runcancel doctor -c prod -o json": 2,  # the context does not exist
 }
 """The exit code of a command where it is not 0."""
@@ -42,8 +44,10 @@ def test_every_command_of_a_page_does_what_it_is_there_for(page: str, outside: O
         assert "internal error" not in done.err
 
 
-@pytest.mark.parametrize("recipe", [*blocks("README.md", "sh"), *blocks("docs/triggers.md", "sh")])
-def test_every_recipe_of_the_readme_and_of_triggers_runs_as_it_stands(recipe: str, outside: Outside) -> None:
+@pytest.mark.parametrize(
+    "recipe", [*blocks("README.md", "sh"), *blocks("docs/selecting.md", "sh"), *blocks("docs/triggers.md", "sh")]
+)
+def test_every_recipe_runs_as_it_stands(recipe: str, outside: Outside) -> None:
     done = outside.shell(f"set -euo pipefail\n{recipe}", env={"RUN": TENCENT})
 
     assert done.code == (3 if any(file in recipe for file in _PARTIAL) else 0), str(done)

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from screens import PICTURES, WIDTHS, taken
+from screens import FILM, PICTURES, WIDTHS, filmed, taken
 
 FOLDER = Path(__file__).parent.parent / "docs" / "screens"
 
@@ -16,7 +16,10 @@ def words(svg: str) -> str:
 
 
 def test_there_is_a_picture_of_everything_at_every_width_and_no_other() -> None:
-    assert {path.stem for path in FOLDER.iterdir()} == {f"{name}-{width}" for name in PICTURES for width in WIDTHS}
+    assert {path.stem for path in FOLDER.iterdir()} == {
+        FILM,
+        *(f"{name}-{width}" for name in PICTURES for width in WIDTHS),
+    }
 
 
 @pytest.mark.parametrize(("name", "columns"), [("refusal", 80), ("list", 120), ("plan", 200), ("consent", 80)])
@@ -25,6 +28,10 @@ def test_a_picture_is_what_is_shown_now(name: str, columns: int, tmp_path: Path)
 
     assert words(svg) == words((FOLDER / f"{name}-{columns}.svg").read_text())
     assert svg == (FOLDER / f"{name}-{columns}.svg").read_text(), "make screenshots"
+
+
+def test_the_moving_picture_is_what_is_shown_now(tmp_path: Path) -> None:
+    assert filmed(tmp_path / "home") == (FOLDER / f"{FILM}.svg").read_text(), "make screenshots"
 
 
 @pytest.mark.parametrize("columns", WIDTHS)

@@ -71,6 +71,7 @@ def test_the_locks_hold_what_is_declared() -> None:
     extras = PROJECT["project"]["optional-dependencies"]["dev"]
     declared = {"requirements-dev.lock": [*PROJECT["project"]["dependencies"], *extras]}
     declared["requirements-build.lock"] = [*PROJECT["dependency-groups"]["build"], *PROJECT["build-system"]["requires"]]
+    declared["requirements-docs.lock"] = PROJECT["dependency-groups"]["docs"]
     assert declared.keys() == {lock.name for lock in LOCKS}
     for lock in LOCKS:
         pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
