@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pexpect
 import pyte
 import yaml
+from children import Child, Seat
 from jsonschema import Draft202012Validator, FormatChecker
 from warm import Warm
 
@@ -153,17 +154,19 @@ class Outside:
         stdin: str = "",
         patience: float = 60,
         before: str = "",
+        check: bool = True,
     ) -> Done:
         """Run to the end, `patience` seconds at most. What is JSON is checked against the shipped schemas.
 
-        `before` is Python that is run before the command in its process.
+        `before` is Python that is run before the command in its process. Without `check` it may have died halfway.
         """
         environ = self._with(env)
         if not warm().fits(environ):
             assert not before
             return ran([RUNCANCEL], *argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience)
         code, out, err = warm().run(argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience, before=before)
-        return checked(Done(argv=argv, code=code, out=out, err=err), environ)
+        done = Done(argv=argv, code=code, out=out, err=err)
+        return checked(done, environ) if check else done
 
     def json(self, *argv: str, code: int = 0, env: Mapping[str, str | None] | None = None) -> Any:
         """The document of a command that ends with `code`."""
@@ -178,15 +181,7 @@ class Outside:
 
         With the seconds that it took to end.
         """
-        child = subprocess.Popen(
-            [RUNCANCEL, *argv],
-            env=self._with(None),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.home,
-        )
+        child = self.start(*argv)
         try:
             self.wait_for(until, times=times)
             began = time.monotonic()
@@ -203,6 +198,36 @@ class Outside:
         done = Done(argv=argv, code=child.returncode, out=out, err=err)
         return checked(done, self._with(None)), took
 
+    def start(
+        self,
+        *argv: str,
+        env: Mapping[str, str | None] | None = None,
+        stdin: int | IO[Any] = subprocess.DEVNULL,
+        stdout: int | IO[Any] = subprocess.PIPE,
+        stderr: int | IO[Any] = subprocess.PIPE,
+        text: bool = True,
+    ) -> Child:
+        """Start, and do not wait for the end; with the files of `subprocess.Popen`."""
+        environ, files = self._with(env), {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+        assert warm().fits(environ)
+        return Child(warm(), argv, environ=environ, cwd=self.home, text=text, **files)
+
+    def seat(
+        self,
+        *argv: str,
+        env: Mapping[str, str | None] | None = None,
+        columns: int = 80,
+        lines: int = 40,
+        timeout: float = 60,
+        encoding: str | None = None,
+    ) -> Any:
+        """Start on a terminal: something to expect text from and to type into, as pexpect has it."""
+        environ = self._with({"TERM": "xterm-256color", **(env or {})})
+        options = {"dimensions": (lines, columns), "timeout": timeout, "encoding": encoding}
+        if warm().fits(environ):
+            return Seat(warm(), argv, environ=environ, cwd=self.home, **options)
+        return pexpect.spawn(str(RUNCANCEL), [*argv], env=environ, cwd=str(self.home), **options)
+
     def wait_for(self, action: str, *, times: int = 1, seconds: float = 20.0) -> None:
         """Come back when the sandbox has answered, or is about to answer, `times` requests for an action."""
         deadline = time.monotonic() + seconds
@@ -212,7 +237,7 @@ class Outside:
 
     def shell(self, script: str, env: Mapping[str, str | None] | None = None) -> Done:
         """Run bash with the command on its path."""
-        environ = self._with({"PATH": self.shell_path, **(env or {})})
+        environ = self._with({"PATH": f"{warm().folder}{os.pathsep}{self.shell_path}", **(env or {})})
         return _ended(["bash", "--norc", "-c", script], ("bash",), environ, cwd=self.home)
 
     @property
@@ -228,24 +253,24 @@ class Outside:
         env: Mapping[str, str | None] | None = None,
         answer: str | None = None,
     ) -> Shown:
-        """Run with all three streams on a terminal."""
-        environ = self._with({"TERM": "xterm-256color", **(env or {})})
-        child = pexpect.spawn(
-            str(RUNCANCEL), list(argv), env=environ, dimensions=(lines, columns), cwd=str(self.home), timeout=60
-        )
+        """Run with all three streams on a terminal. The answer is typed when something is shown."""
+        child = self.seat(*argv, columns=columns, lines=lines, env=env)
         screen = pyte.Screen(columns, lines)
         stream = pyte.ByteStream(screen)
-        raw, frames = b"", []
-        if answer is not None:
-            child.send(answer)
+        raw, frames, rows = b"", [], [""] * lines
         while True:
             try:
                 part = child.read_nonblocking(size=65536, timeout=60)
             except pexpect.EOF:
                 break
+            if answer is not None and not raw:
+                child.send(answer)
             raw += part
             stream.feed(part)
-            frames.append("\n".join(line.rstrip() for line in screen.display))
+            for at in screen.dirty:
+                rows[at] = row_of(screen, at).rstrip()
+            screen.dirty.clear()
+            frames.append("\n".join(rows))
         child.close()
         code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
         return Shown(code=code, raw=raw, frames=tuple(frames), final=frames[-1].rstrip() if frames else "")
@@ -305,6 +330,13 @@ def warm() -> Warm:
     made = Warm(RUNCANCEL, outer | {"LC_ALL": "C.UTF-8"})
     atexit.register(made.close)
     return made
+
+
+def row_of(screen: pyte.Screen, at: int) -> str:
+    """One line of `screen.display`, which makes them all."""
+    line = screen.buffer[at]
+    texts = [line[x].data for x in range(screen.columns)] if line else []
+    return "".join(texts) if texts else " " * screen.columns
 
 
 def _is_ours(name: str) -> bool:

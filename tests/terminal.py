@@ -8,7 +8,7 @@ from typing import Self
 
 import pexpect
 import pyte
-from outside import RUNCANCEL, Outside
+from outside import Outside
 
 _DIM = re.compile(rb"\x1b\[([0-9;]*)m")
 _HALF = re.compile(rb"\x1b[^A-Za-z]*\Z")  # a sequence whose end has not come yet
@@ -35,15 +35,7 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self._half = b""
         self._stream.feed(prompt.encode())
-        environ: dict[str, str | None] = {**outside.environ, "TERM": "xterm-256color", **(env or {})}
-        self._child = pexpect.spawn(
-            str(RUNCANCEL),
-            list(argv),
-            env={name: value for name, value in environ.items() if value is not None},
-            dimensions=(lines, columns),
-            cwd=str(outside.home),
-            timeout=30,
-        )
+        self._child = outside.seat(*argv, columns=columns, lines=lines, env=env, timeout=30)
 
     def __enter__(self) -> Self:
         return self

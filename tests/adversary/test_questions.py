@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pexpect
 import pytest
-from outside import KILLED, RUNCANCEL, TENCENT, Outside, id_of, named
+from outside import KILLED, TENCENT, Outside, id_of, named
 
 LIST = f"printf '%s\\n' {TENCENT} {KILLED}"
 
@@ -110,15 +110,8 @@ def test_a_limit_that_no_flag_raises_is_not_said_to_be_raised_by_one(outside: Ou
 
 def test_targets_that_join_while_a_person_reads_the_plan_are_left_alone(outside: Outside) -> None:
     ref = outside.add("tencent", targets={"running": 2}, name="bad-patch")
-    child = pexpect.spawn(
-        str(RUNCANCEL),
-        ["cancel", "-p", "tencent", "--name", "bad-patch", "--no-wait"],
-        env={**outside.environ, "TERM": "xterm-256color"},
-        dimensions=(50, 200),
-        cwd=str(outside.home),
-        timeout=60,
-        encoding="utf-8",
-    )
+    argv = ("cancel", "-p", "tencent", "--name", "bad-patch", "--no-wait")
+    child = outside.seat(*argv, lines=50, columns=200, encoding="utf-8")
     child.expect(r"runs?\? \[y/N/\?\] ")
     with outside.box.world.lock:
         run = outside.box.world.book("tencent", 0, "ap-guangzhou").runs[id_of(ref)]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from outside import RUNCANCEL, TENCENT, Outside
+from outside import TENCENT, Outside
 
 
 def journal(outside: Outside) -> Path:
@@ -253,12 +253,8 @@ def test_a_kill_leaves_the_old_configuration_or_the_new(outside: Outside) -> Non
     whole = {configuration(outside).read_bytes()}
     kept = 0
     for number in range(8):
-        child = subprocess.Popen(
-            [RUNCANCEL, "contexts", "add", f"n{number}", "-p", "tencent"],
-            env=outside.environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        child = outside.start("contexts", "add", f"n{number}", "-p", "tencent", **quiet)
         deadline = time.monotonic() + 10
         # The moment when the new text is being written, as near as one can come from outside.
         while child.poll() is None and time.monotonic() < deadline and not _half_written(outside):

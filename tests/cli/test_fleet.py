@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from outside import COMMAND, KILLED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside
+from outside import COMMAND, KILLED, ONE_SHOT, TENCENT, WINDOW, Outside
 
 
 def two(outside: Outside) -> tuple[str, str]:
@@ -302,14 +302,7 @@ def test_a_cloud_that_hangs_holds_up_no_verdict_of_another(outside: Outside) -> 
     """The one that hangs is asked first and has twenty seconds to answer; the other is seen stopped meanwhile."""
     outside.faults("StopInvocation=hang")
     argv = ("cancel", KILLED, TENCENT, "-o", "jsonl")
-    with subprocess.Popen(
-        [RUNCANCEL, *argv],
-        env=outside.environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as child:
+    with outside.start(*argv, stderr=subprocess.DEVNULL) as child:
         assert child.stdout is not None
         first = next(line for line in map(json.loads, child.stdout) if line["type"] == "outcome")
         child.send_signal(signal.SIGINT)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outside import ENDED, RUNCANCEL, SIGNALS, TENCENT, Outside
+from outside import ENDED, SIGNALS, TENCENT, Outside
 from terminal import Terminal
 
 CLOUDS = ("alibaba", "tencent")
@@ -129,13 +129,7 @@ def test_a_cloud_that_hangs_delays_no_other(outside: Outside) -> None:
     """The one that hangs is never heard of; the other one is at its end meanwhile."""
     ref = outside.add("tencent", **GROWS)
     outside.faults("alibaba:*=hang,seconds=600")
-    child = subprocess.Popen(
-        [RUNCANCEL, "logs", ENDED[3], ref, "--follow", "--timeout", "2h"],
-        env=outside.environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    child = outside.start("logs", ENDED[3], ref, "--follow", "--timeout", "2h")
     try:
         assert child.stdout is not None
         last = next(line for line in child.stdout if line.endswith("\tline 10\n"))
@@ -243,9 +237,9 @@ def test_an_unknown_encoding_is_wrong_usage(name: str, near: str, outside: Outsi
 
 
 def raw(outside: Outside, *argv: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [RUNCANCEL, "logs", *argv, "--raw"], env=outside.environ, capture_output=True, check=False, timeout=60
-    )
+    child = outside.start("logs", *argv, "--raw", text=False)
+    out, err = child.communicate(timeout=60)
+    return subprocess.CompletedProcess(child.args, child.wait(), out, err)
 
 
 @every_cloud

@@ -23,13 +23,7 @@ RESUMED = {WINDOW: "GetMaintenanceWindowExecution", ONE_SHOT: "DescribeInvocatio
 
 def killed(outside: Outside, *argv: str, until: str, times: int = 1) -> None:
     """Start a cancel and kill it without warning once the sandbox was asked `until` so many times."""
-    child = subprocess.Popen(
-        [RUNCANCEL, *argv],
-        env=outside.environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    child = outside.start(*argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         outside.wait_for(until, times=times)
     finally:
@@ -383,7 +377,7 @@ def test_the_journal_holds_no_secret_and_is_private(outside: Outside) -> None:
 
 def test_another_process_reads_while_one_writes(outside: Outside) -> None:
     outside.faults("tencent:CancelInvocation=hang,seconds=3")
-    child = subprocess.Popen([RUNCANCEL, "cancel", TENCENT, "-o", "json"], env=outside.environ, stdout=subprocess.PIPE)
+    child = outside.start("cancel", TENCENT, "-o", "json")
     try:
         outside.wait_for("CancelInvocation")
         (operation,) = operations(outside)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pexpect
 import pytest
 import yaml
-from outside import COMMAND, ENDED, KILLED, RUNCANCEL, TENCENT, Outside, check_document
+from children import Child
+from outside import COMMAND, ENDED, KILLED, TENCENT, Outside, check_document
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FORMATS = ("json", "jsonl", "yaml")
@@ -51,9 +52,8 @@ class Ended:
 
 
 @contextlib.contextmanager
-def started(outside: Outside, *argv: str) -> Iterator[subprocess.Popen[str]]:
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    child = subprocess.Popen([RUNCANCEL, *argv], env=outside.environ, cwd=outside.home, text=True, **pipes)  # type: ignore[call-overload]
+def started(outside: Outside, *argv: str) -> Iterator[Child]:
+    child = outside.start(*argv, stdin=subprocess.PIPE)
     try:
         yield child
     finally:
@@ -61,7 +61,7 @@ def started(outside: Outside, *argv: str) -> Iterator[subprocess.Popen[str]]:
         child.communicate()
 
 
-def signalled(child: subprocess.Popen[str], signum: int) -> Ended:
+def signalled(child: Child, signum: int) -> Ended:
     assert child.stderr is not None
     begun = time.monotonic()
     child.send_signal(signum)
@@ -143,10 +143,7 @@ def reading_stdin(pid: int) -> None:
 
 def test_the_second_signal_names_the_operation_and_how_to_go_on(outside: Outside) -> None:
     outside.faults("CancelInvocation=hang")
-    environ = {**outside.environ, "TERM": "xterm-256color"}
-    child = pexpect.spawn(
-        str(RUNCANCEL), ["cancel", TENCENT], env=environ, cwd=str(outside.home), timeout=20, encoding="utf-8"
-    )
+    child = outside.seat("cancel", TENCENT, timeout=20, encoding="utf-8")
     outside.wait_for("CancelInvocation")
     begun = time.monotonic()
     child.sendintr()
@@ -165,14 +162,7 @@ def test_the_second_signal_names_the_operation_and_how_to_go_on(outside: Outside
 
 
 def test_an_interrupt_at_a_question_is_130_and_sends_nothing(outside: Outside) -> None:
-    child = pexpect.spawn(
-        str(RUNCANCEL),
-        ["cancel", "-p", "tencent", "--name-glob", "*"],
-        env={**outside.environ, "TERM": "xterm-256color"},
-        cwd=str(outside.home),
-        timeout=20,
-        encoding="utf-8",
-    )
+    child = outside.seat("cancel", "-p", "tencent", "--name-glob", "*", timeout=20, encoding="utf-8")
     child.expect(r"\[y/N")
     child.sendintr()
     child.expect("interrupted")

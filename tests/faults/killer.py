@@ -1,8 +1,8 @@
 """Runs the program and kills it without warning at one of its journal writes.
 
-`python killer.py MOMENT NUMBER ARGV…`: MOMENT is `before` or `after` the write of that NUMBER, 1 being the first. With
-NUMBER 0 it lives, and prints how many writes there were as the last line of stderr. With MOMENT `raise` it lives, too:
-that write and all later ones raise what no journal should.
+MOMENT is `before` or `after` the write of that NUMBER, 1 being the first. With NUMBER 0 it lives, and prints how many
+writes there were as the last line of stderr. With MOMENT `raise` it lives, too: that write and all later ones raise
+what no journal should.
 """
 
 import os
@@ -10,7 +10,11 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outside import Done, Outside
 
 _WRITES = ("INSERT", "UPDATE", "DELETE", "CREATE", "COMMIT", "BEGIN")
 
@@ -45,19 +49,20 @@ class Mortal(sqlite3.Connection):
         return cursor
 
 
-def main(moment: str, number: str, *argv: str) -> int:
-    """Run the command with a mortal connection."""
+def mortal(outside: "Outside", moment: str, number: int, *argv: str) -> "Done":
+    """What the command did in a process that dies at one of its journal writes."""
+    load = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport killer\n"
+    return outside.run(*argv, before=f"{load}killer.main({moment!r}, {number!r}, {argv!r})", check=False)
+
+
+def main(moment: str, number: int, argv: tuple[str, ...]) -> None:
+    """Run the command with a mortal connection, in the process that is there for it."""
     connect = sqlite3.connect
     sqlite3.connect = lambda *args, **options: connect(*args, **{**options, "factory": Mortal})
-    Mortal.moment, Mortal.last = moment, int(number)
-    sys.argv = ["runcancel", *argv]
+    Mortal.moment, Mortal.last = moment, number
     os.environ["RUNCANCEL_DEBUG"] = "1"  # an internal error shows where
     from runcancel.cli import run
 
     code = run(list(argv))
     print(Mortal.writes, file=sys.stderr)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(code)

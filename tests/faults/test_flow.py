@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from outside import COMMAND, KILLED, RUNCANCEL, Outside, id_of
+from children import Child
+from outside import COMMAND, KILLED, Outside, id_of
 
 CANCELS = {"aws": "CancelCommand", "alibaba": "StopInvocation", "tencent": "CancelInvocation"}
 READS = {"aws": "ListCommands", "alibaba": "DescribeInvocations", "tencent": "DescribeInvocations"}
@@ -41,17 +42,9 @@ def silent_port() -> Iterator[int]:
 
 
 @contextmanager
-def running(outside: Outside, argv: Sequence[str], port: int) -> Iterator["subprocess.Popen[str]"]:
+def running(outside: Outside, argv: Sequence[str], port: int) -> Iterator[Child]:
     """The command in the background, with AWS at the port."""
-    child = subprocess.Popen(
-        [RUNCANCEL, *argv],
-        env={**outside.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=outside.home,
-    )
+    child = outside.start(*argv, env={"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"})
     try:
         yield child
     finally:
@@ -238,15 +231,9 @@ def test_what_was_not_read_in_time_is_not_read_before_what_was_accepted(outside:
 
 def test_what_does_not_answer_is_said_at_once_with_how_long_it_is_tried(outside: Outside) -> None:
     began = time.monotonic()
-    with subprocess.Popen(
-        [RUNCANCEL, "cancel", "tencent:ap-guangzou:invocation/inv-ib2lld37", "--give-up-after", "3s"],
-        env={**outside.environ, "RUNCANCEL_TENCENT_ENDPOINT_URL": "https://tat.ap-guangzou.invalid"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=outside.home,
-    ) as child:
+    argv = ("cancel", "tencent:ap-guangzou:invocation/inv-ib2lld37", "--give-up-after", "3s")
+    env = {"RUNCANCEL_TENCENT_ENDPOINT_URL": "https://tat.ap-guangzou.invalid"}
+    with outside.start(*argv, env=env, stdout=subprocess.DEVNULL) as child:
         assert child.stderr is not None
         first = child.stderr.readline()
         told = time.monotonic() - began

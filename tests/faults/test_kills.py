@@ -3,7 +3,6 @@
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outside import RUNCANCEL, Outside, id_of
+from outside import Done, Outside, id_of
 
 from .conftest import FIGURES
+from .killer import mortal
 
-_KILLER = Path(__file__).with_name("killer.py")
 _SPEC = {"targets": {"running": 2, "pending": 1}, "runs_for": 1e6, "waits_for": 1e6}
 _END = {"terminated": 2, "cancelled": 1}
 _KINDS = (("tencent", "invocation"), ("alibaba", "invocation"), ("aws", "command"))
@@ -70,24 +69,16 @@ def _ids(params: dict[str, Any]) -> list[str]:
     return [str(params[key]) for key in ("InvocationId", "InvokeId", "CommandId") if key in params]
 
 
-def mortal(outside: Outside, moment: str, number: int, refs: list[str]) -> subprocess.CompletedProcess[str]:
-    """Cancel the runs in a process that dies at one of its journal writes."""
-    return subprocess.run(
-        [sys.executable, str(_KILLER), moment, str(number), "cancel", *refs, "--accept-reported", "-o", "json"],
-        env=outside.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def cancelled(outside: Outside, moment: str, number: int, refs: list[str]) -> Done:
+    """What a cancel did that dies at one of its journal writes."""
+    return mortal(outside, moment, number, "cancel", *refs, "--accept-reported", "-o", "json")
 
 
 def test_killed_at_a_journal_write_and_resumed(tmp_path: Path, soak: int) -> None:
     with Outside(tmp_path / "whole", fleet=False) as outside:
-        done = mortal(outside, "before", 0, fleet(outside, 10))
-        assert done.returncode == 0, done.stderr
-        writes = int(done.stderr.splitlines()[-1])
+        done = cancelled(outside, "before", 0, fleet(outside, 10))
+        assert done.code == 0, done.err
+        writes = int(done.err.splitlines()[-1])
     assert writes >= 2 * 10 + 3  # an answer and an outcome for each, the intent, the end
 
     moments = [(number, moment) for number in range(1, writes + 1) for moment in ("before", "after")]
@@ -96,8 +87,10 @@ def test_killed_at_a_journal_write_and_resumed(tmp_path: Path, soak: int) -> Non
     def killed(number: int, moment: str) -> None:
         with Outside(tmp_path / f"{number}-{moment}", fleet=False) as outside:
             refs = fleet(outside, 10)
-            done = mortal(outside, moment, number, refs)
-            assert done.returncode == -signal.SIGKILL, done.stderr
+            done = cancelled(outside, moment, number, refs)
+            if done.code == 0 and int(done.err.splitlines()[-1]) < number:
+                return  # how often a run is read, and what is noted then, is not the same each time
+            assert done.code == -signal.SIGKILL, done.err
             resumed(outside, refs)
             FIGURES["kills at a journal write"] += 1
 
@@ -114,19 +107,19 @@ def test_a_bug_of_the_journal_is_one_warning_and_the_cancel_goes_on(tmp_path: Pa
     with Outside(tmp_path, fleet=False) as outside:
         refs = fleet(outside, 5)
 
-        done = mortal(outside, "raise", number, refs)
+        done = cancelled(outside, "raise", number, refs)
 
-        assert done.returncode == 0, done.stderr
-        assert done.stderr.count("the journal failed (AttributeError)") == 1
+        assert done.code == 0, done.err
+        assert done.err.count("the journal failed (AttributeError)") == 1
         assert all(outside.states(ref) == _END for ref in refs)
 
 
 def test_a_bug_of_a_required_journal_refuses_before_anything_is_sent(tmp_path: Path) -> None:
     with Outside(tmp_path, fleet=False) as outside:
-        done = mortal(outside, "raise", 1, [*fleet(outside, 5), "--require-journal"])
+        done = cancelled(outside, "raise", 1, [*fleet(outside, 5), "--require-journal"])
 
-        assert done.returncode == 6, done.stderr
-        assert "nothing was sent" in done.stderr
+        assert done.code == 6, done.err
+        assert "nothing was sent" in done.err
         assert outside.writes() == []
 
 
@@ -148,9 +141,8 @@ def test_a_cancel_of_500_runs_killed_at_a_random_moment_and_resumed(tmp_path: Pa
 
 def _killed_after(outside: Outside, refs: list[str], *, requests: int) -> None:
     """Start a cancel and kill it once the sandbox was asked so often, or at its end; read the journal meanwhile."""
-    argv = [RUNCANCEL, "cancel", *refs, "--max-runs", "1000", "-o", "json"]
-    nothing = subprocess.DEVNULL
-    child = subprocess.Popen(argv, env=outside.environ, stdin=nothing, stdout=nothing, stderr=nothing)
+    argv = ("cancel", *refs, "--max-runs", "1000", "-o", "json")
+    child = outside.start(*argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     read = False
     try:
         while len(outside.box.log) < requests and child.poll() is None:

@@ -3,8 +3,6 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,14 @@ from typing import Any
 import pytest
 from adversary.contradictions import listings
 from fuzz.liar import Liar, Telling
-from outside import Outside
+from outside import Done, Outside
 
 from runcancel.sandbox import SandboxOptions
 from runcancel.sandbox.wire import Reply
 
 from .conftest import FIGURES
+from .killer import mortal
 
-_KILLER = Path(__file__).with_name("killer.py")
 WINDOW, CHILD = "CancelMaintenanceWindowExecution", "CancelCommand"
 
 
@@ -77,25 +75,17 @@ def test_a_child_that_joins_late_and_is_refused_by_a_limit_is_not_sent_by_a_resu
     assert late.sent == [WINDOW, CHILD]
 
 
-def _killed(late: Late, moment: str, number: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(_KILLER), moment, str(number), *late.argv],
-        env=late.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def _killed(late: Late, moment: str, number: int) -> Done:
+    return mortal(late, moment, number, *late.argv)
 
 
 def test_whenever_it_is_killed_a_resume_keeps_to_the_limit(tmp_path: Path, soak: int) -> None:
     with Late(tmp_path / "whole") as late:
-        writes = int(_killed(late, "before", 0).stderr.splitlines()[-1])
+        writes = int(_killed(late, "before", 0).err.splitlines()[-1])
     moments = [(number, moment) for number in range(1, writes + 1) for moment in ("before", "after")]
     for number, moment in moments if soak else random.Random(14).sample(moments, k=2):
         with Late(tmp_path / f"{moment}{number}") as late:
-            assert _killed(late, moment, number).returncode == -signal.SIGKILL
+            assert _killed(late, moment, number).code == -signal.SIGKILL
             if not late.json("history")["operations"]:
                 assert late.sent == []
                 continue

@@ -2,19 +2,17 @@
 
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from outside import Outside
+from outside import Done, Outside
 
 from .conftest import FIGURES
+from .killer import mortal
 from .trigger_cases import RULE, VACUUM, WINDOW, invoker, truths
 
-_KILLER = Path(__file__).with_name("killer.py")
 _AT_ONCE = 4
 _IN_THE_SUITE = 1
 
@@ -23,18 +21,10 @@ Kill = tuple[str, int]
 """The moment and the number of a journal write; 0 is none."""
 
 
-def mortal(outside: Outside, kill: Kill, *argv: str) -> subprocess.CompletedProcess[str]:
+def killed(outside: Outside, kill: Kill, *argv: str) -> Done:
     """Run a command that dies at one of its journal writes."""
-    done = subprocess.run(
-        [sys.executable, str(_KILLER), kill[0], str(kill[1]), *argv],
-        env=outside.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == (-signal.SIGKILL if kill[1] else 0), done.stderr
+    done = mortal(outside, *kill, *argv)
+    assert done.code == (-signal.SIGKILL if kill[1] else 0), str(done)
     return done
 
 
@@ -43,8 +33,8 @@ def selected(outside: Outside) -> list[str]:
     return [WINDOW, RULE, invoker(outside), VACUUM]
 
 
-def disable(outside: Outside, *, kill: Kill = ("before", 0)) -> subprocess.CompletedProcess[str]:
-    return mortal(outside, kill, "disable", *selected(outside))
+def disable(outside: Outside, *, kill: Kill = ("before", 0)) -> Done:
+    return killed(outside, kill, "disable", *selected(outside))
 
 
 def operation(outside: Outside, verb: str) -> str | None:
@@ -91,7 +81,7 @@ def killed_restore_is_resumed(outside: Outside, at_first: Mapping[str, bool], ki
     disable(outside)
     first = operation(outside, "disable")
     assert first is not None
-    mortal(outside, kill, "enable", "--operation", first, "--confirm", "3")
+    killed(outside, kill, "enable", "--operation", first, "--confirm", "3")
     id = operation(outside, "enable")
     again = ("--operation", first, "--confirm", "3") if id is None else ("--resume", id)
     done = outside.run("enable", *again, "-o", "json")
@@ -102,7 +92,7 @@ def killed_restore_is_resumed(outside: Outside, at_first: Mapping[str, bool], ki
 
 def killed_restore_is_restored_again(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
     disable(outside)
-    mortal(outside, kill, "enable", "--operation", "last", "--confirm", "3")
+    killed(outside, kill, "enable", "--operation", "last", "--confirm", "3")
     restored(outside, at_first)
 
 
@@ -119,8 +109,8 @@ def kills(folder: Path, verb: str) -> Iterator[Kill]:
     with Outside(folder) as outside:
         done = disable(outside)
         if verb == "enable":
-            done = mortal(outside, ("before", 0), "enable", "--operation", "last", "--confirm", "3")
-        writes = int(done.stderr.splitlines()[-1])
+            done = killed(outside, ("before", 0), "enable", "--operation", "last", "--confirm", "3")
+        writes = int(done.err.splitlines()[-1])
     assert writes >= 2 * 3 + 3  # an answer and an outcome for each, the intent, the end
     yield from ((moment, number) for number in range(1, writes + 1) for moment in ("before", "after"))
 
