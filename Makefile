@@ -9,7 +9,7 @@
 # make docs    the pages as a site in build/site, every link checked
 # make bench   how fast, against the vendors' own CLIs and SDKs (QUICK=1: a few minutes); writes docs/performance.md
 # make screenshots   the pictures in docs/screens, taken anew (minutes)
-# make test-peers    the vendors' own CLIs and SDKs for Node.js against the sandbox (large downloads)
+# make test-peers    the vendors' own CLIs, SDKs for Node.js, Ansible and Kubernetes schemas (large downloads)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -51,7 +51,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/python tests/licences.py --check
 
 test-peers: $(VENV)/.installed-dev $(PEERS)/.installed $(PEERS)/node/.installed
-	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -n 2 tests/peers
+	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m pytest -q -n 2 tests/peers tests/test_scaling.py
 
 # a bound that is declared is a bound that works; a venv of its own, made anew when a bound changes
 test-lowest: $(LOWEST)/.installed
@@ -154,10 +154,10 @@ $(LOWEST)/.installed: pyproject.toml
 	@$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
 	@touch $@
 
-$(PEERS)/.installed:
-	@echo "installing awscli and tccli into $(PEERS) ..."
+$(PEERS)/.installed: tests/peers/requirements.txt
+	@echo "installing the vendors' CLIs and the job runners' tools into $(PEERS) ..."
 	@$(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/python $(PIP) install awscli tccli
+	@$(PEERS)/bin/python $(PIP) install -r tests/peers/requirements.txt
 	@touch $@
 
 # without npm, or without its registry, there is no marker, so that the next run looks again; the tests say what they miss

@@ -21,11 +21,11 @@ _EXPECTED = "Expected I/N with I from 0 to N-1, as in 0/4 and 3/4, or auto/N"
 def position(provider: str, account: str, region: str, count: int) -> int:
     """The shard, from 0, of everything in one account and region.
 
-    The first 64 bits of the SHA-256 of the three words, a line feed between them, as a number modulo `count`: the same
-    on every machine and for every version of Python, so that the calls of a scope leave from one process.
+    The SHA-256 of the three words with a line feed between them: its first 15 hexadecimal digits, as a number modulo
+    `count`. That is the same on every machine and for every version of Python, and a shell can compute it.
     """
     words = "\n".join((provider, account, region)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(sha256(words).digest()[:8], "big") % count
+    return int(sha256(words).hexdigest()[:15], 16) % count
 
 
 class Placement:

@@ -1,0 +1,106 @@
+"""One saved plan by one process and by several shards at once: wall clock, CPU, calls."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.fleet import ACCOUNTS, SCOPES
+from benchmarks.measure import Sample, measured
+from benchmarks.place import RUNCANCEL, Place, sandbox
+
+_ANY = (0, 3, 8)
+_PROFILES = [
+    f"{provider}-account{number + 1}" for provider in ("aws", "alibaba", "tencent") for number in range(ACCOUNTS)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Division:
+    """A plan in so many shards, all at once: a sample of each. `fixed` is the CPU of a shard without runs."""
+
+    runs: int
+    shards: int
+    wall: float
+    calls: int
+    samples: Sequence[Sample]
+    fixed: float
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all shards together."""
+        return sum(one.cpu for one in self.samples)
+
+    @property
+    def slowest(self) -> float:
+        """CPU seconds of the shard with the most work: with a processor for each, it is what the others wait for."""
+        return max(one.cpu for one in self.samples)
+
+
+def divisions(runs: int, counts: Sequence[int]) -> list[Division]:
+    """The same plan in each number of shards, each time before a fresh sandbox."""
+    return [_division(runs, count) for count in counts]
+
+
+def _division(runs: int, count: int) -> Division:
+    with sandbox(accounts=ACCOUNTS) as place:
+        plan = _plan(place, runs)
+        place.calls()
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(count) as pool:
+            samples = list(pool.map(lambda index: _cancel(place, plan, f"{index}/{count}", runs), range(count)))
+        wall, calls = time.perf_counter() - begun, place.calls()
+        fixed = _cancel(place, plan, _empty(place, plan), runs).cpu
+    return Division(runs=runs, shards=count, wall=wall, calls=calls, samples=samples, fixed=fixed)
+
+
+def _plan(place: Place, runs: int) -> Path:
+    """A plan of so many runs over all scopes."""
+    refs = []
+    for number, (provider, account, region) in enumerate(SCOPES):
+        share = runs // len(SCOPES) + (number < runs % len(SCOPES))
+        ids = place.add(provider, account=account, region=region, count=share, runs_for=3600.0)
+        kind = "command" if provider == "aws" else "invocation"
+        refs += [f"{provider}-account{account + 1}@{provider}:{region}:{kind}/{id}" for id in ids]
+    done = subprocess.run(
+        [RUNCANCEL, "cancel", "-f", "-", "--dry-run", "-o", "json", "-q"],
+        env=place.environ,
+        input="\n".join(refs),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    path = Path(place.environ["HOME"]) / "plan.json"
+    path.write_text(done.stdout)
+    return path
+
+
+def _empty(place: Place, plan: Path) -> str:
+    """A shard of this plan without a scope."""
+    from datetime import UTC, datetime
+
+    from runcancel.engine.saved import read_plan
+    from runcancel.engine.shards import cut
+    from runcancel.model.outcomes import Shard
+
+    saved = read_plan(plan.read_text(), str(plan), now=datetime.now(UTC))
+    empty = (index for index in range(1000) if not cut(saved.plan, saved.identities, Shard(index=index, count=1000)))
+    return f"{next(empty)}/1000"
+
+
+def _cancel(place: Place, plan: Path, shard: str, runs: int) -> Sample:
+    flags = ("--max-runs", str(runs), "--confirm", str(runs), "--timeout", "600s", "-o", "jsonl", "-q")
+    return measured([RUNCANCEL, "cancel", "--plan", plan, "--shard", shard, *flags], place.environ, codes=_ANY)
+
+
+if __name__ == "__main__":
+    size, *numbers = map(int, sys.argv[1:] or ["2000", "1", "2", "4"])
+    for one in divisions(size, numbers):
+        print(
+            f"{one.runs} runs, {one.shards} shards: {one.wall:.1f} s, {one.cpu:.1f} s CPU in all, "
+            f"{one.slowest:.1f} s CPU in the largest, {one.fixed:.2f} s CPU in one without runs, {one.calls} calls, "
+            f"{max(each.peak for each in one.samples):.0f} MB"
+        )
