@@ -39,11 +39,11 @@ def remove(file: Path, name: str) -> tuple[str, ...]:
             raise UsageError(f"no context “{name}”{nearest(name, now.contexts)}; nothing was changed")
         left = {group: tuple(one for one in members if one != name) for group, members in now.groups.items()}
         removed = {group for group, members in left.items() if not members and now.groups[group]}
-        desired = Config(
+        desired = structs.replace(
+            now,
             default=tuple(one for one in now.default if one != name and one not in removed),
             contexts={one: context for one, context in now.contexts.items() if one != name},
             groups={group: members for group, members in left.items() if group not in removed},
-            caps=now.caps,
         )
         stood.extend(
             f"group {group}{', which is removed with it' if group in removed else ''}"

@@ -1,4 +1,4 @@
-"""The user's configuration: contexts, groups and caps, in one TOML file."""
+"""The user's configuration: contexts, groups, caps and the team's journal, in one TOML file."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from runcancel import ownership
-from runcancel.config import folders
+from runcancel.config import folders, journal_url
 from runcancel.config.references import NOT_A_REGION, REGION, nearest
 from runcancel.config.toml import hidden, key_of, record, wrong
 from runcancel.errors import CloudError, UsageError
@@ -56,6 +56,12 @@ class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return Limits(max_runs=self.max_runs, max_targets=self.max_targets)
 
 
+class JournalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where operations are recorded besides the file of this machine: the URL of a team's PostgreSQL."""
+
+    url: str | None = None
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `default` names what is used when nothing is named on the command line."""
 
@@ -63,6 +69,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     contexts: dict[str, Context] = {}
     groups: dict[str, tuple[str, ...]] = {}
     caps: LimitSettings = LimitSettings()
+    journal: JournalSettings = JournalSettings()
 
     def expand(self, names: Iterable[str]) -> tuple[str, ...]:
         """The contexts of names and groups, in order, each once.
@@ -91,7 +98,7 @@ _TEXTS = (
 )
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
-_KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": LimitSettings}
+_KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": LimitSettings, "journal": JournalSettings}
 """The keys that the file may have, by the first word of their position."""
 
 
@@ -135,9 +142,16 @@ def check(file: Path, config: Config) -> None:
     for index, name in enumerate(config.default):
         if name not in known:
             raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, known)}")
+    _check_rest(file, config)
+
+
+def _check_rest(file: Path, config: Config) -> None:
     for key, cap in structs.asdict(config.caps).items():
         if cap is not None and cap < 0:
             raise wrong(file, f"caps.{key}", "is negative")
+    what = None if config.journal.url is None else journal_url.problem(config.journal.url)
+    if what is not None:
+        raise wrong(file, "journal.url", what)
 
 
 def text_of(file: Path) -> str | None:
