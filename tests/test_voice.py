@@ -91,6 +91,7 @@ RETIRED_EVERYWHERE = (
 """What docstrings do not contain either."""
 ALLOWED = {
     ("journal/sql.py", "unjudged"),
+    ("journal/copies.py", "unjudged"),
     ("cli/options.py", "unjudged"),
     ("cli/verbs/history.py", "unjudged"),
     ("render/columns.py", "unjudged"),

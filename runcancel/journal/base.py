@@ -23,6 +23,15 @@ class Entry(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
 
 
+class Copy(Struct, frozen=True, kw_only=True):
+    """Everything that a journal has about one operation."""
+
+    operation: Operation
+    limits: Limits
+    entries: tuple[Entry, ...]
+    events: tuple[JournalEvent, ...]
+
+
 class Journal(Protocol):
     """An open journal. One per process; any number of processes at once. Every method raises `JournalError`."""
 
@@ -101,6 +110,13 @@ class Journal(Protocol):
         """
         ...
 
+    def remarks(self, operation: Operation) -> tuple[str, ...]:
+        """Sentences about where parts of an operation are, if not all of it is here."""
+        return ()
+
+    def replace(self, copy: Copy) -> None:
+        """Commit a copy of an operation in place of what is known about it."""
+
     def prune(self, before: datetime, *, keep: AbstractSet[str] = frozenset()) -> tuple[Operation, ...]:
         """Forget the operations that began before and are done, and return them, newest first.
 
@@ -140,7 +156,9 @@ class Statements(Protocol):
 
 
 class Database(Protocol):
-    """An open database with the tables of a journal."""
+    """An open database with the tables of a journal. `newest_first`: the order of its operations."""
+
+    newest_first: str
 
     def close(self) -> None:
         """Close it."""

@@ -1,55 +1,38 @@
 """A journal as SQL: the statements that SQLite and PostgreSQL understand alike."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
-from runcancel.journal.base import Database, Entry, Journal, Statements
-from runcancel.model.encoding import from_json, to_builtins, to_json
-from runcancel.model.events import (
-    Beside,
-    CalledBy,
-    Confirmed,
-    Ended,
-    Found,
-    FromPlan,
-    JournalEvent,
-    Judged,
-    OriginFound,
-    Resumed,
-    SearchedAgain,
+from runcancel.journal.base import Copy, Database, Entry, Journal, Statements
+from runcancel.journal.rows import (
+    EVENTS,
+    KINDS,
+    encode,
+    first_events,
+    item_of,
+    operation_of,
+    row_of,
+    sound,
+    whole_row,
 )
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Seen, Sent
+from runcancel.model.encoding import from_json
+from runcancel.model.events import FromPlan, JournalEvent
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.runs import Ref, RunName
-from runcancel.model.states import Stage, Verdict
-from runcancel.model.triggers import TRIGGER_VERBS, TriggerVerdict
+from runcancel.model.states import Stage
 
-_EVENTS: Mapping[str, type[JournalEvent]] = {
-    "from-plan": FromPlan,
-    "resumed": Resumed,
-    "confirmed": Confirmed,
-    "called-by": CalledBy,
-    "found": Found,
-    "beside": Beside,
-    "sent": Sent,
-    "seen": Seen,
-    "judged": Judged,
-    "origin": OriginFound,
-    "searched-again": SearchedAgain,
-    "ended": Ended,
-}
-_KINDS = {kind: word for word, kind in _EVENTS.items()}
-
-
-_OPERATIONS = "SELECT id, at, user, host, argv, reason, verb, state, exit_code FROM operations"
+_OPERATIONS = 'SELECT id, at, "user", host, argv, reason, verb, state, exit_code FROM operations'
+_TOGETHER = 100  # operations that one statement is about
 _ALL = 1 << 62
 """As a limit: no limit."""
+
+
+_NEW = 'INSERT INTO operations (id, at, "user", host, argv, reason, verb, state, exit_code) VALUES (?,?,?,?,?,?,?,?,?)'
 
 
 class SqlJournal(Journal):
@@ -69,24 +52,10 @@ class SqlJournal(Journal):
         events: Sequence[JournalEvent] = (),
     ) -> None:
         with self._database.changed() as db:
-            db.execute(
-                "INSERT INTO operations (id, at, user, host, argv, reason, verb, state, exit_code) "
-                "VALUES (?,?,?,?,?,?,?,?,?)",
-                (
-                    operation.id,
-                    operation.at.isoformat(),
-                    _sound(operation.user),
-                    _sound(operation.host),
-                    _encode([_sound(word) for word in operation.argv]).decode(),
-                    None if operation.reason is None else _sound(operation.reason),
-                    operation.verb,
-                    operation.state,
-                    operation.exit_code,
-                ),
-            )
+            db.execute(_NEW, row_of(operation))
             _put_limits(db, operation.id, limits)
             _put(db, operation.id, items)
-            _put_events(db, operation.id, (*_from_plan(operation), *events))
+            _put_events(db, operation.id, (*first_events(operation), *events))
 
     def resume(
         self,
@@ -104,11 +73,12 @@ class SqlJournal(Journal):
 
     def limits(self, id: str) -> Limits:
         with self._database.used() as db:
-            row = db.execute("SELECT max_runs, max_targets FROM limits WHERE operation=?", (_sound(id),)).fetchone()
+            row = db.execute("SELECT max_runs, max_targets FROM limits WHERE operation=?", (sound(id),)).fetchone()
             return Limits() if row is None else Limits(max_runs=row[0], max_targets=row[1])
 
     def join(self, id: str, items: Sequence[PlanItem | Intent], events: Sequence[JournalEvent] = ()) -> None:
         with self._database.changed() as db:
+            _lock(db, id)
             _put(db, id, items)
             _put_events(db, id, events)
 
@@ -116,27 +86,30 @@ class SqlJournal(Journal):
         self, id: str, entries: Sequence[tuple[RunName, PlanItem | None]], events: Sequence[JournalEvent] = ()
     ) -> None:
         with self._database.changed() as db:
+            _lock(db, id)
             db.executemany(
-                "DELETE FROM entries WHERE operation=? AND run=?", [(id, _sound(name.text)) for name, _ in entries]
+                "DELETE FROM entries WHERE operation=? AND run=?", [(id, sound(name.text)) for name, _ in entries]
             )
             _put(db, id, [item for _, item in entries if item is not None])
             _put_events(db, id, events)
 
     def responded(self, id: str, run: Ref, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
         with self._database.changed() as db:
-            blob = _encode(answer)
-            _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, _sound(run.text))
+            _lock(db, id)
+            blob = encode(answer)
+            _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, sound(run.text))
             _put_events(db, id, events)
 
     def judged(self, id: str, outcome: Outcome, events: Sequence[JournalEvent] = ()) -> None:
         with self._database.changed() as db:
-            row = (_encode(outcome), outcome.verdict, id, _sound(outcome.run.text))
+            _lock(db, id)
+            row = (encode(outcome), outcome.verdict, id, sound(outcome.run.text))
             _change(db, "UPDATE entries SET outcome=?, verdict=? WHERE operation=? AND run=?", *row)
             _put_events(db, id, events)
 
     def record(self, id: str, events: Sequence[JournalEvent]) -> None:
         with self._database.changed() as db:
-            _change(db, "UPDATE operations SET id=id WHERE id=?", id)
+            _lock(db, id)
             _put_events(db, id, events)
 
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
@@ -146,32 +119,38 @@ class SqlJournal(Journal):
 
     def operations(self, limit: int = 0) -> Iterator[Operation]:
         with self._database.used() as db:
-            rows = db.execute(f"{_OPERATIONS} ORDER BY id DESC LIMIT ?", (limit or _ALL,))
-            for row in rows.fetchall():
-                yield self._operation(db, row)
+            rows = db.execute(f"{_OPERATIONS} ORDER BY {self._database.newest_first} LIMIT ?", (limit or _ALL,))
+            yield from self._read(db, rows.fetchall())
 
     def operation(self, id: str) -> Operation | None:
         with self._database.used() as db:
-            row = db.execute(f"{_OPERATIONS} WHERE id=?", (_sound(id),)).fetchone()
-            return None if row is None else self._operation(db, row)
+            rows = db.execute(f"{_OPERATIONS} WHERE id=?", (sound(id),)).fetchall()
+            return next(self._read(db, rows), None)
 
-    def _operation(self, db: Statements, row: Sequence[object]) -> Operation:
-        operation = _operation(db, row)
-        source = _source(db, operation.id) if self._database.has("events") else None
-        return operation if source is None else structs.replace(operation, plan=source.plan, shard=source.shard)
+    def _read(self, db: Statements, rows: Sequence[Sequence[object]]) -> Iterator[Operation]:
+        """The operations of rows, with what other tables have about many of them at a time."""
+        for at in range(0, len(rows), _TOGETHER):
+            some = rows[at : at + _TOGETHER]
+            ids = [row[0] for row in some]
+            counts = _counts(db, ids)
+            sources = _sources(db, ids) if self._database.has("events") else {}
+            for row in some:
+                operation = operation_of(row, counts.get(row[0], {}))
+                source = sources.get(operation.id)
+                yield operation if source is None else structs.replace(operation, plan=source.plan, shard=source.shard)
 
     def ids(self, beginning: str) -> tuple[str, ...]:
         with self._database.used() as db:
             query = "SELECT id FROM operations WHERE substr(id, 1, ?) = ? ORDER BY id DESC"
-            return tuple(id for (id,) in db.execute(query, (len(beginning), _sound(beginning))))
+            return tuple(id for (id,) in db.execute(query, (len(beginning), sound(beginning))))
 
     def entries(self, id: str) -> Iterator[Entry]:
         with self._database.used() as db:
             for item, answer, outcome in db.execute(
-                "SELECT item, answer, outcome FROM entries WHERE operation=? ORDER BY run", (_sound(id),)
+                "SELECT item, answer, outcome FROM entries WHERE operation=? ORDER BY run", (sound(id),)
             ):
                 yield Entry(
-                    item=_item(item),
+                    item=item_of(item),
                     answer=None if answer is None else from_json(answer, CancelResponse),
                     outcome=None if outcome is None else from_json(outcome, Outcome),
                 )
@@ -181,9 +160,9 @@ class SqlJournal(Journal):
             if not self._database.has("events"):
                 return
             query = "SELECT kind, event FROM events WHERE operation=? ORDER BY number"
-            for kind, blob in db.execute(query, (_sound(id),)):
-                if kind in _EVENTS:
-                    yield from_json(blob, _EVENTS[kind])
+            for kind, blob in db.execute(query, (sound(id),)):
+                if kind in EVENTS:
+                    yield from_json(blob, EVENTS[kind])
 
     def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, Ref, CancelResponse]]:
         with self._database.used() as db:
@@ -195,12 +174,33 @@ class SqlJournal(Journal):
                 if isinstance(ref := RunName.parse(run), Ref):
                     yield datetime.fromisoformat(at), verb, ref, from_json(answer, CancelResponse)
 
+    def replace(self, copy: Copy) -> None:
+        id = copy.operation.id
+        with self._database.changed() as db:
+            db.execute(
+                f"{_NEW} ON CONFLICT (id) DO UPDATE SET state=excluded.state, exit_code=excluded.exit_code",
+                row_of(copy.operation),
+            )
+            db.execute("DELETE FROM entries WHERE operation=?", (id,))
+            db.execute("DELETE FROM events WHERE operation=?", (id,))
+            _put_limits(db, id, copy.limits)
+            db.executemany(
+                "INSERT INTO entries (operation, run, item, answer, outcome, verdict) VALUES (?,?,?,?,?,?)",
+                ((id, *whole_row(entry)) for entry in copy.entries),
+            )
+            _put_events(db, id, copy.events)
+
     def prune(self, before: datetime, *, keep: AbstractSet[str] = frozenset()) -> tuple[Operation, ...]:
         with self._database.changed() as db:
             done = (one for one in self.operations() if one.at < before and one.state is Stage.DONE)
             forgotten = tuple(one for one in done if one.id not in keep)
             db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
         return forgotten
+
+
+def _lock(db: Statements, id: str) -> None:
+    """Keep other processes from this operation until the transaction ends: two never wait for each other."""
+    _change(db, "UPDATE operations SET id=id WHERE id=?", id)
 
 
 def _change(db: Statements, statement: str, *values: object) -> None:
@@ -210,7 +210,7 @@ def _change(db: Statements, statement: str, *values: object) -> None:
 
 
 def _put(db: Statements, id: str, items: Sequence[PlanItem | Intent]) -> None:
-    rows = ((id, _sound(item.run.text), _encode(item)) for item in items)
+    rows = ((id, sound(item.run.text), encode(item)) for item in items)
     db.executemany(
         "INSERT INTO entries (operation, run, item) VALUES (?,?,?) ON CONFLICT (operation, run) "
         "DO UPDATE SET item=excluded.item, answer=NULL, outcome=NULL, verdict=NULL",
@@ -223,28 +223,16 @@ def _put_events(db: Statements, id: str, events: Sequence[JournalEvent]) -> None
     if not events:
         return
     (last,) = db.execute("SELECT coalesce(max(number), 0) FROM events WHERE operation=?", (id,)).fetchone()
-    rows = ((id, number, _KINDS[type(one)], _encode(one)) for number, one in enumerate(events, last + 1))
+    rows = ((id, number, KINDS[type(one)], encode(one)) for number, one in enumerate(events, last + 1))
     db.executemany("INSERT INTO events (operation, number, kind, event) VALUES (?,?,?,?)", rows)
 
 
 def _drop_intents(db: Statements, id: str, read: AbstractSet[RunName]) -> None:
     """Forget the intents that meant one of these runs: they have entries of their own."""
     rows = db.execute("SELECT run, item FROM entries WHERE operation=?", (id,)).fetchall()
-    intents = ((run, item) for run, item in ((run, _item(blob)) for run, blob in rows) if isinstance(item, Intent))
+    intents = ((run, item) for run, item in ((run, item_of(blob)) for run, blob in rows) if isinstance(item, Intent))
     replaced = [(id, run) for run, item in intents if not read.isdisjoint(item.candidates)]
     db.executemany("DELETE FROM entries WHERE operation=? AND run=?", replaced)
-
-
-class _Shape(Struct):
-    """What distinguishes an intent from a plan."""
-
-    ask: bool
-    read: bool = True
-
-
-def _item(blob: bytes) -> PlanItem | Intent:
-    shape = from_json(blob, _Shape)
-    return from_json(blob, PlanItem) if shape.read or shape.ask else from_json(blob, Intent)
 
 
 def _put_limits(db: Statements, id: str, limits: Limits | None) -> None:
@@ -256,48 +244,24 @@ def _put_limits(db: Statements, id: str, limits: Limits | None) -> None:
         )
 
 
-def _operation(db: Statements, row: Sequence[object]) -> Operation:
-    id, at, user, host, argv, reason, verb, state, exit_code = row
-    counted = db.execute(
-        "SELECT coalesce(verdict, 'unjudged'), count(*) FROM entries WHERE operation=? GROUP BY 1", (id,)
+def _counts(db: Statements, ids: Sequence[object]) -> dict[object, dict[str, int]]:
+    """Runs per verdict of each operation."""
+    query = (
+        "SELECT operation, coalesce(verdict, 'unjudged'), count(*) FROM entries WHERE operation IN (#) GROUP BY 1, 2"
     )
-    fields = {"id": id, "at": at, "user": user, "host": host, "argv": msgspec.json.decode(str(argv)), "verb": verb}
-    fields |= {"reason": reason, "state": state, "exit_code": exit_code, "counts": _words(verb, dict(counted))}
-    return msgspec.convert(fields, Operation)
+    counts: dict[object, dict[str, int]] = {}
+    for id, word, count in db.execute(_among(query, ids), ids):
+        counts.setdefault(id, {})[word] = count
+    return counts
 
 
-def _from_plan(operation: Operation) -> tuple[JournalEvent, ...]:
-    """The event that keeps which plan an operation carries out: an older program leaves it out, and reads the rest."""
-    if operation.plan is None:
-        return ()
-    return (FromPlan(at=operation.at, plan=operation.plan, shard=operation.shard),)
+def _sources(db: Statements, ids: Sequence[object]) -> dict[object, FromPlan]:
+    """The plans that operations carry out: the first event of each, if it has one."""
+    query = "SELECT operation, event FROM events WHERE operation IN (#) AND number=1 AND kind=?"
+    rows = db.execute(_among(query, ids), (*ids, KINDS[FromPlan]))
+    return {id: from_json(event, FromPlan) for id, event in rows}
 
 
-def _source(db: Statements, id: str) -> FromPlan | None:
-    """The plan that an operation carries out: its first event, if it has one."""
-    query = "SELECT event FROM events WHERE operation=? AND number=1 AND kind=?"
-    row = db.execute(query, (id, _KINDS[FromPlan])).fetchone()
-    return None if row is None else from_json(row[0], FromPlan)
-
-
-def _words(verb: object, counts: dict[str, int]) -> dict[str, int]:
-    """Runs per verdict; of a change of triggers in the words for triggers."""
-    if verb not in TRIGGER_VERBS:
-        return counts
-    return {
-        str(TriggerVerdict.of(Verdict(word), enable=verb == "enable")) if word in set(Verdict) else word: count
-        for word, count in counts.items()
-    }
-
-
-def _encode(value: object) -> bytes:
-    """A record as JSON; a lone surrogate in a name that a cloud gave becomes a question mark."""
-    try:
-        return to_json(value)
-    except UnicodeEncodeError:
-        return json.dumps(to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _sound(text: str) -> str:
-    """The text with what a database does not take written out: bytes of the command line that are no UTF-8, and NUL."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+def _among(query: str, ids: Sequence[object]) -> str:
+    """The query with a place for each id."""
+    return query.replace("#", ",".join("?" * len(ids)))

@@ -54,6 +54,8 @@ CREATE TABLE IF NOT EXISTS events (
 class JournalFile(Database):
     """An open file. Only the thread that opened it may use it; each statement is a transaction unless one is open."""
 
+    newest_first = "id DESC"  # one machine has one clock
+
     def __init__(self, connection: sqlite3.Connection, file: Path | None = None) -> None:
         self._connection = connection
         self._file = file
