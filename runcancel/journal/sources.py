@@ -19,6 +19,8 @@ class Sources:
 
     def operations(self) -> Iterator[Operation]:
         """Every operation, the newest first. Raises `JournalError`."""
+        if len(self._journals) == 1 and not self.outputs:
+            return self._journals[0].operations()
         printed = (one.operation for one in self.outputs.values())
         every = {one.id: one for one in chain(printed, *(journal.operations() for journal in self._journals))}
         return iter(sorted(every.values(), key=lambda one: one.id, reverse=True))
@@ -33,6 +35,10 @@ class Sources:
         """All that is known of an operation; None where it is nowhere. Raises `JournalError`."""
         known = (one for journal in self._journals if (one := recorded(journal, id)) is not None)
         return next(known, None) or self.outputs.get(id)
+
+    def remarks(self, operation: Operation) -> tuple[str, ...]:
+        """Sentences about where parts of an operation are, if not all of it is here."""
+        return tuple(line for journal in self._journals for line in journal.remarks(operation))
 
     def of_plan(self, operation: Operation) -> tuple[str, ...]:
         """The operations of the same plan, if this one is a shard of one; else it alone."""

@@ -6,37 +6,63 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from runcancel.config import folders
+from runcancel.config import folders, journal_url
 from runcancel.errors import JournalError
 
-if TYPE_CHECKING:  # SQLite is loaded only for an operation that is recorded or read
+if TYPE_CHECKING:  # databases are loaded only for an operation that is recorded or read
     from runcancel.journal.base import Journal
+    from runcancel.journal.postgres import PostgresDatabase
     from runcancel.journal.sqlite import JournalFile
+    from runcancel.journal.team import TeamJournal
 
 _BUSY = 5.0  # seconds to wait for another process
 
 
-class JournalStore(Struct, frozen=True):
-    """The place of a journal: a file of this user on this machine."""
+class JournalStore:
+    """The place of a journal: a file of this user on this machine, and the database of a team if it has a URL.
 
-    file: Path
+    `warn` is called once, with a sentence, when the team's cannot be used: the file is used alone from then on.
+    """
+
+    def __init__(self, file: Path, url: str | None = None, warn: Callable[[str], None] = lambda sentence: None) -> None:
+        self.file = file
+        self.url = url
+        self._warn = warn
+        self._is_lost = False
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> "JournalStore":
-        """The journal of the user: `journal.sqlite3` in the state directory."""
+    def local(cls, environ: Mapping[str, str]) -> "JournalStore":
+        """The file of the user alone: `journal.sqlite3` in the state directory."""
         return cls(folders.state(environ) / "journal.sqlite3")
+
+    @classmethod
+    def of(
+        cls,
+        environ: Mapping[str, str],
+        configured: str | None = None,
+        warn: Callable[[str], None] = lambda sentence: None,
+    ) -> "JournalStore":
+        """The file of the user and the database of the variable, or else the configured one.
+
+        Raises `UsageError` for a variable that is no such URL.
+        """
+        return cls(cls.local(environ).file, journal_url.from_environment(environ, configured), warn)
 
     def open(self, *, busy: float = _BUSY, pause: Callable[[float], None] = time.sleep) -> "Journal":
         """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`.
 
         `pause` waits so many seconds; whatever it raises ends the waiting.
         """
-        return _over(_files().open(self.file, busy=busy, pause=pause))
+        if self._is_alone:
+            return self._open_file(busy, pause)
+        try:
+            local: Journal | None = self._open_file(busy, pause)
+        except JournalError:
+            local = None  # the team's is enough
+        return self._beside_team(local, pause, "the operation is recorded in {file}")
 
     def peek(self) -> "Journal":
-        """Open a journal that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
+        """Open the file that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
         return _over(_files().peek(self.file))
 
     def read(self, *, pause: Callable[[float], None] = time.sleep) -> "Journal | None":
@@ -44,17 +70,80 @@ class JournalStore(Struct, frozen=True):
 
         Raises `JournalError`.
         """
-        if not self.is_there():
-            return None
-        writable = os.access(self.file, os.W_OK) and os.access(self.file.parent, os.W_OK)
-        return self.open(pause=pause) if writable else self.peek()
+        if self._is_alone:
+            return self._read_file(pause)
+        try:
+            local = self._read_file(pause)
+        except JournalError as error:
+            local = None
+            if self.file.exists():
+                self._warn(f"{error}; only the operations in the team journal are shown")
+        return self._beside_team(local, pause, "only the operations in {file} are shown")
 
     def is_there(self) -> bool:
         """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
+        return not self._is_alone or self._has_file()
+
+    def migrate(self) -> tuple[str, ...]:
+        """Create or update the tables of the team; what was done. Raises `JournalError`."""
+        database = self._connect(lambda seconds: None)
+        try:
+            return database.migrate()
+        finally:
+            database.close()
+
+    def sync(self) -> tuple[str, ...]:
+        """Give the team's what only this machine has; the ids of the operations. Raises `JournalError`."""
+        errors: list[Exception] = []
+        team = self._team_journal(self._open_file(_BUSY, time.sleep), time.sleep, errors.append)
+        ids = tuple(team.sync())
+        team.close()
+        if errors:
+            raise errors[0]
+        return ids
+
+    @property
+    def _is_alone(self) -> bool:
+        return self.url is None or self._is_lost
+
+    def _has_file(self) -> bool:
         _files()
         from runcancel.journal import sqlite
 
         return sqlite.is_there(self.file)
+
+    def _read_file(self, pause: Callable[[float], None]) -> "Journal | None":
+        if not self._has_file():
+            return None
+        writable = os.access(self.file, os.W_OK) and os.access(self.file.parent, os.W_OK)
+        return self._open_file(_BUSY, pause) if writable else self.peek()
+
+    def _open_file(self, busy: float, pause: Callable[[float], None]) -> "Journal":
+        return _over(_files().open(self.file, busy=busy, pause=pause))
+
+    def _beside_team(self, local: "Journal | None", pause: Callable[[float], None], instead: str) -> "Journal":
+        def lost(error: Exception) -> None:
+            if not self._is_lost:
+                self._is_lost = True
+                self._warn(f"{error}; {instead.format(file=self.file)}")
+
+        return self._team_journal(local, pause, lost)
+
+    def _team_journal(
+        self, local: "Journal | None", pause: Callable[[float], None], lost: Callable[[Exception], None]
+    ) -> "TeamJournal":
+        from runcancel.journal.courier import Courier
+        from runcancel.journal.team import TeamJournal
+
+        name = f"the team journal {journal_url.shown(self.url or '')}"
+        return TeamJournal(local, Courier(self._connect, name), lost, pause)
+
+    def _connect(self, limit: Callable[[float | None], None]) -> "PostgresDatabase":
+        try:
+            from runcancel.journal.postgres import PostgresDatabase
+        except ImportError:
+            raise JournalError("the team journal needs psycopg (pip install 'runcancel[postgres]')") from None
+        return PostgresDatabase.open(self.url or "", limit)
 
 
 def _over(file: "JournalFile") -> "Journal":

@@ -1,0 +1,259 @@
+"""A team's journal beside that of this machine: what is recorded goes to both, what is read comes from both.
+
+The file of this machine is written first and waits for nobody. The team's follows on a thread of its own, so that a
+slow server holds up no cancel. After its first failure only the file is used.
+"""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from runcancel.engine.verdict import CancelResponse
+from runcancel.errors import JournalError
+from runcancel.journal.base import Copy, Entry, Journal
+from runcancel.journal.copies import combined, copy_of, together
+from runcancel.journal.courier import Courier
+from runcancel.model.events import JournalEvent
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.runs import Ref, RunName
+from runcancel.model.states import Stage
+
+T = TypeVar("T")
+
+SYNC = "runcancel history sync"
+
+_PAGE = 50  # operations that are read at first: most readers need the newest only
+_Pause = Callable[[float], None]
+
+
+class TeamJournal(Journal):
+    """Both journals as one. `lost` is called once, with what went wrong, when the team's can no longer be used.
+
+    `local` is None where this machine has no journal, or none can be written: then every write waits for the team's.
+    """
+
+    def __init__(
+        self, local: Journal | None, courier: Courier, lost: Callable[[Exception], None], pause: _Pause | None = None
+    ) -> None:
+        self._local = local
+        self._courier: Courier | None = courier
+        self._lost = lost
+        self._pause = pause
+        self._failure = JournalError("the journal cannot be used")
+
+    def close(self) -> None:
+        if self._local is not None:
+            self._local.close()
+        courier = self._courier
+        if courier is not None:
+            try:
+                courier.close()
+            except JournalError as error:
+                self._lose(error)
+
+    # written
+
+    def begin(
+        self,
+        operation: Operation,
+        items: Sequence[PlanItem | Intent],
+        limits: Limits | None = None,
+        events: Sequence[JournalEvent] = (),
+    ) -> None:
+        self._write(lambda journal: journal.begin(operation, items, limits, events), wait=True)
+
+    def resume(
+        self,
+        id: str,
+        items: Sequence[PlanItem | Intent],
+        limits: Limits | None = None,
+        events: Sequence[JournalEvent] = (),
+    ) -> None:
+        self.level(id)
+        self._write(lambda journal: journal.resume(id, items, limits, events), wait=True)
+
+    def join(self, id: str, items: Sequence[PlanItem | Intent], events: Sequence[JournalEvent] = ()) -> None:
+        self._write(lambda journal: journal.join(id, items, events), wait=True)
+
+    def record_read(
+        self, id: str, entries: Sequence[tuple[RunName, PlanItem | None]], events: Sequence[JournalEvent] = ()
+    ) -> None:
+        self._write(lambda journal: journal.record_read(id, entries, events))
+
+    def responded(self, id: str, run: Ref, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
+        self._write(lambda journal: journal.responded(id, run, answer, events))
+
+    def judged(self, id: str, outcome: Outcome, events: Sequence[JournalEvent] = ()) -> None:
+        self._write(lambda journal: journal.judged(id, outcome, events))
+
+    def record(self, id: str, events: Sequence[JournalEvent]) -> None:
+        self._write(lambda journal: journal.record(id, events))
+
+    def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
+        self._write(lambda journal: journal.end(id, state, exit_code, events))
+
+    def replace(self, copy: Copy) -> None:
+        self._write(lambda journal: journal.replace(copy), wait=True)
+
+    def prune(self, before: datetime, *, keep: AbstractSet[str] = frozenset()) -> tuple[Operation, ...]:
+        theirs = self._ask(lambda journal: journal.prune(before, keep=keep)) or ()
+        ours = () if self._local is None else self._local.prune(before, keep=keep)
+        by_id = {one.id: one for one in (*ours, *theirs)}
+        return tuple(by_id[id] for id in sorted(by_id, reverse=True))
+
+    def sync(self) -> Iterator[str]:
+        """Give the team's journal what only this machine has; the ids of the operations that it lacked."""
+        for ours in () if self._local is None else list(self._local.operations()):
+            theirs = self._theirs(ours.id)
+            if self._courier is None:
+                return
+            if (theirs is None or not _are_alike(ours, theirs)) and self.level(ours.id):
+                yield ours.id
+
+    def level(self, id: str) -> bool:
+        """Give both journals all of an operation; whether the team's lacked something and has it now."""
+        whole = self._whole(id)
+        if whole is None:
+            return False
+        ours, theirs, both = whole
+        if self._local is not None and ours != both:
+            self._local.replace(both)
+        if theirs == both:
+            return False
+        self._ask(lambda journal: journal.replace(both))
+        return self._courier is not None
+
+    # read
+
+    def limits(self, id: str) -> Limits:
+        whole = self._whole(id)
+        return Limits() if whole is None else whole[2].limits
+
+    def operations(self, limit: int = 0) -> Iterator[Operation]:
+        first = list(self._newest(limit or _PAGE))
+        yield from first
+        if not limit and len(first) >= _PAGE:
+            known = {one.id for one in first}
+            yield from (one for one in self._newest(0) if one.id not in known)
+
+    def operation(self, id: str) -> Operation | None:
+        ours = None if self._local is None else self._local.operation(id)
+        return self._one_of(ours, self._theirs(id))
+
+    def ids(self, beginning: str) -> tuple[str, ...]:
+        ours = () if self._local is None else self._local.ids(beginning)
+        theirs = self._ask(lambda journal: journal.ids(beginning)) or ()
+        return tuple(sorted({*ours, *theirs}, reverse=True))
+
+    def entries(self, id: str) -> Iterator[Entry]:
+        whole = self._whole(id)
+        yield from () if whole is None else whole[2].entries
+
+    def events(self, id: str) -> Iterator[JournalEvent]:
+        ours = () if self._local is None else tuple(self._local.events(id))
+        theirs = self._ask(lambda journal: tuple(journal.events(id))) or ()
+        yield from together(theirs, ours) if ours and theirs else ours or theirs
+
+    def answers(self, limit: int = 1000) -> Iterator[tuple[datetime, str, Ref, CancelResponse]]:
+        theirs = self._ask(lambda journal: list(journal.answers(limit)))
+        if theirs is not None:
+            yield from theirs
+        elif self._local is not None:
+            yield from self._local.answers(limit)
+
+    def remarks(self, operation: Operation) -> tuple[str, ...]:
+        ours = None if self._local is None else self._local.operation(operation.id)
+        theirs = self._theirs(operation.id)
+        if self._courier is None:
+            return ()
+        way = f"To copy it there: {SYNC}"
+        if theirs is None:
+            return (f"Only the journal of this machine has operation {operation.id}. {way}",)
+        if ours is not None and operation != theirs:
+            return (f"The team journal lacks a part of operation {operation.id}, which this machine has. {way}",)
+        if operation.state is not Stage.DONE and ours is None and operation.host != socket.gethostname():
+            where = f"{operation.user}@{operation.host}"
+            return (
+                f"Operation {operation.id} is unfinished. If {where} lost the team journal, the rest is in its own",
+            )
+        return ()
+
+    def _theirs(self, id: str) -> Operation | None:
+        return self._ask(lambda journal: journal.operation(id))
+
+    def _newest(self, limit: int) -> Iterator[Operation]:
+        """Operations of both journals, in the order of the team's; those of this machine alone by their ids."""
+        ours = {} if self._local is None else {one.id: one for one in self._local.operations(limit)}
+        there = self._ask(lambda journal: (list(journal.operations(limit)), frozenset(journal.ids(""))))
+        theirs, known = ([], frozenset[str]()) if there is None else there
+        alone = [one for id, one in ours.items() if id not in known]
+        for one in islice(_merged(theirs, alone), limit or None):
+            yield self._one_of(ours.get(one.id), one) or one
+
+    def _one_of(self, ours: Operation | None, theirs: Operation | None) -> Operation | None:
+        """The operation as both journals together have it."""
+        if ours is None or theirs is None or _are_alike(ours, theirs):
+            return theirs or ours
+        whole = self._whole(ours.id)
+        return ours if whole is None else whole[2].operation
+
+    def _whole(self, id: str) -> tuple[Copy | None, Copy | None, Copy] | None:
+        """The copy of this machine, the team's, and both as one; None where neither journal has the operation."""
+        ours = None if self._local is None else copy_of(self._local, id)
+        theirs = self._ask(lambda journal: copy_of(journal, id))
+        if ours is None or theirs is None:
+            one = ours or theirs
+            return None if one is None else (ours, theirs, one)
+        return ours, theirs, combined(ours, theirs)
+
+    # both
+
+    def _write(self, work: Callable[[Journal], None], *, wait: bool = False) -> None:
+        """Have something recorded in both. Raises `JournalError` when neither can be used."""
+        if self._local is not None:
+            try:
+                work(self._local)
+            except JournalError as error:
+                self._local, self._failure = None, error
+        if wait or self._local is None:
+            self._ask(work, self._pause if wait else None)  # what ends an operation is written after a signal, too
+        elif self._courier is not None:
+            try:
+                self._courier.post(work)
+            except JournalError as error:
+                self._lose(error)
+        if self._local is None and self._courier is None:
+            raise self._failure
+
+    def _ask(self, work: Callable[[Journal], T], pause: _Pause | None = None) -> T | None:
+        """What the team's journal returns; None if it cannot be used."""
+        if self._courier is None:
+            return None
+        try:
+            return self._courier.call(work, pause=pause)
+        except JournalError as error:
+            self._lose(error)
+            return None
+
+    def _lose(self, error: Exception) -> None:
+        self._courier = None
+        self._lost(error)
+
+
+def _are_alike(ours: Operation, theirs: Operation) -> bool:
+    return ours == theirs and ours.state is Stage.DONE
+
+
+def _merged(theirs: Sequence[Operation], alone: Sequence[Operation]) -> Iterator[Operation]:
+    """Both, newest first: the order of the team's is kept."""
+    rest: Mapping[int, Operation] = dict(enumerate(alone))
+    at = 0
+    for one in theirs:
+        while at in rest and rest[at].id > one.id:
+            yield rest[at]
+            at += 1
+        yield one
+    yield from alone[at:]
