@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -205,12 +206,13 @@ class Session:
             return rows
         return on_terminal if self.out.is_terminal else 0
 
-    @property
+    @cached_property
     def journal(self) -> "JournalStore":
-        """Where the journal of this user is."""
+        """Where the journal of this user is. Raises `UsageError` for a variable with a wrong URL."""
         from runcancel.journal.store import JournalStore
 
-        return JournalStore.of(self.settings.environ)
+        configured = self.settings.config.journal.url
+        return JournalStore.of(self.settings.environ, configured, self.notes.warn)
 
     def command(self, *words: str) -> str:
         """A call of this program over the same scopes, as a person can paste it.

@@ -48,6 +48,7 @@ _OWN_VARIABLES = (
     ("RUNCANCEL_DEBUG, RUNCANCEL_NO_INPUT", "--debug, --no-input (1 or 0)"),
     ("NO_COLOR, CLICOLOR, FORCE_COLOR, TERM=dumb", "colour on or off"),
     ("XDG_CONFIG_HOME, XDG_STATE_HOME", "location of configuration and journal"),
+    ("RUNCANCEL_JOURNAL_URL", "the team journal: postgresql://HOST/DATABASE"),
     ("HTTPS_PROXY, NO_PROXY", "proxy of requests to the clouds"),
 )
 

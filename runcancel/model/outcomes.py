@@ -223,7 +223,8 @@ class LeftOver(Struct, frozen=True):
     with the triggers that it disabled first, or may have. `partial`: the outcomes of runs that continue in part:
     nothing is left to do, and the operation has not stopped them. `triggers`: all that it disables. `beside`: the runs
     that had not ended before that, its own included; None where that is not known. `searched_again`: whether what the
-    triggers started meanwhile was found before the interruption.
+    triggers started meanwhile was found before the interruption. `remarks`: where parts of it are recorded, if not
+    all of it is here.
     """
 
     operation: Operation
@@ -235,6 +236,7 @@ class LeftOver(Struct, frozen=True):
     triggers: tuple[PlanItem, ...] = ()
     beside: frozenset[Ref] | None = None
     searched_again: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 class Action(Struct, frozen=True):

@@ -48,7 +48,7 @@ def _did(counts: dict[str, int]) -> str:
 @contextmanager
 def _opened() -> Iterator[Journal | None]:
     """The journal; None where there is none: looking for completions makes no file."""
-    store = JournalStore.of(os.environ)
+    store = JournalStore.local(os.environ)
     if not store.file.exists():
         yield None
         return

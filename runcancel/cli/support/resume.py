@@ -36,6 +36,7 @@ def left_over(
         entries = list(journal.entries(id))
         limits = journal.limits(id)
         events = list(journal.events(id))
+        remarks = journal.remarks(operation)
         journal.close()
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
@@ -55,6 +56,7 @@ def left_over(
         partial=partial,
         triggers=tuple(item for _, item in planned if item.trigger is not None) if not own else (),
         beside=_beside(events, planned),
+        remarks=remarks,
         searched_again=any(isinstance(event, SearchedAgain) for event in events),
     )
 

@@ -45,6 +45,7 @@ class Switching:
             if resume is None
             else left_over(session.journal, resume, verb=self._action.verb, pause=session.workers.pause)
         )
+        session.notes.say(*(() if self._resumed is None else self._resumed.remarks))
         self._choice = TriggerChoice(session, args, self._action, self._resumed, operation=operation, force=force)
 
     def run(self) -> int:

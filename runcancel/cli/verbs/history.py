@@ -11,6 +11,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import no_operation, whole_id
+from runcancel.cli.support.team_journal import TEAM_WORDS, team_lines
 from runcancel.engine.switching import trigger_outcome
 from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal.base import Entry, Journal
@@ -35,8 +36,8 @@ def history(
     operation: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID|last|prune]",
-            help="An operation, or prune to delete old ones.",
+            metavar="[ID|last|prune|migrate|sync]",
+            help="An operation; prune deletes old ones; migrate and sync are about the team journal.",
             autocompletion=options.recent_operations,
         ),
     ] = None,
@@ -67,20 +68,25 @@ def history(
       runcancel history --status partial --status in-doubt
       runcancel history 01K9ZQ3V7W5T8R2M4N6P0C1D2E -o json
       runcancel history prune --older-than 90d
+      runcancel history migrate
       runcancel cancel --resume 01K9ZQ3V7W5T8R2M4N6P0C1D2E
 
-    It reads the journal on this machine and sends no request. The beginning of an
-    ID is enough if no other operation begins so. Exit codes: 0 shown, 5 no such
-    operation, 6 the journal cannot be read.
+    It reads the journal on this machine, and the team journal if one is configured,
+    and sends no request to a cloud. The beginning of an ID is enough if no other
+    operation begins so. migrate creates or updates the tables of the team journal;
+    sync copies to it what only this machine has. Exit codes: 0 shown, 5 no such
+    operation, 6 the journal cannot be used.
     """
     if older_than is not None and operation != "prune":
         raise UsageError("--older-than needs prune: runcancel history prune --older-than 90d")
     verdicts = options.verdicts(status)
-    if verdicts and operation == "prune":
-        raise UsageError("--status cannot be used with prune; nothing was deleted")
+    if verdicts and operation in ("prune", *TEAM_WORDS):
+        raise UsageError(f"--status cannot be used with {operation}; nothing was changed")
     journal = session.journal
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
+        if operation is not None and operation in TEAM_WORDS:
+            return _list(session, (), *team_lines(journal, operation))
         if operation == "prune":
             return _prune(session, journal.open(pause=session.workers.pause) if journal.is_there() else None, before)
         opened = journal.read(pause=session.workers.pause)
@@ -101,6 +107,8 @@ def _newest(session: Session, opened: Journal | None, limit: int, verdicts: froz
     open_ = unfinished(shown)
     notes += [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in open_[:_NAMED]]
     notes += [] if opened is None else [f"note: {text}" for text in _about_shards(opened, shown)]
+    remarks = () if opened is None else tuple(line for one in shown for line in opened.remarks(one))
+    notes += [*remarks[:_NAMED], *((f"… and {len(remarks) - _NAMED} more",) if len(remarks) > _NAMED else ())]
     return _list(session, shown, *notes, truncated=cut)
 
 
@@ -171,6 +179,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     for one in operations:
         if one.id in restorable:
             notes.append(f"To restore the triggers: {command('enable', '--operation', one.id)}")
+    notes += [line for one in operations for line in opened.remarks(one)]
     answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=operations, notes=tuple(notes)))
     return Exit.OK
 

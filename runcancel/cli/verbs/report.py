@@ -59,10 +59,11 @@ def report(
       runcancel report ./shard-*.jsonl
       runcancel report -o json --query 'reports[0].next_steps'
 
-    It reads the journal and sends no request: a timeline, what was stopped, what
-    keeps running and where, what is in doubt, the request ids for the vendor's
-    support, and what to do next. What the journal lacks is shown as "not recorded".
-    Several operations become one report. The shards of one plan always do.
+    It reads the journal and sends no request to a cloud: a timeline, what was
+    stopped, what keeps running and where, what is in doubt, the request ids for
+    the vendor's support, and what to do next. What the journal lacks is shown as
+    "not recorded". Several operations become one report. The shards of one plan
+    always do.
 
     FILE is a journal of another machine, or what cancel --shard -o jsonl printed.
     With files the journal of this machine is not read. A name with / or . is a file.
@@ -99,6 +100,7 @@ def report(
     code = Exit.INCOMPLETE if left or problems else Exit.OK
     notes = [f"note: {text}" for text in mixed_in_words(one.plans)]
     notes += [f"Unfinished: {command(each.verb, '--resume', each.id)}" for each in left]
+    notes += [line for each in found for line in sources.remarks(each.operation)]
     answer.end(End(exit_code=code, errors=problems, complete=code is Exit.OK, notes=tuple(notes)))
     return code
 

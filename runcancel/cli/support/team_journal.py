@@ -1,0 +1,32 @@
+"""What `history` does with the team's journal besides reading it: its tables, and what only this machine has."""
+
+from collections.abc import Callable, Mapping
+
+from runcancel.errors import Refused
+from runcancel.journal.store import JournalStore
+
+
+def migrated(store: JournalStore) -> tuple[str, ...]:
+    """Create or update the tables of the team's journal; what was done. Raises `JournalError`."""
+    return store.migrate() or ("the team journal has all migrations; nothing was changed",)
+
+
+def synced(store: JournalStore) -> tuple[str, ...]:
+    """Copy to the team's journal what only this machine has; what was copied. Raises `JournalError`."""
+    ids = store.sync()
+    return (*(f"copied {id}" for id in ids), f"{len(ids)} operation{'' if len(ids) == 1 else 's'} copied")
+
+
+TEAM_WORDS: Mapping[str, Callable[[JournalStore], tuple[str, ...]]] = {"migrate": migrated, "sync": synced}
+"""The words of `history` for it."""
+
+
+def team_lines(store: JournalStore, word: str) -> tuple[str, ...]:
+    """Do what a word of `TEAM_WORDS` means. Raises `Refused` without a URL, and `JournalError`."""
+    if store.url is None:
+        raise Refused(
+            f"no team journal is configured, so there is nothing to {word}",
+            hint='put url = "postgresql://HOST/DATABASE" under [journal] in the configuration, '
+            "or set RUNCANCEL_JOURNAL_URL",
+        )
+    return TEAM_WORDS[word](store)
