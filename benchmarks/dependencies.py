@@ -24,6 +24,7 @@ LOADED: Mapping[str, str] = {
     "jmespath": "import jmespath",
     "tomlkit": "import tomlkit",
     "cronsim": "import cronsim",
+    "psycopg": "import psycopg",
     "boto3": "import boto3",
     "alibabacloud-ecs20140526": "import alibabacloud_ecs20140526.client",
     "alibabacloud-credentials": "import alibabacloud_credentials.client",

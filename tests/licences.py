@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "licences.md"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ALLOWED = {
     "Apache": "Apache-2.0",
     "MIT": "MIT",
@@ -41,14 +42,36 @@ MPL-2.0. runcancel uses it as it is published, changes no file of it, and has no
 """
 
 
+_LGPL = """
+## With `runcancel[postgres]`
+
+| package | licence |
+|---|---|
+{table}
+A journal on one machine needs none of them. **psycopg is under LGPL-3.0**, a weak copyleft. Who distributes a changed
+psycopg publishes the changes. Who distributes it inside a program lets the user replace it. runcancel has none of its
+files.
+"""
+
+
 def installed() -> dict[str, str]:
     """The packages that are needed at run time, each with its licence as it is called here."""
+    return _needed(PROJECT["dependencies"], "")
+
+
+def optional() -> dict[str, str]:
+    """The packages that the team's journal needs besides."""
+    needed = _needed(PROJECT["optional-dependencies"]["postgres"], "binary")
+    return {name: text for name, text in needed.items() if name not in installed()}
+
+
+def _needed(requirements: list[str], extra: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    waiting = [tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]]
+    waiting = [requirements]
     while waiting:
         for text in waiting.pop():
             requirement = Requirement(text)
-            if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
                 continue
             key = re.sub(r"[-_.]+", "-", requirement.name).lower()
             if key in found:
@@ -76,6 +99,8 @@ def licence(package: Distribution) -> str:
 
 def _called(text: str) -> str:
     """The licence in few words; as it stands when none of them is allowed."""
+    if re.search("LGPL|Lesser General", text):
+        return "LGPL-3.0"
     return ", ".join(name for pattern, name in ALLOWED.items() if re.search(pattern, text)) or text
 
 
@@ -83,12 +108,16 @@ def page() -> str:
     """The page as it should be."""
     found = installed()
     table = "".join(f"| {name} | {text} |\n" for name, text in found.items())
-    return _HEAD + table + "".join(_MPL.format(name=name) for name, text in found.items() if "MPL-2.0" in text)
+    extra = "".join(f"| {name} | {text} |\n" for name, text in optional().items())
+    weak = "".join(_MPL.format(name=name) for name, text in found.items() if "MPL-2.0" in text)
+    return _HEAD + table + weak + _LGPL.format(table=extra)
 
 
 def refused() -> list[str]:
     """Packages whose licence is not allowed."""
-    return [f"{name}: {text}" for name, text in installed().items() if text.split(", ")[0] not in ALLOWED.values()]
+    wrong = {name: text for name, text in installed().items() if text.split(", ")[0] not in ALLOWED.values()}
+    wrong |= {name: text for name, text in optional().items() if text not in (*ALLOWED.values(), "LGPL-3.0")}
+    return [f"{name}: {text}" for name, text in wrong.items()]
 
 
 if __name__ == "__main__":
