@@ -1,10 +1,12 @@
 """What the tests from outside share: one sandbox per worker, put back to its start before every test."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from databases import REQUIRED, NoServer, Server, shared
 from hypothesis import HealthCheck, settings
 from outside import Outside
 
@@ -50,3 +52,34 @@ def begin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Ou
     yield start
     for each in made:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real PostgreSQL, one for all workers. Without one the test is skipped, or fails if one is required."""
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        with shared(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) as server:
+            yield server
+    except NoServer as why:
+        if os.environ.get(REQUIRED):
+            pytest.fail(f"{REQUIRED} is set, and there is no PostgreSQL: {why}")
+        pytest.skip(f"no PostgreSQL: {why}")
+
+
+@pytest.fixture(scope="session")
+def _migrated(postgres: Server) -> str:
+    from runcancel.journal.postgres import PostgresDatabase
+
+    url = postgres.create()
+    database = PostgresDatabase.open(url)
+    database.migrate()
+    database.close()
+    return url
+
+
+@pytest.fixture
+def team_url(postgres: Server, _migrated: str) -> str:
+    """The URL of an empty team journal that has its tables."""
+    postgres.execute("TRUNCATE runcancel.operations CASCADE", database=_migrated.rpartition("/")[2])
+    return _migrated

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from runcancel import ownership
-from runcancel.config import folders, journal_url
+from runcancel.config import folders
 from runcancel.config.references import NOT_A_REGION, REGION, nearest
 from runcancel.config.toml import hidden, key_of, record, wrong
 from runcancel.errors import CloudError, UsageError
@@ -149,9 +149,12 @@ def _check_rest(file: Path, config: Config) -> None:
     for key, cap in structs.asdict(config.caps).items():
         if cap is not None and cap < 0:
             raise wrong(file, f"caps.{key}", "is negative")
-    what = None if config.journal.url is None else journal_url.problem(config.journal.url)
-    if what is not None:
-        raise wrong(file, "journal.url", what)
+    if config.journal.url is not None:
+        from runcancel.config import journal_url
+
+        what = journal_url.problem(config.journal.url)
+        if what is not None:
+            raise wrong(file, "journal.url", what)
 
 
 def text_of(file: Path) -> str | None:

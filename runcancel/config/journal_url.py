@@ -6,8 +6,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from runcancel.errors import UsageError
 from runcancel.redaction import remember
 
-VARIABLE = "RUNCANCEL_JOURNAL_URL"
-
 _SCHEMES = ("postgresql", "postgres")
 _PASSWORDS = ("password", "sslpassword")
 
@@ -29,17 +27,17 @@ def problem(url: str) -> str | None:
     return None
 
 
-def from_environment(environ: Mapping[str, str], configured: str | None) -> str | None:
-    """The URL in use: the variable, else the configured one. An empty variable selects the local journal.
+def from_environment(variable: str, environ: Mapping[str, str], configured: str | None) -> str | None:
+    """The URL in use: that of the variable, else the configured one. An empty variable means none.
 
     Raises `UsageError`.
     """
-    if VARIABLE not in environ:
+    if variable not in environ:
         return configured
-    url = environ[VARIABLE].strip()
+    url = environ[variable].strip()
     what = problem(url) if url else None
     if what is not None:
-        raise UsageError(f"{VARIABLE} {what}; nothing was sent")
+        raise UsageError(f"{variable} {what}; nothing was sent")
     return url or None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runcancel.config import folders, journal_url
+from runcancel.config import folders
 from runcancel.errors import JournalError
 
 if TYPE_CHECKING:  # databases are loaded only for an operation that is recorded or read
@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # databases are loaded only for an operation that is recorded
     from runcancel.journal.postgres import PostgresDatabase
     from runcancel.journal.sqlite import JournalFile
     from runcancel.journal.team import TeamJournal
+
+VARIABLE = "RUNCANCEL_JOURNAL_URL"
+"""The URL of a team's journal in place of the configured one; an empty one selects the file alone."""
 
 _BUSY = 5.0  # seconds to wait for another process
 
@@ -46,7 +49,11 @@ class JournalStore:
 
         Raises `UsageError` for a variable that is no such URL.
         """
-        return cls(cls.local(environ).file, journal_url.from_environment(environ, configured), warn)
+        if configured is None and VARIABLE not in environ:
+            return cls.local(environ)
+        from runcancel.config import journal_url
+
+        return cls(cls.local(environ).file, journal_url.from_environment(VARIABLE, environ, configured), warn)
 
     def open(self, *, busy: float = _BUSY, pause: Callable[[float], None] = time.sleep) -> "Journal":
         """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`.
@@ -132,6 +139,7 @@ class JournalStore:
     def _team_journal(
         self, local: "Journal | None", pause: Callable[[float], None], lost: Callable[[Exception], None]
     ) -> "TeamJournal":
+        from runcancel.config import journal_url
         from runcancel.journal.courier import Courier
         from runcancel.journal.team import TeamJournal
 

@@ -11,18 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from fakes import seen
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from journal.places import Place, opened
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
 from runcancel.errors import Interrupted, JournalError, Refused
-from runcancel.journal.base import Journal
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import JournalStore
@@ -69,17 +68,13 @@ def reading(running: int) -> Run:
     return seen(RUN, State.CANCELLING, states).run
 
 
-def opened(file: Path, **how: Any) -> Journal:
-    return JournalStore(file).open(**how)
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "state" / "journal.sqlite3"
 
 
-def test_what_was_intended_answered_and_seen_is_read_back(file: Path) -> None:
-    journal, begun = opened(file), operation()
+def test_what_was_intended_answered_and_seen_is_read_back(place: Place) -> None:
+    journal, begun = place.open(), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
     answer = CancelResponse(status=RequestStatus.ACCEPTED, at=3.5, request_ids=("r1",))
     outcome = failed(RunName(RUN), Problem(code=Reason.DENIED, message="no"))
@@ -88,7 +83,7 @@ def test_what_was_intended_answered_and_seen_is_read_back(file: Path) -> None:
     journal.end(begun.id, Stage.DONE, 4)
     journal.close()
 
-    again = opened(file)
+    again = place.open()
     entries = {str(entry.item.run): entry for entry in again.entries(begun.id)}
 
     assert (entries[RUN].item, entries[RUN].answer, entries[RUN].outcome) == (
@@ -107,9 +102,10 @@ def without_nul(text: str) -> str:
     return text.replace("\0", "\\x00")
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example has an operation of its own
 @given(reason=st.none() | st.text(max_size=30), name=st.text(max_size=20), word=st.text(max_size=20))
-def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, reason: str | None, name: str, word: str) -> None:
-    journal = opened(tmp_path_factory.mktemp("any") / "journal.sqlite3")
+def test_any_text_survives(place: Place, reason: str | None, name: str, word: str) -> None:
+    journal = place.open()
     begun = new_operation("cancel", ["cancel", word], reason)
     journal.begin(begun, [item(RUN + name)])
 
@@ -120,15 +116,13 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, reason: str
         counts={"unjudged": 1},
     )
     assert [str(entry.item.run) for entry in journal.entries(begun.id)] == [RUN + name]
+    journal.close()
 
 
-def test_operations_come_newest_first_and_are_pruned_by_age(file: Path) -> None:
-    journal = opened(file)
-    old = [operation() for _ in range(3)]
-    for one in old:
-        journal.begin(one, [item()])
-    going_on, interrupted = operation(), operation()
-    for one in (going_on, interrupted):
+def test_operations_come_newest_first_and_are_pruned_by_age(place: Place) -> None:
+    journal = place.open()
+    *old, going_on, interrupted = sorted((operation() for _ in range(5)), key=lambda one: one.id)
+    for one in (*old, going_on, interrupted):
         journal.begin(one, [item()])
     journal.end(interrupted.id, Stage.INTERRUPTED, 130)
     for one in old:
@@ -237,7 +231,7 @@ def test_without_a_home_nothing_is_written_where_the_program_is_called() -> None
 
 def test_the_state_folder_is_the_one_named_if_it_says_where_it_is() -> None:
     assert JournalStore.of({"XDG_STATE_HOME": "/s"}).file == Path("/s/runcancel/journal.sqlite3")
-    assert JournalStore.of({"XDG_STATE_HOME": "here"}) == JournalStore.of({})
+    assert JournalStore.of({"XDG_STATE_HOME": "here"}).file == JournalStore.of({}).file
 
 
 _MOUNTS = """
@@ -345,8 +339,8 @@ def test_an_entry_that_cannot_be_read_is_said_with_a_way_out(file: Path, wrong: 
         list(journal.entries(begun.id))
 
 
-def test_bytes_that_are_no_text_stop_nothing(file: Path) -> None:
-    journal = opened(file)
+def test_bytes_that_are_no_text_stop_nothing(place: Place) -> None:
+    journal = place.open()
     begun = new_operation("cancel", ["cancel", "\udcff"], "\udcfe")
     journal.begin(begun, [structs.replace(item(), name="patch\ud800")])
 
@@ -358,15 +352,15 @@ def test_bytes_that_are_no_text_stop_nothing(file: Path) -> None:
     assert journal.operation("\udcff") is None
 
 
-def test_a_resume_replaces_what_was_known_and_opens_the_operation_again(file: Path) -> None:
-    journal, begun = opened(file), operation()
+def test_a_resume_replaces_what_was_known_and_opens_the_operation_again(place: Place) -> None:
+    journal, begun = place.open(), operation()
     journal.begin(begun, [item(), item(RUN + "0")])
     for run in (RUN, RUN + "0"):
         journal.responded(begun.id, Ref.parse(run), CancelResponse(status=RequestStatus.ACCEPTED))
         journal.judged(begun.id, failed(RunName(run), Problem(code=Reason.DENIED, message="no")))
     journal.end(begun.id, Stage.INTERRUPTED, 130)
 
-    recorder = Recorder(JournalStore(file), begun, warn=pytest.fail, resumed=True)
+    recorder = Recorder(place.store, begun, warn=pytest.fail, resumed=True)
     recorder.planned([item(targets=1)])
 
     entries = {str(entry.item.run): entry for entry in journal.entries(begun.id)}
@@ -624,7 +618,7 @@ for _ in range(8):
     if os.fork() == 0:
         while time.monotonic() < start:
             pass
-        journal = opened(Path({file!r}))
+        journal = opened({file!r})
         journal.begin(operation(), [item()])
         os._exit(0)
 codes = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(8)]
@@ -632,13 +626,13 @@ print(codes)
 """
 
 
-def test_many_processes_may_begin_the_journal_at_once(file: Path) -> None:
-    script = _AT_ONCE.format(tests=str(Path(__file__).parents[1]), file=str(file))
+def test_many_processes_may_begin_the_journal_at_once(place: Place) -> None:
+    script = _AT_ONCE.format(tests=str(Path(__file__).parents[1]), file=place.name)
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
 
     assert done.stdout.strip() == str([0] * 8), done.stderr
-    assert len(list(opened(file).operations())) == 8
+    assert len(list(place.open().operations())) == 8
 
 
 _WRITE = """
@@ -646,7 +640,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from journal.test_store import item, operation, RUN, opened, CancelResponse, Ref, RequestStatus
-journal = opened(Path({file!r}))
+journal = opened({file!r})
 for number in range({rounds}):
     begun = operation()
     journal.begin(begun, [item(RUN + str(n)) for n in range(20)])
@@ -657,16 +651,16 @@ for number in range({rounds}):
 """
 
 
-def writer(file: Path, rounds: int) -> "subprocess.Popen[str]":
-    script = _WRITE.format(tests=str(Path(__file__).parents[1]), file=str(file), rounds=rounds)
+def writer(place: str, rounds: int) -> "subprocess.Popen[str]":
+    script = _WRITE.format(tests=str(Path(__file__).parents[1]), file=place, rounds=rounds)
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
 
-def test_many_processes_write_at_once(file: Path) -> None:
-    children = [writer(file, 5) for _ in range(4)]
+def test_many_processes_write_at_once(place: Place) -> None:
+    children = [writer(place.name, 5) for _ in range(4)]
     ids = {line.strip() for child in children for line in child.communicate(timeout=60)[0].splitlines()}
 
-    journal = opened(file)
+    journal = place.open()
 
     assert len(ids) == 20
     assert {one.id for one in journal.operations()} == ids
@@ -674,14 +668,14 @@ def test_many_processes_write_at_once(file: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 2, 5])
-def test_a_killed_writer_leaves_whole_intents_and_every_answer(file: Path, after: int) -> None:
-    child = writer(file, 10_000)
+def test_a_killed_writer_leaves_whole_intents_and_every_answer(place: Place, after: int) -> None:
+    child = writer(place.name, 10_000)
     assert child.stdout is not None
     whole = [child.stdout.readline().strip() for _ in range(after)]
     os.kill(child.pid, signal.SIGKILL)
     rest = child.communicate()[0].split()
 
-    journal = opened(file)
+    journal = place.open()
     found = {one.id: list(journal.entries(one.id)) for one in journal.operations()}
 
     assert set(found) >= {*whole, *rest}
@@ -689,20 +683,20 @@ def test_a_killed_writer_leaves_whole_intents_and_every_answer(file: Path, after
     assert all(entry.answer is not None for id in (*whole, *rest) for entry in found[id])
 
 
-def test_what_joins_an_operation_later_is_written_beside_the_rest(file: Path) -> None:
-    recorder = Recorder(JournalStore(file), operation(), warn=lambda text: pytest.fail(text))
+def test_what_joins_an_operation_later_is_written_beside_the_rest(place: Place) -> None:
+    recorder = Recorder(place.store, operation(), warn=lambda text: pytest.fail(text))
     recorder.planned([item()])
 
     recorder.planned([item(f"{RUN}0")])
     recorder.end(0)
 
     assert recorder.operation is not None
-    with_both = [str(entry.item.run) for entry in opened(file).entries(recorder.operation)]
+    with_both = [str(entry.item.run) for entry in place.open().entries(recorder.operation)]
     assert with_both == [RUN, f"{RUN}0"]
 
 
-def test_what_cannot_be_written_as_a_whole_is_not_written_in_part(file: Path) -> None:
-    journal, about = opened(file), operation()
+def test_what_cannot_be_written_as_a_whole_is_not_written_in_part(place: Place) -> None:
+    journal, about = place.open(), operation()
     journal.begin(about, [item()])
 
     with pytest.raises(AttributeError):
@@ -770,9 +764,9 @@ def ticking() -> Callable[[], datetime]:
     return lambda: datetime(2026, 11, 28, tzinfo=UTC) + timedelta(seconds=next(seconds))
 
 
-def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: Path) -> None:
+def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(place: Place) -> None:
     begun = operation()
-    recorder = Recorder(JournalStore(file), begun, warn=pytest.fail, now=ticking())
+    recorder = Recorder(place.store, begun, warn=pytest.fail, now=ticking())
     refused = CancelResponse(status=RequestStatus.REFUSED, problem=Problem(code=Reason.BUSY, message="slow down"))
     recorder.confirmed(ConfirmedBy.CONFIRM, typed_text="1", runs=1)
     recorder.called_by([("tencent:ap-guangzhou", "100", "ops"), ("aws:us-east-2", None, None)])
@@ -785,7 +779,7 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: 
     recorder.judged(failed(REF, Problem(code=Reason.DENIED, message="no")))
     recorder.end(4)
 
-    events = list(opened(file).events(begun.id))
+    events = list(place.open().events(begun.id))
 
     assert [type(one) for one in events] == [
         Confirmed,
@@ -809,27 +803,27 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(file: 
     assert events[8:] == [Judged(at=times[8], run=REF, verdict=Verdict.FAILED), Ended(at=times[9], exit_code=4)]
 
 
-def test_a_resume_adds_to_what_happened_before(file: Path) -> None:
+def test_a_resume_adds_to_what_happened_before(place: Place) -> None:
     begun = operation()
-    Recorder(JournalStore(file), begun, warn=pytest.fail).planned([item()])
-    Recorder(JournalStore(file), begun, warn=pytest.fail, resumed=True).planned([item(targets=1)])
+    Recorder(place.store, begun, warn=pytest.fail).planned([item()])
+    Recorder(place.store, begun, warn=pytest.fail, resumed=True).planned([item(targets=1)])
 
-    events = list(opened(file).events(begun.id))
+    events = list(place.open().events(begun.id))
 
     assert [type(one) for one in events] == [Found, Resumed, Found]
 
 
-def test_events_of_a_newer_program_are_left_out_and_0_1_prunes_them_too(file: Path) -> None:
+def test_events_of_a_newer_program_are_left_out_and_go_with_their_operation(place: Place) -> None:
     begun = operation()
-    Recorder(JournalStore(file), begun, warn=pytest.fail).planned([item()])
-    with sqlite3.connect(file) as other:
-        other.execute("INSERT INTO events VALUES (?, 99, 'approved', '{}')", (begun.id,))
-    assert [type(one) for one in opened(file).events(begun.id)] == [Found]
+    recorder = Recorder(place.store, begun, warn=pytest.fail)
+    recorder.planned([item()])
+    recorder.end(0)
+    place.execute(f"INSERT INTO events VALUES ('{begun.id}', 99, 'approved', '{{}}')")
+    assert [type(one) for one in place.open().events(begun.id)] == [Found, Ended]
 
-    with sqlite3.connect(file) as other:
-        other.execute("PRAGMA foreign_keys=ON")
-        other.execute("DELETE FROM operations")
-    assert sqlite3.connect(file).execute("SELECT count(*) FROM events").fetchone() == (0,)
+    place.execute("DELETE FROM operations")  # as 0.1 prunes, which knows no events
+    place.open().begin(begun, [])
+    assert list(place.open().events(begun.id)) == []
 
 
 def test_a_journal_without_events_that_cannot_be_written_has_none(file: Path) -> None:
