@@ -73,8 +73,10 @@ def _does_more(items: Sequence[PlanItem]) -> str:
     triggers = [item.trigger for item in items if item.ask and item.trigger is not None]
     others = sum(one.others > 0 for one in triggers)
     tasks = sum(one.tasks - one.others > 1 for one in triggers)
+    unknown = sum(one.effect_unknown is not None for one in triggers)
     parts = [f"{others} with other targets"] if others else []
     parts += [f"{tasks} with several tasks"] if tasks else []
+    parts += [f"{unknown} with an unknown effect"] if unknown else []
     return f"of which {' and '.join(parts)}" if parts else ""
 
 

@@ -51,8 +51,9 @@ class Trigger(Struct, frozen=True, kw_only=True):
     `schedule` is the vendor's own expression, `timezone` the zone it counts in, `schedule_text` the same in words.
     `documents` is what it runs, as the vendor names it, `targets` on what. `fixed_because`: why this program does
     not change it, and `command` is what a person can paste instead. `others`: how many things it starts or notifies
-    that are no runs; `tasks`: how many things it starts in all. `edition` changes whenever somebody changes the trigger
-    in other ways than switching it: what a restore compares.
+    that are no runs; `tasks`: how many things it starts in all. `effect_unknown`: why that is not known, where it may
+    not be read; then these are empty, and so is an `edition` that needs them. `edition` changes whenever somebody
+    changes the trigger in other ways than switching it: what a restore compares.
     """
 
     ref: Ref
@@ -77,6 +78,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
     edition: str = ""
     fixed_because: str | None = None
     command: str | None = None
+    effect_unknown: str | None = None
 
     @classmethod
     def at(
@@ -98,6 +100,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
         edition: str = "",
         fixed_because: str | None = None,
         command: str | None = None,
+        effect_unknown: str | None = None,
     ) -> "Trigger":
         """The trigger named by `ref`, with what follows from its name and kind filled in."""
         return cls(
@@ -123,6 +126,7 @@ class Trigger(Struct, frozen=True, kw_only=True):
             edition=edition,
             fixed_because=fixed_because or kind.fixed_because,
             command=command,
+            effect_unknown=effect_unknown,
         )
 
 

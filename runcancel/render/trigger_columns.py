@@ -32,6 +32,7 @@ _TRIGGER: tuple[Column[Trigger], ...] = (
     Column("starts", wide=True),
     Column("tasks", wide=True, right=True),
     Column("others", "OTHER TARGETS", wide=True, right=True),
+    Column("effect_unknown", "EFFECT UNKNOWN", wide=True),
     Column("provider_status", "STATUS", wide=True),
     Column("account", wide=True),
 )

@@ -370,3 +370,123 @@ def test_a_list_of_the_other_sort_is_named(outside: Outside) -> None:
     assert "this is a run, not a trigger; nothing was sent" in outside.run("disable", "-f", "-", stdin=runs).err
     for verb in ("status", "cancel"):
         assert "this is a trigger, not a run; nothing was sent" in outside.run(verb, "-f", "-", stdin=triggers).err
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable"])
+@pytest.mark.parametrize(
+    "fault", ["DescribeRule=http-500*4", "ListTargetsByRule=half-json*4", "DescribeRule=throttle*4"]
+)
+def test_a_reading_that_fails_for_a_time_is_repeated_while_time_is_left(
+    outside: Outside, verb: str, fault: str
+) -> None:
+    if verb == "enable":
+        outside.run("disable", CLEANUP)
+    outside.faults(fault)
+
+    document = outside.json(verb, CLEANUP, "--timeout", "2", "--lookup-timeout", "8")
+
+    assert [one["verdict"] for one in document["outcomes"]] == [f"{verb}d"]
+
+
+def test_a_trigger_that_cannot_be_read_is_not_changed_and_the_others_are(outside: Outside) -> None:
+    outside.faults("DescribeRule=http-500")
+
+    done = outside.run("disable", CLEANUP, NIGHTLY, "--lookup-timeout", "2", "-o", "json")
+
+    assert done.code == 3
+    outcomes = {one["trigger"]: one for one in done.document["outcomes"]}
+    assert (outcomes[CLEANUP]["verdict"], outcomes[NIGHTLY]["verdict"]) == ("failed", "disabled")
+    assert outcomes[CLEANUP]["error"]["code"] == "down"
+    assert "InternalServerError" in outcomes[CLEANUP]["error"]["message"]
+    assert "DisableRule" not in outside.actions()
+
+
+@pytest.mark.parametrize("operation", [("--operation", "last", "--yes"), ("--resume",)])
+def test_a_restore_and_a_resume_read_again_too(outside: Outside, operation: tuple[str, ...]) -> None:
+    id = outside.json("disable", CLEANUP)["operation"]
+    argv: tuple[str, ...] = ("enable", *operation)
+    if operation == ("--resume",):
+        outside.faults("EnableRule=denied")
+        id = outside.run("enable", CLEANUP, "-o", "json").document["operation"]
+        argv = ("enable", "--resume", id)
+    outside.faults("DescribeRule=drop-before*3")
+
+    document = outside.json(*argv, "--timeout", "2")
+
+    assert [one["verdict"] for one in document["outcomes"]] == ["enabled"]
+
+
+UNLISTED = [
+    (NIGHTLY, "DescribeMaintenanceWindowTasks"),
+    (NIGHTLY, "DescribeMaintenanceWindowTargets"),
+    (CLEANUP, "ListTargetsByRule"),
+]
+
+
+@pytest.mark.parametrize(("ref", "action"), UNLISTED)
+def test_what_it_starts_may_not_be_listed_the_number_is_wanted_and_the_switch_works(
+    outside: Outside, ref: str, action: str
+) -> None:
+    outside.faults(f"{action}=denied")
+
+    bare = outside.run("disable", ref)
+    by_yes = outside.run("disable", ref, "--yes")
+    planned = outside.run("disable", ref, "-n", "-o", "json")
+    done = outside.run("disable", ref, "--confirm", "1", "-o", "json")
+
+    for refused in (bare, by_yes):
+        assert refused.code == 6
+        assert "1 with an unknown effect" in refused.err
+        assert f"what it starts is unknown: {action} is not permitted" in refused.err
+        assert "--confirm 1" in refused.err
+    (plan,) = planned.document["triggers"]
+    assert plan["before"]["effect_unknown"] == f"{action} is not permitted"
+    assert plan["before"]["documents"] == []
+    assert [one["verdict"] for one in done.document["outcomes"]] == ["disabled"]
+    assert sent(outside) == ["UpdateMaintenanceWindow" if ref is NIGHTLY else "DisableRule"]
+    restored = outside.json("enable", "--operation", "last", "--yes")
+    assert [one["verdict"] for one in restored["outcomes"]] == ["enabled"]
+
+
+@pytest.mark.parametrize(("ref", "action"), UNLISTED)
+def test_an_unknown_effect_is_no_drift(outside: Outside, ref: str, action: str) -> None:
+    """Who disables may see more than who restores, and the other way round."""
+    operation = outside.json("disable", ref)["operation"]
+    outside.faults(f"{action}=denied")
+
+    document = outside.json("enable", "--operation", operation, "--yes")
+
+    assert [one["verdict"] for one in document["outcomes"]] == ["enabled"]
+
+
+@pytest.mark.parametrize(("ref", "action"), UNLISTED)
+def test_a_list_with_an_unknown_effect_is_incomplete_and_shows_the_rest(
+    outside: Outside, ref: str, action: str
+) -> None:
+    whole = states(outside)
+    outside.faults(f"{action}=denied")
+
+    done = outside.run("triggers", "-p", "aws", "-o", "json")
+
+    assert done.code == 7
+    assert done.document["complete"] is False
+    assert action in done.document["errors"][0]["message"] or action == done.document["errors"][0]["action"]
+    listed = {one["ref"]: one for one in done.document["triggers"]}
+    assert {one for one in whole if "/mw-" in one} <= listed.keys()
+    assert (ref in listed) is (ref is NIGHTLY)
+    assert all(one["effect_unknown"] for one in listed.values() if one["kind"] == "window") is (ref is NIGHTLY)
+    wide = outside.run("triggers", "-p", "aws", "-o", "wide").out
+    assert ("is not permitted" in wide) is (ref is NIGHTLY)
+
+
+def test_a_window_with_an_unknown_effect_is_disabled_with_its_run_by_the_number_alone(outside: Outside) -> None:
+    run = outside.json("list", "-r", "us-east-2", "--kind", "maintenance-window")["runs"][0]["ref"]
+    trigger = outside.json("status", run, "--trigger")["runs"][0]["trigger"]
+    outside.faults("DescribeMaintenanceWindowTasks=denied")
+
+    refused = outside.run("cancel", run, "--disable-triggers")
+    done = outside.run("cancel", run, "--disable-triggers", "--confirm", "1", "-o", "json")
+
+    assert refused.code == 6
+    assert [one["verdict"] for one in done.document["triggers"]] == ["disabled"]
+    assert trigger == done.document["triggers"][0]["trigger"]

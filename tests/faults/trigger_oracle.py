@@ -1,5 +1,6 @@
 """What must be true of every change of triggers, whatever went wrong: judged by the truth of the sandbox."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,13 @@ from .trigger_cases import CHANGES, SWITCHES, WRITES, Played, kind_of
 GOOD = frozenset({"disabled", "enabled", "unchanged"})
 BAD = frozenset({"failed", "drifted", "skipped"})
 _KEYS = frozenset({"no_credentials", "expired_credentials", "bad_credentials", "denied"})
-_TRANSIENT = frozenset({"throttle", "http-500", "http-503", "error", "drop-before", "drop-after", "latency", "drip"})
+_TRANSIENT = frozenset(
+    {
+        *("throttle", "http-500", "http-503", "error", "drop-before", "drop-after", "latency", "drip", "half-json"),
+        *("cut", "html-200", "empty-object-200", "empty-body-200", "charset", "odd-type", "no-request-id"),
+    }
+)
+"""Faults that time mends."""
 
 
 def lies(played: Played) -> list[str]:
@@ -148,7 +155,7 @@ def left_unsent(played: Played) -> list[str]:
     What cannot be read is not switched: whether it starts other things is not known, nor what a restore would have to
     enable. So a read that is refused or fails for ever excuses.
     """
-    if played.case.story not in ("disable", "enable") or played.case.timeout in ("0", "1"):
+    if played.case.story not in ("disable", "enable"):
         return []
     goal = played.case.verb == "enable"
     open_ones = [ref for ref in played.refs if played.before[ref] is not goal and ref not in played.drifted]
@@ -156,18 +163,25 @@ def left_unsent(played: Played) -> list[str]:
 
 
 def _excused(played: Played, ref: str) -> bool:
-    return any(
-        rule.partition(":")[0] == ref.partition(":")[0] and not _passes(rule.partition("=")[2])
+    """Whether the faults on its readings outlast --lookup-timeout."""
+    faults = [
+        rule.partition("=")[2]
         for rule in played.case.faults
-        if rule.partition("=")[0].partition(":")[2] not in WRITES
-    )
+        if rule.partition(":")[0] == ref.partition(":")[0] and rule.partition("=")[0].partition(":")[2] not in WRITES
+    ]
+    return sum(map(_strikes, faults)) > _PASSING_STRIKES
 
 
-def _passes(fault: str) -> bool:
-    """Whether a fault strikes once or twice: a read has three tries."""
-    name, *_ = fault.split(",")
+_PASSING_STRIKES = 4
+"""So many readings may fail within --lookup-timeout 6, and the next one succeeds."""
+
+
+def _strikes(fault: str) -> float:
+    """How many readings a fault spoils; without end for one that time does not mend."""
+    name, *options = fault.split(",")
     kind, _, times = name.partition("*")
-    return times in ("1", "2") and kind in _TRANSIENT
+    waits = any(option.startswith("retry_after") for option in options)
+    return int(times) if times and kind in _TRANSIENT and not waits else math.inf
 
 
 def _resumed(played: Played, again: Done) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """From the command line to the triggers of a change: they are found and read, nothing is sent."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import structs
@@ -15,7 +15,8 @@ from runcancel.cli.triggering import Change
 from runcancel.config.references import Reference, parse_all
 from runcancel.config.search_scopes import unusable
 from runcancel.engine import selection
-from runcancel.engine.lookup import LookupResult
+from runcancel.engine.lookup import LookupResult, look_up
+from runcancel.engine.retry import READ_WITHIN
 from runcancel.engine.saved import read_list
 from runcancel.engine.search import split_gaps
 from runcancel.engine.selection import Selection
@@ -29,6 +30,8 @@ from runcancel.model.runs import Problem, Ref, Scope
 from runcancel.model.states import Reason, Verdict
 from runcancel.model.triggers import Trigger, TriggerState, TriggerVerdict
 from runcancel.providers import provider, trigger_kind_of
+
+_LONGEST_PAUSE = 2.0  # seconds between two readings of what fails for a time
 
 _LINES = {"trigger": "ref", "trigger-outcome": "trigger"}
 """Lines of jsonl that name a trigger, each with the key of its reference."""
@@ -96,7 +99,7 @@ class TriggerChoice:
                         hint=f"To inspect it: {inspect}",
                     )
         by_hand = self._session.request.values.keys().isdisjoint({"refs"})
-        return RunChoice(selection=selection.of_named(self._session.look_up(references), ()), by_hand=by_hand)
+        return RunChoice(selection=selection.of_named(self._look_up(references), ()), by_hand=by_hand)
 
     def _choose_matches(self) -> RunChoice:
         """A filter finds only what is not in the requested state yet, unless --status says which state."""
@@ -141,7 +144,7 @@ class TriggerChoice:
         if disabled is not None and self._session.clouds.switch.enable:
             references = tuple(Reference.of(ref) for ref in disabled)
             self._editions = disabled
-        chosen = selection.of_found(self._session.look_up(references), ())
+        chosen = selection.of_found(self._look_up(references), ())
         return RunChoice(selection=chosen, by_hand=False, from_stdin=file == "-")
 
     def _saved(self) -> RunChoice:
@@ -150,7 +153,7 @@ class TriggerChoice:
         saved = read_trigger_plan(text, called(file), now=datetime.now(UTC), verb=self._action.verb)
         planned = [one for one in saved.triggers if one.send]
         self._editions = {one.trigger: one.before.edition for one in planned}
-        results = self._session.look_up([Reference.of(one.trigger) for one in planned])
+        results = self._look_up([Reference.of(one.trigger) for one in planned])
         return RunChoice(
             selection=selection.of_found(results, ()),
             by_hand=False,
@@ -164,7 +167,7 @@ class TriggerChoice:
             return RunChoice(selection=Selection(items=()), by_hand=True)
         items = [item for item in left.items if isinstance(item, PlanItem)]
         self._editions = {item.run: item.trigger.edition for item in items if item.trigger is not None}
-        results = self._session.look_up([Reference.of(item.run) for item in items])
+        results = self._look_up([Reference.of(item.run) for item in items])
         sent = frozenset(item.run for item in left.sent_before)
         return RunChoice(selection=selection.of_plan(items, results, already_sent=sent), by_hand=True)
 
@@ -189,8 +192,28 @@ class TriggerChoice:
         if not disabled:
             raise UsageError(f"operation {id} disabled no trigger; nothing was sent", hint="see: runcancel history")
         self._editions = disabled
-        results = session.look_up([Reference.of(ref) for ref in disabled])
+        results = self._look_up([Reference.of(ref) for ref in disabled])
         return RunChoice(selection=selection.of_found(results, ()), by_hand=False)
+
+    def _look_up(self, references: Sequence[Reference]) -> list[LookupResult]:
+        """Read triggers. What fails for a time is read again until --lookup-timeout: unread it is not changed."""
+        session = self._session
+        clock, clouds, tries = session.workers.clock, session.clouds, session.clouds.tries
+        until = clock.monotonic() + (session.read_within or READ_WITHIN)
+        clouds.tries = structs.replace(tries, within=0.0)  # what the others need must not wait for one
+        try:
+            results = session.look_up(references)
+            wait = 0.5
+            while (again := [one.reference for one in results if _may_pass(one)]) and clock.monotonic() + wait < until:
+                session.workers.pause(wait)
+                wait = min(2 * wait, _LONGEST_PAUSE)
+                left = until - clock.monotonic()
+                found = look_up(again, session.settings, clouds, session.workers, within=left)
+                fresh = {one.reference: one for one in found}
+                results = [fresh.get(one.reference, one) for one in results]
+        finally:
+            clouds.tries = tries
+        return results
 
     def _changeable(self, selection: Selection) -> Selection:
         """The selection without what this program does not change, and what somebody changed since."""
@@ -215,10 +238,15 @@ class TriggerChoice:
             message = f"not changed: {trigger.fixed_because}"
             return Problem(code=Reason.NOT_CANCELLABLE, message=message, hint=hint, ref=item.run)
         before = self._editions.get(item.run)
-        if before is not None and before != trigger.edition and not self._force:
+        if before and trigger.edition and before != trigger.edition and not self._force:
             message = "somebody has changed it since; nothing was sent for it"
             return Problem(code=Reason.DRIFTED, message=message, ref=item.run)
         return None
+
+
+def _may_pass(result: LookupResult) -> bool:
+    """Whether another reading may succeed. A scope that did not reply in time has had its time."""
+    return result.problem is not None and result.problem.retryable and result.problem.code is not Reason.TIMED_OUT
 
 
 def _disabled_in(text: str) -> dict[Ref, str] | None:

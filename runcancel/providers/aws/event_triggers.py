@@ -11,7 +11,7 @@ from runcancel.model.states import Reason
 from runcancel.model.triggers import Trigger, TriggerState
 from runcancel.providers.aws.facts import RULE, SCHEDULE
 from runcancel.providers.aws.fields import document, record
-from runcancel.providers.aws.window_triggers import flat
+from runcancel.providers.aws.window_triggers import flat, not_permitted
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, digest, moment, text, texts
 from runcancel.providers.common.schedules import aws
@@ -33,21 +33,34 @@ class Rules:
         self._scope = scope
 
     def find(self, *, script: str | None) -> Iterator[Trigger]:
-        """The rules of every bus, and the targets of each rule."""
+        """The rules of every bus, and the targets of each rule; at last what may not be listed of one.
+
+        A rule whose targets are unknown starts no runs as far as anybody can see.
+        """
+        denied: CloudError | None = None
         for bus in self._wire.pages("ListEventBuses", {}, unique="Name", size=_MOST, size_name="Limit"):
             params = {"EventBusName": text(bus.get("Name")) or ""}
             for row in self._wire.pages("ListRules", params, unique="Name", size=_MOST, size_name="Limit"):
-                targets = self._targets(params["EventBusName"], text(row.get("Name")) or "")
+                try:
+                    targets = self._targets(params["EventBusName"], text(row.get("Name")) or "")
+                except CloudError as error:
+                    denied = denied or _only_denied(error)
+                    continue
                 if not any(map(_starts_runs, targets)):
                     continue
                 if script is None or any(script in flat(target.get("Input")) for target in targets):
                     yield self._trigger(params["EventBusName"], row, targets)
+        if denied is not None:
+            raise denied
 
     def read(self, ref: Ref) -> Trigger:
-        """DescribeRule and its targets."""
+        """DescribeRule and its targets, or that they may not be listed."""
         bus, name = _parts(ref.id)
         row = self._wire.call("DescribeRule", {"Name": name, "EventBusName": bus})
-        return self._trigger(bus, row, self._targets(bus, name))
+        try:
+            return self._trigger(bus, row, self._targets(bus, name))
+        except CloudError as error:
+            return self._trigger(bus, row, (), denied=_only_denied(error))
 
     def switch(self, ref: Ref, *, enabled: bool) -> str:
         """EnableRule or DisableRule."""
@@ -58,7 +71,9 @@ class Rules:
         params = {"Rule": rule, "EventBusName": bus}
         return tuple(self._wire.pages("ListTargetsByRule", params, unique="Id", size=_MOST, size_name="Limit"))
 
-    def _trigger(self, bus: str, row: JsonObject, targets: tuple[JsonObject, ...]) -> Trigger:
+    def _trigger(
+        self, bus: str, row: JsonObject, targets: tuple[JsonObject, ...], *, denied: CloudError | None = None
+    ) -> Trigger:
         word = text(row.get("State")) or ""
         schedule = text(row.get("ScheduleExpression"))
         timing = aws(schedule or "", None, now=datetime.now(UTC))
@@ -81,8 +96,9 @@ class Rules:
             targets=tuple(dict.fromkeys(one for target in runs for one in _command_targets(target))),
             tasks=len(targets),
             others=len(targets) - len(runs),
-            edition=digest(schedule, row.get("EventPattern"), row.get("RoleArn"), targets),
+            edition="" if denied else digest(schedule, row.get("EventPattern"), row.get("RoleArn"), targets),
             fixed_because=fixed,
+            effect_unknown=not_permitted(denied),
         )
 
 
@@ -142,6 +158,13 @@ class Schedules:
             edition=digest(schedule, zone, target, str(moment(row.get("LastModificationDate")))),
             command=shlex.join(words),
         )
+
+
+def _only_denied(error: CloudError) -> CloudError:
+    """The error, if it is that something may not be listed. Raises any other."""
+    if error.reason is not Reason.DENIED:
+        raise error
+    return error
 
 
 def _parts(id: str) -> tuple[str, str]:

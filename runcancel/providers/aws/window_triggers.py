@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from msgspec import Struct
+
 from runcancel.errors import CloudError
 from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
@@ -34,15 +36,22 @@ class WindowTriggers:
         self._scope = scope
 
     def find(self, *, script: str | None) -> Iterator[Trigger]:
-        """DescribeMaintenanceWindows, then the tasks and targets of each window."""
+        """DescribeMaintenanceWindows, then the tasks and targets of each window; at last what may not be listed of one.
+
+        A window whose tasks are unknown may be the one that a filter is about.
+        """
+        denied: CloudError | None = None
         for row in self._windows():
-            trigger = self._trigger(row)
-            if script is None or script in self._script(trigger.id):
-                yield trigger
+            effect = self._effect(text(row.get("WindowId")) or "")
+            denied = denied or effect.denied
+            if script is None or (effect.denied is None and script in self._script(text(row.get("WindowId")) or "")):
+                yield self._trigger(row, effect)
+        if denied is not None:
+            raise denied
 
     def read(self, ref: Ref) -> Trigger:
         """GetMaintenanceWindow, then its tasks and targets."""
-        return self._trigger(self._wire.call("GetMaintenanceWindow", {"WindowId": ref.id}))
+        return self._trigger(self._wire.call("GetMaintenanceWindow", {"WindowId": ref.id}), self._effect(ref.id))
 
     def switch(self, ref: Ref, *, enabled: bool) -> str:
         """UpdateMaintenanceWindow with `Enabled` alone: "only specified parameters are modified"."""
@@ -85,13 +94,20 @@ class WindowTriggers:
             parts += [flat(task.get("TaskParameters")), flat(whole.get("TaskInvocationParameters"))]
         return "\n".join(parts)
 
-    def _trigger(self, row: JsonObject) -> Trigger:
+    def _effect(self, id: str) -> "_Effect":
+        """The tasks and targets of a window, or that they may not be listed."""
+        action = "DescribeMaintenanceWindowTargets"
+        try:
+            targets = self._wire.pages(action, {"WindowId": id}, unique="WindowTargetId", size=_MOST)
+            return _Effect(tasks=self._tasks(id), targets=tuple(targets))
+        except CloudError as error:
+            if error.reason is not Reason.DENIED:
+                raise
+            return _Effect(denied=error)
+
+    def _trigger(self, row: JsonObject, effect: "_Effect") -> Trigger:
         id, enabled = text(row.get("WindowId")) or "", row.get("Enabled")
-        tasks = self._tasks(id)
         schedule, zone = text(row.get("Schedule")), text(row.get("ScheduleTimezone"))
-        kept = self._wire.pages(
-            "DescribeMaintenanceWindowTargets", {"WindowId": id}, unique="WindowTargetId", size=_MOST
-        )
         return Trigger.at(
             self._ref(id),
             self.kind,
@@ -102,14 +118,28 @@ class WindowTriggers:
             timezone=zone or "UTC",
             schedule_text=aws(schedule or "", zone, now=datetime.now(UTC)).text,
             next_start_at=moment(row.get("NextExecutionTime")),
-            documents=tuple(dict.fromkeys(arn for task in tasks if (arn := text(task.get("TaskArn"))))),
-            targets=tuple(dict.fromkeys(one for target in kept for one in targets_of(target))),
-            tasks=len(tasks),
+            documents=tuple(dict.fromkeys(arn for task in effect.tasks if (arn := text(task.get("TaskArn"))))),
+            targets=tuple(dict.fromkeys(one for target in effect.targets for one in targets_of(target))),
+            tasks=len(effect.tasks),
             edition=digest(*(row.get(field) for field in _PLAN)),
+            effect_unknown=not_permitted(effect.denied),
         )
 
     def _ref(self, id: str) -> Ref:
         return Ref(scope=self._scope, kind=self.kind.name, id=id)
+
+
+class _Effect(Struct, frozen=True, kw_only=True):
+    """What a window does: the rows of its tasks and targets; neither where one of them may not be listed."""
+
+    tasks: tuple[JsonObject, ...] = ()
+    targets: tuple[JsonObject, ...] = ()
+    denied: CloudError | None = None
+
+
+def not_permitted(error: CloudError | None) -> str | None:
+    """Why the effect of a trigger is not known."""
+    return None if error is None else f"{error.action} is not permitted"
 
 
 class Associations:

@@ -43,6 +43,7 @@ def _of_one(item: PlanItem) -> list[str]:
     if trigger is None:
         return lines
     facts = [f"runs {safe(', '.join(trigger.documents))}"] if trigger.documents else []
+    facts += [f"what it starts is unknown: {safe(trigger.effect_unknown)}"] if trigger.effect_unknown else []
     facts += [f"on {safe(', '.join(trigger.targets[:3]))}"] if trigger.targets else []
     facts += [f"next start {local(trigger.next_start_at)}"] if trigger.next_start_at else []
     facts += [f"{counted(trigger.others, 'other target')}"] if trigger.others else []
