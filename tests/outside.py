@@ -403,7 +403,7 @@ def checked(done: Done, environ: Mapping[str, str]) -> Done:
 def check_document(document: Any) -> None:
     """Hold a document against the schema of its verb."""
     keys = document.keys() & {one.key for one in all_documents().values()}
-    special = {"plan": "plan", "settings": "settings", "groups": "groups"}
+    special = {"plan": "plan", "settings": "settings", "groups": "groups", "changes": "imports"}
     names = [special[key] for key in keys if key in special]
     names += ["operation"] if keys == {"operations", "outcomes"} else []
     names += [f"{document['verb']}-plan"] if keys == {"triggers"} and document["verb"] != "triggers" else []

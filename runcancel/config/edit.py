@@ -22,7 +22,7 @@ def add(file: Path, name: str, context: Context) -> None:
     def change(text: str, now: Config) -> tuple[str, Config]:
         _check_free(name, now)
         desired = structs.replace(now, contexts=now.contexts | {name: context})
-        return f"{text}{_gap(text)}{_table(name, context)}", desired
+        return f"{text}{gap(text)}{table_of(name, context)}", desired
 
     rewrite(file, change)
 
@@ -41,10 +41,11 @@ def remove(file: Path, name: str) -> tuple[str, ...]:
         removed = {group for group, members in left.items() if not members and now.groups[group]}
         desired = structs.replace(
             now,
-            default=tuple(one for one in now.default if one != name and one not in removed),
             contexts={one: context for one, context in now.contexts.items() if one != name},
             groups={group: members for group, members in left.items() if group not in removed},
         )
+        known = {*desired.contexts, *desired.all_groups}
+        desired = structs.replace(desired, default=tuple(one for one in now.default if one in known))
         stood.extend(
             f"group {group}{', which is removed with it' if group in removed else ''}"
             for group, members in now.groups.items()
@@ -146,7 +147,7 @@ def use(file: Path, names: Sequence[str]) -> None:
     rewrite(file, change)
 
 
-def _table(name: str, context: Context) -> str:
+def table_of(name: str, context: Context) -> str:
     """A context as TOML; what is not set is left out."""
     import tomlkit
 
@@ -223,7 +224,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_free(name: str, now: Config) -> None:
-    if name in now.contexts or name in now.groups:
+    if name in now.contexts or name in now.all_groups:
         raise UsageError(f"a context or group “{name}” already exists; nothing was changed")
 
 
@@ -276,13 +277,14 @@ def _before_tables(text: str, added: str) -> str:
     lines = keys.lines_of(text)
     at = next((index for index, line in enumerate(lines) if line.lstrip().startswith("[")), None)
     if at is None:
-        return f"{text}{_gap(text)}{added}"
+        return f"{text}{gap(text)}{added}"
     while at > 0 and lines[at - 1].lstrip().startswith("#"):
         at -= 1
     return "".join((*lines[:at], added, "\n", *lines[at:]))
 
 
-def _gap(text: str) -> str:
+def gap(text: str) -> str:
+    """What separates a text from what is put behind it."""
     return "" if not text else "\n" if text.endswith("\n") else "\n\n"
 
 

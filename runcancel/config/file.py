@@ -37,6 +37,8 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     role_chain: tuple[str, ...] = ()  # roles that are assumed one after another before `role_arn`
     external_id: str | None = None
     source_profile: str | None = None
+    tags: tuple[str, ...] = ()  # groups that the context is in besides those of `groups`
+    imported_from: str | None = None  # the source that made it: an import changes the contexts of its own source alone
 
     @property
     def vendor_profile(self) -> str | None:
@@ -71,21 +73,35 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     caps: LimitSettings = LimitSettings()
     journal: JournalSettings = JournalSettings()
 
+    @property
+    def all_groups(self) -> dict[str, tuple[str, ...]]:
+        """The groups of the file, one for each tag of contexts, and one for each sort of import.
+
+        One of several kinds has the contexts of all.
+        """
+        members: dict[str, dict[str, None]] = {group: dict.fromkeys(names) for group, names in self.groups.items()}
+        for name, context in self.contexts.items():
+            sort = (context.imported_from or "").partition(" ")[0]
+            for group in (*context.tags, *([sort] if sort and sort not in self.contexts else [])):
+                members.setdefault(group, {})[name] = None
+        return {group: tuple(names) for group, names in members.items()}
+
     def expand(self, names: Iterable[str]) -> tuple[str, ...]:
         """The contexts of names and groups, in order, each once.
 
         Raises `UsageError` for a name that is neither, and for an empty group: nothing must not mean everything.
         """
         expanded: dict[str, None] = {}
+        groups = self.all_groups
         for name in names:
-            if name not in self.contexts and name not in self.groups:
-                known = (*self.contexts, *self.groups)
+            if name not in self.contexts and name not in groups:
+                known = (*self.contexts, *groups)
                 there = f"Expected one of: {', '.join(known)}" if known else "None is configured"
                 raise UsageError(
                     f"no context or group “{name}”. {there}{nearest(name, known)}; nothing was sent",
                     hint=f"To use a profile of the vendor: {words_of_shell('--profile', name)}",
                 )
-            members = self.groups.get(name, (name,))
+            members = groups.get(name, (name,))
             if not members:
                 raise UsageError(f"the group “{name}” has no contexts; nothing was sent")
             expanded |= dict.fromkeys(members)
@@ -94,7 +110,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 _TEXTS = (
     *("profile", "endpoint_url", "sts_endpoint_url", "site"),
-    *("account", "role_arn", "external_id", "source_profile"),
+    *("account", "role_arn", "external_id", "source_profile", "imported_from"),
 )
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
@@ -125,12 +141,9 @@ def read(file: Path, text: str) -> Config:
 
 def check(file: Path, config: Config) -> None:
     """Raise `UsageError` for what the types do not check."""
-    for table, names in (("contexts", config.contexts), ("groups", config.groups)):
-        for name in names:
-            if hidden(name):
-                raise wrong(file, f"{table}.{key_of(name)}", "is a name that is empty or not printable")
+    _check_names(file, config)
     for name, context in config.contexts.items():
-        _check_context(file, f"contexts.{key_of(name)}", context)
+        check_context(file, f"contexts.{key_of(name)}", context)
     for group, members in config.groups.items():
         key = f"groups.{key_of(group)}"
         if group in config.contexts:
@@ -138,7 +151,7 @@ def check(file: Path, config: Config) -> None:
         for index, member in enumerate(members):
             if member not in config.contexts:
                 raise wrong(file, f"{key}[{index}]", f"names no context “{member}”{nearest(member, config.contexts)}")
-    known = (*config.contexts, *config.groups)
+    known = (*config.contexts, *config.all_groups)
     for index, name in enumerate(config.default):
         if name not in known:
             raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, known)}")
@@ -155,6 +168,17 @@ def _check_rest(file: Path, config: Config) -> None:
         what = journal_url.problem(config.journal.url)
         if what is not None:
             raise wrong(file, "journal.url", what)
+
+
+def _check_names(file: Path, config: Config) -> None:
+    for table, names in (("contexts", config.contexts), ("groups", config.groups)):
+        for name in names:
+            if hidden(name):
+                raise wrong(file, f"{table}.{key_of(name)}", "is a name that is empty or not printable")
+    for name, context in config.contexts.items():
+        tag = next((tag for tag in context.tags if hidden(tag) or tag in config.contexts), None)
+        if tag is not None:
+            raise wrong(file, f"contexts.{key_of(name)}.tags", f"has “{tag}”, which cannot be the name of a group")
 
 
 def text_of(file: Path) -> str | None:
@@ -225,7 +249,8 @@ def _of_role(context: Context, role: str) -> Iterator[tuple[str, str]]:
         yield "external_id", "is not an external id: 2 to 1224 letters, digits and +=,.@:/_-"
 
 
-def _check_context(file: Path, key: str, context: Context) -> None:
+def check_context(file: Path, key: str, context: Context) -> None:
+    """Raise `UsageError` for what the types of a context do not check. `key`: where it stands in the file."""
     if context.provider not in PROVIDERS:
         there = f"Expected one of: {', '.join(PROVIDERS)}{nearest(context.provider, PROVIDERS)}"
         raise wrong(file, f"{key}.provider", f"is “{context.provider}”. {there}")

@@ -100,7 +100,8 @@ class Clouds:
             return self.switch.send(cloud.triggers(), ref)
         return cloud.cancel(ref, targets)
 
-    def _connect(self, scope: Scope) -> Cloud:
+    def pace(self, scope: Scope) -> Pace:
+        """The pace of a scope: the same one whenever it is opened again."""
         if scope not in self._paces:
             self._paces[scope] = Pace(
                 self._workers.clock,
@@ -110,10 +111,13 @@ class Clouds:
                 on_failure=partial(self.traffic.failed, str(scope)),
                 common=self._common,
             )
+        return self._paces[scope]
+
+    def _connect(self, scope: Scope) -> Cloud:
         connection = settings_.connection(self._settings, scope)
         timeout = min(connection.read_timeout, self.tries.answer)
         connection = structs.replace(connection, operation=self.operation, read_timeout=timeout)
-        cloud = provider(scope.provider).connect(connection, self._settings.environ, self._paces[scope])
+        cloud = provider(scope.provider).connect(connection, self._settings.environ, self.pace(scope))
         return GuardedCloud(cloud, where=str(scope), report=partial(self._record_response, scope))
 
     def _whence(self, scope: Scope) -> str | None:

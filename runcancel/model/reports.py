@@ -21,6 +21,20 @@ class ContextRow(Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...]
 
 
+class ContextChange(Struct, frozen=True, kw_only=True):
+    """What an import changes about one context: `added`, `changed`, `missing` (kept, but not in the source any more).
+
+    `skipped`: its account is in another context. `details` has the keys that change, or the reason.
+    """
+
+    name: str
+    change: str
+    provider: str
+    account: str | None
+    role_arn: str | None
+    details: tuple[str, ...]
+
+
 class GroupRow(Struct, frozen=True, kw_only=True):
     """A group of contexts as `contexts groups` prints it. `default`: whether it is used when nothing is named."""
 

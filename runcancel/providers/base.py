@@ -17,6 +17,7 @@ from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
 from runcancel.runtime.throttle import Pace
 
 if TYPE_CHECKING:
+    from runcancel.model.inventory import Account
     from runcancel.model.reports import AccessPolicy
     from runcancel.providers.common.links import Link
 
@@ -234,6 +235,25 @@ class Triggers(Protocol):
         ...
 
 
+class Organization(Protocol):
+    """The accounts that belong together at one vendor."""
+
+    id: str
+    """Known once an account was listed."""
+
+    def accounts(self, units: tuple[str, ...], *, role: str | None) -> "Iterator[Account]":
+        """The active accounts of these units and of the units in them, each once; of all without any.
+
+        `role` is the name of the role in each account; None: the vendor's usual one. Raises `UsageError` for a name
+        that cannot be one.
+        """
+        ...
+
+    def tags(self, account: "Account") -> tuple[str, ...]:
+        """The tags of an account, as `key:value`."""
+        ...
+
+
 class NoTriggers:
     """The `Triggers` of a cloud that has none."""
 
@@ -298,6 +318,12 @@ class Provider(Struct, frozen=True, kw_only=True):
 
     policy: "Callable[[PolicyScope], AccessPolicy]"
     """The least that has to be allowed for this program, in the vendor's own language. Raises `UsageError`."""
+
+    organization: Callable[[Connection, Mapping[str, str], Pace], Organization] | None = None
+    """The organization that the credentials of a scope can read; None: the vendor has none. Raises `CloudError`."""
+
+    accounts_of_file: "Callable[[str, str], tuple[Account, ...]] | None" = None
+    """The accounts in a file of another tool, by its name and content. Raises `UsageError`."""
 
     connect: Callable[[Connection, Mapping[str, str], Pace], Cloud]
     """Open one scope. Raises `CloudError`: `NO_CREDENTIALS` when they cannot be found without asking the network,

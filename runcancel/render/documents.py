@@ -17,11 +17,11 @@ from runcancel.render.formats.json import encode
 
 if TYPE_CHECKING:
     from runcancel.model.incident import IncidentReport
-    from runcancel.model.reports import AccessPolicy, ContextRow, GroupRow, ScopeCheck, SettingRow
+    from runcancel.model.reports import AccessPolicy, ContextChange, ContextRow, GroupRow, ScopeCheck, SettingRow
 
 Record: TypeAlias = (
     "Run | Invocation | Output | PlanItem | Outcome | Trigger | TriggerPlan | TriggerOutcome | Operation"
-    " | IncidentReport | ContextRow | GroupRow | SettingRow | AccessPolicy | ScopeCheck"
+    " | IncidentReport | ContextChange | ContextRow | GroupRow | SettingRow | AccessPolicy | ScopeCheck"
 )
 """What a verb answers with, row by row."""
 

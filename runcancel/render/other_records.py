@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from runcancel.model.incident import IncidentReport
-from runcancel.model.reports import AccessPolicy, ContextRow, FileCheck, GroupRow, ScopeCheck, SettingRow
+from runcancel.model.reports import AccessPolicy, ContextChange, ContextRow, FileCheck, GroupRow, ScopeCheck, SettingRow
 from runcancel.render.column import Column
 from runcancel.render.documents import Envelope, LineForm
 from runcancel.render.screens import doctor
@@ -34,6 +34,15 @@ _CONTEXT: tuple[Column[ContextRow], ...] = (
     Column("protected", format=_yes),
     Column("default", "DEFAULT", format=_yes),
     Column("groups", format=_list),
+)
+
+_CHANGE: tuple[Column[ContextChange], ...] = (
+    Column("name", "CONTEXT", reference=True, is_key=True),
+    Column("change"),
+    Column("account"),
+    Column("details", format=_list, shrinkable=True),
+    Column("provider", wide=True),
+    Column("role_arn", "ROLE", wide=True),
 )
 
 _GROUP: tuple[Column[GroupRow], ...] = (
@@ -88,6 +97,7 @@ _REPORT: tuple[Column[IncidentReport], ...] = (
 
 COLUMNS: Mapping[type, tuple[Column[Any], ...]] = {
     ContextRow: _CONTEXT,
+    ContextChange: _CHANGE,
     GroupRow: _GROUP,
     SettingRow: _SETTING,
     AccessPolicy: _POLICY,
@@ -108,6 +118,9 @@ DOCUMENTS: Mapping[str, Envelope] = {
         record=ContextRow,
         about="Output of `contexts list`, add, rename, remove and use.",
     ),
+    "imports": Envelope(
+        verb="contexts", key="changes", record=ContextChange, about="Output of `contexts import`: what it changes."
+    ),
     "groups": Envelope(
         verb="contexts", key="groups", record=GroupRow, about="Output of `contexts groups`, its add and its remove."
     ),
@@ -125,6 +138,7 @@ DOCUMENTS: Mapping[str, Envelope] = {
 LINES: Mapping[type[msgspec.Struct], LineForm] = {
     IncidentReport: LineForm("report", "An incident report on its own line."),
     ContextRow: LineForm("context", "A context on its own line.", reference="name"),
+    ContextChange: LineForm("change", "A change of a context on its own line.", reference="name"),
     GroupRow: LineForm("group", "A group of contexts on its own line.", reference="name"),
     SettingRow: LineForm("setting", "A value on its own line.", reference="value"),
     AccessPolicy: LineForm("policy", "A policy on its own line.", reference="provider"),

@@ -53,6 +53,7 @@ def test_help_says_first_what_the_verb_does_has_examples_and_fits_eighty_columns
 
 _VERBS = (
     "add",
+    "import",
     "rename",
     "remove",
     "use",

@@ -1,13 +1,11 @@
 """Moto's EventBridge, which we did not write: rules that boto3 made are found, switched, restored as on AWS."""
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, HeadersDict
+from moto_http import moto_over_http
 from outside import Outside
 
 REGION = "us-west-2"
@@ -21,44 +19,11 @@ RULES = {
 ON_ALARM = {"EventPattern": '{"source": ["aws.cloudwatch"]}', "State": "ENABLED", "EventBusName": "ops"}
 
 
-class Moto(BaseHTTPRequestHandler):
-    """Hands each request to moto's backends as botocore would, by the service that its signature names."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        from moto.core.models import botocore_stubber
-
-        service = self.headers["Authorization"].partition("Credential=")[2].split("/")[3]
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        url = f"https://{service}.{REGION}.amazonaws.com{self.path}"
-        headers = HeadersDict({name: value for name, value in self.headers.items() if name.lower() != "host"})
-        answer = botocore_stubber.process_request(AWSPreparedRequest(self.command, url, headers, body, False))
-        assert answer is not None
-        status, fields, content = answer
-        raw = content.encode() if isinstance(content, str) else content
-        self.send_response(status)
-        self.send_header("x-amzn-RequestId", fields.get("x-amzn-RequestId", "11111111-2222-3333-4444-555555555555"))
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
-
-
 @pytest.fixture
 def events(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A typed client of moto, which the command reaches over HTTP."""
-    moto = pytest.importorskip("moto")
-    with moto.mock_aws(), ThreadingHTTPServer(("127.0.0.1", 0), Moto) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        outside.environ |= {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-        }
+    with moto_over_http(REGION) as environ:
+        outside.environ |= environ
         client = boto3.client("events", region_name=REGION)
         client.create_event_bus(Name="ops")
         for name, settings in {**RULES, "on-alarm": ON_ALARM}.items():
@@ -66,7 +31,6 @@ def events(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             target = {"Id": "1", "Arn": TOPIC if name == "mail-only" else DOCUMENT}
             client.put_targets(Rule=name, EventBusName=settings.get("EventBusName", "default"), Targets=[target])
         yield client
-        server.shutdown()
 
 
 def ref(name: str, bus: str = "default") -> str:

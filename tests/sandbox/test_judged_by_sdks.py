@@ -96,6 +96,20 @@ def test_aws_replies_fit_the_service_model(still: Box, action: str, params: dict
     assert ask_aws(still.aws(), action, params) == []
 
 
+@pytest.mark.parametrize(
+    ("action", "params"),
+    [
+        ("ListRoots", {}),
+        ("ListAccounts", {}),
+        ("ListAccountsForParent", {"ParentId": "r-sbox"}),
+        ("ListOrganizationalUnitsForParent", {"ParentId": "r-sbox"}),
+        ("ListTagsForResource", {"ResourceId": "111122223333"}),
+    ],
+)
+def test_organizations_replies_fit_the_service_model(still: Box, action: str, params: dict[str, Any]) -> None:
+    assert ask_aws(still.aws("organizations"), action, params) == []
+
+
 EXECUTIONS = "arn:aws:states:us-east-2:111122223333:execution:nightly-etl:etl-2026-11-"
 
 

@@ -57,7 +57,7 @@ ACTIONS = {"list": _list, "add": _add, "remove": _remove}
 def answer(session: Session, config: Config) -> int:
     """Print the groups."""
     writer = session.writer("groups")
-    for name, members in config.groups.items():
+    for name, members in config.all_groups.items():
         writer.row(GroupRow(name=name, contexts=members, default=name in config.default))
     writer.end(End(exit_code=Exit.OK))
     return Exit.OK

@@ -12,14 +12,20 @@ from runcancel.text import safe
 
 _OPERATIONS = 30  # of which references are offered
 _REFERENCES = 100
+_NAMED = 10  # contexts of a group
 
 
 def contexts(incomplete: str) -> list[tuple[str, str]]:
     """Configured contexts and groups, each with what it is."""
     known = config_file.load(config_file.path(os.environ))
     named = [(name, each.provider) for name, each in known.contexts.items()]
-    grouped = [(name, f"group of {', '.join(members)}") for name, members in known.groups.items()]
+    grouped = [(name, f"group of {_some(members)}") for name, members in known.all_groups.items()]
     return [(name, help) for name, help in (*named, *grouped) if name.startswith(incomplete)]
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def references(incomplete: str) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.cli.actions import Action
 from runcancel.cli.bundles import spelled
@@ -12,6 +12,7 @@ from runcancel.cli.options import known_contexts
 from runcancel.cli.session import Session
 from runcancel.cli.support import groups
 from runcancel.cli.support.guard import rules_about
+from runcancel.cli.support.importing import ImportOf, import_contexts
 from runcancel.cli.support.new_context import NewContext, context_of
 from runcancel.config import edit, provenance
 from runcancel.config import file as config_file
@@ -60,6 +61,25 @@ ACTIONS = {
         options=(
             *("--endpoint-url", "--site", "--account", "--role-arn", "--source-profile", "--external-id"),
             *("--protected", "--no-check"),
+        ),
+        connection=True,
+    ),
+    "import": Action(
+        takes="",
+        does="Import the accounts of an organization, or an accounts file of c7n-org, as contexts.",
+        examples=(
+            "runcancel contexts import --aws-organization --role ops --dry-run",
+            "runcancel contexts import --aws-organization --ou ou-ab12-11223344",
+            "runcancel contexts import --c7n-org accounts.yml",
+        ),
+        more="Each account becomes a context with a role; its tags become groups, as in -c env:prod. It shows what is "
+        "added, changed and missing, and asks before it writes the file. Contexts that were made by hand stay as they "
+        "are, and so do those of accounts that are gone. A second import changes only what an import has made. "
+        "The organization is read with the credentials of -c, of --profile or of the environment; --profile is also "
+        "the source profile of the contexts. A list of roles in the file of c7n-org becomes role_chain.",
+        options=(
+            *("--aws-organization", "--ou", "--role", "--c7n-org", "--regions", "--external-id", "--source-profile"),
+            "--dry-run",
         ),
         connection=True,
     ),
@@ -121,8 +141,8 @@ def contexts(
         str,
         typer.Argument(
             metavar="[ACTION]",
-            help="list, show, add, rename, remove, use or groups [list].",
-            autocompletion=lambda: [*_ACTIONS],
+            help="list, show, add, import, rename, remove, use or groups [list].",
+            autocompletion=lambda: [*ACTIONS],
         ),
     ] = "list",
     names: Annotated[
@@ -131,6 +151,7 @@ def contexts(
     ] = None,
     *,
     new: NewContext,
+    source: ImportOf,
 ) -> int:
     """List, change and group named connections.
 
@@ -141,6 +162,7 @@ def contexts(
       runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected
       runcancel contexts add live -p aws --account 111122223333 --protected
       runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou
+      runcancel contexts import --aws-organization --role ops --dry-run
       runcancel contexts groups add everywhere prod prod-cn
       runcancel contexts use everywhere
       runcancel contexts rename prod-cn cn
@@ -150,15 +172,25 @@ def contexts(
     several contexts. Help of an action: runcancel contexts add --help.
     """
     call = _Call(tuple(plain("the name", name) for name in names or ()))
-    if action not in _ACTIONS:
-        raise UsageError(
-            f"unknown action “{action}”. Expected one of: {', '.join(_ACTIONS)}{nearest(action, _ACTIONS)}"
-        )
+    if action not in ACTIONS:
+        raise UsageError(f"unknown action “{action}”. Expected one of: {', '.join(ACTIONS)}{nearest(action, ACTIONS)}")
+    _check_options(action, new, source)
     if action == "add":
         call = _Call(call.names, context_of(session, new))
-    elif words := spelled(new):
-        raise UsageError(f"{words[0]} needs add")
+    if action == "import":
+        if call.names:
+            raise UsageError("contexts import takes no name")
+        return import_contexts(session, source, new)
     return _ACTIONS[action](session, call)
+
+
+def _check_options(action: str, new: NewContext, source: ImportOf) -> None:
+    """Raise `UsageError` for an option of another action."""
+    also = ("source_profile", "external_id")
+    rest = structs.replace(new, **dict.fromkeys(also)) if action == "import" else new
+    words = (*(spelled(rest) if action != "add" else ()), *(spelled(source) if action != "import" else ()))
+    if words:
+        raise UsageError(f"{words[0]} needs {'import' if words[0] in spelled(source) else 'add'}")
 
 
 def _list(session: Session, call: _Call) -> int:
@@ -252,7 +284,11 @@ _ACTIONS = {
 
 def _answer(session: Session, config: Config) -> int:
     answer = session.writer("contexts")
-    used = config.expand(config.default)
+    used = set(config.expand(config.default))
+    groups_of: dict[str, list[str]] = {}
+    for group, members in config.all_groups.items():
+        for name in members:
+            groups_of.setdefault(name, []).append(group)
     for name, context in config.contexts.items():
         answer.row(
             ContextRow(
@@ -265,7 +301,7 @@ def _answer(session: Session, config: Config) -> int:
                 source_profile=context.source_profile,
                 protected=context.protected,
                 default=name in used,
-                groups=tuple(group for group, members in config.groups.items() if name in members),
+                groups=tuple(groups_of.get(name, ())),
             )
         )
     answer.end(End(exit_code=Exit.OK))

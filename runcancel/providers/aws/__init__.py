@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from runcancel.providers.aws.facts import KINDS, PROFILE_VARIABLES, REGION_VARIABLES, TRIGGER_KINDS
-from runcancel.providers.base import Cloud, Connection, PolicyScope, Provider, VendorSettings
+from runcancel.providers.base import Cloud, Connection, Organization, PolicyScope, Provider, VendorSettings
 from runcancel.runtime.throttle import Pace
 
 if TYPE_CHECKING:
+    from runcancel.model.inventory import Account
     from runcancel.model.reports import AccessPolicy
     from runcancel.providers.common.links import Link
 
@@ -117,6 +118,20 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     return Aws(connection, environ, pace)
 
 
+def organization(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Organization:
+    """The organization that the credentials of a scope can read. See `Provider.organization`."""
+    from runcancel.providers.aws.cloud import Aws
+
+    return Aws(connection, environ, pace).organization()
+
+
+def accounts_of_file(file: str, content: str) -> "tuple[Account, ...]":
+    """The accounts in the file of another tool. See `Provider.accounts_of_file`."""
+    from runcancel.providers.aws import account_file
+
+    return account_file.read(file, content)
+
+
 PROVIDER = Provider(
     name="aws",
     title="AWS",
@@ -143,4 +158,6 @@ PROVIDER = Provider(
     link=link,
     policy=policy,
     connect=connect,
+    organization=organization,
+    accounts_of_file=accounts_of_file,
 )

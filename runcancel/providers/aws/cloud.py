@@ -15,7 +15,7 @@ from runcancel.providers.aws.session import ClientFactory
 from runcancel.providers.aws.state_machines import StateMachines
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.base import Checkup, Connection, Triggers
+from runcancel.providers.base import Checkup, Connection, Organization, Triggers
 from runcancel.providers.common.fields import caller, checked_id, proven_regions, rows, text
 from runcancel.providers.common.http import EndpointHealth
 from runcancel.runtime.throttle import Pace
@@ -90,6 +90,12 @@ class Aws:
         from runcancel.providers.aws.triggers import AwsTriggers
 
         return AwsTriggers(self._wire_of, scope=self._scope, profile=self._profile)
+
+    def organization(self) -> Organization:
+        """See `Provider.organization`."""
+        from runcancel.providers.aws.organizations import AwsOrganization
+
+        return AwsOrganization(self._wire_of("organizations"), caller=self.identity().account)
 
     def regions(self) -> tuple[str, ...]:
         """See `Cloud.regions`. Needs `ec2:DescribeRegions`; returns those that are enabled for the account."""

@@ -105,6 +105,7 @@ _HINTS: Mapping[Reason, str] = {
 
 _CODE_HINTS: Mapping[str, str] = {
     "InvalidInstanceId": "AWS also reports this for targets that are shut down, not registered or not permitted",
+    "AWSOrganizationsNotInUseException": "use credentials of the management account, or of a delegated administrator",
     "OptInRequired": "the region is not enabled for this account",
     "SSOTokenLoadError": "sign in first: aws sso login",
     "LoginTokenLoadError": "sign in first: aws login",
@@ -117,6 +118,10 @@ _OTHER_SERVICES = {
         ("ListEventBuses", "ListRules", "ListTargetsByRule", "DescribeRule", "DisableRule", "EnableRule"), "events"
     ),
     **dict.fromkeys(("ListSchedules", "GetSchedule"), "scheduler"),
+    **dict.fromkeys(
+        ("ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent", "ListTagsForResource"),
+        "organizations",
+    ),
     **dict.fromkeys(("StopExecution", "DescribeExecution", "ListStateMachines", "ListExecutions"), "states"),
 }
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")

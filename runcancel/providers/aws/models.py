@@ -16,7 +16,7 @@ from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws.wire import APIS
 
-OURS = frozenset({"cloudtrail", "ec2", "events", "scheduler", "ssm", "stepfunctions"})
+OURS = frozenset({"cloudtrail", "ec2", "events", "organizations", "scheduler", "ssm", "stepfunctions"})
 """Services of which only what `wire` calls is kept; credentials may need anything of the others."""
 
 

@@ -72,6 +72,10 @@ APIS: Mapping[str, Api] = {
     "LookupEvents": Api(rate=Rate(2), proof=("Events",)),
     "DescribeRegions": Api(proof=("Regions",)),
     "GetCallerIdentity": Api(proof=("Account",)),
+    "ListAccounts": Api(proof=("Accounts",)),
+    "ListAccountsForParent": Api(proof=("Accounts",)),
+    "ListOrganizationalUnitsForParent": Api(proof=("OrganizationalUnits",)),
+    "ListTagsForResource": Api(proof=("Tags",)),
     "AssumeRole": Api(rate=Rate(100), proof=("Credentials",)),
 }
 

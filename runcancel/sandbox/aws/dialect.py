@@ -5,7 +5,16 @@ from collections import ChainMap
 from urllib.parse import parse_qsl
 
 from runcancel.sandbox.accounts import DEFAULT_REGION, caller, keyring
-from runcancel.sandbox.aws import automations, commands, identity, state_machines, trail, trigger_wire, window_wire
+from runcancel.sandbox.aws import (
+    automations,
+    commands,
+    identity,
+    organizations,
+    state_machines,
+    trail,
+    trigger_wire,
+    window_wire,
+)
 from runcancel.sandbox.aws.checks import check
 from runcancel.sandbox.signing import aws_refusal, check_aws
 from runcancel.sandbox.wire import Action, Call, Document, Refusal, Reply, Request, encode
@@ -16,6 +25,7 @@ _TARGETS = {
     "AWSEvents.": "events",
     state_machines.TARGET: state_machines.SERVICE,
     trail.TARGET: "cloudtrail",
+    organizations.TARGET: organizations.SERVICE,
 }
 """How `X-Amz-Target` begins, and the service."""
 
@@ -53,6 +63,7 @@ OTHERS: dict[tuple[str, str], Action] = {
     ("ec2", "DescribeRegions"): Action(identity.describe_regions, ("Regions",)),
     ("account", "ListRegions"): Action(identity.list_regions, ("Regions",)),
     **trail.ACTIONS,
+    **organizations.ACTIONS,
     **trigger_wire.OTHERS,
     **state_machines.ACTIONS,
 }
@@ -86,7 +97,7 @@ class Aws:
     def action_of(self, call: Call) -> Action:
         found = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
         if found is None:
-            in_json = call.service in (*_CHECKED, "cloudtrail")
+            in_json = call.service in _TARGETS.values()
             code = "UnknownOperationException" if in_json else "InvalidAction"
             raise Refusal(400, code, f"Unknown operation {call.action}.")
         return found
