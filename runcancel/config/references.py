@@ -79,10 +79,11 @@ def parse(text: str, *, triggers: bool = False) -> Reference:
     """
     if _UNSAFE.search(text) or not text:
         raise _wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
-    link = _links().fullmatch(text)
-    if link is not None and not triggers:
+    names = _providers_named(text)
+    link = None if triggers or len(names) == 1 else _links(names).fullmatch(text)
+    if link is not None:
         return _linked(text, link[1] or "", link[2])
-    within = None if triggers else _links_as_ids().fullmatch(text)
+    within = None if triggers else _links_as_ids(names).fullmatch(text)
     if within is not None:
         return _with_link(text, within[1], within[2])
     return _plain(text, triggers=triggers)
@@ -173,7 +174,8 @@ def unique(references: Iterable[Reference]) -> tuple[Reference, ...]:
 
 def full(text: str) -> Ref:
     """Read a reference in its full form, as every output prints it."""
-    if _links().fullmatch(text):
+    names = _providers_named(text)
+    if len(names) > 1 and _links(names).fullmatch(text):
         raise _wrong(text, "only the full form is accepted here")
     reference = parse(text, triggers=_names_trigger(text))
     if reference.provider is None or reference.region is None:
@@ -185,10 +187,16 @@ def full(text: str) -> Ref:
     return reference.at(scope, kinds[0])
 
 
+def _providers_named(text: str) -> tuple[str, ...]:
+    """The provider that a reference names before its first colon, else all: of a named one no other is loaded."""
+    named = text.rpartition("@")[2].partition(":")[0] if text.count("@") < 2 else ""
+    return (named,) if named in PROVIDERS else tuple(PROVIDERS)
+
+
 @cache
-def _links() -> re.Pattern[str]:
+def _links(names: tuple[str, ...]) -> re.Pattern[str]:
     """A URL or a link in a vendor's own form, which may have a context before it as any reference."""
-    own = [re.escape(prefix) for name in PROVIDERS for prefix in provider(name).link_prefixes]
+    own = [re.escape(prefix) for name in names for prefix in provider(name).link_prefixes]
     return re.compile(rf"(?:([^@:/]*)@)?((?:{'|'.join((*own, _URL))}).*)")
 
 
@@ -199,10 +207,10 @@ def _names_trigger(text: str) -> bool:
 
 
 @cache
-def _links_as_ids() -> re.Pattern[str]:
+def _links_as_ids(names: tuple[str, ...]) -> re.Pattern[str]:
     """A reference up to its kind, and an id that is a link in a vendor's own form."""
-    own = [re.escape(prefix) for name in PROVIDERS for prefix in provider(name).link_prefixes]
-    return re.compile(rf"(.*?/)((?:{'|'.join(own)}).*)")
+    own = [re.escape(prefix) for name in names for prefix in provider(name).link_prefixes]
+    return re.compile(rf"(.*?/)((?:{'|'.join(own)}).*)" if own else "(?!)")
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

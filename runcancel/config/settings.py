@@ -98,7 +98,7 @@ def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
 
 def unknown_regions(settings: Settings) -> tuple[str, ...]:
     """Regions of `-r` that no table has: they go to the only selected provider, with a note."""
-    if len(settings.providers.value) != 1:
+    if len(settings.providers.value) != 1 or not settings.regions.value:
         return ()
     known = {region for name in PROVIDERS for region in provider(name).regions} | {"all"}
     return tuple(word for word in settings.regions.value if ":" not in word and word not in known)

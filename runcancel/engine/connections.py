@@ -17,7 +17,7 @@ from runcancel.model.states import Reason
 from runcancel.model.triggers import TriggerKind
 from runcancel.providers import kind_of, provider, trigger_kind_of
 from runcancel.providers.base import Cloud
-from runcancel.providers.common.fields import chunks
+from runcancel.providers.common.paging import chunks
 from runcancel.providers.guarded import GuardedCloud, guarded
 from runcancel.runtime.throttle import Pace, Traffic, Tries
 from runcancel.runtime.workers import Workers

@@ -14,7 +14,7 @@ from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.runs import Kind, Problem, Ref, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers import kind_of
-from runcancel.providers.common.fields import chunks
+from runcancel.providers.common.paging import chunks
 from runcancel.runtime.throttle import Clock, no_later_than
 from runcancel.runtime.workers import TaskGroup, Workers
 

@@ -17,8 +17,9 @@ from runcancel.model.reports import AccessPolicy
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Kind, Ref, Run, Snapshot
 from runcancel.model.states import Guarantee, Reason, State
 from runcancel.providers.base import Checkup, Connection, NoTriggers, PolicyScope, Provider, Triggers, VendorSettings
-from runcancel.providers.common.fields import checked_id, first
+from runcancel.providers.common.fields import checked_id
 from runcancel.providers.common.links import Link
+from runcancel.providers.common.paging import first
 from runcancel.runtime.throttle import Pace, Rate
 
 NAME = "nimbus"

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from runcancel.providers.alibaba.facts import CREDENTIALS, KINDS, PROFILE_VARIABLES, REGION_VARIABLES
+from runcancel.providers.alibaba.facts import CREDENTIALS, KINDS, PROFILE_VARIABLES, REGION_VARIABLES, STS_VERSION
 from runcancel.providers.base import AuditLog, Cloud, Connection, PolicyScope, Provider, VendorSettings
 from runcancel.runtime.throttle import Pace
 
 if TYPE_CHECKING:
     from runcancel.model.reports import AccessPolicy
+    from runcancel.providers.alibaba.sources import Sources
     from runcancel.providers.common.links import Link
 
 REGIONS = frozenset(
@@ -78,44 +79,43 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     from runcancel.providers.alibaba.invocations import CloudAssistant
     from runcancel.providers.alibaba.oos import VERSION as OOS_VERSION
     from runcancel.providers.alibaba.oos import Executions
-    from runcancel.providers.alibaba.sources import Sources
     from runcancel.providers.alibaba.wire import Wire
     from runcancel.providers.common.credentials import CredentialSource
     from runcancel.providers.common.fields import checked_region
-    from runcancel.providers.common.http import CredentialClient, Endpoint, Transport, endpoints
+    from runcancel.providers.common.http import CredentialClient, Endpoint, endpoints
+    from runcancel.providers.common.wire import Products
 
     scope = connection.scope
     checked_region(scope.region)
     ecs, sts = endpoints(connection, host(scope.region, None), sts="sts.aliyuncs.com")
-
-    def wire(endpoint: Endpoint, product: str, version: str, keys: CredentialSource, pace: Pace) -> Wire:
-        transport = Transport(endpoint, connection, environ)
-        return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
+    products = Products(Wire, connection, environ, pace)
 
     def audit() -> AuditLog:
         from runcancel.providers.alibaba.audit import VERSION, ActionTrail
 
-        endpoint = ecs if ecs.loopback else Endpoint.of(f"actiontrail.{scope.region}.aliyuncs.com")
-        log = wire(endpoint, "actiontrail", VERSION, keys, pace.apart())
-        return ActionTrail(log, region=scope.region)
+        endpoint = ecs.sibling(f"actiontrail.{scope.region}.aliyuncs.com")
+        return ActionTrail(products.beside(endpoint, "actiontrail", VERSION, keys), region=scope.region)
 
     @cache
     def oos() -> Wire:
-        endpoint = ecs if ecs.loopback else Endpoint.of(f"oos.{scope.region}.aliyuncs.com")
-        return wire(endpoint, "oos", OOS_VERSION, keys, pace.apart())
+        return products.beside(ecs.sibling(f"oos.{scope.region}.aliyuncs.com"), "oos", OOS_VERSION, keys)
 
-    sources = Sources(
-        CredentialClient(environ),
-        lambda endpoint, base: wire(endpoint, "sts", "2015-04-01", base, pace.shared(("sts", endpoint, base))),
-        sts,
-        fixed=ecs.loopback or connection.sts_endpoint_url is not None,
-    )
+    def dial(endpoint: Endpoint, base: CredentialSource) -> Wire:
+        return products.sts(endpoint, STS_VERSION, base)
+
+    @cache
+    def sources() -> "Sources":
+        from runcancel.providers.alibaba.sources import Sources  # only for keys that have to be requested
+
+        fixed = ecs.loopback or connection.sts_endpoint_url is not None
+        return Sources(CredentialClient(environ), dial, sts, fixed=fixed)
+
     keys = credentials.find(environ, connection.profile, sources)
     if connection.role is not None:
-        keys = sources.of_context(connection.role, keys)
+        keys = sources().of_context(connection.role, keys)
     assistant = CloudAssistant(
-        wire(ecs, "ecs", "2014-05-26", keys, pace),
-        wire(sts, "sts", "2015-04-01", keys, pace.apart()),
+        products.main(ecs, "ecs", "2014-05-26", keys),
+        products.beside(sts, "sts", STS_VERSION, keys),
         scope=scope,
         kind=KINDS[0],
         audit=audit,

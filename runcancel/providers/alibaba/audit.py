@@ -9,7 +9,8 @@ from runcancel.model.states import Reason
 from runcancel.providers.alibaba.facts import KINDS
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.common.audit import EVENTS, events_of
-from runcancel.providers.common.fields import JsonObject, by_token, moment, rows, text, wire_time
+from runcancel.providers.common.fields import JsonObject, moment, rows, text, wire_time
+from runcancel.providers.common.paging import by_token
 
 VERSION = "2020-07-06"
 

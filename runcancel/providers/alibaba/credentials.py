@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
@@ -19,9 +19,15 @@ from runcancel.providers.alibaba.profile import (
     sections,
     spelled,
 )
-from runcancel.providers.alibaba.sources import Role, Sources
 from runcancel.providers.common.credentials import Credentials, CredentialSource, Fixed
 from runcancel.providers.common.fields import number, text
+
+if TYPE_CHECKING:
+    from runcancel.providers.alibaba.sources import Role, Sources
+
+OpenSources: TypeAlias = "Callable[[], Sources]"
+"""Opens the sources of keys that have to be requested; fixed keys open none."""
+
 
 _ROLE, _SESSION = "ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_ROLE_SESSION_NAME"
 _ENOUGH = 60  # seconds that a stored sign-in has to be good for
@@ -29,7 +35,7 @@ _ENOUGH = 60  # seconds that a stored sign-in has to be good for
 JsonObject = Mapping[str, Any]
 
 
-def find(environ: Mapping[str, str], profile: str | None, sources: Sources) -> CredentialSource:
+def find(environ: Mapping[str, str], profile: str | None, sources: OpenSources) -> CredentialSource:
     """The first source with credentials, in the vendor's order; a named profile excludes every other.
 
     A role in the environment is assumed with the keys that are found, unless these are a role's own. Fixed keys are
@@ -50,7 +56,7 @@ def _nothing(environ: Mapping[str, str]) -> CloudError:
     return CloudError(Reason.NO_CREDENTIALS, "no credentials for Alibaba Cloud", hint=f"Looked for {CREDENTIALS}.")
 
 
-def _of_variables(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
+def _of_variables(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
     """The keys of the first spelling that has any part; id and secret are never mixed from two spellings."""
     for prefix in PREFIXES:
         id, secret = (environ.get(f"{prefix}_ACCESS_KEY_{part}") for part in ("ID", "SECRET"))
@@ -65,7 +71,7 @@ def _of_variables(environ: Mapping[str, str], sources: Sources) -> CredentialSou
     return None
 
 
-def _of_oidc(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
+def _of_oidc(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
     if not spelled(environ, OIDC[0]):
         return None
     for name in OIDC:
@@ -73,10 +79,10 @@ def _of_oidc(environ: Mapping[str, str], sources: Sources) -> CredentialSource |
             message = f"{OIDC[0]} is set but {name} is not"
             raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")
     token_file, role, provider = (spelled(environ, name) or "" for name in OIDC)
-    return sources.by_oidc(_role(environ, role), provider=provider, token_file=token_file)
+    return sources().by_oidc(_role(environ, role), provider=provider, token_file=token_file)
 
 
-def _of_cli_file(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
+def _of_cli_file(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
     chosen, row = in_use(environ, None)
     if row is None:
         return None
@@ -84,7 +90,7 @@ def _of_cli_file(environ: Mapping[str, str], sources: Sources) -> CredentialSour
     return _in_role(environ, source, sources) if isinstance(source, Fixed) else source
 
 
-def _of_ini_file(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
+def _of_ini_file(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
     chosen, _ = in_use(environ, None)
     section = (sections(environ) or {}).get(chosen.value)
     if section is None:
@@ -93,20 +99,20 @@ def _of_ini_file(environ: Mapping[str, str], sources: Sources) -> CredentialSour
     return _in_role(environ, source, sources) if isinstance(source, Fixed) else source
 
 
-def _of_metadata(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
+def _of_metadata(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
     role = environ.get("ALIBABA_CLOUD_ECS_METADATA")
     if not role or environ.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() == "true":
         return None
-    machine = sources.of_machine(role, source=f"the metadata role {role} (ALIBABA_CLOUD_ECS_METADATA)")
+    machine = sources().of_machine(role, source=f"the metadata role {role} (ALIBABA_CLOUD_ECS_METADATA)")
     return _in_role(environ, machine, sources)
 
 
-def _of_uri(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
+def _of_uri(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
     uri = environ.get("ALIBABA_CLOUD_CREDENTIALS_URI")
-    return _in_role(environ, sources.at(uri, source="ALIBABA_CLOUD_CREDENTIALS_URI"), sources) if uri else None
+    return _in_role(environ, sources().at(uri, source="ALIBABA_CLOUD_CREDENTIALS_URI"), sources) if uri else None
 
 
-_CHAIN: tuple[Callable[[Mapping[str, str], Sources], CredentialSource | None], ...] = (
+_CHAIN: tuple[Callable[[Mapping[str, str], OpenSources], CredentialSource | None], ...] = (
     _of_variables,
     _of_oidc,
     _of_cli_file,
@@ -116,7 +122,7 @@ _CHAIN: tuple[Callable[[Mapping[str, str], Sources], CredentialSource | None], .
 )
 
 
-def _of_profile(environ: Mapping[str, str], name: str, sources: Sources) -> CredentialSource:
+def _of_profile(environ: Mapping[str, str], name: str, sources: OpenSources) -> CredentialSource:
     """The keys of one profile of the CLI's file, else of the SDK's ini file."""
     chosen, row = in_use(environ, name)
     if row is not None:
@@ -127,13 +133,15 @@ def _of_profile(environ: Mapping[str, str], name: str, sources: Sources) -> Cred
     return _of_section(environ, section, sources, name=name)
 
 
-def _in_role(environ: Mapping[str, str], base: CredentialSource, sources: Sources) -> CredentialSource:
+def _in_role(environ: Mapping[str, str], base: CredentialSource, sources: OpenSources) -> CredentialSource:
     """The keys of the environment's role, where it names one: the base account never answers in its place."""
     role = spelled(environ, _ROLE)
-    return base if role is None else sources.assumed(_role(environ, role), base)
+    return base if role is None else sources().assumed(_role(environ, role), base)
 
 
-def _role(environ: Mapping[str, str], arn: str) -> Role:
+def _role(environ: Mapping[str, str], arn: str) -> "Role":
+    from runcancel.providers.alibaba.sources import Role
+
     return Role(
         arn=arn,
         source=_ROLE,
@@ -156,7 +164,7 @@ class _Profile:
         self,
         environ: Mapping[str, str],
         row: JsonObject,
-        sources: Sources,
+        sources: OpenSources,
         origin: str,
         path: tuple[str, ...],
         *,
@@ -179,7 +187,9 @@ class _Profile:
     def refused(self, why: str, hint: str | None = None, *, reason: Reason = Reason.NO_CREDENTIALS) -> CloudError:
         return CloudError(reason, f"{self.origin}: {why}", action="credentials", hint=hint)
 
-    def role(self) -> Role:
+    def role(self) -> "Role":
+        from runcancel.providers.alibaba.sources import Role
+
         return Role(
             arn=self.needed("ram_role_arn"),
             source=self.origin,
@@ -215,15 +225,15 @@ def _sts_token(one: _Profile) -> CredentialSource:
 
 
 def _ram_role_arn(one: _Profile) -> CredentialSource:
-    return one.sources.assumed(one.role(), one.fixed(token=text(one.row.get("sts_token")) is not None))
+    return one.sources().assumed(one.role(), one.fixed(token=text(one.row.get("sts_token")) is not None))
 
 
 def _ecs_ram_role(one: _Profile) -> CredentialSource:
-    return one.sources.of_machine(text(one.row.get("ram_role_name")), source=one.origin)
+    return one.sources().of_machine(text(one.row.get("ram_role_name")), source=one.origin)
 
 
 def _role_of_machine(one: _Profile) -> CredentialSource:
-    return one.sources.assumed(one.role(), _ecs_ram_role(one))
+    return one.sources().assumed(one.role(), _ecs_ram_role(one))
 
 
 def _chained(one: _Profile) -> CredentialSource:
@@ -235,21 +245,21 @@ def _chained(one: _Profile) -> CredentialSource:
         raise one.refused(f'source_profile names "{name}", but there is no such profile')
     role = one.role()
     base = _of_row(one.environ, row, one.sources, origin=f"profile {name}", path=(*one.path, name))
-    return one.sources.assumed(role, base)
+    return one.sources().assumed(role, base)
 
 
 def _oidc(one: _Profile) -> CredentialSource:
     provider, token_file = one.needed("oidc_provider_arn"), one.needed("oidc_token_file")
-    return one.sources.by_oidc(one.role(), provider=provider, token_file=token_file)
+    return one.sources().by_oidc(one.role(), provider=provider, token_file=token_file)
 
 
 def _credentials_uri(one: _Profile) -> CredentialSource:
     uri = text(one.row.get("credentials_uri")) or one.environ.get("ALIBABA_CLOUD_CREDENTIALS_URI")
-    return one.sources.at(uri or one.needed("credentials_uri"), source=f"credentials_uri of {one.origin}")
+    return one.sources().at(uri or one.needed("credentials_uri"), source=f"credentials_uri of {one.origin}")
 
 
 def _external(one: _Profile) -> CredentialSource:
-    return one.sources.of_command(one.needed("process_command"), source=one.origin)
+    return one.sources().of_command(one.needed("process_command"), source=one.origin)
 
 
 def _cloud_sso(one: _Profile) -> CredentialSource:
@@ -261,7 +271,7 @@ def _cloud_sso(one: _Profile) -> CredentialSource:
     body["AccessConfigurationId"] = one.needed("cloud_sso_access_config")
     url = one.needed("cloud_sso_sign_in_url")
     base = "/".join(url.split("/")[:3])
-    return one.sources.of_cloud_sso(base, one.needed("access_token"), body, source=one.origin)
+    return one.sources().of_cloud_sso(base, one.needed("access_token"), body, source=one.origin)
 
 
 def _oauth(one: _Profile) -> CredentialSource:
@@ -299,7 +309,7 @@ MODES_TAKEN = tuple(_MODES)
 
 
 def _of_row(
-    environ: Mapping[str, str], row: JsonObject, sources: Sources, *, origin: str, path: tuple[str, ...] = ()
+    environ: Mapping[str, str], row: JsonObject, sources: OpenSources, *, origin: str, path: tuple[str, ...] = ()
 ) -> CredentialSource:
     one = _Profile(environ, row, sources, f"{origin} in {cli_file(environ)}", path or (str(row.get("name")),))
     return _MODES.get(_mode(row), _not_taken)(one)
@@ -329,7 +339,7 @@ _SPELLED = {
 
 
 def _of_section(
-    environ: Mapping[str, str], section: Mapping[str, str], sources: Sources, *, name: str
+    environ: Mapping[str, str], section: Mapping[str, str], sources: OpenSources, *, name: str
 ) -> CredentialSource:
     """The keys of one section. What stands behind `#` is a comment, as the SDK reads it."""
     values = {key: value.partition("#")[0].strip() for key, value in section.items()}

@@ -48,3 +48,6 @@ CREDENTIALS = (
     "~/.alibabacloud/credentials.ini, ALIBABA_CLOUD_CREDENTIALS_URI, "
     "and a metadata role only when ALIBABA_CLOUD_ECS_METADATA names one"
 )
+
+STS_VERSION = "2015-04-01"
+"""The API of the token service."""

@@ -5,9 +5,8 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.fields import OWN_WORDS, STATUSES, map_status, number
+from runcancel.providers.common.fields import OWN_WORDS, STATUSES, map_status, number, sentence, word
 from runcancel.providers.common.http import Reply
-from runcancel.providers.common.quoted import sentence, word
 
 REASONS = {
     "InvalidInvokeId.NotFound": Reason.NOT_FOUND,

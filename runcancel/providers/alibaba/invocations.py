@@ -26,12 +26,9 @@ from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.base import AuditLog, Checkup
 from runcancel.providers.common.fields import (
     JsonObject,
-    by_token,
     caller,
     checked_id,
     checked_targets,
-    chunks,
-    first,
     moment,
     number,
     proven_regions,
@@ -39,6 +36,7 @@ from runcancel.providers.common.fields import (
     text,
 )
 from runcancel.providers.common.http import believed
+from runcancel.providers.common.paging import by_token, chunks, first
 from runcancel.providers.common.scripts import contains, decoded_script, with_parameters
 
 _TARGETS_PER_STOP = 50

@@ -14,17 +14,8 @@ from runcancel.model.triggers import Origin, TriggerState
 from runcancel.providers.alibaba.facts import INVOCATION, OOS
 from runcancel.providers.alibaba.states import execution_filters, execution_state, task_state
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.common.fields import (
-    JsonObject,
-    by_token,
-    checked_id,
-    checked_region,
-    first,
-    moment,
-    rows,
-    text,
-    wire_time,
-)
+from runcancel.providers.common.fields import JsonObject, checked_id, checked_region, moment, rows, text, wire_time
+from runcancel.providers.common.paging import by_token, first
 from runcancel.providers.common.scripts import with_parameters
 
 VERSION = "2019-06-01"

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
+from runcancel.providers.alibaba.facts import STS_VERSION
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.base import ContextRole
@@ -100,7 +101,7 @@ class Sources:
         def ask() -> Credentials:
             query = {
                 "Action": "AssumeRoleWithOIDC",
-                "Version": "2015-04-01",
+                "Version": STS_VERSION,
                 "Format": "JSON",
                 "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "SignatureNonce": secrets.token_hex(16),

@@ -11,7 +11,8 @@ from runcancel.providers.aws.facts import ASSOCIATION, AUTOMATION, COMMAND
 from runcancel.providers.aws.fields import alarms, counted, record, word
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, first, moment, number, rows, text, texts, wire_time
+from runcancel.providers.common.fields import JsonObject, moment, number, rows, text, texts, wire_time
+from runcancel.providers.common.paging import first
 from runcancel.providers.common.scripts import with_parameters
 
 _ELSEWHERE = ("TargetLocations", "TargetLocationsURL")

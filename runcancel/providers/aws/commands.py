@@ -14,18 +14,8 @@ from runcancel.providers.aws.facts import COMMAND
 from runcancel.providers.aws.fields import INSTANCE, alarms, counted, record, same, word
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import (
-    JsonObject,
-    checked_id,
-    chunks,
-    distinct,
-    first,
-    moment,
-    number,
-    rows,
-    text,
-    wire_time,
-)
+from runcancel.providers.common.fields import JsonObject, checked_id, moment, number, rows, text, wire_time
+from runcancel.providers.common.paging import chunks, distinct, first
 from runcancel.providers.common.scripts import contains, with_parameters
 
 _MOST = 50  # rows per page, and instances per cancel

@@ -8,8 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.fields import STATUSES
-from runcancel.providers.common.quoted import sentence, word
+from runcancel.providers.common.fields import STATUSES, sentence, word
 
 CODES: Mapping[str, Reason] = {
     "DoesNotExistException": Reason.NOT_FOUND,

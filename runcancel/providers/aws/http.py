@@ -18,9 +18,8 @@ from runcancel.providers.aws.links import partition_of
 from runcancel.providers.aws.models import OURS
 from runcancel.providers.aws.profile import profiles, resolve
 from runcancel.providers.base import Connection
-from runcancel.providers.common.fields import json_object
+from runcancel.providers.common.fields import is_page, json_object
 from runcancel.providers.common.http import HttpClient, Reply
-from runcancel.providers.common.quoted import is_page
 from runcancel.redaction import remember, remember_fields
 
 _CONTAINER = "the container's credentials"

@@ -11,7 +11,8 @@ from runcancel.providers.aws.facts import STATE_MACHINE
 from runcancel.providers.aws.fields import word
 from runcancel.providers.aws.states import execution_state, execution_words
 from runcancel.providers.aws.wire import OpenWire
-from runcancel.providers.common.fields import JsonObject, first, moment, text
+from runcancel.providers.common.fields import JsonObject, moment, text
+from runcancel.providers.common.paging import first
 
 _MOST = 1000  # rows per page
 _EXPRESS = "EXPRESS"

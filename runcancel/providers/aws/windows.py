@@ -13,7 +13,8 @@ from runcancel.providers.aws.facts import AUTOMATION, COMMAND, STATE_MACHINE, WI
 from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, word
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, first, moment, text, texts, wire_time
+from runcancel.providers.common.fields import JsonObject, moment, text, texts, wire_time
+from runcancel.providers.common.paging import first
 from runcancel.providers.common.scripts import with_parameters
 
 _CHILDREN: Mapping[str, Kind] = {"RUN_COMMAND": COMMAND, "AUTOMATION": AUTOMATION, "STEP_FUNCTIONS": STATE_MACHINE}

@@ -17,8 +17,9 @@ from runcancel.model.states import Reason, State
 from runcancel.providers.aws.credentials import signed_by
 from runcancel.providers.aws.failures import error_response, no_response, unsent
 from runcancel.providers.aws.fields import record, same
-from runcancel.providers.common.fields import JsonObject, by_token, number, rows, text, trace
+from runcancel.providers.common.fields import JsonObject, number, rows, text, trace
 from runcancel.providers.common.http import EndpointHealth
+from runcancel.providers.common.paging import by_token
 from runcancel.runtime.throttle import Pace, Rate
 
 

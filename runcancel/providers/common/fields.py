@@ -1,4 +1,4 @@
-"""What every provider needs to read a cloud safely: fields, times, pages, ids."""
+"""What every provider needs to read a reply safely: fields, times, ids, what others wrote, errors."""
 
 import hashlib
 import json
@@ -6,9 +6,8 @@ import logging
 import re
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -25,7 +24,6 @@ JsonObject = Mapping[str, Any]
 
 _WIRE_LOG = logging.getLogger("runcancel.wire")
 _BEFORE_THE_CLOUDS = datetime(2000, 1, 1, tzinfo=UTC)
-_STUCK_AFTER = 3  # pages in a row that bring nothing new
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
@@ -38,6 +36,14 @@ OWN_WORDS = {
     Reason.EXPIRED_CREDENTIALS: "the credentials have expired",
 }
 """Said instead of a vendor's text that may quote parts of the signed request."""
+
+
+LONGEST = 4096
+"""Characters of a remote sentence that are quoted."""
+
+_WORD = 128  # characters of a code or of a request id
+_WORDS = re.compile(r"[0-9A-Za-z_.,:;#/+=@ -]+")
+_PAGE = re.compile(rb"<\s*(?:!doctype\s+html|html|head|body|title|h[1-6]|center|script|meta|pre|p|br|hr)\b", re.I)
 
 
 # A field of a reply may be missing, null or of another type than documented: that is data, not a crash.
@@ -133,134 +139,12 @@ def unpacked(value: object) -> tuple[bytes, bool]:
     return b64decode(valid[: len(valid) - len(valid) % 4]), intact
 
 
-def _same(_: JsonObject) -> int:
-    return 0
-
-
-def by_token(
-    fetch: Callable[[str | None], tuple[Iterable[JsonObject], object]],
-    *,
-    key: Callable[[JsonObject], T],
-    openness: Callable[[JsonObject], int] = _same,
-) -> Iterator[JsonObject]:
-    """All rows of a listing paged by token, each key once. `fetch` gets None first, returns rows and the next token.
-
-    Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another. An
-    absent or empty token ends the listing. Raises `Reason.UNPROVEN` for a token that comes twice.
-    """
-    token: str | None = None
-    tokens: set[str] = set()
-    seen: dict[T, int] = {}
-    while True:
-        page, following = fetch(token)
-        yield from _new(page, key, openness, seen)
-        token = text(following)
-        if token is None:
-            return
-        if token in tokens:
-            raise CloudError(Reason.UNPROVEN, "the listing repeats a page token and would never end")
-        tokens.add(token)
-
-
-def by_offset(
-    fetch: Callable[[int], tuple[Sequence[JsonObject], int | None]],
-    *,
-    key: Callable[[JsonObject], T],
-    size: int,
-    openness: Callable[[JsonObject], int] = _same,
-) -> Iterator[JsonObject]:
-    """All rows of a listing paged by offset, each key once. `fetch` returns rows and the vendor's total, if any.
-
-    Of rows that contradict each other the one of greater `openness` counts: a later page may bring it after another.
-    The list may change while it is read, so a page may repeat rows. A page that brings nothing new although the total
-    says there is more is no end: rows may have come in at the head. Raises `Reason.UNPROVEN` when that goes on.
-    """
-    offset = stuck = 0
-    seen: dict[T, int] = {}
-    while True:
-        page, total = fetch(offset)
-        offset += min(len(page), size)  # a row given twice must not push another one out of sight
-        known = len(seen)
-        yield from _new(page, key, openness, seen)
-        fresh = len(seen) > known
-        ended = offset >= total if total is not None else len(page) < size
-        if not page or (ended and (fresh or total is None or len(seen) >= total)):
-            return
-        stuck = 0 if fresh else stuck + 1
-        if stuck >= _STUCK_AFTER:
-            raise CloudError(Reason.UNPROVEN, "the listing repeats the same page and would never end")
-        offset = 0 if ended else offset
-
-
-def _new(
-    page: Iterable[JsonObject],
-    key: Callable[[JsonObject], T],
-    openness: Callable[[JsonObject], int],
-    counts: dict[T, int],
-) -> Iterator[JsonObject]:
-    """The rows of a page that are new, or more open than what was seen under their key before."""
-    for name, row in merged(page, key, openness).items():
-        rank = openness(row)
-        if rank > counts.get(name, -1):
-            counts[name] = rank
-            yield row
-
-
-def merged(
-    page: Iterable[JsonObject], key: Callable[[JsonObject], T], openness: Callable[[JsonObject], int]
-) -> dict[T, JsonObject]:
-    """One row per key: of rows that contradict each other the one of greater `openness`."""
-    by_key: dict[T, JsonObject] = {}
-    for row in page:
-        known = by_key.setdefault(name := key(row), row)
-        if openness(row) > openness(known):
-            by_key[name] = row
-    return by_key
-
-
-def first(items: Iterable[T], limit: int) -> Iterator[T]:
-    """The first `limit` items; all when `limit` is 0."""
-    return islice(items, limit) if limit else iter(items)
-
-
-def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in pieces of at most `size`."""
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def halved(
-    items: Sequence[T], ask: Callable[[Sequence[T]], R], *, spoils: Callable[[CloudError], bool]
-) -> Iterator[tuple[Sequence[T], R | CloudError]]:
-    """The answers to all items: a batch that is refused for its size or for one of its items is halved.
-
-    `ask` gets a batch; `spoils` recognizes such a refusal. Yields each batch that was answered with its answer, and an
-    item that is refused alone with the error. Raises every other `CloudError`.
-    """
-    try:
-        answer: R | CloudError = ask(items)
-    except CloudError as error:
-        if not spoils(error):
-            raise
-        if len(items) > 1:
-            middle = len(items) // 2
-            yield from halved(items[:middle], ask, spoils=spoils)
-            yield from halved(items[middle:], ask, spoils=spoils)
-            return
-        answer = error
-    yield items, answer
-
-
 def proven_regions(names: Iterable[str | None]) -> tuple[str, ...]:
     """The regions from a vendor, sorted. Raises `Reason.UNPROVEN` for none: every account has one."""
     regions = {name for name in names if name}
     if not regions:
         raise CloudError(Reason.UNPROVEN, "the reply has no region", action="DescribeRegions")
     return tuple(sorted(regions))
-
-
-def distinct(items: Iterable[T]) -> tuple[T, ...]:
-    """The items without repetition, in their order."""
-    return tuple(dict.fromkeys(items))
 
 
 def checked_id(id: str, pattern: re.Pattern[str]) -> str:
@@ -272,7 +156,7 @@ def checked_id(id: str, pattern: re.Pattern[str]) -> str:
 
 def checked_targets(targets: Iterable[str]) -> tuple[str, ...]:
     """The target ids, each once, if all have the form of an instance id (`i-…`, `ins-…`). Raises `Reason.INVALID`."""
-    return tuple(checked_id(target, _TARGET_ID) for target in distinct(targets))
+    return tuple(checked_id(target, _TARGET_ID) for target in dict.fromkeys(targets))
 
 
 def checked_region(region: str) -> str:
@@ -337,6 +221,27 @@ def trace(scope: object, host: str, action: str, params: JsonObject, *, outcome:
         took = (time.monotonic() - began) * 1000
         line = f"{scope} {action} at {host} {dict(params)} -> {outcome} in {took:.0f} ms"
         _WIRE_LOG.debug("%s", safe(redact(line)))
+
+
+def is_page(content: bytes) -> bool:
+    """Whether something begins like a web page, which a proxy or a server wrote and no API."""
+    return _PAGE.search(content[:LONGEST]) is not None
+
+
+def sentence(value: object, otherwise: str) -> str:
+    """A message out of an answer; `otherwise` where there is none or it is a web page."""
+    content = text(value)
+    if content is None or is_page(content[:LONGEST].encode("utf-8", "replace")):
+        return otherwise
+    return content if len(content) <= LONGEST else content[: LONGEST - 1] + "…"
+
+
+def word(value: object) -> str | None:
+    """A code or a request id out of an answer, cut where it is longer than any; None for what has another shape."""
+    content = text(value)
+    if content is None or not _WORDS.fullmatch(content):
+        return None
+    return content if len(content) <= _WORD else content[: _WORD - 1] + "…"
 
 
 def map_status(table: Mapping[str, T], word: object, otherwise: T) -> T:

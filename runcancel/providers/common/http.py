@@ -48,6 +48,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return cls(scheme=parts.scheme, host=f"{host}{port}", loopback=loopback)
 
+    def sibling(self, host: str) -> "Endpoint":
+        """Where another service answers: at its own host of the vendor's, and on loopback at the same place."""
+        return self if self.loopback else Endpoint.of(host)
+
 
 def endpoints(connection: Connection, api: str, sts: str) -> tuple[Endpoint, Endpoint]:
     """Where the API and STS of a scope answer: where the connection sets them, else at these hosts of the vendor's.

@@ -3,7 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
+
+from msgspec import structs
 
 from runcancel.errors import CloudError
 from runcancel.providers.base import Checkup, Connection
@@ -63,3 +65,45 @@ class SignedWire(ABC):
     @abstractmethod
     def _send(self, action: str, params: JsonObject, keys: Credentials) -> JsonObject:
         """Sign and send one request; return the proven answer. Raises `CloudError`."""
+
+
+W = TypeVar("W", bound=SignedWire)
+
+
+class Products(Generic[W]):
+    """Opens the products of a vendor in one scope, each with a transport of its own. Opening makes no request."""
+
+    def __init__(self, wire: type[W], connection: Connection, environ: Mapping[str, str], pace: Pace) -> None:
+        self._wire = wire
+        self._connection = connection
+        self._environ = environ
+        self._pace = pace
+
+    def main(self, endpoint: Endpoint, product: str, version: str, keys: CredentialSource) -> W:
+        """The product whose runs are cancelled, at the pace of the scope."""
+        return self._open(endpoint, product, version, keys, self._pace)
+
+    def beside(
+        self, endpoint: Endpoint, product: str, version: str, keys: CredentialSource, *, region: str | None = None
+    ) -> W:
+        """Another product of the scope, at a pace of its own; `region` where it answers for all in one."""
+        return self._open(endpoint, product, version, keys, self._pace.apart(), region)
+
+    def sts(self, endpoint: Endpoint, version: str, base: CredentialSource) -> W:
+        """The token service, signed with `base`: at one pace for all scopes that assume a role with the same keys."""
+        return self._open(endpoint, "sts", version, base, self._pace.shared(("sts", endpoint, base)))
+
+    def _open(
+        self,
+        endpoint: Endpoint,
+        product: str,
+        version: str,
+        keys: CredentialSource,
+        pace: Pace,
+        region: str | None = None,
+    ) -> W:
+        connection = self._connection
+        if region is not None:
+            connection = structs.replace(connection, scope=structs.replace(connection.scope, region=region))
+        transport = Transport(endpoint, connection, self._environ)
+        return self._wire(transport, connection, product=product, version=version, keys=keys, pace=pace)

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import TYPE_CHECKING
-
-from msgspec import structs
 
 from runcancel.providers.base import AuditLog, Cloud, Connection, PolicyScope, Provider, VendorSettings
 from runcancel.providers.tencent.facts import (
@@ -14,6 +13,7 @@ from runcancel.providers.tencent.facts import (
     REGION_VARIABLES,
     REGIONS,
     SITES,
+    STS_VERSION,
     TRIGGER_KINDS,
 )
 from runcancel.runtime.throttle import Pace
@@ -21,6 +21,7 @@ from runcancel.runtime.throttle import Pace
 if TYPE_CHECKING:
     from runcancel.model.reports import AccessPolicy
     from runcancel.providers.common.links import Link
+    from runcancel.providers.tencent.sources import Sources
 
 
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
@@ -58,42 +59,39 @@ def policy(scope: PolicyScope) -> "AccessPolicy":
 
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
-    from runcancel.providers.common.credentials import CredentialSource
     from runcancel.providers.common.fields import checked_region
-    from runcancel.providers.common.http import CredentialClient, Endpoint, Transport, endpoints
+    from runcancel.providers.common.http import CredentialClient, endpoints
+    from runcancel.providers.common.wire import Products
     from runcancel.providers.tencent import credentials
     from runcancel.providers.tencent.invocations import Tat
-    from runcancel.providers.tencent.sources import VERSION, Sources
     from runcancel.providers.tencent.wire import Wire
 
     scope = connection.scope
     checked_region(scope.region)
     site = connection.site or SITES[0]
     tat, sts = endpoints(connection, host(scope.region, site), sts=f"sts.{site}")
-
-    def wire(endpoint: Endpoint, product: str, version: str, keys: CredentialSource, pace: Pace) -> Wire:
-        transport = Transport(endpoint, connection, environ)
-        return Wire(transport, connection, product=product, version=version, keys=keys, pace=pace)
+    products = Products(Wire, connection, environ, pace)
 
     def audit() -> AuditLog:
-        from runcancel.providers.tencent.audit import VERSION as VERSION_OF_AUDIT
-        from runcancel.providers.tencent.audit import CloudAudit, region_of
+        from runcancel.providers.tencent.audit import VERSION, CloudAudit, region_of
 
-        there = structs.replace(connection, scope=structs.replace(scope, region=region_of(scope.region)))
-        transport = Transport(tat if tat.loopback else Endpoint.of(f"cloudaudit.{site}"), there, environ)
-        log = Wire(transport, there, product="cloudaudit", version=VERSION_OF_AUDIT, keys=keys, pace=pace.apart())
-        return CloudAudit(log, KINDS[0])
+        endpoint = tat.sibling(f"cloudaudit.{site}")
+        return CloudAudit(
+            products.beside(endpoint, "cloudaudit", VERSION, keys, region=region_of(scope.region)), KINDS[0]
+        )
 
-    def dial(base: CredentialSource) -> Wire:
-        return wire(sts, "sts", VERSION, base, pace.shared(("sts", sts, base)))
+    @cache
+    def sources() -> "Sources":
+        from runcancel.providers.tencent.sources import Sources  # only for keys that have to be requested
 
-    sources = Sources(CredentialClient(environ), dial, sts)
+        return Sources(CredentialClient(environ), partial(products.sts, sts, STS_VERSION), sts)
+
     keys = credentials.find(environ, connection.profile, sources)
     if connection.role is not None:
-        keys = sources.of_context(connection.role, keys)
+        keys = sources().of_context(connection.role, keys)
     return Tat(
-        wire(tat, "tat", "2020-10-28", keys, pace),
-        wire(sts, "sts", VERSION, keys, pace.apart()),
+        products.main(tat, "tat", "2020-10-28", keys),
+        products.beside(sts, "sts", STS_VERSION, keys),
         scope=scope,
         kind=KINDS[0],
         invoker=TRIGGER_KINDS[0],

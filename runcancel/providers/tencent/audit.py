@@ -7,7 +7,8 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import AuditEvent, Kind, Ref, Run
 from runcancel.model.states import Reason
 from runcancel.providers.common.audit import EVENTS, event_document, events_of
-from runcancel.providers.common.fields import JsonObject, by_token, moment, number, rows, text
+from runcancel.providers.common.fields import JsonObject, moment, number, rows, text
+from runcancel.providers.common.paging import by_token
 from runcancel.providers.tencent.wire import Wire
 
 VERSION = "2019-03-19"

@@ -1,8 +1,9 @@
 """Where the keys for Tencent Cloud come from: variables, tccli's profiles, the SDK's file; in tccli's order."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -23,7 +24,12 @@ from runcancel.providers.tencent.profile import (
     profile_in_use,
     tccli_file,
 )
-from runcancel.providers.tencent.sources import Sources
+
+if TYPE_CHECKING:
+    from runcancel.providers.tencent.sources import Sources
+
+OpenSources: TypeAlias = "Callable[[], Sources]"
+"""Opens the sources of keys that have to be requested; fixed keys open none."""
 
 _CVM_ROLE = "cvm-role"
 _SESSION = "runcancel"
@@ -48,7 +54,7 @@ class _Profile(Struct, frozen=True, kw_only=True):
 
 
 def find(
-    environ: Mapping[str, str], profile: str | None, sources: Sources, *, now: float | None = None
+    environ: Mapping[str, str], profile: str | None, sources: OpenSources, *, now: float | None = None
 ) -> CredentialSource:
     """The first source that has something; a named profile excludes every other.
 
@@ -66,14 +72,14 @@ def find(
     if role is None and profile is None and (pod := _of_pod(environ, sources)):
         return pod
     base = _base(environ, by_variables, tccli, sources, by_name=profile is not None)
-    return base if role is None else sources.assumed(role.arn, role.session, base, source=role.source)
+    return base if role is None else sources().assumed(role.arn, role.session, base, source=role.source)
 
 
 def _base(
     environ: Mapping[str, str],
     by_variables: Credentials | None,
     tccli: _Profile | None,
-    sources: Sources,
+    sources: OpenSources,
     *,
     by_name: bool,
 ) -> CredentialSource:
@@ -83,7 +89,7 @@ def _base(
     if tccli is not None and tccli.keys is not None:
         return Fixed(tccli.keys)
     if tccli is not None and tccli.machine:
-        return sources.of_machine(source=f"the machine's role, profile {tccli.name} of tccli")
+        return sources().of_machine(source=f"the machine's role, profile {tccli.name} of tccli")
     for path in () if by_name else (ini_file(environ), SYSTEM_FILE):
         if keys := _of_ini_file(path):
             return Fixed(keys)
@@ -113,7 +119,7 @@ def _role_of_variables(environ: Mapping[str, str]) -> _Role | None:
     return _Role(arn, session, ROLE[0]) if arn and session else None
 
 
-def _of_pod(environ: Mapping[str, str], sources: Sources) -> CredentialSource | None:
+def _of_pod(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
     """The role of a pod of Tencent Kubernetes Engine.
 
     Raises `Reason.NO_CREDENTIALS` when only a part of it is named: the base account never answers in its place.
@@ -124,7 +130,7 @@ def _of_pod(environ: Mapping[str, str], sources: Sources) -> CredentialSource | 
         absent = next(name for name in OIDC if not environ.get(name))
         raise CloudError(Reason.NO_CREDENTIALS, f"TKE_ROLE_ARN is set but {absent} is not", action="credentials")
     region, provider, token_file, role = (environ[name] for name in OIDC)
-    return sources.by_oidc(role, provider=provider, token_file=token_file, region=region)
+    return sources().by_oidc(role, provider=provider, token_file=token_file, region=region)
 
 
 def _of_tccli(environ: Mapping[str, str], name: str, now: float, *, keys_needed: bool) -> _Profile | None:

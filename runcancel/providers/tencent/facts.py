@@ -60,3 +60,6 @@ CREDENTIALS = (
     "TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for temporary keys), "
     "tccli's profile (TCCLI_PROFILE, else default) and ~/.tencentcloud/credentials"
 )
+
+STS_VERSION = "2018-08-13"
+"""The API of the token service."""

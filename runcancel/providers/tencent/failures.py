@@ -5,8 +5,7 @@ from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.fields import OWN_WORDS, map_status
-from runcancel.providers.common.quoted import sentence, word
+from runcancel.providers.common.fields import OWN_WORDS, map_status, sentence, word
 
 REASONS = {
     "AuthFailure": Reason.BAD_CREDENTIALS,

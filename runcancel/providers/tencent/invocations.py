@@ -25,22 +25,25 @@ from runcancel.model.triggers import TriggerKind
 from runcancel.providers.base import AuditLog, Checkup, Triggers
 from runcancel.providers.common.fields import (
     JsonObject,
-    by_offset,
     caller,
     checked_id,
     checked_targets,
-    chunks,
-    distinct,
-    first,
-    halved,
     number,
     proven_regions,
     rows,
     text,
 )
 from runcancel.providers.common.http import believed
-from runcancel.providers.common.scripts import contains
-from runcancel.providers.tencent.records import invocation_of, joined, openness, run_of, script_of, task_openness
+from runcancel.providers.common.paging import by_offset, chunks, distinct, first, halved
+from runcancel.providers.tencent.records import (
+    invocation_of,
+    joined,
+    openness,
+    run_of,
+    runs_text,
+    script_of,
+    task_openness,
+)
 from runcancel.providers.tencent.states import NEVER_READ
 from runcancel.providers.tencent.wire import Wire
 from runcancel.runtime.throttle import Pace
@@ -138,7 +141,7 @@ class Tat:
         page = partial(self._page, filters)
         listed = by_offset(page, key=lambda row: text(row.get("InvocationId")), size=_PAGE, openness=openness)
         for row in listed:
-            if query.script is not None and not contains(script_of(row), query.script):
+            if query.script is not None and not runs_text(row, query.script):
                 continue
             if self._kind.id_pattern.fullmatch(text(row.get("InvocationId")) or ""):
                 yield self._snapshot(row)

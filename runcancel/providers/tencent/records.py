@@ -6,7 +6,6 @@ from datetime import datetime
 from runcancel.model.runs import Invocation, Kind, Ref, Run
 from runcancel.model.states import State
 from runcancel.providers.common.fields import JsonObject, moment, number, rows, text
-from runcancel.providers.common.scripts import decoded_script, with_parameters
 from runcancel.providers.tencent.states import invocation_state, run_state
 
 _HAS_EXIT_CODE = frozenset({"SUCCESS", "FAILED", "TERMINATED", "TIMEOUT"})
@@ -34,7 +33,16 @@ def joined(ours: Sequence[JsonObject]) -> JsonObject:
 
 def script_of(row: JsonObject) -> str | None:
     """The content of the command, and the parameters of the run."""
+    from runcancel.providers.common.scripts import decoded_script, with_parameters
+
     return with_parameters(decoded_script(row.get("CommandContent")), row.get("Parameters"))
+
+
+def runs_text(row: JsonObject, part: str) -> bool:
+    """Whether the script of a run contains a text."""
+    from runcancel.providers.common.scripts import contains
+
+    return contains(script_of(row), part)
 
 
 def run_of(ref: Ref, kind: Kind, row: JsonObject, targets: int) -> Run:

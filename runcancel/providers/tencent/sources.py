@@ -13,11 +13,11 @@ from runcancel.providers.common.credentials import Credentials, CredentialSource
 from runcancel.providers.common.fields import json_object, number, text
 from runcancel.providers.common.files import token_in
 from runcancel.providers.common.http import CredentialClient, Endpoint
+from runcancel.providers.tencent.facts import STS_VERSION
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.wire import Wire
 
 METADATA = "http://metadata.tencentyun.com"
-VERSION = "2018-08-13"
 _ROLES = "/latest/meta-data/cam/security-credentials/"
 _ROLE_LIVES = 7200  # seconds
 
@@ -101,7 +101,7 @@ class Sources:
         headers = {
             "authorization": "SKIP",
             "x-tc-action": action,
-            "x-tc-version": VERSION,
+            "x-tc-version": STS_VERSION,
             "x-tc-region": region,
             "x-tc-timestamp": str(int(time.time())),
         }

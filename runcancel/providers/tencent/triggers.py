@@ -7,18 +7,8 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Kind, Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery, TriggerState
-from runcancel.providers.common.fields import (
-    JsonObject,
-    by_offset,
-    checked_id,
-    chunks,
-    decoded,
-    digest,
-    distinct,
-    rows,
-    text,
-    texts,
-)
+from runcancel.providers.common.fields import JsonObject, checked_id, decoded, digest, rows, text, texts
+from runcancel.providers.common.paging import by_offset, chunks, distinct
 from runcancel.providers.common.schedules import Schedule, crontab, once
 from runcancel.providers.tencent.wire import Wire
 

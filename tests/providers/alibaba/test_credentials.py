@@ -26,7 +26,7 @@ def found(environ: Mapping[str, str], profile: str | None) -> CredentialSource:
         raise AssertionError("STS was asked")
 
     sts = Endpoint.of("https://sts.aliyuncs.com")
-    return credentials.find(environ, profile, Sources(CredentialClient(environ), dial, sts, fixed=True))
+    return credentials.find(environ, profile, lambda: Sources(CredentialClient(environ), dial, sts, fixed=True))
 
 
 def home(tmp_path: Path, *profiles: Mapping[str, object], current: str = "default") -> dict[str, str]:

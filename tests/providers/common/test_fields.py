@@ -11,7 +11,7 @@ from opened import refused
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common import fields
+from runcancel.providers.common import fields, paging
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ def test_numbers_and_texts_of_any_type() -> None:
 def test_pages_by_token_end_at_an_empty_token_and_drop_what_came_before() -> None:
     pages = {None: ([{"id": 1}, {"id": 2}], "a"), "a": ([{"id": 2}, {"id": 3}], "")}
 
-    found = list(fields.by_token(lambda token: pages[token], key=lambda row: row["id"]))
+    found = list(paging.by_token(lambda token: pages[token], key=lambda row: row["id"]))
 
     assert [row["id"] for row in found] == [1, 2, 3]
 
@@ -72,7 +72,7 @@ def test_pages_by_token_end_at_an_empty_token_and_drop_what_came_before() -> Non
 def test_a_token_that_repeats_is_an_error_and_not_a_loop() -> None:
     pages = {None: ([{"id": 1}], "a"), "a": ([{"id": 2}], "b"), "b": ([{"id": 3}], "a")}
 
-    found = fields.by_token(lambda token: pages[token], key=lambda row: row["id"])
+    found = paging.by_token(lambda token: pages[token], key=lambda row: row["id"])
 
     assert refused(lambda: list(found)).reason is Reason.UNPROVEN
 
@@ -86,21 +86,21 @@ def test_pages_by_offset_survive_a_list_that_changes() -> None:
         start = max(0, offset - 5)  # five newer rows pushed the list down
         return everything[start : start + 100], 255
 
-    found = list(fields.by_offset(page, key=lambda row: row["id"], size=100))
+    found = list(paging.by_offset(page, key=lambda row: row["id"], size=100))
 
     assert [row["id"] for row in found] == list(range(250))
     assert asked == [0, 100, 200]
 
 
 def test_an_offset_that_is_ignored_is_an_error_and_not_a_loop() -> None:
-    found = fields.by_offset(lambda offset: ([{"id": 1}], 10**9), key=lambda row: row["id"], size=1)
+    found = paging.by_offset(lambda offset: ([{"id": 1}], 10**9), key=lambda row: row["id"], size=1)
 
     assert refused(lambda: list(found)).reason is Reason.UNPROVEN
 
 
 def test_a_last_page_that_only_repeats_is_no_end_when_the_total_says_there_is_more() -> None:
     page = [{"id": number} for number in range(100)]
-    found = fields.by_offset(lambda offset: (page, 156), key=lambda row: row["id"], size=100)
+    found = paging.by_offset(lambda offset: (page, 156), key=lambda row: row["id"], size=100)
 
     assert refused(lambda: list(found)).reason is Reason.UNPROVEN
 
@@ -112,13 +112,13 @@ def test_rows_that_came_in_at_the_head_are_found_when_the_last_page_only_repeats
         now = next(states, range(-1, 100))  # after the first page one more is there, and the oldest is gone
         return [{"id": number} for number in now][offset : offset + 100], 101
 
-    found = [row["id"] for row in fields.by_offset(page, key=lambda row: row["id"], size=100)]
+    found = [row["id"] for row in paging.by_offset(page, key=lambda row: row["id"], size=100)]
 
     assert sorted(found) == list(range(-1, 100))
 
 
 def test_an_empty_page_ends_the_listing_whatever_the_total_says() -> None:
-    assert list(fields.by_offset(lambda offset: ([], 50), key=lambda row: row["id"], size=10)) == []
+    assert list(paging.by_offset(lambda offset: ([], 50), key=lambda row: row["id"], size=10)) == []
 
 
 @pytest.mark.parametrize("region", ["", "cn", "cn-hangzhou/", "cn hangzhou", "evil.com#", "cn-hangzhou\n", "A-B"])
@@ -139,7 +139,7 @@ def test_bad_credentials_are_blamed_on_their_source() -> None:
 
 @pytest.mark.parametrize(("count", "size"), [(0, 3), (1, 3), (3, 3), (7, 3)])
 def test_chunks_lose_nothing(count: int, size: int) -> None:
-    parts = list(fields.chunks(range(count), size))
+    parts = list(paging.chunks(range(count), size))
 
     assert [one for part in parts for one in part] == list(range(count))
     assert len(parts) == math.ceil(count / size)

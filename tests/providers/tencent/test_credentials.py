@@ -36,7 +36,7 @@ def found(environ: Mapping[str, str], profile: str | None, *, now: float | None 
         raise AssertionError("STS was asked")
 
     sts = Endpoint.of("https://sts.tencentcloudapi.com")
-    return credentials.find(environ, profile, Sources(CredentialClient(environ), dial, sts), now=now)()
+    return credentials.find(environ, profile, lambda: Sources(CredentialClient(environ), dial, sts), now=now)()
 
 
 def said(keys: Credentials) -> tuple[str, str, str | None]:
