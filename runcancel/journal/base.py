@@ -1,6 +1,6 @@
 """What a journal is, whatever keeps it: the records of operations, and the statements of a database below them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -92,6 +92,10 @@ class Journal(Protocol):
         """The ids that begin so, newest first."""
         ...
 
+    def about(self, words: Collection[str]) -> frozenset[str]:
+        """The operations with a run whose name contains one of these words; perhaps some more."""
+        ...
+
     def entries(self, id: str) -> Iterator[Entry]:
         """The runs of an operation."""
         ...
@@ -170,6 +174,9 @@ class Database(Protocol):
     def changed(self) -> AbstractContextManager[Statements]:
         """The same as one transaction: all of it is committed, or nothing."""
         ...
+
+    def lock(self, db: Statements, id: str) -> None:
+        """Keep other processes from this operation until the transaction ends."""
 
     def has(self, table: str) -> bool:
         """Whether it has this table: one that may only be read can be older than the table."""

@@ -81,6 +81,10 @@ class PostgresDatabase(Database):
                 raise JournalError(f"the team journal {shown(self._url)} {what}")
             return tuple(migrations.migrate(db))
 
+    def lock(self, db: Statements, id: str) -> None:
+        """Keep other processes from this operation: before its entries, so that two never wait for each other."""
+        db.execute("SELECT 1 FROM operations WHERE id=? FOR UPDATE", (id,))
+
     def has(self, table: str) -> bool:
         """Whether it has this table: it was migrated."""
         return True

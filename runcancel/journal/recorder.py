@@ -79,6 +79,7 @@ class Recorder(Progress):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
+        store.prepare()
         self._operation = operation
         self.limits = limits
         self._warn = warn

@@ -7,10 +7,13 @@ from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import TRIGGER_VERBS, TriggerState
-from runcancel.providers import trigger_kind_of
+from runcancel.providers import PROVIDERS, provider, trigger_kind_of
 
 LAST = "last"
 """The word for the newest operation that holds triggers."""
+
+_TRIGGERS = tuple(f":{kind.name}/" for name in PROVIDERS for kind in provider(name).trigger_kinds)
+"""What the names of triggers contain."""
 
 _NOT_DONE = (Verdict.FAILED, Verdict.SKIPPED, Verdict.ENDED)
 """After these the trigger is as it was found, or was disabled before."""
@@ -37,7 +40,10 @@ def disabled_by(journal: Journal, id: str) -> dict[Ref, str]:
 def unrestored(journal: Journal) -> Iterator[str]:
     """The operations of whose triggers one is not enabled again, the newest first. Raises `JournalError`."""
     restored: set[Ref] = set()
-    for operation in journal.operations():
+    about_triggers = journal.about(_TRIGGERS)
+    for operation in journal.operations() if about_triggers else ():
+        if operation.id not in about_triggers:
+            continue
         if operation.verb == "enable":
             restored |= {
                 entry.item.run

@@ -1,6 +1,6 @@
 """A journal as SQL: the statements that SQLite and PostgreSQL understand alike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -71,6 +71,11 @@ class SqlJournal(Journal):
             _drop_intents(db, id, {item.run for item in items})
             _put_events(db, id, events)
 
+    def about(self, words: Collection[str]) -> frozenset[str]:
+        query = "SELECT DISTINCT operation FROM entries WHERE run LIKE ?"
+        with self._database.used() as db:
+            return frozenset(id for word in words for (id,) in db.execute(query, (f"%{word}%",)))
+
     def limits(self, id: str) -> Limits:
         with self._database.used() as db:
             row = db.execute("SELECT max_runs, max_targets FROM limits WHERE operation=?", (sound(id),)).fetchone()
@@ -78,7 +83,7 @@ class SqlJournal(Journal):
 
     def join(self, id: str, items: Sequence[PlanItem | Intent], events: Sequence[JournalEvent] = ()) -> None:
         with self._database.changed() as db:
-            _lock(db, id)
+            self._database.lock(db, id)
             _put(db, id, items)
             _put_events(db, id, events)
 
@@ -86,7 +91,7 @@ class SqlJournal(Journal):
         self, id: str, entries: Sequence[tuple[RunName, PlanItem | None]], events: Sequence[JournalEvent] = ()
     ) -> None:
         with self._database.changed() as db:
-            _lock(db, id)
+            self._database.lock(db, id)
             db.executemany(
                 "DELETE FROM entries WHERE operation=? AND run=?", [(id, sound(name.text)) for name, _ in entries]
             )
@@ -95,21 +100,22 @@ class SqlJournal(Journal):
 
     def responded(self, id: str, run: Ref, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
         with self._database.changed() as db:
-            _lock(db, id)
+            self._database.lock(db, id)
             blob = encode(answer)
             _change(db, "UPDATE entries SET answer=? WHERE operation=? AND run=?", blob, id, sound(run.text))
             _put_events(db, id, events)
 
     def judged(self, id: str, outcome: Outcome, events: Sequence[JournalEvent] = ()) -> None:
         with self._database.changed() as db:
-            _lock(db, id)
+            self._database.lock(db, id)
             row = (encode(outcome), outcome.verdict, id, sound(outcome.run.text))
             _change(db, "UPDATE entries SET outcome=?, verdict=? WHERE operation=? AND run=?", *row)
             _put_events(db, id, events)
 
     def record(self, id: str, events: Sequence[JournalEvent]) -> None:
         with self._database.changed() as db:
-            _lock(db, id)
+            self._database.lock(db, id)
+            _change(db, "UPDATE operations SET id=id WHERE id=?", id)
             _put_events(db, id, events)
 
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
@@ -196,11 +202,6 @@ class SqlJournal(Journal):
             forgotten = tuple(one for one in done if one.id not in keep)
             db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
         return forgotten
-
-
-def _lock(db: Statements, id: str) -> None:
-    """Keep other processes from this operation until the transaction ends: two never wait for each other."""
-    _change(db, "UPDATE operations SET id=id WHERE id=?", id)
 
 
 def _change(db: Statements, statement: str, *values: object) -> None:

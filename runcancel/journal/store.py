@@ -11,6 +11,7 @@ from runcancel.errors import JournalError
 
 if TYPE_CHECKING:  # databases are loaded only for an operation that is recorded or read
     from runcancel.journal.base import Journal
+    from runcancel.journal.courier import Courier
     from runcancel.journal.postgres import PostgresDatabase
     from runcancel.journal.sqlite import JournalFile
     from runcancel.journal.team import TeamJournal
@@ -32,6 +33,7 @@ class JournalStore:
         self.url = url
         self._warn = warn
         self._is_lost = False
+        self._courier: Courier | None = None
 
     @classmethod
     def local(cls, environ: Mapping[str, str]) -> "JournalStore":
@@ -54,6 +56,11 @@ class JournalStore:
         from runcancel.config import journal_url
 
         return cls(cls.local(environ).file, journal_url.from_environment(VARIABLE, environ, configured), warn)
+
+    def prepare(self) -> None:
+        """Begin to connect to the team's, so that what is opened next need not wait for it."""
+        if not self._is_alone and self._courier is None:
+            self._courier = self._new_courier()
 
     def open(self, *, busy: float = _BUSY, pause: Callable[[float], None] = time.sleep) -> "Journal":
         """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`.
@@ -139,12 +146,16 @@ class JournalStore:
     def _team_journal(
         self, local: "Journal | None", pause: Callable[[float], None], lost: Callable[[Exception], None]
     ) -> "TeamJournal":
-        from runcancel.config import journal_url
-        from runcancel.journal.courier import Courier
         from runcancel.journal.team import TeamJournal
 
-        name = f"the team journal {journal_url.shown(self.url or '')}"
-        return TeamJournal(local, Courier(self._connect, name), lost, pause)
+        courier, self._courier = self._courier or self._new_courier(), None
+        return TeamJournal(local, courier, lost, pause)
+
+    def _new_courier(self) -> "Courier":
+        from runcancel.config import journal_url
+        from runcancel.journal.courier import Courier
+
+        return Courier(self._connect, f"the team journal {journal_url.shown(self.url or '')}")
 
     def _connect(self, limit: Callable[[float | None], None]) -> "PostgresDatabase":
         try:

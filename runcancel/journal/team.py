@@ -5,7 +5,7 @@ slow server holds up no cancel. After its first failure only the file is used.
 """
 
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from itertools import islice
@@ -27,6 +27,7 @@ SYNC = "runcancel history sync"
 
 _PAGE = 50  # operations that are read at first: most readers need the newest only
 _Pause = Callable[[float], None]
+_Parts = tuple[Operation | None, Operation | None]  # what this machine has of an operation, and what the team has
 
 
 class TeamJournal(Journal):
@@ -42,6 +43,7 @@ class TeamJournal(Journal):
         self._courier: Courier | None = courier
         self._lost = lost
         self._pause = pause
+        self._parts: dict[str, _Parts] = {}
         self._failure = JournalError("the journal cannot be used")
 
     def close(self) -> None:
@@ -140,13 +142,16 @@ class TeamJournal(Journal):
             yield from (one for one in self._newest(0) if one.id not in known)
 
     def operation(self, id: str) -> Operation | None:
-        ours = None if self._local is None else self._local.operation(id)
-        return self._one_of(ours, self._theirs(id))
+        return self._one_of(*self._both(id))
 
     def ids(self, beginning: str) -> tuple[str, ...]:
         ours = () if self._local is None else self._local.ids(beginning)
         theirs = self._ask(lambda journal: journal.ids(beginning)) or ()
         return tuple(sorted({*ours, *theirs}, reverse=True))
+
+    def about(self, words: Collection[str]) -> frozenset[str]:
+        ours = frozenset[str]() if self._local is None else self._local.about(words)
+        return ours | (self._ask(lambda journal: journal.about(words)) or frozenset())
 
     def entries(self, id: str) -> Iterator[Entry]:
         whole = self._whole(id)
@@ -165,8 +170,7 @@ class TeamJournal(Journal):
             yield from self._local.answers(limit)
 
     def remarks(self, operation: Operation) -> tuple[str, ...]:
-        ours = None if self._local is None else self._local.operation(operation.id)
-        theirs = self._theirs(operation.id)
+        ours, theirs = self._parts.get(operation.id) or self._both(operation.id)
         if self._courier is None:
             return ()
         way = f"To copy it there: {SYNC}"
@@ -181,6 +185,9 @@ class TeamJournal(Journal):
             )
         return ()
 
+    def _both(self, id: str) -> _Parts:
+        return None if self._local is None else self._local.operation(id), self._theirs(id)
+
     def _theirs(self, id: str) -> Operation | None:
         return self._ask(lambda journal: journal.operation(id))
 
@@ -190,13 +197,17 @@ class TeamJournal(Journal):
         there = self._ask(lambda journal: (list(journal.operations(limit)), frozenset(journal.ids(""))))
         theirs, known = ([], frozenset[str]()) if there is None else there
         alone = [one for id, one in ours.items() if id not in known]
+        known_there = {one.id: one for one in theirs}
         for one in islice(_merged(theirs, alone), limit or None):
-            yield self._one_of(ours.get(one.id), one) or one
+            yield self._one_of(ours.get(one.id), known_there.get(one.id)) or one
 
     def _one_of(self, ours: Operation | None, theirs: Operation | None) -> Operation | None:
         """The operation as both journals together have it."""
+        one = theirs or ours
+        if one is not None:
+            self._parts[one.id] = ours, theirs
         if ours is None or theirs is None or _are_alike(ours, theirs):
-            return theirs or ours
+            return one
         whole = self._whole(ours.id)
         return ours if whole is None else whole[2].operation
 
