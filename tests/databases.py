@@ -22,6 +22,8 @@ REQUIRED = "RUNCANCEL_TESTS_NEED_POSTGRES"
 
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=16MB")
 _NOBODY = "nobody"
+_WHO = "host all canary 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+"""One role has a password; the others need none."""
 
 
 class NoServer(Exception):
@@ -53,6 +55,7 @@ class Server:
         )
         if made.returncode != 0:
             raise NoServer(f"initdb failed: {made.stderr.strip()[-300:]}")
+        (folder / "data" / "pg_hba.conf").write_text(_WHO)
         port = _free_port()
         settings = [word for one in (*_FAST, "listen_addresses=127.0.0.1") for word in ("-c", one)]
         command = [*somebody, str(programs / "postgres"), "-D", data, "-p", str(port), "-k", str(folder), *settings]

@@ -1,0 +1,173 @@
+"""The journal of a team through the command: two machines, one database, and no password anywhere."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from databases import Server
+from outside import TENCENT, Done, Outside
+
+CANARY = "c4n4ry-Pa55word"
+
+
+@pytest.fixture
+def machines(outside: Outside, team_url: str, tmp_path: Path) -> list[Mapping[str, str]]:
+    """The variables of two machines that share a journal: each has a state directory of its own."""
+    return [{"RUNCANCEL_JOURNAL_URL": team_url, "XDG_STATE_HOME": str(tmp_path / name)} for name in ("one", "two")]
+
+
+def configure(outside: Outside, text: str) -> None:
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(text)
+
+
+def operation(done: Done) -> str:
+    return str(done.document["operation"])
+
+
+def test_what_one_machine_cancels_another_one_shows_reports_and_cancels_again(
+    outside: Outside, machines: list[Mapping[str, str]]
+) -> None:
+    one, two = machines
+    id = operation(outside.run("cancel", TENCENT, "--reason", "bad patch", "-o", "json", env=one))
+
+    shown = outside.run("history", "-o", "json", env=two)
+    last = outside.run("history", "last", "-o", "json", env=two)
+    report = outside.run("report", id[:20], "-o", "json", env=two)
+    again = outside.run("cancel", "--operation", id, "--yes", "-o", "json", env=two)
+
+    assert [each["id"] for each in shown.document["operations"]] == [id]
+    assert last.document["operation"] == id
+    assert report.code == 0
+    assert report.document["reports"][0]["operations"][0]["reason"] == "bad patch"
+    assert again.outcomes[TENCENT]["verdict"] in ("stopped", "ended")
+    assert [each["id"] for each in outside.run("history", "-o", "json", env=one).document["operations"]] == [
+        operation(again),
+        id,
+    ]
+
+
+def test_an_interrupted_cancel_is_resumed_on_another_machine(
+    outside: Outside, machines: list[Mapping[str, str]]
+) -> None:
+    one, two = machines
+    id = operation(outside.run("cancel", TENCENT, "--no-wait", "-o", "json", env=one))
+
+    done = outside.run("cancel", "--resume", id, "-o", "json", env=two)
+
+    assert operation(done) == id
+    assert done.outcomes[TENCENT]["verdict"] == "stopped"
+    (entry,) = outside.run("history", "-o", "json", env=one).document["operations"]
+    assert (entry["state"], entry["counts"]) == ("done", {"stopped": 1})
+
+
+def test_the_configuration_names_it_and_an_empty_variable_selects_the_local_one(
+    outside: Outside, team_url: str
+) -> None:
+    configure(outside, f'[journal]\nurl = "{team_url}"\n')
+    outside.run("cancel", TENCENT, "-o", "json")
+    outside.run("contexts", "add", "cn", "-p", "tencent", "-r", "ap-guangzhou")
+
+    elsewhere = {"XDG_STATE_HOME": str(outside.home / "elsewhere")}
+    assert len(outside.run("history", "-o", "json", env=elsewhere).document["operations"]) == 1
+    assert (
+        outside.run("history", "-o", "json", env={**elsewhere, "RUNCANCEL_JOURNAL_URL": ""}).document["operations"]
+        == []
+    )
+
+
+def test_a_store_that_is_not_migrated_is_one_line_with_the_command_and_the_cancel_goes_on(
+    outside: Outside, postgres: Server
+) -> None:
+    env = {"RUNCANCEL_JOURNAL_URL": postgres.create()}
+
+    done = outside.run("cancel", TENCENT, "-o", "json", env=env)
+    local = outside.run("history", "last", "-o", "json")
+    first, second = (outside.run("history", "migrate", env=env) for _ in range(2))
+    synced = outside.run("history", "sync", env=env)
+    elsewhere = outside.run("history", "-o", "json", env={**env, "XDG_STATE_HOME": str(outside.home / "elsewhere")})
+
+    assert done.code == 0
+    assert done.err.count("runcancel history migrate") == 1
+    assert local.document["operation"] == operation(done)
+    assert (first.code, second.code, synced.code) == (0, 0, 0)
+    assert "applied 1" in first.err
+    assert "nothing was changed" in second.err
+    assert f"copied {operation(done)}" in synced.err
+    assert [each["id"] for each in elsewhere.document["operations"]] == [operation(done)]
+
+
+def test_without_a_team_journal_there_is_nothing_to_migrate(outside: Outside) -> None:
+    for word in ("migrate", "sync"):
+        done = outside.run("history", word)
+        assert done.code == 6
+        assert "RUNCANCEL_JOURNAL_URL" in done.err
+
+
+WITH_PASSWORD = (
+    f"postgresql://ops:{CANARY}@db.example/runcancel",
+    f"postgresql://db.example/runcancel?password={CANARY}",
+    f"postgresql://ops:{CANARY}@one,two/runcancel",
+    f"postgresql://db.example/runcancel?sslmode=require&sslpassword={CANARY}",
+)
+
+
+@pytest.mark.parametrize("url", WITH_PASSWORD)
+@pytest.mark.parametrize("configured", [True, False], ids=["in the file", "in the variable"])
+def test_a_password_in_the_url_is_refused_and_nowhere(outside: Outside, url: str, configured: bool) -> None:
+    env = {} if configured else {"RUNCANCEL_JOURNAL_URL": url}
+    if configured:
+        configure(outside, f'[journal]\nurl = "{url}"\n')
+
+    for words in (("cancel", TENCENT), ("history",), ("history", "migrate"), ("report",)):
+        done = outside.run(*words, "--debug", env=env)
+
+        assert done.code == 2
+        assert "contains a password" in done.err
+        assert CANARY not in done.out + done.err
+        assert "Traceback" not in done.err
+    assert not outside.writes()
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://db/x", "db.example", "postgresql:/db", "host=db password=x", "postgresql://[x/y"]
+)
+def test_what_is_no_such_url_is_wrong_usage(outside: Outside, url: str) -> None:
+    done = outside.run("history", env={"RUNCANCEL_JOURNAL_URL": url})
+
+    assert done.code == 2
+    assert "RUNCANCEL_JOURNAL_URL" in done.err
+
+
+def test_a_password_of_libpq_is_used_and_is_nowhere(outside: Outside, postgres: Server, team_url: str) -> None:
+    """From a variable and from a password file, right and wrong, on every stream and in every file."""
+    postgres.execute(
+        "DO $$ BEGIN CREATE ROLE canary LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        f"ALTER ROLE canary PASSWORD '{CANARY}'",
+    )
+    postgres.execute(
+        "GRANT USAGE ON SCHEMA runcancel TO canary",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA runcancel TO canary",
+        database=team_url.rpartition("/")[2],
+    )
+    url = team_url.replace("postgres@", "canary@")
+    passfile = outside.home / "pgpass"
+    passfile.write_text(f"*:*:*:canary:{CANARY}\n")
+    passfile.chmod(0o600)
+    wrong = f"{CANARY}-wrong"
+    for env, accepted in (
+        ({"PGPASSWORD": CANARY}, True),
+        ({"PGPASSFILE": str(passfile)}, True),
+        ({"PGPASSWORD": wrong}, False),
+        ({}, False),
+    ):
+        env = {"RUNCANCEL_JOURNAL_URL": url, **env}
+        done = outside.run("cancel", TENCENT, "--debug", "-o", "json", env=env)
+
+        assert done.code == 0
+        assert ("the team journal" not in done.err) == accepted, done.err
+        files = {path: path.read_bytes() for path in outside.home.rglob("*") if path.is_file() and path != passfile}
+        for text in (done.out, done.err, json.dumps(done.argv), *(str(each) for each in files.values())):
+            assert CANARY not in text
