@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,12 +10,14 @@ from runcancel import environment
 from runcancel.cli.bundles import Bundle
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
-from runcancel.model.queries import Query
 from runcancel.model.states import State, Verdict
 from runcancel.model.triggers import TriggerVerdict
 from runcancel.providers import PROVIDERS, provider
 from runcancel.render import FORMATS
 from runcancel.render.screens.terminal import Color
+
+if TYPE_CHECKING:
+    from runcancel.model.queries import Query
 
 _NOT_OVER = frozenset(state for state in State if not state.over)
 
@@ -249,13 +251,15 @@ class Filters(Bundle, frozen=True, kw_only=True):
         """Whether a filter was given."""
         return self != Filters()
 
-    def query(self) -> Query:
+    def query(self) -> "Query":
         """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
         now = datetime.now(UTC)
         ends = [
             None if self.until is None else environment.moment("--until", self.until, now),
             None if self.older_than is None else environment.past("--older-than", self.older_than, now),
         ]
+        from runcancel.model.queries import Query  # named runs are not searched
+
         return Query(
             states=states(self.status),
             kinds=kinds(self.kind),

@@ -13,14 +13,12 @@ from msgspec import structs
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.bundles import spelled
-from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.forms import format_of, one_of, read_query
 from runcancel.cli.support.request import Request
 from runcancel.config import file as config_file
 from runcancel.config import references, settings
 from runcancel.config.references import Reference
 from runcancel.config.settings import Settings
-from runcancel.engine.callers import Callers
 from runcancel.engine.connections import Clouds
 from runcancel.engine.events import Progress
 from runcancel.engine.lookup import LookupResult, look_up
@@ -30,11 +28,8 @@ from runcancel.render import (
     QUERYABLE,
     ROW_FORMATS,
     TABULAR,
-    TableOptions,
     Writer,
-    check,
     default_format,
-    table_options,
     writer,
 )
 from runcancel.render.screens.notes import Notes
@@ -46,9 +41,12 @@ from runcancel.runtime.workers import Workers
 from runcancel.text import command
 
 if TYPE_CHECKING:
+    from runcancel.cli.support.accounts import Accounts
     from runcancel.config.search_scopes import SearchScope
+    from runcancel.engine.callers import Callers
     from runcancel.journal.store import JournalStore
     from runcancel.render.formats.query import Expression
+    from runcancel.render.tabular import TableOptions
 
 _SCOPE_OPTIONS = ("context", "provider", "profile", "region")
 
@@ -86,7 +84,8 @@ class Session:
         self.settings = scope_settings
         self.format = format
         self.query = query
-        self.table = TableOptions()
+        self.table: TableOptions | None = None
+        """The columns and the order of rows, if they were chosen."""
         self.request = Request()
         self.read_within: float | None = None
         """Seconds after which runs that have not answered are not waited for; None: they are."""
@@ -106,8 +105,6 @@ class Session:
         self.workers = Workers(StoppableClock(), threads=threads_that_fit(THREADS))
         self.workers.acknowledge = self.notes.warn
         self.clouds = Clouds(scope_settings, self.workers)
-        self._callers = Callers(scope_settings, self.clouds, self.workers)
-        self.accounts = Accounts(scope_settings, self._callers)
         self.asks_caller: Callable[[Scope], bool] = lambda _: False
         """Whether the caller's identity decides about a cancel in a scope. It is then requested during the lookup."""
 
@@ -146,13 +143,14 @@ class Session:
         session.shaped = args.query is not None or environment.text("--output", args.output, environ).value is not None
         for unknown in settings.unknown_regions(chosen):
             session.notes.say(f"note: “{unknown}” is not a known region; trying it anyway")
-        session._shape_tables(table_options(verb, args.columns, args.sort, headers=not args.no_headers))
+        if args.columns is not None or args.sort is not None or args.no_headers:
+            from runcancel.render.tabular import table_options
+
+            session._shape_tables(table_options(verb, args.columns, args.sort, headers=not args.no_headers))
         return session
 
-    def _shape_tables(self, shape: TableOptions) -> None:
+    def _shape_tables(self, shape: "TableOptions") -> None:
         """Take the options of tables. Raises `UsageError` where the format is none."""
-        if shape == self.table:
-            return
         has_table = self.format in TABULAR and self.format not in _WITHOUT_COLUMNS.get(self.verb, ())
         if self.query is not None or not has_table:
             raise UsageError(
@@ -189,7 +187,10 @@ class Session:
         Raises `UsageError` for a column that this document lacks.
         """
         self._answer = name
-        check(self.table, name)
+        if self.table is not None:
+            from runcancel.render.tabular import check
+
+            check(self.table, name)
         return writer(
             self.format,
             name,
@@ -205,6 +206,19 @@ class Session:
         if rows is not None:
             return rows
         return on_terminal if self.out.is_terminal else 0
+
+    @cached_property
+    def accounts(self) -> "Accounts":
+        """The accounts behind the scopes, where they decide."""
+        from runcancel.cli.support.accounts import Accounts
+
+        return Accounts(self.settings, self._callers)
+
+    @cached_property
+    def _callers(self) -> "Callers":
+        from runcancel.engine.callers import Callers
+
+        return Callers(self.settings, self.clouds, self.workers)
 
     @cached_property
     def journal(self) -> "JournalStore":
@@ -286,7 +300,8 @@ class Session:
         self._begin_callers(
             scope for one in references for scope in known.get(one.text) or settings.scopes_of(self.settings, one)
         )
-        self.notes.say(*self.accounts.check([reference for reference in references if reference.account is not None]))
+        if named := [reference for reference in references if reference.account is not None]:
+            self.notes.say(*self.accounts.check(named))
         results = look_up(
             references,
             self.settings,
@@ -324,7 +339,8 @@ class Session:
         return scopes
 
     def _begin_callers(self, scopes: Iterable[Scope]) -> None:
-        self._callers.begin([scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)])
+        if asking := [scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)]:
+            self._callers.begin(asking)
 
     def _all_regions(self, scopes: "Sequence[SearchScope]") -> "dict[SearchScope, tuple[str, ...]]":
         from runcancel.config.search_scopes import home_region

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from runcancel import ownership
 from runcancel.config import folders
 from runcancel.config.references import NOT_A_REGION, REGION, nearest
 from runcancel.config.toml import hidden, key_of, record, wrong
@@ -213,7 +212,7 @@ def _check_writers(file: Path, owner: int) -> None:
     """Raise `UsageError` if another user can change what is cancelled."""
     if owner not in (0, os.geteuid()) and os.geteuid() != 0:  # root reads what `sudo -E` leads to
         raise UsageError(f"{file} belongs to another user (uid {owner}); nothing was sent")
-    shared = ownership.writable_by_all(file.resolve())
+    shared = folders.writable_by_all(file.resolve())
     if shared is not None:
         raise UsageError(
             f"the configuration is not used: {shared} is writable by every user; nothing was sent",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runcancel import ownership
+from runcancel.config import folders
 from runcancel.config.file import Config, check, read, text_of
 from runcancel.config.folders import NO_HOME, NOWHERE
 from runcancel.errors import UsageError
@@ -23,7 +23,7 @@ def rewrite(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> 
         raise UsageError(f"there is no location for the configuration: {NO_HOME}; nothing was changed")
     by_hand = UsageError(f"{file} has a layout that cannot be edited automatically; nothing was changed")
     try:
-        ownership.make_folder(file.parent)
+        folders.make_folder(file.parent)
         with _alone(file):
             text = text_of(file) or ""
             written, desired = change(text, read(file, text))
@@ -47,7 +47,7 @@ def _means(file: Path, text: str, desired: Config) -> bool:
 @contextmanager
 def _alone(file: Path) -> Iterator[None]:
     with os.fdopen(os.open(file.parent / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r") as lock:
-        ownership.give(lock.fileno(), file.parent)
+        folders.give(lock.fileno(), file.parent)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -59,7 +59,7 @@ def _replace(file: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".config-")  # 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as opened:
-            ownership.give(opened.fileno(), file if file.exists() else file.parent)
+            folders.give(opened.fileno(), file if file.exists() else file.parent)
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from msgspec import MsgspecError
 
-from runcancel.config.folders import NO_HOME, NOWHERE
+from runcancel.config.folders import NO_HOME, NOWHERE, make_folder, nearest, writable_by_all
 from runcancel.errors import JournalError
 from runcancel.journal.base import Database
-from runcancel.ownership import make_folder, nearest, writable_by_all
 
 _APPLICATION = 0x72756E63  # "runc": what SQLite keeps in the file's header to tell it from others
 _VERSION = 1

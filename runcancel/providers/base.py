@@ -10,7 +10,6 @@ from runcancel import __version__
 from runcancel.environment import Choice
 from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
-from runcancel.model.queries import Query
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery
@@ -18,6 +17,7 @@ from runcancel.runtime.throttle import Pace
 
 if TYPE_CHECKING:
     from runcancel.model.inventory import Account
+    from runcancel.model.queries import Query
     from runcancel.model.reports import AccessPolicy
     from runcancel.providers.common.links import Link
 
@@ -170,7 +170,7 @@ class Cloud(Protocol):
         """
         ...
 
-    def runs(self, query: Query) -> Iterator[Snapshot]:
+    def runs(self, query: "Query") -> Iterator[Snapshot]:
         """The scope's runs, page by page, newest first where the vendor lists so; no request per run.
 
         The vendor's own filters are used where they are exact; the caller applies `query.matches` to what comes, and

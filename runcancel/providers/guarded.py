@@ -3,17 +3,19 @@
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from runcancel.environment import Choice
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
-from runcancel.model.queries import Query
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Ref, Run, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import provider
 from runcancel.providers.base import Checkup, Cloud, Triggers, VendorSettings
+
+if TYPE_CHECKING:
+    from runcancel.model.queries import Query
 
 T = TypeVar("T")
 
@@ -54,7 +56,7 @@ class GuardedCloud:
         """See `Cloud.cancel`."""
         return self._each(lambda: self._cloud.cancel(ref, targets))
 
-    def runs(self, query: Query) -> Iterator[Snapshot]:
+    def runs(self, query: "Query") -> Iterator[Snapshot]:
         """See `Cloud.runs`."""
         return self._each(lambda: self._cloud.runs(query))
 

@@ -12,10 +12,10 @@ from runcancel.render.formats.machine import Json, JsonLines, References, Yaml
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
 from runcancel.render.sink import Printer, Sink
-from runcancel.render.tabular import TABULAR, TableOptions, check, table_options
 
 if TYPE_CHECKING:
     from runcancel.render.formats.query import Expression
+    from runcancel.render.tabular import TableOptions
 
 
 __all__ = [
@@ -28,18 +28,18 @@ __all__ = [
     "End",
     "Raw",
     "Record",
-    "TableOptions",
     "Writer",
-    "check",
     "default_format",
     "lines",
     "raw",
-    "table_options",
     "writer",
 ]
 
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 """What `-o` can be."""
+
+TABULAR = ("table", "wide", "tsv", "csv")
+"""Those that have columns."""
 
 QUERYABLE = ("json", "yaml", "tsv", "csv")
 """The formats that `--query` can print."""
@@ -102,7 +102,7 @@ def writer(
     notes: Notes | None = None,
     now: datetime | None = None,
     query: "Expression | None" = None,
-    options: TableOptions | None = None,
+    options: "TableOptions | None" = None,
 ) -> Writer:
     """The writer of one of `FORMATS` for the answer `name`, one of `all_documents` or what failed before it.
 
@@ -112,7 +112,6 @@ def writer(
     `FORMATS`, or beside a query not in `QUERYABLE`.
     """
     sink = Sink(out)
-    table_options = options or TableOptions()
     if query is not None:
         from runcancel.render.formats.query import Queried
 
@@ -128,16 +127,16 @@ def writer(
     elif format in ("table", "wide"):
         from runcancel.render.screens.table import Table
 
-        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=table_options)
+        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=options)
     elif format in ("tsv", "csv"):
         from runcancel.render.formats.delimited import DELIMITED
 
-        chosen = DELIMITED[format](name, sink, table_options)
+        chosen = DELIMITED[format](name, sink, options)
     else:
         chosen = _MACHINE[format](name, sink)
     if notes is None:
         return chosen
-    grouped = format == "table" and query is None and table_options == TableOptions()
+    grouped = format == "table" and query is None and options is None
     one = envelope(name)  # a table, a list of references and rows of text have room for one sort of record
     beside = None if one is None or query is not None or format in _STRUCTURED else one.beside
     return _WithNotes(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal, beside=beside)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from msgspec import Struct, defstruct, structs
 
+from runcancel.model.encoding import encode
 from runcancel.model.logs import Output
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Identity, Invocation, Problem, Run
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
-from runcancel.render.formats.json import encode
 
 if TYPE_CHECKING:
     from runcancel.model.incident import IncidentReport

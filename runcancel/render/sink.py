@@ -5,7 +5,7 @@ import select
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from runcancel.render.formats.json import escape
+from runcancel.model.encoding import escape
 
 
 class Sink:

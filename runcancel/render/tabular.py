@@ -14,9 +14,6 @@ from runcancel.text import quoted
 if TYPE_CHECKING:
     from runcancel.render.column import Column, Value
 
-TABULAR = ("table", "wide", "tsv", "csv")
-"""The formats that have columns."""
-
 _DESCENDING = ":desc"
 
 

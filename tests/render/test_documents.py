@@ -6,11 +6,11 @@ import jsonschema
 import pytest
 from msgspec import UNSET, structs
 
+from runcancel.model.encoding import encode
 from runcancel.model.runs import Identity
 from runcancel.model.states import Effect, State, Verdict
 from runcancel.render.columns import all_columns
 from runcancel.render.documents import Caller, all_documents, all_lines, line
-from runcancel.render.formats.json import encode
 from runcancel.render.schemas import SCHEMAS, schema, schema_file, schema_text
 
 from . import samples

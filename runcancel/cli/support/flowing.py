@@ -79,7 +79,8 @@ class Flowing:
     def _check(self, item: PlanItem) -> None:
         """The guards that fire late. Raises `Refused`; nothing was sent for this run."""
         check_guarantee([item], self._guarantee)
-        protected = self._session.accounts.protected([item])
+        suspect = protection.protected(self._session.settings, item.run.scope) is not None
+        protected = self._session.accounts.protected([item]) if suspect else {}
         if protected and item.ask:
             raise Refused(f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it")
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from runcancel.cli.session import Session
-from runcancel.cli.support.accounts import Accounts
 from runcancel.cli.support.source import RunChoice
 from runcancel.config import protection, settings
 from runcancel.engine.verdict import counted_once
@@ -20,6 +19,7 @@ from runcancel.providers import trigger_kind_of
 from runcancel.render import Caller
 
 if TYPE_CHECKING:
+    from runcancel.cli.support.accounts import Accounts
     from runcancel.guards.confirmation import ConfirmationRequirement
     from runcancel.guards.rulings import Rulings
 
@@ -28,13 +28,13 @@ class Guard:
     """The rules at the start of the cancel. A dry run sends nothing and only reports a fault of the file."""
 
     def __init__(
-        self, session: Session, *, dry_run: bool, action: Action = CANCEL, accounts: Accounts | None = None
+        self, session: Session, *, dry_run: bool, action: Action = CANCEL, accounts: "Accounts | None" = None
     ) -> None:
         """Read the rules. Raises `Refused` when they cannot be read and something is to be sent.
 
         `accounts` in place of those that the vendors report now.
         """
-        self._accounts = accounts or session.accounts
+        self._given_accounts = accounts
         self._session = session
         self._action = action
         self._rules = SitePolicy()
@@ -45,6 +45,10 @@ class Guard:
             if not dry_run:
                 raise
             self._problem = error.message.removesuffix("; nothing was sent")
+
+    @property
+    def _accounts(self) -> "Accounts":
+        return self._given_accounts or self._session.accounts
 
     @property
     def asks_accounts(self) -> bool:

@@ -9,7 +9,7 @@ from runcancel.cli.support.forms import format_of, read_query
 from runcancel.cli.support.request import KINDS, SKELETON, slots
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
-from runcancel.render.formats.json import pretty
+from runcancel.model.encoding import pretty
 from runcancel.render.formats.sample import sample
 from runcancel.render.schemas import SCHEMAS
 from runcancel.render.sink import Sink

@@ -12,11 +12,11 @@ from runcancel.engine.selection import Selection
 from runcancel.environment import plain_file
 from runcancel.errors import Searched, UsageError
 from runcancel.model.outcomes import LeftOver, PlanItem, Shard
-from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Ref
 
 if TYPE_CHECKING:
     from runcancel.engine.saved import SavedCaller
+    from runcancel.model.queries import Query
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class Named(Struct, frozen=True, kw_only=True):
 class Filtered(Struct, frozen=True, kw_only=True):
     """Every run that a search finds."""
 
-    query: Query
+    query: "Query"
 
 
 class Listed(Struct, frozen=True, kw_only=True):

@@ -196,7 +196,7 @@ def _check_follow(session: Session) -> None:
     if session.shaped and (session.query is not None or session.format not in _FOLLOWED):
         what = "--query" if session.query is not None else f"-o {session.format}"
         raise UsageError(f"--follow cannot be used with {what}; nothing was sent", hint="for programs: -o jsonl")
-    if session.table.sort:
+    if session.table is not None and session.table.sort:
         raise UsageError("--follow cannot be used with --sort; nothing was sent")
 
 

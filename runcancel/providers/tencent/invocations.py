@@ -3,11 +3,10 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
-from runcancel.model.queries import Query
 from runcancel.model.runs import (
     AuditEvent,
     Identity,
@@ -47,6 +46,9 @@ from runcancel.providers.tencent.records import (
 from runcancel.providers.tencent.states import NEVER_READ
 from runcancel.providers.tencent.wire import Wire
 from runcancel.runtime.throttle import Pace
+
+if TYPE_CHECKING:
+    from runcancel.model.queries import Query
 
 T = TypeVar("T")
 
@@ -132,7 +134,7 @@ class Tat:
             answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, once=True)
             yield str(answer["RequestId"])
 
-    def runs(self, query: Query) -> Iterator[Snapshot]:
+    def runs(self, query: "Query") -> Iterator[Snapshot]:
         """See `Cloud.runs`. The vendor filters by command alone and promises no order."""
         if (query.kinds and self._kind.name not in query.kinds) or (query.states and query.states <= NEVER_READ):
             return

@@ -17,10 +17,10 @@ _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")  # controls are
 class Tsv(Printer):
     """A header line, then a line per record: the columns of `wide`, the reference first, null empty."""
 
-    def __init__(self, name: str, sink: Sink, options: TableOptions = _USUAL) -> None:
+    def __init__(self, name: str, sink: Sink, options: TableOptions | None = None) -> None:
         super().__init__(sink)
         self._kind = record_of(name)
-        self._options = options
+        self._options = options or _USUAL
         self._columns: tuple[Column[Any], ...] = ()
         self._rows: list[Record] = []
 

@@ -3,10 +3,10 @@
 import msgspec
 from msgspec import Struct
 
+from runcancel.model.encoding import encode, pretty
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Invocation, Ref
 from runcancel.render.documents import End, Event, Record, document, end_line, line, line_form
-from runcancel.render.formats.json import encode, pretty
 from runcancel.render.sink import Printer, Sink
 from runcancel.text import safe
 

@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
+from runcancel.model.encoding import encode, pretty
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
 from runcancel.render.formats.delimited import csv_line, tsv_line
-from runcancel.render.formats.json import encode, pretty
 from runcancel.render.formats.machine import Json
 from runcancel.render.formats.yaml import dump
 from runcancel.render.screens.notes import Notes

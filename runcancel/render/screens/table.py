@@ -28,15 +28,22 @@ class Table(Printer):
     """Rows are kept and drawn at the end; one run or one outcome alone gets a screen of its own."""
 
     def __init__(
-        self, name: str, sink: Sink, terminal: Terminal, *, wide: bool, now: datetime, options: TableOptions = _USUAL
+        self,
+        name: str,
+        sink: Sink,
+        terminal: Terminal,
+        *,
+        wide: bool,
+        now: datetime,
+        options: TableOptions | None = None,
     ) -> None:
         super().__init__(sink)
         self._name = name
         self._terminal = terminal
         self._wide = wide
         self._now = now
-        self._options = options
-        self._plain = options == _USUAL
+        self._options = options or _USUAL
+        self._plain = self._options == _USUAL
         self._records: list[Record] = []
 
     def groups(self, count: int) -> bool:

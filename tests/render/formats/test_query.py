@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from render import samples
 from render.strategies import ANY_TEXT
 from runcancel.errors import UsageError
+from runcancel.model.encoding import encode
 from runcancel.render import QUERYABLE, End, writer
-from runcancel.render.formats.json import encode
 from runcancel.render.formats.query import Expression, QueryError, printed
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Terminal
