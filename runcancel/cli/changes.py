@@ -12,6 +12,10 @@ from runcancel.model.states import Guarantee
 Plan = Annotated[
     str | None, typer.Option("--plan", metavar="FILE", help="Carry out exactly what a saved dry run lists.")
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="With --plan: only part I of N, from 0; auto/N in a job array."),
+]
 Resume = Annotated[
     str | None,
     typer.Option(
@@ -33,7 +37,7 @@ class Sources(Bundle, frozen=True, kw_only=True):
     """Where the runs come from, if they are neither typed nor found by a filter."""
 
     plan: Plan = None
-    shard: options.OfPlan = None
+    shard: Shard = None
     from_: options.ReferenceFile = None
     operation: options.OfOperation = None
     resume: Resume = None

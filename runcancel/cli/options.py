@@ -158,10 +158,6 @@ OfOperation = Annotated[
         autocompletion=recent_operations,
     ),
 ]
-OfPlan = Annotated[
-    str | None,
-    typer.Option("--shard", metavar="I/N", help="With --plan: only part I of N, from 0; auto/N in a job array."),
-]
 Targets = Annotated[
     list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
 ]

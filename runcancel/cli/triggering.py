@@ -80,6 +80,7 @@ class TriggerSources(Bundle, frozen=True, kw_only=True):
     """Where the triggers come from, if they are neither typed nor found by a filter."""
 
     plan: changes.Plan = None
+    shard: changes.Shard = None
     from_: Annotated[
         str | None,
         typer.Option("--from", "-f", metavar="FILE", help="Read triggers from a file; - is stdin."),

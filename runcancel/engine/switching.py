@@ -45,8 +45,12 @@ class Switch:
         yield triggers.switch(ref, enabled=self.enable)
 
     def snapshot(self, trigger: Trigger) -> TriggerSnapshot:
-        """A reading as the engine takes it: what is in the requested state has ended by the request."""
+        """A reading as the engine takes it. It is the latest of this trigger."""
         self.readings[trigger.ref] = trigger
+        return self.as_snapshot(trigger)
+
+    def as_snapshot(self, trigger: Trigger) -> TriggerSnapshot:
+        """A trigger as the engine takes it: what is in the requested state has ended by the request."""
         state = State.TERMINATED if trigger.state is self.goal else State.RUNNING
         if trigger.state is TriggerState.UNKNOWN:
             state = State.UNKNOWN

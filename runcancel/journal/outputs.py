@@ -14,10 +14,22 @@ from runcancel.journal.timeline import Recorded
 from runcancel.model.encoding import from_builtins
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Problem, Ref
-from runcancel.model.states import Reason, Stage, State
+from runcancel.model.states import Reason, Stage, State, Verdict
+from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerVerdict
 from runcancel.providers import kind_of
 
 _EVENTS: Mapping[str, type[Sent | Seen]] = {"sent": Sent, "seen": Seen}
+_VERDICTS: Mapping[TriggerVerdict, Verdict] = {
+    TriggerVerdict.DISABLED: Verdict.STOPPED,
+    TriggerVerdict.ENABLED: Verdict.STOPPED,
+    TriggerVerdict.UNCHANGED: Verdict.ENDED,
+    TriggerVerdict.REQUESTED: Verdict.REQUESTED,
+    TriggerVerdict.IN_DOUBT: Verdict.IN_DOUBT,
+    TriggerVerdict.FAILED: Verdict.FAILED,
+    TriggerVerdict.DRIFTED: Verdict.SKIPPED,
+    TriggerVerdict.SKIPPED: Verdict.SKIPPED,
+}
+"""The verdict on a trigger as the engine, which knows runs, has it."""
 _SIGNALLED = 128  # an exit code above it is that of a signal
 
 
@@ -27,6 +39,7 @@ class _Output:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         self._outcomes: dict[Ref, Outcome] = {}
+        self._triggers: dict[Ref, TriggerOutcome] = {}
         self._events: list[Sent | Seen] = []
 
     def take(self, kind: str, entry: Mapping[str, Any]) -> None:
@@ -39,6 +52,11 @@ class _Output:
                 raise ValueError(f"{outcome.run} is not a full reference")
             earlier = self._outcomes.get(outcome.run)
             self._outcomes[outcome.run] = outcome if earlier is None else merged((earlier, outcome))
+        elif kind == "trigger-outcome":
+            row = from_builtins(entry, TriggerOutcome)
+            if not isinstance(row.trigger, Ref):
+                raise ValueError(f"{row.trigger} is not a full reference")
+            self._triggers[row.trigger] = row
         elif kind == "end" and entry.get("verb") == self.operation.verb:
             code = msgspec.convert(entry.get("exit_code"), int)
             state = Stage.INTERRUPTED if code > _SIGNALLED else Stage.DONE
@@ -49,8 +67,9 @@ class _Output:
         counts = Counter(str(outcome.verdict) for outcome in self._outcomes.values())
         return Recorded(
             operation=structs.replace(self.operation, counts=dict(counts)),
-            entries=tuple(
-                Entry(item=_item(ref, outcome), answer=None, outcome=outcome) for ref, outcome in self._outcomes.items()
+            entries=(
+                *(_entry(ref, outcome, None) for ref, outcome in self._outcomes.items()),
+                *(_entry(ref, _of_trigger(row), row.before) for ref, row in self._triggers.items()),
             ),
             events=tuple(self._events),
         )
@@ -97,10 +116,27 @@ def _problem(message: str) -> Problem:
     return Problem(code=Reason.USAGE, message=message)
 
 
-def _item(ref: Ref, outcome: Outcome) -> PlanItem:
-    """What was planned, as far as the outcome shows it."""
+def _of_trigger(row: TriggerOutcome) -> Outcome:
+    """The outcome of a trigger as the journal keeps it."""
+    return Outcome(
+        run=row.trigger,
+        name=row.name,
+        verdict=_VERDICTS[row.verdict],
+        guarantee=None,
+        before=None,
+        after=None,
+        request_ids=row.request_ids,
+        invocations=(),
+        not_listed=0,
+        seconds=None,
+        error=row.error,
+    )
+
+
+def _entry(ref: Ref, outcome: Outcome, trigger: Trigger | None) -> Entry:
+    """What was planned, as far as the outcome shows it, and what became of it."""
     kind = kind_of(ref)
-    return PlanItem(
+    item = PlanItem(
         run=ref,
         name=outcome.name,
         state=outcome.before or State.UNKNOWN,
@@ -115,5 +151,7 @@ def _item(ref: Ref, outcome: Outcome) -> PlanItem:
         parent=outcome.parent,
         comment=outcome.comment,
         document=outcome.document,
+        trigger=trigger,
         origin=outcome.origin,
     )
+    return Entry(item=item, answer=None, outcome=outcome)

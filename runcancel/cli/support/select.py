@@ -18,7 +18,7 @@ from runcancel.cli.support.source import (
     RunChoice,
     Saved,
     SelectionRequest,
-    WholePlan,
+    empty_shard,
 )
 from runcancel.config.references import Reference, as_written, unique
 from runcancel.engine import selection
@@ -223,20 +223,20 @@ def _of_list(
 
 def _saved(session: Session, name: str, shard: Shard | None) -> RunChoice:
     saved = read_plan(text_of_input(session, name), called(name), now=datetime.now(UTC))
-    items, whole = saved.plan, None
+    items, triggers = saved.plan, tuple(one.trigger for one in saved.triggers if one.send)
+    whole = None
     if shard is not None:
-        from runcancel.engine.shards import cut
+        from runcancel.cli.support.whole_plan import whole_plan
 
-        items = cut(saved.plan, saved.identities, shard)
-        whole = WholePlan(items=saved.plan, part=items, callers=saved.identities, shard=shard)
+        whole = whole_plan(session, saved.plan, saved.triggers, saved.identities, shard)
+        items, triggers = whole.part, tuple(item.run for item in whole.part_of_triggers)
     planned = selection.of_plan(items, _read_again(session, items))
-    empty = f"Shard {shard} is empty: no scope of the plan is in it; nothing was sent"
     return RunChoice(
         selection=structs.replace(planned, notes=_unannounced(planned)),
         by_hand=False,
-        planned_triggers=tuple(one.trigger for one in saved.triggers if one.send),
+        planned_triggers=triggers,
         planned_by=saved.identities,
-        coverage=() if shard is None or items else (empty,),
+        coverage=() if whole is None or items or triggers else (empty_shard(whole.shard),),
         plan=saved.digest,
         whole=whole,
         from_stdin=name == "-",

@@ -76,13 +76,27 @@ class SelectionRequest(Struct, frozen=True, kw_only=True):
 class WholePlan(Struct, frozen=True, kw_only=True):
     """A saved plan of which this process cancels one shard: limits, policy and confirmation are about all of it.
 
-    `items`, its `part` in this shard and `callers` are as the plan recorded them.
+    `items`, `triggers` and `callers` are as the plan recorded them; the parts are what is in this shard of them.
     """
 
     items: tuple[PlanItem, ...]
     part: tuple[PlanItem, ...]
     callers: "tuple[SavedCaller, ...]"
     shard: Shard
+    triggers: tuple[PlanItem, ...] = ()
+    part_of_triggers: tuple[PlanItem, ...] = ()
+
+    @property
+    def elsewhere(self) -> tuple[PlanItem, ...]:
+        """What other shards send: it counts for the limits."""
+        here = {item.run for item in self.part}
+        return tuple(item for item in self.items if item.ask and item.run not in here)
+
+    @property
+    def triggers_elsewhere(self) -> tuple[PlanItem, ...]:
+        """The triggers that other shards disable: they count for the limit on triggers."""
+        here = {item.run for item in self.part_of_triggers}
+        return tuple(item for item in self.triggers if item.ask and item.run not in here)
 
 
 class RunChoice(Struct, frozen=True, kw_only=True):
@@ -160,6 +174,11 @@ def selection_request(
 
 def _maker(value: str | None, make: Callable[[str], Source]) -> Callable[[], Source] | None:
     return None if value is None else lambda: make(value)
+
+
+def empty_shard(shard: Shard) -> str:
+    """That a shard has nothing to send, in one sentence."""
+    return f"Shard {shard} is empty: no scope of the plan is in it; nothing was sent"
 
 
 def shard_of(session: Session, text: str | None, *, of_plan: bool) -> Shard | None:

@@ -18,9 +18,9 @@ from runcancel.engine.events import Progress
 from runcancel.engine.retry import READ_WITHIN
 from runcancel.engine.switching import trigger_outcome, trigger_plans
 from runcancel.errors import Goal
-from runcancel.guards.confirmation import GivenConfirmation
+from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import lowest
-from runcancel.model.outcomes import DISABLE, ENABLE, Limits, Outcome
+from runcancel.model.outcomes import DISABLE, ENABLE, Limits, Outcome, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Reason, Verdict
 from runcancel.model.triggers import Trigger, TriggerVerdict
@@ -61,6 +61,8 @@ class Switching:
         chosen = self._choice.choose()
         if recorder is not None:
             recorder.record_states(chosen.selection.items)
+            if chosen.plan is not None:
+                recorder.of_plan(chosen.plan, None if chosen.whole is None else chosen.whole.shard)
         callers = callers_of_plan(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
         session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
         admission = Admission(
@@ -69,20 +71,35 @@ class Switching:
             limits=self._limits,
             guarantee=None,
             callers=callers,
-            sent_before=() if self._resumed is None else self._resumed.sent_before,
+            sent_before=self._sent_elsewhere(chosen),
             recorder=recorder,
             action=self._action,
             typed=frozenset() if args.max_triggers is None else frozenset({"--max-triggers"}),
         )
         given = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
-        requirement = admission.admit(chosen, given)
+        requirement = self._admit(admission, chosen, given)
         admission.announce(chosen, requirement, given)
         chosen = admission.confirmed(chosen, requirement, given)
-        if not chosen.selection.items and self._resumed is None:
+        if not (chosen.selection.items or chosen.whole) and self._resumed is None:
             recorder = None  # nothing is sent: the journal shows no operation
-        goal = Goal(waited=args.waiting.wait, require_match=args.require_match)
+        empty = chosen.whole is not None and not chosen.whole.part  # the plan has triggers, and other shards have them
+        goal = Goal(waited=args.waiting.wait, require_match=args.require_match and not empty)
         execution = _Disabling if not session.clouds.switch.enable else _Enabling
         return execution(session, policy, goal, recorder).run(chosen, admit=None)
+
+    def _sent_elsewhere(self, choice: RunChoice) -> tuple[PlanItem, ...]:
+        """What counts for the limit beside the triggers of this process."""
+        before = () if self._resumed is None else self._resumed.sent_before
+        return (*before, *(() if choice.whole is None else choice.whole.elsewhere))
+
+    def _admit(self, admission: Admission, choice: RunChoice, flags: GivenConfirmation) -> ConfirmationRequirement:
+        if choice.whole is None:
+            return admission.admit(choice, flags)
+        from runcancel.cli.support.sharding import admit_shard, part
+
+        requirement = admit_shard(admission, choice, flags)
+        self._session.notes.say(*part(choice, self._action.noun))
+        return requirement
 
     @property
     def _limits(self) -> Limits:

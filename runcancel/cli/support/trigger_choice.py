@@ -9,7 +9,7 @@ from msgspec import structs
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called
 from runcancel.cli.support.named import no_operation, text_of_input, whole_id
-from runcancel.cli.support.source import RunChoice
+from runcancel.cli.support.source import RunChoice, empty_shard, shard_of
 from runcancel.cli.support.trigger_plans import read_trigger_plan
 from runcancel.cli.triggering import Change
 from runcancel.config.references import Reference, parse_all
@@ -58,6 +58,7 @@ class TriggerChoice:
         self._action = action
         self._resumed = resumed
         self._force = force
+        self._shard = shard_of(session, args.sources.shard, of_plan=args.sources.plan is not None)
         self._editions: Mapping[Ref, str] = {}
         used: dict[str, Callable[[], RunChoice]] = {}
         if args.refs:
@@ -152,12 +153,22 @@ class TriggerChoice:
         text = text_of_input(self._session, file)
         saved = read_trigger_plan(text, called(file), now=datetime.now(UTC), verb=self._action.verb)
         planned = [one for one in saved.triggers if one.send]
+        whole = None
+        if self._shard is not None:
+            from runcancel.cli.support.whole_plan import whole_trigger_plan
+
+            whole = whole_trigger_plan(self._session, planned, saved.identities, self._shard)
+            here = {item.run for item in whole.part}
+            planned = [one for one in planned if one.trigger in here]
         self._editions = {one.trigger: one.before.edition for one in planned}
         results = self._look_up([Reference.of(one.trigger) for one in planned])
         return RunChoice(
             selection=selection.of_found(results, ()),
             by_hand=False,
             planned_by=saved.identities,
+            plan=saved.digest,
+            whole=whole,
+            coverage=() if whole is None or whole.part else (empty_shard(whole.shard),),
             from_stdin=file == "-",
         )
 

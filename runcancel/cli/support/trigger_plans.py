@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from runcancel.config import references
-from runcancel.engine.saved import SavedCaller
+from runcancel.engine.saved import SavedCaller, digest
 from runcancel.errors import Refused, UsageError
 from runcancel.model.encoding import from_builtins
 from runcancel.model.runs import Ref
@@ -24,6 +24,7 @@ class SavedTriggerPlan(Struct, frozen=True, kw_only=True):
     triggers: tuple[TriggerPlan, ...]
     expires_at: Annotated[datetime, Meta(tz=True)] | None
     identities: tuple[SavedCaller, ...] = ()
+    digest: str = ""  # of the file: the same plan has the same
 
 
 def read_trigger_plan(text: str, name: str, *, now: datetime, verb: str) -> SavedTriggerPlan:
@@ -47,7 +48,7 @@ def read_trigger_plan(text: str, name: str, *, now: datetime, verb: str) -> Save
     twice = next((ref for at, ref in enumerate(refs) if ref in refs[:at]), None)
     if twice is not None:
         raise UsageError(f"{name}: {twice} is in the plan twice; nothing was sent")
-    return saved
+    return structs.replace(saved, digest=digest(entry))
 
 
 def _full(text: str) -> Ref:

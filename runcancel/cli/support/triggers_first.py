@@ -143,10 +143,10 @@ def admit_triggers(
     """
     of_triggers = structs.replace(
         admission,
-        guard=Guard(admission.session, dry_run=False, action=DISABLE),
+        guard=Guard(admission.session, dry_run=False, action=DISABLE, accounts=admission.accounts),
         limits=Limits() if max_triggers is None else Limits(max_runs=max_triggers),
         guarantee=None,
-        sent_before=(),
+        sent_before=() if runs.whole is None or admission.accounts else runs.whole.triggers_elsewhere,
         action=DISABLE,
         typed=frozenset() if max_triggers is None else frozenset({"--max-triggers"}),
         triggers=(),

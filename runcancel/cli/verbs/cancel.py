@@ -17,7 +17,7 @@ from runcancel.engine.retry import READ_WITHIN, WaitPolicy
 from runcancel.errors import Goal, UsageError
 from runcancel.guards.limits import NO_LIMITS, lowest
 from runcancel.journal.recorder import Recorder
-from runcancel.model.outcomes import Limits
+from runcancel.model.outcomes import Limits, PlanItem
 from runcancel.model.triggers import TriggerPlan
 from runcancel.render import Caller
 from runcancel.render.screens.notes import collapsed
@@ -104,11 +104,6 @@ def cancel(session: Session, args: Options) -> int:
     if args.disable_triggers is not None and request.resumed is not None:
         flag = "--disable-triggers" if args.disable_triggers else "--no-disable-triggers"
         raise UsageError(f"--resume already lists every trigger: {flag} cannot be used with it")
-    if args.disable_triggers and args.sources.shard is not None:
-        raise UsageError(
-            "--shard cancels runs alone: --disable-triggers cannot be used with it; nothing was sent",
-            hint="To disable the triggers first: runcancel disable --plan FILE",
-        )
     guard = Guard(session, dry_run=args.dry_run)
     session.asks_caller = guard.asks_caller
     session.read_within = session.seconds("--lookup-timeout", args.waiting.lookup_timeout, READ_WITHIN)
@@ -160,13 +155,16 @@ def _frozen(
         limits=limits,
         guarantee=args.limits.require_guarantee,
         callers=callers,
-        sent_before=() if request.resumed is None else request.resumed.sent_before,
+        sent_before=_sent_elsewhere(request, choice),
         typed=args.limits.typed,
         recorder=recorder,
         triggers=() if first is None else first.items,
     )
     flags = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
-    requirement = admission.admit(choice, flags) if choice.whole is None else _admit_shard(admission, choice, flags)
+    if choice.whole is None:
+        requirement = admission.admit(choice, flags)
+    else:
+        requirement = _admit_shard(admission, choice, flags, args.max_triggers)
     if first is not None and first.items:
         from runcancel.cli.support.triggers_first import admit_triggers
 
@@ -187,10 +185,18 @@ def _frozen(
     return CancelAndDisable(session, policy, goal, recorder, first=first, late=late).run(choice, admit=admit)
 
 
-def _admit_shard(admission: "Admission", choice: RunChoice, flags: "GivenConfirmation") -> "ConfirmationRequirement":
+def _sent_elsewhere(request: SelectionRequest, choice: RunChoice) -> tuple[PlanItem, ...]:
+    """What counts for the limits beside the runs of this process: sent before an interruption, or by other shards."""
+    before = () if request.resumed is None else request.resumed.sent_before
+    return (*before, *(() if choice.whole is None else choice.whole.elsewhere))
+
+
+def _admit_shard(
+    admission: "Admission", choice: RunChoice, flags: "GivenConfirmation", max_triggers: int | None
+) -> "ConfirmationRequirement":
     from runcancel.cli.support.sharding import admit_shard
 
-    requirement = admit_shard(admission, choice, flags)
+    requirement = admit_shard(admission, choice, flags, max_triggers=max_triggers)
     admission.session.notes.say(*_part(choice))
     return requirement
 
@@ -211,8 +217,12 @@ def _choice(
 
     choice = choose(session, request, limits)
     left = request.resumed
-    planned = () if choice.whole is not None else choice.planned_triggers
     disables = bool(left.triggers) if left is not None else args.disable_triggers
+    if choice.whole is not None:
+        from runcancel.cli.support.whole_plan import with_triggers
+
+        choice, disables = with_triggers(choice, disables)
+    planned = choice.planned_triggers
     if not (bool(planned) if disables is None else disables):
         return _without_triggers(choice), None
     from runcancel.cli.support.triggers_first import find_first, resumed
