@@ -31,9 +31,13 @@ def copy_of(journal: Journal, id: str) -> Copy | None:
 def combined(one: Copy, other: Copy) -> Copy:
     """Both copies of an operation as one: nothing that one of them has is lost. The order of the two does not matter.
 
-    Where they differ about a run, the copy that went further counts.
+    A copy that has all events of the other one continues it, and is the whole. Where two that went apart differ about a
+    run, the one that went further counts.
     """
     earlier, later = sorted((one, other), key=_progress)
+    events = together(earlier.events, later.events)
+    if len(events) == len(later.events):
+        return later
     entries = tuple(sorted(_entries(earlier.entries, later.entries), key=lambda entry: entry.item.run.text))
     counts: dict[str, int] = {}
     for entry in entries:
@@ -43,7 +47,7 @@ def combined(one: Copy, other: Copy) -> Copy:
         operation=structs.replace(later.operation, counts=in_words(later.operation.verb, counts)),
         limits=later.limits,
         entries=entries,
-        events=together(earlier.events, later.events),
+        events=events,
     )
 
 
