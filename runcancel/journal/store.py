@@ -98,6 +98,13 @@ class JournalStore:
         """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
         return not self._is_alone or self._has_file()
 
+    @property
+    def shown_url(self) -> str:
+        """The URL without user and parameters; empty if there is none."""
+        from runcancel.config import journal_url
+
+        return "" if self.url is None else journal_url.shown(self.url)
+
     def migrate(self) -> tuple[str, ...]:
         """Create or update the tables of the team; what was done. Raises `JournalError`."""
         database = self._connect(lambda seconds: None)
@@ -105,6 +112,18 @@ class JournalStore:
             return database.migrate()
         finally:
             database.close()
+
+    def problem(self) -> str | None:
+        """Why the team's cannot be used; None if it can, or if there is none."""
+        if self.url is None:
+            return None
+        courier = self._new_courier()
+        try:
+            courier.call(lambda journal: journal.ids("none"))
+            courier.close()
+        except JournalError as error:
+            return str(error)
+        return None
 
     def sync(self) -> tuple[str, ...]:
         """Give the team's what only this machine has; the ids of the operations. Raises `JournalError`."""
@@ -152,10 +171,9 @@ class JournalStore:
         return TeamJournal(local, courier, lost, pause)
 
     def _new_courier(self) -> "Courier":
-        from runcancel.config import journal_url
         from runcancel.journal.courier import Courier
 
-        return Courier(self._connect, f"the team journal {journal_url.shown(self.url or '')}")
+        return Courier(self._connect, f"the team journal {self.shown_url}")
 
     def _connect(self, limit: Callable[[float | None], None]) -> "PostgresDatabase":
         try:

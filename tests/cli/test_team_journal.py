@@ -171,3 +171,13 @@ def test_a_password_of_libpq_is_used_and_is_nowhere(outside: Outside, postgres: 
         files = {path: path.read_bytes() for path in outside.home.rglob("*") if path.is_file() and path != passfile}
         for text in (done.out, done.err, json.dumps(done.argv), *(str(each) for each in files.values())):
             assert CANARY not in text
+
+
+def test_doctor_shows_whether_the_team_journal_can_be_used(outside: Outside, team_url: str) -> None:
+    for url, fine in ((team_url, True), (f"{team_url}_missing", False)):
+        done = outside.run("doctor", "-p", "tencent", "-o", "json", env={"RUNCANCEL_JOURNAL_URL": url})
+
+        (row,) = [each for each in done.document["files"] if each["name"] == "team-journal"]
+        assert row["path"] == url.replace("postgres@", "")
+        assert (row["writable"], row["problem"] is None) == (fine, fine)
+        assert not (outside.home / ".local" / "state").exists()

@@ -71,7 +71,12 @@ def doctor(session: Session) -> int:
     for row in (*rows, *map(_absent, missing)):
         answer.row(row)
     code = _code(errors)
-    files = (_file("config", config_file.path(session.settings.environ)), written, _site_policy())
+    files = (
+        _file("config", config_file.path(session.settings.environ)),
+        written,
+        *_team_journal(session.journal),
+        _site_policy(),
+    )
     notes += tuple(_denied_triggers(rows))
     answer.end(End(exit_code=code, errors=errors, complete=not errors, notes=notes, files=files))
     for row in rows:
@@ -243,6 +248,25 @@ def _journal(store: JournalStore) -> tuple[FileCheck, LastWrites]:
             opened.close()
     except JournalError as error:
         return structs.replace(about, problem=str(error)), {}
+
+
+def _team_journal(store: JournalStore) -> tuple[FileCheck, ...]:
+    """Whether the team's journal can be used, if there is one. It is read, and nothing is written."""
+    if store.url is None:
+        return ()
+    problem = store.problem()
+    fine = problem is None
+    return (
+        FileCheck(
+            name="team-journal",
+            path=store.shown_url,
+            exists=fine,
+            readable=fine,
+            writable=fine,
+            mode=None,
+            problem=problem,
+        ),
+    )
 
 
 def _site_policy() -> FileCheck:
