@@ -15,8 +15,17 @@ ROOT = Path(runcancel.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs" / "layout.md").read_text(encoding="utf-8")
 LONGEST_FUNCTION = 60  # lines
-LONGEST_FILE = 375  # lines
-LONGER_FILES = {"model/runs.py": 410}  # the records of a run, which refer to one another
+LONGEST_FILE = 345  # lines
+LONGER_FILES = {
+    "model/runs.py": 395,  # the records of a run, which refer to one another
+    "runtime/workers.py": 375,  # one pool: its threads, its queue and its lock
+    "runtime/throttle.py": 372,  # when a call may go: each part reads the same clock
+    "engine/cancel.py": 365,  # one loop over events
+    "sandbox/world.py": 365,  # the runs of a simulated cloud and the time in which they go on
+    "sandbox/aws/commands.py": 360,  # Run Command: its states, its calls
+}
+"""File -> its own bound, and why it has no seam. None of them may grow."""
+
 EDGES = re.findall(r"^    (\S+\.py) (-->|-\.->) (\S+\.py)$", PAGE, re.MULTILINE)
 
 

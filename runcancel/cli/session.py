@@ -22,7 +22,7 @@ from runcancel.config.settings import Settings
 from runcancel.engine.connections import Clouds
 from runcancel.engine.events import Progress
 from runcancel.engine.lookup import LookupResult, look_up
-from runcancel.errors import CloudError, Exit, UsageError
+from runcancel.errors import Exit, UsageError
 from runcancel.model.runs import Scope
 from runcancel.render import (
     QUERYABLE,
@@ -42,7 +42,6 @@ from runcancel.text import command
 
 if TYPE_CHECKING:
     from runcancel.cli.support.accounts import Accounts
-    from runcancel.config.search_scopes import SearchScope
     from runcancel.engine.callers import Callers
     from runcancel.journal.store import JournalStore
     from runcancel.render.formats.query import Expression
@@ -297,7 +296,7 @@ class Session:
         """
         self.tell_origins(references)
         known = scopes_of or {}
-        self._begin_callers(
+        self.begin_callers(
             scope for one in references for scope in known.get(one.text) or settings.scopes_of(self.settings, one)
         )
         if named := [reference for reference in references if reference.account is not None]:
@@ -317,45 +316,10 @@ class Session:
                 self.notes.say(f"note: {result.note}")
         return [by_reference[reference] for reference in references]
 
-    def scopes(self, within: Settings | None = None, *, kinds: frozenset[str] = frozenset()) -> tuple[Scope, ...]:
-        """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it.
-
-        `within` in place of the settings of the command line. Raises `UsageError` when nobody here has such `kinds`.
-        """
-        from runcancel.config.search_scopes import excluded, search_scopes
-
-        within = within or self.settings
-        accounts = search_scopes(within)
-        if left_out := excluded(within):
-            self.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
-        options.check_kinds(kinds, (account.provider for account in accounts))
-        all_regions = self._all_regions([account for account in accounts if account.everywhere])
-        scopes = tuple(
-            Scope(provider=account.provider, region=region, context=account.context)
-            for account in accounts
-            for region in all_regions.get(account, account.regions)
-        )
-        self._begin_callers(scopes)
-        return scopes
-
-    def _begin_callers(self, scopes: Iterable[Scope]) -> None:
+    def begin_callers(self, scopes: Iterable[Scope]) -> None:
+        """Request the caller's identity in those of these scopes where it decides, and return at once."""
         if asking := [scope for scope in dict.fromkeys(scopes) if self.asks_caller(scope)]:
             self._callers.begin(asking)
-
-    def _all_regions(self, scopes: "Sequence[SearchScope]") -> "dict[SearchScope, tuple[str, ...]]":
-        from runcancel.config.search_scopes import home_region
-
-        def request(scope: "SearchScope") -> tuple[str, ...]:
-            home = home_region(self.settings, scope)
-            return self.clouds.at(Scope(provider=scope.provider, region=home, context=scope.context)).regions()
-
-        regions: dict[SearchScope, tuple[str, ...]] = {}
-        for done in self.workers.map(request, scopes, queue=lambda scope: scope):
-            if done.error is None:
-                regions[done.item] = done.value()
-            elif not isinstance(done.error, CloudError | UsageError):  # what reads the place will meet it again
-                raise done.error
-        return regions
 
     def tell_origins(self, references: Sequence[Reference]) -> None:
         """Print the sources of the settings of each reference, under `-v`."""

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from runcancel.providers import provider
+from runcancel.providers.common.credential_client import CredentialClient
 from runcancel.providers.common.credentials import CredentialSource
-from runcancel.providers.common.http import CredentialClient, Endpoint
+from runcancel.providers.common.http import Endpoint
 from runcancel.providers.tencent import credentials
 from runcancel.providers.tencent.sources import Sources
 from runcancel.sandbox.accounts import key

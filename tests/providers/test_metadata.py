@@ -10,8 +10,9 @@ from opened import refused
 
 from runcancel.model.states import Reason
 from runcancel.providers.alibaba.sources import Sources as AlibabaSources
+from runcancel.providers.common.credential_client import CredentialClient
 from runcancel.providers.common.credentials import CredentialSource
-from runcancel.providers.common.http import CredentialClient, Endpoint
+from runcancel.providers.common.http import Endpoint
 from runcancel.providers.tencent.sources import Sources as TencentSources
 
 ALIBABA = {"Code": "Success", "AccessKeyId": "STS.a", "AccessKeySecret": "s", "SecurityToken": "t"}

@@ -1,12 +1,14 @@
-"""What a search that found nothing has covered, and how to widen it."""
+"""Where a search looks, what one that found nothing has covered, and how to widen it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from runcancel.cli.options import check_kinds
 from runcancel.cli.session import Session
-from runcancel.config.search_scopes import excluded
+from runcancel.config.search_scopes import SearchScope, excluded, home_region, search_scopes
+from runcancel.config.settings import Settings
 from runcancel.engine.search import kinds_of
-from runcancel.errors import UsageError
+from runcancel.errors import CloudError, UsageError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Scope
 from runcancel.model.states import Fact
@@ -22,6 +24,44 @@ _FACTS = {
 """The facts that a filter needs from a listing, in words."""
 
 _NAMED = 4  # regions of one account that are named
+
+
+def scopes_to_search(
+    session: Session, within: Settings | None = None, *, kinds: frozenset[str] = frozenset()
+) -> tuple[Scope, ...]:
+    """Where to look without references. `-r all` asks each provider for its regions; the table stands in for it.
+
+    `within` in place of the settings of the command line. Raises `UsageError` when nobody here has such `kinds`.
+    """
+    within = within or session.settings
+    accounts = search_scopes(within)
+    if left_out := excluded(within):
+        session.notes.say(f"note: -r names no region of {', '.join(left_out)}; not searched")
+    check_kinds(kinds, (account.provider for account in accounts))
+    all_regions = _all_regions(session, [account for account in accounts if account.everywhere])
+    scopes = tuple(
+        Scope(provider=account.provider, region=region, context=account.context)
+        for account in accounts
+        for region in all_regions.get(account, account.regions)
+    )
+    session.begin_callers(scopes)
+    return scopes
+
+
+def _all_regions(session: Session, accounts: Sequence[SearchScope]) -> dict[SearchScope, tuple[str, ...]]:
+    """The regions of each account, from its provider; those that could not be requested are left out."""
+
+    def request(account: SearchScope) -> tuple[str, ...]:
+        home = home_region(session.settings, account)
+        return session.clouds.at(Scope(provider=account.provider, region=home, context=account.context)).regions()
+
+    regions: dict[SearchScope, tuple[str, ...]] = {}
+    for done in session.workers.map(request, accounts, queue=lambda account: account):
+        if done.error is None:
+            regions[done.item] = done.value()
+        elif not isinstance(done.error, CloudError | UsageError):  # what searches there will meet it again
+            raise done.error
+    return regions
 
 
 def unsearched(scopes: Sequence[Scope], query: Query) -> tuple[str, ...]:

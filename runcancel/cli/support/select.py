@@ -162,11 +162,11 @@ def _with_trigger(result: LookupResult, listed: Run) -> LookupResult:
 
 def _searched(session: Session, query: Query) -> _SearchResult:
     """Search every scope. Raises `UsageError` for a scope that must not be searched."""
-    from runcancel.cli.support.searched import coverage, unsearched  # a named run needs no search
+    from runcancel.cli.support.searched import coverage, scopes_to_search, unsearched  # a named run needs no search
     from runcancel.config.search_scopes import unusable
     from runcancel.engine.search import born, search, split_gaps
 
-    scopes = session.scopes(kinds=query.kinds)
+    scopes = scopes_to_search(session, kinds=query.kinds)
     unfindable = unsearched(scopes, query)
     answering: set[Scope] = set()
     answers = list(

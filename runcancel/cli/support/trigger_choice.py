@@ -9,6 +9,7 @@ from msgspec import structs
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called
 from runcancel.cli.support.named import no_operation, text_of_input, whole_id
+from runcancel.cli.support.searched import scopes_to_search
 from runcancel.cli.support.source import RunChoice, empty_shard, shard_of
 from runcancel.cli.support.trigger_plans import read_trigger_plan
 from runcancel.cli.triggering import Change
@@ -107,7 +108,7 @@ class TriggerChoice:
         session, query = self._session, self._args.filters.query()
         if not query.states:
             query = structs.replace(query, states=frozenset(TriggerState) - {session.clouds.switch.goal})
-        scopes = tuple(one for one in session.scopes() if provider(one.provider).trigger_kinds)
+        scopes = tuple(one for one in scopes_to_search(session) if provider(one.provider).trigger_kinds)
         answering: set[Scope] = set()
         found: list[Trigger] = []
         gaps: list[Problem] = list(unusable(session.settings))

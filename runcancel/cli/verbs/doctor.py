@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from runcancel.cli.session import Session
+from runcancel.cli.support.searched import scopes_to_search
 from runcancel.config import file as config_file
 from runcancel.config import protection, provenance
 from runcancel.config.search_scopes import search_scopes, unusable
@@ -59,7 +60,7 @@ def doctor(session: Session) -> int:
     if not session.impatient:
         session.clouds.tries = Tries.of(_EACH)
     names, missing = _providers(session.settings)
-    scopes = session.scopes(_only(session.settings, names)) if names else ()
+    scopes = scopes_to_search(session, _only(session.settings, names)) if names else ()
     written, known = _journal(session.journal)
     within = session.clouds.tries.answer
     examined = examine(scopes, session.clouds, session.workers, within=within)

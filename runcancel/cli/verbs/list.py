@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from runcancel.cli import options
 from runcancel.cli.bundles import spelled
 from runcancel.cli.session import Session
-from runcancel.cli.support.searched import coverage, unsearched
+from runcancel.cli.support.searched import coverage, scopes_to_search, unsearched
 from runcancel.config.search_scopes import unusable
 from runcancel.engine.search import born, containing, search, split_gaps
 from runcancel.errors import Searched, exit_of_listing
@@ -41,7 +41,7 @@ def list_(
     cancel -f refuses such a list. -o ref has no such line.
     """
     query = filters.query()
-    scopes = session.scopes(kinds=query.kinds)
+    scopes = scopes_to_search(session, kinds=query.kinds)
     unfindable = [f"note: {note}" for note in unsearched(scopes, query)]
     gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()

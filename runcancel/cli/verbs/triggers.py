@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from runcancel.cli import options
 from runcancel.cli.session import Session
-from runcancel.cli.support.searched import coverage
+from runcancel.cli.support.searched import coverage, scopes_to_search
 from runcancel.cli.triggering import TriggerFilters
 from runcancel.config.search_scopes import unusable
 from runcancel.engine.search import split_gaps
@@ -38,7 +38,7 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     in runcancel list. An SSM command does not report what started it.
     """
     query = filters.query()
-    scopes = tuple(one for one in session.scopes() if provider(one.provider).trigger_kinds)
+    scopes = tuple(one for one in scopes_to_search(session) if provider(one.provider).trigger_kinds)
     gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
     found: list[Trigger] = []

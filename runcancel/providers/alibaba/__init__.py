@@ -82,7 +82,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     from runcancel.providers.alibaba.wire import Wire
     from runcancel.providers.common.credentials import CredentialSource
     from runcancel.providers.common.fields import checked_region
-    from runcancel.providers.common.http import CredentialClient, Endpoint, endpoints
+    from runcancel.providers.common.http import Endpoint, endpoints
     from runcancel.providers.common.wire import Products
 
     scope = connection.scope
@@ -106,6 +106,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
     @cache
     def sources() -> "Sources":
         from runcancel.providers.alibaba.sources import Sources  # only for keys that have to be requested
+        from runcancel.providers.common.credential_client import CredentialClient
 
         fixed = ecs.loopback or connection.sts_endpoint_url is not None
         return Sources(CredentialClient(environ), dial, sts, fixed=fixed)

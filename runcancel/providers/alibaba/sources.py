@@ -20,11 +20,12 @@ from runcancel.providers.alibaba.facts import STS_VERSION
 from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.base import ContextRole
+from runcancel.providers.common.credential_client import CredentialClient
 from runcancel.providers.common.credential_process import printed
 from runcancel.providers.common.credentials import Credentials, CredentialSource, expiry, shared
 from runcancel.providers.common.fields import json_object, text
 from runcancel.providers.common.files import token_in
-from runcancel.providers.common.http import CredentialClient, Endpoint, Reply
+from runcancel.providers.common.http import Endpoint, Reply
 
 METADATA = "http://100.100.100.200"
 _ROLES = "/latest/meta-data/ram/security-credentials/"

@@ -60,7 +60,7 @@ def policy(scope: PolicyScope) -> "AccessPolicy":
 def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Cloud:
     """Open one scope. Raises `CloudError` for a wrong endpoint or when no credentials can be found."""
     from runcancel.providers.common.fields import checked_region
-    from runcancel.providers.common.http import CredentialClient, endpoints
+    from runcancel.providers.common.http import endpoints
     from runcancel.providers.common.wire import Products
     from runcancel.providers.tencent import credentials
     from runcancel.providers.tencent.invocations import Tat
@@ -82,6 +82,7 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
 
     @cache
     def sources() -> "Sources":
+        from runcancel.providers.common.credential_client import CredentialClient
         from runcancel.providers.tencent.sources import Sources  # only for keys that have to be requested
 
         return Sources(CredentialClient(environ), partial(products.sts, sts, STS_VERSION), sts)

@@ -9,10 +9,11 @@ from urllib.parse import quote
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.base import ContextRole
+from runcancel.providers.common.credential_client import CredentialClient
 from runcancel.providers.common.credentials import Credentials, CredentialSource, shared
 from runcancel.providers.common.fields import json_object, number, text
 from runcancel.providers.common.files import token_in
-from runcancel.providers.common.http import CredentialClient, Endpoint
+from runcancel.providers.common.http import Endpoint
 from runcancel.providers.tencent.facts import STS_VERSION
 from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.wire import Wire

@@ -14,9 +14,10 @@ from runcancel.providers.alibaba import credentials
 from runcancel.providers.alibaba.profile import PREFIXES
 from runcancel.providers.alibaba.sources import Role, Sources
 from runcancel.providers.alibaba.wire import Wire
+from runcancel.providers.common.credential_client import CredentialClient
 from runcancel.providers.common.credentials import CredentialSource
 from runcancel.providers.common.fields import number
-from runcancel.providers.common.http import CredentialClient, Endpoint
+from runcancel.providers.common.http import Endpoint
 
 
 def found(environ: Mapping[str, str], profile: str | None) -> CredentialSource:

@@ -19,7 +19,8 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers.base import Connection
-from runcancel.providers.common.http import CredentialClient, Endpoint, EndpointHealth, Transport
+from runcancel.providers.common.credential_client import CredentialClient
+from runcancel.providers.common.http import Endpoint, EndpointHealth, Transport
 from runcancel.providers.common.proxies import proxy_of, without_user
 
 

@@ -12,8 +12,9 @@ from runcancel.environment import Choice
 from runcancel.model.states import Reason
 from runcancel.providers import tencent
 from runcancel.providers.base import Connection
+from runcancel.providers.common.credential_client import CredentialClient
 from runcancel.providers.common.credentials import Credentials, CredentialSource
-from runcancel.providers.common.http import CredentialClient, Endpoint
+from runcancel.providers.common.http import Endpoint
 from runcancel.providers.tencent import credentials
 from runcancel.providers.tencent.sources import Sources
 from runcancel.providers.tencent.wire import Wire
