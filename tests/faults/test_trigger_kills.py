@@ -1,4 +1,4 @@
-"""SIGKILL at any journal write of a disable or an enable: a resume ends it, a restore leaves the world as it was."""
+"""SIGKILL at any journal write of a change of triggers: a resume ends it, a restore leaves the world as it was."""
 
 import random
 import signal
@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cli.test_returning import of_invoker, of_window
 from outside import Done, Outside
 
 from .conftest import FIGURES
@@ -43,9 +44,17 @@ def operation(outside: Outside, verb: str) -> str | None:
     return next(found, None)
 
 
-def restored(outside: Outside, at_first: Mapping[str, bool]) -> None:
+def both(outside: Outside, *, kill: Kill = ("before", 0)) -> tuple[tuple[str, ...], Done]:
+    """Cancel a run of each cloud after its trigger; the runs. How often it writes depends on what it reads."""
+    runs = of_window(outside), of_invoker(outside)
+    done = mortal(outside, *kill, "cancel", *runs, "--disable-triggers")
+    assert done.code in ((0, 3, -signal.SIGKILL) if kill[1] else (0, 3)), str(done)
+    return runs, done
+
+
+def restored(outside: Outside, at_first: Mapping[str, bool], verb: str = "disable") -> None:
     """Enable what an operation disabled, and find everything as it was."""
-    id = operation(outside, "disable")
+    id = operation(outside, verb)
     if id is None:
         assert truths(outside) == at_first, "something was sent before the intent was written down"
         return
@@ -96,7 +105,32 @@ def killed_restore_is_restored_again(outside: Outside, at_first: Mapping[str, bo
     restored(outside, at_first)
 
 
+def killed_cancel_is_resumed_and_restored(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
+    """Whatever was sent before, the resume disables both triggers and cancels both runs, each at most once."""
+    runs, _ = both(outside, kill=kill)
+    id = operation(outside, "cancel")
+    if id is not None:
+        triggers = [run["trigger"] for run in outside.json("status", *runs, "--trigger")["runs"]]
+        done = outside.run("cancel", "--resume", id, "-o", "json")
+        assert done.code in (0, 3), str(done)
+        assert truths(outside) == at_first | dict.fromkeys(triggers, False), str(done)
+        targets = [target for ref in runs for target in outside.truth(ref)["targets"]]
+        assert not [one for one in targets if one["state"] in ("pending", "delivering", "delayed")], str(done)
+        assert not [one for one in targets if one["cancels"] > 1], str(done)
+    restored(outside, at_first, "cancel")
+
+
+def killed_cancel_is_restored(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
+    both(outside, kill=kill)
+    id = operation(outside, "cancel")
+    if id is None or outside.run("enable", "--operation", id, "-n").code != 2:  # else it has disabled nothing
+        restored(outside, at_first, "cancel")
+    assert truths(outside) == at_first
+
+
 STORIES: Mapping[str, tuple[Story, str]] = {
+    "cancel, resumed and restored": (killed_cancel_is_resumed_and_restored, "cancel"),
+    "cancel, restored": (killed_cancel_is_restored, "cancel"),
     "disable, restored": (killed_disable_is_restored, "disable"),
     "disable, resumed and restored": (killed_disable_is_resumed_and_restored, "disable"),
     "restore, resumed": (killed_restore_is_resumed, "enable"),
@@ -107,7 +141,7 @@ STORIES: Mapping[str, tuple[Story, str]] = {
 def kills(folder: Path, verb: str) -> Iterator[Kill]:
     """Every moment of every write of a command that lives."""
     with Outside(folder) as outside:
-        done = disable(outside)
+        done = disable(outside) if verb != "cancel" else both(outside)[1]
         if verb == "enable":
             done = killed(outside, ("before", 0), "enable", "--operation", "last", "--confirm", "3")
         writes = int(done.err.splitlines()[-1])

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from outside import Done
@@ -28,7 +28,7 @@ def lies(played: Played) -> list[str]:
 
 
 def _all(played: Played) -> Iterator[str]:
-    yield from _streams(played, played.done)
+    yield from stream_lies(played.done, played.requests)
     yield from _requests(played)
     yield from _outcomes(played)
     yield from (f"{ref}: never sent, and nothing stood in its way" for ref in left_unsent(played))
@@ -41,14 +41,15 @@ def _all(played: Played) -> Iterator[str]:
         yield f"exit {played.done.code}, by the table {sorted(expected)}"
 
 
-def _streams(played: Played, done: Done) -> Iterator[str]:
+def stream_lies(done: Done, requests: Sequence[Any]) -> Iterator[str]:
+    """What no command prints, whatever went wrong."""
     if "Traceback" in done.out + done.err:
         yield "a traceback"
     if "internal error" in done.err:
         yield "an internal error"
     if done.code != 0 and not done.err.strip():
         yield "it failed and stderr is empty"
-    if any(one["error"] == "SandboxBug" for one in played.requests):
+    if any(one["error"] == "SandboxBug" for one in requests):
         yield "a bug of the sandbox"
 
 
@@ -120,10 +121,11 @@ def _outcomes(played: Played) -> Iterator[str]:
     if document["outcomes"] and played.case.story in ("disable", "enable"):
         yield from (f"{ref}: no outcome" for ref in played.refs if ref not in counts)
     for one in document["outcomes"]:
-        yield from (f"{one['trigger']}: {lie}" for lie in _outcome(played, one))
+        yield from (f"{one['trigger']}: {lie}" for lie in outcome_lies(played, one))
 
 
-def _outcome(played: Played, outcome: Any) -> Iterator[str]:
+def outcome_lies(played: Played, outcome: Any) -> Iterator[str]:
+    """What is claimed of one trigger and is not true."""
     ref, verdict = outcome["trigger"], outcome["verdict"]
     goal = played.case.verb == "enable"
     state = played.after.get(ref, not goal)
@@ -186,7 +188,7 @@ def _strikes(fault: str) -> float:
 
 def _resumed(played: Played, again: Done) -> Iterator[str]:
     """When nothing fails any more, a resume ends what the operation holds, and says so."""
-    yield from (f"the resume: {lie}" for lie in _streams(played, again))
+    yield from (f"the resume: {lie}" for lie in stream_lies(again, played.requests))
     if again.code not in (0, 3 if played.drifted else 0, 1 if played.drifted else 0):
         yield f"the resume ended with {again.code}"
     goal = played.case.verb == "enable"
@@ -201,7 +203,7 @@ def _resumed(played: Played, again: Done) -> Iterator[str]:
 
 def _restored(played: Played, restored: Done) -> Iterator[str]:
     """A restore enables exactly what was enabled before."""
-    yield from (f"the restore: {lie}" for lie in _streams(played, restored))
+    yield from (f"the restore: {lie}" for lie in stream_lies(restored, played.requests))
     if restored.code != 0:
         yield f"the restore ended with {restored.code}"
     by_name = played.refs if played.case.story == "enable" else ()
