@@ -34,10 +34,11 @@ def _worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 
 
 @pytest.fixture
-def outside(_worker: Outside) -> Outside:
-    """The command before a sandbox in its first state."""
+def outside(_worker: Outside) -> Iterator[Outside]:
+    """The command before a sandbox in its first state. Whatever a test does, nothing strange is requested."""
     _worker.reset()
-    return _worker
+    yield _worker
+    assert not _worker.strange()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -68,7 +69,13 @@ WRITES = frozenset(
         "CancelInvocation",
     }
 )
-"""The operations that change something."""
+"""The operations that change runs."""
+
+SWITCHES = frozenset({"UpdateMaintenanceWindow", "DisableRule", "EnableRule", "DisableInvoker", "EnableInvoker"})
+"""The operations that change triggers."""
+
+READS = re.compile(r"(Describe|Get|List|Lookup|AssumeRole)")
+"""How the operations begin that change nothing."""
 
 _LOOKS = ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "TERM", "COLUMNS", "LINES", "TZ", "DEBUG", "CI")
 _SPEED = 20.0  # what a cancel takes in the sandbox is over before the first look; what runs goes on for 45 s and more
@@ -292,6 +299,11 @@ class Outside:
     def actions(self) -> list[str]:
         """The actions that were asked for, in order."""
         return [each["action"] for each in self.requests()]
+
+    def strange(self) -> set[str]:
+        """Actions that this program requested and must not: neither a read nor a cancel nor a switch."""
+        ours = {one["action"] for one in self.requests() if str(one["user_agent"]).startswith("runcancel/")}
+        return {action for action in ours if not READS.match(action)} - WRITES - SWITCHES
 
     def writes(self) -> list[Any]:
         """Every request for an operation that changes something, whether it worked or not."""

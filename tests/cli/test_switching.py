@@ -15,10 +15,6 @@ NIGHTLY = "aws:us-east-2:window/mw-0c50858d01c0ffee0"
 CLEANUP = "aws:us-east-2:rule/default/nightly-cleanup"
 ALARM = "aws:us-east-2:rule/ops/restart-on-alarm"
 WRITES = ("UpdateMaintenanceWindow", "DisableRule", "EnableRule", "DisableInvoker", "EnableInvoker")
-NEVER = (
-    *("UpdateAssociation", "DeleteAssociation", "CreateAssociation", "UpdateSchedule", "DeleteDocument"),
-    *("UpdateDocumentDefaultVersion", "PutRule", "DeleteRule", "DeleteMaintenanceWindow", "ModifyInvoker"),
-)
 
 
 def invoker(outside: Outside) -> str:
@@ -294,15 +290,6 @@ def test_disable_drift_and_restore_leave_the_world_as_it_was_but_for_the_drift(
 
     left = {ref: "disabled" for ref in drifted if at_first[ref] == "enabled"}
     assert states(outside) == at_first | left
-
-
-def test_no_path_calls_what_would_erase_or_start(outside: Outside) -> None:
-    outside.run("disable", "--name-glob", "*", "-r", "all", "--confirm", "999", "--max-triggers", "999")
-    outside.run("triggers", "-r", "all", "--script", "x")
-    source = (Path(__file__).parents[2] / "runcancel" / "providers").rglob("*.py")
-
-    assert not set(outside.actions()) & set(NEVER)
-    assert not [name for path in source for name in NEVER if f'"{name}"' in path.read_text(encoding="utf-8")]
 
 
 def test_jsonl_has_one_line_for_each_trigger_and_an_end(outside: Outside) -> None:

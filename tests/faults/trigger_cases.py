@@ -217,7 +217,7 @@ def _drift(outside: Outside, drifted: frozenset[str]) -> None:
 
 
 def _argv(case: Case, refs: tuple[str, ...], operation: str | None) -> tuple[str, ...]:
-    patience = ("--timeout", case.timeout, "--give-up-after", "8", "--lookup-timeout", "6")
+    patience = ("--timeout", case.timeout, "--give-up-after", "8", "--lookup-timeout", "10")
     watch = (*patience, *(() if case.wait else ("--no-wait",)))
     argv = {
         "disable": ("disable", *refs, *watch),
