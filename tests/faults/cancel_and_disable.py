@@ -109,7 +109,7 @@ def play(case: Case, home: Path, *, patience: float = 300.0) -> Played:
         at_first = truths(outside)
         outside.box.log.clear()
         outside.faults(*case.faults)
-        patient = ("--timeout", case.timeout, "--give-up-after", "8", "--lookup-timeout", "10")
+        patient = ("--timeout", case.timeout, "--give-up-after", "8", "--lookup-timeout", "15")
         done = outside.run("cancel", *refs, "--disable-triggers", *patient, "-o", "json", patience=patience)
         requests, after, runs = outside.requests(), truths(outside), _truths(outside, refs)
         outside.faults()

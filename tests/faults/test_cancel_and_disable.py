@@ -11,7 +11,7 @@ from .conftest import FIGURES
 
 _IN_THE_SUITE = 3
 _OF_THE_GRID = 4
-_AT_ONCE = 8  # most of what a case takes is waiting
+_AT_ONCE = 4  # most of what a case takes is waiting
 
 
 def test_whatever_fails_on_the_way_the_run_is_cancelled_and_no_trigger_is_forgotten(
