@@ -51,6 +51,14 @@ def test_everything_that_a_deploy_started_is_stopped_as_it_was_read(outside: Out
     assert outside.json("history")["operations"][0]["reason"] == "OPS-4711"
 
 
+def test_a_name_is_held(outside: Outside) -> None:
+    done = run(outside, RECIPES["held"][1], DEPLOY="patch-openssl", TICKET="OPS-4711", HOLD="1s")
+
+    assert done.code == 3, str(done)  # what has started on Alibaba Cloud goes on
+    assert "The hold ended: no run joined it" in done.err
+    assert done.out == ""
+
+
 def test_a_window_is_kept_from_starting_again(outside: Outside) -> None:
     listed = outside.json("list", "-r", "us-east-2", "--kind", "maintenance-window")["runs"]
     ref = next(run["ref"] for run in listed if run["cancellable"])

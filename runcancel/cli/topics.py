@@ -253,6 +253,7 @@ A trigger starts runs by itself. A cancel does not disable it.
   association/ID         AWS State Manager association   listed only
 
   runcancel triggers --starts-within 12h       what starts next
+  runcancel cancel ID --disable-triggers       disable what started it, then cancel
   runcancel disable REFERENCE                  switch it off, and verify it
   runcancel enable --operation last            restore what was found enabled
 
@@ -266,6 +267,13 @@ inspect each.
 A periodic run of Alibaba Cloud is its own schedule: runcancel cancel ends it.
 An SSM command does not tell what sent it. Its starter is unknown; it may come
 back. runcancel triggers --document and --script find what would start it again.
+
+While the starter is unknown, cancel what matches a filter and starts later:
+
+  runcancel cancel --name patch-openssl --hold 30m --max-runs 50
+
+This cancels the corrected run, too, if it matches. Each scope is listed at most
+once in 30 s. Ctrl-C ends the hold with the report.
 """
 
 

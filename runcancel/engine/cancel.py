@@ -4,16 +4,17 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from runcancel.engine.connections import Batch, Clouds, batches
 from runcancel.engine.events import Progress
-from runcancel.engine.flow import Flow, FlowReadings
+from runcancel.engine.flow import Flow, Joining
 from runcancel.engine.lookup import Probe
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
-from runcancel.engine.requests import Check, ReadChildren, Requests, Send, SideQueue, Work, internal_error
+from runcancel.engine.requests import Check, Listing, ReadChildren, Requests, Send, SideQueue, Work, internal_error
 from runcancel.engine.retry import NO_ANSWER, WaitPolicy
 from runcancel.engine.tracker import RunTracker, SendResult, Step
 from runcancel.engine.verdict import RequestStatus, failed, selected
@@ -23,6 +24,9 @@ from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot
 from runcancel.model.states import Reason, Verdict
 from runcancel.runtime.workers import TaskGroup, Workers
+
+if TYPE_CHECKING:
+    from runcancel.engine.hold import HoldListings
 
 Admit = Callable[[Sequence[PlanItem]], None]
 """Raises `Refused` if limits or guards permit no more runs than those of the plan."""
@@ -37,18 +41,19 @@ def carry_out(
     *,
     admit: Admit | None = None,
     flow: Flow | None = None,
+    hold: "HoldListings | None" = None,
     jitter: Callable[[], float] = random.random,
 ) -> Iterator[Outcome]:
     """Send the cancel of every run of the plan, watch them, and yield an outcome for each as soon as it is judged.
 
-    With `flow`, more are read and sent meanwhile, each scope by itself.
+    With `flow`, more are read and sent meanwhile, each scope by itself; with `hold`, what a filter finds joins them.
 
     Top down: a run is sent after the one that started it, and triggers leave before runs. With `admit`, what was
     started between the plan and the answer is sent as well, as far as it is admitted. Whatever is raised, every run
     gets an outcome first: after a signal, `Interrupted`, the rest is judged by what was seen so far, and so it is
     after any other exception.
     """
-    operation = _Operation(clouds, workers, policy, progress, admit, flow, jitter)
+    operation = _Operation(clouds, workers, policy, progress, admit, flow, hold, jitter)
     operation.begin(items)
     progress.planned(items)
     try:
@@ -81,6 +86,7 @@ class _Operation:
         progress: Progress,
         admit: Admit | None,
         flow: Flow | None,
+        hold: "HoldListings | None",
         jitter: Callable[[], float],
     ) -> None:
         self._clouds = clouds
@@ -99,7 +105,7 @@ class _Operation:
         self._timers, self._head_start = Timers(), HeadStart(workers.clock.monotonic())
         self._number = itertools.count()
         self._silent = SilentScopes(self._touch)
-        self._unread = None if flow is None else FlowReadings(flow, workers.clock.monotonic())
+        self._joining = Joining(flow, hold, workers.clock.monotonic())
         self._decided: list[Outcome] = []
         self._chased: set[Ref] = set()
         self._sending: dict[Ref, int] = {}  # the number of the latest send of each run
@@ -126,13 +132,13 @@ class _Operation:
         """
         self._group = self._tasks = TaskGroup(workers, self._serve)
         self._watch = Watch(self._tasks, workers.clock, first=min(FIRST_PAUSE, self._policy.timeout))
-        for probe in self._unread.lookup.probes if self._unread is not None else ():
-            self._tasks.submit(probe, queue=probe.scope)
         while True:
             yield from self._advance()
-            if not self._open and not self._decided and not (self._unread and self._unread.pending):
+            if not self._open and not self._decided and not self._joining.pending(self._clock.monotonic()):
                 return
             self._watch.submit_due()
+            for work in self._joining.work(self._clock.monotonic()):
+                self._tasks.submit(work, queue=work.scope)
             result = self._tasks.next(self._nap(self._clock.monotonic()))
             now = self._clock.monotonic()
             if result is not None:
@@ -150,7 +156,7 @@ class _Operation:
         why = problem or Problem(
             code=Reason.INTERRUPTED, message="interrupted before the run was read; nothing was sent"
         )
-        for name in self._unread.unread if self._unread is not None else ():
+        for name in self._joining.unread:
             yield structs.replace(failed(name, structs.replace(why, ref=name)), verdict=Verdict.SKIPPED)
 
     def close(self) -> None:
@@ -160,13 +166,12 @@ class _Operation:
 
     def _nap(self, now: float) -> float:
         """Seconds until something is due, though nothing comes back."""
-        moments = self._timers.due + self._head_start.due
-        moments += self._unread.due if self._unread is not None else []
+        moments = [*self._timers.due, *self._head_start.due, *self._joining.due]
         return min(IDLE, max(0.0, min(moments, default=now + IDLE) - now))
 
     def _choose(self, now: float) -> None:
-        """Take up the runs that are selected from the readings of a flow."""
-        for selection in self._unread.selections(now) if self._unread is not None else ():
+        """Take up the runs that are selected from the readings of a flow, or from what a hold has found."""
+        for selection in self._joining.selections(now):
             fresh = [item for item in selection.items if item.run not in self._trackers]
             self._decided += selection.decided
             self.begin(fresh)
@@ -340,19 +345,14 @@ class _Operation:
                 started = started_by(work.ref, self._trackers.keys(), self._clouds)
                 return partial(self._join, self._trackers[work.ref], started)
             case Probe():
-                return self._look_up(work)
+                return self._joining.look_up(work, self._requests)
+            case Listing():
+                return self._joining.search(work, self._clouds, self._trackers.keys())
             case Check():
                 return partial(self._record_readings, self._requests.read(work.batch, within=work.within))
             case Batch():
                 readings = self._requests.read(work, within=LONGEST_PAUSE)  # the next round reads again
                 return partial(self._watched, work.scope, readings)
-
-    def _look_up(self, probe: Probe) -> _FollowUp:
-        unread = self._unread
-        if unread is None:
-            return lambda now: None
-        responses = self._requests.look_up(unread.lookup, probe, until=unread.until)
-        return partial(unread.record, probe.scope, responses)
 
 
 def _left_alone(above: RunTracker, tracker: RunTracker) -> Problem:

@@ -1,12 +1,19 @@
 """Flow or frozen: whether runs are cancelled scope by scope as they are read, or all together after one plan."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from runcancel.engine.lookup import Lookup, LookupResponse, LookupResult
+from runcancel.engine.connections import Clouds
+from runcancel.engine.lookup import Lookup, LookupResponse, LookupResult, Probe
+from runcancel.engine.requests import Listing, Requests
 from runcancel.engine.selection import Selection
-from runcancel.model.runs import RunName, Scope
+from runcancel.model.runs import Ref, RunName, Scope
+
+if TYPE_CHECKING:
+    from runcancel.engine.hold import HoldListings
 
 _GATHERED = 0.25  # seconds for which what was read first waits for more of its scope
 
@@ -106,3 +113,50 @@ class FlowReadings:
     def _add(self, scope: Scope, results: Sequence[LookupResult], now: float) -> None:
         if results:
             self._results.setdefault(scope, (now + _GATHERED, []))[1].extend(results)
+
+
+class Joining:
+    """What may join a cancel on its way: runs that a flow reads, and runs that a hold finds."""
+
+    def __init__(self, flow: Flow | None, hold: "HoldListings | None", now: float) -> None:
+        self._flow = None if flow is None else FlowReadings(flow, now)
+        self._hold = hold
+        self._probes = [] if flow is None else list(flow.lookup.probes)
+
+    def pending(self, now: float) -> bool:
+        """Whether a reading or a listing may still bring runs."""
+        return bool(self._flow and self._flow.pending) or bool(self._hold and self._hold.pending(now))
+
+    @property
+    def due(self) -> list[float]:
+        """The seconds at which there is something to do although nothing arrives."""
+        return [*(self._flow.due if self._flow else ()), *(self._hold.due if self._hold else ())]
+
+    @property
+    def unread(self) -> Sequence[RunName]:
+        """The references without a run so far."""
+        return self._flow.unread if self._flow else ()
+
+    def work(self, now: float) -> list[Probe | Listing]:
+        """The readings and listings that begin now."""
+        probes, self._probes = self._probes, []
+        return [*probes, *(self._hold.take_due(now) if self._hold else ())]
+
+    def selections(self, now: float) -> Iterator[Selection]:
+        """Select from what was read and found."""
+        yield from self._flow.selections(now) if self._flow else ()
+        yield from self._hold.selections() if self._hold else ()
+
+    def look_up(self, probe: Probe, requests: Requests) -> Callable[[float], None]:
+        """Read references on a worker; what the caller's thread does with the responses."""
+        flow = self._flow
+        if flow is None:
+            return lambda now: None
+        return partial(flow.record, probe.scope, requests.look_up(flow.lookup, probe, until=flow.until))
+
+    def search(self, listing: Listing, clouds: Clouds, trackers: Container[Ref]) -> Callable[[float], None]:
+        """List on a worker, beside the runs that have a tracker; what the caller's thread does with the result."""
+        hold = self._hold
+        if hold is None:
+            return lambda now: None
+        return partial(hold.record, listing, hold.run(listing, clouds, trackers))

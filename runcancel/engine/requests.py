@@ -33,6 +33,13 @@ class ReadChildren(Struct, frozen=True):
     ref: Ref
 
 
+class Listing(Struct, frozen=True):
+    """One listing of one kind of run in one scope: a kind that hangs holds up no other."""
+
+    scope: Scope
+    kind: str
+
+
 class SideQueue(Struct, frozen=True):
     """A queue beside that of a scope, for requests that must not wait for a reading that hangs."""
 
@@ -43,7 +50,7 @@ class SideQueue(Struct, frozen=True):
         return self.scope.provider
 
 
-Work = Send | Check | ReadChildren | Batch | Probe
+Work = Send | Check | ReadChildren | Batch | Probe | Listing
 
 
 class Requests:

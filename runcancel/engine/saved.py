@@ -40,7 +40,7 @@ class ReferenceList(Struct, frozen=True, kw_only=True):
 
 
 _RUNS: Mapping[str, str] = {"run": "ref"}
-_BESIDE = frozenset({"error", "sent", "seen", "operation"})
+_BESIDE = frozenset({"error", "found", "sent", "seen", "operation"})
 """Lines of jsonl beside those that name the runs."""
 
 

@@ -41,7 +41,7 @@ def search(
     """
     sources = {
         (scope, kind.name): partial(
-            _listing, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
+            listing, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
         )
         for scope in scopes
         for kind in kinds_of(scope, query)
@@ -152,7 +152,8 @@ def as_completed(
         tasks.close()
 
 
-def _listing(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
+def listing(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -> Iterator[Snapshot]:
+    """The runs of one scope that match. `answering` is given the scope once it is listed. Raises `CloudError`."""
     for snapshot in clouds.at(scope).runs(query):
         if not query.matches(snapshot.run):
             continue

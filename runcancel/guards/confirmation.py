@@ -29,6 +29,7 @@ class ConfirmationRequirement(Struct, frozen=True, kw_only=True):
     count: int  # the number that answers it, too
     why: str
     action: Action = CANCEL
+    holds: bool = False  # more runs may join what is confirmed
 
 
 class GivenConfirmation(Struct, frozen=True, kw_only=True):
@@ -123,6 +124,8 @@ def option(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> st
 def question(requirement: ConfirmationRequirement) -> str:
     """The question to a person."""
     noun = requirement.action.noun
+    if requirement.holds and requirement.level is Level.YES:
+        return f"Cancel {counted(requirement.count, noun)} now, and what matches later? [y/N/?] "
     if requirement.level is Level.YES:
         return (
             f"{requirement.action.question} this {noun}? [y/N/?] "
@@ -172,7 +175,7 @@ def _selected(requirement: ConfirmationRequirement) -> str:
 
 
 def _way_on(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> str:
-    if not requirement.count:
+    if not requirement.count and not requirement.holds:
         action = requirement.action
         return f"No {action.noun} is left to {action.verb}.   To see their state: leave out --confirm"
     return to_proceed([option(requirement, flags)], replaced=flags.confirm is not None)

@@ -19,7 +19,7 @@ from runcancel.journal.trigger_reports import (
     trigger_verdicts,
     verdict_in,
 )
-from runcancel.model.events import CalledBy, Found, Judged, OriginFound
+from runcancel.model.events import CalledBy, Judged, OriginFound
 from runcancel.model.incident import (
     AccountReport,
     IncidentReport,
@@ -27,7 +27,7 @@ from runcancel.model.incident import (
     RunReport,
     TargetGroup,
 )
-from runcancel.model.outcomes import Intent, InvocationOutcome, Outcome, PlanItem, Sent
+from runcancel.model.outcomes import Found, Intent, InvocationOutcome, Outcome, PlanItem, Sent
 from runcancel.model.runs import RunName, Scope
 from runcancel.model.states import Effect, Verdict
 from runcancel.model.triggers import Origin, TriggerState

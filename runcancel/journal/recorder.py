@@ -25,14 +25,14 @@ from runcancel.model.events import (
     Confirmed,
     ConfirmedBy,
     Ended,
-    Found,
+    HoldStarted,
     JournalEvent,
     Judged,
     OriginFound,
     Resumed,
     SearchedAgain,
 )
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Shard
+from runcancel.model.outcomes import Found, Intent, Limits, Operation, Outcome, PlanItem, Shard
 from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
 from runcancel.model.triggers import Origin
@@ -136,6 +136,11 @@ class Recorder(Progress):
     def beside(self, runs: Iterable[Ref]) -> None:
         """Note the runs that had not ended before triggers were disabled; it is committed with the intent."""
         self._pending.append(Beside(at=self._now(), runs=tuple(runs)))
+
+    @_shielded
+    def record_hold(self, until: datetime) -> None:
+        """Note until when more runs may join; it is committed with the intent."""
+        self._pending.append(HoldStarted(at=self._now(), until=until))
 
     @_shielded
     def searched_again(self) -> None:

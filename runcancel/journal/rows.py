@@ -13,15 +13,15 @@ from runcancel.model.events import (
     CalledBy,
     Confirmed,
     Ended,
-    Found,
     FromPlan,
+    HoldStarted,
     JournalEvent,
     Judged,
     OriginFound,
     Resumed,
     SearchedAgain,
 )
-from runcancel.model.outcomes import Intent, Operation, PlanItem, Seen, Sent
+from runcancel.model.outcomes import Found, Intent, Operation, PlanItem, Seen, Sent
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import TRIGGER_VERBS, TriggerVerdict
 
@@ -32,6 +32,7 @@ EVENTS: Mapping[str, type[JournalEvent]] = {
     "called-by": CalledBy,
     "found": Found,
     "beside": Beside,
+    "hold-started": HoldStarted,
     "sent": Sent,
     "seen": Seen,
     "judged": Judged,

@@ -10,9 +10,9 @@ from runcancel.engine.verdict import RequestStatus
 from runcancel.journal.base import Entry
 from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.restores import is_trigger
-from runcancel.model.events import Confirmed, ConfirmedBy, Ended, Found, JournalEvent, Judged, OriginFound, Resumed
+from runcancel.model.events import Confirmed, ConfirmedBy, Ended, JournalEvent, Judged, OriginFound, Resumed
 from runcancel.model.incident import StateSample, Step, TimelineEntry
-from runcancel.model.outcomes import Operation, Outcome, Seen, Sent
+from runcancel.model.outcomes import Found, Operation, Outcome, Seen, Sent
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import State, Verdict
 from runcancel.model.triggers import TriggerVerdict

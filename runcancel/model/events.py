@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from runcancel.model.outcomes import Seen, Sent, Shard
+from runcancel.model.outcomes import Found, Seen, Sent, Shard
 from runcancel.model.runs import Ref, RunName
-from runcancel.model.states import State, Verdict
+from runcancel.model.states import Verdict
 from runcancel.model.triggers import Origin
 
 
@@ -55,15 +55,6 @@ class CalledBy(Struct, frozen=True, kw_only=True):
     principal: str | None
 
 
-class Found(Struct, frozen=True, kw_only=True):
-    """What the reading before the cancel showed of a run; null `counts`: the targets are not known."""
-
-    run: Ref
-    at: datetime
-    state: State
-    counts: dict[State, int] | None
-
-
 class Judged(Struct, frozen=True, kw_only=True):
     """A run got its verdict."""
 
@@ -77,6 +68,13 @@ class Beside(Struct, frozen=True, kw_only=True):
 
     at: datetime
     runs: tuple[Ref, ...]
+
+
+class HoldStarted(Struct, frozen=True, kw_only=True):
+    """What matches the filter joins the operation until then."""
+
+    at: datetime
+    until: datetime
 
 
 class SearchedAgain(Struct, frozen=True, kw_only=True):
@@ -107,6 +105,7 @@ JournalEvent: TypeAlias = (
     | CalledBy
     | Found
     | Beside
+    | HoldStarted
     | Sent
     | Seen
     | Judged

@@ -166,6 +166,15 @@ def _still_running(outcome: Outcome) -> list[InvocationOutcome]:
     return [one for one in outcome.invocations if one.effect in (Effect.KEPT_RUNNING, Effect.STOPPING, Effect.UNKNOWN)]
 
 
+class Found(Struct, frozen=True, kw_only=True):
+    """What the reading before the cancel showed of a run; null `counts`: the targets are not known."""
+
+    run: Ref
+    at: datetime
+    state: State
+    counts: dict[State, int] | None
+
+
 class Sent(Struct, frozen=True, kw_only=True):
     """What one request to cancel a run came to; `accepted` is null where no reply shows it."""
 
@@ -224,7 +233,7 @@ class LeftOver(Struct, frozen=True):
     nothing is left to do, and the operation has not stopped them. `triggers`: all that it disables. `beside`: the runs
     that had not ended before that, its own included; None where that is not known. `searched_again`: whether what the
     triggers started meanwhile was found before the interruption. `remarks`: where parts of it are recorded, if not
-    all of it is here.
+    all of it is here. `hold_until`: until when a hold let more runs join.
     """
 
     operation: Operation
@@ -237,6 +246,7 @@ class LeftOver(Struct, frozen=True):
     beside: frozenset[Ref] | None = None
     searched_again: bool = False
     remarks: tuple[str, ...] = ()
+    hold_until: datetime | None = None
 
 
 class Action(Struct, frozen=True):

@@ -11,7 +11,7 @@ from msgspec import Struct, defstruct, structs
 
 from runcancel.model.encoding import encode
 from runcancel.model.logs import Output
-from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
+from runcancel.model.outcomes import Found, Operation, Outcome, PlanItem, Seen, Sent
 from runcancel.model.runs import Identity, Invocation, Problem, Run
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan
 
@@ -25,7 +25,7 @@ Record: TypeAlias = (
 )
 """What a verb answers with, row by row."""
 
-Event: TypeAlias = Sent | Seen
+Event: TypeAlias = Found | Sent | Seen
 """What happens during a cancel, beside its rows."""
 
 Version: TypeAlias = Literal["1.0"]
@@ -152,6 +152,7 @@ LINES: Mapping[type[Struct], LineForm] = {
     TriggerOutcome: LineForm("trigger-outcome", "The outcome of one trigger, on its own line.", reference="trigger"),
     Operation: LineForm("operation", "An operation on its own line.", reference="id"),
     Problem: LineForm("error", "An error on its own line."),
+    Found: LineForm("found", "A run that a hold has found, as it happens."),
     Sent: LineForm("sent", "What one request of a cancel came to, as it happens."),
     Seen: LineForm("seen", "What a reading after a cancel shows, as it happens: once per change."),
 }

@@ -73,7 +73,7 @@ def test_every_option_is_in_the_skeleton_or_has_to_be_typed(verb: str) -> None:
     options = {max(param.opts, key=len).lstrip("-").replace("-", "_") for param in COMMANDS[verb].params}
     assert options - keys <= {
         *("cli_input_json", "generate_cli_skeleton"),
-        *("yes", "confirm", "accept_reported", "allow_incomplete", "stop_running", "no_check"),
+        *("yes", "confirm", "hold", "accept_reported", "allow_incomplete", "stop_running", "no_check"),
     }
 
 

@@ -25,8 +25,8 @@ from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import JournalStore
-from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Found, Judged, Resumed
-from runcancel.model.outcomes import Operation, PlanItem, PlannedInvocation, Seen, Sent
+from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Judged, Resumed
+from runcancel.model.outcomes import Found, Operation, PlanItem, PlannedInvocation, Seen, Sent
 from runcancel.model.runs import Problem, Ref, Run, RunName
 from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
 

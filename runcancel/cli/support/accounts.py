@@ -30,12 +30,16 @@ class Accounts:
     def protected(self, items: Sequence[PlanItem]) -> dict[Ref, str]:
         """The protected context of each run that is in one."""
         scopes = {item.run: item.run.scope for item in items if item.ask}
-        suspects = [
-            one for one in dict.fromkeys(scopes.values()) if protection.protected(self._settings, one) is not None
-        ]
-        known = self.of(suspects)
-        names = {scope: protection.protected(self._settings, scope, account) for scope, account in known.items()}
-        return {run: name for run, scope in scopes.items() if (name := names.get(scope)) is not None}
+        names = self.protected_scopes(tuple(dict.fromkeys(scopes.values())))
+        return {run: names[scope] for run, scope in scopes.items() if scope in names}
+
+    def protected_scopes(self, scopes: Sequence[Scope]) -> dict[Scope, str]:
+        """The protected context of each scope that is in one."""
+        suspects = [one for one in scopes if protection.protected(self._settings, one) is not None]
+        names = {
+            scope: protection.protected(self._settings, scope, account) for scope, account in self.of(suspects).items()
+        }
+        return {scope: name for scope, name in names.items() if name is not None}
 
     def of(self, scopes: Sequence[Scope]) -> dict[Scope, str | None]:
         """The account behind each scope where a context that names its account may apply; None: not known.

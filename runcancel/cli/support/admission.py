@@ -1,8 +1,8 @@
 """The checks between a plan and its first request: limits, guarantees, the site policy, the confirmation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from runcancel.cli.session import Session
 from runcancel.cli.support.accounts import Accounts
@@ -10,15 +10,16 @@ from runcancel.cli.support.ask import cannot_ask, obtain_confirmation
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.select import looked_again
 from runcancel.cli.support.source import RunChoice
+from runcancel.engine.verdict import failed
 from runcancel.errors import Refused
 from runcancel.guards import confirmation, limits
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import Excess
 from runcancel.journal.recorder import Recorder
 from runcancel.model.events import ConfirmedBy
-from runcancel.model.outcomes import CANCEL, DISABLE, Action, Limits, PlanItem
-from runcancel.model.runs import Ref
-from runcancel.model.states import Guarantee
+from runcancel.model.outcomes import CANCEL, DISABLE, Action, Limits, Outcome, PlanItem
+from runcancel.model.runs import Problem, Ref, Scope
+from runcancel.model.states import Guarantee, Reason, Verdict
 from runcancel.render import Caller
 from runcancel.render.screens.announce import announce, listing
 from runcancel.render.screens.notes import collapsed
@@ -68,14 +69,22 @@ class Admission(Struct, frozen=True, kw_only=True):
                 "the site policy requires confirmation, and this run started after it; nothing was sent for it"
             )
 
-    def announce(self, choice: RunChoice, requirement: ConfirmationRequirement, flags: GivenConfirmation) -> None:
-        """Show on stderr what the cancel leaves out, which runs it is about, what it can do and who cancels.
+    def announce(
+        self,
+        choice: RunChoice,
+        requirement: ConfirmationRequirement,
+        flags: GivenConfirmation,
+        *,
+        also: Sequence[str] = (),
+    ) -> None:
+        """Show on stderr what the cancel leaves out, which runs it is about, what it can do and who cancels; `also`
+        the sentences of a hold.
 
         Before a question it is shown whatever the options, and the callers are looked up for it.
         """
         question = not confirmation.fits(requirement, flags)
         items = choice.to_confirm if question else choice.selection.items
-        if not items:
+        if not items and not also:
             return
         callers = self.callers or (callers_of(self.session, items) if question else ())
         unread = (outcome.error for outcome in choice.selection.decided if outcome.error is not None)
@@ -88,7 +97,8 @@ class Admission(Struct, frozen=True, kw_only=True):
             if self.action is not CANCEL:
                 lines = announce_switch(items, callers, self.action.verb, missing=missing)
         if self.action is CANCEL:
-            lines = (*lines, *announce(items, callers, missing=missing, width=self.session.err.width))
+            plan = announce(items, callers, missing=missing, width=self.session.err.width) if items else ()
+            lines = (*lines, *plan, *also)
         if question and not cannot_ask(self.session, from_stdin=choice.from_stdin):
             self.session.notes.show(*lines)
         else:
@@ -134,6 +144,11 @@ class Admission(Struct, frozen=True, kw_only=True):
         """What no option raises: the configuration limits runs, not triggers."""
         return self.session.settings.config.caps.limits if self.action is CANCEL else limits.NO_LIMITS
 
+    def owners(self, scopes: Iterable[Scope]) -> set[str]:
+        """Whose accounts these scopes are in."""
+        names = _account_names(self.callers)
+        return {_owner(scope, names) for scope in scopes}
+
     def requirement(self, choice: RunChoice) -> ConfirmationRequirement:
         """The confirmation that these runs need."""
         items = choice.selection.items
@@ -153,8 +168,29 @@ def callers_of(session: Session, items: Sequence[PlanItem]) -> tuple[Caller, ...
     return tuple(Caller.of(scope, who) for scope, who in session.accounts.identities(tuple(scopes)).items())
 
 
+def not_admitted(item: PlanItem, error: Refused) -> Outcome:
+    """The outcome of a run or trigger for which nothing is sent, because a guard does not permit it."""
+    problem = Problem(code=Reason.REFUSED, message=error.message, hint=error.hint, ref=item.run)
+    return structs.replace(
+        failed(item.run, problem),
+        verdict=Verdict.SKIPPED,
+        name=item.name,
+        comment=item.comment,
+        document=item.document,
+        before=item.state,
+        guarantee=item.guarantee,
+    )
+
+
 def _accounts(items: Sequence[PlanItem], callers: Sequence[Caller]) -> dict[Ref, str]:
     """Whose account each run is in: an id where known, else provider and context."""
-    known = {caller.scope: f"{caller.scope.split(':')[0]} {caller.account}" for caller in callers if caller.account}
-    scopes = {item.run: item.run.scope for item in items}
-    return {run: known.get(str(scope), f"{scope.provider} {scope.context or ''}") for run, scope in scopes.items()}
+    names = _account_names(callers)
+    return {item.run: _owner(item.run.scope, names) for item in items}
+
+
+def _account_names(callers: Sequence[Caller]) -> dict[str, str]:
+    return {caller.scope: f"{caller.scope.split(':')[0]} {caller.account}" for caller in callers if caller.account}
+
+
+def _owner(scope: Scope, names: Mapping[str, str]) -> str:
+    return names.get(str(scope), f"{scope.provider} {scope.context or ''}")

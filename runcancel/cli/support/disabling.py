@@ -1,13 +1,15 @@
 """A cancel that disables triggers first: what is sent, read back and reported of both."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from runcancel.cli.session import Session
+from runcancel.cli.support.admission import not_admitted
 from runcancel.cli.support.execution import Execution
 from runcancel.cli.support.source import RunChoice
-from runcancel.cli.support.triggers_first import LateStarts, TriggersFirst, refused
+from runcancel.cli.support.triggers_first import LateStarts, TriggersFirst
 from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
 from runcancel.engine.flow import Flow
@@ -28,6 +30,9 @@ from runcancel.render.screens.returning import after_cancel, cancelled
 from runcancel.render.screens.words import counted
 from runcancel.text import command, safe
 
+if TYPE_CHECKING:
+    from runcancel.cli.support.holding import Holding
+
 _MAY_BE_DISABLED = frozenset({Verdict.STOPPED, Verdict.REQUESTED, Verdict.IN_DOUBT})
 
 
@@ -43,8 +48,9 @@ class CancelAndDisable(Execution):
         *,
         first: TriggersFirst,
         late: LateStarts,
+        hold: "Holding | None" = None,
     ) -> None:
-        super().__init__(session, policy, goal, recorder)
+        super().__init__(session, policy, goal, recorder, hold=hold)
         self._first = first
         self._late = late
         triggers = (*first.items, *(item for item, _ in first.denied))
@@ -60,8 +66,8 @@ class CancelAndDisable(Execution):
 
     def _send(self, selection: Selection, answer: Writer, admit: Admit | None, flow: Flow | None) -> int | None:
         signum = super()._send(selection, answer, admit, flow)
-        self._leave(answer, [(item, refused(item, error)) for item, error in self._first.denied])
-        if signum is not None or self._broken:
+        self._leave(answer, [(item, not_admitted(item, error)) for item, error in self._first.denied])
+        if signum is not None or self._broken or self._hold is not None:  # a hold has searched meanwhile
             return signum
         try:
             runs = [item for item in selection.items if item.trigger is None]

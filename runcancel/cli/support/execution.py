@@ -4,7 +4,7 @@ import math
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import structs
 
@@ -28,6 +28,9 @@ from runcancel.render.screens.verdicts import hints
 from runcancel.render.screens.words import counted
 from runcancel.text import command, duration
 
+if TYPE_CHECKING:
+    from runcancel.cli.support.holding import Holding
+
 _FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
 """Failures that a resume would repeat: no run is left to cancel."""
 
@@ -39,8 +42,17 @@ class Execution:
     requests: ClassVar[str] = "cancels"  # what is sent, in the words of a message
     noun: ClassVar[str] = "run"
 
-    def __init__(self, session: Session, policy: WaitPolicy, goal: Goal, recorder: Recorder | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        policy: WaitPolicy,
+        goal: Goal,
+        recorder: Recorder | None,
+        *,
+        hold: "Holding | None" = None,
+    ) -> None:
         self._session = session
+        self._hold = hold
         self._policy = policy
         self._goal = goal
         self._recorder = recorder
@@ -74,6 +86,7 @@ class Execution:
             answer.row(operation)  # a report over the shards needs no journal
         self._put(answer, choice.selection.decided)
         signum = self._send(choice.selection, answer, admit, flow)
+        choice = choice if self._hold is None else self._hold.covered(choice)
         if not outcomes:
             session.notes.say(*_nothing(choice, self.verb, self.noun))
         code = exit_of_cancel((one.ending for one in outcomes), self._goal, choice.searched, signum=signum)
@@ -111,7 +124,16 @@ class Execution:
         try:
             self._put(
                 answer,
-                carry_out(selection.items, session.clouds, session.workers, policy, progress, admit=admit, flow=flow),
+                carry_out(
+                    selection.items,
+                    session.clouds,
+                    session.workers,
+                    policy,
+                    progress,
+                    admit=admit,
+                    flow=flow,
+                    hold=None if self._hold is None else self._hold.begin(),
+                ),
             )
         except Interrupted as signal:
             return signal.signum
@@ -129,7 +151,7 @@ class Execution:
             return [shown]
         from runcancel.render.event_lines import EventLines
 
-        return [Shielded(EventLines(answer)), shown]
+        return [Shielded(EventLines(answer, joins=self._hold is not None)), shown]
 
     def _row(self, outcome: Outcome) -> Record:
         """The outcome as the answer has it."""
@@ -167,6 +189,7 @@ class Execution:
             notes=(
                 *(() if signum is None else (self._what_continues(),)),
                 *self._hints(operation),
+                *(() if self._hold is None else self._hold.hints(interrupted=signum is not None)),
                 *_next(self.verb, outcomes, operation),
             ),
             further=lambda: self._further(operation),

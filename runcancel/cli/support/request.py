@@ -34,6 +34,7 @@ _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "stop_running": (_always, "type it on the command line, it cancels more runs: --stop-running"),
     "accept_reported": (_always, "type it on the command line: --accept-reported"),
     "allow_incomplete": (_always, "type it on the command line, it disables a guard: --allow-incomplete"),
+    "hold": (_always, "type it on the command line, it cancels more runs: --hold DURATION"),
     "max_runs": (lambda most: most > MOST_RUNS, f"raise the limit above {MOST_RUNS} on the command line: --max-runs N"),
     "require_journal": (lambda expected: not expected, "type it on the command line: --no-journal"),
     "no_check": (_always, "type it on the command line: --no-check"),

@@ -10,7 +10,7 @@ from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.base import Entry
 from runcancel.journal.store import JournalStore
-from runcancel.model.events import Beside, JournalEvent, SearchedAgain
+from runcancel.model.events import Beside, HoldStarted, JournalEvent, SearchedAgain
 from runcancel.model.outcomes import LeftOver, Outcome, PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Verdict
@@ -58,6 +58,7 @@ def left_over(
         beside=_beside(events, planned),
         remarks=remarks,
         searched_again=any(isinstance(event, SearchedAgain) for event in events),
+        hold_until=max((event.until for event in events if isinstance(event, HoldStarted)), default=None),
     )
 
 

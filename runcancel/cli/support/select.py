@@ -55,7 +55,7 @@ def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMI
         case Saved(file=file, shard=shard):
             chosen = _saved(session, file, shard)
         case LeftOver() as left:
-            chosen = RunChoice(selection=_resumed(session, left), by_hand=request.by_hand)
+            chosen = RunChoice(selection=_resumed(session, left), by_hand=request.by_hand, notes=_hold_is_over(left))
         case Picked():
             chosen = _picked(session, request.targets, limits)
     return _with_children(session, chosen) if request.stop_running else chosen
@@ -86,6 +86,16 @@ def _resumed(session: Session, operation: LeftOver) -> Selection:
         items=(*planned.items, *(item for item in named.items if item.run not in known)),
         decided=(*operation.partial, *planned.decided, *named.decided),
         notes=_unannounced(planned),
+    )
+
+
+def _hold_is_over(operation: LeftOver) -> tuple[str, ...]:
+    """That a resume does not continue a hold: what starts now was not confirmed."""
+    if operation.hold_until is None:
+        return ()
+    return (
+        f"the hold of operation {operation.operation.id} is not continued: runs that started since are not cancelled. "
+        "To hold again: a new cancel with --hold",
     )
 
 
@@ -129,6 +139,7 @@ class _SearchResult(Struct, frozen=True, kw_only=True):
     replied: bool
     notes: tuple[str, ...]
     coverage: tuple[str, ...]
+    scopes: tuple[Scope, ...]
 
     def choice(self, selected: Selection) -> RunChoice:
         """What was chosen of it."""
@@ -139,6 +150,7 @@ class _SearchResult(Struct, frozen=True, kw_only=True):
             replied=self.replied,
             notes=self.notes,
             coverage=self.coverage,
+            scopes=self.scopes,
         )
 
 
@@ -180,8 +192,14 @@ def _searched(session: Session, query: Query) -> _SearchResult:
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
     found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
     covered = () if found else coverage(session, scopes, gaps, query, also="; nothing was sent")
+    disabled = {gap.scope for gap in gaps} - {gap.scope for gap in real}
     return _SearchResult(
-        runs=tuple(found), gaps=real, replied=bool(answering), notes=(*unfindable, *notes), coverage=covered
+        runs=tuple(found),
+        gaps=real,
+        replied=bool(answering),
+        notes=(*unfindable, *notes),
+        coverage=covered,
+        scopes=tuple(scope for scope in scopes if str(scope) not in disabled),
     )
 
 

@@ -12,7 +12,7 @@ from runcancel.engine.selection import Selection
 from runcancel.environment import plain_file
 from runcancel.errors import Searched, UsageError
 from runcancel.model.outcomes import LeftOver, PlanItem, Shard
-from runcancel.model.runs import Problem, Ref
+from runcancel.model.runs import Problem, Ref, Scope
 
 if TYPE_CHECKING:
     from runcancel.engine.saved import SavedCaller
@@ -111,6 +111,7 @@ class RunChoice(Struct, frozen=True, kw_only=True):
     plan: str | None = None  # the digest of the saved plan
     whole: WholePlan | None = None  # the plan of which this is a shard
     planned_triggers: tuple[Ref, ...] = ()  # triggers that the saved plan disables before its runs are cancelled
+    scopes: tuple[Scope, ...] = ()  # those of a search, without regions that are not enabled
     coverage: tuple[str, ...] = ()  # of a search that found nothing, for a person
     from_stdin: bool = False
     max_runs: int | None = None  # the limit that a person raised for these runs

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct, structs
 
 from runcancel.cli.session import Session
-from runcancel.cli.support.admission import Admission
+from runcancel.cli.support.admission import Admission, not_admitted
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.source import RunChoice
 from runcancel.config.references import Reference
@@ -15,14 +15,12 @@ from runcancel.engine.retry import READ_WITHIN
 from runcancel.engine.selection import Selection
 from runcancel.engine.switching import trigger_plans
 from runcancel.engine.trigger_search import origins_of, read_triggers, running_beside
-from runcancel.engine.verdict import failed
 from runcancel.errors import Refused
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import counted
 from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import DISABLE, LeftOver, Limits, Outcome, PlanItem
-from runcancel.model.runs import Problem, Ref, Scope
-from runcancel.model.states import Reason, Verdict
+from runcancel.model.runs import Ref, Scope
 from runcancel.model.triggers import Origin, Trigger, TriggerPlan, TriggerState
 from runcancel.providers import trigger_kind_of
 from runcancel.render import Caller
@@ -92,7 +90,7 @@ def find_first(
     switchable = [ref for ref in named if (kind := trigger_kind_of(ref)) is not None and kind.switchable]
     found, unread = read_triggers(switchable, session.clouds, session.workers, within=seconds_left())
     changeable = [one for one in found.values() if one.fixed_because is None]
-    running: frozenset[Ref] | None = frozenset()
+    running: frozenset[Ref] | None = frozenset() if late else None
     if late and changeable:
         beside, gaps = running_beside(changeable, session.clouds, session.workers, within=seconds_left())
         running = None if gaps else frozenset(beside)
@@ -220,17 +218,8 @@ class LateStarts:
         try:
             self._admission.check_late([*planned, *runs], self._requirement)
         except Refused as error:
-            return (), tuple((item, refused(item, error)) for item in runs), notes
+            return (), tuple((item, not_admitted(item, error)) for item in runs), notes
         return tuple(runs), (), notes
-
-
-def refused(item: PlanItem, error: Refused) -> Outcome:
-    """The outcome of a run or trigger for which nothing is sent, because a guard does not permit it."""
-    problem = Problem(code=Reason.REFUSED, message=error.message, hint=error.hint, ref=item.run)
-    outcome = failed(item.run, problem)
-    return structs.replace(
-        outcome, verdict=Verdict.SKIPPED, name=item.name, before=item.state, guarantee=item.guarantee
-    )
 
 
 def _fixed(ref: Ref, trigger: Trigger | None) -> str | None:

@@ -25,6 +25,7 @@ from runcancel.text import command
 
 if TYPE_CHECKING:
     from runcancel.cli.support.admission import Admission
+    from runcancel.cli.support.holding import HoldRequest
     from runcancel.cli.support.triggers_first import TriggersFirst
     from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 
@@ -63,6 +64,10 @@ class Options(Bundle, frozen=True, kw_only=True):
         ),
     ] = None
     max_triggers: changes.MaxTriggers = None
+    hold: Annotated[
+        str | None,
+        typer.Option("--hold", metavar="DURATION", help="Also cancel what matches the filter later, for so long."),
+    ] = None
     waiting: changes.Waiting
     accept_reported: options.AcceptReported = False
     record: changes.Record
@@ -83,6 +88,7 @@ def cancel(session: Session, args: Options) -> int:
       runcancel cancel --plan plan.json --shard auto/8 --confirm 412
       runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
       runcancel cancel --name nightly-patching --disable-triggers --confirm 2
+      runcancel cancel --name patch-openssl --hold 30m --max-runs 50
 
     What a cancel can do depends on the cloud. Tencent Cloud stops running targets.
     AWS commands and automations are best effort. AWS maintenance windows and
@@ -92,6 +98,7 @@ def cancel(session: Session, args: Options) -> int:
     3 partial: some targets keep running, 4 not permitted, 5 not found, 6 nothing
     sent: refused or not confirmed, 7 incomplete, 8 sent but not verified stopped.
     """
+    hold = None if args.hold is None else _hold_request(session, args.hold, args)
     request = selection_request(
         session,
         args.refs or (),
@@ -108,7 +115,7 @@ def cancel(session: Session, args: Options) -> int:
     session.asks_caller = guard.asks_caller
     session.read_within = session.seconds("--lookup-timeout", args.waiting.lookup_timeout, READ_WITHIN)
     if args.dry_run:
-        return _show_plan(session, request, guard, args)
+        return _show_plan(session, request, guard, args, hold)
     before = Limits() if request.resumed is None else request.resumed.limits
     limits = lowest(args.limits.over(before), session.settings.config.caps.limits)
     policy = wait_policy(session, args.waiting)
@@ -119,14 +126,35 @@ def cancel(session: Session, args: Options) -> int:
         flow = flowing(session, request, guard, limits=limits, guarantee=guarantee, confirm=confirm)
         if flow is not None:
             return Execution(session, policy, goal, recorder).flow(flow)
-    return _frozen(session, request, guard, args, limits, (policy, goal, recorder))
+    return _frozen(session, request, guard, args, limits, (policy, goal, recorder), hold)
 
 
 _Means = tuple[WaitPolicy, Goal, Recorder | None]
 
 
+def _hold_request(session: Session, value: str, args: Options) -> "HoldRequest":
+    from runcancel.cli.support.holding import hold_request
+
+    sources = args.sources
+    others = {
+        "references": bool(args.refs),
+        "--target": bool(args.target),
+        "--from": sources.from_ is not None,
+        "--plan": sources.plan is not None,
+        "--operation": sources.operation is not None,
+        "--resume": sources.resume is not None,
+    }
+    return hold_request(session, value, args.filters, args.limits, others=others)
+
+
 def _frozen(
-    session: Session, request: SelectionRequest, guard: Guard, args: Options, limits: Limits, means: _Means
+    session: Session,
+    request: SelectionRequest,
+    guard: Guard,
+    args: Options,
+    limits: Limits,
+    means: _Means,
+    hold: "HoldRequest | None",
 ) -> int:
     """Look at all, show the plan, confirm, send; the exit code."""
     from runcancel.cli.support.admission import Admission
@@ -135,6 +163,7 @@ def _frozen(
 
     policy, goal, recorder = means
     choice, first = _choice(session, request, args, limits)
+    listed_at = session.workers.clock.monotonic()
     limits = structs.replace(limits, max_runs=choice.max_runs or limits.max_runs)
     if recorder is not None:
         recorder.record_states(choice.selection.items)
@@ -144,6 +173,7 @@ def _frozen(
         if choice.plan is not None:
             recorder.of_plan(choice.plan, None if choice.whole is None else choice.whole.shard)
     callers = callers_of_plan(session, choice, required=not choice.by_hand or guard.asks_accounts)
+    callers = callers if hold is None else hold.callers(session, choice)
     first = None if first is None else first.permitted(session, callers)
     session.notes.say(
         *(f"note: {note}" for note in collapsed((*choice.notes, *choice.selection.notes))),
@@ -169,20 +199,24 @@ def _frozen(
         from runcancel.cli.support.triggers_first import admit_triggers
 
         requirement = admit_triggers(admission, choice, requirement, flags, max_triggers=args.max_triggers)
-    admission.announce(choice, requirement, flags)
+    if hold is not None:
+        requirement = hold.requirement(admission, choice, requirement)
+    admission.announce(choice, requirement, flags, also=() if hold is None else hold.sentences)
     choice = admission.confirmed(choice, requirement, flags)
-    if not (choice.selection.items or admission.triggers or choice.whole) and request.resumed is None:
+    if not (choice.selection.items or admission.triggers or choice.whole or hold) and request.resumed is None:
         recorder = None  # nothing is sent: the journal shows no operation
     if choice.whole is not None and not choice.whole.part:
         goal = structs.replace(goal, require_match=False)  # the plan has runs, and other shards have them
     admit = (lambda items: admission.check_late(items, requirement)) if args.stop_running else None
+    holding = None if hold is None else hold.confirmed(choice, admission, requirement, listed_at=listed_at)
     if first is None or not first.any:
-        return Execution(session, policy, goal, recorder).run(choice, admit=admit)
+        return Execution(session, policy, goal, recorder, hold=holding).run(choice, admit=admit)
     from runcancel.cli.support.disabling import CancelAndDisable
     from runcancel.cli.support.triggers_first import LateStarts
 
     late = LateStarts(session, admission, requirement, first)
-    return CancelAndDisable(session, policy, goal, recorder, first=first, late=late).run(choice, admit=admit)
+    execution = CancelAndDisable(session, policy, goal, recorder, first=first, late=late, hold=holding)
+    return execution.run(choice, admit=admit)
 
 
 def _sent_elsewhere(request: SelectionRequest, choice: RunChoice) -> tuple[PlanItem, ...]:
@@ -229,7 +263,8 @@ def _choice(
 
     if left is not None:
         return resumed(session, choice, left)
-    return choice, find_first(session, choice.selection.items, planned, late=not args.dry_run)
+    late = not args.dry_run and args.hold is None  # a hold searches itself
+    return choice, find_first(session, choice.selection.items, planned, late=late)
 
 
 def _without_triggers(choice: RunChoice) -> RunChoice:
@@ -242,11 +277,13 @@ def _without_triggers(choice: RunChoice) -> RunChoice:
     return structs.replace(choice, notes=(*choice.notes, note))
 
 
-def _show_plan(session: Session, request: SelectionRequest, guard: Guard, args: Options) -> int:
+def _show_plan(
+    session: Session, request: SelectionRequest, guard: Guard, args: Options, hold: "HoldRequest | None"
+) -> int:
     from runcancel.cli.support.dry_run import callers_of_plan, show_plan
 
     found, first = _choice(session, request, args)
-    callers = callers_of_plan(session, found, required=True)
+    callers = callers_of_plan(session, found, required=True) if hold is None else hold.callers(session, found)
     choice = guard.shown(found, callers)
     triggers, remarks = _shown_first(session, choice, first, callers)
     return show_plan(
@@ -255,7 +292,7 @@ def _show_plan(session: Session, request: SelectionRequest, guard: Guard, args: 
         (*triggers, *choice.selection.items),
         choice,
         callers,
-        remarks=(*remarks, *_part(found)),
+        remarks=(*remarks, *_part(found), *(() if hold is None else hold.sentences)),
         later=_LATER,
         require_match=args.require_match,
         further=None if first is not None else lambda: _returns(session, choice),

@@ -1,0 +1,245 @@
+"""`cancel --hold`: for a time, every run that starts and matches the same filter is cancelled as well."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct, structs
+
+from runcancel import environment
+from runcancel.cli.changes import Limits
+from runcancel.cli.options import Filters
+from runcancel.cli.session import Session
+from runcancel.cli.support.admission import Admission, not_admitted
+from runcancel.cli.support.source import RunChoice
+from runcancel.config.references import Reference
+from runcancel.engine.hold import LISTED_EVERY, Hold, HoldListings
+from runcancel.engine.lookup import LookupResult
+from runcancel.engine.requests import Listing
+from runcancel.engine.search import born
+from runcancel.engine.selection import Selection, of_found
+from runcancel.errors import CloudError, Refused, UsageError
+from runcancel.guards.confirmation import ConfirmationRequirement, Level
+from runcancel.model.outcomes import Outcome, PlanItem
+from runcancel.model.queries import Query
+from runcancel.model.runs import Scope, Snapshot
+from runcancel.render import Caller
+from runcancel.render.screens.words import counted
+from runcancel.text import duration, local, safe
+
+_FILTERS = "--name, --name-glob, --document or --script"
+
+
+class HoldRequest(Struct, frozen=True, kw_only=True):
+    """What `--hold` asks for: the filter, the seconds, and how many runs it may cancel in all."""
+
+    query: Query
+    filters: str  # as words of a command line
+    seconds: float
+    max_runs: int
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What the hold does, for a person who confirms it."""
+        return (
+            f"Hold for {duration(self.seconds)}: every run that matches {self.filters} is cancelled, also one that "
+            f"starts later; at most {counted(self.max_runs, 'run')} in all",
+            "The corrected run is cancelled, too, if it matches. Start it after the hold; Ctrl-C ends the hold",
+            f"Each scope is listed at most once in {duration(LISTED_EVERY)}",
+        )
+
+    def callers(self, session: Session, choice: RunChoice) -> tuple[Caller, ...]:
+        """Who cancels in each scope: that has to be known before anything joins.
+
+        Raises `Refused` where a scope is in a protected context, or may be: nobody confirms what starts later there.
+        """
+        names = session.accounts.protected_scopes(choice.scopes)
+        if names:
+            scope, name = next(iter(names.items()))
+            raise Refused(
+                f"{scope} is in the protected context {name}: --hold cannot be used there; nothing was sent",
+                hint="To leave it out: name the other contexts or regions with -c or -r",
+            )
+        return tuple(Caller.of(scope, who) for scope, who in session.accounts.identities(choice.scopes).items())
+
+    def requirement(
+        self, admission: Admission, choice: RunChoice, base: ConfirmationRequirement
+    ) -> ConfirmationRequirement:
+        """The confirmation of a hold: never none, and by number where what joins may need it."""
+        owners = admission.owners(choice.scopes)
+        typed = len(owners) > 1 or self.query.document is not None or self.query.script is not None
+        level = max(base.level, Level.TYPED if typed else Level.YES)
+        why = base.why or (f"in {len(owners)} accounts" if len(owners) > 1 else "")
+        why = ", ".join(part for part in (why, f"held for {duration(self.seconds)}") if part)
+        return structs.replace(base, level=level, why=why, holds=True)
+
+    def confirmed(
+        self, choice: RunChoice, admission: Admission, requirement: ConfirmationRequirement, *, listed_at: float
+    ) -> "Holding":
+        """The hold once it is confirmed; the first search ended at the monotonic second `listed_at`."""
+        return Holding(self, choice, admission, requirement, listed_at=listed_at)
+
+
+def hold_request(
+    session: Session, value: str, filters: Filters, limits: Limits, *, others: Mapping[str, bool]
+) -> HoldRequest:
+    """What `--hold` asks for. `others`: options that do not go with it, and whether each is given.
+
+    Raises `UsageError`.
+    """
+    others = {**others, "--until": filters.until is not None, "--older-than": filters.older_than is not None}
+    wrong = next((name for name, given in others.items() if given), None)
+    if wrong is not None:
+        raise UsageError(f"--hold cancels what a filter finds: {wrong} cannot be used with it; nothing was sent")
+    by_name = {
+        "--name": filters.name,
+        "--name-glob": filters.name_glob,
+        "--document": filters.document,
+        "--script": filters.script,
+    }
+    if not any(by_name.values()):
+        raise UsageError(f"--hold needs a filter by {_FILTERS}; nothing was sent")
+    if limits.max_runs is None or "max_runs" in session.request.values:
+        raise UsageError("--hold needs --max-runs N, the most runs that it may cancel in all; nothing was sent")
+    seconds = environment.duration("--hold", value)
+    if seconds <= 0:
+        raise UsageError(f"--hold “{safe(value)}” must be longer than 0; nothing was sent", hint="as in --hold 30m")
+    words = " ".join(f"{name} {safe(value)}" for name, value in by_name.items() if value)
+    most = session.settings.config.caps.max_runs
+    return HoldRequest(
+        query=filters.query(),
+        filters=words,
+        seconds=seconds,
+        max_runs=limits.max_runs if most is None else min(most, limits.max_runs),
+    )
+
+
+class Holding:
+    """A hold that is confirmed: what joins it, and what is reported of it."""
+
+    def __init__(
+        self,
+        request: HoldRequest,
+        choice: RunChoice,
+        admission: Admission,
+        requirement: ConfirmationRequirement,
+        *,
+        listed_at: float,
+    ) -> None:
+        self._session = admission.session
+        self._request = request
+        self._scopes = choice.scopes
+        self._admission = admission
+        self._requirement = requirement
+        self._listed_at = listed_at
+        self._items = list(choice.selection.items)
+        self._refs = {item.run for item in self._items}
+        self._joined = 0
+        self._errors: dict[Listing, CloudError] = {}
+        self._failures: Counter[Scope] = Counter()
+        self._tried: set[Scope] = set()
+        self._has_reply = False
+        self._is_full = False
+
+    def begin(self) -> HoldListings:
+        """The listings from now on."""
+        until = datetime.now(UTC) + timedelta(seconds=self._request.seconds)
+        if self._admission.recorder is not None:
+            self._admission.recorder.record_hold(until)
+        self._session.notes.say(f"Holding until {local(until)}; to end it earlier: Ctrl-C")
+        hold = Hold(
+            scopes=self._scopes,
+            query=self._request.query,
+            listed_at=self._listed_at,
+            seconds=self._request.seconds,
+            choose=self._choose,
+            listed=self._listed,
+            is_full=lambda: self._is_full,
+        )
+        return HoldListings(hold, self._session.workers.clock.monotonic())
+
+    def _choose(self, snapshots: Sequence[Snapshot]) -> Selection:
+        """The runs to send of those that were found, the oldest first, and the outcomes of the rest."""
+        fresh = sorted((one for one in snapshots if one.run.ref not in self._refs), key=lambda one: born(one.run))
+        results = [LookupResult(reference=Reference.of(one.run.ref), snapshot=one) for one in fresh]
+        facts = {Reference.of(one.run.ref).meaning: one.run.matched_by for one in fresh}
+        chosen = of_found(results, (), {name: fact for name, fact in facts.items() if fact is not None})
+        self._refs |= {one.run.ref for one in fresh}
+        items: list[PlanItem] = []
+        outcomes: list[Outcome] = []
+        for item in chosen.items:
+            try:
+                self._admit(item)
+            except Refused as error:
+                outcomes.append(self._leave(item, error))
+                continue
+            self._items.append(item)
+            items.append(item)
+            self._joined += 1
+            name = f" ({safe(item.label)})" if item.label else ""
+            self._session.notes.say(f"found: {item.run}{name}, {item.state}; {self._count} of {self._request.max_runs}")
+        return Selection(items=tuple(items), decided=(*chosen.decided, *outcomes))
+
+    @property
+    def _count(self) -> int:
+        return sum(item.ask for item in self._items)
+
+    def _admit(self, item: PlanItem) -> None:
+        """Raise `Refused` if limits, rules or the confirmation do not cover this run."""
+        if not item.ask:
+            return
+        if self._count >= self._request.max_runs:
+            self._is_full = True
+        together = [*self._items, item]
+        self._admission.check_late(together, self._requirement)
+        choice = RunChoice(selection=Selection(items=tuple(together)), by_hand=False)
+        needed = self._admission.requirement(choice)
+        if needed.level > self._requirement.level:
+            raise Refused(
+                f"{needed.why}: the confirmation of the hold does not cover this; nothing was sent for it",
+                hint="To cover such runs: confirm the hold with --confirm N",
+            )
+
+    def _leave(self, item: PlanItem, error: Refused) -> Outcome:
+        outcome = not_admitted(item, error)
+        self._session.notes.say(f"found: {item.run}, {item.state}; not cancelled: {error.message}")
+        if self._admission.recorder is not None:
+            self._admission.recorder.planned([item])
+        return outcome
+
+    def _listed(self, one: Listing, error: CloudError | None) -> None:
+        """Note a listing: the first failure of a scope is printed at once, and so is that it replies again."""
+        before = self._errors.pop(one, None)
+        self._tried.add(one.scope)
+        self._has_reply |= error is None
+        if error is not None:
+            self._errors[one] = error
+            self._failures[one.scope] += 1
+            if before is None:
+                every = duration(LISTED_EVERY)
+                self._session.notes.say(
+                    f"{one.scope}: {one.kind} was not listed: {error.message}; it is tried again every {every}"
+                )
+        elif before is not None:
+            self._session.notes.say(f"{one.scope}: {one.kind} is listed again")
+
+    def covered(self, choice: RunChoice) -> RunChoice:
+        """The choice with the gaps as the last listings left them."""
+        tried = {str(scope) for scope in self._tried}
+        kept = tuple(gap for gap in choice.gaps if gap.scope not in tried)
+        gaps = tuple(
+            structs.replace(error.problem(scope=one.scope), message=f"{one.kind}: {error.message}")
+            for one, error in self._errors.items()
+        )
+        return structs.replace(choice, gaps=(*kept, *gaps), replied=choice.replied or self._has_reply)
+
+    def hints(self, *, interrupted: bool) -> tuple[str, ...]:
+        """What became of the hold, for the end of the report."""
+        joined = f"{counted(self._joined, 'run')} joined it" if self._joined else "no run joined it"
+        end = "ended early" if interrupted or self._is_full else "ended"
+        limit = counted(self._request.max_runs, "run")
+        why = f", because the limit of {limit} (--max-runs) is reached" if self._is_full else ""
+        failures = tuple(
+            f"{scope}: {counted(number, 'listing')} failed during the hold" for scope, number in self._failures.items()
+        )
+        return (*failures, f"The hold {end}{why}: {joined}. Runs that start from now on are not cancelled")

@@ -1,0 +1,136 @@
+"""A hold: for a time, every run that matches the filter of a cancel joins it."""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+
+from msgspec import Struct, structs
+
+from runcancel.engine.connections import Clouds, batches, read
+from runcancel.engine.requests import Listing, internal_error
+from runcancel.engine.search import kinds_of, listing
+from runcancel.engine.selection import Selection
+from runcancel.errors import CloudError
+from runcancel.model.queries import Query
+from runcancel.model.runs import Ref, Scope, Snapshot
+from runcancel.model.triggers import Origin
+
+LISTED_EVERY = 30.0
+"""Seconds between two listings of one kind of run in one scope, at least."""
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """What is listed again and again, for `seconds` from the first request.
+
+    `query` is that of the first search, which ended at the monotonic second `listed_at`. `choose` turns what is found
+    into the items to send and the outcomes of the rest; it records and announces them before it returns. `listed` is
+    given each listing that has ended, with its error. Both are called on the caller's thread.
+    """
+
+    scopes: Sequence[Scope]
+    query: Query
+    listed_at: float
+    seconds: float
+    choose: Callable[[Sequence[Snapshot]], Selection]
+    listed: Callable[[Listing, CloudError | None], None]
+    is_full: Callable[[], bool]
+
+
+class Listed(Struct, frozen=True):
+    """What one listing found beside the runs that were known."""
+
+    snapshots: Sequence[Snapshot]
+    error: CloudError | None
+
+
+class HoldListings:
+    """The listings of a hold, each with the second when it is due."""
+
+    def __init__(self, hold: Hold, now: float) -> None:
+        self._hold = hold
+        self._until = now + hold.seconds
+        self._due: dict[Listing, float] = {}
+        self._out: set[Listing] = set()
+        self._snapshots: dict[Ref, Snapshot] = {}
+        for one in _listings(hold):
+            self._plan(one, hold.listed_at)
+
+    def pending(self, now: float) -> bool:
+        """Whether more runs may join."""
+        waits = now < self._until and not self._hold.is_full()
+        return waits or bool(self._due or self._out or self._snapshots)
+
+    @property
+    def due(self) -> list[float]:
+        """The seconds at which there is something to do although nothing arrives."""
+        return [*self._due.values(), self._until]
+
+    def take_due(self, now: float) -> list[Listing]:
+        """The listings that begin now."""
+        if self._hold.is_full():
+            self._due.clear()
+        ready = [one for one, due in self._due.items() if due <= now]
+        for one in ready:
+            del self._due[one]
+            self._out.add(one)
+        return ready
+
+    def run(self, one: Listing, clouds: Clouds, trackers: Container[Ref]) -> Listed:
+        """List, and read what has no tracker. Call it on a worker."""
+        query = structs.replace(self._hold.query, kinds=frozenset({one.kind}))
+        listed: dict[Ref, Snapshot] = {}
+        error: CloudError | None = None
+        try:
+            for snapshot in listing(clouds, one.scope, query, set()):
+                if snapshot.run.ref not in trackers:
+                    listed[snapshot.run.ref] = snapshot
+        except CloudError as failure:  # what came before it counts
+            error = failure
+        except Exception as failure:  # noqa: BLE001 - the others are listed, whatever broke
+            error = internal_error(failure)
+        return Listed(tuple(_read(listed, clouds)), error)
+
+    def record(self, one: Listing, result: Listed, now: float) -> None:
+        """Take the result of a listing, and plan the next one."""
+        self._out.discard(one)
+        self._snapshots |= {snapshot.run.ref: snapshot for snapshot in result.snapshots}
+        self._hold.listed(one, result.error)
+        self._plan(one, now)
+
+    def selections(self) -> Iterator[Selection]:
+        """Select from what was found."""
+        if self._snapshots:
+            snapshots, self._snapshots = self._snapshots, {}
+            yield self._hold.choose(tuple(snapshots.values()))
+
+    def _plan(self, one: Listing, last: float) -> None:
+        """Plan the listing after `last`. The final one is at the end: nothing is missed that starts before."""
+        due = last + LISTED_EVERY
+        if due <= self._until:
+            self._due[one] = self._until if self._until - due < LISTED_EVERY else due
+
+
+def _listings(hold: Hold) -> Iterator[Listing]:
+    for scope in hold.scopes:
+        for kind in kinds_of(scope, hold.query):
+            if hold.query.facts <= kind.lists:
+                yield Listing(scope, kind.name)
+
+
+def _read(listed: dict[Ref, Snapshot], clouds: Clouds) -> Iterable[Snapshot]:
+    """The runs with their targets, where the listing has none; as listed where they cannot be read."""
+    partly = [ref for ref, snapshot in listed.items() if not snapshot.whole]
+    whole = dict(listed)
+    for batch in batches(partly):
+        try:
+            answers = dict(read(clouds, batch))
+        except CloudError:
+            continue
+        whole |= {ref: _as_listed(one, listed[ref]) for ref, one in answers.items() if isinstance(one, Snapshot)}
+    return whole.values()
+
+
+def _as_listed(reading: Snapshot, listed: Snapshot) -> Snapshot:
+    """A reading with the trigger and the fact of its listing, which a reading does not have."""
+    run = structs.replace(reading.run, matched_by=listed.run.matched_by)
+    if not run.trigger_known and listed.run.trigger_known:
+        run = Origin.of(listed.run).put_into(run)
+    return structs.replace(reading, run=run)
