@@ -20,7 +20,10 @@ import psycopg
 REQUIRED = "RUNCANCEL_TESTS_NEED_POSTGRES"
 """With this variable a missing server is a failure, not a skip."""
 
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=16MB")
+DURABLE = ("max_connections=60",)
+"""Settings of a server that keeps what it committed, as it is delivered."""
+
+FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "shared_buffers=16MB")
 _NOBODY = "nobody"
 _WHO = "host all canary 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
 """One role has a password; the others need none."""
@@ -39,7 +42,7 @@ class Server:
         self.folder = folder
 
     @classmethod
-    def start(cls) -> "Server":
+    def start(cls, options: Sequence[str] = FAST) -> "Server":
         """Start one in a folder of its own. Raises `NoServer`."""
         programs = _programs()
         folder = Path(tempfile.mkdtemp(prefix="runcancel-postgres-", dir="/tmp"))
@@ -57,7 +60,7 @@ class Server:
             raise NoServer(f"initdb failed: {made.stderr.strip()[-300:]}")
         (folder / "data" / "pg_hba.conf").write_text(_WHO)
         port = _free_port()
-        settings = [word for one in (*_FAST, "listen_addresses=127.0.0.1") for word in ("-c", one)]
+        settings = [word for one in (*options, "listen_addresses=127.0.0.1") for word in ("-c", one)]
         command = [*somebody, str(programs / "postgres"), "-D", data, "-p", str(port), "-k", str(folder), *settings]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)

@@ -221,11 +221,12 @@ def _put(db: Statements, id: str, items: Sequence[PlanItem | Intent]) -> None:
 
 def _put_events(db: Statements, id: str, events: Sequence[JournalEvent]) -> None:
     """Add what happened after what the operation has already."""
-    if not events:
-        return
-    (last,) = db.execute("SELECT coalesce(max(number), 0) FROM events WHERE operation=?", (id,)).fetchone()
-    rows = ((id, number, KINDS[type(one)], encode(one)) for number, one in enumerate(events, last + 1))
-    db.executemany("INSERT INTO events (operation, number, kind, event) VALUES (?,?,?,?)", rows)
+    if events:
+        db.executemany(
+            "INSERT INTO events (operation, number, kind, event) "
+            "SELECT ?, coalesce(max(number), 0) + 1, ?, ? FROM events WHERE operation=?",
+            ((id, KINDS[type(one)], encode(one), id) for one in events),
+        )
 
 
 def _drop_intents(db: Statements, id: str, read: AbstractSet[RunName]) -> None:

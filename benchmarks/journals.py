@@ -1,0 +1,121 @@
+"""`python -m benchmarks.journals [RUNS]`: the journal of a team beside the one of this machine, as ratios.
+
+How many replies per second each store takes, and what each costs a cancel of so many runs. The server is a real
+PostgreSQL of this machine that commits to the disk, as one is delivered.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.fleet import ACCOUNTS, SCOPES
+from benchmarks.measure import Sample, measured
+from benchmarks.place import RUNCANCEL, sandbox
+from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.journal.base import Journal
+from runcancel.journal.postgres import PostgresDatabase
+from runcancel.journal.recorder import new_operation
+from runcancel.journal.sql import SqlJournal
+from runcancel.journal.store import VARIABLE, JournalStore
+from runcancel.model.events import Judged
+from runcancel.model.outcomes import PlanItem
+from runcancel.model.runs import Ref
+from runcancel.model.states import Guarantee, State, Verdict
+from tests.databases import DURABLE, Server
+
+_ANY = (0, 3, 8)
+_REPLIES = 1000
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The URL of a team's journal on a server of its own."""
+    running = Server.start(DURABLE)
+    try:
+        url = running.create()
+        JournalStore(Path("/nowhere"), url).migrate()
+        yield url
+    finally:
+        running.close()
+
+
+def replies_per_second(url: str) -> dict[str, float]:
+    """Replies that each store takes in a second, each committed. `both` waits for the file, and for all at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        stores: Mapping[str, Callable[[], Journal]] = {
+            "SQLite": lambda: JournalStore(Path(folder) / "one" / "j").open(),
+            "PostgreSQL": lambda: SqlJournal(PostgresDatabase.open(url)),
+            "both": lambda: JournalStore(Path(folder) / "two" / "j", url).open(),
+        }
+        return {name: _rate(open_()) for name, open_ in stores.items()}
+
+
+def _rate(journal: Journal) -> float:
+    operation = new_operation("cancel", [], None)
+    refs = [Ref.parse(f"tencent:ap-guangzhou:invocation/inv-{number:08}") for number in range(_REPLIES)]
+    journal.begin(operation, [_item(ref) for ref in refs])
+    answer = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("r",))
+    began = time.monotonic()
+    for ref in refs:
+        journal.responded(operation.id, ref, answer, [Judged(run=ref, at=operation.at, verdict=Verdict.REQUESTED)])
+    journal.close()
+    return _REPLIES / (time.monotonic() - began)
+
+
+def _item(ref: Ref) -> PlanItem:
+    return PlanItem(
+        run=ref,
+        name="patch-openssl",
+        state=State.RUNNING,
+        guarantee=Guarantee.STOPS_RUNNING,
+        promise="stops",
+        ask=True,
+        why="it is running",
+        counts={State.RUNNING: 12},
+        not_listed=0,
+        targets=(),
+        invocations=(),
+    )
+
+
+def cancels(runs: int, url: str) -> dict[str, Sample]:
+    """A cancel of so many runs without a journal, with the file, and with the team's too; each in a fresh sandbox."""
+    ways: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
+        "no journal": (None, ("--no-journal",)),
+        "SQLite": (None, ()),
+        "both": (url, ()),
+    }
+    return {name: _cancel(runs, *way) for name, way in ways.items()}
+
+
+def _cancel(runs: int, url: str | None, options: tuple[str, ...]) -> Sample:
+    with sandbox(accounts=ACCOUNTS) as place:
+        refs: list[str] = []
+        for number, (provider, account, region) in enumerate(SCOPES):
+            share = runs // len(SCOPES) + (number < runs % len(SCOPES))
+            ids = place.add(provider, account=account, region=region, count=share, runs_for=3600.0)
+            kind = "command" if provider == "aws" else "invocation"
+            refs += [f"{provider}-account{account + 1}@{provider}:{region}:{kind}/{id}" for id in ids]
+        argv = [str(RUNCANCEL), "cancel", *refs, "--max-runs", "1000000", "--timeout", "600s", *options, "-o", "jsonl"]
+        environ = dict(place.environ) | ({} if url is None else {VARIABLE: url})
+        return measured(argv, environ, codes=_ANY)
+
+
+def main() -> None:
+    """Print both tables."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with server() as url:
+        rates = replies_per_second(url)
+        for name, rate in rates.items():
+            print(f"{name}: {rate:,.0f} replies/s, {rate / rates['SQLite']:.2f} of SQLite", flush=True)
+        samples = cancels(runs, url)
+    for name, sample in samples.items():
+        wall, cpu = (sample.wall / samples["SQLite"].wall, sample.cpu / samples["SQLite"].cpu)
+        print(f"{runs:,} runs, {name}: {sample.wall:.1f} s ({wall:.2f}), {sample.cpu:.1f} s of CPU ({cpu:.2f})")
+
+
+if __name__ == "__main__":
+    main()
