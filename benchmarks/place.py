@@ -51,11 +51,13 @@ class Place:
 
 
 @contextmanager
-def sandbox(*, accounts: int = 1, limits: bool = False, faults: Sequence[str] = ()) -> Iterator[Place]:
+def sandbox(
+    *, accounts: int = 1, regions: int = 0, limits: bool = False, faults: Sequence[str] = ()
+) -> Iterator[Place]:
     """A sandbox without runs; time goes as on a clock."""
     with (
         tempfile.TemporaryDirectory() as home,
-        Sandbox(SandboxOptions(fleet=False, accounts=accounts, limits=limits, faults=faults)) as box,
+        Sandbox(SandboxOptions(fleet=False, accounts=accounts, regions=regions, limits=limits, faults=faults)) as box,
     ):
         yield Place(box, Path(home), accounts=accounts)
 

@@ -1,9 +1,14 @@
-"""One listing over very many scopes: calls per second of wall clock and of CPU, peak memory, most threads at once."""
+"""One listing over very many scopes: calls per second of wall clock and of CPU, peak memory, most threads at once.
+
+`python -m benchmarks.scopes 10000` has the three clouds and a few profiles; `500x20` has 500 AWS accounts, each reached
+by a role, in 20 regions.
+"""
 
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +20,12 @@ ACCOUNTS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Breadth:
-    """`list` over `scopes` scopes. `threads` is the most that were seen at once, the caller's included."""
+    """`list` over `scopes` scopes. `threads` and `files` are the most that were seen at once."""
 
     scopes: int
     calls: int
     threads: int
+    files: int
     sample: Sample
 
     @property
@@ -42,8 +48,36 @@ def breadth(scopes: int) -> Breadth:
             scopes=contexts * sum(map(len, REGIONS.values())),
             calls=place.calls(),
             threads=watcher.stop(),
+            files=watcher.files,
             sample=sample,
         )
+
+
+def accounts(number: int, regions: int) -> Breadth:
+    """List the runs of so many AWS accounts, each reached by a role, in so many regions."""
+    with sandbox(accounts=number, regions=regions) as place:
+        config = Path(place.environ["HOME"]) / ".config" / "runcancel" / "config.toml"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        names = place.box.world.regions["aws"][:regions]
+        config.write_text(_roles(place, number, names), encoding="utf-8")
+        argv = [str(RUNCANCEL), "list", "-o", "jsonl", "-q"]
+        watcher = _Threads(place)
+        sample = measured(argv, place.environ, codes=(0, 7))
+        return Breadth(
+            scopes=number * len(names), calls=place.calls(), threads=watcher.stop(), sample=sample, files=watcher.files
+        )
+
+
+def _roles(place: Place, number: int, regions: Sequence[str]) -> str:
+    ids = [place.box.account_id("aws", account) for account in range(number)]
+    listed = repr(list(regions)).replace("'", '"')
+    tables = [
+        f'[contexts.a{id}]\nprovider = "aws"\naccount = "{id}"\nrole_arn = "arn:aws:iam::{id}:role/ops"\n'
+        f"regions = {listed}\n"
+        for id in ids
+    ]
+    names = ", ".join(f'"a{id}"' for id in ids)
+    return "\n".join([f"default = [{names}]", *tables])
 
 
 def _config(contexts: int) -> str:
@@ -67,6 +101,7 @@ class _Threads:
     def __init__(self, place: Place) -> None:
         self._home = place.environ["HOME"]
         self._most = 0
+        self.files = 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -84,16 +119,18 @@ class _Threads:
                     environ = Path(f"/proc/{pid}/environ").read_bytes()
                     if f"HOME={self._home}".encode() in environ.split(b"\0"):
                         self._most = max(self._most, len(list(Path(f"/proc/{pid}/task").iterdir())))
+                        self.files = max(self.files, len(list(Path(f"/proc/{pid}/fd").iterdir())))
                 except OSError:
                     continue
 
 
 if __name__ == "__main__":
-    for size in map(int, sys.argv[1:] or ["10000"]):
+    for size in sys.argv[1:] or ["10000"]:
         begun = time.perf_counter()
-        one = breadth(size)
+        one = accounts(*map(int, size.split("x"))) if "x" in size else breadth(int(size))
         print(
-            f"{one.scopes} scopes: {one.calls} calls, {one.threads} threads, {one.sample.peak:.0f} MB, "
+            f"{one.scopes} scopes: {one.calls} calls, {one.threads} threads, {one.files} files, "
+            f"{one.sample.peak:.0f} MB, "
             f"{one.sample.wall:.1f} s, {one.sample.cpu:.1f} s CPU, {one.rate:.0f} calls/s of CPU "
             f"({time.perf_counter() - begun:.0f} s with the sandbox)"
         )

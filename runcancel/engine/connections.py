@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MOST_OPEN = 128
 """Connections of scopes that are kept: each has a client in memory and up to eight sockets of usually 1024."""
 
+_FEW_OPEN = 16  # connections after which what every scope shares is loaded
+
 
 class Clouds:
     """The connected scopes; each is opened at its first use.
@@ -132,6 +134,8 @@ class Clouds:
     def _keep(self, scope: Scope, cloud: Cloud) -> None:
         with self._lock:
             self._open[scope] = cloud
+            if len(self._open) == _FEW_OPEN and not self._let_go:
+                gc.freeze()  # modules and service models stay for ever: no collection has to look at them
             if len(self._open) <= MOST_OPEN:
                 return
             self._open.popitem(last=False)  # whoever still uses it holds it

@@ -10,6 +10,48 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "alibaba": ("cn-hangzhou", "cn-shanghai", "ap-southeast-1"),
     "tencent": ("ap-guangzhou", "ap-shanghai", "ap-singapore"),
 }
+_MORE_REGIONS: dict[str, tuple[str, ...]] = {
+    "aws": (
+        *(
+            "us-west-1",
+            "us-west-2",
+            "ca-central-1",
+            "sa-east-1",
+            "eu-west-2",
+            "eu-west-3",
+            "eu-central-1",
+            "eu-north-1",
+        ),
+        *("ap-south-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "eu-south-1"),
+        *("af-south-1", "ap-southeast-3", "me-central-1", "il-central-1", "ca-west-1", "eu-central-2"),
+    ),
+    "alibaba": (
+        *("cn-beijing", "cn-shenzhen", "cn-guangzhou", "cn-chengdu", "cn-qingdao", "cn-zhangjiakou", "cn-huhehaote"),
+        *("cn-wulanchabu", "cn-heyuan", "cn-hongkong", "ap-northeast-1", "ap-northeast-2", "ap-southeast-3"),
+        *("ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "eu-central-1", "eu-west-1", "us-east-1", "us-west-1"),
+    ),
+    "tencent": (
+        *(
+            "ap-beijing",
+            "ap-chengdu",
+            "ap-chongqing",
+            "ap-nanjing",
+            "ap-hongkong",
+            "ap-tokyo",
+            "ap-seoul",
+            "ap-jakarta",
+        ),
+        *("ap-bangkok", "ap-taipei", "eu-frankfurt", "na-ashburn", "na-siliconvalley", "sa-saopaulo", "ap-shenzhen"),
+    ),
+}
+MOST_REGIONS = max(len(REGIONS[name]) + len(more) for name, more in _MORE_REGIONS.items())
+
+
+def regions_of(count: int) -> dict[str, tuple[str, ...]]:
+    """So many regions of each cloud, as far as it has them here, and the usual ones at least."""
+    return {name: (usual + _MORE_REGIONS[name])[: max(count, len(usual))] for name, usual in REGIONS.items()}
+
+
 DEFAULT_REGION = {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}
 
 _FIRST_ACCOUNT = {"aws": 111122223333, "alibaba": 1234567890123456, "tencent": 100000000001}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runcancel.sandbox import seeds, strangers
-from runcancel.sandbox.accounts import DEFAULT_REGION, REGIONS, account_id, key
+from runcancel.sandbox.accounts import DEFAULT_REGION, REGIONS, account_id, key, regions_of
 from runcancel.sandbox.alibaba.dialect import Alibaba
 from runcancel.sandbox.aws.dialect import Aws
 from runcancel.sandbox.clock import Clock
@@ -31,7 +31,8 @@ class SandboxOptions:
     """`fleet=False` starts empty; `runs` are added to what is there, written as for `POST /_sandbox/runs`.
 
     `tick`: world time stands still except that every API request moves it by so many seconds. `fresh`: so many reads
-    miss a run that was started or added after the start. `external_id`: what every role requires of who assumes it.
+    miss a run that was started or added after the start. `regions`: how many each cloud has; those beyond the usual
+    ones start without runs. `external_id`: what every role requires of who assumes it.
     """
 
     port: int = 0
@@ -39,6 +40,7 @@ class SandboxOptions:
     speed: float = 1.0
     tick: float | None = None
     accounts: int = 1
+    regions: int = 0
     external_id: str = ""
     fleet: bool = True
     fresh: int = 0
@@ -82,7 +84,7 @@ class Sandbox:
         """Back to the start: the same runs, the rules of the options, no requests."""
         options = self.options
         self.clock = Clock(speed=options.speed, tick=options.tick)
-        self.world = World(self.clock, seed=options.seed, regions=REGIONS, furnish=self._furnish)
+        self.world = World(self.clock, seed=options.seed, regions=regions_of(options.regions), furnish=self._furnish)
         self.world.fresh = options.fresh
         self.world.accounts = options.accounts
         self.world.external_id = options.external_id
@@ -102,7 +104,7 @@ class Sandbox:
         return self.clock.wall()  # a reset brings another clock
 
     def _furnish(self, book: Book) -> None:
-        if self.options.fleet:
+        if self.options.fleet and book.key.region in REGIONS[book.key.provider]:
             seeds.furnish(book, self.clock.epoch)
 
     def environment(self, *, account: int = 0, sort: str = "static") -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from runcancel.sandbox.accounts import DEFAULT_REGION, PROVIDERS, REGIONS
+from runcancel.sandbox.accounts import DEFAULT_REGION, PROVIDERS
 from runcancel.sandbox.clock import Clock
 from runcancel.sandbox.effects import Board
 from runcancel.sandbox.faults import BadFault, rule
@@ -86,8 +86,8 @@ def add_runs(world: World, raw: Mapping[str, Any]) -> list[str]:
     if provider not in PROVIDERS:
         raise BadSpec(f"provider is one of {', '.join(PROVIDERS)}")
     region = str(raw.get("region") or DEFAULT_REGION[provider])
-    if region not in REGIONS[provider]:
-        raise BadSpec(f"{provider} serves {', '.join(REGIONS[provider])}")
+    if not world.serves(provider, region):
+        raise BadSpec(f"{provider} serves {', '.join(world.regions[provider])}")
     account = int(raw.get("account", 0))
     description = parse_spec({key: value for key, value in raw.items() if key not in _SCOPE_KEYS})
     with world.lock:

@@ -48,6 +48,10 @@ Tick = Annotated[
 Accounts = Annotated[
     int, typer.Option("--accounts", metavar="N", min=1, help="Number of accounts per cloud, each with its own keys.")
 ]
+Regions = Annotated[
+    int,
+    typer.Option("--regions", metavar="N", min=0, help="Number of regions per cloud; more than usual have no runs."),
+]
 ExternalId = Annotated[
     str, typer.Option("--external-id", metavar="ID", help="The external id that every role requires.")
 ]
@@ -78,6 +82,7 @@ def serve(
     speed: Speed = 1.0,
     tick: Tick = None,
     accounts: Accounts = 1,
+    regions: Regions = 0,
     external_id: ExternalId = "",
     fresh: Fresh = 0,
     limits: Limits = False,
@@ -107,6 +112,7 @@ def serve(
         speed=speed,
         tick=tick,
         accounts=accounts,
+        regions=regions,
         external_id=external_id,
         fresh=fresh,
         limits=limits,
@@ -130,6 +136,7 @@ def exec_(
     speed: Speed = 1.0,
     tick: Tick = None,
     accounts: Accounts = 1,
+    regions: Regions = 0,
     external_id: ExternalId = "",
     fresh: Fresh = 0,
     limits: Limits = False,
@@ -158,6 +165,7 @@ def exec_(
             speed=speed,
             tick=tick,
             accounts=accounts,
+            regions=regions,
             external_id=external_id,
             fresh=fresh,
             limits=limits,
@@ -215,6 +223,7 @@ def _open(
     speed: float,
     tick: float | None,
     accounts: int,
+    regions: int,
     external_id: str,
     fresh: int,
     limits: bool,
@@ -229,6 +238,7 @@ def _open(
         speed=speed,
         tick=tick,
         accounts=accounts,
+        regions=regions,
         external_id=external_id,
         fresh=fresh,
         limits=limits,

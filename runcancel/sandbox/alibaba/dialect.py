@@ -19,7 +19,7 @@ VERSIONS = {"2014-05-26": "ecs", "2015-04-01": "sts", "2020-07-06": "actiontrail
 def describe_regions(world: World, book: Book, call: Call) -> Document:
     rows = [
         {"RegionId": name, "LocalName": name, "RegionEndpoint": f"ecs.{name}.aliyuncs.com", "Status": "available"}
-        for name in REGIONS["alibaba"]
+        for name in world.regions["alibaba"]
     ]
     return {"Regions": {"Region": rows}}
 

@@ -3,7 +3,7 @@
 from xml.sax.saxutils import escape
 
 from runcancel.sandbox import roles
-from runcancel.sandbox.accounts import REGIONS, caller
+from runcancel.sandbox.accounts import caller
 from runcancel.sandbox.wire import Call, Document, Refusal
 from runcancel.sandbox.world import Book, World
 
@@ -29,14 +29,16 @@ def assume_role_with_web_identity(world: World, book: Book, call: Call) -> Docum
 
 
 def describe_regions(world: World, book: Book, call: Call) -> Document:
-    known = [(name, "opt-in-not-required") for name in REGIONS["aws"]]
+    known = [(name, "opt-in-not-required") for name in world.regions["aws"]]
     if call.params.get("AllRegions", "").lower() == "true":
         known += [(name, "not-opted-in") for name in NOT_ENABLED]
     return {"Regions": [{"RegionName": name, "OptInStatus": status} for name, status in known]}
 
 
 def list_regions(world: World, book: Book, call: Call) -> Document:
-    known = [(name, "ENABLED_BY_DEFAULT") for name in REGIONS["aws"]] + [(name, "DISABLED") for name in NOT_ENABLED]
+    known = [(name, "ENABLED_BY_DEFAULT") for name in world.regions["aws"]] + [
+        (name, "DISABLED") for name in NOT_ENABLED
+    ]
     statuses = call.params.get("RegionOptStatusContains")
     if statuses is not None and not isinstance(statuses, list):
         raise Refusal(400, "ValidationException", "RegionOptStatusContains must be a list.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from runcancel.sandbox import roles
-from runcancel.sandbox.accounts import REGIONS, caller
+from runcancel.sandbox.accounts import caller
 from runcancel.sandbox.clock import utc
 from runcancel.sandbox.tencent.invocations import select
 from runcancel.sandbox.wire import Call, Document
@@ -34,7 +34,7 @@ def _agent(machine: str, now: float) -> Document:
 
 
 def describe_regions(world: World, book: Book, call: Call) -> Document:
-    rows = [{"Region": name, "RegionName": name, "RegionState": "AVAILABLE"} for name in REGIONS["tencent"]]
+    rows = [{"Region": name, "RegionName": name, "RegionState": "AVAILABLE"} for name in world.regions["tencent"]]
     return {"TotalCount": len(rows), "RegionSet": rows}
 
 
