@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
@@ -43,6 +44,7 @@ from runcancel.text import command
 if TYPE_CHECKING:
     from runcancel.cli.support.accounts import Accounts
     from runcancel.engine.callers import Callers
+    from runcancel.engine.events import SearchCount
     from runcancel.journal.store import JournalStore
     from runcancel.render.formats.query import Expression
     from runcancel.render.tabular import TableOptions
@@ -245,6 +247,10 @@ class Session:
         failed = self.notes.cut_off and self._answer not in _ABOUT_RUNS
         return code or int(Exit.FAILED) if failed else code
 
+    @property
+    def _paints_alone(self) -> bool:
+        return not (self.debug or (self.out.is_terminal and self.format in ROW_FORMATS))
+
     def progress(self, *, cancels: bool, timeout: float | None = None) -> Progress:
         """The observer that reports on stderr while this waits; it is repainted as time goes by.
 
@@ -253,10 +259,9 @@ class Session:
         """
         from runcancel.render.live.progress import progress
 
-        alone = not (self.debug or (self.out.is_terminal and self.format in ROW_FORMATS))
         shown = progress(
             sys.stderr,
-            terminal=structs.replace(self.err, moves=self.err.moves and alone),
+            terminal=structs.replace(self.err, moves=self.err.moves and self._paints_alone),
             environ=self.settings.environ,
             quiet=self.quiet,
             verbose=self.verbose,
@@ -267,6 +272,24 @@ class Session:
         self.workers.tick = shown.tick
         self.notes.aside = shown.close
         return shown
+
+    @contextmanager
+    def search_count(self, doing: str = "searched", things: str = "scopes") -> "Iterator[SearchCount]":
+        """How far a search is: shown on stderr inside the block, as `progress` is."""
+        from runcancel.engine.events import SearchCount
+        from runcancel.render.live.searching import show
+
+        before, alone = (self.workers.tick, self.notes.aside), self._paints_alone
+        terminal = structs.replace(self.err, moves=self.err.moves and alone)
+        count = SearchCount(doing, things)
+        if not self.quiet:
+            line = show(sys.stderr, count, terminal=terminal, environ=self.settings.environ)
+            self.workers.tick, self.notes.aside = line.tick, line.close
+        try:
+            yield count
+        finally:
+            self.notes.aside()
+            self.workers.tick, self.notes.aside = before
 
     def wait_timeout(self, timeout: str | None) -> float:
         """`--timeout` in seconds: the flag, the variable, or 60. From now on reads are repeated within it."""

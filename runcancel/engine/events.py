@@ -1,7 +1,8 @@
 """The receivers of the events of a cancel: the screen and the journal."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from runcancel.engine.verdict import CancelResponse, RequestStatus
@@ -139,3 +140,32 @@ class StateChanges:
             return None
         self._last[ref] = (state, counts)
         return Seen(run=ref, at=at, state=state, counts=counts)
+
+
+class SearchCount:
+    """How far a search over many scopes is. The caller's thread counts, and `tick` lets somebody show it."""
+
+    def __init__(self, doing: str = "searched", things: str = "scopes") -> None:
+        self.tick: Callable[[], None] = lambda: None
+        self.total = self.ended = self.matches = self.failed = 0
+        self._doing = doing
+        self._things = things
+        self._listings: Counter[Hashable] = Counter()
+
+    def begin(self, scopes: Iterable[Hashable]) -> None:
+        """Count the listings of each scope; it ends with the last of them."""
+        self._listings.update(scopes)
+        self.total = len(self._listings)
+
+    def end(self, scope: Hashable) -> None:
+        """One listing of a scope ended."""
+        self._listings[scope] -= 1
+        self.ended += not self._listings[scope]
+        self.tick()
+
+    def text(self, separator: str) -> str:
+        """`searched 1,204 of 10,000 scopes, 312 runs, 3 failed`."""
+        parts = [f"{self._doing} {self.ended:,} of {self.total:,} {self._things}"]
+        parts += [f"{self.matches:,} found"] if self.matches else []
+        parts += [f"{self.failed:,} failed"] if self.failed else []
+        return separator.join(parts)

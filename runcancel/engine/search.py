@@ -1,5 +1,6 @@
 """Search scopes for runs, in parallel; what a scope that does not answer leaves open is a gap."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TypeVar
 from msgspec import structs
 
 from runcancel.engine.connections import Clouds, batches, read
+from runcancel.engine.events import SearchCount
 from runcancel.errors import CloudError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Kind, Problem, Ref, Run, Scope, Snapshot
@@ -31,30 +33,52 @@ def search(
     *,
     answering: set[Scope],
     within: float | None = None,
+    count: SearchCount | None = None,
 ) -> Iterator[Snapshot | Problem]:
     """Find runs in many scopes in parallel, as they arrive; a scope that does not answer is a problem.
 
     `answering` is given every scope that answered to one of its listings at least. `within`: seconds after which what
-    has not come is not waited for: its scope is a problem, too.
-    Whole are those whose vendor lists the targets with the run. Kinds whose listing does not report it
-    what the query compares are left out. Raises `Interrupted` after a signal.
+    has not come is not waited for: its scope is a problem, too. `count` is kept up to date.
+    Whole are those whose vendor lists the targets with the run. Kinds whose listing does not report what the query
+    compares are left out. Raises `Interrupted` after a signal.
     """
     sources = {
         (scope, kind.name): partial(
             listing, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
         )
-        for scope in scopes
+        for scope in interleaved(scopes)
         for kind in kinds_of(scope, query)
         if query.facts <= kind.lists
     }
+    counter = count or SearchCount()
+    counter.begin(scope for scope, _ in sources)
+    arriving = as_completed(
+        sources, workers, queue=lambda key: key[0], within=within, on_end=lambda key: counter.end(key[0])
+    )
     reported: dict[Scope, set[Reason]] = {}  # a scope that was given up has its reason already
-    for (scope, _), got in as_completed(sources, workers, queue=lambda key: key[0], within=within):
+    for (scope, _), got in arriving:
         known = reported.setdefault(scope, set())
         if isinstance(got, Snapshot):
+            counter.matches += 1
             yield got
         elif got.reason not in known and not (known and isinstance(got, GivenUp)):
+            counter.failed += not known
             known.add(got.reason)
             yield got.problem(scope=scope)
+
+
+def interleaved(scopes: Sequence[Scope]) -> list[Scope]:
+    """One scope of every account, then the next of every account.
+
+    The scopes of an account wait for its credentials together: side by side they would take the threads of others.
+    """
+    numbers: Counter[tuple[str, str | None]] = Counter()
+    ranks: dict[Scope, int] = {}
+    for scope in scopes:
+        account = (scope.provider, scope.context)
+        ranks.setdefault(scope, numbers[account])
+        numbers[account] += 1
+    return sorted(scopes, key=ranks.__getitem__)
 
 
 def kinds_of(scope: Scope, query: Query) -> tuple[Kind, ...]:
@@ -110,11 +134,12 @@ def as_completed(
     *,
     queue: Callable[[K], Hashable],
     within: float | None = None,
+    on_end: Callable[[K], None] = lambda key: None,
 ) -> Iterator[tuple[K, T | CloudError]]:
     """Drain many iterators in parallel, a chunk of each at a time, so that memory stays bounded.
 
-    What one raises ends it and is yielded in its place, and so is that it has not ended `within` seconds. Raises
-    `Interrupted` after a signal.
+    What one raises ends it and is yielded in its place, and so is that it has not ended `within` seconds. `on_end` is
+    called with each that ended. Raises `Interrupted` after a signal.
     """
     opened: dict[K, Iterator[T]] = {}
 
@@ -144,6 +169,7 @@ def as_completed(
             if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
                 left.pop(done.item, None)
                 opened.pop(done.item, None)
+                on_end(done.item)
             else:
                 tasks.submit(done.item, queue=queue(done.item))
             yield from ((done.item, row) for row in rows)

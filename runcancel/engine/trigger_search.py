@@ -6,7 +6,8 @@ from functools import partial
 from msgspec import Struct, structs
 
 from runcancel.engine.connections import Clouds
-from runcancel.engine.search import as_completed
+from runcancel.engine.events import SearchCount
+from runcancel.engine.search import as_completed, interleaved
 from runcancel.errors import CloudError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot
@@ -25,25 +26,34 @@ def find_triggers(
     *,
     answering: set[Scope],
     within: float | None = None,
+    count: SearchCount | None = None,
 ) -> Iterator[Trigger | Problem]:
     """Find triggers in many scopes in parallel, each kind by itself; a scope that does not answer is a problem.
 
-    `answering` and `within` as for `search`. One refused kind hides no other. Raises `Interrupted` after a signal.
+    `answering`, `within` and `count` as for `search`. One refused kind hides no other. Raises `Interrupted` after a
+    signal.
     """
     sources = {
         (scope, kind.name): partial(
             _listing, clouds, scope, structs.replace(query, kinds=frozenset({kind.name})), answering
         )
-        for scope in scopes
+        for scope in interleaved(scopes)
         for kind in provider(scope.provider).trigger_kinds
         if not query.kinds or kind.name in query.kinds
     }
+    counter = count or SearchCount()
+    counter.begin(scope for scope, _ in sources)
+    arriving = as_completed(
+        sources, workers, queue=lambda key: Line(*key), within=within, on_end=lambda key: counter.end(key[0])
+    )
     reported: dict[Scope, set[tuple[Reason, str | None]]] = {}  # a scope that was given up has its reason already
-    for (scope, kind_name), found in as_completed(sources, workers, queue=lambda key: Line(*key), within=within):
+    for (scope, kind_name), found in arriving:
         known = reported.setdefault(scope, set())
         if isinstance(found, Trigger):
+            counter.matches += 1
             yield found
             continue
+        counter.failed += not known
         about = found.action if found.reason is Reason.DENIED else None  # each permission that is missing is named
         if (found.reason, about) not in known and not (known and isinstance(found, GivenUp)):
             known.add((found.reason, about))

@@ -8,13 +8,14 @@ from runcancel.cli.session import Session
 from runcancel.config.search_scopes import SearchScope, excluded, home_region, search_scopes
 from runcancel.config.settings import Settings
 from runcancel.engine.search import kinds_of
-from runcancel.errors import CloudError, UsageError
+from runcancel.errors import CREDENTIALS, CloudError, UsageError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Problem, Scope
-from runcancel.model.states import Fact
+from runcancel.model.states import Fact, Reason
 from runcancel.model.triggers import TriggerQuery
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import is_configured
+from runcancel.render.screens.notes import by_account
 
 _FACTS = {
     Fact.DOCUMENT: "what a run executes",
@@ -24,6 +25,7 @@ _FACTS = {
 """The facts that a filter needs from a listing, in words."""
 
 _NAMED = 4  # regions of one account that are named
+_ACCOUNTS = 6  # accounts that are named, and scopes that did not reply for one reason
 
 
 def scopes_to_search(
@@ -53,14 +55,25 @@ def _all_regions(session: Session, accounts: Sequence[SearchScope]) -> dict[Sear
 
     def request(account: SearchScope) -> tuple[str, ...]:
         home = home_region(session.settings, account)
-        return session.clouds.at(Scope(provider=account.provider, region=home, context=account.context)).regions()
+        try:
+            cloud = session.clouds.at(Scope(provider=account.provider, region=home, context=account.context))
+        except CloudError as error:
+            if error.reason not in CREDENTIALS:
+                raise
+            return (home,)  # there are no credentials for any region: one of them shows why
+        return cloud.regions()
 
     regions: dict[SearchScope, tuple[str, ...]] = {}
-    for done in session.workers.map(request, accounts, queue=lambda account: account):
-        if done.error is None:
-            regions[done.item] = done.value()
-        elif not isinstance(done.error, CloudError | UsageError):  # what searches there will meet it again
-            raise done.error
+    if not accounts:
+        return regions
+    with session.search_count("read the regions of", "accounts") as count:
+        count.begin(accounts)
+        for done in session.workers.map(request, accounts, queue=lambda account: account):
+            count.end(done.item)
+            if done.error is None:
+                regions[done.item] = done.value()
+            elif not isinstance(done.error, CloudError | UsageError):  # what searches there will meet it again
+                raise done.error
     return regions
 
 
@@ -115,6 +128,10 @@ def coverage(
 
 
 def _regions_by_account(scopes: Sequence[Scope]) -> Iterator[str]:
+    accounts = {(scope.provider, scope.context) for scope in scopes}
+    if len(accounts) > _ACCOUNTS:
+        yield f"{len(scopes):,} scopes of {len(accounts):,} accounts"
+        return
     for account, group in groupby(scopes, key=lambda scope: _account(scope.provider, scope.context)):
         regions = [scope.region for scope in group]
         if len(regions) > _NAMED:
@@ -124,9 +141,17 @@ def _regions_by_account(scopes: Sequence[Scope]) -> Iterator[str]:
 
 
 def _refused(gaps: Sequence[Problem]) -> Iterator[str]:
+    """Scopes that did not reply, by reason; many of one account, and many accounts, are one part of the sentence."""
+    scopes: dict[Reason, list[str]] = {}
     for gap in gaps:
         if gap.scope is not None:
-            yield f"{gap.scope.replace(':', ' ')} ({gap.code.replace('_', ' ')})"
+            scopes.setdefault(gap.code, []).append(gap.scope)
+    for code, names in scopes.items():
+        parts = list(by_account(list(dict.fromkeys(names))))
+        why = code.replace("_", " ")
+        yield from (f"{part.replace(':', ' ', 1)} ({why})" for part in parts[:_ACCOUNTS])
+        if len(parts) > _ACCOUNTS:
+            yield f"{len(parts) - _ACCOUNTS:,} more ({why})"
 
 
 def _left_out(

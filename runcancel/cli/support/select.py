@@ -181,9 +181,11 @@ def _searched(session: Session, query: Query) -> _SearchResult:
     scopes = scopes_to_search(session, kinds=query.kinds)
     unfindable = unsearched(scopes, query)
     answering: set[Scope] = set()
-    answers = list(
-        search(scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within)
-    )
+    within = session.read_within
+    with session.search_count() as count:
+        answers = list(
+            search(scopes, query, session.clouds, session.workers, answering=answering, within=within, count=count)
+        )
     unanswered = (answer for answer in answers if isinstance(answer, Problem))
     gaps = (*unusable(session.settings), *unanswered)
     real, notes = split_gaps(gaps, scopes)

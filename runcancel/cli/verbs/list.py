@@ -45,24 +45,28 @@ def list_(
     unfindable = [f"note: {note}" for note in unsearched(scopes, query)]
     gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
-    listed = _search(search(scopes, query, session.clouds, session.workers, answering=answering), gaps)
-    target_ids = options.targets(target)
-    runs = (
-        containing(listed, target_ids, session.clouds, session.workers) if target_ids else (one.run for one in listed)
-    )
     answer = session.writer("list")
+    target_ids = options.targets(target)
     total = shown = 0
     most = session.limit(limit, _SHOWN)
 
-    def counted() -> Iterator[Run]:
+    def counted(runs: Iterable[Run]) -> Iterator[Run]:
         nonlocal total
         for run in runs:
             total += 1
             yield run
 
-    for run in _newest(counted(), most, as_they_come=session.format == "jsonl"):
-        answer.row(run)
-        shown += 1
+    with session.search_count() as count:
+        listing = search(scopes, query, session.clouds, session.workers, answering=answering, count=count)
+        listed = _search(listing, gaps)
+        runs = (
+            containing(listed, target_ids, session.clouds, session.workers)
+            if target_ids
+            else (one.run for one in listed)
+        )
+        for run in _newest(counted(runs), most, as_they_come=session.format == "jsonl"):
+            answer.row(run)
+            shown += 1
     real, notes = split_gaps(gaps, scopes)
     cut = shown < total
     narrow = f"Showing the newest {shown} of {total} runs. All: --limit 0; fewer: --name, --status, --since, …"

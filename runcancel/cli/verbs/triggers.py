@@ -42,11 +42,12 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
     found: list[Trigger] = []
-    for one in find_triggers(scopes, query, session.clouds, session.workers, answering=answering):
-        if isinstance(one, Trigger):
-            found.append(one)
-        else:
-            gaps.append(one)
+    with session.search_count() as count:
+        for one in find_triggers(scopes, query, session.clouds, session.workers, answering=answering, count=count):
+            if isinstance(one, Trigger):
+                found.append(one)
+            else:
+                gaps.append(one)
     most = session.limit(limit, _SHOWN)
     answer = session.writer("triggers")
     shown = sorted(found, key=_soonest)[: most or None]

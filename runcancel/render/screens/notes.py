@@ -1,5 +1,6 @@
 """What is printed on stderr: problems with what to do about them, notes, hints."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TextIO
@@ -17,6 +18,10 @@ PROGRAM = "runcancel"
 _APART = 3  # problems of one sort that are printed one by one
 _SHOWN = 10  # runs or scopes that are named where they are printed as one
 _NAMED = 3  # names that stand for many in one line
+_REGIONS = 4  # regions of one account that are printed one by one
+_ACCOUNT = re.compile(r"\b[0-9]{5,20}\b")
+"""The number of an account: problems that differ in it alone have one cause."""
+
 _SHORTEST = 5  # characters of a name that is taken out of a message
 
 
@@ -97,7 +102,8 @@ def _sort_of(problem: Problem) -> Hashable:
     where = str(problem.ref or problem.scope or "")
     if not where or where in problem.message:
         return problem
-    return (problem.ref is None, problem.code, problem.message, problem.provider_code, _general(problem.hint, where))
+    message = _ACCOUNT.sub("…", problem.message)
+    return (problem.ref is None, problem.code, message, problem.provider_code, _general(problem.hint, where))
 
 
 def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
@@ -105,13 +111,29 @@ def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
     first = group[0]
     names = [str(problem.ref or problem.scope or "") for problem in group]
     noun = "scopes" if first.ref is None else "runs"
-    facts = f" [{first.provider_code}]" if first.provider_code and first.provider_code not in first.message else ""
-    yield safe(redact(f"{PROGRAM}: {len(group):,} {noun}: {first.message}{facts}"))
-    yield from (f"  {safe(name)}" for name in names[:_SHOWN])
-    if len(names) > _SHOWN:
-        yield f"  … and {len(names) - _SHOWN:,} more (-o json lists all)"
+    same = all(problem.message == first.message for problem in group)
+    message = first.message if same else _ACCOUNT.sub("…", first.message)
+    facts = f" [{first.provider_code}]" if first.provider_code and first.provider_code not in message else ""
+    yield safe(redact(f"{PROGRAM}: {len(group):,} {noun}: {message}{facts}"))
+    lines = names if first.ref is not None else list(by_account(names))
+    yield from (f"  {safe(line)}" for line in lines[:_SHOWN])
+    if len(lines) > _SHOWN:
+        more = f"{len(lines) - _SHOWN:,} more" + (" accounts" if len(lines) < len(names) else "")
+        yield f"  … and {more} (-o json lists all)"
     if first.hint:
         yield f"  {safe(redact(_general(first.hint, names[0]) or ''))}"
+
+
+def by_account(scopes: Sequence[str]) -> Iterator[str]:
+    """Scopes in their order; many regions of one account are one line."""
+    regions: dict[str, list[str]] = {}
+    for scope in scopes:
+        regions.setdefault(scope.rpartition(":")[0], []).append(scope)
+    for account, members in regions.items():
+        if account and len(members) > _REGIONS:
+            yield f"{account}: {len(members):,} regions"
+        else:
+            yield from members
 
 
 def _general(hint: str | None, where: str) -> str | None:
