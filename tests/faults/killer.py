@@ -49,10 +49,10 @@ class Mortal(sqlite3.Connection):
         return cursor
 
 
-def mortal(outside: "Outside", moment: str, number: int, *argv: str) -> "Done":
-    """What the command did in a process that dies at one of its journal writes."""
+def mortal(outside: "Outside", moment: str, number: int, *argv: str, before: str = "") -> "Done":
+    """What the command did in a process that dies at one of its journal writes. `before`: as for `Outside.run`."""
     load = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nimport killer\n"
-    return outside.run(*argv, before=f"{load}killer.main({moment!r}, {number!r}, {argv!r})", check=False)
+    return outside.run(*argv, before=f"{before}{load}killer.main({moment!r}, {number!r}, {argv!r})", check=False)
 
 
 def main(moment: str, number: int, argv: tuple[str, ...]) -> None:

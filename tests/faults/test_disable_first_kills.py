@@ -12,7 +12,7 @@ from cli.test_returning import of_invoker
 from outside import Outside
 
 from .conftest import FIGURES
-from .test_trigger_kills import Kill, mortal, operation
+from .test_trigger_kills import Kill, killed, operation
 
 _AT_ONCE = 4
 _IN_THE_SUITE = 2
@@ -22,8 +22,8 @@ _HERE = ("-p", "tencent", "-r", "ap-guangzhou")
 def kills(folder: Path) -> Iterator[Kill]:
     """Every moment of every write of a command that lives."""
     with Outside(folder) as outside:
-        done = mortal(outside, ("before", 0), "cancel", of_invoker(outside), "--disable-triggers", "--yes")
-    writes = int(done.stderr.splitlines()[-1])
+        done = killed(outside, ("before", 0), "cancel", of_invoker(outside), "--disable-triggers", "--yes")
+    writes = int(done.err.splitlines()[-1])
     assert writes >= 2 * 2 + 3  # an answer and an outcome for each, the intent, what is found meanwhile, the end
     yield from ((moment, number) for number in range(1, writes + 1) for moment in ("before", "after"))
 
@@ -33,7 +33,7 @@ def killed_and_resumed(outside: Outside, kill: Kill) -> None:
     ref = of_invoker(outside)
     trigger = outside.json("status", ref, "--trigger")["runs"][0]["trigger"]
     before = {run["ref"] for run in outside.json("list", *_HERE)["runs"]} - {ref}
-    mortal(outside, kill, "cancel", ref, "--disable-triggers", "--yes")
+    killed(outside, kill, "cancel", ref, "--disable-triggers", "--yes")
     outside.box.clock.advance(3600.0)
     outside.json("list", *_HERE)
     id = operation(outside, "cancel")
