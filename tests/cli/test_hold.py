@@ -78,7 +78,7 @@ def test_what_starts_later_is_found_cancelled_and_verified_in_one_operation(outs
     assert "Hold for 3.2s: every run that matches --name patch-openssl is cancelled" in done.err
     assert "at most 5 runs in all" in done.err
     assert "The corrected run is cancelled, too" in done.err
-    assert f"found: {first} ({NAME}), running; 2 of 5" in done.err
+    assert f"found: {first} ({NAME}), running; run 2 of at most 5" in done.err
     assert "The hold ended: 2 runs joined it" in done.err
     (operation,) = outside.json("history")["operations"]
     assert operation["counts"] == {"stopped": 3}
@@ -303,21 +303,23 @@ def test_every_kind_of_a_scope_is_listed(outside: Outside) -> None:
     document = outside.json("status", COMMAND)["runs"][0]["document"]
     argv = ("--document", document, "-r", "us-east-2", "--kind", "command", "--hold", "1.3s", "--max-runs", "99")
     planned = outside.json("cancel", *argv, "-n")["plan"]
-    with a_command_later(outside, document) as started:
+    with a_step_later(
+        outside, lambda: outside.add("aws", "command", document=document, targets={"running": 2})
+    ) as started:
         done = hold(outside, *argv, "--confirm", str(len(planned)), "-o", "json")
 
     assert done.outcomes[started[0]]["verdict"] in ("stopped", "partial"), str(done)
 
 
 @contextmanager
-def a_command_later(outside: Outside, document: str) -> Iterator[list[str]]:
-    """A command that starts after the first listing of the cancel."""
+def a_step_later(outside: Outside, step: Callable[[], str]) -> Iterator[list[str]]:
+    """A step that is taken once the plan was listed: then the callers are looked up."""
     results: list[str] = []
     before = outside.actions().count("GetCallerIdentity")
 
     def play() -> None:
-        outside.wait_for("GetCallerIdentity", times=before + 1)  # once the plan was listed
-        results.append(outside.add("aws", "command", document=document, targets={"running": 2}))
+        outside.wait_for("GetCallerIdentity", times=before + 1)
+        results.append(step())
 
     thread = threading.Thread(target=play)
     thread.start()
@@ -349,3 +351,41 @@ def test_a_gap_of_the_first_listing_stays_where_there_is_no_other(outside: Outsi
 
     assert done.code == 7, str(done)
     assert [one["scope"] for one in done.document["errors"]] == ["tencent:ap-shanghai"]
+
+
+def test_what_the_given_confirmation_does_not_cover_is_left_alone(outside: Outside) -> None:
+    argv = ("--name", "hourly sync", "-p", "aws", "-r", "us-east-2", "--kind", "command", "--max-runs", "5")
+
+    def by_comment() -> str:
+        return outside.add("aws", "command", name="hourly sync", targets={"running": 2})
+
+    with a_step_later(outside, by_comment) as started:
+        done = hold(outside, *argv, "--hold", "1.3s", "--yes", "-o", "json")
+    again = hold(outside, *argv, "--hold", "0.5s", "--confirm", "1", "-o", "json")
+
+    (row,) = done.document["outcomes"]
+    assert (row["run"], row["verdict"], row["error"]["code"]) == (started[0], "skipped", "refused")
+    assert "found by comment" in row["error"]["message"]
+    assert "--confirm N" in row["error"]["hint"]
+    assert done.code == 6
+    assert again.outcomes[started[0]]["verdict"] in ("stopped", "requested"), str(again)
+
+
+def test_a_cancel_that_hangs_delays_no_listing(outside: Outside) -> None:
+    outside.faults("CancelInvocation=hang*1")
+
+    with meanwhile(outside, lambda: bad(outside)) as started:
+        done = hold(outside, *HOLD, "--timeout", "5s", "-o", "json")
+
+    moments = listings(outside)
+    assert done.outcomes[started[0]]["verdict"] == "stopped", str(done)
+    assert moments[2] - moments[0] < 5, "the second listing waited for the cancel of the first"
+
+
+def test_what_the_joined_run_has_started_is_chased_too(outside: Outside) -> None:
+    argv = ("--name", NAME, *HERE, "--hold", "1.3s", "--max-runs", "5", "--yes", "--stop-running", "-o", "json")
+
+    with meanwhile(outside, lambda: bad(outside)) as started:
+        done = hold(outside, *argv)
+
+    assert done.outcomes[started[0]]["verdict"] == "stopped", str(done)

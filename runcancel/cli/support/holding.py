@@ -177,7 +177,9 @@ class Holding:
             items.append(item)
             self._joined += 1
             name = f" ({safe(item.label)})" if item.label else ""
-            self._session.notes.say(f"found: {item.run}{name}, {item.state}; {self._count} of {self._request.max_runs}")
+            self._session.notes.say(
+                f"found: {item.run}{name}, {item.state}; run {self._count} of at most {self._request.max_runs}"
+            )
         return Selection(items=tuple(items), decided=(*chosen.decided, *outcomes))
 
     @property
