@@ -66,7 +66,7 @@ def _plan(place: Place, runs: int) -> Path:
         kind = "command" if provider == "aws" else "invocation"
         refs += [f"{provider}-account{account + 1}@{provider}:{region}:{kind}/{id}" for id in ids]
     done = subprocess.run(
-        [RUNCANCEL, "cancel", "-f", "-", "--dry-run", "-o", "json", "-q"],
+        [RUNCANCEL, "cancel", "-f", "-", "--dry-run", "-o", "json", "-q", "--lookup-timeout", "600s"],
         env=place.environ,
         input="\n".join(refs),
         stdout=subprocess.PIPE,
@@ -92,8 +92,9 @@ def _empty(place: Place, plan: Path) -> str:
 
 
 def _cancel(place: Place, plan: Path, shard: str, runs: int) -> Sample:
-    flags = ("--max-runs", str(runs), "--confirm", str(runs), "--timeout", "600s", "-o", "jsonl", "-q")
-    return measured([RUNCANCEL, "cancel", "--plan", plan, "--shard", shard, *flags], place.environ, codes=_ANY)
+    flags = ("--max-runs", str(runs), "--confirm", str(runs), "--timeout", "600s", "--lookup-timeout", "600s")
+    argv = [RUNCANCEL, "cancel", "--plan", plan, "--shard", shard, *flags, "-o", "jsonl", "-q"]
+    return measured(argv, place.environ, codes=_ANY)
 
 
 if __name__ == "__main__":

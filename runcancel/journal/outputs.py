@@ -57,7 +57,10 @@ class _Output:
             if not isinstance(row.trigger, Ref):
                 raise ValueError(f"{row.trigger} is not a full reference")
             self._triggers[row.trigger] = row
-        elif kind == "end" and entry.get("verb") == self.operation.verb:
+
+    def end(self, entry: Mapping[str, Any]) -> None:
+        """Its last line. Raises `msgspec.ValidationError`."""
+        if entry.get("verb") == self.operation.verb:
             code = msgspec.convert(entry.get("exit_code"), int)
             state = Stage.INTERRUPTED if code > _SIGNALLED else Stage.DONE
             self.operation = structs.replace(self.operation, exit_code=code, state=state)
@@ -97,6 +100,9 @@ class Outputs:
                 if entry.get("type") == "operation":
                     operation = from_builtins(entry, Operation)
                     current = self._outputs.setdefault(operation.id, _Output(operation))
+                elif entry.get("type") == "end":  # one of a process that was refused names no operation
+                    if (ended := self._outputs.get(str(entry.get("operation")))) is not None:
+                        ended.end(entry)
                 elif current is not None:
                     current.take(str(entry.get("type")), entry)
             except (ValueError, RecursionError, msgspec.ValidationError) as error:

@@ -261,13 +261,13 @@ def line(record: Struct) -> str:
     return f'{{"type":"{line_form(type(record)).type}",{encode(record)[1:]}'
 
 
-def end_line(name: str, end: End) -> str:
-    """The last line of jsonl."""
+def end_line(name: str, end: End, *, operation: str | None) -> str:
+    """The last line of jsonl; `operation` is the one that a line before it describes."""
     return encode(
         EndLine(
             format_version=FORMAT_VERSION,
             verb=verb_of(name),
-            operation=end.operation,
+            operation=operation,
             complete=end.complete,
             truncated=end.truncated,
             exit_code=end.exit_code,

@@ -1,6 +1,7 @@
 """`report` and `history` over the shards of one plan: in one journal, in several, and from what commands printed."""
 
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,23 @@ def test_a_shard_that_was_killed_and_run_again_is_complete(outside: Outside, pla
     assert "incomplete" not in outside.run("report").out
 
 
+def test_a_killed_shard_is_resumed_and_the_report_is_whole(outside: Outside, plan: Any) -> None:
+    outside.faults("tencent:CancelInvocation=hang", "alibaba:StopInvocation=hang")
+    command = ("cancel", "--plan", "plan.json", "--shard", "0/1", "--confirm", "4", "-q", "-o", "tsv")
+
+    outside.interrupted(signal.SIGKILL, *command, until="CancelInvocation")
+    outside.faults()
+
+    document = report(outside, code=7)
+    assert document["reports"][0]["plans"][0]["unfinished"] == [0]
+    (step,) = [one["command"] for one in document["reports"][0]["next_steps"] if "--resume" in str(one["command"])]
+    resumed = outside.run(*step.split()[1:], "-o", "jsonl", "--accept-reported")
+    assert resumed.code == 0, str(resumed)
+    assert report(outside)["complete"]
+    assert resumed.lines[0]["type"] == "operation"
+    assert resumed.lines[0]["shard"] == {"index": 0, "count": 1}, "its output is of the shard, too"
+
+
 def _reopen(outside: Outside, *, index: int) -> None:
     """What a kill leaves of the operation of one shard."""
     import sqlite3
@@ -217,6 +235,20 @@ def test_an_output_that_was_cut_off_is_an_unfinished_operation(outside: Outside,
     assert (one["plans"][0]["unfinished"], one["finished"]) == ([1], False)
     (error,) = document["errors"]
     assert error["message"].startswith("1.jsonl, line ")
+
+
+def test_the_end_of_another_process_ends_no_operation(outside: Outside, plan: Any) -> None:
+    """The logs of all pods in one file: one was killed, and one was refused after it."""
+    done = cancel(outside, *all_of(2), more=("--no-journal",))
+    refused = outside.run("cancel", "--plan", "plan.json", "--shard", "1/2", "-o", "jsonl", "--no-journal")
+    assert refused.code == 6
+    whole, killed = done[0].out, "".join(done[1].out.splitlines(keepends=True)[:-1])
+    (outside.home / "pods.jsonl").write_text(whole + killed + refused.out)
+
+    (one,) = report(outside, "./pods.jsonl", code=7)["reports"]
+
+    assert [each["exit_code"] for each in one["operations"]] == [0, None]
+    assert one["plans"][0]["unfinished"] == [1]
 
 
 def test_a_file_without_an_operation_is_named(outside: Outside, plan: Any) -> None:

@@ -25,8 +25,8 @@ from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import JournalStore
-from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, Judged, Resumed
-from runcancel.model.outcomes import Found, Operation, PlanItem, PlannedInvocation, Seen, Sent
+from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, FromPlan, Judged, Resumed
+from runcancel.model.outcomes import Found, Operation, PlanItem, PlannedInvocation, Seen, Sent, Shard
 from runcancel.model.runs import Problem, Ref, Run, RunName
 from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
 
@@ -95,6 +95,24 @@ def test_what_was_intended_answered_and_seen_is_read_back(place: Place) -> None:
     (found,) = again.operations()
     assert (found.state, found.exit_code, found.reason) == (Stage.DONE, 4, "because")
     assert found.counts == {"failed": 1, "unjudged": 1}
+
+
+@pytest.mark.parametrize("shard", [None, Shard(index=2, count=8)])
+def test_an_operation_keeps_its_plan_and_its_shard(place: Place, shard: Shard | None) -> None:
+    journal, begun = place.open(), structs.replace(operation(), plan="8ff0" * 16, shard=shard)
+    other = structs.replace(operation(), id=ulid(1, 1))
+    events = [Confirmed(at=datetime.now(UTC), how=ConfirmedBy.YES, given=None, runs=1)]
+    for one in (begun, other):
+        journal.begin(one, [item()], events=events)
+        journal.end(one.id, Stage.DONE, 0)
+    journal.resume(begun.id, [item()])
+
+    found = {one.id: one for one in journal.operations()}
+
+    assert (found[begun.id].plan, found[begun.id].shard) == (begun.plan, shard)
+    assert (found[other.id].plan, found[other.id].shard) == (None, None)
+    assert list(journal.events(other.id)) == events
+    assert [type(event) for event in journal.events(begun.id)] == [FromPlan, Confirmed]
 
 
 def without_nul(text: str) -> str:

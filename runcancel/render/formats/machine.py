@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from runcancel.model.encoding import encode, pretty
-from runcancel.model.outcomes import PlanItem
+from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.runs import Invocation, Ref
 from runcancel.render.documents import End, Event, Record, document, end_line, line, line_form
 from runcancel.render.sink import Printer, Sink
@@ -46,9 +46,12 @@ class JsonLines(Printer):
     def __init__(self, name: str, sink: Sink) -> None:
         super().__init__(sink)
         self._name = name
+        self._operation: str | None = None  # whose output this is, also where no journal has it
 
     def row(self, record: Record) -> None:
         """Print one record."""
+        if isinstance(record, Operation) and self._name != "history":  # which lists those of others
+            self._operation = record.id
         self._sink.write(line(record) + "\n")
 
     def event(self, event: Event) -> None:
@@ -61,7 +64,7 @@ class JsonLines(Printer):
             self._sink.write(line(file) + "\n")
         for problem in end.errors:
             self._sink.write(line(problem) + "\n")
-        self._sink.write(end_line(self._name, end) + "\n")
+        self._sink.write(end_line(self._name, end, operation=end.operation or self._operation) + "\n")
 
 
 class References(Printer):
