@@ -1,5 +1,6 @@
 """What the tests from outside share: one sandbox per worker, put back to its start before every test."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -25,6 +26,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays until the end: nobody need look through it for garbage again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ second, is a copy's line to whoever wants commands run.
 import fcntl
 import functools
 import gc
+import inspect
 import logging
 import marshal
 import os
@@ -25,6 +26,7 @@ from contextvars import copy_context
 from importlib import import_module
 from typing import Any, NoReturn
 
+from botocore import hooks
 from protocol import GONE, NUMBER, STAYS
 
 _LEFT_OUT = ("runcancel.__main__",)
@@ -130,7 +132,7 @@ def _run_one(line: socket.socket) -> tuple[int, bool]:
     except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
+        with suppress(AttributeError, OSError, ValueError):  # None where it was closed
             stream.flush()
     return code, ended
 
@@ -143,6 +145,10 @@ def _take_over(streams: list[int], numbers: list[int]) -> None:
     for at, number in enumerate(numbers):
         os.dup2(_LINE + 1 + at, number)
         os.close(_LINE + 1 + at)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if number not in numbers:  # as an interpreter does that finds it closed
+            os.close(number)
+            setattr(sys, name, None)
 
 
 def _sit_down() -> None:
@@ -245,6 +251,23 @@ def _forget() -> None:
             (kept.extend if isinstance(kept, list) else kept.update)(first)
 
 
+def _quicken_sessions() -> None:
+    """What every session of botocore works out again, in less time: whether handlers take keywords, and other names."""
+    asks, fresh, names = hooks.accepts_kwargs, hooks.EventAliaser.__init__, {}
+
+    def takes_keywords(handler: Any) -> Any:
+        code = getattr(handler, "__code__", None)
+        return asks(handler) if code is None else code.co_flags & inspect.CO_VARKEYWORDS
+
+    def with_names(self: hooks.EventAliaser, *args: object) -> None:
+        fresh(self, *args)
+        if self._event_aliases == hooks.EVENT_ALIASES:
+            self._alias_name_cache = names
+
+    hooks.accepts_kwargs = takes_keywords
+    hooks.EventAliaser.__init__ = with_names
+
+
 def _load() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -253,6 +276,7 @@ def _load() -> None:
                 import_module(module.name)
         for name in _LATER:
             import_module(name)
+    _quicken_sessions()
     _remember()
     gc.collect()
     gc.freeze()

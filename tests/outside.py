@@ -347,8 +347,7 @@ def warm() -> Warm:
 def row_of(screen: pyte.Screen, at: int) -> str:
     """One line of `screen.display`, which makes them all."""
     line = screen.buffer[at]
-    texts = [line[x].data for x in range(screen.columns)] if line else []
-    return "".join(texts) if texts else " " * screen.columns
+    return "".join(line[x].data for x in range(screen.columns))
 
 
 def _is_ours(name: str) -> bool:

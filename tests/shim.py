@@ -14,7 +14,7 @@ def main(listener: str, program: str, variables: dict[str, str], at: list[object
     """Where a copy would not be the same, start the program itself."""
     descriptors = sorted(each for each in map(int, os.listdir("/dev/fd")) if _is_handed_on(each))
     environ = dict(os.environ)
-    if at_start(environ) != variables or place() != at or descriptors[:3] != [0, 1, 2]:
+    if at_start(environ) != variables or place() != at:
         os.execv(program, [program, *sys.argv[1:]])
     line = socket(AF_UNIX, SOCK_STREAM)
     line.connect(listener)

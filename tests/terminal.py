@@ -8,7 +8,7 @@ from typing import Self
 
 import pexpect
 import pyte
-from outside import Outside
+from outside import Outside, row_of
 
 _DIM = re.compile(rb"\x1b\[([0-9;]*)m")
 _HALF = re.compile(rb"\x1b[^A-Za-z]*\Z")  # a sequence whose end has not come yet
@@ -34,6 +34,7 @@ class Terminal:
         self.screen = pyte.HistoryScreen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self._half = b""
+        self._rows: list[str] = []
         self._stream.feed(prompt.encode())
         self._child = outside.seat(*argv, columns=columns, lines=lines, env=env, timeout=30)
 
@@ -46,7 +47,11 @@ class Terminal:
     @property
     def rows(self) -> list[str]:
         """The picture without the empty lines below."""
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
+        screen = self.screen
+        for at in sorted({*screen.dirty, *range(len(self._rows), screen.lines)}):
+            self._rows[at : at + 1] = [row_of(screen, at).rstrip()]
+        screen.dirty.clear()
+        return "\n".join(self._rows[: screen.lines]).rstrip().split("\n")
 
     @property
     def text(self) -> str:

@@ -2,8 +2,10 @@
 
 import ast
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -29,11 +31,32 @@ LONGER_FILES = {
 EDGES = re.findall(r"^    (\S+\.py) (-->|-\.->) (\S+\.py)$", PAGE, re.MULTILINE)
 
 
+class Source(NamedTuple):
+    """What the tests look at in a file; it is parsed once."""
+
+    imports: frozenset[str]
+    names: frozenset[str]
+    interface: frozenset[str]
+    lengths: Mapping[str, int]
+    words: tuple[str, ...]
+
+
 @cache
+def source(path: Path) -> Source:
+    """A file of the program."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = [*ast.walk(tree)]
+    return Source(_imports(nodes), _names(nodes), _interface(nodes), _lengths(path, nodes), _words(path, nodes))
+
+
 def imports(file: str) -> frozenset[str]:
     """The files of the program that a file imports, at its top or when needed."""
+    return source(ROOT / file).imports
+
+
+def _imports(nodes: Sequence[ast.AST]) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             modules = {name for name in inner if path_of(name)}
@@ -115,16 +138,25 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 def test_no_function_is_longer_than_a_screen() -> None:
     """Of a verb only the body counts: its parameters are the options, its docstring is the help."""
-    long: dict[str, int] = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                first = node.body[1] if path.parent.name == "verbs" and ast.get_docstring(node) else node
-                lines = (node.end_lineno or 0) - first.lineno + 1
-                if lines > LONGEST_FUNCTION:
-                    long[f"{path.relative_to(ROOT)}: {node.name}"] = lines
+    long = {
+        f"{path.relative_to(ROOT)}: {name}": lines
+        for path in sorted(ROOT.rglob("*.py"))
+        for name, lines in source(path).lengths.items()
+        if lines > LONGEST_FUNCTION
+    }
 
     assert long == {}
+
+
+def _lengths(path: Path, nodes: Sequence[ast.AST]) -> Mapping[str, int]:
+    """The longest function of each name."""
+    longest: dict[str, int] = {}
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1] if path.parent.name == "verbs" and ast.get_docstring(node) else node
+            lines = (node.end_lineno or 0) - first.lineno + 1
+            longest[node.name] = max(lines, longest.get(node.name, 0))
+    return longest
 
 
 def test_no_file_is_about_many_things() -> None:
@@ -169,21 +201,20 @@ def vendor_words() -> re.Pattern[str]:
     return re.compile("|".join((*(rf"\b{re.escape(word)}" for word in sorted(found)), *PRODUCTS)))
 
 
-def words_of(path: Path) -> list[str]:
+def _words(path: Path, nodes: Sequence[ast.AST]) -> tuple[str, ...]:
     """Every name, text and docstring of a file, without the help of a verb and of its options."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     helps: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.keyword) and node.arg == "help":
             helps |= {id(inner) for inner in ast.walk(node.value)}
         if path.parent.name == "verbs" and isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             helps |= {id(inner) for inner in ast.walk(node.body[0])}
     names = {ast.Name: "id", ast.Attribute: "attr", ast.arg: "arg", ast.FunctionDef: "name", ast.ClassDef: "name"}
-    return [
+    return tuple(
         str(node.value if isinstance(node, ast.Constant) else getattr(node, names[type(node)]))
-        for node in ast.walk(tree)
+        for node in nodes
         if id(node) not in helps and (type(node) in names or (isinstance(node, ast.Constant) and str(node.value)))
-    ]
+    )
 
 
 def test_vendor_words_stop_at_the_providers() -> None:
@@ -192,7 +223,7 @@ def test_vendor_words_stop_at_the_providers() -> None:
     for path in sorted(ROOT.rglob("*.py")):
         file = str(path.relative_to(ROOT))
         if file.split("/", maxsplit=1)[0] not in ("providers", "sandbox"):
-            found = {match.group() for word in words_of(path) for match in pattern.finditer(word)}
+            found = {match.group() for word in source(path).words for match in pattern.finditer(word)}
             named |= {file: found} if found else {}
 
     assert {file: words for file, words in named.items() if file not in MAY_NAME_CLOUDS} == {}
@@ -206,11 +237,10 @@ PRIVATE = re.compile(
 """Words that hide what a thing is. A name says what it stands for: a status, a scope, a timeout, an index."""
 
 
-@cache
-def names(path: Path) -> frozenset[str]:
+def _names(nodes: Sequence[ast.AST]) -> frozenset[str]:
     """What a file defines: functions, classes, parameters, variables and attributes, without leading underscores."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
                 found.add(name)
@@ -221,7 +251,7 @@ def names(path: Path) -> frozenset[str]:
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_name_is_of_a_private_dialect(path: Path) -> None:
-    assert [name for name in names(path) if PRIVATE.fullmatch(name)] == []
+    assert [name for name in source(path).names if PRIVATE.fullmatch(name)] == []
 
 
 PARTICIPLES = re.compile("found|known|chosen|named|given|left|seen|sent|kept|made")
@@ -234,10 +264,10 @@ PAST = {
 """Events are named by what happened, sources by how the runs were named; `given` is a key of the journal."""
 
 
-def interface(path: Path) -> set[str]:
+def _interface(nodes: Sequence[ast.AST]) -> frozenset[str]:
     """The names that others read: functions, classes, parameters, fields and attributes."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.arg(arg=name) | ast.Attribute(attr=name, ctx=ast.Store()):
                 names.add(name)
@@ -250,7 +280,7 @@ def interface(path: Path) -> set[str]:
                         if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
                     ),
                 }
-    return {name.strip("_").lower() for name in names}
+    return frozenset(name.strip("_").lower() for name in names)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
@@ -258,7 +288,7 @@ def test_no_parameter_and_no_field_is_a_participle(path: Path) -> None:
     """A local variable of a short function may be one; whoever reads a signature has to learn what the thing is."""
     file = str(path.relative_to(ROOT))
 
-    assert {name for name in interface(path) if PARTICIPLES.fullmatch(name)} == PAST.get(file, set())
+    assert {name for name in source(path).interface if PARTICIPLES.fullmatch(name)} == PAST.get(file, set())
 
 
 def test_no_type_is_claimed() -> None:

@@ -298,8 +298,8 @@ def furnish(book: Book, now: float) -> None:
 def _jittered(book: Book, spec: RunSpec, now: float) -> RunSpec:
     """The next round of what repeats is in an hour or in a day: no test lasts as long."""
     last = datetime.fromtimestamp(now - 60, ZoneInfo("Asia/Shanghai"))
-    spec = replace(spec, frequency=spec.frequency.format(minute=last.minute, hour=last.hour))
-    return spec if spec.id else replace(spec, age=spec.age + book.dice.random() * 10)
+    age = spec.age if spec.id else spec.age + book.dice.random() * 10
+    return replace(spec, age=age, frequency=spec.frequency.format(minute=last.minute, hour=last.hour))
 
 
 def _windows(book: Book, now: float, *, nightly: str) -> None:

@@ -103,15 +103,17 @@ def live(word: Word, spec: RunSpec, now: float) -> Life:
     life = Life(begins=created + 2, ends=now + spec.runs_for, settle=spec.settle)
     if word in WAITING:
         begins = math.inf if word is Word.SCHEDULED else now + spec.waits_for
-        return replace(life, waits=word, begins=begins, ends=begins + spec.runs_for)
-    if word is Word.RUNNING:
-        return replace(life, outcome=Word.SCHEDULED if spec.repeat == "Period" else Word.SUCCEEDED)
-    if word is Word.CANCELLING:
-        return replace(life, cancelled_at=now)
-    if word in STOPPED:
-        begins = math.inf if word is Word.CANCELLED else life.begins
-        return replace(life, begins=begins, cancelled_at=created + spec.age / 2, settle=min(spec.settle, spec.age / 4))
-    return replace(life, ends=created + 2 + min(45.0, spec.age / 2), outcome=word)
+        life.waits, life.begins, life.ends = word, begins, begins + spec.runs_for
+    elif word is Word.RUNNING:
+        life.outcome = Word.SCHEDULED if spec.repeat == "Period" else Word.SUCCEEDED
+    elif word is Word.CANCELLING:
+        life.cancelled_at = now
+    elif word in STOPPED:
+        life.begins = math.inf if word is Word.CANCELLED else life.begins
+        life.cancelled_at, life.settle = created + spec.age / 2, min(spec.settle, spec.age / 4)
+    else:
+        life.ends, life.outcome = created + 2 + min(45.0, spec.age / 2), word
+    return life
 
 
 def lives(spec: RunSpec, now: float) -> list[tuple[Word, Life]]:
