@@ -227,7 +227,7 @@ class Session:
         from runcancel.journal.store import JournalStore
 
         configured = self.settings.config.journal.url
-        return JournalStore.of(self.settings.environ, configured, self.notes.warn)
+        return JournalStore.of(self.settings.environ, configured, self.notes.warn, self.workers.pause)
 
     def command(self, *words: str) -> str:
         """A call of this program over the same scopes, as a person can paste it.

@@ -56,6 +56,7 @@ class PostgresDatabase(Database):
                 connect_timeout=int(CONNECT),
                 prepare_threshold=None,  # a pool may give each transaction another connection
                 application_name="runcancel",
+                keepalives_idle=30,  # a firewall between here and the server forgets connections that are silent
                 client_encoding="utf8",
             )
             limit(None)
@@ -144,7 +145,7 @@ class _Limited(Statements):
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
         self._limit(self.seconds)
         cursor = self._connection.execute(_in_its_dialect(sql), parameters or None)
-        rows = _Rows(cursor.fetchall() if sql.startswith("SELECT") and not sql.endswith("UPDATE") else [])
+        rows = _Rows(cursor.fetchall() if _is_read(sql) else [])
         self._limit(None)
         return rows
 
@@ -175,6 +176,13 @@ class _Rows(Rows):
 
     def __iter__(self) -> Iterator[Any]:
         return self._next
+
+
+@lru_cache
+def _is_read(sql: str) -> bool:
+    """Whether somebody reads the rows of a statement: then it is waited for."""
+    words = sql.split()
+    return (words[0] in ("SELECT", "WITH") and words[-1] != "UPDATE") or "RETURNING" in words
 
 
 @lru_cache

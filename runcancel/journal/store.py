@@ -25,13 +25,21 @@ _BUSY = 5.0  # seconds to wait for another process
 class JournalStore:
     """The place of a journal: a file of this user on this machine, and the database of a team if it has a URL.
 
-    `warn` is called once, with a sentence, when the team's cannot be used: the file is used alone from then on.
+    `warn` is called once, with a sentence, when the team's cannot be used: the file is used alone from then on. `pause`
+    waits so many seconds for another process or for the server; whatever it raises ends the waiting.
     """
 
-    def __init__(self, file: Path, url: str | None = None, warn: Callable[[str], None] = lambda sentence: None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        url: str | None = None,
+        warn: Callable[[str], None] = lambda sentence: None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.file = file
         self.url = url
         self._warn = warn
+        self._pause = pause
         self._is_lost = False
         self._courier: Courier | None = None
 
@@ -46,53 +54,52 @@ class JournalStore:
         environ: Mapping[str, str],
         configured: str | None = None,
         warn: Callable[[str], None] = lambda sentence: None,
+        pause: Callable[[float], None] = time.sleep,
     ) -> "JournalStore":
         """The file of the user and the database of the variable, or else the configured one.
 
         Raises `UsageError` for a variable that is no such URL.
         """
         if configured is None and VARIABLE not in environ:
-            return cls.local(environ)
+            return cls(cls.local(environ).file, None, warn, pause)
         from runcancel.config import journal_url
 
-        return cls(cls.local(environ).file, journal_url.from_environment(VARIABLE, environ, configured), warn)
+        return cls(cls.local(environ).file, journal_url.from_environment(VARIABLE, environ, configured), warn, pause)
 
     def prepare(self) -> None:
         """Begin to connect to the team's, so that what is opened next need not wait for it."""
         if not self._is_alone and self._courier is None:
             self._courier = self._new_courier()
 
-    def open(self, *, busy: float = _BUSY, pause: Callable[[float], None] = time.sleep) -> "Journal":
-        """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`.
-
-        `pause` waits so many seconds; whatever it raises ends the waiting.
-        """
+    def open(self, *, busy: float = _BUSY) -> "Journal":
+        """Open or begin the journal, waiting `busy` seconds at most for others. Raises `JournalError`."""
         if self._is_alone:
-            return self._open_file(busy, pause)
+            return self._open_file(busy)
         try:
-            local: Journal | None = self._open_file(busy, pause)
+            local: Journal | None = self._open_file(busy)
         except JournalError:
             local = None  # the team's is enough
-        return self._beside_team(local, pause, "the operation is recorded in {file}")
+        # without a file, whoever records reports that nothing is recorded
+        return self._beside_team(local, "the operation is recorded in {file}" if local is not None else None)
 
     def peek(self) -> "Journal":
         """Open the file that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
         return _over(_files().peek(self.file))
 
-    def read(self, *, pause: Callable[[float], None] = time.sleep) -> "Journal | None":
+    def read(self) -> "Journal | None":
         """Open the journal for reading, also where nothing can be written; None where there is none.
 
         Raises `JournalError`.
         """
         if self._is_alone:
-            return self._read_file(pause)
+            return self._read_file()
         try:
-            local = self._read_file(pause)
+            local = self._read_file()
         except JournalError as error:
             local = None
             if self.file.exists():
                 self._warn(f"{error}; only the operations in the team journal are shown")
-        return self._beside_team(local, pause, "only the operations in {file} are shown")
+        return self._beside_team(local, "only the operations in {file} are shown")
 
     def is_there(self) -> bool:
         """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
@@ -128,7 +135,7 @@ class JournalStore:
     def sync(self) -> tuple[str, ...]:
         """Give the team's what only this machine has; the ids of the operations. Raises `JournalError`."""
         errors: list[Exception] = []
-        team = self._team_journal(self._open_file(_BUSY, time.sleep), time.sleep, errors.append)
+        team = self._team_journal(self._open_file(_BUSY), errors.append)
         ids = tuple(team.sync())
         team.close()
         if errors:
@@ -145,30 +152,28 @@ class JournalStore:
 
         return sqlite.is_there(self.file)
 
-    def _read_file(self, pause: Callable[[float], None]) -> "Journal | None":
+    def _read_file(self) -> "Journal | None":
         if not self._has_file():
             return None
         writable = os.access(self.file, os.W_OK) and os.access(self.file.parent, os.W_OK)
-        return self._open_file(_BUSY, pause) if writable else self.peek()
+        return self._open_file(_BUSY) if writable else self.peek()
 
-    def _open_file(self, busy: float, pause: Callable[[float], None]) -> "Journal":
-        return _over(_files().open(self.file, busy=busy, pause=pause))
+    def _open_file(self, busy: float) -> "Journal":
+        return _over(_files().open(self.file, busy=busy, pause=self._pause))
 
-    def _beside_team(self, local: "Journal | None", pause: Callable[[float], None], instead: str) -> "Journal":
+    def _beside_team(self, local: "Journal | None", instead: str | None) -> "Journal":
         def lost(error: Exception) -> None:
-            if not self._is_lost:
-                self._is_lost = True
+            if not self._is_lost and instead is not None:
                 self._warn(f"{error}; {instead.format(file=self.file)}")
+            self._is_lost = True
 
-        return self._team_journal(local, pause, lost)
+        return self._team_journal(local, lost)
 
-    def _team_journal(
-        self, local: "Journal | None", pause: Callable[[float], None], lost: Callable[[Exception], None]
-    ) -> "TeamJournal":
+    def _team_journal(self, local: "Journal | None", lost: Callable[[Exception], None]) -> "TeamJournal":
         from runcancel.journal.team import TeamJournal
 
         courier, self._courier = self._courier or self._new_courier(), None
-        return TeamJournal(local, courier, lost, pause)
+        return TeamJournal(local, courier, lost, self._pause)
 
     def _new_courier(self) -> "Courier":
         from runcancel.journal.courier import Courier

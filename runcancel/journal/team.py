@@ -249,8 +249,8 @@ class TeamJournal(Journal):
             self._lose(error)
             return None
 
-    def _lose(self, error: Exception) -> None:
-        self._courier = None
+    def _lose(self, error: JournalError) -> None:
+        self._courier, self._failure = None, error
         self._lost(error)
 
 

@@ -755,7 +755,7 @@ def test_waiting_for_a_locked_file_can_be_ended(file: Path) -> None:
             raise Interrupted(2)
 
     with pytest.raises(Interrupted):
-        opened(file, pause=pause)
+        JournalStore(file, pause=pause).open()
     assert sum(paused) < 1
     other.close()
 

@@ -13,7 +13,7 @@ from journal.places import opened
 from journal.proxy import Proxy
 from journal.test_store import REF, RUN, item, operation
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
-from runcancel.errors import Refused
+from runcancel.errors import Interrupted, Refused
 from runcancel.journal.base import Copy, Journal
 from runcancel.journal.copies import copy_of
 from runcancel.journal.recorder import Recorder
@@ -243,3 +243,34 @@ def test_what_is_pruned_is_gone_from_both(tmp_path: Path, team_url: str) -> None
 
     journal.close()
     assert list(opened(team_url).operations()) == list(opened(here.file).operations()) == []
+
+
+def test_a_signal_ends_the_waiting_for_a_server_that_never_replies(tmp_path: Path, proxy: Proxy, through: str) -> None:
+    proxy.stall_after = 0
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            raise Interrupted(2)
+
+    store = JournalStore(tmp_path / "state" / "j", through, pytest.fail, pause)
+    recorder = Recorder(store, operation(), warn=pytest.fail)
+
+    with pytest.raises(Interrupted):
+        recorder.planned([item()])
+
+
+def test_with_neither_one_warning_says_that_nothing_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    warnings: list[str] = []
+    store = JournalStore(tmp_path / "state" / "j", "postgresql://postgres@127.0.0.1:1/x", warnings.append)
+    recorder = Recorder(store, operation(), warn=warnings.append)
+
+    recorder.planned([item()])
+    recorder.responded(REF, ACCEPTED)
+    recorder.end(0)
+
+    (warning,) = warnings
+    assert "not recorded" in warning
+    assert recorder.operation is None

@@ -72,7 +72,7 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
     """The runs of an operation. Raises `UsageError` for one that is not there, `Refused` for a broken journal."""
     word = environment.plain("--operation", word)
     try:
-        journal = session.journal.read(pause=session.workers.pause)
+        journal = session.journal.read()
         id = None if journal is None else whole_id(journal, word)
         entries = [] if journal is None or id is None else list(journal.entries(id))
         operation = None if journal is None or id is None else journal.operation(id)

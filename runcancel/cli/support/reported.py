@@ -19,7 +19,7 @@ def read_sources(session: Session, files: Sequence[str]) -> tuple[Sources, tuple
     Raises `UsageError` for a file that cannot be read, and `JournalError`.
     """
     if not files:
-        journal = session.journal.read(pause=session.workers.pause)
+        journal = session.journal.read()
         return Sources(() if journal is None else (journal,)), ()
     journals, outputs = [], Outputs()
     for name in dict.fromkeys(files):

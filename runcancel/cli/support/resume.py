@@ -1,7 +1,6 @@
 """What `cancel --resume` continues with: the runs of an operation whose end was not read."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from msgspec import structs
 
@@ -17,12 +16,10 @@ from runcancel.model.states import Verdict
 from runcancel.text import command
 
 
-def left_over(
-    store: JournalStore, id: str, *, verb: str = "cancel", pause: Callable[[float], None] = time.sleep
-) -> LeftOver:
+def left_over(store: JournalStore, id: str, *, verb: str = "cancel") -> LeftOver:
     """What `--resume` continues with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
-        journal = store.open(pause=pause)
+        journal = store.open()
         found = whole_id(journal, id, verb=verb)
         operation = None if found is None else journal.operation(found)
         if operation is None:

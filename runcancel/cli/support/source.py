@@ -197,7 +197,7 @@ def shard_of(session: Session, text: str | None, *, of_plan: bool) -> Shard | No
 def _left_over(session: Session, id: str) -> LeftOver:
     from runcancel.cli.support.resume import left_over
 
-    left = left_over(session.journal, id, pause=session.workers.pause)
+    left = left_over(session.journal, id)
     session.notes.say(*left.remarks)
     return left
 

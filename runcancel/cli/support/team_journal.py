@@ -2,31 +2,32 @@
 
 from collections.abc import Callable, Mapping
 
+from runcancel.cli.session import Session
 from runcancel.errors import Refused
-from runcancel.journal.store import JournalStore
 
 
-def migrated(store: JournalStore) -> tuple[str, ...]:
+def migrate(session: Session) -> tuple[str, ...]:
     """Create or update the tables of the team's journal; what was done. Raises `JournalError`."""
-    return store.migrate() or ("the team journal has all migrations; nothing was changed",)
+    lines = session.workers.read_input(session.journal.migrate)  # a signal ends the waiting for the server
+    return lines or ("the team journal has all migrations; nothing was changed",)
 
 
-def synced(store: JournalStore) -> tuple[str, ...]:
+def sync(session: Session) -> tuple[str, ...]:
     """Copy to the team's journal what only this machine has; what was copied. Raises `JournalError`."""
-    ids = store.sync()
+    ids = session.journal.sync()
     return (*(f"copied {id}" for id in ids), f"{len(ids)} operation{'' if len(ids) == 1 else 's'} copied")
 
 
-TEAM_WORDS: Mapping[str, Callable[[JournalStore], tuple[str, ...]]] = {"migrate": migrated, "sync": synced}
+TEAM_WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {"migrate": migrate, "sync": sync}
 """The words of `history` for it."""
 
 
-def team_lines(store: JournalStore, word: str) -> tuple[str, ...]:
+def team_lines(session: Session, word: str) -> tuple[str, ...]:
     """Do what a word of `TEAM_WORDS` means. Raises `Refused` without a URL, and `JournalError`."""
-    if store.url is None:
+    if session.journal.url is None:
         raise Refused(
             f"no team journal is configured, so there is nothing to {word}",
             hint='put url = "postgresql://HOST/DATABASE" under [journal] in the configuration, '
             "or set RUNCANCEL_JOURNAL_URL",
         )
-    return TEAM_WORDS[word](store)
+    return TEAM_WORDS[word](session)

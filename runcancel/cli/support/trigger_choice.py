@@ -187,7 +187,7 @@ class TriggerChoice:
         """What an operation found enabled and disabled. Raises `UsageError` for an operation that disabled nothing."""
         session = self._session
         try:
-            journal = session.journal.read(pause=session.workers.pause)
+            journal = session.journal.read()
             id = None
             if journal is not None:
                 id = next(unrestored(journal), None) if word == LAST else whole_id(journal, word)

@@ -86,10 +86,10 @@ def history(
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
         if operation is not None and operation in TEAM_WORDS:
-            return _list(session, (), *team_lines(journal, operation))
+            return _list(session, (), *team_lines(session, operation))
         if operation == "prune":
-            return _prune(session, journal.open(pause=session.workers.pause) if journal.is_there() else None, before)
-        opened = journal.read(pause=session.workers.pause)
+            return _prune(session, journal.open() if journal.is_there() else None, before)
+        opened = journal.read()
         if operation is None:
             return _newest(session, opened, session.limit(limit, _SHOWN), verdicts)
         return _one(session, opened, operation, verdicts)
