@@ -226,8 +226,8 @@ class Session:
         """Where the journal of this user is. Raises `UsageError` for a variable with a wrong URL."""
         from runcancel.journal.store import JournalStore
 
-        configured = self.settings.config.journal.url
-        return JournalStore.of(self.settings.environ, configured, self.notes.warn, self.workers.pause)
+        url, warn = self.settings.config.journal.url, self.notes.warn
+        return JournalStore.of(self.settings.environ, url, warn, self.workers.pause)
 
     def command(self, *words: str) -> str:
         """A call of this program over the same scopes, as a person can paste it.
