@@ -33,6 +33,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     read_whole: bool = False  # a reading with counts has all that the vendor tells of each invocation
     scanned: bool = False  # what started one is found in the triggers, where its reading does not report it
     started_with: tuple[str, ...] = ()  # the APIs whose request starts one, as audit logs name them
+    may_repeat: bool = False  # such a run may be a schedule itself, which no trigger stands for
     by_kind_only: bool = False  # a filter finds such runs only with --kind: older commands must not widen
     lists: frozenset[Fact] = frozenset()  # by which facts a listing can be searched, names and comments aside
 

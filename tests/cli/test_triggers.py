@@ -80,3 +80,16 @@ def test_a_narrow_table_keeps_references_whole(outside: Outside) -> None:
 
     assert "aws:us-east-2:window/mw-0c50858d01c0ffee0" in done.out
     assert all(len(line) <= 80 for line in done.out.splitlines())
+
+
+def test_what_is_a_run_and_its_own_schedule_is_named_with_the_command_that_finds_it(outside: Outside) -> None:
+    done = outside.run("triggers", "-o", "json")
+    alone = outside.run("triggers", "-p", "alibaba", "-o", "json")
+    others = outside.run("triggers", "-p", "aws,tencent", "-o", "json")
+
+    find = "runcancel list -p alibaba --kind invocation,oos --include-schedules -o wide"
+    for one in (done, alone):
+        assert f"runs that repeat are their own schedules, and a cancel ends them: {find}" in one.err
+    assert "schedules" not in others.err
+    found = outside.json(*find.split()[1:-2])["runs"]
+    assert {run["kind"] for run in found if run["repeats"]} == {"invocation", "oos"}

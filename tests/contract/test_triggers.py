@@ -10,7 +10,7 @@ from outside import Outside
 from contract.conftest import Connect
 from runcancel.errors import CloudError
 from runcancel.model.queries import Query
-from runcancel.model.runs import Ref, Scope
+from runcancel.model.runs import Ref, Scope, Snapshot
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Trigger, TriggerKind, TriggerQuery, TriggerState
 from runcancel.providers import PROVIDERS, provider
@@ -145,6 +145,33 @@ def test_what_is_disabled_starts_nothing_and_what_is_enabled_does(
         return
     assert {origin.trigger for origin in origins.values()} >= {one.ref}
     assert all(origin.known for origin in origins.values())
+
+
+@pytest.mark.parametrize(("spec", "moves"), [({"category": "TimerTrigger", "every": 600.0}, 600.0)])
+def test_a_schedule_that_is_a_run_is_the_origin_of_its_rounds(
+    begin: Callable[..., Outside], connect: Connect, spec: dict[str, object], moves: float
+) -> None:
+    still = begin(speed=0)
+    timer = Ref.parse(still.add("alibaba", "oos", targets={"scheduled": 1}, age=0, **spec))
+    cloud = connect(still, scope("alibaba"))
+    ((_, before),) = cloud.read([timer])
+    still.box.clock.advance(moves)
+    ((_, during),) = cloud.read([timer])
+    assert isinstance(before, Snapshot)
+    assert isinstance(during, Snapshot)
+    (child,) = [row.child for row in during.invocations if row.child is not None]
+
+    origins = dict(cloud.triggers().origins([child, timer]))
+
+    assert (before.run.repeats, before.run.trigger_known, during.run.repeats) == (True, True, True)
+    assert before.run.next_start_at is not None
+    assert during.run.next_start_at is not None
+    assert before.run.next_start_at < during.run.next_start_at
+    assert origins[child].trigger == timer
+    assert (origins[timer].trigger, origins[timer].repeats) == (None, True)
+    assert (origins[child].known, origins[child].repeats) == (True, False)
+    assert origins[child].state is TriggerState.ENABLED
+    assert origins[child].next_start_at == during.run.next_start_at
 
 
 def test_the_edition_of_a_trigger_is_no_part_of_its_state(outside: Outside, connect: Connect) -> None:

@@ -251,7 +251,7 @@ class TriggerChoice:
             return Problem(code=Reason.NOT_CANCELLABLE, message=message, hint=hint, ref=item.run)
         before = self._editions.get(item.run)
         if before and trigger.edition and before != trigger.edition and not self._force:
-            message = "somebody has changed it since; nothing was sent for it"
+            message = "it is not as it was when it was disabled: somebody may have changed it; nothing was sent"
             return Problem(code=Reason.DRIFTED, message=message, ref=item.run)
         return None
 

@@ -38,7 +38,8 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     in runcancel list. An SSM command does not report what started it.
     """
     query = filters.query()
-    scopes = tuple(one for one in scopes_to_search(session) if provider(one.provider).trigger_kinds)
+    searched = scopes_to_search(session)
+    scopes = tuple(one for one in searched if provider(one.provider).trigger_kinds)
     gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
     found: list[Trigger] = []
@@ -54,15 +55,25 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     for row in shown:
         answer.row(row)
     real, notes = split_gaps(gaps, scopes)
-    searched = Searched(gaps=tuple(gap.code for gap in real), replied=bool(answering))
-    code = exit_of_listing(searched, any_found=bool(found))
+    replies = Searched(gaps=tuple(gap.code for gap in real), replied=bool(answering))
+    code = exit_of_listing(replies, any_found=bool(found))
     cut = len(shown) < len(found)
     messages = [f"Showing {len(shown)} of {len(found)} triggers. All: --limit 0"] if cut else []
     if not found:
         messages += coverage(session, scopes, gaps, query)
+    messages += _schedules(searched)
     next_ = session.suggest(*_first_to_disable(shown))
     answer.end(End(exit_code=code, errors=real, complete=not real, truncated=cut, notes=(*messages, *notes, *next_)))
     return code
+
+
+def _schedules(scopes: Sequence[Scope]) -> Iterator[str]:
+    """How to find what starts runs and is a run itself."""
+    for name in dict.fromkeys(scope.provider for scope in scopes):
+        kinds = [kind.name for kind in provider(name).kinds if kind.may_repeat]
+        if kinds:
+            find = command("list", "-p", name, "--kind", ",".join(kinds), "--include-schedules", "-o", "wide")
+            yield f"{provider(name).title}: runs that repeat are their own schedules, and a cancel ends them: {find}"
 
 
 def _first_to_disable(shown: Sequence[Trigger]) -> Iterator[str]:

@@ -17,6 +17,7 @@ INVOCATION = Kind(
     in_part=True,
     grace=(1.0,),
     read_whole=True,
+    may_repeat=True,
     started_with=("RunCommand", "InvokeCommand"),
     lists=frozenset({Fact.DOCUMENT, Fact.SCRIPT}),
 )
@@ -35,6 +36,7 @@ OOS = Kind(
     by_kind_only=True,
     form="exec-…",
     grace=(1.0,),
+    may_repeat=True,
     started_with=("StartExecution",),
     lists=frozenset({Fact.DOCUMENT, Fact.STARTED_BY}),
 )

@@ -110,10 +110,10 @@ class Executions:
                         raise
                     return None
             row = cache[one.id]
-            if _is_schedule(row):
+            if _is_schedule(row) and one != ref:
                 return _started_by(_run(one, row))
             if not row.get("ParentExecutionId"):
-                return Origin(known=_by_user(row), repeats=False)
+                return Origin.of(_run(one, row))
             one = _reference(ref.scope, OOS, row.get("ParentExecutionId"))
         return None
 

@@ -13,12 +13,9 @@ from runcancel.model.incident import (
     TargetGroup,
     TimelineEntry,
 )
-from runcancel.model.runs import Ref
 from runcancel.model.states import Effect, Stage, Verdict
-from runcancel.model.triggers import Origin
 from runcancel.render.incident.blocks import Block, Chart, Code, Collapsed, Commands, Heading, Paragraph, Table, Text
-from runcancel.render.incident.triggers import of_triggers, tally_of_triggers
-from runcancel.render.screens.returning import UNDER_WAY, after_cancel
+from runcancel.render.incident.triggers import of_origins, of_triggers, tally_of_triggers
 from runcancel.render.screens.words import EFFECTS, counted
 from runcancel.text import command, local
 
@@ -92,7 +89,7 @@ def story(report: IncidentReport) -> Iterator[Block]:
         yield from (block for one in report.accounts for block in _account(one))
         yield Heading(2, "States over time")
         yield from _states(report)
-    yield from _starters(report)
+    yield from of_origins(report.accounts)
     if report.triggers:
         yield Heading(2, "Triggers")
         yield from of_triggers(report.triggers)
@@ -320,19 +317,6 @@ def _requests(listed: Iterable[RunReport], folded: Sequence[RunReport]) -> Itera
 
 def _request_rows(runs: Iterable[RunReport]) -> tuple[tuple[Text, ...], ...]:
     return tuple((Code(str(run.run)), Code(", ".join(run.request_ids))) for run in runs if run.request_ids)
-
-
-def _starters(report: IncidentReport) -> Iterator[Block]:
-    """What started the runs and starts them again."""
-    runs = [run for one in report.accounts for run in one.runs if isinstance(run.run, Ref) and run.parent is None]
-    verdicts = {run.run: run.verdict for run in runs if run.verdict in UNDER_WAY}
-    origins = {run.run: run.origin or Origin() for run in runs if isinstance(run.run, Ref) and run.run in verdicts}
-    lines = after_cancel(origins, verdicts, commands=False)
-    if lines:
-        yield Heading(2, "What started the runs")
-        yield from (Paragraph((f"{line}.",)) for line in lines[:_MOST_ROWS])
-    if len(lines) > _MOST_ROWS:
-        yield Paragraph((f"{len(lines) - _MOST_ROWS:,} more are listed by -o json.",))
 
 
 def _states(report: IncidentReport) -> Iterator[Block]:

@@ -1,14 +1,17 @@
 """The part of an incident report about triggers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from runcancel.model.incident import TriggerReport
-from runcancel.model.triggers import TriggerVerdict
-from runcancel.render.incident.blocks import Block, Code, Paragraph, Table, Text
+from runcancel.model.incident import AccountReport, TriggerReport
+from runcancel.model.runs import Ref
+from runcancel.model.triggers import Origin, TriggerVerdict
+from runcancel.render.incident.blocks import Block, Code, Heading, Paragraph, Table, Text
+from runcancel.render.screens.returning import UNDER_WAY, after_cancel
 from runcancel.text import local
 
 _NONE = "-"
+_MOST = 200  # sentences about what started runs
 _MEANINGS: Mapping[TriggerVerdict, str] = {
     TriggerVerdict.FAILED: "not accepted: refused, not found or not reached",
     TriggerVerdict.IN_DOUBT: "the request may or may not have been accepted; no reading shows its result",
@@ -46,6 +49,19 @@ def of_triggers(triggers: Sequence[TriggerReport]) -> Iterator[Block]:
     ids = tuple((Code(str(one.trigger)), Code(", ".join(one.request_ids))) for one in ordered if one.request_ids)
     if ids:
         yield Table(("Trigger", "Request ids for the vendor's support"), ids)
+
+
+def of_origins(accounts: Iterable[AccountReport]) -> Iterator[Block]:
+    """What started the runs of a report and starts them again."""
+    runs = [run for one in accounts for run in one.runs if run.parent is None and run.verdict in UNDER_WAY]
+    verdicts = {run.run: run.verdict for run in runs}
+    origins = {run.run: run.origin or Origin() for run in runs if isinstance(run.run, Ref)}
+    lines = after_cancel(origins, verdicts, commands=False)
+    if lines:
+        yield Heading(2, "What started the runs")
+        yield from (Paragraph((f"{line}.",)) for line in lines[:_MOST])
+    if len(lines) > _MOST:
+        yield Paragraph((f"{len(lines) - _MOST:,} more are listed by -o json.",))
 
 
 def _row(one: TriggerReport) -> tuple[Text, ...]:
