@@ -20,6 +20,7 @@ from runcancel.model.runs import Ref
 from runcancel.model.states import Fact
 from runcancel.model.triggers import TriggerPlan
 from runcancel.providers import kind_of, trigger_kind_of
+from runcancel.providers.common.principals import without_session
 from runcancel.text import LONGEST_LINE, quoted
 
 _A_LIST = "a list is one reference per line, or the output of `runcancel list -o jsonl`"
@@ -257,10 +258,15 @@ def _checked(item: PlanItem) -> PlanItem:
 
 
 def check_identities(saved: Iterable[SavedCaller], current: Mapping[str, str | None]) -> None:
-    """Raise `Refused` if another user made the plan; `current` is the principal per scope, None if unknown."""
+    """Raise `Refused` if another user made the plan; `current` is the principal per scope, None if unknown.
+
+    Two sessions of one role are the same user: the plan of a machine is carried out on others.
+    """
     for caller in saved:
         principal = current.get(caller.scope)
-        if caller.principal is not None and caller.scope in current and principal != caller.principal:
+        if caller.principal is None or caller.scope not in current:
+            continue
+        if principal is None or without_session(principal) != without_session(caller.principal):
             raise Refused(
                 f"the plan was made as {caller.principal}, and this is {principal or 'an unknown identity'} "
                 f"in {caller.scope}; nothing was sent"

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from outside import Done, Outside
 
+from cli.test_roles import ROLES, accounts, configure
+from runcancel.sandbox.control import add_runs
+
+__all__ = ["accounts"]
+
 REGIONS = {
     "tencent": ("ap-guangzhou", "ap-shanghai", "ap-singapore"),
     "alibaba": ("cn-hangzhou", "cn-shanghai"),
@@ -177,3 +182,28 @@ def test_auto_takes_the_index_of_a_job_array(outside: Outside, plan: Any) -> Non
         array = shard(outside, "auto", "-n", env=slurm | {"SLURM_ARRAY_TASK_ID": str(index + 1)}).document["plan"]
 
         assert [item["run"] for item in by_hand] == [item["run"] for item in indexed] == [i["run"] for i in array]
+
+
+@pytest.mark.parametrize("cloud", ROLES)
+def test_machines_with_sessions_of_one_role_share_a_plan(cloud: str, accounts: Outside) -> None:
+    """The plan of a laptop is carried out on nodes, each with a session of its own; another role is another user."""
+    names = configure(accounts, cloud, range(2))
+    for number, region in enumerate(REGIONS[cloud][:2]):
+        kind = "command" if cloud == "aws" else "invocation"
+        spec = {"provider": cloud, "account": number, "region": region, "kind": kind}
+        add_runs(accounts.box.world, {**spec, "name": NAME, "targets": {"pending": 1}})
+    flags = ("--name", NAME, "-c", ",".join(names), "-r", ",".join(REGIONS[cloud]))
+    document = accounts.json("cancel", *flags, "-n", env={"LOGNAME": "alice"})
+    assert len(document["plan"]) == 2
+    write(accounts, document)
+
+    other = json.loads(json.dumps(document).replace("assumed-role/runcancel", "assumed-role/somebody"))
+    write(accounts, other)
+    assert other != document
+    assert shard(accounts, "0/1", "--confirm", "2").code == 6
+    write(accounts, document)
+
+    done = [shard(accounts, f"{at}/2", "--confirm", "2", "--no-wait", env={"LOGNAME": f"node-{at}"}) for at in range(2)]
+
+    assert {one.code for one in done} == {0}, "\n".join(map(str, done))
+    assert len(accounts.writes()) == 2
