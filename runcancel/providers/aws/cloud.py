@@ -11,6 +11,7 @@ from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
 from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.logs import Logs
+from runcancel.providers.aws.roles import RoleCredentials
 from runcancel.providers.aws.session import ClientFactory
 from runcancel.providers.aws.state_machines import StateMachines
 from runcancel.providers.aws.windows import Windows
@@ -107,7 +108,7 @@ class Aws:
         sts = self._clients.sts(self._client)
         believed = self._clients.believes(sts, self._client)
         role = self._clients.credentials
-        if role is not None:  # STS named the session when it gave the keys
+        if isinstance(role, RoleCredentials):  # STS named the session when it gave the keys
             return caller(role.account, role.principal, believed=believed)
         reply = self._wire(sts, self._pace.apart()).call("GetCallerIdentity", {})
         return caller(reply.get("Account"), reply.get("Arn"), believed=believed)

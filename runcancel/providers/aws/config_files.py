@@ -4,7 +4,7 @@ botocore's own reading refuses a byte order mark.
 """
 
 import os
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from botocore.exceptions import ConfigNotFound
 
 from runcancel.providers.aws import private
 from runcancel.providers.aws.profile import nested
-from runcancel.providers.common.files import ini
+from runcancel.providers.common.files import ini, stamp
+from runcancel.redaction import remember_fields
 
 
 class Session(botocore.session.Session):
@@ -23,10 +24,18 @@ class Session(botocore.session.Session):
     @cached_property
     def full_config(self) -> dict[str, Any]:
         """Both files, the credentials file over the other. Raises `CloudError`."""
-        found = _read(load_config, self.get_config_variable("config_file")) or {"profiles": {}}
-        for name, values in _read(raw_config, self.get_config_variable("credentials_file")).items():
-            found["profiles"].setdefault(name, {}).update(values)
-        return found
+        config, credentials = (self.get_config_variable(name) for name in ("config_file", "credentials_file"))
+        return _merged(config, credentials, (stamp(_path(config)), stamp(_path(credentials))))
+
+
+@lru_cache(maxsize=4)
+def _merged(config: str, credentials: str, _stamps: object) -> dict[str, Any]:
+    """The sections of thousands of profiles, once for all sessions; botocore changes nothing in them."""
+    found = _read(load_config, config) or {"profiles": {}}
+    for name, values in _read(raw_config, credentials).items():
+        found["profiles"].setdefault(name, {}).update(values)
+    remember_fields(found)
+    return found
 
 
 def read_here(session: botocore.session.Session) -> None:
@@ -36,10 +45,14 @@ def read_here(session: botocore.session.Session) -> None:
 
 def raw_config(path: str) -> dict[str, dict[str, Any]]:
     """The sections of a file, indented blocks as mappings. Raises `ConfigNotFound`, or `CloudError`."""
-    sections = ini(Path(os.path.expanduser(os.path.expandvars(path))))
+    sections = ini(_path(path))
     if sections is None:
         raise ConfigNotFound(path=path)
     return {name: {key: _value(value) for key, value in values.items()} for name, values in sections.items()}
+
+
+def _path(name: str) -> Path:
+    return Path(os.path.expanduser(os.path.expandvars(name)))
 
 
 def load_config(path: str) -> dict[str, Any]:

@@ -84,8 +84,8 @@ class Signer:
         return getattr(_signer.get() or self._own, name)
 
 
-def acquire(session: botocore.session.Session, profile: str | None, environ: Mapping[str, str]) -> None:
-    """Ask for the session's credentials, at once, and let it give what came to whoever needs them.
+def acquire(session: botocore.session.Session, profile: str | None, environ: Mapping[str, str]) -> Once:
+    """Ask for the session's credentials, at once; its clients sign with them, or with those of `signed_by`.
 
     Raises `CloudError` in the words of their source.
     """
@@ -103,6 +103,7 @@ def acquire(session: botocore.session.Session, profile: str | None, environ: Map
     once.get_frozen_credentials()
     signer = Signer(once)
     session.get_credentials = lambda: signer
+    return once
 
 
 def check_numbers(environ: Mapping[str, str]) -> None:

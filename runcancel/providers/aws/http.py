@@ -20,7 +20,7 @@ from runcancel.providers.aws.profile import profiles, resolve
 from runcancel.providers.base import Connection
 from runcancel.providers.common.fields import is_page, json_object
 from runcancel.providers.common.http import HttpClient, Reply
-from runcancel.redaction import remember, remember_fields
+from runcancel.redaction import remember
 
 _CONTAINER = "the container's credentials"
 _KEYS = ("AccessKeyId", "SecretAccessKey", "Token", "Expiration")
@@ -63,7 +63,6 @@ def send_by(session: botocore.session.Session, connection: Connection, environ: 
 
     To be called before credentials are looked for. Raises what botocore raises for a profile that it cannot use.
     """
-    remember_fields(session.full_config)
     bundle = _bundle(session, environ)
     client = HttpClient(
         environ, connect_timeout=connection.connect_timeout, read_timeout=connection.read_timeout, bundle=bundle

@@ -11,15 +11,16 @@ from weakref import WeakValueDictionary
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from msgspec import Struct, structs
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws.config_files import Session, read_here
-from runcancel.providers.aws.credentials import acquire, check_numbers, described, in_words
+from runcancel.providers.aws.credentials import Once, acquire, check_numbers, described, in_words
 from runcancel.providers.aws.failures import no_response
 from runcancel.providers.aws.http import send_by, sts_region
 from runcancel.providers.aws.models import models
-from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, resolve, sts_endpoint_url
+from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, profiles, resolve, sts_endpoint_url
 from runcancel.providers.aws.profile import endpoint_url as endpoint_url_of
 from runcancel.providers.aws.roles import RoleCredentials, assume
 from runcancel.providers.aws.wire import Wire, prove_body
@@ -31,10 +32,20 @@ from runcancel.runtime.throttle import Pace
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _OPENING: dict[int, threading.Lock] = {}
-_SESSIONS: dict[int, botocore.session.Session] = {}
+_OPENED: dict[int, "_Opened"] = {}
 _FAILED: dict[int, CloudError] = {}
+_SHARED: dict[Hashable, botocore.session.Session] = {}
+"""Sessions that make clients, by everything in a profile that a client heeds: accounts differ in credentials alone."""
+
 _CLIENTS: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
 """Clients by what decides about them: the accounts of a region share one, for as long as any of them is open."""
+
+_OF_CREDENTIALS = re.compile(
+    "aws_access_key_id|aws_secret_access_key|aws_session_token|aws_security_token|aws_account_id|region|output"
+    "|role_arn|source_profile|credential_source|external_id|mfa_serial|role_session_name|duration_seconds"
+    "|web_identity_token_file|credential_process|login_session|sso_.+|cli_.+"
+)
+"""Keys of a profile that no client heeds, but for the region, which each is given."""
 
 _IN_XML = ("ec2", "sts")
 """Services that answer in XML."""
@@ -47,20 +58,17 @@ _STS = re.compile(
 
 
 class ClientFactory:
-    """The clients of one scope, made one at a time and only when needed.
-
-    `credentials` sign its requests: None where those of the session do.
-    """
+    """The clients of one scope, made one at a time and only when needed. `credentials` sign its requests."""
 
     def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
         checked_region(connection.scope.region)  # it becomes part of a host name
         self._connection = connection
         self._environ = environ
         self._key = _key(connection, environ)
-        self._session = _session(self._key, connection, environ)
+        self._opened = _opened(self._key, connection, environ)
         self._profile = profile_in_use(environ, connection.profile).value
         self.source = str(connection.role or described(environ, connection.profile))
-        self.credentials: RoleCredentials | None = None
+        self.credentials: Once | RoleCredentials = self._opened.credentials
 
     def ssm(self) -> Any:
         """A Systems Manager client whose answers must be JSON objects."""
@@ -78,7 +86,8 @@ class ClientFactory:
         base = (self._key, str(client.meta.endpoint_url))
         at = pace.shared(base)
         scope = self._connection.scope
-        self.credentials = assume(role, lambda signer: Wire(client, at, scope=scope, credentials=signer), base=base)
+        own = self._opened.credentials
+        self.credentials = assume(role, lambda by: Wire(client, at, scope=scope, credentials=by or own), base=base)
 
     def sts(self, ssm: Any) -> Any:
         """A Security Token Service client.
@@ -100,7 +109,7 @@ class ClientFactory:
         endpoint = _endpoint(ssm)
         return Checkup(
             credentials=self.source,
-            key=_key_ends(self.credentials or self._session.get_credentials()),
+            key=_key_ends(self.credentials),
             endpoint=f"{endpoint.scheme}://{endpoint.host}",
             proxy=without_user(proxy_of(endpoint.scheme, endpoint.host, self._environ)),
             clock_skew=health.skew,
@@ -117,7 +126,7 @@ class ClientFactory:
         endpoint = endpoint_url_of(self._environ, self._profile, service)
         url = endpoint_url or (endpoint.value if endpoint else None)
         region, agent = region or self._connection.scope.region, self._connection.agent
-        key = (self._key, service, region, url, agent)
+        key = (id(self._opened.clients), service, region, url, agent)
         with _LOCK:
             client = _CLIENTS.get(key)
             if client is None:
@@ -132,7 +141,7 @@ class ClientFactory:
     def _create(self, service: str, region: str, url: str | None, agent: str) -> Any:
         config = Config(user_agent_extra=agent)
         try:
-            return self._session.create_client(service, region_name=region, endpoint_url=url, config=config)
+            return self._opened.clients.create_client(service, region_name=region, endpoint_url=url, config=config)
         except BotoCoreError as error:
             raise no_response(error, action="connect") from None
         except ValueError:  # its text quotes the URL, and a password in it
@@ -145,27 +154,35 @@ def _key(connection: Connection, environ: Mapping[str, str]) -> int:
     return hash((connection.profile, connection.connect_timeout, connection.read_timeout, frozenset(seen.items())))
 
 
-def _session(key: int, connection: Connection, environ: Mapping[str, str]) -> botocore.session.Session:
-    """A session with credentials, shared by all scopes that see the same profile and variables.
+class _Opened(Struct, frozen=True):
+    """Credentials, and a session that makes clients; its own credentials may be those of another profile."""
 
-    Sharing means that one sign-in, one assumed role and one parsed service model serve every region; and that what
-    failed is not requested once per region. A source that does not answer holds up its own scopes alone.
+    credentials: Once
+    clients: botocore.session.Session
+
+
+def _opened(key: int, connection: Connection, environ: Mapping[str, str]) -> _Opened:
+    """What all scopes share that see the same profile and variables.
+
+    Sharing means that one sign-in and one assumed role serve every region; and that what failed is not requested once
+    per region. A source that does not answer holds up its own scopes alone. Service models are parsed once for all
+    profiles that differ in nothing that a client heeds.
     """
     with _LOCK:
         lock = _OPENING.setdefault(key, threading.Lock())
     with lock:
         if key in _FAILED:
             raise _FAILED[key].fresh()
-        if key not in _SESSIONS:
+        if key not in _OPENED:
             try:
-                _SESSIONS[key] = _opened(connection, environ)
+                _OPENED[key] = _open(connection, environ)
             except CloudError as error:
                 _FAILED[key] = error.fresh()
                 raise
-        return _SESSIONS[key]
+        return _OPENED[key]
 
 
-def _opened(connection: Connection, environ: Mapping[str, str]) -> botocore.session.Session:
+def _open(connection: Connection, environ: Mapping[str, str]) -> _Opened:
     error = resolve(environ, connection.profile).error
     if error is not None:
         raise error
@@ -173,9 +190,20 @@ def _opened(connection: Connection, environ: Mapping[str, str]) -> botocore.sess
     session = _resolved(connection.profile, environ)
     with in_words(described(environ, connection.profile)):
         send_by(session, connection, environ)
-    acquire(session, connection.profile, environ)
-    session.register_component("data_loader", models(session.get_config_variable("data_path")))
-    return session
+    credentials = acquire(session, connection.profile, environ)
+    key = _settings_key(connection, environ)
+    with _LOCK:
+        if key not in _SHARED:
+            session.register_component("data_loader", models(session.get_config_variable("data_path")))
+            _SHARED[key] = session
+        return _Opened(credentials, _SHARED[key])
+
+
+def _settings_key(connection: Connection, environ: Mapping[str, str]) -> Hashable:
+    """What decides about a client, besides its region and endpoint."""
+    section = profiles(environ).profiles.get(profile_in_use(environ, connection.profile).value, {})
+    settings = frozenset(item for item in section.items() if not _OF_CREDENTIALS.fullmatch(item[0]))
+    return settings, _key(structs.replace(connection, profile=None), environ)
 
 
 def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.session.Session:
