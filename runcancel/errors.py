@@ -290,9 +290,9 @@ def exit_of_cancel(endings: Iterable[Ending], goal: Goal, searched: Searched, *,
         return 128 + signum
     ended = list(endings)
     reasons = {one.reason or Reason.INTERNAL for one in ended if _Weight.BAD in _WEIGHTS[one.verdict]}
-    sent = any(one.was_sent for one in ended)
+    any_sent = any(one.was_sent for one in ended)
     refused = next((code for code in (Reason.USAGE, Reason.REFUSED) if code in reasons), None)
-    if refused is not None and not sent:
+    if refused is not None and not any_sent:
         return _EXIT_OF_REASON[refused]
     code = _EXITS[frozenset().union(*(goal.weights(one.verdict) for one in ended))]
     if code is Exit.FAILED:

@@ -114,14 +114,14 @@ def _without(text: str, secrets: Iterable[str]) -> str:
 def _cut(text: str, spelling: str) -> str:
     head = _head(spelling[:_HEAD])
     parts, position = [], 0
-    while found := head.search(text, position):
-        end = found.end()
+    while match := head.search(text, position):
+        end = match.end()
         for char in spelling[_HEAD:]:
             following = _char(char).match(text, end)
             if following is None:
                 break
             end = following.end()
-        parts += [text[position : found.start()], HIDDEN]
+        parts += [text[position : match.start()], HIDDEN]
         position = end
     return "".join([*parts, text[position:]]) if parts else text
 

@@ -37,21 +37,21 @@ class Verb(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as usual, with what a request holds. Raises typer's usage error naming a repeated option."""
         args = request.spelled_out(args, self.params)
-        given, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        seen: set[str] = set()
+        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        spellings: set[str] = set()
         for param in order:
             single = isinstance(param, TyperOption) and not param.multiple and not param.is_flag
-            if single and param.opts[0] in seen and not ctx.resilient_parsing:
+            if single and param.opts[0] in spellings and not ctx.resilient_parsing:
                 ctx.fail(f"{max(param.opts, key=len)} was given twice but takes one value; nothing was sent")
-            seen.add(param.opts[0])
-        if not ctx.resilient_parsing and "help" in given and given.get("action") in self.actions:
+            spellings.add(param.opts[0])
+        if not ctx.resilient_parsing and "help" in values and values.get("action") in self.actions:
             from runcancel.cli.actions import write_help
 
-            typer.echo(write_help(self, ctx, given["action"], self.actions), nl=False)
+            typer.echo(write_help(self, ctx, values["action"], self.actions), nl=False)
             ctx.exit(0)
-        if not ctx.resilient_parsing and "help" not in given:
-            self._check_values(given)
-            self._take_request(ctx, {name: value for name, value in given.items() if value is not None})
+        if not ctx.resilient_parsing and "help" not in values:
+            self._check_values(values)
+            self._take_request(ctx, {name: value for name, value in values.items() if value is not None})
         return super().parse_args(ctx, args)
 
     def _check_values(self, typed: Mapping[str, Any]) -> None:
@@ -132,8 +132,8 @@ def _suggestion(word: str) -> str:
     if word in OTHER_WORDS:
         return f"; did you mean runcancel {OTHER_WORDS[word]}?"
     near = nearest(word, [*VERBS, *ALIASES])
-    found = near.removeprefix("; did you mean ").removesuffix("?")
-    return f"; did you mean runcancel {ALIASES.get(found, found)}?" if near else ""
+    suggestion = near.removeprefix("; did you mean ").removesuffix("?")
+    return f"; did you mean runcancel {ALIASES.get(suggestion, suggestion)}?" if near else ""
 
 
 def load(name: str) -> Any:

@@ -25,8 +25,8 @@ _FLAG = re.compile(r"(?<![\w-])(--?[A-Za-z][\w-]*)")
 
 def pages() -> Mapping[str, str]:
     """File name -> manual page, in the form of man(7)."""
-    made = {f"{_PROGRAM}.1": _page("", _program())}
-    return made | {f"{_PROGRAM}-{verb}.1": _page(verb, _of_verb(verb)) for verb in VERBS}
+    texts = {f"{_PROGRAM}.1": _page("", _program())}
+    return texts | {f"{_PROGRAM}-{verb}.1": _page(verb, _of_verb(verb)) for verb in VERBS}
 
 
 def write_all(folder: Path) -> None:

@@ -274,8 +274,8 @@ def states(words: Sequence[str] | None, *, default: frozenset[State] = _NOT_OVER
     """States out of `--status`: nothing given is `default`, `all` is the empty set, which means any."""
     if words is None or not words:
         return default
-    chosen = known_words("--status", words, [*State, "all"])
-    return frozenset() if "all" in chosen else frozenset(State(word) for word in chosen)
+    names = known_words("--status", words, [*State, "all"])
+    return frozenset() if "all" in names else frozenset(State(word) for word in names)
 
 
 NO_RESULT = "no-result"
@@ -311,11 +311,11 @@ def targets(ids: Sequence[str] | None) -> tuple[str, ...]:
 
 def known_words(flag: str, words: Iterable[str] | None, allowed: Sequence[str]) -> tuple[str, ...]:
     """The words of an option, repeated or in comma lists. Raises `UsageError` for one that is not known."""
-    chosen = [environment.plain(flag, part.strip()) for value in words or () for part in value.split(",")]
-    for word in chosen:
+    parts = [environment.plain(flag, part.strip()) for value in words or () for part in value.split(",")]
+    for word in parts:
         if word not in allowed:
             raise UsageError(
                 f"{flag} does not accept “{word}”. Expected one of: {', '.join(allowed)}{nearest(word, allowed)}; "
                 "nothing was sent"
             )
-    return tuple(chosen)
+    return tuple(parts)

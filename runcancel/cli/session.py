@@ -113,7 +113,7 @@ class Session:
     def open(cls, verb: str, args: options.Everywhere) -> Self:
         """Put flags before variables and check them. Raises `UsageError`; sends nothing to a cloud."""
         environ: Mapping[str, str] = os.environ
-        chosen = settings.gather(
+        scope_settings = settings.gather(
             contexts=args.context or (),
             config=config_file.load(config_file.path(environ)),
             providers=args.provider or (),
@@ -127,7 +127,7 @@ class Session:
         default = default_format(Terminal.of(sys.stdout, environ))
         session = cls(
             verb,
-            chosen,
+            scope_settings,
             format=format_of(args.output, query=args.query, environ=environ, default=default),
             query=None if args.query is None else read_query(args.query),
             color=Color(one_of("--color", args.color, environ, tuple(Color), Color.AUTO)),
@@ -142,7 +142,7 @@ class Session:
             seconds = environment.duration(chosen_timeout.origin, chosen_timeout.value)
             session.clouds.tries, session.impatient = Tries.of(seconds), True
         session.shaped = args.query is not None or environment.text("--output", args.output, environ).value is not None
-        for unknown in settings.unknown_regions(chosen):
+        for unknown in settings.unknown_regions(scope_settings):
             session.notes.say(f"note: “{unknown}” is not a known region; trying it anyway")
         if args.columns is not None or args.sort is not None or args.no_headers:
             from runcancel.render.tabular import table_options
@@ -176,10 +176,10 @@ class Session:
 
         Raises `UsageError`.
         """
-        known = formats if self.query is None else QUERYABLE
+        formats_there = formats if self.query is None else QUERYABLE
         if output is not None:
-            self.format = one_of("--output", output, self.settings.environ, known, default)
-        elif self.query is None and not (self.shaped and self.format in known):
+            self.format = one_of("--output", output, self.settings.environ, formats_there, default)
+        elif self.query is None and not (self.shaped and self.format in formats_there):
             self.format = default
 
     def writer(self, name: str) -> Writer:
@@ -318,12 +318,14 @@ class Session:
         Raises `UsageError` before the first request.
         """
         self.tell_origins(references)
-        known = scopes_of or {}
+        scopes_there = scopes_of or {}
         self.begin_callers(
-            scope for one in references for scope in known.get(one.text) or settings.scopes_of(self.settings, one)
+            scope
+            for one in references
+            for scope in scopes_there.get(one.text) or settings.scopes_of(self.settings, one)
         )
-        if named := [reference for reference in references if reference.account is not None]:
-            self.notes.say(*self.accounts.check(named))
+        if with_account := [reference for reference in references if reference.account is not None]:
+            self.notes.say(*self.accounts.check(with_account))
         results = look_up(
             references,
             self.settings,

@@ -37,15 +37,15 @@ def remove(file: Path, name: str) -> tuple[str, ...]:
     def change(text: str, now: Config) -> tuple[str, Config]:
         if name not in now.contexts:
             raise UsageError(f"no context “{name}”{nearest(name, now.contexts)}; nothing was changed")
-        left = {group: tuple(one for one in members if one != name) for group, members in now.groups.items()}
-        removed = {group for group, members in left.items() if not members and now.groups[group]}
+        groups_after = {group: tuple(one for one in members if one != name) for group, members in now.groups.items()}
+        removed = {group for group, members in groups_after.items() if not members and now.groups[group]}
         desired = structs.replace(
             now,
             contexts={one: context for one, context in now.contexts.items() if one != name},
-            groups={group: members for group, members in left.items() if group not in removed},
+            groups={group: members for group, members in groups_after.items() if group not in removed},
         )
-        known = {*desired.contexts, *desired.all_groups}
-        desired = structs.replace(desired, default=tuple(one for one in now.default if one in known))
+        names = {*desired.contexts, *desired.all_groups}
+        desired = structs.replace(desired, default=tuple(one for one in now.default if one in names))
         stood.extend(
             f"group {group}{', which is removed with it' if group in removed else ''}"
             for group, members in now.groups.items()
@@ -119,10 +119,14 @@ def remove_from_group(file: Path, group: str, names: Sequence[str]) -> bool:
             if name not in now.groups[group]:
                 near = nearest(name, now.groups[group])
                 raise UsageError(f"“{name}” is not in the group {group}{near}; nothing was changed")
-        left = tuple(one for one in now.groups[group] if names and one not in names)
-        gone.append(not left)
-        groups = {one: left if one == group else members for one, members in now.groups.items() if one != group or left}
-        default = now.default if left else tuple(one for one in now.default if one != group)
+        groups_after = tuple(one for one in now.groups[group] if names and one not in names)
+        gone.append(not groups_after)
+        groups = {
+            one: groups_after if one == group else members
+            for one, members in now.groups.items()
+            if one != group or groups_after
+        }
+        default = now.default if groups_after else tuple(one for one in now.default if one != group)
         desired = structs.replace(now, groups=groups, default=default)
         return _fitted(text, now, desired), desired
 
@@ -229,9 +233,9 @@ def _check_free(name: str, now: Config) -> None:
 
 
 def _unknown(name: str, now: Config) -> UsageError:
-    known = (*now.contexts, *now.groups)
-    there = f". Expected one of: {', '.join(known)}" if known else ""
-    return UsageError(f"no context or group “{name}”{there}{nearest(name, known)}; nothing was changed")
+    names = (*now.contexts, *now.groups)
+    there = f". Expected one of: {', '.join(names)}" if names else ""
+    return UsageError(f"no context or group “{name}”{there}{nearest(name, names)}; nothing was changed")
 
 
 def _cut(text: str, name: str) -> str | None:

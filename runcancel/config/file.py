@@ -94,10 +94,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         groups = self.all_groups
         for name in names:
             if name not in self.contexts and name not in groups:
-                known = (*self.contexts, *groups)
-                there = f"Expected one of: {', '.join(known)}" if known else "None is configured"
+                names_there = (*self.contexts, *groups)
+                there = f"Expected one of: {', '.join(names_there)}" if names_there else "None is configured"
                 raise UsageError(
-                    f"no context or group “{name}”. {there}{nearest(name, known)}; nothing was sent",
+                    f"no context or group “{name}”. {there}{nearest(name, names_there)}; nothing was sent",
                     hint=f"To use a profile of the vendor: {words_of_shell('--profile', name)}",
                 )
             members = groups.get(name, (name,))
@@ -150,10 +150,10 @@ def check(file: Path, config: Config) -> None:
         for index, member in enumerate(members):
             if member not in config.contexts:
                 raise wrong(file, f"{key}[{index}]", f"names no context “{member}”{nearest(member, config.contexts)}")
-    known = (*config.contexts, *config.all_groups)
+    names = (*config.contexts, *config.all_groups)
     for index, name in enumerate(config.default):
-        if name not in known:
-            raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, known)}")
+        if name not in names:
+            raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, names)}")
     _check_rest(file, config)
 
 

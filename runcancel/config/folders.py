@@ -32,9 +32,9 @@ def state(environ: Mapping[str, str]) -> Path:
 
 
 def _folder(environ: Mapping[str, str], variable: str) -> Path:
-    named = Path(environ.get(variable, ""))
-    if named.is_absolute():  # the specification ignores others
-        return named / "runcancel"
+    from_variable = Path(environ.get(variable, ""))
+    if from_variable.is_absolute():  # the specification ignores others
+        return from_variable / "runcancel"
     home = Path(os.path.expanduser("~"))  # "~" where there is neither HOME nor a passwd entry
     below = _ON_A_MAC if sys.platform == "darwin" else _BELOW_HOME[variable]
     return home / below / "runcancel" if home.is_absolute() else NOWHERE

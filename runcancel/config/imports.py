@@ -78,17 +78,17 @@ def changes(config: Config, inventory: Inventory, options: ImportOptions) -> tup
     names = {at: name or _free_name(inventory.accounts[at], taken) for at, name in matches.items()}
     others = {name: one.account for name, one in config.contexts.items() if name not in own}
     elsewhere = {account: name for name, account in others.items() if account}
-    found = [
+    rows = [
         _change(name, config.contexts.get(name), inventory, inventory.accounts[at], options, elsewhere)
         for at, name in names.items()
     ]
-    used = {*config.contexts, *(one.name for one in found)}
-    compared = (_without_tags(one, used) for one in found)
-    kept = set(names.values())
+    used = {*config.contexts, *(one.name for one in rows)}
+    compared = (_without_tags(one, used) for one in rows)
+    new_names = set(names.values())
     gone = (
         Change(name=name, before=one)
         for name, one in own.items()
-        if name not in kept and f"{one.imported_from} ".startswith(f"{inventory.source} ")
+        if name not in new_names and f"{one.imported_from} ".startswith(f"{inventory.source} ")
     )
     return (*compared, *gone)
 
@@ -141,12 +141,12 @@ def _credentials(before: Context, inventory: Inventory, account: Account, option
         profile = account.profile or options.source_profile or before.profile
         return {"profile": profile, "role_arn": None, "role_chain": (), "external_id": None, "source_profile": None}
     keeps = before.role_arn is not None and not options.role and not inventory.exhaustive
-    known = None if inventory.exhaustive else before.external_id
+    external_id = None if inventory.exhaustive else before.external_id
     return {
         "profile": None,
         "role_arn": before.role_arn if keeps else account.role_arn,
         "role_chain": before.role_chain if keeps else account.role_chain,
-        "external_id": account.external_id or options.external_id or known,
+        "external_id": account.external_id or options.external_id or external_id,
         "source_profile": options.source_profile or before.source_profile,
     }
 

@@ -72,15 +72,15 @@ def _renamed_inline(text: str, table: str, old: str, new: str) -> str:
 
     document: MutableMapping[str, Any] = tomlkit.parse(text)
     if old in document.get(table, {}):
-        made = tomlkit.inline_table()
-        made.update({new if key == old else key: value for key, value in document[table].items()})
-        document[table] = made
+        table_after = tomlkit.inline_table()
+        table_after.update({new if key == old else key: value for key, value in document[table].items()})
+        document[table] = table_after
     return tomlkit.dumps(document)
 
 
 def _is_header(line: str, table: str) -> bool:
-    found = _HEADER.fullmatch(line)
-    return found is not None and found[4] is None and _read(found[2]) == table
+    header = _HEADER.fullmatch(line)
+    return header is not None and header[4] is None and _read(header[2]) == table
 
 
 def _has_content(line: str) -> bool:

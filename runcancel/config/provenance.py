@@ -29,33 +29,33 @@ def shown(settings: Settings, name: str, context: str | None) -> tuple[SettingRo
     """Every value that decides where one provider is reached under a context (None: the bare environment)."""
     environ, config = settings.environ, settings.config
     configured = config.contexts.get(context or "")
-    chosen = configured or Context(provider=name, profile=context)
+    shown_context = configured or Context(provider=name, profile=context)
     here = "context" if configured else "profile"
     own_endpoint, own_site = f"{variable(name)}_ENDPOINT_URL", f"{variable(name)}_SITE"
     vendor = vendor_settings(settings, name, context)
-    role = connection_role(chosen)
-    named = (role.account, "role_arn") if role else _pair(vendor.account)
-    account = _first((chosen.account, here), named)
+    role = connection_role(shown_context)
+    account_row = (role.account, "role_arn") if role else _pair(vendor.account)
+    account = _first((shown_context.account, here), account_row)
     endpoint = _first(
-        (chosen.endpoint_url, here),
+        (shown_context.endpoint_url, here),
         (environ.get(own_endpoint), own_endpoint),
         _pair(vendor.endpoint_url),
     )
-    site = _first((chosen.site, here), (environ.get(own_site), own_site))
+    site = _first((shown_context.site, here), (environ.get(own_site), own_site))
     rows = {
-        "profile": (vendor.profile.value, here) if chosen.vendor_profile else _pair(vendor.profile),
-        **_of_role(chosen, here),
+        "profile": (vendor.profile.value, here) if shown_context.vendor_profile else _pair(vendor.profile),
+        **_of_role(shown_context, here),
         **({"account": account} if account[0] else {}),
         "regions": _first(
             (",".join(settings.regions.value), settings.regions.origin),
-            (",".join(chosen.regions), here),
+            (",".join(shown_context.regions), here),
             _pair(vendor.region),
         ),
         "endpoint_url": endpoint,
         "proxy": _proxy(settings, endpoint[0] or _host(settings, name, context, site[0])),
         **({"site": site} if provider(name).sites else {}),
         **({"problem": (vendor.error.message, vendor.profile.origin)} if vendor.error else {}),
-        "protected": ("true", here) if chosen.protected else ("false", "default"),
+        "protected": ("true", here) if shown_context.protected else ("false", "default"),
     }
     return tuple(
         SettingRow(context=context, provider=name, key=key, value=_without_user(value), origin=origin)
@@ -80,8 +80,8 @@ def region_origin(settings: Settings, scope: Scope) -> str:
     configured = settings.config.contexts.get(scope.context or "")
     if configured is not None and configured.regions:
         return f"context {scope.context}"
-    found = vendor_settings(settings, scope.provider, scope.context).region
-    return "nowhere" if found is None else found.origin
+    vendor_region = vendor_settings(settings, scope.provider, scope.context).region
+    return "nowhere" if vendor_region is None else vendor_region.origin
 
 
 def _host(settings: Settings, name: str, context: str | None, site: str | None) -> str | None:
@@ -98,8 +98,8 @@ def _proxy(settings: Settings, endpoint: str | None) -> tuple[str | None, str]:
     if endpoint is None:
         return None, "default"
     parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
-    found = proxy_in_use(parts.scheme, parts.netloc.rpartition("@")[2], settings.environ)
-    return without_user(found.value), found.origin
+    proxy = proxy_in_use(parts.scheme, parts.netloc.rpartition("@")[2], settings.environ)
+    return without_user(proxy.value), proxy.origin
 
 
 def _region_origin(settings: Settings, reference: Reference, scope: Scope) -> str:

@@ -40,8 +40,8 @@ class Reference(Struct, frozen=True, kw_only=True):
 
     def kinds(self, name: str) -> tuple[Kind, ...]:
         """The kinds of one provider that this reference can mean, in the order of the lookup."""
-        known = _kinds(name, triggers=self.trigger)
-        return tuple(kind for kind in known if self.kind in (None, kind.name) and kind.matches(self.id))
+        all_kinds = _kinds(name, triggers=self.trigger)
+        return tuple(kind for kind in all_kinds if self.kind in (None, kind.name) and kind.matches(self.id))
 
     @property
     def meaning(self) -> "Reference":
@@ -166,10 +166,10 @@ def _is_known(ref: Ref) -> bool:
 
 def unique(references: Iterable[Reference]) -> tuple[Reference, ...]:
     """Each of them once, as it was written first."""
-    found: dict[Reference, Reference] = {}
+    by_meaning: dict[Reference, Reference] = {}
     for reference in references:
-        found.setdefault(reference.meaning, reference)
-    return tuple(found.values())
+        by_meaning.setdefault(reference.meaning, reference)
+    return tuple(by_meaning.values())
 
 
 def full(text: str) -> Ref:
@@ -189,8 +189,8 @@ def full(text: str) -> Ref:
 
 def _providers_named(text: str) -> tuple[str, ...]:
     """The provider that a reference names before its first colon, else all: of a named one no other is loaded."""
-    named = text.rpartition("@")[2].partition(":")[0] if text.count("@") < 2 else ""
-    return (named,) if named in PROVIDERS else tuple(PROVIDERS)
+    prefix = text.rpartition("@")[2].partition(":")[0] if text.count("@") < 2 else ""
+    return (prefix,) if prefix in PROVIDERS else tuple(PROVIDERS)
 
 
 @cache
@@ -229,19 +229,19 @@ def _linked(text: str, context: str, link: str) -> Reference:
         raise _wrong(text, "the context before @ is empty")
     for name in PROVIDERS:
         try:
-            named = provider(name).link(link)
+            link_target = provider(name).link(link)
         except NotARun as error:
             raise _no_link(link, error.why, error.hint) from None
-        if named is not None:
-            full = f"{context}{'@' if context else ''}{name}:{named.region}:{named.kind}/{named.id}"
+        if link_target is not None:
+            full = f"{context}{'@' if context else ''}{name}:{link_target.region}:{link_target.kind}/{link_target.id}"
             return Reference(
-                text=text if named.repeatable else full,
-                id=named.id,
+                text=text if link_target.repeatable else full,
+                id=link_target.id,
                 context=_context(text, context),
                 provider=name,
-                region=named.region,
-                kind=named.kind,
-                account=named.account,
+                region=link_target.region,
+                kind=link_target.kind,
+                account=link_target.account,
             )
     *titles, last = (provider(name).title for name in PROVIDERS)
     raise _no_link(link, f"it is not a console URL of {', '.join(titles)} or {last}", None)
@@ -288,12 +288,12 @@ def _kind_names(name: str | None, *, triggers: bool) -> list[str]:
 
 
 def _check_kind(text: str, name: str | None, kind: str, *, triggers: bool) -> None:
-    known = _kind_names(name, triggers=triggers)
-    if kind not in known:
+    kinds = _kind_names(name, triggers=triggers)
+    if kind not in kinds:
         if kind in _kind_names(name, triggers=not triggers):
             raise _other(text, trigger=triggers)
         of = "" if name is None else f" of {name}"
-        raise _wrong(text, f"no kind “{kind}”{of} (kinds: {', '.join(dict.fromkeys(known))}){nearest(kind, known)}")
+        raise _wrong(text, f"no kind “{kind}”{of} (kinds: {', '.join(dict.fromkeys(kinds))}){nearest(kind, kinds)}")
 
 
 def _no_such_id(reference: Reference) -> UsageError:
@@ -310,7 +310,12 @@ def _no_such_id(reference: Reference) -> UsageError:
     kind = reference.kind or what
     article = "an" if kind[0] in "aeiou" else "a"
     of = "" if reference.provider is None else f" of {reference.provider}"
-    forms = {known.form for name in PROVIDERS for known in provider(name).kinds if known.name == reference.kind}
+    forms = {
+        kind_there.form
+        for name in PROVIDERS
+        for kind_there in provider(name).kinds
+        if kind_there.name == reference.kind
+    }
     expected = " or ".join(sorted(forms - {""})) or expected
     return _wrong(reference.text, f"“{quoted(reference.id)}” is not {article} {kind} id{of}; expected {expected}")
 
@@ -327,11 +332,13 @@ def _other(text: str, *, trigger: bool) -> UsageError:
 
 def _shapes(*, triggers: bool) -> str:
     """The forms of ids, for the message about an unknown form."""
-    known = list(map(provider, PROVIDERS))
+    providers = list(map(provider, PROVIDERS))
     if triggers:
-        shapes = [f"{', '.join(k.form for k in one.trigger_kinds)} ({one.title})" for one in known if one.trigger_kinds]
+        shapes = [
+            f"{', '.join(k.form for k in one.trigger_kinds)} ({one.title})" for one in providers if one.trigger_kinds
+        ]
     else:
-        shapes = [f"{one.ids} ({one.title})" for one in known]
+        shapes = [f"{one.ids} ({one.title})" for one in providers]
     return " or ".join([", ".join(shapes[:-1]), shapes[-1]] if shapes[1:] else shapes)
 
 

@@ -69,8 +69,8 @@ def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
         pairs = [(config[name].provider, name) for name in settings.contexts.value]
         pairs = [(name, context) for name, context in pairs if not names or name in names]
     else:
-        chosen = names or tuple(name for name in PROVIDERS if is_configured(name, settings.environ))
-        pairs = [(name, settings.profile.value) for name in chosen]
+        providers = names or tuple(name for name in PROVIDERS if is_configured(name, settings.environ))
+        pairs = [(name, settings.profile.value) for name in providers]
     if not pairs:
         raise UsageError(
             "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",

@@ -51,10 +51,12 @@ def gather(
     Raises `UsageError` for an empty value, an unknown context or provider, or a wrong region.
     """
     config = config or Config()
-    named = several("--context", contexts, environ)
-    chosen = named if named.value else Choice(config.default, "file" if config.default else "default")
+    from_command = several("--context", contexts, environ)
+    context_choice = (
+        from_command if from_command.value else Choice(config.default, "file" if config.default else "default")
+    )
     settings = Settings(
-        contexts=Choice(config.expand(chosen.value), chosen.origin),
+        contexts=Choice(config.expand(context_choice.value), context_choice.origin),
         providers=several("--provider", providers, environ),
         profile=text("--profile", profile, environ),
         regions=several("--region", regions, environ),
@@ -100,8 +102,8 @@ def unknown_regions(settings: Settings) -> tuple[str, ...]:
     """Regions of `-r` that no table has: they go to the only selected provider, with a note."""
     if len(settings.providers.value) != 1 or not settings.regions.value:
         return ()
-    known = {region for name in PROVIDERS for region in provider(name).regions} | {"all"}
-    return tuple(word for word in settings.regions.value if ":" not in word and word not in known)
+    regions = {region for name in PROVIDERS for region in provider(name).regions} | {"all"}
+    return tuple(word for word in settings.regions.value if ":" not in word and word not in regions)
 
 
 def connection(settings: Settings, scope: Scope) -> Connection:
@@ -121,18 +123,18 @@ def connection(settings: Settings, scope: Scope) -> Connection:
     context = settings.config.contexts.get(scope.context or "")
     if context is not None and context.provider != scope.provider:
         raise UsageError(f"the context {scope.context} is one of {context.provider}, not of {scope.provider}")
-    chosen = context or Context(provider=scope.provider, profile=scope.context)
-    site = chosen.site or environ.get(f"{prefix}_SITE") or None
+    source = context or Context(provider=scope.provider, profile=scope.context)
+    site = source.site or environ.get(f"{prefix}_SITE") or None
     sites = provider(scope.provider).sites
     if site is not None and site not in sites:
-        origin = f"the site of context {scope.context}" if chosen.site else f"{prefix}_SITE"
+        origin = f"the site of context {scope.context}" if source.site else f"{prefix}_SITE"
         raise UsageError(f"{origin} is “{site}”: {no_such_site(scope.provider)}; nothing was sent")
     return Connection(
         scope=scope,
-        profile=chosen.vendor_profile,
-        role=connection_role(chosen),
-        endpoint_url=chosen.endpoint_url or environ.get(f"{prefix}_ENDPOINT_URL") or None,
-        sts_endpoint_url=chosen.sts_endpoint_url or environ.get(f"{prefix}_STS_ENDPOINT_URL") or None,
+        profile=source.vendor_profile,
+        role=connection_role(source),
+        endpoint_url=source.endpoint_url or environ.get(f"{prefix}_ENDPOINT_URL") or None,
+        sts_endpoint_url=source.sts_endpoint_url or environ.get(f"{prefix}_STS_ENDPOINT_URL") or None,
         site=site,
     )
 
@@ -193,30 +195,30 @@ def _check_region(origin: str, word: str) -> None:
 
 
 def _narrow_providers(settings: Settings, reference: Reference) -> tuple[str, ...]:
-    chosen = settings.providers
-    names = tuple(name for name in reference.providers if not chosen.value or name in chosen.value)
+    choice = settings.providers
+    names = tuple(name for name in reference.providers if not choice.value or name in choice.value)
     if names:
         return names
-    if chosen.typed:
-        raise _excluded(reference, f"-p {','.join(chosen.value)}")
+    if choice.typed:
+        raise _excluded(reference, f"-p {','.join(choice.value)}")
     return reference.providers
 
 
 def _contexts_of(settings: Settings, reference: Reference, name: str) -> tuple[str | None, ...]:
     """The contexts that a reference can mean at one provider; None is the bare environment."""
-    chosen = settings.contexts.value
+    names = settings.contexts.value
     if reference.context is not None:
-        if settings.contexts.typed and reference.context not in chosen:
-            raise _excluded(reference, f"-c {','.join(chosen)}")
+        if settings.contexts.typed and reference.context not in names:
+            raise _excluded(reference, f"-c {','.join(names)}")
         if settings.profile.typed and reference.context != settings.profile.value:
             raise _excluded(reference, f"--profile {settings.profile.value}")
         return (reference.context,)
     if settings.profile.value is not None and not settings.contexts.typed:
         return (settings.profile.value,)
     config = settings.config.contexts
-    fitting = tuple(one for one in chosen if config[one].provider == name)
+    fitting = tuple(one for one in names if config[one].provider == name)
     if not fitting and settings.contexts.typed:
-        raise _excluded(reference, f"-c {','.join(chosen)}")
+        raise _excluded(reference, f"-c {','.join(names)}")
     return fitting or (None,)
 
 

@@ -94,6 +94,6 @@ def _sentence(error: str, keys: Mapping[str, type[Struct]], choices: Mapping[str
     unknown = _UNKNOWN.match(what)
     if unknown is None:
         return f"{key}: {what}" if key else what
-    known = keys.get(key.partition(".")[0].partition("[")[0], keys[""]).__struct_fields__
+    keys_there = keys.get(key.partition(".")[0].partition("[")[0], keys[""]).__struct_fields__
     whole = f"{key}.{key_of(unknown[1])}" if key else key_of(unknown[1])
-    return f"unknown key {whole}. Expected one of: {', '.join(known)}{nearest(unknown[1], known)}"
+    return f"unknown key {whole}. Expected one of: {', '.join(keys_there)}{nearest(unknown[1], keys_there)}"

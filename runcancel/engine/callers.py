@@ -65,18 +65,18 @@ class Callers:
         """The caller's identity in each scope, None if it is not known. Waits for `LONGEST`. Raises `Interrupted`."""
         self.begin(scopes)
         credentials = {scope: self._credential(scope) for scope in scopes}
-        left = {one for one in credentials.values() if one is not None and one not in self._identities}
-        if left and self._group is not None:
+        pending = {one for one in credentials.values() if one is not None and one not in self._identities}
+        if pending and self._group is not None:
             self._workers.listen(self._group.inbox)  # signals go to whoever waits
-        while left and self._group is not None:
-            rest = max(self._until[one] for one in left) - self._workers.clock.monotonic()
+        while pending and self._group is not None:
+            rest = max(self._until[one] for one in pending) - self._workers.clock.monotonic()
             done = self._group.next(rest) if rest > 0 else None
             if done is None:
-                self._identities |= dict.fromkeys(left)
+                self._identities |= dict.fromkeys(pending)
                 break
             credential = done.item[0]
             self._identities.setdefault(credential, done.value())
-            left.discard(credential)
+            pending.discard(credential)
         return {scope: None if one is None else self._identities.get(one) for scope, one in credentials.items()}
 
     def _request(self, question: _Question) -> Identity | None:

@@ -128,8 +128,8 @@ class Clouds:
         if context is not None and context.endpoint_url:
             return f"the endpoint is set by the context {scope.context}"
         variables = settings_.endpoint_variables(scope.provider)
-        found = next((name for name in variables if self._settings.environ.get(name)), None)
-        return None if found is None else f"the endpoint is set by {found}"
+        name_there = next((name for name in variables if self._settings.environ.get(name)), None)
+        return None if name_there is None else f"the endpoint is set by {name_there}"
 
     def _keep(self, scope: Scope, cloud: Cloud) -> None:
         with self._lock:

@@ -84,9 +84,11 @@ def as_text(capture: Capture, encoding: str | None) -> Output:
     if capture.content is None:
         return structs.replace(record, damaged="\ufffd" in f"{record.stdout or ''}{record.stderr or ''}")
     cut = is_cut(record)
-    chosen = resolved_encoding(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
-    found = decode(capture.content, chosen, cut=cut)
-    return structs.replace(record, stdout=found.text, encoding=chosen, damaged=found.damaged or not capture.intact)
+    encoding_used = resolved_encoding(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
+    decoded = decode(capture.content, encoding_used, cut=cut)
+    return structs.replace(
+        record, stdout=decoded.text, encoding=encoding_used, damaged=decoded.damaged or not capture.intact
+    )
 
 
 def is_cut(record: Output) -> bool:

@@ -44,17 +44,19 @@ def examine(scopes: Sequence[Scope], clouds: Clouds, workers: Workers, *, within
 
     Within `within` seconds, what is not known of the triggers stays unknown. Raises `Interrupted`.
     """
-    seen = {scope: Examined(scope=scope) for scope in scopes}
+    results = {scope: Examined(scope=scope) for scope in scopes}
     for done in workers.map(lambda scope: clouds.at(scope).identity(), scopes, queue=lambda scope: scope):
-        seen[done.item] = _identified(seen[done.item], done.error, done.value)
-    checks = [(scope, kind) for scope in scopes if _worth_asking(seen[scope]) for kind in _kinds(scope)]
+        results[done.item] = _identified(results[done.item], done.error, done.value)
+    checks = [(scope, kind) for scope in scopes if _worth_asking(results[scope]) for kind in _kinds(scope)]
     for tried in workers.map(lambda pair: _tried(clouds.at(pair[0]), *pair), checks, queue=lambda pair: pair[0]):
         check, errors = tried.value()
-        one = seen[tried.item[0]]
+        one = results[tried.item[0]]
         errors = () if tried.item[1].by_kind_only else errors  # whoever does not use such a kind lacks nothing
-        seen[one.scope] = structs.replace(one, permissions=(*one.permissions, check), errors=(*one.errors, *errors))
-    triggers = examine_triggers([scope for scope in scopes if _replies(seen[scope])], clouds, workers, within=within)
-    return tuple(_finished(structs.replace(one, triggers=triggers.get(one.scope, ())), clouds) for one in seen.values())
+        results[one.scope] = structs.replace(one, permissions=(*one.permissions, check), errors=(*one.errors, *errors))
+    triggers = examine_triggers([scope for scope in scopes if _replies(results[scope])], clouds, workers, within=within)
+    return tuple(
+        _finished(structs.replace(one, triggers=triggers.get(one.scope, ())), clouds) for one in results.values()
+    )
 
 
 LastWrites = Mapping[tuple[str, str, str, str], tuple[datetime, bool]]
@@ -107,8 +109,8 @@ def with_writes(one: Examined, writes: LastWrites) -> Examined:
 
 def _permission(verb: str, ref: Ref) -> str | None:
     """The permission that a request of this verb needs; None for what this program does not know."""
-    known = provider(ref.scope.provider) if ref.scope.provider in PROVIDERS else None
-    kinds = () if known is None else (*known.kinds, *known.trigger_kinds)
+    cloud = provider(ref.scope.provider) if ref.scope.provider in PROVIDERS else None
+    kinds = () if cloud is None else (*cloud.kinds, *cloud.trigger_kinds)
     kind = next((one for one in kinds if one.name == ref.kind), None)
     if isinstance(kind, TriggerKind) and verb == "enable":
         return kind.enable_permission

@@ -39,11 +39,14 @@ def fresh(capture: Capture, marks: Marks, encoding: str | None) -> tuple[Output,
         damaged = "\ufffd" in f"{out or ''}{err or ''}"
         return structs.replace(record, stdout=out, stderr=err, damaged=damaged), Marks(stdout, stderr)
     cut = is_cut(record)
-    chosen = resolved_encoding(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
-    piece, stdout = new_part(capture.content, marks.stdout, record, line_feed="\n".encode(chosen))
-    found = decode(piece, chosen, cut=cut)
+    encoding_used = resolved_encoding(encoding, capture.content) if encoding else encoding_of(capture.content, cut=cut)
+    piece, stdout = new_part(capture.content, marks.stdout, record, line_feed="\n".encode(encoding_used))
+    decoded = decode(piece, encoding_used, cut=cut)
     record = structs.replace(
-        record, stdout=found.text, encoding=chosen, damaged=found.damaged or (not capture.intact and record.state.over)
+        record,
+        stdout=decoded.text,
+        encoding=encoding_used,
+        damaged=decoded.damaged or (not capture.intact and record.state.over),
     )
     return record, Marks(stdout, marks.stderr)
 

@@ -60,8 +60,10 @@ class Lookup:
 
         Raises `UsageError` where a reference can be nowhere; sends nothing.
         """
-        known = scopes_of or {}
-        self.probes = _probes({one: known.get(one.text) or settings_.scopes_of(settings, one) for one in references})
+        scopes_there = scopes_of or {}
+        self.probes = _probes(
+            {one: scopes_there.get(one.text) or settings_.scopes_of(settings, one) for one in references}
+        )
         self._candidates: dict[Reference, list[tuple[Scope, tuple[Kind, ...]]]] = {one: [] for one in references}
         self._answers: dict[Reference, dict[Scope, Snapshot | CloudError]] = {one: {} for one in references}
         self._unread = dict.fromkeys(references)
@@ -123,16 +125,16 @@ class Lookup:
 
     def _unseen(self, reference: Reference, problem: Problem | None) -> Ref | None:
         """The run of the reference, if it is exactly one and the failure of its reading shows nothing."""
-        named = self.candidates(reference)
+        candidates = self.candidates(reference)
         if (
             reference.account is not None
             or problem is None
             or problem.code in _TELLING
-            or len(named) != 1
-            or kind_of(named[0]).is_alias(named[0].id)
+            or len(candidates) != 1
+            or kind_of(candidates[0]).is_alias(candidates[0].id)
         ):
             return None
-        return named[0]
+        return candidates[0]
 
 
 _TELLING = frozenset(
@@ -181,17 +183,17 @@ def look_up(
 
 
 def _probes(scopes_of: Mapping[Reference, Sequence[Scope]]) -> tuple[Probe, ...]:
-    known: dict[tuple[Scope, str], dict[Ref, list[Reference]]] = {}
+    groups: dict[tuple[Scope, str], dict[Ref, list[Reference]]] = {}
     probes: list[Probe] = []
     for reference, scopes in scopes_of.items():
         for scope in scopes:
             kinds = reference.kinds(scope.provider)
             if len(kinds) == 1:
-                same = known.setdefault((scope, kinds[0].name), {})
+                same = groups.setdefault((scope, kinds[0].name), {})
                 same.setdefault(reference.at(scope, kinds[0]), []).append(reference)
             else:
                 probes.append(Probe(scope=scope, kinds=kinds, references=(reference,)))
-    for (scope, _), members in known.items():
+    for (scope, _), members in groups.items():
         kind = kind_of(next(iter(members)))
         for part in chunks(tuple(members.values()), kind.read_batch):
             written = tuple(reference for same in part for reference in same)

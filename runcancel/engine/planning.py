@@ -20,9 +20,9 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
     """
     run = snapshot.run
     kind = kind_of(run.ref)
-    chosen = selected(snapshot.invocations, targets)
+    invocations = selected(snapshot.invocations, targets)
     trigger = snapshot.trigger if isinstance(snapshot, TriggerSnapshot) else None
-    ask, why = _whether(run, chosen if targets else (), snapshot.invocations)
+    ask, why = _whether(run, invocations if targets else (), snapshot.invocations)
     if trigger is not None:
         ask, why = not run.state.over, f"it is {trigger.state}"
     return PlanItem(
@@ -48,7 +48,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
                 target_count=one.target_count,
                 confirmed=one.confirmed,
             )
-            for one in chosen
+            for one in invocations
         ),
         parent=parent,
         rest_confirmed=run.rest_confirmed,
@@ -80,9 +80,9 @@ def started_by(ref: Ref, planned: Container[Ref], clouds: Clouds) -> list[PlanIt
     Of those whose invocation the cancel has stopped meanwhile, the ended ones are left out. Complete only for a run
     that starts nothing more. A run that cannot be read adds nothing. Call it on a worker.
     """
-    seen = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
-    running = children(seen)
-    refs = [child for child in children(seen, stopped=True) if child not in planned]
+    plans = [plan(answer) for _, answer in _read([ref], clouds) if isinstance(answer, Snapshot)]
+    running = children(plans)
+    refs = [child for child in children(plans, stopped=True) if child not in planned]
     return [
         plan(answer, parent=ref) if isinstance(answer, Snapshot) else unseen(child, answer.message, parent=ref)
         for child, answer in _read(refs, clouds)
@@ -150,14 +150,14 @@ def _whether(run: Run, invocations: Sequence[Invocation], listed: Sequence[Invoc
     A run all of whose listed targets have ended may still start others: its cancel is sent. A run that its cloud calls
     ended while one of its targets is not has not ended.
     """
-    left = [one.state for one in invocations or listed if not one.state.over]
-    if not left and run.state.over:
+    open_states = [one.state for one in invocations or listed if not one.state.over]
+    if not open_states and run.state.over:
         return False, f"it has ended ({run.state})"
-    if invocations and not left:
+    if invocations and not open_states:
         return False, "every selected target has ended"
-    on_their_way = (bool(invocations) or run.state.over) and all(state is State.CANCELLING for state in left)
+    on_their_way = (bool(invocations) or run.state.over) and all(state is State.CANCELLING for state in open_states)
     if on_their_way or (run.state is State.CANCELLING and not invocations):
         return False, "it is already being cancelled; no second cancel is sent"
     if run.state.over:
-        return True, f"its state is {run.state}, but a target is {max(left, key=lambda state: state.openness)}"
+        return True, f"its state is {run.state}, but a target is {max(open_states, key=lambda state: state.openness)}"
     return True, f"it is {run.state}"

@@ -51,7 +51,7 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
     `keys`: the types of the lines that name a run, each with the key of its reference.
     Raises `UsageError` with the line's number; nothing is taken from a file with one bad line.
     """
-    found: dict[Reference, Reference] = {}
+    by_reference: dict[Reference, Reference] = {}
     matched: dict[Reference, Fact] = {}
     complete = True
     open_ = False  # lines of JSON came that no end line has closed
@@ -61,13 +61,13 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
         word = line.split("\t", 1)[0].strip(" \t\r\ufeff")
         if not word or word.startswith("#"):
             continue
-        if word == "ref" and not found:
+        if word == "ref" and not by_reference:
             fact_at = _column(line, "matched_by")
             continue
         try:
             if not word.startswith("{"):
                 _check_length(line)
-                reference = _take(found, word, triggers=triggers)
+                reference = _take(by_reference, word, triggers=triggers)
                 if fact := _cell(line, fact_at):
                     matched[reference] = _fact(fact)
                 bare = True
@@ -78,7 +78,7 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
                 _check_length(line)
             open_ = kind != "end"
             if kind in keys:
-                reference = _take(found, str(entry.get(keys[kind])), triggers=triggers)
+                reference = _take(by_reference, str(entry.get(keys[kind])), triggers=triggers)
                 if entry.get("matched_by") is not None:
                     matched[reference] = _fact(entry["matched_by"])
             elif kind == "end":
@@ -87,7 +87,9 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
                 raise _no_trigger(entry) if triggers else _no_run(entry)
         except UsageError as error:
             raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
-    return ReferenceList(references=tuple(found.values()), complete=complete and not open_, bare=bare, matched=matched)
+    return ReferenceList(
+        references=tuple(by_reference.values()), complete=complete and not open_, bare=bare, matched=matched
+    )
 
 
 def _column(header: str, name: str) -> int:
@@ -213,27 +215,27 @@ def _full(text: str) -> Ref:
 
 def _canonical(items: Sequence[PlanItem], name: str) -> tuple[PlanItem, ...]:
     """The items as this program writes them. Raises `UsageError`, also for a duplicate run."""
-    found: dict[Ref, PlanItem] = {}
+    by_run: dict[Ref, PlanItem] = {}
     for at, item in enumerate(items):
         try:
             one = _checked(item)
         except UsageError as error:
             raise UsageError(f"{name}, plan[{at}]: {error.message}", hint=error.hint) from None
-        if one.run in found:
+        if one.run in by_run:
             raise UsageError(f"{name}, plan[{at}]: {one.run} is in the plan twice; nothing was sent")
-        found[one.run] = one
-    return tuple(found.values())
+        by_run[one.run] = one
+    return tuple(by_run.values())
 
 
 def _check_triggers(triggers: Sequence[TriggerPlan], name: str) -> None:
     """Raise `UsageError` for what is no trigger, and for a duplicate one."""
-    found: set[Ref] = set()
+    refs: set[Ref] = set()
     for at, one in enumerate(triggers):
         if trigger_kind_of(one.trigger) is None:
             raise UsageError(f"{name}, triggers[{at}]: {one.trigger} is not a trigger; nothing was sent")
-        if one.trigger in found:
+        if one.trigger in refs:
             raise UsageError(f"{name}, triggers[{at}]: {one.trigger} is in the plan twice; nothing was sent")
-        found.add(one.trigger)
+        refs.add(one.trigger)
 
 
 def _checked(item: PlanItem) -> PlanItem:
@@ -285,7 +287,7 @@ def _json(text: str, name: str = "this", *, hint: str | None = None) -> dict[str
 
 def _once(pairs: list[tuple[str, Any]], name: str) -> dict[str, Any]:
     """Refuse a duplicate key: a person reads the first value, and a program the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise UsageError(f"{name} has a key twice; nothing was sent")
-    return found
+    return members

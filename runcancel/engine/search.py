@@ -57,13 +57,13 @@ def search(
     )
     reported: dict[Scope, set[Reason]] = {}  # a scope that was given up has its reason already
     for (scope, _), got in arriving:
-        known = reported.setdefault(scope, set())
+        reasons = reported.setdefault(scope, set())
         if isinstance(got, Snapshot):
             counter.matches += 1
             yield got
-        elif got.reason not in known and not (known and isinstance(got, GivenUp)):
-            counter.failed += not known
-            known.add(got.reason)
+        elif got.reason not in reasons and not (reasons and isinstance(got, GivenUp)):
+            counter.failed += not reasons
+            reasons.add(got.reason)
             yield got.problem(scope=scope)
 
 
@@ -155,19 +155,19 @@ def as_completed(
         return rows
 
     tasks = TaskGroup[K, list[T | CloudError]](workers, chunk)
-    left = dict.fromkeys(sources)
+    pending = dict.fromkeys(sources)
     until = None if within is None else workers.clock.monotonic() + within
     try:
         tasks.submit_all(sources, queue=queue)
-        while left:
+        while pending:
             done = tasks.next(None if until is None else max(0.0, until - workers.clock.monotonic()))
             if done is None:
                 late = CloudError(Reason.TIMED_OUT, f"it did not reply within {within:g} s")
-                yield from ((key, late) for key in left)
+                yield from ((key, late) for key in pending)
                 return
             rows = done.value()
             if len(rows) < _CHUNK or isinstance(rows[-1], CloudError):
-                left.pop(done.item, None)
+                pending.pop(done.item, None)
                 opened.pop(done.item, None)
                 on_end(done.item)
             else:
@@ -184,8 +184,8 @@ def listing(clouds: Clouds, scope: Scope, query: Query, answering: set[Scope]) -
         if not query.matches(snapshot.run):
             continue
         fact = query.matched_by(snapshot.run)
-        found = (
+        snapshots = (
             snapshot if fact is None else structs.replace(snapshot, run=structs.replace(snapshot.run, matched_by=fact))
         )
-        yield found
+        yield snapshots
     answering.add(scope)

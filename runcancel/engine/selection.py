@@ -35,10 +35,10 @@ def of_named(results: Sequence[LookupResult], targets: Sequence[str]) -> Selecti
     Raises `UsageError` for `targets` of a kind that is cancelled as a whole, and `CloudError` with `NOT_FOUND` when a
     target is in no run or a run has none.
     """
-    found = tuple(_snapshots(results).values())
-    if targets and found:
-        _check_targets(found, targets)
-    return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in found), decided=_missing(results))
+    snapshots = tuple(_snapshots(results).values())
+    if targets and snapshots:
+        _check_targets(snapshots, targets)
+    return Selection(items=tuple(plan(one, _targets_in(one, targets)) for one in snapshots), decided=_missing(results))
 
 
 def of_found(
@@ -50,13 +50,13 @@ def of_found(
     A run that cannot be cancelled in part is a row of its own, `skipped`. Raises what `_snapshots` raises, and
     `CloudError` with `NOT_FOUND` when one of the targets is in no run.
     """
-    found = list(_snapshots(results).values())
+    snapshots = list(_snapshots(results).values())
     facts = {one.snapshot.run.ref: matched.get(one.reference.meaning) for one in results if one.snapshot is not None}
     if targets:
-        found = [one for one in found if _targets_in(one, targets)]
-        _check_strangers(found, targets)
-    whole = [one for one in found if targets and not _in_part(one)]
-    part = [one for one in found if not targets or _in_part(one)]
+        snapshots = [one for one in snapshots if _targets_in(one, targets)]
+        _check_strangers(snapshots, targets)
+    whole = [one for one in snapshots if targets and not _in_part(one)]
+    part = [one for one in snapshots if not targets or _in_part(one)]
     return Selection(
         items=tuple(
             structs.replace(plan(one, _targets_in(one, targets)), matched_by=facts[one.run.ref]) for one in part
@@ -110,14 +110,14 @@ def renewed(selection: Selection, results: Sequence[LookupResult]) -> Selection:
 
 def with_children(selection: Selection, started: Mapping[Ref, Ref], results: Sequence[LookupResult]) -> Selection:
     """The selection and what its runs started, each under the run that did: `started` is `{child: parent}`."""
-    found = [result.snapshot for result in results if result.snapshot is not None]
+    snapshots = [result.snapshot for result in results if result.snapshot is not None]
     parents: Mapping[RunName, Ref] = dict(started.items())
     missing = [
         structs.replace(failed(result.reference.name, result.problem), parent=parents[result.reference.name])
         for result in results
         if result.problem is not None
     ]
-    below = {one.run.ref: plan(one, parent=started[one.run.ref]) for one in found}
+    below = {one.run.ref: plan(one, parent=started[one.run.ref]) for one in snapshots}
     under: dict[Ref, list[PlanItem]] = {}
     for child in below.values():
         under.setdefault(started[child.run], []).append(child)
@@ -163,14 +163,14 @@ def _renewed(item: PlanItem, snapshot: Snapshot) -> tuple[PlanItem, tuple[str, .
 def _no_longer_listed(item: PlanItem, snapshot: Snapshot) -> tuple[PlannedInvocation, ...]:
     """What the plan shows open and the cloud does not list any more: it stays in the plan, and is not confirmed."""
     there = {one.target for one in snapshot.invocations if one.target is not None}
-    chosen = selected(snapshot.invocations, item.targets)
-    return tuple(one for one in vanished(item, chosen) if not one.before.over and one.target not in there)
+    invocations = selected(snapshot.invocations, item.targets)
+    return tuple(one for one in vanished(item, invocations) if not one.before.over and one.target not in there)
 
 
 def _joined(item: PlanItem, snapshot: Snapshot) -> tuple[Invocation, ...]:
     """The invocations that the plan lacks. A target that runs again, in an invocation of another id, is no new one."""
-    known = {one.id for one in item.invocations} | {one.target for one in item.invocations if one.target is not None}
-    return tuple(one for one in snapshot.invocations if one.id not in known and one.target not in known)
+    names = {one.id for one in item.invocations} | {one.target for one in item.invocations if one.target is not None}
+    return tuple(one for one in snapshot.invocations if one.id not in names and one.target not in names)
 
 
 def _lists_all(item: PlanItem, snapshot: Snapshot) -> bool:
@@ -210,7 +210,7 @@ def _snapshots(results: Iterable[LookupResult]) -> dict[Ref, Snapshot]:
 
     Raises `UsageError` where acting would be more than was said: a part of a run, an id that is found twice.
     """
-    found: dict[Ref, Snapshot] = {}
+    by_run: dict[Ref, Snapshot] = {}
     for result in results:
         if result.problem is not None and result.problem.code is Reason.USAGE:
             raise UsageError(f"{result.problem.message.removesuffix(_NOTHING)}{_NOTHING}")
@@ -218,17 +218,17 @@ def _snapshots(results: Iterable[LookupResult]) -> dict[Ref, Snapshot]:
             continue
         if result.snapshot.run.id != result.reference.id:
             raise _part_of(result, result.snapshot)
-        found.setdefault(result.snapshot.run.ref, result.snapshot)
-    return found
+        by_run.setdefault(result.snapshot.run.ref, result.snapshot)
+    return by_run
 
 
 def _missing(results: Iterable[LookupResult]) -> tuple[Outcome, ...]:
     """A row for each reference under which nothing could be read, once for spellings of one."""
-    found: dict[Reference, Outcome] = {}
+    by_reference: dict[Reference, Outcome] = {}
     for result in results:
         if result.problem is not None:
-            found.setdefault(result.reference.meaning, failed(result.reference.name, result.problem))
-    return tuple(found.values())
+            by_reference.setdefault(result.reference.meaning, failed(result.reference.name, result.problem))
+    return tuple(by_reference.values())
 
 
 def _check_targets(snapshots: Sequence[Snapshot], targets: Sequence[str]) -> None:

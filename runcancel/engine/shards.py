@@ -52,13 +52,13 @@ def parse(text: str, environ: Mapping[str, str]) -> Shard:
 
     Raises `UsageError` with one line.
     """
-    found = _SHARD.fullmatch(text.strip())
-    if found is None or (found["count"] is None and found["index"] != "auto"):
+    match = _SHARD.fullmatch(text.strip())
+    if match is None or (match["count"] is None and match["index"] != "auto"):
         raise _wrong(text, f"not a shard. {_EXPECTED}")
-    count = _count(text, found["count"], environ)
+    count = _count(text, match["count"], environ)
     if not 0 < count <= MOST:
         raise _wrong(text, f"a plan has 1 to {MOST:,} shards")
-    index = _index(text, count, environ) if found["index"] == "auto" else int(found["index"])
+    index = _index(text, count, environ) if match["index"] == "auto" else int(match["index"])
     if index >= count:
         raise _wrong(
             text, f"there is no shard {index}: shards are counted from 0, and the last of {count} is {count - 1}"

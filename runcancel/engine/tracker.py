@@ -128,8 +128,8 @@ class RunTracker:
         """The ids to send: of selected targets, those that the last reading does not show on their way to an end."""
         if self.last is None:
             return self.item.targets
-        left = {one.target for one in self._untouched(self.last)}
-        return tuple(one for one in self.item.targets if one in left) or self.item.targets
+        untouched = {one.target for one in self._untouched(self.last)}
+        return tuple(one for one in self.item.targets if one in untouched) or self.item.targets
 
     def record_sent(self, result: SendResult, now: float) -> None:
         """Take in what a try came to."""
@@ -258,10 +258,14 @@ class RunTracker:
             missing and not not_there and self.answer.status is RequestStatus.REFUSED
         ):  # the run is there, whatever the answer was
             self.answer = structs.replace(self.answer, status=RequestStatus.IN_DOUBT)
-        left = shown is None or (bool(self.item.targets) and bool(self._untouched(shown)))
+        incomplete = shown is None or (bool(self.item.targets) and bool(self._untouched(shown)))
         if shown is not None and all_over(self.item, shown):
             self.step, self.wake_at = Step.ENDED, None
-        elif now < self._give_up_at and not not_there and (left or self.answer.status is not RequestStatus.ACCEPTED):
+        elif (
+            now < self._give_up_at
+            and not not_there
+            and (incomplete or self.answer.status is not RequestStatus.ACCEPTED)
+        ):
             self.step, self.wake_at = Step.DUE, None
         else:
             self._watch(now)
@@ -272,8 +276,8 @@ class RunTracker:
 
     def _untouched(self, reading: Snapshot) -> list[Invocation]:
         """Selected invocations that show no effect of a cancel yet."""
-        chosen = selected(reading.invocations, self.item.targets)
-        return [one for one in chosen if not one.state.over and one.state is not State.CANCELLING]
+        invocations = selected(reading.invocations, self.item.targets)
+        return [one for one in invocations if not one.state.over and one.state is not State.CANCELLING]
 
     def _observe(self, reading: Snapshot | CloudError, now: float) -> None:
         if isinstance(reading, CloudError):

@@ -50,8 +50,8 @@ def _tried(clouds: Clouds, scope: Scope, kind: TriggerKind) -> Iterator[TriggerC
 
     def first() -> None:
         nonlocal ref
-        found = next(iter(triggers.find(TriggerQuery(kinds=frozenset({kind.name})))), None)
-        ref = ref if found is None else found.ref
+        trigger = next(iter(triggers.find(TriggerQuery(kinds=frozenset({kind.name})))), None)
+        ref = ref if trigger is None else trigger.ref
 
     listed, denied = _permitted(first)
     read, refused = (None, ()) if listed is None else _permitted(lambda: triggers.read(ref))

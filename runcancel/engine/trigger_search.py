@@ -47,17 +47,17 @@ def find_triggers(
         sources, workers, queue=lambda key: Line(*key), within=within, on_end=lambda key: counter.end(key[0])
     )
     reported: dict[Scope, set[tuple[Reason, str | None]]] = {}  # a scope that was given up has its reason already
-    for (scope, kind_name), found in arriving:
-        known = reported.setdefault(scope, set())
-        if isinstance(found, Trigger):
+    for (scope, kind_name), answer in arriving:
+        reasons = reported.setdefault(scope, set())
+        if isinstance(answer, Trigger):
             counter.matches += 1
-            yield found
+            yield answer
             continue
-        counter.failed += not known
-        about = found.action if found.reason is Reason.DENIED else None  # each permission that is missing is named
-        if (found.reason, about) not in known and not (known and isinstance(found, GivenUp)):
-            known.add((found.reason, about))
-            problem = found.problem(scope=scope)
+        counter.failed += not reasons
+        about = answer.action if answer.reason is Reason.DENIED else None  # each permission that is missing is named
+        if (answer.reason, about) not in reasons and not (reasons and isinstance(answer, GivenUp)):
+            reasons.add((answer.reason, about))
+            problem = answer.problem(scope=scope)
             yield structs.replace(problem, message=f"{kind_name}: {problem.message}")
 
 
@@ -83,28 +83,28 @@ def origins_of(
     `Interrupted` after a signal.
     """
     unknown: dict[Scope, list[Ref]] = {}
-    named: dict[Ref, list[Ref]] = {}
+    by_trigger: dict[Ref, list[Ref]] = {}
     for ref, origin in runs.items():
         if origin.is_settled(scanned=kind_of(ref).scanned):
             continue
         if origin.trigger is not None:
-            named.setdefault(origin.trigger, []).append(ref)
+            by_trigger.setdefault(origin.trigger, []).append(ref)
         else:
             unknown.setdefault(ref.scope, []).append(ref)
     sources: dict[tuple[Scope, Ref | None], Callable[[], Iterator[tuple[Ref, Origin]]]] = {
         (scope, None): partial(_scanned, clouds, scope, refs) for scope, refs in unknown.items()
     }
     sources |= {
-        (trigger.scope, trigger): partial(_started_by, clouds, trigger, refs) for trigger, refs in named.items()
+        (trigger.scope, trigger): partial(_started_by, clouds, trigger, refs) for trigger, refs in by_trigger.items()
     }
-    found = dict(runs)
+    origins = dict(runs)
     problems: list[Problem] = []
     for (scope, _), answer in as_completed(sources, workers, queue=lambda key: key[0], within=within):
         if isinstance(answer, CloudError):
             problems.append(answer.problem(scope=scope))
         else:
-            found[answer[0]] = answer[1]
-    return found, tuple(problems)
+            origins[answer[0]] = answer[1]
+    return origins, tuple(problems)
 
 
 def _scanned(clouds: Clouds, scope: Scope, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
@@ -128,15 +128,15 @@ def read_triggers(
     def read(ref: Ref) -> Iterator[Trigger]:
         yield clouds.at(ref.scope).triggers().read(ref)
 
-    found: dict[Ref, Trigger] = {}
+    by_ref: dict[Ref, Trigger] = {}
     problems: list[Problem] = []
     sources = {ref: partial(read, ref) for ref in dict.fromkeys(refs)}
     for ref, answer in as_completed(sources, workers, queue=lambda ref: ref.scope, within=within):
         if isinstance(answer, CloudError):
             problems.append(answer.problem(scope=ref.scope, ref=ref))
         else:
-            found[ref] = answer
-    return found, tuple(problems)
+            by_ref[ref] = answer
+    return by_ref, tuple(problems)
 
 
 def running_beside(
@@ -155,15 +155,15 @@ def running_beside(
         query = Query(kinds=frozenset(kinds_at[scope]), states=active)
         return (one for one in clouds.at(scope).runs(query) if query.matches(one.run))
 
-    found: dict[Ref, Origin] = {}
+    origins: dict[Ref, Origin] = {}
     problems: list[Problem] = []
     sources = {scope: partial(listing, scope) for scope in kinds_at}
     for scope, answer in as_completed(sources, workers, queue=lambda scope: scope, within=within):
         if isinstance(answer, CloudError):
             problems.append(answer.problem(scope=scope))
         else:
-            found[answer.run.ref] = Origin.of(answer.run)
-    return found, tuple(problems)
+            origins[answer.run.ref] = Origin.of(answer.run)
+    return origins, tuple(problems)
 
 
 def _listing(clouds: Clouds, scope: Scope, query: TriggerQuery, answering: set[Scope]) -> Iterator[Trigger]:

@@ -87,9 +87,13 @@ def all_over(item: PlanItem, snapshot: Snapshot) -> bool:
 
     What was planned and is not listed any more was not seen, and so is not over.
     """
-    chosen = selected(snapshot.invocations, item.targets)
-    whole = bool(chosen) if item.targets else snapshot.run.state.over
-    return whole and all(one.state.over for one in chosen) and all(one.before.over for one in vanished(item, chosen))
+    invocations = selected(snapshot.invocations, item.targets)
+    whole = bool(invocations) if item.targets else snapshot.run.state.over
+    return (
+        whole
+        and all(one.state.over for one in invocations)
+        and all(one.before.over for one in vanished(item, invocations))
+    )
 
 
 def only_reported(snapshot: Snapshot) -> bool:
@@ -131,11 +135,11 @@ def nothing_left_to_see(item: PlanItem, snapshot: Snapshot, *, unchanged: bool) 
     """Whether further readings show nothing new: all has ended, or the rest is known to keep running."""
     if all_over(item, snapshot):
         return True
-    chosen = selected(snapshot.invocations, item.targets)
-    left = [one for one in chosen if not one.state.over]
+    invocations = selected(snapshot.invocations, item.targets)
+    open_ones = [one for one in invocations if not one.state.over]
     can_keep = unchanged and item.guarantee is Guarantee.PENDING_ONLY
-    running = running_tasks(chosen)
-    return can_keep and bool(left) and all(keeps_running(one, running) for one in left)
+    running = running_tasks(invocations)
+    return can_keep and bool(open_ones) and all(keeps_running(one, running) for one in open_ones)
 
 
 def judge(

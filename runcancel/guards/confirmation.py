@@ -53,7 +53,7 @@ def required(
     account (an id where known, else provider and profile). `protected`: the context's name of those that are.
     """
     to_cancel = [item.run for item in items if item.ask]
-    found = _found_by(items) if by_filter else ""
+    facts = _found_by(items) if by_filter else ""
     guarded = tuple(dict.fromkeys(protected[run] for run in to_cancel if run in protected))
     owners = tuple(dict.fromkeys(accounts[run] for run in to_cancel))
     level, why = (Level.YES if by_filter and to_cancel else Level.NONE), ""
@@ -64,8 +64,8 @@ def required(
     more = _does_more(items) if action.verb == "disable" else ""
     if more:
         level, why = Level.TYPED, ", ".join(part for part in (why, more) if part)
-    if found:  # only the number answers: a command that was written for names does not cover what it did not know of
-        level, guarded, why = Level.TYPED, (), ", ".join(part for part in (why, found) if part)
+    if facts:  # only the number answers: a command that was written for names does not cover what it did not know of
+        level, guarded, why = Level.TYPED, (), ", ".join(part for part in (why, facts) if part)
     return ConfirmationRequirement(level=level, names=guarded, count=len(to_cancel), why=why, action=action)
 
 

@@ -35,8 +35,8 @@ def check_limits(
     items: Sequence[PlanItem], limits: Limits, *, sent_before: Sequence[PlanItem] = (), configured: Limits = NO_LIMITS
 ) -> None:
     """Raise `Refused` when more would be cancelled than the limits allow; see `excesses`."""
-    if found := excesses(items, limits, sent_before=sent_before, configured=configured):
-        raise over_limit(found)
+    if over := excesses(items, limits, sent_before=sent_before, configured=configured):
+        raise over_limit(over)
 
 
 def excesses(

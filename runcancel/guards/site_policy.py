@@ -151,10 +151,10 @@ def _check_names(file: Path, position: str, word: str, names: Sequence[str]) -> 
     """Refuse an empty list, which matches nothing, and an unknown word."""
     if not names:
         raise wrong(file, position, "is empty; remove the key to match all")
-    known = {"actions": ACTIONS, "providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
+    words = {"actions": ACTIONS, "providers": tuple(PROVIDERS), "kinds": _kinds()}.get(word)
     for at, name in enumerate(names):
-        if known is not None and name not in known:
-            there = f"Expected one of: {', '.join(known)}{nearest(name, known)}"
+        if words is not None and name not in words:
+            there = f"Expected one of: {', '.join(words)}{nearest(name, words)}"
             raise wrong(file, f"{position}[{at}]", f"is “{name}”. {there}")
         if word == "regions" and not REGION.fullmatch(name):
             raise wrong(file, f"{position}[{at}]", f"“{name}” {NOT_A_REGION}")
@@ -188,9 +188,9 @@ def _find(file: Path, owners: frozenset[int]) -> Path | None:
 
     Every folder on the way, also behind links, has to be trusted: who may write there may put another in its place.
     """
-    at, left, links = Path(file.anchor), list(file.parts[1:]), 0
-    while left:
-        name = left.pop(0)
+    at, parts, links = Path(file.anchor), list(file.parts[1:]), 0
+    while parts:
+        name = parts.pop(0)
         if name == "..":
             at = at.parent
             continue
@@ -209,7 +209,7 @@ def _find(file: Path, owners: frozenset[int]) -> Path | None:
             _own(file, at, about, owners | {0})
             target = at.readlink()
             at = Path(target.anchor) if target.is_absolute() else at.parent
-            left = [*target.parts[1 if target.is_absolute() else 0 :], *left]
+            parts = [*target.parts[1 if target.is_absolute() else 0 :], *parts]
     return at
 
 

@@ -53,8 +53,8 @@ def combined(one: Copy, other: Copy) -> Copy:
 
 def together(one: Sequence[JournalEvent], other: Sequence[JournalEvent]) -> tuple[JournalEvent, ...]:
     """The events of both in the order of their times, each once: a write whose reply was lost may be in both."""
-    known = {to_json(event) for event in one}
-    events = (*one, *(event for event in other if to_json(event) not in known))
+    events_there = {to_json(event) for event in one}
+    events = (*one, *(event for event in other if to_json(event) not in events_there))
     return tuple(sorted(events, key=lambda event: event.at))
 
 

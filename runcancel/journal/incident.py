@@ -118,16 +118,16 @@ def _times(ordered: Sequence[Recorded]) -> dict[RunName, _Times]:
     times: dict[RunName, _Times] = {}
     for event in (event for one in ordered for event in one.events):
         if isinstance(event, Found):
-            known = times.setdefault(event.run, _Times())
-            known.found_at = known.found_at or event.at
+            times_of_run = times.setdefault(event.run, _Times())
+            times_of_run.found_at = times_of_run.found_at or event.at
         elif isinstance(event, Sent):
-            known = times.setdefault(event.run, _Times())
-            known.sent_at = known.sent_at or event.sent_at
-            known.accepted = known.accepted or (event.at if event.accepted else None)
+            times_of_run = times.setdefault(event.run, _Times())
+            times_of_run.sent_at = times_of_run.sent_at or event.sent_at
+            times_of_run.accepted = times_of_run.accepted or (event.at if event.accepted else None)
         elif isinstance(event, Judged):
-            known = times.setdefault(event.run, _Times())
-            known.judged.setdefault(event.verdict, event.at)
-            known.last = event.at
+            times_of_run = times.setdefault(event.run, _Times())
+            times_of_run.judged.setdefault(event.verdict, event.at)
+            times_of_run.last = event.at
     return times
 
 
@@ -192,8 +192,8 @@ def _scope_of(item: PlanItem | Intent) -> Scope:
 
 def _account(scope: Scope, callers: Mapping[str, CalledBy]) -> _Account:
     caller = callers.get(str(scope))
-    known = None if caller is None else caller.account
-    return _Account(scope.provider, known, None if known is not None else scope.context)
+    account = None if caller is None else caller.account
+    return _Account(scope.provider, account, None if account is not None else scope.context)
 
 
 def _each(values: Iterable[str | None]) -> tuple[str, ...]:

@@ -81,12 +81,16 @@ def _as_shard(argv: Sequence[str], shard: str) -> tuple[str, ...]:
 def _resume(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> Iterator[NextStep]:
     open_ = {one.id for one in unfinished([each.operation for each in recorded])}
     for one in recorded:
-        left = {entry.item.run for entry in one.entries if outcome_of(entry).verdict in _LEFT}
-        left = {run for run in left if outcomes[run].verdict in _LEFT}
+        open_runs = {entry.item.run for entry in one.entries if outcome_of(entry).verdict in _LEFT}
+        open_runs = {run for run in open_runs if outcomes[run].verdict in _LEFT}
         is_open = one.operation.id in open_ and one.operation.verb not in TRIGGER_VERBS
-        if not left and not is_open:
+        if not open_runs and not is_open:
             continue
-        what = "is unfinished" if is_open else f"left {_runs(len(left))} that {_is(len(left))} not verified stopped"
+        what = (
+            "is unfinished"
+            if is_open
+            else f"left {_runs(len(open_runs))} that {_is(len(open_runs))} not verified stopped"
+        )
         resume = command("cancel", "--resume", one.operation.id)
         yield NextStep(text=f"Operation {one.operation.id} {what}. To continue it:", command=resume)
 
@@ -101,8 +105,8 @@ def _running(outcomes: Sequence[Outcome]) -> Iterator[NextStep]:
         runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} keeps running"
         end = " To cancel it:" if foreign.command else " It cannot be stopped."
         yield NextStep(text=f"{runs_on}.{end}", command=foreign.command)
-    kept = [one.run for one in outcomes if any(row.effect is Effect.KEPT_RUNNING for row in one.invocations)]
-    others = [run for run in kept if run not in parents]
+    running = [one.run for one in outcomes if any(row.effect is Effect.KEPT_RUNNING for row in one.invocations)]
+    others = [run for run in running if run not in parents]
     for run in others[:_MOST]:
         listing = command("invocations", str(run), "--status", "running")
         yield NextStep(text=f"{run}: the cloud cannot stop what runs. To list the targets that run:", command=listing)

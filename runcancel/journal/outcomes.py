@@ -85,12 +85,12 @@ def _rows(earlier: Sequence[InvocationOutcome], later: Sequence[InvocationOutcom
     there = {(one.task, one.id) for one in later}
     tasks = {one.task for one in later}
     is_part = len(later) < len(earlier)
-    kept = (
+    rows = (
         one
         for key, one in before.items()
         if key not in there and not (one.target is None and one.task in tasks and (one.id or not is_part))
     )
-    return (*(_row(before.get((one.task, one.id)), one) for one in later), *kept)
+    return (*(_row(before.get((one.task, one.id)), one) for one in later), *rows)
 
 
 def _row(earlier: InvocationOutcome | None, later: InvocationOutcome) -> InvocationOutcome:

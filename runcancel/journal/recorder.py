@@ -212,11 +212,11 @@ class Recorder(Progress):
     @_shielded
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """Commit an answer."""
-        sent = sent_event(ref, answer, self._now())
-        reported = (sent.accepted, sent.request_ids, None if sent.error is None else sent.error.code)
+        event = sent_event(ref, answer, self._now())
+        reported = (event.accepted, event.request_ids, None if event.error is None else event.error.code)
         if self._answers.get(ref) != reported:  # a throttled request is answered alike many times
             self._answers[ref] = reported
-            self._pending.append(sent)
+            self._pending.append(event)
         self._write(lambda journal, id, events: journal.responded(id, ref, answer, events))
 
     @_shielded
@@ -224,9 +224,9 @@ class Recorder(Progress):
         """Keep a reading that shows something new: states and how many targets are in each."""
         item = self._written.get(ref)
         counts = dict(Counter(one.state for one in invocations)) if item is not None and item.targets else run.counts
-        seen = self._changes.seen_event(ref, run.state, None if counts is None else dict(counts), self._now())
-        if seen is not None:
-            self._pending.append(seen)
+        event = self._changes.seen_event(ref, run.state, None if counts is None else dict(counts), self._now())
+        if event is not None:
+            self._pending.append(event)
         if self._pending and (self._now() - self._committed_at).total_seconds() >= _READINGS_TOGETHER:
             self._write(lambda journal, id, events: journal.record(id, events))
 

@@ -33,8 +33,8 @@ class Sources:
 
     def recorded(self, id: str) -> Recorded | None:
         """All that is known of an operation; None where it is nowhere. Raises `JournalError`."""
-        known = (one for journal in self._journals if (one := recorded(journal, id)) is not None)
-        return next(known, None) or self.outputs.get(id)
+        copies = (one for journal in self._journals if (one := recorded(journal, id)) is not None)
+        return next(copies, None) or self.outputs.get(id)
 
     def remarks(self, operation: Operation) -> tuple[str, ...]:
         """Sentences about where parts of an operation are, if not all of it is here."""

@@ -138,8 +138,8 @@ class TeamJournal(Journal):
         first = list(self._newest(limit or _PAGE))
         yield from first
         if not limit and len(first) >= _PAGE:
-            known = {one.id for one in first}
-            yield from (one for one in self._newest(0) if one.id not in known)
+            ids = {one.id for one in first}
+            yield from (one for one in self._newest(0) if one.id not in ids)
 
     def operation(self, id: str) -> Operation | None:
         return self._one_of(*self._both(id))

@@ -220,9 +220,9 @@ def _verdicts(one: Recorded, line: _Lines) -> Iterator[TimelineEntry]:
             words[entry.item.run] = _word(one, entry.item.run, entry.outcome.verdict, entry.outcome)
     for word in dict.fromkeys(map(str, (*Verdict, *TriggerVerdict))):
         of_it = [events[run] for run in words if words[run] == word and run in events]
-        known = sum(words[run] == word for run in words)
-        if known:
-            yield line.runs(Step.SEEN, of_it, known, detail=word)
+        count = sum(words[run] == word for run in words)
+        if count:
+            yield line.runs(Step.SEEN, of_it, count, detail=word)
 
 
 def _word(one: Recorded, name: RunName, verdict: Verdict, outcome: Outcome | None = None) -> str:

@@ -74,8 +74,8 @@ def _report(changes: Sequence[_Change]) -> TriggerReport:
     """The last change that took effect; where none did, what the last operation found."""
     switched = [one for one in changes if one.verdict in _SWITCHED]
     final = switched[-1] if switched else changes[-1]
-    found = changes[0].before
-    known = final.before or found
+    at_first = changes[0].before
+    reading = final.before or at_first
     one, name = final.recorded, final.item.run
     scope = _scope(final.item)
     caller = next((event for event in one.events if isinstance(event, CalledBy) and event.scope == str(scope)), None)
@@ -87,10 +87,10 @@ def _report(changes: Sequence[_Change]) -> TriggerReport:
         account=None if caller is None else caller.account,
         context=scope.context,
         region=scope.region,
-        documents=() if known is None else known.documents,
-        schedule_text=None if known is None else known.schedule_text,
+        documents=() if reading is None else reading.documents,
+        schedule_text=None if reading is None else reading.schedule_text,
         verdict=final.verdict,
-        before=None if found is None else found.state,
+        before=None if at_first is None else at_first.state,
         after=changes[-1].after if changes[-1].verdict is TriggerVerdict.UNCHANGED else final.after,
         operations=tuple(dict.fromkeys(change.recorded.operation.id for change in changes)),
         sent_at=_first(event.sent_at for event in requests),
@@ -124,13 +124,13 @@ def trigger_steps(ordered: Sequence[Recorded], reports: Sequence[TriggerReport])
         if verb not in TRIGGER_VERBS:  # a resume of a cancel does the rest of its runs
             yield from _not_disabled(id, [run for run in (e.item.run for e in one.entries) if final.get(run) in _LEFT])
             continue
-        left = sum(final[entry.item.run] in _LEFT for entry in one.entries)
+        open_count = sum(final[entry.item.run] in _LEFT for entry in one.entries)
         unfinished = one.operation.state is not Stage.DONE
-        if left or unfinished:
+        if open_count or unfinished:
             what = (
                 "is unfinished"
                 if unfinished
-                else f"left {_triggers(left)} that {'is' if left == 1 else 'are'} not verified {verb}d"
+                else f"left {_triggers(open_count)} that {'is' if open_count == 1 else 'are'} not verified {verb}d"
             )
             yield NextStep(text=f"Operation {id} {what}. To continue it:", command=command(verb, "--resume", id))
     drifted = [one.trigger for one in reports if one.verdict is TriggerVerdict.DRIFTED]

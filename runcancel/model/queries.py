@@ -55,10 +55,10 @@ class Query(Struct, frozen=True, kw_only=True):
 
         Of several it is the one that says least about the run: its script, its document, its comment, its name.
         """
-        found: list[Fact | None] = [fact for fact in (Fact.SCRIPT, Fact.DOCUMENT) if fact in self.facts]
-        found += [self._fact_of_name(run, self.name, glob=False)] if self.name is not None else []
-        found += [self._fact_of_name(run, self.name_glob, glob=True)] if self.name_glob is not None else []
-        return next((fact for fact in (Fact.SCRIPT, Fact.DOCUMENT, Fact.COMMENT, Fact.NAME) if fact in found), None)
+        facts: list[Fact | None] = [fact for fact in (Fact.SCRIPT, Fact.DOCUMENT) if fact in self.facts]
+        facts += [self._fact_of_name(run, self.name, glob=False)] if self.name is not None else []
+        facts += [self._fact_of_name(run, self.name_glob, glob=True)] if self.name_glob is not None else []
+        return next((fact for fact in (Fact.SCRIPT, Fact.DOCUMENT, Fact.COMMENT, Fact.NAME) if fact in facts), None)
 
     @staticmethod
     def _fact_of_name(run: Run, pattern: str, *, glob: bool) -> Fact | None:
@@ -72,5 +72,5 @@ class Query(Struct, frozen=True, kw_only=True):
 
 def _read_as(run: Run) -> set[State]:
     """The states under which a run is found: its own, unless it is called ended while invocations have not."""
-    left = {state for state in run.counts or () if not state.over}
-    return left if run.state.over and left else {run.state}
+    open_states = {state for state in run.counts or () if not state.over}
+    return open_states if run.state.over and open_states else {run.state}

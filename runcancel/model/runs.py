@@ -72,8 +72,8 @@ class RunName:
     @classmethod
     def parse(cls, text: str) -> "RunName":
         """The name that a record was printed with: a `Ref` where it is one."""
-        found = _REF.fullmatch(text)
-        return RunName(text) if found is None else _ref_of(found)
+        match = _REF.fullmatch(text)
+        return RunName(text) if match is None else _ref_of(match)
 
     def __str__(self) -> str:
         return self.text
@@ -105,10 +105,10 @@ class Ref(RunName):
     @classmethod
     def parse(cls, text: str) -> "Ref":
         """The reference that a record was printed with. Raises ValueError for any other text."""
-        found = _REF.fullmatch(text)
-        if found is None:
+        match = _REF.fullmatch(text)
+        if match is None:
             raise ValueError(f"{text} is not a full reference of a run")
-        return _ref_of(found)
+        return _ref_of(match)
 
 
 _REF = re.compile(r"(?:([^@:/]+)@)?([^@:/]+):([^@:/]+):([^@:/]+)/(.+)", re.DOTALL)
@@ -310,13 +310,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         if state is State.CANCELLED and any(one.state is State.TERMINATED for one in listed):
             state = State.TERMINATED
         count = len(listed) if run.target_count is None else run.target_count
-        left = any(not one.state.over and one.state is not State.CANCELLING for one in listed)
+        any_open = any(not one.state.over and one.state is not State.CANCELLING for one in listed)
         whole = structs.replace(
             run,
             state=state,
             counts=counts_of(listed),
             target_count=count,
-            cancellable=left if state.over else run.cancellable,
+            cancellable=any_open if state.over else run.cancellable,
         )
         return cls(run=whole, invocations=listed)
 
@@ -368,8 +368,8 @@ def least_ended(invocations: Iterable[Invocation]) -> tuple[Invocation, ...]:
     """Each invocation once, in the order of its first row; of contradicting rows the least ended."""
     rows: dict[tuple[str | None, str], Invocation] = {}
     for one in invocations:
-        known = rows.setdefault((one.task, one.id), one)
-        if one.state.openness > known.state.openness:
+        row_there = rows.setdefault((one.task, one.id), one)
+        if one.state.openness > row_there.state.openness:
             rows[one.task, one.id] = one
     return tuple(rows.values())
 

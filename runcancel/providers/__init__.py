@@ -18,10 +18,10 @@ PROVIDERS = {
 
 def provider(name: str) -> Provider:
     """The provider of that name. Raises KeyError for a name not in the table, TypeError for a module without one."""
-    found = getattr(import_module(PROVIDERS[name]), "PROVIDER", None)
-    if not isinstance(found, Provider):
+    record = getattr(import_module(PROVIDERS[name]), "PROVIDER", None)
+    if not isinstance(record, Provider):
         raise TypeError(f"{PROVIDERS[name]} exports no PROVIDER")
-    return found
+    return record
 
 
 def kind_of(ref: Ref) -> Kind:

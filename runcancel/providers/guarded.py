@@ -62,8 +62,8 @@ class GuardedCloud:
 
     def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:
         """See `Cloud.audit`. Its silence shows nothing about the runs' own service."""
-        found = guarded(lambda: list(self._cloud.audit(runs)), where=self._where)
-        return iter(found)
+        events = guarded(lambda: list(self._cloud.audit(runs)), where=self._where)
+        return iter(events)
 
     def triggers(self) -> "GuardedTriggers":
         """See `Cloud.triggers`."""

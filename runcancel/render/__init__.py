@@ -115,31 +115,31 @@ def writer(
     if query is not None:
         from runcancel.render.formats.query import Queried
 
-        chosen: Writer = Queried(name, sink, query=query, format=format, notes=notes)
+        answer: Writer = Queried(name, sink, query=query, format=format, notes=notes)
     elif format in ("table", "wide") and name == "logs":
         from runcancel.render.screens.transcript import Transcript
 
-        chosen = Transcript(sink, terminal, wide=format == "wide")
+        answer = Transcript(sink, terminal, wide=format == "wide")
     elif format in ("md", "html"):
         from runcancel.render.incident.writers import IncidentWriter
 
-        chosen = IncidentWriter(sink, format)
+        answer = IncidentWriter(sink, format)
     elif format in ("table", "wide"):
         from runcancel.render.screens.table import Table
 
-        chosen = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=options)
+        answer = Table(name, sink, terminal, wide=format == "wide", now=now or datetime.now(UTC), options=options)
     elif format in ("tsv", "csv"):
         from runcancel.render.formats.delimited import DELIMITED
 
-        chosen = DELIMITED[format](name, sink, options)
+        answer = DELIMITED[format](name, sink, options)
     else:
-        chosen = _MACHINE[format](name, sink)
+        answer = _MACHINE[format](name, sink)
     if notes is None:
-        return chosen
+        return answer
     grouped = format == "table" and query is None and options is None
     one = envelope(name)  # a table, a list of references and rows of text have room for one sort of record
     beside = None if one is None or query is not None or format in _STRUCTURED else one.beside
-    return _WithNotes(chosen, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal, beside=beside)
+    return _WithNotes(answer, notes, sink, name=name, grouped=grouped, on_screen=terminal.is_terminal, beside=beside)
 
 
 def lines(*, out: TextIO | None, notes: Notes, prefix: bool, by_run: bool) -> Writer:

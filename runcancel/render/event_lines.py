@@ -35,6 +35,6 @@ class EventLines(Progress):
     def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """Write what a reading shows, unless the last one showed the same."""
         counts = None if run.counts is None else dict(run.counts)
-        seen = self._changes.seen_event(ref, run.state, counts, datetime.now(UTC))
-        if seen is not None:
-            self._writer.event(seen)
+        event = self._changes.seen_event(ref, run.state, counts, datetime.now(UTC))
+        if event is not None:
+            self._writer.event(event)

@@ -29,7 +29,7 @@ def table_options(verb: str, columns: str | None, sort: str | None, *, headers: 
     """The options as one value. Raises `UsageError` for a column that no answer of the verb has."""
     if columns is None and sort is None:
         return TableOptions(headers=headers)
-    known = dict.fromkeys(
+    names_there = dict.fromkeys(
         column.name
         for document in all_documents().values()
         if document.verb == verb
@@ -39,7 +39,7 @@ def table_options(verb: str, columns: str | None, sort: str | None, *, headers: 
     order = tuple((key.removesuffix(_DESCENDING), key.endswith(_DESCENDING)) for key in keys)
     shown = _words("--columns", columns)
     for flag, names in (("--columns", shown), ("--sort", tuple(name for name, _ in order))):
-        _check(flag, names, known)
+        _check(flag, names, names_there)
     return TableOptions(columns=shown, sort=order, headers=headers)
 
 
@@ -47,9 +47,9 @@ def check(options: TableOptions, name: str) -> None:
     """Raise `UsageError` for a column that the answer of that name lacks."""
     record = record_of(name) if options.columns or options.sort else None
     if record is not None:
-        known = [column.name for column in _all(record)]
-        _check("--columns", options.columns, known)
-        _check("--sort", [name for name, _ in options.sort], known)
+        names_there = [column.name for column in _all(record)]
+        _check("--columns", options.columns, names_there)
+        _check("--sort", [name for name, _ in options.sort], names_there)
 
 
 def shown_columns(
@@ -58,25 +58,25 @@ def shown_columns(
     """The columns that are shown: those that were named, else the usual ones."""
     if not options.columns:
         return tuple(usual)
-    known = {column.name: column for column in _all(record)}
-    return tuple(known[name] for name in options.columns)
+    by_name = {column.name: column for column in _all(record)}
+    return tuple(by_name[name] for name in options.columns)
 
 
 def ordered(options: TableOptions, records: Sequence[Record]) -> list[Record]:
     """The records in the requested order; those without a value last, invocations within their run."""
-    found = list(records)
-    if not found or not options.sort:
-        return found
-    known = {column.name: column for column in _all(type(found[0]))}
+    rows = list(records)
+    if not rows or not options.sort:
+        return rows
+    by_name = {column.name: column for column in _all(type(rows[0]))}
     for name, descending in reversed(options.sort):
-        keys = {id(record): known[name].data(record) for record in found}
-        there = [record for record in found if keys[id(record)] is not None]
+        keys = {id(record): by_name[name].data(record) for record in rows}
+        there = [record for record in rows if keys[id(record)] is not None]
         there.sort(key=lambda record: _key(keys[id(record)]), reverse=descending)
-        found = [*there, *(record for record in found if keys[id(record)] is None)]
-    if isinstance(found[0], Invocation):
+        rows = [*there, *(record for record in rows if keys[id(record)] is None)]
+    if isinstance(rows[0], Invocation):
         runs = {run: at for at, run in enumerate(dict.fromkeys(_run(record) for record in records))}
-        found.sort(key=lambda record: runs[_run(record)])
-    return found
+        rows.sort(key=lambda record: runs[_run(record)])
+    return rows
 
 
 def _all(record: type[Record]) -> "tuple[Column[Any], ...]":

@@ -137,10 +137,10 @@ class Schedule:
 
     def record_response(self, queue: Hashable, *, responsive: bool) -> None:
         """The scope of a queue answered, or was silent. One that answered once keeps its threads."""
-        known = self._queue(queue)
-        if not known.responsive:
-            known.responsive = responsive
-            self._line_up(known)
+        its_queue = self._queue(queue)
+        if not its_queue.responsive:
+            its_queue.responsive = responsive
+            self._line_up(its_queue)
 
     def _take_from(self, share: _Share) -> Entry | None:
         most = max(1, (self.limit - (self.out - share.busy)) // 2)

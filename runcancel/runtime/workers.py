@@ -124,11 +124,11 @@ class Workers:
         """
         group = TaskGroup[T, R](self, work)
         try:
-            left = group.submit_all(items, queue=queue)
-            while left:
+            pending = group.submit_all(items, queue=queue)
+            while pending:
                 result = group.next(None)
                 if result is not None:
-                    left -= 1
+                    pending -= 1
                     yield result
             self.check()
         finally:

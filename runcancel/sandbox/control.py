@@ -93,10 +93,10 @@ def add_runs(world: World, raw: Mapping[str, Any]) -> list[str]:
     with world.lock:
         book = world.book(provider, account, region)
         now = world.now()
-        made = [build(book, description, now) for _ in range(int(raw.get("count", 1)))]
-        for run in made:
+        runs = [build(book, description, now) for _ in range(int(raw.get("count", 1)))]
+        for run in runs:
             run.fresh = max(run.fresh, world.fresh)
-    return [run.id for run in made]
+    return [run.id for run in runs]
 
 
 def truth(world: World) -> list[Document]:

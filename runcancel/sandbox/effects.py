@@ -98,9 +98,9 @@ class Struck:
     def _bend_token(self, document: Document, call: Call) -> None:
         holder = document["Invocation"] if isinstance(document.get("Invocation"), dict) else document
         name = "nextToken" if call.service == "states" else "NextToken"
-        given = call.params.get(name)
-        if "repeat-token" in self._rules and given:
-            holder[name] = given
+        token = call.params.get(name)
+        if "repeat-token" in self._rules and token:
+            holder[name] = token
         if "empty-token" in self._rules and not holder.get(name):
             holder[name] = ""
 

@@ -100,24 +100,26 @@ class Rule:
         return self.limiters[key]
 
     def shown(self) -> Document:
-        named = {"provider": self.provider, "action": self.action, "run": self.run, "region": self.region}
-        return {"kind": self.kind, **named, "times": self.times, "hits": self.hits, **self.options}
+        parts = {"provider": self.provider, "action": self.action, "run": self.run, "region": self.region}
+        return {"kind": self.kind, **parts, "times": self.times, "hits": self.hits, **self.options}
 
 
 def rule(raw: str | Mapping[str, Any]) -> Rule:
     """From `[provider:]Action[@run]=kind[*times][,key=value…]`, or from an object with the same words."""
-    given = dict(_read(raw) if isinstance(raw, str) else raw)
-    kind = str(given.pop("kind", ""))
+    document = dict(_read(raw) if isinstance(raw, str) else raw)
+    kind = str(document.pop("kind", ""))
     if kind not in KINDS:
         raise BadFault(f"no fault is called {kind!r}; there are {', '.join(KINDS)}")
-    fields: dict[str, str] = {name: str(given.pop(name, "") or "") for name in ("provider", "action", "run", "region")}
-    times = given.pop("times", _DEFAULT_TIMES.get(kind))
-    given.pop("hits", None)
-    unknown = given.keys() - KINDS[kind].keys() - _ALWAYS.keys()
+    fields: dict[str, str] = {
+        name: str(document.pop(name, "") or "") for name in ("provider", "action", "run", "region")
+    }
+    times = document.pop("times", _DEFAULT_TIMES.get(kind))
+    document.pop("hits", None)
+    unknown = document.keys() - KINDS[kind].keys() - _ALWAYS.keys()
     if unknown:
         raise BadFault(f"{kind} has no {', '.join(sorted(unknown))}; it has {', '.join([*KINDS[kind], *_ALWAYS])}")
     fields["action"] = fields["action"] or "*"
-    result = Rule(kind=kind, times=None if times is None else int(times), options=given)
+    result = Rule(kind=kind, times=None if times is None else int(times), options=document)
     result.provider, result.action = fields["provider"], fields["action"]
     result.run, result.region = fields["run"], fields["region"]
     return result
@@ -131,13 +133,13 @@ def _read(text: str) -> Document:
     kind, _, times = head.partition("*")
     subject, _, run = subject.partition("@")
     provider, colon, action = subject.rpartition(":")
-    given: Document = {"kind": kind, "provider": provider if colon else "", "action": action, "run": run}
+    fields: Document = {"kind": kind, "provider": provider if colon else "", "action": action, "run": run}
     if times:
-        given["times"] = _value(times)
+        fields["times"] = _value(times)
     for option in options:
         key, _, value = option.partition("=")
-        given[key] = _value(value)
-    return given
+        fields[key] = _value(value)
+    return fields
 
 
 def _value(text: str) -> Any:

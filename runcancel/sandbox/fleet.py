@@ -104,19 +104,19 @@ def add_tasks(book: Book, run: Execution, spec: RunSpec, now: float) -> None:
     for group in groups:
         if group:
             run.tasks.append(_started_task(book, run, spec, group))
-    left = [machine for (machine, _), (word, _) in seats if word in WAITING | {Word.CANCELLED}]
-    for at in range(0, len(left), TASK_SHARES):
-        run.tasks.append(_pending_task(book, run, spec, left[at : at + TASK_SHARES]))
+    machines_waiting = [machine for (machine, _), (word, _) in seats if word in WAITING | {Word.CANCELLED}]
+    for at in range(0, len(machines_waiting), TASK_SHARES):
+        run.tasks.append(_pending_task(book, run, spec, machines_waiting[at : at + TASK_SHARES]))
 
 
 def _window_of(book: Book, spec: RunSpec) -> Window:
-    known = book.beside(Windows)
-    for window in known.values():
+    windows = book.beside(Windows)
+    for window in windows.values():
         if spec.window in (window.id, window.name) or (not spec.window and window.name == spec.name):
             return window
-    made = Window(id=f"mw-0{book.dice.getrandbits(64):016x}", name=spec.window or spec.name)
-    known[made.id] = made
-    return made
+    new_window = Window(id=f"mw-0{book.dice.getrandbits(64):016x}", name=spec.window or spec.name)
+    windows[new_window.id] = new_window
+    return new_window
 
 
 _Seat = tuple[tuple[str, str], tuple[Word, Life]]
@@ -209,9 +209,9 @@ def _child_execution(book: Book, run: Execution, task: Task, seats: list[_Seat])
 def _state_machine(book: Book, spec: RunSpec, now: float) -> MachineExecution:
     """Its `id` is the name of the execution, `name` or `document` that of its state machine."""
     ((_, life),) = lives(spec, now)
-    made = state_machines.execution(book, spec.document or spec.name, spec.id or book.uuid(), life, now - spec.age)
-    made.cancelled_at = cancel_time(spec, now)
-    return made
+    execution = state_machines.execution(book, spec.document or spec.name, spec.id or book.uuid(), life, now - spec.age)
+    execution.cancelled_at = cancel_time(spec, now)
+    return execution
 
 
 _CHILDREN: dict[str, Callable[[Book, Execution, Task, list[_Seat]], Run]] = {

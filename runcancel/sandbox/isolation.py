@@ -37,7 +37,7 @@ NO_METADATA = {"AWS_EC2_METADATA_DISABLED": "true", "ALIBABA_CLOUD_ECS_METADATA_
 
 def child_environment(outer: Mapping[str, str], box: Mapping[str, str], home: Path) -> dict[str, str]:
     """What a program needs of the outer environment and nothing else, a fresh home, and the way to the sandbox."""
-    kept = {name: value for name, value in outer.items() if _is_kept(name)}
+    environ = {name: value for name, value in outer.items() if _is_kept(name)}
     folders = {
         "HOME": home,
         "USERPROFILE": home,
@@ -46,7 +46,7 @@ def child_environment(outer: Mapping[str, str], box: Mapping[str, str], home: Pa
         "XDG_CACHE_HOME": home / ".cache",
         "XDG_DATA_HOME": home / ".local" / "share",
     }
-    return kept | {name: str(path) for name, path in folders.items()} | NO_METADATA | dict(box)
+    return environ | {name: str(path) for name, path in folders.items()} | NO_METADATA | dict(box)
 
 
 def _is_kept(name: str) -> bool:

@@ -51,8 +51,8 @@ def assume(world: World, call: Call) -> Session:
     """A new session of the role that the call names. The keys are known to the clouds from now on."""
     cloud, role = call.provider, str(call.params.get("RoleArn", ""))
     session = str(call.params.get("RoleSessionName", ""))
-    found = _ARNS[cloud].fullmatch(role)
-    if found is None:
+    match = _ARNS[cloud].fullmatch(role)
+    if match is None:
         raise _wrong(cloud, "RoleArn")
     if not _SESSION.fullmatch(session):
         raise _wrong(cloud, "RoleSessionName")
@@ -60,7 +60,7 @@ def assume(world: World, call: Call) -> Session:
     if external_id is not None and not _EXTERNAL_ID.fullmatch(str(external_id)):
         raise _wrong(cloud, "ExternalId")
     seconds = _seconds(cloud, call.params.get("DurationSeconds"))
-    account = account_of(cloud, found[1])
+    account = account_of(cloud, match[1])
     if not 0 <= account < world.accounts:
         status, code, text = _UNKNOWN[cloud]
         raise Refusal(status, code, text.format(call.action, role))
@@ -68,7 +68,7 @@ def assume(world: World, call: Call) -> Session:
         status, code, text = _UNTRUSTED[cloud]
         raise Refusal(status, code, text.format(call.action, role))
     digest = hashlib.sha256(f"{cloud} {role} {session} {len(world.sessions)}".encode()).hexdigest()
-    key = session_key(cloud, account, digest, role=found[2], session=session)
+    key = session_key(cloud, account, digest, role=match[2], session=session)
     world.sessions[key.id] = key
     return Session(key, int(world.clock.wall()) + seconds)
 

@@ -306,9 +306,9 @@ def _windows(book: Book, now: float, *, nightly: str) -> None:
     """Every window starts in a day or so: no test lasts as long."""
     windows = book.beside(Windows)
     for name in _WINDOWS:
-        made = nightly if name == "nightly-patching" and nightly else f"mw-0{book.dice.getrandbits(64):016x}"
-        windows[made] = Window(
-            id=made,
+        window_id = nightly if name == "nightly-patching" and nightly else f"mw-0{book.dice.getrandbits(64):016x}"
+        windows[window_id] = Window(
+            id=window_id,
             name=name,
             description=f"{name}, every night",
             enabled=name != "db-vacuum",

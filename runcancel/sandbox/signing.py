@@ -176,8 +176,8 @@ def check_alibaba(request: Request, keys: Keys, nonces: Nonces, *, now: float | 
     now = time.time() if now is None else now
     malformed = Refusal(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards.")
     claim = _claim(request, "ACS3-HMAC-SHA256", malformed)
-    sent = {name.lower() for name, _ in request.headers if name.lower().startswith("x-acs-")}
-    if not (_ACS_REQUIRED | sent) <= set(claim.signed_headers):
+    names = {name.lower() for name, _ in request.headers if name.lower().startswith("x-acs-")}
+    if not (_ACS_REQUIRED | names) <= set(claim.signed_headers):
         raise malformed
     at = _moment(request.header("x-acs-date"), "%Y-%m-%dT%H:%M:%SZ")
     if at is None:

@@ -81,20 +81,20 @@ INSTANCE_KINDS = ("CVM", "LIGHTHOUSE", "TAT")
 
 
 def parse_spec(raw: Mapping[str, Any]) -> RunSpec:
-    known = {each.name for each in fields(RunSpec)}
-    unknown = raw.keys() - known
+    names = {each.name for each in fields(RunSpec)}
+    unknown = raw.keys() - names
     if unknown:
-        raise BadSpec(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+        raise BadSpec(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(names))}")
     if "kind" not in raw:
         raise BadSpec("kind is missing")
-    given: dict[str, Any] = {key: tuple(value) if key in ("steps", "starts") else value for key, value in raw.items()}
-    made = RunSpec(**given)
-    if made.instance_kind not in INSTANCE_KINDS:
-        raise BadSpec(f"no such instance_kind: {made.instance_kind}; expected one of: {', '.join(INSTANCE_KINDS)}")
-    bad = made.targets.keys() - {str(word) for word in Word}
+    values: dict[str, Any] = {key: tuple(value) if key in ("steps", "starts") else value for key, value in raw.items()}
+    spec = RunSpec(**values)
+    if spec.instance_kind not in INSTANCE_KINDS:
+        raise BadSpec(f"no such instance_kind: {spec.instance_kind}; expected one of: {', '.join(INSTANCE_KINDS)}")
+    bad = spec.targets.keys() - {str(word) for word in Word}
     if bad:
         raise BadSpec(f"no such life: {', '.join(sorted(bad))}; expected one of: {', '.join(Word)}")
-    return made
+    return spec
 
 
 def live(word: Word, spec: RunSpec, now: float) -> Life:
@@ -137,10 +137,10 @@ def machines(book: Book, count: int, instance_kind: str = "CVM") -> list[tuple[s
 
 def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list[Target]:
     led = lives(spec, now)
-    made = []
+    targets = []
     for (machine, name), (word, life) in zip(machines(book, len(led), spec.instance_kind), led, strict=True):
         failed = word is Word.FAILED
-        made.append(
+        targets.append(
             Target(
                 id=machine,
                 life=life,
@@ -152,7 +152,7 @@ def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list
                 line_every=spec.line_every,
             )
         )
-    return made
+    return targets
 
 
 def cancel_time(spec: RunSpec, now: float) -> float | None:

@@ -24,8 +24,8 @@ def refusal(request: Request) -> Reply | None:
 
 
 def _own_origin(request: Request, host: str) -> bool:
-    sent = [value.strip() for name, value in request.headers if name.lower() == "origin"]
-    return all(urlsplit(origin).scheme == "http" and urlsplit(origin).netloc == host for origin in sent)
+    origins = [value.strip() for name, value in request.headers if name.lower() == "origin"]
+    return all(urlsplit(origin).scheme == "http" and urlsplit(origin).netloc == host for origin in origins)
 
 
 def not_json(request: Request) -> Reply | None:

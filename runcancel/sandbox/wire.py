@@ -137,8 +137,8 @@ class Cursor:
 
     @classmethod
     def of(cls, call: Call, token_key: str, bad_token: Refusal) -> "Cursor":
-        kept = {key: value for key, value in call.params.items() if key not in (token_key, "MaxResults")}
-        text = json.dumps([call.action, call.account, call.region, kept], sort_keys=True, default=str)
+        same = {key: value for key, value in call.params.items() if key not in (token_key, "MaxResults")}
+        text = json.dumps([call.action, call.account, call.region, same], sort_keys=True, default=str)
         return cls(hashlib.sha256(text.encode()).hexdigest()[:12], bad_token)
 
     def write(self, offset: int | None) -> str:
@@ -162,13 +162,13 @@ def page(rows: Sequence[Row], *, offset: int, size: int, keep: Callable[[Row], b
     `overlap` pretends that so many new rows arrived at the head since the page before.
     """
     start = max(0, offset - overlap) if offset else 0
-    found: list[Row] = []
+    rows_of_page: list[Row] = []
     for index in range(start, len(rows)):
         if keep(rows[index]):
-            if len(found) == size:
-                return Page(found, index)
-            found.append(rows[index])
-    return Page(found, None)
+            if len(rows_of_page) == size:
+                return Page(rows_of_page, index)
+            rows_of_page.append(rows[index])
+    return Page(rows_of_page, None)
 
 
 def token_page(
@@ -177,5 +177,5 @@ def token_page(
     """A page and the token of the next one, empty when there is none."""
     cursor = Cursor.of(call, "NextToken", bad_token)
     offset = cursor.read(call.params.get("NextToken"))
-    found = page(rows, offset=offset, size=size, keep=keep, overlap=call.overlap)
-    return found.rows, cursor.write(found.next_offset)
+    rows_of_page = page(rows, offset=offset, size=size, keep=keep, overlap=call.overlap)
+    return rows_of_page.rows, cursor.write(rows_of_page.next_offset)

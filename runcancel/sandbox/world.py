@@ -199,12 +199,12 @@ _ROLL_UP = (
 
 def roll_up(words: Sequence[Word]) -> Word:
     """The neutral state of a whole run; the wires have their own, vendor-worded roll-ups."""
-    seen = set(words)
-    if seen == {Word.SCHEDULED}:
+    distinct = set(words)
+    if distinct == {Word.SCHEDULED}:
         return Word.SCHEDULED
-    if seen & WAITING and seen - ACTIVE and not seen & {Word.CANCELLING, Word.RUNNING}:
+    if distinct & WAITING and distinct - ACTIVE and not distinct & {Word.CANCELLING, Word.RUNNING}:
         return Word.RUNNING
-    return next((word for group, word in _ROLL_UP if seen & group), Word.SUCCEEDED)
+    return next((word for group, word in _ROLL_UP if distinct & group), Word.SUCCEEDED)
 
 
 class Seats(Sequence[tuple[RunType, Target]]):
@@ -273,14 +273,14 @@ class Book:
         """The one object of a class that the book keeps beside its runs, made when it is first looked for."""
         if kind not in self._beside:
             self._beside[kind] = kind()
-        found: Extra = self._beside[kind]
-        return found
+        extra: Extra = self._beside[kind]
+        return extra
 
     def runs_of(self, kind: type[RunType]) -> list[RunType]:
         """Newest first."""
         if kind not in self._sorted:
-            found = [run for run in self.runs.values() if isinstance(run, kind)]
-            self._sorted[kind] = sorted(found, key=lambda run: -run.created)
+            runs = [run for run in self.runs.values() if isinstance(run, kind)]
+            self._sorted[kind] = sorted(runs, key=lambda run: -run.created)
         return self._sorted[kind]
 
     def listed(self, kind: type[RunType]) -> list[RunType]:

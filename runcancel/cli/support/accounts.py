@@ -59,8 +59,10 @@ class Accounts:
         """The scopes whose context leads to another account than it names, with that in words."""
         with_account = [scope for scope in scopes if protection.names_account(self._settings, scope)]
         callers = self._callers.of(with_account)
-        found = {scope: protection.misled(self._settings, scope, who.account) for scope, who in callers.items() if who}
-        return {scope: why for scope, why in found.items() if why is not None}
+        reasons = {
+            scope: protection.misled(self._settings, scope, who.account) for scope, who in callers.items() if who
+        }
+        return {scope: why for scope, why in reasons.items() if why is not None}
 
     def identities(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
         """The caller's identity per scope, from the vendors; None if it is not known."""
@@ -72,10 +74,10 @@ class Accounts:
         A note for each caller that is not known, which stops nothing.
         """
         scopes_of = {reference: settings.scopes_of(self._settings, reference) for reference in references}
-        scopes = tuple(dict.fromkeys(scope for found in scopes_of.values() for scope in found))
-        known = self.identities(scopes) if scopes else {}
-        for reference, found in scopes_of.items():
-            accounts = [None if (one := known[scope]) is None else one.account for scope in found]
+        scopes = tuple(dict.fromkeys(scope for scopes_there in scopes_of.values() for scope in scopes_there))
+        identities = self.identities(scopes) if scopes else {}
+        for reference, scopes_there in scopes_of.items():
+            accounts = [None if (one := identities[scope]) is None else one.account for scope in scopes_there]
             if reference.account in accounts:
                 continue
             if None not in accounts:

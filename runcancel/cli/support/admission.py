@@ -46,20 +46,20 @@ class Admission(Struct, frozen=True, kw_only=True):
 
     def admit(self, choice: RunChoice, flags: GivenConfirmation) -> ConfirmationRequirement:
         """The confirmation that the plan needs. Raises `Refused` as `check`, naming every option that is missing."""
-        found = self._excesses(choice.selection.items)
+        excesses = self._excesses(choice.selection.items)
         required = self.requirement(choice)
-        if not found:
+        if not excesses:
             return required
         wrong = flags.confirm is not None and not confirmation.fits(required, flags)
         silent = not confirmation.fits(required, flags) and bool(cannot_ask(self.session, from_stdin=choice.from_stdin))
         more = [confirmation.option(required, flags)] if wrong or silent else []
-        replaced = wrong or any(one.option in self.typed for one in found)
-        raise limits.over_limit(found, more=more, replaced=replaced)
+        replaced = wrong or any(one.option in self.typed for one in excesses)
+        raise limits.over_limit(excesses, more=more, replaced=replaced)
 
     def check(self, items: Sequence[PlanItem]) -> None:
         """Raise `Refused` when a rule, a guarantee or a limit does not let all of these be cancelled."""
-        if found := self._excesses(items):
-            raise limits.over_limit(found)
+        if excesses := self._excesses(items):
+            raise limits.over_limit(excesses)
 
     def check_late(self, items: Sequence[PlanItem], requirement: ConfirmationRequirement) -> None:
         """The same for runs that started after the confirmation of `requirement`, together with those before."""

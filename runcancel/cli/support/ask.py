@@ -84,8 +84,8 @@ def line(session: Session, answers: TextIO | None = None) -> str | None:
 def _confirmed(
     session: Session, requirement: ConfirmationRequirement, streams: Streams, listing: Callable[[], Sequence[str]]
 ) -> bool:
-    left = _TRIES
-    while left:
+    tries = _TRIES
+    while tries:
         streams.out.write(confirmation.question(requirement))
         streams.out.flush()
         reply = line(session, streams.answers)
@@ -96,8 +96,8 @@ def _confirmed(
         if confirmation.wants_list(reply):
             streams.out.write("".join(f"{text}\n" for text in listing()))
             continue
-        left -= 1
-        if left:
+        tries -= 1
+        if tries:
             streams.out.write(f"“{quoted(reply.strip())}” is not a valid answer.\n")
     return False
 

@@ -23,17 +23,17 @@ def background(
 ) -> tuple[dict[Ref, Run], tuple[str, ...]]:
     """The runs with the requested data, and notes on what is missing, which is not a failure of the reading."""
     notes: list[str] = []
-    found = dict(runs)
+    enriched = dict(runs)
     if script:
-        found = dict(_with_scripts(session, found, notes))
+        enriched = dict(_with_scripts(session, enriched, notes))
     if who:
-        found = dict(_with_events(session, found, notes))
+        enriched = dict(_with_events(session, enriched, notes))
     returning: tuple[str, ...] = ()
     if trigger:
         from runcancel.cli.support.returning import with_triggers
 
-        found, returning = with_triggers(session, found)
-    return found, (*(f"note: {note}" for note in notes), *returning)
+        enriched, returning = with_triggers(session, enriched)
+    return enriched, (*(f"note: {note}" for note in notes), *returning)
 
 
 def _with_scripts(session: Session, runs: Mapping[Ref, Run], notes: list[str]) -> Iterator[tuple[Ref, Run]]:

@@ -122,16 +122,16 @@ class CancelAndDisable(Execution):
         if not self._first.origins or not self._policy.wait:
             return super()._further(operation)
         readings = self._session.clouds.switch.readings
-        found = {}
+        origins_read = {}
         origins = {}
         for ref, shown in cancelled(self._runs).items():
             origin = self._first.origins.get(ref, shown)
             reading = None if origin.trigger is None else readings.get(origin.trigger)
-            found[ref] = origin if reading is None else structs.replace(origin, state=reading.state)
-            if found[ref].state is not TriggerState.DISABLED:
-                origins[ref] = found[ref]
+            origins_read[ref] = origin if reading is None else structs.replace(origin, state=reading.state)
+            if origins_read[ref].state is not TriggerState.DISABLED:
+                origins[ref] = origins_read[ref]
         if self._recorder is not None:
-            self._recorder.record_origins(found)
+            self._recorder.record_origins(origins_read)
         return after_cancel(origins, {one.run: one.verdict for one in self._runs})
 
 

@@ -16,10 +16,10 @@ PLAN_LIVES = timedelta(hours=1)
 
 def callers_of_plan(session: Session, choice: RunChoice, *, required: bool) -> tuple[Caller, ...]:
     """The caller's identity in each scope, if it is needed. Raises `Refused` if another user made the plan."""
-    known = callers_of(session, choice.selection.items) if required else ()
+    identities = callers_of(session, choice.selection.items) if required else ()
     if choice.planned_by:
-        check_identities(choice.planned_by, {caller.scope: caller.principal for caller in known})
-    return known
+        check_identities(choice.planned_by, {caller.scope: caller.principal for caller in identities})
+    return identities
 
 
 def show_plan(

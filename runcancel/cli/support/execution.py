@@ -96,11 +96,11 @@ class Execution:
 
     def _operation_of_shard(self, choice: RunChoice) -> Operation | None:
         """The operation, if it carries out a shard of a plan."""
-        known = None if self._recorder is None else self._recorder.described
+        operation = None if self._recorder is None else self._recorder.described
         if choice.whole is None:
-            return known if known is not None and known.shard is not None else None
-        known = known or new_operation(self.verb, sys.argv[1:], None)
-        return structs.replace(known, plan=choice.plan, shard=choice.whole.shard)
+            return operation if operation is not None and operation.shard is not None else None
+        operation = operation or new_operation(self.verb, sys.argv[1:], None)
+        return structs.replace(operation, plan=choice.plan, shard=choice.whole.shard)
 
     def _further(self, operation: str | None) -> tuple[str, ...]:
         """What is looked up once the results are printed."""
@@ -198,9 +198,9 @@ class Execution:
     def _what_continues(self) -> str:
         doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in self._outcomes)
         unsent = sum(outcome.verdict is Verdict.SKIPPED for outcome in self._outcomes)
-        sent = sum(outcome.was_sent for outcome in self._outcomes) - doubt
+        sent_count = sum(outcome.was_sent for outcome in self._outcomes) - doubt
         return (
-            f"interrupted: {counted(sent, self.requests.removesuffix('s'))} sent, {doubt:,} uncertain, "
+            f"interrupted: {counted(sent_count, self.requests.removesuffix('s'))} sent, {doubt:,} uncertain, "
             f"{unsent:,} not sent; {self.requests} already sent continue"
         )
 
@@ -264,10 +264,10 @@ def _internal(session: Session, error: Exception, operation: str | None, request
 
 def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None) -> Iterator[str]:
     """How to continue with the rest, if there is a rest."""
-    left = any(
+    any_rest = any(
         outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
         and (outcome.error is None or outcome.error.code not in _FINAL)
         for outcome in outcomes
     )
-    if left and operation:
+    if any_rest and operation:
         yield f"To continue with the rest: {command(verb, '--resume', operation)}"

@@ -44,19 +44,19 @@ class Flowing:
         """The runs to send of those that were read. They are recorded and announced when this returns."""
         items: list[PlanItem] = []
         decided: list[Outcome] = []
-        found: list[tuple[RunName, PlanItem | None]] = []
+        readings: list[tuple[RunName, PlanItem | None]] = []
         for result in results:
-            chosen = self._planned_or_not(result)
-            if isinstance(chosen, Outcome):
-                decided.append(chosen)
-            elif chosen.run in self._planned:  # it was named twice, in different words
-                found.append((result.reference.name, None))
+            decision = self._planned_or_not(result)
+            if isinstance(decision, Outcome):
+                decided.append(decision)
+            elif decision.run in self._planned:  # it was named twice, in different words
+                readings.append((result.reference.name, None))
             else:
-                self._planned.add(chosen.run)
-                items.append(chosen)
-                found.append((result.reference.name, chosen))
-        if self._recorder is not None and found:
-            self._recorder.record_read(found)
+                self._planned.add(decision.run)
+                items.append(decision)
+                readings.append((result.reference.name, decision))
+        if self._recorder is not None and readings:
+            self._recorder.record_read(readings)
         self._announce(items, results)
         return Selection(items=tuple(items), decided=tuple(decided))
 
@@ -126,5 +126,5 @@ def flowing(
 
 def _may_be_below(lookup: Lookup, guarantee: Guarantee) -> bool:
     """Whether the kind of a run is not known, or has a weaker guarantee: then the plan as a whole may be refused."""
-    named = [lookup.candidates(reference) for reference in lookup.unread]
-    return any(len({ref.kind for ref in one}) > 1 or is_below(one[0], guarantee) for one in named)
+    candidates = [lookup.candidates(reference) for reference in lookup.unread]
+    return any(len({ref.kind for ref in one}) > 1 or is_below(one[0], guarantee) for one in candidates)

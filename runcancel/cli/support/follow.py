@@ -91,8 +91,8 @@ class Follower:
 
     def _look_up(self, probe: Probe) -> Callable[[], None]:
         session, unchecked = self._session, self._lookup.unchecked
-        found = answers(session.clouds, probe, session.workers.clock, full=False, unchecked=unchecked)
-        return partial(self._looked_up, probe, found)
+        results = answers(session.clouds, probe, session.workers.clock, full=False, unchecked=unchecked)
+        return partial(self._looked_up, probe, results)
 
     def _looked_up(self, probe: Probe, responses: Sequence[LookupResponse]) -> None:
         for result in self._lookup.took(probe.scope, responses):
@@ -194,8 +194,8 @@ class _Reading:
 
     def end_round(self) -> float:
         """Note that all outputs were read once more; the seconds until the next time."""
-        chosen = self._criteria.targets
-        self.ended = not self._growing and (self._over or (bool(chosen) and chosen <= self._targets))
+        targets = self._criteria.targets
+        self.ended = not self._growing and (self._over or (bool(targets) and targets <= self._targets))
         self._finished.runs.update(child for child, over in self._children.items() if over)
         self._pause = _SHORTEST if self._wrote else min(_LONGEST, self._pause * _SLOWER)
         return self.restart()

@@ -34,8 +34,8 @@ def _add(session: Session, names: tuple[str, ...]) -> int:
         )
     group, *members = names
     file = config_file.path(session.settings.environ)
-    made = edit.add_to_group(file, group, members)
-    session.notes.say(f"{'made group' if made else 'added to group'} {group}: {', '.join(members)}")
+    is_new = edit.add_to_group(file, group, members)
+    session.notes.say(f"{'made group' if is_new else 'added to group'} {group}: {', '.join(members)}")
     return answer(session, config_file.load(file))
 
 

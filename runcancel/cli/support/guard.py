@@ -104,8 +104,8 @@ class Guard:
         scopes = {item.run: item.run.scope for item in items if item.ask}
         misled = self._accounts.misled(tuple(dict.fromkeys(scopes.values())))
         why = {run: misled[scope] for run, scope in scopes.items() if scope in misled}
-        kept = (structs.replace(item, ask=False, why=why[item.run]) if item.run in why else item for item in items)
-        return tuple(kept), tuple(f"{one}; a cancel is refused" for one in dict.fromkeys(misled.values()))
+        rest = (structs.replace(item, ask=False, why=why[item.run]) if item.run in why else item for item in items)
+        return tuple(rest), tuple(f"{one}; a cancel is refused" for one in dict.fromkeys(misled.values()))
 
     def _rulings(self, items: Sequence[PlanItem], callers: Sequence[Caller]) -> "Rulings":
         from runcancel.guards.rulings import Rulings  # runs that flow are compared with no rule
@@ -116,8 +116,8 @@ class Guard:
         """The runs to cancel as the rules see them, each once."""
         to_cancel = counted_once([item for item in items if item.ask])
         scopes = tuple(dict.fromkeys(item.run.scope for item in to_cancel)) if self._rules.asks_contexts else ()
-        known = {str(scope): account for scope, account in self._accounts.of(scopes).items()}
-        accounts = known | {caller.scope: caller.account for caller in callers}
+        by_scope_name = {str(scope): account for scope, account in self._accounts.of(scopes).items()}
+        accounts = by_scope_name | {caller.scope: caller.account for caller in callers}
         by_scope: dict[Scope, Subject] = {}  # what a scope leads to stands in files: it is found out once
         subjects: list[Subject] = []
         for item in to_cancel:
@@ -154,13 +154,13 @@ def _kinds(ref: Ref) -> tuple[str, ...]:
 
 
 def _subject(session: Session, ref: Ref, action: Action, *, account: str | None, targets: int) -> Subject:
-    known = protection.contexts_at(session.settings, ref.scope, account)
+    contexts = protection.contexts_at(session.settings, ref.scope, account)
     return Subject(
         run=ref,
         provider=ref.scope.provider,
         region=ref.scope.region,
         kinds=_kinds(ref),
-        contexts=known if ref.scope.context is None else (*known, ref.scope.context),
+        contexts=contexts if ref.scope.context is None else (*contexts, ref.scope.context),
         profile=settings.profile_at(session.settings, ref.scope),
         account=account,
         targets=targets,

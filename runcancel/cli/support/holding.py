@@ -88,7 +88,7 @@ def hold_request(
     Raises `UsageError`.
     """
     others = {**others, "--until": filters.until is not None, "--older-than": filters.older_than is not None}
-    wrong = next((name for name, given in others.items() if given), None)
+    wrong = next((name for name, option_value in others.items() if option_value), None)
     if wrong is not None:
         raise UsageError(f"--hold cancels what a filter finds: {wrong} cannot be used with it; nothing was sent")
     by_name = {
@@ -163,11 +163,11 @@ class Holding:
         fresh = sorted((one for one in snapshots if one.run.ref not in self._refs), key=lambda one: born(one.run))
         results = [LookupResult(reference=Reference.of(one.run.ref), snapshot=one) for one in fresh]
         facts = {Reference.of(one.run.ref).meaning: one.run.matched_by for one in fresh}
-        chosen = of_found(results, (), {name: fact for name, fact in facts.items() if fact is not None})
+        selected_runs = of_found(results, (), {name: fact for name, fact in facts.items() if fact is not None})
         self._refs |= {one.run.ref for one in fresh}
         items: list[PlanItem] = []
         outcomes: list[Outcome] = []
-        for item in chosen.items:
+        for item in selected_runs.items:
             try:
                 self._admit(item)
             except Refused as error:
@@ -180,7 +180,7 @@ class Holding:
             self._session.notes.say(
                 f"found: {item.run}{name}, {item.state}; run {self._count} of at most {self._request.max_runs}"
             )
-        return Selection(items=tuple(items), decided=(*chosen.decided, *outcomes))
+        return Selection(items=tuple(items), decided=(*selected_runs.decided, *outcomes))
 
     @property
     def _count(self) -> int:
@@ -228,12 +228,12 @@ class Holding:
     def covered(self, choice: RunChoice) -> RunChoice:
         """The choice with the gaps as the last listings left them."""
         tried = {str(scope) for scope in self._tried}
-        kept = tuple(gap for gap in choice.gaps if gap.scope not in tried)
+        other_gaps = tuple(gap for gap in choice.gaps if gap.scope not in tried)
         gaps = tuple(
             structs.replace(error.problem(scope=one.scope), message=f"{one.kind}: {error.message}")
             for one, error in self._errors.items()
         )
-        return structs.replace(choice, gaps=(*kept, *gaps), replied=choice.replied or self._has_reply)
+        return structs.replace(choice, gaps=(*other_gaps, *gaps), replied=choice.replied or self._has_reply)
 
     def hints(self, *, interrupted: bool) -> tuple[str, ...]:
         """What became of the hold, for the end of the report."""

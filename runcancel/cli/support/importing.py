@@ -86,8 +86,8 @@ def import_contexts(session: Session, source: ImportOf, new: NewContext) -> int:
 
 
 def _regions(session: Session, source: ImportOf) -> tuple[str, ...]:
-    chosen = session.settings.regions
-    words = source.regions.split(",") if source.regions is not None else chosen.value if chosen.typed else ()
+    choice = session.settings.regions
+    words = source.regions.split(",") if source.regions is not None else choice.value if choice.typed else ()
     if source.regions is not None and not all(word.strip() for word in words):
         raise UsageError("--regions has an empty name; nothing was changed")
     return tuple(dict.fromkeys(word.strip() for word in words))
@@ -120,12 +120,12 @@ def _of_organization(session: Session, source: ImportOf) -> Inventory:
 
 
 def _scope(session: Session, name: str) -> Scope:
-    chosen = session.settings
-    contexts = chosen.contexts.value if chosen.contexts.typed else ()
+    scope_settings = session.settings
+    contexts = scope_settings.contexts.value if scope_settings.contexts.typed else ()
     if len(contexts) > 1:
         raise UsageError("contexts import --aws-organization takes one context; nothing was changed")
-    context = contexts[0] if contexts else chosen.profile.value
-    region = settings.vendor_settings(chosen, name, context).region
+    context = contexts[0] if contexts else scope_settings.profile.value
+    region = settings.vendor_settings(scope_settings, name, context).region
     return Scope(provider=name, region=region.value if region else settings.provider_regions(name)[0], context=context)
 
 

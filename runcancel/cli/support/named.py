@@ -31,7 +31,7 @@ def references_of(
     Raises `UsageError` for none or several places, an incomplete list, or an operation that is not in the journal.
     """
     ways = {"references": bool(refs), "--from": file is not None, "--operation": operation is not None}
-    used = [way for way, given in ways.items() if given]
+    used = [way for way, value in ways.items() if value]
     if len(used) > 1:
         raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
     if file is not None:

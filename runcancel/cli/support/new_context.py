@@ -45,17 +45,19 @@ class NewContext(Bundle, frozen=True, kw_only=True):
 
 def context_of(session: Session, options: NewContext) -> Context:
     """A context out of the options that mean the same everywhere. Raises `UsageError`."""
-    chosen = session.settings
-    if len(chosen.providers.value) != 1:
+    scope_settings = session.settings
+    if len(scope_settings.providers.value) != 1:
         *flags, last = (f"-p {each}" for each in PROVIDERS)
         raise UsageError(f"contexts add needs one provider: {', '.join(flags)} or {last}")
-    name = chosen.providers.value[0]
+    name = scope_settings.providers.value[0]
     if options.site is not None and options.site not in provider(name).sites:
         raise UsageError(f"--site is “{options.site}”: {settings.no_such_site(name)}; nothing was changed")
     new = Context(
         provider=name,
-        profile=chosen.profile.value if chosen.profile.typed else None,
-        regions=tuple(_own(region, name) for region in chosen.regions.value) if chosen.regions.typed else (),
+        profile=scope_settings.profile.value if scope_settings.profile.typed else None,
+        regions=tuple(_own(region, name) for region in scope_settings.regions.value)
+        if scope_settings.regions.typed
+        else (),
         endpoint_url=options.endpoint_url,
         site=options.site,
         protected=options.protected,

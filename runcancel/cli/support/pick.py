@@ -74,7 +74,7 @@ def read_answer(text: str, shown: Sequence[int]) -> Answer:
 
 
 def _numbers(text: str, shown: Sequence[int]) -> Answer:
-    chosen: set[int] = set()
+    numbers: set[int] = set()
     for word in re.split(r"[\s,]+", text.strip(", \t")):
         match = _RANGE.fullmatch(word)
         if match is None:
@@ -83,8 +83,8 @@ def _numbers(text: str, shown: Sequence[int]) -> Answer:
         listed = [number for number in shown if first <= number <= last]
         if not listed:
             return Wrong(f"“{word}” is not in the list. Enter numbers from {min(shown)} to {max(shown)}")
-        chosen.update(listed)
-    return Numbers(tuple(number for number in shown if number in chosen))
+        numbers.update(listed)
+    return Numbers(tuple(number for number in shown if number in numbers))
 
 
 class Picker:

@@ -17,10 +17,10 @@ _NAMED = 10  # contexts of a group
 
 def contexts(incomplete: str) -> list[tuple[str, str]]:
     """Configured contexts and groups, each with what it is."""
-    known = config_file.load(config_file.path(os.environ))
-    named = [(name, each.provider) for name, each in known.contexts.items()]
-    grouped = [(name, f"group of {_some(members)}") for name, members in known.all_groups.items()]
-    return [(name, help) for name, help in (*named, *grouped) if name.startswith(incomplete)]
+    config = config_file.load(config_file.path(os.environ))
+    pairs = [(name, each.provider) for name, each in config.contexts.items()]
+    grouped = [(name, f"group of {_some(members)}") for name, members in config.all_groups.items()]
+    return [(name, help) for name, help in (*pairs, *grouped) if name.startswith(incomplete)]
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -42,9 +42,9 @@ def operations(incomplete: str) -> list[tuple[str, str]]:
     """Operations, the newest first, each with why it was or what it did."""
     with _opened() as past:
         entries = list(past.operations(_OPERATIONS)) if past else []
-    named = [(one.id, safe(one.reason or _did(one.counts))) for one in entries]
-    named += [("last", "the newest operation")] if entries else []
-    return [(id, help) for id, help in named if id.startswith(incomplete)]
+    pairs = [(one.id, safe(one.reason or _did(one.counts))) for one in entries]
+    pairs += [("last", "the newest operation")] if entries else []
+    return [(id, help) for id, help in pairs if id.startswith(incomplete)]
 
 
 def _did(counts: dict[str, int]) -> str:

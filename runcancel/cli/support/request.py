@@ -105,8 +105,8 @@ def read(source: str, params: Iterable[Any], *, typed: Iterable[str] = ()) -> Re
     name, text = _text(source)
     values = checked(_object(text, name), slots(params), name)
     by_hand = frozenset(typed)
-    kept = {parameter: value for parameter, value in values.items() if parameter not in by_hand}
-    return Request(values=kept, on_stdin=name == called("-"))
+    rest = {parameter: value for parameter, value in values.items() if parameter not in by_hand}
+    return Request(values=rest, on_stdin=name == called("-"))
 
 
 def slots(params: Iterable[Any]) -> tuple[Slot, ...]:

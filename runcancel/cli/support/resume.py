@@ -20,8 +20,8 @@ def left_over(store: JournalStore, id: str, *, verb: str = "cancel") -> LeftOver
     """What `--resume` continues with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
     try:
         journal = store.open()
-        found = whole_id(journal, id, verb=verb)
-        operation = None if found is None else journal.operation(found)
+        whole = whole_id(journal, id, verb=verb)
+        operation = None if whole is None else journal.operation(whole)
         if operation is None:
             raise no_operation(id)
         if operation.verb != verb:
@@ -38,16 +38,16 @@ def left_over(store: JournalStore, id: str, *, verb: str = "cancel") -> LeftOver
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
-    left = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry))
+    open_items = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry))
     own = verb != "cancel"  # a cancel has its limits for runs, not for the triggers that it disabled first
     planned = [(entry, entry.item) for entry in entries if isinstance(entry.item, PlanItem)]
     requested = tuple(item for entry, item in planned if _was_sent(entry))
-    sent = tuple(item for item in requested if own or item.trigger is None)
+    sent_items = tuple(item for item in requested if own or item.trigger is None)
     partial = tuple(entry.outcome for entry in entries if entry.outcome is not None and _is_partial(entry.outcome))
     return LeftOver(
         operation,
-        left,
-        sent_before=sent,
+        open_items,
+        sent_before=sent_items,
         requested=frozenset(item.run for item in requested),
         limits=limits,
         partial=partial,
@@ -62,8 +62,8 @@ def left_over(store: JournalStore, id: str, *, verb: str = "cancel") -> LeftOver
 def _beside(events: Sequence[JournalEvent], planned: Sequence[tuple[Entry, PlanItem]]) -> frozenset[Ref] | None:
     """The runs that had not ended before triggers were disabled, with those of the plan."""
     noted = [event for event in events if isinstance(event, Beside)]
-    known = frozenset(item.run for _, item in planned)
-    return frozenset(ref for event in noted for ref in event.runs) | known if noted else None
+    planned_runs = frozenset(item.run for _, item in planned)
+    return frozenset(ref for event in noted for ref in event.runs) | planned_runs if noted else None
 
 
 def _was_sent(entry: Entry) -> bool:

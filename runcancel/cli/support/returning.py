@@ -52,10 +52,10 @@ def plan_returns(session: Session, items: Sequence[PlanItem]) -> tuple[str, ...]
 
 def with_triggers(session: Session, runs: Mapping[Ref, Run]) -> tuple[dict[Ref, Run], tuple[str, ...]]:
     """The runs with what started them, and that in sentences. Raises `Interrupted`."""
-    known = {ref: Origin.of(run) for ref, run in runs.items()}
-    origins, problems = _origins_of(known, session)
-    found = {ref: origins[ref].put_into(run) for ref, run in runs.items()}
-    return found, (*returns(origins), *_unread(problems))
+    origins_read = {ref: Origin.of(run) for ref, run in runs.items()}
+    origins, problems = _origins_of(origins_read, session)
+    enriched = {ref: origins[ref].put_into(run) for ref, run in runs.items()}
+    return enriched, (*returns(origins), *_unread(problems))
 
 
 def _origins_of(

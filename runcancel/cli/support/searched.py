@@ -158,15 +158,15 @@ def _left_out(
     session: Session, scopes: Sequence[Scope], gaps: Sequence[Problem], possible: Sequence[str]
 ) -> Iterator[str]:
     """Those of the `possible` providers that were not left out by name and were not searched."""
-    chosen = session.settings
-    if chosen.providers.value or chosen.contexts.value:
-        yield from (f"{name} (no region in -r)" for name in excluded(chosen) if name in possible)
+    scope_settings = session.settings
+    if scope_settings.providers.value or scope_settings.contexts.value:
+        yield from (f"{name} (no region in -r)" for name in excluded(scope_settings) if name in possible)
         return
     there = {scope.provider for scope in scopes}
     there |= {(gap.scope or "").rpartition("@")[2].partition(":")[0] for gap in gaps}
     for name in possible:
         if name not in there:
-            yield f"{name} ({'no region in -r' if is_configured(name, chosen.environ) else 'not configured'})"
+            yield f"{name} ({'no region in -r' if is_configured(name, scope_settings.environ) else 'not configured'})"
 
 
 def _hints(session: Session, query: Query | TriggerQuery) -> Iterator[str]:

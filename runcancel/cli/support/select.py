@@ -44,47 +44,47 @@ def choose(session: Session, request: SelectionRequest, limits: Limits = NO_LIMI
     """
     match request.source:
         case Named(refs=refs):
-            named = _select_named(session.look_up_texts(refs, full=True), request.targets, blindly=request.by_hand)
-            chosen = RunChoice(selection=named, by_hand=request.by_hand)
+            named_runs = _select_named(session.look_up_texts(refs, full=True), request.targets, blindly=request.by_hand)
+            choice = RunChoice(selection=named_runs, by_hand=request.by_hand)
         case Filtered(query=query):
-            chosen = _select_matches(session, query, request.targets)
+            choice = _select_matches(session, query, request.targets)
         case Listed(file=file, incomplete=incomplete):
-            chosen = _listed(session, file, request.targets, incomplete=incomplete)
+            choice = _listed(session, file, request.targets, incomplete=incomplete)
         case Past(operation=operation):
-            chosen = _of_list(session, of_operation(session, operation), request.targets)
+            choice = _of_list(session, of_operation(session, operation), request.targets)
         case Saved(file=file, shard=shard):
-            chosen = _saved(session, file, shard)
+            choice = _saved(session, file, shard)
         case LeftOver() as left:
-            chosen = RunChoice(selection=_resumed(session, left), by_hand=request.by_hand, notes=_hold_is_over(left))
+            choice = RunChoice(selection=_resumed(session, left), by_hand=request.by_hand, notes=_hold_is_over(left))
         case Picked():
-            chosen = _picked(session, request.targets, limits)
-    return _with_children(session, chosen) if request.stop_running else chosen
+            choice = _picked(session, request.targets, limits)
+    return _with_children(session, choice) if request.stop_running else choice
 
 
 def _select_named(results: Sequence[LookupResult], targets: Sequence[str], *, blindly: bool) -> Selection:
     """The selection of runs named one by one. `blindly`: with those that could not be read, unless targets are."""
     blind = [result for result in results if blindly and not targets and result.unseen is not None]
-    chosen = selection.of_named([result for result in results if result not in blind], targets)
-    items = {item.run: item for item in chosen.items}
+    readable = selection.of_named([result for result in results if result not in blind], targets)
+    items = {item.run: item for item in readable.items}
     for result in blind:
         if result.unseen is not None and result.problem is not None:
             items.setdefault(result.unseen, unseen(result.unseen, result.problem.message))
-    return structs.replace(chosen, items=tuple(items.values()))
+    return structs.replace(readable, items=tuple(items.values()))
 
 
 def _resumed(session: Session, operation: LeftOver) -> Selection:
     """What an operation left: runs of its plan, and references that it had not read."""
-    left, sent = operation.items, operation.requested
-    read = [item for item in left if isinstance(item, PlanItem) and item.read]
-    scopes_of = {item.run.text: _scopes(item) for item in left if not item.read}
-    results = session.look_up(unique(as_written(item.run) for item in left if item.ask), scopes_of=scopes_of)
+    open_items, sent_runs = operation.items, operation.requested
+    read = [item for item in open_items if isinstance(item, PlanItem) and item.read]
+    scopes_of = {item.run.text: _scopes(item) for item in open_items if not item.read}
+    results = session.look_up(unique(as_written(item.run) for item in open_items if item.ask), scopes_of=scopes_of)
     of_plan = [result for result in results if result.reference.text not in scopes_of]
-    planned = selection.of_plan(read, of_plan, already_sent=sent)
-    named = _select_named([result for result in results if result.reference.text in scopes_of], (), blindly=True)
-    known = {item.run for item in planned.items}
+    planned = selection.of_plan(read, of_plan, already_sent=sent_runs)
+    named_runs = _select_named([result for result in results if result.reference.text in scopes_of], (), blindly=True)
+    planned_runs = {item.run for item in planned.items}
     return Selection(
-        items=(*planned.items, *(item for item in named.items if item.run not in known)),
-        decided=(*operation.partial, *planned.decided, *named.decided),
+        items=(*planned.items, *(item for item in named_runs.items if item.run not in planned_runs)),
+        decided=(*operation.partial, *planned.decided, *named_runs.decided),
         notes=_unannounced(planned),
     )
 
@@ -106,29 +106,29 @@ def _unannounced(selection: Selection) -> tuple[str, ...]:
 
 
 def _scopes(item: PlanItem | Intent) -> tuple[Scope, ...]:
-    named = item.candidates if isinstance(item, Intent) else (item.run,)
-    return tuple(dict.fromkeys(candidate.scope for candidate in named))
+    candidates = item.candidates if isinstance(item, Intent) else (item.run,)
+    return tuple(dict.fromkeys(candidate.scope for candidate in candidates))
 
 
 def _picked(session: Session, targets: Sequence[str], limits: Limits) -> RunChoice:
     from runcancel.cli.support.pick import pick  # only for who chooses on a terminal
 
-    found = _searched(session, Query(states=options.states(None)))
-    runs = [one.run for one in found.runs if one.run.cancellable]
+    result = _searched(session, Query(states=options.states(None)))
+    runs = [one.run for one in result.runs if one.run.cancellable]
     fixed = session.settings.config.caps.max_runs
-    picked = pick(session, runs, found.gaps, limits=limits, fixed=fixed)
+    picked = pick(session, runs, result.gaps, limits=limits, fixed=fixed)
     results = session.look_up([Reference.of(ref) for ref in picked.refs])
-    chosen = selection.of_named(results, targets) if results else Selection(items=())
-    return structs.replace(found.choice(chosen), max_runs=picked.max_runs)
+    choice = selection.of_named(results, targets) if results else Selection(items=())
+    return structs.replace(result.choice(choice), max_runs=picked.max_runs)
 
 
 def _select_matches(session: Session, query: Query, targets: Sequence[str]) -> RunChoice:
-    found = _searched(session, query)
-    facts = ((one.run.ref, one.run.matched_by) for one in found.runs)
+    result = _searched(session, query)
+    facts = ((one.run.ref, one.run.matched_by) for one in result.runs)
     matched = {Reference.of(ref).meaning: fact for ref, fact in facts if fact is not None}
-    seen = _results_of(session, found.runs)
-    chosen = selection.of_found(seen, targets, matched) if found.runs else Selection(items=())
-    return found.choice(chosen)
+    readings = _results_of(session, result.runs)
+    choice = selection.of_found(readings, targets, matched) if result.runs else Selection(items=())
+    return result.choice(choice)
 
 
 class _SearchResult(Struct, frozen=True, kw_only=True):
@@ -192,11 +192,13 @@ def _searched(session: Session, query: Query) -> _SearchResult:
     wrong = next((gap for gap in real if gap.code is Reason.USAGE), None)
     if wrong is not None:  # an endpoint that must not be used: nobody meant the rest of the fleet alone
         raise UsageError(f"{wrong.scope}: {wrong.message}", hint=wrong.hint)
-    found = sorted((one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True)
-    covered = () if found else coverage(session, scopes, gaps, query, also="; nothing was sent")
+    snapshots = sorted(
+        (one for one in answers if isinstance(one, Snapshot)), key=lambda one: born(one.run), reverse=True
+    )
+    covered = () if snapshots else coverage(session, scopes, gaps, query, also="; nothing was sent")
     disabled = {gap.scope for gap in gaps} - {gap.scope for gap in real}
     return _SearchResult(
-        runs=tuple(found),
+        runs=tuple(snapshots),
         gaps=real,
         replied=bool(answering),
         notes=(*unfindable, *notes),
@@ -207,29 +209,31 @@ def _searched(session: Session, query: Query) -> _SearchResult:
 
 def _with_children(session: Session, choice: RunChoice) -> RunChoice:
     """What the chosen runs started and a cancel of them would leave running, too, and what that started in turn."""
-    chosen = choice.selection
-    started = children(chosen.items, stopped=True)
+    whole = choice.selection
+    started = children(whole.items, stopped=True)
     while started:
-        running = children(chosen.items)
+        running = children(whole.items)
         results = [
             result
             for result in session.look_up([Reference.of(child) for child in started])
             if result.snapshot is None or result.snapshot.run.ref in running or not result.snapshot.run.ended
         ]
-        chosen = selection.with_children(chosen, started, results)
-        known = {item.run for item in chosen.items} | {outcome.run for outcome in chosen.decided} | started.keys()
-        started = {child: above for child, above in children(chosen.items, stopped=True).items() if child not in known}
-    if chosen == choice.selection:
+        whole = selection.with_children(whole, started, results)
+        runs_there = {item.run for item in whole.items} | {outcome.run for outcome in whole.decided} | started.keys()
+        started = {
+            child: above for child, above in children(whole.items, stopped=True).items() if child not in runs_there
+        }
+    if whole == choice.selection:
         notes = (*choice.notes, "--stop-running has no effect: no running task started another run")
         return structs.replace(choice, notes=notes)
-    return structs.replace(choice, selection=chosen)
+    return structs.replace(choice, selection=whole)
 
 
 def _listed(session: Session, file: str, targets: Sequence[str], *, incomplete: bool) -> RunChoice:
     listed = read_file(session, file, allow_incomplete=incomplete)
     notes = (_BARE.format(called(file)),) if listed.bare else ()
-    chosen = _of_list(session, listed.references, targets, listed.matched)
-    return structs.replace(chosen, from_stdin=file == "-", notes=notes)
+    choice = _of_list(session, listed.references, targets, listed.matched)
+    return structs.replace(choice, from_stdin=file == "-", notes=notes)
 
 
 def _of_list(

@@ -24,12 +24,12 @@ class RecordedCallers(Struct, frozen=True):
 
     def of(self, scopes: Sequence[Scope]) -> dict[Scope, Identity | None]:
         """The caller's identity in each scope, None where the plan has none."""
-        known = {
+        identities = {
             one.scope: Identity(account=one.account, principal=one.principal or "")
             for one in self.callers
             if one.account is not None
         }
-        return {scope: known.get(str(scope)) for scope in scopes}
+        return {scope: identities.get(str(scope)) for scope in scopes}
 
 
 def admit_shard(

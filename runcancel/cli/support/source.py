@@ -197,9 +197,9 @@ def shard_of(session: Session, text: str | None, *, of_plan: bool) -> Shard | No
 def _left_over(session: Session, id: str) -> LeftOver:
     from runcancel.cli.support.resume import left_over
 
-    left = left_over(session.journal, id)
-    session.notes.say(*left.remarks)
-    return left
+    left_items = left_over(session.journal, id)
+    session.notes.say(*left_items.remarks)
+    return left_items
 
 
 def _picked_by(session: Session) -> Picked:

@@ -54,34 +54,34 @@ class Switching:
             return self._show_plan(guard)
         policy = wait_policy(session, args.waiting)
         recorder = recorder_of(session, self._action.verb, args.record, self._resumed, self._limits)
-        chosen = self._choice.choose()
+        choice = self._choice.choose()
         if recorder is not None:
-            recorder.record_states(chosen.selection.items)
-            if chosen.plan is not None:
-                recorder.of_plan(chosen.plan, None if chosen.whole is None else chosen.whole.shard)
-        callers = callers_of_plan(session, chosen, required=not chosen.by_hand or guard.asks_accounts)
-        session.notes.say(*(f"note: {note}" for note in (*chosen.notes, *chosen.selection.notes)))
+            recorder.record_states(choice.selection.items)
+            if choice.plan is not None:
+                recorder.of_plan(choice.plan, None if choice.whole is None else choice.whole.shard)
+        callers = callers_of_plan(session, choice, required=not choice.by_hand or guard.asks_accounts)
+        session.notes.say(*(f"note: {note}" for note in (*choice.notes, *choice.selection.notes)))
         admission = Admission(
             session=session,
             guard=guard,
             limits=self._limits,
             guarantee=None,
             callers=callers,
-            sent_before=self._sent_elsewhere(chosen),
+            sent_before=self._sent_elsewhere(choice),
             recorder=recorder,
             action=self._action,
             typed=frozenset() if args.max_triggers is None else frozenset({"--max-triggers"}),
         )
-        given = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
-        requirement = self._admit(admission, chosen, given)
-        admission.announce(chosen, requirement, given)
-        chosen = admission.confirmed(chosen, requirement, given)
-        if not (chosen.selection.items or chosen.whole) and self._resumed is None:
+        flags = GivenConfirmation(yes=args.confirmation.yes, confirm=args.confirmation.confirm)
+        requirement = self._admit(admission, choice, flags)
+        admission.announce(choice, requirement, flags)
+        choice = admission.confirmed(choice, requirement, flags)
+        if not (choice.selection.items or choice.whole) and self._resumed is None:
             recorder = None  # nothing is sent: the journal shows no operation
-        empty = chosen.whole is not None and not chosen.whole.part  # the plan has triggers, and other shards have them
+        empty = choice.whole is not None and not choice.whole.part  # the plan has triggers, and other shards have them
         goal = Goal(waited=args.waiting.wait, require_match=args.require_match and not empty)
         execution = _Disabling if not session.clouds.switch.enable else _Enabling
-        return execution(session, policy, goal, recorder).run(chosen, admit=None)
+        return execution(session, policy, goal, recorder).run(choice, admit=None)
 
     def _sent_elsewhere(self, choice: RunChoice) -> tuple[PlanItem, ...]:
         """What counts for the limit beside the triggers of this process."""
@@ -105,9 +105,9 @@ class Switching:
 
     def _show_plan(self, guard: Guard) -> int:
         session, verb = self._session, self._action.verb
-        found = self._choice.choose()
-        callers = callers_of_plan(session, found, required=True)
-        choice = guard.shown(found, callers)
+        choice_before = self._choice.choose()
+        callers = callers_of_plan(session, choice_before, required=True)
+        choice = guard.shown(choice_before, callers)
         return show_plan(
             session,
             f"{verb}-plan",

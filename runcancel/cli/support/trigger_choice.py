@@ -86,8 +86,8 @@ class TriggerChoice:
 
     def choose(self) -> RunChoice:
         """Find and read them. Raises `UsageError`, `Refused` or `CloudError`."""
-        chosen = self._source()
-        return structs.replace(chosen, selection=self._changeable(chosen.selection))
+        choice = self._source()
+        return structs.replace(choice, selection=self._changeable(choice.selection))
 
     def _choose_named(self) -> RunChoice:
         references = parse_all(self._args.refs or (), triggers=True)
@@ -110,18 +110,19 @@ class TriggerChoice:
             query = structs.replace(query, states=frozenset(TriggerState) - {session.clouds.switch.goal})
         scopes = tuple(one for one in scopes_to_search(session) if provider(one.provider).trigger_kinds)
         answering: set[Scope] = set()
-        found: list[Trigger] = []
+        triggers: list[Trigger] = []
         gaps: list[Problem] = list(unusable(session.settings))
         for one in find_triggers(
             scopes, query, session.clouds, session.workers, answering=answering, within=session.read_within
         ):
             if isinstance(one, Trigger):
-                found.append(one)
+                triggers.append(one)
             else:
                 gaps.append(one)
         real, notes = split_gaps(gaps, scopes)
         results = [
-            LookupResult(reference=Reference.of(one.ref), snapshot=session.clouds.switch.snapshot(one)) for one in found
+            LookupResult(reference=Reference.of(one.ref), snapshot=session.clouds.switch.snapshot(one))
+            for one in triggers
         ]
         return RunChoice(
             selection=selection.of_found(results, ()),
@@ -146,8 +147,8 @@ class TriggerChoice:
         if disabled is not None and self._session.clouds.switch.enable:
             references = tuple(Reference.of(ref) for ref in disabled)
             self._editions = disabled
-        chosen = selection.of_found(self._look_up(references), ())
-        return RunChoice(selection=chosen, by_hand=False, from_stdin=file == "-")
+        choice = selection.of_found(self._look_up(references), ())
+        return RunChoice(selection=choice, by_hand=False, from_stdin=file == "-")
 
     def _saved(self) -> RunChoice:
         file = self._args.sources.plan or ""
@@ -174,14 +175,14 @@ class TriggerChoice:
         )
 
     def _choose_remaining(self) -> RunChoice:
-        left = self._resumed
-        if left is None:
+        operation = self._resumed
+        if operation is None:
             return RunChoice(selection=Selection(items=()), by_hand=True)
-        items = [item for item in left.items if isinstance(item, PlanItem)]
+        items = [item for item in operation.items if isinstance(item, PlanItem)]
         self._editions = {item.run: item.trigger.edition for item in items if item.trigger is not None}
         results = self._look_up([Reference.of(item.run) for item in items])
-        sent = frozenset(item.run for item in left.sent_before)
-        return RunChoice(selection=selection.of_plan(items, results, already_sent=sent), by_hand=True)
+        sent_refs = frozenset(item.run for item in operation.sent_before)
+        return RunChoice(selection=selection.of_plan(items, results, already_sent=sent_refs), by_hand=True)
 
     def _restored(self, word: str) -> RunChoice:
         """What an operation found enabled and disabled. Raises `UsageError` for an operation that disabled nothing."""
@@ -219,9 +220,9 @@ class TriggerChoice:
             while (again := [one.reference for one in results if _may_pass(one)]) and clock.monotonic() + wait < until:
                 session.workers.pause(wait)
                 wait = min(2 * wait, _LONGEST_PAUSE)
-                left = until - clock.monotonic()
-                found = look_up(again, session.settings, clouds, session.workers, within=left)
-                fresh = {one.reference: one for one in found}
+                seconds = until - clock.monotonic()
+                readings = look_up(again, session.settings, clouds, session.workers, within=seconds)
+                fresh = {one.reference: one for one in readings}
                 results = [fresh.get(one.reference, one) for one in results]
         finally:
             clouds.tries = tries
@@ -229,16 +230,16 @@ class TriggerChoice:
 
     def _changeable(self, selection: Selection) -> Selection:
         """The selection without what this program does not change, and what somebody changed since."""
-        kept: list[PlanItem] = []
+        changeable: list[PlanItem] = []
         decided: list[Outcome] = list(selection.decided)
         for item in selection.items:
             problem = self._why_not(item) if item.ask else None
             if problem is None:
-                kept.append(item)
+                changeable.append(item)
             else:
                 outcome = failed(item.run, problem)
                 decided.append(structs.replace(outcome, verdict=Verdict.SKIPPED, name=item.name, before=item.state))
-        return structs.replace(selection, items=tuple(kept), decided=tuple(decided))
+        return structs.replace(selection, items=tuple(changeable), decided=tuple(decided))
 
     def _why_not(self, item: PlanItem) -> Problem | None:
         trigger = item.trigger

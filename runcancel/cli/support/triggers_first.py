@@ -82,21 +82,25 @@ def find_first(
     def seconds_left() -> float:
         return max(0.1, until - clock.monotonic())
 
-    known = {item.run: item.origin or Origin() for item in runs if item.parent is None}
+    origins_read = {item.run: item.origin or Origin() for item in runs if item.parent is None}
     origins, problems = (
-        (known, ()) if planned else origins_of(known, session.clouds, session.workers, within=seconds_left())
+        (origins_read, ())
+        if planned
+        else origins_of(origins_read, session.clouds, session.workers, within=seconds_left())
     )
-    named = dict.fromkeys(planned or (origin.trigger for origin in origins.values() if origin.trigger is not None))
-    switchable = [ref for ref in named if (kind := trigger_kind_of(ref)) is not None and kind.switchable]
-    found, unread = read_triggers(switchable, session.clouds, session.workers, within=seconds_left())
-    changeable = [one for one in found.values() if one.fixed_because is None]
+    trigger_refs = dict.fromkeys(
+        planned or (origin.trigger for origin in origins.values() if origin.trigger is not None)
+    )
+    switchable = [ref for ref in trigger_refs if (kind := trigger_kind_of(ref)) is not None and kind.switchable]
+    by_ref, unread = read_triggers(switchable, session.clouds, session.workers, within=seconds_left())
+    changeable = [one for one in by_ref.values() if one.fixed_because is None]
     running: frozenset[Ref] | None = frozenset() if late else None
     if late and changeable:
         beside, gaps = running_beside(changeable, session.clouds, session.workers, within=seconds_left())
         running = None if gaps else frozenset(beside)
     notes = [f"{problem.scope}: its triggers could not be read: {problem.message}" for problem in problems]
     notes += [f"{problem.ref} could not be read and is not disabled: {problem.message}" for problem in unread]
-    notes += [f"{ref} is not disabled: {why}" for ref in named if (why := _fixed(ref, found.get(ref)))]
+    notes += [f"{ref} is not disabled: {why}" for ref in trigger_refs if (why := _fixed(ref, by_ref.get(ref)))]
     notes += () if planned else returns({ref: one for ref, one in origins.items() if one.trigger is None})
     items = tuple(plan(session.clouds.switch.snapshot(one)) for one in changeable)
     return TriggersFirst(items=items, origins=origins, running=running, notes=tuple(f"note: {one}" for one in notes))
@@ -168,8 +172,8 @@ def shown_first(
     if not first.items:
         return (), first.notes
     guard = Guard(session, dry_run=True, action=DISABLE)
-    chosen = structs.replace(runs, selection=Selection(items=first.items), notes=())
-    shown = guard.shown(chosen, callers, whole=False)
+    choice = structs.replace(runs, selection=Selection(items=first.items), notes=())
+    shown = guard.shown(choice, callers, whole=False)
     rows = trigger_plans(shown.selection.items)
     return rows, (*first.notes, *shown.notes, *announce_switch(shown.selection.items, (), DISABLE.verb))
 
@@ -204,8 +208,8 @@ class LateStarts:
             )
         within = session.read_within or READ_WITHIN
         listed, gaps = running_beside(tuple(triggers.values()), session.clouds, session.workers, within=within)
-        known = first.running | {item.run for item in planned}
-        fresh = {ref: origin for ref, origin in listed.items() if ref not in known}
+        runs_before = first.running | {item.run for item in planned}
+        fresh = {ref: origin for ref, origin in listed.items() if ref not in runs_before}
         origins, unread = origins_of(fresh, session.clouds, session.workers, within=within)
         notes = tuple(
             f"note: {problem.scope}: runs that started meanwhile were not searched: {problem.message}"

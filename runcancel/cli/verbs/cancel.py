@@ -250,8 +250,8 @@ def _choice(
     from runcancel.cli.support.select import choose
 
     choice = choose(session, request, limits)
-    left = request.resumed
-    disables = bool(left.triggers) if left is not None else args.disable_triggers
+    operation = request.resumed
+    disables = bool(operation.triggers) if operation is not None else args.disable_triggers
     if choice.whole is not None:
         from runcancel.cli.support.whole_plan import with_triggers
 
@@ -261,8 +261,8 @@ def _choice(
         return _without_triggers(choice), None
     from runcancel.cli.support.triggers_first import find_first, resumed
 
-    if left is not None:
-        return resumed(session, choice, left)
+    if operation is not None:
+        return resumed(session, choice, operation)
     late = not args.dry_run and args.hold is None  # a hold searches itself
     return choice, find_first(session, choice.selection.items, planned, late=late)
 
@@ -282,9 +282,11 @@ def _show_plan(
 ) -> int:
     from runcancel.cli.support.dry_run import callers_of_plan, show_plan
 
-    found, first = _choice(session, request, args)
-    callers = callers_of_plan(session, found, required=True) if hold is None else hold.callers(session, found)
-    choice = guard.shown(found, callers)
+    choice_before, first = _choice(session, request, args)
+    callers = (
+        callers_of_plan(session, choice_before, required=True) if hold is None else hold.callers(session, choice_before)
+    )
+    choice = guard.shown(choice_before, callers)
     triggers, remarks = _shown_first(session, choice, first, callers)
     return show_plan(
         session,
@@ -292,7 +294,7 @@ def _show_plan(
         (*triggers, *choice.selection.items),
         choice,
         callers,
-        remarks=(*remarks, *_part(found), *(() if hold is None else hold.sentences)),
+        remarks=(*remarks, *_part(choice_before), *(() if hold is None else hold.sentences)),
         later=_LATER,
         require_match=args.require_match,
         further=None if first is not None else lambda: _returns(session, choice),

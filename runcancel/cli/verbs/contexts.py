@@ -210,17 +210,17 @@ def _show(session: Session, call: _Call) -> int:
 
 def _shown(scope_settings: Settings, names: tuple[str, ...]) -> Iterator[tuple[str | None, str]]:
     """The named contexts, else those of `-c`, else every one of the chosen providers and what goes without any."""
-    known = scope_settings.config
+    config = scope_settings.config
     selected = scope_settings.providers.value or PROVIDERS
-    named = known.expand(names) or (scope_settings.contexts.value if scope_settings.contexts.typed else ())
-    for name in named:
-        yield name, known.contexts[name].provider
-    if not named:
+    shown_names = config.expand(names) or (scope_settings.contexts.value if scope_settings.contexts.typed else ())
+    for name in shown_names:
+        yield name, config.contexts[name].provider
+    if not shown_names:
         yield from (
-            (name, context.provider) for name, context in known.contexts.items() if context.provider in selected
+            (name, context.provider) for name, context in config.contexts.items() if context.provider in selected
         )
         bare = scope_settings.profile.value
-        yield from ((bare, provider) for provider in selected if bare not in known.contexts)
+        yield from ((bare, provider) for provider in selected if bare not in config.contexts)
 
 
 def _add(session: Session, call: _Call) -> int:
@@ -239,11 +239,11 @@ def _rename(session: Session, call: _Call) -> int:
     file = config_file.path(session.settings.environ)
     stood = edit.rename(file, old, new)
     also = f", also in {', '.join(stood)}" if stood else ""
-    known = config_file.load(file)
+    config = config_file.load(file)
     session.notes.say(f"renamed {old} to {new}{also}")
-    if new in known.contexts:
+    if new in config.contexts:
         session.notes.say(f"References that begin with {old}@ do not work any more", *rules_about(old))
-    return _answer(session, known) if new in known.contexts else groups.answer(session, known)
+    return _answer(session, config) if new in config.contexts else groups.answer(session, config)
 
 
 def _groups(session: Session, call: _Call) -> int:
@@ -256,11 +256,11 @@ def _remove(session: Session, call: _Call) -> int:
     file = config_file.path(session.settings.environ)
     stood = edit.remove(file, call.names[0])
     also = f", also from {', '.join(stood)}" if stood else ""
-    known = config_file.load(file)
+    config = config_file.load(file)
     session.notes.say(f"removed {call.names[0]}{also}")
-    if "default" in stood and not known.default:
+    if "default" in stood and not config.default:
         session.notes.say("No default context; using environment credentials")
-    return _answer(session, known)
+    return _answer(session, config)
 
 
 def _use(session: Session, call: _Call) -> int:

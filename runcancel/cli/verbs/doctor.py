@@ -61,10 +61,10 @@ def doctor(session: Session) -> int:
         session.clouds.tries = Tries.of(_EACH)
     names, missing = _providers(session.settings)
     scopes = scopes_to_search(session, _only(session.settings, names)) if names else ()
-    written, known = _journal(session.journal)
+    written, last_writes = _journal(session.journal)
     within = session.clouds.tries.answer
     examined = examine(scopes, session.clouds, session.workers, within=within)
-    checks = tuple(_led(session.settings, with_writes(one, known)) for one in examined)
+    checks = tuple(_led(session.settings, with_writes(one, last_writes)) for one in examined)
     gaps, notes = split_gaps(_problems(checks), scopes)
     errors = (*(one.problem for one in missing if one.problem is not None), *gaps)
     answer = session.writer("doctor")
@@ -88,14 +88,14 @@ def doctor(session: Session) -> int:
 def _providers(scope_settings: Settings) -> tuple[tuple[str, ...], tuple[_Missing, ...]]:
     """The providers that can be checked, and the others. Raises `UsageError` for a wrong `-r`."""
     contexts = [scope_settings.config.contexts[name].provider for name in scope_settings.contexts.value]
-    named = scope_settings.providers.value or tuple(dict.fromkeys(contexts))
+    names = scope_settings.providers.value or tuple(dict.fromkeys(contexts))
     configured = tuple(name for name in PROVIDERS if is_configured(name, scope_settings.environ))
     if scope_settings.regions.typed:
-        scopes = search_scopes(_only(scope_settings, named or configured or PROVIDERS))
+        scopes = search_scopes(_only(scope_settings, names or configured or PROVIDERS))
         return tuple(scope.provider for scope in scopes), ()
-    selected = named or configured
+    selected = names or configured
     missing = [one for name in selected for one in _lacking(scope_settings, name, configured)]
-    others = () if named else tuple(name for name in PROVIDERS if name not in configured)
+    others = () if names else tuple(name for name in PROVIDERS if name not in configured)
     problems = {name: None if configured else _no_credentials(name) for name in others}
     return (
         tuple(name for name in selected if _can_be_asked(scope_settings, name)),
@@ -180,7 +180,7 @@ def _denied_triggers(rows: Iterable[ScopeCheck]) -> Iterator[str]:
 
 def _row(scope_settings: Settings, one: Examined, gaps: Iterable[Problem]) -> ScopeCheck:
     """One scope as it was seen. A region that is not enabled is no gap and has a remark all the same."""
-    scope, seen = one.scope, one.connection
+    scope, connection = one.scope, one.connection
     problem = next((gap for gap in gaps if gap.scope == str(scope)), None)
     shown = {row.key: row for row in provenance.shown(scope_settings, scope.provider, scope.context)}
     endpoint = shown["endpoint_url"]
@@ -194,13 +194,13 @@ def _row(scope_settings: Settings, one: Examined, gaps: Iterable[Problem]) -> Sc
         ok=not one.errors,
         account=one.identity.account if one.identity else None,
         principal=one.identity.principal if one.identity else None,
-        credentials=seen.credentials if seen else None,
-        key=seen.key if seen else None,
-        endpoint=seen.endpoint if seen else endpoint.value,
-        endpoint_origin=endpoint.origin if seen or endpoint.value else None,
-        proxy=seen.proxy if seen else None,
-        clock_skew=seen.clock_skew if seen else None,
-        latency=seen.latency if seen else None,
+        credentials=connection.credentials if connection else None,
+        key=connection.key if connection else None,
+        endpoint=connection.endpoint if connection else endpoint.value,
+        endpoint_origin=endpoint.origin if connection or endpoint.value else None,
+        proxy=connection.proxy if connection else None,
+        clock_skew=connection.clock_skew if connection else None,
+        latency=connection.latency if connection else None,
         permissions=one.permissions,
         triggers=one.triggers,
         remark=problem.message if problem else "not enabled" if one.errors else None,

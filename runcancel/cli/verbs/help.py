@@ -42,9 +42,9 @@ def help_(
         sys.stdout.write("".join(f"{line}\n" for line in TOPICS[topic]()))
         return 0
     else:
-        known = (*TOPICS, *VERBS)
+        topics = (*TOPICS, *VERBS)
         raise UsageError(
-            f"no help for “{topic}”. Topics: {', '.join(TOPICS)}, and every verb{nearest(topic, known)}",
+            f"no help for “{topic}”. Topics: {', '.join(TOPICS)}, and every verb{nearest(topic, topics)}",
             hint="see: runcancel help",
         )
     command.main([*action, "--help"], prog_name=path, standalone_mode=False)

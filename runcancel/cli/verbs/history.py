@@ -98,8 +98,8 @@ def history(
 
 
 def _newest(session: Session, opened: Journal | None, limit: int, verdicts: frozenset[str]) -> int:
-    found = iter(()) if opened is None else opened.operations()
-    matching = (one for one in found if not verdicts or any(one.counts.get(word) for word in verdicts))
+    operations = iter(()) if opened is None else opened.operations()
+    matching = (one for one in operations if not verdicts or any(one.counts.get(word) for word in verdicts))
     newest = list(islice(matching, limit + 1) if limit else matching)  # one more row shows that there are more
     cut = 0 < limit < len(newest)
     shown = newest[:limit] if cut else newest
@@ -124,8 +124,8 @@ def _about_shards(opened: Journal, operations: Sequence[Operation]) -> tuple[str
 def _prune(session: Session, opened: Journal | None, before: datetime) -> int:
     disabling = frozenset[str]() if opened is None else frozenset(unrestored(opened))
     forgotten = () if opened is None else opened.prune(before, keep=disabling)
-    left = () if opened is None else opened.operations()
-    older = [one for one in left if one.at < before]
+    operations = () if opened is None else opened.operations()
+    older = [one for one in operations if one.at < before]
     notes = [f"{len(forgotten)} operation{'' if len(forgotten) == 1 else 's'} deleted"]
     open_ = [one for one in older if one.state is not Stage.DONE]
     if open_:
@@ -163,10 +163,10 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
         for one in operations:
             answer.row(one)
-    left: dict[str, Operation] = {}
+    unfinished_ones: dict[str, Operation] = {}
     for owner, entry, outcome in _outcomes(opened, operations):
         if outcome.verdict in _LEFT:
-            left[owner.id] = owner
+            unfinished_ones[owner.id] = owner
         row = _of_trigger(owner, entry, outcome) if is_trigger(owner, entry.item.run) else outcome
         if not verdicts or row.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
             answer.row(row)
@@ -174,7 +174,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     if len(operations) > _HEADED:
         notes.append(f"and {len(operations) - _HEADED:,} more operations of this plan")
     notes += [f"note: {text}" for text in _about_shards(opened, operations)]
-    notes += [f"To continue with the rest: {command(one.verb, '--resume', one.id)}" for one in left.values()]
+    notes += [f"To continue with the rest: {command(one.verb, '--resume', one.id)}" for one in unfinished_ones.values()]
     restorable = frozenset(unrestored(opened))
     for one in operations:
         if one.id in restorable:

@@ -67,11 +67,11 @@ def invocations(
     everything = not (task or status or target or limit)
     results = session.look_up(references_of(session, refs, from_, operation), full=False)
     problems = [result.problem for result in results if result.problem is not None]
-    seen = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
+    snapshots = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     answer = session.writer("invocations")
     notes: list[str] = []
     truncated = False
-    for snapshot in seen.values():
+    for snapshot in snapshots.values():
         run = snapshot.run
         try:
             rows = _rows_read(snapshot, criteria) or _rows(session, run, criteria)

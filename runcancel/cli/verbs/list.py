@@ -81,9 +81,9 @@ def list_(
 
 def _next(session: Session, filters: options.Filters, targets: Sequence[str]) -> str:
     """How to cancel what is listed: with the same filters, else by choosing."""
-    chosen = (*spelled(filters), *(word for target in targets for word in ("-t", target)))
-    what = "To cancel these" if chosen else "To cancel some of these"
-    return f"{what}: {session.command('cancel', *chosen)}"
+    words = (*spelled(filters), *(word for target in targets for word in ("-t", target)))
+    what = "To cancel these" if words else "To cancel some of these"
+    return f"{what}: {session.command('cancel', *words)}"
 
 
 def _search(answers: Iterable[Snapshot | Problem], gaps: list[Problem]) -> Iterator[Snapshot]:

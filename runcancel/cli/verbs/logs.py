@@ -97,7 +97,7 @@ def logs(
         targets=frozenset(options.targets(target)),
         states=_BAD if failed else frozenset(),
     )
-    chosen = None if encoding is None else _encoding(encoding)
+    encoding_name = None if encoding is None else _encoding(encoding)
     if raw:
         alone = {"--tail": tail is not None, "--follow": follow, "--encoding": encoding is not None}
         _check_raw(session, alone | {"--prefix or --no-prefix": prefix is not None})
@@ -114,9 +114,9 @@ def logs(
     if follow:
         from runcancel.cli.support.follow import Follower
 
-        follower = Follower(session, references, criteria, answer, encoding=chosen, tail=tail, apart=as_lines)
+        follower = Follower(session, references, criteria, answer, encoding=encoding_name, tail=tail, apart=as_lines)
         return follower.until_ended()
-    return _print(session, references, criteria, answer, encoding=chosen, tail=tail, apart=as_lines)
+    return _print(session, references, criteria, answer, encoding=encoding_name, tail=tail, apart=as_lines)
 
 
 def _print(
@@ -185,7 +185,7 @@ def _check_file(session: Session, name: str) -> None:
 
 def _check_raw(session: Session, options: Mapping[str, bool]) -> None:
     """Raise `UsageError` for what cannot go with bytes."""
-    used = [name for name, given in options.items() if given]
+    used = [name for name, value in options.items() if value]
     used += [f"-o {session.format}"] if session.shaped else []
     if used:
         raise UsageError(f"--raw cannot be used with {used[0]}; nothing was sent")

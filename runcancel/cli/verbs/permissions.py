@@ -57,28 +57,30 @@ def permissions(
     pasted into its console; without -p, one policy per provider is printed. Notes
     on stderr report permissions that the vendor cannot restrict. See also -o json.
     """
-    chosen = session.settings
-    names = _names(chosen)
+    scope_settings = session.settings
+    names = _names(scope_settings)
     kinds = options.kinds(kind)
     _check(names, account=account, trigger=trigger, kinds=kinds)
     scope = PolicyScope(
         read_only=read_only, audit=audit, triggers=triggers, account=account, trigger=trigger, kinds=kinds
     )
-    rows = [provider(name).policy(structs.replace(scope, regions=typed(chosen, name))) for name in names]
+    rows = [provider(name).policy(structs.replace(scope, regions=typed(scope_settings, name))) for name in names]
     _print(session, rows)
     return Exit.OK
 
 
 def _names(scope_settings: Settings) -> tuple[str, ...]:
     """The providers that were chosen, by name or by a region of theirs. Raises `UsageError` where both exclude it."""
-    named = scope_settings.providers.value or tuple(PROVIDERS)
+    names_there = scope_settings.providers.value or tuple(PROVIDERS)
     words = scope_settings.regions.value if scope_settings.regions.typed else ()
     if not words or "all" in words:
-        return named
-    names = tuple(name for name in named if any(f"{name}:all" == word for word in words) or typed(scope_settings, name))
-    missing = [name for name in named if name not in names and scope_settings.providers.value]
+        return names_there
+    names = tuple(
+        name for name in names_there if any(f"{name}:all" == word for word in words) or typed(scope_settings, name)
+    )
+    missing = [name for name in names_there if name not in names and scope_settings.providers.value]
     if missing or not names:
-        raise UsageError(f"-r {','.join(words)} has no region of {' and '.join(missing or named)}")
+        raise UsageError(f"-r {','.join(words)} has no region of {' and '.join(missing or names_there)}")
     return names
 
 

@@ -83,8 +83,8 @@ def report(
             )
     try:
         sources, problems = read_sources(session, files)
-        chosen = ids or ((LAST,) if not sources.outputs else tuple(sources.outputs))
-        found, missing = _read(sources, chosen)
+        names = ids or ((LAST,) if not sources.outputs else tuple(sources.outputs))
+        recorded_ones, missing = _read(sources, names)
         disabling = sources.unrestored()
     except JournalError as error:
         raise Refused(str(error)) from None
@@ -93,21 +93,21 @@ def report(
         problems = (*problems, *map(_not_found, missing))
         answer.end(End(exit_code=Exit.NOT_FOUND, errors=problems, complete=False))
         return Exit.NOT_FOUND
-    one = incident(found, disabling)
+    one = incident(recorded_ones, disabling)
     answer.row(one)
     problems += tuple(map(_incomplete, missing_in_words(one.plans)))
-    left = unfinished([each.operation for each in found])
-    code = Exit.INCOMPLETE if left or problems else Exit.OK
+    unfinished_plans = unfinished([each.operation for each in recorded_ones])
+    code = Exit.INCOMPLETE if unfinished_plans or problems else Exit.OK
     notes = [f"note: {text}" for text in mixed_in_words(one.plans)]
-    notes += [f"Unfinished: {command(each.verb, '--resume', each.id)}" for each in left]
-    notes += [line for each in found for line in sources.remarks(each.operation)]
+    notes += [f"Unfinished: {command(each.verb, '--resume', each.id)}" for each in unfinished_plans]
+    notes += [line for each in recorded_ones for line in sources.remarks(each.operation)]
     answer.end(End(exit_code=code, errors=problems, complete=code is Exit.OK, notes=tuple(notes)))
     return code
 
 
 def _read(sources: Sources, words: Sequence[str]) -> tuple[list[Recorded], list[str]]:
     """The operations, each once and with all shards of its plan, and the words under which none is found."""
-    found: dict[str, Recorded] = {}
+    by_id: dict[str, Recorded] = {}
     missing: list[str] = []
     for word in words:
         id = whole_id(sources, word)
@@ -116,9 +116,9 @@ def _read(sources: Sources, words: Sequence[str]) -> tuple[list[Recorded], list[
             missing.append(word)
             continue
         for sibling in sources.of_plan(one.operation):
-            if sibling not in found and (each := sources.recorded(sibling)) is not None:
-                found[sibling] = each
-    return list(found.values()), list(dict.fromkeys(missing))
+            if sibling not in by_id and (each := sources.recorded(sibling)) is not None:
+                by_id[sibling] = each
+    return list(by_id.values()), list(dict.fromkeys(missing))
 
 
 def _not_found(word: str) -> Problem:

@@ -120,8 +120,8 @@ def serve(
     ) as box:
         sys.stdout.write("".join(f"{line}\n" for line in shell_lines(os.environ, box.environment())))
         sys.stdout.flush()
-        known = "".join(f"  {ref}\n" for ref in WELL_KNOWN)
-        sys.stderr.write(f"three clouds at {box.url}; Ctrl-C stops them. Some runs:\n{known}")
+        references = "".join(f"  {ref}\n" for ref in WELL_KNOWN)
+        sys.stderr.write(f"three clouds at {box.url}; Ctrl-C stops them. Some runs:\n{references}")
         sys.stderr.flush()
         number = signals.get()
     raise typer.Exit(128 + number)

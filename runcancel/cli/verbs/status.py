@@ -87,12 +87,12 @@ def status(
 
 def _follow(session: Session, runs: dict[Ref, Run], stale: Stale) -> None:
     """Read until every run has ended or cannot be read with these credentials; `runs` is kept up to date."""
-    left = {ref: run for ref, run in runs.items() if not run.ended}
-    for ref, answer in watch(session, left, full=True, until=None):
+    open_runs = {ref: run for ref, run in runs.items() if not run.ended}
+    for ref, answer in watch(session, open_runs, full=True, until=None):
         if isinstance(answer, Snapshot):
             stale.read(ref)
             runs[ref] = answer.run
             if answer.run.ended:
-                del left[ref]
+                del open_runs[ref]
         elif stale.failed(ref, answer):
-            del left[ref]
+            del open_runs[ref]

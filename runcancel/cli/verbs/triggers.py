@@ -42,24 +42,24 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     scopes = tuple(one for one in searched if provider(one.provider).trigger_kinds)
     gaps: list[Problem] = list(unusable(session.settings))
     answering: set[Scope] = set()
-    found: list[Trigger] = []
+    rows: list[Trigger] = []
     with session.search_count() as count:
         for one in find_triggers(scopes, query, session.clouds, session.workers, answering=answering, count=count):
             if isinstance(one, Trigger):
-                found.append(one)
+                rows.append(one)
             else:
                 gaps.append(one)
     most = session.limit(limit, _SHOWN)
     answer = session.writer("triggers")
-    shown = sorted(found, key=_soonest)[: most or None]
+    shown = sorted(rows, key=_soonest)[: most or None]
     for row in shown:
         answer.row(row)
     real, notes = split_gaps(gaps, scopes)
     replies = Searched(gaps=tuple(gap.code for gap in real), replied=bool(answering))
-    code = exit_of_listing(replies, any_found=bool(found))
-    cut = len(shown) < len(found)
-    messages = [f"Showing {len(shown)} of {len(found)} triggers. All: --limit 0"] if cut else []
-    if not found:
+    code = exit_of_listing(replies, any_found=bool(rows))
+    cut = len(shown) < len(rows)
+    messages = [f"Showing {len(shown)} of {len(rows)} triggers. All: --limit 0"] if cut else []
+    if not rows:
         messages += coverage(session, scopes, gaps, query)
     messages += _schedules(searched)
     next_ = session.suggest(*_first_to_disable(shown))

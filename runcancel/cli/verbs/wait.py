@@ -66,8 +66,8 @@ def wait(
     goals = tuple(environment.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
     for word in goals:
         if word not in _GOALS:
-            known = ", ".join(_GOALS)
-            raise UsageError(f"--for does not accept “{word}”. Expected one of: {known}{nearest(word, _GOALS)}")
+            goals_there = ", ".join(_GOALS)
+            raise UsageError(f"--for does not accept “{word}”. Expected one of: {goals_there}{nearest(word, _GOALS)}")
     goal_states = frozenset(state for word in goals for state in _GOALS[word])
     seconds = session.wait_timeout(timeout)
     goal_ = _Goal(goal_states, accept_reported=accept_reported or "ended" in goals)
@@ -84,11 +84,11 @@ def wait(
         except Interrupted as signal:
             interrupted = signal.signum
     answer = session.writer("wait")
-    for seen in runs.values():
-        answer.row(seen.run)
-    missed = [ref for ref, seen in runs.items() if goal_.missed(seen.run)]
+    for snapshot in runs.values():
+        answer.row(snapshot.run)
+    missed = [ref for ref, snapshot in runs.items() if goal_.missed(snapshot.run)]
     complete = interrupted is None and not problems
-    problems += [_unconfirmed(ref) for ref, seen in runs.items() if goal_.only_reported(seen)]
+    problems += [_unconfirmed(ref) for ref, snapshot in runs.items() if goal_.only_reported(snapshot)]
     notes = (f"can no longer reach the goal: {name_list(missed)}",) if missed else ()
     code = _code(problems, missed) if interrupted is None else 128 + interrupted
     answer.end(End(exit_code=code, errors=tuple(problems), complete=complete, notes=notes))
@@ -127,8 +127,8 @@ def _listed(session: Session, references: Sequence[Reference], until: float | No
     if missing and until is not None and clock.monotonic() < until:
         names = ", ".join(reference.text for reference in missing)
         session.notes.say(f"not found yet: {names}; retrying until the timeout")
-    while missing and until is not None and (left := until - clock.monotonic()) > 0:
-        session.workers.pause(min(FIRST_PAUSE * 2, left))
+    while missing and until is not None and (seconds := until - clock.monotonic()) > 0:
+        session.workers.pause(min(FIRST_PAUSE * 2, seconds))
         results |= {result.reference: result for result in session.look_up(missing)}
         missing = _not_found(results.values())
     return [results[reference] for reference in references]
@@ -140,11 +140,11 @@ def _not_found(results: Iterable[LookupResult]) -> list[Reference]:
 
 def _wait(session: Session, runs: dict[Ref, Snapshot], goal: _Goal, seconds: float, *, until: float) -> list[Problem]:
     """Look until all runs are where they should be, one cannot get there, or time is up; `runs` is kept up to date."""
-    left = {ref: seen.run for ref, seen in runs.items() if not goal.reached(seen.run)}
-    if any(map(goal.missed, left.values())):
+    open_runs = {ref: snapshot.run for ref, snapshot in runs.items() if not goal.reached(snapshot.run)}
+    if any(map(goal.missed, open_runs.values())):
         return []
     stale = Stale(session)
-    for ref, answer in watch(session, left, full=True, until=until):
+    for ref, answer in watch(session, open_runs, full=True, until=until):
         if isinstance(answer, CloudError):
             if stale.failed(ref, answer):
                 return list(stale.problems)
@@ -152,11 +152,11 @@ def _wait(session: Session, runs: dict[Ref, Snapshot], goal: _Goal, seconds: flo
         stale.read(ref)
         runs[ref] = answer
         if goal.reached(answer.run):
-            del left[ref]
+            del open_runs[ref]
         elif goal.missed(answer.run):
             return []
     failures = {problem.ref: problem for problem in stale.problems}
-    return [_late(ref, seen.run, seconds, failures.get(ref)) for ref, seen in runs.items() if ref in left]
+    return [_late(ref, snapshot.run, seconds, failures.get(ref)) for ref, snapshot in runs.items() if ref in open_runs]
 
 
 def _unconfirmed(ref: Ref) -> Problem:
@@ -167,8 +167,8 @@ def _unconfirmed(ref: Ref) -> Problem:
 
 def _late(ref: Ref, run: Run, seconds: float, failure: Problem | None) -> Problem:
     """Time is up. `failure` is why the run could not be read again, and since when."""
-    left = [state for state in run.counts or () if not state.over]
-    state = max(left, key=lambda one: one.openness) if run.state.over and left else run.state
+    open_states = [state for state in run.counts or () if not state.over]
+    state = max(open_states, key=lambda one: one.openness) if run.state.over and open_states else run.state
     if failure is not None:
         message = f"the goal was not seen within {seconds:g} s; {state} when last read, {failure.message}"
         return structs.replace(failure, code=Reason.TIMED_OUT, message=message, retryable=True)

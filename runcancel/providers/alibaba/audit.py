@@ -49,8 +49,8 @@ class ActionTrail:
 
 
 def _event(action: str, event: JsonObject) -> AuditEvent:
-    found = event.get("userIdentity")
-    identity: JsonObject = found if isinstance(found, Mapping) else {}
+    who = event.get("userIdentity")
+    identity: JsonObject = who if isinstance(who, Mapping) else {}
     return AuditEvent(
         action=action,
         principal=text(identity.get("userName")) or text(identity.get("principalId")),

@@ -71,19 +71,19 @@ def _of_oidc(environ: Mapping[str, str], sources: OpenSources) -> CredentialSour
 
 
 def _of_cli_file(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
-    chosen, row = in_use(environ, None)
+    profile, row = in_use(environ, None)
     if row is None:
         return None
-    source = of_row(environ, row, sources, origin=f"profile {chosen.value}")
+    source = of_row(environ, row, sources, origin=f"profile {profile.value}")
     return _in_role(environ, source, sources) if isinstance(source, Fixed) else source
 
 
 def _of_ini_file(environ: Mapping[str, str], sources: OpenSources) -> CredentialSource | None:
-    chosen, _ = in_use(environ, None)
-    section = (sections(environ) or {}).get(chosen.value)
+    profile, _ = in_use(environ, None)
+    section = (sections(environ) or {}).get(profile.value)
     if section is None:
         return None
-    source = of_section(environ, section, sources, name=chosen.value)
+    source = of_section(environ, section, sources, name=profile.value)
     return _in_role(environ, source, sources) if isinstance(source, Fixed) else source
 
 
@@ -112,12 +112,12 @@ _CHAIN: tuple[Callable[[Mapping[str, str], OpenSources], CredentialSource | None
 
 def _of_profile(environ: Mapping[str, str], name: str, sources: OpenSources) -> CredentialSource:
     """The keys of one profile of the CLI's file, else of the SDK's ini file."""
-    chosen, row = in_use(environ, name)
+    profile, row = in_use(environ, name)
     if row is not None:
         return of_row(environ, row, sources, origin=f"profile {name}")
     section = (sections(environ) or {}).get(name)
     if section is None:
-        raise missing(environ, chosen)
+        raise missing(environ, profile)
     return of_section(environ, section, sources, name=name)
 
 

@@ -109,17 +109,17 @@ class CloudAssistant:
         statuses = [{} if word is None else {"InvokeStatus": word} for word in status_filters(query.states)]
         by_command = query.document is not None and _COMMAND_ID.fullmatch(query.document)
         common = {"RegionId": self._scope.region, **({"CommandId": by_command[0]} if by_command else {})}
-        seen: set[int] = set()
+        keys: set[int] = set()
         for filters in (*statuses, _TIMED):
             for row in self._pages({**common, **filters}):
                 id = text(row.get("InvokeId")) or ""
-                if hash(id) in seen or not self._kind.id_pattern.fullmatch(id):
+                if hash(id) in keys or not self._kind.id_pattern.fullmatch(id):
                     continue
                 snapshot = _read(Ref(scope=self._scope, kind=self._kind.name, id=id), self._kind, row)
                 if query.script is not None and not contains(_script(row), query.script):
                     continue
                 if query.matches(snapshot.run):  # else a later question may still meet it
-                    seen.add(hash(id))
+                    keys.add(hash(id))
                     yield snapshot
 
     def audit(self, runs: Sequence[Run]) -> Iterator[tuple[Ref, AuditEvent]]:

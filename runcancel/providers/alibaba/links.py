@@ -23,7 +23,7 @@ def read(text: str, regions: frozenset[str]) -> Link | None:
     """The run that a URL names; None for an ARN and for a host that is none of the vendor's. Raises `NotARun`."""
     for kind in KINDS:
         hosts = frozenset(host for host, shown in HOSTS.items() if shown is kind)
-        found = only_run(text, kind, provider="alibaba", hosts=hosts, regions=regions, numbers={})
-        if found is not None:
-            return found
+        run = only_run(text, kind, provider="alibaba", hosts=hosts, regions=regions, numbers={})
+        if run is not None:
+            return run
     return None

@@ -73,20 +73,20 @@ class Executions:
 
         A timer goes round between its states and could slip through several requests, hence the last repeats one.
         """
-        seen: set[int] = set()
+        keys: set[int] = set()
         common = {"RegionId": self._scope.region}
         common |= {"StartDateAfter": wire_time(query.since)} if query.since is not None else {}
         common |= {"TemplateName": query.document} if query.document is not None else {}
         for status in execution_filters(query.states):
             for row in self._pages("ListExecutions", "Executions", "ExecutionId", {**common, **status}):
                 id = text(row.get("ExecutionId")) or ""
-                if hash(id) in seen or not OOS.id_pattern.fullmatch(id) or row.get("ParentExecutionId"):
+                if hash(id) in keys or not OOS.id_pattern.fullmatch(id) or row.get("ParentExecutionId"):
                     continue
                 run = _run(Ref(scope=self._scope, kind=OOS.name, id=id), row)
                 if _is_schedule(row) and not run.state.over and not query.include_schedules:
                     continue
                 if query.matches(run):  # else a later request may still find it
-                    seen.add(hash(id))
+                    keys.add(hash(id))
                     yield Snapshot(run=run)
 
     def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
@@ -290,5 +290,5 @@ def _child(ref: Ref, row: JsonObject) -> Ref | None:
 
 
 def _reference(scope: Scope, kind: Kind, id: object) -> Ref | None:
-    known = text(id)
-    return Ref(scope=scope, kind=kind.name, id=known) if known and kind.matches(known) else None
+    word = text(id)
+    return Ref(scope=scope, kind=kind.name, id=word) if word and kind.matches(word) else None

@@ -32,19 +32,19 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     """See `Provider.resolve`."""
     by_variable = _region_variable(environ)
     try:
-        chosen, row = in_use(environ, profile)
+        choice, row = in_use(environ, profile)
     except CloudError as error:
-        named = _profile_name(environ, profile)
+        by_name = _profile_name(environ, profile)
         broken = error if profile is not None or not keys_in(environ) or by_variable is None else None
-        return VendorSettings(profile=named or Choice("default", "default"), region=by_variable, error=broken)
+        return VendorSettings(profile=by_name or Choice("default", "default"), region=by_variable, error=broken)
     region_id = text(row.get("region_id")) if row else None
-    by_file = Choice(region_id, f"profile {chosen.value} in {cli_file(environ)}") if region_id else None
+    by_file = Choice(region_id, f"profile {choice.value} in {cli_file(environ)}") if region_id else None
     regions = (by_file, by_variable) if profile is not None else (by_variable, by_file)
     region = next((one for one in regions if one is not None), None)
-    lost = region is None and row is None and chosen.origin in PROFILE_VARIABLES
-    nowhere = missing(environ, chosen) if lost and chosen.value not in (sections(environ) or {}) else None
+    lost = region is None and row is None and choice.origin in PROFILE_VARIABLES
+    nowhere = missing(environ, choice) if lost and choice.value not in (sections(environ) or {}) else None
     account = _account(_role(environ, row, profile))
-    return VendorSettings(profile=chosen, region=region, account=account, error=nowhere)
+    return VendorSettings(profile=choice, region=region, account=account, error=nowhere)
 
 
 def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str], JsonObject | None]:
@@ -54,24 +54,24 @@ def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str]
     that cannot be read, and for a profile that was named and is in neither file.
     """
     rows = _rows(environ)
-    chosen = _profile_name(environ, profile)
-    if chosen is None:
+    choice = _profile_name(environ, profile)
+    if choice is None:
         current = text(_document(environ).get("current")) if rows is not None else None
-        chosen = Choice(current, f'"current" of {cli_file(environ)}') if current else Choice("default", "default")
-    row = next((one for one in rows or () if one.get("name") == chosen.value), None)
-    if row is None and chosen.origin != "default" and chosen.value not in (sections(environ) or {}):
+        choice = Choice(current, f'"current" of {cli_file(environ)}') if current else Choice("default", "default")
+    row = next((one for one in rows or () if one.get("name") == choice.value), None)
+    if row is None and choice.origin != "default" and choice.value not in (sections(environ) or {}):
         if profile is None and keys_in(environ):
-            return chosen, None  # the environment's keys are used, whatever profile is named beside them
-        raise missing(environ, chosen)
-    return chosen, row
+            return choice, None  # the environment's keys are used, whatever profile is named beside them
+        raise missing(environ, choice)
+    return choice, row
 
 
 def missing(environ: Mapping[str, str], profile: Choice[str]) -> CloudError:
     """The failure of a profile that is nowhere."""
     from difflib import get_close_matches
 
-    known = [str(one.get("name")) for one in _rows(environ) or ()]
-    near = get_close_matches(profile.value, known, 1)
+    names = [str(one.get("name")) for one in _rows(environ) or ()]
+    near = get_close_matches(profile.value, names, 1)
     by = "" if profile.origin == "profile" else f", which {profile.origin} names"
     return CloudError(
         Reason.NO_CREDENTIALS,
@@ -120,8 +120,8 @@ def cli_file(environ: Mapping[str, str]) -> Path:
 
 def ini_file(environ: Mapping[str, str]) -> Path:
     """Where the vendor's SDKs keep theirs."""
-    named = environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE")
-    return Path(named) if named else home(environ) / ".alibabacloud" / "credentials.ini"
+    from_variable = environ.get("ALIBABA_CLOUD_CREDENTIALS_FILE")
+    return Path(from_variable) if from_variable else home(environ) / ".alibabacloud" / "credentials.ini"
 
 
 def _profile_name(environ: Mapping[str, str], profile: str | None) -> Choice[str] | None:

@@ -90,8 +90,8 @@ class Sources:
     def of_context(self, role: ContextRole, base: CredentialSource) -> CredentialSource:
         """The keys of the role of a context."""
         for arn in (*role.chain, role.arn):
-            named = Role(arn=arn, source="the context", session=role.session, external_id=role.external_id)
-            base = self.assumed(named, base, once=False)
+            next_role = Role(arn=arn, source="the context", session=role.session, external_id=role.external_id)
+            base = self.assumed(next_role, base, once=False)
         return base
 
     def by_oidc(self, role: Role, *, provider: str, token_file: str) -> CredentialSource:

@@ -123,8 +123,8 @@ def execution_filters(states: frozenset[State]) -> tuple[dict[str, str], ...]:
 
     What moves on between two requests is found by a later one, and what went back to waiting by the last.
     """
-    known = {State.SCHEDULED, *(EXECUTION_STATES[word] for word in _EXECUTION_FILTERS)}
-    if not states or not (states <= known or states == _NOT_OVER):
+    filterable = {State.SCHEDULED, *(EXECUTION_STATES[word] for word in _EXECUTION_FILTERS)}
+    if not states or not (states <= filterable or states == _NOT_OVER):
         return ({},)
     words = [word for word in _EXECUTION_FILTERS if EXECUTION_STATES[word] in states]
     words += [] if State.SCHEDULED not in states or "Waiting" in words else ["Waiting"]

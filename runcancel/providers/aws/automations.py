@@ -62,8 +62,8 @@ class Automations:
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. The children of a rate-controlled automation are its invocations, no runs of their own."""
-        named = {"StartTimeAfter": query.since, "StartTimeBefore": query.until}
-        filters = [{"Key": key, "Values": [wire_time(time)]} for key, time in named.items() if time is not None]
+        times = {"StartTimeAfter": query.since, "StartTimeBefore": query.until}
+        filters = [{"Key": key, "Values": [wire_time(time)]} for key, time in times.items() if time is not None]
         words = automation_words(query.states)
         if 0 < len(words) <= _MOST_WORDS:
             filters.append({"Key": "ExecutionStatus", "Values": list(words)})

@@ -42,8 +42,8 @@ class Commands:
 
     def runs(self, scope: Scope, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. AWS filters by time, stage and document, and by a state that one of its words covers."""
-        named = {"InvokedAfter": query.since, "InvokedBefore": query.until}
-        filters = [{"key": key, "value": wire_time(time)} for key, time in named.items() if time is not None]
+        times = {"InvokedAfter": query.since, "InvokedBefore": query.until}
+        filters = [{"key": key, "value": wire_time(time)} for key, time in times.items() if time is not None]
         if query.states in COMMAND_FILTER:
             filters.append({"key": "Status", "value": COMMAND_FILTER[query.states]})
         elif query.states and not any(state.over for state in query.states):
@@ -81,8 +81,8 @@ class Commands:
         """See `Cloud.cancel`. Every id is checked before the first request goes."""
         ids = [checked_id(target, INSTANCE) for target in distinct(targets)]
         for chunk in chunks(ids, _MOST) if ids else [()]:
-            named = {"InstanceIds": list(chunk)} if chunk else {}
-            yield self._wire.ask("CancelCommand", {"CommandId": ref.id, **named})
+            ids_given = {"InstanceIds": list(chunk)} if chunk else {}
+            yield self._wire.ask("CancelCommand", {"CommandId": ref.id, **ids_given})
 
     def _listed(self, ref: Ref, criteria: InvocationFilter) -> Iterator[JsonObject]:
         """The rows AWS has; filtered by it for one target, or for states that one word of its filter covers."""

@@ -57,8 +57,8 @@ def _path(name: str) -> Path:
 
 def load_config(path: str) -> dict[str, Any]:
     """The same, profiles and services by their names."""
-    found: dict[str, Any] = build_profile_map(raw_config(path))
-    return found
+    profiles: dict[str, Any] = build_profile_map(raw_config(path))
+    return profiles
 
 
 def _value(value: str) -> Any:
@@ -67,7 +67,7 @@ def _value(value: str) -> Any:
 
 def _read(load: Any, path: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = load(path)
+        content: dict[str, Any] = load(path)
     except ConfigNotFound:
         return {}
-    return found
+    return content

@@ -150,13 +150,13 @@ def in_words(source: str) -> Iterator[None]:
 
 
 def _failure(source: str, error: Exception) -> CloudError:
-    known = next((_WORDS[base.__name__](error) for base in type(error).__mro__ if base.__name__ in _WORDS), None)
-    if known is None and isinstance(error, BotoCoreError):
+    words = next((_WORDS[base.__name__](error) for base in type(error).__mro__ if base.__name__ in _WORDS), None)
+    if words is None and isinstance(error, BotoCoreError):
         failure = no_response(error, action="credentials")
         reason = failure.reason if failure.reason in CREDENTIALS else Reason.NO_CREDENTIALS
         message = failure.message.removeprefix("credentials: ")
         return CloudError(reason, f"{source}: {message}", action="credentials", hint=failure.hint)
-    return failed_credentials(source, known or CloudError(Reason.NO_CREDENTIALS, "returned no usable credentials"))
+    return failed_credentials(source, words or CloudError(Reason.NO_CREDENTIALS, "returned no usable credentials"))
 
 
 def _json(error: Any) -> CloudError:

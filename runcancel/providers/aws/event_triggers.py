@@ -180,14 +180,14 @@ def _starts_runs(target: JsonObject) -> bool:
 
 def _runs(arn: object, request: object) -> str:
     """The document, runbook or state machine; of a call of an API what its request names."""
-    named = text(arn) or ""
+    target_arn = text(arn) or ""
     inner = document(request)
-    if ":aws-sdk:" in named:
-        return text(inner.get("DocumentName")) or text(inner.get("StateMachineArn")) or named
+    if ":aws-sdk:" in target_arn:
+        return text(inner.get("DocumentName")) or text(inner.get("StateMachineArn")) or target_arn
     for part in (":document/", ":automation-definition/", ":stateMachine:"):
-        if part in named:
-            return named.partition(part)[2].partition(":")[0] or named
-    return named
+        if part in target_arn:
+            return target_arn.partition(part)[2].partition(":")[0] or target_arn
+    return target_arn
 
 
 def _command_targets(target: JsonObject) -> tuple[str, ...]:
@@ -199,5 +199,5 @@ def _targets_of(request: Any) -> tuple[str, ...]:
     """The targets that a request names: `Key=value,value`, and ids."""
     listed = request.get("Targets")
     keyed = [record(one) for one in listed] if isinstance(listed, list) else []
-    found = [f"{text(one.get('Key')) or ''}={','.join(texts(one.get('Values')))}" for one in keyed]
-    return (*found, *texts(request.get("InstanceIds") or []))
+    filters = [f"{text(one.get('Key')) or ''}={','.join(texts(one.get('Values')))}" for one in keyed]
+    return (*filters, *texts(request.get("InstanceIds") or []))

@@ -172,8 +172,8 @@ def _sentence(reason: Reason, api: str, *, code: str, message: str, source: str)
     """One sentence. A complaint about a signature quotes what was signed, session token and all: it is not repeated."""
     by = f" ({source})" if source and reason in CREDENTIALS else ""
     if reason is Reason.DENIED:
-        named = _NAMED_ACTION.search(message)
-        permission = named[1] if named else f"{_OTHER_SERVICES.get(api, 'ssm')}:{api}"
+        match = _NAMED_ACTION.search(message)
+        permission = match[1] if match else f"{_OTHER_SERVICES.get(api, 'ssm')}:{api}"
         return f"not permitted: {permission}{by}" + (f": {message}" if message else "")
     if reason is Reason.BAD_CREDENTIALS or not message:
         return f"{api}: {code or 'refused'}{by}"

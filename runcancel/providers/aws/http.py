@@ -83,12 +83,12 @@ def sts_region(connection: Connection, environ: Mapping[str, str], role: str | N
     `role` None is that of the profile. Only STS of the role's own partition knows it, and STS of a region that is not
     enabled knows nobody.
     """
-    found = resolve(environ, connection.profile)
-    section = profiles(environ).profiles.get(found.profile.value, {})
+    vendor = resolve(environ, connection.profile)
+    section = profiles(environ).profiles.get(vendor.profile.value, {})
     role = role or ("" if connection.profile else environ.get("AWS_ROLE_ARN")) or section.get("role_arn", "")
-    here = found.region.value if found.region else connection.scope.region
+    here = vendor.region.value if vendor.region else connection.scope.region
     partition = role.split(":")[1] if role.count(":") > 1 else partition_of(here)
-    if partition_of(here) == partition and (found.region or partition != "aws" or here in _ENABLED):
+    if partition_of(here) == partition and (vendor.region or partition != "aws" or here in _ENABLED):
         return here
     return _FIRST.get(partition, here)
 

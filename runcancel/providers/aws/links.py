@@ -131,9 +131,9 @@ def _of_url(text: str, regions: frozenset[str]) -> Link | None:
     execution = _EXECUTION.match(unquote(parts.fragment)) if parts.path.rstrip("/") == "/states/home" else None
     if execution is not None:
         return _of_arn(execution[1])
-    named = query_values(parts, ("region",)) | ({region} if region else set())
-    kind, id = _shown(parts, named & regions if len(named) == 1 else frozenset())
-    region = one_region(named, regions, form=f"aws:REGION:{kind}/{id}")
+    regions_there = query_values(parts, ("region",)) | ({region} if region else set())
+    kind, id = _shown(parts, regions_there & regions if len(regions_there) == 1 else frozenset())
+    region = one_region(regions_there, regions, form=f"aws:REGION:{kind}/{id}")
     if partition_of(region) != partition:
         raise NotARun("the region in the URL is not of that console")
     return _link(id, region, kind, account)

@@ -79,8 +79,8 @@ class Logs:
         output = _for_step(Output.of(invocation, merged=False), plugin, step)
         if not (output.state.over or plugin.get("ResponseFinishDateTime") or plugin.get("Output")):
             return structs.replace(output, note=_ONLY_WHEN_ENDED if invocation.started_at else None)
-        named = {"PluginName": step} if step is not None else {}
-        params = {"CommandId": ref.id, "InstanceId": invocation.id, **named}
+        plugin_name = {"PluginName": step} if step is not None else {}
+        params = {"CommandId": ref.id, "InstanceId": invocation.id, **plugin_name}
         try:
             return _streams(output, self._wire.call("GetCommandInvocation", params))
         except CloudError as error:
@@ -118,9 +118,9 @@ class Logs:
         if output.state.over and output.child in finished.runs:
             return
         child = output.child
-        named = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
+        is_command = child.kind == COMMAND.name  # the steps of an automation name no target: the invocation above does
         inner = InvocationFilter(
-            states=criteria.states, targets=criteria.targets if named or not output.target else frozenset()
+            states=criteria.states, targets=criteria.targets if is_command or not output.target else frozenset()
         )
         try:
             for one in self.of(child, inner, finished, follow=False):
@@ -218,7 +218,7 @@ def _values(outputs: Mapping[str, object]) -> str:
 def _failure(row: JsonObject) -> str:
     """The messages of a step that went wrong, each once."""
     details = record(record(row.get("FailureDetails")).get("Details"))
-    named = [text(row.get("FailureMessage")), text(row.get("WarningMessage"))]
+    candidates = [text(row.get("FailureMessage")), text(row.get("WarningMessage"))]
     detailed = (one for value in details.values() for one in texts(value))
-    messages = [one for one in (*named, *detailed) if one]
+    messages = [one for one in (*candidates, *detailed) if one]
     return "\n".join(one for index, one in enumerate(messages) if not any(one in before for before in messages[:index]))

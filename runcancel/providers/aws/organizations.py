@@ -34,26 +34,26 @@ class AwsOrganization:
                 raise UsageError(f"“{unit}” is not the id of a unit: expected ou-… or r-…; nothing was changed")
         if role is not None and not _ROLE.fullmatch(role):
             raise UsageError(f"“{role}” is not the name of a role; nothing was changed")
-        seen: set[str] = set()
+        ids: set[str] = set()
         for row in self._below(units) if units else self._pages("ListAccounts", {}, "Id"):
             account = self._account(row, role)
-            if account is not None and account.id not in seen:
-                seen.add(account.id)
+            if account is not None and account.id not in ids:
+                ids.add(account.id)
                 yield account
 
     def tags(self, account: Account) -> tuple[str, ...]:
         """See `base.Organization.tags`."""
-        found: dict[str, None] = {}
+        names: dict[str, None] = {}
         token: str | None = None
         while True:
             following = {} if token is None else {"NextToken": token}
             page = self._wire.call("ListTagsForResource", {"ResourceId": account.id, **following})
-            found |= dict.fromkeys(
+            names |= dict.fromkeys(
                 f"{text(row.get('Key'))}:{text(row.get('Value')) or ''}" for row in rows(page, "Tags")
             )
             before, token = token, text(page.get("NextToken"))
             if token is None:
-                return tuple(found)
+                return tuple(names)
             if token == before:
                 raise CloudError(Reason.UNPROVEN, "the listing repeats a page token and would never end")
 

@@ -43,18 +43,18 @@ class Profiles(Struct, frozen=True):
 
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     """See `Provider.resolve`."""
-    chosen = profile_in_use(environ, profile)
+    choice = profile_in_use(environ, profile)
     variable = next((name for name in REGION_VARIABLES if environ.get(name)), None)
     region = None if variable is None else Choice(environ[variable], variable)
     try:
-        section = _section(environ, chosen)
-        endpoint = endpoint_url(environ, chosen.value, "ssm")
+        section = _section(environ, choice)
+        endpoint = endpoint_url(environ, choice.value, "ssm")
     except CloudError as error:
-        return VendorSettings(profile=chosen, region=region, endpoint_url=_by_variable(environ, "ssm"), error=error)
-    where = f'profile "{chosen.value}" in {_holder(environ, chosen.value, "region")}'
+        return VendorSettings(profile=choice, region=region, endpoint_url=_by_variable(environ, "ssm"), error=error)
+    where = f'profile "{choice.value}" in {_holder(environ, choice.value, "region")}'
     if region is None and section.get("region"):
         region = Choice(section["region"], where)
-    return VendorSettings(profile=chosen, region=region, endpoint_url=endpoint, account=_account(section, chosen))
+    return VendorSettings(profile=choice, region=region, endpoint_url=endpoint, account=_account(section, choice))
 
 
 def profile_in_use(environ: Mapping[str, str], profile: str | None) -> Choice[str]:
@@ -86,8 +86,8 @@ def endpoint_url(environ: Mapping[str, str], profile: str, service: str) -> Choi
 
 def sts_endpoint_url(environ: Mapping[str, str], profile: str) -> Choice[str] | None:
     """The endpoint that is chosen for STS otherwise than for Systems Manager; None where none is."""
-    found = endpoint_url(environ, profile, "sts")
-    return None if found == endpoint_url(environ, profile, "ssm") else found
+    choice = endpoint_url(environ, profile, "sts")
+    return None if choice == endpoint_url(environ, profile, "ssm") else choice
 
 
 def configured(environ: Mapping[str, str]) -> bool:
@@ -112,29 +112,29 @@ def profiles(environ: Mapping[str, str]) -> Profiles:
 @lru_cache(maxsize=16)
 def _merged(config: Path, credentials: Path, _stamps: object) -> Profiles:
     """The merging of thousands of profiles, once for all readers of one of them."""
-    known: dict[str, Mapping[str, str]] = {}
+    sections: dict[str, Mapping[str, str]] = {}
     services: dict[str, Mapping[str, str]] = {}
     for title, values in (ini(config) or {}).items():
         words = _words(title)
         if words[:1] == ("default",) or (len(words) == 2 and words[0] == "profile"):
-            known[words[-1]] = values
+            sections[words[-1]] = values
         elif len(words) == 2 and words[0] == "services":
             services[words[1]] = values
     for name, values in (ini(credentials) or {}).items():
-        known[name] = {**known.get(name, {}), **values}  # botocore lets the credentials file win
-    return Profiles(known, services, (config, credentials))
+        sections[name] = {**sections.get(name, {}), **values}  # botocore lets the credentials file win
+    return Profiles(sections, services, (config, credentials))
 
 
 def _section(environ: Mapping[str, str], profile: Choice[str]) -> Mapping[str, str]:
     """The values of the profile in use. Raises `Reason.NO_CREDENTIALS` for one that was named and is nowhere."""
-    known = profiles(environ).profiles
-    if profile.value in known or profile.origin == "default":
-        return known.get(profile.value, {})
+    by_name = profiles(environ).profiles
+    if profile.value in by_name or profile.origin == "default":
+        return by_name.get(profile.value, {})
     from difflib import get_close_matches
 
     config, credentials = files(environ)
     by = "" if profile.origin == "profile" else f", which {profile.origin} names"
-    near = get_close_matches(profile.value, known, 1)
+    near = get_close_matches(profile.value, by_name, 1)
     raise CloudError(
         Reason.NO_CREDENTIALS,
         f'there is no profile "{profile.value}"{by}, in {config} or {credentials}',
@@ -171,7 +171,7 @@ def _ignored(environ: Mapping[str, str], section: Mapping[str, str]) -> bool:
 def nested(value: str) -> dict[str, str]:
     """The indented `key = value` lines below a key."""
     pairs = (line.partition("=") for line in value.splitlines() if "=" in line)
-    return {key.strip(): found.strip() for key, _, found in pairs}
+    return {key.strip(): text.strip() for key, _, text in pairs}
 
 
 @lru_cache(maxsize=4096)
@@ -184,7 +184,7 @@ def _words(title: str) -> tuple[str, ...]:
 
 def _path(environ: Mapping[str, str], variable: str, name: str) -> Path:
     home = next((environ[each] for each in HOMES if environ.get(each)), None)
-    chosen = os.path.expandvars(environ.get(variable) or f"~/.aws/{name}")
-    if home is not None and chosen.startswith("~/"):
-        return Path(home + chosen[1:])
-    return Path(os.path.expanduser(chosen))
+    spelling = os.path.expandvars(environ.get(variable) or f"~/.aws/{name}")
+    if home is not None and spelling.startswith("~/"):
+        return Path(home + spelling[1:])
+    return Path(os.path.expanduser(spelling))

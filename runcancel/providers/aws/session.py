@@ -118,8 +118,8 @@ class ClientFactory:
 
     def _sts_url(self, ssm: Any) -> str | None:
         own = sts_endpoint_url(self._environ, self._profile)
-        chosen = self._connection.sts_endpoint_url or (own.value if own else None)
-        return str(ssm.meta.endpoint_url) if chosen is None and _endpoint(ssm).loopback else chosen
+        url = self._connection.sts_endpoint_url or (own.value if own else None)
+        return str(ssm.meta.endpoint_url) if url is None and _endpoint(ssm).loopback else url
 
     def _open(self, service: str, endpoint_url: str | None, *, region: str | None = None) -> Any:
         """A client; that of another account where all but the credentials is the same."""
@@ -150,8 +150,8 @@ class ClientFactory:
 
 def _key(connection: Connection, environ: Mapping[str, str]) -> int:
     """What decides about a session: the profile, the variables and how long a reply is waited for."""
-    seen = {name: value for name, value in environ.items() if name.startswith(PREFIX) or name in HOMES}
-    return hash((connection.profile, connection.connect_timeout, connection.read_timeout, frozenset(seen.items())))
+    settings = {name: value for name, value in environ.items() if name.startswith(PREFIX) or name in HOMES}
+    return hash((connection.profile, connection.connect_timeout, connection.read_timeout, frozenset(settings.items())))
 
 
 class _Opened(Struct, frozen=True):
@@ -219,8 +219,8 @@ def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.sessi
     store.set_config_variable("config_file", str(config))
     store.set_config_variable("credentials_file", str(credentials))
     if profile is None:  # to name one for the session would keep it from the keys in the environment
-        chosen = profile_in_use(environ, None)
-        store.set_config_variable("profile", None if chosen.origin == "default" else chosen.value)
+        choice = profile_in_use(environ, None)
+        store.set_config_variable("profile", None if choice.origin == "default" else choice.value)
     read_here(session)
     return session
 

@@ -59,15 +59,15 @@ class WindowTriggers:
 
     def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
         """An execution does not name its window: the executions of every window are read until all are found."""
-        left = {ref.id.lower(): ref for ref in refs}
+        pending = {ref.id.lower(): ref for ref in refs}
         for row in self._windows():
-            if not left:
+            if not pending:
                 return
             id = text(row.get("WindowId")) or ""
             params = {"WindowId": id}
             action = "DescribeMaintenanceWindowExecutions"
             for run in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, of=params):
-                ref = left.pop((text(run.get("WindowExecutionId")) or "").lower(), None)
+                ref = pending.pop((text(run.get("WindowExecutionId")) or "").lower(), None)
                 if ref is not None:
                     state = _state(row)
                     comes = moment(row.get("NextExecutionTime")) if state is TriggerState.ENABLED else None

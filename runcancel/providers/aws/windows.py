@@ -70,12 +70,12 @@ class Windows:
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`: the documents of its tasks with their parameters, each once."""
-        found: dict[str, None] = {}
+        scripts: dict[str, None] = {}
         for task in self._tasks(ref):
             for row in self._listed(ref, text(task.get("TaskExecutionId")) or "", (), limit=0):
-                found.setdefault(_task_script(task, document(row.get("Parameters"))))
-        found.pop("", None)
-        return "\n\n".join(found) or None
+                scripts.setdefault(_task_script(task, document(row.get("Parameters"))))
+        scripts.pop("", None)
+        return "\n\n".join(scripts) or None
 
     def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """One row per task invocation, and one with target None for a task that has none yet.
@@ -115,14 +115,14 @@ class Windows:
         if task_id is None or criteria.task not in (None, task_id):
             return
         words = window_words(criteria.states)
-        any_row = left = False
+        any_row = any_open = False
         for row in self._listed(ref, task_id, words, limit=criteria.limit):
-            any_row, left = True, left or not _state(row).over
+            any_row, any_open = True, any_open or not _state(row).over
             yield _invocation(ref, task, row, parameters=criteria.parameters)
-        if words and not left and not (any_row and _state(task).over):  # a filtered listing does not report it
+        if words and not any_open and not (any_row and _state(task).over):  # a filtered listing does not report it
             states = [_state(row) for row in self._listed(ref, task_id, (), limit=0)]
-            any_row, left = bool(states), any(not state.over for state in states)
-        if not any_row or not (left or _state(task).over):
+            any_row, any_open = bool(states), any(not state.over for state in states)
+        if not any_row or not (any_open or _state(task).over):
             yield _of_whole_task(ref, task, task_id), ()
 
     def _listed(self, ref: Ref, task_id: str, words: tuple[str, ...], *, limit: int) -> Iterator[JsonObject]:
@@ -138,21 +138,21 @@ class Windows:
 def _of_window(run: Run, window: JsonObject) -> Run:
     """An execution with what the window that it was listed under tells of it."""
     id, scope = text(window.get("WindowId")) or "", run.ref.scope
-    known = WINDOW_TRIGGER.matches(id)
+    is_window = WINDOW_TRIGGER.matches(id)
     comes = moment(window.get("NextExecutionTime")) if window.get("Enabled") is True else None
     return structs.replace(
         run,
         name=text(window.get("Name")),
-        trigger=Ref(scope=scope, kind=WINDOW_TRIGGER.name, id=id) if known else None,
-        trigger_known=known,
-        next_start_at=comes if known else None,
+        trigger=Ref(scope=scope, kind=WINDOW_TRIGGER.name, id=id) if is_window else None,
+        trigger_known=is_window,
+        next_start_at=comes if is_window else None,
     )
 
 
 def _task_script(task: JsonObject, started_with: Mapping[str, Any]) -> str:
     """What one invocation of a task runs: its document, and below it the script; empty where AWS lists none."""
-    given = started_with.get("parameters")
-    script = with_parameters(None, started_with if given is None else given)
+    parameters = started_with.get("parameters")
+    script = with_parameters(None, started_with if parameters is None else parameters)
     name = text(started_with.get("documentName")) or text(task.get("TaskArn"))
     return f"{name}:\n{script}" if script else ""
 

@@ -34,23 +34,23 @@ def events_of(runs: Iterable[Run], actions: Sequence[str], look_up: LookUp) -> I
     Runs that were created close to each other are looked up in one go, since the logs answer few calls a second.
     """
     for period in _periods(runs):
-        left = {run.id.lower(): run.ref for run in period.runs}
+        pending = {run.id.lower(): run.ref for run in period.runs}
         for action in actions:
-            for event in look_up(action, period.start, period.end) if left else ():
+            for event in look_up(action, period.start, period.end) if pending else ():
                 names = _outcome(event)
-                for id in [id for id in left if id in names]:
-                    yield left.pop(id), action, event
-                if not left:
+                for id in [id for id in pending if id in names]:
+                    yield pending.pop(id), action, event
+                if not pending:
                     break
 
 
 def event_document(value: object) -> JsonObject:
     """An event that travels as JSON text; empty for anything else."""
     try:
-        found: Any = json.loads(text(value) or "{}")
+        document: Any = json.loads(text(value) or "{}")
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _periods(runs: Iterable[Run]) -> Iterator[_Period]:
@@ -72,5 +72,5 @@ def _periods(runs: Iterable[Run]) -> Iterator[_Period]:
 
 def _outcome(event: JsonObject) -> str:
     """All of an event except its request, which may quote the id of any run."""
-    kept = {key: value for key, value in event.items() if not key.lower().startswith("requestparameter")}
-    return json.dumps(kept, default=str).lower()
+    fields = {key: value for key, value in event.items() if not key.lower().startswith("requestparameter")}
+    return json.dumps(fields, default=str).lower()

@@ -22,9 +22,9 @@ class Authorities:
     """
 
     def __init__(self, environ: Mapping[str, str], bundle: tuple[str, str] | None = None) -> None:
-        named = ((environ[name], name) for name in CA_VARIABLES if environ.get(name))
-        chosen: tuple[str | None, str | None] = bundle or next(named, (None, None))
-        self._path, self._origin = chosen
+        from_variables = ((environ[name], name) for name in CA_VARIABLES if environ.get(name))
+        source: tuple[str | None, str | None] = bundle or next(from_variables, (None, None))
+        self._path, self._origin = source
 
     def context(self) -> ssl.SSLContext:
         """What verifies a server; made once per file. Raises `CloudError` for a file that has no certificates.

@@ -45,10 +45,10 @@ class _Bounded(RawIOBase):
 
     def readinto(self, into: Any, /) -> int:
         if self._deadline is not None:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
+            seconds = self._deadline - time.monotonic()
+            if seconds <= 0:
                 raise TimeoutError("the reply takes too long")
-            self._sock.settimeout(left)
+            self._sock.settimeout(seconds)
         count = self._source.readinto(into) or 0
         self._bytes_left -= count
         if self._bytes_left < 0:

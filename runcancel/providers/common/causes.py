@@ -28,8 +28,8 @@ def cause(error: BaseException) -> str:
     if tls := next((one for one in chain if isinstance(one, ssl.SSLError)), None):
         reason = (tls.reason or "").replace("_", " ").lower()
         return f"TLS failed ({reason})" if reason else "TLS failed"
-    if known := next((words for kind, words in _CAUSES for one in chain if isinstance(one, kind)), None):
-        return known
+    if words_of_cause := next((words for kind, words in _CAUSES for one in chain if isinstance(one, kind)), None):
+        return words_of_cause
     strerror = next((one.strerror for one in chain if isinstance(one, OSError) and one.strerror), None)
     return strerror.lower() if strerror else "the connection failed"
 

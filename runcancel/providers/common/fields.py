@@ -175,10 +175,10 @@ def check_keys(keys: Iterable[str | None], source: str) -> None:
 
 def caller(account: object, principal: object, *, believed: bool) -> Identity:
     """The caller's identity from a vendor's GetCallerIdentity. Raises `Reason.UNPROVEN`."""
-    known, named = text(account), text(principal)
-    if known is None or named is None:
+    account_id, principal_name = text(account), text(principal)
+    if account_id is None or principal_name is None:
         raise CloudError(Reason.UNPROVEN, "STS did not return the caller's identity", action="GetCallerIdentity")
-    return Identity(account=known, principal=named, believed=believed)
+    return Identity(account=account_id, principal=principal_name, believed=believed)
 
 
 def proven(action: str, answer: object) -> JsonObject:

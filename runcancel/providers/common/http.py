@@ -59,8 +59,8 @@ def endpoints(connection: Connection, api: str, sts: str) -> tuple[Endpoint, End
     An API on loopback has its STS beside it, unless it is set otherwise: nothing leaves for the vendor then.
     """
     first = Endpoint.of(connection.endpoint_url or api)
-    chosen = connection.sts_endpoint_url
-    return first, first if first.loopback and not chosen else Endpoint.of(chosen or sts)
+    own_sts = connection.sts_endpoint_url
+    return first, first if first.loopback and not own_sts else Endpoint.of(own_sts or sts)
 
 
 def believed(sts: Endpoint, api: Endpoint, own: Pattern[str]) -> bool:
@@ -157,11 +157,11 @@ class HttpClient:
         if credentials:
             learned.from_reply(method, content)
             return Reply(status_code=response.status, headers=returned, content=content)
-        sent = (*secrets, *learned.from_headers(headers))
+        all_secrets = (*secrets, *learned.from_headers(headers))
         return Reply(
             status_code=response.status,
-            headers={name: redact_sent(value, sent) for name, value in returned.items()},
-            content=redact_reply(content, sent),
+            headers={name: redact_sent(value, all_secrets) for name, value in returned.items()},
+            content=redact_reply(content, all_secrets),
         )
 
     def prepare(self, url: str) -> None:

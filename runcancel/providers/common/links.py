@@ -98,9 +98,9 @@ def only_run(
     if len(ids) != 1:
         raise NotARun(f"the URL has {'no id' if not ids else 'more than one id'} of a run")
     numbered = {numbers[each] for each in query_values(parts, ("rid", "regionId")) if each in numbers}
-    named = {word for word in words if word in regions} | query_values(parts, ("region",)) | numbered
+    regions_there = {word for word in words if word in regions} | query_values(parts, ("region",)) | numbered
     form = f"{provider}:REGION:{kind.name}/{ids[0]}"
-    return Link(id=ids[0], region=one_region(named - {""}, regions, form=form), kind=kind.name)
+    return Link(id=ids[0], region=one_region(regions_there - {""}, regions, form=form), kind=kind.name)
 
 
 def _words(parts: SplitResult) -> frozenset[str]:

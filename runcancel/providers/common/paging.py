@@ -31,10 +31,10 @@ def by_token(
     """
     token: str | None = None
     tokens: set[str] = set()
-    seen: dict[T, int] = {}
+    ranks: dict[T, int] = {}
     while True:
         page, following = fetch(token)
-        yield from _new(page, key, openness, seen)
+        yield from _new(page, key, openness, ranks)
         token = text(following)
         if token is None:
             return
@@ -57,15 +57,15 @@ def by_offset(
     says there is more is no end: rows may have come in at the head. Raises `Reason.UNPROVEN` when that goes on.
     """
     offset = stuck = 0
-    seen: dict[T, int] = {}
+    ranks: dict[T, int] = {}
     while True:
         page, total = fetch(offset)
         offset += min(len(page), size)  # a row given twice must not push another one out of sight
-        known = len(seen)
-        yield from _new(page, key, openness, seen)
-        fresh = len(seen) > known
+        count = len(ranks)
+        yield from _new(page, key, openness, ranks)
+        fresh = len(ranks) > count
         ended = offset >= total if total is not None else len(page) < size
-        if not page or (ended and (fresh or total is None or len(seen) >= total)):
+        if not page or (ended and (fresh or total is None or len(ranks) >= total)):
             return
         stuck = 0 if fresh else stuck + 1
         if stuck >= _STUCK_AFTER:
@@ -93,8 +93,8 @@ def merged(
     """One row per key: of rows that contradict each other the one of greater `openness`."""
     by_key: dict[T, JsonObject] = {}
     for row in page:
-        known = by_key.setdefault(name := key(row), row)
-        if openness(row) > openness(known):
+        row_there = by_key.setdefault(name := key(row), row)
+        if openness(row) > openness(row_there):
             by_key[name] = row
     return by_key
 

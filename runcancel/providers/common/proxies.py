@@ -44,13 +44,13 @@ def proxy_in_use(scheme: str, host: str, environ: Mapping[str, str]) -> Choice[s
     """
     name = _name(host)
     proxies = _proxies(environ)
-    chosen = proxies.get(scheme) or proxies.get("all")
-    if chosen is None or is_loopback(name) or is_metadata(name):
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if proxy is None or is_loopback(name) or is_metadata(name):
         return Choice(None, "default")
     past = proxies.get("no")
     if past is not None and (_bypassed(host, {"no": past.value}) or _bypassed(name, {"no": past.value})):
         return Choice(None, past.origin)
-    return Choice(chosen.value, chosen.origin)
+    return Choice(proxy.value, proxy.origin)
 
 
 def without_user(proxy: str | None) -> str | None:

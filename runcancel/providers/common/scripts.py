@@ -35,11 +35,11 @@ def with_parameters(script: str | None, parameters: object) -> str | None:
 
     `parameters` is an object, or an object as JSON text. Its lines of commands, if it has any, are the script.
     """
-    given = _parameters(parameters)
+    values = _parameters(parameters)
     lines = [script] if script else []
-    if isinstance(given.get(_MAIN), list | str):
-        lines.append("\n".join(_values(given[_MAIN])))
-    lines += [f"{name}: {', '.join(_values(value))}" for name, value in sorted(given.items()) if name != _MAIN]
+    if isinstance(values.get(_MAIN), list | str):
+        lines.append("\n".join(_values(values[_MAIN])))
+    lines += [f"{name}: {', '.join(_values(value))}" for name, value in sorted(values.items()) if name != _MAIN]
     return "\n".join(lines) or None
 
 

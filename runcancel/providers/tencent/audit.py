@@ -55,8 +55,8 @@ class CloudAudit:
 
 def _event(action: str, event: JsonObject) -> AuditEvent:
     row: JsonObject = event["row"]
-    found = event.get("userIdentity")
-    identity: JsonObject = found if isinstance(found, Mapping) else {}
+    who = event.get("userIdentity")
+    identity: JsonObject = who if isinstance(who, Mapping) else {}
     names = (row.get("Username"), identity.get("userName"), identity.get("principalId"))
     return AuditEvent(
         action=action,

@@ -63,11 +63,11 @@ def find(
     epoch seconds.
     """
     moment = time.time() if now is None else now
-    chosen = profile_in_use(environ, profile)
+    choice = profile_in_use(environ, profile)
     by_variables = _of_variables(environ) if profile is None else None
-    tccli = _of_tccli(environ, chosen.value, moment, keys_needed=by_variables is None)
-    if tccli is None and (profile is not None or (chosen.origin != "default" and by_variables is None)):
-        raise missing(environ, chosen)
+    tccli = _of_tccli(environ, choice.value, moment, keys_needed=by_variables is None)
+    if tccli is None and (profile is not None or (choice.origin != "default" and by_variables is None)):
+        raise missing(environ, choice)
     role = (_role_of_variables(environ) if profile is None else None) or (tccli.role if tccli else None)
     if role is None and profile is None and (pod := _of_pod(environ, sources)):
         return pod

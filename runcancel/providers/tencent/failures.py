@@ -44,13 +44,13 @@ def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudE
     error = response.get("Error")
     if error is None:
         return None
-    known: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
-    code = word(known.get("Code"))
+    fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    code = word(fields.get("Code"))
     reason = reason_of(code)
     message = f"not permitted: {permission}" if reason is Reason.DENIED else OWN_WORDS.get(reason)
     return CloudError(
         reason,
-        message or sentence(known.get("Message"), "the cloud returned an error"),
+        message or sentence(fields.get("Message"), "the cloud returned an error"),
         provider_code=code,
         request_id=word(response.get("RequestId")),
         action=action,

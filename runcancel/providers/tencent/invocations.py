@@ -89,10 +89,10 @@ class Tat:
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """One request per 100 runs; it brings the status of every task, so `full` makes no difference."""
-        named, wrong = self._split_valid(refs)
+        valid_ids, wrong = self._split_valid(refs)
         yield from wrong
-        owners = self._owners([ref.id for ref in named if self._kind.is_alias(ref.id)])
-        ids = {ref: owners.get(ref.id) if self._kind.is_alias(ref.id) else ref.id for ref in named}
+        owners = self._owners([ref.id for ref in valid_ids if self._kind.is_alias(ref.id)])
+        ids = {ref: owners.get(ref.id) if self._kind.is_alias(ref.id) else ref.id for ref in valid_ids}
         refused: dict[str, CloudError] = {}
         runs = self._find(distinct(id for id in ids.values() if id is not None), refused)
         for ref, id in ids.items():
@@ -274,8 +274,8 @@ class Tat:
     def _batch(self, ids: Sequence[str]) -> dict[str, JsonObject]:
         answer = self._tat.call("DescribeInvocations", {"InvocationIds": list(ids), "Limit": _PAGE})
         listed = rows(answer, "InvocationSet")
-        named = [(text(row.get("InvocationId")), row) for row in listed]
-        ours = {id: joined([row for name, row in named if name == id]) for id, _ in named if id in ids and id}
+        pairs = [(text(row.get("InvocationId")), row) for row in listed]
+        ours = {id: joined([row for name, row in pairs if name == id]) for id, _ in pairs if id in ids and id}
         if listed and not ours:
             raise CloudError(Reason.UNPROVEN, "the reply is about other runs", action="DescribeInvocations")
         return ours

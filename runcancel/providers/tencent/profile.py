@@ -25,22 +25,22 @@ JsonObject = Mapping[str, Any]
 
 def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     """See `Provider.resolve`."""
-    chosen = profile_in_use(environ, profile)
+    choice = profile_in_use(environ, profile)
     by_variable = environ.get("TENCENTCLOUD_REGION")
     variable = Choice(by_variable, "TENCENTCLOUD_REGION") if by_variable else None
     try:
-        by_file = _region(environ, chosen)
-        credential = json_object(tccli_file(environ, chosen.value, "credential"))
+        by_file = _region(environ, choice)
+        credential = json_object(tccli_file(environ, choice.value, "credential"))
         keys_there = profile is None and (any(environ.get(name) for name in KEYS) or oidc_in(environ))
-        nowhere = credential is None and by_file is None and chosen.origin != "default"
+        nowhere = credential is None and by_file is None and choice.origin != "default"
         if nowhere and (not keys_there or variable is None):
-            raise missing(environ, chosen)
+            raise missing(environ, choice)
     except CloudError as error:
-        return VendorSettings(profile=chosen, region=variable, error=error)
+        return VendorSettings(profile=choice, region=variable, error=error)
     regions = (by_file, variable) if profile is not None else (variable, by_file)  # tccli's order
-    account = _account(environ, credential or {}, chosen, by_name=profile is not None)
+    account = _account(environ, credential or {}, choice, by_name=profile is not None)
     return VendorSettings(
-        profile=chosen, region=next((one for one in regions if one is not None), None), account=account
+        profile=choice, region=next((one for one in regions if one is not None), None), account=account
     )
 
 

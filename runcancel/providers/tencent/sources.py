@@ -49,7 +49,7 @@ class Sources:
 
         `once`: it is not repeated while STS throttles.
         """
-        named = f"role {role} of {source}"
+        label = f"role {role} of {source}"
 
         def ask() -> Credentials:
             params: dict[str, object] = {
@@ -58,10 +58,10 @@ class Sources:
                 "DurationSeconds": _ROLE_LIVES,
                 **({} if external_id is None else {"ExternalId": external_id}),
             }
-            return _assumed(self._dial(base).call("AssumeRole", params, once=once), named)
+            return _assumed(self._dial(base).call("AssumeRole", params, once=once), label)
 
         key = ("tencent", "role", self._sts.host, role, session, external_id, base)
-        return shared(key, ask, source=named)
+        return shared(key, ask, source=label)
 
     def of_context(self, role: ContextRole, base: CredentialSource) -> CredentialSource:
         """The keys of the role of a context."""
@@ -71,7 +71,7 @@ class Sources:
 
     def by_oidc(self, role: str, *, provider: str, token_file: str, region: str) -> CredentialSource:
         """The keys of a role, by AssumeRoleWithWebIdentity with the token in a file, which is read each time."""
-        named = f"role {role} of TKE_ROLE_ARN, by the pod's token"
+        label = f"role {role} of TKE_ROLE_ARN, by the pod's token"
 
         def ask() -> Credentials:
             params = {
@@ -81,9 +81,9 @@ class Sources:
                 "RoleSessionName": "runcancel",
                 "DurationSeconds": _ROLE_LIVES,
             }
-            return _assumed(self._unsigned("AssumeRoleWithWebIdentity", params, region), named)
+            return _assumed(self._unsigned("AssumeRoleWithWebIdentity", params, region), label)
 
-        return shared(("tencent", "oidc", self._sts.host, role, provider, token_file), ask, source=named)
+        return shared(("tencent", "oidc", self._sts.host, role, provider, token_file), ask, source=label)
 
     def of_machine(self, *, source: str) -> CredentialSource:
         """The keys of the role of this machine, by its metadata service."""

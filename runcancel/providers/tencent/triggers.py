@@ -41,9 +41,9 @@ class Invokers:
     def read(self, ref: Ref) -> Trigger:
         """See `Triggers.read`."""
         id = self._id(ref)
-        found = rows(self._tat.call("DescribeInvokers", {"InvokerIds": [id], "Limit": 1}), "InvokerSet")
-        row = next((each for each in found if text(each.get("InvokerId")) == id), None)
-        if row is None and found:
+        invokers = rows(self._tat.call("DescribeInvokers", {"InvokerIds": [id], "Limit": 1}), "InvokerSet")
+        row = next((each for each in invokers if text(each.get("InvokerId")) == id), None)
+        if row is None and invokers:
             raise CloudError(Reason.UNPROVEN, "the reply is about another invoker", action="DescribeInvokers")
         if row is None:
             raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvokers")
@@ -57,19 +57,19 @@ class Invokers:
     def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
         """By `InvocationSource` of each run, and by the records of every invoker where one of them says INVOKER."""
         sources = self._sources([ref.id for ref in refs])
-        left = {ref.id: ref for ref in refs if sources.get(ref.id) == "INVOKER"}
+        pending = {ref.id: ref for ref in refs if sources.get(ref.id) == "INVOKER"}
         for ref in refs:
             if sources.get(ref.id) == "USER":
                 yield ref, Origin(known=True, repeats=False)
-        if not left:
+        if not pending:
             return
         invokers = {text(row.get("InvokerId")) or "": row for row in self._listed()}
         for record in self._records(tuple(invokers)):
             id = text(record.get("InvocationId")) or ""
             row = invokers.get(text(record.get("InvokerId")) or "")
-            if id in left and row is not None:
-                yield left.pop(id), Origin.by(self._trigger(row, {}))
-        yield from ((ref, Origin(repeats=False)) for ref in left.values())
+            if id in pending and row is not None:
+                yield pending.pop(id), Origin.by(self._trigger(row, {}))
+        yield from ((ref, Origin(repeats=False)) for ref in pending.values())
 
     def _listed(self) -> Iterator[JsonObject]:
         def page(offset: int) -> tuple[Sequence[JsonObject], int | None]:
@@ -103,19 +103,19 @@ class Invokers:
     def _commands(self, invokers: Sequence[JsonObject]) -> dict[str, JsonObject]:
         """What these invokers run, by id."""
         ids = distinct(id for row in invokers if (id := text(row.get("CommandId"))))
-        found: dict[str, JsonObject] = {}
+        by_id: dict[str, JsonObject] = {}
         for piece in chunks(ids, _PAGE):
             answer = self._tat.call("DescribeCommands", {"CommandIds": list(piece), "Limit": _PAGE})
-            found |= {text(row.get("CommandId")) or "": row for row in rows(answer, "CommandSet")}
-        return found
+            by_id |= {text(row.get("CommandId")) or "": row for row in rows(answer, "CommandSet")}
+        return by_id
 
     def _sources(self, ids: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
+        by_id: dict[str, str] = {}
         for piece in chunks(distinct(id for id in ids if self._run_kind.id_pattern.fullmatch(id)), _PAGE):
             answer = self._tat.call("DescribeInvocations", {"InvocationIds": list(piece), "Limit": _PAGE})
             for row in rows(answer, "InvocationSet"):
-                found[text(row.get("InvocationId")) or ""] = (text(row.get("InvocationSource")) or "").upper()
-        return found
+                by_id[text(row.get("InvocationId")) or ""] = (text(row.get("InvocationSource")) or "").upper()
+        return by_id
 
     def _id(self, ref: Ref) -> str:
         if ref.kind != self._kind.name:

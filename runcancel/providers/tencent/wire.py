@@ -53,9 +53,11 @@ class Wire(SignedWire):
         """The body of the answer. Raises `CloudError` for anything but HTTP 200 unless the body explains it."""
         body = json.dumps(params).encode()
         headers = self._signer.headers(action, body, keys, now=int(time.time()))
-        sent = {**headers, "User-Agent": self._agent}
+        all_headers = {**headers, "User-Agent": self._agent}
         secrets = (keys.secret, keys.token)
-        reply = self._transport.post("/", headers=sent, body=body, secrets=secrets, credentials=action == "AssumeRole")
+        reply = self._transport.post(
+            "/", headers=all_headers, body=body, secrets=secrets, credentials=action == "AssumeRole"
+        )
         if reply.status_code != 200 and _response(reply.content) is None:
             otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN
             wait = number(reply.headers.get("retry-after"))

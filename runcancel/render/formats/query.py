@@ -110,10 +110,12 @@ def _check(node: Mapping[str, Any], text: str) -> None:
 
 
 def _check_call(name: str, count: int) -> None:
-    known: Mapping[str, Any] = Functions.FUNCTION_TABLE
-    if name not in known:
-        raise UsageError(f"--query: JMESPath has no function “{safe(name)}”{nearest(name, known)}; nothing was sent")
-    signature = known[name]["signature"]
+    functions: Mapping[str, Any] = Functions.FUNCTION_TABLE
+    if name not in functions:
+        raise UsageError(
+            f"--query: JMESPath has no function “{safe(name)}”{nearest(name, functions)}; nothing was sent"
+        )
+    signature = functions[name]["signature"]
     many = any(part.get("variadic") for part in signature)
     if count < len(signature) or (count > len(signature) and not many):
         arity = f"{len(signature)}{' or more' if many else ''}"

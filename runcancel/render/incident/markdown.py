@@ -91,7 +91,7 @@ def samples_table(samples: Sequence[StateSample]) -> Table:
     """A few samples as a table: the first, the last, and some between."""
     last = len(samples) - 1
     indexes = range(min(len(samples), _MOST_SAMPLES))
-    chosen = [samples[round(index * last / max(1, len(indexes) - 1))] for index in indexes]
+    sampled = [samples[round(index * last / max(1, len(indexes) - 1))] for index in indexes]
     there = [state for state in State if any(state in sample.counts for sample in samples)]
-    rows = tuple((local(one.at), *(f"{one.counts.get(state, 0):,}" for state in there)) for one in chosen)
+    rows = tuple((local(one.at), *(f"{one.counts.get(state, 0):,}" for state in there)) for one in sampled)
     return Table(("Time", *map(readable, there)), rows, right=frozenset(range(1, len(there) + 1)))

@@ -143,9 +143,9 @@ def _summary(report: IncidentReport) -> Iterator[Block]:
 
 
 def _shards(plan: PlanReport) -> str:
-    named = ", ".join(f"{index}/{plan.count}" for index in plan.missing[:_MOST_SHARDS])
+    names = ", ".join(f"{index}/{plan.count}" for index in plan.missing[:_MOST_SHARDS])
     more = len(plan.missing) - _MOST_SHARDS
-    return f"{named} and {more:,} more" if more > 0 else named
+    return f"{names} and {more:,} more" if more > 0 else names
 
 
 def _carried_out_again(one: OperationReport, report: IncidentReport) -> bool:

@@ -151,12 +151,12 @@ class Board(Progress):
 
     def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
         """The run was read again."""
-        with self._changing(ref) as known:
-            known.state = run.state
-            known.cancelling = known.cancelling or run.state is State.CANCELLING
-            known.counts = counts_of(invocations) if invocations else run.counts or known.counts
-            known.problem = None if run.state.over else known.problem
-        self.changed(known)
+        with self._changing(ref) as run_progress:
+            run_progress.state = run.state
+            run_progress.cancelling = run_progress.cancelling or run.state is State.CANCELLING
+            run_progress.counts = counts_of(invocations) if invocations else run.counts or run_progress.counts
+            run_progress.problem = None if run.state.over else run_progress.problem
+        self.changed(run_progress)
 
     def judged(self, outcome: Outcome) -> None:
         """The verdict on a run."""
@@ -168,16 +168,16 @@ class Board(Progress):
     @contextmanager
     def _changing(self, ref: RunName) -> Iterator[RunProgress]:
         """A run while it changes: the totals follow."""
-        known = self.runs.get(ref)
-        run = known or self.runs.setdefault(ref, RunProgress(ref=ref, scope=scope_of(ref), cancels=self.cancels))
+        run_progress = self.runs.get(ref)
+        run = run_progress or self.runs.setdefault(ref, RunProgress(ref=ref, scope=scope_of(ref), cancels=self.cancels))
         totals = (self.scopes.setdefault(run.scope, Totals(run.scope)), self.total)
         before = run.text()
-        for each in totals if known is not None else ():
+        for each in totals if run_progress is not None else ():
             each.count(run, -1)
         yield run
         for each in totals:
             each.count(run, 1)
-        if known is not None and run.text() != before:
+        if run_progress is not None and run.text() != before:
             self.last = run
 
 

@@ -111,9 +111,9 @@ def _head(board: Board, view: View, *, bar_: bool) -> Text:
     where = f" in {counted(len(board.scopes), 'scope')}" if len(board.scopes) > 1 else ""
     lefts = dict.fromkeys((f"{doing}{where}{ended}", f"{doing}{ended}", f"{runs}{ended}", doing, runs))
     clock = f"{int(view.elapsed // 60):02}:{int(view.elapsed % 60):02}"
-    left = [] if view.seconds_left is None else [f"{max(0, math.ceil(view.seconds_left))} s left"]
+    remaining = [] if view.seconds_left is None else [f"{max(0, math.ceil(view.seconds_left))} s left"]
     calls = [f"{view.calls:,.0f} call{'' if round(view.calls) == 1 else 's'}/s"] if view.calls >= 0.5 else []
-    rights = [view.terminal.dot.join(parts) for parts in ([clock, *left, *calls], [clock, *left], [clock])]
+    rights = [view.terminal.dot.join(parts) for parts in ([clock, *remaining, *calls], [clock, *remaining], [clock])]
     for least in (_SHORTEST_BAR + 4, 2) if bar_ else (2,):
         for start in lefts:
             for end in rights:
@@ -172,11 +172,11 @@ def _targets(total: Totals, view: View) -> Text | None:
     """All targets per state; those for which there is no room as one number, so that none is missing."""
     pieces = _labelled(total.targets)
     counts = [count for state in OPEN_FIRST if (count := total.targets[state]) > 0]
-    for kept in range(len(pieces), 0, -1):
-        rest: list[Piece] = [(f"{sum(counts[kept:]):,} other", None)] if kept < len(pieces) else []
-        line = view.terminal.dot.join(text for text, _ in [*pieces[:kept], *rest])
+    for size in range(len(pieces), 0, -1):
+        rest: list[Piece] = [(f"{sum(counts[size:]):,} other", None)] if size < len(pieces) else []
+        line = view.terminal.dot.join(text for text, _ in [*pieces[:size], *rest])
         if cell_len(line) <= view.width:
-            return fitted([*pieces[:kept], *rest], view.width, between=view.terminal.dot)
+            return fitted([*pieces[:size], *rest], view.width, between=view.terminal.dot)
     return None
 
 

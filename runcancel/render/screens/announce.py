@@ -123,9 +123,9 @@ def not_searched(missing: Iterable[Problem]) -> Iterator[str]:
         reasons.setdefault((problem.ref is None, f"{why}{code}"), []).append(str(subject or ""))
     for (searched, why), subjects in reasons.items():
         what = "NOT searched" if searched else "NOT included"
-        named = [subject.replace(":", " ") if searched else subject for subject in dict.fromkeys(subjects) if subject]
-        more = f" and {len(named) - _GROUPS:,} more" if len(named) > _GROUPS else ""
-        yield safe(f"{what}: {', '.join(named[:_GROUPS])}{more} ({why})" if named else f"{what}: {why}")
+        names = [subject.replace(":", " ") if searched else subject for subject in dict.fromkeys(subjects) if subject]
+        more = f" and {len(names) - _GROUPS:,} more" if len(names) > _GROUPS else ""
+        yield safe(f"{what}: {', '.join(names[:_GROUPS])}{more} ({why})" if names else f"{what}: {why}")
 
 
 def expectation(items: Iterable[PlanItem]) -> str:
@@ -196,7 +196,7 @@ def _grouped(items: Sequence[PlanItem]) -> list[_Group]:
         name = safe(item.label) if item.label else f"({_kind(item.run)})"
         scope = item.run.scope
         groups.setdefault((name, scope.provider, scope.context, item.guarantee), []).append(item)
-    made = [
+    lines = [
         _Group(
             name=name,
             scopes=tuple(dict.fromkeys(item.run.scope for item in members)),
@@ -205,7 +205,7 @@ def _grouped(items: Sequence[PlanItem]) -> list[_Group]:
         )
         for (name, _, _, guarantee), members in groups.items()
     ]
-    return sorted(made, key=lambda group: -len(group.items))
+    return sorted(lines, key=lambda group: -len(group.items))
 
 
 def _rows(groups: Sequence[_Group], width: int) -> tuple[list[str], bool]:
@@ -289,11 +289,11 @@ def _size(item: PlanItem) -> int:
 
 
 def _who(caller: Caller) -> str:
-    known = [
+    people = [
         caller.principal,
         f"account {caller.account}" if caller.account and caller.account not in (caller.principal or "") else None,
     ]
-    return safe(" · ".join(each for each in known if each)) or "an unknown identity"
+    return safe(" · ".join(each for each in people if each)) or "an unknown identity"
 
 
 def _only(targets: Sequence[str]) -> str:

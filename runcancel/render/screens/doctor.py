@@ -66,10 +66,10 @@ def _about(file: FileCheck) -> Iterator[str]:
 
 def _by_words(kinds: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
     """The kinds of which the same is known."""
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for kind, words in kinds.items():
-        found.setdefault(words, []).append(kind)
-    return found
+        groups.setdefault(words, []).append(kind)
+    return groups
 
 
 def _listed(kinds: Mapping[str, Sequence[str]]) -> str:
@@ -88,4 +88,4 @@ def _words(checks: Mapping[str, bool | None]) -> str:
 
 
 def _names_with(checks: Mapping[str, bool | None], values: Sequence[bool | None]) -> Iterator[str]:
-    return (_WORDS[known].format(name) for name, known in checks.items() if known in values)
+    return (_WORDS[result].format(name) for name, result in checks.items() if result in values)

@@ -71,9 +71,9 @@ def row_of(record: Outcome | Run) -> Row:
             targets=record.target_count or 0,
         )
     error = record.error
-    left = sum(one.effect in _LEFT.get(record.verdict, ()) for one in record.invocations)
+    open_count = sum(one.effect in _LEFT.get(record.verdict, ()) for one in record.invocations)
     if record.verdict is Verdict.REPORTED:
-        left = sum(map(is_unproven, record.invocations))
+        open_count = sum(map(is_unproven, record.invocations))
     total, rest = len(record.invocations), _REST.get(record.verdict, "")
     return Row(
         word=record.verdict,
@@ -83,10 +83,10 @@ def row_of(record: Outcome | Run) -> Row:
         name=safe(record.label or ""),
         cause="" if error is None else safe(cause_of(error, record.run)),
         hint=safe(error.hint or "") if error is not None else "",
-        detail=f"{left:,} of {counted(total, 'target')} {rest}" if left else "",
+        detail=f"{open_count:,} of {counted(total, 'target')} {rest}" if open_count else "",
         rest=rest,
         targets=total,
-        remaining=left,
+        remaining=open_count,
     )
 
 
@@ -149,11 +149,11 @@ def _few(groups: list[list[Row]]) -> list[list[Row]]:
 
 def _about(group: Sequence[Row]) -> Iterator[str]:
     """What stands beside the count: the cause, or how many targets are left; then the names, most frequent first."""
-    first, left = group[0], sum(row.remaining for row in group)
+    first, remaining = group[0], sum(row.remaining for row in group)
     if first.cause:
         yield first.cause
-    elif left:
-        yield f"{counted(left, 'target')} {first.rest}"
+    elif remaining:
+        yield f"{counted(remaining, 'target')} {first.rest}"
     elif targets := sum(row.targets for row in group):
         yield counted(targets, "target")
     if first.collapsed and (names := Counter(row.name for row in group if row.name)):

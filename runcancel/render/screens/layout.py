@@ -159,9 +159,9 @@ def _fitted(grid: Grid, width: int, *, cut: bool, least: int = _LEAST) -> list[i
     excess = sum(widths) + _GAP * (len(widths) - 1) - width
     givers = [index for index, column in enumerate(grid.columns) if column.shrinkable and cut]
     for index in sorted(givers, key=lambda index: -widths[index]):
-        given = min(max(0, excess), max(0, widths[index] - max(least, len(grid.columns[index].title))))
-        widths[index] -= given
-        excess -= given
+        share = min(max(0, excess), max(0, widths[index] - max(least, len(grid.columns[index].title))))
+        widths[index] -= share
+        excess -= share
     return None if excess > 0 else widths
 
 

@@ -129,8 +129,8 @@ def _under_parents(records: Iterable[Outcome]) -> list[Record]:
     for one in outcomes:
         below.setdefault(one.parent if one.parent in listed else None, []).append(one)
     ordered: list[Record] = []
-    left = below.pop(None, [])[::-1]
-    while left:
-        ordered.append(one := left.pop())
-        left += below.pop(one.run, [])[::-1]
+    waiting = below.pop(None, [])[::-1]
+    while waiting:
+        ordered.append(one := waiting.pop())
+        waiting += below.pop(one.run, [])[::-1]
     return ordered

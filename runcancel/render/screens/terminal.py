@@ -53,9 +53,9 @@ class Terminal(Struct, frozen=True, kw_only=True):
 
 def width_of(stream: TextIO | None, environ: Mapping[str, str]) -> int:
     """The width in columns: `COLUMNS`, else that of the stream's terminal, else 80."""
-    given = environ.get("COLUMNS", "")
-    if given.isascii() and given.isdigit() and int(given[:9]) > 0:
-        return max(_NARROWEST, int(given[:9]))
+    columns = environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns[:9]) > 0:
+        return max(_NARROWEST, int(columns[:9]))
     return max(_NARROWEST, _size(stream)[0] or _WIDTH)
 
 

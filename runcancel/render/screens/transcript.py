@@ -60,8 +60,8 @@ class Transcript(Printer):
 
 def _heading(output: Output) -> Text:
     """`ID  web-002  failed  exit 1`, and that there is no text where there is none."""
-    known = output.label.partition("/")[0]
-    name = output.target_name if output.target_name not in (None, known, output.step) else None
+    first_part = output.label.partition("/")[0]
+    name = output.target_name if output.target_name not in (None, first_part, output.step) else None
     parts = [
         (safe(output.label), "bold"),
         (safe(name or ""), ""),

@@ -45,8 +45,11 @@ def run_summary(runs: Sequence[Run]) -> list[str]:
     """The same of runs that were watched: `3 runs: 2 cancelled, 1 running`; `9 targets not ended`."""
     states = Counter(run.state for run in runs)
     counts = ", ".join(f"{states[state]:,} {readable(state)}" for state in ENDED_FIRST if states[state])
-    left = sum(count for run in runs for state, count in (run.counts or {}).items() if not state.over)
-    return [f"{counted(len(runs), 'run')}: {counts}", *([f"{counted(left, 'target')} not ended"] if left else [])]
+    open_count = sum(count for run in runs for state, count in (run.counts or {}).items() if not state.over)
+    return [
+        f"{counted(len(runs), 'run')}: {counts}",
+        *([f"{counted(open_count, 'target')} not ended"] if open_count else []),
+    ]
 
 
 def hints(
@@ -57,8 +60,8 @@ def hints(
     One hint for all runs that it is about, by the `operation` where they are many.
     """
     lines: list[str] = []
-    if left := left_running(outcomes):
-        lines += ["To stop the running tasks too:", *_commands("cancel", left, "--stop-running")]
+    if children := left_running(outcomes):
+        lines += ["To stop the running tasks too:", *_commands("cancel", children, "--stop-running")]
     lines += _external_hints(outcomes)
     unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]
     if len(unseen) > _MOST_COMMANDS and operation is not None:
@@ -102,7 +105,7 @@ def _partial(outcome: Outcome) -> str:
     how = readable(next(iter(ended))) if len(ended) == 1 else "stopped"
     split = _in_brackets(f"{count:,} {readable(effect)}" for effect, count in ended.items()) if len(ended) > 1 else ""
     who = f"{done:,} of {counted(total, 'target')}" if done else f"none of {counted(total, 'target')}"
-    rest = [f"{kept:,} {_keep(kept)} running"] if (kept := counts.get(Effect.KEPT_RUNNING, 0)) else []
+    rest = [f"{running:,} {_keep(running)} running"] if (running := counts.get(Effect.KEPT_RUNNING, 0)) else []
     rest += [f"{open_:,} not verified as ended"] if (open_ := _count(outcome, *_OPEN)) else []
     rest += _tally(outcome, only=(Effect.ALREADY_ENDED,))
     return f"{who} {_was(done)} {how}{split}, {', '.join(rest)}".rstrip(", ")

@@ -10,7 +10,7 @@ from runcancel.sandbox.world import Book, Run, Target, Word
 
 
 def invocation(book: Book, spec: RunSpec, now: float) -> Invocation:
-    made = Invocation(
+    run = Invocation(
         id=spec.id or f"t-{book.dice.getrandbits(128):032x}",
         kind=spec.kind,
         name=spec.name,
@@ -25,10 +25,10 @@ def invocation(book: Book, spec: RunSpec, now: float) -> Invocation:
         repeat=spec.repeat,
         frequency=spec.frequency,
     )
-    if made.timed:
-        made.past = earlier_rounds(made)
-        rounds.follow_invocation(book, made, spec.runs_for, now)
-    return made
+    if run.timed:
+        run.past = earlier_rounds(run)
+        rounds.follow_invocation(book, run, spec.runs_for, now)
+    return run
 
 
 def execution(book: Book, spec: RunSpec, now: float) -> OosExecution:
@@ -36,7 +36,7 @@ def execution(book: Book, spec: RunSpec, now: float) -> OosExecution:
     steps = steps_of(book, spec, now) if spec.category == "Other" else []
     if not steps:
         steps = [Target(id="timer", life=life, task="timer") for _, life in lives(spec, now)]
-    made = OosExecution(
+    run = OosExecution(
         id=spec.id or f"exec-{book.dice.getrandbits(80):020x}",
         kind=spec.kind,
         name=spec.document or spec.name,
@@ -51,23 +51,23 @@ def execution(book: Book, spec: RunSpec, now: float) -> OosExecution:
         actions=(oos.RUN_COMMAND if spec.category == "Other" else oos.TIMER,) * len(steps),
     )
     for at, step in enumerate(steps):
-        step.task = f"{made.id}.{at + 1:04d}"
+        step.task = f"{run.id}.{at + 1:04d}"
         if spec.starts and step.life.word(now) is Word.RUNNING:
-            made.runs[at] = [_started_by_task(book, made, kind, now) for kind in spec.starts]
-    if made.category == "TimerTrigger":
-        rounds.follow_timer(book, made, lambda then: _round_of_timer(book, made, spec, then), now)
-    return made
+            run.runs[at] = [_started_by_task(book, run, kind, now) for kind in spec.starts]
+    if run.category == "TimerTrigger":
+        rounds.follow_timer(book, run, lambda then: _round_of_timer(book, run, spec, then), now)
+    return run
 
 
 def _round_of_timer(book: Book, timer: OosExecution, spec: RunSpec, now: float) -> Run:
     """A child execution of the same template, whose task starts an invocation."""
     child = replace(spec, id="", targets={"running": 1}, age=0, category="Other", starts=())
-    made = build_as(execution, book, child, now)
-    made.parent = timer.id
-    made.targets[0].life.begins = now
-    made.runs[0] = [_started_by_task(book, made, kind, now) for kind in spec.starts or ("invocation",)]
-    book.start(made)
-    return made
+    child_run = build_as(execution, book, child, now)
+    child_run.parent = timer.id
+    child_run.targets[0].life.begins = now
+    child_run.runs[0] = [_started_by_task(book, child_run, kind, now) for kind in spec.starts or ("invocation",)]
+    book.start(child_run)
+    return child_run
 
 
 def _started_by_task(book: Book, parent: OosExecution, kind: str, now: float) -> Run:

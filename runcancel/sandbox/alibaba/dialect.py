@@ -30,10 +30,10 @@ def get_caller_identity(world: World, book: Book, call: Call) -> Document:
 
 def assume_role(world: World, book: Book, call: Call) -> Document:
     session = roles.assume(world, call)
-    given = {"AccessKeyId": session.key.id, "AccessKeySecret": session.key.secret}
-    given |= {"SecurityToken": session.key.token, "Expiration": session.end}
+    fields = {"AccessKeyId": session.key.id, "AccessKeySecret": session.key.secret}
+    fields |= {"SecurityToken": session.key.token, "Expiration": session.end}
     user = {"Arn": session.key.principal, "AssumedRoleId": f"3{session.key.account:017d}:session"}
-    return {"Credentials": given, "AssumedRoleUser": user}
+    return {"Credentials": fields, "AssumedRoleUser": user}
 
 
 def assume_role_with_oidc(world: World, book: Book, call: Call) -> Document:
@@ -97,12 +97,12 @@ class Alibaba:
             raise Refusal(404, "InvalidRegionId.NotFound", "The RegionId provided does not exist in our records.")
 
     def action_of(self, call: Call) -> Action:
-        found = ACTIONS.get((call.service, call.action))
-        if found is None:
+        action = ACTIONS.get((call.service, call.action))
+        if action is None:
             raise Refusal(
                 404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."
             )
-        return found
+        return action
 
     def accept(self, call: Call, document: Document, request_id: str) -> Reply:
         return _reply(200, {"RequestId": request_id.upper()} | document)

@@ -143,8 +143,8 @@ def describe(world: World, book: Book, call: Call) -> Document:
 def _named_runs(book: Book, call: Call) -> list[Invocation]:
     id = call.params.get("InvokeId")
     if id:
-        found = book.find(Invocation, id)
-        return [] if found is None else [found]
+        run = book.find(Invocation, id)
+        return [] if run is None else [run]
     return book.listed(Invocation)
 
 
@@ -180,16 +180,16 @@ def _page(rows: Sequence[Row], call: Call, keep: Callable[[Row], bool]) -> tuple
         return _numbered_page(rows, call, keep)
     size = _number(call, "MaxResults", 10, "InvalidParameter.MaxResults")
     bad = Refusal(400, "InvalidParameter.NextToken", "The specified parameter NextToken is not valid.")
-    found, token = token_page(rows, call, size=size, keep=keep, bad_token=bad)
-    return found, {"TotalCount": 0, "PageNumber": 0, "PageSize": 0, "NextToken": token}
+    rows_of_page, token = token_page(rows, call, size=size, keep=keep, bad_token=bad)
+    return rows_of_page, {"TotalCount": 0, "PageNumber": 0, "PageSize": 0, "NextToken": token}
 
 
 def _numbered_page(rows: Sequence[Row], call: Call, keep: Callable[[Row], bool]) -> tuple[list[Row], Document]:
     number = _number(call, "PageNumber", 1, "InvalidParam.PageNumber")
     size = _number(call, "PageSize", 10, "InvalidParam.PageSize")
-    kept = [row for row in rows if keep(row)]
-    paging = {"TotalCount": len(kept), "PageNumber": number, "PageSize": size, "NextToken": ""}
-    return kept[(number - 1) * size : number * size], paging
+    matching = [row for row in rows if keep(row)]
+    paging = {"TotalCount": len(matching), "PageNumber": number, "PageSize": size, "NextToken": ""}
+    return matching[(number - 1) * size : number * size], paging
 
 
 def _coded(call: Call, data: bytes) -> str:

@@ -62,8 +62,8 @@ class OosExecution(Run):
         over = not set(words) & (ACTIVE - {Word.PENDING})
         ended = over and bool(set(words) - {Word.PENDING})
         for target, word in zip(self.targets, words, strict=True):
-            left = ended and word is Word.PENDING and self.cancelled_at is None
-            yield target.id, Word.SKIPPED if left else word, target.life.cancels
+            never_began = ended and word is Word.PENDING and self.cancelled_at is None
+            yield target.id, Word.SKIPPED if never_began else word, target.life.cancels
 
     def ended(self, now: float) -> float | None:
         if self.state(now) in ACTIVE:
@@ -91,8 +91,8 @@ def cancel(world: World, book: Book, call: Call) -> Document:
 def list_executions(world: World, book: Book, call: Call) -> Document:
     now, params = world.now(), call.params
     id = params.get("ExecutionId")
-    found = book.find(OosExecution, id) if id else None
-    runs = ([found] if found else []) if id else book.listed(OosExecution)
+    execution = book.find(OosExecution, id) if id else None
+    runs = ([execution] if execution else []) if id else book.listed(OosExecution)
     tests: dict[str, Callable[[OosExecution, str], bool]] = {
         "Status": lambda one, value: WORDS.get(one.state(now)) == value,
         "TemplateName": lambda one, value: value in one.name,
@@ -105,8 +105,8 @@ def list_executions(world: World, book: Book, call: Call) -> Document:
     children = params.get("IncludeChildExecution") == "true" or "ParentExecutionId" in params
 
     def keep(one: OosExecution) -> bool:
-        named = all(test(one, params[key]) for key, test in tests.items() if params.get(key))
-        return named and (children or not one.parent)
+        matches = all(test(one, params[key]) for key, test in tests.items() if params.get(key))
+        return matches and (children or not one.parent)
 
     rows, paging = _page(runs, call, keep, fewest=10)
     return {"Executions": [_execution(book, one, now) for one in rows], "TotalCount": len(runs), **paging}
@@ -202,8 +202,8 @@ def _page(
     if not size.isdecimal() or not fewest <= int(size) <= 100:
         raise Refusal(400, "InvalidParameter.MaxResults", "The specified parameter MaxResults is not valid.")
     bad = Refusal(400, "InvalidParameter.NextToken", "The specified parameter NextToken is not valid.")
-    found, token = token_page(rows, call, size=int(size), keep=keep, bad_token=bad)
-    return found, {"MaxResults": int(size), "NextToken": token}
+    rows_of_page, token = token_page(rows, call, size=int(size), keep=keep, bad_token=bad)
+    return rows_of_page, {"MaxResults": int(size), "NextToken": token}
 
 
 ACTIONS: Mapping[tuple[str, str], Action] = {

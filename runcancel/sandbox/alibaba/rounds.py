@@ -52,14 +52,14 @@ def _next_by_cron(fields: list[str], now: float) -> float | None:
 
 def _numbers(field: str, least: int, most: int) -> set[int]:
     """`*`, `?`, `5`, `1-5`, `0/15`, `*/15`, and lists of these."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")
         first, _, last = span.partition("-")
         low = least if first in ("*", "?") else int(first)
         high = int(last) if last else (most if step or first in ("*", "?") else low)
-        found |= set(range(low, high + 1, int(step or 1)))
-    return found
+        numbers |= set(range(low, high + 1, int(step or 1)))
+    return numbers
 
 
 def follow_invocation(book: Book, run: Invocation, lasts: float, now: float) -> None:

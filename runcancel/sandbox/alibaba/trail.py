@@ -35,10 +35,10 @@ def lookup_events(world: World, book: Book, call: Call) -> Document:
     if not size.isdecimal() or int(size) > MOST:
         raise Refusal(400, "InvalidParameterMaxResults", "The specified MaxResults is invalid.")
     order = 1 if call.params.get("Direction") == "FORWARD" else -1
-    found = sorted(events(book, now), key=lambda event: (order * event.at, event.id))
+    in_order = sorted(events(book, now), key=lambda event: (order * event.at, event.id))
     bad = Refusal(400, "InvalidParameterNextToken", "The specified NextToken is invalid.")
     rows, token = token_page(
-        found,
+        in_order,
         call,
         size=int(size) or MOST,
         keep=lambda event: start <= event.at <= end and all(test(event) for test in tests),
@@ -49,11 +49,11 @@ def lookup_events(world: World, book: Book, call: Call) -> Document:
 
 
 def _test(attribute: Any) -> Callable[[Event], bool]:
-    known = attribute if isinstance(attribute, dict) else {}
-    test = _TESTS.get(str(known.get("Key")))
+    fields = attribute if isinstance(attribute, dict) else {}
+    test = _TESTS.get(str(fields.get("Key")))
     if test is None:
         raise Refusal(400, "InvalidLookupAttribute", "The specified LookupAttribute is invalid.")
-    return lambda event: test(event, str(known.get("Value", "")))
+    return lambda event: test(event, str(fields.get("Value", "")))
 
 
 def _time(text: Any, otherwise: float) -> float:

@@ -111,11 +111,11 @@ _STEP_ENDS = (Word.FAILED, Word.TIMED_OUT, Word.INVALID, Word.MAX_ERRORS, Word.T
 
 
 def find(book: Book, identity: str) -> Automation:
-    found = book.find(Automation, identity)
-    if found is None:
+    automation = book.find(Automation, identity)
+    if automation is None:
         text = f"Automation execution {identity} is not found."
         raise Refusal(400, "AutomationExecutionNotFoundException", text)
-    return found
+    return automation
 
 
 def stop(world: World, book: Book, call: Call) -> Document:

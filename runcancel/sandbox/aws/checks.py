@@ -178,10 +178,10 @@ def lower_filters(params: Document, allowed: Allowed, refusal: Refusal) -> Filte
 def _filter(entry: Any, key: str, values: str, allowed: Allowed, refusal: Refusal) -> tuple[str, list[str]]:
     if not isinstance(entry, dict) or key not in entry or values not in entry:
         raise Refusal(400, "ValidationException", f"A filter needs {key} and {values}.")
-    name, found = entry[key], entry[values]
+    name, entry_values = entry[key], entry[values]
     if name not in allowed:
         raise refusal
-    texts = [found] if isinstance(found, str) else list(found)
+    texts = [entry_values] if isinstance(entry_values, str) else list(entry_values)
     if allowed[name] and not set(texts) <= set(allowed[name]):
         raise Refusal(400, "InvalidFilterValue", f"The filter value isn't valid. {name}: {', '.join(map(str, texts))}")
     return name, texts

@@ -99,8 +99,8 @@ def cancel(world: World, book: Book, call: Call) -> Document:
     if not set(target_ids) <= targets.keys():
         raise Refusal(400, "InvalidInstanceId", "The following instance IDs are not part of the command.")
     now = world.now()
-    chosen = [targets[each] for each in target_ids] if target_ids else command.targets
-    call.changed = stop(command, chosen, now)
+    selected_targets = [targets[each] for each in target_ids] if target_ids else command.targets
+    call.changed = stop(command, selected_targets, now)
     if not target_ids and call.changed:
         command.cancelled_at = now
     return {}
@@ -125,16 +125,16 @@ def list_commands(world: World, book: Book, call: Call) -> Document:
             return False
         return all(_COMMAND_FILTERS[key](command, now, values[0]) for key, values in filters)
 
-    found, token = _page(_commands(book, call), call, keep)
-    return {"Commands": [_command(command, now) for command in found], "NextToken": token}
+    rows, token = _page(_commands(book, call), call, keep)
+    return {"Commands": [_command(command, now) for command in rows], "NextToken": token}
 
 
 def _commands(book: Book, call: Call) -> list[Command]:
     command_id = call.params.get("CommandId")
     if not command_id:
         return book.runs_of(Command)
-    found = book.find(Command, command_id)
-    return [] if found is None else [found]
+    command = book.find(Command, command_id)
+    return [] if command is None else [command]
 
 
 def _page(rows: Sequence[Row], call: Call, keep: Callable[[Row], bool]) -> tuple[list[Row], str]:
@@ -229,9 +229,9 @@ def list_invocations(world: World, book: Book, call: Call) -> Document:
             return False
         return all(_INVOCATION_FILTERS[key](seat, now, values[0]) for key, values in filters)
 
-    found, token = _page(seats, call, keep)
+    rows, token = _page(seats, call, keep)
     details = call.params.get("Details", False)
-    return {"CommandInvocations": [_invocation(seat, now, details) for seat in found], "NextToken": token}
+    return {"CommandInvocations": [_invocation(seat, now, details) for seat in rows], "NextToken": token}
 
 
 def _invocation(seat: _Seat, now: float, details: bool) -> Document:

@@ -95,12 +95,12 @@ class Aws:
         return call
 
     def action_of(self, call: Call) -> Action:
-        found = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
-        if found is None:
+        action = SSM.get(call.action) if call.service == "ssm" else OTHERS.get((call.service, call.action))
+        if action is None:
             in_json = call.service in _TARGETS.values()
             code = "UnknownOperationException" if in_json else "InvalidAction"
             raise Refusal(400, code, f"Unknown operation {call.action}.")
-        return found
+        return action
 
     def accept(self, call: Call, document: Document, request_id: str) -> Reply:
         headers = {"x-amzn-RequestId": request_id}
@@ -159,15 +159,15 @@ def _json_type(service: str) -> str:
 
 def service_of(request: Request) -> str:
     target = request.header("x-amz-target")
-    named = next((service for prefix, service in _TARGETS.items() if target.startswith(prefix)), None)
-    if named is not None:
-        return named
+    by_target = next((service for prefix, service in _TARGETS.items() if target.startswith(prefix)), None)
+    if by_target is not None:
+        return by_target
     if request.path == "/listRegions":
         return "account"
     if request.path.startswith("/schedules"):
         return "scheduler"
     version = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("Version", "")
-    return next((service for service, known in identity.VERSIONS.items() if known == version), "ssm")
+    return next((service for service, api_version in identity.VERSIONS.items() if api_version == version), "ssm")
 
 
 def _parse_action(request: Request, service: str) -> tuple[str, Document, str]:

@@ -18,9 +18,9 @@ def get_caller_identity(world: World, book: Book, call: Call) -> Document:
 def assume_role(world: World, book: Book, call: Call) -> Document:
     session = roles.assume(world, call)
     key = session.key
-    given = {"AccessKeyId": key.id, "SecretAccessKey": key.secret, "SessionToken": key.token}
+    fields = {"AccessKeyId": key.id, "SecretAccessKey": key.secret, "SessionToken": key.token}
     user = {"AssumedRoleId": f"AROASANDBOX{key.account:010d}:session", "Arn": key.principal}
-    return {"Credentials": {**given, "Expiration": session.end}, "AssumedRoleUser": user}
+    return {"Credentials": {**fields, "Expiration": session.end}, "AssumedRoleUser": user}
 
 
 def assume_role_with_web_identity(world: World, book: Book, call: Call) -> Document:
@@ -29,20 +29,20 @@ def assume_role_with_web_identity(world: World, book: Book, call: Call) -> Docum
 
 
 def describe_regions(world: World, book: Book, call: Call) -> Document:
-    known = [(name, "opt-in-not-required") for name in world.regions["aws"]]
+    regions = [(name, "opt-in-not-required") for name in world.regions["aws"]]
     if call.params.get("AllRegions", "").lower() == "true":
-        known += [(name, "not-opted-in") for name in NOT_ENABLED]
-    return {"Regions": [{"RegionName": name, "OptInStatus": status} for name, status in known]}
+        regions += [(name, "not-opted-in") for name in NOT_ENABLED]
+    return {"Regions": [{"RegionName": name, "OptInStatus": status} for name, status in regions]}
 
 
 def list_regions(world: World, book: Book, call: Call) -> Document:
-    known = [(name, "ENABLED_BY_DEFAULT") for name in world.regions["aws"]] + [
+    regions = [(name, "ENABLED_BY_DEFAULT") for name in world.regions["aws"]] + [
         (name, "DISABLED") for name in NOT_ENABLED
     ]
     statuses = call.params.get("RegionOptStatusContains")
     if statuses is not None and not isinstance(statuses, list):
         raise Refusal(400, "ValidationException", "RegionOptStatusContains must be a list.")
-    rows = [{"RegionName": name, "RegionOptStatus": status} for name, status in known]
+    rows = [{"RegionName": name, "RegionOptStatus": status} for name, status in regions]
     return {"Regions": [row for row in rows if not statuses or row["RegionOptStatus"] in statuses]}
 
 

@@ -55,10 +55,10 @@ def _find(book: Book, call: Call) -> MachineExecution:
     arn = call.params["executionArn"]
     if ":express:" in arn:
         raise Refusal(400, "InvalidArn", f"Invalid Arn: 'Resource type not valid in this context: express: {arn}'")
-    found = book.find(MachineExecution, arn)
-    if found is None:
+    execution = book.find(MachineExecution, arn)
+    if execution is None:
         raise Refusal(400, "ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
-    return found
+    return execution
 
 
 def describe(world: World, book: Book, call: Call) -> Document:
@@ -100,11 +100,11 @@ def list_executions(world: World, book: Book, call: Call) -> Document:
     if arn.endswith(f":{_EXPRESS}"):
         text = f"This operation is not supported by this type of state machine: '{arn}'"
         raise Refusal(400, "StateMachineTypeNotSupported", text)
-    found = [one for one in book.listed(MachineExecution) if one.machine == arn]
-    if not found:
+    executions = [one for one in book.listed(MachineExecution) if one.machine == arn]
+    if not executions:
         raise Refusal(400, "StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-    found.sort(key=lambda one: -(one.ended(world.now()) or one.created))
-    rows = [_row(one, world.now()) for one in found]
+    executions.sort(key=lambda one: -(one.ended(world.now()) or one.created))
+    rows = [_row(one, world.now()) for one in executions]
     return _page("executions", [row for row in rows if status in (None, row["status"])], call)
 
 
@@ -129,8 +129,8 @@ def _page(name: str, rows: Sequence[Document], call: Call) -> Document:
     others = {key: value for key, value in call.params.items() if key not in ("nextToken", "maxResults")}
     same = replace(call, params={**others, "NextToken": call.params.get("nextToken")})
     size = int(call.params.get("maxResults") or 0) or 100
-    found, token = token_page(rows, same, size=size, keep=lambda _: True, bad_token=bad)
-    return {name: found} | ({"nextToken": token} if token else {})
+    rows_of_page, token = token_page(rows, same, size=size, keep=lambda _: True, bad_token=bad)
+    return {name: rows_of_page} | ({"nextToken": token} if token else {})
 
 
 ACTIONS: Mapping[tuple[str, str], Action] = {

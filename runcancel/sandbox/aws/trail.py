@@ -38,10 +38,10 @@ def lookup_events(world: World, book: Book, call: Call) -> Document:
     size = call.params.get("MaxResults", MOST)
     if not isinstance(size, int) or not 1 <= size <= MOST:
         raise Refusal(400, "InvalidMaxResultsException", "MaxResults must be between 1 and 50.")
-    found = sorted(events(book, world.now()), key=lambda event: (-event.at, event.id))
+    in_order = sorted(events(book, world.now()), key=lambda event: (-event.at, event.id))
     bad = Refusal(400, "InvalidNextTokenException", "The token is invalid.")
     rows, token = token_page(
-        found, call, size=size, keep=lambda event: start <= event.at <= end and test(event), bad_token=bad
+        in_order, call, size=size, keep=lambda event: start <= event.at <= end and test(event), bad_token=bad
     )
     return {"Events": [_row(book, event) for event in rows]} | ({"NextToken": token} if token else {})
 

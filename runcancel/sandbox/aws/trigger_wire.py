@@ -18,8 +18,8 @@ _Row = TypeVar("_Row")
 def _page(rows: Sequence[_Row], call: Call, size_name: str) -> tuple[list[_Row], Document]:
     bad = Refusal(400, "ValidationException", "NextToken is invalid.")
     size = int(call.params.get(size_name) or 50)
-    found, token = token_page(rows, call, size=size, keep=lambda _: True, bad_token=bad)
-    return found, {"NextToken": token} if token else {}
+    rows_of_page, token = token_page(rows, call, size=size, keep=lambda _: True, bad_token=bad)
+    return rows_of_page, {"NextToken": token} if token else {}
 
 
 def _window(book: Book, call: Call) -> Window:
@@ -193,8 +193,8 @@ def list_schedules(world: World, book: Book, call: Call) -> Document:
         row["Target"] = {"Arn": row["Target"]["Arn"]}
         for field in ("ScheduleExpression", "ScheduleExpressionTimezone", "FlexibleTimeWindow"):
             del row[field]
-    found, token = _page(rows, call, "MaxResults")
-    return {"Schedules": found, **token}
+    page_rows, token = _page(rows, call, "MaxResults")
+    return {"Schedules": page_rows, **token}
 
 
 def _schedule(book: Book, each: Schedule) -> Document:

@@ -39,10 +39,10 @@ _STATUS_VALUES = ("PENDING", "IN_PROGRESS", "SUCCESS", "FAILED", "TIMED_OUT", "C
 
 
 def _find(book: Book, call: Call) -> Execution:
-    found = book.find(Execution, call.params["WindowExecutionId"])
-    if found is None:
+    execution = book.find(Execution, call.params["WindowExecutionId"])
+    if execution is None:
         raise _missing("WindowExecutionId", call.params["WindowExecutionId"])
-    return found
+    return execution
 
 
 def _missing(field: str, value: str) -> Refusal:
@@ -51,10 +51,10 @@ def _missing(field: str, value: str) -> Refusal:
 
 def _task(execution: Execution, call: Call) -> Task:
     task_id = call.params["TaskId"]
-    found = next((task for task in execution.tasks if task.id == task_id), None)
-    if found is None:
+    task_there = next((task for task in execution.tasks if task.id == task_id), None)
+    if task_there is None:
         raise _missing("TaskId", task_id)
-    return found
+    return task_there
 
 
 def cancel_execution(world: World, book: Book, call: Call) -> Document:

@@ -16,9 +16,9 @@ def describe_agents(world: World, book: Book, call: Call) -> Document:
         "environment": lambda machine, values: "Linux" in values,
         "instance-id": lambda machine, values: machine in values,
     }
-    known = [machine for machine, _ in book.instances]
+    machines = [machine for machine, _ in book.instances]
     target_ids = call.params.get("InstanceIds")
-    rows, total = select(known if not target_ids else [each for each in known if each in target_ids], call, tests)
+    rows, total = select(machines if not target_ids else [each for each in machines if each in target_ids], call, tests)
     return {"TotalCount": total, "AutomationAgentSet": [_agent(machine, world.now()) for machine in rows]}
 
 
@@ -45,8 +45,8 @@ def get_caller_identity(world: World, book: Book, call: Call) -> Document:
 def assume_role(world: World, book: Book, call: Call) -> Document:
     session = roles.assume(world, call)
     key = session.key
-    given = {"Token": key.token, "TmpSecretId": key.id, "TmpSecretKey": key.secret}
-    return {"Credentials": given, "ExpiredTime": session.ends, "Expiration": session.end}
+    fields = {"Token": key.token, "TmpSecretId": key.id, "TmpSecretKey": key.secret}
+    return {"Credentials": fields, "ExpiredTime": session.ends, "Expiration": session.end}
 
 
 def assume_role_with_web_identity(world: World, book: Book, call: Call) -> Document:

@@ -97,10 +97,10 @@ class Tencent:
             raise Refusal(200, "UnsupportedRegion", f"The region {call.region} is not supported.")
 
     def action_of(self, call: Call) -> Action:
-        found = ACTIONS.get((call.service, call.action))
-        if found is None:
+        action = ACTIONS.get((call.service, call.action))
+        if action is None:
             raise Refusal(200, "InvalidAction", f"The action {call.action} does not exist or is invalid.")
-        return found
+        return action
 
     def accept(self, call: Call, document: Document, request_id: str) -> Reply:
         return _reply(200, document | {"RequestId": request_id})
@@ -166,10 +166,10 @@ def _check(call: Call) -> None:
 
 
 def _check_ids(params: Document) -> None:
-    named = [
+    ids = [
         entry["Values"] for entry in params.get("Filters") or () if _is_filter(entry) and entry["Name"] == "instance-id"
     ]
-    for each in [*(params.get("InstanceIds") or ()), *(value for values in named for value in values)]:
+    for each in [*(params.get("InstanceIds") or ()), *(value for values in ids for value in values)]:
         if not isinstance(each, str) or not _INSTANCE.fullmatch(each):
             raise invocations.invalid(".InvalidInstanceId", f"Invalid instance ID: {each}")
 

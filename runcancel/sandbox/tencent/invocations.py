@@ -90,8 +90,8 @@ def cancel(world: World, book: Book, call: Call) -> Document:
         text = f"The instance {stranger} has no such execution activity."
         raise invalid(".InstanceIsNotRelatedToInvocation", text)
     now = world.now()
-    chosen = [targets[each] for each in target_ids] or run.targets
-    changed = [target.life.cancel(now, kills=run.kills) for target in chosen]
+    selected_targets = [targets[each] for each in target_ids] or run.targets
+    changed = [target.life.cancel(now, kills=run.kills) for target in selected_targets]
     call.changed = any(changed)
     if call.changed and not target_ids:
         run.cancelled_at = now
@@ -141,13 +141,13 @@ def select(
         if words and not set(entry["Values"]) <= set(words):
             raise invalid(".InvalidFilter", f"Filter {entry['Name']}: the values are {', '.join(words)}.")
     filters = [entry for entry in filters if entry["Name"] != done]
-    kept = (
+    matching = (
         [row for row in rows if all(tests[each["Name"]](row, each["Values"]) for each in filters)] if filters else rows
     )
     offset, limit = call.params.get("Offset", 0), call.params.get("Limit", 20)
     shift = call.overlap if offset else 0
     start = max(0, offset - shift)
-    return kept[start : start + limit], len(kept) + shift
+    return matching[start : start + limit], len(matching) + shift
 
 
 def _invocation(run: Invocation, now: float) -> Document:
@@ -217,9 +217,9 @@ def describe_tasks(world: World, book: Book, call: Call) -> Document:
 
 def _runs_of(book: Book, call: Call) -> list[Invocation]:
     """With a filter on invocations only those are walked: a book may hold many thousands."""
-    named = [entry["Values"] for entry in call.params.get("Filters") or () if entry["Name"] == "invocation-id"]
-    if named:
-        run_ids = [each for each in named[0] if all(each in values for values in named)]
+    ids = [entry["Values"] for entry in call.params.get("Filters") or () if entry["Name"] == "invocation-id"]
+    if ids:
+        run_ids = [each for each in ids[0] if all(each in values for values in ids)]
         return [run for each in run_ids if (run := book.find(Invocation, each))]
     return book.listed(Invocation)
 

@@ -57,12 +57,12 @@ def _all(book: Book) -> list[Invoker]:
 
 def _select(book: Book, call: Call) -> list[Invoker]:
     invokers = _all(book)
-    named = call.params.get("InvokerIds")
-    if not named:
+    ids = call.params.get("InvokerIds")
+    if not ids:
         return invokers
-    if any(not each.startswith("ivk-") for each in named):
+    if any(not each.startswith("ivk-") for each in ids):
         raise invalid(".InvalidInvokerId", "Invalid invoker ID.")
-    return [each for each in invokers if each.id in named]
+    return [each for each in invokers if each.id in ids]
 
 
 def describe(world: World, book: Book, call: Call) -> Document:
@@ -136,11 +136,11 @@ def describe_commands(world: World, book: Book, call: Call) -> Document:
         "command-id": lambda each, values: each.command in values,
         "command-name": lambda each, values: each.name in values,
     }
-    named = call.params.get("CommandIds")
-    if named and any(not each.startswith("cmd-") for each in named):
+    ids = call.params.get("CommandIds")
+    if ids and any(not each.startswith("cmd-") for each in ids):
         raise invalid(".InvalidCommandId", "Invalid command ID.")
-    known = {each.command: each for each in _all(book) if not named or each.command in named}
-    rows, total = select(list(known.values()), call, tests)
+    by_command = {each.command: each for each in _all(book) if not ids or each.command in ids}
+    rows, total = select(list(by_command.values()), call, tests)
     return {"TotalCount": total, "CommandSet": [_command(each) for each in rows]}
 
 

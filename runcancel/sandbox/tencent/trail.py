@@ -42,21 +42,21 @@ def describe_events(world: World, book: Book, call: Call) -> Document:
     if not 1 <= size <= MOST:
         raise Refusal(200, "InvalidParameterValue.MaxResult", "MaxResults: at most 50.")
     books = [world.book("tencent", call.account, region) for region in REGIONS["tencent"]]
-    found = [(each, event) for each in books for event in events(each, world.now())]
-    found.sort(key=lambda pair: (-pair[1].at, pair[1].id))
-    kept = [pair for pair in found if start <= pair[1].at <= end and all(test(pair[1]) for test in tests)]
-    rows = kept[offset : offset + size]
-    over = offset + size >= len(kept)
+    pairs = [(each, event) for each in books for event in events(each, world.now())]
+    pairs.sort(key=lambda pair: (-pair[1].at, pair[1].id))
+    matching = [pair for pair in pairs if start <= pair[1].at <= end and all(test(pair[1]) for test in tests)]
+    rows = matching[offset : offset + size]
+    over = offset + size >= len(matching)
     listed = [_row(each, event) for each, event in rows]
-    return {"Events": listed, "ListOver": over, "NextToken": offset + len(rows), "TotalCount": len(kept)}
+    return {"Events": listed, "ListOver": over, "NextToken": offset + len(rows), "TotalCount": len(matching)}
 
 
 def _test(attribute: Any) -> Callable[[Event], bool]:
-    known = attribute if isinstance(attribute, dict) else {}
-    test = _TESTS.get(str(known.get("AttributeKey")))
+    fields = attribute if isinstance(attribute, dict) else {}
+    test = _TESTS.get(str(fields.get("AttributeKey")))
     if test is None:
         raise Refusal(200, "InvalidParameterValue.AttributeKey", "The AttributeKey is invalid.")
-    return lambda event: test(event, str(known.get("AttributeValue", "")))
+    return lambda event: test(event, str(fields.get("AttributeValue", "")))
 
 
 def _row(book: Book, event: Event) -> Document:
