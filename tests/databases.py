@@ -84,6 +84,21 @@ class Server:
             for statement in statements:
                 connection.execute(statement.encode())
 
+    @contextmanager
+    def tls(self, key: str, certificate: str) -> Iterator[None]:
+        """Offer TLS with this key and certificate for a while."""
+        data = self.folder / "data"
+        for name, text in (("server.key", key), ("server.crt", certificate)):
+            (data / name).write_text(text)
+            (data / name).chmod(0o600)
+            owner = data.stat()
+            os.chown(data / name, owner.st_uid, owner.st_gid)
+        self.execute("ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            self.execute("ALTER SYSTEM SET ssl = off", "SELECT pg_reload_conf()")
+
     @property
     def log(self) -> str:
         """What the server wrote."""

@@ -1,7 +1,9 @@
 """The journal of a team: nothing that happens to its server delays a cancel or loses what was recorded."""
 
+import shutil
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -11,7 +13,7 @@ from msgspec import structs
 
 from journal.places import opened
 from journal.proxy import Proxy
-from journal.test_store import REF, RUN, item, operation
+from journal.test_store import REF, RUN, item, operation, sent
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
 from runcancel.errors import Interrupted, Refused
 from runcancel.journal.base import Copy, Journal
@@ -19,7 +21,7 @@ from runcancel.journal.copies import copy_of
 from runcancel.journal.recorder import Recorder
 from runcancel.journal.store import JournalStore
 from runcancel.model.outcomes import Operation
-from runcancel.model.runs import Problem, RunName
+from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Reason, Stage
 
 ACCEPTED = CancelResponse(status=RequestStatus.ACCEPTED, request_ids=("r1",))
@@ -274,3 +276,50 @@ def test_with_neither_one_warning_says_that_nothing_is_recorded(tmp_path: Path) 
     (warning,) = warnings
     assert "not recorded" in warning
     assert recorder.operation is None
+
+
+def test_two_machines_that_write_about_one_operation_wait_for_each_other(tmp_path: Path, team_url: str) -> None:
+    begun = operation()
+    runs = [Ref.parse(f"{RUN}{n}") for n in range(8)]
+    journals = [JournalStore(tmp_path / name / "j", team_url, pytest.fail).open() for name in ("one", "two")]
+    journals[0].begin(begun, [item(str(run)) for run in runs])
+    journals[1].resume(begun.id, [item(str(run)) for run in runs])
+
+    def write(journal: Journal, order: Sequence[Ref]) -> None:
+        for _ in range(10):
+            for run in order:
+                journal.responded(begun.id, run, ACCEPTED, [sent(str(run))])
+
+    for journal, order in ((journals[0], runs), (journals[1], runs[::-1])):  # each posts to a thread of its own
+        write(journal, order)
+    for journal in journals:
+        journal.close()
+
+    assert len(list(opened(team_url).events(begun.id))) == 2 * 10 * len(runs)
+
+
+def _certificate(folder: Path) -> tuple[str, str]:
+    """A key and a certificate of `127.0.0.1` that signs itself, as PEM."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    made = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    name = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    subprocess.run(["openssl", *made, "-keyout", key, "-out", certificate, *name], check=True, capture_output=True)
+    return key.read_text(), certificate.read_text()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl, which makes certificates")
+def test_the_tls_options_of_libpq_hold(tmp_path: Path, postgres: Server, team_url: str) -> None:
+    key, certificate = _certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other.pem").write_text(_certificate(tmp_path / "other")[1])
+    with postgres.tls(key, certificate):
+        right = Machine(tmp_path / "a", f"{team_url}?sslmode=verify-full&sslrootcert={tmp_path / 'certificate.pem'}")
+        wrong = Machine(tmp_path / "b", f"{team_url}?sslmode=verify-full&sslrootcert={tmp_path / 'other.pem'}")
+        about, other = operation(), operation()
+        right.cancel(about)
+        wrong.cancel(other)
+
+    assert right.warnings == []
+    (warning,) = wrong.warnings
+    assert "certificate verify failed" in warning
+    assert [one.id for one in opened(team_url).operations()] == [about.id]
