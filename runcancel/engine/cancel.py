@@ -111,7 +111,7 @@ class _Operation:
         self._sending: dict[Ref, int] = {}  # the number of the latest send of each run
 
     def begin(self, items: Sequence[PlanItem]) -> None:
-        """Take up these runs."""
+        """Take up these runs: a tracker each, and children below their parents. Sends nothing yet."""
         fresh = [RunTracker(item, self._policy, jitter=self._jitter) for item in items]
         for tracker in fresh:
             self._trackers[tracker.ref] = self._open[tracker.ref] = tracker

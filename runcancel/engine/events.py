@@ -20,19 +20,19 @@ class Progress:
     """
 
     def planned(self, items: Sequence[PlanItem]) -> None:
-        """These runs will be cancelled."""
+        """These runs will be cancelled; called before the first request for any of them."""
 
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
-        """The cloud has replied to a request."""
+        """A request was answered, refused or lost: `answer` says which, with the request ids of what was accepted."""
 
     def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
-        """A run was read again."""
+        """A run was read again. `invocations` is empty where the reading did not list them."""
 
     def judged(self, outcome: Outcome) -> None:
-        """A run has its verdict."""
+        """A run has its verdict; called once for each run that was planned."""
 
     def tick(self) -> None:
-        """Time has passed."""
+        """Time has passed: called several times a second while the cancel waits."""
 
     def close(self) -> None:
         """Others write now, or it is the end."""

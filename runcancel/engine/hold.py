@@ -54,7 +54,7 @@ class HoldListings:
             self._plan(one, hold.listed_at)
 
     def pending(self, now: float) -> bool:
-        """Whether more runs may join."""
+        """Whether more runs may join at `now`, a second of the monotonic clock."""
         waits = now < self._until and not self._hold.is_full()
         return waits or bool(self._due or self._out or self._snapshots)
 
@@ -96,7 +96,7 @@ class HoldListings:
         self._plan(one, now)
 
     def selections(self) -> Iterator[Selection]:
-        """Select from what was found."""
+        """The runs that were listed since the last call, as one selection; nothing where there are none."""
         if self._snapshots:
             snapshots, self._snapshots = self._snapshots, {}
             yield self._hold.choose(tuple(snapshots.values()))

@@ -76,7 +76,7 @@ class Lookup:
 
     @property
     def complete(self) -> bool:
-        """Whether every reference is."""
+        """Whether every reference has its result."""
         return not self._unread
 
     @property

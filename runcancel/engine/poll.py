@@ -30,7 +30,7 @@ class Watch:
         self._rounds: dict[Scope, _Round] = {}
 
     def add(self, ref: Ref) -> None:
-        """Watch this run as well."""
+        """Watch this run as well; it is read at the next turn of its scope."""
         self.open[ref] = None
         if ref.scope not in self._rounds:
             self._rounds[ref.scope] = _Round(self._clock.monotonic(), first=self._first)
@@ -59,7 +59,7 @@ class Watch:
         return None if done is None else self.took(done.item.scope, done.value())
 
     def drop(self, ref: Ref) -> None:
-        """Watch this run no longer."""
+        """Watch this run no longer; a reading that is under way is passed over."""
         self.open.pop(ref, None)
 
 
@@ -80,7 +80,7 @@ class _Round:
         self._out = calls
 
     def came_back(self, now: float) -> None:
-        """One read call was answered."""
+        """One read call was answered at `now`, a second of the monotonic clock: the next turn may be planned."""
         self._out -= 1
         if not self._out:
             self._next_at = now + min(LONGEST_PAUSE, max(FIRST_PAUSE, (now - self._began) / 4))

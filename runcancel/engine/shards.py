@@ -36,7 +36,7 @@ class Placement:
         self._count = count
 
     def of(self, scope: Scope) -> int:
-        """The shard of a scope."""
+        """The number of the shard of a scope, from 0: a stable hash of its provider, account and region."""
         account = self._accounts.get(str(scope)) or scope.context or ""
         return position(scope.provider, account, scope.region, self._count)
 

@@ -27,7 +27,7 @@ class Switch:
 
     @property
     def goal(self) -> TriggerState:
-        """The requested state."""
+        """The state that is requested of every trigger: enabled or disabled."""
         return TriggerState.ENABLED if self.enable else TriggerState.DISABLED
 
     def read(self, triggers: Triggers, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Snapshot | CloudError]]:

@@ -149,14 +149,14 @@ class RunTracker:
         self.answer = structs.replace(self.answer, took=None if result.departed is None else now - result.departed)
 
     def record_reading(self, reading: Snapshot | CloudError, now: float) -> None:
-        """Take in one reading."""
+        """Take in one reading, made at `now` (a second of the monotonic clock), and decide the next step."""
         if self.step is Step.READING:
             self._decide_after(reading, now)
         elif self.step is Step.WATCHED:
             self._observe(reading, now)
 
     def wake(self, now: float) -> None:
-        """The second `wake_at` has come."""
+        """Decide the next step when the second `wake_at` has come and nothing else has arrived."""
         if self.step is Step.READING and self.wake_at is not None and now >= self.wake_at:
             self._decide_after(CloudError(Reason.LOST, "it could not be read in time"), now)
 

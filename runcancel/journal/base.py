@@ -36,7 +36,7 @@ class Journal(Protocol):
     """An open journal. One per process; any number of processes at once. Every method raises `JournalError`."""
 
     def close(self) -> None:
-        """Close it."""
+        """Close it. What was committed stays; a closed journal is not used again."""
 
     def begin(
         self,
@@ -65,27 +65,27 @@ class Journal(Protocol):
         """Commit what was read under references: the run in place of each intent; None where it is there already."""
 
     def responded(self, id: str, run: Ref, answer: CancelResponse, events: Sequence[JournalEvent] = ()) -> None:
-        """Commit an answer."""
+        """Commit what a request for one run came to, before anything else is done about that run."""
 
     def judged(self, id: str, outcome: Outcome, events: Sequence[JournalEvent] = ()) -> None:
-        """Commit an outcome."""
+        """Commit the outcome of one run; a later one, of a resume, replaces it."""
 
     def record(self, id: str, events: Sequence[JournalEvent]) -> None:
-        """Commit what happened."""
+        """Commit events of an operation, in their order."""
 
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
-        """Commit the end of an operation."""
+        """Commit the end of an operation: its state, and the exit code of the command."""
 
     def limits(self, id: str) -> Limits:
         """The limits of an operation; the usual ones where it was written without any."""
         ...
 
     def operations(self, limit: int = 0) -> Iterator[Operation]:
-        """Operations, newest first; 0 is all."""
+        """Operations, newest first, at most `limit` of them; 0 is all."""
         ...
 
     def operation(self, id: str) -> Operation | None:
-        """One operation, by its whole id."""
+        """One operation, by its whole id; None where the journal has none of that id."""
         ...
 
     def ids(self, beginning: str) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class Journal(Protocol):
         ...
 
     def entries(self, id: str) -> Iterator[Entry]:
-        """The runs of an operation."""
+        """The runs of an operation in the order of their names, each with its latest answer and outcome if one came."""
         ...
 
     def events(self, id: str) -> Iterator[JournalEvent]:

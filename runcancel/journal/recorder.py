@@ -211,7 +211,7 @@ class Recorder(Progress):
 
     @_shielded
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
-        """Commit an answer."""
+        """Commit an answer and its event. A journal that fails is one warning, and the cancel goes on."""
         event = sent_event(ref, answer, self._now())
         reported = (event.accepted, event.request_ids, None if event.error is None else event.error.code)
         if self._answers.get(ref) != reported:  # a throttled request is answered alike many times
@@ -232,7 +232,7 @@ class Recorder(Progress):
 
     @_shielded
     def judged(self, outcome: Outcome) -> None:
-        """Commit an outcome."""
+        """Commit an outcome and its event, as `responded` does."""
         self._pending.append(Judged(run=outcome.run, at=self._now(), verdict=outcome.verdict))
         self._write(lambda journal, id, events: journal.judged(id, outcome, events))
 

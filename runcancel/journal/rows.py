@@ -44,6 +44,7 @@ KINDS = {kind: word for word, kind in EVENTS.items()}
 
 
 def row_of(operation: Operation) -> tuple[object, ...]:
+    """An operation as the columns of its table, in their order; text without half a surrogate pair."""
     return (
         operation.id,
         operation.at.isoformat(),
@@ -58,6 +59,7 @@ def row_of(operation: Operation) -> tuple[object, ...]:
 
 
 def whole_row(entry: Entry) -> tuple[object, ...]:
+    """A run as the columns of its table: name, plan, answer, outcome as JSON, verdict."""
     answer = None if entry.answer is None else encode(entry.answer)
     outcome = None if entry.outcome is None else encode(entry.outcome)
     verdict = None if entry.outcome is None else entry.outcome.verdict

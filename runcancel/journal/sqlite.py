@@ -88,11 +88,11 @@ class JournalFile(Database):
         return cls(connection)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what was not committed is undone."""
         self._connection.close()
 
     def has(self, table: str) -> bool:
-        """Whether it has this table."""
+        """Whether the file has a table of this name. Raises `JournalError`."""
         with self.used() as db:
             return db.execute("SELECT 1 FROM sqlite_master WHERE name=?", (table,)).fetchone() is not None
 
@@ -106,7 +106,7 @@ class JournalFile(Database):
 
     @contextmanager
     def changed(self) -> Iterator[sqlite3.Connection]:
-        """The same as one transaction, with no other writer."""
+        """A connection inside one transaction, with no other writer. Undone by any exception. Raises `JournalError`."""
         with self.used() as db:
             db.execute("BEGIN IMMEDIATE")
             try:

@@ -44,17 +44,17 @@ class Recorded(Struct, frozen=True, kw_only=True):
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcome of each run."""
+        """The outcome of each run and trigger, in the order of their names; without a verdict, what is known of it."""
         return [outcome_of(entry) for entry in self.entries]
 
     @property
     def runs(self) -> "Recorded":
-        """The same without triggers."""
+        """The same operation without the entries of triggers."""
         return self._only(triggers=False)
 
     @property
     def triggers(self) -> "Recorded":
-        """The same with triggers alone."""
+        """The same operation with the entries of triggers alone."""
         return self._only(triggers=True)
 
     def _only(self, *, triggers: bool) -> "Recorded":

@@ -35,7 +35,7 @@ def from_builtins(value: object, kind: type[T], *, ref: Callable[[str], Ref] = R
 
 
 def schema_of(kind: type) -> dict[str, Any]:
-    """The JSON Schema of a type that is no plain data."""
+    """The JSON Schema of a type that is no plain data: a name of a run is a string. Raises NotImplementedError."""
     if issubclass(kind, RunName):
         return {"type": "string"}
     raise NotImplementedError(kind)
@@ -64,7 +64,7 @@ def encode(value: object) -> str:
 
 
 def pretty(value: object) -> str:
-    """The same, indented."""
+    """The same, indented by two spaces, over several lines."""
     return msgspec.json.format(encode(value), indent=2)
 
 

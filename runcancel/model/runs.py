@@ -322,7 +322,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """Whether every invocation was read."""
+        """Whether every invocation was read; then `run.counts` is set."""
         return self.run.counts is not None
 
     def has(self, targets: Collection[str]) -> bool:

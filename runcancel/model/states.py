@@ -21,12 +21,12 @@ class State(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Nothing more will happen here."""
+        """Whether this state is an end: no later reading shows another one."""
         return self in _OVER
 
     @property
     def stopped(self) -> bool:
-        """Ended by a cancel."""
+        """Whether it was ended by a cancel: before it ran, or while it did."""
         return self in (State.CANCELLED, State.TERMINATED)
 
     @property

@@ -258,19 +258,19 @@ class NoTriggers:
     """The `Triggers` of a cloud that has none."""
 
     def find(self, query: TriggerQuery) -> Iterator[Trigger]:
-        """Nothing."""
+        """No trigger, without a request."""
         yield from ()
 
     def read(self, ref: Ref) -> Trigger:
-        """Raises `Reason.NOT_FOUND`."""
+        """Raises `CloudError` with `Reason.NOT_FOUND` for every reference, without a request."""
         raise CloudError(Reason.NOT_FOUND, f"{ref} is not a trigger")
 
     def switch(self, ref: Ref, *, enabled: bool) -> str:
-        """Raises `Reason.NOT_FOUND`."""
+        """Raises `CloudError` with `Reason.NOT_FOUND` for every reference; nothing is sent."""
         raise CloudError(Reason.NOT_FOUND, f"{ref} is not a trigger; nothing was sent")
 
     def origins(self, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Origin]]:
-        """Nothing."""
+        """Nothing is known of what started a run here."""
         yield from ()
 
 

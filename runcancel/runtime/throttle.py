@@ -112,12 +112,18 @@ class GivenUp(CloudError):
 class Clock(Protocol):
     """Time as a parameter: seconds that never go back, a sleep that a stop wakes, and whether it was stopped."""
 
-    def monotonic(self) -> float: ...
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; they never go back."""
+        ...
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds, or until the clock is stopped."""
+        ...
 
     @property
-    def stopped(self) -> bool: ...
+    def stopped(self) -> bool:
+        """Whether nobody waits for anything any more."""
+        ...
 
 
 class StoppableClock:
@@ -191,7 +197,7 @@ class Circuit:
                 self._hear()
 
     def record_reply(self) -> None:
-        """The scope answered."""
+        """The scope has answered: it is silent no more, and calls may go to it again."""
         with self._lock:
             self._hear()
 

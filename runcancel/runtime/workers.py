@@ -36,7 +36,7 @@ class Done(Struct, Generic[T, R], frozen=True):
     error: None = None
 
     def value(self) -> R:
-        """The result."""
+        """What the work returned; of a `Failed` it raises what the work raised."""
         return self.result
 
 
@@ -47,7 +47,7 @@ class Failed(Struct, Generic[T], frozen=True):
     error: BaseException
 
     def value(self) -> NoReturn:
-        """Raises what the work raised."""
+        """Raise the exception that the work raised, on the caller's thread."""
         raise self.error
 
 
