@@ -70,7 +70,7 @@ class HoldRequest(Struct, frozen=True, kw_only=True):
         typed = len(owners) > 1 or self.query.document is not None or self.query.script is not None
         level = max(base.level, Level.TYPED if typed else Level.YES)
         why = base.why or (f"in {len(owners)} accounts" if len(owners) > 1 else "")
-        why = ", ".join(part for part in (why, f"held for {duration(self.seconds)}") if part)
+        why = ", ".join(part for part in (why, f"and what matches within {duration(self.seconds)}") if part)
         return structs.replace(base, level=level, why=why, holds=True)
 
     def confirmed(
