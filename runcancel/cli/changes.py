@@ -96,6 +96,11 @@ class Waiting(Bundle, frozen=True, kw_only=True):
     lookup_timeout: options.LookupTimeout = None
 
 
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Send at once what another operation is already cancelling.")
+]
+
+
 class Record(Bundle, frozen=True, kw_only=True):
     """What is kept in the journal."""
 

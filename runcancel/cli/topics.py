@@ -133,6 +133,13 @@ without a reply is sent again only if the reading shows no effect. What was not
 sent is sent. It needs no --yes; protected contexts and the site policy hold
 again. Its limits stay, unless --max-runs or --max-targets is typed again.
 
+Where another operation is cancelling a run, no second cancel is sent: the run
+is watched, and who cancels it is printed. If no accepted reply is recorded
+within 10 s, or if that operation has shown no sign of life for 30 s, the cancel
+is sent from here. cancel --take-over sends it at once. Operations see each
+other in the journal: those of one user on one machine, or those of a team
+(RUNCANCEL_JOURNAL_URL).
+
 To watch an operation, or to see what its runs print:
 
   runcancel status --operation last --watch

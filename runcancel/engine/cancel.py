@@ -11,12 +11,13 @@ from msgspec import structs
 from runcancel.engine.connections import Batch, Clouds, batches
 from runcancel.engine.events import Progress
 from runcancel.engine.flow import Flow, Joining
+from runcancel.engine.leases import LeasedRuns, Leases
 from runcancel.engine.lookup import Probe
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
 from runcancel.engine.requests import Check, Listing, ReadChildren, Requests, Send, SideQueue, Work, internal_error
 from runcancel.engine.retry import NO_ANSWER, WaitPolicy
-from runcancel.engine.tracker import RunTracker, SendResult, Step
+from runcancel.engine.tracker import RunTracker, SendResult, Step, left_alone
 from runcancel.engine.verdict import RequestStatus, failed, selected
 from runcancel.engine.waiting import HeadStart, SilentScopes, Timers
 from runcancel.errors import Interrupted, Refused
@@ -42,18 +43,20 @@ def carry_out(
     admit: Admit | None = None,
     flow: Flow | None = None,
     hold: "HoldListings | None" = None,
+    leases: Leases | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> Iterator[Outcome]:
     """Send the cancel of every run of the plan, watch them, and yield an outcome for each as soon as it is judged.
 
     With `flow`, more are read and sent meanwhile, each scope by itself; with `hold`, what a filter finds joins them.
+    With `leases`, a run that another operation cancels is watched, and sent only if that one does not send it.
 
     Top down: a run is sent after the one that started it, and triggers leave before runs. With `admit`, what was
     started between the plan and the answer is sent as well, as far as it is admitted. Whatever is raised, every run
     gets an outcome first: after a signal, `Interrupted`, the rest is judged by what was seen so far, and so it is
     after any other exception.
     """
-    operation = _Operation(clouds, workers, policy, progress, admit, flow, hold, jitter)
+    operation = _Operation(clouds, workers, policy, progress, admit, flow, hold, leases, jitter)
     operation.begin(items)
     progress.planned(items)
     try:
@@ -87,6 +90,7 @@ class _Operation:
         admit: Admit | None,
         flow: Flow | None,
         hold: "HoldListings | None",
+        leases: Leases | None,
         jitter: Callable[[], float],
     ) -> None:
         self._clouds = clouds
@@ -103,6 +107,7 @@ class _Operation:
         self._open: dict[Ref, RunTracker] = {}
         self._touched: dict[Ref, RunTracker] = {}  # runs that an event has reached since the loop went round
         self._timers, self._head_start = Timers(), HeadStart(workers.clock.monotonic())
+        self._leased = LeasedRuns(leases, self._touch)
         self._number = itertools.count()
         self._silent = SilentScopes(self._touch)
         self._joining = Joining(flow, hold, workers.clock.monotonic())
@@ -130,6 +135,7 @@ class _Operation:
         No scope waits for another, and no run for another of its scope: what was accepted is watched while others are
         still being sent.
         """
+        self._leased.take(list(self._trackers.values()), self._clock.monotonic())
         self._group = self._tasks = TaskGroup(workers, self._serve)
         self._watch = Watch(self._tasks, workers.clock, first=min(FIRST_PAUSE, self._policy.timeout))
         while True:
@@ -146,6 +152,7 @@ class _Operation:
             self._ring(now)
             self._head_start.release(now, self._touch, self._take_back)
             self._choose(now)
+            self._leased.review(now)
 
     def break_off(self, problem: Problem | None) -> Iterator[Outcome]:
         """The operation ends now: every run that has no verdict yet, and every reference that was not read."""
@@ -166,7 +173,7 @@ class _Operation:
 
     def _nap(self, now: float) -> float:
         """Seconds until something is due, though nothing comes back."""
-        moments = [*self._timers.due, *self._head_start.due, *self._joining.due]
+        moments = [*self._timers.due, *self._head_start.due, *self._joining.due, *self._leased.due]
         return min(IDLE, max(0.0, min(moments, default=now + IDLE) - now))
 
     def _choose(self, now: float) -> None:
@@ -176,6 +183,7 @@ class _Operation:
             self._decided += selection.decided
             self.begin(fresh)
             self._progress.planned(fresh)
+            self._leased.take([self._trackers[item.run] for item in fresh], now)
 
     def _advance(self) -> Iterator[Outcome]:
         """Do what is due for the runs that an event has reached; checks of one moment travel together."""
@@ -217,6 +225,7 @@ class _Operation:
         self._silent.next_probe(tracker, alone=True)
 
     def _send(self, tracker: RunTracker) -> None:
+        self._watch.drop(tracker.ref)
         tracker.step, tracker.wake_at = Step.SENT, None
         number = next(self._number)
         self._sending[tracker.ref] = number
@@ -248,7 +257,7 @@ class _Operation:
         for tracker in above.started:
             if tracker.step is Step.WAITING:
                 if above.answer.status in (RequestStatus.REFUSED, RequestStatus.IN_DOUBT, RequestStatus.NOT_REACHED):
-                    tracker.skip(_left_alone(above, tracker), self._clock.monotonic())
+                    tracker.skip(left_alone(above, tracker), self._clock.monotonic())
                 else:
                     tracker.step = Step.DUE
             self._touch(tracker)
@@ -288,6 +297,7 @@ class _Operation:
         except Refused as error:
             refused = error
         self.begin(fresh)
+        self._leased.take([self._trackers[item.run] for item in fresh] if refused is None else [], now)
         for item in fresh if refused is not None else ():
             problem = Problem(code=Reason.REFUSED, message=str(refused), ref=item.run)
             self._trackers[item.run].skip(problem, now)
@@ -353,12 +363,3 @@ class _Operation:
             case Batch():
                 readings = self._requests.read(work, within=LONGEST_PAUSE)  # the next round reads again
                 return partial(self._watched, work.scope, readings)
-
-
-def _left_alone(above: RunTracker, tracker: RunTracker) -> Problem:
-    """Why a run is not sent: its parent keeps running, and would start the next task in its place."""
-    code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
-    message = (
-        f"{above.item.run}, which started it, was not cancelled and would start more runs; nothing was sent for it"
-    )
-    return Problem(code=code, message=message, ref=tracker.ref)

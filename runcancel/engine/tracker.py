@@ -20,6 +20,7 @@ from runcancel.engine.verdict import (
     selected,
 )
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError
+from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Problem, Snapshot
 from runcancel.model.states import Reason, State, Verdict
@@ -35,6 +36,7 @@ class Step(Enum):
     """What one run waits for."""
 
     WAITING = auto()  # the answer of the run that started it
+    LEASED = auto()  # the cancel of another operation
     DUE = auto()  # a cancel has to be sent
     SENT = auto()  # the answer to a cancel
     PAUSED = auto()  # the time of the next reading, after an error
@@ -78,6 +80,7 @@ class RunTracker:
         self.started: list[RunTracker] = []  # runs that this one started and that are cancelled as well
         self.chasing = False  # what it started since the plan is being read
         self.judged = False
+        self.lease: Lease | None = None  # of another operation, which cancels it
         self._policy = policy
         self._jitter = jitter
         self._error: CloudError | None = None
@@ -102,6 +105,24 @@ class RunTracker:
         if self.item.ask:
             self.answer = CancelResponse(status=status, problem=problem)
             self._watch(now)
+
+    def respect(self, lease: Lease, now: float) -> None:
+        """Leave the cancel to another operation: wait until it is accepted, then watch."""
+        self.lease = lease
+        if not lease.accepted:
+            self.step = Step.LEASED
+        elif self.step in (Step.DUE, Step.WAITING, Step.LEASED):
+            self.answer = CancelResponse(status=RequestStatus.ALREADY)
+            self._watch(now)
+
+    def overtake(self) -> bool:
+        """Send it after all, as no other operation cancels it; False where a cancel or its end was seen."""
+        working = self.last is not None and (moved(self.item, self.last) or not quiet(self.item, self.last))
+        if self.step not in (Step.LEASED, Step.WATCHED) or working:
+            return False
+        self.lease, self.answer, self.step, self.wake_at = None, UNREACHED, Step.DUE, None
+        self._quiet_reads = 0
+        return True
 
     def give_up(self, problem: Problem, now: float, *, in_flight: bool) -> None:
         """Send no more: its scope is silent. What may have been accepted stays in doubt."""
@@ -200,6 +221,8 @@ class RunTracker:
             seconds=None if since is None or self._seen_at is None else round(self._seen_at - since, 3),
             problem=self.problem,
         )
+        if self.lease is not None:
+            outcome = structs.replace(outcome, cancelled_by=self.lease.claim)
         if not self._was_read and outcome.verdict is Verdict.REQUESTED:  # nothing shows that there is such a run
             unread = self.problem or Problem(code=Reason.LOST, message=self.item.why, ref=self.item.run)
             return structs.replace(outcome, verdict=Verdict.IN_DOUBT, error=unread)
@@ -292,3 +315,12 @@ class RunTracker:
 
 def _not_found(reading: Snapshot | CloudError) -> bool:
     return isinstance(reading, CloudError) and reading.reason is Reason.NOT_FOUND
+
+
+def left_alone(above: RunTracker, tracker: RunTracker) -> Problem:
+    """Why a run is not sent: its parent keeps running, and would start the next task in its place."""
+    code = Reason.REFUSED if above.answer.problem is None else above.answer.problem.code
+    message = (
+        f"{above.item.run}, which started it, was not cancelled and would start more runs; nothing was sent for it"
+    )
+    return Problem(code=code, message=message, ref=tracker.ref)

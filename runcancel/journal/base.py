@@ -1,6 +1,6 @@
 """What a journal is, whatever keeps it: the records of operations, and the statements of a database below them."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from runcancel.engine.verdict import CancelResponse
 from runcancel.model.events import JournalEvent
+from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
@@ -72,6 +73,17 @@ class Journal(Protocol):
 
     def record(self, id: str, events: Sequence[JournalEvent]) -> None:
         """Commit events of an operation, in their order."""
+
+    def lease(self, id: str, items: Sequence[PlanItem]) -> Mapping[Ref, Lease]:
+        """Commit that an operation is about to cancel these runs; the leases that others took on them before."""
+        ...
+
+    def leases(self, id: str) -> Mapping[Ref, Lease]:
+        """The leases of others, now, on runs on which this operation took one later."""
+        ...
+
+    def sign(self, id: str, events: Sequence[JournalEvent] = ()) -> None:
+        """Commit that an operation lives: its leases count for a while from now on."""
 
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
         """Commit the end of an operation: its state, and the exit code of the command."""
@@ -160,9 +172,13 @@ class Statements(Protocol):
 
 
 class Database(Protocol):
-    """An open database with the tables of a journal. `newest_first`: the order of its operations."""
+    """An open database with the tables of a journal.
+
+    `newest_first`: the order of its operations. `clock`: an expression for its time, in seconds since 1970.
+    """
 
     newest_first: str
+    clock: str
 
     def close(self) -> None:
         """Close it."""

@@ -36,6 +36,21 @@ MIGRATIONS = (
         )
         """,
     ),
+    Migration(
+        "leases: which operation cancels a run",
+        """
+        CREATE TABLE leases (
+          run TEXT NOT NULL, operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE, entry TEXT NOT NULL,
+          targets TEXT NOT NULL, number BIGINT NOT NULL, taken_at DOUBLE PRECISION NOT NULL,
+          PRIMARY KEY (run, operation)
+        );
+        CREATE INDEX leases_of ON leases (operation);
+        CREATE TABLE lease_turns (id INTEGER PRIMARY KEY, number BIGINT NOT NULL);
+        CREATE TABLE signs_of_life (
+          operation TEXT PRIMARY KEY REFERENCES operations (id) ON DELETE CASCADE, at DOUBLE PRECISION NOT NULL
+        )
+        """,
+    ),
 )
 
 COMMAND = "runcancel history migrate"

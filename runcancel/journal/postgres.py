@@ -38,6 +38,7 @@ class PostgresDatabase(Database):
     """
 
     newest_first = "number DESC"  # the server counts them: the clocks of hosts differ
+    clock = "extract(epoch FROM clock_timestamp())::float8"
 
     def __init__(self, connection: psycopg.Connection[Any], url: str, limit: _Limit) -> None:
         self._connection = connection

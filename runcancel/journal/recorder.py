@@ -18,6 +18,7 @@ from runcancel.engine.verdict import CancelResponse
 from runcancel.environment import user_name
 from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.base import Journal
+from runcancel.journal.leases import RENEWAL
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import (
     Beside,
@@ -32,6 +33,7 @@ from runcancel.model.events import (
     Resumed,
     SearchedAgain,
 )
+from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Found, Intent, Limits, Operation, Outcome, PlanItem, Shard
 from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
@@ -82,6 +84,7 @@ class Recorder(Progress):
         store.prepare()
         self._operation = operation
         self.limits = limits
+        self.takes_over = False  # send also what another operation is cancelling
         self._warn = warn
         self._required = required
         self._resumed = resumed
@@ -93,6 +96,7 @@ class Recorder(Progress):
         self._pending: list[JournalEvent] = []
         self._committed_at = now()
         self._latest_states: dict[Ref, tuple[State, dict[State, int] | None]] = {}
+        self._signed_at = self._committed_at
         self._changes = StateChanges()
         self._answers: dict[Ref, tuple[object, ...]] = {}
 
@@ -235,6 +239,32 @@ class Recorder(Progress):
         """Commit an outcome and its event, as `responded` does."""
         self._pending.append(Judged(run=outcome.run, at=self._now(), verdict=outcome.verdict))
         self._write(lambda journal, id, events: journal.judged(id, outcome, events))
+
+    def take(self, items: Sequence[PlanItem]) -> Mapping[Ref, Lease]:
+        """Take a lease on each of these runs; those that other operations took before, unless it takes over."""
+        leases = self._leases(lambda journal, id: journal.lease(id, items))
+        return {} if self.takes_over else leases
+
+    def others(self) -> Mapping[Ref, Lease]:
+        """The leases of other operations, now, on runs of this one."""
+        return self._leases(lambda journal, id: journal.leases(id))
+
+    def _leases(self, read: Callable[[Journal, str], Mapping[Ref, Lease]]) -> Mapping[Ref, Lease]:
+        answer: list[Mapping[Ref, Lease]] = []
+        self._use(lambda journal, id: answer.append(read(journal, id)))
+        return answer[0] if answer else {}
+
+    @_shielded
+    def _use(self, work: Callable[[Journal, str], None]) -> None:
+        if self._journal is not None:
+            work(self._journal, self._operation.id)
+
+    @_shielded
+    def tick(self) -> None:
+        """Commit a sign of life from time to time."""
+        if (self._now() - self._signed_at).total_seconds() >= RENEWAL:
+            self._signed_at = self._now()
+            self._write(lambda journal, id, events: journal.sign(id, events))
 
     @_shielded
     def end(self, exit_code: int) -> None:

@@ -1,6 +1,6 @@
 """A journal as SQL: the statements that SQLite and PostgreSQL understand alike."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from msgspec import structs
 
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import JournalError
+from runcancel.journal import leases
 from runcancel.journal.base import Copy, Database, Entry, Journal, Statements
 from runcancel.journal.rows import (
     EVENTS,
@@ -22,6 +23,7 @@ from runcancel.journal.rows import (
 )
 from runcancel.model.encoding import from_json
 from runcancel.model.events import FromPlan, JournalEvent
+from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
@@ -116,6 +118,21 @@ class SqlJournal(Journal):
         with self._database.changed() as db:
             self._database.lock(db, id)
             _change(db, "UPDATE operations SET id=id WHERE id=?", id)
+            _put_events(db, id, events)
+
+    def lease(self, id: str, items: Sequence[PlanItem]) -> Mapping[Ref, Lease]:
+        with self._database.changed() as db:
+            leases.take(db, self._database.clock, id, items)
+            return leases.others(db, self._database.clock, id)
+
+    def leases(self, id: str) -> Mapping[Ref, Lease]:
+        with self._database.used() as db:
+            return leases.others(db, self._database.clock, id)
+
+    def sign(self, id: str, events: Sequence[JournalEvent] = ()) -> None:
+        with self._database.changed() as db:
+            self._database.lock(db, id)
+            leases.sign(db, self._database.clock, id)
             _put_events(db, id, events)
 
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:

@@ -45,6 +45,15 @@ CREATE TABLE IF NOT EXISTS limits (
 CREATE TABLE IF NOT EXISTS events (
   operation TEXT NOT NULL REFERENCES operations(id) ON DELETE CASCADE, number INTEGER NOT NULL, kind TEXT NOT NULL,
   event BLOB NOT NULL, PRIMARY KEY (operation, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leases (
+  run TEXT NOT NULL, operation TEXT NOT NULL REFERENCES operations(id) ON DELETE CASCADE, entry TEXT NOT NULL,
+  targets TEXT NOT NULL, number INTEGER NOT NULL, taken_at REAL NOT NULL, PRIMARY KEY (run, operation)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS leases_of ON leases (operation);
+CREATE TABLE IF NOT EXISTS lease_turns (id INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS signs_of_life (
+  operation TEXT PRIMARY KEY REFERENCES operations(id) ON DELETE CASCADE, at REAL NOT NULL
 ) WITHOUT ROWID
 """
 """What was added to version 1: a journal made before gets it too, and an older program does not notice."""
@@ -54,6 +63,7 @@ class JournalFile(Database):
     """An open file. Only the thread that opened it may use it; each statement is a transaction unless one is open."""
 
     newest_first = "id DESC"  # one machine has one clock
+    clock = "((julianday('now') - 2440587.5) * 86400.0)"
 
     def __init__(self, connection: sqlite3.Connection, file: Path | None = None) -> None:
         self._connection = connection

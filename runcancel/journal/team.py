@@ -17,6 +17,7 @@ from runcancel.journal.base import Copy, Entry, Journal
 from runcancel.journal.copies import combined, copy_of, together
 from runcancel.journal.courier import Courier
 from runcancel.model.events import JournalEvent
+from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
@@ -93,6 +94,17 @@ class TeamJournal(Journal):
 
     def record(self, id: str, events: Sequence[JournalEvent]) -> None:
         self._write(lambda journal: journal.record(id, events))
+
+    def lease(self, id: str, items: Sequence[PlanItem]) -> Mapping[Ref, Lease]:
+        ours = self._of_file(lambda journal: journal.lease(id, items))
+        return {**ours, **(self._ask(lambda journal: journal.lease(id, items), self._pause) or {})}
+
+    def leases(self, id: str) -> Mapping[Ref, Lease]:
+        ours = self._of_file(lambda journal: journal.leases(id))
+        return {**ours, **(self._ask(lambda journal: journal.leases(id), self._pause) or {})}
+
+    def sign(self, id: str, events: Sequence[JournalEvent] = ()) -> None:
+        self._write(lambda journal: journal.sign(id, events))
 
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
         self._write(lambda journal: journal.end(id, state, exit_code, events))
@@ -238,6 +250,16 @@ class TeamJournal(Journal):
                 self._lose(error)
         if self._local is None and self._courier is None:
             raise self._failure
+
+    def _of_file(self, work: Callable[[Journal], Mapping[Ref, Lease]]) -> Mapping[Ref, Lease]:
+        """What the journal of this machine returns; nothing if it cannot be used."""
+        if self._local is None:
+            return {}
+        try:
+            return work(self._local)
+        except JournalError as error:
+            self._local, self._failure = None, error
+            return {}
 
     def _ask(self, work: Callable[[Journal], T], pause: _Pause | None = None) -> T | None:
         """What the team's journal returns; None if it cannot be used."""

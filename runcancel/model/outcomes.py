@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from runcancel.model.leases import Claim
 from runcancel.model.runs import ExternalExecution, Problem, Ref, RunName, label_of
 from runcancel.model.states import Effect, Fact, Guarantee, Reason, Stage, State, Verdict
 from runcancel.model.triggers import Origin, Trigger
@@ -123,6 +124,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     comment: str | None = None
     document: str | None = None
     origin: Origin | None = None  # as in the plan
+    cancelled_by: Claim | None = None  # the operation that sent the cancel, if it is another one
 
     @property
     def label(self) -> str | None:

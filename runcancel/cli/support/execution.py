@@ -4,6 +4,7 @@ import math
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import structs
@@ -11,6 +12,7 @@ from msgspec import structs
 from runcancel.cli import changes
 from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
+from runcancel.cli.support.leases import AnnouncedLeases
 from runcancel.cli.support.source import RunChoice
 from runcancel.engine.cancel import Admit, carry_out
 from runcancel.engine.events import CombinedProgress, Progress, Shielded
@@ -122,19 +124,10 @@ class Execution:
 
         session.workers.tick = tick
         try:
-            self._put(
-                answer,
-                carry_out(
-                    selection.items,
-                    session.clouds,
-                    session.workers,
-                    policy,
-                    progress,
-                    admit=admit,
-                    flow=flow,
-                    hold=None if self._hold is None else self._hold.begin(),
-                ),
-            )
+            hold = None if self._hold is None else self._hold.begin()
+            leases = None if self._recorder is None else AnnouncedLeases(self._recorder, session.notes.say)
+            more = partial(carry_out, admit=admit, flow=flow, hold=hold, leases=leases)
+            self._put(answer, more(selection.items, session.clouds, session.workers, policy, progress))
         except Interrupted as signal:
             return signal.signum
         except Refused:

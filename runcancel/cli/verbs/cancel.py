@@ -71,6 +71,7 @@ class Options(Bundle, frozen=True, kw_only=True):
     waiting: changes.Waiting
     accept_reported: options.AcceptReported = False
     record: changes.Record
+    take_over: changes.TakeOver = False
 
 
 def cancel(session: Session, args: Options) -> int:
@@ -121,6 +122,8 @@ def cancel(session: Session, args: Options) -> int:
     policy = wait_policy(session, args.waiting)
     goal = Goal(waited=args.waiting.wait, accept_reported=args.accept_reported, require_match=args.require_match)
     recorder = recorder_of(session, "cancel", args.record, request.resumed, limits)
+    if recorder is not None:
+        recorder.takes_over = args.take_over
     guarantee, confirm = args.limits.require_guarantee, args.confirmation.confirm
     if not args.disable_triggers:
         flow = flowing(session, request, guard, limits=limits, guarantee=guarantee, confirm=confirm)

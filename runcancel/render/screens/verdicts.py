@@ -59,7 +59,7 @@ def hints(
 
     One hint for all runs that it is about, by the `operation` where they are many.
     """
-    lines: list[str] = []
+    lines = _of_others(outcomes)
     if children := left_running(outcomes):
         lines += ["To stop the running tasks too:", *_commands("cancel", children, "--stop-running")]
     lines += _external_hints(outcomes)
@@ -71,6 +71,18 @@ def hints(
     if not accept_reported and any(outcome.verdict is Verdict.REPORTED for outcome in outcomes):
         lines.append("To count reported stops as stopped: add --accept-reported")
     return tuple(lines)
+
+
+def _of_others(outcomes: Sequence[Outcome]) -> list[str]:
+    """Which runs another operation has cancelled, so that nothing was sent for them."""
+    counts = Counter(outcome.cancelled_by for outcome in outcomes if outcome.cancelled_by is not None)
+    return [
+        safe(
+            f"{counted(count, 'run')}: cancelled by {claim.user}@{claim.host} (operation {claim.operation}); "
+            "nothing was sent from here"
+        )
+        for claim, count in counts.items()
+    ]
 
 
 def label(one: InvocationOutcome) -> str:

@@ -1,0 +1,166 @@
+"""Two operators cancel the same run: one sends, the other watches, and nobody waits for an operation that is gone."""
+
+import json
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outside import Outside
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Outside]:
+    with Outside(tmp_path / "home", speed=0) as outside:
+        yield outside
+
+
+def run_of(outside: Outside, **spec: Any) -> str:
+    """A run that no cancel changes: its state does not show that somebody has cancelled it. It ends in an hour."""
+    spec = {"targets": {"running": 2}, "terminates": False, "settle": 0, "runs_for": 3600.0, **spec}
+    return outside.add("aws", "command", **spec)
+
+
+def cancels(outside: Outside) -> int:
+    return outside.actions().count("CancelCommand")
+
+
+def until(child: Any, *texts: str) -> None:
+    """Read stderr up to a line that has every text."""
+    for line in child.stderr:
+        if all(text in line for text in texts):
+            return
+    pytest.fail(f"it ended without {texts}")
+
+
+def finish(child: Any) -> dict[str, Any]:
+    out, err = child.communicate(timeout=60)
+    document: dict[str, Any] = json.loads(out)
+    document["err"] = err
+    document["code"] = child.returncode
+    return document
+
+
+def journal(outside: Outside, *statements: str) -> None:
+    """Change the journal as time or a failure would."""
+    (file,) = outside.home.rglob("journal.sqlite3")
+    with sqlite3.connect(file, timeout=10) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+@pytest.mark.parametrize("how", ["named", "filtered"])
+def test_the_second_operator_watches_and_says_who_cancels(how: str, outside: Outside) -> None:
+    run = run_of(outside, name="deploy-4711")
+    words = [run] if how == "named" else ["--name", "deploy-4711", "--confirm", "1"]
+    first = outside.start("cancel", *words, "-o", "json")
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    second = outside.start("cancel", *words, "-o", "json")
+    until(second, f"{run} is being cancelled by ", "operation 01")
+    outside.box.clock.advance(4000)
+    one, two = finish(first), finish(second)
+
+    assert cancels(outside) == 1
+    assert [each["outcomes"][0]["verdict"] for each in (one, two)] == ["ended", "ended"]
+    assert one["outcomes"][0]["cancelled_by"] is None
+    claim = two["outcomes"][0]["cancelled_by"]
+    assert claim["operation"] == one["operation"]
+    assert claim.keys() == {"operation", "user", "host", "since"}
+    assert two["outcomes"][0]["request_ids"] == []
+
+
+def test_an_owner_without_a_reply_is_overtaken(outside: Outside) -> None:
+    run = run_of(outside)
+    outside.faults({"kind": "hang", "action": "CancelCommand", "times": 1, "effect": False})
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    second = outside.start("cancel", run, "-o", "json")
+    until(second, "is being cancelled by")
+    assert cancels(outside) == 1
+    journal(outside, "UPDATE leases SET taken_at = taken_at - 11")  # ten seconds later
+    until(second, run, "sent from here")
+    outside.wait_for("CancelCommand", times=2)
+    outside.box.clock.advance(4000)
+
+    assert finish(second)["outcomes"][0]["cancelled_by"] is None
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+
+
+def test_the_lease_of_a_killed_owner_runs_out(outside: Outside) -> None:
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    until(first, run)
+    outside.wait_for("CancelCommand")
+    _accepted(outside)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    second = outside.start("cancel", run, "-o", "json")
+    until(second, "is being cancelled by")
+    assert cancels(outside) == 1
+    journal(outside, "UPDATE signs_of_life SET at = at - 31 WHERE operation = (SELECT min(id) FROM operations)")
+    outside.box.clock.advance(4000)
+
+    assert finish(second)["outcomes"][0]["verdict"] == "ended"
+
+
+def _accepted(outside: Outside) -> None:
+    """Wait until the answer is in the journal."""
+    (file,) = outside.home.rglob("journal.sqlite3")
+    with sqlite3.connect(file, timeout=10) as db:
+        while db.execute("SELECT count(*) FROM entries WHERE answer IS NOT NULL").fetchone() == (0,):
+            pass
+
+
+def test_take_over_sends_at_once(outside: Outside) -> None:
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    second = outside.start("cancel", run, "-o", "json", "--take-over")
+    outside.wait_for("CancelCommand", times=2)
+    outside.box.clock.advance(4000)
+    one, two = finish(first), finish(second)
+
+    assert cancels(outside) == 2
+    assert two["outcomes"][0]["request_ids"] != []
+    assert "being cancelled by" not in two["err"]
+    assert one["outcomes"][0]["verdict"] == two["outcomes"][0]["verdict"] == "ended"
+
+
+def test_an_operation_that_has_ended_leaves_no_lease(outside: Outside) -> None:
+    run = run_of(outside)
+    assert outside.run("cancel", run, "--no-wait").code == 0
+    done = outside.run("cancel", run, "--no-wait")
+
+    assert cancels(outside) == 2
+    assert "being cancelled by" not in done.err
+
+
+def test_a_cancel_of_some_targets_does_not_keep_another_from_the_rest(outside: Outside) -> None:
+    run = run_of(outside)
+    (target, *_) = outside.targets(run, "running")
+    first = outside.start("cancel", run, "--target", target, "-o", "json")
+    outside.wait_for("CancelCommand")
+    second = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand", times=2)
+    third = outside.start("cancel", run, "--target", target, "-o", "json")
+    until(third, "is being cancelled by")
+    outside.box.clock.advance(4000)
+
+    for child in (first, second, third):
+        finish(child)
+    assert cancels(outside) == 2
+
+
+def test_without_a_journal_nobody_is_seen_and_nothing_is_held_up(outside: Outside) -> None:
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    assert outside.run("cancel", run, "--no-wait", "--no-journal").code == 0
+    outside.box.clock.advance(4000)
+
+    finish(first)
+    assert cancels(outside) == 2
