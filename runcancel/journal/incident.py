@@ -48,8 +48,8 @@ def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -
     outcomes = _outcomes(of_runs)
     triggers = trigger_reports(ordered)
     inner = frozenset(outcomes)  # what a target stands for is not counted twice
-    disabled = frozenset(one.trigger for one in triggers if one.after is TriggerState.DISABLED)
-    accounts = _accounts(of_runs, outcomes, inner, disabled)
+    left = {one.trigger: one.after for one in triggers if one.after is not None}
+    accounts = _accounts(of_runs, outcomes, inner, left)
     ends = [one.ended_at for one in ordered]
     known_ends = [end for end in ends if end is not None]
     plans = plan_reports(one.operation for one in ordered)
@@ -143,7 +143,7 @@ def _accounts(
     ordered: Sequence[Recorded],
     outcomes: Mapping[RunName, Outcome],
     inner: frozenset[RunName],
-    disabled: frozenset[RunName],
+    left: Mapping[RunName, TriggerState],
 ) -> tuple[AccountReport, ...]:
     callers = {event.scope: event for one in ordered for event in one.events if isinstance(event, CalledBy)}
     scopes = {entry.item.run: _scope_of(entry.item) for one in ordered for entry in one.entries}
@@ -155,7 +155,7 @@ def _accounts(
     for run in outcomes:
         grouped.setdefault(_account(scopes[run], callers), []).append(run)
     times = _times(ordered)
-    origins = _origins(ordered, outcomes, disabled)
+    origins = _origins(ordered, outcomes, left)
     return tuple(
         AccountReport(
             provider=key.provider,
@@ -172,17 +172,20 @@ def _accounts(
 
 
 def _origins(
-    ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], disabled: frozenset[RunName]
+    ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], left: Mapping[RunName, TriggerState]
 ) -> dict[RunName, Origin | None]:
-    """What started each run, as it was found last; a trigger that an operation disabled since is disabled."""
+    """What started each run, as it was found last; a trigger that an operation changed since is as it was `left`."""
     origins = {run: outcome.origin for run, outcome in outcomes.items()}
     origins |= {event.run: event.origin for one in ordered for event in one.events if isinstance(event, OriginFound)}
-    return {
-        run: origin
-        if origin is None or origin.trigger not in disabled
-        else structs.replace(origin, state=TriggerState.DISABLED, next_start_at=None)
-        for run, origin in origins.items()
-    }
+    return {run: None if origin is None else _as_left(origin, left) for run, origin in origins.items()}
+
+
+def _as_left(origin: Origin, left: Mapping[RunName, TriggerState]) -> Origin:
+    state = None if origin.trigger is None else left.get(origin.trigger)
+    if state in (None, origin.state):
+        return origin
+    comes = origin.next_start_at if state is TriggerState.ENABLED else None
+    return structs.replace(origin, state=state, next_start_at=comes)
 
 
 def _scope_of(item: PlanItem | Intent) -> Scope:

@@ -179,3 +179,17 @@ def test_a_report_takes_a_trigger_that_was_disabled_later_for_disabled(outside: 
 
     assert f"started by {trigger}, which is disabled." in text
     assert f"runcancel disable {trigger}\n```" not in text
+
+
+def test_a_report_takes_a_trigger_that_was_enabled_again_for_enabled(outside: Outside) -> None:
+    window = outside.json("list", "-r", "us-east-2", "--kind", "maintenance-window")["runs"][0]["ref"]
+    first = outside.json("cancel", window, "--disable-triggers")
+    (trigger,) = [one["trigger"] for one in first["triggers"]]
+    before = outside.run("report", first["operation"], "-o", "md").out
+    second = outside.json("enable", "--operation", first["operation"], "--yes")["operation"]
+
+    after = outside.run("report", first["operation"], second, "-o", "md").out
+
+    assert f"started by {trigger}, which is disabled." in before
+    assert f"{trigger}, enabled." in after
+    assert f"runcancel disable {trigger}" in after
