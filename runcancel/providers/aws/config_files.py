@@ -4,6 +4,7 @@ botocore's own reading refuses a byte order mark.
 """
 
 import os
+from copy import copy
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import botocore.session
 from botocore.configloader import build_profile_map
 from botocore.exceptions import ConfigNotFound
+from botocore.hooks import HierarchicalEmitter
 
 from runcancel.providers.aws import private
 from runcancel.providers.aws.profile import nested
@@ -36,6 +38,20 @@ def _merged(config: str, credentials: str, _stamps: object) -> dict[str, Any]:
         found["profiles"].setdefault(name, {}).update(values)
     remember_fields(found)
     return found
+
+
+_HANDLERS: list[HierarchicalEmitter] = []
+"""botocore's own handlers of events, registered once: that takes as long as the rest of a session."""
+
+
+def new_session(profile: str | None) -> Session:
+    """A session with handlers of events of its own."""
+    if _HANDLERS:
+        return Session(profile=profile, event_hooks=copy(_HANDLERS[0]), include_builtin_handlers=False)
+    hooks = HierarchicalEmitter()
+    session = Session(profile=profile, event_hooks=hooks)
+    _HANDLERS.append(copy(hooks))
+    return session
 
 
 def read_here(session: botocore.session.Session) -> None:

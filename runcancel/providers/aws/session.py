@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.aws.config_files import Session, read_here
+from runcancel.providers.aws.config_files import new_session, read_here
 from runcancel.providers.aws.credentials import Once, acquire, check_numbers, described, in_words
 from runcancel.providers.aws.failures import no_response
 from runcancel.providers.aws.http import send_by, sts_region
@@ -213,7 +213,7 @@ def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.sessi
     """
     for name in [name for name, value in os.environ.items() if name.startswith(PREFIX) and not value]:
         os.environ.pop(name, None)  # another profile is opened at the same time
-    session = Session(profile=profile)
+    session = new_session(profile)
     store = session.get_component("config_store")
     config, credentials = files(environ)
     store.set_config_variable("config_file", str(config))
