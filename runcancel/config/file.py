@@ -18,7 +18,7 @@ from runcancel.providers import PROVIDERS, provider
 from runcancel.text import words_of_shell
 
 NOT_AN_ACCOUNT = 'an account is a number in quotes, as in "111122223333"'
-_LARGEST = 1024 * 1024  # bytes of a configuration
+LARGEST = 8 << 20  # bytes of a configuration: ten thousand accounts
 
 
 class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,15 +193,15 @@ def text_of(file: Path) -> str | None:
             if stat.S_ISFIFO(about.st_mode):
                 raise UsageError(f"{file} is not a file; nothing was sent")
             _check_writers(file, about.st_uid)
-            data = opened.read(_LARGEST + 1)
+            data = opened.read(LARGEST + 1)
     except FileNotFoundError:
         return None
     except NotADirectoryError:
         return None
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}; nothing was sent") from None
-    if len(data) > _LARGEST:
-        raise UsageError(f"{file} is larger than {_LARGEST >> 20} MiB; nothing was sent")
+    if len(data) > LARGEST:
+        raise UsageError(f"{file} is larger than {LARGEST >> 20} MiB; nothing was sent")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,5 +1,8 @@
 """Which contexts a scope is in, however it was reached: whether one is protected, whether one names another account."""
 
+from collections.abc import Iterator, Mapping
+
+from runcancel.config.file import Context
 from runcancel.config.settings import Settings, profile_at, vendor_settings
 from runcancel.model.runs import Scope
 
@@ -16,17 +19,22 @@ def protected(settings: Settings, scope: Scope, account: str | None = None) -> s
     here = contexts.get(scope.context or "")
     if here is not None and here.account is not None and account is None:
         return scope.context
-    return next((name for name in contexts_at(settings, scope, account) if contexts[name].protected), None)
+    guarded = {name: context for name, context in contexts.items() if context.protected}
+    return next(iter(_at(guarded, settings, scope, account)), None) if guarded else None
 
 
 def contexts_at(settings: Settings, scope: Scope, account: str | None = None) -> tuple[str, ...]:
     """The names of every context whose credentials or account, and regions, a scope is in, however it was reached."""
+    return tuple(_at(settings.config.contexts, settings, scope, account))
+
+
+def _at(contexts: Mapping[str, Context], settings: Settings, scope: Scope, account: str | None) -> Iterator[str]:
     configured = settings.config.contexts.get(scope.context or "")
     here = (profile_at(settings, scope), None if configured is None else configured.role_arn)
     ambient = vendor_settings(settings, scope.provider, None).profile.value  # of the contexts that name none
-    return tuple(
+    return (
         name
-        for name, context in settings.config.contexts.items()
+        for name, context in contexts.items()
         if context.provider == scope.provider
         and (not context.regions or "all" in context.regions or scope.region in context.regions)
         and (

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runcancel.config import folders
-from runcancel.config.file import Config, check, read, text_of
+from runcancel.config.file import LARGEST, Config, check, read, text_of
 from runcancel.config.folders import NO_HOME, NOWHERE
 from runcancel.errors import UsageError
 
@@ -30,6 +30,8 @@ def rewrite(file: Path, change: Callable[[str, Config], tuple[str, Config]]) -> 
             check(file, desired)
             if not _means(file, written, desired):
                 raise by_hand
+            if len(written.encode()) > LARGEST:
+                raise UsageError(f"{file} would be larger than {LARGEST >> 20} MiB; nothing was changed")
             _replace(file, written)
     except TOMLKitError:
         raise by_hand from None

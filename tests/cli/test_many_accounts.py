@@ -3,14 +3,17 @@
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from outside import RUNCANCEL, Outside
 
+from benchmarks.measure import measured
 from runcancel.engine.search import interleaved
 from runcancel.model.runs import Scope
+from runcancel.sandbox import profiles
 
 ACCOUNTS, ABSENT = 30, 8
 FIRST = 111122223333
@@ -89,3 +92,30 @@ def test_the_first_regions_of_all_accounts_come_first() -> None:
     ]
 
     assert [f"{one.context}{one.region}" for one in interleaved(scopes)] == ["ax", "bx", "cx", "ay", "by", "cy"]
+
+
+def test_many_profiles_share_what_does_not_differ_and_each_signs_for_itself(tmp_path: Path) -> None:
+    """A client of AWS with its service model takes 7 MB: one for each profile would be 400 MB."""
+    number = 60
+    home = tmp_path / "home"
+    with Outside(home, accounts=number, fleet=False) as outside:
+        profiles.write(home, number)
+        argv = [
+            "list",
+            "-c",
+            "everything",
+            "-r",
+            "us-east-2,eu-west-1",
+            "-p",
+            "aws",
+            "--kind",
+            "command",
+            "-o",
+            "jsonl",
+        ]
+
+        sample = measured([str(RUNCANCEL), *argv], outside.environ)
+
+        listings = Counter(each["account"] for each in outside.requests() if each["action"] == "ListCommands")
+        assert listings == dict.fromkeys(range(number), 2)
+        assert sample.peak < 150
