@@ -30,6 +30,7 @@ _VERDICTS: Mapping[TriggerVerdict, Verdict] = {
     TriggerVerdict.SKIPPED: Verdict.SKIPPED,
 }
 """The verdict on a trigger as the engine, which knows runs, has it."""
+_EXPECTED = "a journal, the output of cancel --shard I/N -o jsonl, or of history ID -o json"
 _SIGNALLED = 128  # an exit code above it is that of a signal
 
 
@@ -98,8 +99,7 @@ class Outputs:
             try:
                 entry = json.loads(text)
                 if entry.get("type") == "operation":
-                    operation = from_builtins(entry, Operation)
-                    current = self._outputs.setdefault(operation.id, _Output(operation))
+                    current = self._begun(entry)
                 elif entry.get("type") == "end":  # one of a process that was refused names no operation
                     if (ended := self._outputs.get(str(entry.get("operation")))) is not None:
                         ended.end(entry)
@@ -108,9 +108,27 @@ class Outputs:
             except (ValueError, RecursionError, msgspec.ValidationError) as error:
                 self.problems.append(_problem(f"{name}, line {number}: not a line of cancel -o jsonl ({error})"))
         if current is None:
+            self.problems.append(_problem(f"{name} has no operation. Expected {_EXPECTED}"))
+
+    def read_document(self, entry: Mapping[str, Any], name: str) -> None:
+        """Take a document that names its operations, as that of `history ID -o json` does."""
+        operations = entry.get("operations")
+        if not isinstance(operations, list) or not isinstance(entry.get("outcomes"), list):
             self.problems.append(
-                _problem(f"{name} has no operation. Expected a journal, or the output of cancel --shard I/N -o jsonl")
+                _problem(f"{name} is a JSON document that does not name its plan. Expected {_EXPECTED}")
             )
+            return
+        rows = (*entry["outcomes"], *(entry.get("triggers") or ()))
+        try:
+            current = [self._begun(one) for one in operations][-1]
+            for row in rows:
+                current.take("trigger-outcome" if "trigger" in row else "outcome", row)
+        except (ValueError, TypeError, LookupError, msgspec.ValidationError) as error:
+            self.problems.append(_problem(f"{name} is not a document of history ({error})"))
+
+    def _begun(self, entry: Mapping[str, Any]) -> _Output:
+        operation = from_builtins(entry, Operation)
+        return self._outputs.setdefault(operation.id, _Output(operation))
 
     @property
     def operations(self) -> list[Recorded]:

@@ -1,5 +1,6 @@
 """`report` and `history` over the shards of one plan: in one journal, in several, and from what commands printed."""
 
+import json
 import shutil
 import signal
 from collections.abc import Sequence
@@ -263,3 +264,22 @@ def test_a_file_without_an_operation_is_named(outside: Outside, plan: Any) -> No
     assert document["reports"][0]["plans"][0]["missing"] == [1]
     assert report(outside, "1.jsonl", code=5)["reports"] == []
     assert outside.run("report", "./nothing.jsonl").code == 2
+
+
+def test_a_document_of_history_is_an_operation_too(outside: Outside, plan: Any) -> None:
+    for index, _ in enumerate(cancel(outside, *all_of(2))):
+        id = outside.json("history")["operations"][1 - index]["id"]
+        document = outside.json("history", id)
+        document["operations"] = [one for one in document["operations"] if one["id"] == id]
+        (outside.home / f"{index}.json").write_text(json.dumps(document, indent=2))
+    shutil.rmtree((outside.home / JOURNAL).parent)
+    printed = outside.run(
+        "cancel", "--plan", "plan.json", "--shard", "0/2", "--confirm", "4", "--no-wait", "-o", "json"
+    )
+    (outside.home / "cancel.json").write_text(printed.out)
+
+    whole, alone = report(outside, "0.json", "1.json"), report(outside, "cancel.json", code=5)
+
+    assert runs(whole) == sorted(item["run"] for item in plan["plan"])
+    assert whole["complete"]
+    assert alone["errors"][0]["message"].startswith("cancel.json is a JSON document that does not name its plan")

@@ -1,7 +1,9 @@
 """Where a report reads operations: the journal of this machine, or files in its place."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 from runcancel.cli.session import Session
 from runcancel.errors import UsageError
@@ -30,7 +32,22 @@ def read_sources(session: Session, files: Sequence[str]) -> tuple[Sources, tuple
                 journals.append(JournalStore(Path(name).absolute()).peek())
                 continue
             with Path(name).open(encoding="utf-8", errors="replace") as lines:
-                outputs.read(lines, name)
+                document = _document(lines)
+                if document is None:
+                    outputs.read(lines, name)
+                else:
+                    outputs.read_document(document, name)
         except OSError as error:
             raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     return Sources(journals, outputs.operations), tuple(outputs.problems)
+
+
+def _document(file: TextIO) -> dict[str, Any] | None:
+    """The document that a file is, if it is one over several lines; else it is at its beginning again."""
+    is_document = file.readline().strip(" \t\r\n\ufeff") == "{"
+    file.seek(0)
+    try:
+        return dict(json.loads(file.read().lstrip("\ufeff"))) if is_document else None
+    except (ValueError, RecursionError):
+        file.seek(0)
+        return None
