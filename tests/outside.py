@@ -416,7 +416,7 @@ def check_document(document: Any) -> None:
     keys = document.keys() & {one.key for one in all_documents().values()}
     special = {"plan": "plan", "settings": "settings", "groups": "groups", "changes": "imports"}
     names = [special[key] for key in keys if key in special]
-    names += ["operation"] if keys == {"operations", "outcomes"} else []
+    names += ["operation"] if {"operations", "outcomes"} <= keys and document["verb"] == "history" else []
     names += [f"{document['verb']}-plan"] if keys == {"triggers"} and document["verb"] != "triggers" else []
     _check(names[0] if names else document["verb"] if keys else "error", document)
 

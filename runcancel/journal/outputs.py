@@ -1,4 +1,4 @@
-"""Operations out of what `cancel -o jsonl` printed, where the journal is on another machine or nowhere."""
+"""Operations out of what commands printed as jsonl or json, where the journal is on another machine or nowhere."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ _VERDICTS: Mapping[TriggerVerdict, Verdict] = {
     TriggerVerdict.SKIPPED: Verdict.SKIPPED,
 }
 """The verdict on a trigger as the engine, which knows runs, has it."""
-_EXPECTED = "a journal, the output of cancel --shard I/N -o jsonl, or of history ID -o json"
+_EXPECTED = "a journal, or the output of cancel --shard I/N as jsonl or json"
 _SIGNALLED = 128  # an exit code above it is that of a signal
 
 
@@ -99,7 +99,10 @@ class Outputs:
             try:
                 entry = json.loads(text)
                 if entry.get("type") == "operation":
-                    current = self._begun(entry)
+                    current = self._operation_of(entry)
+                elif "type" not in entry:
+                    self.read_document(entry, name)
+                    return
                 elif entry.get("type") == "end":  # one of a process that was refused names no operation
                     if (ended := self._outputs.get(str(entry.get("operation")))) is not None:
                         ended.end(entry)
@@ -111,22 +114,20 @@ class Outputs:
             self.problems.append(_problem(f"{name} has no operation. Expected {_EXPECTED}"))
 
     def read_document(self, entry: Mapping[str, Any], name: str) -> None:
-        """Take a document that names its operations, as that of `history ID -o json` does."""
+        """Take a document that names its operations, as those of a cancel and of `history ID` do."""
         operations = entry.get("operations")
         if not isinstance(operations, list) or not isinstance(entry.get("outcomes"), list):
-            self.problems.append(
-                _problem(f"{name} is a JSON document that does not name its plan. Expected {_EXPECTED}")
-            )
+            self.problems.append(_problem(f"{name} is a document that names no operation. Expected {_EXPECTED}"))
             return
         rows = (*entry["outcomes"], *(entry.get("triggers") or ()))
         try:
-            current = [self._begun(one) for one in operations][-1]
+            current = [self._operation_of(one) for one in operations][-1]
             for row in rows:
                 current.take("trigger-outcome" if "trigger" in row else "outcome", row)
         except (ValueError, TypeError, LookupError, msgspec.ValidationError) as error:
-            self.problems.append(_problem(f"{name} is not a document of history ({error})"))
+            self.problems.append(_problem(f"{name} is not the document of an operation ({error})"))
 
-    def _begun(self, entry: Mapping[str, Any]) -> _Output:
+    def _operation_of(self, entry: Mapping[str, Any]) -> _Output:
         operation = from_builtins(entry, Operation)
         return self._outputs.setdefault(operation.id, _Output(operation))
 

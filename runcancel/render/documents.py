@@ -111,10 +111,23 @@ DOCUMENTS: Mapping[str, Envelope] = {
         about="Output of `cancel --dry-run`, and the input of `--plan`. Times are null if there is no plan.",
     ),
     "cancel": Envelope(
-        verb="cancel", key="outcomes", record=Outcome, beside=TriggerOutcome, about="Output of `cancel`."
+        verb="cancel",
+        before=("operations",),
+        key="outcomes",
+        record=Outcome,
+        beside=TriggerOutcome,
+        about="Output of `cancel`. `operations` has the one that was carried out, if any was.",
     ),
-    "disable": Envelope(verb="disable", key="outcomes", record=TriggerOutcome, about="Output of `disable`."),
-    "enable": Envelope(verb="enable", key="outcomes", record=TriggerOutcome, about="Output of `enable`."),
+    **{
+        verb: Envelope(
+            verb=verb,
+            before=("operations",),
+            key="outcomes",
+            record=TriggerOutcome,
+            about=f"Output of `{verb}`. `operations` has the one that was carried out, if any was.",
+        )
+        for verb in ("disable", "enable")
+    },
     **{
         f"{verb}-plan": Envelope(
             verb=verb,

@@ -273,13 +273,31 @@ def test_a_document_of_history_is_an_operation_too(outside: Outside, plan: Any) 
         document["operations"] = [one for one in document["operations"] if one["id"] == id]
         (outside.home / f"{index}.json").write_text(json.dumps(document, indent=2))
     shutil.rmtree((outside.home / JOURNAL).parent)
-    printed = outside.run(
-        "cancel", "--plan", "plan.json", "--shard", "0/2", "--confirm", "4", "--no-wait", "-o", "json"
-    )
-    (outside.home / "cancel.json").write_text(printed.out)
 
-    whole, alone = report(outside, "0.json", "1.json"), report(outside, "cancel.json", code=5)
+    document = report(outside, "0.json", "1.json")
 
-    assert runs(whole) == sorted(item["run"] for item in plan["plan"])
-    assert whole["complete"]
-    assert alone["errors"][0]["message"].startswith("cancel.json is a JSON document that does not name its plan")
+    assert runs(document) == sorted(item["run"] for item in plan["plan"])
+    assert document["complete"]
+
+
+@pytest.mark.parametrize("journal", [(), ("--no-journal",)])
+def test_the_documents_of_the_shards_become_one_report(outside: Outside, plan: Any, journal: tuple[str, ...]) -> None:
+    for word in all_of(2):
+        flags = ("--confirm", "4", "--no-wait", "-o", "json", *journal)
+        done = outside.run("cancel", "--plan", "plan.json", "--shard", word, *flags)
+        (outside.home / f"{word[0]}.json").write_text(done.out)
+        (operation,) = done.document["operations"]
+        assert (operation["shard"], operation["exit_code"]) == ({"index": int(word[0]), "count": 2}, 0)
+        assert sum(operation["counts"].values()) == len(done.document["outcomes"])
+
+    document = report(outside, "0.json", "1.json")
+
+    assert runs(document) == sorted(item["run"] for item in plan["plan"])
+    assert document["complete"]
+    assert report(outside, "0.json", code=7)["reports"][0]["plans"][0]["missing"] == [1]
+
+
+def test_a_document_of_something_else_is_named(outside: Outside, plan: Any) -> None:
+    document = report(outside, "plan.json", "./plan.json", code=5)
+
+    assert document["errors"][0]["message"].startswith("plan.json is a document that names no operation")

@@ -3,6 +3,7 @@
 import math
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -23,7 +24,7 @@ from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import LeftOver, Limits, Operation, Outcome
 from runcancel.model.runs import Problem
-from runcancel.model.states import Reason, Verdict
+from runcancel.model.states import Reason, Stage, Verdict
 from runcancel.render import End, Writer
 from runcancel.render.documents import Record
 from runcancel.render.screens.verdicts import hints
@@ -33,6 +34,7 @@ from runcancel.text import command, duration
 if TYPE_CHECKING:
     from runcancel.cli.support.holding import Holding
 
+_SIGNALLED = 128  # an exit code above it is that of a signal
 _FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
 """Failures that a resume would repeat: no run is left to cancel."""
 
@@ -60,6 +62,7 @@ class Execution:
         self._recorder = recorder
         self._outcomes: list[Outcome] = []
         self._broken: list[Exception] = []
+        self._operation: Operation | None = None
 
     def flow(self, flow: Flowing) -> int:
         """Cancel the runs scope by scope as they are read; the exit code."""
@@ -84,7 +87,8 @@ class Execution:
     def _report(self, choice: RunChoice, *, admit: Admit | None = None, flow: Flow | None = None) -> int:
         session, outcomes = self._session, self._outcomes
         answer = session.writer(self.verb)
-        if session.format == "jsonl" and (operation := self._operation_of_shard(choice)) is not None:
+        self._operation = operation = self._describe(choice)
+        if operation is not None and operation.shard is not None and session.format == "jsonl":
             answer.row(operation)  # a report over the shards needs no journal
         self._put(answer, choice.selection.decided)
         signum = self._send(choice.selection, answer, admit, flow)
@@ -96,13 +100,25 @@ class Execution:
         answer.end(self._end(choice, code, signum))
         return code
 
-    def _operation_of_shard(self, choice: RunChoice) -> Operation | None:
-        """The operation, if it carries out a shard of a plan."""
-        operation = None if self._recorder is None else self._recorder.described
+    def _describe(self, choice: RunChoice) -> Operation | None:
+        """The operation at its start; a shard of a plan is one also without a journal."""
+        if self._recorder is not None:
+            return self._recorder.described
         if choice.whole is None:
-            return operation if operation is not None and operation.shard is not None else None
-        operation = operation or new_operation(self.verb, sys.argv[1:], None)
-        return structs.replace(operation, plan=choice.plan, shard=choice.whole.shard)
+            return None
+        return structs.replace(new_operation(self.verb, sys.argv[1:], None), plan=choice.plan, shard=choice.whole.shard)
+
+    def _ended(self, code: int) -> tuple[Operation, ...]:
+        """The operation at its end, as the journal has it."""
+        if self._operation is None:
+            return ()
+        counts = dict(Counter(self._word(outcome) for outcome in self._outcomes))
+        state = Stage.INTERRUPTED if code > _SIGNALLED else Stage.DONE
+        return (structs.replace(self._operation, state=state, exit_code=code, counts=counts),)
+
+    def _word(self, outcome: Outcome) -> str:
+        """The verdict as it is counted."""
+        return str(outcome.verdict)
 
     def _further(self, operation: str | None) -> tuple[str, ...]:
         """What is looked up once the results are printed."""
@@ -179,6 +195,7 @@ class Execution:
             errors=problems,
             complete=signum is None and not choice.gaps and not self._broken,
             operation=operation,
+            operations=self._ended(code),
             notes=(
                 *(() if signum is None else (self._what_continues(),)),
                 *self._hints(operation),

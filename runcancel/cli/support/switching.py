@@ -154,6 +154,9 @@ class _Switch(Execution):
     def _verdict(self, outcome: Outcome) -> TriggerVerdict:
         return trigger_outcome(outcome, enable=self.verb == "enable", before=None, after=None).verdict
 
+    def _word(self, outcome: Outcome) -> str:
+        return str(self._verdict(outcome))
+
     def _further(self, operation: str | None) -> tuple[str, ...]:
         return ()
 

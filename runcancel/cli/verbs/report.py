@@ -65,8 +65,9 @@ def report(
     "not recorded". Several operations become one report. The shards of one plan
     always do.
 
-    FILE is a journal of another machine, or what cancel --shard -o jsonl printed.
-    With files the journal of this machine is not read. A name with / or . is a file.
+    FILE is a journal of another machine, or what cancel --shard printed as jsonl or
+    json. With files the journal of this machine is not read. A name with / or . is a
+    file.
 
     Exit codes: 0 printed, 2 not an id, 5 no such operation, 6 the journal cannot be
     read, 7 printed, but an operation is unfinished or a shard of a plan is missing.
