@@ -79,7 +79,7 @@ class TeamJournal(Journal):
         self._write(lambda journal: journal.resume(id, items, limits, events), wait=True)
 
     def join(self, id: str, items: Sequence[PlanItem | Intent], events: Sequence[JournalEvent] = ()) -> None:
-        self._write(lambda journal: journal.join(id, items, events), wait=True)
+        self._write(lambda journal: journal.join(id, items, events))  # the lease, taken next, waits for it
 
     def record_read(
         self, id: str, entries: Sequence[tuple[RunName, PlanItem | None]], events: Sequence[JournalEvent] = ()

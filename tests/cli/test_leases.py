@@ -164,3 +164,28 @@ def test_without_a_journal_nobody_is_seen_and_nothing_is_held_up(outside: Outsid
 
     finish(first)
     assert cancels(outside) == 2
+
+
+def test_two_machines_of_a_team_see_each_other(outside: Outside, team_url: str, tmp_path: Path) -> None:
+    """Each has contexts of its own: the lease is about the run, whatever its reference is called."""
+    run = run_of(outside)
+    one, two = ({"RUNCANCEL_JOURNAL_URL": team_url, "XDG_STATE_HOME": str(tmp_path / name)} for name in ("one", "two"))
+    assert outside.run("contexts", "add", "work", "-p", "aws", "-r", "us-east-2").code == 0
+    first = outside.start("cancel", f"work@{run}", "-o", "json", env=one)
+    outside.wait_for("CancelCommand")
+    second = outside.start("cancel", run, "-o", "json", env=two)
+    until(second, f"{run} is being cancelled by ")
+    outside.box.clock.advance(4000)
+    begun, watching = finish(first), finish(second)
+
+    assert cancels(outside) == 1
+    assert watching["outcomes"][0]["cancelled_by"]["operation"] == begun["operation"]
+
+
+def test_a_team_journal_that_cannot_be_reached_holds_up_no_cancel(outside: Outside, tmp_path: Path) -> None:
+    run = run_of(outside)
+    env = {"RUNCANCEL_JOURNAL_URL": "postgresql://ops@127.0.0.1:1/journal", "XDG_STATE_HOME": str(tmp_path / "one")}
+    done = outside.run("cancel", run, "--no-wait", "-o", "json", env=env)
+
+    assert (done.code, cancels(outside)) == (0, 1)
+    assert done.err.count("the team journal") == 1
