@@ -40,7 +40,8 @@ class JournalStore:
         self.url = url
         self._warn = warn
         self._pause = pause
-        self._is_lost = False
+        self.is_lost = False
+        """Whether the team's could not be used."""
         self._courier: Courier | None = None
 
     @classmethod
@@ -79,8 +80,7 @@ class JournalStore:
             local: Journal | None = self._open_file(busy)
         except JournalError:
             local = None  # the team's is enough
-        # without a file, whoever records reports that nothing is recorded
-        return self._beside_team(local, "the operation is recorded in {file}" if local is not None else None)
+        return self._beside_team(local, warns=local is not None)  # without a file, whoever records reports it
 
     def peek(self) -> "Journal":
         """Open the file that is there for reading, and leave no trace on the disk. Raises `JournalError`."""
@@ -99,7 +99,7 @@ class JournalStore:
             local = None
             if self.file.exists():
                 self._warn(f"{error}; only the operations in the team journal are shown")
-        return self._beside_team(local, "only the operations in {file} are shown")
+        return self._beside_team(local, warns=True)
 
     def is_there(self) -> bool:
         """Whether there is a journal, without making one. Raises `JournalError` for a place where none may be."""
@@ -144,7 +144,7 @@ class JournalStore:
 
     @property
     def _is_alone(self) -> bool:
-        return self.url is None or self._is_lost
+        return self.url is None or self.is_lost
 
     def _has_file(self) -> bool:
         _files()
@@ -161,11 +161,11 @@ class JournalStore:
     def _open_file(self, busy: float) -> "Journal":
         return _over(_files().open(self.file, busy=busy, pause=self._pause))
 
-    def _beside_team(self, local: "Journal | None", instead: str | None) -> "Journal":
+    def _beside_team(self, local: "Journal | None", *, warns: bool) -> "Journal":
         def lost(error: Exception) -> None:
-            if not self._is_lost and instead is not None:
-                self._warn(f"{error}; {instead.format(file=self.file)}")
-            self._is_lost = True
+            if not self.is_lost and warns:
+                self._warn(f"{error}; only the journal of this machine is used ({self.file})")
+            self.is_lost = True
 
         return self._team_journal(local, lost)
 

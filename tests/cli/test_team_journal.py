@@ -181,3 +181,16 @@ def test_doctor_shows_whether_the_team_journal_can_be_used(outside: Outside, tea
         assert row["path"] == url.replace("postgres@", "")
         assert (row["writable"], row["problem"] is None) == (fine, fine)
         assert not (outside.home / ".local" / "state").exists()
+
+
+def test_without_the_team_journal_an_answer_is_incomplete(outside: Outside) -> None:
+    outside.run("cancel", TENCENT)
+    env = {"RUNCANCEL_JOURNAL_URL": "postgresql://postgres@127.0.0.1:1/x"}
+
+    for words in (("history",), ("history", "last"), ("report",), ("history", "01K9ZQ3V"), ("report", "01K9ZQ3V")):
+        done = outside.run(*words, "-o", "json", env=env)
+
+        assert (done.code, done.document["complete"]) == (7, False), str(done)
+        assert done.err.count("the team journal") == 1
+    done = outside.run("status", "--operation", "last", "-o", "json", env=env)
+    assert done.document["runs"][0]["ref"] == TENCENT

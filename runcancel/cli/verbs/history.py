@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
 from runcancel import environment
 from runcancel.cli import options
@@ -22,7 +23,7 @@ from runcancel.model.outcomes import Operation, Outcome
 from runcancel.model.runs import Problem, RunName
 from runcancel.model.states import Reason, Stage, Verdict
 from runcancel.model.triggers import TRIGGER_VERBS, TriggerOutcome
-from runcancel.render import End
+from runcancel.render import End, Writer
 from runcancel.text import command, local
 
 _SHOWN = 20  # operations on a terminal
@@ -75,7 +76,7 @@ def history(
     and sends no request to a cloud. The beginning of an ID is enough if no other
     operation begins so. migrate creates or updates the tables of the team journal;
     sync copies to it what only this machine has. Exit codes: 0 shown, 5 no such
-    operation, 6 the journal cannot be used.
+    operation, 6 the journal cannot be used, 7 shown without the team journal.
     """
     if older_than is not None and operation != "prune":
         raise UsageError("--older-than needs prune: runcancel history prune --older-than 90d")
@@ -146,8 +147,15 @@ def _list(session: Session, operations: Iterable[Operation], *notes: str, trunca
     answer = session.writer("history")
     for one in operations:
         answer.row(one)
-    answer.end(End(exit_code=Exit.OK, truncated=truncated, notes=notes))
-    return Exit.OK
+    return _end(session, answer, End(exit_code=Exit.OK, truncated=truncated, notes=notes))
+
+
+def _end(session: Session, answer: Writer, end: End) -> int:
+    """End the answer; without the team's journal it is incomplete."""
+    if session.journal.is_lost:
+        end = structs.replace(end, exit_code=Exit.INCOMPLETE, complete=False)
+    answer.end(end)
+    return end.exit_code
 
 
 def _one(session: Session, opened: Journal | None, word: str, verdicts: frozenset[str]) -> int:
@@ -156,8 +164,8 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     if opened is None or operation is None:
         message = no_operation(word).message.removesuffix("; nothing was sent")
         problem = Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
-        session.writer("operation").end(End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False))
-        return Exit.NOT_FOUND
+        end = End(exit_code=Exit.NOT_FOUND, errors=(problem,), complete=False)
+        return _end(session, session.writer("operation"), end)
     operations = _with_shards(opened, operation)
     answer = session.writer(operation.verb if operation.verb in TRIGGER_VERBS else "operation")
     if session.format == "jsonl":  # the others have a place for it beside the outcomes
@@ -180,8 +188,8 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
         if one.id in restorable:
             notes.append(f"To restore the triggers: {command('enable', '--operation', one.id)}")
     notes += [line for one in operations for line in opened.remarks(one)]
-    answer.end(End(exit_code=Exit.OK, operation=operation.id, operations=operations, notes=tuple(notes)))
-    return Exit.OK
+    end = End(exit_code=Exit.OK, operation=operation.id, operations=operations, notes=tuple(notes))
+    return _end(session, answer, end)
 
 
 def _with_shards(opened: Journal, operation: Operation) -> tuple[Operation, ...]:

@@ -70,7 +70,8 @@ def report(
     file.
 
     Exit codes: 0 printed, 2 not an id, 5 no such operation, 6 the journal cannot be
-    read, 7 printed, but an operation is unfinished or a shard of a plan is missing.
+    read, 7 printed, but an operation is unfinished, a shard of a plan is missing, or
+    the team journal could not be read.
     """
     session.choose_format(output, REPORT_FORMATS, default="md")
     words = tuple(operations or ())
@@ -92,13 +93,14 @@ def report(
     answer = session.writer("report")
     if missing:
         problems = (*problems, *map(_not_found, missing))
-        answer.end(End(exit_code=Exit.NOT_FOUND, errors=problems, complete=False))
-        return Exit.NOT_FOUND
+        code = Exit.INCOMPLETE if session.journal.is_lost else Exit.NOT_FOUND
+        answer.end(End(exit_code=code, errors=problems, complete=False))
+        return code
     one = incident(recorded_ones, disabling)
     answer.row(one)
     problems += tuple(map(_incomplete, missing_in_words(one.plans)))
     unfinished_plans = unfinished([each.operation for each in recorded_ones])
-    code = Exit.INCOMPLETE if unfinished_plans or problems else Exit.OK
+    code = Exit.INCOMPLETE if unfinished_plans or problems or session.journal.is_lost else Exit.OK
     notes = [f"note: {text}" for text in mixed_in_words(one.plans)]
     notes += [f"Unfinished: {command(each.verb, '--resume', each.id)}" for each in unfinished_plans]
     notes += [line for each in recorded_ones for line in sources.remarks(each.operation)]
