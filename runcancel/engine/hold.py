@@ -11,10 +11,14 @@ from runcancel.engine.selection import Selection
 from runcancel.errors import CloudError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Ref, Scope, Snapshot
+from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin
 
 LISTED_EVERY = 30.0
 """Seconds between two listings of one kind of run in one scope, at least."""
+
+_LAST_WITHIN = 15.0
+"""Seconds after the end of a hold for which a listing that is out is waited for."""
 
 
 class Hold(Struct, frozen=True, kw_only=True):
@@ -22,7 +26,7 @@ class Hold(Struct, frozen=True, kw_only=True):
 
     `query` is that of the first search, which ended at the monotonic second `listed_at`. `choose` turns what is found
     into the items to send and the outcomes of the rest; it records and announces them before it returns. `listed` is
-    given each listing that has ended, with its error. Both are called on the caller's thread.
+    given each listing that has ended, its error, and whether another follows. Both are called on the caller's thread.
     """
 
     scopes: Sequence[Scope]
@@ -30,7 +34,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     listed_at: float
     seconds: float
     choose: Callable[[Sequence[Snapshot]], Selection]
-    listed: Callable[[Listing, CloudError | None], None]
+    listed: Callable[[Listing, CloudError | None, bool], None]
     is_full: Callable[[], bool]
 
 
@@ -55,13 +59,15 @@ class HoldListings:
 
     def pending(self, now: float) -> bool:
         """Whether more runs may join at `now`, a second of the monotonic clock."""
+        if now >= self._until + _LAST_WITHIN:
+            self._give_up()
         waits = now < self._until and not self._hold.is_full()
         return waits or bool(self._due or self._out or self._snapshots)
 
     @property
     def due(self) -> list[float]:
         """The seconds at which there is something to do although nothing arrives."""
-        return [*self._due.values(), self._until]
+        return [*self._due.values(), self._until, *([self._until + _LAST_WITHIN] if self._out else ())]
 
     def take_due(self, now: float) -> list[Listing]:
         """The listings that begin now."""
@@ -86,20 +92,32 @@ class HoldListings:
             error = failure
         except Exception as failure:  # noqa: BLE001 - the others are listed, whatever broke
             error = internal_error(failure)
-        return Listed(tuple(_read(listed, clouds)), error)
+        try:
+            return Listed(tuple(_read(listed, clouds)), error)
+        except Exception as failure:  # noqa: BLE001 - what was listed is cancelled, whatever broke
+            return Listed(tuple(listed.values()), error or internal_error(failure))
 
     def record(self, one: Listing, result: Listed, now: float) -> None:
-        """Take the result of a listing, and plan the next one."""
+        """Take the result of a listing, and plan the next one. One that came too late is dropped."""
+        if one not in self._out:
+            return
         self._out.discard(one)
         self._snapshots |= {snapshot.run.ref: snapshot for snapshot in result.snapshots}
-        self._hold.listed(one, result.error)
         self._plan(one, now)
+        self._hold.listed(one, result.error, one in self._due)
 
     def selections(self) -> Iterator[Selection]:
         """The runs that were listed since the last call, as one selection; nothing where there are none."""
         if self._snapshots:
             snapshots, self._snapshots = self._snapshots, {}
             yield self._hold.choose(tuple(snapshots.values()))
+
+    def _give_up(self) -> None:
+        """Do not wait for the listings that are out: what they would have found is not known."""
+        for one in self._out:
+            error = CloudError(Reason.TIMED_OUT, f"the last listing did not reply within {_LAST_WITHIN:g} s")
+            self._hold.listed(one, error, False)
+        self._out.clear()
 
     def _plan(self, one: Listing, last: float) -> None:
         """Plan the listing after `last`. The final one is at the end: nothing is missed that starts before."""

@@ -38,7 +38,7 @@ def hold(
         listed_at=listed_at,
         seconds=seconds,
         choose=choose,
-        listed=lambda listing, error: ends.append((listing, error)),
+        listed=lambda listing, error, _: ends.append((listing, error)),
         is_full=lambda: False,
     )
     return one, snapshots, ends
@@ -116,3 +116,20 @@ def test_a_full_hold_lists_no_more() -> None:
 
     assert listings.take_due(30.0) == []
     assert not listings.pending(0.0)
+
+
+def test_a_listing_that_never_ends_does_not_keep_the_hold() -> None:
+    one, snapshots, ends = hold(30.0)
+    listings = HoldListings(one, 0.0)
+    (listing,) = listings.take_due(30.0)
+
+    assert listings.pending(44.0)
+    assert max(listings.due) == 45.0
+    assert not listings.pending(45.0)
+    listings.record(listing, Listed((seen(PATCH, State.RUNNING),), None), 46.0)
+    list(listings.selections())
+
+    ((_, error),) = ends
+    assert error is not None
+    assert error.reason is Reason.TIMED_OUT
+    assert snapshots == []

@@ -209,7 +209,7 @@ class Holding:
             self._admission.recorder.planned([item])
         return outcome
 
-    def _listed(self, one: Listing, error: CloudError | None) -> None:
+    def _listed(self, one: Listing, error: CloudError | None, more: bool) -> None:
         """Note a listing: the first failure of a scope is printed at once, and so is that it replies again."""
         before = self._errors.pop(one, None)
         self._tried.add(one.scope)
@@ -218,10 +218,8 @@ class Holding:
             self._errors[one] = error
             self._failures[one.scope] += 1
             if before is None:
-                every = duration(LISTED_EVERY)
-                self._session.notes.say(
-                    f"{one.scope}: {one.kind} was not listed: {error.message}; it is tried again every {every}"
-                )
+                again = f"; it is tried again every {duration(LISTED_EVERY)}" if more else ""
+                self._session.notes.say(f"{one.scope}: {one.kind} was not listed: {error.message}{again}")
         elif before is not None:
             self._session.notes.say(f"{one.scope}: {one.kind} is listed again")
 
