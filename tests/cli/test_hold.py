@@ -389,3 +389,22 @@ def test_what_the_joined_run_has_started_is_chased_too(outside: Outside) -> None
         done = hold(outside, *argv)
 
     assert done.outcomes[started[0]]["verdict"] == "stopped", str(done)
+
+
+def test_what_a_trigger_starts_during_the_hold_is_cancelled(outside: Outside) -> None:
+    ref = of_invoker(outside)
+    document = outside.json("status", ref)["runs"][0]["document"]
+    argv = ("--document", document, *HERE, "--hold", "2.2s", "--max-runs", "9")
+    planned = outside.json("cancel", *argv, "-n")["plan"]
+
+    def time_passes() -> str:
+        outside.box.clock.advance(3600.0)
+        return ""
+
+    with a_step_later(outside, time_passes):
+        done = hold(outside, *argv, "--confirm", str(len(planned)), "-o", "json")
+
+    joined = done.outcomes.keys() - {one["run"] for one in planned}
+    assert joined, str(done)
+    assert all(done.outcomes[one]["verdict"] == "stopped" for one in joined)
+    assert all(outside.json("status", one, "--trigger")["runs"][0]["trigger"] for one in joined)
