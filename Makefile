@@ -3,7 +3,8 @@
 # make quick   the core alone, without processes and sandbox: seconds
 # make soak    random faults and kills for half an hour or longer; CASES=5000 for more
 # make test-lowest   the unit tests with the lowest versions that pyproject.toml declares, on Python 3.11
-# make dist    the wheel and the source distribution, by locked tools; make test-build: two builds give the same bytes
+# make dist    wheel, source distribution, self-contained folder (tar.xz, deb, rpm), SBOM, digests, by locked tools
+# make test-build   two builds give the same bytes; make test-dist: what make dist has built, installed and tried
 # make man     the manual pages in man/, written and checked
 # make check   lint, types, import rules, dependencies, licences
 # make docs    the pages as a site in build/site, every link checked
@@ -25,9 +26,11 @@ UNIT := $(ROOMS) tests/contract tests/sandbox tests/cli/test_help.py tests/cli/t
   $(filter-out %/test_screens.py %/test_runbooks.py,$(wildcard tests/test_*.py))
 CORE := $(filter-out tests/journal tests/providers,$(ROOMS)) tests/test_dependencies.py tests/test_errors.py tests/test_text.py tests/test_voice.py
 SLOW := tests/config/test_links.py tests/config/test_settings.py tests/render/test_writers.py tests/runtime/test_limiter.py tests/runtime/test_workers.py
+SOURCES := $(shell git ls-files -- release runcancel man completions README.md CHANGELOG.md LICENSE pyproject.toml 2>/dev/null) \
+  $(wildcard $(shell git rev-parse --git-path logs/HEAD))
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test quick soak check bench test-peers test-lowest test-build dist docs generate man lock mutants coverage screenshots clean
+.PHONY: demo test quick soak check bench test-peers test-lowest test-build test-dist dist docs generate man lock mutants coverage screenshots clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/runcancel sandbox demo
@@ -81,13 +84,17 @@ man: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/cli/test_manual.py
 
 # a commit has one build: its time stands for every file's, and nothing else of the machine gets in
-dist: $(BUILD)/.installed
-	rm -rf dist
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BUILD)/bin/python -m build --no-isolation --outdir dist .
-	@cd dist && sha256sum *
+dist: dist/SHA256SUMS
 
+dist/SHA256SUMS: $(BUILD)/.installed $(SOURCES)
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BUILD)/bin/python release/make.py dist
+
+# two builds of the last commit; the first of them stays in dist/
 test-build: $(BUILD)/.installed
-	$(BUILD)/bin/python tests/twice.py
+	$(BUILD)/bin/python tests/twice.py dist
+
+test-dist: $(VENV)/.installed-dev dist/SHA256SUMS
+	RUNCANCEL_DIST=$(abspath dist) $(BIN)/python -m pytest -q tests/release
 
 # the pages as a site; the commands and the topics in it are the program's own help
 docs: $(VENV)/.installed-dev $(DOCS)/.installed
@@ -101,7 +108,7 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/python $(PIP) install uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements-dev.lock
-	$(BIN)/uv pip compile --group build --universal --python-version 3.11 --generate-hashes --constraint requirements-dev.lock \
+	$(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --constraint requirements-dev.lock \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements-build.lock
 	$(BIN)/uv pip compile --group docs --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements-docs.lock

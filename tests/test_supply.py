@@ -34,25 +34,33 @@ def test_every_action_is_a_commit_with_its_version_beside_it(file: Path) -> None
 
 def test_who_may_publish_runs_no_command_and_checks_nothing_out() -> None:
     publishing = {name: job for name, job in jobs() if "id-token" in job.get("permissions", {})}
-    assert list(publishing) == ["release.yml: publish"]
-    (job,) = publishing.values()
-    assert [step.get("uses", "run").partition("@")[0] for step in job["steps"]] == [
+    used = {
+        name: [step.get("uses", "run").partition("@")[0] for step in job["steps"]] for name, job in publishing.items()
+    }
+    assert used == {
+        "release.yml: attest": ["actions/download-artifact", "actions/attest-build-provenance"],
+        "release.yml: publish": ["actions/download-artifact", "pypa/gh-action-pypi-publish"],
+    }
+    assert publishing["release.yml: attest"]["permissions"] == {"id-token": "write", "attestations": "write"}
+    assert publishing["release.yml: publish"]["permissions"] == {"id-token": "write"}
+    assert all({"test", "join", "try"} <= set(job["needs"]) for job in publishing.values())
+
+
+def test_nothing_else_may_write_but_the_release_of_what_was_published() -> None:
+    written = {name: job for name, job in jobs() if job["permissions"] not in ({}, {"contents": "read"})}
+    assert written.keys() == {"release.yml: attest", "release.yml: publish", "release.yml: release"}
+    release = written["release.yml: release"]
+    assert (release["permissions"], release["needs"]) == ({"contents": "write"}, "publish")
+    assert [step.get("uses", "gh").partition("@")[0] for step in release["steps"]] == [
         "actions/download-artifact",
-        "pypa/gh-action-pypi-publish",
+        "gh",
     ]
-    assert {"test", "build"} <= set(job["needs"])
-    assert job["permissions"] == {"id-token": "write"}
-
-
-def test_nothing_else_may_write() -> None:
-    for name, job in jobs():
-        granted = job["permissions"]
-        assert granted in ({}, {"contents": "read"}) or name == "release.yml: publish", name
+    assert release["steps"][1]["run"].startswith("gh release create ")
 
 
 def test_ci_runs_the_lowest_the_newest_and_the_locked_versions() -> None:
     runs = {name: " ".join(step.get("run", "") for step in job["steps"]) for name, job in jobs()}
-    assert ".ci/run check test test-build demo" in runs["ci.yml: newest"]
+    assert ".ci/run check test test-build test-dist demo" in runs["ci.yml: newest"]
     assert "make test-peers" in runs["ci.yml: peers"]
     assert "make test-lowest" in runs["ci.yml: lowest"]
     assert "make LOCKED=1 check test" in runs["ci.yml: locked"]

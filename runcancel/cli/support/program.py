@@ -1,10 +1,12 @@
 """This program itself: the command that starts it again, and the environment of the commands that it starts."""
 
 import os
-import shlex
 import sys
 from collections.abc import MutableMapping
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LIBRARIES = "LD_LIBRARY_PATH"
 
@@ -19,8 +21,10 @@ def own_command(interpreter: object = sys) -> tuple[str, ...]:
     return (executable,) if _is_frozen(interpreter) else (executable, "-P", "-m", "runcancel")
 
 
-def write_launcher(folder: Path, interpreter: object = sys) -> None:
+def write_launcher(folder: "Path", interpreter: object = sys) -> None:
     """Write a `runcancel` that starts this program, for a folder in PATH."""
+    import shlex  # not before: a self-contained build comes by here at every start
+
     folder.mkdir(parents=True, exist_ok=True)
     launcher = folder / "runcancel"
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(own_command(interpreter))} "$@"\n', encoding="utf-8")
