@@ -19,6 +19,7 @@ _SHORTEST = 4  # characters; what is shorter is no secret, and stands in every t
 _HEAD = 16  # characters by which a secret is found; the rest of it may be missing
 _ENCODED_FROM = 8  # characters of a secret that is also looked for in base64
 _SURE = 16  # characters of a secret that is taken out of data, too: a word like "test" stays there
+_HEADER = 8  # characters of a token in a header
 _RUN = re.compile(r"[0-9A-Za-z]+")
 _NAME = re.compile(r"(?i)secret|token|passw|private_?key|access_?key$|assertion")
 _NO_NAME = re.compile(r"(?i)(?:file|path|uri|url|arn|id|profile|region|type|expir\w*|ttl\S*|next_?token)$")
@@ -167,3 +168,13 @@ def _written(char: str) -> str:
         return plain
     hexed = f"(?i:{code:02x})"
     return rf"(?:{plain}|%(?:25)*{hexed}|\\+(?:u00|x){hexed}|&(?:amp;)*#(?:[xX]0*{hexed}|0*{code});)"
+
+
+def secrets_in(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets in headers that are sent, a session token or a bearer token; what signs one request is none."""
+    names = []
+    for name, value in headers.items():
+        bearer = name.lower() == "authorization" and "signature" not in value.lower()
+        if (bearer or is_secret(name)) and len(value) >= _HEADER and not value.isdigit():
+            names += [value, value.rpartition(" ")[2]]
+    return tuple(dict.fromkeys(names))

@@ -12,11 +12,10 @@ from msgspec import Struct
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.base import Checkup, Connection
-from runcancel.providers.common import learned
 from runcancel.providers.common.authorities import Authorities
 from runcancel.providers.common.fields import number
 from runcancel.providers.common.proxies import is_loopback, is_metadata, proxy_answer, proxy_of, without_user
-from runcancel.redaction import redact_reply, redact_sent
+from runcancel.redaction import redact_reply, redact_sent, secrets_in
 
 
 def _unusable(message: str) -> CloudError:
@@ -142,6 +141,8 @@ class HttpClient:
 
         host = self._checked(url)
         if credentials:
+            from runcancel.providers.common import learned
+
             learned.from_url(url)
             learned.from_request(headers, body)
         pool = self._pool(url)
@@ -155,9 +156,11 @@ class HttpClient:
         content = _whole(response, host)
         returned = {name.lower(): value for name, value in response.headers.items()}
         if credentials:
+            from runcancel.providers.common import learned
+
             learned.from_reply(method, content)
             return Reply(status_code=response.status, headers=returned, content=content)
-        all_secrets = (*secrets, *learned.from_headers(headers))
+        all_secrets = (*secrets, *secrets_in(headers))
         return Reply(
             status_code=response.status,
             headers={name: redact_sent(value, all_secrets) for name, value in returned.items()},
@@ -305,6 +308,8 @@ def _too_large(host: str) -> str:
 
 def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
     import urllib3
+
+    from runcancel.providers.common import learned
 
     address = proxy if "://" in proxy else f"http://{proxy}"
     learned.from_url(address)

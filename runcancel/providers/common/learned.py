@@ -5,28 +5,17 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from runcancel.redaction import is_secret, remember, remember_fields
+from runcancel.redaction import is_secret, remember, remember_fields, secrets_in
 
 _LONG = 16  # characters: what is shorter in a path is a word
-_HEADER = 8  # characters of a token in a header
 _SHOWN = re.compile(r"(?i)(?:arn|name|action)$")
 """What the query of an API names and messages repeat: a role, a session. It is no secret."""
 _ELEMENT = re.compile(r"<([A-Za-z_]{1,64})>([^<>]{8,})</")
 
 
-def from_headers(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """The secrets in headers that are sent, a session token or a bearer token; what signs one request is none."""
-    names = []
-    for name, value in headers.items():
-        bearer = name.lower() == "authorization" and "signature" not in value.lower()
-        if (bearer or is_secret(name)) and len(value) >= _HEADER and not value.isdigit():
-            names += [value, value.rpartition(" ")[2]]
-    return tuple(dict.fromkeys(names))
-
-
 def from_request(headers: Mapping[str, str], body: bytes) -> None:
     """Remember what a request for credentials carries: tokens in headers, and in a form or JSON."""
-    remember(*from_headers(headers))
+    remember(*secrets_in(headers))
     _from_document(body)
 
 
