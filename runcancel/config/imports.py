@@ -1,7 +1,6 @@
 """What an import of accounts would change in the configuration: a comparison, which changes nothing."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from runcancel.config.toml import hidden
 from runcancel.model.inventory import Account, Inventory
 from runcancel.model.reports import ContextChange
 
-_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")  # a reference begins with it
 _LONGEST = 100  # characters of a name, and of a tag
 
 
@@ -94,16 +93,28 @@ def changes(config: Config, inventory: Inventory, options: ImportOptions) -> tup
 
 
 def _matches(own: Mapping[str, Context], inventory: Inventory) -> dict[int, str | None]:
-    """For each account, by its position, the context that an earlier import made of it."""
+    """For each account, by its position, the context that an earlier import made of it.
+
+    An account that is listed several times has as many contexts: first those that are called as it is today, then,
+    where the numbers are equal, the others in their order.
+    """
     names_of: dict[str | None, list[str]] = {}
     for name, one in own.items():
         names_of.setdefault(one.account, []).append(name)
-    entries = Counter(account.id for account in inventory.accounts)
     matches: dict[int, str | None] = {}
+    rest: dict[str, list[int]] = {}
     for at, account in enumerate(inventory.accounts):
         names = names_of.get(account.id, [])
-        exact = next((name for name in names if name in (_slug(account), f"{_slug(account)}-{account.id}")), None)
-        matches[at] = exact or (names[0] if len(names) == entries[account.id] == 1 else None)
+        slug = _slug(account)
+        matches[at] = next((name for name in names if name == slug or name.startswith(f"{slug}-{account.id}")), None)
+        if matches[at] is None:
+            rest.setdefault(account.id, []).append(at)
+        else:
+            names.remove(str(matches[at]))
+    for id, positions in rest.items():
+        names = names_of.get(id, [])
+        if len(names) == len(positions):
+            matches |= dict(zip(positions, names, strict=True))
     return matches
 
 

@@ -392,7 +392,7 @@ def test_hostile_names_and_tags_become_harmless_ones(outside: Outside) -> None:
 
     made = contexts(outside)
     assert len(made) == len(HOSTILE)
-    assert {"etc", "a-b-c", "rf", "x-aws-y", "名前", "say-hi", "a-b"} <= made.keys()
+    assert {"etc", "a-b-c", "rf", "x-aws-y", "say-hi", "a-b"} <= made.keys()
     assert all(name.isprintable() and len(name) < 120 and not set(name) & set('@:, -/"') - {"-"} for name in made)
     assert all("," not in tag and tag.isprintable() for one in made.values() for tag in one.get("tags", ()))
     assert imported(outside, "contexts", "import", "--c7n-org", str(file)) == {}
