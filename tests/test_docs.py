@@ -20,6 +20,7 @@ _EXPECTED = {
     "runcancel cancel --name patch-openssl": 6,  # two accounts, and no terminal to confirm on
     "runcancel cancel -r all --name patch-openssl --max-runs 50": 6,  # several accounts, and no terminal to confirm on
     "runcancel cancel t-7d2a745b412b4601b2d47f6a768d0001 --target i-bp1fexample": 5,
+    "runcancel contexts import --aws-organization --role ops": 6,  # it asks before it writes
     "runcancel report -o html > incident.html": 5,  # the cancel above waits for a confirmation
     "runcancel doctor -c prod -o json": 2,  # the context does not exist
 }

@@ -244,10 +244,7 @@ class Traffic:
 
 
 class Pace:
-    """The pace of one scope: one limiter per API, one rule of repetition. `jitter` gives numbers in [0, 1).
-
-    `common` is what the paces of all scopes share.
-    """
+    """The pace of one scope: one limiter per API. `jitter` gives numbers in [0, 1), `common` is what scopes share."""
 
     def __init__(
         self,
