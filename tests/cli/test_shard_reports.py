@@ -3,7 +3,7 @@
 import json
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from outside import Done, Outside
 
 from cli.test_report import cells
 from cli.test_shards import COUNT, write
+from cli.test_team_journal import machines
+
+__all__ = ["machines"]
 
 REGIONS = "tencent:ap-guangzhou,tencent:ap-shanghai,tencent:ap-singapore,alibaba:cn-hangzhou"
 JOURNAL = Path(".local/state/runcancel/journal.sqlite3")
@@ -301,3 +304,20 @@ def test_a_document_of_something_else_is_named(outside: Outside, plan: Any) -> N
     document = report(outside, "plan.json", "./plan.json", code=5)
 
     assert document["errors"][0]["message"].startswith("plan.json is a document that names no operation")
+
+
+def test_machines_with_one_journal_need_no_file(outside: Outside, plan: Any, machines: list[Mapping[str, str]]) -> None:
+    command = ("cancel", "--plan", "plan.json", "--confirm", "4", "--no-wait", "-o", "json", "--shard")
+    one, two = machines
+
+    assert outside.run(*command, "0/2", env=one).code == 0
+    partly = outside.run("report", "-o", "json", env=two)
+    assert outside.run(*command, "1/2", env=two).code == 0
+    whole = [outside.run("report", "-o", "json", env=each) for each in machines]
+
+    assert partly.code == 7
+    assert partly.document["errors"][0]["message"].endswith("shard 1 of 2 is missing")
+    assert [each.code for each in whole] == [0, 0]
+    assert all(runs(each.document) == sorted(item["run"] for item in plan["plan"]) for each in whole)
+    shown = outside.run("history", "last", "-o", "json", env=one)
+    assert sorted(each["run"] for each in shown.document["outcomes"]) == sorted(item["run"] for item in plan["plan"])
