@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psycopg
-
 REQUIRED = "RUNCANCEL_TESTS_NEED_POSTGRES"
 """With this variable a missing server is a failure, not a skip."""
 
@@ -80,6 +78,8 @@ class Server:
 
     def execute(self, *statements: str, database: str = "postgres") -> None:
         """Carry out statements as the administrator."""
+        import psycopg  # most tests need no database
+
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
@@ -110,6 +110,8 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> None:
+        import psycopg
+
         deadline = time.monotonic() + 30
         while True:
             try:

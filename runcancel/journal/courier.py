@@ -15,6 +15,7 @@ T = TypeVar("T")
 _TOGETHER = 200  # writes that one transaction takes
 _GRACE = 0.25  # seconds beyond a limit until a step counts as hung: the server's own limit comes first
 _CALL = 10.0  # seconds that a caller waits at most
+_END = 5.0  # seconds in which everything that was posted is done at the end
 _POLL = 0.02  # seconds between two checks of a step that is waited for
 
 
@@ -97,9 +98,15 @@ class Courier:
         return job.result[0]
 
     def close(self) -> None:
-        """Close the connection once everything that was posted is done. Raises what went wrong."""
+        """Close the connection once everything that was posted is done. Raises what went wrong.
+
+        A server that is too slow for what was posted is given up after some seconds: somebody waits for the report.
+        """
         self._jobs.put(None)
+        deadline = time.monotonic() + _END
         while not self._ended.wait(_POLL):
+            if time.monotonic() > deadline:
+                self._failure = self.failure or self._silence(_END)
             if self.failure is not None:
                 break
         if self._failure is not None:
