@@ -92,7 +92,7 @@ class Clouds:
         """Read runs, or triggers. Raises `CloudError` for what concerns the whole batch."""
         cloud = self.at(batch.scope)
         if isinstance(batch.kind, TriggerKind):
-            return self.switch.read(cloud.triggers(), batch.refs)
+            return self.switch.read(cloud.triggers(), batch.refs, now=self._workers.clock.monotonic())
         return cloud.read(batch.refs, full=full)
 
     def send(self, ref: Ref, targets: Sequence[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ So a change of triggers has the machinery of a cancel: lookup, plan, confirmatio
 bounded by time, readings afterwards, signals, resume.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from runcancel.errors import CloudError
@@ -13,16 +14,21 @@ from runcancel.model.states import Reason, State
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan, TriggerSnapshot, TriggerState, TriggerVerdict
 from runcancel.providers import kind_of
 from runcancel.providers.base import Triggers
+from runcancel.runtime.throttle import no_later_than
 
 _ABOUT_ONE = frozenset({Reason.NOT_FOUND, Reason.INVALID})
 """Failures of a reading that show nothing about the next one."""
 
 
 class Switch:
-    """Which way triggers are switched, and the latest reading of each."""
+    """Which way triggers are switched, and the latest reading of each.
+
+    `one_try`: a reading that fails is not repeated, because who reads does that.
+    """
 
     def __init__(self, *, enable: bool) -> None:
         self.enable = enable
+        self.one_try = False
         self.readings: dict[Ref, Trigger] = {}
 
     @property
@@ -30,11 +36,15 @@ class Switch:
         """The state that is requested of every trigger: enabled or disabled."""
         return TriggerState.ENABLED if self.enable else TriggerState.DISABLED
 
-    def read(self, triggers: Triggers, refs: Sequence[Ref]) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
+    def read(
+        self, triggers: Triggers, refs: Sequence[Ref], *, now: float
+    ) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """Read triggers of one scope. Raises `CloudError` for what concerns more than one of them."""
         for ref in refs:
             try:
-                yield ref, self.snapshot(triggers.read(ref))
+                with no_later_than(now if self.one_try else math.inf):
+                    trigger = triggers.read(ref)
+                yield ref, self.snapshot(trigger)
             except CloudError as error:
                 if error.reason not in _ABOUT_ONE:
                     raise

@@ -32,7 +32,7 @@ from runcancel.model.states import Reason, Verdict
 from runcancel.model.triggers import Trigger, TriggerState, TriggerVerdict
 from runcancel.providers import provider, trigger_kind_of
 
-_LONGEST_PAUSE = 2.0  # seconds between two readings of what fails for a time
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0  # seconds between two readings of what fails for a time
 
 _LINES = {"trigger": "ref", "trigger-outcome": "trigger"}
 """Lines of jsonl that name a trigger, each with the key of its reference."""
@@ -211,21 +211,24 @@ class TriggerChoice:
     def _look_up(self, references: Sequence[Reference]) -> list[LookupResult]:
         """Read triggers. What fails for a time is read again until --lookup-timeout: unread it is not changed."""
         session = self._session
-        clock, clouds, tries = session.workers.clock, session.clouds, session.clouds.tries
+        clock, clouds = session.workers.clock, session.clouds
         until = clock.monotonic() + (session.read_within or READ_WITHIN)
-        clouds.tries = structs.replace(tries, within=0.0)  # what the others need must not wait for one
+        clouds.switch.one_try = True
         try:
             results = session.look_up(references)
-            wait = 0.5
-            while (again := [one.reference for one in results if _may_pass(one)]) and clock.monotonic() + wait < until:
+            wait = _SHORTEST_PAUSE
+            while again := [one for one in results if _may_pass(one)]:
+                busy = all(one.problem is not None and one.problem.code is Reason.BUSY for one in again)
+                wait = _SHORTEST_PAUSE if busy else min(2 * wait, _LONGEST_PAUSE)  # the limiter holds what is throttled
+                if clock.monotonic() + wait >= until:
+                    break
                 session.workers.pause(wait)
-                wait = min(2 * wait, _LONGEST_PAUSE)
-                seconds = until - clock.monotonic()
-                readings = look_up(again, session.settings, clouds, session.workers, within=seconds)
+                unread, seconds = [one.reference for one in again], until - clock.monotonic()
+                readings = look_up(unread, session.settings, clouds, session.workers, within=seconds)
                 fresh = {one.reference: one for one in readings}
                 results = [fresh.get(one.reference, one) for one in results]
         finally:
-            clouds.tries = tries
+            clouds.switch.one_try = False
         return results
 
     def _changeable(self, selection: Selection) -> Selection:
