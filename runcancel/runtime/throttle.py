@@ -155,8 +155,8 @@ class StoppableClock:
 class Circuit:
     """Whether a scope is worth a call: shared by its threads, closed again by any answer.
 
-    A scope that was silent for long enough is given up as a whole. From then on one call at a time goes out, after 1 to
-    20 s, to look whether it is back; every other is refused here.
+    A scope that was silent for long enough is given up as a whole: one call at a time, after 1 to 20 s, tests whether
+    it is back; every other is refused here.
     """
 
     def __init__(self) -> None:
@@ -257,8 +257,7 @@ class Pace:
         on_failure: Callable[[CloudError], None] = lambda error: None,
         common: "dict[Hashable, Pace] | None" = None,
     ) -> None:
-        self._common = {} if common is None else common
-        self._clock = clock
+        self._clock, self._common = clock, {} if common is None else common
         self._jitter = jitter
         self._tries = tries
         self._on_call = on_call
@@ -273,9 +272,8 @@ class Pace:
 
         A read is repeated while `Tries` allows: throttled at the scope's rate, after other failures in 1 to 20 s, never
         before the server's `retry_after`. With `once`, for what changes something, there is one try. Raises the last
-        `CloudError`; one with `Reason.INTERRUPTED` when the clock was stopped before a call could begin; `GivenUp` for
-        a scope that was silent for the timeout. In the last two cases, and while credentials are refused, nothing is
-        sent.
+        `CloudError`. Nothing was sent with `Reason.INTERRUPTED`, when the clock was stopped before a call could begin,
+        with `GivenUp`, for a scope that was silent for the timeout, and while credentials are refused.
         """
         limiter = self._limiter(api, rate)
         began = self._clock.monotonic()
