@@ -1,6 +1,8 @@
 """A hold: for a time, every run that matches the filter of a cancel joins it."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from heapq import heappop, heappush
+from itertools import count
 
 from msgspec import Struct, structs
 
@@ -51,7 +53,8 @@ class HoldListings:
     def __init__(self, hold: Hold, now: float) -> None:
         self._hold = hold
         self._until = now + hold.seconds
-        self._due: dict[Listing, float] = {}
+        self._due: list[tuple[float, int, Listing]] = []  # a heap: ten thousand scopes are ten thousand entries
+        self._number = count()
         self._out: set[Listing] = set()
         self._snapshots: dict[Ref, Snapshot] = {}
         for one in _listings(hold):
@@ -67,16 +70,20 @@ class HoldListings:
     @property
     def due(self) -> list[float]:
         """The seconds at which there is something to do although nothing arrives."""
-        return [*self._due.values(), self._until, *([self._until + _LAST_WITHIN] if self._out else ())]
+        return [
+            *(due for due, _, _ in self._due[:1]),
+            self._until,
+            *([self._until + _LAST_WITHIN] if self._out else ()),
+        ]
 
     def take_due(self, now: float) -> list[Listing]:
         """The listings that begin now."""
         if self._hold.is_full():
             self._due.clear()
-        ready = [one for one, due in self._due.items() if due <= now]
-        for one in ready:
-            del self._due[one]
-            self._out.add(one)
+        ready: list[Listing] = []
+        while self._due and self._due[0][0] <= now:
+            ready.append(heappop(self._due)[2])
+        self._out.update(ready)
         return ready
 
     def run(self, one: Listing, clouds: Clouds, trackers: Container[Ref]) -> Listed:
@@ -103,8 +110,7 @@ class HoldListings:
             return
         self._out.discard(one)
         self._snapshots |= {snapshot.run.ref: snapshot for snapshot in result.snapshots}
-        self._plan(one, now)
-        self._hold.listed(one, result.error, one in self._due)
+        self._hold.listed(one, result.error, self._plan(one, now))
 
     def selections(self) -> Iterator[Selection]:
         """The runs that were listed since the last call, as one selection; nothing where there are none."""
@@ -119,11 +125,16 @@ class HoldListings:
             self._hold.listed(one, error, False)
         self._out.clear()
 
-    def _plan(self, one: Listing, last: float) -> None:
-        """Plan the listing after `last`. The final one is at the end: nothing is missed that starts before."""
+    def _plan(self, one: Listing, last: float) -> bool:
+        """Plan the listing after `last`, if there is one. The final one is at the end, so that it finds what started
+        before.
+        """
         due = last + LISTED_EVERY
-        if due <= self._until:
-            self._due[one] = self._until if self._until - due < LISTED_EVERY else due
+        if due > self._until:
+            return False
+        due = self._until if self._until - due < LISTED_EVERY else due
+        heappush(self._due, (due, next(self._number), one))
+        return True
 
 
 def _listings(hold: Hold) -> Iterator[Listing]:

@@ -226,6 +226,10 @@ site_policy.OWNERS = frozenset({{os.getuid()}})
     assert done.outcomes[here]["verdict"] == "stopped"
     assert done.code == 3
     assert outside.truth(there)["state"] == "running"
+    assert f"To cancel what the hold left alone: runcancel cancel {there}" in done.err
+    assert "To continue with the rest" not in done.err
+    resumed = outside.run("cancel", "--resume", done.document["operation"], "-o", "json", before=place)
+    assert (resumed.code, resumed.document["outcomes"]) == (0, []), "what was refused never joined"
 
 
 def test_a_dry_run_shows_what_would_happen(outside: Outside) -> None:

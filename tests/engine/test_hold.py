@@ -133,3 +133,16 @@ def test_a_listing_that_never_ends_does_not_keep_the_hold() -> None:
     assert error is not None
     assert error.reason is Reason.TIMED_OUT
     assert snapshots == []
+
+
+def test_ten_thousand_scopes_cost_a_step_no_more_than_a_few() -> None:
+    scopes = [Scope(provider="tencent", region="ap-guangzhou", context=f"c{number}") for number in range(10_000)]
+    listings = HoldListings(hold(3600.0, scopes=scopes)[0], 0.0)
+
+    ready = listings.take_due(30.0)
+    for one in ready:
+        listings.record(one, NOTHING, 31.0)
+        assert len(listings.due) <= 3  # what the loop of a cancel goes through after each event
+
+    assert len(ready) == 10_000
+    assert listings.take_due(60.0) == []

@@ -200,7 +200,7 @@ class Execution:
                 *(() if signum is None else (self._what_continues(),)),
                 *self._hints(operation),
                 *(() if self._hold is None else self._hold.hints(interrupted=signum is not None)),
-                *_next(self.verb, outcomes, operation),
+                *_next(self.verb, outcomes, operation, _FINAL if self._hold is None else _FINAL | {Reason.REFUSED}),
             ),
             further=lambda: self._further(operation),
         )
@@ -272,11 +272,11 @@ def _internal(session: Session, error: Exception, operation: str | None, request
     )
 
 
-def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None) -> Iterator[str]:
-    """How to continue with the rest, if there is a rest."""
+def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None, final: frozenset[Reason]) -> Iterator[str]:
+    """How to continue with the rest, if there is a rest. `final`: failures after which nothing is left to do."""
     any_rest = any(
         outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
-        and (outcome.error is None or outcome.error.code not in _FINAL)
+        and (outcome.error is None or outcome.error.code not in final)
         for outcome in outcomes
     )
     if any_rest and operation:

@@ -22,11 +22,12 @@ from runcancel.errors import CloudError, Refused, UsageError
 from runcancel.guards.confirmation import ConfirmationRequirement, Level
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.queries import Query
-from runcancel.model.runs import Scope, Snapshot
+from runcancel.model.runs import Ref, Scope, Snapshot
 from runcancel.render import Caller
 from runcancel.render.screens.words import counted
-from runcancel.text import duration, local, safe
+from runcancel.text import command, duration, local, safe
 
+_FEW = 20  # references in a command
 _FILTERS = "--name, --name-glob, --document or --script"
 
 
@@ -135,6 +136,7 @@ class Holding:
         self._items = list(choice.selection.items)
         self._refs = {item.run for item in self._items}
         self._joined = 0
+        self._refused: list[Ref] = []
         self._errors: dict[Listing, CloudError] = {}
         self._failures: Counter[Scope] = Counter()
         self._tried: set[Scope] = set()
@@ -165,36 +167,43 @@ class Holding:
         facts = {Reference.of(one.run.ref).meaning: one.run.matched_by for one in fresh}
         selected_runs = of_found(results, (), {name: fact for name, fact in facts.items() if fact is not None})
         self._refs |= {one.run.ref for one in fresh}
-        items: list[PlanItem] = []
-        outcomes: list[Outcome] = []
-        for item in selected_runs.items:
-            try:
-                self._admit(item)
-            except Refused as error:
-                outcomes.append(self._leave(item, error))
-                continue
+        refusals = self._refusals(selected_runs.items)
+        items = tuple(item for item in selected_runs.items if item.run not in refusals)
+        for item in items:
             self._items.append(item)
-            items.append(item)
             self._joined += 1
             name = f" ({safe(item.label)})" if item.label else ""
             self._session.notes.say(
                 f"found: {item.run}{name}, {item.state}; run {self._count} of at most {self._request.max_runs}"
             )
-        return Selection(items=tuple(items), decided=(*selected_runs.decided, *outcomes))
+        outcomes = [self._leave(item, refusals[item.run]) for item in selected_runs.items if item.run in refusals]
+        return Selection(items=items, decided=(*selected_runs.decided, *outcomes))
 
     @property
     def _count(self) -> int:
         return sum(item.ask for item in self._items)
 
-    def _admit(self, item: PlanItem) -> None:
-        """Raise `Refused` if limits, rules or the confirmation do not cover this run."""
-        if not item.ask:
-            return
-        if self._count >= self._request.max_runs:
-            self._is_full = True
-        together = [*self._items, item]
-        self._admission.check_late(together, self._requirement)
-        choice = RunChoice(selection=Selection(items=tuple(together)), by_hand=False)
+    def _refusals(self, items: Sequence[PlanItem]) -> dict[Ref, Refused]:
+        """Which of these runs limits, rules or the confirmation do not cover: one by one if not all are covered."""
+        refusals: dict[Ref, Refused] = {}
+        together = list(self._items)
+        try:
+            self._admit([*together, *items])
+        except Refused:
+            for item in items:
+                try:
+                    self._admit([*together, item])
+                except Refused as error:
+                    refusals[item.run] = error
+                else:
+                    together.append(item)
+            self._is_full = bool(refusals) and sum(item.ask for item in together) >= self._request.max_runs
+        return refusals
+
+    def _admit(self, items: Sequence[PlanItem]) -> None:
+        """Raise `Refused` if limits, rules or the confirmation do not cover these runs together."""
+        self._admission.check_late(items, self._requirement)
+        choice = RunChoice(selection=Selection(items=tuple(items)), by_hand=False)
         needed = self._admission.requirement(choice)
         if needed.level > self._requirement.level:
             raise Refused(
@@ -206,7 +215,8 @@ class Holding:
         outcome = not_admitted(item, error)
         self._session.notes.say(f"found: {item.run}, {item.state}; not cancelled: {error.message}")
         if self._admission.recorder is not None:
-            self._admission.recorder.planned([item])
+            self._admission.recorder.planned([structs.replace(item, ask=False, why=error.message)])
+        self._refused.append(item.run)
         return outcome
 
     def _listed(self, one: Listing, error: CloudError | None, more: bool) -> None:
@@ -242,4 +252,6 @@ class Holding:
         failures = tuple(
             f"{scope}: {counted(number, 'listing')} failed during the hold" for scope, number in self._failures.items()
         )
+        if self._refused:
+            failures += (f"To cancel what the hold left alone: {command('cancel', *self._refused[:_FEW])}",)
         return (*failures, f"The hold {end}{why}: {joined}. Runs that start from now on are not cancelled")

@@ -12,7 +12,7 @@ from runcancel.journal.store import JournalStore
 from runcancel.model.events import Beside, HoldStarted, JournalEvent, SearchedAgain
 from runcancel.model.outcomes import LeftOver, Outcome, PlanItem
 from runcancel.model.runs import Ref
-from runcancel.model.states import Verdict
+from runcancel.model.states import Reason, Verdict
 from runcancel.text import command
 
 
@@ -38,7 +38,9 @@ def left_over(store: JournalStore, id: str, *, verb: str = "cancel") -> LeftOver
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None
     # What an earlier resume found on its way was not asked again, and is looked at all the same.
-    open_items = tuple(structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry))
+    open_items = tuple(
+        structs.replace(entry.item, ask=True) for entry in entries if not _has_ended(entry) and not _was_refused(entry)
+    )
     own = verb != "cancel"  # a cancel has its limits for runs, not for the triggers that it disabled first
     planned = [(entry, entry.item) for entry in entries if isinstance(entry.item, PlanItem)]
     requested = tuple(item for entry, item in planned if _was_sent(entry))
@@ -83,6 +85,14 @@ def _has_ended(entry: Entry) -> bool:
     if outcome is None:
         return False
     return _is_partial(outcome) or outcome.verdict in (Verdict.STOPPED, Verdict.ENDED)
+
+
+def _was_refused(entry: Entry) -> bool:
+    """Whether a hold found the run and a guard refused it: it never joined."""
+    outcome = entry.outcome
+    if entry.item.ask or outcome is None or outcome.error is None:
+        return False
+    return outcome.verdict is Verdict.SKIPPED and outcome.error.code is Reason.REFUSED
 
 
 def _is_partial(outcome: Outcome) -> bool:
