@@ -35,8 +35,7 @@ from runcancel.render import (
 )
 from runcancel.render.screens.notes import Notes
 from runcancel.render.screens.terminal import Color, Terminal
-from runcancel.runtime.memory import threads_that_fit
-from runcancel.runtime.schedule import THREADS
+from runcancel.runtime.schedule import THREADS, threads_that_fit
 from runcancel.runtime.throttle import StoppableClock, Tries
 from runcancel.runtime.workers import Workers
 from runcancel.text import command

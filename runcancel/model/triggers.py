@@ -188,6 +188,11 @@ class Origin(Struct, frozen=True, kw_only=True):
             next_start_at=trigger.next_start_at if enabled else None,
         )
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it is known that nothing starts the run again: no trigger started it, and it is no schedule."""
+        return self.known and self.trigger is None and not self.repeats
+
     def is_settled(self, *, scanned: bool) -> bool:
         """Whether nothing more can be read of it. `scanned`: a scan of the triggers finds what started such a run."""
         return self.state is not None if self.trigger is not None else self.known or not scanned

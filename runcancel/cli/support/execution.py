@@ -124,6 +124,8 @@ class Execution:
         """What is looked up once the results are printed."""
         if not self._policy.wait or self._session.workers.signum is not None:
             return ()
+        if all(outcome.origin is not None and outcome.origin.is_final for outcome in self._runs):
+            return ()
         from runcancel.cli.support.returning import what_returns
 
         return what_returns(self._session, self._runs, operation, self._recorder)
