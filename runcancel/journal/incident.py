@@ -48,8 +48,8 @@ def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -
     outcomes = _outcomes(of_runs)
     triggers = trigger_reports(ordered)
     inner = frozenset(outcomes)  # what a target stands for is not counted twice
-    left = {one.trigger: one.after for one in triggers if one.after is not None}
-    accounts = _accounts(of_runs, outcomes, inner, left)
+    states_after = {one.trigger: one.after for one in triggers if one.after is not None}
+    accounts = _accounts(of_runs, outcomes, inner, states_after)
     ends = [one.ended_at for one in ordered]
     known_ends = [end for end in ends if end is not None]
     plans = plan_reports(one.operation for one in ordered)
@@ -143,7 +143,7 @@ def _accounts(
     ordered: Sequence[Recorded],
     outcomes: Mapping[RunName, Outcome],
     inner: frozenset[RunName],
-    left: Mapping[RunName, TriggerState],
+    states_after: Mapping[RunName, TriggerState],
 ) -> tuple[AccountReport, ...]:
     callers = {event.scope: event for one in ordered for event in one.events if isinstance(event, CalledBy)}
     scopes = {entry.item.run: _scope_of(entry.item) for one in ordered for entry in one.entries}
@@ -155,7 +155,7 @@ def _accounts(
     for run in outcomes:
         grouped.setdefault(_account(scopes[run], callers), []).append(run)
     times = _times(ordered)
-    origins = _origins(ordered, outcomes, left)
+    origins = _origins(ordered, outcomes, states_after)
     return tuple(
         AccountReport(
             provider=key.provider,
@@ -172,16 +172,16 @@ def _accounts(
 
 
 def _origins(
-    ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], left: Mapping[RunName, TriggerState]
+    ordered: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], states_after: Mapping[RunName, TriggerState]
 ) -> dict[RunName, Origin | None]:
-    """What started each run, as it was found last; a trigger that an operation changed since is as it was `left`."""
+    """What started each run, as it was found last; a trigger that was changed since has its state in `states_after`."""
     origins = {run: outcome.origin for run, outcome in outcomes.items()}
     origins |= {event.run: event.origin for one in ordered for event in one.events if isinstance(event, OriginFound)}
-    return {run: None if origin is None else _as_left(origin, left) for run, origin in origins.items()}
+    return {run: None if origin is None else _as_left(origin, states_after) for run, origin in origins.items()}
 
 
-def _as_left(origin: Origin, left: Mapping[RunName, TriggerState]) -> Origin:
-    state = None if origin.trigger is None else left.get(origin.trigger)
+def _as_left(origin: Origin, states_after: Mapping[RunName, TriggerState]) -> Origin:
+    state = None if origin.trigger is None else states_after.get(origin.trigger)
     if state in (None, origin.state):
         return origin
     comes = origin.next_start_at if state is TriggerState.ENABLED else None
