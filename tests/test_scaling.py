@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
 _BLOCK = re.compile(r"^```\w+ recipe=(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RECIPES = dict(_BLOCK.findall(PAGE.read_text(encoding="utf-8")))
 REGIONS = ("ap-guangzhou", "ap-shanghai", "ap-singapore")
-MUST = "RUNCANCEL_JOB_RUNNERS"
+MUST = "RUNCANCEL_TESTS_NEED_JOB_RUNNERS"
 """Set where the job runners are installed: then what is missing fails, and is not skipped."""
 
 _PEERS = os.environ.get("RUNCANCEL_PEERS")

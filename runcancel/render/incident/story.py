@@ -114,13 +114,12 @@ def _summary(report: IncidentReport) -> Iterator[Block]:
         yield Paragraph((f"Reason: {reason}",))
     for plan in report.plans:
         if plan.missing:
+            single = len(plan.missing) == 1
             yield Paragraph(
                 (
-                    "This report is incomplete: shards ",
-                    _shards(plan),
-                    " of plan ",
+                    f"This report is incomplete: {'shard' if single else 'shards'} {_shards(plan)} of plan ",
                     Code(plan.plan[:12]),
-                    " are missing.",
+                    f" {'is' if single else 'are'} missing.",
                 ),
                 warning=True,
             )
