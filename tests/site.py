@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 HELP = ROOT / "tests" / "cli" / "golden" / "help"
 _HOME = {"README.md": "index.md"}
 _ELSEWHERE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+_NAMED_BLOCK = re.compile(r"^(```\w+) \w+=[\w-]+$", re.MULTILINE)
+"""A block that a test finds by its name. A site generator takes such a line for text, and what follows for code."""
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#)(?P<file>[^)#\s]+)")
 
 
@@ -25,7 +27,7 @@ def collect(folder: Path) -> None:
     folder.mkdir(parents=True)
     for page in [*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in (*_HOME, *_ELSEWHERE))]:
         text = _LINK.sub(lambda link, page=page: _moved(page, link["file"]), page.read_text(encoding="utf-8"))
-        (folder / _name(page)).write_text(text, encoding="utf-8")
+        (folder / _name(page)).write_text(_NAMED_BLOCK.sub(r"\1", text), encoding="utf-8")
     for picture in (ROOT / "docs").rglob("*.svg"):
         target = folder / picture.relative_to(ROOT / "docs")
         target.parent.mkdir(exist_ok=True)
