@@ -43,6 +43,7 @@ class Lied:
     def __init__(self, box: Liar, home: Path) -> None:
         self.box = box
         self.environ = {"HOME": str(home), **box.environment()}
+        self._honest: dict[Ref, Snapshot] = {}
 
     def open(self, scope: Scope) -> Cloud:
         endpoint = self.environ.get(f"RUNCANCEL_{scope.provider.upper()}_ENDPOINT_URL")
@@ -52,6 +53,18 @@ class Lied:
     def telling(self, *lies: Any) -> Telling:
         self.box.telling = Telling(lies)
         return self.box.telling
+
+    def reset(self) -> None:
+        """The world as it was, at another time."""
+        self.box.reset()
+        self._honest.clear()
+
+    def honest(self, ref: Ref) -> Snapshot:
+        """The run as it is: it stands still, and is read once."""
+        self.telling()
+        if ref not in self._honest:
+            self._honest[ref] = self.read(ref)
+        return self._honest[ref]
 
     def read(self, ref: Ref) -> Snapshot:
         ((_, found),) = self.open(ref.scope).read([ref])
@@ -76,8 +89,7 @@ def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lied]:
 @given(data=st.data())
 def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: st.DataObject) -> None:
     ref = references.full(run)
-    lied.telling()
-    before = lied.read(ref)
+    before = lied.honest(ref)
     ids = frozenset({ref.id, *(task.lower() for task in before.run.task_ids)})
     told = lied.telling(*data.draw(changes(VOCABULARY[run])))
 
@@ -101,8 +113,7 @@ def test_no_contradiction_hides_a_target_that_runs(lied: Lied, run: str, data: s
 @pytest.mark.parametrize("other", [0, 40])
 @pytest.mark.parametrize("word", range(6))
 def test_a_doubled_row_counts_as_the_least_ended_of_both(lied: Lied, run: str, other: int, word: int) -> None:
-    lied.telling()
-    honest = lied.read(references.full(run))
+    honest = lied.honest(references.full(run))
 
     lied.telling(Contradiction("doubled", VOCABULARY[run], at=2, other=other, word=word))
     doubled = lied.read(references.full(run))
@@ -117,8 +128,7 @@ def test_a_doubled_row_counts_as_the_least_ended_of_both(lied: Lied, run: str, o
 @every_run
 @pytest.mark.parametrize("other", [0, 40])
 def test_rows_of_another_are_not_taken(lied: Lied, run: str, other: int) -> None:
-    lied.telling()
-    honest = lied.read(references.full(run))
+    honest = lied.honest(references.full(run))
 
     for word in range(6):
         lied.telling(Contradiction("foreign", VOCABULARY[run], at=1, other=other, word=word))
@@ -137,11 +147,11 @@ def command(begin: Callable[..., Outside]) -> Outside:
 @pytest.fixture
 def ended(lied: Lied, run: str) -> Iterator[None]:
     """Every run is called ended, and its targets still run."""
-    lied.box.reset()
+    lied.reset()
     lied.telling(Contradiction("ended", VOCABULARY[run]), Contradiction("none", VOCABULARY[run]))
     yield
     lied.telling()
-    lied.box.reset()
+    lied.reset()
 
 
 @every_run
