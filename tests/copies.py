@@ -268,6 +268,16 @@ def _quicken_sessions() -> None:
     hooks.EventAliaser.__init__ = with_names
 
 
+def _declare_verbs() -> None:
+    """Have Typer read off the options of every verb: what it makes of them holds nothing of a command line."""
+    from runcancel.cli import app
+    from runcancel.cli.verbs import VERBS
+
+    app.load = functools.cache(app.load)
+    for verb in VERBS:
+        app.load(verb)
+
+
 def _load() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -278,6 +288,7 @@ def _load() -> None:
             import_module(name)
     _quicken_sessions()
     _remember()
+    _declare_verbs()
     gc.collect()
     gc.freeze()
 
