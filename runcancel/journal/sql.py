@@ -204,6 +204,7 @@ class SqlJournal(Journal):
                 f"{_NEW} ON CONFLICT (id) DO UPDATE SET state=excluded.state, exit_code=excluded.exit_code",
                 row_of(copy.operation),
             )
+            self._database.lock(db, id)
             db.execute("DELETE FROM entries WHERE operation=?", (id,))
             db.execute("DELETE FROM events WHERE operation=?", (id,))
             _put_limits(db, id, copy.limits)

@@ -7,7 +7,7 @@ slow server holds up no cancel. After its first failure only the file is used.
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 SYNC = "runcancel history sync"
 
+_ALIVE = timedelta(minutes=1)  # after the last event of an unfinished operation, in which its process may live
 _PAGE = 50  # operations that are read at first: most readers need the newest only
 _Pause = Callable[[float], None]
 _Parts = tuple[Operation | None, Operation | None]  # what this machine has of an operation, and what the team has
@@ -119,13 +120,24 @@ class TeamJournal(Journal):
         return tuple(by_id[id] for id in sorted(by_id, reverse=True))
 
     def sync(self) -> Iterator[str]:
-        """Give the team's journal what only this machine has; the ids of the operations that it lacked."""
+        """Give the team's journal what only this machine has; the ids of the operations that it lacked.
+
+        What another process is recording now is left to it.
+        """
         for ours in () if self._local is None else list(self._local.operations()):
+            if self._is_being_recorded(ours):
+                continue
             theirs = self._theirs(ours.id)
             if self._courier is None:
                 return
             if (theirs is None or not _are_alike(ours, theirs)) and self.level(ours.id):
                 yield ours.id
+
+    def _is_being_recorded(self, ours: Operation) -> bool:
+        if self._local is None or ours.state is not Stage.OPEN:
+            return False
+        latest = max((event.at for event in self._local.events(ours.id)), default=ours.at)
+        return abs(datetime.now(UTC) - latest) < _ALIVE
 
     def level(self, id: str) -> bool:
         """Give both journals all of an operation; whether the team's lacked something and has it now."""

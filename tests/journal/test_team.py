@@ -89,7 +89,7 @@ def test_both_journals_have_the_whole_operation_and_another_machine_reads_it(tmp
     assert here.warnings == there.warnings == []
 
 
-@pytest.mark.parametrize("pieces", [0, 2])
+@pytest.mark.parametrize("pieces", [0, 1, 2, 5])
 def test_a_server_that_never_replies_costs_its_limit_once_and_one_warning(
     tmp_path: Path, proxy: Proxy, through: str, pieces: int
 ) -> None:
@@ -323,3 +323,15 @@ def test_the_tls_options_of_libpq_hold(tmp_path: Path, postgres: Server, team_ur
     (warning,) = wrong.warnings
     assert "certificate verify failed" in warning
     assert [one.id for one in opened(team_url).operations()] == [about.id]
+
+
+def test_what_another_process_records_now_is_not_copied_over(tmp_path: Path, proxy: Proxy, through: str) -> None:
+    here, about = Machine(tmp_path, through), operation()
+    recorder = Recorder(here.store, about, warn=pytest.fail)
+    recorder.planned([item()])
+    proxy.cut()
+    recorder.responded(REF, ACCEPTED)
+
+    assert JournalStore(here.file, through).sync() == ()
+    recorder.end(0)
+    assert JournalStore(here.file, through).sync() == (about.id,)
