@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from runcancel.config import references
+from runcancel.errors import UsageError
 from runcancel.journal.base import Entry
 from runcancel.journal.outcomes import merged
 from runcancel.journal.timeline import Recorded
 from runcancel.model.encoding import from_builtins
 from runcancel.model.outcomes import Operation, Outcome, PlanItem, Seen, Sent
-from runcancel.model.runs import Problem, Ref
+from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Reason, Stage, State, Verdict
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerVerdict
 from runcancel.providers import kind_of
@@ -49,15 +51,12 @@ class _Output:
             self._events.append(from_builtins(entry, _EVENTS[kind]))
         elif kind == "outcome":
             outcome = from_builtins(entry, Outcome)
-            if not isinstance(outcome.run, Ref):
-                raise ValueError(f"{outcome.run} is not a full reference")
-            earlier = self._outcomes.get(outcome.run)
-            self._outcomes[outcome.run] = outcome if earlier is None else merged((earlier, outcome))
+            ref = _full(outcome.run)
+            earlier = self._outcomes.get(ref)
+            self._outcomes[ref] = outcome if earlier is None else merged((earlier, outcome))
         elif kind == "trigger-outcome":
             row = from_builtins(entry, TriggerOutcome)
-            if not isinstance(row.trigger, Ref):
-                raise ValueError(f"{row.trigger} is not a full reference")
-            self._triggers[row.trigger] = row
+            self._triggers[_full(row.trigger)] = row
 
     def end(self, entry: Mapping[str, Any]) -> None:
         """Its last line. Raises `msgspec.ValidationError`."""
@@ -135,6 +134,14 @@ class Outputs:
     def operations(self) -> list[Recorded]:
         """Each as a journal has it."""
         return [one.recorded() for one in self._outputs.values()]
+
+
+def _full(name: RunName) -> Ref:
+    """The reference of a run or a trigger of a known kind. Raises ValueError."""
+    try:
+        return references.full(name.text)
+    except UsageError as error:
+        raise ValueError(error.message.removesuffix("; nothing was sent")) from None
 
 
 def _problem(message: str) -> Problem:

@@ -1,5 +1,6 @@
 """`report` and `history` over the shards of one plan: in one journal, in several, and from what commands printed."""
 
+import copy
 import json
 import shutil
 import signal
@@ -8,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from outside import Done, Outside
 
 from cli.test_report import cells
 from cli.test_shards import COUNT, write
 from cli.test_team_journal import machines
+from runcancel.journal.incident import incident
+from runcancel.journal.outputs import Outputs
+from runcancel.model.encoding import encode
 
 __all__ = ["machines"]
 
@@ -159,6 +165,7 @@ def test_shards_of_another_division_are_no_part_of_this_one(outside: Outside, pl
     assert "was divided in several ways: shards of 2 and of 3" in done.err
     cancel(outside, "1/2")
     assert report(outside)["complete"], "one division is complete"
+    assert "incomplete" not in outside.run("report", "-o", "md").out
 
 
 def test_the_whole_plan_stands_for_its_shards(outside: Outside, plan: Any) -> None:
@@ -253,6 +260,40 @@ def test_the_end_of_another_process_ends_no_operation(outside: Outside, plan: An
 
     assert [each["exit_code"] for each in one["operations"]] == [0, None]
     assert one["plans"][0]["unfinished"] == [1]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(data=st.data())
+def test_an_output_that_somebody_changed_breaks_no_report(outside: Outside, data: st.DataObject) -> None:
+    """Whatever stands in its lines: what can be read is reported, and the rest is named."""
+    if not _PRINTED:
+        outside.add("tencent", name="bad-patch", targets={"pending": 2})
+        write(outside, outside.json("cancel", "--name", "bad-patch", "-p", "tencent", "-r", "ap-guangzhou", "-n"))
+        done = outside.run("cancel", "--plan", "plan.json", "--shard", "0/1", "--yes", "--no-wait", "-o", "jsonl")
+        _PRINTED.extend(done.lines)
+    lines = copy.deepcopy(_PRINTED)
+    line = data.draw(st.sampled_from(lines))
+    key = data.draw(st.sampled_from(sorted(line)))
+    line[key] = data.draw(_VALUES)
+
+    outputs = Outputs()
+    outputs.read(map(json.dumps, lines), "shard.jsonl")
+
+    if outputs.operations:
+        assert encode(incident(outputs.operations))
+    else:
+        assert outputs.problems
+
+
+_PRINTED: list[Any] = []
+_VALUES = st.one_of(
+    st.none(),
+    st.integers(-(2**70), 2**70),
+    st.text(max_size=20),
+    st.sampled_from(["aws:us-east-2:foo/x", "foo:bar:baz/x", "inv-ib2lld37", "operation", "outcome", "end", "9" * 400]),
+    st.lists(st.none(), max_size=2),
+    st.dictionaries(st.text(max_size=5), st.booleans(), max_size=2),
+)
 
 
 def test_a_file_without_an_operation_is_named(outside: Outside, plan: Any) -> None:

@@ -112,8 +112,9 @@ def _summary(report: IncidentReport) -> Iterator[Block]:
     yield Paragraph((f"{' and '.join(what)} in {where}, from {local(report.started_at)} until {until}.",))
     for reason in dict.fromkeys(one.reason for one in report.operations if one.reason):
         yield Paragraph((f"Reason: {reason}",))
+    complete = {plan.plan for plan in report.plans if plan.complete}
     for plan in report.plans:
-        if plan.missing:
+        if plan.missing and plan.plan not in complete:
             single = len(plan.missing) == 1
             yield Paragraph(
                 (
