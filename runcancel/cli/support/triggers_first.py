@@ -93,7 +93,7 @@ def find_first(
     )
     switchable = [ref for ref in trigger_refs if (kind := trigger_kind_of(ref)) is not None and kind.switchable]
     by_ref, unread = read_triggers(switchable, session.clouds, session.workers, within=seconds_left())
-    changeable = [one for one in by_ref.values() if one.fixed_because is None]
+    changeable = [one for one in by_ref.values() if one.fixed_because is None and one.effect_unknown is None]
     running: frozenset[Ref] | None = frozenset() if late else None
     if late and changeable:
         beside, gaps = running_beside(changeable, session.clouds, session.workers, within=seconds_left())
@@ -233,6 +233,9 @@ def _fixed(ref: Ref, trigger: Trigger | None) -> str | None:
         return f"it is a run, and a cancel is its end. To cancel it: {command('cancel', str(ref))}"
     if trigger is not None and trigger.fixed_because:
         return trigger.fixed_because
+    if trigger is not None and trigger.effect_unknown:
+        how = command("disable", str(ref), "--confirm", "1")
+        return f"what it starts is unknown ({trigger.effect_unknown}). To disable it: {how}"
     return None if kind.switchable else kind.fixed_because
 
 
