@@ -1,7 +1,8 @@
 """HTTP for every cloud and every source of credentials, and what a broken connection proves."""
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from email.utils import parsedate_to_datetime
 from re import Pattern
 from typing import Any
@@ -12,7 +13,7 @@ from msgspec import Struct
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.base import Checkup, Connection
-from runcancel.providers.common.authorities import Authorities
+from runcancel.providers.common.authorities import CA_VARIABLES, Authorities
 from runcancel.providers.common.fields import number
 from runcancel.providers.common.proxies import is_loopback, is_metadata, proxy_answer, proxy_of, without_user
 from runcancel.redaction import redact_reply, redact_sent, secrets_in
@@ -92,6 +93,10 @@ class EndpointHealth:
             return
         ahead = server_time + 0.5 - (self._now() - took / 2)
         self.skew = 0.0 if abs(ahead) <= 1 else round(ahead, 1)
+
+
+_HOSTS = 24
+"""Hosts whose connections are kept: the regions of a fleet. With the threads of a provider that bounds open files."""
 
 
 class HttpClient:
@@ -207,6 +212,7 @@ class HttpClient:
 
         connect, read = self._timeouts
         options: dict[str, Any] = {
+            "num_pools": _HOSTS,
             "maxsize": 64,
             "retries": False,
             "timeout": urllib3.Timeout(connect=connect, read=read),
@@ -242,9 +248,7 @@ class Transport:
         self.endpoint = endpoint
         self.health = EndpointHealth()
         self._base = f"{endpoint.scheme}://{endpoint.host}"
-        self._client = HttpClient(
-            environ, connect_timeout=connection.connect_timeout, read_timeout=connection.read_timeout
-        )
+        self._client = _shared(environ, connection.connect_timeout, connection.read_timeout)
         self._client.prepare(self._base)
         self.proxy = without_user(self._client.proxy(self._base))
 
@@ -274,6 +278,19 @@ class Transport:
             clock_skew=self.health.skew,
             latency=self.health.took,
         )
+
+
+_CLIENTS: dict[Hashable, HttpClient] = {}
+_LOCK = threading.Lock()
+
+
+def _shared(environ: Mapping[str, str], connect_timeout: float, read_timeout: float) -> HttpClient:
+    """The client of every scope that reaches the network in the same way: accounts share the connections to a host."""
+    names = (*CA_VARIABLES, "REQUEST_METHOD")
+    ways = {name: value for name, value in environ.items() if name in names or name.lower().endswith("_proxy")}
+    new = HttpClient(ways, connect_timeout=connect_timeout, read_timeout=read_timeout)
+    with _LOCK:
+        return _CLIENTS.setdefault((connect_timeout, read_timeout, frozenset(ways.items())), new)
 
 
 def _whole(response: Any, host: str) -> bytes:
