@@ -184,7 +184,8 @@ class JournalStore:
         try:
             from runcancel.journal.postgres import PostgresDatabase
         except ImportError:
-            raise JournalError("the team journal needs psycopg (pip install 'runcancel[postgres]')") from None
+            needs = "pip install 'runcancel[postgres]'; a self-contained build has none"
+            raise JournalError(f"the team journal needs psycopg ({needs})") from None
         return PostgresDatabase.open(self.url or "", limit)
 
 

@@ -118,6 +118,15 @@ def test_what_it_starts_gets_the_environment_that_it_was_given(folder: Path) -> 
     assert [name for name in inside if name.startswith("_PYI") or name.endswith("_ORIG")] == []
 
 
+def test_a_journal_that_it_cannot_reach_is_named_and_the_cancel_goes_on(folder: Path) -> None:
+    team = "RUNCANCEL_JOURNAL_URL=postgresql://127.0.0.1:1/runcancel"
+    box = ["sandbox", "exec", "--speed", "20", "--", "env", team, "runcancel", "cancel", "inv-ib2lld37"]
+    done = ran([folder / "runcancel", *box], environ={"PATH": os.defpath})
+    assert done.returncode == 0, done.stderr
+    assert "the team journal needs psycopg" in done.stderr
+    assert "internal error" not in done.stderr
+
+
 def test_it_needs_no_library_but_its_own_and_those_of_glibc(folder: Path) -> None:
     if shutil.which("objdump") is None:
         pytest.skip("needs objdump")
