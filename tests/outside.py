@@ -301,8 +301,11 @@ class Outside:
         return [each["action"] for each in self.requests()]
 
     def strange(self) -> set[str]:
-        """Actions that this program requested and must not: neither a read nor a cancel nor a switch."""
-        ours = {one["action"] for one in self.requests() if str(one["user_agent"]).startswith("runcancel/")}
+        """Actions that this program requested and must not: neither a read nor a cancel nor a switch.
+
+        A request that was refused before its action was read has none.
+        """
+        ours = {one["action"] for one in self.requests() if str(one["user_agent"]).startswith("runcancel/")} - {""}
         return {action for action in ours if not READS.match(action)} - WRITES - SWITCHES
 
     def writes(self) -> list[Any]:
