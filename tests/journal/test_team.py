@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -235,8 +236,6 @@ def test_the_newest_is_the_last_one_that_the_server_recorded(tmp_path: Path, tea
 
 
 def test_what_is_pruned_is_gone_from_both(tmp_path: Path, team_url: str) -> None:
-    from datetime import UTC, datetime
-
     here, about = Machine(tmp_path, team_url), operation()
     here.cancel(about)
     journal = here.store.open()
@@ -335,3 +334,42 @@ def test_what_another_process_records_now_is_not_copied_over(tmp_path: Path, pro
     assert JournalStore(here.file, through).sync() == ()
     recorder.end(0)
     assert JournalStore(here.file, through).sync() == (about.id,)
+
+
+def _role(postgres: Server, name: str, team_url: str, *grants: str) -> str:
+    """The URL of a role that has these rights on the tables."""
+    database = team_url.rpartition("/")[2]
+    postgres.execute(
+        f"DO $$ BEGIN CREATE ROLE {name} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        f"GRANT USAGE ON SCHEMA runcancel TO {name}",
+        *(f"{grant} {name}" for grant in grants),
+        database=database,
+    )
+    return team_url.replace("postgres@", f"{name}@")
+
+
+def test_the_rights_of_the_page_are_enough(tmp_path: Path, postgres: Server, team_url: str) -> None:
+    every = "ON ALL TABLES IN SCHEMA runcancel"
+    operator = _role(
+        postgres,
+        "journal_operator",
+        team_url,
+        f"GRANT SELECT, INSERT, UPDATE, DELETE {every} TO",
+        "REVOKE DELETE ON runcancel.operations FROM",
+    )
+    reader = _role(postgres, "journal_reader", team_url, f"GRANT SELECT {every} TO")
+    here, there, about = Machine(tmp_path / "one", operator), Machine(tmp_path / "two", reader), operation()
+
+    here.cancel(about)
+    here.cancel(about, resumed=True)
+    (found,) = there.read().operations()
+
+    assert here.warnings == there.warnings == []
+    assert found.id == about.id
+    journal = here.store.open()
+    journal.prune(datetime(2999, 1, 1, tzinfo=UTC))
+    journal.close()
+    assert "permission denied" in here.warnings[0]
+    there.cancel(operation())
+    assert "permission denied" in there.warnings[0]
+    assert [one.id for one in opened(team_url).operations()] == [about.id]
