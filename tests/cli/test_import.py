@@ -201,6 +201,16 @@ def test_credentials_that_may_not_read_the_organization_end_with_4(many: Outside
     assert not config(many).exists()
 
 
+def test_without_a_region_one_is_used_that_every_account_has(many: Outside) -> None:
+    imported(many, *ORGANIZATION, "--ou", "ou-sbox-empty000", "--ou", "ou-sbox-dev00000")
+    many.box.log.clear()
+
+    done = many.run(*ORGANIZATION, "--dry-run", "-o", "json", env={"AWS_DEFAULT_REGION": None})
+
+    assert len(changes(done)) == 31
+    assert {each["region"] for each in many.requests()} == {"us-east-1"}
+
+
 def test_tags_that_cannot_be_read_leave_those_of_the_file(many: Outside) -> None:
     imported(many, *ORGANIZATION)
     before = config(many).read_text()

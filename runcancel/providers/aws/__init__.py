@@ -120,9 +120,14 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
 
 def organization(connection: Connection, environ: Mapping[str, str], pace: Pace) -> Organization:
     """The organization that the credentials of a scope can read. See `Provider.organization`."""
-    from runcancel.providers.aws.cloud import Aws
+    from msgspec import structs
 
-    return Aws(connection, environ, pace).organization()
+    from runcancel.providers.aws.cloud import Aws
+    from runcancel.providers.aws.http import sts_region
+
+    region = sts_region(connection, environ, connection.role.arn if connection.role else None)
+    here = structs.replace(connection, scope=structs.replace(connection.scope, region=region))
+    return Aws(here, environ, pace).organization()
 
 
 def accounts_of_file(file: str, content: str) -> "tuple[Account, ...]":
