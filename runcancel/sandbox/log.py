@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from runcancel.sandbox.wire import Document
 
@@ -33,6 +33,9 @@ class LogEntry:
     real_time: float = 0.0
 
 
+_KEYS = tuple(each.name for each in fields(LogEntry))
+
+
 class Log:
     def __init__(self) -> None:
         self._entries: deque[LogEntry] = deque(maxlen=KEPT)
@@ -50,5 +53,7 @@ class Log:
             self._entries.clear()
 
     def shown(self) -> list[Document]:
+        """Every request. `params` are those of the entry, not a copy: a log is read many times while it grows."""
         with self._lock:
-            return [asdict(each) for each in self._entries]
+            entries = [*self._entries]
+        return [{key: getattr(each, key) for key in _KEYS} for each in entries]
