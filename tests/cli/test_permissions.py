@@ -43,9 +43,14 @@ def asked(outside: Outside) -> set[str]:
 def use(outside: Outside, *, writing: bool) -> set[str]:
     """Everything that the verbs ask of the clouds."""
     runs = (WINDOW, COMMAND, AUTOMATION, FANOUT, MACHINE, KILLED, ONE_SHOT, OOS, SCHEDULE, TENCENT)
-    calls: list[Iterable[str]] = [("list", "-r", "all", "--status", "all"), ("status", *runs), ("invocations", *runs)]
+    calls: list[Iterable[str]] = [
+        ("list", "-r", "all", "--status", "all"),
+        ("list", "--kind", "state-machine"),
+        ("status", *runs),
+        ("invocations", *runs),
+    ]
     calls += [("logs", run) for run in (COMMAND, KILLED, TENCENT) if "logs" in VERBS]
-    calls += [("status", f"tencent:ap-guangzhou:{task_of_tencent(outside)}"), ("doctor",)]
+    calls += [("status", f"tencent:ap-guangzhou:{task_of_tencent(outside)}")]
     if writing:
         calls += [("cancel", *runs, "--no-wait"), ("cancel", "--kind", "command", "--dry-run", "-p", "aws")]
         calls += [("cancel", "-p", "aws,alibaba,tencent", "--older-than", "1s", "--confirm", "1", "--no-wait")]
@@ -75,6 +80,19 @@ def test_reading_only_takes_what_reading_calls(outside: Outside) -> None:
     assert called <= granted
     writes = {kind.permission for name in PROVIDERS for kind in provider(name).kinds}
     assert not granted & writes
+
+
+def test_doctor_takes_what_reading_runs_and_triggers_takes(outside: Outside) -> None:
+    outside.run("doctor")
+
+    read = PolicyScope(triggers=True, read_only=True)
+    granted = {
+        action
+        for wish in (read, PolicyScope(read_only=True))
+        for name in PROVIDERS
+        for action in actions(provider(name).policy(wish).policy)
+    }
+    assert asked(outside) <= granted
 
 
 def test_triggers_take_what_their_verbs_call_and_no_more(outside: Outside) -> None:

@@ -14,13 +14,14 @@ from runcancel.providers.aws.http import SENDER
 from runcancel.providers.aws.wire import Wire
 from runcancel.runtime.throttle import Pace
 
+pytest.importorskip("moto.core.models")  # joins the handlers of botocore before any session has copied them
+
 
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    moto = pytest.importorskip("moto")
     import boto3
 
-    with moto.mock_aws():
+    with pytest.importorskip("moto").mock_aws():
         yield boto3.client("ssm", region_name=SCOPE.region)
 
 

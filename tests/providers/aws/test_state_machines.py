@@ -17,6 +17,8 @@ from runcancel.providers.aws.cloud import Aws
 from runcancel.providers.aws.http import SENDER
 from runcancel.providers.aws.states import EXECUTION_STATES
 
+pytest.importorskip("moto.core.models")  # joins the handlers of botocore before any session has copied them
+
 MACHINE = "arn:aws:states:us-east-2:111122223333:stateMachine:tidy"
 EXECUTION = "arn:aws:states:us-east-2:111122223333:execution:tidy:run-1"
 KIND = frozenset({"state-machine"})
@@ -128,10 +130,9 @@ def test_no_other_kind_is_asked_for_unless_it_is_named(wire: Scripted, scripted:
 
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    moto = pytest.importorskip("moto")
     import boto3
 
-    with moto.mock_aws():
+    with pytest.importorskip("moto").mock_aws():
         yield boto3.client("stepfunctions", region_name=SCOPE.region)
 
 
