@@ -145,7 +145,8 @@ def test_no_script_is_kept_or_printed(outside: Outside, patched: dict[str, str])
     done = outside.run("cancel", "--script", NEEDLE, "-p", "tencent", "--confirm", "1", "-o", "json")
 
     assert done.code == 0
-    assert "bad.example" not in done.out + done.err
+    assert [words for one in done.document["operations"] for words in one["argv"] if "bad.example" in words] == [NEEDLE]
+    assert "bad.example" not in str({**done.document, "operations": []}) + done.err
     kept = [path.read_bytes() for path in outside.home.rglob("*") if path.is_file() and "journal" in path.name]
     assert kept
     assert all(b"curl http" not in data.replace(NEEDLE.encode(), b"", 1) for data in kept)
