@@ -225,7 +225,7 @@ class _Seen(Sources):
 def _resolved(environ: Mapping[str, str], profile: str | None) -> list[str | None]:
     """The same, as runcancel resolves it."""
     found, sources = provider("tencent").resolve(environ, profile), _Seen(environ)
-    keys = credentials.find(environ, profile, sources)()
+    keys = credentials.find(environ, profile, lambda: sources)()
     return [found.profile.value, keys.id[-4:], found.region.value if found.region else None, sources.role]
 
 
