@@ -40,7 +40,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -q --collect-only tests/cli >/dev/null & \
 	$(BIN)/python -m pytest -q --collect-only --ignore=tests/cli >/dev/null; wait
-	$(BIN)/python -m pytest -q -n 4 --dist worksteal
+	$(BIN)/python -m pytest -q -n 6 --dist worksteal
 
 quick: export PYTHONDONTWRITEBYTECODE =
 quick: $(VENV)/.installed-dev
