@@ -39,7 +39,9 @@ class AnnouncedLeases(Leases):
         """Print which runs are cancelled from here after all."""
         for ref in runs[:_APART]:
             claim = self._claims[ref]
-            self._say(f"{ref}: {_owner(claim)} has recorded no accepted cancel; it is sent from here")
+            self._say(
+                f"{ref}: {_owner(claim)} has recorded no accepted reply in time, or ended, or is gone; sent from here"
+            )
         if len(runs) > _APART:
             self._say(f"{counted(len(runs) - _APART, 'more run')}: the same")
 
@@ -54,8 +56,8 @@ def _lines(claims: Mapping[Ref, Claim]) -> Iterator[str]:
         for name in names:
             verb = "are" if len(refs) > _APART else "is"
             yield (
-                f"{name} {verb} being cancelled by {_owner(claim)}; nothing is sent from here "
-                f"unless that cancel is not accepted within {duration(UNANSWERED)}"
+                f"{name} {verb} being cancelled by {_owner(claim)}; no second cancel is sent, "
+                f"except if no accepted reply is recorded within {duration(UNANSWERED)}"
             )
 
 
