@@ -69,7 +69,8 @@ bench: $(VENV)/.installed-dev $(PEERS)/.installed
 	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 	$(BIN)/python -m benchmarks.dependencies $(if $(QUICK),--quick)
 
-# what is generated and kept: completions/, man/, runcancel/schemas/, help and skeletons as they were read last; tests keep them fresh
+# what is generated and kept: completions/, man/, runcancel/schemas/, help and skeletons as they were read last, and the
+# marked parts of the pages; tests keep them fresh
 generate: $(VENV)/.installed-dev
 	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.support.completion import write_all; write_all(Path('completions'))"
 	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.manual import write_all; write_all(Path('man'))"
@@ -77,6 +78,7 @@ generate: $(VENV)/.installed-dev
 	PYTHONPATH=tests:tests/cli $(BIN)/python tests/cli/golden_help.py
 	$(BIN)/python -m tests.cli.skeletons
 	$(BIN)/python tests/licences.py
+	$(BIN)/python tests/parts.py
 
 # the manual pages, out of the same declarations as help; man itself looks for mistakes
 man: $(VENV)/.installed-dev

@@ -169,8 +169,8 @@ MEANINGS = {
     Exit.PARTIAL: "partial: some targets or runs stopped, others did not",
     Exit.DENIED: "nothing took effect: credentials missing, expired or not permitted, in every scope",
     Exit.NOT_FOUND: "not found; nothing matched and --require-match",
-    Exit.REFUSED: "nothing was sent: refused by a guard or policy, or not confirmed",
-    Exit.INCOMPLETE: "incomplete: a cloud did not reply",
+    Exit.REFUSED: "nothing was sent: refused by a limit or policy, or not confirmed; a required journal cannot be used",
+    Exit.INCOMPLETE: "incomplete: a scope did not reply or could not be used; an operation of a report is unfinished",
     Exit.NOT_SEEN: "sent, but not verified stopped: requested, in-doubt or reported; wait timed out",
     Exit.ENDED_BADLY: "--exit-status: a run failed; the goal of wait cannot be reached",
 }

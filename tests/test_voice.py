@@ -160,7 +160,7 @@ def prose(page: Path) -> str:
     """The text of a page without code, addresses and generated tables; of the changelog the newest section."""
     text = page.read_text(encoding="utf-8")
     text = text.split("\n## ")[1] if page.name == "CHANGELOG.md" else text
-    text = re.sub(r"<!-- (\w+): begin.*?\1: end -->|^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<!-- ([\w-]+): begin.*?\1: end -->|^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     return re.sub(r"`[^`]*`", "X", text)
 

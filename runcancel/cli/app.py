@@ -110,8 +110,8 @@ def app(verbs: Mapping[str, str]) -> Verbs:
         help="Find, inspect, cancel and verify remote command runs on AWS, Alibaba Cloud and Tencent Cloud.\n\n"
         "A requested cancel is never reported as stopped; every verb reports verified states.",
         epilog="Try it without a cloud account: runcancel sandbox demo\n\n"
-        "More: runcancel help exit-codes, references, filters, formats, guarantees, triggers, resume, environment, "
-        "permissions",
+        "More: runcancel help exit-codes, references, filters, formats, guarantees, states, recurring, resume, "
+        "environment",
         commands={name: TyperCommand(name, help=text, rich_markup_mode=None) for name, text in verbs.items()},
         params=[
             TyperOption(param_decls=["--version", "-V"], is_flag=True, help="Print the version."),

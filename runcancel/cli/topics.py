@@ -3,8 +3,7 @@
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 
-from runcancel.config import settings
-from runcancel.errors import INTERRUPTED, MEANINGS
+from runcancel.cli import tables
 from runcancel.model.states import Fact
 from runcancel.providers import PROVIDERS, provider
 
@@ -38,19 +37,6 @@ interpret ? and &. The credentials must belong to the account in the ARN.
 
 Several runs: runcancel list -o jsonl | runcancel cancel -f -
 """
-
-_OWN_VARIABLES = (
-    ("RUNCANCEL_CONTEXT, RUNCANCEL_PROVIDER", "-c, -p (lists split at commas)"),
-    ("RUNCANCEL_PROFILE, RUNCANCEL_REGION", "--profile, -r"),
-    ("RUNCANCEL_OUTPUT, RUNCANCEL_COLOR", "-o, --color"),
-    ("RUNCANCEL_TIMEOUT", "--timeout"),
-    ("RUNCANCEL_QUIET, RUNCANCEL_VERBOSE", "-q, -v (1 or 0)"),
-    ("RUNCANCEL_DEBUG, RUNCANCEL_NO_INPUT", "--debug, --no-input (1 or 0)"),
-    ("NO_COLOR, CLICOLOR, FORCE_COLOR, TERM=dumb", "colour on or off"),
-    ("XDG_CONFIG_HOME, XDG_STATE_HOME", "location of configuration and journal"),
-    ("RUNCANCEL_JOURNAL_URL", "the team journal: postgresql://HOST/DATABASE"),
-    ("HTTPS_PROXY, NO_PROXY", "proxy of requests to the clouds"),
-)
 
 _FILTERS = """\
 list, cancel and triggers select by filters. A run must pass each of them. Of a
@@ -88,18 +74,6 @@ script demands more.
 """
 
 _FORMATS = """\
--o FORMAT chooses how the answer is printed. stdout has the answer and nothing
-else; progress, questions, notes and errors go to stderr.
-
-  table    for people; the default on a terminal
-  wide     the same with every column
-  tsv      a header and a line per row; the default in a pipe
-  csv      the same for spreadsheets (RFC 4180); no cell is read as a formula
-  json     one document, also on failure and on a signal
-  yaml     the same document
-  jsonl    a line as it happens, each with a type; the last has type end
-  ref      references alone, for the next command
-
 --columns NAMES chooses columns of table, wide, tsv and csv, --sort NAMES[:desc]
 sorts their rows, --no-headers leaves out the header.
 
@@ -156,14 +130,12 @@ unfinished ones: runcancel history prune --older-than 90d
 def _exit_codes() -> Iterator[str]:
     yield "Exit codes (the same for every verb):"
     yield ""
-    for code, meaning in MEANINGS.items():
-        yield from _entry(str(int(code)), meaning, 17)
-    yield from _entry("129, 130, 143", INTERRUPTED, 17)
+    yield from _entries(tables.exit_codes(), 17)
     yield ""
     yield from _flowed(
-        "The first match decides: a signal; wrong usage (2); a refusal before any request (6); then the runs. "
-        "3: some targets or runs stopped and others did not. 8: no run is verified stopped. "
-        "4 or 5: every run failed for that reason. 1: any other failure. "
+        "The first match decides: a signal; 2; 6, if nothing was sent; then the runs. 3: one failed or keeps running "
+        "beside one that stopped or may stop. 8: none failed, and one is not verified stopped. 4 or 5: every run "
+        "failed for that reason. 1: every run failed. Then the search: 7, or 5 with --require-match. Else 0. "
         "A requested cancel is never reported as stopped."
     )
 
@@ -194,11 +166,36 @@ def _filters() -> Iterator[str]:
 
 
 def _formats() -> Iterator[str]:
+    yield from _flowed(
+        "-o FORMAT chooses how the answer is printed. stdout has the answer and nothing else; progress, questions, "
+        "notes and errors go to stderr."
+    )
+    yield ""
+    yield from _entries(tables.formats(), 11)
+    yield ""
     yield from _FORMATS.splitlines()
 
 
 def _resume() -> Iterator[str]:
     yield from _RESUME.splitlines()
+
+
+def _states() -> Iterator[str]:
+    yield "The words of results. Tables, JSON and the options use the same ones."
+    for title, key in _WORDS.items():
+        yield ""
+        yield f"{title} ({key}):"
+        yield ""
+        yield from _entries(tables.words(title), 17)
+
+
+_WORDS = {
+    "State": "state, of a run or a target",
+    "Guarantee": "guarantee, of a kind of run",
+    "Effect": "effect of a cancel on a target",
+    "Verdict": "verdict on a run",
+    "Trigger verdict": "verdict on a trigger",
+}
 
 
 def _guarantees() -> Iterator[str]:
@@ -213,54 +210,26 @@ def _guarantees() -> Iterator[str]:
             yield f"{name} {kind.name}: {kind.guarantee}"
             yield from _flowed(f"{kind.action}. {kind.promise}", indent=2)
     yield ""
-    yield from _flowed(
-        "Verdicts: stopped (verified: everything ended), reported (stopped according to the cloud, not verified), "
-        "partial (some targets keep running), ended (already ended, or ended by itself), requested (accepted; the end "
-        "is not verified yet), in-doubt (may or may not have been accepted), failed (not accepted), skipped (not sent)."
-    )
+    yield "What each word means, and the verdicts: runcancel help states"
 
 
 def _environment() -> Iterator[str]:
     yield "Variables replace options of connection, output and timeout. Selection,"
     yield "limits and confirmation come only from the command line."
     yield ""
-    for names, meaning in _OWN_VARIABLES:
-        yield from _entry(names, meaning, 46)
+    yield from _entries(tables.variables(), 28)
     for name in PROVIDERS:
-        cloud = provider(name)
         yield ""
-        yield f"{cloud.title}:"
-        yield from _entry("credentials", cloud.credentials, 15)
-        yield from _entry("profile", ", ".join(("--profile", *cloud.profile_variables)), 15)
-        yield from _entry("endpoint", ", ".join(settings.endpoint_variables(name)), 15)
+        yield f"{provider(name).title}:"
+        yield from _entries(tables.vendor_variables(name), 16)
     yield ""
+    yield "Every source of credentials, in its order: docs/connecting.md."
     yield "To see the source of each value: runcancel contexts show, or -v with any verb."
 
 
-def _permissions() -> Iterator[str]:
-    yield "A cancel needs one permission per kind, and the read permissions:"
-    yield ""
-    for name in PROVIDERS:
-        for kind in provider(name).kinds:
-            yield from _entry(f"{name} {kind.name}", kind.permission, 28)
-    yield ""
-    yield "Full policy:             runcancel permissions -p aws"
-    yield "With the audit log:      runcancel permissions -p aws --audit"
-    yield "Read-only policy:        runcancel permissions -p aws --read-only"
-    yield "Check these credentials: runcancel doctor"
-
-
-_TRIGGERS = """\
-A trigger starts runs by itself. A cancel does not disable it.
-
-  window/mw-…            AWS maintenance window          can be disabled
-  rule/BUS/NAME          AWS EventBridge rule            can be disabled
-  invoker/ivk-…          Tencent Cloud TAT invoker       can be disabled
-  schedule/GROUP/NAME    AWS EventBridge Scheduler       listed only
-  association/ID         AWS State Manager association   listed only
-
+_RECURRING = """\
   runcancel triggers --starts-within 12h       what starts next
-  runcancel cancel ID --disable-triggers       disable what started it, then cancel
+  runcancel cancel ID --disable-triggers       disable its trigger, then cancel
   runcancel disable REFERENCE                  switch it off, and verify it
   runcancel enable --operation last            restore what was found enabled
 
@@ -284,8 +253,13 @@ once in 30 s. Ctrl-C ends the hold with the report.
 """
 
 
-def _triggers() -> Iterator[str]:
-    yield from _TRIGGERS.splitlines()
+def _recurring() -> Iterator[str]:
+    yield "A trigger starts runs by itself. A cancel does not disable it."
+    yield ""
+    for form, title, switch in tables.triggers().rows:
+        yield f"  {form:<23}{title:<37}{'can be disabled' if switch else 'listed only'}"
+    yield ""
+    yield from _RECURRING.splitlines()
 
 
 TOPICS: Mapping[str, Callable[[], Iterator[str]]] = {
@@ -294,17 +268,22 @@ TOPICS: Mapping[str, Callable[[], Iterator[str]]] = {
     "filters": _filters,
     "formats": _formats,
     "guarantees": _guarantees,
-    "triggers": _triggers,
+    "states": _states,
+    "recurring": _recurring,
     "resume": _resume,
     "environment": _environment,
-    "permissions": _permissions,
 }
+
+
+def _entries(table: tables.Table, width: int) -> Iterator[str]:
+    for term, text in table.rows:
+        yield from _entry(term, text, width)
 
 
 def _entry(term: str, text: str, width: int) -> list[str]:
     """`term   text`, the text flowed beside the term."""
     if len(term) + 3 > width:
-        return [f"  {term}", *_flowed(text, indent=width)]
+        return [*_flowed(term, indent=2), *_flowed(text, indent=width)]
     first, *rest = _flowed(text, indent=width)
     return [f"  {term}".ljust(width) + first.strip(), *rest]
 

@@ -23,8 +23,9 @@ class TriggerKind(Kind, frozen=True, kw_only=True):
     """What is known beforehand about one kind of trigger.
 
     `action` disables it and `enable_action` enables it; both are empty where this program never changes such a trigger,
-    for the reason `fixed_because`. `starts` are the kinds of run that it starts. `policy_help` is the help of the
-    option that restricts an access policy to one trigger; None where the vendor cannot.
+    for the reason `fixed_because`. `title` is what its vendor calls it. `starts` are the kinds of run that
+    it starts. `policy_help` is the help of the option that restricts an access policy to one trigger; None where the
+    vendor cannot.
     """
 
     guarantee: Guarantee = Guarantee.STOPS_RUNNING
@@ -34,6 +35,7 @@ class TriggerKind(Kind, frozen=True, kw_only=True):
     enable_permission: str = ""
     probe_id: str = ""
     in_part: bool = False
+    title: str
     form: str  # what its references look like, for messages: "rule/BUS/NAME"
     starts: tuple[str, ...]
     fixed_because: str | None = None

@@ -14,7 +14,6 @@ from runcancel.cli.support.completion import SCRIPTS, write_all
 from runcancel.cli.topics import TOPICS
 from runcancel.cli.verbs import ALIASES, VERBS
 from runcancel.cli.verbs.contexts import ACTIONS
-from runcancel.errors import INTERRUPTED, MEANINGS
 
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "help"
@@ -135,19 +134,25 @@ def test_a_topic_fits_eighty_columns(topic: str, command: Outside) -> None:
     assert max(map(len, text_of(topic, command).splitlines())) <= 80
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_is_printed_by_its_name(topic: str, command: Outside) -> None:
+    assert topic not in VERBS
+    assert text_of(topic, command) == "".join(f"{line}\n" for line in TOPICS[topic]())
+
+
+def test_help_names_every_topic(command: Outside) -> None:
+    names = ", ".join(TOPICS)
+
+    for verb, begin in (("", "More: runcancel help "), ("help", "Topics: ")):
+        flowed = " ".join(text_of(verb, command).split())
+        assert f"{begin}{names}" in flowed
+
+
 def test_a_topic_nobody_knows_names_the_nearest(command: Outside) -> None:
     done = command.run("help", "exit-code")
 
     assert done.code == 2
     assert "did you mean exit-codes" in done.err
-
-
-def test_the_readme_and_help_give_exit_codes_the_same_meaning() -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8").replace("`", "")
-
-    for code, meaning in MEANINGS.items():
-        assert f"| {int(code)} | {meaning} |" in readme
-    assert f"| 129, 130, 143 | {INTERRUPTED} |" in readme
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])

@@ -27,8 +27,8 @@ def help_(
       runcancel help contexts add
       runcancel help exit-codes
 
-    Topics: exit-codes, references, filters, formats, guarantees, triggers,
-    resume, environment, permissions.
+    Topics: exit-codes, references, filters, formats, guarantees, states,
+    recurring, resume, environment.
     """
     from runcancel.cli.app import app, load
 

@@ -80,6 +80,7 @@ KINDS = (WINDOW, COMMAND, AUTOMATION, STATE_MACHINE)
 
 WINDOW_TRIGGER = TriggerKind(
     name="window",
+    title="maintenance window",
     form="window/mw-…",
     id_pattern=re.compile(r"mw-[0-9a-f]{17}"),
     probe_id="mw-00000000000000000",
@@ -93,6 +94,7 @@ WINDOW_TRIGGER = TriggerKind(
 )
 RULE = TriggerKind(
     name="rule",
+    title="EventBridge rule",
     form="rule/BUS/NAME",
     probe_id="default/runcancel-doctor",
     id_pattern=re.compile(r"[/.\-_A-Za-z0-9]{1,256}/[.\-_A-Za-z0-9]{1,64}"),
@@ -105,6 +107,7 @@ RULE = TriggerKind(
 )
 SCHEDULE = TriggerKind(
     name="schedule",
+    title="EventBridge Scheduler schedule",
     form="schedule/GROUP/NAME",
     probe_id="default/runcancel-doctor",
     id_pattern=re.compile(r"[.\-_A-Za-z0-9]{1,64}/[.\-_A-Za-z0-9]{1,64}"),
@@ -114,6 +117,7 @@ SCHEDULE = TriggerKind(
 )
 ASSOCIATION = TriggerKind(
     name="association",
+    title="State Manager association",
     form="association/ID",
     id_pattern=_UUID,
     probe_id=_PROBE_ID,

@@ -32,6 +32,7 @@ KINDS = (
 TRIGGER_KINDS = (
     TriggerKind(
         name="invoker",
+        title="TAT invoker",
         form="invoker/ivk-…",
         id_pattern=re.compile(r"ivk-[0-9a-z]{8,}"),
         probe_id="ivk-00000000",

@@ -13,6 +13,7 @@ from runcancel.model.incident import (
     TargetGroup,
     TimelineEntry,
 )
+from runcancel.model.meanings import VERDICTS
 from runcancel.model.states import Effect, Stage, Verdict
 from runcancel.render.incident.blocks import Block, Chart, Code, Collapsed, Commands, Heading, Paragraph, Table, Text
 from runcancel.render.incident.triggers import of_origins, of_triggers, tally_of_triggers
@@ -37,16 +38,6 @@ _WORST_FIRST = (
     Verdict.STOPPED,
     Verdict.ENDED,
 )
-_MEANINGS: Mapping[Verdict, str] = {
-    Verdict.STOPPED: "verified: the run and every selected target ended, and the cancel ended something",
-    Verdict.REPORTED: "stopped according to the cloud; not verified",
-    Verdict.PARTIAL: "some targets keep running, or a part of the cancel was refused",
-    Verdict.ENDED: "had ended before, or ended by itself",
-    Verdict.REQUESTED: "the cloud accepted the cancel; the end was not verified",
-    Verdict.IN_DOUBT: "the cancel may or may not have been accepted; no reading shows its result",
-    Verdict.FAILED: "not accepted: refused, not found or not reached",
-    Verdict.SKIPPED: "not sent",
-}
 _STEPS: Mapping[Step, str] = {
     Step.STARTED: "Started",
     Step.RESUMED: "Resumed",
@@ -131,7 +122,7 @@ def _summary(report: IncidentReport) -> Iterator[Block]:
             )
     if report.verdicts:
         rows = tuple(
-            (str(verdict), f"{report.verdicts[verdict]:,}", _MEANINGS[verdict])
+            (str(verdict), f"{report.verdicts[verdict]:,}", VERDICTS[verdict])
             for verdict in _WORST_FIRST
             if verdict in report.verdicts
         )

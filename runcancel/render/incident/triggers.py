@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from runcancel.model.incident import AccountReport, TriggerReport
+from runcancel.model.meanings import TRIGGER_VERDICTS
 from runcancel.model.runs import Ref
 from runcancel.model.triggers import Origin, TriggerVerdict
 from runcancel.render.incident.blocks import Block, Code, Heading, Paragraph, Table, Text
@@ -12,27 +13,24 @@ from runcancel.text import local
 
 _NONE = "-"
 _MOST = 200  # sentences about what started runs
-_MEANINGS: Mapping[TriggerVerdict, str] = {
-    TriggerVerdict.FAILED: "not accepted: refused, not found or not reached",
-    TriggerVerdict.IN_DOUBT: "the request may or may not have been accepted; no reading shows its result",
-    TriggerVerdict.REQUESTED: "the cloud accepted the request; the new state was not verified",
-    TriggerVerdict.DRIFTED: "changed by somebody after it was disabled; left alone",
-    TriggerVerdict.SKIPPED: "not sent",
-    TriggerVerdict.DISABLED: "verified: it starts no runs until it is enabled",
-    TriggerVerdict.ENABLED: "verified: it starts runs again",
-    TriggerVerdict.UNCHANGED: "was in the requested state before; nothing was sent",
-}
-"""The worst first."""
-
-_WORST_FIRST = tuple(_MEANINGS)
+_WORST_FIRST = (
+    TriggerVerdict.FAILED,
+    TriggerVerdict.IN_DOUBT,
+    TriggerVerdict.REQUESTED,
+    TriggerVerdict.DRIFTED,
+    TriggerVerdict.SKIPPED,
+    TriggerVerdict.DISABLED,
+    TriggerVerdict.ENABLED,
+    TriggerVerdict.UNCHANGED,
+)
 _COLUMNS = ("Trigger", "Name", "Verdict", "Before", "After", "Runs", "Schedule", "Accepted at", "Result at")
 
 
 def tally_of_triggers(verdicts: Mapping[TriggerVerdict, int]) -> Iterator[Block]:
     """How many triggers have which verdict, and what it means."""
     rows = tuple(
-        (str(verdict), f"{verdicts[verdict]:,}", meaning)
-        for verdict, meaning in _MEANINGS.items()
+        (str(verdict), f"{verdicts[verdict]:,}", TRIGGER_VERDICTS[verdict])
+        for verdict in _WORST_FIRST
         if verdict in verdicts
     )
     if rows:
