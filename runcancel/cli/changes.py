@@ -97,7 +97,7 @@ class Waiting(Bundle, frozen=True, kw_only=True):
 
 
 TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="Send at once what another operation is already cancelling.")
+    bool, typer.Option("--take-over", help="Send at once what another operation or process is already cancelling.")
 ]
 
 

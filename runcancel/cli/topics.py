@@ -114,6 +114,10 @@ is sent from here. cancel --take-over sends it at once. Operations see each
 other in the journal: those of one user on one machine, or those of a team
 (RUNCANCEL_JOURNAL_URL).
 
+--resume refuses (exit 6) an operation that another process is still carrying
+out: its last sign of life is less than 30 s old, and it is on another machine
+or it still exists on this one. --resume ID --take-over continues it at once.
+
 To watch an operation, or to see what its runs print:
 
   runcancel status --operation last --watch

@@ -107,3 +107,6 @@ class Change(Bundle, frozen=True, kw_only=True):
     allow_incomplete: changes.AllowIncomplete = False
     waiting: changes.Waiting
     record: changes.Record
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="With --resume: continue what another process is still carrying out.")
+    ] = False

@@ -85,6 +85,10 @@ class Journal(Protocol):
     def sign(self, id: str, events: Sequence[JournalEvent] = ()) -> None:
         """Commit that an operation lives: its leases count for a while from now on."""
 
+    def silence(self, id: str) -> float | None:
+        """Seconds since the last sign of life of an operation, by the clock of the journal; None where none is."""
+        ...
+
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
         """Commit the end of an operation: its state, and the exit code of the command."""
 

@@ -42,6 +42,8 @@ _SIGN = (
     "INSERT INTO signs_of_life (operation, at) VALUES (?,{clock}) ON CONFLICT (operation) DO UPDATE SET at=excluded.at"
 )
 
+_SILENCE = "SELECT {clock} - at FROM signs_of_life WHERE operation=?"
+
 _OTHERS = """SELECT mine.entry, mine.targets, theirs.targets, theirs.operation, o."user", o.host, o.state,
   theirs.taken_at, {clock} - theirs.taken_at, {clock} - coalesce(s.at, 0), e.answer, e.verdict
 FROM leases mine JOIN leases theirs ON theirs.run = mine.run AND theirs.number < mine.number
@@ -72,6 +74,12 @@ def take(db: Statements, clock: str, id: str, items: Iterable[PlanItem]) -> None
 def sign(db: Statements, clock: str, id: str) -> None:
     """Record that an operation lives."""
     db.execute(_SIGN.format(clock=clock), (id,))
+
+
+def silence(db: Statements, clock: str, id: str) -> float | None:
+    """Seconds since the last sign of life of an operation; None where none is recorded."""
+    row = db.execute(_SILENCE.format(clock=clock), (sound(id),)).fetchone()
+    return None if row is None else float(row[0])
 
 
 def others(db: Statements, clock: str, id: str) -> Mapping[Ref, Lease]:

@@ -1,6 +1,7 @@
 """Records one cancel while it runs: the user, the reason, the replies and the readings."""
 
 import logging
+import os
 import random
 import socket
 import time
@@ -32,6 +33,7 @@ from runcancel.model.events import (
     OriginFound,
     Resumed,
     SearchedAgain,
+    Started,
 )
 from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Found, Intent, Limits, Operation, Outcome, PlanItem, Shard
@@ -197,10 +199,11 @@ class Recorder(Progress):
             self._warn(f"{_described(error)}: the rest is not recorded")
 
     def _begin(self, journal: Journal, items: Sequence[PlanItem | Intent]) -> None:
-        events, self._pending = self._pending, []
+        at, host = self._now(), socket.gethostname()
+        events = [*self._pending, Started(at=at, host=host, pid=os.getpid())]
+        self._pending = []
         if self._resumed:
-            resumed = Resumed(at=self._now(), user=user_name(), host=socket.gethostname())
-            events = [resumed, *events, *self._state_events(items)]
+            events = [Resumed(at=at, user=user_name(), host=host), *events, *self._state_events(items)]
             journal.resume(self._operation.id, items, self.limits, events)
         else:
             journal.begin(self._operation, items, self.limits, [*events, *self._state_events(items)])

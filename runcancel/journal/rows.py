@@ -20,6 +20,7 @@ from runcancel.model.events import (
     OriginFound,
     Resumed,
     SearchedAgain,
+    Started,
 )
 from runcancel.model.outcomes import Found, Intent, Operation, PlanItem, Seen, Sent
 from runcancel.model.states import Verdict
@@ -28,6 +29,7 @@ from runcancel.model.triggers import TRIGGER_VERBS, TriggerVerdict
 EVENTS: Mapping[str, type[JournalEvent]] = {
     "from-plan": FromPlan,
     "resumed": Resumed,
+    "started": Started,
     "confirmed": Confirmed,
     "called-by": CalledBy,
     "found": Found,

@@ -58,6 +58,7 @@ class SqlJournal(Journal):
             _put_limits(db, operation.id, limits)
             _put(db, operation.id, items)
             _put_events(db, operation.id, (*first_events(operation), *events))
+            leases.sign(db, self._database.clock, operation.id)
 
     def resume(
         self,
@@ -72,6 +73,7 @@ class SqlJournal(Journal):
             _put(db, id, items)
             _drop_intents(db, id, {item.run for item in items})
             _put_events(db, id, events)
+            leases.sign(db, self._database.clock, id)
 
     def about(self, words: Collection[str]) -> frozenset[str]:
         query = "SELECT DISTINCT operation FROM entries WHERE run LIKE ?"
@@ -134,6 +136,10 @@ class SqlJournal(Journal):
             self._database.lock(db, id)
             leases.sign(db, self._database.clock, id)
             _put_events(db, id, events)
+
+    def silence(self, id: str) -> float | None:
+        with self._database.used() as db:
+            return leases.silence(db, self._database.clock, id) if self._database.has("signs_of_life") else None
 
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
         with self._database.changed() as db:

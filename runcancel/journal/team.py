@@ -107,6 +107,11 @@ class TeamJournal(Journal):
     def sign(self, id: str, events: Sequence[JournalEvent] = ()) -> None:
         self._write(lambda journal: journal.sign(id, events))
 
+    def silence(self, id: str) -> float | None:
+        ours = None if self._local is None else self._local.silence(id)
+        theirs = self._ask(lambda journal: journal.silence(id))
+        return min((one for one in (ours, theirs) if one is not None), default=None)
+
     def end(self, id: str, state: Stage, exit_code: int, events: Sequence[JournalEvent] = ()) -> None:
         self._write(lambda journal: journal.end(id, state, exit_code, events))
 

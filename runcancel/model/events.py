@@ -37,6 +37,14 @@ class Resumed(Struct, frozen=True, kw_only=True):
     host: str
 
 
+class Started(Struct, frozen=True, kw_only=True):
+    """This process carries the operation out from now on."""
+
+    at: datetime
+    host: str
+    pid: int
+
+
 class Confirmed(Struct, frozen=True, kw_only=True):
     """The operation may be sent; `given` is the name or number that was typed."""
 
@@ -101,6 +109,7 @@ class Ended(Struct, frozen=True, kw_only=True):
 JournalEvent: TypeAlias = (
     FromPlan
     | Resumed
+    | Started
     | Confirmed
     | CalledBy
     | Found

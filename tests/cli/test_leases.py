@@ -189,3 +189,94 @@ def test_a_team_journal_that_cannot_be_reached_holds_up_no_cancel(outside: Outsi
 
     assert (done.code, cancels(outside)) == (0, 1)
     assert done.err.count("the team journal") == 1
+
+
+def lives(outside: Outside, id: str, *, host: str) -> None:
+    """The process of the operation is on another machine, where nobody can see whether it still exists."""
+    (file,) = outside.home.rglob("journal.sqlite3")
+    with sqlite3.connect(file, timeout=10) as db:
+        db.execute("UPDATE operations SET host=? WHERE id=?", (host, id))
+        (blob,) = db.execute("SELECT event FROM events WHERE operation=? AND kind='started'", (id,)).fetchone()
+        moved = json.dumps(json.loads(blob) | {"host": host}).encode()
+        db.execute("UPDATE events SET event=? WHERE operation=? AND kind='started'", (moved, id))
+
+
+def operation_of(outside: Outside, **env: Any) -> str:
+    return str(outside.json("history", **env)["operations"][0]["id"])
+
+
+@pytest.mark.parametrize("team", [False, True])
+def test_what_another_process_carries_out_is_not_resumed(
+    team: bool, outside: Outside, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    run = run_of(outside)
+    env: dict[str, str] = {}
+    if team:
+        env = {"RUNCANCEL_JOURNAL_URL": request.getfixturevalue("team_url")}
+    elsewhere = env | ({"XDG_STATE_HOME": str(tmp_path / "two")} if team else {})
+    first = outside.start("cancel", run, "-o", "json", env=env)
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    id = operation_of(outside, env=elsewhere)
+    for word in (id, "last"):
+        refused = outside.run("cancel", "--resume", word, "-o", "json", env=elsewhere)
+        assert (refused.code, cancels(outside)) == (6, 1), str(refused)
+        assert f"operation {id} is still being carried out by " in refused.err
+        assert f"runcancel cancel --resume {id} --take-over" in refused.err
+        assert f"runcancel wait --operation {id}" in refused.err
+    shown = outside.run("cancel", "--resume", id, "--dry-run", env=elsewhere)
+    assert (shown.code, cancels(outside)) == (0, 1)
+    assert "is still being carried out by" in shown.err
+    taken = outside.run("cancel", "--resume", id, "--take-over", "--no-wait", env=elsewhere)
+    assert (taken.code, cancels(outside)) == (0, 2), str(taken)
+    assert f"Operation {id} is taken over from " in taken.err
+    outside.box.clock.advance(4000)
+    finish(first)
+
+
+def test_a_process_that_was_killed_here_is_resumed_at_once(outside: Outside) -> None:
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    resumed = outside.run("cancel", "--resume", "last", "--no-wait")
+
+    assert resumed.code == 0, str(resumed)
+    assert "carried out" not in resumed.err
+
+
+def test_a_process_on_another_machine_counts_as_long_as_it_shows_signs_of_life(outside: Outside) -> None:
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    id = operation_of(outside)
+    lives(outside, id, host="bastion-2")
+    refused = outside.run("cancel", "--resume", id)
+    assert refused.code == 6, str(refused)
+    assert "@bastion-2 (last sign of life " in refused.err
+    journal(outside, "UPDATE signs_of_life SET at = at - 31")
+
+    assert outside.run("cancel", "--resume", id, "--no-wait").code == 0
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable"])
+def test_a_change_of_triggers_is_not_resumed_while_its_process_lives(verb: str, outside: Outside) -> None:
+    trigger = outside.json("triggers", "--kind", "window")["triggers"][0]["ref"]
+    if verb == "enable":
+        assert outside.run("disable", trigger, "--confirm", "1").code == 0
+    outside.faults({"kind": "hang", "action": "UpdateMaintenanceWindow", "times": 1, "effect": False})
+    first = outside.start(verb, trigger, "--confirm", "1")
+    outside.wait_for("UpdateMaintenanceWindow", times=1 if verb == "disable" else 2)
+    id = operation_of(outside)
+    refused = outside.run(verb, "--resume", id, "--confirm", "1")
+    assert refused.code == 6, str(refused)
+    assert f"runcancel {verb} --resume {id} --take-over" in refused.err
+    taken = outside.run(verb, "--resume", id, "--take-over", "--confirm", "1")
+    assert taken.code == 0, str(taken)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()

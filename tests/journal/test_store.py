@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import JournalStore
-from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, FromPlan, Judged, Resumed
+from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, FromPlan, Judged, Resumed, Started
 from runcancel.model.outcomes import Found, Operation, PlanItem, PlannedInvocation, Seen, Sent, Shard
 from runcancel.model.runs import Problem, Ref, Run, RunName
 from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
@@ -322,6 +322,8 @@ def test_a_journal_with_other_bytes_in_it_is_read_or_refused(
     journal.begin(begun, [item()])
     journal.responded(begun.id, REF, CancelResponse(status=RequestStatus.ACCEPTED))
     journal.close()
+    with closing(sqlite3.connect(file)) as same_every_time, same_every_time:
+        same_every_time.execute("UPDATE signs_of_life SET at=1800000000.5")
     content = bytearray(file.read_bytes())
     used = [at for at, byte in enumerate(content) if byte]
     for at, byte in data.draw(st.lists(st.tuples(st.sampled_from(used), st.integers(0, 255)), min_size=1, max_size=8)):
@@ -803,6 +805,7 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(place:
         Confirmed,
         CalledBy,
         CalledBy,
+        Started,
         Found,
         Sent,
         Sent,
@@ -815,10 +818,10 @@ def test_what_happens_is_kept_with_its_time_and_what_repeats_is_kept_once(place:
     assert times == sorted(times)
     assert events[0] == Confirmed(at=times[0], how=ConfirmedBy.CONFIRM, given="1", runs=1)
     assert events[1] == CalledBy(at=times[1], scope="tencent:ap-guangzhou", account="100", principal="ops")
-    assert events[3] == Found(at=times[3], run=REF, state=State.RUNNING, counts={State.RUNNING: 2})
-    assert events[5] == Sent(at=times[5], run=REF, accepted=True, request_ids=("r1",), error=None)
-    assert events[7] == Seen(at=times[7], run=REF, state=State.CANCELLING, counts=reading(1).counts)
-    assert events[8:] == [Judged(at=times[8], run=REF, verdict=Verdict.FAILED), Ended(at=times[9], exit_code=4)]
+    assert events[4] == Found(at=times[4], run=REF, state=State.RUNNING, counts={State.RUNNING: 2})
+    assert events[6] == Sent(at=times[6], run=REF, accepted=True, request_ids=("r1",), error=None)
+    assert events[8] == Seen(at=times[8], run=REF, state=State.CANCELLING, counts=reading(1).counts)
+    assert events[9:] == [Judged(at=times[9], run=REF, verdict=Verdict.FAILED), Ended(at=times[10], exit_code=4)]
 
 
 def test_a_resume_adds_to_what_happened_before(place: Place) -> None:
@@ -828,7 +831,7 @@ def test_a_resume_adds_to_what_happened_before(place: Place) -> None:
 
     events = list(place.open().events(begun.id))
 
-    assert [type(one) for one in events] == [Found, Resumed, Found]
+    assert [type(one) for one in events] == [Started, Found, Resumed, Started, Found]
 
 
 def test_events_of_a_newer_program_are_left_out_and_go_with_their_operation(place: Place) -> None:
@@ -837,7 +840,7 @@ def test_events_of_a_newer_program_are_left_out_and_go_with_their_operation(plac
     recorder.planned([item()])
     recorder.end(0)
     place.execute(f"INSERT INTO events VALUES ('{begun.id}', 99, 'approved', '{{}}')")
-    assert [type(one) for one in place.open().events(begun.id)] == [Found, Ended]
+    assert [type(one) for one in place.open().events(begun.id)] == [Started, Found, Ended]
 
     place.execute("DELETE FROM operations")  # as 0.1 prunes, which knows no events
     place.open().begin(begun, [])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from runcancel.cli.support.alive import other_process
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.engine.verdict import RequestStatus
 from runcancel.errors import JournalError, Refused, UsageError
@@ -16,8 +17,13 @@ from runcancel.model.states import Reason, Verdict
 from runcancel.text import command
 
 
-def left_over(store: JournalStore, id: str, *, verb: str = "cancel") -> LeftOver:
-    """What `--resume` continues with. Raises `UsageError` for an unknown id, `Refused` for a broken journal."""
+def left_over(
+    store: JournalStore, id: str, *, verb: str = "cancel", take_over: bool = False, dry_run: bool = False
+) -> LeftOver:
+    """What `--resume` continues with. Raises `UsageError` for an unknown id.
+
+    Raises `Refused` for a broken journal, and for an operation that another process is still carrying out.
+    """
     try:
         journal = store.open()
         whole = whole_id(journal, id, verb=verb)
@@ -33,7 +39,11 @@ def left_over(store: JournalStore, id: str, *, verb: str = "cancel") -> LeftOver
         entries = list(journal.entries(id))
         limits = journal.limits(id)
         events = list(journal.events(id))
-        remarks = journal.remarks(operation)
+        silence = journal.silence(id)
+        remarks = (
+            *journal.remarks(operation),
+            *other_process(operation, events, silence, take_over=take_over, dry_run=dry_run),
+        )
         journal.close()
     except JournalError as error:
         raise Refused(f"{error}; nothing was sent") from None

@@ -136,10 +136,13 @@ def selection_request(
     target: Sequence[str] | None = None,
     stop_running: bool = False,
     allow_incomplete: bool = False,
+    take_over: bool = False,
+    dry_run: bool = False,
 ) -> SelectionRequest:
     """What the command line selects. Raises `UsageError` for more than one source, or none and nobody to choose.
 
-    Raises `Refused` for a journal that cannot be read.
+    Raises `Refused` for a journal that cannot be read, and for an operation to resume that another process is carrying
+    out, unless it is a `take_over` or a `dry_run`.
     """
     targets = options.targets(target)
     shard = shard_of(session, sources.shard, of_plan=sources.plan is not None)
@@ -151,7 +154,7 @@ def selection_request(
         ),
         "--operation": _maker(sources.operation, lambda id: Past(operation=id)),
         "--plan": _maker(sources.plan, lambda name: Saved(file=plain_file("--plan", name), shard=shard)),
-        "--resume": _maker(sources.resume, lambda id: _left_over(session, id)),
+        "--resume": _maker(sources.resume, lambda id: _left_over(session, id, take_over, dry_run)),
     }
     used = {way: make for way, make in ways.items() if make is not None}
     if len(used) > 1:
@@ -194,10 +197,10 @@ def shard_of(session: Session, text: str | None, *, of_plan: bool) -> Shard | No
     return shard
 
 
-def _left_over(session: Session, id: str) -> LeftOver:
+def _left_over(session: Session, id: str, take_over: bool, dry_run: bool) -> LeftOver:
     from runcancel.cli.support.resume import left_over
 
-    left_items = left_over(session.journal, id)
+    left_items = left_over(session.journal, id, take_over=take_over, dry_run=dry_run)
     session.notes.say(*left_items.remarks)
     return left_items
 

@@ -40,7 +40,8 @@ class Switching:
         self._action = ENABLE if enable else DISABLE
         session.clouds.switch.enable = enable
         resume = args.sources.resume
-        self._resumed = None if resume is None else left_over(session.journal, resume, verb=self._action.verb)
+        means = {"take_over": args.take_over, "dry_run": args.dry_run}
+        self._resumed = None if resume is None else left_over(session.journal, resume, verb=self._action.verb, **means)
         session.notes.say(*(() if self._resumed is None else self._resumed.remarks))
         self._choice = TriggerChoice(session, args, self._action, self._resumed, operation=operation, force=force)
 

@@ -108,6 +108,8 @@ def cancel(session: Session, args: Options) -> int:
         target=args.target,
         stop_running=args.stop_running,
         allow_incomplete=args.allow_incomplete,
+        take_over=args.take_over,
+        dry_run=args.dry_run,
     )
     if args.disable_triggers is not None and request.resumed is not None:
         flag = "--disable-triggers" if args.disable_triggers else "--no-disable-triggers"

@@ -1,0 +1,65 @@
+"""Whether another process is still carrying an operation out: it is not resumed at the same time, unless taken over."""
+
+import os
+import socket
+from collections.abc import Sequence
+
+from runcancel.errors import Refused
+from runcancel.journal.leases import LIFETIME
+from runcancel.model.events import JournalEvent, Resumed, Started
+from runcancel.model.outcomes import Operation
+from runcancel.model.states import Stage
+from runcancel.text import command, duration
+
+
+def other_process(
+    operation: Operation, events: Sequence[JournalEvent], silence: float | None, *, take_over: bool, dry_run: bool
+) -> tuple[str, ...]:
+    """Sentences about a process that may still carry the operation out; `silence`: seconds since its last sign of life.
+
+    Raises `Refused` for one that lives, as far as can be known, unless it is taken over or nothing is sent.
+    """
+    if operation.state is not Stage.OPEN or silence is None or silence >= LIFETIME or _is_gone(events):
+        return ()
+    id = operation.id
+    sign = f"last sign of life {duration(max(0.0, silence))} ago"
+    if take_over:
+        return (f"Operation {id} is taken over from {_owner(operation, events)} ({sign}), which may still send",)
+    message = f"operation {id} is still being carried out by {_owner(operation, events)} ({sign})"
+    take = f"To continue it from here at once: {command(operation.verb, '--resume', id, '--take-over')}"
+    if dry_run:
+        return (f"{message[0].upper()}{message[1:]}. {take}",)
+    watch = ("wait", "--operation", id) if operation.verb == "cancel" else ("history", id)
+    raise Refused(
+        f"{message}; nothing was sent",
+        hint=f"To watch it: {command(*watch)}. {take}. If it is gone, --resume continues in "
+        f"{duration(LIFETIME - silence)}",
+    )
+
+
+def _owner(operation: Operation, events: Sequence[JournalEvent]) -> str:
+    """Who continued it last, or else who began it."""
+    resumed = next((event for event in reversed(events) if isinstance(event, Resumed)), operation)
+    return f"{resumed.user}@{resumed.host}"
+
+
+def _is_gone(events: Sequence[JournalEvent]) -> bool:
+    """Whether the process ran on this machine and has ended. One with the id of this process is an earlier one."""
+    started = next((event for event in reversed(events) if isinstance(event, Started)), None)
+    if started is None or started.host != socket.gethostname():
+        return False
+    return started.pid == os.getpid() or not _runs(started.pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return not file.read().rpartition(b")")[2].startswith(b" Z")  # it has ended, and nobody has noticed
+    except OSError:  # there is no /proc
+        return True
