@@ -7,7 +7,6 @@ second, is a copy's line to whoever wants commands run.
 import fcntl
 import functools
 import gc
-import inspect
 import logging
 import marshal
 import os
@@ -26,7 +25,7 @@ from contextvars import copy_context
 from importlib import import_module
 from typing import Any, NoReturn
 
-from botocore import hooks
+import botocore_once
 from protocol import GONE, NUMBER, STAYS
 
 _LEFT_OUT = ("runcancel.__main__",)
@@ -251,23 +250,6 @@ def _forget() -> None:
             (kept.extend if isinstance(kept, list) else kept.update)(first)
 
 
-def _quicken_sessions() -> None:
-    """What every session of botocore works out again, in less time: whether handlers take keywords, and other names."""
-    asks, fresh, names = hooks.accepts_kwargs, hooks.EventAliaser.__init__, {}
-
-    def takes_keywords(handler: Any) -> Any:
-        code = getattr(handler, "__code__", None)
-        return asks(handler) if code is None else code.co_flags & inspect.CO_VARKEYWORDS
-
-    def with_names(self: hooks.EventAliaser, *args: object) -> None:
-        fresh(self, *args)
-        if self._event_aliases == hooks.EVENT_ALIASES:
-            self._alias_name_cache = names
-
-    hooks.accepts_kwargs = takes_keywords
-    hooks.EventAliaser.__init__ = with_names
-
-
 def _declare_verbs() -> None:
     """Have Typer read off the options of every verb: what it makes of them holds nothing of a command line."""
     from runcancel.cli import app
@@ -286,7 +268,7 @@ def _load() -> None:
                 import_module(module.name)
         for name in _LATER:
             import_module(name)
-    _quicken_sessions()
+    botocore_once.install()
     _remember()
     _declare_verbs()
     gc.collect()
