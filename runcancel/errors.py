@@ -134,6 +134,11 @@ class Refused(Exception):
         self.message = message
         self.hint = hint
 
+    def about(self, ref: RunName) -> Problem:
+        """This refusal as the problem of one run: `REF` in the hint is the run."""
+        hint = None if self.hint is None else self.hint.replace("REF", str(ref))
+        return Problem(code=Reason.REFUSED, message=self.message, hint=hint, ref=ref)
+
 
 class JournalError(Exception):
     """The journal cannot be used; the text is one sentence."""

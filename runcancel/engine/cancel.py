@@ -1,22 +1,20 @@
 """Send, watch, judge: the heart. Requested is never called stopped."""
 
 import itertools
-import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from runcancel.engine.connections import Batch, Clouds, batches
-from runcancel.engine.events import Progress
-from runcancel.engine.flow import Flow, Joining
-from runcancel.engine.leases import LeasedRuns, Leases
+from runcancel.engine.connections import Batch, batches
+from runcancel.engine.flow import Joining
+from runcancel.engine.leases import LeasedRuns
 from runcancel.engine.lookup import Probe
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
 from runcancel.engine.requests import Check, Listing, ReadChildren, Requests, Send, SideQueue, Work, internal_error
-from runcancel.engine.retry import NO_ANSWER, WaitPolicy
+from runcancel.engine.retry import NO_ANSWER
+from runcancel.engine.setup import CancelSetup
 from runcancel.engine.tracker import RunTracker, SendResult, Step, left_alone
 from runcancel.engine.verdict import RequestStatus, failed, selected
 from runcancel.engine.waiting import HeadStart, SilentScopes, Timers
@@ -26,44 +24,28 @@ from runcancel.model.runs import Problem, Ref, Scope, Snapshot
 from runcancel.model.states import Reason, Verdict
 from runcancel.runtime.workers import TaskGroup, Workers
 
-if TYPE_CHECKING:
-    from runcancel.engine.hold import HoldListings
 
-Admit = Callable[[Sequence[PlanItem]], None]
-"""Raises `Refused` if limits or guards permit no more runs than those of the plan."""
-
-
-def carry_out(
-    items: Sequence[PlanItem],
-    clouds: Clouds,
-    workers: Workers,
-    policy: WaitPolicy,
-    progress: Progress,
-    *,
-    admit: Admit | None = None,
-    flow: Flow | None = None,
-    hold: "HoldListings | None" = None,
-    leases: Leases | None = None,
-    jitter: Callable[[], float] = random.random,
-) -> Iterator[Outcome]:
+def carry_out(items: Sequence[PlanItem], setup: CancelSetup) -> Iterator[Outcome]:
     """Send the cancel of every run of the plan, watch them, and yield an outcome for each as soon as it is judged.
 
-    With `flow`, more are read and sent meanwhile, each scope by itself; with `hold`, what a filter finds joins them.
-    With `leases`, a run that another operation cancels is watched, and sent only if that one does not send it.
-
-    Top down: a run is sent after the one that started it, and triggers leave before runs. With `admit`, what was
-    started between the plan and the answer is sent as well, as far as it is admitted. Whatever is raised, every run
+    Top down: a run is sent after the one that started it, and triggers leave before runs. Whatever is raised, every run
     gets an outcome first: after a signal, `Interrupted`, the rest is judged by what was seen so far, and so it is
     after any other exception.
     """
-    operation = _Operation(clouds, workers, policy, progress, admit, flow, hold, leases, jitter)
+    operation, progress = _Operation(setup), setup.progress
     operation.begin(items)
-    progress.planned(items)
+    recorded = False
     try:
-        for outcome in operation.settle(workers):
+        if setup.flow is not None:
+            setup.flow.begin()
+        progress.planned(items)
+        recorded = True
+        for outcome in operation.settle(setup.workers):
             progress.judged(outcome)
             yield outcome
     except (Interrupted, Exception) as error:
+        if isinstance(error, Refused) and not recorded:  # a journal is required: nothing was sent, nothing is judged
+            raise
         problem = None if isinstance(error, Interrupted) else internal_error(error).problem()
         for outcome in operation.break_off(problem):
             progress.judged(outcome)
@@ -81,36 +63,25 @@ _FollowUp = Callable[[float], None]
 class _Operation:
     """One cancel on its way: a loop on the caller's thread, which feeds what comes back to the runs it is about."""
 
-    def __init__(
-        self,
-        clouds: Clouds,
-        workers: Workers,
-        policy: WaitPolicy,
-        progress: Progress,
-        admit: Admit | None,
-        flow: Flow | None,
-        hold: "HoldListings | None",
-        leases: Leases | None,
-        jitter: Callable[[], float],
-    ) -> None:
-        self._clouds = clouds
-        self._clock = workers.clock
-        self._requests = Requests(clouds, workers.clock)
-        self._policy = policy
-        self._progress = progress
-        self._admit = admit
-        self._jitter = jitter
+    def __init__(self, setup: CancelSetup) -> None:
+        self._clouds = setup.clouds
+        self._clock = setup.workers.clock
+        self._requests = Requests(setup.clouds, setup.workers.clock)
+        self._policy = setup.policy
+        self._progress = setup.progress
+        self._admit = setup.admit
+        self._jitter = setup.jitter
         self._group: TaskGroup[Work, _FollowUp] | None = None
         self._tasks: TaskGroup[Work, _FollowUp]
         self._watch: Watch
         self._trackers: dict[Ref, RunTracker] = {}
         self._open: dict[Ref, RunTracker] = {}
         self._touched: dict[Ref, RunTracker] = {}  # runs that an event has reached since the loop went round
-        self._timers, self._head_start = Timers(), HeadStart(workers.clock.monotonic())
-        self._leased = LeasedRuns(leases, self._touch)
+        self._timers, self._head_start = Timers(), HeadStart(self._clock.monotonic())
+        self._leased = LeasedRuns(setup.leases, self._touch)
         self._number = itertools.count()
         self._silent = SilentScopes(self._touch)
-        self._joining = Joining(flow, hold, workers.clock.monotonic())
+        self._joining = Joining(setup.flow, setup.hold, self._clock.monotonic())
         self._decided: list[Outcome] = []
         self._chased: set[Ref] = set()
         self._sending: dict[Ref, int] = {}  # the number of the latest send of each run
@@ -298,9 +269,9 @@ class _Operation:
             refused = error
         self.begin(fresh)
         self._leased.take([self._trackers[item.run] for item in fresh] if refused is None else [], now)
-        for item in fresh if refused is not None else ():
-            problem = Problem(code=Reason.REFUSED, message=str(refused), ref=item.run)
-            self._trackers[item.run].skip(problem, now)
+        if refused is not None:
+            for item in fresh:
+                self._trackers[item.run].skip(refused.about(item.run), now)
 
     def _listen(self, tracker: RunTracker, result: SendResult, now: float) -> None:
         """Record what a reply, or none, shows about the scope."""

@@ -61,14 +61,15 @@ def why_frozen(facts: Facts) -> str | None:
 class Flow(Struct, frozen=True):
     """Runs that are read, selected and sent scope by scope.
 
-    `choose` turns the readings of one scope into the items to send and the outcomes that are known already. It is
-    called on the caller's thread, and records and announces the items before it returns. `within`: seconds to wait
-    for a reading.
+    `begin` records the references before the first request. It may raise `Refused`, and `Interrupted`. `choose` turns
+    the readings of one scope into the items to send and the outcomes that are known already. It is called on the
+    caller's thread, and records and announces the items before it returns. `within`: seconds to wait for a reading.
     """
 
     lookup: Lookup
     choose: Callable[[Sequence[LookupResult]], Selection]
     within: float
+    begin: Callable[[], None] = lambda: None
 
 
 class FlowReadings:

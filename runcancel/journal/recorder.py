@@ -175,12 +175,12 @@ class Recorder(Progress):
         try:
             if self._failure is not None:
                 raise self._failure
-            journal = self._store.open()
-            self._begin(journal, items)
-            self._journal = journal
-        except Interrupted:
+            self._journal = self._store.open()
+            self._begin(self._journal, items)
+        except Interrupted:  # during the wait for the team: the end is recorded where the intent is
             raise
         except Exception as error:  # noqa: BLE001 - a bug of the journal stops no cancel either
+            self._journal = None
             if self._required:
                 raise Refused(
                     f"{_described(error)}; nothing was sent",

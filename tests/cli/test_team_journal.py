@@ -1,6 +1,7 @@
 """The journal of a team through the command: two machines, one database, and no password anywhere."""
 
 import json
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -194,3 +195,34 @@ def test_without_the_team_journal_an_answer_is_incomplete(outside: Outside) -> N
         assert done.err.count("the team journal") == 1
     done = outside.run("status", "--operation", "last", "-o", "json", env=env)
     assert done.document["runs"][0]["ref"] == TENCENT
+
+
+@pytest.mark.parametrize("how", ["named", "listed"])
+def test_an_interrupt_during_the_wait_for_the_team_ends_an_operation_that_sent_nothing(
+    how: str, outside: Outside, team_url: str, tmp_path: Path
+) -> None:
+    """The server does not take the intent: another process has its tables."""
+    import psycopg
+
+    env = {"RUNCANCEL_JOURNAL_URL": team_url, "XDG_STATE_HOME": str(tmp_path / "one")}
+    (tmp_path / "runs").write_text(f"{TENCENT}\n")
+    words = (TENCENT,) if how == "named" else ("-f", str(tmp_path / "runs"), "--yes")
+    with psycopg.connect(team_url) as holder, psycopg.connect(team_url, autocommit=True) as watcher:
+        holder.execute("LOCK TABLE runcancel.operations IN ACCESS EXCLUSIVE MODE")
+        child = outside.start("cancel", *words, "-o", "json", env=env)
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while watcher.execute(waits).fetchone() == (0,) and child.poll() is None:
+            pass
+        child.send_signal(signal.SIGINT)
+        holder.rollback()
+        out, err = child.communicate(timeout=30)
+
+    document = json.loads(out)
+    assert child.returncode == 130, err
+    assert not outside.actions().count("CancelInvocation")
+    assert [(each["run"], each["verdict"]) for each in document["outcomes"]] == [(TENCENT, "skipped")]
+    assert "interrupted: no cancel was sent" in err
+    assert f"runcancel cancel --resume {document['operation']}" in err
+    (entry,) = outside.json("history", env=env)["operations"]
+    assert (entry["id"], entry["state"]) == (document["operation"], "interrupted")
+    assert outside.run("cancel", "--resume", "last", "-o", "json", env=env).outcomes[TENCENT]["verdict"] == "stopped"

@@ -26,10 +26,11 @@ from fakes import (
 from msgspec import structs
 
 from runcancel.config import references
-from runcancel.engine.cancel import Admit, carry_out
+from runcancel.engine.cancel import carry_out
 from runcancel.engine.events import CombinedProgress, Shielded
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
+from runcancel.engine.setup import Admit, CancelSetup
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.model.outcomes import Outcome, PlanItem
@@ -93,9 +94,12 @@ class Stage:
     ) -> list[Outcome]:
         clouds: dict[str, Cloud] = dict(self.clouds)
         connected = FakeClouds(clouds, self.workers)
-        for outcome in carry_out(items, connected, self.workers, patience, self.told, admit=admit):
+        for outcome in carry_out(items, self.setup(connected, patience, admit)):
             self.outcomes.append(outcome)
         return self.outcomes
+
+    def setup(self, clouds: FakeClouds, patience: WaitPolicy = WATCH, admit: Admit | None = None) -> CancelSetup:
+        return CancelSetup(clouds=clouds, workers=self.workers, policy=patience, progress=self.told, admit=admit)
 
     def one(self, patience: WaitPolicy = WATCH, *, targets: Sequence[str] = ()) -> Outcome:
         (outcome,) = self.carry_out(patience, targets=targets)
@@ -573,7 +577,7 @@ def test_no_cancel_waits_for_a_screen(word: str) -> None:
     stage.told = Shielded(Broken(word))  # type: ignore[assignment]
     connected = FakeClouds(dict(stage.clouds), stage.workers)
 
-    outcomes = list(carry_out(stage.items(), connected, stage.workers, WATCH, stage.told))
+    outcomes = list(carry_out(stage.items(), stage.setup(connected)))
 
     assert {one.verdict for one in outcomes} == {Verdict.STOPPED}
     assert len(outcomes) == len(MANY)

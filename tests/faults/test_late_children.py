@@ -75,6 +75,18 @@ def test_a_child_that_joins_late_and_is_refused_by_a_limit_is_not_sent_by_a_resu
     assert late.sent == [WINDOW, CHILD]
 
 
+def test_what_a_late_refusal_suggests_is_not_refused_again(late: Late) -> None:
+    done = late.run(*late.argv)
+    (child,) = [one for one in done.document["outcomes"] if one["parent"] == late.ref]
+
+    hint = f"To cancel it: runcancel cancel {child['run']}"
+    assert child["error"]["hint"] == hint
+    assert hint in done.err
+    assert "--resume" not in done.err
+    cancelled = late.run(*hint.removeprefix("To cancel it: runcancel ").split(), "--no-wait")
+    assert (cancelled.code, late.sent) == (0, [WINDOW, CHILD]), str(cancelled)
+
+
 def _killed(late: Late, moment: str, number: int) -> Done:
     return mortal(late, moment, number, *late.argv)
 

@@ -23,6 +23,7 @@ from runcancel.engine.lookup import look_up
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import of_plan
+from runcancel.engine.setup import CancelSetup
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError
 from runcancel.journal.base import Journal
@@ -261,7 +262,8 @@ def go(
         if file is not None and operation is not None and items:
             recorder = Recorder(JournalStore(file), operation, warn=pytest.fail, resumed=resumed)
         progress = CombinedProgress(listeners[0], *([recorder] if recorder else []), *listeners[1:])
-        outcomes = list(carry_out(items, clouds, workers, PATIENCE, progress))
+        setup = CancelSetup(clouds=clouds, workers=workers, policy=PATIENCE, progress=progress)
+        outcomes = list(carry_out(items, setup))
         life.at("before end")
         if recorder is not None:
             recorder.end(0)

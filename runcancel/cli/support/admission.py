@@ -18,11 +18,12 @@ from runcancel.guards.limits import Excess
 from runcancel.journal.recorder import Recorder
 from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import CANCEL, DISABLE, Action, Limits, Outcome, PlanItem
-from runcancel.model.runs import Problem, Ref, Scope
-from runcancel.model.states import Guarantee, Reason, Verdict
+from runcancel.model.runs import Ref, Scope
+from runcancel.model.states import Guarantee, Verdict
 from runcancel.render import Caller
 from runcancel.render.screens.announce import announce, listing
 from runcancel.render.screens.notes import collapsed
+from runcancel.text import command
 
 
 class Admission(Struct, frozen=True, kw_only=True):
@@ -62,11 +63,18 @@ class Admission(Struct, frozen=True, kw_only=True):
             raise limits.over_limit(excesses)
 
     def check_late(self, items: Sequence[PlanItem], requirement: ConfirmationRequirement) -> None:
-        """The same for runs that started after the confirmation of `requirement`, together with those before."""
-        self.check(items)
+        """The same for runs that started after the confirmation of `requirement`, together with those before.
+
+        `REF` in the hint of the refusal is a run that is refused: what helps is a cancel of its own.
+        """
+        if excesses := self._excesses(items):
+            alone = f"To cancel it: {command('cancel', 'REF')}"
+            fixed = any(one.fixed and one.most == 0 for one in excesses)
+            raise Refused(limits.over_limit(excesses).message, hint=None if fixed else alone)
         if self.guard.stricter(requirement, items, self.callers).level > requirement.level:
             raise Refused(
-                "the site policy requires confirmation, and this run started after it; nothing was sent for it"
+                "the site policy requires confirmation, and this run started after it; nothing was sent for it",
+                hint=f"To cancel it: {command('cancel', 'REF', '--confirm', '1')}",
             )
 
     def announce(
@@ -170,9 +178,8 @@ def callers_of(session: Session, items: Sequence[PlanItem]) -> tuple[Caller, ...
 
 def not_admitted(item: PlanItem, error: Refused) -> Outcome:
     """The outcome of a run or trigger for which nothing is sent, because a guard does not permit it."""
-    problem = Problem(code=Reason.REFUSED, message=error.message, hint=error.hint, ref=item.run)
     return structs.replace(
-        failed(item.run, problem),
+        failed(item.run, error.about(item.run)),
         verdict=Verdict.SKIPPED,
         name=item.name,
         comment=item.comment,

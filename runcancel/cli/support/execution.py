@@ -15,11 +15,12 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
 from runcancel.cli.support.leases import AnnouncedLeases
 from runcancel.cli.support.source import RunChoice
-from runcancel.engine.cancel import Admit, carry_out
+from runcancel.engine.cancel import carry_out
 from runcancel.engine.events import CombinedProgress, Progress, Shielded
 from runcancel.engine.flow import Flow
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
+from runcancel.engine.setup import Admit, CancelSetup
 from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import LeftOver, Limits, Operation, Outcome
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from runcancel.cli.support.holding import Holding
 
 _SIGNALLED = 128  # an exit code above it is that of a signal
-_FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE})
-"""Failures that a resume would repeat: no run is left to cancel."""
+_FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE, Reason.REFUSED, Reason.DRIFTED})
+"""Failures that a resume would repeat. The hint of a refusal has the command that is not refused again."""
+_FEW = 3  # runs that a hint names
 
 
 class Execution:
@@ -67,10 +69,10 @@ class Execution:
     def flow(self, flow: Flowing) -> int:
         """Cancel the runs scope by scope as they are read; the exit code."""
         self._announce_resume()
-        flow.begin(self._recorder)
         within = min(self._session.read_within or READ_WITHIN, self._policy.give_up_after or math.inf)
         nothing = RunChoice(selection=Selection(items=()), by_hand=True)
-        return self._report(nothing, flow=Flow(flow.lookup, flow.choose, within))
+        begin = partial(flow.begin, self._recorder)
+        return self._report(nothing, flow=Flow(flow.lookup, flow.choose, within, begin))
 
     def run(self, choice: RunChoice, *, admit: Admit | None) -> int:
         """Cancel what is chosen, and what `admit` lets through of the runs that these start; the exit code."""
@@ -144,8 +146,17 @@ class Execution:
         try:
             hold = None if self._hold is None else self._hold.begin()
             leases = None if self._recorder is None else AnnouncedLeases(self._recorder, session.notes.say)
-            more = partial(carry_out, admit=admit, flow=flow, hold=hold, leases=leases)
-            self._put(answer, more(selection.items, session.clouds, session.workers, policy, progress))
+            setup = CancelSetup(
+                clouds=session.clouds,
+                workers=session.workers,
+                policy=policy,
+                progress=progress,
+                admit=admit,
+                flow=flow,
+                hold=hold,
+                leases=leases,
+            )
+            self._put(answer, carry_out(selection.items, setup))
         except Interrupted as signal:
             return signal.signum
         except Refused:
@@ -202,7 +213,7 @@ class Execution:
                 *(() if signum is None else (self._what_continues(),)),
                 *self._hints(operation),
                 *(() if self._hold is None else self._hold.hints(interrupted=signum is not None)),
-                *_next(self.verb, outcomes, operation, _FINAL if self._hold is None else _FINAL | {Reason.REFUSED}),
+                *_next(self.verb, outcomes, operation, alone=self._hold is None),
             ),
             further=lambda: self._further(operation),
         )
@@ -211,6 +222,8 @@ class Execution:
         doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in self._outcomes)
         unsent = sum(outcome.verdict is Verdict.SKIPPED for outcome in self._outcomes)
         sent_count = sum(outcome.was_sent for outcome in self._outcomes) - doubt
+        if not sent_count and not doubt:
+            return f"interrupted: no {self.requests.removesuffix('s')} was sent"
         return (
             f"interrupted: {counted(sent_count, self.requests.removesuffix('s'))} sent, {doubt:,} uncertain, "
             f"{unsent:,} not sent; {self.requests} already sent continue"
@@ -274,12 +287,19 @@ def _internal(session: Session, error: Exception, operation: str | None, request
     )
 
 
-def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None, final: frozenset[Reason]) -> Iterator[str]:
-    """How to continue with the rest, if there is a rest. `final`: failures after which nothing is left to do."""
-    any_rest = any(
-        outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
-        and (outcome.error is None or outcome.error.code not in final)
+def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None, *, alone: bool) -> Iterator[str]:
+    """How to continue with the rest, if there is a rest. `alone`: a resume would include what a guard has refused."""
+    rest = [
+        outcome.run
         for outcome in outcomes
-    )
-    if any_rest and operation:
+        if outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
+        and (outcome.error is None or outcome.error.code not in _FINAL)
+    ]
+    if not rest or not operation:
+        return
+    refused = any(outcome.error is not None and outcome.error.code is Reason.REFUSED for outcome in outcomes)
+    if not (alone and refused):
         yield f"To continue with the rest: {command(verb, '--resume', operation)}"
+        return
+    more = f" (and {len(rest) - _FEW} more)" if len(rest) > _FEW else ""
+    yield f"To continue with the rest: {command(verb, *rest[:_FEW])}{more}"

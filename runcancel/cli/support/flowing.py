@@ -20,6 +20,7 @@ from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Guarantee, Reason
 from runcancel.providers import kind_of
 from runcancel.render.screens.announce import announce
+from runcancel.text import command
 
 
 class Flowing:
@@ -71,8 +72,9 @@ class Flowing:
                 (item,) = of_named([result], ()).items
             self._check(item)
         except (UsageError, CloudError, Refused) as error:
-            code = error.reason if isinstance(error, CloudError) else Reason.REFUSED
-            code = Reason.USAGE if isinstance(error, UsageError) else code
+            if isinstance(error, Refused):
+                return failed(name, error.about(name))
+            code = error.reason if isinstance(error, CloudError) else Reason.USAGE
             return failed(name, Problem(code=code, message=error.message, hint=error.hint, ref=name))
         return item
 
@@ -82,7 +84,10 @@ class Flowing:
         suspect = protection.protected(self._session.settings, item.run.scope) is not None
         protected = self._session.accounts.protected([item]) if suspect else {}
         if protected and item.ask:
-            raise Refused(f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it")
+            raise Refused(
+                f"{item.run} is in the protected context {protected[item.run]}; nothing was sent for it",
+                hint=f"To cancel it: {command('cancel', 'REF', '--confirm', '1')}",
+            )
 
     def _announce(self, items: Sequence[PlanItem], results: Sequence[LookupResult]) -> None:
         notes = self._session.notes
