@@ -151,13 +151,11 @@ class Session:
 
     def _shape_tables(self, shape: "TableOptions") -> None:
         """Take the options of tables. Raises `UsageError` where the format is none."""
-        has_table = self.format in TABULAR and self.format not in _WITHOUT_COLUMNS.get(self.verb, ())
-        if self.query is not None or not has_table:
-            raise UsageError(
-                "--columns, --sort and --no-headers need a table, tsv or csv"
-                f"{', without --query' if self.query is not None else f'; the format is {self.format}'}; "
-                "nothing was sent"
-            )
+        tables = [each for each in TABULAR if each not in _WITHOUT_COLUMNS.get(self.verb, ())]
+        if self.query is not None or self.format not in tables:
+            now = "without --query" if self.query is not None else f"the format is {self.format}"
+            fitting = f"need -o {' or '.join(tables)}; {now}" if tables else f"do not apply to {self.verb}"
+            raise UsageError(f"--columns, --sort and --no-headers {fitting}; nothing was sent")
         self.table = shape
         self.shaped = True
 

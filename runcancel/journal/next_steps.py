@@ -127,7 +127,10 @@ def _to_check(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome])
             count = _count(runs, outcomes, verdicts)
             if count:
                 status = command("status", "--operation", one.operation.id)
-                yield NextStep(text=f"{_runs(count)} {_is(count)} {what}. To read them again:", command=status)
+                yield NextStep(
+                    text=f"{_runs(count)} {_is(count)} {what}. To read {'it' if count == 1 else 'them'} again:",
+                    command=status,
+                )
 
 
 def _count(runs: Collection[RunName], outcomes: Mapping[RunName, Outcome], verdicts: Collection[Verdict]) -> int:

@@ -35,6 +35,23 @@ def test_the_columns_are_those_that_were_named_in_their_order(outside: Outside, 
     assert len(bare.out.splitlines()) == len(rows)
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("logs", TENCENT, "-o", "table"), "need -o tsv or csv; the format is table"),
+        (("status", TENCENT, "-o", "json"), "need -o table or wide or tsv or csv; the format is json"),
+        (("report",), "do not apply to report; nothing"),
+    ],
+)
+def test_a_format_without_columns_names_those_that_have_some(
+    outside: Outside, argv: tuple[str, ...], words: str
+) -> None:
+    done = outside.run(*argv, "--no-headers")
+
+    assert done.code == 2, str(done)
+    assert words in done.err or words in done.out
+
+
 def test_a_table_has_them_too(outside: Outside) -> None:
     done = outside.run("status", TENCENT, "-o", "table", "--columns", "name,ref,account")
     bare = outside.run("status", *REFS, "-o", "table", "--columns", "ref", "--no-headers", "--sort", "ref:desc")
@@ -74,7 +91,7 @@ def test_invocations_stay_with_their_run(outside: Outside) -> None:
         (("cancel", TENCENT, "--no-headers", "-o", "ref"), "the format is ref"),
         (("cancel", TENCENT, "--sort", "run", "-o", "tsv", "--query", "outcomes"), "without --query"),
         (("permissions", "--sort", "provider"), "the format is tsv"),
-        (("schema", "list", "--no-headers"), "the format is tsv"),
+        (("schema", "list", "--no-headers"), "do not apply to schema"),
         (("logs", TENCENT, "--columns", "target", "-o", "table"), "the format is table"),
     ],
 )

@@ -112,6 +112,12 @@ def test_an_unfinished_operation_is_reported_and_ends_with_7(outside: Outside) -
     assert again["verdicts"] in ({"stopped": 1}, {"ended": 1}), "it may have ended before it was read again"
 
 
+def test_one_run_is_read_again_as_one(outside: Outside) -> None:
+    outside.run("cancel", ONE_SHOT, "--timeout", "0")
+
+    assert "1 run is not verified stopped. To read it again:" in outside.run("report").out
+
+
 def test_what_0_1_did_not_record_is_called_so(outside: Outside) -> None:
     id = with_journal(outside)
 

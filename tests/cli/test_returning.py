@@ -101,6 +101,15 @@ def test_a_command_has_an_unknown_starter(outside: Outside) -> None:
         assert "not come back" not in done.err
 
 
+def test_a_run_that_a_person_sent_is_named_as_such(outside: Outside) -> None:
+    """An option that was typed is answered, also where there is nothing to disable."""
+    status = outside.run("status", TENCENT, "--trigger")
+    cancel = outside.run("cancel", TENCENT, "--disable-triggers")
+
+    assert f"not started by a trigger: {TENCENT}" in status.err
+    assert f"note: not started by a trigger: {TENCENT}" in cancel.err
+
+
 def test_a_cancel_ends_with_what_comes_back_and_the_command_that_disables_it(outside: Outside) -> None:
     for ref in (of_window(outside), of_invoker(outside)):
         done = outside.run("cancel", ref)

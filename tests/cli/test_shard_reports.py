@@ -248,6 +248,15 @@ def test_an_output_that_was_cut_off_is_an_unfinished_operation(outside: Outside,
     assert error["message"].startswith("1.jsonl, line ")
 
 
+def test_files_without_an_operation_lead_to_no_journal(outside: Outside) -> None:
+    (outside.home / "notes.jsonl").write_text("nothing\n")
+
+    done = outside.run("report", "./notes.jsonl")
+
+    assert done.code == 5, str(done)
+    assert done.err.splitlines()[-1] == "runcancel: no operation is in these files"
+
+
 def test_the_end_of_another_process_ends_no_operation(outside: Outside, plan: Any) -> None:
     """The logs of all pods in one file: one was killed, and one was refused after it."""
     done = cancel(outside, *all_of(2), more=("--no-journal",))

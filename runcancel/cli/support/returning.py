@@ -9,7 +9,7 @@ from runcancel.model.outcomes import MOST_RUNS, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Run
 from runcancel.model.triggers import Origin
 from runcancel.providers import kind_of
-from runcancel.render.screens.returning import after_cancel, cancelled, returns
+from runcancel.render.screens.returning import after_cancel, cancelled, returns, without_trigger
 from runcancel.text import command
 
 _WITHIN = 3.0  # seconds for which the end of a cancel waits for it
@@ -55,7 +55,7 @@ def with_triggers(session: Session, runs: Mapping[Ref, Run]) -> tuple[dict[Ref, 
     origins_read = {ref: Origin.of(run) for ref, run in runs.items()}
     origins, problems = _origins_of(origins_read, session)
     enriched = {ref: origins[ref].put_into(run) for ref, run in runs.items()}
-    return enriched, (*returns(origins), *_unread(problems))
+    return enriched, (*returns(origins), *without_trigger(origins), *_unread(problems))
 
 
 def _origins_of(

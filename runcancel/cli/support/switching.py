@@ -168,9 +168,7 @@ class _Disabling(_Switch):
     def _ways_on(self, operation: str | None) -> Sequence[str]:
         done = any(outcome.verdict is Verdict.STOPPED for outcome in self._outcomes)
         return (
-            (f"To restore them: {self._session.command('enable', '--operation', operation)}",)
-            if done and operation
-            else ()
+            (f"To restore: {self._session.command('enable', '--operation', operation)}",) if done and operation else ()
         )
 
 

@@ -24,7 +24,7 @@ from runcancel.model.runs import Ref, Scope
 from runcancel.model.triggers import Origin, Trigger, TriggerPlan, TriggerState
 from runcancel.providers import trigger_kind_of
 from runcancel.render import Caller
-from runcancel.render.screens.returning import returns
+from runcancel.render.screens.returning import returns, without_trigger
 from runcancel.render.screens.switching import announce_switch
 from runcancel.text import command
 
@@ -102,6 +102,7 @@ def find_first(
     notes += [f"{problem.ref} could not be read and is not disabled: {problem.message}" for problem in unread]
     notes += [f"{ref} is not disabled: {why}" for ref in trigger_refs if (why := _fixed(ref, by_ref.get(ref)))]
     notes += () if planned else returns({ref: one for ref, one in origins.items() if one.trigger is None})
+    notes += () if planned else without_trigger(origins)
     items = tuple(plan(session.clouds.switch.snapshot(one)) for one in changeable)
     return TriggersFirst(items=items, origins=origins, running=running, notes=tuple(f"note: {one}" for one in notes))
 

@@ -92,7 +92,7 @@ def report(
         raise Refused(str(error)) from None
     answer = session.writer("report")
     if missing:
-        problems = (*problems, *map(_not_found, missing))
+        problems = (*problems, *(_not_found(word, in_files=bool(files)) for word in missing))
         code = Exit.INCOMPLETE if session.journal.is_lost else Exit.NOT_FOUND
         answer.end(End(exit_code=code, errors=problems, complete=False))
         return code
@@ -124,7 +124,10 @@ def _read(sources: Sources, words: Sequence[str]) -> tuple[list[Recorded], list[
     return list(by_id.values()), list(dict.fromkeys(missing))
 
 
-def _not_found(word: str) -> Problem:
+def _not_found(word: str, *, in_files: bool) -> Problem:
+    if in_files:
+        what = "no operation is" if word == LAST else f"operation {word} is not"
+        return Problem(code=Reason.NOT_FOUND, message=f"{what} in these files", hint=None)
     message = no_operation(word).message.removesuffix("; nothing was sent")
     return Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
 

@@ -51,6 +51,12 @@ def returns(origins: Mapping[Ref, Origin], *, commands: bool = True) -> tuple[st
     return (*schedules, *by, *(_disable(started) if commands else ()), *_unknown(unknown))
 
 
+def without_trigger(origins: Mapping[Ref, Origin]) -> tuple[str, ...]:
+    """A sentence about the runs that no trigger started, by the cloud's own report."""
+    refs = [ref for ref, origin in origins.items() if origin.is_final]
+    return (f"not started by a trigger: {_names(refs)}",) if refs else ()
+
+
 def _repeats(ref: Ref, origin: Origin) -> str:
     comes = "" if origin.next_start_at is None else f", next round {_minute(origin.next_start_at)}"
     return f"{safe(str(ref))} is a schedule{comes}: {_ITS_END}"
@@ -92,9 +98,12 @@ def _disable(started: Mapping[Ref, Origin]) -> Iterator[str]:
 
 def _unknown(refs: Sequence[Ref]) -> Iterator[str]:
     if refs:
-        names = ", ".join(safe(str(ref)) for ref in refs) if len(refs) <= _NAMED else counted(len(refs), "run")
         listed = any(provider(ref.scope.provider).trigger_kinds for ref in refs)
-        yield f"starter unknown: {names}{'; what starts runs: ' + command('triggers') if listed else ''}"
+        yield f"starter unknown: {_names(refs)}{'; what starts runs: ' + command('triggers') if listed else ''}"
+
+
+def _names(refs: Sequence[Ref]) -> str:
+    return ", ".join(safe(str(ref)) for ref in refs) if len(refs) <= _NAMED else counted(len(refs), "run")
 
 
 def _minute(moment: datetime) -> str:
