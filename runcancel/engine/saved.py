@@ -18,7 +18,7 @@ from runcancel.model.encoding import from_builtins
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Fact
-from runcancel.model.triggers import TriggerPlan
+from runcancel.model.triggers import TRIGGER_VERBS, TriggerPlan
 from runcancel.providers import kind_of, trigger_kind_of
 from runcancel.providers.common.principals import without_session
 from runcancel.text import LONGEST_LINE, quoted
@@ -181,16 +181,21 @@ def read_plan(text: str, name: str, *, now: datetime, verb: str = "cancel") -> S
             hint="To create a plan: runcancel cancel … --dry-run -o json",
         ) from None
     if saved.verb != verb:
-        raise UsageError(
-            f"{name} is a plan of “{quoted(saved.verb)}”, not of {verb}; nothing was sent",
-            hint=f"To create a plan: runcancel {verb} … --dry-run -o json",
-        )
+        raise other_plan(name, saved.verb, verb)
     if saved.expires_at is None or saved.expires_at <= now:
         raise Refused(
             f"{name} has expired; nothing was sent", hint="To create a new one: runcancel cancel … --dry-run -o json"
         )
     _check_triggers(saved.triggers, name)
     return structs.replace(saved, plan=_canonical(saved.plan, name), digest=digest(entry))
+
+
+def other_plan(name: str, planned: str, verb: str) -> UsageError:
+    """The refusal of a plan of another verb than this, with the command that carries it out where there is one."""
+    hint = f"To create a plan: runcancel {verb} … --dry-run -o json"
+    if planned in ("cancel", *TRIGGER_VERBS):
+        hint = f"To carry it out: runcancel {planned} --plan FILE"
+    return UsageError(f"{name} is a plan of “{quoted(planned)}”, not of {verb}; nothing was sent", hint=hint)
 
 
 def digest(document: Mapping[str, Any]) -> str:

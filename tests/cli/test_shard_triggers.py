@@ -126,3 +126,31 @@ def test_a_shard_searches_no_triggers(outside: Outside) -> None:
     assert done.code == 2, str(done)
     assert "this plan lists none; nothing was sent" in done.err
     assert outside.writes() == []
+
+
+def test_disable_takes_the_triggers_of_a_plan_of_cancel(outside: Outside, runs: dict[str, Any]) -> None:
+    planned = json.loads((outside.home / "plan.json").read_text())["triggers"]
+    wrong = outside.run("enable", "--plan", "plan.json", "--confirm", "2")
+    assert (wrong.code, outside.writes()) == (2, [])
+    assert "To carry it out: runcancel cancel --plan FILE" in wrong.err
+    done = shards(outside, "disable", "--confirm", str(len(planned)))
+
+    assert {one.code for one in done} == {0}, "\n".join(map(str, done))
+    disabled = [row["trigger"] for one in done for row in rows(one, "trigger-outcome")]
+    assert sorted(disabled) == sorted(one["trigger"] for one in planned)
+    assert len(switched(outside)) == len(planned)
+    (disabling,) = {one["plan"] for one in outside.json("history")["operations"]}
+    cancelled = shards(outside, "cancel", "--confirm", "2", "--no-wait", "--no-disable-triggers")
+    assert {one.code for one in cancelled} == {0}, "\n".join(map(str, cancelled))
+    (cancelling,) = {one["plan"] for one in outside.json("history")["operations"]} - {disabling}  # shards of their own
+    assert cancelling is not None
+
+
+def test_a_plan_of_cancel_without_triggers_is_none_of_disable(outside: Outside) -> None:
+    (outside.home / "plan.json").write_text(json.dumps(outside.json("cancel", of_window(outside), "-n")))
+
+    done = outside.run("disable", "--plan", "plan.json", "--yes")
+
+    assert (done.code, outside.writes()) == (2, [])
+    assert "is a plan of cancel that lists no trigger; nothing was sent" in done.err
+    assert "runcancel cancel … --disable-triggers --dry-run -o json" in done.err

@@ -7,9 +7,10 @@ import msgspec
 from msgspec import Meta, Struct, structs
 
 from runcancel.config import references
-from runcancel.engine.saved import SavedCaller, digest
+from runcancel.engine.saved import SavedCaller, digest, other_plan
 from runcancel.errors import Refused, UsageError
 from runcancel.model.encoding import from_builtins
+from runcancel.model.outcomes import CANCEL, DISABLE
 from runcancel.model.runs import Ref
 from runcancel.model.triggers import TriggerPlan
 from runcancel.providers import trigger_kind_of
@@ -17,7 +18,7 @@ from runcancel.text import quoted
 
 
 class SavedTriggerPlan(Struct, frozen=True, kw_only=True):
-    """What `--plan` needs of the document that `disable --dry-run -o json` wrote."""
+    """What `--plan` needs of the document that `disable --dry-run -o json` wrote, or `cancel --disable-triggers -n`."""
 
     format_version: str
     verb: str
@@ -28,7 +29,10 @@ class SavedTriggerPlan(Struct, frozen=True, kw_only=True):
 
 
 def read_trigger_plan(text: str, name: str, *, now: datetime, verb: str) -> SavedTriggerPlan:
-    """A saved plan. Raises `UsageError` for what is none, `Refused` for another major version or an expired one."""
+    """A saved plan; a `disable` also takes the triggers of a plan of `cancel`.
+
+    Raises `UsageError` for what is no plan, `Refused` for another major version or an expired one.
+    """
     make = f"To create a plan: runcancel {verb} … --dry-run -o json"
     try:
         entry = msgspec.json.decode(text)
@@ -40,15 +44,21 @@ def read_trigger_plan(text: str, name: str, *, now: datetime, verb: str) -> Save
             f"{name} has format version {quoted(saved.format_version)}, but only version 1 is supported; "
             "nothing was sent"
         )
-    if saved.verb != verb:
-        raise UsageError(f"{name} is a plan of “{quoted(saved.verb)}”, not of {verb}; nothing was sent", hint=make)
+    of_cancel = verb == DISABLE.verb and saved.verb == CANCEL.verb
+    if saved.verb != verb and not of_cancel:
+        raise other_plan(name, saved.verb, verb)
     if saved.expires_at is None or saved.expires_at <= now:
         raise Refused(f"{name} has expired; nothing was sent", hint=make)
     refs = [one.trigger for one in saved.triggers]
     twice = next((ref for at, ref in enumerate(refs) if ref in refs[:at]), None)
     if twice is not None:
         raise UsageError(f"{name}: {twice} is in the plan twice; nothing was sent")
-    return structs.replace(saved, digest=digest(entry))
+    if of_cancel and not refs:
+        raise UsageError(
+            f"{name} is a plan of cancel that lists no trigger; nothing was sent",
+            hint="To create one that does: runcancel cancel … --disable-triggers --dry-run -o json",
+        )
+    return structs.replace(saved, digest=digest({**entry, "verb": verb}))  # the cancel is another operation
 
 
 def _full(text: str) -> Ref:
