@@ -1,20 +1,22 @@
 """Send, watch, judge: the heart. Requested is never called stopped."""
 
 import itertools
+import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct, structs
 
-from runcancel.engine.connections import Batch, batches
-from runcancel.engine.flow import Joining
-from runcancel.engine.leases import LeasedRuns
+from runcancel.engine.connections import Batch, Clouds, batches
+from runcancel.engine.events import Progress
+from runcancel.engine.flow import Flow, Joining
+from runcancel.engine.leases import LeasedRuns, Leases
 from runcancel.engine.lookup import Probe
 from runcancel.engine.planning import started_by
 from runcancel.engine.poll import FIRST_PAUSE, IDLE, LONGEST_PAUSE, Readings, Watch
 from runcancel.engine.requests import Check, Listing, ReadChildren, Requests, Send, SideQueue, Work, internal_error
-from runcancel.engine.retry import NO_ANSWER
-from runcancel.engine.setup import CancelSetup
+from runcancel.engine.retry import NO_ANSWER, WaitPolicy
 from runcancel.engine.tracker import RunTracker, SendResult, Step, left_alone
 from runcancel.engine.verdict import RequestStatus, failed, selected
 from runcancel.engine.waiting import HeadStart, SilentScopes, Timers
@@ -23,6 +25,32 @@ from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope, Snapshot
 from runcancel.model.states import Reason, Verdict
 from runcancel.runtime.workers import TaskGroup, Workers
+
+if TYPE_CHECKING:
+    from runcancel.engine.hold import HoldListings
+
+
+Admit = Callable[[Sequence[PlanItem]], None]
+"""Raises `Refused` if limits or guards permit no more runs than those of the plan."""
+
+
+class CancelSetup(Struct, frozen=True, kw_only=True):
+    """The means of one cancel.
+
+    With `flow`, more is read and sent meanwhile, each scope by itself; with `hold`, what a filter finds joins. With
+    `leases`, a run that another operation cancels is watched, and sent only if that one does not send it. With `admit`,
+    what was started between the plan and the reply is sent as well, as far as it is admitted.
+    """
+
+    clouds: Clouds
+    workers: Workers
+    policy: WaitPolicy
+    progress: Progress
+    admit: Admit | None = None
+    flow: Flow | None = None
+    hold: "HoldListings | None" = None
+    leases: Leases | None = None
+    jitter: Callable[[], float] = random.random
 
 
 def carry_out(items: Sequence[PlanItem], setup: CancelSetup) -> Iterator[Outcome]:

@@ -26,11 +26,10 @@ from fakes import (
 from msgspec import structs
 
 from runcancel.config import references
-from runcancel.engine.cancel import carry_out
+from runcancel.engine.cancel import Admit, CancelSetup, carry_out
 from runcancel.engine.events import CombinedProgress, Shielded
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
-from runcancel.engine.setup import Admit, CancelSetup
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, Interrupted, Refused
 from runcancel.model.outcomes import Outcome, PlanItem

@@ -17,13 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from runcancel.cli.support.resume import left_over
 from runcancel.config import references
 from runcancel.config.settings import gather
-from runcancel.engine.cancel import carry_out
+from runcancel.engine.cancel import CancelSetup, carry_out
 from runcancel.engine.events import CombinedProgress
 from runcancel.engine.lookup import look_up
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import of_plan
-from runcancel.engine.setup import CancelSetup
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError
 from runcancel.journal.base import Journal

@@ -10,11 +10,11 @@ from runcancel.cli.support.admission import not_admitted
 from runcancel.cli.support.execution import Execution
 from runcancel.cli.support.source import RunChoice
 from runcancel.cli.support.triggers_first import LateStarts, TriggersFirst
+from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
 from runcancel.engine.flow import Flow
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.selection import Selection
-from runcancel.engine.setup import Admit
 from runcancel.engine.switching import trigger_outcome
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import Goal, Interrupted

@@ -15,12 +15,11 @@ from runcancel.cli.session import Session
 from runcancel.cli.support.flowing import Flowing
 from runcancel.cli.support.leases import AnnouncedLeases
 from runcancel.cli.support.source import RunChoice
-from runcancel.engine.cancel import carry_out
+from runcancel.engine.cancel import Admit, CancelSetup, carry_out
 from runcancel.engine.events import CombinedProgress, Progress, Shielded
 from runcancel.engine.flow import Flow
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
-from runcancel.engine.setup import Admit, CancelSetup
 from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import LeftOver, Limits, Operation, Outcome

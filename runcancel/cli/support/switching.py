@@ -13,9 +13,9 @@ from runcancel.cli.support.resume import left_over
 from runcancel.cli.support.source import RunChoice
 from runcancel.cli.support.trigger_choice import TriggerChoice
 from runcancel.cli.triggering import Change
+from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
 from runcancel.engine.retry import READ_WITHIN
-from runcancel.engine.setup import Admit
 from runcancel.engine.switching import trigger_outcome, trigger_plans
 from runcancel.errors import Goal
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
