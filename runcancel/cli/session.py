@@ -141,6 +141,8 @@ class Session:
             seconds = environment.duration(chosen_timeout.origin, chosen_timeout.value)
             session.clouds.tries, session.impatient = Tries.of(seconds), True
         session.shaped = args.query is not None or environment.text("--output", args.output, environ).value is not None
+        for remark in config_file.remarks(config_file.path(environ), scope_settings.config):
+            session.notes.warn(remark)
         for unknown in settings.unknown_regions(scope_settings):
             session.notes.say(f"note: “{unknown}” is not a known region; trying it anyway")
         if args.columns is not None or args.sort is not None or args.no_headers:

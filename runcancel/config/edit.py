@@ -11,7 +11,7 @@ from runcancel.config import keys
 from runcancel.config.file import Config, Context
 from runcancel.config.references import nearest
 from runcancel.config.rewrite import rewrite
-from runcancel.config.toml import hidden
+from runcancel.config.toml import unselectable
 from runcancel.errors import UsageError
 
 
@@ -220,7 +220,7 @@ def _or(name: str, old: str, new: str) -> str:
 
 def _check_name(name: str) -> None:
     """Raise `UsageError` for what no context and no group can be called."""
-    if hidden(name) or name.startswith("-") or name != name.strip() or "," in name:
+    if unselectable(name):
         raise UsageError(
             f"“{name}” cannot be the name of a context: it is empty, hidden, looks like an option, "
             "or holds a comma or outer spaces; nothing was changed"

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from runcancel.config import folders
 from runcancel.config.references import NOT_A_REGION, REGION, nearest
-from runcancel.config.toml import hidden, key_of, record, wrong
+from runcancel.config.toml import hidden, key_of, record, unselectable, wrong
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.outcomes import Limits
 from runcancel.providers import PROVIDERS, provider
@@ -155,6 +155,13 @@ def check(file: Path, config: Config) -> None:
         if name not in names:
             raise wrong(file, f"default[{index}]", f"names no context or group “{name}”{nearest(name, names)}")
     _check_rest(file, config)
+
+
+def remarks(file: Path, config: Config) -> tuple[str, ...]:
+    """A sentence for each context and group that `-c` cannot name: no command of this program has made it."""
+    names = [name for name in (*config.contexts, *config.all_groups) if unselectable(name)]
+    rule = "a name has no comma, no outer spaces and no - at its beginning"
+    return tuple(f"“{name}” in {file} cannot be selected with -c: {rule}. Rename it in that file" for name in names)
 
 
 def _check_rest(file: Path, config: Config) -> None:

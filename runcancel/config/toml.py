@@ -46,6 +46,11 @@ def hidden(name: str) -> bool:
     return not name.strip() or not is_plain(name)
 
 
+def unselectable(name: str) -> bool:
+    """Whether `-c` cannot name it: it splits at commas, strips spaces and takes nothing that looks like an option."""
+    return hidden(name) or name.startswith("-") or name != name.strip() or "," in name
+
+
 def key_of(name: str) -> str:
     """A name as a part of a key, in quotes if TOML needs them."""
     return name if _BARE.fullmatch(name) else f'"{name}"'

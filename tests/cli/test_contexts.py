@@ -1,5 +1,6 @@
 """`runcancel contexts`, and what a context changes for the other verbs."""
 
+import pytest
 from outside import COMMAND, TENCENT, Outside
 
 
@@ -239,3 +240,28 @@ def test_wrong_renames_and_groups_change_nothing(outside: Outside) -> None:
         assert done.code == 2, str(done)
         assert said in done.err, str(done)
     assert (outside.home / ".config" / "runcancel" / "config.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["a,b", " a", "a "])
+@pytest.mark.parametrize("words", [("add", "#", "-p", "tencent"), ("rename", "a", "#"), ("groups", "add", "#", "a")])
+def test_a_name_that_cannot_be_selected_is_refused(outside: Outside, words: tuple[str, ...], name: str) -> None:
+    assert outside.run("contexts", "add", "a", "-p", "tencent").code == 0
+    done = outside.run("contexts", *(name if word == "#" else word for word in words))
+
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert f"“{name}” cannot be the name of a context" in done.err
+
+
+def test_such_a_name_in_the_file_is_loaded_with_a_warning(outside: Outside) -> None:
+    folder = outside.home / ".config" / "runcancel"
+    folder.mkdir(parents=True)
+    contexts = "".join(f'["contexts"."{name}"]\nprovider = "tencent"\n' for name in ("a,b", "-c", "good"))
+    (folder / "config.toml").write_text(f'{contexts}[groups]\n" g" = ["good"]\n')
+
+    done = outside.run("contexts", "-o", "ref")
+
+    assert (done.code, done.out.splitlines()) == (0, ["a,b", "-c", "good"])
+    warned = [line.partition("”")[0] for line in done.err.splitlines()]
+    assert warned == ["runcancel: “a,b", "runcancel: “-c", "runcancel: “ g"]
+    assert "Rename it in that file" in done.err
