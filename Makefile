@@ -8,9 +8,9 @@
 # make man     the manual pages in man/, written and checked
 # make check   lint, types, import rules, dependencies, licences
 # make docs    the pages as a site in build/site, every link checked
-# make bench   how fast, against the vendors' own CLIs and SDKs (QUICK=1: a few minutes); writes docs/performance.md
+# make bench   how fast, against the vendors' own CLIs and SDKs; writes docs/performance.md (QUICK=1: a few minutes; PARTS="limits fleet": only these)
 # make screenshots   the pictures in docs/screens, taken anew (minutes)
-# make test-peers    the vendors' own CLIs, SDKs for Node.js, Ansible and Kubernetes schemas (large downloads)
+# make test-peers    the vendors' own CLIs, SDKs for Node.js, Ansible and Kubernetes schemas (large downloads); the budgets, by instructions
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -66,8 +66,8 @@ test-lowest: $(LOWEST)/.installed
 	$(LOWEST)/bin/python -m pytest -q -n 4 --dist worksteal -p no:cacheprovider $(UNIT)
 
 bench: $(VENV)/.installed-dev $(PEERS)/.installed
-	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
-	$(BIN)/python -m benchmarks.dependencies $(if $(QUICK),--quick)
+	RUNCANCEL_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
+	$(if $(PARTS),,$(BIN)/python -m benchmarks.dependencies $(if $(QUICK),--quick))
 
 # what is generated and kept: completions/, man/, runcancel/schemas/, help and skeletons as they were read last, and the
 # marked parts of the pages; tests keep them fresh

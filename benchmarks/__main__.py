@@ -1,59 +1,72 @@
-"""`python -m benchmarks [--quick] [--throttled]`: measure and write docs/performance.md and its chart.
+"""`python -m benchmarks [--quick] [PART…]`: measure, and write each part of docs/performance.md when it is there.
 
-With `--throttled` only the limiters are measured.
+Without words every part is measured, the short ones first.
 """
 
+import argparse
+import subprocess
 import sys
-from pathlib import Path
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import fleet, limits, processes, report, scopes
-from benchmarks.place import said, tools
+from benchmarks import (
+    budgets,
+    fleet,
+    instructions,
+    limits,
+    processes,
+    rates,
+    report,
+    scopes,
+    shells,
+    streams,
+)
+from benchmarks.place import reported, tools
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-CHART = PAGE.with_suffix(".svg")
-
-
-def main(*, quick: bool) -> None:
-    """Measure part by part; each is on the page as soon as it is there, in case the rest is broken off."""
-    parts = [
-        report.where({name: said(path) for name, path in tools().items()}, quick=quick),
-        f"![CPU time of one process, ours over theirs]({CHART.name})\n",
-    ]
-
-    def put(title: str, part: str) -> None:
-        parts.append(f"### {title}\n\n{part}")
-        report.put(PAGE, "\n".join(parts))
-
-    throttled(quick=quick)
-    _say("one process")
-    rows = processes.compared(rounds=3 if quick else 11)
-    CHART.write_text(report.chart(rows), encoding="utf-8")
-    put("One process", report.processes(rows))
-    _say("one long answer")
-    put("One long answer", report.streams(fleet.streams((1000, 100_000))))
-    _say("limits")
-    put("Limits", report.floors(fleet.floors(quick=quick)))
-    _say("many runs")
-    put("Many runs", report.crowds(fleet.crowds((1, 100, 1000) if quick else (1, 100, 1000, 10_000))))
-    _say("many scopes")
-    put("Many scopes", report.breadths([scopes.breadth(1000 if quick else 10_000)]))
-    _say("shell loops")
-    put("Shell loops", report.shells(fleet.shells(10 if quick else 100)))
-    _say(f"written: {PAGE.name}, {CHART.name}")
+PARTS: Mapping[str, Callable[..., report.Part]] = {
+    "instructions": instructions.part,
+    "processes": processes.part,
+    "streams": streams.part,
+    "rates": rates.part,
+    "limits": limits.part,
+    "fleet": fleet.part,
+    "scopes": scopes.part,
+    "shells": shells.part,
+}
+"""What measures each part of the page, by the name of the part."""
 
 
-def throttled(*, quick: bool) -> None:
-    """Measure the limiters alone."""
-    _say("throttled")
-    found: list[limits.Throttled] = []
-    for one in limits.throttled(quick=quick):
-        found.append(one)  # each is on the page as soon as it is there
-        report.put(PAGE, report.throttled(found), marks=report.THROTTLED)
+def main(names: Sequence[str], *, quick: bool) -> int:
+    """Measure the parts. One that fails is left as it was on the page, and the others are measured; exit code 1."""
+    report.put(report.PAGE, report.where({name: reported(path) for name, path in tools().items()}), name="machine")
+    failed = [name for name in names if not _measured(name, quick=quick)]
+    if failed:
+        _log(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
-def _say(text: str) -> None:
+def _measured(name: str, *, quick: bool) -> bool:
+    began = time.monotonic()
+    try:
+        part = PARTS[name](quick=quick)
+    except (RuntimeError, OSError, subprocess.SubprocessError):
+        traceback.print_exc()
+        return False
+    report.put(report.PAGE, f"Quick: few rounds, small numbers.\n\n{part.text}" if quick else part.text, name=name)
+    if not quick or name == "instructions":  # the sizes that the budgets name are measured in full only
+        budgets.update(report.PAGE, part.figures)
+    _log(f"{name}: {time.monotonic() - began:.0f} s")
+    return True
+
+
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    (throttled if "--throttled" in sys.argv[1:] else main)(quick="--quick" in sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rounds, small numbers")
+    parser.add_argument("part", nargs="*", choices=[[], *PARTS], help="all of them if none is named")
+    words = parser.parse_args()
+    sys.exit(main(words.part or [*PARTS], quick=words.quick))

@@ -54,7 +54,7 @@ def slow(runs: int) -> Slow:
 
 def _cancelled(place: Place, ids: Sequence[str]) -> Slow:
     refs = [f"aws:{HOME_REGION['aws']}:automation/{id}" for id in ids]
-    argv = [RUNCANCEL, "cancel", *refs, "--max-runs", "1000000", "-o", "jsonl"]
+    argv = [str(RUNCANCEL), "cancel", *refs, "--max-runs", "1000000", "-o", "jsonl"]
     began = time.time()
     peak, threads = 0.0, 0
     judged: dict[str, float] = {}

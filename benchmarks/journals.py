@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.fleet import ACCOUNTS, SCOPES
+from benchmarks.fleet import ACCOUNTS, CODES, spread
 from benchmarks.measure import Sample, measured
 from benchmarks.place import RUNCANCEL, sandbox
 from runcancel.engine.verdict import CancelResponse, RequestStatus
@@ -26,7 +26,6 @@ from runcancel.model.runs import Ref
 from runcancel.model.states import Guarantee, State, Verdict
 from tests.databases import DURABLE, Server
 
-_ANY = (0, 3, 8)
 _REPLIES = 1000
 
 
@@ -93,15 +92,10 @@ def cancels(runs: int, url: str) -> dict[str, Sample]:
 
 def _cancel(runs: int, url: str | None, options: tuple[str, ...]) -> Sample:
     with sandbox(accounts=ACCOUNTS) as place:
-        refs: list[str] = []
-        for number, (provider, account, region) in enumerate(SCOPES):
-            share = runs // len(SCOPES) + (number < runs % len(SCOPES))
-            ids = place.add(provider, account=account, region=region, count=share, runs_for=3600.0)
-            kind = "command" if provider == "aws" else "invocation"
-            refs += [f"{provider}-account{account + 1}@{provider}:{region}:{kind}/{id}" for id in ids]
+        refs = spread(place, runs)
         argv = [str(RUNCANCEL), "cancel", *refs, "--max-runs", "1000000", "--timeout", "600s", *options, "-o", "jsonl"]
         environ = dict(place.environ) | ({} if url is None else {VARIABLE: url})
-        return measured(argv, environ, codes=_ANY)
+        return measured(argv, environ, codes=CODES)
 
 
 def main() -> None:

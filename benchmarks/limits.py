@@ -3,10 +3,11 @@
 import math
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.place import HOME_REGION, RUNCANCEL, Place, sandbox
+from benchmarks.report import Figure, Part, table
 
 RATE = 20  # calls a second, documented by Tencent Cloud for each API
 _SENT = "CancelInvocation"
@@ -42,13 +43,18 @@ class Throttled:
     calls: int
     most: int
 
+    @property
+    def ratio(self) -> float:
+        """The time that it took over the ideal."""
+        return self.took / self.ideal
+
 
 def _window(calls: float, seconds: float) -> Callable[[int], float]:
     return lambda runs: (math.ceil(runs / calls) - 1) * seconds
 
 
 def shapes(*, quick: bool) -> Sequence[Shape]:
-    """The limiters of design §4. Where nothing is said, Tencent Cloud's documented 20 a second hold beside."""
+    """The limiters of design §4. Where nothing is stated, Tencent Cloud's documented 20 a second hold beside."""
     runs = 100 if quick else 200
     return (
         Shape(name="sliding second, 20", faults=(), ideal=_window(RATE, 1.0), runs=runs),
@@ -122,9 +128,9 @@ def _cancel(place: Place, shape: Shape, ids: Sequence[str], processes: int) -> N
         for number in range(processes)
     ]
     for process in started:
-        _, said = process.communicate()
+        _, err = process.communicate()
         if process.returncode:
-            raise RuntimeError(f"{shape.name}: {said.decode()[-2000:]}")
+            raise RuntimeError(f"{shape.name}: {err.decode()[-2000:]}")
 
 
 def _wait_for_window(seconds: float) -> None:
@@ -147,3 +153,30 @@ def most_in_a_window(moments: Sequence[float], seconds: float) -> int:
             first += 1
         most = max(most, last - first + 1)
     return most
+
+
+def shown(found: Iterable[Throttled]) -> str:
+    """One line per limiter and number of processes."""
+    return table(
+        ("limiter", "processes", "runs", "calls", "ideal", "ours", "ratio", "most in a second"),
+        (
+            (
+                one.shape,
+                str(one.processes),
+                str(one.runs),
+                str(one.calls),
+                f"{one.ideal:.1f} s",
+                f"{one.took:.1f} s",
+                f"{one.ratio:.2f}",
+                str(one.most),
+            )
+            for one in found
+        ),
+    )
+
+
+def part(*, quick: bool) -> Part:
+    """The part of the page, and the figure of its budget."""
+    found = list(throttled(quick=quick))
+    worst = max(one.ratio for one in found)
+    return Part(text=shown(found), figures={"throttled": Figure(value=worst, how="log of the server")})

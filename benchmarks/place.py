@@ -17,6 +17,8 @@ from runcancel.sandbox.isolation import child_environment
 
 BIN = Path(sys.executable).parent
 RUNCANCEL = BIN / "runcancel"
+AWS_V2 = "RUNCANCEL_AWS_V2"
+"""The variable that names an `aws` of version 2 that is not on the path."""
 SCRIPTS = Path(__file__).parent / "scripts"
 REGIONS: Mapping[str, Sequence[str]] = {
     "aws": ("us-east-1", "us-east-2", "eu-west-1", "ap-southeast-1"),
@@ -63,11 +65,11 @@ def sandbox(
 
 
 def tools() -> dict[str, str]:
-    """The vendors' command lines that are here: name to path. `aws v2` only where it is on the path."""
+    """The vendors' command lines that are here: name to path. `aws v2` is on the path, or where AWS_V2 names it."""
     beside = os.environ.get("RUNCANCEL_PEERS", str(BIN.parent.parent / ".venv-peers")) + "/bin"
     found = {
         "aws v1": shutil.which("aws", path=beside),
-        "aws v2": next((path for path in _on_path("aws") if said(path).startswith("2.")), None),
+        "aws v2": next((path for path in _aws() if reported(path).startswith("2.")), None),
         "tccli": shutil.which("tccli", path=beside),
         "aliyun": shutil.which("aliyun"),
     }
@@ -75,12 +77,19 @@ def tools() -> dict[str, str]:
 
 
 @cache
-def said(path: str) -> str:
-    """What a command line says of its version."""
+def reported(path: str) -> str:
+    """The version that a command line prints."""
     done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=False)
     return (done.stdout or done.stderr).split("\n")[0].split(" ")[0].removeprefix("aws-cli/")
 
 
-def _on_path(name: str) -> Iterator[str]:
+def cpus() -> int:
+    """How many processors this may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _aws() -> Iterator[str]:
+    if (named := os.environ.get(AWS_V2)) is not None:
+        yield named
     folders = os.environ.get("PATH", "").split(os.pathsep)
-    return (found for folder in folders if (found := shutil.which(name, path=folder)))
+    yield from (found for folder in folders if (found := shutil.which("aws", path=folder)))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.measure import Sample, measured
 from benchmarks.place import REGIONS, RUNCANCEL, Place, sandbox
+from benchmarks.report import Figure, Part, table
 
 ACCOUNTS = 5
 
@@ -122,6 +123,38 @@ class _Threads:
                         self.files = max(self.files, len(list(Path(f"/proc/{pid}/fd").iterdir())))
                 except OSError:
                     continue
+
+
+def shown(found: Sequence[Breadth]) -> str:
+    """One line per number of scopes."""
+    return table(
+        ("`list` over scopes", "calls", "wall clock", "CPU", "calls per second of CPU", "threads", "peak memory"),
+        (
+            (
+                f"{one.scopes:,}",
+                f"{one.calls:,}",
+                f"{one.sample.wall:.0f} s",
+                f"{one.sample.cpu:.1f} s",
+                f"{one.rate:.0f}",
+                str(one.threads),
+                f"{one.sample.peak:.0f} MB",
+            )
+            for one in found
+        ),
+    )
+
+
+def part(*, quick: bool) -> Part:
+    """The part of the page, and the figures of its budgets."""
+    found = [breadth(size) for size in ((1000,) if quick else (1000, 10_000))]
+    return Part(
+        text=shown(found),
+        figures={
+            "threads": Figure(value=max(one.threads for one in found), how="/proc"),
+            "memory": Figure(value=max(one.sample.peak for one in found), how="peak memory"),
+            "calls": Figure(value=found[-1].rate, how="CPU time"),
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.fleet import ACCOUNTS, SCOPES
-from benchmarks.measure import Sample, measured
+from benchmarks.fleet import ACCOUNTS, CODES, spread
+from benchmarks.measure import Argv, Sample, measured
 from benchmarks.place import RUNCANCEL, Place, sandbox
 
-_ANY = (0, 3, 8)
 _PROFILES = [
     f"{provider}-account{number + 1}" for provider in ("aws", "alibaba", "tencent") for number in range(ACCOUNTS)
 ]
@@ -59,12 +58,7 @@ def _division(runs: int, count: int) -> Division:
 
 def _plan(place: Place, runs: int) -> Path:
     """A plan of so many runs over all scopes."""
-    refs = []
-    for number, (provider, account, region) in enumerate(SCOPES):
-        share = runs // len(SCOPES) + (number < runs % len(SCOPES))
-        ids = place.add(provider, account=account, region=region, count=share, runs_for=3600.0)
-        kind = "command" if provider == "aws" else "invocation"
-        refs += [f"{provider}-account{account + 1}@{provider}:{region}:{kind}/{id}" for id in ids]
+    refs = spread(place, runs)
     done = subprocess.run(
         [RUNCANCEL, "cancel", "-f", "-", "--dry-run", "-o", "json", "-q", "--lookup-timeout", "600s"],
         env=place.environ,
@@ -93,8 +87,8 @@ def _empty(place: Place, plan: Path) -> str:
 
 def _cancel(place: Place, plan: Path, shard: str, runs: int) -> Sample:
     flags = ("--max-runs", str(runs), "--confirm", str(runs), "--timeout", "600s", "--lookup-timeout", "600s")
-    argv = [RUNCANCEL, "cancel", "--plan", plan, "--shard", shard, *flags, "-o", "jsonl", "-q"]
-    return measured(argv, place.environ, codes=_ANY)
+    argv: Argv = [RUNCANCEL, "cancel", "--plan", plan, "--shard", shard, *flags, "-o", "jsonl", "-q"]
+    return measured(argv, place.environ, codes=CODES)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,162 @@
+"""How the benchmarks report: tables, the marked parts of the page, the table of budgets. Nothing is measured here."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import fleet, instructions, limits, processes, rates, report, scopes, shells, streams
+from benchmarks.budgets import BUDGETS, Budget, rendered, update
+from benchmarks.commands import comparisons
+from benchmarks.limits import most_in_a_window
+from benchmarks.measure import Ratio, Sample
+from benchmarks.place import sandbox
+from benchmarks.report import Figure, between, chart, marks, put
+
+SAMPLE = Sample(wall=2.0, cpu=1.0, peak=50.0)
+RATIO = Ratio(median=0.5, low=0.4, high=0.6)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    parts = "\n\n".join("\n\n".join(marks(name)) for name in ("one", "two", "budgets"))
+    file = tmp_path / "page.md"
+    file.write_text(f"Before.\n\n{parts}\n\nAfter.\n")
+    return file
+
+
+def test_a_part_is_written_between_its_marks_and_nowhere_else(page: Path) -> None:
+    put(page, "first\n", name="one")
+    put(page, "second\n", name="two")
+    put(page, "third\n", name="one")
+
+    text = page.read_text()
+    assert between(text, "one").strip() == "third"
+    assert between(text, "two").strip() == "second"
+    assert text.startswith("Before.")
+    assert text.endswith("After.\n")
+    with pytest.raises(ValueError, match=r"page\.md has no part three"):
+        put(page, "", name="three")
+
+
+def test_a_figure_changes_its_own_row_of_the_budgets(page: Path) -> None:
+    update(page, {"version": Figure(value=0.4, how="instructions"), "rows": Figure(value=7999.6, how="CPU time")})
+    update(page, {"version": Figure(value=0.41, how="CPU time")})
+
+    text = between(page.read_text(), "budgets")
+    assert "| ≤ 0.40 | 0.41 | **not met** | CPU time |" in text
+    assert "| ≥ 8,000 | 8,000 | **not met** | CPU time |" in text
+    assert text.count("| not measured |") == len(BUDGETS) - 2
+
+
+def test_a_bound_is_met_at_the_bound() -> None:
+    assert Budget(what="", bound=1.0).met(1.0)
+    assert not Budget(what="", bound=1.0).met(1.01)
+    assert Budget(what="", bound=400, least=True).met(400)
+    assert not Budget(what="", bound=400, least=True).met(399)
+
+
+def test_tests_check_the_interim_bound_only_while_the_budget_is_not_met() -> None:
+    for budget in BUDGETS.values():
+        assert budget.checked == budget.bound or not budget.met(budget.checked), budget.what
+
+
+def test_every_budget_is_a_row_of_its_own() -> None:
+    lines = rendered({}, {}).splitlines()
+
+    assert len(lines) == 2 + len({budget.what for budget in BUDGETS.values()}) == 2 + len(BUDGETS)
+
+
+def test_the_page_has_every_part_and_every_budget() -> None:
+    text = report.PAGE.read_text(encoding="utf-8")
+
+    for name in (*command.PARTS, "budgets", "machine"):
+        assert all(mark in text for mark in marks(name)), name
+    rows = re.findall(r"^\| (.+?) \| [≤≥] ", between(text, "budgets"), re.MULTILINE)
+    assert rows == [budget.what for budget in BUDGETS.values()]
+
+
+def test_every_process_of_a_budget_is_compared() -> None:
+    with sandbox() as place:
+        keys = {key for one in comparisons(place) for key in one.budgets.values()}
+
+    assert {"version", "help", "completion", "alibaba status", "alibaba cancel"} <= keys <= BUDGETS.keys()
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        (
+            processes.shown(
+                [processes.Row(what="`status`", peer="aws", wall=RATIO, cpu=RATIO, ours=0.1, theirs=0.2)],
+            ),
+            "| `status` | aws | 0.50 (0.40 to 0.60) | 0.50 (0.40 to 0.60) | 100 ms | 200 ms |",
+        ),
+        (
+            instructions.rows(
+                [
+                    instructions.Count(
+                        what="`status`, aws", peer="aws v2", ours=400_000_000, theirs=1_000_000_000, budget="aws status"
+                    )
+                ]
+            ),
+            "| `status`, aws | aws v2 | 0.40 | 400 | 1,000 | 0.40 |",
+        ),
+        (
+            streams.shown({1000: SAMPLE, 2000: Sample(wall=4.0, cpu=2.0, peak=60.0)}),
+            "| 2,000 | 4.0 s | 2.0 s | 500 | 1,000 | 60 MB | 1.20 |",
+        ),
+        (
+            rates.shown(
+                [rates.Floor(what="x", runs=40, sending=1.0, least=1.6, most=19, limit=20.0, sample=SAMPLE)],
+            ),
+            "| x | 40 | 1.0 s | 1.6 s | 2.0 s | 1.25 | 19 | 20 |",
+        ),
+        (
+            limits.shown(
+                [limits.Throttled(shape="x", processes=3, runs=200, ideal=9.0, took=9.9, calls=220, most=20)],
+            ),
+            "| x | 3 | 200 | 220 | 9.0 s | 9.9 s | 1.10 | 20 |",
+        ),
+        (
+            fleet.shown([fleet.Crowd(verb="status", runs=1000, scopes=50, calls=200, sample=SAMPLE)]),
+            "| `status` | 1,000 | 50 | 200 | 2.0 s | 100 | 5.0 ms | 50 MB |",
+        ),
+        (
+            scopes.shown([scopes.Breadth(scopes=1000, calls=400, threads=45, files=50, sample=SAMPLE)]),
+            "| 1,000 | 400 | 2 s | 1.0 s | 400 | 45 | 50 MB |",
+        ),
+        (
+            shells.shown([shells.Shell(verb="cancel", runs=100, loop=60.0, xargs=30.0, ours=1.0)]),
+            "| `cancel` | 100 | 60.0 s | 30.0 s | 1.0 s | 60 | 10 min | 100 min |",
+        ),
+    ],
+    ids=["processes", "instructions", "streams", "rates", "limits", "fleet", "scopes", "shells"],
+)
+def test_a_table_has_a_row_for_each_measurement(table: str, row: str) -> None:
+    head, rule, *rows = table.splitlines()
+
+    assert row in rows
+    assert head.count("|") == rule.count("|") == row.count("|")
+
+
+def test_the_chart_has_a_bar_for_each_ratio_and_stays_within_its_width() -> None:
+    text = chart([("`status` : aws <v2>", 0.5), ("slow", 100.0)])
+
+    assert text.count("<rect") == 3
+    assert "status : aws &lt;v2&gt;" in text
+    assert all(float(width) <= 760 for width in re.findall(r'width="(\d+)"', text))
+
+
+def test_the_reports_of_both_counters_are_read() -> None:
+    perf, valgrind = (one.pattern for one in instructions.COUNTERS)
+
+    assert perf.findall("# started\n\n123456,,instructions:u,1000,100.00,,\n") == ["123456"]
+    assert perf.findall("<not supported>,,instructions:u,0,100.00,,\n") == []
+    assert valgrind.findall("==7== I   refs:      1,234,567\n") == ["1,234,567"]
+
+
+def test_the_largest_number_of_moments_in_a_window() -> None:
+    assert most_in_a_window([0.0, 0.5, 0.999, 1.0, 1.2, 5.0], 1.0) == 4
+    assert most_in_a_window([], 1.0) == 0
