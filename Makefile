@@ -75,6 +75,7 @@ generate: $(VENV)/.installed-dev
 	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.support.completion import write_all; write_all(Path('completions'))"
 	$(BIN)/python -c "from pathlib import Path; from runcancel.cli.manual import write_all; write_all(Path('man'))"
 	$(BIN)/python -m runcancel.render.schemas
+	$(BIN)/python -c "from runcancel.cli.summarize import write_all; write_all()"
 	PYTHONPATH=tests:tests/cli $(BIN)/python tests/cli/golden_help.py
 	$(BIN)/python -m tests.cli.skeletons
 	$(BIN)/python tests/licences.py

@@ -2,7 +2,6 @@
 
 import ast
 import getpass
-import inspect
 import re
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +10,11 @@ import msgspec
 import pytest
 from botocore.credentials import AssumeRoleProvider
 from botocore.session import Session
-from typer._click import shell_completion
 
 import runcancel
 
 ROOT = Path(runcancel.__file__).parent
 HOLDERS = {
-    "cli/support/completion.py": {"_click", "_resolve_context", "_resolve_incomplete"},
     "cli/__init__.py": {"_count"},  # threads that `threading` did not start
     "providers/aws/private.py": {
         *("_ini_parser", "_config_parser", "_fetcher", "_role_fetcher", "_session"),
@@ -52,14 +49,6 @@ def test_one_module_holds_each_private_api() -> None:
     holders = {str(path.relative_to(ROOT)): private_names(path) for path in sorted(ROOT.rglob("*.py"))}
 
     assert {name: found for name, found in holders.items() if found} == HOLDERS
-
-
-def test_the_completion_of_typer_is_as_it_is_called() -> None:
-    """Its public entry reads the line of one shell; completion here reads the same words for four."""
-    context, incomplete = shell_completion._resolve_context, shell_completion._resolve_incomplete
-
-    assert list(inspect.signature(context).parameters) == ["cli", "ctx_args", "prog_name", "args"]
-    assert list(inspect.signature(incomplete).parameters) == ["ctx", "args", "incomplete"]
 
 
 def test_the_sources_of_botocore_keep_what_they_get_where_it_is_replaced() -> None:

@@ -45,9 +45,15 @@ def run(argv: Sequence[str]) -> int:
         sys.stdout.write(f"runcancel {__version__}\n")
         return 0
     if "_RUNCANCEL_COMPLETE" in os.environ:
-        from runcancel.cli.support.completion import answer_shell
+        from runcancel.cli.support.completing import answer_shell
 
         return answer_shell()
+    if not argv or argv[-1] in ("-h", "--help"):
+        from runcancel.cli.support.page import requested
+
+        text = requested(argv)
+        if text is not None:
+            return _flushed(0, text)
     if not sys.warnoptions:
         # SDKs load side by side, and one that restores the filters can undo what another silenced: silence them first.
         warnings.simplefilter("ignore")
@@ -55,15 +61,14 @@ def run(argv: Sequence[str]) -> int:
     from runcancel.cli.support.failures import handle_errors
     from runcancel.cli.verbs import ALIASES
 
-    argv = [ALIASES.get(argv[0], argv[0]), *argv[1:]] if argv else []
+    argv = [ALIASES.get(argv[0], argv[0]), *argv[1:]]
     with handle_errors(argv) as ending:
         if argv[:1] == ["--show-completion"]:
             from runcancel.cli.support.completion import script
 
             sys.stdout.write(script(argv[1] if len(argv) > 1 else "?"))
             return 0
-        words = [*argv] or ["--help"]
-        ending.code = app(VERBS).main(words, prog_name="runcancel", standalone_mode=False, obj=ending) or 0
+        ending.code = app(VERBS).main([*argv], prog_name="runcancel", standalone_mode=False, obj=ending) or 0
     return ending.code
 
 
@@ -82,9 +87,10 @@ def _fill_streams() -> None:
                 sys.stderr = open(descriptor, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def _flushed(code: int) -> int:
+def _flushed(code: int, text: str = "") -> int:
     """The exit code once stdout has everything; 1 instead of 0, with a message, if stdout could not be written."""
     try:
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

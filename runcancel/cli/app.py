@@ -45,9 +45,7 @@ class Verb(TyperCommand):
                 ctx.fail(f"{max(param.opts, key=len)} was given twice but takes one value; nothing was sent")
             spellings.add(param.opts[0])
         if not ctx.resilient_parsing and "help" in values and values.get("action") in self.actions:
-            from runcancel.cli.actions import write_help
-
-            typer.echo(write_help(self, ctx, values["action"], self.actions), nl=False)
+            typer.echo(_help(ctx, values["action"]))
             ctx.exit(0)
         if not ctx.resilient_parsing and "help" not in values:
             self._check_values(values)
@@ -78,18 +76,24 @@ class Verb(TyperCommand):
             if isinstance(ctx.obj, Ending):
                 ctx.obj.request = values
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options in groups."""
-        from runcancel.cli.panels import write_options
-
-        write_options(self, ctx, formatter)
+    def get_help(self, ctx: Any) -> str:
+        """The help out of the summary of this verb."""
+        return _help(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line in the common spelling: a required word has no brackets."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
 
-class Verbs(TyperGroup):
+class Group(TyperGroup):
+    """A command that has subcommands."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The help out of the summary of this command."""
+        return _help(ctx)
+
+
+class Verbs(Group):
     """The program: lists its verbs without loading them."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -101,6 +105,12 @@ class Verbs(TyperGroup):
         command = None if name is None else load(name)
         alone = isinstance(command, TyperGroup) and not rest
         return name, command, ["--help"] if alone else rest
+
+
+def _help(ctx: Any, *action: str) -> str:
+    from runcancel.cli.support.page import page
+
+    return page(*ctx.command_path.split()[1:], *action).removesuffix("\n")
 
 
 def app(verbs: Mapping[str, str]) -> Verbs:

@@ -1,7 +1,7 @@
 """Options that are declared once as a record: a verb takes the record, its command line takes the fields."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from msgspec import NODEFAULT, Struct, structs
@@ -15,6 +15,19 @@ class Bundle(Struct, frozen=True, kw_only=True):
     A field is an option as a verb's function declares it (its type is `Annotated` with what Typer reads), or a bundle.
     Its name is the option's: no two options of one verb share it.
     """
+
+
+def offer(name: str) -> Callable[[list[str], str], list[tuple[str, str]]]:
+    """A function of `cli/support/offers.py` for the completion of an option: a command does not load it."""
+
+    def values(args: list[str], incomplete: str) -> list[tuple[str, str]]:
+        from runcancel.cli.support import offers
+
+        pairs: list[tuple[str, str]] = getattr(offers, name)(args, incomplete)
+        return pairs
+
+    values.__module__, values.__name__ = "runcancel.cli.support.offers", name
+    return values
 
 
 def flattened(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter]:

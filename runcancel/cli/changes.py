@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from runcancel.cli import options
-from runcancel.cli.bundles import Bundle
+from runcancel.cli.bundles import Bundle, offer
 from runcancel.model import outcomes
 from runcancel.model.states import Guarantee
 
@@ -19,7 +19,7 @@ Shard = Annotated[
 Resume = Annotated[
     str | None,
     typer.Option(
-        "--resume", metavar="ID", help="Continue an interrupted operation.", autocompletion=options.recent_operations
+        "--resume", metavar="ID", help="Continue an interrupted operation.", autocompletion=offer("operations")
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; send nothing.")]

@@ -1,59 +1,30 @@
 """Options that several verbs have: how they are declared, and what they come to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runcancel import environment
-from runcancel.cli.bundles import Bundle
+from runcancel.cli.bundles import Bundle, offer
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 from runcancel.model.states import State, Verdict
 from runcancel.model.triggers import TriggerVerdict
 from runcancel.providers import PROVIDERS, provider
-from runcancel.render import FORMATS
+from runcancel.render import FORMATS, QUERYABLE
 from runcancel.render.screens.terminal import Color
 
 if TYPE_CHECKING:
     from runcancel.model.queries import Query
+    from runcancel.render.formats.query import Expression
 
 _NOT_OVER = frozenset(state for state in State if not state.over)
 
 
 def _kinds() -> list[str]:
     return list(dict.fromkeys(kind.name for name in PROVIDERS for kind in provider(name).kinds))
-
-
-def recent_references(incomplete: str) -> list[tuple[str, str]]:
-    """What completion offers for a reference."""
-    from runcancel.cli.support import recall
-
-    return recall.references(incomplete)
-
-
-def recent_operations(incomplete: str) -> list[tuple[str, str]]:
-    """What completion offers for an operation."""
-    from runcancel.cli.support import recall
-
-    return recall.operations(incomplete)
-
-
-def _regions(incomplete: str) -> list[str]:
-    """What completion offers for a region: every known one, or after `provider:` those of one provider."""
-    name, colon, _ = incomplete.rpartition(":")
-    if colon:
-        return sorted(f"{name}:{region}" for region in provider(name).regions) if name in PROVIDERS else []
-    regions = {region for each in PROVIDERS for region in provider(each).regions}
-    return ["all", *sorted(regions), *(f"{each}:" for each in PROVIDERS)]
-
-
-def known_contexts(incomplete: str) -> list[tuple[str, str]]:
-    """What completion offers for a context."""
-    from runcancel.cli.support import recall
-
-    return recall.contexts(incomplete)
 
 
 Contexts = Annotated[
@@ -63,7 +34,7 @@ Contexts = Annotated[
         "-c",
         metavar="NAME",
         help="A configured context or group (repeatable, comma list).",
-        autocompletion=known_contexts,
+        autocompletion=offer("contexts"),
     ),
 ]
 Providers = Annotated[
@@ -84,7 +55,7 @@ Regions = Annotated[
         "-r",
         metavar="NAME",
         help="Region (repeatable, comma list, provider:region, all).",
-        autocompletion=_regions,
+        autocompletion=offer("regions"),
     ),
 ]
 Output = Annotated[
@@ -144,7 +115,7 @@ class Everywhere(Bundle, frozen=True, kw_only=True):
 
 References = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[REF...]", help="Runs: [provider:][region:][kind/]id.", autocompletion=recent_references),
+    typer.Argument(metavar="[REF...]", help="Runs: [provider:][region:][kind/]id.", autocompletion=offer("references")),
 ]
 ReferenceFile = Annotated[
     str | None, typer.Option("--from", "-f", metavar="FILE", help="Read references from a file; - is stdin.")
@@ -155,7 +126,7 @@ OfOperation = Annotated[
         "--operation",
         metavar="ID",
         help="The runs of an earlier operation; last is the newest.",
-        autocompletion=recent_operations,
+        autocompletion=offer("operations"),
     ),
 ]
 Targets = Annotated[
@@ -319,3 +290,39 @@ def known_words(flag: str, words: Iterable[str] | None, allowed: Sequence[str]) 
                 "nothing was sent"
             )
     return tuple(parts)
+
+
+def read_query(text: str) -> "Expression":
+    """`--query` as an expression. Raises `UsageError`."""
+    from runcancel.render.formats.query import Expression
+
+    return Expression(text)
+
+
+def format_of(output: str | None, *, query: str | None, environ: Mapping[str, str], default: str) -> str:
+    """The format: `--output`, its variable, or the default, which is json for what a query finds.
+
+    A variable that does not go with a query does not apply to it. Raises `UsageError`.
+    """
+    format = one_of("--output", output, environ, FORMATS, default if query is None else "json")
+    if query is None or format in QUERYABLE:
+        return format
+    if output is None:
+        return "json"
+    raise UsageError(
+        f"--query does not work with -o {format}. It works with: {', '.join(QUERYABLE)}; nothing was sent",
+        hint="leave out -o to get JSON",
+    )
+
+
+def one_of(flag: str, value: str | None, environ: Mapping[str, str], words: Sequence[str], default: str) -> str:
+    """The flag, its variable or the default, when it is one of the words. Raises `UsageError`."""
+    choice = environment.text(flag, value, environ)
+    if choice.value is None:
+        return default
+    if choice.value not in words:
+        raise UsageError(
+            f"{choice.origin} is “{choice.value}”. Expected one of: {', '.join(words)}{nearest(choice.value, words)}; "
+            "nothing was sent"
+        )
+    return choice.value

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from runcancel.cli.actions import Action
 from runcancel.cli.options import MOST
-
-ARGUMENTS = "Arguments"
+from runcancel.cli.support.page import ARGUMENTS
 
 OWN = "Options"
 """The group of what a verb does that no other does; it comes first."""
@@ -25,7 +25,6 @@ _NAMES: Mapping[str, str] = {
 
 _PANEL_OF = {f"--{name}": panel for panel, names in _NAMES.items() for name in names.split()}
 _NO_LIMIT = re.compile(rf"\s*\[\d+<=x<={MOST}\]")  # a limit that nobody reaches
-_MOST = 30  # columns of the options beside which their text stands
 
 
 def panel_of(options: Iterable[str]) -> str:
@@ -53,13 +52,16 @@ def grouped(
     return {name: rows for name, rows in groups.items() if rows}
 
 
-def write_options(
-    command: Any, ctx: Any, formatter: Any, keep: Callable[[Any], bool] = lambda _: True, *, action: str = ""
-) -> None:
-    """Write the arguments of a command, then its options in groups, all texts in one column; those to `keep`."""
-    groups = grouped(command, ctx, keep, action=action)
-    width = max((len(term) for name, rows in groups.items() if name != ARGUMENTS for term, _ in rows), default=0)
-    for name, rows in groups.items():
-        pad = 0 if name == ARGUMENTS else min(width, _MOST)
-        with formatter.section(name):
-            formatter.write_dl([(rows[0][0].ljust(pad), rows[0][1]), *rows[1:]], col_max=_MOST)
+def records(params: Iterable[Any], ctx: Any) -> list[tuple[str, str]]:
+    """How each of the parameters is written, and its text."""
+    return [record for param in params if (record := param.get_help_record(ctx)) is not None]
+
+
+def taken_by(action: Action, param: Any) -> bool:
+    """Whether the help of an action shows this option of its verb."""
+    if param.param_type_name == "argument":
+        return False
+    panel = panel_of(param.opts)
+    if panel == OWN:
+        return any(name in action.options for name in param.opts)
+    return panel not in ("Connection", "Waiting") or (panel == "Connection" and action.connection)

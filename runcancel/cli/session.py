@@ -14,7 +14,7 @@ from msgspec import structs
 from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.bundles import spelled
-from runcancel.cli.support.forms import format_of, one_of, read_query
+from runcancel.cli.options import format_of, one_of, read_query
 from runcancel.cli.support.request import Request
 from runcancel.config import file as config_file
 from runcancel.config import references, settings

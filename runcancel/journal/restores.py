@@ -12,9 +12,6 @@ from runcancel.providers import PROVIDERS, provider, trigger_kind_of
 LAST = "last"
 """The word for the newest operation that holds triggers."""
 
-_TRIGGERS = tuple(f":{kind.name}/" for name in PROVIDERS for kind in provider(name).trigger_kinds)
-"""What the names of triggers contain."""
-
 _NOT_DONE = (Verdict.FAILED, Verdict.SKIPPED, Verdict.ENDED)
 """After these the trigger is as it was found, or was disabled before."""
 
@@ -40,7 +37,7 @@ def disabled_by(journal: Journal, id: str) -> dict[Ref, str]:
 def unrestored(journal: Journal) -> Iterator[str]:
     """The operations of whose triggers one is not enabled again, the newest first. Raises `JournalError`."""
     restored: set[Ref] = set()
-    about_triggers = journal.about(_TRIGGERS)
+    about_triggers = journal.about([f":{kind.name}/" for name in PROVIDERS for kind in provider(name).trigger_kinds])
     for operation in journal.operations() if about_triggers else ():
         if operation.id not in about_triggers:
             continue

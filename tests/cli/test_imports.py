@@ -74,5 +74,20 @@ def test_what_asks_no_cloud_loads_no_sdk_no_table_and_no_database(
     assert not loaded(outside, *argv, **env) & (SDKS | DRAWN | STORED | NEVER | {"urllib3", "tomllib"})
 
 
-def test_the_version_is_said_before_anything_is_loaded(outside: Outside) -> None:
-    assert not loaded(outside, "--version") & {"typer", "msgspec"}
+@pytest.mark.parametrize(
+    ("argv", "env"),
+    [
+        (["--version"], {}),
+        (["--help"], {}),
+        (["cancel", "--help"], {}),
+        (["contexts", "add", "-h"], {}),
+        ([], {"_RUNCANCEL_COMPLETE": "bash", "_RUNCANCEL_LINE": "runcancel ca"}),
+        ([], {"_RUNCANCEL_COMPLETE": "zsh", "_RUNCANCEL_LINE": "runcancel cancel --no"}),
+        ([], {"_RUNCANCEL_COMPLETE": "fish", "_RUNCANCEL_LINE": "runcancel list -o js"}),
+    ],
+    ids=["version", "help", "cancel help", "action help", "a verb", "an option", "a word"],
+)
+def test_what_is_known_beforehand_is_said_before_anything_is_loaded(
+    argv: list[str], env: dict[str, str], outside: Outside
+) -> None:
+    assert not loaded(outside, *argv, **env) & {"typer", "msgspec", "inspect"}

@@ -1,19 +1,20 @@
 """The runs that a reading verb is about: typed, in a file, or of an operation in the journal."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from runcancel import environment
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
 from runcancel.config.references import Reference, as_written, parse_all, unique
-from runcancel.engine.saved import ReferenceList, read_list
 from runcancel.errors import JournalError, Refused, UsageError
-from runcancel.journal.base import Journal
-from runcancel.journal.restores import is_trigger
 from runcancel.model.outcomes import Operation
 from runcancel.model.triggers import TRIGGER_VERBS
 from runcancel.text import command
+
+if TYPE_CHECKING:  # most runs are typed
+    from runcancel.engine.saved import ReferenceList
+    from runcancel.journal.base import Journal
 
 LAST = "last"
 """The word for the newest operation."""
@@ -48,8 +49,10 @@ def references_of(
 
 def read_file(
     session: Session, name: str, *, keys: dict[str, str] | None = None, allow_incomplete: bool = False
-) -> ReferenceList:
+) -> "ReferenceList":
     """A list of references out of a file or of stdin (`-`), whole unless `allow_incomplete`. Raises `UsageError`."""
+    from runcancel.engine.saved import read_list
+
     text = text_of_input(session, name)
     listed = read_list(text, called(name)) if keys is None else read_list(text, called(name), keys=keys)
     if not listed.complete and not allow_incomplete:
@@ -70,6 +73,8 @@ def text_of_input(session: Session, name: str) -> str:
 
 def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
     """The runs of an operation. Raises `UsageError` for one that is not there, `Refused` for a broken journal."""
+    from runcancel.journal.restores import is_trigger
+
     word = environment.plain("--operation", word)
     try:
         journal = session.journal.read()
@@ -87,7 +92,7 @@ def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
     return unique(as_written(run) for run in runs)
 
 
-def _newest_of_runs(journal: Journal) -> str | None:
+def _newest_of_runs(journal: "Journal") -> str | None:
     return next((one.id for one in journal.operations() if one.verb not in TRIGGER_VERBS), None)
 
 

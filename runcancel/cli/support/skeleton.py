@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runcancel.cli.support.forms import format_of, read_query
+from runcancel.cli.options import format_of, read_query
 from runcancel.cli.support.request import KINDS, SKELETON, slots
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError

@@ -7,7 +7,7 @@ import typer
 from msgspec import structs
 
 from runcancel.cli import changes, options
-from runcancel.cli.bundles import Bundle
+from runcancel.cli.bundles import Bundle, offer
 from runcancel.cli.session import Session
 from runcancel.cli.support.execution import Execution, recorder_of, wait_policy
 from runcancel.cli.support.flowing import flowing
@@ -40,7 +40,7 @@ class Options(Bundle, frozen=True, kw_only=True):
         typer.Argument(
             metavar="[REF...]",
             help="Runs: [context@][provider:][region:][kind/]id.",
-            autocompletion=options.recent_references,
+            autocompletion=offer("references"),
         ),
     ] = None
     target: options.Targets = None

@@ -7,8 +7,7 @@ import typer
 from msgspec import Struct, structs
 
 from runcancel.cli.actions import Action
-from runcancel.cli.bundles import spelled
-from runcancel.cli.options import known_contexts
+from runcancel.cli.bundles import offer, spelled
 from runcancel.cli.session import Session
 from runcancel.cli.support import groups
 from runcancel.cli.support.guard import rules_about
@@ -127,14 +126,6 @@ class _Call(Struct, frozen=True):
     context: Context | None = None
 
 
-def _names(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """What completion offers behind an action: contexts and groups, behind `groups` first what to do with them."""
-    typed = ctx.params.get("names") or ()
-    if ctx.params.get("action") == "groups" and not typed:
-        return [(word, "") for word in groups.ACTIONS if word.startswith(incomplete)]
-    return known_contexts(incomplete)
-
-
 def contexts(
     session: Session,
     action: Annotated[
@@ -147,7 +138,9 @@ def contexts(
     ] = "list",
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME...]", help="Names of contexts (use: also groups).", autocompletion=_names),
+        typer.Argument(
+            metavar="[NAME...]", help="Names of contexts (use: also groups).", autocompletion=offer("names")
+        ),
     ] = None,
     *,
     new: NewContext,

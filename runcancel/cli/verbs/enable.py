@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel.cli import options
-from runcancel.cli.bundles import Bundle
+from runcancel.cli.bundles import Bundle, offer
 from runcancel.cli.session import Session
 from runcancel.cli.support.switching import Switching
 from runcancel.cli.triggering import Change
@@ -20,7 +19,7 @@ class Options(Bundle, frozen=True, kw_only=True):
             "--operation",
             metavar="ID",
             help="Restore what an operation disabled; last is the newest that is not restored.",
-            autocompletion=options.recent_operations,
+            autocompletion=offer("operations"),
         ),
     ] = None
     force: Annotated[

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from runcancel import environment
 from runcancel.cli import options
+from runcancel.cli.bundles import offer
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.cli.support.team_journal import TEAM_WORDS, team_lines
@@ -39,7 +40,7 @@ def history(
         typer.Argument(
             metavar="[ID|last|prune|migrate|sync]",
             help="An operation; prune deletes old ones; migrate and sync are about the team journal.",
-            autocompletion=options.recent_operations,
+            autocompletion=offer("operations"),
         ),
     ] = None,
     *,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel.cli import options
+from runcancel.cli.bundles import offer
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import LAST, no_operation, whole_id
 from runcancel.cli.support.reported import read_sources
@@ -34,7 +34,7 @@ def report(
         typer.Argument(
             metavar="[ID|FILE...]",
             help="Operations to report together [last], or files with them.",
-            autocompletion=options.recent_operations,
+            autocompletion=offer("operations"),
         ),
     ] = None,
     *,

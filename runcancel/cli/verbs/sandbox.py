@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from runcancel.cli.app import Verb
+from runcancel.cli.app import Group, Verb
 from runcancel.cli.support.demo import Story
 from runcancel.cli.support.program import write_launcher
 from runcancel.providers import PROVIDERS, provider
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from runcancel.sandbox import Sandbox
 
 app = typer.Typer(
+    cls=Group,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
