@@ -15,7 +15,7 @@ from runcancel.cli.session import Session
 from runcancel.cli.support import request
 from runcancel.cli.support.failures import Ending
 from runcancel.cli.verbs import ALIASES, OTHER_WORDS, VERBS
-from runcancel.config.references import nearest
+from runcancel.config.references import closest, did_you_mean
 from runcancel.environment import check_given
 from runcancel.text import quoted
 
@@ -139,11 +139,8 @@ def app(verbs: Mapping[str, str]) -> Verbs:
 
 def _suggestion(word: str) -> str:
     """A did-you-mean clause: what the word of another tool is here, else the nearest verb or alias."""
-    if word in OTHER_WORDS:
-        return f"; did you mean runcancel {OTHER_WORDS[word]}?"
-    near = nearest(word, [*VERBS, *ALIASES])
-    suggestion = near.removeprefix("; did you mean ").removesuffix("?")
-    return f"; did you mean runcancel {ALIASES.get(suggestion, suggestion)}?" if near else ""
+    near = OTHER_WORDS.get(word) or closest(word, [*VERBS, *ALIASES])
+    return "" if near is None else did_you_mean(f"runcancel {ALIASES.get(near, near)}")
 
 
 def load(name: str) -> Any:

@@ -1,23 +1,27 @@
 """Text to reference: full form, bare ids, and everything between; the other way is `str(ref)`."""
 
 import re
+import string
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from typing import Self
 from urllib.parse import unquote
 
 from msgspec import Struct, structs
 
+from runcancel.config.wrong_references import FORM, another_sort, no_such_id, wrong
 from runcancel.errors import UsageError
 from runcancel.model.runs import Kind, Ref, RunName, Scope
 from runcancel.providers import PROVIDERS, provider, trigger_kind_of
 from runcancel.redaction import bare_urls
-from runcancel.text import quoted
+from runcancel.text import quoted, words_of_shell
 
-_FORM = "[context@][provider:][region:][kind/]id"
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 NOT_A_REGION = "is not a region such as us-east-2, cn-hangzhou or ap-guangzhou"
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
+_AROUND = string.whitespace + "\"'`“”‘’«»()[]{}<>,;."
+"""What is copied with a reference by mistake."""
 _URL = "[A-Za-z][A-Za-z0-9+.-]*://"
 
 
@@ -77,8 +81,17 @@ def parse(text: str, *, triggers: bool = False) -> Reference:
 
     Raises `UsageError` with what is wrong and what would be right; sends nothing.
     """
+    try:
+        return _parsed(text, triggers=triggers)
+    except UsageError as error:
+        if (bare := _bare(text, triggers=triggers)) is not None:
+            raise UsageError(error.message, hint=f"did you mean {bare}?") from None
+        raise
+
+
+def _parsed(text: str, *, triggers: bool) -> Reference:
     if _UNSAFE.search(text) or not text:
-        raise _wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
+        raise wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
     names = _providers_named(text)
     link = None if triggers or len(names) == 1 else _links(names).fullmatch(text)
     if link is not None:
@@ -87,6 +100,16 @@ def parse(text: str, *, triggers: bool = False) -> Reference:
     if within is not None:
         return _with_link(text, within[1], within[2])
     return _plain(text, triggers=triggers)
+
+
+def _bare(text: str, *, triggers: bool) -> str | None:
+    """The reference in a text that was copied with its quotes, brackets, white space or in capitals."""
+    bare = text.strip(_AROUND)
+    for candidate in (bare, bare.lower()):
+        with suppress(UsageError):
+            if candidate != text:
+                return words_of_shell(_parsed(candidate, triggers=triggers).text)
+    return None
 
 
 def _plain(text: str, *, triggers: bool) -> Reference:
@@ -101,7 +124,9 @@ def _plain(text: str, *, triggers: bool) -> Reference:
         trigger=triggers,
     )
     if not reference.providers:
-        raise _no_such_id(reference)
+        if id and structs.replace(reference, text="", trigger=not triggers).providers:
+            raise another_sort(text, trigger=triggers)
+        raise no_such_id(text, id, kind=kind, provider_name=name, trigger=triggers)
     kinds = [kind for each in reference.providers for kind in reference.kinds(each)]
     return structs.replace(reference, id=id.lower()) if all(kind.case_insensitive for kind in kinds) else reference
 
@@ -112,11 +137,11 @@ def _parts(
     """Context, provider, region, kind and id of `text`, of which `before` is read. Raises `UsageError`."""
     context, at, rest = before.rpartition("@")
     if at and not context:
-        raise _wrong(text, "the context before @ is empty")
+        raise wrong(text, "the context before @ is empty")
     *scope, tail = rest.split(":")
     kind, slash, id = _parted(tail, triggers=triggers)
     if slash and not kind:
-        raise _wrong(text, "the kind before / is empty")
+        raise wrong(text, "the kind before / is empty")
     name, region = _scope(text, scope)
     if kind:
         _check_kind(text, name, kind, triggers=triggers)
@@ -134,7 +159,7 @@ def _with_link(text: str, before: str, link: str) -> Reference:
         ("provider", "region", "kind"), typed, (linked.provider, linked.region, linked.kind), strict=True
     ):
         if one not in (None, other):
-            raise _wrong(text, f"its {what} is {one}, but its id is one of {other}")
+            raise wrong(text, f"its {what} is {one}, but its id is one of {other}")
     return linked
 
 
@@ -176,13 +201,13 @@ def full(text: str) -> Ref:
     """Read a reference in its full form, as every output prints it."""
     names = _providers_named(text)
     if len(names) > 1 and _links(names).fullmatch(text):
-        raise _wrong(text, "only the full form is accepted here")
+        raise wrong(text, "only the full form is accepted here")
     reference = parse(text, triggers=_names_trigger(text))
     if reference.provider is None or reference.region is None:
-        raise _wrong(text, "only the full form is accepted here")
+        raise wrong(text, "only the full form is accepted here")
     kinds = reference.kinds(reference.provider)
     if len(kinds) != 1:
-        raise _wrong(text, "give the kind")
+        raise wrong(text, "give the kind")
     scope = Scope(provider=reference.provider, region=reference.region, context=reference.context)
     return reference.at(scope, kinds[0])
 
@@ -213,12 +238,29 @@ def _links_as_ids(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(.*?/)((?:{'|'.join(own)}).*)" if own else "(?!)")
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
+def nearest(word: str, words: Iterable[str], *, cutoff: float = 0.6) -> str:
     """A did-you-mean clause, or an empty text when nothing is near."""
+    near = closest(word, words, cutoff=cutoff)
+    return "" if near is None else did_you_mean(near)
+
+
+def closest(word: str, words: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The word that is nearest to one that was mistyped. `cutoff`: 1.0 is the same word."""
     import difflib  # only for who mistyped
 
-    closest = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {closest[0]}?" if closest else ""
+    return next(iter(difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)), None)
+
+
+def did_you_mean(words: str) -> str:
+    """The clause that offers a correction. The statement that nothing was sent follows it."""
+    return f" (did you mean {words}?)"
+
+
+def _offered(what: str, word: str, words: Iterable[str]) -> str:
+    """The words there are, and the one that is nearest to what was typed."""
+    there = tuple(dict.fromkeys(words))
+    near = closest(word, there)
+    return f"{what}: {', '.join(there)}" + ("" if near is None else f"; did you mean {near}?")
 
 
 def _linked(text: str, context: str, link: str) -> Reference:
@@ -226,7 +268,7 @@ def _linked(text: str, context: str, link: str) -> Reference:
     from runcancel.providers.common.links import NotARun  # only for links
 
     if text.startswith("@"):
-        raise _wrong(text, "the context before @ is empty")
+        raise wrong(text, "the context before @ is empty")
     for name in PROVIDERS:
         try:
             link_target = provider(name).link(link)
@@ -252,14 +294,14 @@ def _no_link(link: str, why: str, hint: str | None) -> UsageError:
     from runcancel.providers.common.links import LINKS
 
     message = f"“{quoted(bare_urls(link))}” is not a reference: {why}; nothing was sent"
-    return UsageError(message, hint=hint or f"The form of a reference: {_FORM}, or {LINKS}")
+    return UsageError(message, hint=hint or f"The form of a reference: {FORM}, or {LINKS}")
 
 
 def _context(text: str, quoted: str) -> str | None:
     try:
         return unquote(quoted, errors="strict") or None
     except UnicodeDecodeError:
-        raise _wrong(text, "the context before @ is not percent-encoded UTF-8") from None
+        raise wrong(text, "the context before @ is not percent-encoded UTF-8") from None
 
 
 def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
@@ -273,10 +315,10 @@ def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
         case [name, region] if name in PROVIDERS and REGION.fullmatch(region):
             return name, region
         case [name, region] if name in PROVIDERS:
-            raise _wrong(text, f"“{region}” {NOT_A_REGION}")
+            raise wrong(text, f"“{region}” {NOT_A_REGION}")
         case [name] | [name, _]:
-            raise _wrong(text, f"no provider “{name}” (providers: {', '.join(PROVIDERS)}){nearest(name, PROVIDERS)}")
-    raise _wrong(text, "too many parts")
+            raise wrong(text, f"no provider “{name}” ({_offered('providers', name, PROVIDERS)})")
+    raise wrong(text, "too many parts")
 
 
 def _kinds(name: str, *, triggers: bool) -> tuple[Kind, ...]:
@@ -290,60 +332,7 @@ def _kind_names(name: str | None, *, triggers: bool) -> list[str]:
 def _check_kind(text: str, name: str | None, kind: str, *, triggers: bool) -> None:
     kinds = _kind_names(name, triggers=triggers)
     if kind not in kinds:
-        if kind in _kind_names(name, triggers=not triggers):
-            raise _other(text, trigger=triggers)
+        if kind.partition("/")[0] in _kind_names(name, triggers=not triggers):
+            raise another_sort(text, trigger=triggers)
         of = "" if name is None else f" of {name}"
-        raise _wrong(text, f"no kind “{kind}”{of} (kinds: {', '.join(dict.fromkeys(kinds))}){nearest(kind, kinds)}")
-
-
-def _no_such_id(reference: Reference) -> UsageError:
-    other = structs.replace(reference, text="", trigger=not reference.trigger)
-    if reference.id and other.providers:
-        return _other(reference.text, trigger=reference.trigger)
-    if not reference.id:
-        return _wrong(reference.text, "the id is missing")
-    expected = _shapes(triggers=reference.trigger)
-    what = "trigger" if reference.trigger else "run"
-    if reference.id == reference.text:
-        message = f"“{quoted(reference.id)}” is not a {what} id. Expected {expected}; nothing was sent"
-        return UsageError(message, hint=f"The form of a reference: {_FORM}")
-    kind = reference.kind or what
-    article = "an" if kind[0] in "aeiou" else "a"
-    of = "" if reference.provider is None else f" of {reference.provider}"
-    forms = {
-        kind_there.form
-        for name in PROVIDERS
-        for kind_there in provider(name).kinds
-        if kind_there.name == reference.kind
-    }
-    expected = " or ".join(sorted(forms - {""})) or expected
-    return _wrong(reference.text, f"“{quoted(reference.id)}” is not {article} {kind} id{of}; expected {expected}")
-
-
-def _other(text: str, *, trigger: bool) -> UsageError:
-    """A trigger where a run is expected, or with `trigger` a run where one is."""
-    verb, what, not_a = ("cancel", "run", "trigger") if trigger else ("disable", "trigger", "run")
-    return UsageError(
-        f"“{quoted(text)}” names a {what}, not a {not_a}; nothing was sent",
-        hint=f"To {verb} it:",
-        call=(verb, text),
-    )
-
-
-def _shapes(*, triggers: bool) -> str:
-    """The forms of ids, for the message about an unknown form."""
-    providers = list(map(provider, PROVIDERS))
-    if triggers:
-        shapes = [
-            f"{', '.join(k.form for k in one.trigger_kinds)} ({one.title})" for one in providers if one.trigger_kinds
-        ]
-    else:
-        shapes = [f"{one.ids} ({one.title})" for one in providers]
-    return " or ".join([", ".join(shapes[:-1]), shapes[-1]] if shapes[1:] else shapes)
-
-
-def _wrong(text: str, why: str) -> UsageError:
-    return UsageError(
-        f"“{quoted(bare_urls(text))}” is not a reference: {why}; nothing was sent",
-        hint=f"The form of a reference: {_FORM}",
-    )
+        raise wrong(text, f"no kind “{kind}”{of} ({_offered('kinds', kind, kinds)})")

@@ -74,7 +74,7 @@ def _taking_part(settings: Settings) -> tuple[SearchScope, ...]:
     if not pairs:
         raise UsageError(
             "no cloud is configured: no credentials in the environment, no profile files; nothing was sent",
-            hint=f"choose one, as in -p {next(iter(PROVIDERS))}, or see docs/connecting.md",
+            hint="What it reads: runcancel help environment   To try it without an account: runcancel sandbox demo",
         )
     return tuple(_search_scope(settings, name, context) for name, context in pairs)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, field
 
 from runcancel.config.file import Config, Context
-from runcancel.config.references import NOT_A_REGION, REGION, Reference, nearest
+from runcancel.config.references import NOT_A_REGION, REGION, Reference, closest, did_you_mean, nearest
 from runcancel.environment import Choice, several, text, user_name, variable
 from runcancel.errors import CloudError, UsageError
 from runcancel.model.runs import Scope
@@ -91,6 +91,10 @@ def scopes_of(settings: Settings, reference: Reference) -> tuple[Scope, ...]:
     )
     if not scopes:
         name = reference.providers[0]
+        if settings.regions.value:
+            words = f"{settings.regions.origin} {','.join(settings.regions.value)}"
+            why = f"{words} names no region of {provider(name).title}, to which “{reference.text}” belongs"
+            raise UsageError(f"{why}; nothing was sent", hint=f"add -r {name}:REGION")
         raise UsageError(
             f"no region for “{reference.text}”; nothing was sent",
             hint=f"add -r REGION, or use the full form {name}:REGION:{reference.id}",
@@ -274,9 +278,12 @@ def owned_regions(region: str, name: str, settings: Settings) -> tuple[str, ...]
         return ()
     if settings.providers.value == (name,):
         return (region,)
+    known = {one: other for other in PROVIDERS for one in provider(other).regions}
+    near = closest(region, known, cutoff=0.8)
+    owner = name if near is None else known[near]
     raise UsageError(
-        f"no provider has a known region “{region}”; nothing was sent",
-        hint=f"For a new region: -r {name}:{region}",
+        f"no provider has a known region “{region}”{'' if near is None else did_you_mean(near)}; nothing was sent",
+        hint=f"For a new region: -r {owner}:{region}",
     )
 
 

@@ -29,13 +29,6 @@ FORBIDDEN = (
 every_help = pytest.mark.parametrize("verb", HELPS, ids=" ".join)
 
 
-@pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Outside:
-    made = Outside(tmp_path_factory.mktemp("help") / "home")
-    made.close()  # no cloud is needed to be helped
-    return made
-
-
 @every_help
 def test_help_says_first_what_the_verb_does_has_examples_and_fits_eighty_columns(
     verb: tuple[str, ...], command: Outside

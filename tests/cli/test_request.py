@@ -122,7 +122,7 @@ def test_a_skeleton_of_something_else_is_wrong_usage(still: Outside) -> None:
     assert done.code == 2
     assert (
         done.err
-        == "runcancel: --generate-cli-skeleton is “inputs”. Expected one of: input and output; did you mean input?\n"
+        == "runcancel: --generate-cli-skeleton is “inputs”. Expected one of: input and output (did you mean input?)\n"
     )
 
 
@@ -281,8 +281,8 @@ def test_stdin_cannot_hold_a_request_and_a_list(entry: dict[str, str], still: Ou
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"reffs": []}', "unknown key “reffs”; did you mean refs?"),
-        ('{"older-than": "2h"}', "unknown key “older-than”; did you mean older_than?"),
+        ('{"reffs": []}', "unknown key “reffs” (did you mean refs?)"),
+        ('{"older-than": "2h"}', "unknown key “older-than” (did you mean older_than?)"),
         ('{"OlderThan": "2h"}', "unknown key “OlderThan”"),
         ('{"no_journal": true}', "unknown key “no_journal”"),
         ('{"cli_input_json": "x"}', "unknown key “cli_input_json”"),

@@ -121,7 +121,6 @@ def test_capitals_in_a_uuid_name_the_same_run() -> None:
     ("text", "says"),
     [
         ("", "cannot contain spaces"),
-        (f" {INV}", "cannot contain spaces"),
         (f"京@{INV}", "non-ASCII"),
         (f"@{INV}", "the context before @ is empty"),
         (f"%ff@{INV}", "not percent-encoded UTF-8"),
@@ -139,13 +138,7 @@ def test_capitals_in_a_uuid_name_the_same_run() -> None:
         (f"aws:{INV}", "is not a run id of aws; expected"),
         (f"command/{INV}", "is not a command id; expected"),
         (f"invocation/{UUID}", "is not an invocation id; expected"),
-        ("mw-0c50858d01EXAMPLE", "is not a run id"),
         ("aws:us-east-2:maintenance-window/mw-0c50858d01", "is not a maintenance-window id of aws"),
-        (INV.upper(), "Expected a UUID (AWS), t-… (Alibaba Cloud) or inv-… (Tencent Cloud)"),
-        ("inv-short", "is not a run id. Expected"),
-        (UUID[:-1], "is not a run id. Expected"),
-        (f"{UUID}0", "is not a run id. Expected"),
-        (f"{INV}\n", "cannot contain spaces"),
     ],
 )
 def test_what_is_no_reference_is_told_with_what_would_be_right(text: str, says: str) -> None:
@@ -154,6 +147,26 @@ def test_what_is_no_reference_is_told_with_what_would_be_right(text: str, says: 
 
     assert says in caught.value.message
     assert caught.value.hint == "The form of a reference: [context@][provider:][region:][kind/]id"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (f" {INV}", f"did you mean {INV}?"),
+        (f"{INV}\n", f"did you mean {INV}?"),
+        (INV.upper(), f"did you mean {INV}?"),
+        (f"'{INV}',", f"did you mean {INV}?"),
+        ("inv-short", "copy the whole id"),
+        (UUID[:-1], "copy the whole id"),
+        (f"{UUID}0", "copy the whole id"),
+        ("mw-0c50858d01EXAMPLE", "To find runs by name: runcancel list --name mw-0c50858d01EXAMPLE"),
+    ],
+)
+def test_what_is_nearly_a_reference_is_refused_with_the_next_step(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(text)
+
+    assert hint in str(caught.value.hint)
 
 
 def test_one_malformed_reference_refuses_all_and_a_repeated_one_is_read_once() -> None:
@@ -175,7 +188,7 @@ def test_a_single_kind_need_not_be_named_in_full() -> None:
     assert str(full(f"tencent:ap-guangzhou:{INV}")) == f"tencent:ap-guangzhou:invocation/{INV}"
 
 
-@pytest.mark.parametrize(("word", "clause"), [("tencnet", "; did you mean tencent?"), ("gcp", "")])
+@pytest.mark.parametrize(("word", "clause"), [("tencnet", " (did you mean tencent?)"), ("gcp", "")])
 def test_only_what_is_near_is_proposed(word: str, clause: str) -> None:
     assert nearest(word, PROVIDERS) == clause
 

@@ -169,7 +169,7 @@ def test_all_regions_are_those_of_the_table(word: str) -> None:
         (INV, {"providers": ["aws", "alibaba"]}, "-p aws,alibaba excludes"),
         (f"prod@us-west-2:{UUID}", {"profile": "audit"}, "--profile audit excludes"),
         (UUID, {}, "no region for"),
-        (ALI, {"regions": ["us-east-2"]}, "no region for"),
+        (ALI, {"regions": ["us-east-2"]}, "names no region of Alibaba Cloud"),
         (UUID, {"regions": ["xx-new-1"]}, "no provider has a known region “xx-new-1”"),
     ],
 )

@@ -50,9 +50,9 @@ def handle_errors(argv: Sequence[str]) -> Iterator[Ending]:
     except (UsageError, Refused, CloudError) as error:
         ending.code = _tell(argv, ending.request, problem_of(error))
     except typer.TyperException as error:
-        ending.code = _tell(
-            argv, ending.request, Problem(code=Reason.USAGE, message=_sentence(error), hint=_see_help(argv))
-        )
+        from runcancel.cli.support.usage import refusal
+
+        ending.code = _tell(argv, ending.request, refusal(error, argv))
     except typer.Exit as error:
         ending.code = error.exit_code
     except Interrupted as error:
@@ -157,16 +157,6 @@ def _name(argv: Sequence[str], request: Request) -> str:
     verb = next((word for word in argv if word in VERBS), "")
     planned = {"-n", "--dry-run"} & set(argv) or request.values.get("dry_run")
     return "plan" if verb == "cancel" and planned else verb
-
-
-def _see_help(argv: Sequence[str]) -> str:
-    verb = next((f"{word} " for word in argv if word in VERBS), "")
-    return f"see: runcancel {verb}--help"
-
-
-def _sentence(error: typer.TyperException) -> str:
-    text = error.format_message().strip().rstrip(".")
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _internal(error: Exception) -> Problem:

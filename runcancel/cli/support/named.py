@@ -41,7 +41,7 @@ def references_of(
         return list(of_operation(session, operation))
     if not refs:
         raise UsageError(
-            "missing argument 'REF...'; nothing was sent",
+            "missing argument REF; nothing was sent",
             hint=f"name runs, or a list: -f FILE, or an operation: --operation {LAST}",
         )
     return list(parse_all(refs))

@@ -118,11 +118,9 @@ def coverage(
     possible = [name for name in PROVIDERS if not triggers or provider(name).trigger_kinds]
     missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps, possible)))
     where = " in the scopes that replied" if gaps else ""
-    line = (
-        f"No {'triggers' if triggers else 'runs'} match{where}{also}. Searched {searched or 'nothing'}"
-        + (f"; not searched: {missing}" if missing else "")
-        + "."
-    )
+    nothing = f"No {'triggers' if triggers else 'runs'} match{where}{also}. Searched {searched}"
+    line = nothing if searched else f"Nothing was searched{also}"
+    line = f"{line}; not searched: {missing}." if missing else f"{line}."
     hints = "; ".join(_hints(session, query))
     return (line, f"{hints[:1].upper()}{hints[1:]}") if hints else (line,)
 

@@ -35,7 +35,7 @@ DATA = {"runs": [{"ref": "a", "n": 1, "on": True}, {"ref": "=b", "n": None, "on"
         ('"\x1b[31m', '"\\x1b[31m'),
         ("", "is empty (an unset variable?)"),
         (" ", "is empty (an unset variable?)"),
-        ("lenght(runs)", "JMESPath has no function “lenght”; did you mean length?"),
+        ("lenght(runs)", "JMESPath has no function “lenght” (did you mean length?)"),
         ("runs[].{a: foo(ref)}", "JMESPath has no function “foo”"),
         ("length(runs, runs)", "length() takes 1 arguments, not 2"),
         ("sort_by(runs)", "sort_by() takes 2 arguments, not 1"),

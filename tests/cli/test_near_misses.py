@@ -1,0 +1,146 @@
+"""What a person mistypes at night: each message shows what was wrong, what was not done, and what would be right."""
+
+import pytest
+from outside import TENCENT, Outside, id_of
+
+_RUN = id_of(TENCENT)
+_HELP = "see: runcancel"
+
+MISTYPED = {
+    ("cancl",): ("no such command “cancl” (did you mean runcancel cancel?); nothing was sent", f"{_HELP} --help"),
+    ("cancel", "--nmae", "x"): (
+        "no such option “--nmae” (did you mean --name?); nothing was sent",
+        f"{_HELP} cancel --help",
+    ),
+    ("kill", "--nmae=x"): (
+        "no such option “--nmae” (did you mean --name?); nothing was sent",
+        f"{_HELP} cancel --help",
+    ),
+    ("list", "-x"): ("no such option “-x”; nothing was sent", f"{_HELP} list --help"),
+    ("-p", "aws", "list"): ("no such option “-p”; nothing was sent", "options follow the verb: runcancel list -p …"),
+    ("cancel", "--max-runs", "ten"): ("--max-runs “ten” is not a number; nothing was sent", f"{_HELP} cancel --help"),
+    ("logs", _RUN, "--tail", "0"): (
+        "--tail 0 is not a number from 1 to 1000000000; nothing was sent",
+        f"{_HELP} logs --help",
+    ),
+    ("cancel", _RUN, "--reason"): ("--reason needs a value; nothing was sent", f"{_HELP} cancel --help"),
+    ("cancel", _RUN, "--yes=1"): ("--yes takes no value; nothing was sent", f"{_HELP} cancel --help"),
+    ("list", "patch-openssl"): (
+        "unexpected argument “patch-openssl”; nothing was sent",
+        "To find runs by name: runcancel list --name patch-openssl",
+    ),
+    ("triggers", "nightly"): (
+        "unexpected argument “nightly”; nothing was sent",
+        "To find triggers by name: runcancel triggers --name nightly",
+    ),
+    ("status",): (
+        "missing argument REF; nothing was sent",
+        "name runs, or a list: -f FILE, or an operation: --operation last",
+    ),
+    ("sandbox", "exce"): (
+        "no such command “exce” (did you mean exec?); nothing was sent",
+        f"{_HELP} sandbox --help",
+    ),
+    ("sandbox", "demo", "--story", "x"): (
+        "--story does not accept “x”. Expected one of: cancel, schedule; nothing was sent",
+        f"{_HELP} sandbox demo --help",
+    ),
+    ("sandbox", "exec", "--regions", "x", "--", "true"): (
+        "--regions “x” is not a number; nothing was sent",
+        f"{_HELP} sandbox exec --help",
+    ),
+}
+
+
+@pytest.mark.parametrize(("argv", "lines"), MISTYPED.items(), ids=[" ".join(argv) for argv in MISTYPED])
+def test_a_wrong_command_line_is_one_line_and_what_to_do(
+    argv: tuple[str, ...], lines: tuple[str, str], command: Outside
+) -> None:
+    done = command.run(*argv)
+
+    assert done.code == 2
+    assert done.err == f"runcancel: {lines[0]}\n  {lines[1]}\n"
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [f"'{_RUN}'", f'"{_RUN}"', f"“{_RUN}”", f"[{_RUN}]", f"{_RUN},", f"{_RUN}\r\n", f" {_RUN}", _RUN.upper()],
+)
+@pytest.mark.parametrize("verb", ["status", "cancel", "logs", "wait"])
+def test_a_reference_that_was_copied_with_its_quotes_is_offered_without(
+    verb: str, copied: str, command: Outside
+) -> None:
+    done = command.run(verb, copied)
+
+    assert done.code == 2
+    assert done.err.splitlines()[1] == f"  did you mean {_RUN}?"
+
+
+def test_a_link_in_quotes_is_offered_without_what_may_sign_in(command: Outside) -> None:
+    link = f"https://console.tencentcloud.com/cvm/tat/invocation?id={_RUN}&rid=1&token=s3cr3t"
+
+    done = command.run("status", f"'{link}'")
+
+    assert done.code == 2
+    assert "did you mean tencent:" in done.err
+    assert "s3cr3t" not in done.err
+
+
+@pytest.mark.parametrize("cut", [_RUN[:-1], "t-7d2a7", "02f05632-d0bc-470d-b1e5-c59a8d4f2a1"])
+def test_a_cut_id_is_copied_again(cut: str, command: Outside) -> None:
+    done = command.run("cancel", cut)
+
+    assert done.code == 2
+    assert "copy the whole id" in done.err
+
+
+@pytest.mark.parametrize("verb", ["status", "cancel", "invocations"])
+def test_a_name_or_a_target_in_place_of_a_reference_is_searched(verb: str, command: Outside) -> None:
+    done = command.run(verb, "patch-openssl")
+
+    assert done.code == 2
+    assert "To find runs by name: runcancel list --name patch-openssl" in done.err
+    assert "By target: runcancel list --target patch-openssl" in done.err
+
+
+def test_the_name_of_a_trigger_is_searched(command: Outside) -> None:
+    done = command.run("disable", "nightly-cleanup")
+
+    assert done.code == 2
+    assert "To find triggers by name: runcancel triggers --name nightly-cleanup" in done.err
+
+
+@pytest.mark.parametrize(
+    "trigger", ["rule/default/nightly-cleanup", "schedule/default/rotate-keys", "window/mw-0c50858d01c0ffee0"]
+)
+def test_a_trigger_without_its_scope_is_no_unknown_kind(trigger: str, command: Outside) -> None:
+    done = command.run("cancel", trigger)
+
+    assert done.code == 2
+    assert "names a trigger, not a run" in done.err
+    assert f"runcancel disable {trigger}" in done.err
+
+
+def test_a_region_of_another_cloud_is_named(outside: Outside) -> None:
+    done = outside.run("status", _RUN, "-r", "us-east-2")
+
+    assert done.code == 2
+    assert "--region us-east-2 names no region of Tencent Cloud" in done.err
+
+
+def test_a_mistyped_region_gets_a_did_you_mean(outside: Outside) -> None:
+    done = outside.run("list", "-r", "ap-guangzou")
+
+    assert done.code == 2
+    assert "(did you mean ap-guangzhou?); nothing was sent" in done.err
+    assert "-r tencent:ap-guangzou" in done.err
+
+
+def test_a_search_of_nothing_is_no_search_without_matches(outside: Outside) -> None:
+    bare = {name: None for name in outside.environ if name.startswith("AWS_")}
+
+    done = outside.on_terminal("list", "-p", "aws", env=bare)
+
+    assert done.code == 4
+    assert "Nothing was searched; not searched: aws (no credentials)." in done.final
+    assert "No runs match" not in done.final
