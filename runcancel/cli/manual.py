@@ -145,9 +145,10 @@ def _prose(parts: Iterable[str]) -> Iterator[str]:
 
 
 def _verbatim(lines: Iterable[str]) -> Iterator[str]:
-    yield ".EX"
+    """Lines as they are, from the first column: as wide as help, they fit a terminal as help does."""
+    yield from (".in 0", ".EX")
     yield from (_guarded(_escaped(line.rstrip())) for line in lines)
-    yield ".EE"
+    yield from (".EE", ".in")
 
 
 def _text(text: str) -> str:

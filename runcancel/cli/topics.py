@@ -39,8 +39,8 @@ Several runs: runcancel list -o jsonl | runcancel cancel -f -
 """
 
 _FILTERS = """\
-list, cancel and triggers select by filters. A run must pass each of them. Of a
-filter that is given several times it must pass one.
+list, cancel and triggers select by filters. A run must pass each of them.
+--status, --kind and --target take several values; it must pass one of them.
 
   --status STATE      pending, scheduled, running, cancelling, cancelled,
                       terminated, succeeded, failed, timed_out, undelivered,

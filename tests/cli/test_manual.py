@@ -99,6 +99,7 @@ def test_man_finds_nothing_wrong(name: str) -> None:
 
     assert done.stderr == ""
     shown = re.sub(r".\x08|\x1b\[[0-9;]*m", "", done.stdout)
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert "NAME" in shown
     assert not re.search(r"\\[f(&\[]|^\.[A-Z]{2}", shown, re.MULTILINE)
 

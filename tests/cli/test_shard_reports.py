@@ -248,6 +248,12 @@ def test_an_output_that_was_cut_off_is_an_unfinished_operation(outside: Outside,
     assert error["message"].startswith("1.jsonl, line ")
 
 
+def test_an_empty_shard_has_nothing_to_restore(outside: Outside, plan: Any) -> None:
+    assert "is empty" in cancel(outside, "999/1000")[0].err
+
+    assert outside.run("report").out.rstrip().endswith("## Restore\n\nNothing was cancelled or disabled.")
+
+
 def test_files_without_an_operation_lead_to_no_journal(outside: Outside) -> None:
     (outside.home / "notes.jsonl").write_text("nothing\n")
 

@@ -86,14 +86,13 @@ def cancel(session: Session, args: Options) -> int:
       runcancel list --older-than 2h -o jsonl | runcancel cancel -f - --confirm 7
       runcancel cancel --name deploy-4711 -n -o json > plan.json
       runcancel cancel --plan plan.json --yes
-      runcancel cancel --plan plan.json --shard auto/8 --confirm 412
+      runcancel cancel --plan plan.json --shard auto/8 --confirm 12
       runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
       runcancel cancel --name nightly-patching --disable-triggers --confirm 2
       runcancel cancel --name patch-openssl --hold 30m --max-runs 50
 
-    What a cancel can do depends on the cloud. Tencent Cloud stops running targets.
-    AWS commands and automations are best effort. AWS maintenance windows and
-    Alibaba Cloud cancel only pending targets. The plan shows it before any request.
+    What a cancel can do depends on the cloud and the kind of run: see runcancel
+    help guarantees. The plan shows it before any request.
 
     Exit codes: 0 verified stopped or already ended, 1 failed, 2 wrong usage,
     3 partial: some targets keep running, 4 not permitted, 5 not found, 6 nothing

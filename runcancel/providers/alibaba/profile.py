@@ -72,10 +72,10 @@ def missing(environ: Mapping[str, str], profile: Choice[str]) -> CloudError:
 
     names = [str(one.get("name")) for one in _rows(environ) or ()]
     near = get_close_matches(profile.value, names, 1)
-    by = "" if profile.origin == "profile" else f", which {profile.origin} names"
+    by = "" if profile.origin == "profile" else f", which {profile.origin} names,"
     return CloudError(
         Reason.NO_CREDENTIALS,
-        f'there is no profile "{profile.value}"{by}, in {cli_file(environ)} or {ini_file(environ)}',
+        f'there is no profile "{profile.value}"{by} in {cli_file(environ)} or {ini_file(environ)}',
         action="credentials",
         hint=f'did you mean "{near[0]}"?' if near else None,
     )

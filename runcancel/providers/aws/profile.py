@@ -133,11 +133,11 @@ def _section(environ: Mapping[str, str], profile: Choice[str]) -> Mapping[str, s
     from difflib import get_close_matches
 
     config, credentials = files(environ)
-    by = "" if profile.origin == "profile" else f", which {profile.origin} names"
+    by = "" if profile.origin == "profile" else f", which {profile.origin} names,"
     near = get_close_matches(profile.value, by_name, 1)
     raise CloudError(
         Reason.NO_CREDENTIALS,
-        f'there is no profile "{profile.value}"{by}, in {config} or {credentials}',
+        f'there is no profile "{profile.value}"{by} in {config} or {credentials}',
         action="credentials",
         hint=f'did you mean "{near[0]}"?' if near else None,
     )

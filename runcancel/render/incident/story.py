@@ -90,6 +90,8 @@ def story(report: IncidentReport) -> Iterator[Block]:
         yield Paragraph((f"Nothing is left to do: {_nothing_left(report)}.",))
     yield Heading(2, "Restore")
     yield from (Commands(step.text, step.command) for step in report.restore)
+    if not report.restore:
+        yield Paragraph(("Nothing was cancelled or disabled.",))
 
 
 def _summary(report: IncidentReport) -> Iterator[Block]:
