@@ -81,7 +81,8 @@ def _as_shard(argv: Sequence[str], shard: str) -> tuple[str, ...]:
 def _resume(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> Iterator[NextStep]:
     open_ = {one.id for one in unfinished([each.operation for each in recorded])}
     for one in recorded:
-        open_runs = {entry.item.run for entry in one.entries if outcome_of(entry).verdict in _LEFT}
+        left = ((entry.item.run, outcome_of(entry)) for entry in one.entries)
+        open_runs = {run for run, outcome in left if outcome.verdict in _LEFT and not outcome.is_final}
         open_runs = {run for run in open_runs if outcomes[run].verdict in _LEFT}
         is_open = one.operation.id in open_ and one.operation.verb not in TRIGGER_VERBS
         if not open_runs and not is_open:

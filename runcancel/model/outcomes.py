@@ -106,6 +106,10 @@ class Ending(Struct, frozen=True):
     was_sent: bool = True
 
 
+_FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE, Reason.REFUSED, Reason.DRIFTED})
+"""Failures that a resume would repeat. The hint of a refusal has the command that is not refused again."""
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """The cancel of one run and what was read after it. `seconds`: from the reply to the last reading."""
 
@@ -143,6 +147,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     def ending(self) -> Ending:
         """What counts for the exit code."""
         return Ending(self.verdict, None if self.error is None else self.error.code, self.was_sent)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a resume would repeat its error: no run is left to cancel, or a guard has refused it."""
+        return self.error is not None and self.error.code in _FINAL
 
 
 def left_running(outcomes: Sequence[Outcome]) -> list[RunName]:

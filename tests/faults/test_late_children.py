@@ -83,6 +83,8 @@ def test_what_a_late_refusal_suggests_is_not_refused_again(late: Late) -> None:
     assert child["error"]["hint"] == hint
     assert hint in done.err
     assert "--resume" not in done.err
+    assert "--resume" not in late.run("history", "last").err
+    assert "--resume" not in late.run("report", "last", "-o", "md").out
     cancelled = late.run(*hint.removeprefix("To cancel it: runcancel ").split(), "--no-wait")
     assert (cancelled.code, late.sent) == (0, [WINDOW, CHILD]), str(cancelled)
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from runcancel.cli.support.holding import Holding
 
 _SIGNALLED = 128  # an exit code above it is that of a signal
-_FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE, Reason.REFUSED, Reason.DRIFTED})
-"""Failures that a resume would repeat. The hint of a refusal has the command that is not refused again."""
 _FEW = 3  # runs that a hint names
 
 
@@ -291,8 +289,7 @@ def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None, *, alon
     rest = [
         outcome.run
         for outcome in outcomes
-        if outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
-        and (outcome.error is None or outcome.error.code not in _FINAL)
+        if outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT) and not outcome.is_final
     ]
     if not rest or not operation:
         return

@@ -175,7 +175,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
             answer.row(one)
     unfinished_ones: dict[str, Operation] = {}
     for owner, entry, outcome in _outcomes(opened, operations):
-        if outcome.verdict in _LEFT:
+        if outcome.verdict in _LEFT and not outcome.is_final:
             unfinished_ones[owner.id] = owner
         row = _of_trigger(owner, entry, outcome) if is_trigger(owner, entry.item.run) else outcome
         if not verdicts or row.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
