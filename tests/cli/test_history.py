@@ -408,3 +408,28 @@ def test_operations_with_runs_without_a_result_are_found_by_a_plain_word(outside
     ]
     assert outside.json("history", found[0]["id"], "--status", "stopped")["outcomes"] == []
     assert outside.run("history", "--status", "unjudged").code == 2
+
+
+def test_a_person_reads_that_there_is_nothing_and_where_and_a_script_nothing(outside: Outside) -> None:
+    file = outside.home / ".local" / "state" / "runcancel" / "journal.sqlite3"
+    config = outside.home / ".config" / "runcancel" / "config.toml"
+    empty = {
+        ("history",): f"There is no journal yet ({file}). A cancel, disable or enable creates it",
+        ("contexts",): f"No context is configured in {config}. To add one: runcancel contexts add",
+        ("contexts", "groups"): "No group is configured. To make one: runcancel contexts groups add",
+        ("report",): f"the journal is {file}",
+        ("list", "--name", "nothing-such"): "No runs match. Searched",
+        ("triggers", "--name", "nothing-such"): "No triggers match. Searched",
+    }
+    for words, sentence in empty.items():
+        shown = outside.on_terminal(*words, columns=240)
+        assert sentence in shown.final, shown.final
+    for words in (("history",), ("contexts",), ("contexts", "groups")):
+        done = outside.run(*words, "-o", "jsonl")
+        assert (done.code, done.err) == (0, "")
+    assert outside.run("cancel", TENCENT, "--no-wait").code == 0
+    shown = outside.on_terminal("history", "--status", "failed", columns=240)
+    assert f"No operation in the journal has a run of this --status ({file})" in shown.final
+    with sqlite3.connect(file) as db:
+        db.execute("DELETE FROM operations")
+    assert f"The journal has no operations ({file})" in outside.on_terminal("history", columns=240).final

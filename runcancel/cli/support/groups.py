@@ -59,5 +59,7 @@ def answer(session: Session, config: Config) -> int:
     writer = session.writer("groups")
     for name, members in config.all_groups.items():
         writer.row(GroupRow(name=name, contexts=members, default=name in config.default))
-    writer.end(End(exit_code=Exit.OK))
+    nothing = "No group is configured. To make one: runcancel contexts groups add GROUP CONTEXT..."
+    notes = () if config.all_groups else session.suggest(nothing)
+    writer.end(End(exit_code=Exit.OK, notes=notes))
     return Exit.OK

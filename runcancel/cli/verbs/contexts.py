@@ -264,6 +264,8 @@ def _use(session: Session, call: _Call) -> int:
     return _answer(session, config_file.load(file))
 
 
+_NONE = "No context is configured in {file}. To add one: runcancel contexts add prod -p aws --profile prod"
+
 _ACTIONS = {
     "list": _list,
     "show": _show,
@@ -297,5 +299,6 @@ def _answer(session: Session, config: Config) -> int:
                 groups=tuple(groups_of.get(name, ())),
             )
         )
-    answer.end(End(exit_code=Exit.OK))
+    notes = () if config.contexts else session.suggest(_NONE.format(file=config_file.path(session.settings.environ)))
+    answer.end(End(exit_code=Exit.OK, notes=notes))
     return Exit.OK

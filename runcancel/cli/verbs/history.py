@@ -110,9 +110,21 @@ def _newest(session: Session, opened: Journal | None, limit: int, verdicts: froz
     open_ = unfinished(shown)
     notes += [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in open_[:_NAMED]]
     notes += [] if opened is None else [f"note: {text}" for text in _about_shards(opened, shown)]
+    notes += [] if shown else session.suggest(_empty(session, opened, verdicts))
     remarks = () if opened is None else tuple(line for one in shown for line in opened.remarks(one))
     notes += [*remarks[:_NAMED], *((f"… and {len(remarks) - _NAMED} more",) if len(remarks) > _NAMED else ())]
     return _list(session, shown, *notes, truncated=cut)
+
+
+def _empty(session: Session, opened: Journal | None, verdicts: frozenset[str]) -> str:
+    """That nothing is shown, and where the journal is."""
+    store = session.journal
+    place = str(store.file) if store.url is None or store.is_lost else f"{store.file} and {store.shown_url}"
+    if opened is None:
+        return f"There is no journal yet ({place}). A cancel, disable or enable creates it"
+    if verdicts and next(iter(opened.operations(1)), None) is not None:
+        return f"No operation in the journal has a run of this --status ({place})"
+    return f"The journal has no operations ({place})"
 
 
 def _about_shards(opened: Journal, operations: Sequence[Operation]) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def report(
         raise Refused(str(error)) from None
     answer = session.writer("report")
     if missing:
-        problems = (*problems, *(_not_found(word, in_files=bool(files)) for word in missing))
+        problems = (*problems, *(_not_found(session, word, in_files=bool(files)) for word in missing))
         code = Exit.INCOMPLETE if session.journal.is_lost else Exit.NOT_FOUND
         answer.end(End(exit_code=code, errors=problems, complete=False))
         return code
@@ -124,12 +124,13 @@ def _read(sources: Sources, words: Sequence[str]) -> tuple[list[Recorded], list[
     return list(by_id.values()), list(dict.fromkeys(missing))
 
 
-def _not_found(word: str, *, in_files: bool) -> Problem:
+def _not_found(session: Session, word: str, *, in_files: bool) -> Problem:
     if in_files:
         what = "no operation is" if word == LAST else f"operation {word} is not"
         return Problem(code=Reason.NOT_FOUND, message=f"{what} in these files", hint=None)
     message = no_operation(word).message.removesuffix("; nothing was sent")
-    return Problem(code=Reason.NOT_FOUND, message=message, hint="see: runcancel history")
+    hint = f"the journal is {session.journal.file}; to list operations: runcancel history"
+    return Problem(code=Reason.NOT_FOUND, message=message, hint=hint)
 
 
 def _incomplete(message: str) -> Problem:
