@@ -13,7 +13,7 @@ def test_what_a_window_starts_every_night_is_disabled_cancelled_and_restored() -
     between, _, after = rest.partition("One more day later.")
     assert "$ runcancel triggers --name nightly-patching\n" in before
     assert "disabled  nightly-patching  enabled" in before
-    assert "4 runs: 4 stopped" in done.out
+    assert "4 runs: 4 stopped" in done.err
     assert "maintenance-window/" not in between
     assert "enabled  nightly-patching  disabled" in between
     assert after.count("aws:us-east-2:maintenance-window/") == 1

@@ -12,7 +12,7 @@ from runcancel.model.runs import Invocation, Run, RunName
 from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Record
 from runcancel.render.screens import doctor, screens
-from runcancel.render.screens.groups import ENDS, FEW, grouped, totals
+from runcancel.render.screens.groups import ENDS, FEW, grouped
 from runcancel.render.screens.layout import Grid, lay_out, painted
 from runcancel.render.screens.paint import paint
 from runcancel.render.screens.terminal import Terminal
@@ -58,7 +58,7 @@ class Table(Printer):
         """Draw what came; nothing if nothing came."""
         if self._records:
             self._records = ordered(self._options, self._records)
-            self._sink.write(paint((*self._lines(end), *self._totals(end)), self._terminal))
+            self._sink.write(paint(tuple(self._lines(end)), self._terminal))
 
     def _lines(self, end: End) -> Iterator[Text]:
         match self._records:
@@ -88,12 +88,6 @@ class Table(Printer):
                 )
             case records:
                 yield from self._rows(records)
-
-    def _totals(self, end: End) -> Iterator[Text]:
-        """The totals of several outcomes; on a terminal they come last of all, on stderr."""
-        outcomes = [record for record in self._records if isinstance(record, Outcome)]
-        if len(outcomes) > 1 and not self._terminal.is_terminal:
-            yield Text(totals(outcomes, operation=end.operation))
 
     def _by_run(self) -> Iterator[Text]:
         """Invocations under the reference of their run."""
