@@ -458,7 +458,7 @@ def test_debug_shows_what_one_needs(outside: Outside) -> None:
     assert f"tencent:ap-guangzhou DescribeInvocations at {host}" in done.err
 
 
-BREAKS = "import urllib3\ndef broken(*a, **k):\n    raise RuntimeError('made to fail')\n"
+BREAKS = "import http.client\ndef broken(*a, **k):\n    raise RuntimeError('made to fail')\n"
 
 
 @pytest.mark.parametrize("argv", [(), ("--debug",)], ids=["plain", "debug"])
@@ -466,7 +466,7 @@ def test_an_internal_error_leaves_a_cancel_in_doubt_and_its_frames_hold_no_value
     argv: tuple[str, ...], outside: Outside
 ) -> None:
     hook = outside.home / "hook"
-    _file(hook / "sitecustomize.py", f"{BREAKS}urllib3.PoolManager.request = broken\n")
+    _file(hook / "sitecustomize.py", f"{BREAKS}http.client.HTTPConnection.request = broken\n")
     env = {**outside.box.environment(sort="temporary"), "PYTHONPATH": str(hook)}
 
     done = outside.run("cancel", KILLED, TENCENT, *argv, env=env)

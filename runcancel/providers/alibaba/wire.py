@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlencode
 
-from runcancel.providers.alibaba.failures import failure
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
 from runcancel.providers.common.credentials import Credentials
 from runcancel.providers.common.fields import JsonObject, attribute_error, json_object, proven
@@ -56,6 +55,8 @@ class Wire(SignedWire):
         document = json_object(reply.content)
         erred = document is not None and (document.get("Code") or document.get("code"))
         if reply.status_code != 200 or erred:
+            from runcancel.providers.alibaba.failures import failure
+
             error = failure(action, f"{self._product}:{action}", reply, document)
             raise attribute_error(error, keys.source)
         return proven(action, document)

@@ -71,13 +71,12 @@ class Authorities:
 
 @cache
 def _context(path: str) -> ssl.SSLContext:
-    from urllib3.util.ssl_ import create_urllib3_context
-
-    context = create_urllib3_context()
-    if Path(path).is_dir():
-        context.load_verify_locations(capath=path)
-    else:
-        context.load_verify_locations(cafile=path)
+    folder = Path(path).is_dir()
+    context = ssl.create_default_context(capath=path if folder else None, cafile=None if folder else path)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET
+    context.hostname_checks_common_name = False
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 

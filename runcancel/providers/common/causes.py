@@ -4,15 +4,9 @@ import ssl
 from collections.abc import Iterator
 from http import client
 
-from urllib3 import exceptions as broken
-
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
-    (broken.ConnectTimeoutError, "it timed out"),
     (TimeoutError, "it timed out"),
-    (broken.ReadTimeoutError, "it timed out"),
-    (broken.LocationValueError, "that is not a host"),
-    (broken.DecodeError, "the answer cannot be decompressed"),
-    (broken.IncompleteRead, "the connection was closed in the middle of the answer"),
+    (UnicodeError, "that is not a host"),
     (client.IncompleteRead, "the connection was closed in the middle of the answer"),
     (client.RemoteDisconnected, "the connection was closed without a reply"),
     (client.HTTPException, "what came is not HTTP"),
@@ -22,9 +16,7 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (
 
 def cause(error: BaseException) -> str:
     """The cause in the exceptions beneath an error: of the first known sort, else of the system."""
-    chain = [
-        one for one in _beneath(error) if not isinstance(one, broken.NewConnectionError)
-    ]  # a timeout, by its bases
+    chain = list(_beneath(error))
     if tls := next((one for one in chain if isinstance(one, ssl.SSLError)), None):
         reason = (tls.reason or "").replace("_", " ").lower()
         return f"TLS failed ({reason})" if reason else "TLS failed"
@@ -42,5 +34,6 @@ def _beneath(error: BaseException) -> Iterator[BaseException]:
         if id(one) not in met:
             met.add(id(one))
             yield one
-            others = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
-            waiting += [other for other in others if isinstance(other, BaseException)]
+            waiting += [
+                other for other in (one.__cause__, one.__context__, *one.args) if isinstance(other, BaseException)
+            ]

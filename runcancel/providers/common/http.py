@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from email.utils import parsedate_to_datetime
 from re import Pattern
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -14,9 +14,11 @@ from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.base import Checkup, Connection
 from runcancel.providers.common.authorities import CA_VARIABLES, Authorities
-from runcancel.providers.common.fields import number
-from runcancel.providers.common.proxies import is_loopback, is_metadata, proxy_answer, proxy_of, without_user
+from runcancel.providers.common.proxies import is_loopback, is_metadata, proxy_of, without_user
 from runcancel.redaction import redact_reply, redact_sent, secrets_in
+
+if TYPE_CHECKING:
+    from runcancel.providers.common.connections import Proxy, Way
 
 
 def _unusable(message: str) -> CloudError:
@@ -95,10 +97,6 @@ class EndpointHealth:
         self.skew = 0.0 if abs(ahead) <= 1 else round(ahead, 1)
 
 
-_HOSTS = 24
-"""Hosts whose connections are kept: the regions of a fleet. With the threads of a provider that bounds open files."""
-
-
 class HttpClient:
     """HTTP requests from one scope or one source of credentials, to any host; safe to share by threads.
 
@@ -117,13 +115,15 @@ class HttpClient:
         metadata: bool = False,
     ) -> None:
         self._environ = environ
-        self._timeouts = (connect_timeout, read_timeout)
+        from runcancel.providers.common.connections import Connections
+
+        self._connections = Connections(connect_timeout=connect_timeout, read_timeout=read_timeout)
         self._authorities = Authorities(environ, bundle)
         self._metadata = metadata
-        self._pools: dict[tuple[str, str | None], Any] = {}
         self._proxies: dict[
             tuple[str, str], str | None
         ] = {}  # by scheme and host: the environment is read once for each
+        self._ways: dict[tuple[str, str | None], Way] = {}
 
     def send(
         self,
@@ -140,25 +140,20 @@ class HttpClient:
         NOT_CONFIGURED for plain http beyond loopback: nothing was sent. The answer holds none of `secrets`, and no
         token of the headers, whatever the server repeats; but for one that is to give `credentials`.
         """
-        from urllib3.exceptions import HTTPError
-
-        from runcancel.providers.common.bounded import TooLarge
-
         host = self._checked(url)
         if credentials:
             from runcancel.providers.common import learned
 
             learned.from_url(url)
             learned.from_request(headers, body)
-        pool = self._pool(url)
-        options = {"redirect": False, "preload_content": False, "decode_content": False}
+        from runcancel.providers.common.connections import NoConnection
+        from runcancel.providers.common.exchange import exchange, unreachable
+
+        way = self._way(url)
         try:
-            response = pool.request(method, url, body=body, headers=dict(headers), **options)
-        except HTTPError as error:
-            raise self._unanswered(host, error) from None
-        except TooLarge:
-            raise CloudError(Reason.LOST, _too_large(host)) from None
-        content = _whole(response, host)
+            response, content = exchange(self._connections, way, method, url, headers=headers, body=body)
+        except NoConnection as error:
+            raise unreachable(host, error, self._authorities) from None
         returned = {name.lower(): value for name, value in response.headers.items()}
         if credentials:
             from runcancel.providers.common import learned
@@ -175,7 +170,7 @@ class HttpClient:
     def prepare(self, url: str) -> None:
         """Raise what would keep every request from a URL: a bundle or a proxy that cannot be used, plain http."""
         self._checked(url)
-        self._pool(url)
+        self._way(url)
 
     def proxy(self, url: str) -> str | None:
         """The proxy through which a URL is reached."""
@@ -199,46 +194,14 @@ class HttpClient:
             raise _unusable(f"plain http only to loopback, not to {host}; nothing was sent")
         return parts.netloc.rpartition("@")[2]
 
-    def _pool(self, url: str) -> Any:
+    def _way(self, url: str) -> "Way":
+        from runcancel.providers.common.connections import Way
+
         scheme, proxy = urlsplit(url).scheme, self.proxy(url)
-        if (scheme, proxy) not in self._pools:
-            self._pools[scheme, proxy] = self._opened(scheme, proxy)
-        return self._pools[scheme, proxy]
-
-    def _opened(self, scheme: str, proxy: str | None) -> Any:
-        import urllib3
-
-        from runcancel.providers.common.bounded import POOLS
-
-        connect, read = self._timeouts
-        options: dict[str, Any] = {
-            "num_pools": _HOSTS,
-            "maxsize": 64,
-            "retries": False,
-            "timeout": urllib3.Timeout(connect=connect, read=read),
-        }
-        if scheme == "https":
-            options |= {"ssl_context": self._authorities.context(), "cert_reqs": "CERT_REQUIRED"}
-        pool = urllib3.PoolManager(**options) if proxy is None else _proxied(proxy, options)
-        pool.pool_classes_by_scheme = POOLS
-        return pool
-
-    def _unanswered(self, host: str, error: Exception) -> CloudError:
-        from urllib3 import exceptions as broken
-
-        from runcancel.providers.common.causes import cause
-
-        unsent = (broken.NewConnectionError, broken.ConnectTimeoutError, broken.ProxyError, broken.LocationValueError)
-        if isinstance(error, broken.NameResolutionError):
-            return CloudError(Reason.UNREACHABLE, f"there is no host {host}", hint="Is the region spelled right?")
-        if "CERTIFICATE" in str(error).upper() and isinstance(error, broken.SSLError | broken.ProxyError):
-            return self._authorities.not_trusted(host, error)
-        if isinstance(error, broken.ProxyError):
-            message, hint = proxy_answer(error)
-            return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {message}", hint=hint)
-        if isinstance(error, unsent):
-            return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {cause(error)}")
-        return CloudError(Reason.LOST, f"no reply from {host}: {cause(error)}")
+        if (scheme, proxy) not in self._ways:
+            tls = self._authorities.context() if scheme == "https" else None
+            self._ways[scheme, proxy] = Way(tls, None if proxy is None else _proxy(proxy))
+        return self._ways[scheme, proxy]
 
 
 class Transport:
@@ -293,51 +256,12 @@ def _shared(environ: Mapping[str, str], connect_timeout: float, read_timeout: fl
         return _CLIENTS.setdefault((connect_timeout, read_timeout, frozenset(ways.items())), new)
 
 
-def _whole(response: Any, host: str) -> bytes:
-    """The whole body, decompressed. Raises `Reason.LOST` for one that did not come whole, in time and in size."""
-    from urllib3.exceptions import HTTPError
-
-    from runcancel.providers.common.bounded import TooLarge, decompressed
-
-    try:
-        content: bytes = response.read(decode_content=False)
-        response.release_conn()
-        promised = number(response.headers.get("content-length"))
-        if promised is not None and promised > len(content):
-            raise CloudError(Reason.LOST, f"{host} closed the connection in the middle of its reply")
-        return decompressed(content, response.headers.get("content-encoding", ""))
-    except TooLarge:
-        response.close()
-        raise CloudError(Reason.LOST, _too_large(host)) from None
-    except HTTPError as error:
-        from runcancel.providers.common.causes import cause
-
-        raise CloudError(Reason.LOST, f"the reply of {host} was cut off: {cause(error)}") from None
-    except ValueError:
-        raise CloudError(Reason.LOST, f"the reply of {host} cannot be decompressed") from None
-
-
-def _too_large(host: str) -> str:
-    from runcancel.providers.common.bounded import LARGEST
-
-    return f"the reply of {host} is larger than {LARGEST >> 20} MB"
-
-
-def _proxied(proxy: str, options: Mapping[str, Any]) -> Any:
-    import urllib3
-
+def _proxy(url: str) -> "Proxy":
     from runcancel.providers.common import learned
+    from runcancel.providers.common.connections import Proxy
 
-    address = proxy if "://" in proxy else f"http://{proxy}"
-    learned.from_url(address)
+    learned.from_url(url if "://" in url else f"http://{url}")
     try:
-        parts = urlsplit(address)
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
-        return urllib3.ProxyManager(
-            address,
-            proxy_headers=urllib3.make_headers(proxy_basic_auth=user) if user else None,
-            proxy_ssl_context=options.get("ssl_context"),
-            **options,
-        )
-    except (ValueError, urllib3.exceptions.HTTPError):
+        return Proxy.of(url)
+    except ValueError:
         raise _unusable("the proxy in the environment is not an http:// or https:// URL") from None

@@ -1,8 +1,7 @@
 """Which proxy a request goes through: one answer for every cloud, for `doctor` and for `contexts show`."""
 
 import re
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from runcancel.environment import Choice
@@ -14,8 +13,6 @@ _METADATA = (
     ip_network("100.100.100.200/32"),  # Alibaba Cloud
     ip_network("fd00:ec2::/32"),  # AWS
 )
-
-_bypassed: Callable[[str, dict[str, str]], bool] = vars(urllib.request)["proxy_bypass_environment"]  # typeshed lacks it
 
 
 def is_loopback(host: str) -> bool:
@@ -48,7 +45,7 @@ def proxy_in_use(scheme: str, host: str, environ: Mapping[str, str]) -> Choice[s
     if proxy is None or is_loopback(name) or is_metadata(name):
         return Choice(None, "default")
     past = proxies.get("no")
-    if past is not None and (_bypassed(host, {"no": past.value}) or _bypassed(name, {"no": past.value})):
+    if past is not None and (_is_bypassed(host, past.value) or _is_bypassed(name, past.value)):
         return Choice(None, past.origin)
     return Choice(proxy.value, proxy.origin)
 
@@ -62,14 +59,13 @@ def without_user(proxy: str | None) -> str | None:
     return f"{scheme or 'http'}://{'…@' if '@' in rest else ''}{host}"
 
 
-def proxy_answer(error: object) -> tuple[str, str | None]:
-    """The refusal of a proxy in our words, with a hint. Its own words are not printed."""
-    status = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
+def proxy_answer(status: int | None) -> tuple[str, str | None]:
+    """The refusal of a proxy in our words, with a hint; None: it did not answer. Its own words are not printed."""
     if status is None:
         return "the proxy does not reply", "check HTTPS_PROXY and NO_PROXY"
-    if status[1] == "407":
+    if status == 407:
         return "the proxy requires a name and a password (407)", "set HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
-    return f"the proxy refuses ({status[1]})", "check HTTPS_PROXY and NO_PROXY"
+    return f"the proxy refuses ({status})", "check HTTPS_PROXY and NO_PROXY"
 
 
 def _proxies(environ: Mapping[str, str]) -> dict[str, Choice[str]]:
@@ -87,6 +83,13 @@ def _proxies(environ: Mapping[str, str]) -> dict[str, Choice[str]]:
         elif name.islower():
             proxies.pop(scheme, None)
     return proxies
+
+
+def _is_bypassed(host: str, past: str) -> bool:
+    import urllib.request  # its rules for NO_PROXY are those of Python's other programs
+
+    bypassed: bool = vars(urllib.request)["proxy_bypass_environment"](host, {"no": past})  # typeshed lacks it
+    return bypassed
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

@@ -39,11 +39,9 @@ _HINTS = {
 }
 
 
-def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudError | None:
-    """The error in the `Response` of an answer, if there is one."""
+def failure(action: str, permission: str, response: Mapping[str, Any]) -> CloudError:
+    """The `Error` in the `Response` of an answer."""
     error = response.get("Error")
-    if error is None:
-        return None
     fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     code = word(fields.get("Code"))
     reason = reason_of(code)

@@ -110,8 +110,8 @@ class Sources:
         reply = self._client.post_json(url, json.dumps(params).encode(), headers)
         inner = (json_object(reply.content) or {}).get("Response")
         response: Mapping[str, Any] = inner if isinstance(inner, Mapping) else {}
-        error = failure(action, f"sts:{action}", response)
-        if error is not None:
+        if response.get("Error") is not None:
+            error = failure(action, f"sts:{action}", response)
             message = f"{action}: {error.provider_code}"
             raise CloudError(error.reason, message, provider_code=error.provider_code, request_id=error.request_id)
         if reply.status_code != 200:

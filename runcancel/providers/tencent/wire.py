@@ -12,7 +12,6 @@ from runcancel.providers.common.credentials import Credentials, CredentialSource
 from runcancel.providers.common.fields import STATUSES, JsonObject, attribute_error, json_object, number, proven
 from runcancel.providers.common.http import Transport
 from runcancel.providers.common.wire import SignedWire
-from runcancel.providers.tencent.failures import failure
 from runcancel.providers.tencent.signature import Signer
 from runcancel.runtime.throttle import Pace, Rate
 
@@ -71,9 +70,10 @@ class Wire(SignedWire):
     def _proven(self, action: str, content: bytes, keys: Credentials) -> JsonObject:
         """The `Response`, when the cloud gave it: a JSON object, no error, a request id; whatever its content type."""
         response = _response(content)
-        error = None if response is None else failure(action, f"{self._product}:{action}", response)
-        if error is not None:
-            raise attribute_error(error, keys.source)
+        if response is not None and response.get("Error") is not None:
+            from runcancel.providers.tencent.failures import failure
+
+            raise attribute_error(failure(action, f"{self._product}:{action}", response), keys.source)
         return proven(action, response)
 
 

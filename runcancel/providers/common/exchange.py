@@ -1,0 +1,116 @@
+"""One request and its answer over one connection, and what a failure of either proves."""
+
+import socket
+from collections.abc import Mapping
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from ssl import SSLCertVerificationError
+from urllib.parse import quote, urlsplit
+
+from runcancel.errors import CloudError
+from runcancel.model.states import Reason
+from runcancel.providers.common.authorities import Authorities
+from runcancel.providers.common.connections import (
+    LARGEST,
+    Connection,
+    Connections,
+    NoConnection,
+    ProxyFailure,
+    TooLarge,
+    Way,
+)
+from runcancel.providers.common.fields import number
+from runcancel.providers.common.proxies import proxy_answer
+
+_AS_THEY_ARE = "!#$%&'()*+,/:;=?@[]~"
+"""Signs of a path and of a query that are not encoded."""
+
+
+def exchange(
+    connections: Connections, way: Way, method: str, url: str, *, headers: Mapping[str, str], body: bytes
+) -> tuple[HTTPResponse, bytes]:
+    """The answer to one request, and its whole body, decompressed.
+
+    Raises `Reason.LOST` for one that did not come whole, in time and in size, and `NoConnection`.
+    """
+    parts = urlsplit(url)
+    target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe=_AS_THEY_ARE)
+    host = parts.netloc.rpartition("@")[2]
+    connection = connections.take(parts.hostname or "", parts.port, way)
+    try:
+        response = _head(connection, method, target, host=host, headers=headers, body=body)
+        content = _whole(response, host)
+    except BaseException:
+        connection.close()
+        raise
+    if response.will_close:
+        connection.close()
+    else:
+        connections.keep(connection)
+    return response, content
+
+
+def unreachable(host: str, failure: NoConnection, authorities: Authorities) -> CloudError:
+    """The failure of a connection that did not come to stand: no request was sent."""
+    error = failure.error
+    if isinstance(error, SSLCertVerificationError):
+        return authorities.not_trusted(host, error)
+    if isinstance(error, socket.gaierror):
+        return CloudError(Reason.UNREACHABLE, f"there is no host {host}", hint="Is the region spelled right?")
+    if isinstance(error, ProxyFailure):
+        message, hint = proxy_answer(error.status)
+        return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {message}", hint=hint)
+    return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {_cause(error)}")
+
+
+def _head(
+    connection: Connection, method: str, target: str, *, host: str, headers: Mapping[str, str], body: bytes
+) -> HTTPResponse:
+    """The status and the headers. Raises `Reason.LOST`."""
+    try:
+        return connection.begin(method, target, headers=headers, body=body)
+    except (OSError, HTTPException) as error:
+        raise CloudError(Reason.LOST, f"no reply from {host}: {_cause(error)}") from None
+    except TooLarge:
+        raise _too_large(host) from None
+
+
+def _whole(response: HTTPResponse, host: str) -> bytes:
+    """The body. Raises `Reason.LOST`."""
+    try:
+        content = response.read()
+        promised = number(response.headers.get("content-length"))
+        if promised is not None and promised > len(content):
+            raise _cut(host)
+        return _plain(content, response.headers.get("content-encoding"))
+    except TooLarge:
+        raise _too_large(host) from None
+    except IncompleteRead as error:
+        if response.chunked:
+            raise CloudError(Reason.LOST, f"the reply of {host} was cut off: {_cause(error)}") from None
+        raise _cut(host) from None
+    except (OSError, HTTPException) as error:
+        raise CloudError(Reason.LOST, f"the reply of {host} was cut off: {_cause(error)}") from None
+    except ValueError:
+        raise CloudError(Reason.LOST, f"the reply of {host} cannot be decompressed") from None
+
+
+def _plain(content: bytes, encoding: str | None) -> bytes:
+    if not encoding:
+        return content
+    from runcancel.providers.common.compression import decompressed
+
+    return decompressed(content, encoding)
+
+
+def _cause(error: BaseException) -> str:
+    from runcancel.providers.common.causes import cause  # rare
+
+    return cause(error)
+
+
+def _cut(host: str) -> CloudError:
+    return CloudError(Reason.LOST, f"{host} closed the connection in the middle of its reply")
+
+
+def _too_large(host: str) -> CloudError:
+    return CloudError(Reason.LOST, f"the reply of {host} is larger than {LARGEST >> 20} MB")

@@ -1,0 +1,194 @@
+"""Connections are kept, and opened anew when the server closed them; proxies of both sorts lead to the host."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from adversary.inspecting import authority
+from opened import refused
+
+from runcancel.model.runs import Scope
+from runcancel.model.states import Reason
+from runcancel.providers.base import Connection
+from runcancel.providers.common.http import Endpoint, HttpClient, Transport
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+CONNECTION = Connection(scope=Scope(provider="alibaba", region="cn-hangzhou"), connect_timeout=2, read_timeout=2)
+
+
+class Server:
+    """Answers every request of every connection; `heads` are the requests, `connections` how many there were."""
+
+    def __init__(self, answers: int = 1000) -> None:
+        self.heads: list[str] = []
+        self.connections = 0
+        self.closed = threading.Event()
+        self._answers = answers
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            for _ in range(self._answers):
+                head = connection.recv(65536)
+                if not head:
+                    return
+                self.heads.append(head.decode())
+                connection.sendall(ANSWER)
+        self.closed.set()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as closing:
+        yield closing
+
+
+def started(stack: ExitStack, server: Server) -> Server:
+    stack.callback(server.close)
+    return server
+
+
+def test_a_connection_serves_many_requests(stack: ExitStack) -> None:
+    server = started(stack, Server())
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "a"})
+
+    assert [transport.post("/", headers={}).content for _ in range(5)] == [b"{}"] * 5
+    assert server.connections == 1
+
+
+def test_a_connection_that_the_server_closed_is_opened_anew(stack: ExitStack) -> None:
+    server = started(stack, Server(answers=1))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "b"})
+
+    for _ in range(3):
+        server.closed.clear()
+        assert transport.post("/", headers={}).content == b"{}"
+        assert server.closed.wait(5)
+    assert server.connections == 3
+
+
+def test_a_path_with_other_signs_is_encoded_and_one_that_is_encoded_stays(stack: ExitStack) -> None:
+    server = started(stack, Server())
+    client = HttpClient({}, connect_timeout=2, read_timeout=2)
+
+    client.send("GET", f"http://127.0.0.1:{server.port}/a b/%2F?x=ü#part", headers={"X-Y": "z"})
+
+    lines = server.heads[0].split("\r\n")
+    assert lines[0] == "GET /a%20b/%2F?x=%C3%BC HTTP/1.1"
+    assert f"Host: 127.0.0.1:{server.port}" in lines
+    assert "X-Y: z" in lines
+
+
+class Relay:
+    """A proxy behind TLS that connects every host to one server, and keeps the head of each CONNECT."""
+
+    def __init__(self, server: Path, target: int, *, status: str = "200 OK") -> None:
+        self.heads: list[str] = []
+        self._status = status
+        self._target = target
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(server)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                plain, _ = self._listener.accept()
+                with suppress(OSError), self._context.wrap_socket(plain, server_side=True) as inner:
+                    self.heads.append(inner.recv(65536).decode())
+                    inner.sendall(f"HTTP/1.1 {self._status}\r\n\r\n".encode())
+                    if self._status.startswith("200"):
+                        self._relay(inner)
+
+    def _relay(self, inner: ssl.SSLSocket) -> None:
+        with socket.create_connection(("127.0.0.1", self._target)) as outer:
+
+            def back() -> None:
+                with suppress(OSError):
+                    while content := outer.recv(65536):
+                        inner.sendall(content)
+
+            threading.Thread(target=back, daemon=True).start()
+            while content := inner.recv(65536):
+                outer.sendall(content)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+class TlsServer(Server):
+    """The same behind TLS."""
+
+    def __init__(self, server: Path) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(server)
+        super().__init__()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            super()._serve(self._context.wrap_socket(connection, server_side=True))
+
+
+def test_a_proxy_behind_tls_leads_to_a_host_behind_tls(stack: ExitStack, tmp_path: Path) -> None:
+    made = authority(tmp_path, ("localhost", "ecs.example.com"))
+    server = TlsServer(made.server)
+    proxy = Relay(made.server, server.port)
+    stack.callback(server.close)
+    stack.callback(proxy.close)
+    environ = {"https_proxy": f"https://me:se%20cret@localhost:{proxy.port}", "AWS_CA_BUNDLE": str(made.bundle)}
+
+    transport = Transport(Endpoint.of("https://ecs.example.com"), CONNECTION, environ)
+
+    assert [transport.post("/", headers={}).content for _ in range(2)] == [b"{}"] * 2
+    assert server.connections == 1
+    assert [head.split("\r\n")[0] for head in proxy.heads] == ["CONNECT ecs.example.com:443 HTTP/1.1"]
+    assert "Proxy-Authorization: Basic bWU6c2UgY3JldA==" in proxy.heads[0]
+    assert "Host: ecs.example.com\r\n" in server.heads[0]
+    assert "Proxy-Authorization" not in server.heads[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("403 No", "the proxy refuses (403)"), ("407 Who", "a name and a password")]
+)
+def test_the_refusal_of_a_proxy_behind_tls_is_reported(
+    status: str, words: str, stack: ExitStack, tmp_path: Path
+) -> None:
+    made = authority(tmp_path, ("localhost",))
+    proxy = Relay(made.server, 1, status=status)
+    stack.callback(proxy.close)
+    environ = {"https_proxy": f"https://localhost:{proxy.port}", "AWS_CA_BUNDLE": str(made.bundle)}
+
+    error = refused(lambda: Transport(Endpoint.of("https://a.example.com"), CONNECTION, environ).post("/", headers={}))
+
+    assert (error.reason, words in error.message) == (Reason.UNREACHABLE, True)
+
+
+def test_a_proxy_behind_tls_that_is_not_trusted_gets_no_request(stack: ExitStack, tmp_path: Path) -> None:
+    made = authority(tmp_path, ("other.example.com",))
+    proxy = Relay(made.server, 1)
+    stack.callback(proxy.close)
+    environ = {"https_proxy": f"https://localhost:{proxy.port}", "AWS_CA_BUNDLE": str(made.bundle)}
+
+    error = refused(lambda: Transport(Endpoint.of("https://a.example.com"), CONNECTION, environ).post("/", headers={}))
+
+    assert error.reason is Reason.INVALID
+    assert "is not trusted" in error.message
+    assert proxy.heads == []
