@@ -12,12 +12,13 @@ from runcancel.errors import UsageError
 T = TypeVar("T")
 
 _SECONDS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_AGE = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS))
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_EPOCHS = ((re.compile(r"[0-9]{10}(?:\.[0-9]+)?"), "seconds"), (re.compile(r"[0-9]{13}"), "milliseconds"))
+# patterns as text: compiled when they are first used
+_AGE = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS)
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_EPOCHS = ((r"[0-9]{10}(?:\.[0-9]+)?", "seconds"), (r"[0-9]{13}", "milliseconds"))
 """The form of a number of seconds or milliseconds since 1970, from 2001 to 2286."""
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
-_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ].+)?")
+_DATED = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ].+)?"
 _LONGEST = 100 * 365.25 * 86400.0  # seconds
 _A_TIME = "give an age as in 2h, a date as in 2026-11-21, a time as in 2026-11-21T03:00:00Z, or seconds since 1970"
 _YES = frozenset({"1", "true", "yes", "on"})
@@ -82,7 +83,7 @@ def switch(flag: str, flag_value: bool | None, environ: Mapping[str, str]) -> bo
 def duration(flag: str, value: str) -> float:
     """Seconds out of `90s`, `1.5m`, `1h30m`, `2w`, or of a bare number of seconds. Raises `UsageError`."""
     value = value.strip()
-    seconds = float(value) if _NUMBER.fullmatch(value) else _age(value)
+    seconds = float(value) if re.fullmatch(_NUMBER, value) else _age(value)
     if seconds is None:
         raise UsageError(f"{flag} “{value}” is not a duration. Expected seconds or a unit, as in 90, 90s, 2m, 1h30m")
     if seconds > _LONGEST:
@@ -104,9 +105,9 @@ def moment(flag: str, value: str, now: datetime) -> datetime:
         except OverflowError:
             raise UsageError(f"{flag} “{value}” is too long ago; nothing was sent") from None
     for pattern, unit in _EPOCHS:
-        if pattern.fullmatch(value):
+        if re.fullmatch(pattern, value):
             return _1970 + timedelta(**{unit: float(value)})
-    if _NUMBER.fullmatch(value):
+    if re.fullmatch(_NUMBER, value):
         raise UsageError(
             f"{flag} “{value}” has no unit and is not a time; nothing was sent", hint=f"{_A_TIME} (date +%s)"
         )
@@ -123,7 +124,7 @@ def past(flag: str, value: str, now: datetime) -> datetime:
 
 def _age(value: str) -> float | None:
     """Seconds out of numbers with units, the largest unit first; None for anything else."""
-    match = _AGE.fullmatch(value)
+    match = re.fullmatch(_AGE, value)
     if match is None or not any(match.groups()):
         return None
     return sum(float(number) * size for number, size in zip(match.groups(), _SECONDS.values(), strict=True) if number)
@@ -131,7 +132,7 @@ def _age(value: str) -> float | None:
 
 def _dated(flag: str, value: str) -> datetime:
     try:
-        parsed = datetime.fromisoformat(value if _DATED.fullmatch(value) else "")
+        parsed = datetime.fromisoformat(value if re.fullmatch(_DATED, value) else "")
     except ValueError:
         raise UsageError(f"{flag} “{value}” is not a time; nothing was sent", hint=_A_TIME) from None
     try:

@@ -20,13 +20,14 @@ _HEAD = 16  # characters by which a secret is found; the rest of it may be missi
 _ENCODED_FROM = 8  # characters of a secret that is also looked for in base64
 _SURE = 16  # characters of a secret that is taken out of data, too: a word like "test" stays there
 _HEADER = 8  # characters of a token in a header
-_RUN = re.compile(r"[0-9A-Za-z]+")
-_NAME = re.compile(r"(?i)secret|token|passw|private_?key|access_?key$|assertion")
-_NO_NAME = re.compile(r"(?i)(?:file|path|uri|url|arn|id|profile|region|type|expir\w*|ttl\S*|next_?token)$")
-_SIGNATURE = re.compile(r"(?i)(signature[\"']?\s*(?:=|:|%3d|\\u003d)\s*[\"']?)[0-9a-z+/%=_-]{16,}")
-_USER = re.compile(r"(?<=://)[^/?#]*@")
-_QUERY = re.compile(r"(://[^?#]*)[?#].*", re.S)
-_LETTERS = re.compile(r"%(?:25)*[3-7][0-9A-Fa-f]|\\(?:u00|x)[3-7]|&(?:amp;)*#")
+# patterns as text: compiled when they are first used, of which a command needs few
+_RUN = r"[0-9A-Za-z]+"
+_NAME = r"(?i)secret|token|passw|private_?key|access_?key$|assertion"
+_NO_NAME = r"(?i)(?:file|path|uri|url|arn|id|profile|region|type|expir\w*|ttl\S*|next_?token)$"
+_SIGNATURE = r"(?i)(signature[\"']?\s*(?:=|:|%3d|\\u003d)\s*[\"']?)[0-9a-z+/%=_-]{16,}"
+_USER = r"(?<=://)[^/?#]*@"
+_QUERY = r"(?s)(://[^?#]*)[?#].*"
+_LETTERS = r"%(?:25)*[3-7][0-9A-Fa-f]|\\(?:u00|x)[3-7]|&(?:amp;)*#"
 """Letters and digits that are encoded, although no encoder has to: then no part of a secret may stand as it is."""
 
 
@@ -69,12 +70,12 @@ def remember_variables(environ: Mapping[str, str]) -> None:
 
 def is_secret(name: str) -> bool:
     """Whether the value of a name is a secret, and neither an id nor the path of a file."""
-    return _NAME.search(name) is not None and _NO_NAME.search(name) is None
+    return re.search(_NAME, name) is not None and re.search(_NO_NAME, name) is None
 
 
 def redact(text: str) -> str:
     """The text without any secret that was remembered, and without signatures."""
-    return _without(_SIGNATURE.sub(rf"\1{HIDDEN}", text), tuple(_known))
+    return _without(re.sub(_SIGNATURE, rf"\1{HIDDEN}", text), tuple(_known))
 
 
 def redact_all(value: Any) -> Any:
@@ -88,7 +89,7 @@ def redact_all(value: Any) -> Any:
 
 def bare_urls(text: str) -> str:
     """The text with every URL in it cut down to scheme, host and path: the rest may be a way to sign in."""
-    return _QUERY.sub(r"\1", _USER.sub("", text)) if "://" in text else text
+    return re.sub(_QUERY, r"\1", re.sub(_USER, "", text)) if "://" in text else text
 
 
 def redact_sent(text: str, secrets: Iterable[str | None]) -> str:
@@ -104,7 +105,7 @@ def redact_reply(content: bytes, secrets: Iterable[str | None]) -> bytes:
 
 
 def _without(text: str, secrets: Iterable[str]) -> str:
-    encoded = _LETTERS.search(text) is not None
+    encoded = re.search(_LETTERS, text) is not None
     for secret in secrets:
         for form in _forms(secret):
             if encoded or form.anchor in text:
@@ -143,7 +144,7 @@ def _forms(secret: str) -> tuple[_Form, ...]:
 
 def _form(spelling: str) -> _Form:
     head = spelling[:_HEAD]
-    anchor = max(_RUN.findall(head), key=len, default="")
+    anchor = max(re.findall(_RUN, head), key=len, default="")
     return _Form(spelling=spelling, anchor=anchor)
 
 

@@ -11,7 +11,7 @@ LONGEST_LINE = 1 << 20
 
 _QUOTED = 300  # characters of what somebody wrote, where a message quotes it
 _KEPT = "\u3000"  # the ideographic space: common in Chinese names, and as wide as it looks
-_INVISIBLE = re.compile(
+_INVISIBLE = (
     # printable by category, but drawn as nothing: fillers, joiners, variation selectors
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -49,7 +49,7 @@ def safe_lines(text: str) -> Iterator[str]:
 def is_plain(text: str) -> bool:
     """Whether every character shows as itself."""
     return (text.isprintable() or text.replace(_KEPT, "").isprintable()) and not (
-        not text.isascii() and _INVISIBLE.search(text)
+        not text.isascii() and re.search(_INVISIBLE, text)
     )
 
 

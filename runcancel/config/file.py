@@ -111,7 +111,7 @@ _TEXTS = (
     *("profile", "endpoint_url", "sts_endpoint_url", "site"),
     *("account", "role_arn", "external_id", "source_profile", "imported_from"),
 )
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_EXTERNAL_ID = r"(?a)[\w+=,.@:/-]{2,1224}"
 
 _KEYS: Mapping[str, type[Struct]] = {"": Config, "contexts": Context, "caps": LimitSettings, "journal": JournalSettings}
 """The keys that the file may have, by the first word of their position."""
@@ -251,7 +251,7 @@ def _of_role(context: Context, role: str) -> Iterator[tuple[str, str]]:
             yield key, f"is a role of account {match[1]}, and account is “{context.account}”"
     if context.profile is not None:
         yield "profile", "excludes role_arn: the profile that assumes the role is source_profile"
-    if context.external_id is not None and not _EXTERNAL_ID.fullmatch(context.external_id):
+    if context.external_id is not None and not re.fullmatch(_EXTERNAL_ID, context.external_id):
         yield "external_id", "is not an external id: 2 to 1224 letters, digits and +=,.@:/_-"
 
 

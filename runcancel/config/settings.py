@@ -18,7 +18,7 @@ from runcancel.providers.guarded import resolved
 NO_REGION = "no-region"
 """Stands where the profile that would tell the region cannot be used: such a scope fails with the reason, unasked."""
 
-_NOT_IN_A_SESSION = re.compile(r"[^A-Za-z0-9.@_-]")
+_NOT_IN_A_SESSION = r"[^A-Za-z0-9.@_-]"
 _LONGEST_SESSION = 64  # characters, of AWS and of Alibaba Cloud
 
 DEFAULT_TIMEOUT = 60.0  # seconds
@@ -177,7 +177,7 @@ def connection_role(context: Context) -> ContextRole | None:
         return None
     pattern = provider(context.provider).role_pattern
     match = pattern.fullmatch(context.role_arn) if pattern else None
-    user = _NOT_IN_A_SESSION.sub("-", user_name())
+    user = re.sub(_NOT_IN_A_SESSION, "-", user_name())
     return ContextRole(
         arn=context.role_arn,
         account=match[1] if match else "",

@@ -15,10 +15,11 @@ from runcancel.text import is_plain
 
 T = TypeVar("T")
 
-_KEY = re.compile(r" - at `\$\.?(.*)`$")
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
-_MISSING = re.compile(r"Object missing required field `(.*)`")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+# patterns as text: compiled when they are first used
+_KEY = r" - at `\$\.?(.*)`$"
+_UNKNOWN = r"Object contains unknown field `(.*)`"
+_MISSING = r"Object missing required field `(.*)`"
+_BARE = r"[A-Za-z0-9_-]+"
 
 
 def record(
@@ -53,7 +54,7 @@ def unselectable(name: str) -> bool:
 
 def key_of(name: str) -> str:
     """A name as a part of a key, in quotes if TOML needs them."""
-    return name if _BARE.fullmatch(name) else f'"{name}"'
+    return name if re.fullmatch(_BARE, name) else f'"{name}"'
 
 
 def wrong(file: Path, key: str, what: str) -> UsageError:
@@ -90,13 +91,13 @@ def _name_of(error: str, data: Mapping[str, Any], kind: type) -> str:
 
 def _sentence(error: str, keys: Mapping[str, type[Struct]], choices: Mapping[str, Collection[str]]) -> str:
     """The error of msgspec with the position first, and the correction."""
-    match = _KEY.search(error)
+    match = re.search(_KEY, error)
     key = match[1] if match else ""
-    what = _KEY.sub("", error)
-    if missing := _MISSING.match(what):
+    what = re.sub(_KEY, "", error)
+    if missing := re.match(_MISSING, what):
         there = f". Expected one of: {', '.join(choices[missing[1]])}" if missing[1] in choices else ""
         return f"{key}.{missing[1]} is missing{there}".removeprefix(".")
-    unknown = _UNKNOWN.match(what)
+    unknown = re.match(_UNKNOWN, what)
     if unknown is None:
         return f"{key}: {what}" if key else what
     keys_there = keys.get(key.partition(".")[0].partition("[")[0], keys[""]).__struct_fields__

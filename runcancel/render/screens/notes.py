@@ -19,7 +19,7 @@ _APART = 3  # problems of one sort that are printed one by one
 _SHOWN = 10  # runs or scopes that are named where they are printed as one
 _NAMED = 3  # names that stand for many in one line
 _REGIONS = 4  # regions of one account that are printed one by one
-_ACCOUNT = re.compile(r"\b[0-9]{5,20}\b")
+_ACCOUNT = r"\b[0-9]{5,20}\b"
 """The number of an account: problems that differ in it alone have one cause."""
 
 _SHORTEST = 5  # characters of a name that is taken out of a message
@@ -102,7 +102,7 @@ def _sort_of(problem: Problem) -> Hashable:
     where = str(problem.ref or problem.scope or "")
     if not where or where in problem.message:
         return problem
-    message = _ACCOUNT.sub("…", problem.message)
+    message = re.sub(_ACCOUNT, "…", problem.message)
     return (problem.ref is None, problem.code, message, problem.provider_code, _general(problem.hint, where))
 
 
@@ -112,7 +112,7 @@ def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
     names = [str(problem.ref or problem.scope or "") for problem in group]
     noun = "scopes" if first.ref is None else "runs"
     same = all(problem.message == first.message for problem in group)
-    message = first.message if same else _ACCOUNT.sub("…", first.message)
+    message = first.message if same else re.sub(_ACCOUNT, "…", first.message)
     facts = f" [{first.provider_code}]" if first.provider_code and first.provider_code not in message else ""
     yield safe(redact(f"{PROGRAM}: {len(group):,} {noun}: {message}{facts}"))
     lines = names if first.ref is not None else list(by_account(names))
