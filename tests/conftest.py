@@ -89,5 +89,5 @@ def _migrated(postgres: Server) -> str:
 @pytest.fixture
 def team_url(postgres: Server, _migrated: str) -> str:
     """The URL of an empty team journal that has its tables."""
-    postgres.execute("TRUNCATE runcancel.operations CASCADE", database=_migrated.rpartition("/")[2])
+    postgres.execute("TRUNCATE runcancel.operations, runcancel.prunes CASCADE", database=_migrated.rpartition("/")[2])
     return _migrated

@@ -144,6 +144,10 @@ class Journal(Protocol):
         """
         ...
 
+    def pruned_before(self) -> datetime | None:
+        """Before when operations were pruned, at the latest; None where nothing was."""
+        ...
+
 
 class Rows(Protocol):
     """What a statement gave."""

@@ -51,6 +51,10 @@ MIGRATIONS = (
         )
         """,
     ),
+    Migration(
+        "the newest prune: what it deleted is not copied back",
+        "CREATE TABLE prunes (id INTEGER PRIMARY KEY, before_time DOUBLE PRECISION NOT NULL)",
+    ),
 )
 
 COMMAND = "runcancel history migrate"

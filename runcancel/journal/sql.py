@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import structs
 
@@ -35,6 +35,11 @@ _ALL = 1 << 62
 
 
 _NEW = 'INSERT INTO operations (id, at, "user", host, argv, reason, verb, state, exit_code) VALUES (?,?,?,?,?,?,?,?,?)'
+
+_PRUNED = (
+    "INSERT INTO prunes (id, before_time) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET before_time = "
+    "CASE WHEN excluded.before_time > prunes.before_time THEN excluded.before_time ELSE prunes.before_time END"
+)
 
 
 class SqlJournal(Journal):
@@ -225,7 +230,13 @@ class SqlJournal(Journal):
             done = (one for one in self.operations() if one.at < before and one.state is Stage.DONE)
             forgotten = tuple(one for one in done if one.id not in keep)
             db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
+            db.execute(_PRUNED, (before.timestamp(),))
         return forgotten
+
+    def pruned_before(self) -> datetime | None:
+        with self._database.used() as db:
+            row = db.execute("SELECT before_time FROM prunes").fetchone() if self._database.has("prunes") else None
+            return None if row is None else datetime.fromtimestamp(row[0], UTC)
 
 
 def _change(db: Statements, statement: str, *values: object) -> None:

@@ -54,7 +54,8 @@ CREATE INDEX IF NOT EXISTS leases_of ON leases (operation);
 CREATE TABLE IF NOT EXISTS lease_turns (id INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS signs_of_life (
   operation TEXT PRIMARY KEY REFERENCES operations(id) ON DELETE CASCADE, at REAL NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prunes (id INTEGER PRIMARY KEY, before_time REAL NOT NULL)
 """
 """What was added to version 1: a journal made before gets it too, and an older program does not notice."""
 

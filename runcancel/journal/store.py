@@ -132,15 +132,18 @@ class JournalStore:
             return str(error)
         return None
 
-    def sync(self) -> tuple[str, ...]:
-        """Give the team's what only this machine has; the ids of the operations. Raises `JournalError`."""
+    def sync(self) -> tuple[tuple[str, ...], int]:
+        """Give the team's what only this machine has; the ids of the operations, and how many were pruned there.
+
+        Raises `JournalError`.
+        """
         errors: list[Exception] = []
         team = self._team_journal(self._open_file(_BUSY), errors.append)
         ids = tuple(team.sync())
         team.close()
         if errors:
             raise errors[0]
-        return ids
+        return ids, team.left_out
 
     @property
     def _is_alone(self) -> bool:

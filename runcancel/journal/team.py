@@ -16,6 +16,7 @@ from runcancel.errors import JournalError
 from runcancel.journal.base import Copy, Entry, Journal
 from runcancel.journal.copies import combined, copy_of, together
 from runcancel.journal.courier import Courier
+from runcancel.journal.restores import unrestored
 from runcancel.model.events import JournalEvent
 from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
@@ -47,6 +48,8 @@ class TeamJournal(Journal):
         self._pause = pause
         self._parts: dict[str, _Parts] = {}
         self._failure = JournalError("the journal cannot be used")
+        self._pruning: tuple[datetime, AbstractSet[str]] | None = None
+        self.left_out = 0  # operations that a sync did not copy, because they were pruned
 
     def close(self) -> None:
         if self._local is not None:
@@ -127,16 +130,31 @@ class TeamJournal(Journal):
     def sync(self) -> Iterator[str]:
         """Give the team's journal what only this machine has; the ids of the operations that it lacked.
 
-        What another process is recording now is left to it.
+        What another process is recording now is left to it. What was pruned there stays `left_out`.
         """
         for ours in () if self._local is None else list(self._local.operations()):
             if self._is_being_recorded(ours):
                 continue
             theirs = self._theirs(ours.id)
+            if theirs is None and self._was_pruned(ours):
+                self.left_out += 1
+                continue
             if self._courier is None:
                 return
             if (theirs is None or not _are_alike(ours, theirs)) and self.level(ours.id):
                 yield ours.id
+
+    def pruned_before(self) -> datetime | None:
+        return self._ask(lambda journal: journal.pruned_before())
+
+    def _was_pruned(self, ours: Operation) -> bool:
+        """Whether an operation that the team lacks is as old as what was pruned there and would not be kept."""
+        if self._pruning is None:
+            before = self.pruned_before()
+            unrestored_ids = () if self._local is None or before is None else unrestored(self._local)
+            self._pruning = before or datetime.min.replace(tzinfo=UTC), frozenset(unrestored_ids)
+        before, kept = self._pruning
+        return ours.state is Stage.DONE and ours.at < before and ours.id not in kept
 
     def _is_being_recorded(self, ours: Operation) -> bool:
         if self._local is None or ours.state is not Stage.OPEN:
@@ -203,6 +221,10 @@ class TeamJournal(Journal):
         if self._courier is None:
             return ()
         way = f"To copy it there: {SYNC}"
+        if theirs is None and ours is not None and self._was_pruned(ours):
+            return (
+                f"Operation {operation.id} was deleted from the team journal (history prune); this machine keeps it",
+            )
         if theirs is None:
             return (f"Only the journal of this machine has operation {operation.id}. {way}",)
         if ours is not None and operation != theirs:

@@ -226,3 +226,25 @@ def test_an_interrupt_during_the_wait_for_the_team_ends_an_operation_that_sent_n
     (entry,) = outside.json("history", env=env)["operations"]
     assert (entry["id"], entry["state"]) == (document["operation"], "interrupted")
     assert outside.run("cancel", "--resume", "last", "-o", "json", env=env).outcomes[TENCENT]["verdict"] == "stopped"
+
+
+def test_what_one_machine_pruned_another_one_does_not_copy_back(
+    outside: Outside, machines: list[Mapping[str, str]]
+) -> None:
+    one, two = machines
+    id = operation(outside.run("cancel", TENCENT, "-o", "json", env=one))
+    alone = operation(outside.run("cancel", TENCENT, "-o", "json", env={**one, "RUNCANCEL_JOURNAL_URL": ""}))
+    assert f"copied {alone}" in outside.run("history", "sync", env=one).err
+    pruned = outside.run("history", "prune", "--older-than", "0s", "-o", "json", env=two)
+    assert {each["id"] for each in pruned.document["operations"]} == {id, alone}
+
+    synced = outside.run("history", "sync", env=one)
+
+    assert "0 operations copied" in synced.err
+    assert "2 operations not copied: deleted there by history prune" in synced.err
+    assert outside.json("history", env=two)["operations"] == []
+    shown = outside.run("history", env=one)
+    assert f"Operation {id} was deleted from the team journal (history prune); this machine keeps it" in shown.err
+    later = operation(outside.run("cancel", TENCENT, "-o", "json", env={**one, "RUNCANCEL_JOURNAL_URL": ""}))
+    assert f"copied {later}" in outside.run("history", "sync", env=one).err
+    assert [each["id"] for each in outside.json("history", env=two)["operations"]] == [later]

@@ -152,7 +152,7 @@ class Stores(RuleBasedStateMachine):
 def test_both_stores_give_the_same_answers(tmp_path: Path, team_url: str, postgres: Any) -> None:
     Stores.file, Stores.url = tmp_path / "state" / "journal.sqlite3", team_url
     name = team_url.rpartition("/")[2]
-    Stores.clear = lambda: postgres.execute("TRUNCATE runcancel.operations CASCADE", database=name)
+    Stores.clear = lambda: postgres.execute("TRUNCATE runcancel.operations, runcancel.prunes CASCADE", database=name)
     case = Stores.TestCase
     case.settings = settings(max_examples=8, stateful_step_count=12, suppress_health_check=list(HealthCheck))
     case().runTest()

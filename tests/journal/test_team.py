@@ -142,10 +142,10 @@ def test_what_is_recorded_after_the_team_is_lost_is_here_and_is_copied_later(
     elsewhere = Machine(tmp_path / "elsewhere", team_url).read()
     assert elsewhere.remarks(structs.replace(theirs.operation, host="bastion-2")) != ()
 
-    assert again.store.sync() == (about.id,)
+    assert again.store.sync() == ((about.id,), 0)
 
     assert whole(opened(team_url), about.id) == whole(opened(again.file), about.id) == ours
-    assert again.store.sync() == ()
+    assert again.store.sync() == ((), 0)
     assert journal.remarks(found) != (), "what was read is as it was read"
     assert again.read().remarks(found) == ()
 
@@ -331,9 +331,9 @@ def test_what_another_process_records_now_is_not_copied_over(tmp_path: Path, pro
     proxy.cut()
     recorder.responded(REF, ACCEPTED)
 
-    assert JournalStore(here.file, through).sync() == ()
+    assert JournalStore(here.file, through).sync() == ((), 0)
     recorder.end(0)
-    assert JournalStore(here.file, through).sync() == (about.id,)
+    assert JournalStore(here.file, through).sync() == ((about.id,), 0)
 
 
 def _role(postgres: Server, name: str, team_url: str, *grants: str) -> str:

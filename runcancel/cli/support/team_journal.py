@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from runcancel.cli.session import Session
 from runcancel.errors import Refused
+from runcancel.render.screens.words import counted
 
 
 def migrate(session: Session) -> tuple[str, ...]:
@@ -14,8 +15,9 @@ def migrate(session: Session) -> tuple[str, ...]:
 
 def sync(session: Session) -> tuple[str, ...]:
     """Copy to the team's journal what only this machine has; what was copied. Raises `JournalError`."""
-    ids = session.journal.sync()
-    return (*(f"copied {id}" for id in ids), f"{len(ids)} operation{'' if len(ids) == 1 else 's'} copied")
+    ids, left_out = session.journal.sync()
+    pruned = f"{counted(left_out, 'operation')} not copied: deleted there by history prune" if left_out else ""
+    return (*(f"copied {id}" for id in ids), f"{counted(len(ids), 'operation')} copied", *([pruned] if pruned else []))
 
 
 TEAM_WORDS: Mapping[str, Callable[[Session], tuple[str, ...]]] = {"migrate": migrate, "sync": sync}
