@@ -92,7 +92,10 @@ def _found_by(items: Sequence[PlanItem]) -> str:
 
 
 def given_by(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> ConfirmedBy | None:
-    """What of the command line already answers; None: nothing does. Raises `Refused` when it answers something else."""
+    """What of the command line already answers; None: nothing does. Raises `Refused` when it answers something else.
+
+    Where nothing is left to send, any answer fits.
+    """
     by = _given_by(requirement, flags)
     if flags.confirm is not None and by is None:
         raise Refused(
@@ -108,6 +111,8 @@ def fits(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> bool
 
 
 def _given_by(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> ConfirmedBy | None:
+    if not requirement.count and not requirement.holds:  # all has ended: a runbook that runs again succeeds
+        return ConfirmedBy.NOT_REQUIRED
     if flags.confirm is not None:
         return ConfirmedBy.CONFIRM if _fits(requirement, flags.confirm) else None
     if requirement.level is Level.NONE:
@@ -175,7 +180,4 @@ def _selected(requirement: ConfirmationRequirement) -> str:
 
 
 def _way_on(requirement: ConfirmationRequirement, flags: GivenConfirmation) -> str:
-    if not requirement.count and not requirement.holds:
-        action = requirement.action
-        return f"No {action.noun} is left to {action.verb}.   To see their state: leave out --confirm"
     return to_proceed([option(requirement, flags)], replaced=flags.confirm is not None)

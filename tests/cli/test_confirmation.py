@@ -112,3 +112,37 @@ def test_a_list_on_stdin_is_asked_about_on_the_terminal_with_all_that_matters(ou
     assert code == 0
     assert text.index("As qcs::cam") < text.index("Cancel this run? [y/N/?]")
     assert text.count("Cancel this run? [y/N/?]") == 3
+
+
+@pytest.mark.parametrize("how", ["listed", "filtered", "of an operation"])
+def test_a_runbook_that_runs_again_after_all_has_ended_succeeds(how: str, outside: Outside) -> None:
+    runs = [outside.add("tencent", name="deploy-4711") for _ in range(2)]
+    (outside.home / "runs").write_text("\n".join(runs))
+    words = {
+        "listed": ("-f", str(outside.home / "runs")),
+        "filtered": ("--name", "deploy-4711", "-p", "tencent"),
+        "of an operation": ("--operation", "last"),
+    }[how]
+    if how == "of an operation":
+        assert outside.run("cancel", *runs, "--timeout", "0").code in (0, 8)
+        outside.box.clock.advance(60)
+    else:
+        wrong = outside.run("cancel", *words, "--confirm", "3")
+        assert (wrong.code, outside.writes()) == (6, [])
+        assert outside.run("cancel", *words, "--confirm", "2").code == 0
+    sent = len(outside.writes())
+
+    again = outside.run("cancel", *words, "--confirm", "2", "-o", "json")
+
+    assert again.code == 0, str(again)
+    assert len(outside.writes()) == sent
+    assert {one["verdict"] for one in again.document["outcomes"]} <= {"ended", "stopped"}
+    if how == "filtered":
+        assert outside.run("cancel", *words, "--confirm", "2", "--require-match").code == 5
+
+
+def test_a_disable_that_runs_again_succeeds(outside: Outside) -> None:
+    ref = outside.json("triggers", "--kind", "invoker", "--status", "enabled")["triggers"][0]["ref"]
+    for _ in range(2):
+        assert outside.run("disable", ref, "--confirm", "1").code == 0
+    assert outside.actions().count("DisableInvoker") == 1

@@ -4,11 +4,13 @@ import pytest
 from fakes import COMMAND
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from guards.plans import over, patches
 from runcancel.errors import Refused
 from runcancel.guards import confirmation
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation, Level
+from runcancel.model.events import ConfirmedBy
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.states import State
 
@@ -118,15 +120,13 @@ def test_a_wrong_confirmation_is_refused_even_beside_yes(wanted: ConfirmationReq
     assert refused.value.hint == f"To proceed: use --confirm {wanted.count}   To preview: add --dry-run"
 
 
-def test_a_confirmation_of_nothing_is_not_told_to_confirm_nothing() -> None:
-    with pytest.raises(Refused) as refused:
-        confirmation.given_by(
-            ConfirmationRequirement(level=Level.NONE, names=(), count=0, why=""),
-            GivenConfirmation(yes=False, confirm="3"),
-        )
+def test_where_nothing_is_left_to_send_any_confirmation_fits() -> None:
+    nothing = ConfirmationRequirement(level=Level.NONE, names=(), count=0, why="")
 
-    assert "0 runs match" in refused.value.message
-    assert refused.value.hint == "No run is left to cancel.   To see their state: leave out --confirm"
+    assert confirmation.given_by(nothing, GivenConfirmation(yes=False, confirm="3")) is ConfirmedBy.NOT_REQUIRED
+    holds = structs.replace(nothing, holds=True)  # what joins later is confirmed now
+    with pytest.raises(Refused, match="0 runs match"):
+        confirmation.given_by(holds, GivenConfirmation(yes=False, confirm="3"))
 
 
 @pytest.mark.parametrize(
