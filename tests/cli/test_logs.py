@@ -311,6 +311,17 @@ def test_aws_is_asked_once_per_target_and_only_for_what_ended(outside: Outside) 
     assert {one["stdout"] for one in running} == {None}
 
 
+def test_why_there_is_no_output_is_said_once_for_all_targets(outside: Outside) -> None:
+    ref = wrote(outside, "aws", targets={"succeeded": 1, "running": 60})
+
+    done = outside.run("logs", ref, "-o", "table")
+
+    assert done.out.count("no output") == 60
+    assert (done.out + done.err).count("AWS shows output only when a step has ended") == 1
+    assert re.search(rf"{ref}: AWS shows output only when a step has ended: .* and 57 more", done.err)
+    assert outside.run("logs", ref, "-o", "json").err == ""
+
+
 def test_each_step_of_a_command_has_its_output(outside: Outside) -> None:
     ref = wrote(outside, "aws", targets={"succeeded": 2}, steps=["fetchParts", "joinParts"])
 
@@ -355,7 +366,7 @@ def test_what_a_window_started_elsewhere_is_said_to_be_elsewhere(sort: str, wher
     (one,) = read(still, ref)
 
     assert where in one["note"]
-    assert f"note: {one['note']}" in still.run("logs", ref, "-o", "table").out
+    assert one["note"] in still.run("logs", ref, "-o", "table").err
     assert one["note"] in still.run("logs", ref).err
 
 

@@ -13,13 +13,15 @@ _NAMED = 3  # targets that a note names
 class Remarks:
     """Remarks on the outputs of one run, each with the targets that it is about.
 
-    `apart`: the outputs are printed without their own remarks. `tail`: only their last lines are. `encoding`: the one
-    that was chosen.
+    `apart`: the outputs are printed without their own remarks. `headed`: each is printed with its remarks, but for the
+    note on an output without text, which many targets share. `tail`: only their last lines are printed. `encoding`: the
+    one that was chosen.
     """
 
-    def __init__(self, ref: Ref, *, apart: bool, tail: bool, encoding: str | None = None) -> None:
+    def __init__(self, ref: Ref, *, apart: bool, headed: bool = False, tail: bool, encoding: str | None = None) -> None:
         self._ref = ref
         self._apart = apart
+        self._headed = headed
         self._tail = tail
         self._encoding = encoding
         self._cut = self._text = False
@@ -33,7 +35,8 @@ class Remarks:
         self._silent += output.silent
         self._cut |= output.truncated
         self._text |= output.encoding is None and not output.silent
-        for remark in _kinds(output) if self._apart else ():
+        shared = (output.note,) if self._headed and output.silent and output.note else ()
+        for remark in _kinds(output) if self._apart else shared:
             self._more[remark] += 1
             if len(self._labels[remark]) < _NAMED:
                 self._labels[remark].append(output.label)

@@ -24,7 +24,8 @@ from runcancel.text import quoted
 
 _CHUNK = 8  # outputs fetched ahead, each of up to 24 KB and, on AWS, a request of its own
 _BAD = frozenset(state for state in State if state.ended_badly)
-_FOLLOWED = frozenset({*ROW_FORMATS, "table", "wide"})
+_HEADED = frozenset({"table", "wide"})
+_FOLLOWED = ROW_FORMATS | _HEADED
 
 
 _USUAL = ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr", "windows-1252", "latin-1")
@@ -135,7 +136,8 @@ def _print(
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     notes: list[str] = []
     for run in runs.values():
-        remarks = Remarks(run.ref, apart=apart, tail=tail is not None, encoding=encoding)
+        headed = not apart and session.format in _HEADED
+        remarks = Remarks(run.ref, apart=apart, headed=headed, tail=tail is not None, encoding=encoding)
         try:
             for output in _outputs(session, run, criteria, encoding):
                 remarks.add(output)

@@ -81,4 +81,5 @@ def _facts(output: Output) -> list[str]:
 
 
 def _below(output: Output) -> Iterator[Text]:
-    return (Text(f"note: {safe(remark)}", "dim") for remark in remarks(output))
+    shared = output.note if output.silent else None  # it is about many targets: the end has it once
+    return (Text(f"note: {safe(remark)}", "dim") for remark in remarks(output) if remark != shared)
