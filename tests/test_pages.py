@@ -9,6 +9,9 @@ from string import Template
 import pytest
 from outside import TENCENT, WINDOW, Outside
 
+from runcancel.cli.app import load
+from runcancel.cli.verbs import VERBS
+
 DOCS = Path(__file__).parents[1] / "docs"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIES = (
@@ -94,3 +97,44 @@ def test_the_comparison_quotes_the_first_error(outside: Outside) -> None:
     assert (first.code, typo.code) == (2, 2)
     assert f"`{first.err.splitlines()[0].removeprefix('runcancel: ')}`" in page, str(first)
     assert "did you mean runcancel cancel?" in typo.err
+
+
+_SPAN = re.compile(r"`((?:runcancel )?(?:" + "|".join(VERBS) + r") [^`]+)`")
+_WORDS = {"REF": TENCENT, "NAME": "patch-openssl", "TEXT": "patch", "VERB": "cancel", "FILE": "/dev/null"}
+"""What stands for something in the text of a page."""
+_APART = ("runcancel sandbox ", "runcancel contexts add ", "runcancel schema ", "runcancel cancel -f runs.jsonl")
+"""What is run by tests of its own."""
+TEXTS = {
+    str(page.relative_to(DOCS.parent)): re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for page in (DOCS.parent / "README.md", *sorted(DOCS.glob("*.md")))
+}
+
+
+def spans(page: str) -> list[str]:
+    """The calls in the sentences and tables of a page, each once."""
+    return list(dict.fromkeys(" ".join(span.split()) for span in _SPAN.findall(TEXTS[page])))
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if spans(page)])
+def test_an_option_in_a_sentence_is_one_of_its_verb(page: str) -> None:
+    """`verb --option` in a sentence names an option that the verb has."""
+    for span in spans(page):
+        verb, *words = span.removeprefix("runcancel ").partition(";")[0].split()
+        loaded = load(verb)
+        commands = [loaded, *getattr(loaded, "commands", {}).values()]
+        there = {name for one in commands for param in one.params for name in [*param.opts, *param.secondary_opts]}
+        unknown = {word for word in words if word.startswith("-") and word not in {*there, "-", "--", "--help"}}
+        assert not unknown, span
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if spans(page)])
+def test_a_whole_command_in_a_sentence_can_be_typed(page: str, outside: Outside) -> None:
+    """What begins with `runcancel` and has more than a verb is not wrong usage."""
+    if any("last" in span.split() for span in spans(page)):
+        outside.run("disable", _KNOWN["TRIGGER"])
+        outside.run("cancel", TENCENT)
+    for span in spans(page):
+        words = shlex.split(span) if "…" not in span else []
+        if words[:1] == ["runcancel"] and words[2:] and "ID" not in words and not span.startswith(_APART):
+            done = outside.run(*(_WORDS.get(word, word) for word in words[1:]))
+            assert done.code != 2, f"{span}\n{done}"

@@ -144,3 +144,17 @@ def test_a_search_of_nothing_is_no_search_without_matches(outside: Outside) -> N
     assert done.code == 4
     assert "Nothing was searched; not searched: aws (no credentials)." in done.final
     assert "No runs match" not in done.final
+
+
+def test_a_message_is_legible_where_the_encoding_has_no_quotation_marks(command: Outside) -> None:
+    done = command.run("lst", env={"PYTHONIOENCODING": "ascii"})
+
+    assert done.err.startswith('runcancel: no such command "lst" (did you mean runcancel list?); nothing was sent\n')
+
+
+def test_refused_credentials_are_named_in_words_on_every_cloud(outside: Outside) -> None:
+    for provider, key in {"aws": "AWS_ACCESS_KEY_ID", "tencent": "TENCENTCLOUD_SECRET_KEY"}.items():
+        done = outside.run("list", "-p", provider, env={key: "AKIANOBODYATALL00000"})
+
+        assert done.code == 4
+        assert "the credentials are not accepted" in done.err

@@ -119,8 +119,9 @@ def coverage(
     missing = ", ".join((*_refused(gaps), *_left_out(session, scopes, gaps, possible)))
     where = " in the scopes that replied" if gaps else ""
     nothing = f"No {'triggers' if triggers else 'runs'} match{where}{also}. Searched {searched}"
-    line = nothing if searched else f"Nothing was searched{also}"
-    line = f"{line}; not searched: {missing}." if missing else f"{line}."
+    if not searched:
+        return (f"Nothing was searched{also}" + (f"; not searched: {missing}." if missing else "."),)
+    line = f"{nothing}; not searched: {missing}." if missing else f"{nothing}."
     hints = "; ".join(_hints(session, query))
     return (line, f"{hints[:1].upper()}{hints[1:]}") if hints else (line,)
 

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.states import Reason
-from runcancel.providers.common.fields import STATUSES, sentence, word
+from runcancel.providers.common.fields import OWN_WORDS, STATUSES, sentence, word
 
 CODES: Mapping[str, Reason] = {
     "DoesNotExistException": Reason.NOT_FOUND,
@@ -175,6 +175,8 @@ def _sentence(reason: Reason, api: str, *, code: str, message: str, source: str)
         match = _NAMED_ACTION.search(message)
         permission = match[1] if match else f"{_OTHER_SERVICES.get(api, 'ssm')}:{api}"
         return f"not permitted: {permission}{by}" + (f": {message}" if message else "")
+    if reason is Reason.BAD_CREDENTIALS and code:
+        return f"{api}: {OWN_WORDS[reason]}{by}"
     if reason is Reason.BAD_CREDENTIALS or not message:
         return f"{api}: {code or 'refused'}{by}"
     return f"{api}: {code}{by}: {message}" if code else f"{api}: {message}{by}"

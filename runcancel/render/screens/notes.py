@@ -9,7 +9,7 @@ from runcancel.errors import CloudError, Refused, UsageError, clean
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
 from runcancel.redaction import redact
-from runcancel.render.screens.terminal import is_terminal, width_of
+from runcancel.render.screens.terminal import encodes, is_terminal, width_of
 from runcancel.render.sink import Sink
 from runcancel.text import safe
 
@@ -21,6 +21,10 @@ _NAMED = 3  # names that stand for many in one line
 _REGIONS = 4  # regions of one account that are printed one by one
 _ACCOUNT = r"\b[0-9]{5,20}\b"
 """The number of an account: problems that differ in it alone have one cause."""
+
+_ASCII = str.maketrans({"“": '"', "”": '"', "…": "...", "·": "-", "×": "x", "–": "-"})
+_TYPOGRAPHIC = "“”…"
+"""The characters of this program's own sentences that an encoding may lack, and what stands for them there."""
 
 _SHORTEST = 5  # characters of a name that is taken out of a message
 
@@ -61,6 +65,8 @@ class Notes:
         self._write(*grouped_lines(problems))
 
     def _write(self, *lines: str) -> None:
+        if not encodes(self._err, _TYPOGRAPHIC):
+            lines = tuple(line.translate(_ASCII) for line in lines)
         if is_terminal(self._err):
             width = width_of(self._err, self._environ)
             lines = tuple(part for line in lines for part in _broken(line, width))

@@ -47,7 +47,7 @@ class Terminal(Struct, frozen=True, kw_only=True):
             width=width_of(stream, environ),
             color=_colored(terminal, environ, color),
             moves=terminal and environ.get("TERM") != "dumb",
-            draws=_encodes(stream, "━·…"),
+            draws=encodes(stream, "━·…"),
         )
 
 
@@ -93,7 +93,8 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-def _encodes(stream: TextIO | None, text: str) -> bool:
+def encodes(stream: TextIO | None, text: str) -> bool:
+    """Whether the encoding of the stream has these characters."""
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):
