@@ -3,6 +3,7 @@
 In the text that is printed everything shows as itself or is escaped.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -93,4 +94,7 @@ def _without_surrogates(value: Any) -> Any:
 
 
 def _plain(text: str) -> str:
-    return text if is_plain(text) else "".join(char if is_plain(char) else escape(char) for char in text)
+    if is_plain(text):
+        return text
+    strange = "".join(char for char in {*text} if not is_plain(char))  # a few, in a document of a megabyte
+    return re.sub(f"[{re.escape(strange)}]", lambda found: escape(found[0]), text)
