@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from databases import REQUIRED, NoServer, Server, shared
 from hypothesis import HealthCheck, settings
-from outside import Outside
+from outside import Outside, warm
+from workers import Workers
 
 # The same examples every time, and a loaded machine is no failure.
 settings.register_profile(
@@ -20,8 +21,15 @@ settings.load_profile("steady")
 settings.register_profile("soak", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--workers N`: run the tests in so many processes; `workers.py` says how."""
+    parser.addoption("--workers", type=int, default=0, help="run the tests in so many copies of one process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """What a background job or nohup ignores, its children ignore, too: the commands under test must not."""
+    if config.option.workers:
+        config.pluginmanager.register(Workers(config.option.workers, warm))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
