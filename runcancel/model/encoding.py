@@ -97,4 +97,4 @@ def _plain(text: str) -> str:
     if is_plain(text):
         return text
     strange = "".join(char for char in {*text} if not is_plain(char))  # a few, in a document of a megabyte
-    return re.sub(f"[{re.escape(strange)}]", lambda found: escape(found[0]), text)
+    return re.sub(f"[{re.escape(strange)}]", lambda match: escape(match[0]), text)
