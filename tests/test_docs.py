@@ -64,6 +64,41 @@ def test_the_readme_tells_the_exit_codes_apart(run: str, says: str, outside: Out
     assert says in done.out
 
 
+_KNOWN = (
+    ("REF", TENCENT),
+    ("i-0848fb9bd9b0c6bdc", "TARGET"),
+    ("i-bp1a2b3c", "TARGET"),
+    ("| gunzip | tar -t", "| wc -c"),
+)
+"""What a reader puts in place of the examples on the pages."""
+
+
+@pytest.mark.parametrize("page", ["docs/logs.md", "docs/report.md"])
+def test_every_command_of_a_page_runs_with_what_a_reader_knows(page: str, outside: Outside) -> None:
+    target = outside.targets(TENCENT, "running")[0]
+    outside.shell(f"runcancel cancel {TENCENT} --dry-run -o json > plan.json")
+    outside.shell(
+        "for i in 0 1; do runcancel cancel --plan plan.json --shard $i/2 --yes -o jsonl > shard-$i.jsonl; done"
+    )
+    commands = [command.rstrip() for block in blocks(page, "", "console") for command in _COMMAND.findall(block)]
+    assert len(commands) >= 4
+    for command in commands:
+        typed = command
+        for word, instead in _KNOWN:
+            typed = typed.replace(word, instead)
+        done = outside.shell(typed.replace("TARGET", target))
+        assert done.code == (1 if "| grep" in command else 0), f"{command}\n{done}"  # no target printed it
+        assert "internal error" not in done.err
+
+
+def test_every_test_that_backs_a_promise_exists() -> None:
+    text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"tests/[\w/*]+(?:\.py|/)", text))
+
+    assert len(named) > 60
+    assert [name for name in named if not list(ROOT.glob(name.rstrip("/")))] == []
+
+
 @pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
 def test_every_link_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")

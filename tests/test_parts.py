@@ -1,15 +1,20 @@
 """One source: what help, the manual pages and the pages share is declared once, and the pages are fresh."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from outside import TENCENT, Outside
 from parts import PAGES, ROOT, named, parts, written
 
 from runcancel.cli.tables import variables
 from runcancel.environment import variable
+from runcancel.guards.site_policy import ACTIONS, Rule
+from runcancel.model.states import Effect, Verdict
+from runcancel.providers import PROVIDERS, provider
 
 _READERS = {"text", "several", "switch", "one_of", "seconds"}
 """The functions that read a flag or its variable."""
@@ -43,6 +48,26 @@ def listed() -> set[str]:
 
 def test_every_variable_of_the_program_is_listed_and_no_other() -> None:
     assert listed() == {variable(flag) for flag in flags()} | {"RUNCANCEL_JOURNAL_URL"}
+
+
+def test_the_page_of_the_policy_has_every_key_and_every_word_of_it() -> None:
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \| (.*) \|$", page, re.MULTILINE)
+    keys = {key: text for terms, text in rows for key in re.findall(r"`(\w+)`", terms)}
+    clouds = [provider(name) for name in PROVIDERS]
+
+    assert set(keys) == {field.name for field in structs.fields(Rule)} - {"why"}
+    assert re.findall(r"`([\w-]+)`", keys["providers"]) == list(PROVIDERS)
+    assert set(re.findall(r"`([\w-]+)`", keys["kinds"])) == {kind.name for cloud in clouds for kind in cloud.kinds}
+    assert set(re.findall(r"`([\w-]+)`", keys["actions"])) == set(ACTIONS)
+
+
+@pytest.mark.parametrize(("title", "words"), [("Effects, per target", Effect), ("Verdicts, per run", Verdict)])
+def test_the_page_of_guarantees_has_a_row_for_each_word(title: str, words: type[Effect]) -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    section = page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == set(map(str, words))
 
 
 _USES = {"RUNCANCEL_GIVE_UP_AFTER": ("cancel", TENCENT), "RUNCANCEL_JOURNAL_URL": ("history",)}

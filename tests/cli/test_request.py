@@ -190,6 +190,9 @@ def test_what_fails_is_told_in_the_format_of_the_request(still: Outside) -> None
         ({"confirm": "1"}, "--confirm"),
         ({"allow_incomplete": True}, "--allow-incomplete"),
         ({"max_runs": 21}, "--max-runs"),
+        ({"max_triggers": 21}, "--max-triggers"),
+        ({"disable_triggers": True}, "--disable-triggers"),
+        ({"take_over": True}, "--take-over"),
         ({"require_journal": False}, "--no-journal"),
     ],
     ids=str,
@@ -200,6 +203,19 @@ def test_what_lifts_a_guard_has_to_be_typed(entry: dict[str, Any], flag: str, ou
     assert done.code == 2
     assert flag in done.err
     assert done.err.endswith("nothing was sent\n")
+    assert outside.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "entry", "flag"),
+    [("disable", {"max_triggers": 21}, "--max-triggers"), ("enable", {"force": True}, "--force")],
+)
+def test_a_change_of_triggers_keeps_its_guards(verb: str, entry: dict[str, Any], flag: str, outside: Outside) -> None:
+    request = {"refs": ["aws:us-east-2:window/mw-0c50858d01c0ffee0"], **entry}
+    done = outside.run(verb, "--yes", "--cli-input-json", json.dumps(request))
+
+    assert done.code == 2
+    assert flag in done.err
     assert outside.requests() == []
 
 

@@ -36,6 +36,13 @@ _TYPED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "allow_incomplete": (_always, "type it on the command line, it disables a guard: --allow-incomplete"),
     "hold": (_always, "type it on the command line, it cancels more runs: --hold DURATION"),
     "max_runs": (lambda most: most > MOST_RUNS, f"raise the limit above {MOST_RUNS} on the command line: --max-runs N"),
+    "max_triggers": (
+        lambda most: most > MOST_RUNS,
+        f"raise the limit above {MOST_RUNS} on the command line: --max-triggers N",
+    ),
+    "disable_triggers": (bool, "type it on the command line, it changes triggers: --disable-triggers"),
+    "force": (bool, "type it on the command line, it disables a guard: --force"),
+    "take_over": (bool, "type it on the command line, it disables a guard: --take-over"),
     "require_journal": (lambda expected: not expected, "type it on the command line: --no-journal"),
     "no_check": (_always, "type it on the command line: --no-check"),
     "action": (lambda word: word not in _READS, "change the configuration on the command line: runcancel contexts …"),
