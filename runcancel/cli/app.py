@@ -188,6 +188,6 @@ def with_session(name: str, body: Callable[..., int]) -> Callable[..., int]:
     keyword = inspect.Parameter.KEYWORD_ONLY
     first = inspect.Parameter("ctx", keyword, annotation=typer.Context)
     params = [first, *(param.replace(kind=keyword) for param in flat + shared)]
-    call.__annotations__ = {param.name: param.annotation for param in params}
+    call.__annotations__ = {}  # Typer evaluates them, and needs none where it has a signature
     vars(call)["__signature__"] = inspect.Signature(params)  # what Typer reads the options off
     return call

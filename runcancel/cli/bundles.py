@@ -2,11 +2,21 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from msgspec import NODEFAULT, Struct, structs
 
 B = TypeVar("B", bound="Bundle")
+
+
+class Offers(Struct, frozen=True):
+    """What completion offers for an option: words, or the name of a function in `cli/support/offers.py`.
+
+    It stands in the `Annotated` of the option, and only `make generate` reads it.
+    """
+
+    source: Callable[[], Iterable[str]] | str
 
 
 class Bundle(Struct, frozen=True, kw_only=True):
@@ -17,17 +27,10 @@ class Bundle(Struct, frozen=True, kw_only=True):
     """
 
 
-def offer(name: str) -> Callable[[list[str], str], list[tuple[str, str]]]:
-    """A function of `cli/support/offers.py` for the completion of an option: a command does not load it."""
-
-    def values(args: list[str], incomplete: str) -> list[tuple[str, str]]:
-        from runcancel.cli.support import offers
-
-        pairs: list[tuple[str, str]] = getattr(offers, name)(args, incomplete)
-        return pairs
-
-    values.__module__, values.__name__ = "runcancel.cli.support.offers", name
-    return values
+@cache
+def _fields(bundle: type[Bundle]) -> Mapping[str, Any]:
+    """The annotation of each field as it is declared."""
+    return get_type_hints(bundle, include_extras=True)
 
 
 def flattened(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter]:
@@ -49,7 +52,7 @@ def options_of(bundle: type[Bundle]) -> list[inspect.Parameter]:
             annotation=annotation,
             default=inspect.Parameter.empty if defaults[name] is NODEFAULT else defaults[name],
         )
-        for name, annotation in get_type_hints(bundle, include_extras=True).items()
+        for name, annotation in _fields(bundle).items()
     )
 
 
@@ -64,7 +67,7 @@ def arguments(parameters: Iterable[inspect.Parameter], values: Mapping[str, Any]
 
 def filled(bundle: type[B], values: Mapping[str, Any]) -> B:
     """A bundle out of the value of each option; one without a value has its default."""
-    hints = get_type_hints(bundle)
+    hints = _fields(bundle)
     return bundle(
         **{
             name: filled(hint, values) if _is_bundle(hint) else values[name]
@@ -78,7 +81,7 @@ def spelled(bundle: Bundle, names: Iterable[str] = ()) -> tuple[str, ...]:
     """The options of a bundle as words of a command line, in the shortest spelling; those named, else all."""
     defaults = {field.name: field.default for field in structs.fields(bundle)}
     words: list[str] = []
-    for name, annotation in get_type_hints(type(bundle), include_extras=True).items():
+    for name, annotation in _fields(type(bundle)).items():
         value = getattr(bundle, name)
         if value == defaults[name] or (names and name not in names):
             continue

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from runcancel.cli import options
-from runcancel.cli.bundles import Bundle, offer
+from runcancel.cli.bundles import Bundle, Offers
 from runcancel.model import outcomes
 from runcancel.model.states import Guarantee
 
@@ -18,9 +18,8 @@ Shard = Annotated[
 ]
 Resume = Annotated[
     str | None,
-    typer.Option(
-        "--resume", metavar="ID", help="Continue an interrupted operation.", autocompletion=offer("operations")
-    ),
+    typer.Option("--resume", metavar="ID", help="Continue an interrupted operation."),
+    Offers("operations"),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; send nothing.")]
 RequireMatch = Annotated[bool, typer.Option("--require-match", help="Exit 5 if nothing matches.")]

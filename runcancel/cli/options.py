@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runcancel import environment
-from runcancel.cli.bundles import Bundle, offer
+from runcancel.cli.bundles import Bundle, Offers
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
 from runcancel.model.states import State, Verdict
@@ -34,8 +34,8 @@ Contexts = Annotated[
         "-c",
         metavar="NAME",
         help="A configured context or group (repeatable, comma list).",
-        autocompletion=offer("contexts"),
     ),
+    Offers("contexts"),
 ]
 Providers = Annotated[
     list[str] | None,
@@ -44,8 +44,8 @@ Providers = Annotated[
         "-p",
         metavar="NAME",
         help="Only this provider (repeatable).",
-        autocompletion=lambda: list(PROVIDERS),
     ),
+    Offers(lambda: list(PROVIDERS)),
 ]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="The vendor's own credential profile.")]
 Regions = Annotated[
@@ -55,8 +55,8 @@ Regions = Annotated[
         "-r",
         metavar="NAME",
         help="Region (repeatable, comma list, provider:region, all).",
-        autocompletion=offer("regions"),
     ),
+    Offers("regions"),
 ]
 Output = Annotated[
     str | None,
@@ -65,8 +65,8 @@ Output = Annotated[
         "-o",
         metavar="FORMAT",
         help=f"One of {', '.join(FORMATS)}.",
-        autocompletion=lambda: list(FORMATS),
     ),
+    Offers(lambda: list(FORMATS)),
 ]
 JmesPath = Annotated[
     str | None,
@@ -85,7 +85,8 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show every request, withou
 NoInput = Annotated[bool, typer.Option("--no-input", help="Never prompt.")]
 Colors = Annotated[
     str | None,
-    typer.Option("--color", metavar="WHEN", help="auto, always or never.", autocompletion=lambda: list(Color)),
+    typer.Option("--color", metavar="WHEN", help="auto, always or never."),
+    Offers(lambda: list(Color)),
 ]
 WaitPolicy = Annotated[
     str | None,
@@ -115,7 +116,8 @@ class Everywhere(Bundle, frozen=True, kw_only=True):
 
 References = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[REF...]", help="Runs: [provider:][region:][kind/]id.", autocompletion=offer("references")),
+    typer.Argument(metavar="[REF...]", help="Runs: [provider:][region:][kind/]id."),
+    Offers("references"),
 ]
 ReferenceFile = Annotated[
     str | None, typer.Option("--from", "-f", metavar="FILE", help="Read references from a file; - is stdin.")
@@ -126,8 +128,8 @@ OfOperation = Annotated[
         "--operation",
         metavar="ID",
         help="The runs of an earlier operation; last is the newest.",
-        autocompletion=offer("operations"),
     ),
+    Offers("operations"),
 ]
 Targets = Annotated[
     list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")
@@ -138,12 +140,13 @@ Status = Annotated[
         "--status",
         metavar="STATE",
         help="Only runs in this state, or all (repeatable).",
-        autocompletion=lambda: [*State, "all"],
     ),
+    Offers(lambda: [*State, "all"]),
 ]
 Kinds = Annotated[
     list[str] | None,
-    typer.Option("--kind", metavar="KIND", help="Only this kind (repeatable).", autocompletion=_kinds),
+    typer.Option("--kind", metavar="KIND", help="Only this kind (repeatable)."),
+    Offers(_kinds),
 ]
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Only runs with exactly this name, comment or document.")

@@ -2,17 +2,19 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from runcancel.cli.actions import Action
 from runcancel.cli.app import app, load
+from runcancel.cli.bundles import Offers
 from runcancel.cli.panels import OWN, grouped, records, taken_by
 from runcancel.cli.support import request
 from runcancel.cli.support.summary import FOLDER, PROGRAM, Argument, Option, Summary
 from runcancel.cli.verbs import VERBS
 
+_FUNCTIONS = "runcancel.cli.support.offers"
 _ANY_LENGTH = 1000  # characters of a first sentence
 
 
@@ -56,7 +58,7 @@ def _summary(command: Any, parent: Any = None) -> Summary:
         interspersed=command.allow_interspersed_args and ctx.allow_interspersed_args,
         options=[_option(param, command) for param in params if param.param_type_name == "option"],
         arguments=[
-            Argument(many=param.nargs == -1, offers=_offers(param, command))
+            Argument(many=param.nargs == -1, offers=offers(param, command))
             for param in params
             if param.param_type_name == "argument"
         ],
@@ -101,26 +103,15 @@ def _option(param: Any, command: Any) -> Option:
         takes_value=not param.is_flag,
         only=list(request.KINDS) if request.SKELETON in param.opts else [],
         many=param.multiple,
-        offers=_offers(param, command),
+        offers=offers(param, command),
     )
 
 
-def _offers(param: Any, command: Any) -> list[str] | str:
-    """The values that an option offers; a function that looks at what was typed is named instead."""
-    function = _functions(command).get(param.name)
-    if function is None:
-        choices: Iterable[str] = getattr(param.type, "choices", ())
-        return [str(getattr(each, "value", each)) for each in choices]
-    if inspect.signature(function).parameters:
-        return f"{function.__module__}:{function.__name__}"
-    return [str(value) for value in function()]
-
-
-def _functions(command: Any) -> Mapping[str, Callable[..., Iterable[str]]]:
-    """Name of a parameter -> the function that was declared for its completion."""
-    if command.callback is None:
-        return {}
-    declared = inspect.signature(command.callback, eval_str=True).parameters
-    infos = {name: getattr(one.annotation, "__metadata__", (None,))[0] for name, one in declared.items()}
-    functions = {name: getattr(info, "autocompletion", None) for name, info in infos.items()}
-    return {name: function for name, function in functions.items() if function is not None}
+def offers(param: Any, command: Any) -> list[str] | str:
+    """The values that a parameter offers; for one that looks at what was typed, the function that finds them."""
+    declared = {} if command.callback is None else inspect.signature(command.callback, eval_str=True).parameters
+    metadata = getattr(declared[param.name].annotation, "__metadata__", ()) if param.name in declared else ()
+    for source in (each.source for each in metadata if isinstance(each, Offers)):
+        return f"{_FUNCTIONS}:{source}" if isinstance(source, str) else [str(value) for value in source()]
+    choices: Iterable[str] = getattr(param.type, "choices", ())
+    return [str(getattr(each, "value", each)) for each in choices]

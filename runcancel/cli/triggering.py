@@ -7,7 +7,7 @@ import typer
 
 from runcancel import environment
 from runcancel.cli import changes, options
-from runcancel.cli.bundles import Bundle
+from runcancel.cli.bundles import Bundle, Offers
 from runcancel.model.triggers import TriggerQuery, TriggerState
 from runcancel.providers import PROVIDERS, provider
 
@@ -25,12 +25,13 @@ class TriggerFilters(Bundle, frozen=True, kw_only=True):
             "--status",
             metavar="STATE",
             help="Only triggers in this state: enabled, disabled (repeatable).",
-            autocompletion=lambda: list(TriggerState),
         ),
+        Offers(lambda: list(TriggerState)),
     ] = None
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", metavar="KIND", help="Only this kind of trigger (repeatable).", autocompletion=_kinds),
+        typer.Option("--kind", metavar="KIND", help="Only this kind of trigger (repeatable)."),
+        Offers(_kinds),
     ] = None
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Only triggers with exactly this name or document.")

@@ -1,11 +1,10 @@
 """Help and completion out of the summaries: they are fresh, and they offer what Typer itself would offer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fuzz.budget import tries
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from typer._click.shell_completion import _resolve_context, _resolve_incomplete
 
 from runcancel.cli import app as program
-from runcancel.cli.summarize import texts
+from runcancel.cli.summarize import offers, texts
 from runcancel.cli.support.completing import candidates
 from runcancel.cli.support.page import HELP
 from runcancel.cli.support.summary import FOLDER
@@ -72,7 +71,7 @@ def _every_verb_is_loaded_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 def by_typer(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
-    """What Typer's own completion finds in the declarations."""
+    """What Typer's own completion finds, with the values that an option declares."""
     before = [*(ALIASES.get(word, word) for word in args[:1]), *args[1:]]
     context = _resolve_context(program.app(VERBS), {}, "runcancel", [*before])
     flag, equals, value = incomplete.partition("=")
@@ -80,9 +79,25 @@ def by_typer(args: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
     if joined:
         before, incomplete = [*before, flag], value
     parameter, incomplete = _resolve_incomplete(context, before, incomplete)
-    items: Any = parameter.shell_complete(context, incomplete)
     whole = f"{flag}=" if joined else ""
-    return [(f"{whole}{item.value}", " ".join((item.help or "").split())) for item in items if item.type == "plain"]
+    if parameter is context.command:
+        items = [(item.value, item.help or "") for item in parameter.shell_complete(context, incomplete)]
+    else:
+        items = values_of(offers(parameter, context.command), incomplete)
+    return [(f"{whole}{value}", " ".join(help.split())) for value, help in items]
+
+
+def values_of(source: list[str] | str, incomplete: str) -> list[tuple[str, str]]:
+    """What is offered for a parameter, without a look at the arguments."""
+    pairs = [(value, "") for value in source] if isinstance(source, list) else function(source)([], incomplete)
+    return [(value, help) for value, help in pairs if value.startswith(incomplete)]
+
+
+def function(path: str) -> Callable[[list[str], str], list[tuple[str, str]]]:
+    """The function that a summary names."""
+    module, _, name = path.partition(":")
+    offer: Callable[[list[str], str], list[tuple[str, str]]] = getattr(import_module(module), name)
+    return offer
 
 
 def test_the_summaries_are_fresh() -> None:
@@ -94,9 +109,7 @@ def test_the_functions_of_completion_exist() -> None:
     named = {name for text in texts().values() for name in re.findall(r'"([\w.]+:\w+)"', text)}
 
     assert len(named) > 4
-    for name in named:
-        module, _, function = name.partition(":")
-        assert callable(getattr(import_module(module), function))
+    assert all(callable(function(name)) for name in named)
 
 
 @tries(300)

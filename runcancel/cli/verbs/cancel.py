@@ -7,7 +7,7 @@ import typer
 from msgspec import structs
 
 from runcancel.cli import changes, options
-from runcancel.cli.bundles import Bundle, offer
+from runcancel.cli.bundles import Bundle, Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.execution import Execution, recorder_of, wait_policy
 from runcancel.cli.support.flowing import flowing
@@ -40,8 +40,8 @@ class Options(Bundle, frozen=True, kw_only=True):
         typer.Argument(
             metavar="[REF...]",
             help="Runs: [context@][provider:][region:][kind/]id.",
-            autocompletion=offer("references"),
         ),
+        Offers("references"),
     ] = None
     target: options.Targets = None
     dry_run: changes.DryRun = False

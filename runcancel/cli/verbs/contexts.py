@@ -7,7 +7,7 @@ import typer
 from msgspec import Struct, structs
 
 from runcancel.cli.actions import Action
-from runcancel.cli.bundles import offer, spelled
+from runcancel.cli.bundles import Offers, spelled
 from runcancel.cli.session import Session
 from runcancel.cli.support import groups
 from runcancel.cli.support.guard import rules_about
@@ -133,14 +133,13 @@ def contexts(
         typer.Argument(
             metavar="[ACTION]",
             help="list, show, add, import, rename, remove, use or groups [list].",
-            autocompletion=lambda: [*ACTIONS],
         ),
+        Offers(lambda: [*ACTIONS]),
     ] = "list",
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[NAME...]", help="Names of contexts (use: also groups).", autocompletion=offer("names")
-        ),
+        typer.Argument(metavar="[NAME...]", help="Names of contexts (use: also groups)."),
+        Offers("names"),
     ] = None,
     *,
     new: NewContext,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel.cli.bundles import Bundle, offer
+from runcancel.cli.bundles import Bundle, Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.switching import Switching
 from runcancel.cli.triggering import Change
@@ -19,8 +19,8 @@ class Options(Bundle, frozen=True, kw_only=True):
             "--operation",
             metavar="ID",
             help="Restore what an operation disabled; last is the newest that is not restored.",
-            autocompletion=offer("operations"),
         ),
+        Offers("operations"),
     ] = None
     force: Annotated[
         bool, typer.Option("--force", help="Also enable what somebody has changed since it was disabled.")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from runcancel.cli.bundles import Offers
 from runcancel.cli.topics import TOPICS
 from runcancel.cli.verbs import ALIASES, VERBS
 from runcancel.config.references import nearest
@@ -14,9 +15,8 @@ from runcancel.errors import UsageError
 def help_(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[TOPIC|VERB [ACTION]]", help="A topic or verb.", autocompletion=lambda: [*TOPICS, *VERBS]
-        ),
+        typer.Argument(metavar="[TOPIC|VERB [ACTION]]", help="A topic or verb."),
+        Offers(lambda: [*TOPICS, *VERBS]),
     ] = None,
 ) -> int:
     """Show the help of a verb or a topic.

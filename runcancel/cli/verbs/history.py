@@ -10,7 +10,7 @@ from msgspec import structs
 
 from runcancel import environment
 from runcancel.cli import options
-from runcancel.cli.bundles import offer
+from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.cli.support.team_journal import TEAM_WORDS, team_lines
@@ -40,8 +40,8 @@ def history(
         typer.Argument(
             metavar="[ID|last|prune|migrate|sync]",
             help="An operation; prune deletes old ones; migrate and sync are about the team journal.",
-            autocompletion=offer("operations"),
         ),
+        Offers("operations"),
     ] = None,
     *,
     status: Annotated[
@@ -50,8 +50,8 @@ def history(
             "--status",
             metavar="VERDICT",
             help="Only with runs of this verdict, or no-result (repeatable).",
-            autocompletion=lambda: options.VERDICTS,
         ),
+        Offers(lambda: options.VERDICTS),
     ] = None,
     limit: options.Limit = None,
     older_than: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from runcancel.cli import options
+from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import references_of
 from runcancel.cli.support.stream import in_chunks
@@ -33,8 +34,8 @@ def invocations(
             "--status",
             metavar="STATE",
             help="Only targets in this state (repeatable).",
-            autocompletion=lambda: list(State),
         ),
+        Offers(lambda: list(State)),
     ] = None,
     target: Annotated[
         list[str] | None, typer.Option("--target", "-t", metavar="ID", help="Only this target (repeatable).")

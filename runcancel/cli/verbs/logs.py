@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from runcancel.cli import options
+from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import references_of
 from runcancel.cli.support.remarks import Remarks
@@ -60,8 +61,8 @@ def logs(
             "--encoding",
             metavar="NAME",
             help="The encoding of the output, as in gb18030 [UTF-8, or UTF-16 where it shows].",
-            autocompletion=_encodings,
         ),
+        Offers(_encodings),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Write the bytes of one target, unchanged.")] = False,
     prefix: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runcancel.cli.bundles import offer
+from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import LAST, no_operation, whole_id
 from runcancel.cli.support.reported import read_sources
@@ -34,8 +34,8 @@ def report(
         typer.Argument(
             metavar="[ID|FILE...]",
             help="Operations to report together [last], or files with them.",
-            autocompletion=offer("operations"),
         ),
+        Offers("operations"),
     ] = None,
     *,
     output: Annotated[
@@ -45,8 +45,8 @@ def report(
             "-o",
             metavar="FORMAT",
             help=f"One of {', '.join(REPORT_FORMATS)} [md].",
-            autocompletion=lambda: list(REPORT_FORMATS),
         ),
+        Offers(lambda: list(REPORT_FORMATS)),
     ] = None,
 ) -> int:
     """Print the incident report of one or several operations.

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
@@ -26,7 +27,8 @@ def schema(
     session: Session,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Name of an output; without it, list all.", autocompletion=_names),
+        typer.Argument(metavar="[NAME]", help="Name of an output; without it, list all."),
+        Offers(_names),
     ] = None,
 ) -> int:
     """Print the JSON Schema of an output.

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from runcancel import environment
 from runcancel.cli import options
+from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import references_of
 from runcancel.cli.support.stale import Stale
@@ -42,8 +43,8 @@ def wait(
             "--for",
             metavar="GOAL",
             help="ended, stopped or a state (repeatable: any of them) [ended].",
-            autocompletion=lambda: [*_GOALS],
         ),
+        Offers(lambda: [*_GOALS]),
     ] = None,
     timeout: options.Timeout = None,
     accept_reported: options.AcceptReported = False,
