@@ -1,6 +1,6 @@
 """`python -m benchmarks [--quick] [PART…]`: measure, and write each part of docs/performance.md when it is there.
 
-Without words every part is measured, the short ones first.
+Without words every part is measured.
 """
 
 import argparse
@@ -13,25 +13,33 @@ from collections.abc import Callable, Mapping, Sequence
 from benchmarks import (
     budgets,
     fleet,
+    hung,
     instructions,
+    journals,
     limits,
     processes,
     rates,
     report,
     scopes,
+    shards,
     shells,
     streams,
+    targets,
 )
 from benchmarks.place import reported, tools
 
 PARTS: Mapping[str, Callable[..., report.Part]] = {
     "instructions": instructions.part,
     "processes": processes.part,
-    "streams": streams.part,
-    "rates": rates.part,
+    "hung": hung.part,
     "limits": limits.part,
-    "fleet": fleet.part,
+    "rates": rates.part,
     "scopes": scopes.part,
+    "targets": targets.part,
+    "streams": streams.part,
+    "fleet": fleet.part,
+    "shards": shards.part,
+    "journals": journals.part,
     "shells": shells.part,
 }
 """What measures each part of the page, by the name of the part."""

@@ -80,7 +80,7 @@ def _tried(thing: str, cloud: str | None, way: _Way) -> Hung:
     with way(cloud or "") as setting:
         refs = {one: _reference(setting, one, hangs=one == cloud) for one in ENDPOINTS}
         others = [one for one in ENDPOINTS if one != cloud]
-        argv = [RUNCANCEL, "cancel", *refs.values(), *setting.options, "-o", "jsonl"]
+        argv = [str(RUNCANCEL), "cancel", *refs.values(), *setting.options, "-o", "jsonl"]
         began = time.time()
         with subprocess.Popen(
             argv,

@@ -20,7 +20,7 @@ from benchmarks.measure import Argv, measured
 from benchmarks.place import Place, sandbox
 from benchmarks.report import Figure, Part, table
 
-_AT_ONCE = 2
+AT_ONCE = 2
 _PERF = re.compile(r"^(\d+),[^,]*,instructions", re.MULTILINE)
 _CACHEGRIND = re.compile(r"I +refs: +([\d,]+)")
 
@@ -102,7 +102,7 @@ def counts(with_: Counter, *, of: Sequence[str] | None = None) -> list[Count]:
     """Every comparison for which the peer is installed, or only those of the budgets with these keys."""
     with sandbox() as place:
         chosen = [one if of is None else _only(one, of) for one in comparisons(place)]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             found = pool.map(partial(_count, place, with_), (one for one in chosen if len(one.commands) > 1))
             return [row for rows in found for row in rows]
 

@@ -9,11 +9,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.fleet import ACCOUNTS, CODES, spread
 from benchmarks.measure import Sample, measured
 from benchmarks.place import RUNCANCEL, sandbox
+from benchmarks.report import Part, table
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.journal.base import Journal
 from runcancel.journal.postgres import PostgresDatabase
@@ -24,8 +26,9 @@ from runcancel.model.events import Judged
 from runcancel.model.outcomes import PlanItem
 from runcancel.model.runs import Ref
 from runcancel.model.states import Guarantee, State, Verdict
-from tests.databases import DURABLE, Server
+from tests.databases import DURABLE, NoServer, Server
 
+_FILE = "SQLite"
 _REPLIES = 1000
 
 
@@ -45,7 +48,7 @@ def replies_per_second(url: str) -> dict[str, float]:
     """Replies that each store takes in a second, each committed. `both` waits for the file, and for all at the end."""
     with tempfile.TemporaryDirectory() as folder:
         stores: Mapping[str, Callable[[], Journal]] = {
-            "SQLite": lambda: JournalStore(Path(folder) / "one" / "j").open(),
+            _FILE: lambda: JournalStore(Path(folder) / "one" / "j").open(),
             "PostgreSQL": lambda: SqlJournal(PostgresDatabase.open(url)),
             "both": lambda: JournalStore(Path(folder) / "two" / "j", url).open(),
         }
@@ -84,7 +87,7 @@ def cancels(runs: int, url: str) -> dict[str, Sample]:
     """A cancel of so many runs without a journal, with the file, and with the team's too; each in a fresh sandbox."""
     ways: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
         "no journal": (None, ("--no-journal",)),
-        "SQLite": (None, ()),
+        _FILE: (None, ()),
         "both": (url, ()),
     }
     return {name: _cancel(runs, *way) for name, way in ways.items()}
@@ -98,18 +101,51 @@ def _cancel(runs: int, url: str | None, options: tuple[str, ...]) -> Sample:
         return measured(argv, environ, codes=CODES)
 
 
-def main() -> None:
-    """Print both tables."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """By store: replies a second, and a cancel of `runs` runs."""
+
+    rates: Mapping[str, float]
+    runs: int
+    samples: Mapping[str, Sample]
+
+
+def stores(runs: int) -> Stores:
+    """Both measurements before one server. Raises `NoServer`."""
     with server() as url:
-        rates = replies_per_second(url)
-        for name, rate in rates.items():
-            print(f"{name}: {rate:,.0f} replies/s, {rate / rates['SQLite']:.2f} of SQLite", flush=True)
-        samples = cancels(runs, url)
-    for name, sample in samples.items():
-        wall, cpu = (sample.wall / samples["SQLite"].wall, sample.cpu / samples["SQLite"].cpu)
-        print(f"{runs:,} runs, {name}: {sample.wall:.1f} s ({wall:.2f}), {sample.cpu:.1f} s of CPU ({cpu:.2f})")
+        return Stores(rates=replies_per_second(url), runs=runs, samples=cancels(runs, url))
+
+
+def shown(found: Stores) -> str:
+    """A table for the replies and one for the cancels, each with ratios to SQLite."""
+    file, usual = found.rates[_FILE], found.samples[_FILE]
+    replies = table(
+        ("store", "replies recorded per second, each one committed", "ratio to SQLite"),
+        ((name, f"{rate:,.0f}", f"{rate / file:.2f}") for name, rate in found.rates.items()),
+    )
+    samples = table(
+        (f"`cancel` of {found.runs:,} runs", "CPU", "ratio to SQLite", "wall clock", "ratio to SQLite"),
+        (
+            (
+                name,
+                f"{one.cpu:.1f} s",
+                f"{one.cpu / usual.cpu:.2f}",
+                f"{one.wall:.1f} s",
+                f"{one.wall / usual.wall:.2f}",
+            )
+            for name, one in found.samples.items()
+        ),
+    )
+    return f"{replies}\n{samples}"
+
+
+def part(*, quick: bool) -> Part:
+    """The part of the page. A machine without PostgreSQL has no server to measure."""
+    try:
+        return Part(text=shown(stores(500 if quick else 5000)))
+    except NoServer as error:
+        return Part(text=f"Not measured: {error}\n")
 
 
 if __name__ == "__main__":
-    main()
+    print(shown(stores(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)))

@@ -7,7 +7,6 @@ by a role, in 20 regions.
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +127,16 @@ class _Threads:
 def shown(found: Sequence[Breadth]) -> str:
     """One line per number of scopes."""
     return table(
-        ("`list` over scopes", "calls", "wall clock", "CPU", "calls per second of CPU", "threads", "peak memory"),
+        (
+            "`list` over scopes",
+            "calls",
+            "wall clock",
+            "CPU",
+            "calls per second of CPU",
+            "threads",
+            "open files",
+            "peak memory",
+        ),
         (
             (
                 f"{one.scopes:,}",
@@ -137,6 +145,7 @@ def shown(found: Sequence[Breadth]) -> str:
                 f"{one.sample.cpu:.1f} s",
                 f"{one.rate:.0f}",
                 str(one.threads),
+                str(one.files),
                 f"{one.sample.peak:.0f} MB",
             )
             for one in found
@@ -158,12 +167,5 @@ def part(*, quick: bool) -> Part:
 
 
 if __name__ == "__main__":
-    for size in sys.argv[1:] or ["10000"]:
-        begun = time.perf_counter()
-        one = accounts(*map(int, size.split("x"))) if "x" in size else breadth(int(size))
-        print(
-            f"{one.scopes} scopes: {one.calls} calls, {one.threads} threads, {one.files} files, "
-            f"{one.sample.peak:.0f} MB, "
-            f"{one.sample.wall:.1f} s, {one.sample.cpu:.1f} s CPU, {one.rate:.0f} calls/s of CPU "
-            f"({time.perf_counter() - begun:.0f} s with the sandbox)"
-        )
+    words = [size.split("x") for size in sys.argv[1:] or ["10000"]]
+    print(shown([accounts(*map(int, size)) if len(size) > 1 else breadth(*map(int, size)) for size in words]))

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.fleet import ACCOUNTS, CODES, spread
 from benchmarks.measure import Argv, Sample, measured
 from benchmarks.place import RUNCANCEL, Place, sandbox
+from benchmarks.report import Part, table
 
 _PROFILES = [
     f"{provider}-account{number + 1}" for provider in ("aws", "alibaba", "tencent") for number in range(ACCOUNTS)
@@ -91,11 +92,32 @@ def _cancel(place: Place, plan: Path, shard: str, runs: int) -> Sample:
     return measured(argv, place.environ, codes=CODES)
 
 
+def shown(found: Sequence[Division]) -> str:
+    """One line for each number of shards."""
+    head = ("runs", "shards", "CPU of the largest", "CPU of all", "CPU of a shard without runs", "calls", "wall clock")
+    return table(
+        (*head, "memory of the largest"),
+        (
+            (
+                f"{one.runs:,}",
+                str(one.shards),
+                f"{one.slowest:.1f} s",
+                f"{one.cpu:.1f} s",
+                f"{one.fixed:.2f} s",
+                f"{one.calls:,}",
+                f"{one.wall:.1f} s",
+                f"{max(each.peak for each in one.samples):.0f} MB",
+            )
+            for one in found
+        ),
+    )
+
+
+def part(*, quick: bool) -> Part:
+    """The part of the page."""
+    return Part(text=shown(divisions(200, (1, 2)) if quick else divisions(2000, (1, 2, 4, 8))))
+
+
 if __name__ == "__main__":
     size, *numbers = map(int, sys.argv[1:] or ["2000", "1", "2", "4"])
-    for one in divisions(size, numbers):
-        print(
-            f"{one.runs} runs, {one.shards} shards: {one.wall:.1f} s, {one.cpu:.1f} s CPU in all, "
-            f"{one.slowest:.1f} s CPU in the largest, {one.fixed:.2f} s CPU in one without runs, {one.calls} calls, "
-            f"{max(each.peak for each in one.samples):.0f} MB"
-        )
+    print(shown(divisions(size, numbers)))

@@ -1,12 +1,27 @@
 """How the benchmarks report: tables, the marked parts of the page, the table of budgets. Nothing is measured here."""
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import fleet, instructions, limits, processes, rates, report, scopes, shells, streams
+from benchmarks import (
+    fleet,
+    hung,
+    instructions,
+    journals,
+    limits,
+    processes,
+    rates,
+    report,
+    scopes,
+    shards,
+    shells,
+    streams,
+    targets,
+)
 from benchmarks.budgets import BUDGETS, Budget, rendered, update
 from benchmarks.commands import comparisons
 from benchmarks.limits import most_in_a_window
@@ -125,20 +140,64 @@ def test_every_process_of_a_budget_is_compared() -> None:
         ),
         (
             scopes.shown([scopes.Breadth(scopes=1000, calls=400, threads=45, files=50, sample=SAMPLE)]),
-            "| 1,000 | 400 | 2 s | 1.0 s | 400 | 45 | 50 MB |",
+            "| 1,000 | 400 | 2 s | 1.0 s | 400 | 45 | 50 | 50 MB |",
         ),
         (
             shells.shown([shells.Shell(verb="cancel", runs=100, loop=60.0, xargs=30.0, ours=1.0)]),
             "| `cancel` | 100 | 60.0 s | 30.0 s | 1.0 s | 60 | 10 min | 100 min |",
         ),
+        (
+            hung.shown([hung.Hung(thing="connection", cloud="aws", after_reading=0.0204, after_start=1.5)]),
+            "| connection | aws | 20 ms | 1500 ms |",
+        ),
+        (
+            targets.shown([targets.Growth(provider="aws", step="status", costs={1000: 2e6, 2000: 8e6})], 1e6),
+            "| `status` | aws | 2 | 8 | 2.00 |",
+        ),
+        (
+            shards.shown(
+                [shards.Division(runs=2000, shards=2, wall=3.0, calls=6000, samples=[SAMPLE, SAMPLE], fixed=0.3)],
+            ),
+            "| 2,000 | 2 | 1.0 s | 2.0 s | 0.30 s | 6,000 | 3.0 s | 50 MB |",
+        ),
+        (
+            journals.shown(
+                journals.Stores(rates={"SQLite": 4000.0}, runs=5000, samples={"SQLite": SAMPLE, "both": SAMPLE})
+            ).partition("\n\n")[2],
+            "| both | 1.0 s | 1.00 | 2.0 s | 1.00 |",
+        ),
     ],
-    ids=["processes", "instructions", "streams", "rates", "limits", "fleet", "scopes", "shells"],
+    ids=[
+        "processes",
+        "instructions",
+        "streams",
+        "rates",
+        "limits",
+        "fleet",
+        "scopes",
+        "shells",
+        "hung",
+        "targets",
+        "shards",
+        "journals",
+    ],
 )
 def test_a_table_has_a_row_for_each_measurement(table: str, row: str) -> None:
     head, rule, *rows = table.splitlines()
 
     assert row in rows
     assert head.count("|") == rule.count("|") == row.count("|")
+
+
+def test_growth_is_the_slope_of_both_logarithms() -> None:
+    sizes = (1000, 2000, 4000, 8000)
+    growth = {size: targets.Growth(provider="aws", step="status", costs={n: n**size for n in sizes}) for size in (1, 2)}
+
+    assert growth[1].exponent == pytest.approx(1)
+    assert growth[2].exponent == pytest.approx(2)
+    costs = {n: n * math.log(n) for n in sizes}
+    linearithmic = targets.Growth(provider="aws", step="status", costs=costs).exponent
+    assert linearithmic == pytest.approx(BUDGETS["growth"].bound, abs=0.005)
 
 
 def test_the_chart_has_a_bar_for_each_ratio_and_stays_within_its_width() -> None:
