@@ -14,6 +14,7 @@ from benchmarks import (
     budgets,
     fleet,
     hung,
+    imports,
     instructions,
     journals,
     limits,
@@ -30,6 +31,7 @@ from benchmarks.place import reported, tools
 
 PARTS: Mapping[str, Callable[..., report.Part]] = {
     "instructions": instructions.part,
+    "imports": imports.part,
     "processes": processes.part,
     "hung": hung.part,
     "limits": limits.part,

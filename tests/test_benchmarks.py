@@ -10,6 +10,7 @@ from benchmarks import __main__ as command
 from benchmarks import (
     fleet,
     hung,
+    imports,
     instructions,
     journals,
     limits,
@@ -147,6 +148,19 @@ def test_every_process_of_a_budget_is_compared() -> None:
             "| `cancel` | 100 | 60.0 s | 30.0 s | 1.0 s | 60 | 10 min | 100 min |",
         ),
         (
+            imports.shown(
+                [
+                    imports.Shares(
+                        command="`status`",
+                        parts=imports.by_package(
+                            {"interpreter": 0.1, "json": 0.1, "ssl": 0.1, "typer": 0.1, "six": 0.01, "total": 1.0}
+                        ),
+                    )
+                ]
+            ),
+            "| other packages | 1% |",
+        ),
+        (
             hung.shown([hung.Hung(thing="connection", cloud="aws", after_reading=0.0204, after_start=1.5)]),
             "| connection | aws | 20 ms | 1500 ms |",
         ),
@@ -176,6 +190,7 @@ def test_every_process_of_a_budget_is_compared() -> None:
         "fleet",
         "scopes",
         "shells",
+        "imports",
         "hung",
         "targets",
         "shards",
