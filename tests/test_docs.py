@@ -117,3 +117,13 @@ def test_every_page_is_reached_from_the_readme() -> None:
             waiting.append((page.parent / target).resolve())
 
     assert {path.name for path in (ROOT / "docs").glob("*.md")} <= {page.name for page in seen}
+
+
+def test_the_set_up_of_completion_starts_from_an_empty_home(outside: Outside) -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    for shell, script in re.findall(r"^```sh shell=(\w+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        done = outside.shell(f"set -euo pipefail\n{script}")
+
+        assert done.code == 0, f"{shell}\n{done}"
+        (written,) = re.findall(r"> ~/(\S+)", script)
+        assert (outside.home / written).stat().st_size > 100
