@@ -116,7 +116,7 @@ class Everywhere(Bundle, frozen=True, kw_only=True):
 
 References = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[REF...]", help="Runs: [provider:][region:][kind/]id."),
+    typer.Argument(metavar="[REF...]", help="Runs: [context@][provider:][region:][kind/]id."),
     Offers("references"),
 ]
 ReferenceFile = Annotated[

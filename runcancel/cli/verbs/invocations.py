@@ -56,7 +56,7 @@ def invocations(
 
     All pages are read. A window task without invocations is one row without a
     target. The column child shows the run that an invocation started. Exit codes:
-    0 read, 4 not permitted, 5 not found, 7 a cloud did not reply.
+    0 read, 4 not permitted, 5 not found, 7 incomplete.
     """
     criteria = InvocationFilter(
         task=None if task is None else plain("--task", task),

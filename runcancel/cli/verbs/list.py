@@ -37,8 +37,10 @@ def list_(
     Step Functions and of OOS are listed only with --kind state-machine,oos. A scope
     that does not reply is reported, and the exit code is 7; the others are shown.
     The default limit is 50 rows on a terminal; elsewhere all runs are listed. The
-    last line of -o jsonl shows whether the list is complete or cut by --limit.
-    cancel -f refuses such a list. -o ref has no such line.
+    last line of -o jsonl shows whether the list is complete or was cut by --limit.
+    cancel -f refuses a list that is not complete. -o ref has no such line.
+
+    Exit codes: 0 listed, 4 every scope refused the credentials, 7 incomplete.
     """
     query = filters.query()
     scopes = scopes_to_search(session, kinds=query.kinds)

@@ -92,7 +92,7 @@ def logs(
     --follow prints plain lines, or rows of -o jsonl that hold what is new; Ctrl-C
     ends it. AWS keeps text, so --encoding and the bytes of --raw are its UTF-8.
     Control characters are escaped.
-    Exit codes: 0 read, 4 not permitted, 5 not found, 7 a cloud did not reply.
+    Exit codes: 0 read, 4 not permitted, 5 not found, 7 incomplete.
     """
     criteria = InvocationFilter(
         task=None if task is None else plain("--task", task),

@@ -44,8 +44,8 @@ def status(
       runcancel status --operation last --watch
 
     A bare AWS id is looked up among window executions, commands and automations,
-    with read calls only. Exit codes: 0 read, 4 not permitted, 5 not found, 7 a
-    cloud did not reply, 9 with --exit-status when a run failed.
+    with read calls only. Exit codes: 0 read, 4 not permitted, 5 not found, 7
+    incomplete, 9 with --exit-status when a run failed.
     """
     results = session.look_up(references_of(session, refs, from_, operation))
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}

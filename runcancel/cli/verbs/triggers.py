@@ -36,6 +36,8 @@ def triggers(session: Session, *, filters: TriggerFilters, limit: options.Limit 
     State Manager associations are listed only; -o wide shows the reason and a
     command to inspect them. Runs that are schedules themselves (Alibaba Cloud) are
     in runcancel list. An SSM command does not report what started it.
+
+    Exit codes: 0 listed, 4 every scope refused the credentials, 7 incomplete.
     """
     query = filters.query()
     searched = scopes_to_search(session)

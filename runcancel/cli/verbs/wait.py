@@ -61,7 +61,7 @@ def wait(
     A run has ended when it and every listed target have ended. It fails at once
     when a run ends in another state, or when credentials are refused or expire.
     With --timeout it also waits for a run that is not listed yet. Exit codes:
-    0 goal reached, 4 not permitted, 5 not found, 7 a cloud did not reply,
+    0 goal reached, 4 not permitted, 5 not found, 7 incomplete,
     8 timed out, or the stop is only reported, 9 the goal cannot be reached.
     """
     goals = tuple(environment.plain("--for", part.strip()) for word in goal or ("ended",) for part in word.split(","))
