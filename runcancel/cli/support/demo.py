@@ -63,7 +63,7 @@ _SCENES: Mapping[Story, tuple[_Scene, ...]] = {
 _LAST = {
     Story.CANCEL: "Exit code 3: partial. Tencent Cloud terminated running targets; AWS and Alibaba Cloud\n"
     "cancelled only pending targets. A requested cancel is never reported as stopped.",
-    Story.SCHEDULE: "The window is as it was found. To find what starts a run, and what can be disabled:\n"
+    Story.SCHEDULE: "The window is as it was found. What starts runs, and what can be disabled:\n"
     "runcancel help recurring",
 }
 
