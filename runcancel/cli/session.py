@@ -1,6 +1,5 @@
 """What every verb is given: settings, connections, streams; made from the options that mean the same everywhere."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -355,6 +354,8 @@ class Session:
 
 
 def _show_requests(stream: TextIO) -> None:
+    import logging
+
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(relativeCreated)6.0f ms  %(message)s"))
     logger = logging.getLogger("runcancel.wire")

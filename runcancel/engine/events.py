@@ -1,6 +1,5 @@
 """The receivers of the events of a cancel: the screen and the journal."""
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -111,6 +110,8 @@ class Shielded(Progress):
         try:
             tell(self._observer)
         except Exception:
+            import logging  # only for a bug
+
             logging.getLogger("runcancel.wire").exception("the progress display failed and is off")
             self._observer = None
 

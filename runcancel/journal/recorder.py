@@ -1,6 +1,5 @@
 """Records one cancel while it runs: the user, the reason, the replies and the readings."""
 
-import logging
 import os
 import random
 import socket
@@ -312,6 +311,8 @@ def _described(error: Exception) -> str:
     """What failed, as one sentence. What is no `JournalError` is a bug; the log has its frames."""
     if isinstance(error, JournalError):
         return str(error)
+    import logging  # only for a bug
+
     logging.getLogger("runcancel.wire").error("the journal failed", exc_info=error)
     return f"the journal failed ({type(error).__name__})"
 

@@ -1,6 +1,5 @@
 """A provider raises `CloudError` and nothing else: the net beneath every cloud, so that none ends another's work."""
 
-import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -13,13 +12,12 @@ from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import provider
 from runcancel.providers.base import Checkup, Cloud, Triggers, VendorSettings
+from runcancel.providers.common.fields import wire_log
 
 if TYPE_CHECKING:
     from runcancel.model.queries import Query
 
 T = TypeVar("T")
-
-_LOG = logging.getLogger("runcancel.wire")
 
 _SILENT = frozenset({Reason.UNREACHABLE, Reason.LOST})
 """After these the scope has not replied."""
@@ -160,8 +158,10 @@ def internal(error: Exception, *, where: str) -> CloudError:
 
     Its text may hold what a process printed or a file contains: only its type and its frames are shown.
     """
-    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
-    _LOG.debug("%s: %s\n%s", where, type(error).__name__, frames)
+    log = wire_log()
+    if log is not None:
+        frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+        log.debug("%s: %s\n%s", where, type(error).__name__, frames)
     if isinstance(error, MemoryError):
         return CloudError(
             Reason.INTERNAL, f"{where}: out of memory", hint="raise the limit (ulimit -v), or select less"

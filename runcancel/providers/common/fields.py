@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import logging
 import re
+import sys
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
@@ -18,11 +18,13 @@ from runcancel.model.states import Reason
 from runcancel.redaction import redact
 from runcancel.text import safe
 
+if TYPE_CHECKING:
+    from logging import Logger
+
 T = TypeVar("T")
 R = TypeVar("R")
 JsonObject = Mapping[str, Any]
 
-_WIRE_LOG = logging.getLogger("runcancel.wire")
 _BEFORE_THE_CLOUDS = datetime(2000, 1, 1, tzinfo=UTC)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
@@ -217,10 +219,21 @@ def with_trace(
 
 def trace(scope: object, host: str, action: str, params: JsonObject, *, outcome: str, began: float) -> None:
     """One `--debug` line per request. It holds ids, never headers or credentials. `began` is of `time.monotonic`."""
-    if _WIRE_LOG.isEnabledFor(logging.DEBUG):
+    log = wire_log()
+    if log is not None:
         took = (time.monotonic() - began) * 1000
         line = f"{scope} {action} at {host} {dict(params)} -> {outcome} in {took:.0f} ms"
-        _WIRE_LOG.debug("%s", safe(redact(line)))
+        log.debug("%s", safe(redact(line)))
+
+
+def wire_log() -> "Logger | None":
+    """The log of `--debug`, if it is on. Where nobody has loaded `logging` nobody reads it; to load it takes time."""
+    if "logging" not in sys.modules:
+        return None
+    import logging
+
+    log = logging.getLogger("runcancel.wire")
+    return log if log.isEnabledFor(logging.DEBUG) else None
 
 
 def is_page(content: bytes) -> bool:
