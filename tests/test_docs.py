@@ -106,6 +106,21 @@ def test_every_link_leads_somewhere(page: str) -> None:
         assert ((ROOT / page).parent / target).exists(), target
 
 
+def anchors(page: Path) -> set[str]:
+    """The places of a page that a link can lead to, as GitHub and the site name them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_link_into_a_page_leads_to_a_title(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for file, place in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", text):
+        target = ((ROOT / page).parent / file) if file else ROOT / page
+        assert place in anchors(target), f"{file}#{place}"
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     seen, waiting = set(), [ROOT / "README.md"]
     while waiting:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from runcancel.cli.support import named, request
 from runcancel.cli.support.dry_run import PLAN_LIVES
-from runcancel.cli.verbs import history
+from runcancel.cli.verbs import history, triggers
 from runcancel.cli.verbs import list as listing
 from runcancel.config import file
 from runcancel.engine import callers, connections, hold, retry, verdict, waiting
@@ -18,7 +18,8 @@ from runcancel.model.outcomes import MOST_RUNS
 from runcancel.providers.alibaba import wire as alibaba
 from runcancel.providers.aws import wire as aws
 from runcancel.providers.base import Connection
-from runcancel.providers.common import bounded, fields, http
+from runcancel.providers.common import connections as http
+from runcancel.providers.common import fields
 from runcancel.providers.tencent import wire as tencent
 from runcancel.render.screens import groups
 from runcancel.runtime import limiter, schedule, throttle
@@ -59,14 +60,14 @@ FIGURES: tuple[tuple[str, str, float], ...] = (
     ("trust", r"at most (\d+) s to connect", postgres.CONNECT),
     ("trust", r"(\d+) s for a statement", postgres.STATEMENT),
     ("trust", r"(\d+) s from its first byte", _CONNECTION["read_timeout"]),
-    ("trust", r"(\d+) MB, compressed", bounded.LARGEST / _MIB),
+    ("trust", r"(\d+) MB, compressed", http.LARGEST / _MIB),
     ("trust", r"([\d,]+) characters in a quotation", fields.LONGEST),
     ("trust", r"after (\d+) s without a reading", retry.READ_WITHIN),
     ("trust", r"\((\d+) s if the last try", retry.ONE_TRY),
     # connecting
     ("connecting", r"\| connecting \| (\d+) s", _CONNECTION["connect_timeout"]),
     ("connecting", r"headers included \| (\d+) s", _CONNECTION["read_timeout"]),
-    ("connecting", r"decompressed \| (\d+) MB", bounded.LARGEST / _MIB),
+    ("connecting", r"decompressed \| (\d+) MB", http.LARGEST / _MIB),
     ("connecting", r"message of a server \| ([\d,]+) characters", fields.LONGEST),
     ("connecting", r"request id (\d+) \|", fields._WORD),
     ("connecting", r"reply to a question \| (\d+) MiB", LONGEST_LINE / _MIB),
@@ -81,9 +82,10 @@ FIGURES: tuple[tuple[str, str, float], ...] = (
     ("triggers", r"`--lookup-timeout` \((\d+) s\)", retry.READ_WITHIN),
     ("triggers", r"`--max-triggers` \((\d+)\)", MOST_RUNS),
     ("triggers", r"cancels the runs within (\d+) s", waiting._LONGEST_HEAD_START + 0.5),
-    ("scripting", r"show (\d+) and 20 rows", listing._SHOWN),
-    ("scripting", r"show 50 and (\d+) rows", history._SHOWN),
-    ("scripting", r"`--max-runs` above (\d+)", MOST_RUNS),
+    ("scripting", r"show (\d+) rows at most", listing._SHOWN),
+    ("scripting", r"show (\d+) rows at most", triggers._SHOWN),
+    ("scripting", r"`history` shows (\d+)\.", history._SHOWN),
+    ("scripting", r"`--max-triggers` above (\d+)", MOST_RUNS),
     ("scripting", r"more than (\w+) runs a cancel reports groups", groups.FEW),
     ("selecting", r"More than (\d+) runs are refused", MOST_RUNS),
     ("runbooks", r"retried for (\d+) minutes \(`--give-up-after`\)", retry.DEFAULT_GIVE_UP_AFTER / 60),

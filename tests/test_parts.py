@@ -1,6 +1,7 @@
 """One source: what help, the manual pages and the pages share is declared once, and the pages are fresh."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,17 @@ def test_the_page_of_guarantees_has_a_row_for_each_word(title: str, words: type[
     section = page.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == set(map(str, words))
+
+
+def test_the_keys_that_the_page_describes_are_in_the_schemas() -> None:
+    page = (ROOT / "docs" / "scripting.md").read_text(encoding="utf-8")
+    section = page.partition("### Vendor data of a run\n")[2].partition("\n## ")[0]
+    keys = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    schema = json.loads((ROOT / "runcancel" / "schemas" / "status.json").read_text(encoding="utf-8"))
+    (run,) = [one for name, one in schema["$defs"].items() if "trigger_known" in one.get("properties", {})]
+
+    assert len(keys) >= 11
+    assert [key for key in keys if key not in run["properties"]] == []
 
 
 _USES = {"RUNCANCEL_GIVE_UP_AFTER": ("cancel", TENCENT), "RUNCANCEL_JOURNAL_URL": ("history",)}
