@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any
@@ -86,10 +87,24 @@ def read_list(text: str, name: str, *, keys: Mapping[str, str] = _RUNS, triggers
             elif kind != "error" and (keys is _RUNS or kind not in _BESIDE):
                 raise _no_trigger(entry) if triggers else _no_run(entry)
         except UsageError as error:
-            raise UsageError(f"{name}, line {number}: {error.message}", hint=error.hint) from None
+            raise _document(text, name) or UsageError(
+                f"{name}, line {number}: {error.message}", hint=error.hint
+            ) from None
     return ReferenceList(
         references=tuple(by_reference.values()), complete=complete and not open_, bare=bare, matched=matched
     )
+
+
+def _document(text: str, name: str) -> UsageError | None:
+    """What is wrong with a file that is one JSON document, as `-o json` writes it: a list has a line per run."""
+    with suppress(ValueError, RecursionError):
+        entry = json.loads(text)
+        if isinstance(entry, dict) and "format_version" in entry and "plan" in entry:
+            hint = "To carry it out: runcancel cancel --plan FILE"
+            return UsageError(f"{name} is a plan, not a list; nothing was sent", hint=hint)
+        if isinstance(entry, dict) and "format_version" in entry:
+            return UsageError(f"{name} is one JSON document, not a list; nothing was sent", hint=_A_LIST)
+    return None
 
 
 def _column(header: str, name: str) -> int:
@@ -169,16 +184,20 @@ class SavedCaller(Struct, frozen=True, kw_only=True):
 
 def read_plan(text: str, name: str, *, now: datetime, verb: str = "cancel") -> SavedPlan:
     """A saved plan. Raises `UsageError` for what is none, `Refused` for another major version or an expired one."""
-    entry = _json(text, name)
+    make = "To create a plan: runcancel cancel … --dry-run -o json"
+    listed = text.lstrip().startswith('{"type":')
+    entry = _json(text, name, hint="To cancel the runs of a list: runcancel cancel --from FILE" if listed else make)
     version = str(entry.get("format_version"))
     if version.partition(".")[0] != "1":
         raise Refused(f"{name} has format version {version}, but only version 1 is supported; nothing was sent")
+    if "plan" not in entry:
+        raise UsageError(f"{name} is not a plan; nothing was sent", hint=make)
     try:
         saved = from_builtins(entry, SavedPlan, ref=_full)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the second: half a surrogate pair
         raise UsageError(
             f"{name} is not a plan: {error}; nothing was sent",
-            hint="To create a plan: runcancel cancel … --dry-run -o json",
+            hint=make,
         ) from None
     if saved.verb != verb:
         raise other_plan(name, saved.verb, verb)

@@ -158,3 +158,48 @@ def test_refused_credentials_are_named_in_words_on_every_cloud(outside: Outside)
 
         assert done.code == 4
         assert "the credentials are not accepted" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "action"),
+    [
+        (("delete", "x"), "remove"),
+        (("rm", "x"), "remove"),
+        (("create", "x"), "add"),
+        (("ls",), "list"),
+        (("shw",), "show"),
+    ],
+)
+def test_an_action_of_another_tool_gets_a_fitting_did_you_mean(
+    words: tuple[str, ...], action: str, command: Outside
+) -> None:
+    done = command.run("contexts", *words)
+
+    assert done.code == 2
+    assert f"(did you mean {action}?)" in done.err
+
+
+def test_a_group_is_not_deleted_but_removed(command: Outside) -> None:
+    assert "(did you mean remove?)" in command.run("contexts", "groups", "delete", "x").err
+
+
+def test_a_file_of_another_sort_is_named(outside: Outside) -> None:
+    files = {
+        "list.json": ("list", "--name", "patch-openssl", "-o", "json"),
+        "list.jsonl": ("list", "--name", "patch-openssl", "-o", "jsonl"),
+        "plan.json": ("cancel", "--name", "patch-openssl", "-n", "-o", "json"),
+    }
+    for name, argv in files.items():
+        (outside.home / name).write_text(outside.run(*argv).out, encoding="utf-8")
+
+    to_plan, to_list = "To create a plan: runcancel cancel", "a list is one reference per line"
+    for option, name, says, next_step in (
+        ("--from", "list.json", "is one JSON document, not a list", to_list),
+        ("--from", "plan.json", "is a plan, not a list", "To carry it out: runcancel cancel --plan FILE"),
+        ("--plan", "list.json", "is not a plan", to_plan),
+        ("--plan", "list.jsonl", "is not JSON", "To cancel the runs of a list: runcancel cancel --from FILE"),
+    ):
+        done = outside.run("cancel", option, name)
+
+        assert done.code == 2
+        assert done.err.startswith(f"runcancel: {name} {says}; nothing was sent\n  {next_step}")

@@ -1,12 +1,13 @@
 """`runcancel contexts groups`: groups of contexts, listed and changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from runcancel.cli.session import Session
+from runcancel.cli.verbs import OTHER_ACTIONS
 from runcancel.config import edit
 from runcancel.config import file as config_file
 from runcancel.config.file import Config
-from runcancel.config.references import nearest
+from runcancel.config.references import did_you_mean, nearest
 from runcancel.errors import Exit, UsageError
 from runcancel.model.reports import GroupRow
 from runcancel.render import End
@@ -16,9 +17,16 @@ def act(session: Session, words: Sequence[str]) -> int:
     """Carry out the arguments of `contexts groups`. Raises `UsageError`."""
     action, *names = words or ("list",)
     if action not in ACTIONS:
-        near = nearest(action, ACTIONS)
+        near = other_word(action, ACTIONS)
         raise UsageError(f"unknown action “{action}” of groups. Expected one of: {', '.join(ACTIONS)}{near}")
     return ACTIONS[action](session, tuple(names))
+
+
+def other_word(word: str, actions: Iterable[str]) -> str:
+    """A did-you-mean clause for an action: what the word of another tool is here, else the nearest one."""
+    there = tuple(actions)
+    same = OTHER_ACTIONS.get(word)
+    return did_you_mean(same) if same in there else nearest(word, there)
 
 
 def _list(session: Session, names: tuple[str, ...]) -> int:

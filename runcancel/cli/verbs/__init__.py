@@ -48,3 +48,19 @@ OTHER_WORDS = {
     "resume": "cancel --resume last",
 }
 """Words of other tools, each with what to type here instead."""
+
+OTHER_ACTIONS = {
+    "ls": "list",
+    "get": "show",
+    "describe": "show",
+    "create": "add",
+    "new": "add",
+    "delete": "remove",
+    "rm": "remove",
+    "unset": "remove",
+    "select": "use",
+    "switch": "use",
+    "set": "use",
+    "mv": "rename",
+}
+"""Words of other tools for what can be done with contexts and groups of them."""

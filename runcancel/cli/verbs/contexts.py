@@ -16,7 +16,6 @@ from runcancel.cli.support.new_context import NewContext, context_of
 from runcancel.config import edit, provenance
 from runcancel.config import file as config_file
 from runcancel.config.file import Config, Context
-from runcancel.config.references import nearest
 from runcancel.config.settings import Settings
 from runcancel.environment import plain
 from runcancel.errors import Exit, UsageError
@@ -165,7 +164,9 @@ def contexts(
     """
     call = _Call(tuple(plain("the name", name) for name in names or ()))
     if action not in ACTIONS:
-        raise UsageError(f"unknown action “{action}”. Expected one of: {', '.join(ACTIONS)}{nearest(action, ACTIONS)}")
+        raise UsageError(
+            f"unknown action “{action}”. Expected one of: {', '.join(ACTIONS)}{groups.other_word(action, ACTIONS)}"
+        )
     _check_options(action, new, source)
     if action == "add":
         call = _Call(call.names, context_of(session, new))
