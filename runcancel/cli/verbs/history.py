@@ -119,12 +119,12 @@ def _newest(session: Session, opened: Journal | None, limit: int, verdicts: froz
 def _empty(session: Session, opened: Journal | None, verdicts: frozenset[str]) -> str:
     """That nothing is shown, and where the journal is."""
     store = session.journal
-    place = str(store.file) if store.url is None or store.is_lost else f"{store.file} and {store.shown_url}"
+    where = str(store.file) if store.url is None or store.is_lost else f"{store.file} and {store.shown_url}"
     if opened is None:
-        return f"There is no journal yet ({place}). A cancel, disable or enable creates it"
+        return f"There is no journal yet ({where}). A cancel, disable or enable creates it"
     if verdicts and next(iter(opened.operations(1)), None) is not None:
-        return f"No operation in the journal has a run of this --status ({place})"
-    return f"The journal has no operations ({place})"
+        return f"No operation in the journal has a run of this --status ({where})"
+    return f"The journal has no operations ({where})"
 
 
 def _about_shards(opened: Journal, operations: Sequence[Operation]) -> tuple[str, ...]:
