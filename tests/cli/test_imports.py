@@ -15,8 +15,7 @@ SDKS = {
     *("alibabacloud_credentials", "alibabacloud_tea_openapi", "Tea"),
 }
 NEVER = {"boto3", "requests", "aiohttp", "cryptography", "alibabacloud_tea_openapi", "Tea", "asyncio", "pydantic"}
-OF = {COMMAND: {"botocore", "urllib3"}, KILLED: set(), TENCENT: set()}
-ONE_OF_EACH = pytest.mark.parametrize("ref", OF, ids=["aws", "alibaba", "tencent"])
+ONE_OF_EACH = pytest.mark.parametrize("ref", [COMMAND, KILLED, TENCENT], ids=["aws", "alibaba", "tencent"])
 
 
 def loaded(outside: Outside, *argv: str, **env: str) -> set[str]:
@@ -44,10 +43,10 @@ def test_a_cancel_loads_few_modules_of_its_own(outside: Outside) -> None:
 
 
 @ONE_OF_EACH
-def test_a_status_loads_the_sdk_of_its_cloud_and_of_no_other(ref: str, outside: Outside) -> None:
+def test_a_status_loads_no_sdk(ref: str, outside: Outside) -> None:
     found = loaded(outside, "status", ref, "-o", "json")
 
-    assert found & SDKS == OF[ref]
+    assert not found & SDKS
     assert not found & (DRAWN | STORED | NEVER)
 
 
@@ -55,7 +54,7 @@ def test_a_status_loads_the_sdk_of_its_cloud_and_of_no_other(ref: str, outside: 
 def test_a_cancel_loads_the_journal_and_no_more(ref: str, outside: Outside) -> None:
     found = loaded(outside, "cancel", ref, "--no-wait", "-o", "json")
 
-    assert found & SDKS == OF[ref]
+    assert not found & SDKS
     assert not found & (DRAWN | NEVER)
 
 

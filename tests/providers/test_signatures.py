@@ -3,9 +3,13 @@
 import json
 import string
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from alibabacloud_tea_openapi.utils import Utils
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tencentcloud.common.common_client import CommonClient
@@ -15,6 +19,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.common.retry import NoopRetryer
 
 from runcancel.providers.alibaba.signature import ALGORITHM, EMPTY_BODY, authorization
+from runcancel.providers.aws.signature import Keys, signed
 from runcancel.providers.common.credentials import Credentials
 from runcancel.providers.tencent.signature import Signer
 
@@ -98,3 +103,34 @@ class Overheard:
 
 def test_keys_never_show_themselves() -> None:
     assert "sikrit" not in repr(Credentials(id="a", secret="sikrit", token="sikrit"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    body=st.binary(max_size=60),
+    values=st.lists(st.text(string.printable.strip() + " ", max_size=20), max_size=4),
+    path=st.sampled_from(["/", "/aws/", "/a b/", "/%2F/"]),
+    id=KEYS,
+    secret=KEYS,
+    token=st.none() | KEYS,
+    region=NAMES,
+    time=st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1)),
+)
+def test_aws_signs_as_botocore_does(
+    body: bytes, values: list[str], path: str, id: str, secret: str, token: str | None, region: str, time: datetime
+) -> None:
+    headers = {"Host": HOST, **{f"X-Amz-{place}": value for place, value in enumerate(values)}}
+    now = time.strftime("%Y%m%dT%H%M%SZ")
+    request = AWSRequest("POST", f"https://{HOST}{path}", {**headers, "X-Amz-Date": now}, body)
+    request.context["timestamp"] = now
+    judge = SigV4Auth(ReadOnlyCredentials(id, secret, token), "ssm", region)
+    if token:
+        request.headers["X-Amz-Security-Token"] = token
+    canonical = judge.canonical_request(request)
+    theirs = judge.signature(judge.string_to_sign(request, canonical), request)
+
+    ours = signed(path, headers, body, Keys(id, secret, token), region=region, service="ssm", time=now)
+
+    assert ours["Authorization"].endswith(f"Signature={theirs}")
+    assert f"Credential={id}/{judge.credential_scope(request)}, " in ours["Authorization"]
+    assert ours.get("X-Amz-Security-Token") == token

@@ -8,10 +8,10 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.facts import ASSOCIATION, AUTOMATION, COMMAND
-from runcancel.providers.aws.fields import alarms, counted, record, word
+from runcancel.providers.aws.fields import alarms, counted, record, time_of, word
 from runcancel.providers.aws.states import automation_state, automation_words, step_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, moment, number, rows, text, texts, wire_time
+from runcancel.providers.common.fields import JsonObject, number, rows, text, texts, wire_time
 from runcancel.providers.common.paging import first
 from runcancel.providers.common.scripts import with_parameters
 
@@ -143,13 +143,13 @@ def _run(ref: Ref, execution: JsonObject) -> Run:
         status_detail=text(execution.get("FailureMessage")),
         name=text(execution.get("DocumentName")),
         created_at=None,
-        started_at=moment(execution.get("ExecutionStartTime")),
-        ended_at=moment(execution.get("ExecutionEndTime")),
+        started_at=time_of(execution.get("ExecutionStartTime")),
+        ended_at=time_of(execution.get("ExecutionEndTime")),
         target_count=number(record(execution.get("TargetsSummary")).get("TotalCount")),
         parent=_reference(ref, AUTOMATION, parent),
         document=text(execution.get("DocumentName")),
         started_by=text(execution.get("ExecutedBy")),
-        scheduled_at=moment(execution.get("ScheduledTime")),
+        scheduled_at=time_of(execution.get("ScheduledTime")),
         alarms=alarms(execution),
         vendor_counts=counted(execution.get("ProgressCounters"), _STEP_COUNTERS)
         | counted(execution.get("TargetsSummary"), _TARGET_COUNTERS),
@@ -162,7 +162,7 @@ def _run(ref: Ref, execution: JsonObject) -> Run:
 def _child(ref: Ref, row: JsonObject, *, elsewhere: bool) -> Invocation:
     """A child automation. One in another region or account cannot be named from here: it has no reference."""
     status = word(row.get("AutomationExecutionStatus"))
-    started = moment(row.get("ExecutionStartTime"))
+    started = time_of(row.get("ExecutionStartTime"))
     id = text(row.get("AutomationExecutionId"))
     far = elsewhere or row.get("AutomationType") == "CrossAccount"
     return Invocation(
@@ -176,7 +176,7 @@ def _child(ref: Ref, row: JsonObject, *, elsewhere: bool) -> Invocation:
         status_detail=text(row.get("FailureMessage")),
         exit_code=None,
         started_at=started,
-        ended_at=moment(row.get("ExecutionEndTime")),
+        ended_at=time_of(row.get("ExecutionEndTime")),
         child=None if far else _reference(ref, AUTOMATION, id),
         owner=None,
         window_target=None,
@@ -185,7 +185,7 @@ def _child(ref: Ref, row: JsonObject, *, elsewhere: bool) -> Invocation:
 
 def _step(ref: Ref, row: JsonObject, run: State) -> Invocation:
     status = word(row.get("StepStatus"))
-    started = moment(row.get("ExecutionStartTime"))
+    started = time_of(row.get("ExecutionStartTime"))
     name = text(row.get("StepName"))
     return Invocation(
         run=ref,
@@ -198,7 +198,7 @@ def _step(ref: Ref, row: JsonObject, run: State) -> Invocation:
         status_detail=text(row.get("FailureMessage")),
         exit_code=number(row.get("ResponseCode")),
         started_at=started,
-        ended_at=moment(row.get("ExecutionEndTime")),
+        ended_at=time_of(row.get("ExecutionEndTime")),
         child=_started(ref, row),
         owner=None,
         window_target=None,

@@ -1,7 +1,6 @@
 """One connected AWS scope: the four kinds behind one contract."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from runcancel.errors import CloudError
 from runcancel.model.logs import NONE_FINISHED, Capture, Finished
@@ -9,10 +8,9 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import AuditEvent, Identity, Invocation, InvocationFilter, Kind, Ref, Run, Snapshot
 from runcancel.model.states import Reason
 from runcancel.providers.aws.automations import Automations
+from runcancel.providers.aws.clients import Services
 from runcancel.providers.aws.commands import Commands
 from runcancel.providers.aws.logs import Logs
-from runcancel.providers.aws.roles import RoleCredentials
-from runcancel.providers.aws.session import ClientFactory
 from runcancel.providers.aws.state_machines import StateMachines
 from runcancel.providers.aws.windows import Windows
 from runcancel.providers.aws.wire import Wire
@@ -29,14 +27,12 @@ class Aws:
     """See `Cloud`."""
 
     def __init__(self, connection: Connection, environ: Mapping[str, str], pace: Pace) -> None:
-        self._clients = ClientFactory(connection, environ)
-        self._health = EndpointHealth()
+        self._services = Services(connection, environ, EndpointHealth())
         self._scope = connection.scope
         self._pace = pace
         self._profile = connection.profile
-        self._client = self._clients.ssm()
-        self._clients.assume_role(self._client, pace)
-        wire = self._wire(self._client, pace)
+        self._services.assume_role(pace)
+        wire = self._wire = Wire(self._services.ssm(), pace, scope=connection.scope)
         windows = Windows(wire)
         commands, automations = Commands(wire), Automations(wire)
         machines = StateMachines(self._wire_of)
@@ -105,34 +101,22 @@ class Aws:
 
     def identity(self) -> Identity:
         """See `Cloud.identity`. Needs no permission."""
-        sts = self._clients.sts(self._client)
-        believed = self._clients.believes(sts, self._client)
-        role = self._clients.credentials
-        if isinstance(role, RoleCredentials):  # STS named the session when it gave the keys
+        sts = self._services.sts()
+        believed = self._services.believes(sts)
+        if (role := self._services.role) is not None:  # STS named the session when it gave the keys
             return caller(role.account, role.principal, believed=believed)
-        reply = self._wire(sts, self._pace.apart()).call("GetCallerIdentity", {})
+        reply = Wire(sts, self._pace.apart(), scope=self._scope).call("GetCallerIdentity", {})
         return caller(reply.get("Account"), reply.get("Arn"), believed=believed)
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
-        return self._clients.checkup(self._client, self._health)
+        return self._services.checkup()
 
     def _wire_of(self, service: str) -> Wire:
         """The seam to a service; each has a pace of its own."""
         if service == "ssm":
-            return self._wire(self._client, self._pace)
-        return self._wire(self._clients.beside(self._client, service), self._pace.apart())
-
-    def _wire(self, client: Any, pace: Pace) -> Wire:
-        clients = self._clients
-        return Wire(
-            client,
-            pace,
-            scope=self._scope,
-            source=clients.source,
-            health=self._health,
-            credentials=clients.credentials,
-        )
+            return self._wire
+        return Wire(self._services.beside(service), self._pace.apart(), scope=self._scope)
 
     def _of(self, ref: Ref) -> Windows | Commands | Automations | StateMachines:
         """The reader of the reference's kind, once its id has the shape of one."""

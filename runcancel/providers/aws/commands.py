@@ -11,10 +11,10 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.providers.aws.facts import COMMAND
-from runcancel.providers.aws.fields import INSTANCE, alarms, counted, record, same, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, counted, record, same, time_of, word
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, checked_id, moment, number, rows, text, wire_time
+from runcancel.providers.common.fields import JsonObject, checked_id, number, rows, text, wire_time
 from runcancel.providers.common.paging import chunks, distinct, first
 from runcancel.providers.common.scripts import contains, with_parameters
 
@@ -129,7 +129,7 @@ def _run(ref: Ref, row: JsonObject) -> Run:
         provider_status=word(row.get("Status")),
         status_detail=text(row.get("StatusDetails")),
         name=text(row.get("DocumentName")),
-        created_at=moment(row.get("RequestedDateTime")),
+        created_at=time_of(row.get("RequestedDateTime")),
         target_count=number(row.get("TargetCount")),
         comment=text(row.get("Comment")),
         document=text(row.get("DocumentName")),
@@ -179,4 +179,4 @@ def _invocation(ref: Ref, row: JsonObject) -> Invocation:
 
 
 def _times(plugins: Sequence[JsonObject], key: str) -> list[datetime]:
-    return [time for time in (moment(plugin.get(key)) for plugin in plugins) if time is not None]
+    return [time for time in (time_of(plugin.get(key)) for plugin in plugins) if time is not None]

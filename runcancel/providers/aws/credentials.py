@@ -18,17 +18,16 @@ from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws import private
 from runcancel.providers.aws.failures import error_response, no_response
+from runcancel.providers.aws.keys import described
 from runcancel.providers.aws.profile import files, profile_in_use, profiles
 from runcancel.providers.common.credential_process import document, ended, printed
 from runcancel.providers.common.credentials import Credentials, Renewed, expiry, failed_credentials
 from runcancel.providers.common.fields import check_keys, text
-from runcancel.providers.common.files import home, ini
+from runcancel.providers.common.files import home
 
 _PROCESS = "custom-process"
 _RENEWS = frozenset({"refreshToken", "clientId", "clientSecret"})
 """What a stored sign-in is renewed with: a renewal that is not stored would end the sign-in of the vendor's CLI."""
-
-_NUMBERS = ("AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_MAX_ATTEMPTS")
 
 
 class Once:
@@ -104,36 +103,6 @@ def acquire(session: botocore.session.Session, profile: str | None, environ: Map
     signer = Signer(once)
     session.get_credentials = lambda: signer
     return once
-
-
-def check_numbers(environ: Mapping[str, str]) -> None:
-    """Raise `Reason.NO_CREDENTIALS` for a variable of botocore's that has to be a number and is none."""
-    for name in _NUMBERS:
-        if (value := environ.get(name)) and not value.strip().isdecimal():
-            message = f"{name} is “{value}”, which is not a whole number"
-            raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=f"correct or unset {name}")
-
-
-def described(environ: Mapping[str, str], profile: str | None) -> str:
-    """The source of credentials in words: the first of botocore's chain that is set up."""
-    name = profile_in_use(environ, profile).value
-    section = profiles(environ).profiles.get(name, {})
-    ambient = environ if profile is None else {}
-    by_role = section.get("role_arn")
-    token_file = ambient.get("AWS_WEB_IDENTITY_TOKEN_FILE") or section.get("web_identity_token_file")
-    sources = (
-        (ambient.get("AWS_ACCESS_KEY_ID"), "AWS_ACCESS_KEY_ID of the environment"),
-        (by_role and "web_identity_token_file" not in section, f"role {by_role} of profile {name}"),
-        (token_file, f"the web identity in {token_file}"),
-        (section.get("sso_account_id"), f"the single sign-on of profile {name}"),
-        (_in_credentials_file(environ, name), f"profile {name}, shared-credentials-file"),
-        (section.get("login_session"), f"the sign-in of profile {name}"),
-        (section.get("credential_process"), f"credential_process of profile {name}"),
-        (section.get("aws_access_key_id"), f"profile {name}, config-file"),
-        (environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"), "the container's role"),
-        (environ.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), "the container's role"),
-    )
-    return next((words for there, words in sources if there), "the instance's role")
 
 
 @contextmanager
@@ -327,11 +296,6 @@ def _refuse_to_ask(_question: str) -> str:
         action="credentials",
         hint="sign in with the vendor's CLI first: aws sts get-caller-identity --profile NAME",
     )
-
-
-def _in_credentials_file(environ: Mapping[str, str], name: str) -> bool:
-    _, credentials = files(environ)
-    return "aws_access_key_id" in (ini(credentials) or {}).get(name, {})
 
 
 def _tried(profile: str | None, environ: Mapping[str, str]) -> str:

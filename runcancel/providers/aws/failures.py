@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Any
 
 from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.common.fields import OWN_WORDS, STATUSES, sentence, word
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
 
 CODES: Mapping[str, Reason] = {
     "DoesNotExistException": Reason.NOT_FOUND,
@@ -126,31 +127,48 @@ _OTHER_SERVICES = {
 _NAMED_ACTION = re.compile(r"perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 
 
-def error_response(error: ClientError, *, action: str, source: str = "") -> CloudError:
-    """The failure that AWS answered. `action` is the API that was called; credentials may have called another one.
-
-    `source`: where the credentials came from; it is named when they are at fault.
-    """
-    detail = error.response.get("Error", {})
-    metadata = error.response.get("ResponseMetadata", {})
-    code = word(detail.get("Code")) or ""
-    code = "" if code.isdigit() else code  # botocore takes the HTTP status where the reply has no code
-    status = metadata.get("HTTPStatusCode")
-    reason = CODES.get(code) or by_status(status)
-    message = sentence(detail.get("Message"), "" if code else f"HTTP {status}")
+def error_response(error: "ClientError", *, action: str, source: str = "") -> CloudError:
+    """The failure that botocore read in an answer; credentials may have called another API than `action`."""
     api = error.operation_name if isinstance(error.operation_name, str) else action
+    detail, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    return refusal(
+        detail.get("Code"),
+        detail.get("Message"),
+        api=api,
+        status=metadata.get("HTTPStatusCode"),
+        request_id=metadata.get("RequestId"),
+        headers=metadata.get("HTTPHeaders") or {},
+        source=source,
+    )
+
+
+def refusal(
+    code: object,
+    message: object,
+    *,
+    api: str,
+    status: object,
+    request_id: object,
+    headers: Mapping[str, Any],
+    source: str,
+) -> CloudError:
+    """The failure that AWS answered. `source`: where the credentials came from; named when they are at fault."""
+    code = word(code) or ""
+    code = "" if code.isdigit() else code  # botocore takes the HTTP status where the reply has no code
+    reason = CODES.get(code) or by_status(status)
+    words = sentence(message, "" if code else f"HTTP {status}")
     return CloudError(
         reason,
-        _sentence(reason, api, code=code, message=message, source=source),
+        _sentence(reason, api, code=code, message=words, source=source),
         provider_code=code or None,
-        request_id=word(metadata.get("RequestId")),
-        retry_after=retry_after(metadata.get("HTTPHeaders") or {}),
+        request_id=word(request_id),
+        retry_after=retry_after(headers),
         action=api,
         hint=_CODE_HINTS.get(code) or _HINTS.get(reason),
     )
 
 
-def no_response(error: BotoCoreError, *, action: str, source: str = "") -> CloudError:
+def no_response(error: "BotoCoreError", *, action: str, source: str = "") -> CloudError:
     """The failure that botocore met before, or instead of, an answer. `source` as in `error_response`."""
     names = [base.__name__ for base in type(error).__mro__]
     reason = EXCEPTIONS[next(name for name in names if name in EXCEPTIONS)]
@@ -182,7 +200,7 @@ def _sentence(reason: Reason, api: str, *, code: str, message: str, source: str)
     return f"{api}: {code}{by}: {message}" if code else f"{api}: {message}{by}"
 
 
-def _described(error: BotoCoreError) -> str:
+def _described(error: "BotoCoreError") -> str:
     """botocore's own sentence, but for what others wrote into it: that may hold anything."""
     if type(error).__name__ == "CredentialRetrievalError":
         return f"could not get credentials from {error.kwargs.get('provider', 'their source')}"

@@ -3,12 +3,17 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from runcancel.providers.common.fields import number, rows, text
+from runcancel.errors import CloudError
+from runcancel.model.states import Reason
+from runcancel.providers.common.fields import moment, number, rows, text
 
 INSTANCE = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})|mi-[0-9A-Za-z_]{17}")
 """EC2 instances and managed nodes: InstanceId of the service model."""
+
+_LATEST = 253_402_300_800  # seconds, the year 10,000
 
 
 def same(value: object, id: str) -> bool:
@@ -26,6 +31,15 @@ def counted(value: object, names: Mapping[str, str]) -> dict[str, int]:
     """The counters of a structure that are there, under our names: `names` is `{field: name}`."""
     pairs = ((name, number(record(value).get(field))) for field, name in names.items())
     return {name: count for name, count in pairs if count is not None}
+
+
+def time_of(value: object) -> datetime | None:
+    """The time of a field that the service model declares as one. Raises `Reason.UNPROVEN` for what is none."""
+    time = moment(value)
+    early = isinstance(value, datetime) or (isinstance(value, int | float) and value < _LATEST)  # "not yet"
+    if time is None and value is not None and not early:
+        raise CloudError(Reason.UNPROVEN, "a time in the reply cannot be read")
+    return time
 
 
 def word(value: object) -> str:

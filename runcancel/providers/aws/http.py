@@ -13,12 +13,12 @@ from botocore.utils import ContainerMetadataFetcher
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws import private
-from runcancel.providers.aws.failures import by_status, retry_after
 from runcancel.providers.aws.links import partition_of
 from runcancel.providers.aws.models import OURS
 from runcancel.providers.aws.profile import profiles, resolve
+from runcancel.providers.aws.systems_manager import check_answer
 from runcancel.providers.base import Connection
-from runcancel.providers.common.fields import is_page, json_object
+from runcancel.providers.common.fields import json_object
 from runcancel.providers.common.http import HttpClient, Reply
 from runcancel.redaction import remember
 
@@ -50,7 +50,6 @@ _FIRST = {
 }
 """A region of each partition whose STS is always there."""
 
-_OK = 300  # statuses below are successes
 _CONTAINER_PATIENCE = 2.0  # seconds, as botocore has it
 
 
@@ -110,7 +109,7 @@ class _Sender:
         for_keys = service not in _OURS and action != "GetCallerIdentity"
         try:
             reply = _send(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
-            _check(reply, urlsplit(request.url).netloc)
+            check_answer(reply, urlsplit(request.url).netloc)
         except CloudError as error:
             if for_keys:
                 raise _with_action(error, action) from None
@@ -194,23 +193,6 @@ def _plain(value: object) -> str:
 
 def _response(url: str, reply: Reply) -> AWSResponse:
     return AWSResponse(url, reply.status_code, dict(reply.headers), _Raw(reply.content))
-
-
-def _check(reply: Reply, host: str) -> None:
-    """A web page, or another text that AWS does not write, is never handed on: botocore would quote it."""
-    content = reply.content.strip()
-    readable = content.startswith(b"{") or (content.startswith(b"<") and not is_page(content))
-    if reply.status_code < _OK and (readable or not content):
-        return
-    if reply.status_code >= 400 and readable:
-        return
-    explanation = "" if reply.status_code >= _OK else ", but not from AWS: a proxy or gateway replied"
-    raise CloudError(
-        by_status(reply.status_code),
-        f"HTTP {reply.status_code} from {host}{explanation}",
-        request_id=reply.headers.get("x-amzn-requestid"),
-        retry_after=retry_after(reply.headers),
-    )
 
 
 def _no_credentials(error: CloudError, whose: str) -> CloudError:

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -15,6 +17,9 @@ from runcancel.model.states import Reason
 from runcancel.providers.aws.facts import PROFILE_VARIABLES, REGION_VARIABLES
 from runcancel.providers.base import VendorSettings
 from runcancel.providers.common.files import Sections, ini, stamp, there, unusable
+
+if TYPE_CHECKING:
+    from runcancel.providers.common.http import Endpoint
 
 PREFIX = "AWS_"
 HOMES = ("HOME", "USERPROFILE")
@@ -82,6 +87,17 @@ def endpoint_url(environ: Mapping[str, str], profile: str, service: str) -> Choi
     if url := section.get("endpoint_url"):
         return Choice(url, f'profile "{profile}" in {_holder(environ, profile, "endpoint_url")}')
     return None
+
+
+def endpoint_of(url: str) -> "Endpoint":
+    """Where a URL leads. Raises `Reason.NOT_CONFIGURED` for plain http beyond loopback, and for what is no URL."""
+    from runcancel.providers.common.http import Endpoint
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text quotes the URL, and a password in it
+        raise CloudError(Reason.NOT_CONFIGURED, "an endpoint URL cannot be read; nothing was sent") from None
+    return Endpoint.of(f"{parts.scheme}://{parts.netloc}")
 
 
 def sts_endpoint_url(environ: Mapping[str, str], profile: str) -> Choice[str] | None:

@@ -4,11 +4,10 @@ import re
 from collections.abc import Callable, Hashable
 from functools import partial
 
-from botocore.credentials import ReadOnlyCredentials
-
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws.fields import record
+from runcancel.providers.aws.signature import Keys
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.base import ContextRole
 from runcancel.providers.common.credentials import Credentials, CredentialSource, expiry, shared
@@ -26,10 +25,10 @@ class RoleCredentials:
         self.account = account
         self.principal = principal
 
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+    def get_frozen_credentials(self) -> Keys:
         """The keys, renewed where they had to be. Raises `CloudError`."""
         keys = self._source()
-        return ReadOnlyCredentials(keys.id, keys.secret, keys.token)
+        return Keys(keys.id, keys.secret, keys.token)
 
 
 def assume(role: ContextRole, sts: Callable[[RoleCredentials | None], Wire], *, base: Hashable) -> RoleCredentials:

@@ -1,11 +1,10 @@
-"""Opening AWS clients: botocore's own credential chain and endpoints, with its retries off."""
+"""Clients of botocore: its own chain of credentials and its endpoints, with its retries off."""
 
 import os
 import re
 import threading
 from collections.abc import Hashable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import botocore.session
@@ -16,19 +15,15 @@ from msgspec import Struct, structs
 from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.aws.config_files import new_session, read_here
-from runcancel.providers.aws.credentials import Once, acquire, check_numbers, described, in_words
+from runcancel.providers.aws.credentials import Once, acquire, in_words
 from runcancel.providers.aws.failures import no_response
-from runcancel.providers.aws.http import send_by, sts_region
+from runcancel.providers.aws.http import send_by
+from runcancel.providers.aws.keys import described
 from runcancel.providers.aws.models import models
-from runcancel.providers.aws.profile import HOMES, PREFIX, files, profile_in_use, profiles, resolve, sts_endpoint_url
+from runcancel.providers.aws.profile import HOMES, PREFIX, endpoint_of, files, profile_in_use, profiles
 from runcancel.providers.aws.profile import endpoint_url as endpoint_url_of
-from runcancel.providers.aws.roles import RoleCredentials, assume
-from runcancel.providers.aws.wire import Wire, prove_body
-from runcancel.providers.base import Checkup, Connection
-from runcancel.providers.common.fields import checked_region
-from runcancel.providers.common.http import Endpoint, EndpointHealth, believed
-from runcancel.providers.common.proxies import proxy_of, without_user
-from runcancel.runtime.throttle import Pace
+from runcancel.providers.aws.sdk import prove_body
+from runcancel.providers.base import Connection
 
 _LOCK = threading.Lock()  # clients may be shared by threads, but not created by them (botocore issue 2991)
 _OPENING: dict[int, threading.Lock] = {}
@@ -50,78 +45,19 @@ _OF_CREDENTIALS = re.compile(
 _IN_XML = ("ec2", "sts")
 """Services that answer in XML."""
 
-_STS = re.compile(
-    r"sts(-fips)?(\.[a-z0-9-]+)?\.amazonaws\.(com|com\.cn|eu)|sts\.[a-z0-9-]+\.api\.(aws|amazonwebservices\.com\.cn)"
-    r"|vpce-[0-9a-z-]+\.sts\.[a-z0-9-]+\.vpce\.amazonaws\.com(\.cn)?"
-)
-"""Where the vendor's own STS answers: public, and inside a network."""
 
-
-class ClientFactory:
-    """The clients of one scope, made one at a time and only when needed. `credentials` sign its requests."""
+class SdkClients:
+    """The clients of botocore for one scope, made one at a time and only when needed."""
 
     def __init__(self, connection: Connection, environ: Mapping[str, str]) -> None:
-        checked_region(connection.scope.region)  # it becomes part of a host name
         self._connection = connection
         self._environ = environ
-        self._key = _key(connection, environ)
-        self._opened = _opened(self._key, connection, environ)
+        self.key = _key(connection, environ)
+        self._opened = _opened(self.key, connection, environ)
         self._profile = profile_in_use(environ, connection.profile).value
-        self.source = str(connection.role or described(environ, connection.profile))
-        self.credentials: Once | RoleCredentials = self._opened.credentials
+        self.credentials: Once = self._opened.credentials
 
-    def ssm(self) -> Any:
-        """A Systems Manager client whose answers must be JSON objects."""
-        return self._open("ssm", self._connection.endpoint_url)
-
-    def assume_role(self, ssm: Any, pace: Pace) -> None:
-        """Get the credentials of the context's role, where it has one. Raises `CloudError`.
-
-        One pace holds for all roles that the same credentials assume: STS counts the calls of their account.
-        """
-        role = self._connection.role
-        if role is None:
-            return
-        client = self._open("sts", self._sts_url(ssm), region=sts_region(self._connection, self._environ, role.arn))
-        base = (self._key, str(client.meta.endpoint_url))
-        at = pace.shared(base)
-        scope = self._connection.scope
-        own = self._opened.credentials
-        self.credentials = assume(role, lambda by: Wire(client, at, scope=scope, credentials=by or own), base=base)
-
-    def sts(self, ssm: Any) -> Any:
-        """A Security Token Service client.
-
-        Unless its endpoint is chosen, it goes where the `ssm` client goes when that is loopback.
-        """
-        return self._open("sts", self._sts_url(ssm))
-
-    def believes(self, sts: Any, ssm: Any) -> bool:
-        """Whether the identity from this STS counts."""
-        return believed(_endpoint(sts), _endpoint(ssm), _STS)
-
-    def beside(self, ssm: Any, service: str) -> Any:
-        """A client of another service; on loopback it goes where the `ssm` client goes."""
-        return self._open(service, ssm.meta.endpoint_url if _endpoint(ssm).loopback else None)
-
-    def checkup(self, ssm: Any, health: EndpointHealth) -> Checkup:
-        """See `Cloud.checkup`."""
-        endpoint = _endpoint(ssm)
-        return Checkup(
-            credentials=self.source,
-            key=_key_ends(self.credentials),
-            endpoint=f"{endpoint.scheme}://{endpoint.host}",
-            proxy=without_user(proxy_of(endpoint.scheme, endpoint.host, self._environ)),
-            clock_skew=health.skew,
-            latency=health.took,
-        )
-
-    def _sts_url(self, ssm: Any) -> str | None:
-        own = sts_endpoint_url(self._environ, self._profile)
-        url = self._connection.sts_endpoint_url or (own.value if own else None)
-        return str(ssm.meta.endpoint_url) if url is None and _endpoint(ssm).loopback else url
-
-    def _open(self, service: str, endpoint_url: str | None, *, region: str | None = None) -> Any:
+    def open(self, service: str, endpoint_url: str | None, *, region: str | None = None) -> Any:
         """A client; that of another account where all but the credentials is the same."""
         endpoint = endpoint_url_of(self._environ, self._profile, service)
         url = endpoint_url or (endpoint.value if endpoint else None)
@@ -131,7 +67,7 @@ class ClientFactory:
             client = _CLIENTS.get(key)
             if client is None:
                 client = self._create(service, region, url, agent)
-                _endpoint(client)
+                endpoint_of(str(client.meta.endpoint_url))
                 if service not in _IN_XML:
                     name = client.meta.service_model.service_id.hyphenize()
                     client.meta.events.register(f"after-call.{name}", prove_body)
@@ -183,10 +119,6 @@ def _opened(key: int, connection: Connection, environ: Mapping[str, str]) -> _Op
 
 
 def _open(connection: Connection, environ: Mapping[str, str]) -> _Opened:
-    error = resolve(environ, connection.profile).error
-    if error is not None:
-        raise error
-    check_numbers(environ)
     session = _resolved(connection.profile, environ)
     with in_words(described(environ, connection.profile)):
         send_by(session, connection, environ)
@@ -223,17 +155,3 @@ def _resolved(profile: str | None, environ: Mapping[str, str]) -> botocore.sessi
         store.set_config_variable("profile", None if choice.origin == "default" else choice.value)
     read_here(session)
     return session
-
-
-def _key_ends(credentials: Any) -> str | None:
-    """The last four characters of the key's id; None where a sign-in has ended."""
-    try:
-        return str(credentials.get_frozen_credentials().access_key)[-4:]
-    except CloudError:
-        return None
-
-
-def _endpoint(client: Any) -> Endpoint:
-    """Where a client goes. Raises `Reason.NOT_CONFIGURED` for plain http beyond loopback."""
-    parts = urlsplit(client.meta.endpoint_url)
-    return Endpoint.of(f"{parts.scheme}://{parts.netloc}")

@@ -10,7 +10,7 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.facts import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
-from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, time_of, word
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, moment, text, texts, wire_time
@@ -169,8 +169,8 @@ def _run(ref: Ref, reply: JsonObject) -> Run:
         state=window_state(word(reply.get("Status"))),
         provider_status=word(reply.get("Status")),
         status_detail=text(reply.get("StatusDetails")),
-        started_at=moment(reply.get("StartTime")),
-        ended_at=moment(reply.get("EndTime")),
+        started_at=time_of(reply.get("StartTime")),
+        ended_at=time_of(reply.get("EndTime")),
         task_ids=texts(reply.get("TaskIds")),
         repeats=False,
     )
@@ -184,7 +184,7 @@ def _invocation(ref: Ref, task: JsonObject, row: JsonObject, *, parameters: bool
     child = _CHILDREN.get(task_type)
     child_id = execution if child is not None and child.matches(execution or "") else None
     targets = _targets(document(row.get("Parameters")))
-    started = moment(row.get("StartTime"))
+    started = time_of(row.get("StartTime"))
     invocation = Invocation(
         run=ref,
         id=text(row.get("InvocationId")) or task_id or ref.id,
@@ -197,7 +197,7 @@ def _invocation(ref: Ref, task: JsonObject, row: JsonObject, *, parameters: bool
         status_detail=text(row.get("StatusDetails")),
         exit_code=None,
         started_at=started,
-        ended_at=moment(row.get("EndTime")),
+        ended_at=time_of(row.get("EndTime")),
         child=None if child is None or child_id is None else Ref(scope=ref.scope, kind=child.name, id=child_id),
         owner=text(row.get("OwnerInformation")),
         window_target=text(row.get("WindowTargetId")),
@@ -230,8 +230,8 @@ def _of_whole_task(ref: Ref, task: JsonObject, task_id: str) -> Invocation:
         provider_status=word(task.get("Status")),
         status_detail=text(task.get("StatusDetails")),
         exit_code=None,
-        started_at=moment(task.get("StartTime")),
-        ended_at=moment(task.get("EndTime")),
+        started_at=time_of(task.get("StartTime")),
+        ended_at=time_of(task.get("EndTime")),
         child=None,
         owner=None,
         window_target=None,

@@ -1,24 +1,17 @@
 """The one seam to AWS: every request goes through `Wire.call`, with rate, proof, trace and errors in one place."""
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from botocore import xform_name
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 from msgspec import Struct
 
 from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason, State
-from runcancel.providers.aws.credentials import signed_by
-from runcancel.providers.aws.failures import error_response, no_response, unsent
 from runcancel.providers.aws.fields import record, same
 from runcancel.providers.common.fields import JsonObject, number, rows, text, trace
-from runcancel.providers.common.http import EndpointHealth
 from runcancel.providers.common.paging import by_token
 from runcancel.runtime.throttle import Pace, Rate
 
@@ -26,12 +19,14 @@ from runcancel.runtime.throttle import Pace, Rate
 class Api(Struct, frozen=True, kw_only=True):
     """One API: its rate, whether it changes something, where in a reply its proof is.
 
-    The thing at `proof` must be there; if the request has a parameter of its last name, it must be equal.
+    The thing at `proof` must be there, a list if it is `many`; if the request has a parameter of its last name, it must
+    be equal.
     """
 
     rate: Rate = Rate(10, documented=False)
     asks: bool = False
     proof: tuple[str, ...] = ()
+    many: bool = False
 
 
 # Automation's and CloudTrail's rates are those of their references. STS allows 600 calls a second to all callers of an
@@ -39,73 +34,67 @@ class Api(Struct, frozen=True, kw_only=True):
 APIS: Mapping[str, Api] = {
     "CancelMaintenanceWindowExecution": Api(asks=True, proof=("WindowExecutionId",)),
     "GetMaintenanceWindowExecution": Api(proof=("WindowExecutionId",)),
-    "DescribeMaintenanceWindowExecutionTasks": Api(proof=("WindowExecutionTaskIdentities",)),
-    "DescribeMaintenanceWindowExecutionTaskInvocations": Api(proof=("WindowExecutionTaskInvocationIdentities",)),
-    "DescribeMaintenanceWindows": Api(proof=("WindowIdentities",)),
-    "DescribeMaintenanceWindowExecutions": Api(proof=("WindowExecutions",)),
+    "DescribeMaintenanceWindowExecutionTasks": Api(many=True, proof=("WindowExecutionTaskIdentities",)),
+    "DescribeMaintenanceWindowExecutionTaskInvocations": Api(
+        many=True, proof=("WindowExecutionTaskInvocationIdentities",)
+    ),
+    "DescribeMaintenanceWindows": Api(many=True, proof=("WindowIdentities",)),
+    "DescribeMaintenanceWindowExecutions": Api(many=True, proof=("WindowExecutions",)),
     "CancelCommand": Api(asks=True),
-    "ListCommands": Api(proof=("Commands",)),
-    "ListCommandInvocations": Api(proof=("CommandInvocations",)),
+    "ListCommands": Api(many=True, proof=("Commands",)),
+    "ListCommandInvocations": Api(many=True, proof=("CommandInvocations",)),
     "GetCommandInvocation": Api(proof=("CommandId",)),
     "StopAutomationExecution": Api(rate=Rate(1), asks=True),
     "GetAutomationExecution": Api(rate=Rate(3), proof=("AutomationExecution", "AutomationExecutionId")),
-    "DescribeAutomationExecutions": Api(rate=Rate(3), proof=("AutomationExecutionMetadataList",)),
-    "DescribeAutomationStepExecutions": Api(rate=Rate(3), proof=("StepExecutions",)),
+    "DescribeAutomationExecutions": Api(many=True, rate=Rate(3), proof=("AutomationExecutionMetadataList",)),
+    "DescribeAutomationStepExecutions": Api(many=True, rate=Rate(3), proof=("StepExecutions",)),
     "GetMaintenanceWindow": Api(proof=("WindowId",)),
-    "DescribeMaintenanceWindowTasks": Api(proof=("Tasks",)),
+    "DescribeMaintenanceWindowTasks": Api(many=True, proof=("Tasks",)),
     "GetMaintenanceWindowTask": Api(proof=("WindowTaskId",)),
-    "DescribeMaintenanceWindowTargets": Api(proof=("Targets",)),
+    "DescribeMaintenanceWindowTargets": Api(many=True, proof=("Targets",)),
     "UpdateMaintenanceWindow": Api(asks=True, proof=("WindowId",)),
-    "ListAssociations": Api(proof=("Associations",)),
+    "ListAssociations": Api(many=True, proof=("Associations",)),
     "DescribeAssociation": Api(proof=("AssociationDescription", "AssociationId")),
-    "ListEventBuses": Api(proof=("EventBuses",)),
-    "ListRules": Api(proof=("Rules",)),
-    "ListTargetsByRule": Api(proof=("Targets",)),
+    "ListEventBuses": Api(many=True, proof=("EventBuses",)),
+    "ListRules": Api(many=True, proof=("Rules",)),
+    "ListTargetsByRule": Api(many=True, proof=("Targets",)),
     "DescribeRule": Api(proof=("Name",)),
     "DisableRule": Api(asks=True),
     "EnableRule": Api(asks=True),
     "StopExecution": Api(asks=True, proof=("stopDate",)),
     "DescribeExecution": Api(proof=("executionArn",)),
-    "ListStateMachines": Api(proof=("stateMachines",)),
-    "ListExecutions": Api(proof=("executions",)),
-    "ListSchedules": Api(proof=("Schedules",)),
+    "ListStateMachines": Api(many=True, proof=("stateMachines",)),
+    "ListExecutions": Api(many=True, proof=("executions",)),
+    "ListSchedules": Api(many=True, proof=("Schedules",)),
     "GetSchedule": Api(proof=("Name",)),
-    "LookupEvents": Api(rate=Rate(2), proof=("Events",)),
-    "DescribeRegions": Api(proof=("Regions",)),
+    "LookupEvents": Api(many=True, rate=Rate(2), proof=("Events",)),
+    "DescribeRegions": Api(many=True, proof=("Regions",)),
     "GetCallerIdentity": Api(proof=("Account",)),
-    "ListAccounts": Api(proof=("Accounts",)),
-    "ListAccountsForParent": Api(proof=("Accounts",)),
-    "ListOrganizationalUnitsForParent": Api(proof=("OrganizationalUnits",)),
-    "ListTagsForResource": Api(proof=("Tags",)),
+    "ListAccounts": Api(many=True, proof=("Accounts",)),
+    "ListAccountsForParent": Api(many=True, proof=("Accounts",)),
+    "ListOrganizationalUnitsForParent": Api(many=True, proof=("OrganizationalUnits",)),
+    "ListTagsForResource": Api(many=True, proof=("Tags",)),
     "AssumeRole": Api(rate=Rate(100), proof=("Credentials",)),
 }
 
-_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
-"""What botocore's parsers let through when a reply has the wrong shape."""
+
+class Sender(Protocol):
+    """One service of AWS at its endpoint, `url`."""
+
+    @property
+    def url(self) -> str: ...
+
+    def send(self, action: str, params: Mapping[str, Any]) -> JsonObject:
+        """The reply to one request, with its `ResponseMetadata` as in botocore. Raises `CloudError`."""
 
 
 class Wire:
-    """One botocore client, shared by threads and by accounts.
+    """One service, shared by threads."""
 
-    `credentials` sign its requests, and `source` is their source in words; None: those of the client's session.
-    """
-
-    def __init__(
-        self,
-        client: Any,
-        pace: Pace,
-        *,
-        scope: Scope,
-        source: str = "",
-        health: EndpointHealth | None = None,
-        credentials: Any = None,
-    ) -> None:
-        self._client = client
-        self._host = urlsplit(str(client.meta.endpoint_url)).netloc.rpartition("@")[2]
-        self._health = health or EndpointHealth()
-        self._source = source
+    def __init__(self, sender: Sender, pace: Pace, *, scope: Scope) -> None:
+        self._sender = sender
+        self._host = urlsplit(sender.url).netloc.rpartition("@")[2]
         self._scope = scope
-        self._credentials = credentials
         self.pace = pace
 
     def call(self, action: str, params: Mapping[str, Any]) -> JsonObject:
@@ -155,7 +144,7 @@ class Wire:
         began = time.monotonic()
         outcome = "interrupted"
         try:
-            reply = self._send(action, params)
+            reply = self._sender.send(action, params)
             _check(action, api, params, reply)
             outcome = f"HTTP {_status(reply)}, request {_request_id(reply)}"
         except CloudError as error:
@@ -165,62 +154,38 @@ class Wire:
             trace(self._scope, self._host, action, params, outcome=outcome, began=began)
         return reply
 
-    def _send(self, action: str, params: Mapping[str, Any]) -> JsonObject:
-        began = time.monotonic()
-        try:
-            with signed_by(self._credentials):
-                reply: JsonObject = getattr(self._client, xform_name(action))(**params)
-            self._health.note(_date(reply), time.monotonic() - began)
-        except ClientError as error:
-            self._health.note(_date(error.response), time.monotonic() - began)
-            raise error_response(error, action=action, source=self._source) from None
-        except BotoCoreError as error:
-            raise no_response(error, action=action, source=self._source) from None
-        except CloudError as error:
-            raise unsent(error, action=action) from None
-        except _UNREADABLE:
-            raise _unproven(action, "the answer cannot be read") from None
-        return reply
-
 
 OpenWire = Callable[[str], Wire]
 """The seam to a service of AWS, by the name of its client."""
 
 
-def prove_body(http_response: Any, **_event: object) -> None:
-    """A hook on `after-call`: botocore takes a web page, or an error under HTTP 200, for an empty success."""
-    if http_response.status_code >= 300 or not http_response.content.strip():
-        return
-    try:
-        body = json.loads(http_response.content)
-    except (ValueError, RecursionError):
-        body = None
+def proven_object(body: object) -> JsonObject:
+    """The body of a success. Raises `Reason.UNPROVEN` for what AWS did not write, and for an error in one."""
     if not isinstance(body, dict):
-        raise _unproven("AWS", "the reply is not a JSON object: a proxy or gateway replied")
+        raise unproven("AWS", "the reply is not a JSON object: a proxy or gateway replied")
     if "__type" in body and body.keys() <= {"__type", "message", "Message"}:
-        raise _unproven("AWS", "the reply is an error with a success status")
+        raise unproven("AWS", "the reply is an error with a success status")
+    return body
 
 
 def _check(action: str, api: Api, params: Mapping[str, Any], reply: JsonObject) -> None:
     """A reply counts only when it proves itself."""
     if not _request_id(reply):
-        raise _unproven(action, "the reply has no request id")
+        raise unproven(action, "the reply has no request id")
     node: Any = reply
     for key in api.proof:
         node = node.get(key) if isinstance(node, Mapping) else None
     if api.proof and node is None:
-        raise _unproven(action, f"the reply has no {api.proof[-1]}", request_id=_request_id(reply))
+        raise unproven(action, f"the reply has no {api.proof[-1]}", request_id=_request_id(reply))
+    if api.many and not isinstance(node, list):
+        raise unproven(action, f"{api.proof[-1]} of the reply is no list", request_id=_request_id(reply))
     expected = params.get(api.proof[-1]) if api.proof else None
     if expected is not None and str(node).lower() != str(expected).lower():
-        raise _unproven(action, f"the reply is about another {api.proof[-1]}", request_id=_request_id(reply))
+        raise unproven(action, f"the reply is about another {api.proof[-1]}", request_id=_request_id(reply))
 
 
 def _belongs(row: JsonObject, owners: Iterable[tuple[str, str]]) -> bool:
     return all(row.get(field) is None or same(row.get(field), id) for field, id in owners)
-
-
-def _date(reply: JsonObject) -> str | None:
-    return text(record(record(reply.get("ResponseMetadata")).get("HTTPHeaders")).get("date"))
 
 
 def _request_id(reply: JsonObject) -> str:
@@ -231,5 +196,5 @@ def _status(reply: JsonObject) -> int | None:
     return number(record(reply.get("ResponseMetadata")).get("HTTPStatusCode"))
 
 
-def _unproven(action: str, what: str, *, request_id: str | None = None) -> CloudError:
+def unproven(action: str, what: str, *, request_id: str | None = None) -> CloudError:
     return CloudError(Reason.UNPROVEN, f"{action}: {what}", action=action, request_id=request_id)

@@ -211,7 +211,7 @@ class Transport:
         self.endpoint = endpoint
         self.health = EndpointHealth()
         self._base = f"{endpoint.scheme}://{endpoint.host}"
-        self._client = _shared(environ, connection.connect_timeout, connection.read_timeout)
+        self._client = shared(environ, connection.connect_timeout, connection.read_timeout)
         self._client.prepare(self._base)
         self.proxy = without_user(self._client.proxy(self._base))
 
@@ -247,13 +247,15 @@ _CLIENTS: dict[Hashable, HttpClient] = {}
 _LOCK = threading.Lock()
 
 
-def _shared(environ: Mapping[str, str], connect_timeout: float, read_timeout: float) -> HttpClient:
+def shared(
+    environ: Mapping[str, str], connect_timeout: float, read_timeout: float, *, bundle: tuple[str, str] | None = None
+) -> HttpClient:
     """The client of every scope that reaches the network in the same way: accounts share the connections to a host."""
     names = (*CA_VARIABLES, "REQUEST_METHOD")
     ways = {name: value for name, value in environ.items() if name in names or name.lower().endswith("_proxy")}
-    new = HttpClient(ways, connect_timeout=connect_timeout, read_timeout=read_timeout)
+    new = HttpClient(ways, connect_timeout=connect_timeout, read_timeout=read_timeout, bundle=bundle)
     with _LOCK:
-        return _CLIENTS.setdefault((connect_timeout, read_timeout, frozenset(ways.items())), new)
+        return _CLIENTS.setdefault((connect_timeout, read_timeout, bundle, frozenset(ways.items())), new)
 
 
 def _proxy(url: str) -> "Proxy":

@@ -37,10 +37,11 @@ Script = Callable[[str, dict[str, Any]], object]
 
 
 class Scripted:
-    """A server that says what a test wants AWS to say. `asked` holds (action, parameters)."""
+    """A server that says what a test wants AWS to say. `asked` holds (action, parameters), `heads` (path, agent)."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.heads: list[tuple[str, str]] = []
         self.script: Script = lambda action, params: {}
         outer = self
 
@@ -52,6 +53,7 @@ class Scripted:
                 action = self.headers.get("x-amz-target", ".").split(".")[1]
                 params = json.loads(raw) if action else {}
                 outer.asked.append((action, params))
+                outer.heads.append((self.path, self.headers.get("user-agent", "")))
                 said = outer.script(action, params)
                 status, headers, body = said if isinstance(said, tuple) else ok(said)
                 self.send_response(status)
@@ -84,10 +86,10 @@ def error(code: str, message: str = "", **headers: str) -> CancelResponse:
     return 400, {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": "req-9", **headers}, body
 
 
-def connect(clock: HandClock, **connection: Any) -> Aws:
+def connect(clock: HandClock, region: str = SCOPE.region, **connection: Any) -> Aws:
     """The scope that the variables of this process lead to."""
-    opened = provider("aws").connect(
-        Connection(scope=SCOPE, read_timeout=1.0, **connection), os.environ, Pace(clock, jitter=lambda: 0.0)
-    )
+    scope = Scope(provider="aws", region=region)
+    pace = Pace(clock, jitter=lambda: 0.0)
+    opened = provider("aws").connect(Connection(scope=scope, read_timeout=1.0, **connection), os.environ, pace)
     assert isinstance(opened, Aws)
     return opened

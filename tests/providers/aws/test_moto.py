@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from fakes import HandClock
+from moto_http import moto_over_http
 from opened import read, unread
 
 from providers.aws.scripted import NOBODY, SCOPE, A, B, connect, ref
 from runcancel.model.states import Reason, State
-from runcancel.providers.aws.cloud import Aws
-from runcancel.providers.aws.http import SENDER
+from runcancel.providers.aws.sdk import SdkSender
 from runcancel.providers.aws.wire import Wire
 from runcancel.runtime.throttle import Pace
 
@@ -19,23 +19,22 @@ pytest.importorskip("moto.core.models")  # joins the handlers of botocore before
 
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of boto3 in front of moto; requests of the program go to the same moto over HTTP."""
     import boto3
 
-    with pytest.importorskip("moto").mock_aws():
-        yield boto3.client("ssm", region_name=SCOPE.region)
-
-
-def answered_by_moto(clock: HandClock) -> Aws:
-    """A scope whose requests go no further than moto: it answers where we send."""
-    cloud = connect(clock)
-    cloud._client.meta.events.unregister("before-send", unique_id=SENDER)
-    return cloud
+    with moto_over_http(SCOPE.region) as variables:
+        inside = boto3.client("ssm", region_name=SCOPE.region)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+        yield inside
 
 
 def test_moto_agrees_about_a_command(moto: Any, clock: HandClock) -> None:
     sent = moto.send_command(InstanceIds=[A, B], DocumentName="AWS-RunShellScript", Comment="deploy")["Command"]
 
-    run = read(answered_by_moto(clock), ref("command", sent["CommandId"]), full=False).run
+    run = read(connect(clock), ref("command", sent["CommandId"]), full=False).run
 
     assert (run.name, run.target_count) == ("AWS-RunShellScript", 2)
     assert run.state is State.SUCCEEDED
@@ -44,14 +43,14 @@ def test_moto_agrees_about_a_command(moto: Any, clock: HandClock) -> None:
 
 
 def test_moto_agrees_about_an_unknown_command_and_no_windows(moto: Any, clock: HandClock) -> None:
-    assert unread(answered_by_moto(clock), ref("command", NOBODY)).reason is Reason.NOT_FOUND
-    wire = Wire(moto, Pace(clock), scope=SCOPE)
+    assert unread(connect(clock), ref("command", NOBODY)).reason is Reason.NOT_FOUND
+    wire = Wire(SdkSender(moto), Pace(clock), scope=SCOPE)
     assert list(wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=10)) == []
 
 
 def test_moto_agrees_about_what_a_command_wrote(moto: Any, clock: HandClock) -> None:
     sent = moto.send_command(InstanceIds=[A, B], DocumentName="AWS-RunShellScript")["Command"]
-    wire = Wire(moto, Pace(clock), scope=SCOPE)
+    wire = Wire(SdkSender(moto), Pace(clock), scope=SCOPE)
 
     reply = wire.call("GetCommandInvocation", {"CommandId": sent["CommandId"], "InstanceId": A})
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fakes import HandClock
+from moto_http import moto_over_http
 from opened import read, refused, runs_of, unread
 
 from providers.aws.scripted import SCOPE, Scripted, connect, ref
@@ -14,7 +15,6 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import InvocationFilter, Ref
 from runcancel.model.states import Reason, State
 from runcancel.providers.aws.cloud import Aws
-from runcancel.providers.aws.http import SENDER
 from runcancel.providers.aws.states import EXECUTION_STATES
 
 pytest.importorskip("moto.core.models")  # joins the handlers of botocore before any session has copied them
@@ -132,22 +132,13 @@ def test_no_other_kind_is_asked_for_unless_it_is_named(wire: Scripted, scripted:
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     import boto3
 
-    with pytest.importorskip("moto").mock_aws():
-        yield boto3.client("stepfunctions", region_name=SCOPE.region)
-
-
-def answered_by_moto(clock: HandClock) -> Aws:
-    """A scope whose requests to Step Functions go no further than moto."""
-    cloud = connect(clock)
-    beside = cloud._clients.beside
-
-    def opened(ssm: Any, service: str) -> Any:
-        client = beside(ssm, service)
-        client.meta.events.unregister("before-send", unique_id=SENDER)
-        return client
-
-    cloud._clients.beside = opened  # type: ignore[method-assign]
-    return cloud
+    with moto_over_http(SCOPE.region) as variables:
+        inside = boto3.client("stepfunctions", region_name=SCOPE.region)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+        yield inside
 
 
 def test_moto_agrees_about_an_execution_and_its_stop(moto: Any, clock: HandClock) -> None:
@@ -155,7 +146,7 @@ def test_moto_agrees_about_an_execution_and_its_stop(moto: Any, clock: HandClock
     steps = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 900, "End": True}}})
     machine = moto.create_state_machine(name="tidy", definition=steps, roleArn=role)["stateMachineArn"]
     arn = moto.start_execution(stateMachineArn=machine, name="run-1", input='{"path": "/var"}')["executionArn"]
-    cloud = answered_by_moto(clock)
+    cloud = connect(clock)
 
     (run,) = runs_of(cloud, Query(kinds=KIND, states=frozenset({State.RUNNING})))
     assert (run.id, run.name, run.document, run.state) == (arn, "run-1", "tidy", State.RUNNING)
@@ -170,4 +161,4 @@ def test_moto_agrees_about_an_execution_and_its_stop(moto: Any, clock: HandClock
 def test_moto_agrees_about_an_execution_that_is_not_there(moto: Any, clock: HandClock) -> None:
     arn = "arn:aws:states:us-east-2:123456789012:execution:tidy:nobody"
 
-    assert unread(answered_by_moto(clock), run_ref(arn)).reason is Reason.NOT_FOUND
+    assert unread(connect(clock), run_ref(arn)).reason is Reason.NOT_FOUND
