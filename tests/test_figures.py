@@ -30,6 +30,13 @@ _MIB = 1 << 20
 _CONNECTION = {field.name: field.default for field in structs.fields(Connection)}
 _WORDS = {"three": 3, "eight": 8, "ten": 10, "hour": 1}
 
+
+def declared(file: str, name: str) -> int:
+    """A number that a test holds."""
+    (value,) = re.findall(rf"^{name} = (\d+)", (ROOT / "tests" / file).read_text(encoding="utf-8"), re.MULTILINE)
+    return int(value)
+
+
 FIGURES: tuple[tuple[str, str, float], ...] = (
     # scaling
     ("scaling", r"whole process has at most (\d+) threads", schedule.THREADS),
@@ -77,6 +84,8 @@ FIGURES: tuple[tuple[str, str, float], ...] = (
     ("connecting", r"a policy, a request \| (\d+) MiB", request._LARGEST / _MIB),
     ("connecting", r"for at most (\d+) s\. All credentials", callers.LONGEST),
     # the others
+    ("layout", r"no file is longer than (\d+) lines", declared("test_layout.py", "LONGEST_FILE")),
+    ("layout", r"Tencent `cancel` loads \| \d+ \| (\d+) \|", declared("cli/test_imports.py", "MOST_MODULES")),
     ("policy", r"no reply within (\d+) s", callers.LONGEST),
     ("triggers", r"at most once in (\d+) s", hold.LISTED_EVERY),
     ("triggers", r"`--lookup-timeout` \((\d+) s\)", retry.READ_WITHIN),
