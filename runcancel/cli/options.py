@@ -228,6 +228,11 @@ class Filters(Bundle, frozen=True, kw_only=True):
             None if self.until is None else environment.moment("--until", self.until, now),
             None if self.older_than is None else environment.past("--older-than", self.older_than, now),
         ]
+        since = None if self.since is None else environment.moment("--since", self.since, now)
+        until = min((end for end in ends if end is not None), default=None)
+        if since is not None and until is not None and since > until:
+            option = "--until" if self.until is not None else "--older-than"
+            raise UsageError(f"--since is later than {option}, so that no run can match; nothing was sent")
         from runcancel.model.queries import Query  # named runs are not searched
 
         return Query(
@@ -238,8 +243,8 @@ class Filters(Bundle, frozen=True, kw_only=True):
             document=None if self.document is None else environment.plain("--document", self.document),
             script=None if self.script is None else environment.plain("--script", self.script),
             started_by=None if self.started_by is None else environment.plain("--started-by", self.started_by),
-            since=None if self.since is None else environment.moment("--since", self.since, now),
-            until=min((end for end in ends if end is not None), default=None),
+            since=since,
+            until=until,
             include_schedules=self.include_schedules,
         )
 

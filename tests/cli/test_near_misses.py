@@ -1,7 +1,7 @@
 """What a person mistypes at night: each message shows what was wrong, what was not done, and what would be right."""
 
 import pytest
-from outside import TENCENT, Outside, id_of
+from outside import COMMAND, ONE_SHOT, TENCENT, WINDOW, Outside, id_of
 
 _RUN = id_of(TENCENT)
 _HELP = "see: runcancel"
@@ -203,3 +203,28 @@ def test_a_file_of_another_sort_is_named(outside: Outside) -> None:
 
         assert done.code == 2
         assert done.err.startswith(f"runcancel: {name} {says}; nothing was sent\n  {next_step}")
+
+
+@pytest.mark.parametrize("verb", ["invocations", "logs"])
+@pytest.mark.parametrize("target", ["i-bp1fexample", "ins-aaaaaaaa", "i-0123456789abcdef0", "web-107", "x"])
+def test_a_target_of_another_cloud_is_a_target_that_no_run_has(verb: str, target: str, outside: Outside) -> None:
+    done = outside.run(verb, TENCENT, ONE_SHOT, COMMAND, WINDOW, "--target", target, "-o", "json")
+
+    assert done.code == 0, str(done)
+    assert done.document["complete"] is True
+
+
+def test_targets_that_do_not_match_are_not_silence(outside: Outside) -> None:
+    shown = outside.on_terminal("invocations", TENCENT, "--target", "ins-aaaaaaaa")
+
+    assert shown.code == 0
+    assert f"{TENCENT}: no target matches" in shown.final
+
+
+@pytest.mark.parametrize("end", [("--until", "2h"), ("--older-than", "2h")])
+@pytest.mark.parametrize("verb", ["list", "cancel"])
+def test_a_time_that_ends_before_it_begins_is_wrong_usage(verb: str, end: tuple[str, str], command: Outside) -> None:
+    done = command.run(verb, "--since", "1h", *end)
+
+    assert done.code == 2
+    assert f"--since is later than {end[0]}, so that no run can match; nothing was sent" in done.err

@@ -81,6 +81,8 @@ def invocations(
             problems.append(error.problem(ref=run.ref))
             continue
         truncated |= more
+        if not (shown or everything) and session.err.is_terminal:
+            notes.append(f"{run.ref}: no target matches")
         if more:
             notes.append(f"{run.ref}: {shown} shown, there are more")
         elif everything and not answer.closed and (rest := (run.target_count or 0) - shown) > 0:

@@ -39,6 +39,9 @@ from runcancel.providers.common.http import believed
 from runcancel.providers.common.paging import by_token, chunks, first
 from runcancel.providers.common.scripts import contains, decoded_script, with_parameters
 
+_INSTANCE = re.compile(r"m?i-[a-z0-9]{1,64}")
+"""The ids of instances that the vendor's filter accepts; no row has another."""
+
 _TARGETS_PER_STOP = 50
 _PAGE = 50  # rows, the vendor's most
 _TIMED = {"Timed": "true"}  # runs that repeat; its default is documented as false, which leaves them out
@@ -78,8 +81,8 @@ class CloudAssistant:
         """See `Cloud.logs`. Of a run that repeats this is the last round of every instance."""
         once = _once(self._find(ref))
         params = {**self._parameters_of(ref), "ContentEncoding": "Base64"}
-        if len(criteria.targets) == 1:
-            params["InstanceId"] = checked_targets(criteria.targets)[0]
+        if len(criteria.targets) == 1 and all(map(_INSTANCE.fullmatch, criteria.targets)):
+            params["InstanceId"] = next(iter(criteria.targets))
         for row in self._results(params):
             if text(row.get("InstanceId")):
                 invocation = _invocation(ref, as_instance(row), once=once)

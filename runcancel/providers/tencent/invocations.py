@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_INSTANCE = re.compile(r"(?:ins|lhins|rins)-[a-z0-9]{1,64}")
+"""The ids of instances that the vendor's filter accepts; it refuses the others, which no task has."""
+
 _PAGE = 100  # the vendor's most, for a page, for ids of a read and for targets of a cancel
 _OUTPUTS = 50  # tasks per page with up to 24 KB of output each
 _FILTER_VALUES = 5
@@ -205,8 +208,8 @@ class Tat:
         """The run's tasks. Raises `Reason.NOT_FOUND` at the end of a listing without any, if there is no such run."""
         listed = 0
         filters = [{"Name": "invocation-id", "Values": [owner.id]}]
-        if 0 < len(criteria.targets) <= _FILTER_VALUES:
-            filters.append({"Name": "instance-id", "Values": list(checked_targets(sorted(criteria.targets)))})
+        if 0 < len(criteria.targets) <= _FILTER_VALUES and all(map(_INSTANCE.fullmatch, criteria.targets)):
+            filters.append({"Name": "instance-id", "Values": sorted(criteria.targets)})
 
         def page(offset: int) -> tuple[Sequence[JsonObject], int | None]:
             nonlocal listed
