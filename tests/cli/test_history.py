@@ -31,12 +31,6 @@ def killed(outside: Outside, *argv: str, until: str, times: int = 1) -> None:
         child.wait()
 
 
-def test_an_empty_journal_is_named(outside: Outside) -> None:
-    assert outside.run("history").err == "The journal has no operations\n"
-    outside.run("cancel", TENCENT)
-    assert outside.run("history", "--status", "partial").err == "No operation matches\n"
-
-
 def test_what_was_asked_is_told_with_who_why_and_what_was_seen(outside: Outside) -> None:
     done = outside.run("cancel", TENCENT, "--reason", "bad patch 4711", "-o", "json")
 

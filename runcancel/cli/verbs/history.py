@@ -106,7 +106,6 @@ def _newest(session: Session, opened: Journal | None, limit: int, verdicts: froz
     cut = 0 < limit < len(newest)
     shown = newest[:limit] if cut else newest
     notes = [f"Showing the newest {limit} operations. All: --limit 0"] if cut else []
-    notes += [] if shown else ["No operation matches" if verdicts else "The journal has no operations"]
     open_ = unfinished(shown)
     notes += [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in open_[:_NAMED]]
     notes += [] if opened is None else [f"note: {text}" for text in _about_shards(opened, shown)]
