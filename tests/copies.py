@@ -4,6 +4,7 @@ python copies.py DOOR LISTENER: the numbers of two sockets. A line that comes th
 second, is a copy's line to whoever wants commands run.
 """
 
+import _thread
 import fcntl
 import functools
 import gc
@@ -90,7 +91,6 @@ def _live(line: socket.socket) -> NoReturn:
     os.dup2(line.detach(), _LINE, inheritable=False)
     os.closerange(3, _LINE)
     os.closerange(_LINE + 1, 256)
-    gc.freeze = lambda: None  # type: ignore[assignment] # what a command leaves to the collector must reach it
     with socket.socket(fileno=_LINE) as wishes:
         for number in range(_MOST_RUNS, 0, -1):
             before = _State()
@@ -119,15 +119,16 @@ def _run_one(line: socket.socket) -> tuple[int, bool]:
     time.tzset()
     os.chdir(request["cwd"])
     sys.argv[:] = request["argv"]
-    from runcancel.cli import main
+    from runcancel.cli import command
 
     before = request.get("before", "")
     code, ended = 1, False
     try:
         exec(before, {})
-        copy_context().run(main)
+        code = copy_context().run(command)
+        ended = not before and not request.get("alone") and not _thread._count()
     except SystemExit as end:
-        code, ended = int(end.code or 0), not before and not request.get("alone")
+        code = int(end.code or 0)
     except BaseException:  # noqa: BLE001 - as the interpreter does
         traceback.print_exc()
     for stream in (sys.stdout, sys.stderr):

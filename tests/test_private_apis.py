@@ -15,7 +15,6 @@ import runcancel
 
 ROOT = Path(runcancel.__file__).parent
 HOLDERS = {
-    "cli/__init__.py": {"_count"},  # threads that `threading` did not start
     "providers/aws/private.py": {
         *("_ini_parser", "_config_parser", "_fetcher", "_role_fetcher", "_session"),
         *("_prompter", "_profile_provider_builder", "_sso_token_cache", "_login_token_cache"),

@@ -1,6 +1,5 @@
 """The command line, and the one place where every failure becomes a message and an exit code."""
 
-import _thread
 import contextlib
 import gc
 import os
@@ -14,7 +13,20 @@ from runcancel.cli.verbs import VERBS
 
 
 def main() -> NoReturn:
-    """The `runcancel` command. Before a session exists, an interrupt ends it at once, without a traceback."""
+    """The `runcancel` command. It ends the process at once, for nothing is left to close.
+
+    The end of the interpreter would free every object one by one, and threads that still wait, read stdin or import
+    would crash it.
+    """
+    code = command()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def command() -> int:
+    """The whole command but its end; the exit code. Before a session exists, an interrupt ends the process at once."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever called wants it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     _fill_streams()
@@ -23,18 +35,7 @@ def main() -> NoReturn:
 
         restore_environment()
     gc.set_threshold(50_000)  # loading makes many objects and next to no garbage
-    _leave(_flushed(run(sys.argv[1:])))
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process. Threads that still wait, read stdin or import would crash the interpreter's own end."""
-    if _thread._count() > 0:  # also those that `threading` did not start and does not count
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-    gc.freeze()  # else the interpreter walks every object several times at its end, to free nothing
-    sys.exit(code)
+    return _flushed(run(sys.argv[1:]))
 
 
 def run(argv: Sequence[str]) -> int:
