@@ -91,7 +91,7 @@ def _fill_streams() -> None:
 def _flushed(code: int, text: str = "") -> int:
     """The exit code once stdout has everything; 1 instead of 0, with a message, if stdout could not be written."""
     try:
-        sys.stdout.write(text)
+        _write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -101,3 +101,11 @@ def _flushed(code: int, text: str = "") -> int:
             sys.stderr.write(f"runcancel: cannot write to stdout: {error.strerror}\n")
         return code or 1
     return code
+
+
+def _write(text: str) -> None:
+    """Write to stdout; as UTF-8 where its own encoding lacks a character, as Typer does."""
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        sys.stdout.buffer.write(text.encode())
