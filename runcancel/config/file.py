@@ -229,8 +229,8 @@ def _check_writers(file: Path, owner: int) -> None:
 
 def unusable(context: Context) -> tuple[str, str] | None:
     """The key of a context whose account or role cannot be used, and why; None where both can."""
-    cloud, role = provider(context.provider), context.role_arn
-    if context.account is not None and not cloud.account_pattern.fullmatch(context.account):
+    role = context.role_arn
+    if context.account is not None and not provider(context.provider).account_pattern.fullmatch(context.account):
         return "account", f"is “{context.account}”: {NOT_AN_ACCOUNT}"
     if role is None:
         word = next((word for word in ("external_id", "source_profile", "role_chain") if getattr(context, word)), None)
