@@ -18,3 +18,4 @@ def test_what_a_window_starts_every_night_is_disabled_cancelled_and_restored() -
     assert "enabled  nightly-patching  disabled" in between
     assert after.count("aws:us-east-2:maintenance-window/") == 1
     assert "02f05632-d0bc-470d-b1e5-c59a8d4f2a10" not in after
+    assert done.out.splitlines()[-1].startswith("The simulated clouds are closed. To work in new ones: ")

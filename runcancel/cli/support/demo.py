@@ -4,10 +4,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from shutil import which
 
 from msgspec import Struct
 
 from runcancel.cli.support.program import own_command
+from runcancel.text import words_of_shell
 
 WINDOW = "aws:us-east-2:maintenance-window/02f05632-d0bc-470d-b1e5-c59a8d4f2a10"
 SCRIPT = "alibaba:cn-hangzhou:t-7d2a745b412b4601b2d47f6a768d0001"
@@ -80,7 +82,8 @@ def play(story: Story, environ: Mapping[str, str], advance: Callable[[float], ob
         argv = (*own_command(), *scene.argv, "-o", "table")
         code = subprocess.run(argv, env=dict(environ), check=False).returncode  # noqa: S603 - our own command
         expected = expected and code == scene.code
-    _say(f"\n{_LAST[story]}\n")
+    typed = "runcancel" if which("runcancel") else words_of_shell(sys.argv[0])
+    _say(f"\n{_LAST[story]}\n\nThe simulated clouds are closed. To work in new ones: {typed} sandbox exec -- bash\n")
     return 0 if expected else 1
 
 
