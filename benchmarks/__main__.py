@@ -45,11 +45,15 @@ PARTS: Mapping[str, Callable[..., report.Part]] = {
     "shells": shells.part,
 }
 """What measures each part of the page, by the name of the part."""
+COMPARED = {"instructions", "processes", "shells"}
+"""The parts about other command lines, whose versions the page names."""
 
 
 def main(names: Sequence[str], *, quick: bool) -> int:
     """Measure the parts. One that fails is left as it was on the page, and the others are measured; exit code 1."""
-    report.put(report.PAGE, report.where({name: reported(path) for name, path in tools().items()}), name="machine")
+    if not COMPARED.isdisjoint(names):
+        versions = {name: reported(path) for name, path in tools().items()}
+        report.put(report.PAGE, report.where(versions), name="machine")
     failed = [name for name in names if not _measured(name, quick=quick)]
     if failed:
         _log(f"failed: {', '.join(failed)}")

@@ -84,4 +84,4 @@ def shown(found: Sequence[Shell], *, sizes: Sequence[int] = (1000, 10_000)) -> s
 
 def part(*, quick: bool) -> Part:
     """The part of the page."""
-    return Part(text=shown(shells(10 if quick else 100)))
+    return Part(text=shown(shells(10 if quick else 60)))
