@@ -2,7 +2,9 @@
 
 import math
 import re
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -234,3 +236,62 @@ def test_the_reports_of_both_counters_are_read() -> None:
 def test_the_largest_number_of_moments_in_a_window() -> None:
     assert most_in_a_window([0.0, 0.5, 0.999, 1.0, 1.2, 5.0], 1.0) == 4
     assert most_in_a_window([], 1.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("thing", "scheme", "received"),
+    [
+        ("connection", "http", None),
+        ("TLS handshake", "https", b""),
+        ("headers of the reply", "http", b""),
+        ("body of the reply", "http", b"HTTP/1.1 200 OK"),
+    ],
+)
+def test_a_cloud_that_hangs_does_so_at_the_named_place(thing: str, scheme: str, received: bytes | None) -> None:
+    with hung.THINGS[thing]("aws") as setting:
+        url = urlsplit(setting.variables["AWS_ENDPOINT_URL"])
+        assert url.scheme == scheme
+        assert reply(url.hostname or "", url.port or 0) == received
+
+
+def reply(host: str, port: int) -> bytes | None:
+    """The first line that a server sends within a moment; None if nobody takes the connection."""
+    with socket.socket() as client:
+        client.settimeout(0.3)
+        try:
+            client.connect((host, port))
+        except TimeoutError:
+            return None
+        client.sendall(b"POST / HTTP/1.1\r\n\r\n")
+        try:
+            return client.recv(15)
+        except TimeoutError:
+            return b""
+
+
+def test_what_each_package_takes_adds_up_to_the_whole() -> None:
+    parts = imports.by_package({"interpreter": 0.2, "json": 0.1, "ssl": 0.1, "typer": 0.1, "total": 1.0})
+
+    assert parts[imports.LIBRARY] == pytest.approx(0.2)
+    assert parts[imports.REST] == pytest.approx(0.5)
+    assert sum(parts.values()) == pytest.approx(1)
+
+
+def test_the_way_to_a_table_of_the_page_names_its_parts(monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
+    monkeypatch.setattr(report, "PAGE", page)
+    figure = {"rows": Figure(value=9000.0, how="CPU time")}
+    parts = {"one": lambda quick: report.Part(text="a table\n", figures=figure), "two": failing}
+    monkeypatch.setattr(command, "PARTS", parts)
+
+    code = command.main(["two", "one"], quick=False)
+
+    assert code == 1
+    assert between(page.read_text(), "one").strip() == "a table"
+    assert between(page.read_text(), "two").strip() == ""
+    assert "| ≥ 8,000 | 9,000 | met | CPU time |" in page.read_text()
+    command.main(["one"], quick=True)
+    assert between(page.read_text(), "one").strip().startswith("Quick: ")
+
+
+def failing(quick: bool) -> report.Part:
+    raise RuntimeError("a command ended badly")
