@@ -138,3 +138,44 @@ def test_waiting_for_a_run_that_never_shows_ends_with_its_timeout(outside: Outsi
 
     assert outside.run("wait", NOBODY, "--timeout", "3s").code == 5
     assert 3 < time.monotonic() - begun < 12
+
+
+FAILS = {
+    "error": ("alibaba:DescribeInvocations=http-503", 8),
+    "denied": ("alibaba:*=denied", 4),
+    "expired": ("alibaba:*=expired", 4),
+}
+
+
+@pytest.mark.parametrize("fault", FAILS)
+def test_what_cannot_be_read_at_first_ends_no_wait_for_the_others(fault: str, outside: Outside) -> None:
+    rule, code = FAILS[fault]
+    short = outside.add("tencent", name="short", targets={"running": 2}, runs_for=60)
+    outside.faults(rule)
+
+    done = outside.run("wait", ONE_SHOT, short, "--timeout", "20s", "-o", "json", patience=60)
+
+    assert done.code == code, str(done)
+    assert {run["ref"]: run["state"] for run in done.document["runs"]}[short] == "succeeded"
+    assert done.document["complete"] is False
+    (problem,) = done.document["errors"]
+    assert problem["ref"] == ONE_SHOT
+
+
+def test_what_is_not_found_ends_no_wait_for_the_others(outside: Outside) -> None:
+    short = outside.add("tencent", name="short", targets={"running": 2}, runs_for=60)
+
+    done = outside.run("wait", NOBODY, short, "-o", "json")
+
+    assert done.code == 5, str(done)
+    assert {run["ref"]: run["state"] for run in done.document["runs"]} == {short: "succeeded"}
+    assert [one["ref"] for one in done.document["errors"]] == [NOBODY]
+
+
+def test_what_is_read_later_reaches_the_goal(outside: Outside) -> None:
+    short = outside.add("tencent", name="short", targets={"running": 2}, runs_for=60)
+    outside.faults("DescribeInvocations=http-503*6")
+
+    done = outside.run("wait", short, "--timeout", "40s", "-o", "json", patience=60)
+
+    assert (done.code, done.document["errors"]) == (0, []), str(done)

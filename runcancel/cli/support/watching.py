@@ -12,9 +12,10 @@ from runcancel.runtime.workers import TaskGroup
 
 
 def watch(
-    session: Session, runs: Mapping[Ref, Run], *, full: bool, until: float | None
+    session: Session, runs: Mapping[Ref, Run | None], *, full: bool, until: float | None
 ) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
     """Read the runs in `runs` again and again, telling on stderr what is seen; the caller takes out what is done.
+    A run that was not read yet is None.
 
     Ends when `runs` is empty or at the monotonic second `until`. Raises `Interrupted`.
     """
@@ -31,7 +32,8 @@ def watch(
         cancels=False, timeout=None if until is None else until - session.workers.clock.monotonic()
     )
     for ref, run in runs.items():
-        shown.observed(ref, run, ())
+        if run is not None:
+            shown.observed(ref, run, ())
     try:
         while runs and (until is None or session.workers.clock.monotonic() < until):
             for ref, answer in rounds.next() or ():

@@ -59,8 +59,9 @@ def wait(
       runcancel wait --operation last --timeout 30m
 
     A run has ended when it and every listed target have ended. It fails at once
-    when a run ends in another state, or when credentials are refused or expire.
-    With --timeout it also waits for a run that is not listed yet. Exit codes:
+    when a run ends in another state. A run that cannot be read, because it is not
+    found, credentials are refused or a cloud does not reply, ends no wait for the
+    others. With --timeout it also waits for a run that is not listed yet. Exit codes:
     0 goal reached, 4 not permitted, 5 not found, 7 incomplete,
     8 timed out, or the stop is only reported, 9 the goal cannot be reached.
     """
@@ -76,12 +77,14 @@ def wait(
     results = _listed(
         session, references_of(session, refs, from_, operation), None if timeout is None else began + seconds
     )
-    problems = [result.problem for result in results if result.problem is not None]
+    unread = {one.unseen: one.problem for one in results if one.unseen and one.problem and one.problem.retryable}
+    problems = [one.problem for one in results if one.problem is not None and one.problem not in unread.values()]
     runs = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     interrupted: int | None = None
-    if not problems:
+    if runs or unread:
+        session.notes.problem(*problems)
         try:
-            problems = _wait(session, runs, goal_, seconds, until=began + seconds)
+            problems += _wait(session, runs, unread, goal_, seconds, until=began + seconds)
         except Interrupted as signal:
             interrupted = signal.signum
     answer = session.writer("wait")
@@ -139,16 +142,29 @@ def _not_found(results: Iterable[LookupResult]) -> list[Reference]:
     return [result.reference for result in results if result.problem and result.problem.code is Reason.NOT_FOUND]
 
 
-def _wait(session: Session, runs: dict[Ref, Snapshot], goal: _Goal, seconds: float, *, until: float) -> list[Problem]:
-    """Look until all runs are where they should be, one cannot get there, or time is up; `runs` is kept up to date."""
-    open_runs = {ref: snapshot.run for ref, snapshot in runs.items() if not goal.reached(snapshot.run)}
-    if any(map(goal.missed, open_runs.values())):
+def _wait(
+    session: Session,
+    runs: dict[Ref, Snapshot],
+    unread: Mapping[Ref, Problem],
+    goal: _Goal,
+    seconds: float,
+    *,
+    until: float,
+) -> list[Problem]:
+    """Look until all runs are where they should be, one cannot get there, or time is up; `runs` is kept up to date.
+
+    What is `unread` is read again with the others. Refused credentials end the reading of the runs that they are for.
+    """
+    open_runs: dict[Ref, Run | None] = dict.fromkeys(unread)
+    open_runs |= {ref: snapshot.run for ref, snapshot in runs.items() if not goal.reached(snapshot.run)}
+    if any(run is not None and goal.missed(run) for run in open_runs.values()):
         return []
-    stale = Stale(session)
+    stale, denied = Stale(session), set[Ref]()
     for ref, answer in watch(session, open_runs, full=True, until=until):
         if isinstance(answer, CloudError):
             if stale.failed(ref, answer):
-                return list(stale.problems)
+                denied.add(ref)
+                del open_runs[ref]
             continue
         stale.read(ref)
         runs[ref] = answer
@@ -156,8 +172,9 @@ def _wait(session: Session, runs: dict[Ref, Snapshot], goal: _Goal, seconds: flo
             del open_runs[ref]
         elif goal.missed(answer.run):
             return []
-    failures = {problem.ref: problem for problem in stale.problems}
-    return [_late(ref, snapshot.run, seconds, failures.get(ref)) for ref, snapshot in runs.items() if ref in open_runs]
+    failures = dict(unread) | {problem.ref: problem for problem in stale.problems if isinstance(problem.ref, Ref)}
+    late = [_late(ref, runs[ref].run if ref in runs else None, seconds, failures.get(ref)) for ref in open_runs]
+    return [*(failures[ref] for ref in denied), *late]
 
 
 def _unconfirmed(ref: Ref) -> Problem:
@@ -166,8 +183,12 @@ def _unconfirmed(ref: Ref) -> Problem:
     return Problem(code=Reason.UNCONFIRMED, message=message, hint=hint, ref=ref)
 
 
-def _late(ref: Ref, run: Run, seconds: float, failure: Problem | None) -> Problem:
-    """Time is up. `failure` is why the run could not be read again, and since when."""
+def _late(ref: Ref, run: Run | None, seconds: float, failure: Problem | None) -> Problem:
+    """Time is up. `failure` is why the run could not be read again, and since when; a run that never was is None."""
+    if run is None:
+        why = "it was not read" if failure is None else f"it was never read: {failure.message}"
+        message = f"the goal was not seen within {seconds:g} s; {why}"
+        return Problem(code=Reason.TIMED_OUT, message=message, retryable=True, ref=ref)
     open_states = [state for state in run.counts or () if not state.over]
     state = max(open_states, key=lambda one: one.openness) if run.state.over and open_states else run.state
     if failure is not None:
