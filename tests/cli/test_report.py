@@ -290,3 +290,20 @@ def test_a_cancel_that_could_not_disable_its_trigger_names_the_command(outside: 
     assert [verdict for verdict, *_ in triggers(one).values()] == ["failed"]
     assert f"runcancel disable {NIGHTLY}" in [step["command"] for step in one["next_steps"]]
     assert not [step for step in one["restore"] if step["command"]]
+
+
+def test_a_report_of_a_disable_alone_names_the_cancel_before_it(outside: Outside) -> None:
+    trigger = outside.json("triggers", "--kind", "invoker", "--status", "enabled")["triggers"][0]["ref"]
+    assert outside.run("disable", trigger, "--confirm", "1").code == 0
+    assert "this report is about" not in outside.run("report").err
+    cancel = outside.json("cancel", TENCENT)["operation"]
+    assert "this report is about" not in outside.run("report").err
+    enable = outside.json("enable", trigger)["operation"]
+
+    done = outside.run("report")
+    both = f"runcancel report {cancel} {enable}"
+
+    assert "note: this report is about the enable alone. With the cancel of " in done.err
+    assert done.err.rstrip().endswith(both)
+    assert "this report is about" not in outside.run("report", enable).err
+    assert len(outside.json(*both.split()[1:])["reports"][0]["operations"]) == 2

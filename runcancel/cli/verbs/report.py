@@ -17,8 +17,9 @@ from runcancel.journal.sources import Sources
 from runcancel.journal.timeline import Recorded
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
+from runcancel.model.triggers import TRIGGER_VERBS
 from runcancel.render import REPORT_FORMATS, End
-from runcancel.text import command, quoted
+from runcancel.text import command, local, quoted
 
 _FILE = re.compile(r"[./]")
 """What the name of a file has, and no id."""
@@ -87,6 +88,7 @@ def report(
         sources, problems = read_sources(session, files)
         names = ids or ((LAST,) if not sources.outputs else tuple(sources.outputs))
         recorded_ones, missing = _read(sources, names)
+        beside = () if ids else _cancel_before(sources, recorded_ones)
         disabling = sources.unrestored()
     except JournalError as error:
         raise Refused(str(error)) from None
@@ -104,8 +106,20 @@ def report(
     notes = [f"note: {text}" for text in mixed_in_words(one.plans)]
     notes += [f"Unfinished: {command(each.verb, '--resume', each.id)}" for each in unfinished_plans]
     notes += [line for each in recorded_ones for line in sources.remarks(each.operation)]
-    answer.end(End(exit_code=code, errors=problems, complete=code is Exit.OK, notes=tuple(notes)))
+    answer.end(End(exit_code=code, errors=problems, complete=code is Exit.OK, notes=(*notes, *beside)))
     return code
+
+
+def _cancel_before(sources: Sources, reported_ones: Sequence[Recorded]) -> tuple[str, ...]:
+    """That a report of triggers alone lacks the cancel before it, with the command that reports both."""
+    ids = [one.operation.id for one in reported_ones]
+    if not ids or any(one.operation.verb not in TRIGGER_VERBS for one in reported_ones):
+        return ()
+    cancel = next((one for one in sources.operations() if one.verb not in TRIGGER_VERBS and one.id < min(ids)), None)
+    if cancel is None:
+        return ()
+    verb, both = reported_ones[0].operation.verb, command("report", cancel.id, *ids)
+    return (f"note: this report is about the {verb} alone. With the cancel of {local(cancel.at)}: {both}",)
 
 
 def _read(sources: Sources, words: Sequence[str]) -> tuple[list[Recorded], list[str]]:
