@@ -10,10 +10,11 @@ from typing import Any
 from cli.test_returning import of_invoker, of_window
 from outside import Done, Outside, id_of
 
-from .cases import ANYWHERE, ON_READS, written
+from .campaigns import any_fault, grid_rules, requests_in_words, struck
+from .cases import ANYWHERE
 from .trigger_cases import Case as TriggerCase
 from .trigger_cases import Played as TriggersPlayed
-from .trigger_cases import truths
+from .trigger_cases import restored, truths
 from .trigger_oracle import outcome_lies, stream_lies
 
 ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -65,11 +66,7 @@ class Played:
     at_last: Mapping[str, bool]
 
     def __str__(self) -> str:
-        requests = "\n".join(
-            f"  {one['action']} {one['error'] or one['status']} {'effective ' if one['effective'] else ''}"
-            f"{','.join(one['faults'])}"
-            for one in self.requests
-        )
+        requests = requests_in_words(self.requests)
         return f"{self.case}\nrequests\n{requests}\n{self.done}\nRESUMED {self.resumed}\nRESTORED {self.restored}"
 
 
@@ -82,22 +79,17 @@ def case(seed: int) -> Case:
 
 def _fault(dice: random.Random) -> str:
     provider = dice.choice(sorted(ACTIONS))
-    fault = dice.choice(dice.choice((ANYWHERE, ANYWHERE, ON_READS)))
+    fault = any_fault(dice)
     action = dice.choice([one for one in ACTIONS[provider] if fault in ANYWHERE or one not in SWITCHES | CANCELS])
-    after = dice.choice(("", "", "", ",after=1", ",after=2"))
-    return f"{provider}:{action}={written(fault, provider, dice.choice(('', '', '*1', '*1', '*2', '*3')))}{after}"
+    return struck(dice, provider, action, fault)
 
 
 def grid() -> Iterator[Case]:
     """Every fault at every action, once and for ever."""
     for provider, actions in ACTIONS.items():
         for action in actions:
-            for fault in (*ANYWHERE, *(() if action in SWITCHES | CANCELS else ON_READS)):
-                for times in ("*1", ""):
-                    rule = f"{provider}:{action}={written(fault, provider, times)}"
-                    dice = random.Random(f"both {rule}")
-                    seed = dice.randint(1_000_000, 9_999_999)
-                    yield Case(seed=seed, faults=(rule,), timeout=dice.choice(("1", "2")))
+            for rule, seed, timeout in grid_rules("both", provider, action, reads=action not in SWITCHES | CANCELS):
+                yield Case(seed=seed, faults=(rule,), timeout=timeout)
 
 
 def play(case: Case, home: Path, *, patience: float = 300.0) -> Played:
@@ -116,7 +108,7 @@ def play(case: Case, home: Path, *, patience: float = 300.0) -> Played:
         operation = done.document.get("operation")
         resumed = None if operation is None else outside.run("cancel", "--resume", operation, "-o", "json")
         after_resume, runs_after_resume = truths(outside), _truths(outside, refs)
-        restored = None if operation is None else _restored(outside, operation)
+        enabled = None if operation is None else restored(outside, operation)
         return Played(
             case=case,
             triggers=triggers,
@@ -128,21 +120,13 @@ def play(case: Case, home: Path, *, patience: float = 300.0) -> Played:
             resumed=resumed,
             after_resume=after_resume,
             runs_after_resume=runs_after_resume,
-            restored=restored,
+            restored=enabled,
             at_last=truths(outside),
         )
 
 
 def _truths(outside: Outside, refs: tuple[str, ...]) -> dict[str, Any]:
     return {ref: outside.truth(ref) for ref in refs}
-
-
-def _restored(outside: Outside, id: str) -> Done | None:
-    planned = outside.run("enable", "--operation", id, "-n", "-o", "json")
-    if planned.code == 2:  # it disabled nothing
-        return None
-    count = sum(one["send"] for one in planned.document["triggers"])
-    return outside.run("enable", "--operation", id, "--confirm", str(count), "-o", "json")
 
 
 def lies(played: Played) -> list[str]:

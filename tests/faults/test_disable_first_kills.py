@@ -3,18 +3,15 @@
 The trigger is disabled, and no run that it has started is left, also none that started after the kill.
 """
 
-import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cli.test_returning import of_invoker
 from outside import Outside
 
-from .conftest import FIGURES
-from .test_trigger_kills import Kill, killed, operation
+from .campaigns import Kill, every_kill, judge_kills
+from .test_trigger_kills import killed, operation
 
-_AT_ONCE = 4
 _IN_THE_SUITE = 2
 _HERE = ("-p", "tencent", "-r", "ap-guangzhou")
 
@@ -25,7 +22,7 @@ def kills(folder: Path) -> Iterator[Kill]:
         done = killed(outside, ("before", 0), "cancel", of_invoker(outside), "--disable-triggers", "--yes")
     writes = int(done.err.splitlines()[-1])
     assert writes >= 2 * 2 + 3  # an answer and an outcome for each, the intent, what is found meanwhile, the end
-    yield from ((moment, number) for number in range(1, writes + 1) for moment in ("before", "after"))
+    yield from every_kill(writes)
 
 
 def killed_and_resumed(outside: Outside, kill: Kill) -> None:
@@ -52,17 +49,12 @@ def killed_and_resumed(outside: Outside, kill: Kill) -> None:
 
 def test_whenever_it_is_killed_its_resume_leaves_nothing_running(tmp_path: Path, soak: int) -> None:
     everything = list(kills(tmp_path / "whole"))
-    chosen = everything if soak else random.Random(17).sample(everything, k=_IN_THE_SUITE)
-
-    def judged(kill: Kill) -> tuple[Kill, str]:
-        with Outside(tmp_path / f"{kill[1]}-{kill[0]}") as outside:
-            try:
-                killed_and_resumed(outside, kill)
-            except AssertionError as error:
-                return kill, str(error)
-            FIGURES["kills at a journal write of a cancel that disables triggers"] += 1
-            return kill, ""
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        wrong = [f"killed {kill[0]} journal write {kill[1]}: {lie}" for kill, lie in pool.map(judged, chosen) if lie]
-    assert not wrong, "\n\n".join(wrong)
+    judge_kills(
+        everything,
+        tmp_path,
+        killed_and_resumed,
+        soak=soak,
+        few=_IN_THE_SUITE,
+        dice=17,
+        figure="kills at a journal write of a cancel that disables triggers",
+    )

@@ -1,20 +1,17 @@
 """SIGKILL at any journal write of a `cancel --hold`: its resume stops every run that was recorded, and no other."""
 
-import random
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from outside import TENCENT, Outside
 
-from .conftest import FIGURES
+from .campaigns import Kill, every_kill, judge_kills
 from .killer import mortal
-from .test_trigger_kills import Kill, operation
+from .test_trigger_kills import operation
 
-_AT_ONCE = 4
 _IN_THE_SUITE = 2
 _NAME = "patch-openssl"
 _HERE = ("-p", "tencent", "-r", "ap-guangzhou")
@@ -47,7 +44,7 @@ def kills(folder: Path) -> Iterator[Kill]:
     with Outside(folder) as outside:
         _, last = killed(outside, ("before", 0))
     assert int(last) >= 2 * 2 + 2
-    yield from ((moment, number) for number in range(1, int(last) + 1) for moment in ("before", "after"))
+    yield from every_kill(int(last))
 
 
 def killed_and_resumed(outside: Outside, kill: Kill) -> None:
@@ -70,17 +67,12 @@ def killed_and_resumed(outside: Outside, kill: Kill) -> None:
 
 def test_whenever_it_is_killed_its_resume_stops_what_was_recorded(tmp_path: Path, soak: int) -> None:
     everything = list(kills(tmp_path / "whole"))
-    chosen = everything if soak else random.Random(5).sample(everything, k=_IN_THE_SUITE)
-
-    def judged(kill: Kill) -> tuple[Kill, str]:
-        with Outside(tmp_path / f"{kill[1]}-{kill[0]}") as outside:
-            try:
-                killed_and_resumed(outside, kill)
-            except AssertionError as error:
-                return kill, str(error)
-            FIGURES["kills at a journal write of a hold"] += 1
-            return kill, ""
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        wrong = [f"killed {kill[0]} journal write {kill[1]}: {lie}" for kill, lie in pool.map(judged, chosen) if lie]
-    assert not wrong, "\n\n".join(wrong)
+    judge_kills(
+        everything,
+        tmp_path,
+        killed_and_resumed,
+        soak=soak,
+        few=_IN_THE_SUITE,
+        dice=5,
+        figure="kills at a journal write of a hold",
+    )

@@ -1,9 +1,7 @@
 """Faults on the way of a cancel that ends schedules: a timer of OOS and a periodic invocation of Alibaba Cloud."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,12 @@ from outside import OOS_TIMER, Done, Outside, id_of
 
 from runcancel.sandbox.alibaba.invocations import Invocation
 
-from .cases import ANYWHERE, ON_READS, written
-from .conftest import FIGURES
+from .campaigns import Campaign, any_fault, grid_rules, requests_in_words, struck
+from .cases import ANYWHERE
 from .trigger_oracle import stream_lies
 
 READS = ("ListExecutions", "ListTaskExecutions", "DescribeInvocations")
 CANCELS = ("CancelExecution", "StopInvocation")
-_IN_THE_SUITE, _OF_THE_GRID = 2, 3
-_AT_ONCE = 4
 _TWO_DAYS = 2 * 86_400.0
 _ACTIVE = frozenset({"pending", "scheduled", "running", "cancelling"})
 _REFUSES = ("expired", "skew", "denied")
@@ -53,10 +49,7 @@ class Played:
     started_resumed: Mapping[str, int]
 
     def __str__(self) -> str:
-        requests = "\n".join(
-            f"  {one['action']} {one['error'] or one['status']} {one['effective']} {','.join(one['faults'])}"
-            for one in self.requests
-        )
+        requests = requests_in_words(self.requests)
         return f"{self.case}\nrequests\n{requests}\n{self.done}\nstarted {self.started}\nRESUMED {self.resumed}"
 
 
@@ -71,20 +64,17 @@ def case(seed: int) -> Case:
 
 
 def _fault(dice: random.Random) -> str:
-    fault = dice.choice(dice.choice((ANYWHERE, ANYWHERE, ON_READS)))
+    fault = any_fault(dice)
     action = dice.choice((*READS, *CANCELS) if fault in ANYWHERE else READS)
-    after = dice.choice(("", "", ",after=1", ",after=2"))
-    return f"alibaba:{action}={written(fault, 'alibaba', dice.choice(('', '', '*1', '*2', '*3')))}{after}"
+    afters, times = ("", "", ",after=1", ",after=2"), ("", "", "*1", "*2", "*3")
+    return struck(dice, "alibaba", action, fault, afters=afters, times=times)
 
 
 def grid() -> Iterator[Case]:
     """Every fault at every action, once and for ever."""
     for action in (*READS, *CANCELS):
-        for fault in (*ANYWHERE, *(ON_READS if action in READS else ())):
-            for times in ("*1", ""):
-                rule = f"alibaba:{action}={written(fault, 'alibaba', times)}"
-                dice = random.Random(f"schedules {rule}")
-                yield Case(seed=dice.randint(1_000_000, 9_999_999), faults=(rule,), timeout=dice.choice(("1", "2")))
+        for rule, seed, timeout in grid_rules("schedules", "alibaba", action, reads=action in READS):
+            yield Case(seed=seed, faults=(rule,), timeout=timeout)
 
 
 def play(case: Case, home: Path) -> Played:
@@ -181,30 +171,21 @@ def _outcome(played: Played, ref: str, verdict: str, truth: Any) -> Iterator[str
         yield "never sent, and nothing stood in its way"
 
 
+_CAMPAIGN = Campaign(
+    case=case,
+    grid=grid,
+    play=play,
+    lies=lies,
+    figures=lambda _: {"cancels of schedules run with faults on the way": 1},
+    at_once=4,
+)
+
+
 def test_whatever_fails_on_the_way_no_schedule_goes_on_that_is_reported_stopped(
     tmp_path: Path, soak: int, first_seed: int
 ) -> None:
-    _judge([case(seed) for seed in range(first_seed, first_seed + (soak or _IN_THE_SUITE))], tmp_path)
+    _CAMPAIGN.judge_random(tmp_path, first=first_seed, soak=soak, few=2)
 
 
 def test_every_fault_at_every_action_of_schedules(tmp_path: Path, soak: int, *, whole_grid: bool) -> None:
-    everything = list(grid())
-    some = random.Random(13).sample(everything, k=_OF_THE_GRID)
-    _judge(everything if whole_grid else everything[:soak] if soak else some, tmp_path)
-
-
-def _judge(chosen: Sequence[Case], folder: Path) -> None:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        judged = list(pool.map(lambda each: _judged(each, folder), chosen))
-    liars = [(played, found) for played, found in judged if found]
-    assert not liars, "\n\n".join(f"LIES: {found}\n{played}" for played, found in liars)
-
-
-def _judged(chosen: Case, folder: Path) -> tuple[Played, list[str]]:
-    played = play(chosen, folder / str(chosen.seed))
-    found = lies(played)
-    struck = Counter(kind for one in played.requests for kind in one["faults"])
-    FIGURES.update({f"fault injected: {kind}": count for kind, count in struck.items()})
-    FIGURES["cancels of schedules run with faults on the way"] += 1
-    FIGURES["lies found"] += len(found)
-    return played, found
+    _CAMPAIGN.judge_grid(tmp_path, soak=soak, whole=whole_grid, few=3, dice=13)

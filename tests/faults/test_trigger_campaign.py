@@ -1,48 +1,27 @@
 """Random faults on the way of `disable` and `enable`: no state is claimed that is not true, and a restore is true."""
 
-import random
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .conftest import FIGURES
-from .trigger_cases import Case, Played, case, grid, play
+from .campaigns import Campaign
+from .trigger_cases import Played, case, grid, play
 from .trigger_oracle import left_unsent, lies
 
-_IN_THE_SUITE = 6
-_OF_THE_GRID = 6
-_AT_ONCE = 8  # most of what a case takes is waiting
+
+def _figures(played: Played) -> dict[str, int]:
+    return {
+        "changes of triggers run with faults on the way": 1,
+        "triggers left unsent that could have been sent": len(left_unsent(played)),
+    }
+
+
+_CAMPAIGN = Campaign(case=case, grid=grid, play=play, lies=lies, figures=_figures)
 
 
 def test_whatever_fails_on_the_way_no_trigger_is_claimed_or_forgotten(
     tmp_path: Path, soak: int, first_seed: int
 ) -> None:
-    seeds = range(first_seed, first_seed + (soak or _IN_THE_SUITE))
-
-    _judge([case(seed) for seed in seeds], tmp_path)
+    _CAMPAIGN.judge_random(tmp_path, first=first_seed, soak=soak, few=6)
 
 
 def test_every_fault_at_every_action_of_triggers(tmp_path: Path, soak: int, *, whole_grid: bool) -> None:
-    everything = list(grid())
-    some = random.Random(11).sample(everything, k=_OF_THE_GRID)
-
-    _judge(everything if whole_grid else everything[:soak] if soak else some, tmp_path)
-
-
-def _judge(chosen: Sequence[Case], folder: Path) -> None:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        judged = list(pool.map(lambda each: _judged(each, folder), chosen))
-    liars = [(played, found) for played, found in judged if found]
-    assert not liars, "\n\n".join(f"LIES: {found}\n{played}" for played, found in liars)
-
-
-def _judged(chosen: Case, folder: Path) -> tuple[Played, list[str]]:
-    played = play(chosen, folder / str(chosen.seed), patience=300)
-    found = lies(played)
-    struck = Counter(kind for one in played.requests for kind in one["faults"])
-    FIGURES.update({f"fault injected: {kind}": count for kind, count in struck.items()})
-    FIGURES["changes of triggers run with faults on the way"] += 1
-    FIGURES["lies found"] += len(found)
-    FIGURES["triggers left unsent that could have been sent"] += len(left_unsent(played))
-    return played, found
+    _CAMPAIGN.judge_grid(tmp_path, soak=soak, whole=whole_grid, few=6, dice=11)

@@ -1,25 +1,20 @@
 """SIGKILL at any journal write of a change of triggers: a resume ends it, a restore leaves the world as it was."""
 
-import random
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from cli.test_returning import of_invoker, of_window
 from outside import Done, Outside
 
-from .conftest import FIGURES
+from .campaigns import Kill, every_kill, judge_kills
 from .killer import mortal
 from .trigger_cases import RULE, VACUUM, WINDOW, invoker, truths
 
-_AT_ONCE = 4
 _IN_THE_SUITE = 1
 
-Story = Callable[[Outside, Mapping[str, bool], "Kill"], None]
-Kill = tuple[str, int]
-"""The moment and the number of a journal write; 0 is none."""
+Story = Callable[[Outside, Mapping[str, bool], Kill], None]
 
 
 def killed(outside: Outside, kill: Kill, *argv: str) -> Done:
@@ -146,24 +141,20 @@ def kills(folder: Path, verb: str) -> Iterator[Kill]:
             done = killed(outside, ("before", 0), "enable", "--operation", "last", "--confirm", "3")
         writes = int(done.err.splitlines()[-1])
     assert writes >= 2 * 3 + 3  # an answer and an outcome for each, the intent, the end
-    yield from ((moment, number) for number in range(1, writes + 1) for moment in ("before", "after"))
+    yield from every_kill(writes)
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_whenever_it_is_killed_the_world_ends_as_it_should(tmp_path: Path, soak: int, name: str) -> None:
     story, verb = STORIES[name]
     everything = list(kills(tmp_path / "whole", verb))
-    chosen = everything if soak else random.Random(name).sample(everything, k=_IN_THE_SUITE)
 
-    def judged(kill: Kill) -> tuple[Kill, str]:
-        with Outside(tmp_path / f"{kill[1]}-{kill[0]}") as outside:
-            try:
-                story(outside, truths(outside), kill)
-            except AssertionError as error:
-                return kill, str(error)
-            FIGURES["kills at a journal write of a change of triggers"] += 1
-            return kill, ""
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        wrong = [f"killed {kill[0]} journal write {kill[1]}: {lie}" for kill, lie in pool.map(judged, chosen) if lie]
-    assert not wrong, "\n\n".join(wrong)
+    judge_kills(
+        everything,
+        tmp_path,
+        lambda outside, kill: story(outside, truths(outside), kill),
+        soak=soak,
+        few=_IN_THE_SUITE,
+        dice=name,
+        figure="kills at a journal write of a change of triggers",
+    )

@@ -12,7 +12,8 @@ from runcancel.sandbox.aws.triggers import starters
 from runcancel.sandbox.aws.windows import Windows
 from runcancel.sandbox.tencent.invokers import Invokers
 
-from .cases import ANYWHERE, ON_READS, written
+from .campaigns import any_fault, grid_rules, requests_in_words, struck
+from .cases import ANYWHERE
 
 WINDOW = "aws:us-east-2:window/mw-0c50858d01c0ffee0"
 RULE = "aws:us-east-2:rule/default/nightly-cleanup"
@@ -79,11 +80,7 @@ class Played:
     at_last: Mapping[str, bool]
 
     def __str__(self) -> str:
-        requests = "\n".join(
-            f"  {one['action']} {one['error'] or one['status']} {'effective ' if one['effective'] else ''}"
-            f"{','.join(one['faults'])}"
-            for one in self.requests
-        )
+        requests = requests_in_words(self.requests)
         return f"{self.case}\nrequests\n{requests}\n{self.done}\nRESUMED {self.resumed}\nRESTORED {self.restored}"
 
 
@@ -137,24 +134,17 @@ def grid() -> Iterator[Case]:
     for verb, switches in SWITCHES.items():
         for kind, switch in switches.items():
             for action in (*READS[kind], switch):
-                for fault in (*ANYWHERE, *(ON_READS if action in READS[kind] else ())):
-                    yield from _of_grid(verb, kind, action, fault)
-
-
-def _of_grid(verb: str, kind: str, action: str, fault: str) -> Iterator[Case]:
-    provider = "tencent" if kind == "invoker" else "aws"
-    for times in ("*1", ""):
-        rule = f"{provider}:{action}={written(fault, provider, times)}"
-        dice = random.Random(f"{verb} {rule}")
-        yield Case(
-            seed=dice.randint(1_000_000, 9_999_999),
-            story="disable" if verb == "disable" else "restore",
-            picks=(0, 1, 6, 7),
-            drifted=(),
-            faults=(rule,),
-            limits=False,
-            timeout=dice.choice(("1", "2")),
-        )
+                provider = "tencent" if kind == "invoker" else "aws"
+                for rule, seed, timeout in grid_rules(verb, provider, action, reads=action in READS[kind]):
+                    yield Case(
+                        seed=seed,
+                        story="disable" if verb == "disable" else "restore",
+                        picks=(0, 1, 6, 7),
+                        drifted=(),
+                        faults=(rule,),
+                        limits=False,
+                        timeout=timeout,
+                    )
 
 
 def _fault(dice: random.Random, story: str) -> str:
@@ -163,13 +153,11 @@ def _fault(dice: random.Random, story: str) -> str:
     reads = [*READS[kind], *(LISTS[kind] if story in ("filter", "triggers") else ())]
     verb = "enable" if story in ("enable", "restore") else "disable"
     writes = [SWITCHES[verb][kind]] * 3 if story in CHANGES else []
-    fault = dice.choice(dice.choice((ANYWHERE, ANYWHERE, ON_READS)))
-    action = dice.choice([*reads, *writes, "*"] if fault in ANYWHERE else reads)
-    after = dice.choice(("", "", "", ",after=1", ",after=2"))
-    return f"{provider}:{action}={written(fault, provider, dice.choice(('', '', '*1', '*1', '*2', '*3')))}{after}"
+    fault = any_fault(dice)
+    return struck(dice, provider, dice.choice([*reads, *writes, "*"] if fault in ANYWHERE else reads), fault)
 
 
-def play(case: Case, home: Path, *, patience: float = 120.0) -> Played:
+def play(case: Case, home: Path, *, patience: float = 300.0) -> Played:
     """Run the command of a case in a world of its own; then, without faults, resume it and restore what it disabled."""
     with Outside(home, limits=case.limits, seed=1) as outside:
         known, at_first = switchable(outside), truths(outside)
@@ -186,7 +174,7 @@ def play(case: Case, home: Path, *, patience: float = 120.0) -> Played:
         resumed = _resumed(outside, case, done)
         after_resume = truths(outside)
         id = operation or (done.document.get("operation") if case.verb == "disable" else None)
-        restored = None if id is None or drifted else _restored(outside, id)
+        enabled = None if id is None or drifted else restored(outside, id)
         return Played(
             case=case,
             refs=refs,
@@ -198,7 +186,7 @@ def play(case: Case, home: Path, *, patience: float = 120.0) -> Played:
             after=after,
             resumed=resumed,
             after_resume=after_resume,
-            restored=restored,
+            restored=enabled,
             at_last=truths(outside),
         )
 
@@ -242,9 +230,10 @@ def _resumed(outside: Outside, case: Case, done: Done) -> Done | None:
     return outside.run(case.verb, "--resume", operation, "-o", "json")
 
 
-def _restored(outside: Outside, id: str) -> Done | None:
+def restored(outside: Outside, id: str) -> Done | None:
+    """Enable what an operation disabled; None where it disabled nothing."""
     planned = outside.run("enable", "--operation", id, "-n", "-o", "json")
-    if planned.code == 2:  # it disabled nothing
+    if planned.code == 2:
         return None
     count = sum(one["send"] for one in planned.document["triggers"])
     return outside.run("enable", "--operation", id, "--confirm", str(count), "-o", "json")
