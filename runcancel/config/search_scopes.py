@@ -83,7 +83,8 @@ def _search_scope(settings: Settings, name: str, context: str | None) -> SearchS
     configured = settings.config.contexts.get(context or "")
     requested = settings.regions.value or (configured.regions if configured else ())
     regions = regions_of(settings, name, context)
-    scope = SearchScope(provider=name, context=context, regions=regions, everywhere="all" in requested)
+    everywhere = not {"all", f"{name}:all"}.isdisjoint(requested)
+    scope = SearchScope(provider=name, context=context, regions=regions, everywhere=everywhere)
     return scope if regions or settings.regions.value else structs.replace(scope, problem=_problem(settings, scope))
 
 

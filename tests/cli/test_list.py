@@ -232,3 +232,16 @@ def test_a_region_nobody_knows_goes_to_the_only_provider_and_is_said(outside: Ou
 
     assert "“ap-atlantis” is not a known region" in done.err
     assert outside.run("list", "-r", "ap-atlantis").code == 2
+
+
+@pytest.mark.parametrize("cloud", ["aws", "alibaba", "tencent"])
+def test_every_region_of_one_cloud_is_what_the_vendor_lists(cloud: str, outside: Outside) -> None:
+    """`-r all` and `-r CLOUD:all` search the same regions: those of the vendor's own list, not of a dated table."""
+    searched: list[set[str]] = []
+    for words in (("-p", cloud, "-r", "all"), ("-r", f"{cloud}:all", "-p", cloud), ("-r", f"{cloud}:all")):
+        outside.box.log.clear()
+        assert outside.run("list", *words, "-o", "json").code in (0, 7)
+        requests = [one for one in outside.requests() if one["provider"] == cloud]
+        assert "DescribeRegions" in {one["action"] for one in requests}, words
+        searched.append({one["region"] for one in requests})
+    assert searched[0] == searched[1] == searched[2]
