@@ -1,8 +1,9 @@
 """A hold: for a time, every run that matches the filter of a cancel joins it."""
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, islice
 
 from msgspec import Struct, structs
 
@@ -28,7 +29,8 @@ class Hold(Struct, frozen=True, kw_only=True):
 
     `query` is that of the first search, which ended at the monotonic second `listed_at`. `choose` turns what is found
     into the items to send and the outcomes of the rest; it records and announces them before it returns. `listed` is
-    given each listing that has ended, its error, and whether another follows. Both are called on the caller's thread.
+    given each listing that has ended, its error, and whether another follows; `slow` one that has not ended when the
+    next one would be due, once. All are called on the caller's thread.
     """
 
     scopes: Sequence[Scope]
@@ -37,6 +39,7 @@ class Hold(Struct, frozen=True, kw_only=True):
     seconds: float
     choose: Callable[[Sequence[Snapshot]], Selection]
     listed: Callable[[Listing, CloudError | None, bool], None]
+    slow: Callable[[Listing], None]
     is_full: Callable[[], bool]
 
 
@@ -55,7 +58,8 @@ class HoldListings:
         self._until = now + hold.seconds
         self._due: list[tuple[float, int, Listing]] = []  # a heap: ten thousand scopes are ten thousand entries
         self._number = count()
-        self._out: set[Listing] = set()
+        self._out: dict[Listing, float] = {}  # since when
+        self._started: deque[tuple[float, Listing]] = deque()  # since when, the oldest first
         self._snapshots: dict[Ref, Snapshot] = {}
         for one in _listings(hold):
             self._plan(one, hold.listed_at)
@@ -64,6 +68,7 @@ class HoldListings:
         """Whether more runs may join at `now`, a second of the monotonic clock."""
         if now >= self._until + _LAST_WITHIN:
             self._give_up()
+        self._report_slow(now)
         waits = now < self._until and not self._hold.is_full()
         return waits or bool(self._due or self._out or self._snapshots)
 
@@ -73,8 +78,16 @@ class HoldListings:
         return [
             *(due for due, _, _ in self._due[:1]),
             self._until,
+            *(began + LISTED_EVERY for began, _ in islice(self._started, 1)),
             *([self._until + _LAST_WITHIN] if self._out else ()),
         ]
+
+    def _report_slow(self, now: float) -> None:
+        """Report the listings that have not ended although the next ones would be due."""
+        while self._started and now >= self._started[0][0] + LISTED_EVERY:
+            began, one = self._started.popleft()
+            if self._out.get(one) == began:
+                self._hold.slow(one)
 
     def take_due(self, now: float) -> list[Listing]:
         """The listings that begin now."""
@@ -83,7 +96,8 @@ class HoldListings:
         ready: list[Listing] = []
         while self._due and self._due[0][0] <= now:
             ready.append(heappop(self._due)[2])
-        self._out.update(ready)
+        self._out |= dict.fromkeys(ready, now)
+        self._started += ((now, one) for one in ready)
         return ready
 
     def run(self, one: Listing, clouds: Clouds, trackers: Container[Ref]) -> Listed:
@@ -108,7 +122,7 @@ class HoldListings:
         """Take the result of a listing, and plan the next one. One that came too late is dropped."""
         if one not in self._out:
             return
-        self._out.discard(one)
+        del self._out[one]
         self._snapshots |= {snapshot.run.ref: snapshot for snapshot in result.snapshots}
         self._hold.listed(one, result.error, self._plan(one, now))
 

@@ -146,6 +146,17 @@ def test_a_scope_that_cannot_be_listed_neither_ends_nor_hides(outside: Outside) 
     assert "tencent:ap-shanghai: invocation is listed again" in mended.err
 
 
+def test_a_listing_that_hangs_is_reported_and_hides_nothing_elsewhere(outside: Outside) -> None:
+    regions = ("-p", "tencent", "-r", "ap-guangzhou,ap-shanghai")
+    outside.faults({"action": "DescribeInvocations", "region": "ap-shanghai", "kind": "hang", "seconds": 3, "after": 1})
+    with meanwhile(outside, lambda: bad(outside)) as started:
+        done = hold(outside, "--name", NAME, *regions, "--hold", "4.2s", "--max-runs", "5", "--yes", "-o", "json")
+
+    assert done.outcomes[started[0]]["verdict"] == "stopped", str(done)
+    slow = "tencent:ap-shanghai: invocation has not been listed for "
+    assert done.err.count(slow) == 1, str(done)
+
+
 def test_what_was_in_a_scope_that_replies_only_later_is_cancelled(outside: Outside) -> None:
     ref = bad(outside, region="ap-shanghai")
     outside.faults({"action": "DescribeInvocations", "region": "ap-shanghai", "kind": "denied", "times": 1})

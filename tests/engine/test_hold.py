@@ -1,6 +1,6 @@
 """When a hold lists: never twice in 30 s, at its end for the last time, and a kind that fails like any other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from fakes import PATCH, seen
@@ -22,7 +22,12 @@ NOTHING = Listed((), None)
 
 
 def hold(
-    seconds: float, *, listed_at: float = 0.0, scopes: Sequence[Scope] = (HERE,), query: Query | None = None
+    seconds: float,
+    *,
+    listed_at: float = 0.0,
+    scopes: Sequence[Scope] = (HERE,),
+    query: Query | None = None,
+    slow: Callable[[Listing], None] = lambda listing: None,
 ) -> tuple[Hold, list[Snapshot], list[tuple[Listing, CloudError | None]]]:
     """A hold with what it chooses from, and the listings that it is told of."""
     snapshots: list[Snapshot] = []
@@ -39,6 +44,7 @@ def hold(
         seconds=seconds,
         choose=choose,
         listed=lambda listing, error, _: ends.append((listing, error)),
+        slow=slow,
         is_full=lambda: False,
     )
     return one, snapshots, ends
@@ -125,7 +131,7 @@ def test_a_listing_that_never_ends_does_not_keep_the_hold() -> None:
     (listing,) = listings.take_due(30.0)
 
     assert listings.pending(44.0)
-    assert max(listings.due) == 45.0
+    assert 45.0 in listings.due
     assert not listings.pending(45.0)
     listings.record(listing, Listed((seen(PATCH, State.RUNNING),), None), 46.0)
     list(listings.selections())
@@ -143,7 +149,25 @@ def test_ten_thousand_scopes_cost_a_step_no_more_than_a_few() -> None:
     ready = listings.take_due(30.0)
     for one in ready:
         listings.record(one, NOTHING, 31.0)
-        assert len(listings.due) <= 3  # what the loop of a cancel goes through after each event
+        assert len(listings.due) <= 4  # what the loop of a cancel goes through after each event
 
     assert len(ready) == 10_000
     assert listings.take_due(60.0) == []
+
+
+def test_a_listing_without_an_end_is_reported_once_when_the_next_one_would_be_due() -> None:
+    slow: list[Listing] = []
+    one, _, _ = hold(300.0, slow=slow.append)
+    listings = HoldListings(one, 0.0)
+    (first,) = listings.take_due(30.0)
+    for now in (31.0, 59.9):
+        assert listings.pending(now)
+    assert slow == []
+    assert 60.0 in listings.due
+    for now in (60.0, 61.0, 200.0):
+        assert listings.pending(now)
+    assert slow == [first]
+    listings.record(first, NOTHING, 210.0)
+    assert listings.take_due(240.0) == [first]
+    assert listings.pending(275.0)
+    assert slow == [first, first], "another listing of the same is slow by itself"

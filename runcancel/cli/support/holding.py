@@ -156,6 +156,7 @@ class Holding:
             seconds=self._request.seconds,
             choose=self._choose,
             listed=self._listed,
+            slow=self._report_slow,
             is_full=lambda: self._is_full,
         )
         return HoldListings(hold, self._session.workers.clock.monotonic())
@@ -232,6 +233,13 @@ class Holding:
                 self._session.notes.say(f"{one.scope}: {one.kind} was not listed: {error.message}{again}")
         elif before is not None:
             self._session.notes.say(f"{one.scope}: {one.kind} is listed again")
+
+    def _report_slow(self, one: Listing) -> None:
+        """Print that a listing has no end yet: what starts there meanwhile is found later, or not at all."""
+        self._session.notes.say(
+            f"{one.scope}: {one.kind} has not been listed for {duration(LISTED_EVERY)}: the listing has no reply yet; "
+            "runs that start there are found when it has"
+        )
 
     def covered(self, choice: RunChoice) -> RunChoice:
         """The choice with the gaps as the last listings left them."""
