@@ -78,6 +78,23 @@ STATE_MACHINE = Kind(
 KINDS = (WINDOW, COMMAND, AUTOMATION, STATE_MACHINE)
 """In the order of the lookup of a bare id: automations permit 3 requests a second, hence after the others."""
 
+
+def _listed_only(
+    *, name: str, title: str, form: str, id_pattern: re.Pattern[str], probe_id: str, called: str, because: str
+) -> TriggerKind:
+    """A kind of trigger that is listed and never changed. `called`: what there are several of."""
+    return TriggerKind(
+        name=name,
+        title=title,
+        form=f"{name}/{form}",
+        id_pattern=id_pattern,
+        probe_id=probe_id,
+        starts=(COMMAND.name, AUTOMATION.name),
+        promise=f"runcancel does not change {called}.",
+        fixed_because=because,
+    )
+
+
 WINDOW_TRIGGER = TriggerKind(
     name="window",
     title="maintenance window",
@@ -105,25 +122,23 @@ RULE = TriggerKind(
     enable_action="EnableRule",
     enable_permission="events:EnableRule",
 )
-SCHEDULE = TriggerKind(
+SCHEDULE = _listed_only(
     name="schedule",
     title="EventBridge Scheduler schedule",
-    form="schedule/GROUP/NAME",
-    probe_id="default/runcancel-doctor",
+    form="GROUP/NAME",
     id_pattern=re.compile(r"[.\-_A-Za-z0-9]{1,64}/[.\-_A-Za-z0-9]{1,64}"),
-    starts=(COMMAND.name, AUTOMATION.name),
-    promise="runcancel does not change schedules of EventBridge Scheduler.",
-    fixed_because="an update of a schedule writes every field, and EventBridge Scheduler has no version check",
+    probe_id=RULE.probe_id,
+    called="schedules of EventBridge Scheduler",
+    because="an update of a schedule writes every field, and EventBridge Scheduler has no version check",
 )
-ASSOCIATION = TriggerKind(
+ASSOCIATION = _listed_only(
     name="association",
     title="State Manager association",
-    form="association/ID",
+    form="ID",
     id_pattern=_UUID,
     probe_id=_PROBE_ID,
-    starts=(COMMAND.name, AUTOMATION.name),
-    promise="runcancel does not change State Manager associations.",
-    fixed_because="an update of an association erases every field that is not sent, and runs the association at once",
+    called="State Manager associations",
+    because="an update of an association erases every field that is not sent, and runs the association at once",
 )
 TRIGGER_KINDS = (WINDOW_TRIGGER, RULE, SCHEDULE, ASSOCIATION)
 
