@@ -40,6 +40,11 @@ class Sources:
         """Sentences about where parts of an operation are, if not all of it is here."""
         return tuple(line for journal in self._journals for line in journal.remarks(operation))
 
+    def silence(self, id: str) -> float | None:
+        """Seconds since the last sign of life of an operation, in the journal that has the latest."""
+        seconds = (journal.silence(id) for journal in self._journals)
+        return min((one for one in seconds if one is not None), default=None)
+
     def of_plan(self, operation: Operation) -> tuple[str, ...]:
         """The operations of the same plan, if this one is a shard of one; else it alone."""
         if operation.shard is None:

@@ -224,6 +224,10 @@ def test_what_another_process_carries_out_is_not_resumed(
         assert f"operation {id} is still being carried out by " in refused.err
         assert f"runcancel cancel --resume {id} --take-over" in refused.err
         assert f"runcancel wait --operation {id}" in refused.err
+    for words in (("history",), ("history", id), ("report",)):
+        named = outside.run(*words, env=elsewhere).err
+        assert f": runcancel wait --operation {id}" in named, named
+        assert "--resume" not in named
     shown = outside.run("cancel", "--resume", id, "--dry-run", env=elsewhere)
     assert (shown.code, cancels(outside)) == (0, 1)
     assert "is still being carried out by" in shown.err

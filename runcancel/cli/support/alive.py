@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from runcancel.errors import Refused
 from runcancel.journal.leases import LIFETIME
@@ -19,7 +19,7 @@ def other_process(
 
     Raises `Refused` for one that lives, as far as can be known, unless it is taken over or nothing is sent.
     """
-    if operation.state is not Stage.OPEN or silence is None or silence >= LIFETIME or _is_gone(events):
+    if silence is None or not _is_alive(operation, events, silence):
         return ()
     id = operation.id
     sign = f"last sign of life {duration(max(0.0, silence))} ago"
@@ -29,12 +29,31 @@ def other_process(
     take = f"To continue it from here at once: {command(operation.verb, '--resume', id, '--take-over')}"
     if dry_run:
         return (f"{message[0].upper()}{message[1:]}. {take}",)
-    watch = ("wait", "--operation", id) if operation.verb == "cancel" else ("history", id)
     raise Refused(
         f"{message}; nothing was sent",
-        hint=f"To watch it: {command(*watch)}. {take}. If it is gone, --resume continues in "
+        hint=f"To watch it: {_watch(operation)}. {take}. If it is gone, --resume continues in "
         f"{duration(LIFETIME - silence)}",
     )
+
+
+def way_on(
+    operation: Operation, events: Iterable[JournalEvent], silence: float | None, *, label: str = "Unfinished"
+) -> str:
+    """The command about an unfinished operation: behind `label` its resume, or how to watch it while it is alive."""
+    known = tuple(events)
+    if _is_alive(operation, known, silence):
+        return f"In progress by {_owner(operation, known)}: {_watch(operation)}"
+    return f"{label}: {command(operation.verb, '--resume', operation.id)}"
+
+
+def _watch(operation: Operation) -> str:
+    words = ("wait", "--operation", operation.id) if operation.verb == "cancel" else ("history", operation.id)
+    return command(*words)
+
+
+def _is_alive(operation: Operation, events: Sequence[JournalEvent], silence: float | None) -> bool:
+    """Whether a process may be carrying it out now."""
+    return operation.state is Stage.OPEN and silence is not None and silence < LIFETIME and not _is_gone(events)
 
 
 def _owner(operation: Operation, events: Sequence[JournalEvent]) -> str:

@@ -12,6 +12,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
+from runcancel.cli.support.alive import way_on
 from runcancel.cli.support.named import no_operation, whole_id
 from runcancel.cli.support.team_journal import TEAM_WORDS, team_lines
 from runcancel.engine.switching import trigger_outcome
@@ -107,7 +108,8 @@ def _newest(session: Session, opened: Journal | None, limit: int, verdicts: froz
     shown = newest[:limit] if cut else newest
     notes = [f"Showing the newest {limit} operations. All: --limit 0"] if cut else []
     open_ = unfinished(shown)
-    notes += [f"Unfinished: {command(one.verb, '--resume', one.id)}" for one in open_[:_NAMED]]
+    if opened is not None:
+        notes += [way_on(one, opened.events(one.id), opened.silence(one.id)) for one in open_[:_NAMED]]
     notes += [] if opened is None else [f"note: {text}" for text in _about_shards(opened, shown)]
     notes += [] if shown else session.suggest(_empty(session, opened, verdicts))
     remarks = () if opened is None else tuple(line for one in shown for line in opened.remarks(one))
@@ -195,7 +197,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     if len(operations) > _HEADED:
         notes.append(f"and {len(operations) - _HEADED:,} more operations of this plan")
     notes += [f"note: {text}" for text in _about_shards(opened, operations)]
-    notes += [f"To continue with the rest: {command(one.verb, '--resume', one.id)}" for one in unfinished_ones.values()]
+    notes += [_rest(opened, one) for one in unfinished_ones.values()]
     restorable = frozenset(unrestored(opened))
     for one in operations:
         if one.id in restorable:
@@ -203,6 +205,11 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     notes += [line for one in operations for line in opened.remarks(one)]
     end = End(exit_code=Exit.OK, operation=operation.id, operations=operations, notes=tuple(notes))
     return _end(session, answer, end)
+
+
+def _rest(opened: Journal, operation: Operation) -> str:
+    events, silence = opened.events(operation.id), opened.silence(operation.id)
+    return way_on(operation, events, silence, label="To continue with the rest")
 
 
 def _with_shards(opened: Journal, operation: Operation) -> tuple[Operation, ...]:

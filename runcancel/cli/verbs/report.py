@@ -8,6 +8,7 @@ import typer
 
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
+from runcancel.cli.support.alive import way_on
 from runcancel.cli.support.named import LAST, no_operation, whole_id
 from runcancel.cli.support.reported import read_sources
 from runcancel.errors import Exit, JournalError, Refused, UsageError
@@ -104,7 +105,8 @@ def report(
     unfinished_plans = unfinished([each.operation for each in recorded_ones])
     code = Exit.INCOMPLETE if unfinished_plans or problems or session.journal.is_lost else Exit.OK
     notes = [f"note: {text}" for text in mixed_in_words(one.plans)]
-    notes += [f"Unfinished: {command(each.verb, '--resume', each.id)}" for each in unfinished_plans]
+    events = {one.operation.id: one.events for one in recorded_ones}
+    notes += [way_on(each, events[each.id], sources.silence(each.id)) for each in unfinished_plans]
     notes += [line for each in recorded_ones for line in sources.remarks(each.operation)]
     answer.end(End(exit_code=code, errors=problems, complete=code is Exit.OK, notes=(*notes, *beside)))
     return code
