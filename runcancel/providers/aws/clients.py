@@ -1,9 +1,9 @@
 """The services of one AWS scope: Systems Manager, sent here, and the others through botocore."""
 
+import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcancel.errors import CloudError
@@ -161,8 +161,8 @@ class Services:
         section = profiles(self._environ).profiles.get(self._profile, {})
         names = [f"AWS_{key.upper()}" for key in _UNUSUAL]
         home = next((self._environ[name] for name in HOMES if self._environ.get(name)), "~")
-        models = Path(home).expanduser() / ".aws" / "models"
-        return any(map(self._environ.get, names)) or any(map(section.get, _UNUSUAL)) or models.is_dir()
+        models = os.path.join(os.path.expanduser(home), ".aws", "models")
+        return any(map(self._environ.get, names)) or any(map(section.get, _UNUSUAL)) or os.path.isdir(models)
 
     def _agent(self) -> str:
         section = profiles(self._environ).profiles.get(self._profile, {})
