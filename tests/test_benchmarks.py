@@ -142,8 +142,8 @@ def test_every_process_of_a_budget_is_compared() -> None:
             "| `status` | 1,000 | 50 | 200 | 2.0 s | 100 | 5.0 ms | 50 MB |",
         ),
         (
-            scopes.shown([scopes.Breadth(scopes=1000, calls=400, threads=45, files=50, sample=SAMPLE)]),
-            "| 1,000 | 400 | 2 s | 1.0 s | 400 | 45 | 50 | 50 MB |",
+            scopes.shown([scopes.Breadth(what="AWS", scopes=1000, calls=400, threads=45, files=50, sample=SAMPLE)]),
+            "| AWS | 1,000 | 400 | 2 s | 1.0 s | 400 | 45 | 50 | 50 MB |",
         ),
         (
             shells.shown([shells.Shell(verb="cancel", runs=100, loop=60.0, xargs=30.0, ours=1.0)]),
