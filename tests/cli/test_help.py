@@ -141,6 +141,23 @@ def test_help_names_every_topic(command: Outside) -> None:
         assert f"{begin}{names}" in flowed
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("contexts", "ad"), "no help for “contexts ad”. Actions: list, show, add, import"),
+        (("cancel", "foo"), "no help for “cancel foo”."),
+        (("exit-codes", "3"), "no help for “exit-codes 3”."),
+        (("sandbox", "dem"), "did you mean demo?"),
+    ],
+)
+def test_a_word_behind_a_verb_is_an_action_of_it(words: tuple[str, ...], error: str, command: Outside) -> None:
+    done = command.run("help", *words)
+
+    assert done.code == 2, str(done)
+    assert error in done.err
+    assert f"see: runcancel help {words[0]}" in done.err
+
+
 def test_a_topic_nobody_knows_names_the_nearest(command: Outside) -> None:
     done = command.run("help", "exit-code")
 

@@ -1,6 +1,7 @@
 """`runcancel help`: the help of a verb, and topics that no single verb owns."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from runcancel.cli.topics import TOPICS
 from runcancel.cli.verbs import ALIASES, VERBS
 from runcancel.config.references import nearest
 from runcancel.errors import UsageError
+from runcancel.text import quoted
 
 
 def help_(
@@ -38,7 +40,10 @@ def help_(
         command, path = app(VERBS), "runcancel"
     elif topic in VERBS:
         command, path = load(topic), f"runcancel {topic}"
+        actions: Mapping[str, object] = getattr(command, "actions", None) or getattr(command, "commands", {})
+        _check_action(topic, action, tuple(actions))
     elif topic in TOPICS:
+        _check_action(topic, action, ())
         sys.stdout.write("".join(f"{line}\n" for line in TOPICS[topic]()))
         return 0
     else:
@@ -49,3 +54,13 @@ def help_(
         )
     command.main([*action, "--help"], prog_name=path, standalone_mode=False)
     return 0
+
+
+def _check_action(topic: str, words: Sequence[str], actions: Sequence[str]) -> None:
+    """Raise `UsageError` for a word behind a topic or verb that is not an action of it."""
+    if words and words[0] not in actions:
+        known = f" Actions: {', '.join(actions)}" if actions else ""
+        raise UsageError(
+            f"no help for “{topic} {quoted(words[0])}”.{known}{nearest(words[0], actions)}",
+            hint=f"see: runcancel help {topic}",
+        )
