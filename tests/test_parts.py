@@ -5,18 +5,22 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
 from outside import TENCENT, Outside
 from parts import PAGES, ROOT, named, parts, written
 
+from runcancel.cli.app import load
 from runcancel.cli.tables import variables
+from runcancel.cli.verbs import VERBS
 from runcancel.environment import variable
 from runcancel.guards.site_policy import ACTIONS, Rule
 from runcancel.model.states import Effect, Verdict
 from runcancel.providers import PROVIDERS, provider
 
+HELP = ROOT / "tests" / "cli" / "golden" / "help"
 _READERS = {"text", "several", "switch", "one_of", "seconds"}
 """The functions that read a flag or its variable."""
 
@@ -80,6 +84,23 @@ def test_the_keys_that_the_page_describes_are_in_the_schemas() -> None:
 
     assert len(keys) >= 11
     assert [key for key in keys if key not in run["properties"]] == []
+
+
+def options(command: Any) -> set[str]:
+    """Every option of a verb and of its actions."""
+    names = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+    return names.union({"--help"}, *(options(inner) for inner in getattr(command, "commands", {}).values()))
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(HELP.glob("*.txt"))], ids=lambda page: page.name)
+def test_every_option_of_a_command_that_is_shown_exists(page: Path) -> None:
+    text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+    calls = re.findall(rf"runcancel ({'|'.join(VERBS)})\b([^`|;#&>\n]*)", text)
+    typed = {
+        (verb, name) for verb, rest in calls for name in re.findall(r"(?<!\S)--[a-z][\w-]*", rest.split(" -- ")[0])
+    }
+
+    assert {(verb, name) for verb, name in typed if name not in options(load(verb))} == set()
 
 
 _USES = {"RUNCANCEL_GIVE_UP_AFTER": ("cancel", TENCENT), "RUNCANCEL_JOURNAL_URL": ("history",)}
