@@ -80,12 +80,21 @@ def switch(flag: str, flag_value: bool | None, environ: Mapping[str, str]) -> bo
     raise UsageError(f"{name} is “{value}”. Expected 1 or 0")
 
 
-def duration(flag: str, value: str) -> float:
-    """Seconds out of `90s`, `1.5m`, `1h30m`, `2w`, or of a bare number of seconds. Raises `UsageError`."""
+def duration(flag: str, value: str, *, with_unit: bool = False) -> float:
+    """Seconds out of `90s`, `1.5m`, `1h30m`, `2w`, or of a bare number of seconds, unless it has to be `with_unit`.
+
+    Raises `UsageError`.
+    """
     value = value.strip()
-    seconds = float(value) if re.fullmatch(_NUMBER, value) else _age(value)
+    bare = re.fullmatch(_NUMBER, value) is not None
+    seconds = float(value) if bare else _age(value)
     if seconds is None:
-        raise UsageError(f"{flag} “{value}” is not a duration. Expected seconds or a unit, as in 90, 90s, 2m, 1h30m")
+        raise UsageError(
+            f"{flag} “{value}” is not a duration; nothing was sent",
+            hint="give a number with a unit, as in 90s, 2m, 1h30m",
+        )
+    if bare and with_unit and seconds > 0:
+        raise UsageError(f"{flag} “{value}” has no unit; nothing was sent", hint=f"as in {flag} 30m, {flag} 12h")
     if seconds > _LONGEST:
         raise UsageError(f"{flag} “{value}” is too long; nothing was sent")
     return seconds

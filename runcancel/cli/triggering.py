@@ -62,7 +62,7 @@ class TriggerFilters(Bundle, frozen=True, kw_only=True):
         """The filters as one value. Raises `UsageError` for an empty value, an unknown word or a wrong time."""
         starts_by = None
         if self.starts_within is not None:
-            seconds = environment.duration("--starts-within", self.starts_within)
+            seconds = environment.duration("--starts-within", self.starts_within, with_unit=True)
             starts_by = datetime.now(UTC) + timedelta(seconds=seconds)
         return TriggerQuery(
             states=frozenset(

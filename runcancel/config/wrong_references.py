@@ -39,7 +39,9 @@ def no_such_id(text: str, id: str, *, kind: str | None, provider_name: str | Non
 
 def _how_to_find(word: str, *, trigger: bool) -> str:
     """What to do about a word that is not an id: a cut one is copied again, a name or a target is searched."""
-    prefixes = [provider(name).ids.partition("…")[0] for name in PROVIDERS if "…" in provider(name).ids]
+    clouds = list(map(provider, PROVIDERS))
+    forms = [kind.form for cloud in clouds for kind in cloud.trigger_kinds] if trigger else [one.ids for one in clouds]
+    prefixes = [form.rpartition("/")[2].partition("…")[0] for form in forms if "…" in form]
     if word.lower().startswith(tuple(prefixes)) or _LIKE_A_UUID.fullmatch(word):
         return f"copy the whole id: this one is cut off, too long, or has a wrong character. The form: {FORM}"
     if trigger:

@@ -228,3 +228,31 @@ def test_a_time_that_ends_before_it_begins_is_wrong_usage(verb: str, end: tuple[
 
     assert done.code == 2
     assert f"--since is later than {end[0]}, so that no run can match; nothing was sent" in done.err
+
+
+@pytest.mark.parametrize("cut", ["mw-0c50858d01c0ffee", "ivk-u6nwnf8"])
+def test_a_cut_id_of_a_trigger_is_copied_again(cut: str, command: Outside) -> None:
+    assert "copy the whole id" in command.run("disable", cut).err
+
+
+@pytest.mark.parametrize("verb", ["history", "report"])
+def test_an_operation_that_was_named_by_an_option_is_named_alone(verb: str, command: Outside) -> None:
+    done = command.run(verb, "--operation", "last")
+
+    assert done.code == 2
+    assert f"runcancel {verb} last" in done.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("triggers", "--starts-within", "5"),
+        ("disable", "--starts-within", "5", "-n"),
+        ("cancel", "--name", "x", "--max-runs", "5", "--hold", "30"),
+    ],
+)
+def test_a_time_without_a_unit_is_not_taken_for_seconds(argv: tuple[str, ...], command: Outside) -> None:
+    done = command.run(*argv)
+
+    assert done.code == 2
+    assert "has no unit; nothing was sent" in done.err

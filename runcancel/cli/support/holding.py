@@ -102,7 +102,7 @@ def hold_request(
         raise UsageError(f"--hold needs a filter by {_FILTERS}; nothing was sent")
     if limits.max_runs is None or "max_runs" in session.request.values:
         raise UsageError("--hold needs --max-runs N, the most runs that it may cancel in all; nothing was sent")
-    seconds = environment.duration("--hold", value)
+    seconds = environment.duration("--hold", value, with_unit=True)
     if seconds <= 0:
         raise UsageError(f"--hold “{safe(value)}” must be longer than 0; nothing was sent", hint="as in --hold 30m")
     words = " ".join(f"{name} {safe(value)}" for name, value in by_name.items() if value)

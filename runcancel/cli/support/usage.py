@@ -15,6 +15,9 @@ _NOTHING_SENT = "; nothing was sent"
 _FIND = {"list": "runs", "triggers": "triggers"}
 """Verbs that take no name as an argument, and what `--name` finds with them."""
 
+_BY_ID = ("history", "report")
+"""Verbs whose argument is an operation; the others take it as an option."""
+
 _VALUE = r"Invalid value for '?([^\s']+)'?(?: / \S+)?: "
 _SENTENCES = tuple(
     (re.compile(pattern, re.DOTALL), words)
@@ -65,6 +68,8 @@ def _next(error: typer.TyperException, argv: Sequence[str]) -> str:
     extra = re.fullmatch(r"Got unexpected extra argument\(s\) \((\S+)\)", error.format_message().strip())
     if extra and argv[:1] and argv[0] in _FIND:
         return f"To find {_FIND[argv[0]]} by name: {command(argv[0], '--name', extra[1])}"
+    if getattr(error, "option_name", None) == "--operation" and argv[:1] and argv[0] in _BY_ID:
+        return f"an operation stands alone: {command(argv[0], 'last')}"
     behind = next((word for word in argv if word in VERBS), None)
     if behind is not None and argv[0].startswith("-"):
         return f"options follow the verb: {command(behind)} {argv[0]} …"
