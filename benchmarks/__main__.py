@@ -1,6 +1,6 @@
 """`python -m benchmarks [--quick] [PART…]`: measure, and write each part of docs/performance.md when it is there.
 
-Without words every part is measured.
+Without words every part but the suite is measured.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from benchmarks import (
     shards,
     shells,
     streams,
+    suite,
     targets,
 )
 from benchmarks.place import reported, tools
@@ -43,8 +44,11 @@ PARTS: Mapping[str, Callable[..., report.Part]] = {
     "shards": shards.part,
     "journals": journals.part,
     "shells": shells.part,
+    "suite": suite.part,
 }
 """What measures each part of the page, by the name of the part."""
+NAMED = {"suite"}
+"""The parts that are measured only if they are named."""
 COMPARED = {"instructions", "processes", "shells"}
 """The parts about other command lines, whose versions the page names."""
 
@@ -81,6 +85,8 @@ def _log(text: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, small numbers")
-    parser.add_argument("part", nargs="*", choices=[[], *PARTS], help="all of them if none is named")
+    parser.add_argument("part", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     words = parser.parse_args()
-    sys.exit(main(words.part or [*PARTS], quick=words.quick))
+    if unknown := [name for name in words.part if name not in PARTS]:
+        parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    sys.exit(main(words.part or [name for name in PARTS if name not in NAMED], quick=words.quick))

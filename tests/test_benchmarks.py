@@ -23,13 +23,14 @@ from benchmarks import (
     shards,
     shells,
     streams,
+    suite,
     targets,
 )
 from benchmarks.budgets import BUDGETS, Budget, rendered, update
 from benchmarks.commands import comparisons
 from benchmarks.limits import most_in_a_window
 from benchmarks.measure import Ratio, Sample
-from benchmarks.place import sandbox
+from benchmarks.place import cpus, sandbox
 from benchmarks.report import Figure, between, chart, marks, put
 
 SAMPLE = Sample(wall=2.0, cpu=1.0, peak=50.0)
@@ -162,6 +163,7 @@ def test_every_process_of_a_budget_is_compared() -> None:
             ),
             "| other packages | 1% |",
         ),
+        (suite.shown(170.4, 330.0), f"| the whole suite | {cpus()} | 170 s | 330 s |"),
         (
             hung.shown([hung.Hung(thing="connection", cloud="aws", after_reading=0.0204, after_start=1.5)]),
             "| connection | aws | 20 ms | 1500 ms |",
@@ -193,6 +195,7 @@ def test_every_process_of_a_budget_is_compared() -> None:
         "scopes",
         "shells",
         "imports",
+        "suite",
         "hung",
         "targets",
         "shards",
