@@ -1,7 +1,6 @@
 """Text to reference: full form, bare ids, and everything between; the other way is `str(ref)`."""
 
 import re
-import string
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -10,7 +9,6 @@ from urllib.parse import unquote
 
 from msgspec import Struct, structs
 
-from runcancel.config.wrong_references import FORM, another_sort, no_such_id, wrong
 from runcancel.errors import UsageError
 from runcancel.model.runs import Kind, Ref, RunName, Scope
 from runcancel.providers import PROVIDERS, provider, trigger_kind_of
@@ -20,7 +18,7 @@ from runcancel.text import quoted, words_of_shell
 REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 NOT_A_REGION = "is not a region such as us-east-2, cn-hangzhou or ap-guangzhou"
 _UNSAFE = re.compile(r"[^\x21-\x7e]")
-_AROUND = string.whitespace + "\"'`“”‘’«»()[]{}<>,;."
+_AROUND = " \t\n\r\v\f\"'`“”‘’«»()[]{}<>,;."
 """What is copied with a reference by mistake."""
 _URL = "[A-Za-z][A-Za-z0-9+.-]*://"
 
@@ -91,7 +89,7 @@ def parse(text: str, *, triggers: bool = False) -> Reference:
 
 def _parsed(text: str, *, triggers: bool) -> Reference:
     if _UNSAFE.search(text) or not text:
-        raise wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
+        raise _wrong(text, "a reference cannot contain spaces, control or non-ASCII characters")
     names = _providers_named(text)
     link = None if triggers or len(names) == 1 else _links(names).fullmatch(text)
     if link is not None:
@@ -124,6 +122,8 @@ def _plain(text: str, *, triggers: bool) -> Reference:
         trigger=triggers,
     )
     if not reference.providers:
+        from runcancel.config.wrong_references import another_sort, no_such_id
+
         if id and structs.replace(reference, text="", trigger=not triggers).providers:
             raise another_sort(text, trigger=triggers)
         raise no_such_id(text, id, kind=kind, provider_name=name, trigger=triggers)
@@ -137,11 +137,11 @@ def _parts(
     """Context, provider, region, kind and id of `text`, of which `before` is read. Raises `UsageError`."""
     context, at, rest = before.rpartition("@")
     if at and not context:
-        raise wrong(text, "the context before @ is empty")
+        raise _wrong(text, "the context before @ is empty")
     *scope, tail = rest.split(":")
     kind, slash, id = _parted(tail, triggers=triggers)
     if slash and not kind:
-        raise wrong(text, "the kind before / is empty")
+        raise _wrong(text, "the kind before / is empty")
     name, region = _scope(text, scope)
     if kind:
         _check_kind(text, name, kind, triggers=triggers)
@@ -159,7 +159,7 @@ def _with_link(text: str, before: str, link: str) -> Reference:
         ("provider", "region", "kind"), typed, (linked.provider, linked.region, linked.kind), strict=True
     ):
         if one not in (None, other):
-            raise wrong(text, f"its {what} is {one}, but its id is one of {other}")
+            raise _wrong(text, f"its {what} is {one}, but its id is one of {other}")
     return linked
 
 
@@ -201,13 +201,13 @@ def full(text: str) -> Ref:
     """Read a reference in its full form, as every output prints it."""
     names = _providers_named(text)
     if len(names) > 1 and _links(names).fullmatch(text):
-        raise wrong(text, "only the full form is accepted here")
+        raise _wrong(text, "only the full form is accepted here")
     reference = parse(text, triggers=_names_trigger(text))
     if reference.provider is None or reference.region is None:
-        raise wrong(text, "only the full form is accepted here")
+        raise _wrong(text, "only the full form is accepted here")
     kinds = reference.kinds(reference.provider)
     if len(kinds) != 1:
-        raise wrong(text, "give the kind")
+        raise _wrong(text, "give the kind")
     scope = Scope(provider=reference.provider, region=reference.region, context=reference.context)
     return reference.at(scope, kinds[0])
 
@@ -256,6 +256,12 @@ def did_you_mean(words: str) -> str:
     return f" (did you mean {words}?)"
 
 
+def _wrong(text: str, why: str) -> UsageError:
+    from runcancel.config.wrong_references import wrong  # only for who mistyped
+
+    return wrong(text, why)
+
+
 def _offered(what: str, word: str, words: Iterable[str]) -> str:
     """The words there are, and the one that is nearest to what was typed."""
     there = tuple(dict.fromkeys(words))
@@ -268,7 +274,7 @@ def _linked(text: str, context: str, link: str) -> Reference:
     from runcancel.providers.common.links import NotARun  # only for links
 
     if text.startswith("@"):
-        raise wrong(text, "the context before @ is empty")
+        raise _wrong(text, "the context before @ is empty")
     for name in PROVIDERS:
         try:
             link_target = provider(name).link(link)
@@ -291,6 +297,7 @@ def _linked(text: str, context: str, link: str) -> Reference:
 
 def _no_link(link: str, why: str, hint: str | None) -> UsageError:
     """A URL is quoted without what may hold a way to sign in."""
+    from runcancel.config.wrong_references import FORM
     from runcancel.providers.common.links import LINKS
 
     message = f"“{quoted(bare_urls(link))}” is not a reference: {why}; nothing was sent"
@@ -301,7 +308,7 @@ def _context(text: str, quoted: str) -> str | None:
     try:
         return unquote(quoted, errors="strict") or None
     except UnicodeDecodeError:
-        raise wrong(text, "the context before @ is not percent-encoded UTF-8") from None
+        raise _wrong(text, "the context before @ is not percent-encoded UTF-8") from None
 
 
 def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
@@ -315,10 +322,10 @@ def _scope(text: str, parts: list[str]) -> tuple[str | None, str | None]:
         case [name, region] if name in PROVIDERS and REGION.fullmatch(region):
             return name, region
         case [name, region] if name in PROVIDERS:
-            raise wrong(text, f"“{region}” {NOT_A_REGION}")
+            raise _wrong(text, f"“{region}” {NOT_A_REGION}")
         case [name] | [name, _]:
-            raise wrong(text, f"no provider “{name}” ({_offered('providers', name, PROVIDERS)})")
-    raise wrong(text, "too many parts")
+            raise _wrong(text, f"no provider “{name}” ({_offered('providers', name, PROVIDERS)})")
+    raise _wrong(text, "too many parts")
 
 
 def _kinds(name: str, *, triggers: bool) -> tuple[Kind, ...]:
@@ -332,7 +339,9 @@ def _kind_names(name: str | None, *, triggers: bool) -> list[str]:
 def _check_kind(text: str, name: str | None, kind: str, *, triggers: bool) -> None:
     kinds = _kind_names(name, triggers=triggers)
     if kind not in kinds:
+        from runcancel.config.wrong_references import another_sort
+
         if kind.partition("/")[0] in _kind_names(name, triggers=not triggers):
             raise another_sort(text, trigger=triggers)
         of = "" if name is None else f" of {name}"
-        raise wrong(text, f"no kind “{kind}”{of} ({_offered('kinds', kind, kinds)})")
+        raise _wrong(text, f"no kind “{kind}”{of} ({_offered('kinds', kind, kinds)})")

@@ -7,10 +7,8 @@ import typer
 from runcancel.cli import options
 from runcancel.cli.session import Session
 from runcancel.cli.support.named import references_of
-from runcancel.cli.support.stale import Stale
-from runcancel.cli.support.watching import watch
 from runcancel.errors import Exit, Interrupted, exit_of_reading
-from runcancel.model.runs import Ref, Run, Snapshot
+from runcancel.model.runs import Problem, Ref, Run, Snapshot
 from runcancel.render import End
 from runcancel.text import command
 
@@ -50,14 +48,8 @@ def status(
     results = session.look_up(references_of(session, refs, from_, operation))
     runs = {result.snapshot.run.ref: result.snapshot.run for result in results if result.snapshot is not None}
     problems = tuple(result.problem for result in results if result.problem is not None)
-    interrupted: int | None = None
-    stale = Stale(session)
-    if watch:
-        try:
-            _follow(session, runs, stale)
-        except Interrupted as signal:
-            interrupted = signal.signum
-    problems = (*problems, *stale.problems)
+    interrupted, stale = _follow(session, runs) if watch else (None, ())
+    problems = (*problems, *stale)
     code = int(exit_of_reading(problem.code for problem in problems))
     if code == Exit.OK and exit_status and any(run.ended_badly for run in runs.values()):
         code = Exit.ENDED_BADLY
@@ -85,14 +77,25 @@ def status(
     return code
 
 
-def _follow(session: Session, runs: dict[Ref, Run], stale: Stale) -> None:
-    """Read until every run has ended or cannot be read with these credentials; `runs` is kept up to date."""
+def _follow(session: Session, runs: dict[Ref, Run]) -> tuple[int | None, tuple[Problem, ...]]:
+    """Read until every run has ended or cannot be read with these credentials; `runs` is kept up to date.
+
+    The signal that ended it, and the runs whose latest reading failed.
+    """
+    from runcancel.cli.support.stale import Stale
+    from runcancel.cli.support.watching import watch
+
+    stale = Stale(session)
     open_runs = {ref: run for ref, run in runs.items() if not run.ended}
-    for ref, answer in watch(session, open_runs, full=True, until=None):
-        if isinstance(answer, Snapshot):
-            stale.read(ref)
-            runs[ref] = answer.run
-            if answer.run.ended:
+    try:
+        for ref, answer in watch(session, open_runs, full=True, until=None):
+            if isinstance(answer, Snapshot):
+                stale.read(ref)
+                runs[ref] = answer.run
+                if answer.run.ended:
+                    del open_runs[ref]
+            elif stale.failed(ref, answer):
                 del open_runs[ref]
-        elif stale.failed(ref, answer):
-            del open_runs[ref]
+    except Interrupted as signal:
+        return signal.signum, stale.problems
+    return None, stale.problems
