@@ -166,6 +166,8 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.workers.clock.stop()
+        if "journal" in vars(self):
+            self.journal.close()
         if isinstance(error, UsageError) and error.call:
             error.hint = f"{error.hint} {self.command(*error.call)}"
 

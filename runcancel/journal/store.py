@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class JournalStore:
         self.is_lost = False
         """Whether the team's could not be used."""
         self._courier: Courier | None = None
+        self._files: list[JournalFile] = []
 
     @classmethod
     def local(cls, environ: Mapping[str, str]) -> "JournalStore":
@@ -66,6 +68,12 @@ class JournalStore:
         from runcancel.config import journal_url
 
         return cls(cls.local(environ).file, journal_url.from_environment(VARIABLE, environ, configured), warn, pause)
+
+    def close(self) -> None:
+        """Close every file that was opened here: SQLite then takes away what it keeps beside the file."""
+        for file in self._files:
+            with suppress(Exception):  # what cannot be closed ends with the process
+                file.close()
 
     def prepare(self) -> None:
         """Begin to connect to the team's, so that what is opened next need not wait for it."""
@@ -162,7 +170,9 @@ class JournalStore:
         return self._open_file(_BUSY) if writable else self.peek()
 
     def _open_file(self, busy: float) -> "Journal":
-        return _over(_files().open(self.file, busy=busy, pause=self._pause))
+        file = _files().open(self.file, busy=busy, pause=self._pause)
+        self._files.append(file)
+        return _over(file)
 
     def _beside_team(self, local: "Journal | None", *, warns: bool) -> "Journal":
         def lost(error: Exception) -> None:

@@ -78,6 +78,16 @@ def test_prune_leaves_what_is_unfinished_alone_and_names_it(outside: Outside) ->
     assert [each["id"] for each in outside.json("history", "prune", "--older-than", "0s")["operations"]] == [left["id"]]
 
 
+@pytest.mark.parametrize("argv", ["history", "report last", "status --operation last", "history prune", "enable"])
+def test_a_command_that_read_the_journal_leaves_one_file(outside: Outside, argv: str) -> None:
+    outside.run("cancel", TENCENT)
+
+    subprocess.run([RUNCANCEL, *argv.split()], env=outside.environ, capture_output=True, check=False)
+
+    folder = outside.home / ".local" / "state" / "runcancel"
+    assert [file.name for file in folder.iterdir()] == ["journal.sqlite3"]
+
+
 @pytest.mark.parametrize("logged", [False, True], ids=["closed", "killed"])
 def test_history_works_on_a_read_only_file_system(outside: Outside, tmp_path: Path, logged: bool) -> None:
     if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
