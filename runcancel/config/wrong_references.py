@@ -37,6 +37,9 @@ def no_such_id(text: str, id: str, *, kind: str | None, provider_name: str | Non
     )
 
 
+_LONGEST_NAME = 256  # characters: what is longer names nothing, and is not printed again
+
+
 def _how_to_find(word: str, *, trigger: bool) -> str:
     """What to do about a word that is not an id: a cut one is copied again, a name or a target is searched."""
     clouds = list(map(provider, PROVIDERS))
@@ -44,6 +47,8 @@ def _how_to_find(word: str, *, trigger: bool) -> str:
     prefixes = [form.rpartition("/")[2].partition("…")[0] for form in forms if "…" in form]
     if word.lower().startswith(tuple(prefixes)) or _LIKE_A_UUID.fullmatch(word):
         return f"copy the whole id: this one is cut off, too long, or has a wrong character. The form: {FORM}"
+    if len(word) > _LONGEST_NAME:
+        return f"The form of a reference: {FORM}"
     if trigger:
         return f"To find triggers by name: {command('triggers', '--name', word)}"
     return f"To find runs by name: {command('list', '--name', word)}   By target: {command('list', '--target', word)}"
