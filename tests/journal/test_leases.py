@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from journal.made import item, operation
 from journal.places import Place
-from journal.test_store import item, operation
 from runcancel.engine.leases import LeasedRuns, Leases
 from runcancel.engine.retry import WaitPolicy
 from runcancel.engine.tracker import RunTracker, Step

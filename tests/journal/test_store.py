@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from journal.made import REF, RUN, item, operation
 from journal.places import Place, opened
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
 from runcancel.errors import Interrupted, JournalError, Refused
@@ -26,41 +27,9 @@ from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, FromPlan, Judged, Resumed, Started
-from runcancel.model.outcomes import Found, Operation, PlanItem, PlannedInvocation, Seen, Sent, Shard
+from runcancel.model.outcomes import Found, Seen, Sent, Shard
 from runcancel.model.runs import Problem, Ref, Run, RunName
-from runcancel.model.states import Effect, Guarantee, Reason, Stage, State, Verdict
-
-RUN = "tencent:ap-guangzhou:invocation/inv-ib2lld37"
-REF = Ref.parse(RUN)
-
-
-def item(run: str = RUN, *, targets: int = 2) -> PlanItem:
-    return PlanItem(
-        run=Ref.parse(run),
-        name="patch\u202eopenssl",
-        state=State.RUNNING,
-        guarantee=Guarantee.STOPS_RUNNING,
-        promise="stops",
-        ask=True,
-        why="it is running",
-        counts={State.RUNNING: targets},
-        not_listed=0,
-        targets=(),
-        invocations=tuple(
-            PlannedInvocation(
-                id=f"t{n}", task=None, target=f"ins-{n}", before=State.RUNNING, expected=Effect.TERMINATED
-            )
-            for n in range(targets)
-        ),
-    )
-
-
-def operation(reason: str | None = "because") -> Operation:
-    return new_operation("cancel", ["cancel", RUN], reason)
-
-
-def sent(run: str, *, at: datetime = datetime(2026, 11, 28, tzinfo=UTC)) -> Sent:
-    return Sent(run=Ref.parse(run), at=at, accepted=True, request_ids=(), error=None)
+from runcancel.model.states import Reason, Stage, State, Verdict
 
 
 def reading(running: int) -> Run:
@@ -508,7 +477,11 @@ _FILL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, REF, RUN, JournalStore, Recorder, CancelResponse, Ref, RequestStatus
+from journal.made import REF, RUN, item, operation
+from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.journal.recorder import Recorder
+from runcancel.journal.store import JournalStore
+from runcancel.model.runs import Ref
 recorder = Recorder(JournalStore(Path({file!r})), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item()])
 import signal
@@ -535,7 +508,11 @@ _FULL_AT_ONCE = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, REF, RUN, JournalStore, Recorder, CancelResponse, Ref, RequestStatus
+from journal.made import REF, RUN, item, operation
+from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.journal.recorder import Recorder
+from runcancel.journal.store import JournalStore
+from runcancel.model.runs import Ref
 resource.setrlimit(resource.RLIMIT_FSIZE, ({bytes}, {bytes}))
 recorder = Recorder(JournalStore(Path({file!r})), operation(), warn=lambda text: print("warned:", text, flush=True))
 recorder.planned([item(RUN + str(n), targets=50) for n in range(20)])
@@ -561,8 +538,11 @@ _DIE = """
 import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, sent, RUN, opened, CancelResponse, Ref, RequestStatus, RunName
-from journal.test_store import Stage, failed, Problem, Reason
+from journal.made import RUN, item, operation, sent
+from journal.places import opened
+from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
+from runcancel.model.runs import Problem, Ref, RunName
+from runcancel.model.states import Reason, Stage
 
 def die_at_statement(journal, n):
     left = iter(range(n))
@@ -632,7 +612,8 @@ _AT_ONCE = """
 import os, sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, opened
+from journal.made import item, operation
+from journal.places import opened
 start = time.monotonic() + 0.2
 for _ in range(8):
     if os.fork() == 0:
@@ -659,7 +640,10 @@ _WRITE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from journal.test_store import item, operation, RUN, opened, CancelResponse, Ref, RequestStatus
+from journal.made import RUN, item, operation
+from journal.places import opened
+from runcancel.engine.verdict import CancelResponse, RequestStatus
+from runcancel.model.runs import Ref
 journal = opened({file!r})
 for number in range({rounds}):
     begun = operation()

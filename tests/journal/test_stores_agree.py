@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec import structs
 
+from journal.made import RUN, item, operation
 from journal.places import opened
-from journal.test_store import RUN, item, operation
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
 from runcancel.errors import JournalError
 from runcancel.journal.base import Copy, Database, Entry, Journal

@@ -12,9 +12,9 @@ import pytest
 from databases import Server
 from msgspec import structs
 
+from journal.made import REF, RUN, item, operation, sent
 from journal.places import opened
 from journal.proxy import Proxy
-from journal.test_store import REF, RUN, item, operation, sent
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
 from runcancel.errors import Interrupted, Refused
 from runcancel.journal.base import Copy, Journal
