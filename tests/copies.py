@@ -141,7 +141,7 @@ def _perform(request: Any, streams: list[int]) -> tuple[int, bool]:
     try:
         exec(before, {})
         code = copy_context().run(command)
-        ended = not before and not request.get("alone") and not _thread._count()
+        ended = not before and not request.get("alone") and _threads_ended(0.02)
     except SystemExit as end:
         code = int(end.code or 0)
     except BaseException:  # noqa: BLE001 - as the interpreter does
@@ -150,6 +150,14 @@ def _perform(request: Any, streams: list[int]) -> tuple[int, bool]:
         with suppress(AttributeError, OSError, ValueError):  # None where it was closed
             stream.flush()
     return code, ended
+
+
+def _threads_ended(patience: float) -> bool:
+    """Whether no other thread is left: those that were done with may take a moment."""
+    last = time.monotonic() + patience
+    while _thread._count() and time.monotonic() < last:
+        time.sleep(0.001)
+    return not _thread._count()
 
 
 def _take_over(streams: list[int], numbers: list[int]) -> None:
@@ -278,10 +286,7 @@ def _declare_verbs() -> None:
 
 def _rehearse() -> None:
     """Run commands before a sandbox of their own: what libraries work out at a first use is there for every copy."""
-    from runcancel import cli
-
-    before, environ, argv, folder, leave = _State(), dict(os.environ), [*sys.argv], os.getcwd(), cli._leave
-    cli._leave = sys.exit  # the command itself ends its process at once where a thread is left
+    before, environ, argv, folder = _State(), dict(os.environ), [*sys.argv], os.getcwd()
     (ours, theirs), home = socket.socketpair(), tempfile.mkdtemp()
     kept = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _LINE + _MOST_STREAMS) for number in range(3)]
     sandbox = os.fork()
@@ -295,11 +300,6 @@ def _rehearse() -> None:
             _perform({"environ": variables, "cwd": home, "argv": ["runcancel", *words]}, streams)
             before.came_back()
     os.waitpid(sandbox, 0)
-    for _ in range(500):
-        if not _thread._count():
-            break
-        time.sleep(0.01)
-    cli._leave = leave
     os.environ.clear()
     os.environ.update(environ)
     sys.argv[:] = argv
@@ -310,7 +310,7 @@ def _rehearse() -> None:
         os.dup2(stream, number)
         os.close(stream)
     assert back, "a command left something behind"
-    assert not _thread._count(), "a process with threads cannot be copied"
+    assert _threads_ended(10), "a process with threads cannot be copied"
 
 
 def _stand_in(line: socket.socket) -> NoReturn:
