@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-PROGRAM = [sys.executable, "-c", "from runcancel.cli.verbs.sandbox import app; app()"]
+PROGRAM = [sys.executable, "-m", "runcancel", "sandbox"]
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "AWS_PROFILE": "prod"}
 
