@@ -180,7 +180,7 @@ def test_the_table_shows_each_under_its_window(outside: Outside) -> None:
     lines = [line for line in shown.out.splitlines() if ":command/" in line or ":maintenance-window/" in line]
     assert lines[0].startswith(WINDOW)
     assert all(line.startswith("  aws:us-east-2:command/") for line in lines[1:])
-    assert "4 stopped" in shown.out
+    assert "4 stopped" in shown.err
 
 
 def test_the_journal_knows_what_was_asked_below(outside: Outside) -> None:
