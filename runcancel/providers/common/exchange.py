@@ -24,6 +24,9 @@ from runcancel.providers.common.proxies import proxy_answer
 _AS_THEY_ARE = "!#$%&'()*+,/:;=?@[]~"
 """Signs of a path and of a query that are not encoded."""
 
+_NO_DNS = "check the network and the DNS of this machine, or set HTTPS_PROXY"
+_NO_HOST = "check the region's name, and the DNS of this machine"
+
 
 def exchange(
     connections: Connections, way: Way, method: str, url: str, *, headers: Mapping[str, str], body: bytes
@@ -55,7 +58,9 @@ def unreachable(host: str, failure: NoConnection, authorities: Authorities) -> C
     if isinstance(error, SSLCertVerificationError):
         return authorities.not_trusted(host, error)
     if isinstance(error, socket.gaierror):
-        return CloudError(Reason.UNREACHABLE, f"there is no host {host}", hint="Is the region spelled right?")
+        silent = error.errno == socket.EAI_AGAIN  # the resolver did not reply, which proves nothing about the name
+        message = f"cannot resolve {host}: DNS does not reply" if silent else f"there is no host {host}"
+        return CloudError(Reason.UNREACHABLE, message, hint=_NO_DNS if silent else _NO_HOST)
     if isinstance(error, ProxyFailure):
         message, hint = proxy_answer(error.status)
         return CloudError(Reason.UNREACHABLE, f"cannot connect to {host}: {message}", hint=hint)

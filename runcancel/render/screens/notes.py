@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TextIO
 
 from runcancel.errors import CloudError, Refused, UsageError, clean
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, Ref
 from runcancel.model.states import Reason
 from runcancel.redaction import redact
 from runcancel.render.screens.terminal import encodes, is_terminal, width_of
@@ -108,8 +108,15 @@ def _sort_of(problem: Problem) -> Hashable:
     where = str(problem.ref or problem.scope or "")
     if not where or where in problem.message:
         return problem
+    return (problem.ref is None, problem.code, _shared(problem), problem.provider_code, _general(problem.hint, where))
+
+
+def _shared(problem: Problem) -> str:
+    """The message without what differs from scope to scope: the number of an account, the region in a host name."""
     message = re.sub(_ACCOUNT, "…", problem.message)
-    return (problem.ref is None, problem.code, message, problem.provider_code, _general(problem.hint, where))
+    scope = problem.scope if not isinstance(problem.ref, Ref) else str(problem.ref.scope)
+    region = (scope or "").rpartition(":")[2]
+    return re.sub(rf"(?<=[.-]){re.escape(region)}(?=\.)", "REGION", message) if region else message
 
 
 def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
@@ -118,7 +125,7 @@ def _group_lines(group: Sequence[Problem]) -> Iterator[str]:
     names = [str(problem.ref or problem.scope or "") for problem in group]
     noun = "scopes" if first.ref is None else "runs"
     same = all(problem.message == first.message for problem in group)
-    message = first.message if same else re.sub(_ACCOUNT, "…", first.message)
+    message = first.message if same else _shared(first)
     facts = f" [{first.provider_code}]" if first.provider_code and first.provider_code not in message else ""
     yield safe(redact(f"{PROGRAM}: {len(group):,} {noun}: {message}{facts}"))
     lines = names if first.ref is not None else list(by_account(names))

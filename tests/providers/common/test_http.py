@@ -19,7 +19,10 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers.base import Connection
+from runcancel.providers.common.authorities import Authorities
+from runcancel.providers.common.connections import NoConnection
 from runcancel.providers.common.credential_client import CredentialClient
+from runcancel.providers.common.exchange import unreachable
 from runcancel.providers.common.http import Endpoint, EndpointHealth, Transport
 from runcancel.providers.common.proxies import proxy_of, without_user
 
@@ -387,3 +390,19 @@ def test_the_clock_of_an_answer_is_held_against_ours(date: str | None, ahead: fl
 )
 def test_a_proxy_is_shown_without_its_user(proxy: str | None, shown: str | None) -> None:
     assert without_user(proxy) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "says", "hint"),
+    [
+        (socket.EAI_AGAIN, "cannot resolve ssm.example: DNS does not reply", "DNS of this machine"),
+        (socket.EAI_NONAME, "there is no host ssm.example", "the region's name"),
+    ],
+)
+def test_a_resolver_that_does_not_reply_proves_nothing_about_the_name(number: int, says: str, hint: str) -> None:
+    failure = NoConnection(socket.gaierror(number, "resolver"))
+
+    error = unreachable("ssm.example", failure, Authorities({}))
+
+    assert (error.reason, error.message) == (Reason.UNREACHABLE, says)
+    assert hint in str(error.hint)

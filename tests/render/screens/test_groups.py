@@ -163,3 +163,26 @@ def test_runs_that_were_waited_for_are_grouped_by_state() -> None:
         f"  {samples.PATCH}0  nightly-patching",
         f"  {samples.PATCH}1  nightly-patching",
     ]
+
+
+def test_scopes_whose_messages_differ_in_the_region_of_a_host_alone_are_one_message() -> None:
+    regions = ["us-east-1", "us-east-2", "eu-west-1", "ap-southeast-1", "sa-east-1"]
+    out = io.StringIO()
+
+    Notes(out).problem(
+        *(
+            Problem(
+                code=Reason.UNREACHABLE,
+                message=f"cannot resolve ssm.{region}.amazonaws.com: DNS does not reply",
+                hint="check the network",
+                scope=f"aws:{region}",
+            )
+            for region in regions
+        )
+    )
+
+    assert out.getvalue() == (
+        "runcancel: 5 scopes: cannot resolve ssm.REGION.amazonaws.com: DNS does not reply\n"
+        "  aws: 5 regions\n"
+        "  check the network\n"
+    )
