@@ -256,3 +256,22 @@ def test_a_time_without_a_unit_is_not_taken_for_seconds(argv: tuple[str, ...], c
 
     assert done.code == 2
     assert "has no unit; nothing was sent" in done.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "option"),
+    [
+        (("list", "--json"), "-o json"),
+        (("status", _RUN, "--format", "json"), "-o"),
+        (("list", "--all-regions"), "-r all"),
+        (("triggers", "--accounts", "prod"), "-c"),
+        (("cancel", "--filter", "patch"), "--name"),
+    ],
+)
+def test_an_option_of_another_tool_gets_a_fitting_did_you_mean(
+    argv: tuple[str, ...], option: str, command: Outside
+) -> None:
+    done = command.run(*argv)
+
+    assert done.code == 2
+    assert f"(did you mean {option}?); nothing was sent" in done.err

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from runcancel.cli.verbs import VERBS
-from runcancel.config.references import nearest
+from runcancel.config.references import did_you_mean, nearest
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
 from runcancel.text import command, quoted
@@ -17,6 +17,19 @@ _FIND = {"list": "runs", "triggers": "triggers"}
 
 _BY_ID = ("history", "report")
 """Verbs whose argument is an operation; the others take it as an option."""
+
+_OTHER_OPTIONS = {
+    "--json": "-o json",
+    "--yaml": "-o yaml",
+    "--csv": "-o csv",
+    "--format": "-o",
+    "--all-regions": "-r all",
+    "--account": "-c",
+    "--accounts": "-c",
+    "--all-accounts": "-c",
+    "--filter": "--name",
+}
+"""Options of other tools, each with what to type here, if the verb has it."""
 
 _VALUE = r"Invalid value for '?([^\s']+)'?(?: / \S+)?: "
 _SENTENCES = tuple(
@@ -57,6 +70,9 @@ def _did_you_mean(error: typer.TyperException) -> str:
     """A did-you-mean clause for an option, or for a command below a verb."""
     of = getattr(getattr(error, "ctx", None), "command", None)
     if option := getattr(error, "option_name", None):
+        same = _OTHER_OPTIONS.get(option, "")
+        if any(same.partition(" ")[0] in param.opts for param in getattr(of, "params", ())):
+            return did_you_mean(same)
         long = [name for param in getattr(of, "params", ()) for name in param.opts if name.startswith("--")]
         return nearest(option, long, cutoff=0.7) if option not in long else ""
     word = re.match(r"No such command '(.*?)'", error.format_message())
