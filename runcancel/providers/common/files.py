@@ -3,9 +3,8 @@
 import json
 import os
 import stat
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
-from configparser import Error, MissingSectionHeaderError, ParsingError, RawConfigParser
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -75,6 +74,8 @@ def ini(path: Path) -> Sections | None:
 
 @lru_cache(maxsize=64)
 def _sections(path: Path, data: bytes) -> Sections:
+    from configparser import Error, MissingSectionHeaderError, ParsingError, RawConfigParser  # often there is no file
+
     parser = RawConfigParser()
     try:
         parser.read_string(_text(path, data))
@@ -109,8 +110,9 @@ def unusable(path: Path, why: str, *, line: int | None = None) -> CloudError:
 def _text(path: Path, data: bytes) -> str:
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         raise unusable(path, "is UTF-16 text; it must be UTF-8")
+    data = data.removeprefix(BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise unusable(path, "is not UTF-8 text", line=line) from None
