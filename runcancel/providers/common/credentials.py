@@ -15,7 +15,7 @@ from runcancel.redaction import remember
 
 _RENEW_BEFORE = 300  # seconds before the end, a tenth of the lifetime at most
 _RETRY_AFTER = 60  # seconds until a renewal that failed is tried again, while the old keys are good
-_WORDS = re.compile(r"[A-Za-z]['A-Za-z]{0,15}(?:[ ,.;:!?()-]{1,3}['A-Za-z]{1,16}){0,11}[.!?…]{0,3}")
+_WORDS = r"[A-Za-z]['A-Za-z]{0,15}(?:[ ,.;:!?()-]{1,3}['A-Za-z]{1,16}){0,11}[.!?…]{0,3}"
 _LINE = 80  # characters of a line that may be quoted
 
 
@@ -146,7 +146,7 @@ def expiry(value: object) -> int | None:
 def plain_words(output: str) -> str | None:
     """The first line of what a command printed, when it is only words: then it holds no key and may be quoted."""
     line = next((line.strip() for line in output.splitlines() if line.strip()), "")
-    return line if len(line) <= _LINE and _WORDS.fullmatch(line) else None
+    return line if len(line) <= _LINE and re.fullmatch(_WORDS, line) else None
 
 
 def _due(keys: Credentials, now: float) -> float:

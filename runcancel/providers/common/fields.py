@@ -26,7 +26,7 @@ R = TypeVar("R")
 JsonObject = Mapping[str, Any]
 
 _BEFORE_THE_CLOUDS = datetime(2000, 1, 1, tzinfo=UTC)
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_BASE64 = r"[A-Za-z0-9+/]*={0,2}"  # patterns of rare use are compiled where they are used
 _TARGET_ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _REGION = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,5}")
 
@@ -44,8 +44,8 @@ LONGEST = 4096
 """Characters of a remote sentence that are quoted."""
 
 _WORD = 128  # characters of a code or of a request id
-_WORDS = re.compile(r"[0-9A-Za-z_.,:;#/+=@ -]+")
-_PAGE = re.compile(rb"<\s*(?:!doctype\s+html|html|head|body|title|h[1-6]|center|script|meta|pre|p|br|hr)\b", re.I)
+_WORDS = r"[0-9A-Za-z_.,:;#/+=@ -]+"
+_PAGE = rb"(?i)<\s*(?:!doctype\s+html|html|head|body|title|h[1-6]|center|script|meta|pre|p|br|hr)\b"
 
 
 # A field of a reply may be missing, null or of another type than documented: that is data, not a crash.
@@ -135,7 +135,7 @@ def decoded(value: object) -> Decoded:
 def unpacked(value: object) -> tuple[bytes, bool]:
     """The bytes of base64 as far as they are valid, and whether all of it was."""
     encoded = "".join((text(value) or "").split())
-    whole = _BASE64.match(encoded)
+    whole = re.match(_BASE64, encoded)
     valid = whole[0] if whole else ""
     intact = len(valid.rstrip("=")) == len(encoded.rstrip("=")) and len(valid) % 4 == 0
     return b64decode(valid[: len(valid) - len(valid) % 4]), intact
@@ -238,7 +238,7 @@ def wire_log() -> "Logger | None":
 
 def is_page(content: bytes) -> bool:
     """Whether something begins like a web page, which a proxy or a server wrote and no API."""
-    return _PAGE.search(content[:LONGEST]) is not None
+    return re.search(_PAGE, content[:LONGEST]) is not None
 
 
 def sentence(value: object, otherwise: str) -> str:
@@ -252,7 +252,7 @@ def sentence(value: object, otherwise: str) -> str:
 def word(value: object) -> str | None:
     """A code or a request id out of an answer, cut where it is longer than any; None for what has another shape."""
     content = text(value)
-    if content is None or not _WORDS.fullmatch(content):
+    if content is None or not re.fullmatch(_WORDS, content):
         return None
     return content if len(content) <= _WORD else content[: _WORD - 1] + "…"
 
