@@ -172,10 +172,7 @@ class Session:
             error.hint = f"{error.hint} {self.command(*error.call)}"
 
     def choose_format(self, output: str | None, formats: Sequence[str], *, default: str) -> None:
-        """Take the `-o` of a verb that has formats of its own; a variable that is none of them does not apply to it.
-
-        Raises `UsageError`.
-        """
+        """Take the `-o` of a verb with formats of its own; a variable that is none is ignored. Raises `UsageError`."""
         formats_there = formats if self.query is None else QUERYABLE
         if output is not None:
             self.format = one_of("--output", output, self.settings.environ, formats_there, default)
