@@ -230,7 +230,7 @@ class SqlJournal(Journal):
             done = (one for one in self.operations() if one.at < before and one.state is Stage.DONE)
             forgotten = tuple(one for one in done if one.id not in keep)
             db.executemany("DELETE FROM operations WHERE id=?", ((one.id,) for one in forgotten))
-            db.execute(_PRUNED, (before.timestamp(),))
+            db.execute(_PRUNED, (float(int(before.timestamp())),))  # an operation that begins now has the whole second
         return forgotten
 
     def pruned_before(self) -> datetime | None:
