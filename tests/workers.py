@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,8 +23,24 @@ from _pytest.runner import runtestprotocol
 _LENGTH = 4  # bytes
 _NUMBER = 2  # bytes
 _MOST_IN_A_PIECE = 8  # tests of one file: they share what its fixtures start
-_SLOWEST_FIRST = ("tests/cli/test_scopes.py",)
-"""Files with tests of several seconds: all would wait for one that begins last."""
+_SLOWEST_FIRST = (
+    "tests/adversary/test_answers.py",
+    "tests/fuzz/test_payloads.py",
+    "tests/adversary/test_echoes.py",
+    "tests/faults/test_schedules.py",
+    "tests/faults/test_flow.py",
+    "tests/cli/test_wait.py",
+    "tests/test_scaling.py",
+    "tests/cli/test_scopes.py",
+    "tests/journal/test_resume.py",
+    "tests/sandbox/test_demo.py",
+    "tests/faults/test_trigger_campaign.py",
+    "tests/faults/test_campaign.py",
+    "tests/faults/test_cancel_and_disable.py",
+    "tests/faults/test_team_kills.py",
+    "tests/cli/test_switching.py",
+)
+"""Files with tests that take or wait for many seconds: all would wait for one that begins last. Each is a piece."""
 
 
 class Workers:
@@ -57,15 +73,13 @@ class Workers:
 
 def _pieces(items: Sequence[pytest.Item]) -> Sequence[Sequence[int]]:
     """What one copy runs in a row, as places in the list."""
-
-    def file_of(at: int) -> str:
-        return items[at].nodeid.partition("::")[0]
-
-    files = sorted(
-        ([*places] for _, places in groupby(range(len(items)), file_of)),
-        key=lambda places: file_of(places[0]) not in _SLOWEST_FIRST,
-    )
-    return [places[at : at + _MOST_IN_A_PIECE] for places in files for at in range(0, len(places), _MOST_IN_A_PIECE)]
+    slow: dict[str, list[Sequence[int]]] = {name: [] for name in _SLOWEST_FIRST}
+    others: list[Sequence[int]] = []
+    for name, places in groupby(range(len(items)), lambda at: items[at].nodeid.partition("::")[0]):
+        numbers = [*places]
+        size = 1 if name in slow else _MOST_IN_A_PIECE
+        slow.get(name, others).extend(numbers[at : at + size] for at in range(0, len(numbers), size))
+    return [*chain.from_iterable(slow.values()), *others]
 
 
 class _Copy:

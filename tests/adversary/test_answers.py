@@ -181,12 +181,12 @@ def test_a_message_is_quoted_up_to_4_kb(cloud: str, outside: Outside) -> None:
     assert len(with_page.err) < 6_000
 
 
-def test_a_page_within_an_error_is_not_quoted_either(outside: Outside) -> None:
-    for cloud, run in RUNS.items():
-        with gateway(outside.box.url, lambda asked, cloud=cloud: _error(cloud, PAGE.decode())) as at:
-            done = outside.run("status", run, "-o", "json", env=dict.fromkeys(ENDPOINTS, at.url))
+@pytest.mark.parametrize("cloud", RUNS)
+def test_a_page_within_an_error_is_not_quoted_either(cloud: str, outside: Outside) -> None:
+    with gateway(outside.box.url, lambda asked: _error(cloud, PAGE.decode())) as at:
+        done = outside.run("status", RUNS[cloud], "-o", "json", env=dict.fromkeys(ENDPOINTS, at.url))
 
-        assert "this page" not in done.out + done.err, str(done)
+    assert "this page" not in done.out + done.err, str(done)
 
 
 def test_a_line_of_a_list_is_bounded_and_quoted_in_part(outside: Outside) -> None:
