@@ -234,3 +234,18 @@ def test_how_an_answer_is_written(text: str, expected: object) -> None:
 @pytest.mark.parametrize("text", ["3", "0", "5-9", "4-1", "1-", "1,3-", "1-2-3"])
 def test_numbers_that_choose_nothing_are_wrong(text: str) -> None:
     assert isinstance(read_answer(text, [1, 2, 4]), Wrong)
+
+
+@pytest.mark.parametrize(
+    ("shown", "there"),
+    [
+        ((1, 2, 3), "Enter numbers from 1 to 3"),
+        ((12, 45), "Enter 12 or 45"),
+        ((12,), "Enter 12"),
+        ((1, 3, 5, 7, 9, 11, 13), "Enter 1, 3, 5, 7, 9, 11, …"),
+    ],
+)
+def test_a_number_that_a_filter_left_out_is_not_offered(shown: tuple[int, ...], there: str) -> None:
+    answer = read_answer("99", shown)
+
+    assert answer == Wrong(f"“99” is not in the list. {there}")

@@ -19,6 +19,7 @@ from runcancel.render.screens.words import readable
 from runcancel.text import quoted
 
 _NUMBERS = re.compile(r"[\d\s,-]*\d[\d\s,-]*")
+_FEW = 6  # numbers that a message names
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
 _TURNS = {"+": 1, "-": -1}
 _BELOW = 3  # lines under the runs: which of them they are, an answer that was wrong, and the question
@@ -73,6 +74,14 @@ def read_answer(text: str, shown: Sequence[int]) -> Answer:
     return Filter(tuple(text.removeprefix("/").casefold().split()))
 
 
+def _a_few(shown: Sequence[int]) -> str:
+    """The numbers of a list that was filtered: not every one from the first to the last is in it."""
+    *first, last = map(str, shown[:_FEW])
+    if len(shown) > _FEW:
+        return f"{', '.join(first)}, {last}, …"
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def _numbers(text: str, shown: Sequence[int]) -> Answer:
     numbers: set[int] = set()
     for word in re.split(r"[\s,]+", text.strip(", \t")):
@@ -82,7 +91,9 @@ def _numbers(text: str, shown: Sequence[int]) -> Answer:
         first, last = int(match[1]), int(match[2] or match[1])
         listed = [number for number in shown if first <= number <= last]
         if not listed:
-            return Wrong(f"“{word}” is not in the list. Enter numbers from {min(shown)} to {max(shown)}")
+            whole = 1 < len(shown) == max(shown) - min(shown) + 1
+            there = f"numbers from {min(shown)} to {max(shown)}" if whole else _a_few(shown)
+            return Wrong(f"“{word}” is not in the list. Enter {there}")
         numbers.update(listed)
     return Numbers(tuple(number for number in shown if number in numbers))
 
