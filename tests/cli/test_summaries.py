@@ -119,7 +119,7 @@ def test_the_functions_of_completion_exist() -> None:
     st.sampled_from([*BEGINNINGS, *OPTIONS]),
 )
 @example("sandbox", ["exec"], "")
-@example("sandbox", [], "d")
+@example("sandbox", ["-h"], "d")
 @example("sandbox", ["demo", "--story"], "c")
 @example("cancel", ["--max-runs"], "")
 @example("contexts", ["--", "add"], "--")
@@ -127,7 +127,8 @@ def test_the_functions_of_completion_exist() -> None:
 def test_completion_offers_what_typer_would_offer(verb: str, more: list[str], incomplete: str) -> None:
     words = [verb, *more]
 
-    if "groups" not in words:  # an offer for it looks at the arguments, which Typer does not hand over
+    # an offer behind groups looks at the arguments, which are not handed over here; sandbox alone stands for its help
+    if "groups" not in words and words != ["sandbox"]:
         assert in_order(candidates(words, incomplete)) == in_order(by_typer(words, incomplete))
 
 
