@@ -16,8 +16,8 @@ NAME = "budgets"
 class Budget:
     """What one figure may be.
 
-    `least` turns the bound round: the figure must reach it. `interim` is the bound that the tests check while `bound`
-    is not met. `unit` follows the figure on the page.
+    `least` turns the bound round: the figure must reach it. `tested` is the bound that the tests check: a tenth above
+    what was measured last, so that a step back shows. `unit` follows the figure on the page.
     """
 
     what: str
@@ -25,16 +25,11 @@ class Budget:
     unit: str = ""
     digits: int = 2
     least: bool = False
-    interim: float | None = None
+    tested: float | None = None
 
     def met(self, value: float) -> bool:
         """Whether a figure is within the budget."""
         return value >= self.bound if self.least else value <= self.bound
-
-    @property
-    def checked(self) -> float:
-        """The bound that the tests check."""
-        return self.bound if self.interim is None else self.interim
 
     def shown(self, value: float) -> str:
         """A figure as the page shows it."""
@@ -45,16 +40,18 @@ _TYPER = "a bare Typer program"
 _SCRIPT = "a script on the typed SDK"
 
 BUDGETS: Mapping[str, Budget] = {
-    "version": Budget(what=f"`--version`, ratio to {_TYPER}", bound=0.40),
-    "help": Budget(what=f"`--help`, ratio to {_TYPER}", bound=1.15),
-    "completion": Budget(what=f"completion of a verb, ratio to {_TYPER}", bound=1.15),
-    "aws status": Budget(what="one `status`, AWS, ratio to `aws` v2", bound=0.40, interim=0.52),
-    "aws cancel": Budget(what="one `cancel --no-wait`, AWS, ratio to `aws` v2", bound=0.40, interim=0.57),
-    "tencent status": Budget(what="one `status`, Tencent Cloud, ratio to `tccli`", bound=0.30),
-    "tencent cancel": Budget(what="one `cancel --no-wait`, Tencent Cloud, ratio to `tccli`", bound=0.30),
-    "alibaba status": Budget(what=f"one `status`, Alibaba Cloud, ratio to {_SCRIPT}", bound=0.22),
+    "version": Budget(what=f"`--version`, ratio to {_TYPER}", bound=0.40, tested=0.33),
+    "help": Budget(what=f"`--help`, ratio to {_TYPER}", bound=1.15, tested=0.43),
+    "completion": Budget(what=f"completion of a verb, ratio to {_TYPER}", bound=1.15, tested=0.43),
+    "aws status": Budget(what="one `status`, AWS, ratio to `aws` v2", bound=0.40, tested=0.27),
+    "aws cancel": Budget(what="one `cancel --no-wait`, AWS, ratio to `aws` v2", bound=0.40, tested=0.30),
+    "aws v1 status": Budget(what="one `status`, AWS, ratio to `aws` v1", bound=0.40, tested=0.30),
+    "aws v1 cancel": Budget(what="one `cancel --no-wait`, AWS, ratio to `aws` v1", bound=0.40, tested=0.34),
+    "tencent status": Budget(what="one `status`, Tencent Cloud, ratio to `tccli`", bound=0.30, tested=0.18),
+    "tencent cancel": Budget(what="one `cancel --no-wait`, Tencent Cloud, ratio to `tccli`", bound=0.30, tested=0.20),
+    "alibaba status": Budget(what=f"one `status`, Alibaba Cloud, ratio to {_SCRIPT}", bound=0.22, tested=0.20),
     "alibaba cancel": Budget(
-        what=f"one `cancel --no-wait`, Alibaba Cloud, ratio to {_SCRIPT}", bound=0.22, interim=0.23
+        what=f"one `cancel --no-wait`, Alibaba Cloud, ratio to {_SCRIPT}", bound=0.22, tested=0.22
     ),
     "hung": Budget(what="first cancel after the reading of its own scope, another cloud hangs", bound=1.0, unit=" s"),
     "throttled": Budget(what="throttled, ratio to a client that knows the limiter (worst row)", bound=1.25),

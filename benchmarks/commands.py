@@ -15,8 +15,12 @@ TYPER = "a bare Typer program"
 PROVIDERS = ("aws", "tencent", "alibaba")
 _SDKS = {"aws": "boto3", "tencent": "the product's SDK", "alibaba": "the typed SDK"}
 _TOOLS = {"aws": ("aws v1", "aws v2"), "tencent": ("tccli",), "alibaba": ("aliyun",)}
-_JUDGES = {"aws": "aws v2", "tencent": "tccli", "alibaba": "a script on the typed SDK"}
-"""Against whom the budget of each cloud is."""
+_JUDGES = {
+    "aws": {"aws v2": "aws", "aws v1": "aws v1"},
+    "tencent": {"tccli": "tencent"},
+    "alibaba": {"a script on the typed SDK": "alibaba"},
+}
+"""Against whom the budgets of each cloud are, with the beginning of their keys. Version 1 of `aws` is in a package."""
 _PATIENT = {"status": (), "cancel": ("--lookup-timeout", "600s")}
 """On a simulated processor a reading takes many seconds. After 15 s a cancel would go without it."""
 _STARTS: Mapping[str, tuple[str, Sequence[str], Mapping[str, str]]] = {
@@ -73,11 +77,11 @@ def _request(place: Place, provider: str, verb: str, options: Sequence[str]) -> 
     }
     commands |= {name: partial(_request_by, place, provider, path, verb) for name, path in _tools(provider).items()}
     words = " ".join((verb, *options))
-    judge = _JUDGES[provider]
+    judges = {peer: key for peer, key in _JUDGES[provider].items() if peer in commands}
     return Comparison(
         what=f"`{words}`, {provider}",
         commands=commands,
-        budgets={judge: f"{provider} {verb}"} if judge in commands else {},
+        budgets={peer: f"{key} {verb}" for peer, key in judges.items()},
     )
 
 
