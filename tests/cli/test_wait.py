@@ -141,7 +141,7 @@ def test_waiting_for_a_run_that_never_shows_ends_with_its_timeout(outside: Outsi
 
 
 FAILS = {
-    "error": ("alibaba:DescribeInvocations=http-503", 8),
+    "error": ("alibaba:DescribeInvocations=http-503", 7),
     "denied": ("alibaba:*=denied", 4),
     "expired": ("alibaba:*=expired", 4),
 }

@@ -173,7 +173,10 @@ def _wait(
         elif goal.missed(answer.run):
             return []
     failures = dict(unread) | {problem.ref: problem for problem in stale.problems if isinstance(problem.ref, Ref)}
-    late = [_late(ref, runs[ref].run if ref in runs else None, seconds, failures.get(ref)) for ref in open_runs]
+    late = [
+        _late(ref, runs[ref].run, seconds, failures.get(ref)) if ref in runs else _never_read(failures[ref], seconds)
+        for ref in open_runs
+    ]
     return [*(failures[ref] for ref in denied), *late]
 
 
@@ -183,12 +186,14 @@ def _unconfirmed(ref: Ref) -> Problem:
     return Problem(code=Reason.UNCONFIRMED, message=message, hint=hint, ref=ref)
 
 
-def _late(ref: Ref, run: Run | None, seconds: float, failure: Problem | None) -> Problem:
-    """Time is up. `failure` is why the run could not be read again, and since when; a run that never was is None."""
-    if run is None:
-        why = "it was not read" if failure is None else f"it was never read: {failure.message}"
-        message = f"the goal was not seen within {seconds:g} s; {why}"
-        return Problem(code=Reason.TIMED_OUT, message=message, retryable=True, ref=ref)
+def _never_read(failure: Problem, seconds: float) -> Problem:
+    """Time is up, and nothing is known of the run: the reading is incomplete, which is no timeout of a run."""
+    message = f"the goal was not seen within {seconds:g} s; it was never read: {failure.message}"
+    return structs.replace(failure, message=message)
+
+
+def _late(ref: Ref, run: Run, seconds: float, failure: Problem | None) -> Problem:
+    """Time is up. `failure` is why the run could not be read again, and since when."""
     open_states = [state for state in run.counts or () if not state.over]
     state = max(open_states, key=lambda one: one.openness) if run.state.over and open_states else run.state
     if failure is not None:
