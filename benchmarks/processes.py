@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.budgets import BUDGETS
 from benchmarks.commands import OURS, Comparison, comparisons, sequences
 from benchmarks.measure import Ratio, cpu, interleaved, median, ratio, wall
 from benchmarks.place import sandbox
@@ -11,7 +12,7 @@ from benchmarks.report import CHART, Part, chart, table
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One comparison. `ours` and `theirs` are medians in seconds."""
+    """One comparison. `ours` and `theirs` are medians in seconds; `budget` is the key of its budget, if any."""
 
     what: str
     peer: str
@@ -19,6 +20,15 @@ class Row:
     cpu: Ratio
     ours: float
     theirs: float
+    budget: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The budget, and whether the CPU time meets it."""
+        if self.budget is None:
+            return ""
+        budget = BUDGETS[self.budget]
+        return f"{budget.shown(budget.bound)} {'met' if budget.met(self.cpu.median) else '**not met**'}"
 
 
 def compared(*, rounds: int) -> list[Row]:
@@ -42,6 +52,7 @@ def _rows(one: Comparison, environ: dict[str, str], *, rounds: int) -> list[Row]
             cpu=ratio(ours, theirs, of=cpu),
             ours=median(ours, of=wall),
             theirs=median(theirs, of=wall),
+            budget=one.budgets.get(peer),
         )
         for peer, theirs in samples.items()
     ]
@@ -50,12 +61,13 @@ def _rows(one: Comparison, environ: dict[str, str], *, rounds: int) -> list[Row]
 def shown(rows: Sequence[Row]) -> str:
     """One line per comparison."""
     return table(
-        ("one process", "against", "CPU, ours / theirs (quartiles)", "wall clock", "ours", "theirs"),
+        ("one process", "against", "CPU, ours / theirs (quartiles)", "budget", "wall clock", "ours", "theirs"),
         (
             (
                 row.what,
                 row.peer,
                 str(row.cpu),
+                row.verdict,
                 str(row.wall),
                 f"{row.ours * 1000:.0f} ms",
                 f"{row.theirs * 1000:.0f} ms",

@@ -110,9 +110,9 @@ def test_every_process_of_a_budget_is_compared() -> None:
     [
         (
             processes.shown(
-                [processes.Row(what="`status`", peer="aws", wall=RATIO, cpu=RATIO, ours=0.1, theirs=0.2)],
+                [processes.Row(what="x", peer="y", wall=RATIO, cpu=RATIO, ours=0.1, theirs=0.2, budget="aws status")],
             ),
-            "| `status` | aws | 0.50 (0.40 to 0.60) | 0.50 (0.40 to 0.60) | 100 ms | 200 ms |",
+            "| x | y | 0.50 (0.40 to 0.60) | 0.40 **not met** | 0.50 (0.40 to 0.60) | 100 ms | 200 ms |",
         ),
         (
             instructions.rows(
