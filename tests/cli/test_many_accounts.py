@@ -38,7 +38,7 @@ def fleet(tmp_path: Path) -> Iterator[Outside]:
 
 
 def test_a_terminal_shows_how_far_the_search_is(fleet: Outside) -> None:
-    fleet.faults("aws:DescribeRegions=latency,ms=400", "aws:ListCommands=latency,ms=400")
+    fleet.faults("aws:DescribeRegions=latency,ms=900", "aws:ListCommands=latency,ms=400")
 
     shown = fleet.on_terminal("list", "-r", "all", columns=100, lines=60)
 
