@@ -130,9 +130,9 @@ def test_every_process_of_a_budget_is_compared() -> None:
         ),
         (
             rates.shown(
-                [rates.Floor(what="x", runs=40, sending=1.0, least=1.6, most=19, limit=20.0, sample=SAMPLE)],
+                [rates.Floor(what="x", runs=40, least=1.0, took=1.25, most=19, limit=20.0, sample=SAMPLE)],
             ),
-            "| x | 40 | 1.0 s | 1.6 s | 2.0 s | 1.25 | 19 | 20 |",
+            "| x | 40 | 1.0 s | 1.2 s | 1.25 | 19 | 20 | 2.0 s |",
         ),
         (
             limits.shown(
