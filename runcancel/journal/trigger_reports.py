@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from runcancel.journal.outcomes import outcome_of
 from runcancel.journal.timeline import Recorded
 from runcancel.model.events import CalledBy, Judged
 from runcancel.model.incident import AccountReport, NextStep, TriggerReport
@@ -122,9 +123,9 @@ def trigger_steps(ordered: Sequence[Recorded], reports: Sequence[TriggerReport])
     for one in ordered:
         verb, id = one.operation.verb, one.operation.id
         if verb not in TRIGGER_VERBS:  # a resume of a cancel does the rest of its runs
-            yield from _not_disabled(id, [run for run in (e.item.run for e in one.entries) if final.get(run) in _LEFT])
+            yield from _not_disabled(id, [run for run in _repeatable(one) if final.get(run) in _LEFT])
             continue
-        open_count = sum(final[entry.item.run] in _LEFT for entry in one.entries)
+        open_count = sum(final[run] in _LEFT for run in _repeatable(one))
         unfinished = one.operation.state is not Stage.DONE
         if open_count or unfinished:
             what = (
@@ -140,6 +141,11 @@ def trigger_steps(ordered: Sequence[Recorded], reports: Sequence[TriggerReport])
     if len(drifted) > _MOST:
         text = f"{_triggers(len(drifted) - _MOST)} more were changed after they were disabled."
         yield NextStep(text=text, command=None)
+
+
+def _repeatable(one: Recorded) -> Iterator[RunName]:
+    """What the operation did, but for what would be refused again."""
+    return (entry.item.run for entry in one.entries if not outcome_of(entry).is_final)
 
 
 def _not_disabled(id: str, triggers: Sequence[RunName]) -> Iterator[NextStep]:

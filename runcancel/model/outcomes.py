@@ -106,7 +106,12 @@ class Ending(Struct, frozen=True):
     was_sent: bool = True
 
 
-_FINAL = frozenset({Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE, Reason.REFUSED, Reason.DRIFTED})
+_FINAL = frozenset(
+    {
+        *(Reason.NOT_FOUND, Reason.NOT_CANCELLABLE, Reason.USAGE, Reason.REFUSED, Reason.DRIFTED),
+        Reason.INVALID,  # the request stays the same
+    }
+)
 """Failures that a resume would repeat. The hint of a refusal has the command that is not refused again."""
 
 
@@ -150,7 +155,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     @property
     def is_final(self) -> bool:
-        """Whether a resume would repeat its error: no run is left to cancel, or a guard has refused it."""
+        """Whether a resume would repeat its error: no run is left to cancel, or the cloud or a guard has refused it."""
         return self.error is not None and self.error.code in _FINAL
 
 

@@ -4,7 +4,7 @@ import re
 import shlex
 
 import pytest
-from outside import TENCENT, Outside
+from outside import COMMAND, ONE_SHOT, TENCENT, Outside
 
 FLAGS = {
     "provider": ("-p", "tencent"),
@@ -72,3 +72,35 @@ def test_a_reference_has_its_scope_and_needs_no_flags(flags: tuple[str, ...], re
 
     assert ready.run(*words, "--dry-run", "-o", "ref").out == f"{words[1]}\n"
     assert ("prod@" in words[1]) == ("-c" in flags)
+
+
+REFUSED_FOR_GOOD = {
+    "tencent": (("cancel", TENCENT), "CancelInvocation", "UnsupportedRegion", 200),
+    "tencent, a parameter": (("cancel", TENCENT), "CancelInvocation", "InvalidParameterValue", 200),
+    "alibaba": (("cancel", ONE_SHOT), "StopInvocation", "RegionId.ApiNotSupported", 400),
+    "alibaba, a region": (("cancel", ONE_SHOT), "StopInvocation", "InvalidRegionId.NotFound", 404),
+    "aws": (("cancel", COMMAND), "CancelCommand", "InvalidInstanceId", 400),
+    "aws, a trigger": (
+        ("disable", "aws:us-east-2:window/mw-0c50858d01c0ffee0"),
+        "UpdateMaintenanceWindow",
+        "ValidationException",
+        400,
+    ),
+}
+
+
+@pytest.mark.parametrize(("argv", "action", "code", "status"), REFUSED_FOR_GOOD.values(), ids=REFUSED_FOR_GOOD)
+def test_what_a_cloud_refuses_for_good_is_not_suggested_again(
+    argv: tuple[str, ...], action: str, code: str, status: int, outside: Outside
+) -> None:
+    outside.faults({"kind": "error", "action": action, "code": code, "status": status})
+
+    done = outside.run(*argv, "-o", "json")
+
+    assert done.code == 1, str(done)
+    (outcome,) = done.document["outcomes"]
+    assert (outcome["verdict"], outcome["error"]["provider_code"]) == ("failed", code)
+    outside.faults()
+    for words in (("history", "last"), ("report",), ("report", "-o", "html")):
+        shown = outside.run(*words)
+        assert "--resume" not in f"{done.err}{shown.out}{shown.err}", words
