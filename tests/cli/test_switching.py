@@ -179,6 +179,28 @@ def test_a_rule_of_a_service_is_listed_and_not_changed(outside: Outside) -> None
     assert sent(outside) == []
 
 
+def test_a_dry_run_by_filter_is_complete_without_what_is_never_changed(outside: Outside, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    done = outside.run("disable", "-p", "aws", "--name-glob", "*e*", "-n", "-o", "json")
+    plan.write_text(done.out)
+    fixed = {one["ref"].split(":")[2].split("/")[0] for one in done.document["errors"]}
+
+    assert fixed >= {"schedule", "association"}
+    assert {one["code"] for one in done.document["errors"]} == {"not_cancellable"}
+    assert (done.code, done.document["complete"]) == (0, True), str(done)
+    planned = {one["trigger"] for one in done.document["triggers"]}
+    carried = outside.json("disable", "--plan", str(plan), "--confirm", str(len(planned)))
+    assert {one["trigger"] for one in carried["outcomes"]} == planned
+    alone = outside.run("disable", "--name", "PatchOnDrift", "-n")
+    assert (alone.code, "not changed: the service" in alone.err) == (0, True), str(alone)
+
+
+def test_a_dry_run_of_a_named_trigger_that_is_never_changed_is_incomplete(outside: Outside) -> None:
+    done = outside.run("disable", NIGHTLY, "aws:us-east-2:rule/default/PatchOnDrift", "-n", "-o", "json")
+
+    assert (done.code, done.document["complete"]) == (7, False), str(done)
+
+
 def test_a_dry_run_sends_nothing_and_its_plan_is_carried_out(outside: Outside, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     done = outside.run("disable", NIGHTLY, CLEANUP, "-n", "-o", "json")

@@ -8,6 +8,7 @@ from runcancel.cli.support.admission import callers_of
 from runcancel.cli.support.source import RunChoice
 from runcancel.engine.saved import check_identities
 from runcancel.errors import exit_of_plan
+from runcancel.model.states import Reason
 from runcancel.render import Caller, End
 from runcancel.render.documents import Record
 
@@ -36,7 +37,8 @@ def show_plan(
 ) -> int:
     """Write a plan, which is the document `name`; the exit code. `later`: the note on how to carry it out.
 
-    `further` are notes that are looked up once the plan is printed.
+    `further` are notes that are looked up once the plan is printed. What a filter matches and nothing can change is a
+    row, and the plan is complete without it.
     """
     complete_plan = choice.whole is None  # a part of a plan is none: the limits are of the whole
     now = datetime.now(UTC).replace(microsecond=0)
@@ -44,9 +46,9 @@ def show_plan(
     for row in rows:
         answer.row(row)
     refusals = tuple(outcome.error for outcome in choice.selection.decided if outcome.error is not None)
-    problems = (*choice.gaps, *refusals)
+    lacking = tuple(one for one in refusals if choice.by_hand or one.code is not Reason.NOT_CANCELLABLE)
     code = exit_of_plan(
-        (problem.code for problem in refusals),
+        (problem.code for problem in lacking),
         choice.searched,
         planned=bool(choice.selection.items),
         require_match=require_match,
@@ -55,8 +57,8 @@ def show_plan(
     answer.end(
         End(
             exit_code=code,
-            errors=problems,
-            complete=not problems,
+            errors=(*choice.gaps, *refusals),
+            complete=not (choice.gaps or lacking),
             identities=callers,
             created_at=now if complete_plan else None,
             expires_at=now + PLAN_LIVES if complete_plan else None,
