@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from msgspec import Struct, structs
 
@@ -23,6 +24,7 @@ from runcancel.model.events import CalledBy, Judged, OriginFound
 from runcancel.model.incident import (
     AccountReport,
     IncidentReport,
+    NextStep,
     OperationReport,
     RunReport,
     TargetGroup,
@@ -41,8 +43,15 @@ def recorded(journal: Journal, id: str) -> Recorded | None:
     return Recorded(operation=operation, entries=tuple(journal.entries(id)), events=tuple(journal.events(id)))
 
 
-def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -> IncidentReport:
-    """The report of at least one operation. `unrestored`: the operations whose triggers are not all enabled again."""
+def incident(
+    operations: Sequence[Recorded],
+    unrestored: Collection[str] = (),
+    in_progress: Mapping[str, NextStep] = MappingProxyType({}),
+) -> IncidentReport:
+    """The report of at least one operation. `unrestored`: the operations whose triggers are not all enabled again.
+
+    `in_progress`: how to watch each operation that a process is carrying out now.
+    """
     ordered = sorted(operations, key=lambda one: (one.operation.at, one.operation.id))
     of_runs = [one.runs for one in ordered]
     outcomes = _outcomes(of_runs)
@@ -65,7 +74,11 @@ def incident(operations: Sequence[Recorded], unrestored: Collection[str] = ()) -
         trigger_verdicts=trigger_verdicts(one.verdict for one in triggers),
         triggers=triggers,
         states=states(of_runs),
-        next_steps=(*next_steps(of_runs, outcomes), *trigger_steps(ordered, triggers), *starting_again(accounts)),
+        next_steps=(
+            *next_steps(of_runs, outcomes, in_progress),
+            *trigger_steps(ordered, triggers, in_progress),
+            *starting_again(accounts),
+        ),
         restore=(*restore(list(outcomes.values())), *trigger_restore(ordered, unrestored)),
         plans=plans,
     )

@@ -18,13 +18,18 @@ _ACCEPTED = (Verdict.STOPPED, Verdict.REPORTED, Verdict.PARTIAL)
 _UNSURE = (Verdict.REQUESTED, Verdict.IN_DOUBT)
 
 
-def next_steps(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> tuple[NextStep, ...]:
-    """The most urgent first: what was not sent, what keeps running, what is in doubt, what is only reported."""
+def next_steps(
+    recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], in_progress: Mapping[str, NextStep]
+) -> tuple[NextStep, ...]:
+    """The most urgent first: what was not sent, what keeps running, what is in doubt, what is only reported.
+
+    `in_progress`: the step about each operation that is not to be continued, because a process carries it out.
+    """
     return tuple(
         step
         for steps in (
             _shards([one.operation for one in recorded]),
-            _resume(recorded, outcomes),
+            _resume(recorded, outcomes, in_progress),
             _running(list(outcomes.values())),
             _to_check(recorded, outcomes),
         )
@@ -78,9 +83,14 @@ def _as_shard(argv: Sequence[str], shard: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _resume(recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome]) -> Iterator[NextStep]:
+def _resume(
+    recorded: Sequence[Recorded], outcomes: Mapping[RunName, Outcome], in_progress: Mapping[str, NextStep]
+) -> Iterator[NextStep]:
     open_ = {one.id for one in unfinished([each.operation for each in recorded])}
     for one in recorded:
+        if one.operation.id in in_progress:
+            yield in_progress[one.operation.id]
+            continue
         left = ((entry.item.run, outcome_of(entry)) for entry in one.entries)
         open_runs = {run for run, outcome in left if outcome.verdict in _LEFT and not outcome.is_final}
         open_runs = {run for run in open_runs if outcomes[run].verdict in _LEFT}

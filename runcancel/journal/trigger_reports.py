@@ -1,7 +1,7 @@
 """What an incident report has about triggers: what became of each, what is left to do, and how to restore them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -117,11 +117,15 @@ def _scope(item: PlanItem | Intent) -> Scope:
     return item.candidates[0].scope if isinstance(item, Intent) else item.run.scope
 
 
-def trigger_steps(ordered: Sequence[Recorded], reports: Sequence[TriggerReport]) -> Iterator[NextStep]:
-    """What is left to do about triggers."""
+def trigger_steps(
+    ordered: Sequence[Recorded], reports: Sequence[TriggerReport], in_progress: Container[str]
+) -> Iterator[NextStep]:
+    """What is left to do about triggers; an operation `in_progress` does it itself."""
     final = {one.trigger: one.verdict for one in reports}
     for one in ordered:
         verb, id = one.operation.verb, one.operation.id
+        if id in in_progress:
+            continue
         if verb not in TRIGGER_VERBS:  # a resume of a cancel does the rest of its runs
             yield from _not_disabled(id, [run for run in _repeatable(one) if final.get(run) in _LEFT])
             continue

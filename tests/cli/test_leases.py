@@ -228,6 +228,11 @@ def test_what_another_process_carries_out_is_not_resumed(
         named = outside.run(*words, env=elsewhere).err
         assert f": runcancel wait --operation {id}" in named, named
         assert "--resume" not in named
+    for form in ("md", "html"):
+        body = outside.run("report", "-o", form, env=elsewhere).out
+        assert f"runcancel wait --operation {id}" in body, body
+        assert f"Operation {id} is in progress by " in body
+        assert "--resume" not in body
     shown = outside.run("cancel", "--resume", id, "--dry-run", env=elsewhere)
     assert (shown.code, cancels(outside)) == (0, 1)
     assert "is still being carried out by" in shown.err

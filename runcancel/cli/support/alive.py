@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from runcancel.errors import Refused
 from runcancel.journal.leases import LIFETIME
 from runcancel.model.events import JournalEvent, Resumed, Started
+from runcancel.model.incident import NextStep
 from runcancel.model.outcomes import Operation
 from runcancel.model.states import Stage
 from runcancel.text import command, duration
@@ -44,6 +45,14 @@ def way_on(
     if _is_alive(operation, known, silence):
         return f"In progress by {_owner(operation, known)}: {_watch(operation)}"
     return f"{label}: {command(operation.verb, '--resume', operation.id)}"
+
+
+def to_watch(operation: Operation, events: Sequence[JournalEvent], silence: float | None) -> NextStep | None:
+    """The step of a report about an operation that is in progress; None for any other."""
+    if not _is_alive(operation, events, silence):
+        return None
+    text = f"Operation {operation.id} is in progress by {_owner(operation, events)}. To watch it:"
+    return NextStep(text=text, command=_watch(operation))
 
 
 def _watch(operation: Operation) -> str:

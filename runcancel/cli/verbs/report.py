@@ -8,7 +8,7 @@ import typer
 
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
-from runcancel.cli.support.alive import way_on
+from runcancel.cli.support.alive import to_watch, way_on
 from runcancel.cli.support.named import LAST, no_operation, whole_id
 from runcancel.cli.support.reported import read_sources
 from runcancel.errors import Exit, JournalError, Refused, UsageError
@@ -16,6 +16,7 @@ from runcancel.journal.incident import incident
 from runcancel.journal.plans import missing_in_words, mixed_in_words, unfinished
 from runcancel.journal.sources import Sources
 from runcancel.journal.timeline import Recorded
+from runcancel.model.incident import NextStep
 from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
 from runcancel.model.triggers import TRIGGER_VERBS
@@ -99,7 +100,7 @@ def report(
         code = Exit.INCOMPLETE if session.journal.is_lost else Exit.NOT_FOUND
         answer.end(End(exit_code=code, errors=problems, complete=False))
         return code
-    one = incident(recorded_ones, disabling)
+    one = incident(recorded_ones, disabling, _in_progress(sources, recorded_ones))
     answer.row(one)
     problems += tuple(map(_incomplete, missing_in_words(one.plans)))
     unfinished_plans = unfinished([each.operation for each in recorded_ones])
@@ -110,6 +111,12 @@ def report(
     notes += [line for each in recorded_ones for line in sources.remarks(each.operation)]
     answer.end(End(exit_code=code, errors=problems, complete=code is Exit.OK, notes=(*notes, *beside)))
     return code
+
+
+def _in_progress(sources: Sources, recorded_ones: Sequence[Recorded]) -> dict[str, NextStep]:
+    """How to watch each operation that a process is carrying out now: a resume is refused."""
+    steps = (to_watch(one.operation, one.events, sources.silence(one.operation.id)) for one in recorded_ones)
+    return {one.operation.id: step for one, step in zip(recorded_ones, steps, strict=True) if step is not None}
 
 
 def _cancel_before(sources: Sources, reported_ones: Sequence[Recorded]) -> tuple[str, ...]:
