@@ -43,6 +43,8 @@ class Verb(TyperCommand):
             single = isinstance(param, TyperOption) and not param.multiple and not param.is_flag
             if single and param.opts[0] in spellings and not ctx.resilient_parsing:
                 ctx.fail(f"{max(param.opts, key=len)} was given twice but takes one value; nothing was sent")
+            if param.secondary_opts and not ctx.resilient_parsing:
+                _check_opposites(ctx, args, param, times=order.count(param))
             spellings.add(param.opts[0])
         if not ctx.resilient_parsing and "help" in values and values.get("action") in self.actions:
             typer.echo(_help(ctx, values["action"]))
@@ -105,6 +107,13 @@ class Verbs(Group):
         command = None if name is None else load(name)
         alone = isinstance(command, TyperGroup) and not rest
         return name, command, ["--help"] if alone else rest
+
+
+def _check_opposites(ctx: Any, args: list[str], param: Any, *, times: int) -> None:
+    """Raise typer's usage error for an option and its opposite: neither of them is certainly what was meant."""
+    sides = [next((word for word in args if word in side), None) for side in (param.opts, param.secondary_opts)]
+    if times > 1 and all(sides):
+        ctx.fail(f"{' and '.join(map(str, sides))} cannot be used together; nothing was sent")
 
 
 def _help(ctx: Any, *action: str) -> str:
