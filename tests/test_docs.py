@@ -10,6 +10,7 @@ import pytest
 from outside import KILLED, ONE_SHOT, TENCENT, Outside
 
 from runcancel.cli.verbs import VERBS
+from runcancel.errors import MEANINGS, Exit
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/guarantees.md", "docs/permissions.md")
@@ -119,6 +120,12 @@ def test_every_link_into_a_page_leads_to_a_title(page: str) -> None:
     for file, place in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", text):
         target = ((ROOT / page).parent / file) if file else ROOT / page
         assert place in anchors(target), f"{file}#{place}"
+
+
+def test_the_incident_page_has_the_meaning_of_exit_code_7_as_the_program_has_it() -> None:
+    page = (ROOT / "docs" / "incident.md").read_text(encoding="utf-8")
+
+    assert f"\n| 7 | {MEANINGS[Exit.INCOMPLETE]} |" in page
 
 
 def test_every_page_is_reached_from_the_readme() -> None:
