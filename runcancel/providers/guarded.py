@@ -12,7 +12,7 @@ from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import provider
 from runcancel.providers.base import Checkup, Cloud, Triggers, VendorSettings
-from runcancel.providers.common.fields import wire_log
+from runcancel.providers.common.fields import NO_TRIGGER, wire_log
 
 if TYPE_CHECKING:
     from runcancel.model.queries import Query
@@ -115,7 +115,12 @@ class GuardedTriggers:
         return self._each(lambda: self._triggers.origins(refs))
 
     def _one(self, call: Callable[[], T]) -> T:
-        (answer,) = self._each(lambda: iter((call(),)))
+        try:
+            (answer,) = self._each(lambda: iter((call(),)))
+        except CloudError as error:
+            if error.reason is Reason.NOT_FOUND and error.provider_code is not None:  # else the words are our own
+                error.message = NO_TRIGGER
+            raise
         return answer
 
 

@@ -1,6 +1,7 @@
 """`disable` and `enable`: one switch, read back, with the guards and the journal of a cancel; a true restore."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -177,6 +178,35 @@ def test_a_rule_of_a_service_is_listed_and_not_changed(outside: Outside) -> None
     assert done.code == 1
     assert [one["verdict"] for one in done.document["outcomes"]] == ["skipped"]
     assert sent(outside) == []
+
+
+UNKNOWN = {
+    "a window": "aws:us-east-2:window/mw-0123456789abcdef9",
+    "an id of a window": "mw-0123456789abcdef9",
+    "a rule": "aws:us-east-2:rule/default/no-such-rule",
+    "an invoker": "tencent:ap-guangzhou:invoker/ivk-nosuch01",
+}
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable"])
+@pytest.mark.parametrize("ref", UNKNOWN.values(), ids=UNKNOWN)
+def test_what_is_not_there_is_not_found_in_the_same_words(ref: str, verb: str, outside: Outside) -> None:
+    for flags in ((), ("-n",)):
+        done = outside.run(verb, ref, *flags)
+
+        assert done.code == 5, str(done)
+        assert f"runcancel: {ref}: not found; it may have been deleted, or be in another region or account" in done.err
+        assert not re.search(r"Exception:|does not exist", done.err), str(done)
+
+
+def test_an_invoker_that_the_cloud_calls_unknown_is_not_found_in_the_same_words(outside: Outside) -> None:
+    ref, code = invoker(outside), "ResourceNotFound.InvokerNotFound"
+    outside.faults({"kind": "error", "action": "DescribeInvokers", "code": code, "message": "gone"})
+
+    done = outside.run("disable", ref)
+
+    assert done.code == 5, str(done)
+    assert f"runcancel: {ref}: not found; it may have been deleted, or be in another region or account" in done.err
 
 
 def test_a_dry_run_by_filter_is_complete_without_what_is_never_changed(outside: Outside, tmp_path: Path) -> None:

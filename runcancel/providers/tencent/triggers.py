@@ -7,14 +7,13 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Kind, Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerKind, TriggerQuery, TriggerState
-from runcancel.providers.common.fields import JsonObject, checked_id, decoded, digest, rows, text, texts
+from runcancel.providers.common.fields import NO_TRIGGER, JsonObject, checked_id, decoded, digest, rows, text, texts
 from runcancel.providers.common.paging import by_offset, chunks, distinct
 from runcancel.providers.common.schedules import Schedule, crontab, once
 from runcancel.providers.tencent.wire import Wire
 
 _PAGE = 100  # the vendor's most, for a page and for ids of a read
 _ZONE = "Asia/Shanghai"  # TAT reads crontabs as Beijing time
-_NOT_FOUND = "not found; it may have been deleted, or be in another region or account"
 _STATES = {True: TriggerState.ENABLED, False: TriggerState.DISABLED}
 
 
@@ -46,7 +45,7 @@ class Invokers:
         if row is None and invokers:
             raise CloudError(Reason.UNPROVEN, "the reply is about another invoker", action="DescribeInvokers")
         if row is None:
-            raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvokers")
+            raise CloudError(Reason.NOT_FOUND, NO_TRIGGER, action="DescribeInvokers")
         return self._trigger(row, self._known_commands([row]).get(text(row.get("CommandId")) or "", {}))
 
     def switch(self, ref: Ref, *, enabled: bool) -> str:
