@@ -1,6 +1,7 @@
 """What must be true of every change of triggers, whatever went wrong: judged by the truth of the sandbox."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -165,13 +166,17 @@ def left_unsent(played: Played) -> list[str]:
 
 
 def _excused(played: Played, ref: str) -> bool:
-    """Whether the faults on its readings outlast --lookup-timeout."""
-    faults = [
-        rule.partition("=")[2]
-        for rule in played.case.faults
-        if rule.partition(":")[0] == ref.partition(":")[0] and rule.partition("=")[0].partition(":")[2] not in WRITES
-    ]
+    """Whether the faults on its readings outlast --lookup-timeout, or its cloud refuses the keys of another request."""
+    cloud, _, _ = ref.partition(":")
+    of_its_cloud = [rule.partition("=") for rule in played.case.faults if rule.startswith(f"{cloud}:")]
+    if any(re.split("[,*]", what)[0] in _REFUSES_KEYS for _, _, what in of_its_cloud):
+        return True
+    faults = [what for where, _, what in of_its_cloud if where.partition(":")[2] not in WRITES]
     return sum(map(_strikes, faults)) > _PASSING_STRIKES
+
+
+_REFUSES_KEYS = frozenset({"expired", "skew"})
+"""Faults after which nothing more is sent with the same keys."""
 
 
 _PASSING_STRIKES = 4
