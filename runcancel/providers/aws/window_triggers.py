@@ -13,7 +13,7 @@ from runcancel.model.triggers import Origin, Trigger, TriggerState
 from runcancel.providers.aws.facts import ASSOCIATION, WINDOW_TRIGGER
 from runcancel.providers.aws.fields import record
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, digest, moment, rows, text, texts
+from runcancel.providers.common.fields import JsonObject, decoded, digest, moment, rows, text, texts
 from runcancel.providers.common.schedules import aws
 
 _MOST, _MOST_ASSOCIATIONS = 100, 50  # rows per page that AWS allows
@@ -91,7 +91,9 @@ class WindowTriggers:
         for task in self._tasks(id):
             params = {"WindowId": id, "WindowTaskId": text(task.get("WindowTaskId")) or ""}
             whole = self._wire.call("GetMaintenanceWindowTask", params)
-            parts += [flat(task.get("TaskParameters")), flat(whole.get("TaskInvocationParameters"))]
+            inner = record(whole.get("TaskInvocationParameters"))
+            payload = decoded(record(inner.get("Lambda")).get("Payload")).text  # the one blob: base64 in JSON
+            parts += [flat(task.get("TaskParameters")), flat(inner), payload]
         return "\n".join(parts)
 
     def _effect(self, id: str) -> "_Effect":
@@ -213,8 +215,6 @@ def targets_of(row: JsonObject) -> tuple[str, ...]:
 
 def flat(value: object) -> str:
     """Every text inside a structure, one per line. `--script` searches it."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
     if isinstance(value, str):
         return value
     if isinstance(value, dict):

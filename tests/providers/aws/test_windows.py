@@ -1,6 +1,7 @@
 """A window execution on its three levels: its tasks, their invocations, and what those started."""
 
 import json
+from base64 import b64encode
 from datetime import UTC
 from typing import Any
 
@@ -23,6 +24,7 @@ from providers.aws.scripted import (
 )
 from runcancel.model.runs import InvocationFilter, Ref
 from runcancel.model.states import Reason, State
+from runcancel.model.triggers import TriggerQuery
 from runcancel.providers.aws.cloud import Aws
 from runcancel.sandbox import Sandbox
 
@@ -193,3 +195,42 @@ def test_a_reply_of_the_wrong_shape_is_unproven(wire: Scripted, scripted: Aws, b
     wire.script = lambda action, params: ok(body)
 
     assert refused(lambda: read(scripted, WINDOW, full=False)).reason is Reason.UNPROVEN
+
+
+def trigger_script(inner: dict[str, Any]) -> Script:
+    """One window as a trigger, whose one task has `inner` as the parameters of its invocation."""
+    window, task = {"WindowId": "mw-0123456789abcdef0"}, {"WindowTaskId": TASK}
+    bodies = {
+        "DescribeMaintenanceWindows": {"WindowIdentities": [{**window, "Name": "nightly", "Enabled": True}]},
+        "DescribeMaintenanceWindowTargets": {"Targets": []},
+        "DescribeMaintenanceWindowTasks": {"Tasks": [{**window, **task}]},
+        "GetMaintenanceWindowTask": {**window, **task, "TaskInvocationParameters": inner},
+    }
+    return lambda action, params: bodies[action]
+
+
+def encoded(content: str) -> str:
+    return b64encode(content.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("inner", "found"),
+    [
+        ({"Lambda": {"Payload": encoded('{"job": "purge-caché"}')}}, ["mw-0123456789abcdef0"]),
+        ({"Lambda": {"Payload": encoded('{"job": "tidy"}')}}, []),
+        ({"Lambda": {"Payload": "%%%"}}, []),
+        ({"Lambda": {"Payload": None}}, []),
+        ({"Lambda": None}, []),
+        ({"StepFunctions": {"Input": '{"job": "purge-caché"}'}}, ["mw-0123456789abcdef0"]),
+        ({"RunCommand": {"Parameters": {"commands": ["true", "purge-caché"]}}}, ["mw-0123456789abcdef0"]),
+        ({"Automation": {"Parameters": {"Script": ["purge-caché"]}}}, ["mw-0123456789abcdef0"]),
+    ],
+)
+def test_a_window_is_found_by_what_its_task_starts(
+    inner: dict[str, Any], found: list[str], wire: Scripted, scripted: Aws
+) -> None:
+    wire.script = trigger_script(inner)
+
+    triggers = scripted.triggers().find(TriggerQuery(kinds=frozenset({"window"}), script="purge-caché"))
+
+    assert [trigger.ref.id for trigger in triggers] == found
