@@ -15,7 +15,10 @@ from runcancel.providers.common.files import ini
 from runcancel.redaction import remember
 
 _NUMBERS = ("AWS_METADATA_SERVICE_TIMEOUT", "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_MAX_ATTEMPTS")
-_ROLES = ("role_arn", "web_identity_token_file", "sso_start_url", "sso_account_id", "sso_session", "login_session")
+_ROLES = (
+    *("role_arn", "web_identity_token_file", "login_session"),
+    *("sso_start_url", "sso_account_id", "sso_role_name", "sso_session"),
+)
 """Keys of a profile whose source botocore tries before the keys in the credentials file."""
 
 

@@ -35,11 +35,16 @@ aws_security_token = older
 [role]
 aws_access_key_id = AKIDROLE
 aws_secret_access_key = secret-of-role
+[sign-on]
+aws_access_key_id = AKIDSIGNON
+aws_secret_access_key = secret-of-sign-on
 """
 CONFIG = """\
 [profile role]
 role_arn = arn:aws:iam::111122223333:role/ops
 source_profile = default
+[profile sign-on]
+sso_role_name = ops
 [profile process]
 credential_process = false
 [profile config]
@@ -62,7 +67,7 @@ LEFT: list[tuple[dict[str, str], str | None]] = [
     ({**PLAIN, "AWS_CREDENTIAL_EXPIRATION": "2030-01-01T00:00:00Z"}, None),
     ({**PLAIN, "AWS_SESSION_TOKEN": "newer", "AWS_SECURITY_TOKEN": "older"}, None),
     ({"AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/ops", "AWS_WEB_IDENTITY_TOKEN_FILE": "/none"}, None),
-    *(({}, name) for name in ("half", "two", "role", "process", "config")),
+    *(({}, name) for name in ("half", "two", "role", "sign-on", "process", "config")),
 ]
 
 
