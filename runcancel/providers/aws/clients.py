@@ -40,6 +40,9 @@ _STS = re.compile(
 )
 """Where the vendor's own STS answers: public, and inside a network."""
 
+_NOT_OF_AGENT = r"[^0-9A-Za-z!$%&'*+.^_`|~,-]"
+"""What a name in a User-Agent cannot have."""
+
 
 class Services:
     """The services of one scope, each opened when it is first needed."""
@@ -167,6 +170,7 @@ class Services:
     def _agent(self) -> str:
         section = profiles(self._environ).profiles.get(self._profile, {})
         app = self._environ.get("AWS_SDK_UA_APP_ID") or section.get("sdk_ua_app_id")
+        app = re.sub(_NOT_OF_AGENT, "-", app or "")
         return f"{self._connection.agent} app/{app}" if app else self._connection.agent
 
     def _sts_url(self) -> str | None:

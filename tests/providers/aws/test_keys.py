@@ -154,10 +154,14 @@ def test_no_endpoint_is_both_chosen_and_of_another_kind(
     assert "exclude each other; nothing was sent" in refused(lambda: connect(clock)).message
 
 
+@pytest.mark.parametrize(
+    ("app", "named"),
+    [("night-watch", "night-watch"), ("team-日本", "team---"), ("a/b (c)", "a-b--c-"), ("a\nX-Y: z", "a-X-Y--z")],
+)
 def test_an_application_is_named_in_the_user_agent_and_a_path_stays_before_the_service(
-    wire: Scripted, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    app: str, named: str, wire: Scripted, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "night-watch")
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", app)
     wire.script = lambda action, params: {"Commands": []}
 
     with pytest.raises(CloudError):
@@ -165,4 +169,4 @@ def test_an_application_is_named_in_the_user_agent_and_a_path_stays_before_the_s
 
     assert wire.asked == [("ListCommands", {"CommandId": COMMAND.id})]
     assert wire.heads[-1][0] == "/aws/"
-    assert wire.heads[-1][1].endswith(" app/night-watch")
+    assert wire.heads[-1][1].endswith(f" app/{named}")
