@@ -6,6 +6,7 @@ endpoints beside the usual ones and for every other service.
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +41,7 @@ class SystemsManager:
         self.url = url
         self._client = client
         self._host = parts.netloc
-        self._path = f"{parts.path.rstrip('/')}/"
+        self._path = re.sub("/{2,}", "/", f"{parts.path}/")  # so it is signed, too
         self._target = f"{parts.scheme}://{parts.netloc}{self._path}"
         self._region = region
         self._agent = agent

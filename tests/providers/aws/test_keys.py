@@ -170,3 +170,12 @@ def test_an_application_is_named_in_the_user_agent_and_a_path_stays_before_the_s
     assert wire.asked == [("ListCommands", {"CommandId": COMMAND.id})]
     assert wire.heads[-1][0] == "/aws/"
     assert wire.heads[-1][1].endswith(f" app/{named}")
+
+
+def test_slashes_of_a_path_are_sent_as_they_are_signed(wire: Scripted, clock: HandClock) -> None:
+    wire.script = lambda action, params: {"Commands": []}
+
+    with pytest.raises(CloudError):
+        list(connect(clock, endpoint_url=f"{wire.url}/aws///ssm//").script(COMMAND) or ())
+
+    assert wire.heads[-1][0] == "/aws/ssm/"
