@@ -87,7 +87,7 @@ def _whole(response: HTTPResponse, host: str) -> bytes:
         if promised is not None and promised > len(content):
             raise _cut(host)
         return _plain(content, response.headers.get("content-encoding"))
-    except TooLarge:
+    except (TooLarge, MemoryError, OverflowError):  # `http.client` requests at once what a length or a chunk announces
         raise _too_large(host) from None
     except IncompleteRead as error:
         if response.chunked:

@@ -23,11 +23,12 @@ CONNECTION = Connection(scope=Scope(provider="alibaba", region="cn-hangzhou"), c
 class Server:
     """Answers every request of every connection; `heads` are the requests, `connections` how many there were."""
 
-    def __init__(self, answers: int = 1000) -> None:
+    def __init__(self, answers: int = 1000, answer: tuple[bytes, ...] = (ANSWER,)) -> None:
         self.heads: list[str] = []
         self.connections = 0
         self.closed = threading.Event()
         self._answers = answers
+        self._answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -40,14 +41,21 @@ class Server:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        with connection, suppress(OSError):
             for _ in range(self._answers):
                 head = connection.recv(65536)
                 if not head:
                     return
                 self.heads.append(head.decode())
-                connection.sendall(ANSWER)
+                self._reply(connection)
         self.closed.set()
+
+    def _reply(self, connection: socket.socket) -> None:
+        """The pieces of the answer: they arrive at once, and behind TLS each is a record."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        for piece in self._answer:
+            connection.sendall(piece)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def close(self) -> None:
         self._listener.close()
@@ -95,6 +103,24 @@ def test_a_path_with_other_signs_is_encoded_and_one_that_is_encoded_stays(stack:
     assert "X-Y: z" in lines
 
 
+ENDLESS = {
+    "more than there is": b"Content-Length: 999999999999999\r\n\r\nabc",
+    "more than can be counted": b"Content-Length: 99999999999999999999999\r\n\r\nabc",
+    "such a chunk": b"Transfer-Encoding: chunked\r\n\r\nffffffffffff\r\nabc",
+    "such a chunk, uncounted": b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc",
+}
+
+
+@pytest.mark.parametrize("announced", ENDLESS)
+def test_an_answer_that_announces_more_than_memory_holds_is_too_large(announced: str, stack: ExitStack) -> None:
+    server = started(stack, Server(answer=(b"HTTP/1.1 200 OK\r\n" + ENDLESS[announced],)))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {})
+
+    error = refused(lambda: transport.post("/", headers={}))
+
+    assert (error.reason, "is larger than 64 MB" in error.message) == (Reason.LOST, True)
+
+
 class Relay:
     """A proxy behind TLS that connects every host to one server, and keeps the head of each CONNECT."""
 
@@ -137,10 +163,10 @@ class Relay:
 class TlsServer(Server):
     """The same behind TLS."""
 
-    def __init__(self, server: Path) -> None:
+    def __init__(self, server: Path, answer: tuple[bytes, ...] = (ANSWER,)) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(server)
-        super().__init__()
+        super().__init__(answer=answer)
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError):
