@@ -18,7 +18,6 @@ from runcancel.providers.common.connections import (
     TooLarge,
     Way,
 )
-from runcancel.providers.common.fields import number
 from runcancel.providers.common.proxies import proxy_answer
 
 _AS_THEY_ARE = "!#$%&'()*+,/:;=?@[]~"
@@ -82,11 +81,7 @@ def _head(
 def _whole(response: HTTPResponse, host: str) -> bytes:
     """The body. Raises `Reason.LOST`."""
     try:
-        content = response.read()
-        promised = number(response.headers.get("content-length"))
-        if promised is not None and promised > len(content):
-            raise _cut(host)
-        return _plain(content, response.headers.get("content-encoding"))
+        return _plain(response.read(), response.headers.get("content-encoding"))
     except (TooLarge, MemoryError, OverflowError):  # `http.client` requests at once what a length or a chunk announces
         raise _too_large(host) from None
     except IncompleteRead as error:
@@ -100,7 +95,7 @@ def _whole(response: HTTPResponse, host: str) -> bytes:
 
 
 def _plain(content: bytes, encoding: str | None) -> bytes:
-    if not encoding:
+    if not encoding or not content:
         return content
     from runcancel.providers.common.compression import decompressed
 

@@ -121,6 +121,37 @@ def test_an_answer_that_announces_more_than_memory_holds_is_too_large(announced:
     assert (error.reason, "is larger than 64 MB" in error.message) == (Reason.LOST, True)
 
 
+WHOLE = {
+    "chunks beside a length": (
+        b"Content-Length: 50\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        b"abc",
+    ),
+    "nothing, compressed": (b"Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", b""),
+}
+
+
+@pytest.mark.parametrize("answer", WHOLE)
+def test_an_answer_that_came_whole_is_read(answer: str, stack: ExitStack) -> None:
+    sent, content = WHOLE[answer]
+    server = started(stack, Server(answer=(b"HTTP/1.1 503 No\r\n" + sent,)))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {})
+
+    reply = transport.post("/", headers={})
+
+    assert (reply.status_code, reply.content) == (503, content)
+
+
+SHORT = (b"Content-Length: 4\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nab")
+
+
+@pytest.mark.parametrize("sent", SHORT)
+def test_an_answer_that_is_cut_off_is_lost(sent: bytes, stack: ExitStack) -> None:
+    server = started(stack, Server(answers=1, answer=(b"HTTP/1.1 200 OK\r\n" + sent,)))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {})
+
+    assert refused(lambda: transport.post("/", headers={})).reason is Reason.LOST
+
+
 class Relay:
     """A proxy behind TLS that connects every host to one server, and keeps the head of each CONNECT."""
 
