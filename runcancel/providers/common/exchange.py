@@ -71,7 +71,10 @@ def _head(
 ) -> HTTPResponse:
     """The status and the headers. Raises `Reason.LOST`."""
     try:
-        return connection.begin(method, target, headers=headers, body=body)
+        response = connection.begin(method, target, headers=headers, body=body)
+        if response.status < 200:  # the answer itself comes later: `http.client` passes over 100 alone
+            raise HTTPException(response.status)
+        return response
     except (OSError, HTTPException) as error:
         raise CloudError(Reason.LOST, f"no reply from {host}: {_cause(error)}") from None
     except TooLarge:

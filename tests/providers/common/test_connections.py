@@ -121,6 +121,19 @@ def test_an_answer_that_announces_more_than_memory_holds_is_too_large(announced:
     assert (error.reason, "is larger than 64 MB" in error.message) == (Reason.LOST, True)
 
 
+@pytest.mark.parametrize("status", ["101 Switching Protocols", "102 Processing", "103 Early Hints"])
+def test_an_interim_answer_is_none_and_the_next_request_gets_no_answer_of_this_one(
+    status: str, stack: ExitStack
+) -> None:
+    server = started(stack, Server(answer=(f"HTTP/1.1 {status}\r\n\r\n".encode(), ANSWER)))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": status})
+
+    reasons = [refused(lambda: transport.post("/", headers={})).reason for _ in range(2)]
+
+    assert reasons == [Reason.LOST] * 2
+    assert server.connections == 2
+
+
 WHOLE = {
     "chunks beside a length": (
         b"Content-Length: 50\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
