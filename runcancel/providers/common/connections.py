@@ -163,6 +163,8 @@ class Connection(client.HTTPConnection):
     @property
     def dropped(self) -> bool:
         """Whether the server closed the idle connection, or wrote what nobody requested."""
+        if _has_unread(self.sock):
+            return True
         if hasattr(select, "poll"):  # select() refuses descriptors above 1,023
             poll = select.poll()
             poll.register(self.sock, select.POLLIN)
@@ -255,6 +257,13 @@ def _opened(host: str, port: int, timeout: float) -> socket.socket:
     opened = socket.create_connection((name, port), timeout)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return opened
+
+
+def _has_unread(opened: Any) -> bool:
+    """Whether TLS has read more from its socket than was taken: `poll` does not see that."""
+    tls = getattr(opened, "sslobj", opened)  # of TLS within TLS, which also has records that are not yet decrypted
+    records = getattr(opened, "incoming", None)
+    return bool(getattr(tls, "pending", int)() or (records is not None and records.pending))
 
 
 def _secured(opened: Any, tls: SSLContext, host: str, *, twice: bool = False) -> Any:

@@ -235,6 +235,29 @@ def test_a_proxy_behind_tls_leads_to_a_host_behind_tls(stack: ExitStack, tmp_pat
     assert "Proxy-Authorization" not in server.heads[0]
 
 
+UNREQUESTED = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake"
+SURPLUS = {"one record": (ANSWER.ljust(8192, b"z") + UNREQUESTED,), "two records": (ANSWER.ljust(8192), UNREQUESTED)}
+
+
+@pytest.mark.parametrize("surplus", SURPLUS)
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_what_tls_holds_behind_an_answer_is_no_answer_to_the_next_request(
+    by_proxy: bool, surplus: str, stack: ExitStack, tmp_path: Path
+) -> None:
+    made = authority(tmp_path, ("localhost", "ecs.example.com"))
+    server = TlsServer(made.server, SURPLUS[surplus])
+    proxy = Relay(made.server, server.port)
+    stack.callback(server.close)
+    stack.callback(proxy.close)
+    environ = {"https_proxy": f"https://localhost:{proxy.port}", "AWS_CA_BUNDLE": str(made.bundle)}
+    url = "https://ecs.example.com" if by_proxy else f"https://localhost:{server.port}"
+
+    transport = Transport(Endpoint.of(url), CONNECTION, environ)
+
+    assert [transport.post("/", headers={}).content for _ in range(2)] == [b"{}"] * 2
+    assert server.connections == 2
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [("403 No", "the proxy refuses (403)"), ("407 Who", "a name and a password")]
 )
