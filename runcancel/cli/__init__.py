@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
+from runcancel.cli.support.stdout import flushed
 from runcancel.cli.verbs import VERBS
 
 
@@ -35,7 +36,7 @@ def command() -> int:
 
         restore_environment()
     gc.set_threshold(50_000)  # loading makes many objects and next to no garbage
-    return _flushed(run(sys.argv[1:]))
+    return flushed(run(sys.argv[1:]))
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,8 +44,7 @@ def run(argv: Sequence[str]) -> int:
     if [*argv] in (["--version"], ["-V"]):  # once a verb is loaded, `list` is its module here
         from runcancel import __version__
 
-        sys.stdout.write(f"runcancel {__version__}\n")
-        return 0
+        return flushed(0, f"runcancel {__version__}\n")
     if "_RUNCANCEL_COMPLETE" in os.environ:
         from runcancel.cli.support.completing import answer_shell
 
@@ -54,7 +54,7 @@ def run(argv: Sequence[str]) -> int:
 
         text = requested(argv)
         if text is not None:
-            return _flushed(0, text)
+            return flushed(0, text)
     if not sys.warnoptions:
         # SDKs load side by side, and one that restores the filters can undo what another silenced: silence them first.
         warnings.simplefilter("ignore")
@@ -67,8 +67,7 @@ def run(argv: Sequence[str]) -> int:
         if argv[:1] == ["--show-completion"]:
             from runcancel.cli.support.completion import script
 
-            sys.stdout.write(script(argv[1] if len(argv) > 1 else "?"))
-            return 0
+            return flushed(0, script(argv[1] if len(argv) > 1 else "?"))
         ending.code = app(VERBS).main([*argv], prog_name="runcancel", standalone_mode=False, obj=ending) or 0
     return ending.code
 
@@ -86,26 +85,3 @@ def _fill_streams() -> None:
                 sys.stdout = open(descriptor, "w", encoding="utf-8")  # noqa: SIM115
             elif number == 2:
                 sys.stderr = open(descriptor, "w", encoding="utf-8")  # noqa: SIM115
-
-
-def _flushed(code: int, text: str = "") -> int:
-    """The exit code once stdout has everything; 1 instead of 0, with a message, if stdout could not be written."""
-    try:
-        _write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the exit
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"runcancel: cannot write to stdout: {error.strerror}\n")
-        return code or 1
-    return code
-
-
-def _write(text: str) -> None:
-    """Write to stdout; as UTF-8 where its own encoding lacks a character, as Typer does."""
-    try:
-        sys.stdout.write(text)
-    except UnicodeEncodeError:
-        sys.stdout.buffer.write(text.encode())

@@ -47,8 +47,7 @@ class Verb(TyperCommand):
                 _check_opposites(ctx, args, param, times=order.count(param))
             spellings.add(param.opts[0])
         if not ctx.resilient_parsing and "help" in values and values.get("action") in self.actions:
-            typer.echo(_help(ctx, values["action"]))
-            ctx.exit(0)
+            _show_help(ctx, values["action"])
         if not ctx.resilient_parsing and "help" not in values:
             self._check_values(values)
             self._take_request(ctx, {name: value for name, value in values.items() if value is not None})
@@ -82,6 +81,10 @@ class Verb(TyperCommand):
         """The help out of the summary of this verb."""
         return _help(ctx)
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option, which prints that help."""
+        return _printing(super().get_help_option(ctx))
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line in the common spelling: a required word has no brackets."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
@@ -93,6 +96,10 @@ class Group(TyperGroup):
     def get_help(self, ctx: Any) -> str:
         """The help out of the summary of this command."""
         return _help(ctx)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option, which prints that help."""
+        return _printing(super().get_help_option(ctx))
 
 
 class Verbs(Group):
@@ -120,6 +127,20 @@ def _help(ctx: Any, *action: str) -> str:
     from runcancel.cli.support.page import page
 
     return page(*ctx.command_path.split()[1:], *action).removesuffix("\n")
+
+
+def _show_help(ctx: Any, *action: str) -> None:
+    """Print the help and leave. Typer's own way cannot print it where stdout lacks a character."""
+    from runcancel.cli.support.stdout import flushed
+
+    ctx.exit(flushed(0, f"{_help(ctx, *action)}\n"))
+
+
+def _printing(option: Any) -> Any:
+    """The help option, with the way to print of this program."""
+    if option is not None:
+        option.callback = lambda ctx, _, value: _show_help(ctx) if value and not ctx.resilient_parsing else None
+    return option
 
 
 def app(verbs: Mapping[str, str]) -> Verbs:

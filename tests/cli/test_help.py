@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from outside import TENCENT, Done, Outside
+from outside import RUNCANCEL, TENCENT, Done, Outside
 
 from runcancel import __version__
 from runcancel.cli.support.completion import SCRIPTS, write_all
@@ -148,6 +148,7 @@ def test_help_names_every_topic(command: Outside) -> None:
         (("cancel", "foo"), "no help for “cancel foo”."),
         (("exit-codes", "3"), "no help for “exit-codes 3”."),
         (("sandbox", "dem"), "did you mean demo?"),
+        (("help", "cancel"), "no help for “help cancel”."),
     ],
 )
 def test_a_word_behind_a_verb_is_an_action_of_it(words: tuple[str, ...], error: str, command: Outside) -> None:
@@ -156,6 +157,76 @@ def test_a_word_behind_a_verb_is_an_action_of_it(words: tuple[str, ...], error: 
     assert done.code == 2, str(done)
     assert error in done.err
     assert f"see: runcancel help {words[0]}" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("sandbox", "exec", "touch", "canary"), ("sandbox", "exec", "--", "touch", "canary"), ("contexts", "add", "prod")],
+    ids=" ".join,
+)
+def test_words_behind_an_action_are_refused_and_run_nothing(words: tuple[str, ...], command: Outside) -> None:
+    done = command.run("help", *words)
+
+    assert (done.code, done.out) == (2, ""), str(done)
+    assert f"see: runcancel help {words[0]} {words[1]}" in done.err
+    assert not [path for path in command.home.rglob("*") if path.name == "canary"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("help", "recurring"),
+        ("help", "cancel"),
+        ("help", "contexts", "add"),
+        ("cancel", "x", "--help"),
+        ("cancel", "--help"),
+        ("contexts", "add", "prod", "--help"),
+        ("sandbox", "exec", "--speed", "2", "--help"),
+    ],
+    ids=" ".join,
+)
+def test_help_is_printed_whole_where_stdout_lacks_a_character(
+    argv: tuple[str, ...], encoding: str, command: Outside
+) -> None:
+    done = subprocess.run(
+        [RUNCANCEL, *argv],
+        env={**command.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=20,
+        check=True,
+    )
+
+    assert done.stdout.decode() == command.run(*argv).out
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--version",),
+        ("help", "recurring"),
+        ("help", "cancel"),
+        ("cancel", "x", "--help"),
+        ("--show-completion", "bash"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_is_one_line(argv: tuple[str, ...], unbuffered: str, command: Outside) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [RUNCANCEL, *argv],
+            env={**command.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (1, "runcancel: cannot write to stdout: No space left on device\n")
 
 
 def test_a_topic_nobody_knows_names_the_nearest(command: Outside) -> None:

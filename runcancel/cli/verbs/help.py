@@ -1,6 +1,5 @@
 """`runcancel help`: the help of a verb, and topics that no single verb owns."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -32,32 +31,34 @@ def help_(
     Topics: exit-codes, references, filters, formats, guarantees, states,
     recurring, resume, environment.
     """
-    from runcancel.cli.app import app, load
+    from runcancel.cli.app import load
+    from runcancel.cli.support.page import page
+    from runcancel.cli.support.stdout import flushed
 
     topic, *action = words or ["help"]
     topic = ALIASES.get(topic, topic)
-    if topic == "help":
-        command, path = app(VERBS), "runcancel"
-    elif topic in VERBS:
-        command, path = load(topic), f"runcancel {topic}"
-        actions: Mapping[str, object] = getattr(command, "actions", None) or getattr(command, "commands", {})
-        _check_action(topic, action, tuple(actions))
-    elif topic in TOPICS:
+    if topic in TOPICS:
         _check_action(topic, action, ())
-        sys.stdout.write("".join(f"{line}\n" for line in TOPICS[topic]()))
-        return 0
-    else:
+        return flushed(0, "".join(f"{line}\n" for line in TOPICS[topic]()))
+    if topic not in VERBS:
         topics = (*TOPICS, *VERBS)
         raise UsageError(
             f"no help for “{topic}”. Topics: {', '.join(TOPICS)}, and every verb{nearest(topic, topics)}",
             hint="see: runcancel help",
         )
-    command.main([*action, "--help"], prog_name=path, standalone_mode=False)
-    return 0
+    command = load(topic)
+    actions: Mapping[str, object] = getattr(command, "actions", None) or getattr(command, "commands", {})
+    _check_action(topic, action, tuple(actions))
+    return flushed(0, page() if topic == "help" else page(topic, *action))
 
 
 def _check_action(topic: str, words: Sequence[str], actions: Sequence[str]) -> None:
-    """Raise `UsageError` for a word behind a topic or verb that is not an action of it."""
+    """Raise `UsageError` for a word behind a topic or verb that is not an action of it, and for one behind that."""
+    if len(words) > 1 and words[0] in actions:
+        raise UsageError(
+            f"no help for “{topic} {quoted(words[0])} {quoted(words[1])}”",
+            hint=f"see: runcancel help {topic} {words[0]}",
+        )
     if words and words[0] not in actions:
         known = f" Actions: {', '.join(actions)}" if actions else ""
         raise UsageError(
