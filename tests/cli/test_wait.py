@@ -162,6 +162,31 @@ def test_what_cannot_be_read_at_first_ends_no_wait_for_the_others(fault: str, ou
     assert problem["ref"] == ONE_SHOT
 
 
+def test_the_failure_of_a_run_that_was_read_since_is_not_its_timeout(outside: Outside) -> None:
+    outside.faults("DescribeInvocations=http-503*5")
+
+    done = outside.run("wait", TENCENT, "--timeout", "20s", "-o", "json", patience=60)
+
+    assert done.code == 8, str(done)
+    assert [run["ref"] for run in done.document["runs"]] == [TENCENT]
+    (problem,) = done.document["errors"]
+    assert (problem["code"], problem["message"]) == ("timed_out", "still running after 20 s")
+
+
+@pytest.mark.parametrize("when", ["at first", "later"])
+def test_what_was_never_read_is_reported_where_another_misses_the_goal(when: str, outside: Outside) -> None:
+    other = ENDED[4] if when == "at first" else outside.add("tencent", targets={"running": 2}, runs_for=60)
+    outside.faults("alibaba:DescribeInvocations=http-503")
+
+    done = outside.run("wait", other, ONE_SHOT, "--for", "terminated", "--timeout", "40s", "-o", "json", patience=60)
+
+    assert (done.code, done.document["complete"]) == (9, False), str(done)
+    assert [run["state"] for run in done.document["runs"]] == ["succeeded"]
+    (problem,) = done.document["errors"]
+    assert problem["ref"] == ONE_SHOT
+    assert problem["code"] != "timed_out"
+
+
 def test_what_is_not_found_ends_no_wait_for_the_others(outside: Outside) -> None:
     short = outside.add("tencent", name="short", targets={"running": 2}, runs_for=60)
 
@@ -170,6 +195,7 @@ def test_what_is_not_found_ends_no_wait_for_the_others(outside: Outside) -> None
     assert done.code == 5, str(done)
     assert {run["ref"]: run["state"] for run in done.document["runs"]} == {short: "succeeded"}
     assert [one["ref"] for one in done.document["errors"]] == [NOBODY]
+    assert done.err.count(f"{NOBODY}: ") == 1
 
 
 def test_what_is_read_later_reaches_the_goal(outside: Outside) -> None:

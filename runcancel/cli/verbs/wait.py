@@ -82,7 +82,6 @@ def wait(
     runs = {result.snapshot.run.ref: result.snapshot for result in results if result.snapshot is not None}
     interrupted: int | None = None
     if runs or unread:
-        session.notes.problem(*problems)
         try:
             problems += _wait(session, runs, unread, goal_, seconds, until=began + seconds)
         except Interrupted as signal:
@@ -158,7 +157,7 @@ def _wait(
     open_runs: dict[Ref, Run | None] = dict.fromkeys(unread)
     open_runs |= {ref: snapshot.run for ref, snapshot in runs.items() if not goal.reached(snapshot.run)}
     if any(run is not None and goal.missed(run) for run in open_runs.values()):
-        return []
+        return [*unread.values()]
     stale, denied = Stale(session), set[Ref]()
     for ref, answer in watch(session, open_runs, full=True, until=until):
         if isinstance(answer, CloudError):
@@ -171,13 +170,20 @@ def _wait(
         if goal.reached(answer.run):
             del open_runs[ref]
         elif goal.missed(answer.run):
-            return []
-    failures = dict(unread) | {problem.ref: problem for problem in stale.problems if isinstance(problem.ref, Ref)}
+            failures = _failures(runs, unread, stale)
+            return [problem for ref, problem in failures.items() if ref in denied or ref not in runs]
+    failures = _failures(runs, unread, stale)
     late = [
         _late(ref, runs[ref].run, seconds, failures.get(ref)) if ref in runs else _never_read(failures[ref], seconds)
         for ref in open_runs
     ]
     return [*(failures[ref] for ref in denied), *late]
+
+
+def _failures(runs: Mapping[Ref, Snapshot], unread: Mapping[Ref, Problem], stale: Stale) -> dict[Ref, Problem]:
+    """Why the latest reading of a run failed, for each whose latest reading did."""
+    first = {ref: problem for ref, problem in unread.items() if ref not in runs}
+    return first | {problem.ref: problem for problem in stale.problems if isinstance(problem.ref, Ref)}
 
 
 def _unconfirmed(ref: Ref) -> Problem:
