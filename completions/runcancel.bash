@@ -9,7 +9,8 @@ _runcancel() {
     for value in $(_RUNCANCEL_COMPLETE=bash _RUNCANCEL_LINE="$line" runcancel 2>/dev/null); do
         value="${value#"$typed"}"
         # inside an open quotation it stands as it is
-        if (( ${#double} % 2 || ${#single} % 2 )) || [[ "$value" != *[[:space:]]* ]]; then COMPREPLY+=("$value")
+        if (( ${#double} % 2 || ${#single} % 2 )) || [[ "$value" != *[^A-Za-z0-9_.,:/@%+=-]* ]]; then
+            COMPREPLY+=("$value")
         else COMPREPLY+=("$(printf '%q' "$value")"); fi
         if [[ "$value" == *[:/] ]]; then compopt -o nospace; fi
     done

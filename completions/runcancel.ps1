@@ -7,7 +7,9 @@ Register-ArgumentCompleter -Native -CommandName runcancel -ScriptBlock {
         runcancel 2>$null | ForEach-Object {
             $value, $help = $_ -split "`t", 2
             if (-not $help) { $help = $value }
-            if ($value -match '[\s\x27]') { $value = "'" + $value.Replace("'", "''") + "'" }
+            if ($value -notmatch '^[\w.:/%+=-][\w.,:/@%+=-]*$') {
+                $value = "'" + ($value -replace '[\x27\u2018-\u201b]', '$0$0') + "'"
+            }
             [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
         }
     } finally {

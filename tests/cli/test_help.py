@@ -1,6 +1,7 @@
 """Help, version and completion: complete, narrow, and cheap."""
 
 import re
+import shlex
 import subprocess
 import sys
 from functools import cache
@@ -390,6 +391,25 @@ def completed(command: Outside, line: str, *, breaks: str = "$' \\t\\n\"\\'><=;|
 )
 def test_bash_completes(line: str, words: list[str], command: Outside) -> None:
     assert completed(command, line.replace("'", "'\\''")) == words
+
+
+def test_what_bash_would_interpret_is_quoted(command: Outside) -> None:
+    words = ["$(touch x)", "`id`", "a;b", "a&b", "a|b", "a>b", "*", "a'b", "~", "fine-1:b/c@d,e=f"]
+    offers = " ".join(shlex.quote(word) for word in words)
+    script = f"""
+        source {REPOSITORY / "completions" / "runcancel.bash"}
+        runcancel() {{ printf '%s\\n' {offers}; }}
+        compopt() {{ :; }}
+        COMP_LINE='runcancel status ' COMP_POINT=17
+        _runcancel
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+    typed = command.shell(script).out.splitlines()
+
+    read_again = command.shell(f"set -f; printf '%s\\n' {' '.join(typed)}")
+    assert read_again.out.splitlines() == [*words[:6], "*", *words[7:]]
+    assert typed[-1] == words[-1]
+    assert all(word != offer for word, offer in zip(typed[:-1], words, strict=False))
 
 
 def test_actions_of_contexts_are_completed(command: Outside) -> None:

@@ -17,7 +17,8 @@ _runcancel() {
     for value in $(_RUNCANCEL_COMPLETE=bash _RUNCANCEL_LINE="$line" runcancel 2>/dev/null); do
         value="${value#"$typed"}"
         # inside an open quotation it stands as it is
-        if (( ${#double} % 2 || ${#single} % 2 )) || [[ "$value" != *[[:space:]]* ]]; then COMPREPLY+=("$value")
+        if (( ${#double} % 2 || ${#single} % 2 )) || [[ "$value" != *[^A-Za-z0-9_.,:/@%+=-]* ]]; then
+            COMPREPLY+=("$value")
         else COMPREPLY+=("$(printf '%q' "$value")"); fi
         if [[ "$value" == *[:/] ]]; then compopt -o nospace; fi
     done
@@ -59,7 +60,9 @@ Register-ArgumentCompleter -Native -CommandName runcancel -ScriptBlock {
         runcancel 2>$null | ForEach-Object {
             $value, $help = $_ -split "`t", 2
             if (-not $help) { $help = $value }
-            if ($value -match '[\\s\\x27]') { $value = "'" + $value.Replace("'", "''") + "'" }
+            if ($value -notmatch '^[\\w.:/%+=-][\\w.,:/@%+=-]*$') {
+                $value = "'" + ($value -replace '[\\x27\\u2018-\\u201b]', '$0$0') + "'"
+            }
             [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $help)
         }
     } finally {
