@@ -223,7 +223,8 @@ class TeamJournal(Journal):
         way = f"To copy it there: {SYNC}"
         if theirs is None and ours is not None and self._was_pruned(ours):
             return (
-                f"Operation {operation.id} was deleted from the team journal (history prune); this machine keeps it",
+                f"Operation {operation.id} is older than the newest prune of the team journal; "
+                "only this machine has it",
             )
         if theirs is None:
             return (f"Only the journal of this machine has operation {operation.id}. {way}",)

@@ -245,10 +245,10 @@ def test_what_one_machine_pruned_another_one_does_not_copy_back(
     synced = outside.run("history", "sync", env=one)
 
     assert "0 operations copied" in synced.err
-    assert "2 operations not copied: deleted there by history prune" in synced.err
+    assert "2 operations not copied: older than the newest history prune there" in synced.err
     assert outside.json("history", env=two)["operations"] == []
     shown = outside.run("history", env=one)
-    assert f"Operation {id} was deleted from the team journal (history prune); this machine keeps it" in shown.err
+    assert f"Operation {id} is older than the newest prune of the team journal; only this machine has it" in shown.err
     later = operation(outside.run("cancel", TENCENT, "-o", "json", env={**one, "RUNCANCEL_JOURNAL_URL": ""}))
     assert f"copied {later}" in outside.run("history", "sync", env=one).err
     assert [each["id"] for each in outside.json("history", env=two)["operations"]] == [later]

@@ -16,7 +16,9 @@ def migrate(session: Session) -> tuple[str, ...]:
 def sync(session: Session) -> tuple[str, ...]:
     """Copy to the team's journal what only this machine has; what was copied. Raises `JournalError`."""
     ids, left_out = session.journal.sync()
-    pruned = f"{counted(left_out, 'operation')} not copied: deleted there by history prune" if left_out else ""
+    pruned = (
+        f"{counted(left_out, 'operation')} not copied: older than the newest history prune there" if left_out else ""
+    )
     return (*(f"copied {id}" for id in ids), f"{counted(len(ids), 'operation')} copied", *([pruned] if pruned else []))
 
 
