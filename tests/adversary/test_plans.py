@@ -308,3 +308,19 @@ def _no_more_than(outside: Outside, plan: Any) -> None:
         if strangers and not item["not_listed"] and item["state"] != "unknown":
             assert named(request, outside.targets(ref)), "a part was planned and the whole run was sent"
             assert named(request, strangers) == []
+
+
+@pytest.mark.parametrize("in_part", [False, True])
+def test_the_rest_of_a_plan_in_part_is_continued_as_planned(outside: Outside, in_part: bool) -> None:
+    """A guard has refused a run, and another one failed. The reference of that one would be all of its targets."""
+    (target, *_) = outside.targets(ONE_SHOT, "running")
+    words = (ONE_SHOT, "--target", target) if in_part else (ONE_SHOT,)
+    plan = outside.json("cancel", *words, "--dry-run")
+    (joined,) = planned(outside, TENCENT)["plan"]
+    plan["plan"].append(joined | {"invocations": [], "counts": {}, "not_listed": 0})
+    outside.faults({"kind": "http-503", "provider": "alibaba", "action": "StopInvocation"})
+
+    done = carried_out(outside, plan, "--no-wait", "--timeout", "1s")
+
+    way = "cancel --resume" if in_part else f"cancel {ONE_SHOT}"
+    assert f"To continue with the rest: runcancel {way}" in done.err, str(done)

@@ -210,7 +210,7 @@ class Execution:
                 *(() if signum is None else (self._what_continues(),)),
                 *self._hints(operation),
                 *(() if self._hold is None else self._hold.hints(interrupted=signum is not None)),
-                *_next(self.verb, outcomes, operation, alone=self._hold is None),
+                *_next(self.verb, outcomes, operation, alone=self._hold is None and not _in_part(choice)),
             ),
             further=lambda: self._further(operation),
         )
@@ -284,8 +284,16 @@ def _internal(session: Session, error: Exception, operation: str | None, request
     )
 
 
+def _in_part(choice: RunChoice) -> bool:
+    """Whether a cancel of the bare references would send more than was planned, or leave out child runs."""
+    return any(item.targets or item.parent for item in choice.selection.items)
+
+
 def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None, *, alone: bool) -> Iterator[str]:
-    """How to continue with the rest, if there is a rest. `alone`: a resume would include what a guard has refused."""
+    """How to continue with the rest, if there is a rest.
+
+    `alone`: the references alone say what was planned. A resume would ask for what a guard has refused, too.
+    """
     rest = [
         outcome.run
         for outcome in outcomes
