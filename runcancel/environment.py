@@ -58,6 +58,21 @@ def user_name() -> str:
         return str(os.getuid())
 
 
+def this_machine() -> str:
+    """What tells this machine, since its start, and this container apart from others with the same host name."""
+    import os
+    import socket
+
+    parts = [socket.gethostname()]
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            parts.append(file.read().strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    except OSError:  # there is no /proc: the name has to do
+        pass
+    return " ".join(parts)
+
+
 def several(flag: str, values: Iterable[str], environ: Mapping[str, str]) -> Choice[tuple[str, ...]]:
     """One setting that takes several words, each once: the flags, else its variable, else none."""
     typed = tuple(values)

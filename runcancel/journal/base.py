@@ -11,7 +11,7 @@ from msgspec import Struct
 from runcancel.engine.verdict import CancelResponse
 from runcancel.model.events import JournalEvent
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
 
@@ -47,6 +47,13 @@ class Journal(Protocol):
         events: Sequence[JournalEvent] = (),
     ) -> None:
         """Commit the intent: the operation, every run to cancel, and the limits of the operation."""
+
+    def claim(self, id: str, events: Sequence[JournalEvent], earlier: Sequence[Started] | None = None) -> bool:
+        """Commit that this process resumes an operation; false, and nothing, if another one did since `earlier`.
+
+        `events` has its start, `earlier` the starts that were read before; None: nobody else can have resumed it.
+        """
+        ...
 
     def resume(
         self,

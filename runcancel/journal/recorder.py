@@ -15,9 +15,10 @@ from msgspec import structs
 
 from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
-from runcancel.environment import user_name
-from runcancel.errors import Interrupted, JournalError, Refused
+from runcancel.environment import this_machine, user_name
+from runcancel.errors import Interrupted, Refused
 from runcancel.journal.base import Journal
+from runcancel.journal.failures import failure_text
 from runcancel.journal.leases import RENEWAL
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import (
@@ -32,14 +33,14 @@ from runcancel.model.events import (
     OriginFound,
     Resumed,
     SearchedAgain,
-    Started,
 )
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Found, Intent, Limits, Operation, Outcome, PlanItem, Shard
+from runcancel.model.outcomes import Found, Intent, Limits, Operation, Outcome, PlanItem, Shard, Started
 from runcancel.model.runs import Invocation, Ref, Run, RunName
 from runcancel.model.states import Stage, State
 from runcancel.model.triggers import Origin
 from runcancel.redaction import bare_urls, redact
+from runcancel.text import command
 
 _READINGS_TOGETHER = 1.0  # seconds for which readings may wait to be committed with what comes next
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -79,6 +80,7 @@ class Recorder(Progress):
         warn: Callable[[str], None],
         required: bool = False,
         resumed: bool = False,
+        earlier_starts: Sequence[Started] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -89,6 +91,7 @@ class Recorder(Progress):
         self._warn = warn
         self._required = required
         self._resumed = resumed
+        self._earlier_starts = earlier_starts  # of the operation, when it was read; None: whoever resumes is alone
         self._now = now
         self._journal: Journal | None = None
         self._started = False
@@ -178,14 +181,17 @@ class Recorder(Progress):
             self._begin(self._journal, items)
         except Interrupted:  # during the wait for the team: the end is recorded where the intent is
             raise
+        except Refused:  # another process continues the operation, and records its end
+            self._journal = None
+            raise
         except Exception as error:  # noqa: BLE001 - a bug of the journal stops no cancel either
             self._journal = None
             if self._required:
                 raise Refused(
-                    f"{_described(error)}; nothing was sent",
+                    f"{failure_text(error)}; nothing was sent",
                     hint="To continue without a journal: leave out --require-journal",
                 ) from None
-            self._warn(f"{_described(error)}: this cancel is not recorded and cannot be resumed")
+            self._warn(f"{failure_text(error)}: this cancel is not recorded and cannot be resumed")
 
     def fail(self, error: Exception) -> None:
         """End the recording: one warning, or a refusal by `planned` if nothing was sent yet."""
@@ -195,17 +201,22 @@ class Recorder(Progress):
             journal, self._journal = self._journal, None
             with suppress(Exception):
                 journal.close()
-            self._warn(f"{_described(error)}: the rest is not recorded")
+            self._warn(f"{failure_text(error)}: the rest is not recorded")
 
     def _begin(self, journal: Journal, items: Sequence[PlanItem | Intent]) -> None:
-        at, host = self._now(), socket.gethostname()
-        events = [*self._pending, Started(at=at, host=host, pid=os.getpid())]
+        at, id = self._now(), self._operation.id
+        events = [*self._pending, Started(at=at, host=this_machine(), pid=os.getpid())]
         self._pending = []
-        if self._resumed:
-            events = [Resumed(at=at, user=user_name(), host=host), *events, *self._state_events(items)]
-            journal.resume(self._operation.id, items, self.limits, events)
-        else:
+        if not self._resumed:
             journal.begin(self._operation, items, self.limits, [*events, *self._state_events(items)])
+            return
+        resumed = Resumed(at=at, user=user_name(), host=socket.gethostname())
+        if not journal.claim(id, [resumed, *events], self._earlier_starts):
+            raise Refused(
+                f"operation {id} was continued by another process meanwhile; nothing was sent",
+                hint=f"To look at it: {command('history', id)}",
+            )
+        journal.resume(id, items, self.limits, self._state_events(items))
 
     @_shielded
     def record_read(self, entries: Sequence[tuple[RunName, PlanItem | None]]) -> None:
@@ -305,16 +316,6 @@ class Recorder(Progress):
             return
         write(self._journal, self._operation.id, events)
         self._committed_at = self._now()
-
-
-def _described(error: Exception) -> str:
-    """What failed, as one sentence. What is no `JournalError` is a bug; the log has its frames."""
-    if isinstance(error, JournalError):
-        return str(error)
-    import logging  # only for a bug
-
-    logging.getLogger("runcancel.wire").error("the journal failed", exc_info=error)
-    return f"the journal failed ({type(error).__name__})"
 
 
 def _counts(item: PlanItem) -> dict[State, int] | None:

@@ -20,9 +20,8 @@ from runcancel.model.events import (
     OriginFound,
     Resumed,
     SearchedAgain,
-    Started,
 )
-from runcancel.model.outcomes import Found, Intent, Operation, PlanItem, Seen, Sent
+from runcancel.model.outcomes import Found, Intent, Operation, PlanItem, Seen, Sent, Started
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import TRIGGER_VERBS, TriggerVerdict
 

@@ -24,7 +24,7 @@ from runcancel.journal.rows import (
 from runcancel.model.encoding import from_json
 from runcancel.model.events import FromPlan, JournalEvent
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
 
@@ -64,6 +64,14 @@ class SqlJournal(Journal):
             _put(db, operation.id, items)
             _put_events(db, operation.id, (*first_events(operation), *events))
             leases.sign(db, self._database.clock, operation.id)
+
+    def claim(self, id: str, events: Sequence[JournalEvent], earlier: Sequence[Started] | None = None) -> bool:
+        with self._database.changed() as db:
+            _change(db, "UPDATE operations SET state=state WHERE id=?", id)  # on a server: one process at a time
+            starts = [event for event in self.events(id) if isinstance(event, Started)]
+            is_first = earlier is None or all(one in earlier for one in starts)
+            _put_events(db, id, events if is_first else ())
+        return is_first
 
     def resume(
         self,

@@ -19,7 +19,7 @@ from runcancel.journal.courier import Courier
 from runcancel.journal.restores import unrestored
 from runcancel.model.events import JournalEvent
 from runcancel.model.leases import Lease
-from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem
+from runcancel.model.outcomes import Intent, Limits, Operation, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Stage
 
@@ -71,6 +71,16 @@ class TeamJournal(Journal):
         events: Sequence[JournalEvent] = (),
     ) -> None:
         self._write(lambda journal: journal.begin(operation, items, limits, events), wait=True)
+
+    def claim(self, id: str, events: Sequence[JournalEvent], earlier: Sequence[Started] | None = None) -> bool:
+        self.level(id)
+        if self._ask(lambda journal: journal.claim(id, events, earlier), self._pause) is False:
+            return False
+        try:
+            return self._local is None or self._local.claim(id, events, earlier)
+        except JournalError as error:
+            self._local, self._failure = None, error
+            return True
 
     def resume(
         self,

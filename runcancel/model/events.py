@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from runcancel.model.outcomes import Found, Seen, Sent, Shard
+from runcancel.model.outcomes import Found, Seen, Sent, Shard, Started
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Verdict
 from runcancel.model.triggers import Origin
@@ -35,14 +35,6 @@ class Resumed(Struct, frozen=True, kw_only=True):
     at: datetime
     user: str
     host: str
-
-
-class Started(Struct, frozen=True, kw_only=True):
-    """This process carries the operation out from now on."""
-
-    at: datetime
-    host: str
-    pid: int
 
 
 class Confirmed(Struct, frozen=True, kw_only=True):

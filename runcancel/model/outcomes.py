@@ -241,6 +241,14 @@ class Operation(Struct, frozen=True, kw_only=True):
     shard: Shard | None = None
 
 
+class Started(Struct, frozen=True, kw_only=True):
+    """This process carries the operation out from now on."""
+
+    at: datetime
+    host: str
+    pid: int
+
+
 class LeftOver(Struct, frozen=True):
     """An operation that did not come to its end, and its runs that need another look.
 
@@ -249,7 +257,7 @@ class LeftOver(Struct, frozen=True):
     nothing is left to do, and the operation has not stopped them. `triggers`: all that it disables. `beside`: the runs
     that had not ended before that, its own included; None where that is not known. `searched_again`: whether what the
     triggers started meanwhile was found before the interruption. `remarks`: where parts of it are recorded, if not
-    all of it is here. `hold_until`: until when a hold let more runs join.
+    all of it is here. `hold_until`: until when a hold let more runs join. `starts`: the processes that carried it out.
     """
 
     operation: Operation
@@ -263,6 +271,7 @@ class LeftOver(Struct, frozen=True):
     searched_again: bool = False
     remarks: tuple[str, ...] = ()
     hold_until: datetime | None = None
+    starts: tuple[Started, ...] = ()
 
 
 class Action(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,9 +197,16 @@ def lives(outside: Outside, id: str, *, host: str) -> None:
     (file,) = outside.home.rglob("journal.sqlite3")
     with sqlite3.connect(file, timeout=10) as db:
         db.execute("UPDATE operations SET host=? WHERE id=?", (host, id))
+    started(outside, id, host=host)
+
+
+def started(outside: Outside, id: str, **fields: Any) -> None:
+    """Change what the journal has about the process that started the operation."""
+    (file,) = outside.home.rglob("journal.sqlite3")
+    with sqlite3.connect(file, timeout=10) as db:
         (blob,) = db.execute("SELECT event FROM events WHERE operation=? AND kind='started'", (id,)).fetchone()
-        moved = json.dumps(json.loads(blob) | {"host": host}).encode()
-        db.execute("UPDATE events SET event=? WHERE operation=? AND kind='started'", (moved, id))
+        changed = json.dumps(json.loads(blob) | fields).encode()
+        db.execute("UPDATE events SET event=? WHERE operation=? AND kind='started'", (changed, id))
 
 
 def operation_of(outside: Outside, **env: Any) -> str:
@@ -271,6 +279,71 @@ def test_a_process_on_another_machine_counts_as_long_as_it_shows_signs_of_life(o
     journal(outside, "UPDATE signs_of_life SET at = at - 31")
 
     assert outside.run("cancel", "--resume", id, "--no-wait").code == 0
+
+
+def test_a_process_with_the_name_of_this_machine_may_be_another_one(outside: Outside) -> None:
+    """Two containers have one host name, and each has processes of its own with the same ids."""
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    id = operation_of(outside)
+    lives(outside, id, host=socket.gethostname())
+
+    assert outside.run("cancel", "--resume", id).code == 6
+
+
+@pytest.mark.parametrize("pid", [2**31, 2**70])
+def test_a_number_that_no_process_has_is_no_error(pid: int, outside: Outside) -> None:
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    id = operation_of(outside)
+    started(outside, id, pid=pid)
+    refused = outside.run("cancel", "--resume", id)
+
+    assert refused.code == 6, str(refused)
+    assert "is still being carried out by" in refused.err
+
+
+def test_a_sign_of_life_far_in_the_future_is_no_life(outside: Outside) -> None:
+    """A clock was set back: the process has been silent for nobody knows how long."""
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    id = operation_of(outside)
+    lives(outside, id, host="bastion-2")
+    journal(outside, "UPDATE signs_of_life SET at = at + 3600")
+
+    assert outside.run("cancel", "--resume", id, "--no-wait").code == 0
+
+
+@pytest.mark.parametrize("team", [False, True])
+def test_of_two_resumes_at_once_one_sends(
+    team: bool, outside: Outside, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    run = run_of(outside)
+    env = {"RUNCANCEL_JOURNAL_URL": request.getfixturevalue("team_url")} if team else {}
+    elsewhere = env | ({"XDG_STATE_HOME": str(tmp_path / "two")} if team else {})
+    id = outside.json("cancel", run, "--no-wait", env=env)["operation"]
+    reads = outside.actions().count("ListCommands")
+    outside.faults({"kind": "hang", "action": "ListCommands", "times": 2, "seconds": 3})
+    both = [outside.start("cancel", "--resume", id, "--no-wait", "-o", "json", env=each) for each in (env, elsewhere)]
+    outside.wait_for("ListCommands", times=reads + 2)
+    one, two = sorted((finish(child) for child in both), key=lambda each: each["code"])
+
+    assert (one["code"], two["code"], cancels(outside)) == (0, 6, 2), f"{one}\n{two}"
+    assert f"operation {id} was continued by another process meanwhile; nothing was sent" in two["err"]
+    (entry,) = outside.json("history", env=elsewhere)["operations"]
+    assert (entry["id"], entry["state"], entry["exit_code"]) == (id, "done", 0)
 
 
 @pytest.mark.parametrize("verb", ["disable", "enable"])

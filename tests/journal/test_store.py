@@ -26,8 +26,8 @@ from runcancel.errors import Interrupted, JournalError, Refused
 from runcancel.journal.recorder import Recorder, new_operation, ulid
 from runcancel.journal.sqlite import _mounts, is_remote
 from runcancel.journal.store import JournalStore
-from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, FromPlan, Judged, Resumed, Started
-from runcancel.model.outcomes import Found, Seen, Sent, Shard
+from runcancel.model.events import CalledBy, Confirmed, ConfirmedBy, Ended, FromPlan, Judged, Resumed
+from runcancel.model.outcomes import Found, Seen, Sent, Shard, Started
 from runcancel.model.runs import Problem, Ref, Run, RunName
 from runcancel.model.states import Reason, Stage, State, Verdict
 

@@ -1,14 +1,14 @@
 """Whether another process is still carrying an operation out: it is not resumed at the same time, unless taken over."""
 
 import os
-import socket
 from collections.abc import Iterable, Sequence
 
+from runcancel.environment import this_machine
 from runcancel.errors import Refused
 from runcancel.journal.leases import LIFETIME
-from runcancel.model.events import JournalEvent, Resumed, Started
+from runcancel.model.events import JournalEvent, Resumed
 from runcancel.model.incident import NextStep
-from runcancel.model.outcomes import Operation
+from runcancel.model.outcomes import Operation, Started
 from runcancel.model.states import Stage
 from runcancel.text import command, duration
 
@@ -62,7 +62,7 @@ def _watch(operation: Operation) -> str:
 
 def _is_alive(operation: Operation, events: Sequence[JournalEvent], silence: float | None) -> bool:
     """Whether a process may be carrying it out now."""
-    return operation.state is Stage.OPEN and silence is not None and silence < LIFETIME and not _is_gone(events)
+    return operation.state is Stage.OPEN and silence is not None and abs(silence) < LIFETIME and not _is_gone(events)
 
 
 def _owner(operation: Operation, events: Sequence[JournalEvent]) -> str:
@@ -73,8 +73,12 @@ def _owner(operation: Operation, events: Sequence[JournalEvent]) -> str:
 
 def _is_gone(events: Sequence[JournalEvent]) -> bool:
     """Whether the process ran on this machine and has ended. One with the id of this process is an earlier one."""
-    started = next((event for event in reversed(events) if isinstance(event, Started)), None)
-    if started is None or started.host != socket.gethostname():
+    starts = [event for event in events if isinstance(event, Started)]
+    return bool(starts) and all(map(_has_ended, starts))
+
+
+def _has_ended(started: Started) -> bool:
+    if started.host != this_machine():
         return False
     return started.pid == os.getpid() or not _runs(started.pid)
 
@@ -84,7 +88,7 @@ def _runs(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it belongs to another user
+    except (OSError, OverflowError):  # it belongs to another user, or is no number of a process
         return True
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

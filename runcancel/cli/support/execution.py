@@ -262,6 +262,7 @@ def recorder_of(
         warn=session.notes.warn,
         required=args.journal is True,
         resumed=resumed is not None,
+        earlier_starts=() if resumed is None else resumed.starts,
     )
 
 

@@ -11,7 +11,7 @@ from runcancel.errors import JournalError, Refused, UsageError
 from runcancel.journal.base import Entry
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import Beside, HoldStarted, JournalEvent, SearchedAgain
-from runcancel.model.outcomes import LeftOver, Outcome, PlanItem
+from runcancel.model.outcomes import LeftOver, Outcome, PlanItem, Started
 from runcancel.model.runs import Ref
 from runcancel.model.states import Reason, Verdict
 from runcancel.text import command
@@ -67,6 +67,7 @@ def left_over(
         beside=_beside(events, planned),
         remarks=remarks,
         searched_again=any(isinstance(event, SearchedAgain) for event in events),
+        starts=tuple(event for event in events if isinstance(event, Started)),
         hold_until=max((event.until for event in events if isinstance(event, HoldStarted)), default=None),
     )
 
