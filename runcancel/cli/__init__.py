@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from runcancel.cli.support.stdout import flushed
+from runcancel.cli.support import flushed
 from runcancel.cli.verbs import VERBS
 
 

@@ -131,7 +131,7 @@ def _help(ctx: Any, *action: str) -> str:
 
 def _show_help(ctx: Any, *action: str) -> None:
     """Print the help and leave. Typer's own way cannot print it where stdout lacks a character."""
-    from runcancel.cli.support.stdout import flushed
+    from runcancel.cli.support import flushed
 
     ctx.exit(flushed(0, f"{_help(ctx, *action)}\n"))
 

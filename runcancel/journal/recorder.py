@@ -16,9 +16,8 @@ from msgspec import structs
 from runcancel.engine.events import Progress, StateChanges, sent_event
 from runcancel.engine.verdict import CancelResponse
 from runcancel.environment import this_machine, user_name
-from runcancel.errors import Interrupted, Refused
+from runcancel.errors import Interrupted, Refused, failure_text
 from runcancel.journal.base import Journal
-from runcancel.journal.failures import failure_text
 from runcancel.journal.leases import RENEWAL
 from runcancel.journal.store import JournalStore
 from runcancel.model.events import (

@@ -32,8 +32,8 @@ def help_(
     recurring, resume, environment.
     """
     from runcancel.cli.app import load
+    from runcancel.cli.support import flushed
     from runcancel.cli.support.page import page
-    from runcancel.cli.support.stdout import flushed
 
     topic, *action = words or ["help"]
     topic = ALIASES.get(topic, topic)
