@@ -24,6 +24,17 @@ def run_of(outside: Outside, **spec: Any) -> str:
     return outside.add("aws", "command", **spec)
 
 
+def killed(outside: Outside) -> str:
+    """A run whose cancel was sent by a process that was then killed."""
+    run = run_of(outside)
+    first = outside.start("cancel", run, "-o", "json")
+    outside.wait_for("CancelCommand")
+    until(first, run)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    return run
+
+
 def cancels(outside: Outside) -> int:
     return outside.actions().count("CancelCommand")
 
@@ -252,12 +263,7 @@ def test_what_another_process_carries_out_is_not_resumed(
 
 
 def test_a_process_that_was_killed_here_is_resumed_at_once(outside: Outside) -> None:
-    run = run_of(outside)
-    first = outside.start("cancel", run, "-o", "json")
-    outside.wait_for("CancelCommand")
-    until(first, run)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    killed(outside)
     resumed = outside.run("cancel", "--resume", "last", "--no-wait")
 
     assert resumed.code == 0, str(resumed)
@@ -265,12 +271,7 @@ def test_a_process_that_was_killed_here_is_resumed_at_once(outside: Outside) -> 
 
 
 def test_a_process_on_another_machine_counts_as_long_as_it_shows_signs_of_life(outside: Outside) -> None:
-    run = run_of(outside)
-    first = outside.start("cancel", run, "-o", "json")
-    outside.wait_for("CancelCommand")
-    until(first, run)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    killed(outside)
     id = operation_of(outside)
     lives(outside, id, host="bastion-2")
     refused = outside.run("cancel", "--resume", id)
@@ -283,12 +284,7 @@ def test_a_process_on_another_machine_counts_as_long_as_it_shows_signs_of_life(o
 
 def test_a_process_with_the_name_of_this_machine_may_be_another_one(outside: Outside) -> None:
     """Two containers have one host name, and each has processes of its own with the same ids."""
-    run = run_of(outside)
-    first = outside.start("cancel", run, "-o", "json")
-    outside.wait_for("CancelCommand")
-    until(first, run)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    killed(outside)
     id = operation_of(outside)
     lives(outside, id, host=socket.gethostname())
 
@@ -297,12 +293,7 @@ def test_a_process_with_the_name_of_this_machine_may_be_another_one(outside: Out
 
 @pytest.mark.parametrize("pid", [2**31, 2**70])
 def test_a_number_that_no_process_has_is_no_error(pid: int, outside: Outside) -> None:
-    run = run_of(outside)
-    first = outside.start("cancel", run, "-o", "json")
-    outside.wait_for("CancelCommand")
-    until(first, run)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    killed(outside)
     id = operation_of(outside)
     started(outside, id, pid=pid)
     refused = outside.run("cancel", "--resume", id)
@@ -313,12 +304,7 @@ def test_a_number_that_no_process_has_is_no_error(pid: int, outside: Outside) ->
 
 def test_a_sign_of_life_far_in_the_future_is_no_life(outside: Outside) -> None:
     """A clock was set back: the process has been silent for nobody knows how long."""
-    run = run_of(outside)
-    first = outside.start("cancel", run, "-o", "json")
-    outside.wait_for("CancelCommand")
-    until(first, run)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    killed(outside)
     id = operation_of(outside)
     lives(outside, id, host="bastion-2")
     journal(outside, "UPDATE signs_of_life SET at = at + 3600")
