@@ -1,7 +1,7 @@
 """`pytest --workers N`: one process collects the tests, and N copies of it run them.
 
 To collect takes seconds of a core, and so does what `copies.py` loads; each worker of pytest-xdist does both. Here
-the pieces of work are numbers in a pipe, whoever is free reads the next one, and reports come back through sockets.
+the pieces of work are numbers in pipes, whoever is free reads the next one, and reports come back through sockets.
 """
 
 import os
@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
 from pathlib import Path
@@ -23,7 +23,7 @@ from _pytest.runner import runtestprotocol
 _LENGTH = 4  # bytes
 _NUMBER = 2  # bytes
 _MOST_IN_A_PIECE = 8  # tests of one file: they share what its fixtures start
-_SLOWEST_FIRST = (
+_SLOW_FILES = (
     "tests/adversary/test_answers.py",
     "tests/fuzz/test_payloads.py",
     "tests/adversary/test_echoes.py",
@@ -40,29 +40,41 @@ _SLOWEST_FIRST = (
     "tests/faults/test_team_kills.py",
     "tests/cli/test_switching.py",
 )
-"""Files with tests that take or wait for many seconds: all would wait for one that begins last. Each is a piece."""
+"""Files with tests that wait or work for many seconds: all would wait for one that begins last. Each is a piece."""
 
 
 class Workers:
-    """The plugin that takes the place of pytest's own loop over the tests. All copies have what `prepare` makes."""
+    """The plugin that takes the place of pytest's own loop over the tests. All copies have what `prepare` makes.
+
+    It starts a process that loads for seconds: this one collects meanwhile.
+    """
 
     def __init__(self, number: int, prepare: Callable[[], object]) -> None:
         self._number = number
         self._prepare = prepare
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Prepare what the tests will need."""
+        if not session.config.option.collectonly:
+            self._prepare()
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Run every test in some copy of this process."""
         if session.testsfailed or session.config.option.collectonly or not session.items:
             return None
-        self._prepare()
         assert threading.active_count() == 1, "a process with threads cannot be copied"
         pieces = _pieces(session.items)
-        queue, numbers = os.pipe()
-        os.write(numbers, b"".join(number.to_bytes(_NUMBER) for number in range(len(pieces))))
-        os.close(numbers)
-        copies = [_Copy(session, f"gw{number}", pieces, queue) for number in range(min(self._number, len(pieces)))]
-        os.close(queue)
+        slow = sum(_is_slow(session.items[places[0]]) for places in pieces)
+        queues = [_queue(range(slow)), _queue(range(slow, len(pieces)))]
+        # Slow tests wait more than they work: while half of the copies run them, the others keep the processors busy.
+        copies = [
+            _Copy(session, f"gw{number}", pieces, queues if number % 2 else queues[::-1])
+            for number in range(min(self._number, len(pieces)))
+        ]
+        for queue in queues:
+            os.close(queue)
         try:
             _Collector(session).collect(copies)
         finally:
@@ -71,9 +83,21 @@ class Workers:
         return True
 
 
+def _queue(numbers: Iterable[int]) -> int:
+    """A pipe out of which these numbers come, and then its end."""
+    queue, entrance = os.pipe()
+    os.write(entrance, b"".join(number.to_bytes(_NUMBER) for number in numbers))
+    os.close(entrance)
+    return queue
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.nodeid.partition("::")[0] in _SLOW_FILES
+
+
 def _pieces(items: Sequence[pytest.Item]) -> Sequence[Sequence[int]]:
-    """What one copy runs in a row, as places in the list."""
-    slow: dict[str, list[Sequence[int]]] = {name: [] for name in _SLOWEST_FIRST}
+    """What one copy runs in a row, as places in the list. The slow files are first."""
+    slow: dict[str, list[Sequence[int]]] = {name: [] for name in _SLOW_FILES}
     others: list[Sequence[int]] = []
     for name, places in groupby(range(len(items)), lambda at: items[at].nodeid.partition("::")[0]):
         numbers = [*places]
@@ -85,7 +109,9 @@ def _pieces(items: Sequence[pytest.Item]) -> Sequence[Sequence[int]]:
 class _Copy:
     """A copy of this process, as this process sees it."""
 
-    def __init__(self, session: pytest.Session, name: str, pieces: Sequence[Sequence[int]], queue: int) -> None:
+    def __init__(
+        self, session: pytest.Session, name: str, pieces: Sequence[Sequence[int]], queues: Sequence[int]
+    ) -> None:
         self.name = name
         self.running: pytest.Item | None = None
         base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
@@ -93,7 +119,7 @@ class _Copy:
         self.pid = os.fork()
         if self.pid == 0:
             self.line.close()
-            _live(session, base / name, pieces, queue, theirs)
+            _live(session, base / name, pieces, queues, theirs)
         theirs.close()
 
     def received(self) -> tuple[str, Any] | None:
@@ -171,7 +197,7 @@ class _Collector:
 
 
 def _live(
-    session: pytest.Session, base: Path, pieces: Sequence[Sequence[int]], queue: int, line: socket.socket
+    session: pytest.Session, base: Path, pieces: Sequence[Sequence[int]], queues: Sequence[int], line: socket.socket
 ) -> NoReturn:
     """What a copy does until no piece is left."""
     code = 1
@@ -185,19 +211,20 @@ def _live(
         capture.stop_global_capturing()  # its files are those of the process that this one is a copy of
         capture.start_global_capturing()
         config.pluginmanager.register(_Sender(session, line))
-        _run(session, _numbers(pieces, queue, line))
+        _run(session, _numbers(pieces, queues, line))
         code = 0
     except BaseException:  # noqa: BLE001 - a copy must not go on with what only the first process does
         traceback.print_exc()
     os._exit(code)
 
 
-def _numbers(pieces: Sequence[Sequence[int]], queue: int, line: socket.socket) -> Iterator[int]:
-    while piece := os.read(queue, _NUMBER):
-        for number in pieces[int.from_bytes(piece)]:
-            if select.select([line], [], [], 0)[0]:  # closed on the other side
-                return
-            yield number
+def _numbers(pieces: Sequence[Sequence[int]], queues: Sequence[int], line: socket.socket) -> Iterator[int]:
+    for queue in queues:
+        while piece := os.read(queue, _NUMBER):
+            for number in pieces[int.from_bytes(piece)]:
+                if select.select([line], [], [], 0)[0]:  # closed on the other side
+                    return
+                yield number
 
 
 def _run(session: pytest.Session, numbers: Iterator[int]) -> None:
