@@ -21,7 +21,7 @@ import pexpect
 import pyte
 import yaml
 from children import Child, Seat
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema_rs import Draft202012Validator
 from warm import Warm
 
 import runcancel
@@ -438,9 +438,8 @@ def _format(argv: Iterable[str], environ: Mapping[str, str]) -> str | None:
 
 def _check(name: str, value: Any) -> None:
     type = str(value.get("type", "")) if isinstance(value, dict) else ""
-    problems = [
-        f"{'/'.join(map(str, each.path))}: {each.message}" for each in _validator(name, type).iter_errors(value)
-    ]
+    errors = _validator(name, type).iter_errors(value)
+    problems = [f"{'/'.join(map(str, each.instance_path))}: {each.message}" for each in errors]
     assert not problems, f"not what schemas/{name}.json promises: {problems}"
 
 
@@ -452,15 +451,14 @@ def _validator(name: str, type: str) -> Draft202012Validator:
     branch = schema.get("discriminator", {}).get("mapping", {}).get(type)
     if branch is not None:
         schema = {"$ref": branch, "$defs": schema["$defs"]}
-    formats = FormatChecker(formats=())
-    formats.checks("date-time", raises=ValueError)(_is_time)
-    return Draft202012Validator(schema, format_checker=formats)
+    return Draft202012Validator(schema, validate_formats=True, formats={"date-time": _is_time})
 
 
-def _is_time(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    return value.endswith("Z") and datetime.fromisoformat(value).utcoffset() is not None
+def _is_time(text: str) -> bool:
+    try:
+        return text.endswith("Z") and datetime.fromisoformat(text).utcoffset() is not None
+    except ValueError:
+        return False
 
 
 def _texts(value: Any) -> Iterator[str]:

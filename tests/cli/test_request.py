@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import typer
 import yaml
@@ -101,12 +101,12 @@ def test_the_skeleton_of_an_answer_keeps_its_schema(argv: tuple[str, ...], name:
     done = still.run(*argv, "--generate-cli-skeleton", "output")
 
     assert (done.code, done.err) == (0, "")
-    jsonschema.Draft202012Validator(schema(name)).validate(done.document)
+    jsonschema_rs.Draft202012Validator(schema(name)).validate(done.document)
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEMAS) - {"jsonl"}))
 def test_every_document_has_a_sample(name: str) -> None:
-    jsonschema.Draft202012Validator(schema(name)).validate(sample(name))
+    jsonschema_rs.Draft202012Validator(schema(name)).validate(sample(name))
 
 
 def test_a_query_can_be_tried_on_the_skeleton_of_an_answer(still: Outside) -> None:

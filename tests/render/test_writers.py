@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -34,7 +34,7 @@ from .printing import COLOR, written
 from .strategies import PROBLEMS, ROWS
 
 ROOT = Path(__file__).parents[2]
-VALIDATORS = {name: jsonschema.Draft202012Validator(schema(name)) for name in SCHEMAS}
+VALIDATORS = {name: jsonschema_rs.Draft202012Validator(schema(name)) for name in SCHEMAS}
 NAMES = st.sampled_from(sorted(ROWS)).flatmap(lambda name: st.tuples(st.just(name), ROWS[name]))
 
 
