@@ -66,7 +66,7 @@ def _fanned_out(book: Book, spec: RunSpec, now: float) -> Automation:
     parent = _runbook(book, replace(spec, targets={}, fanout=False), now)
     parent.cancelled_at = cancel_time(spec, now)
     led = lives(spec, now)
-    alone = {word: replace(spec, targets={word: 1}, id="") for word, _life in led}
+    alone = {word: replace(spec, targets={word: 1}, id="") for word in dict.fromkeys(word for word, _ in led)}
     for (machine, _), (word, _life) in zip(machines(book, len(led)), led, strict=True):
         child = _runbook(book, alone[word], now)
         child.on, child.parent = machine, parent.id

@@ -103,21 +103,25 @@ def live(word: Word, spec: RunSpec, now: float) -> Life:
     life = Life(begins=created + 2, ends=now + spec.runs_for, settle=spec.settle)
     if word in WAITING:
         begins = math.inf if word is Word.SCHEDULED else now + spec.waits_for
-        life.waits, life.begins, life.ends = word, begins, begins + spec.runs_for
-    elif word is Word.RUNNING:
-        life.outcome = Word.SCHEDULED if spec.repeat == "Period" else Word.SUCCEEDED
-    elif word is Word.CANCELLING:
-        life.cancelled_at = now
-    elif word in STOPPED:
-        life.begins = math.inf if word is Word.CANCELLED else life.begins
-        life.cancelled_at, life.settle = created + spec.age / 2, min(spec.settle, spec.age / 4)
-    else:
-        life.ends, life.outcome = created + 2 + min(45.0, spec.age / 2), word
-    return life
+        return replace(life, waits=word, begins=begins, ends=begins + spec.runs_for)
+    if word is Word.RUNNING:
+        return replace(life, outcome=Word.SCHEDULED) if spec.repeat == "Period" else life
+    if word is Word.CANCELLING:
+        return replace(life, cancelled_at=now)
+    if word in STOPPED:
+        begins = math.inf if word is Word.CANCELLED else life.begins
+        settle = min(spec.settle, spec.age / 4)
+        return replace(life, begins=begins, cancelled_at=created + spec.age / 2, settle=settle)
+    return replace(life, ends=created + 2 + min(45.0, spec.age / 2), outcome=word)
 
 
 def lives(spec: RunSpec, now: float) -> list[tuple[Word, Life]]:
-    return [(Word(word), live(Word(word), spec, now)) for word, count in spec.targets.items() for _ in range(count)]
+    """A word and a life for each target; targets of one word share the life."""
+    led: list[tuple[Word, Life]] = []
+    for name, count in spec.targets.items():
+        word = Word(name)
+        led += [(word, live(word, spec, now))] * count
+    return led
 
 
 _MACHINE = {"aws": ("i-0", 16), "alibaba": ("i-bp", 18), "tencent": ("ins-", 8)}
@@ -132,7 +136,7 @@ def machines(book: Book, count: int, instance_kind: str = "CVM") -> list[tuple[s
         tail = f"{book.dice.getrandbits(64):016x}" if book.key.provider == "aws" else book.code(length)
         pool.append((prefix + tail, f"web-{len(pool) + 1:03d}"))
     start = book.dice.randrange(len(pool))
-    return [pool[(start + index) % len(pool)] for index in range(count)]
+    return (pool[start:] + pool[:start])[:count]
 
 
 def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list[Target]:

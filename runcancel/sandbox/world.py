@@ -6,7 +6,7 @@ import random
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate
 from typing import Any, TypeVar, overload
@@ -48,9 +48,9 @@ STOPPED = frozenset({Word.CANCELLED, Word.TERMINATED})
 NEVER_STARTED = frozenset({Word.CANCELLED, Word.UNDELIVERED, Word.START_FAILED, Word.INVALID, Word.MAX_ERRORS})
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Life:
-    """When a target starts and ends if left alone, and what a cancel made of it."""
+    """When a target starts and ends if left alone, and what a cancel made of it. A value: targets may share one."""
 
     begins: float
     ends: float
@@ -83,21 +83,15 @@ class Life:
             return None
         return self.ends if self.cancelled_at is None else self.cancelled_at + self.settle
 
-    def cancel(self, now: float, *, kills: bool) -> bool:
-        """True when the cancel took effect; what already runs is touched only by a cancel that kills."""
+    def cancelled(self, now: float, *, kills: bool) -> "Life":
+        """The same life when the cancel has no effect; what already runs is touched only by a cancel that kills."""
         word = self.word(now)
         if word not in WAITING and not (word is Word.RUNNING and kills):
-            return False
-        self.cancelled_at = now
-        self.cancels += 1
-        return True
+            return self
+        return replace(self, cancelled_at=now, cancels=self.cancels + 1)
 
-    def finish(self, now: float) -> None:
-        if self.word(now) is Word.RUNNING:
-            self.ends = now
-
-    def never_begin(self) -> None:
-        self.begins = self.ends = math.inf
+    def finished(self, now: float) -> "Life":
+        return replace(self, ends=now) if self.word(now) is Word.RUNNING else self
 
 
 @dataclass(slots=True)
@@ -112,6 +106,11 @@ class Target:
     dropped: int = 0
     error: str = ""
     line_every: float = 0.0
+
+    def cancel(self, now: float, *, kills: bool) -> bool:
+        """True when the cancel took effect."""
+        before, self.life = self.life, self.life.cancelled(now, kills=kills)
+        return self.life is not before
 
     def output(self, now: float) -> bytes:
         """Both streams in one, as far as they are written: with `line_every` a line each so many seconds."""
@@ -171,11 +170,11 @@ class Run:
     def mark_stubborn(self) -> None:
         self.stubborn = True
         for target in self.targets:
-            target.life.stubborn = True
+            target.life = replace(target.life, stubborn=True)
 
     def finish(self, now: float) -> None:
         for target in self.targets:
-            target.life.finish(now)
+            target.life = target.life.finished(now)
 
     def truth(self, now: float) -> Iterator[tuple[str, Word, int]]:
         for target in self.targets:

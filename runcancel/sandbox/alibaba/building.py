@@ -64,7 +64,8 @@ def _round_of_timer(book: Book, timer: OosExecution, spec: RunSpec, now: float) 
     child = replace(spec, id="", targets={"running": 1}, age=0, category="Other", starts=())
     child_run = build_as(execution, book, child, now)
     child_run.parent = timer.id
-    child_run.targets[0].life.begins = now
+    task = child_run.targets[0]
+    task.life = replace(task.life, begins=now)
     child_run.runs[0] = [_started_by_task(book, child_run, kind, now) for kind in spec.starts or ("invocation",)]
     book.start(child_run)
     return child_run

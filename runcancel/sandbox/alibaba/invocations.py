@@ -113,10 +113,9 @@ def _stop_target(run: Invocation, target: Target, now: float) -> bool:
     life = target.life
     if run.timed and not run.kills and life.word(now) is Word.RUNNING and life.outcome is Word.SCHEDULED:
         # The round in flight goes on, later ones do not happen.
-        life.outcome = Word.SUCCEEDED
-        life.cancels += 1
+        target.life = replace(life, outcome=Word.SUCCEEDED, cancels=life.cancels + 1)
         return True
-    return life.cancel(now, kills=run.kills)
+    return target.cancel(now, kills=run.kills)
 
 
 def _needed(call: Call, name: str) -> str:

@@ -83,7 +83,7 @@ def cancel(world: World, book: Book, call: Call) -> Document:
     if one.state(now) not in ACTIVE or one.cancelled_at is not None:
         raise Refusal(400, "InvalidOperation", "The execution has ended and cannot be cancelled.")
     one.cancelled_at = now
-    stopped = [target.life.cancel(now, kills=one.kills) for target in one.targets]
+    stopped = [target.cancel(now, kills=one.kills) for target in one.targets]
     call.changed = any(stopped)
     return {}
 

@@ -1,7 +1,8 @@
 """Automation: runbooks with steps, and rate-controlled ones with one child execution per target."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from runcancel.sandbox.accounts import account_id
@@ -103,8 +104,8 @@ class Automation(Run):
         for child in self.children:
             child.finish(now)
         for target in self.targets:
-            target.life.ends = min(target.life.ends, now)
-            target.life.begins = min(target.life.begins, now)
+            life = target.life
+            target.life = replace(life, begins=min(life.begins, now), ends=min(life.ends, now))
 
 
 _STEP_ENDS = (Word.FAILED, Word.TIMED_OUT, Word.INVALID, Word.MAX_ERRORS, Word.TERMINATED, Word.CANCELLED)
@@ -139,9 +140,9 @@ def halt(automation: Automation, now: float) -> None:
     automation.cancelled_at = now
     for target in automation.targets:
         if target.life.word(now) is Word.PENDING:
-            target.life.never_begin()
+            target.life = replace(target.life, begins=math.inf, ends=math.inf)
         else:
-            target.life.cancel(now, kills=True)
+            target.cancel(now, kills=True)
     for child in automation.children if automation.cascades else ():
         if child.state(now) in ACTIVE:
             halt(child, now)

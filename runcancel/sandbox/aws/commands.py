@@ -107,7 +107,7 @@ def cancel(world: World, book: Book, call: Call) -> Document:
 
 
 def stop(command: Command, targets: list[Target], now: float) -> bool:
-    changed = [target.life.cancel(now, kills=command.kills) for target in targets]
+    changed = [target.cancel(now, kills=command.kills) for target in targets]
     if any(changed) and command.wake is not None:
         command.wake()
     return any(changed)

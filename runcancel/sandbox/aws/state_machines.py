@@ -74,7 +74,7 @@ def stop(world: World, book: Book, call: Call) -> Document:
     one = _find(book, call)
     now = world.now()
     if one.state(now) in ACTIVE and one.cancelled_at is None:
-        call.changed = one.targets[0].life.cancel(now, kills=True)
+        call.changed = one.targets[0].cancel(now, kills=True)
         one.cancelled_at = now
         if one.wake is not None:
             one.wake()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runcancel.sandbox.aws import automations, commands, state_machines
 from runcancel.sandbox.world import ACTIVE, RUNS_FOR, SETTLE_SECONDS, Book, Life, Run, Target, Word, roll_up
@@ -150,7 +150,7 @@ class Execution(Run):
                 if share.child is not None:
                     share.child.finish(now)
                 elif share.life is not None:
-                    share.life.finish(now)
+                    share.life = share.life.finished(now)
 
 
 def cancel(execution: Execution, now: float) -> bool:
@@ -207,7 +207,7 @@ def follow(book: Book, execution: Execution) -> None:
 def _start_command(book: Book, execution: Execution, task: Task, share: Share, life: Life) -> commands.Command:
     machines = dict(book.instances)
     targets = [
-        Target(id=each, life=replace(life), name=machines.get(each, ""), stdout=f"{task.arn} on {each}\n")
+        Target(id=each, life=life, name=machines.get(each, ""), stdout=f"{task.arn} on {each}\n")
         for each in share.instances
     ]
     return commands.Command(
@@ -228,7 +228,7 @@ def _start_automation(book: Book, execution: Execution, task: Task, share: Share
         kind=automations.KIND,
         name=task.arn,
         created=life.begins - 1,
-        targets=[Target(id="runCommand", life=replace(life), task=book.uuid())],
+        targets=[Target(id="runCommand", life=life, task=book.uuid())],
         actions=("aws:runCommand",),
         document=task.arn,
         on=next(iter(share.instances), ""),

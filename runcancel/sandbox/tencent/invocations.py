@@ -91,7 +91,7 @@ def cancel(world: World, book: Book, call: Call) -> Document:
         raise invalid(".InstanceIsNotRelatedToInvocation", text)
     now = world.now()
     selected_targets = [targets[each] for each in target_ids] or run.targets
-    changed = [target.life.cancel(now, kills=run.kills) for target in selected_targets]
+    changed = [target.cancel(now, kills=run.kills) for target in selected_targets]
     call.changed = any(changed)
     if call.changed and not target_ids:
         run.cancelled_at = now
