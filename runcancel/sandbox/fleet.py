@@ -25,7 +25,7 @@ def build(book: Book, spec: RunSpec, now: float) -> Run:
 
 def _command(book: Book, spec: RunSpec, now: float) -> Command:
     return Command(
-        id=spec.id or book.uuid(),
+        id=spec.id or book.dice.uuid(),
         kind=spec.kind,
         name=spec.name,
         created=now - spec.age,
@@ -50,7 +50,7 @@ def _automation(book: Book, spec: RunSpec, now: float) -> Automation:
 def _runbook(book: Book, spec: RunSpec, now: float) -> Automation:
     steps = steps_of(book, spec, now)
     return Automation(
-        id=spec.id or book.uuid(),
+        id=spec.id or book.dice.uuid(),
         kind=spec.kind,
         name=spec.document or spec.name,
         created=now - spec.age,
@@ -77,7 +77,7 @@ def _fanned_out(book: Book, spec: RunSpec, now: float) -> Automation:
 
 def window_run(book: Book, spec: RunSpec, now: float) -> Execution:
     run = Execution(
-        id=spec.id or book.uuid(),
+        id=spec.id or book.dice.uuid(),
         kind=spec.kind,
         name=spec.name,
         created=now - spec.age,
@@ -114,7 +114,7 @@ def _window_of(book: Book, spec: RunSpec) -> Window:
     for window in windows.values():
         if spec.window in (window.id, window.name) or (not spec.window and window.name == spec.name):
             return window
-    new_window = Window(id=f"mw-0{book.dice.getrandbits(64):016x}", name=spec.window or spec.name)
+    new_window = Window(id=f"mw-0{book.dice.hexadecimal(16)}", name=spec.window or spec.name)
     windows[new_window.id] = new_window
     return new_window
 
@@ -132,7 +132,7 @@ def _started_task(book: Book, run: Execution, spec: RunSpec, group: list[_Seat])
         start = _CHILDREN.get(spec.sort)
         if start is None:
             share.life = seats[0][1][1]
-            share.execution = book.uuid()
+            share.execution = book.dice.uuid()
         else:
             share.child = start(book, run, task, seats)
             share.execution = share.child.id
@@ -161,11 +161,11 @@ _DOCUMENTS = {
 
 def _task(book: Book, run: Execution, spec: RunSpec) -> Task:
     arn = spec.document or _DOCUMENTS[spec.sort]
-    return Task(id=book.uuid(), sort=spec.sort, arn=arn, shares=[], priority=len(run.tasks) + 1)
+    return Task(id=book.dice.uuid(), sort=spec.sort, arn=arn, shares=[], priority=len(run.tasks) + 1)
 
 
 def _share(book: Book, instances: tuple[str, ...]) -> Share:
-    return Share(id=book.uuid(), instances=instances, owner="ops", window_target=book.uuid())
+    return Share(id=book.dice.uuid(), instances=instances, owner="ops", window_target=book.dice.uuid())
 
 
 def _child_command(book: Book, run: Execution, task: Task, seats: list[_Seat]) -> Run:
@@ -173,7 +173,7 @@ def _child_command(book: Book, run: Execution, task: Task, seats: list[_Seat]) -
         Target(id=machine, life=life, name=name, stdout=f"{name}: patching\n") for (machine, name), (_, life) in seats
     ]
     return Command(
-        id=book.uuid(),
+        id=book.dice.uuid(),
         kind="command",
         name=task.arn,
         created=run.created + 1,
@@ -187,11 +187,11 @@ def _child_command(book: Book, run: Execution, task: Task, seats: list[_Seat]) -
 def _child_automation(book: Book, run: Execution, task: Task, seats: list[_Seat]) -> Run:
     (machine, _), (_, life) = seats[0]
     return Automation(
-        id=book.uuid(),
+        id=book.dice.uuid(),
         kind="automation",
         name=task.arn,
         created=run.created + 1,
-        targets=[Target(id="restart", life=life, task=book.uuid())],
+        targets=[Target(id="restart", life=life, task=book.dice.uuid())],
         actions=("aws:changeInstanceState",),
         document=task.arn,
         on=machine,
@@ -201,7 +201,7 @@ def _child_automation(book: Book, run: Execution, task: Task, seats: list[_Seat]
 
 def _child_execution(book: Book, run: Execution, task: Task, seats: list[_Seat]) -> Run:
     life = replace(seats[0][1][1], settle=0.0)
-    started = state_machines.execution(book, task.arn.rpartition(":")[2], book.uuid(), life, run.created + 1)
+    started = state_machines.execution(book, task.arn.rpartition(":")[2], book.dice.uuid(), life, run.created + 1)
     started.wake = run.wake
     return started
 
@@ -209,7 +209,7 @@ def _child_execution(book: Book, run: Execution, task: Task, seats: list[_Seat])
 def _state_machine(book: Book, spec: RunSpec, now: float) -> MachineExecution:
     """Its `id` is the name of the execution, `name` or `document` that of its state machine."""
     ((_, life),) = lives(spec, now)
-    execution = state_machines.execution(book, spec.document or spec.name, spec.id or book.uuid(), life, now - spec.age)
+    execution = state_machines.execution(book, spec.document or spec.name, spec.id or book.dice.uuid(), life, now - spec.age)
     execution.cancelled_at = cancel_time(spec, now)
     return execution
 
@@ -223,7 +223,7 @@ _CHILDREN: dict[str, Callable[[Book, Execution, Task, list[_Seat]], Run]] = {
 
 def tencent_run(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
     return TencentInvocation(
-        id=spec.id or f"inv-{book.code(8)}",
+        id=spec.id or f"inv-{book.dice.code(8)}",
         kind=spec.kind,
         name=spec.name,
         created=now - spec.age,
@@ -232,7 +232,7 @@ def tencent_run(book: Book, spec: RunSpec, now: float) -> TencentInvocation:
         bucket=spec.bucket,
         upload_error=spec.upload_error,
         cancelled_at=cancel_time(spec, now),
-        command=f"cmd-{book.code(8)}",
+        command=f"cmd-{book.dice.code(8)}",
         description=spec.description,
         source=spec.source,
         instance_kind=spec.instance_kind,

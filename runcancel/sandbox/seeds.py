@@ -277,6 +277,11 @@ NIGHTLY = "mw-0c50858d01c0ffee0"
 
 def furnish(book: Book, now: float) -> None:
     """Fill a book; everything in it follows from the book's own dice."""
+    with book.dice.repeated():
+        _fill(book, now)
+
+
+def _fill(book: Book, now: float) -> None:
     provider, home = book.key.provider, book.key.account == 0
     home = home and book.key.region == DEFAULT_REGION[provider]
     if provider == "aws":
@@ -297,16 +302,19 @@ def furnish(book: Book, now: float) -> None:
 
 def _jittered(book: Book, spec: RunSpec, now: float) -> RunSpec:
     """The next round of what repeats is in an hour or in a day: no test lasts as long."""
+    if not spec.id:
+        spec = book.dice.draw(lambda dice: replace(spec, age=spec.age + dice.random() * 10))
+    if not spec.frequency:
+        return spec
     last = datetime.fromtimestamp(now - 60, ZoneInfo("Asia/Shanghai"))
-    age = spec.age if spec.id else spec.age + book.dice.random() * 10
-    return replace(spec, age=age, frequency=spec.frequency.format(minute=last.minute, hour=last.hour))
+    return replace(spec, frequency=spec.frequency.format(minute=last.minute, hour=last.hour))
 
 
 def _windows(book: Book, now: float, *, nightly: str) -> None:
     """Every window starts in a day or so: no test lasts as long."""
     windows = book.beside(Windows)
     for name in _WINDOWS:
-        window_id = nightly if name == "nightly-patching" and nightly else f"mw-0{book.dice.getrandbits(64):016x}"
+        window_id = nightly if name == "nightly-patching" and nightly else f"mw-0{book.dice.hexadecimal(16)}"
         windows[window_id] = Window(
             id=window_id,
             name=name,

@@ -133,9 +133,9 @@ def machines(book: Book, count: int, instance_kind: str = "CVM") -> list[tuple[s
     pool = book.pool(instance_kind)
     prefix, length = _OTHER_MACHINES.get(instance_kind, _MACHINE[book.key.provider])
     while len(pool) < max(count, 120):
-        tail = f"{book.dice.getrandbits(64):016x}" if book.key.provider == "aws" else book.code(length)
+        tail = book.dice.hexadecimal(16) if book.key.provider == "aws" else book.dice.code(length)
         pool.append((prefix + tail, f"web-{len(pool) + 1:03d}"))
-    start = book.dice.randrange(len(pool))
+    start = book.dice.below(len(pool))
     return (pool[start:] + pool[:start])[:count]
 
 
@@ -149,7 +149,7 @@ def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list
                 id=machine,
                 life=life,
                 name=name,
-                task=f"{task}{book.code(8)}" if task else "",
+                task=f"{task}{book.dice.code(8)}" if task else "",
                 exit_code=(spec.exit_code or 1) if failed else 0,
                 stdout=spec.stdout or f"{name}: {spec.name} begins\n",
                 stderr=spec.stderr or ("error: it did not work\n" if failed else ""),
@@ -180,7 +180,7 @@ def steps_of(book: Book, spec: RunSpec, now: float) -> list[Target]:
         before = life.ends
         text = spec.stdout or f"step {index + 1}\n"
         errors = "error: exit status 1" if word is Word.FAILED else ""
-        steps.append(Target(id=f"step{index + 1}", life=life, task=book.uuid(), stdout=text, stderr=errors))
+        steps.append(Target(id=f"step{index + 1}", life=life, task=book.dice.uuid(), stdout=text, stderr=errors))
     return steps
 
 

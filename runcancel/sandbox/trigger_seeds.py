@@ -78,7 +78,7 @@ def _only_listed(book: Book, now: float, account: str) -> None:
     tagged = [{"Key": "tag:Role", "Values": ["web"]}]
     all_of_them.associations += [
         Association(
-            id=book.uuid(),
+            id=book.dice.uuid(),
             name="weekly-hardening",
             document="AWS-RunShellScript",
             expression="cron(0 5 ? * SUN *)",
@@ -86,7 +86,7 @@ def _only_listed(book: Book, now: float, account: str) -> None:
             targets=tagged,
         ),
         Association(
-            id=book.uuid(),
+            id=book.dice.uuid(),
             name="AWS-QuickSetup-SSMHostMgmt-CollectInventory",
             document="AWS-GatherSoftwareInventory",
             expression="rate(30 minutes)",
@@ -108,7 +108,7 @@ def tencent(book: Book, now: float) -> None:
         return run
 
     invoker = Invoker(
-        id=f"ivk-{book.code(8)}",
+        id=f"ivk-{book.dice.code(8)}",
         name="hourly-report",
         command=spawned[0].command,
         content="#!/bin/sh\n/opt/jobs/hourly-report.sh\n",

@@ -2,7 +2,6 @@
 
 import heapq
 import math
-import random
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any, TypeVar, overload
 
 from runcancel.sandbox.accounts import Key
 from runcancel.sandbox.clock import Clock
+from runcancel.sandbox.dice import Dice
 
 SETTLE_SECONDS = 1.2
 RUNS_FOR = 1800.0
@@ -242,7 +242,7 @@ class Book:
     """Everything one account has in one region of one cloud."""
 
     key: BookKey
-    dice: random.Random
+    dice: Dice
     runs: dict[str, Run] = field(default_factory=dict)
     pools: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     fresh: int = 0
@@ -301,13 +301,6 @@ class Book:
             return None
         return run
 
-    def uuid(self) -> str:
-        bits = f"{self.dice.getrandbits(128):032x}"
-        return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
-
-    def code(self, length: int) -> str:
-        return "".join(self.dice.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
-
     def watch(self, due: float, step: Callable[[float], float | None]) -> None:
         """Call `step` when the world has reached `due`; it returns when it wants to be called again."""
         self._serial += 1
@@ -347,7 +340,7 @@ class World:
     def book(self, provider: str, account: int, region: str) -> Book:
         key = BookKey(provider, account, region)
         if key not in self._books:
-            book = Book(key, random.Random(f"{self.seed}/{provider}/{account}/{region}"))  # noqa: S311
+            book = Book(key, Dice(f"{self.seed}/{provider}/{account}/{region}"))
             self._books[key] = book
             self._furnish(book)
             book.fresh = self.fresh

@@ -11,7 +11,7 @@ from runcancel.sandbox.world import Book, Run, Target, Word
 
 def invocation(book: Book, spec: RunSpec, now: float) -> Invocation:
     run = Invocation(
-        id=spec.id or f"t-{book.dice.getrandbits(128):032x}",
+        id=spec.id or f"t-{book.dice.hexadecimal(32)}",
         kind=spec.kind,
         name=spec.name,
         created=now - spec.age,
@@ -20,7 +20,7 @@ def invocation(book: Book, spec: RunSpec, now: float) -> Invocation:
         bucket=spec.bucket,
         upload_error=spec.upload_error,
         cancelled_at=cancel_time(spec, now),
-        command=f"c-{book.code(20)}",
+        command=f"c-{book.dice.code(20)}",
         description=spec.description,
         repeat=spec.repeat,
         frequency=spec.frequency,
@@ -37,7 +37,7 @@ def execution(book: Book, spec: RunSpec, now: float) -> OosExecution:
     if not steps:
         steps = [Target(id="timer", life=life, task="timer") for _, life in lives(spec, now)]
     run = OosExecution(
-        id=spec.id or f"exec-{book.dice.getrandbits(80):020x}",
+        id=spec.id or f"exec-{book.dice.hexadecimal(20)}",
         kind=spec.kind,
         name=spec.document or spec.name,
         created=now - spec.age,

@@ -171,7 +171,7 @@ def begin(book: Book, execution: Execution, task: Task, at: float, *, live: bool
         life = Life(begins=at + 1, ends=at + task.lasts, outcome=task.outcome)
         if start is None:
             share.life = life
-            share.execution = book.uuid()
+            share.execution = book.dice.uuid()
             continue
         share.child = start(book, execution, task, share, life)
         share.execution = share.child.id
@@ -211,7 +211,7 @@ def _start_command(book: Book, execution: Execution, task: Task, share: Share, l
         for each in share.instances
     ]
     return commands.Command(
-        id=book.uuid(),
+        id=book.dice.uuid(),
         kind=commands.KIND,
         name=task.arn,
         created=life.begins - 1,
@@ -224,11 +224,11 @@ def _start_command(book: Book, execution: Execution, task: Task, share: Share, l
 
 def _start_automation(book: Book, execution: Execution, task: Task, share: Share, life: Life) -> automations.Automation:
     return automations.Automation(
-        id=book.uuid(),
+        id=book.dice.uuid(),
         kind=automations.KIND,
         name=task.arn,
         created=life.begins - 1,
-        targets=[Target(id="runCommand", life=life, task=book.uuid())],
+        targets=[Target(id="runCommand", life=life, task=book.dice.uuid())],
         actions=("aws:runCommand",),
         document=task.arn,
         on=next(iter(share.instances), ""),
@@ -239,7 +239,7 @@ def _start_automation(book: Book, execution: Execution, task: Task, share: Share
 def start_state_machine(
     book: Book, execution: Execution, task: Task, share: Share, life: Life
 ) -> state_machines.MachineExecution:
-    started = state_machines.execution(book, task.arn.rpartition(":")[2], book.uuid(), life, life.begins - 1)
+    started = state_machines.execution(book, task.arn.rpartition(":")[2], book.dice.uuid(), life, life.begins - 1)
     started.wake = execution.wake
     return started
 
