@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-_Drawn = TypeVar("_Drawn")
+_Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
@@ -24,8 +24,8 @@ class Dice:
     def __init__(self, seed: str) -> None:
         self._seed = seed
         self._random = random.Random(seed)  # noqa: S311  ids that repeat, no secrets
-        self._recorded: list[Any] | None = None
-        self._replayed: Iterator[Any] | None = None
+        self._record: list[Any] | None = None
+        self._replay: Iterator[Any] | None = None
 
     @contextmanager
     def repeated(self) -> Iterator[None]:
@@ -33,48 +33,53 @@ class Dice:
 
         A sandbox that is reset, and every other sandbox of the process, starts with the same ids.
         """
-        known = _known(self._seed)
-        if known:
-            self._replayed = iter(known[0].values)
+        blocks = _blocks(self._seed)
+        if blocks:
+            self._replay = iter(blocks[0].values)
             yield
-            self._replayed = None
-            self._random.setstate(known[0].state)
+            self._replay = None
+            self._random.setstate(blocks[0].state)
         else:
-            self._recorded = []
+            self._record = []
             yield
-            known.append(_Draws(tuple(self._recorded), self._random.getstate()))
-            self._recorded = None
+            blocks.append(_Draws(tuple(self._record), self._random.getstate()))
+            self._record = None
 
-    def draw(self, make: Callable[[random.Random], _Drawn]) -> _Drawn:
+    def draw(self, make: Callable[[random.Random], _Value]) -> _Value:
         """The value that `make` draws."""
-        if self._replayed is not None:
-            replayed: _Drawn = next(self._replayed)
-            return replayed
-        drawn = make(self._random)
-        if self._recorded is not None:
-            self._recorded.append(drawn)
-        return drawn
+        if self._replay is not None:
+            earlier: _Value = next(self._replay)
+            return earlier
+        value = make(self._random)
+        if self._record is not None:
+            self._record.append(value)
+        return value
 
     def uuid(self) -> str:
         return self.draw(_uuid)
 
     def code(self, length: int) -> str:
-        """Small letters and digits."""
-        return self.draw(lambda dice: "".join(dice.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length)))
+        return self.draw(lambda generator: code(generator, length))
 
     def hexadecimal(self, length: int) -> str:
-        return self.draw(lambda dice: f"{dice.getrandbits(4 * length):0{length}x}")
-
-    def below(self, end: int) -> int:
-        return self.draw(lambda dice: dice.randrange(end))
+        return self.draw(lambda generator: hexadecimal(generator, length))
 
 
-def _uuid(dice: random.Random) -> str:
-    bits = f"{dice.getrandbits(128):032x}"
+def code(generator: random.Random, length: int) -> str:
+    """Small letters and digits."""
+    return "".join(generator.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
+
+
+def hexadecimal(generator: random.Random, length: int) -> str:
+    return f"{generator.getrandbits(4 * length):0{length}x}"
+
+
+def _uuid(generator: random.Random) -> str:
+    bits = hexadecimal(generator, 32)
     return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
 
 
 @lru_cache(maxsize=256)
-def _known(seed: str) -> list[_Draws]:
+def _blocks(seed: str) -> list[_Draws]:
     """One entry once a block has ended; two worlds that are filled at the same time append equal ones."""
     return []

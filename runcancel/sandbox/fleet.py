@@ -9,11 +9,22 @@ from runcancel.sandbox.aws.automations import Automation
 from runcancel.sandbox.aws.commands import Command
 from runcancel.sandbox.aws.state_machines import MachineExecution
 from runcancel.sandbox.aws.windows import Execution, Share, Task, Window, Windows, follow
-from runcancel.sandbox.spec import BadSpec, RunSpec, build_as, cancel_time, lives, machines, steps_of, targets_of
+from runcancel.sandbox.spec import (
+    BadSpec,
+    RunSpec,
+    build_as,
+    cancel_time,
+    lives,
+    machines,
+    step_of,
+    steps_of,
+    targets_of,
+)
 from runcancel.sandbox.tencent.invocations import Invocation as TencentInvocation
 from runcancel.sandbox.world import WAITING, Book, Life, Run, Target, Word
 
 TASK_SHARES = 10
+_NOT_STARTED = WAITING | {Word.CANCELLED}
 
 
 def build(book: Book, spec: RunSpec, now: float) -> Run:
@@ -44,11 +55,10 @@ _ACTIONS = ("aws:assertAwsResourceProperty", "aws:runCommand", "aws:executeScrip
 
 
 def _automation(book: Book, spec: RunSpec, now: float) -> Automation:
-    return _fanned_out(book, spec, now) if spec.fanout else _runbook(book, spec, now)
+    return _fanned_out(book, spec, now) if spec.fanout else _runbook(book, spec, steps_of(book, spec, now), now)
 
 
-def _runbook(book: Book, spec: RunSpec, now: float) -> Automation:
-    steps = steps_of(book, spec, now)
+def _runbook(book: Book, spec: RunSpec, steps: list[Target], now: float) -> Automation:
     return Automation(
         id=spec.id or book.dice.uuid(),
         kind=spec.kind,
@@ -63,12 +73,11 @@ def _runbook(book: Book, spec: RunSpec, now: float) -> Automation:
 
 
 def _fanned_out(book: Book, spec: RunSpec, now: float) -> Automation:
-    parent = _runbook(book, replace(spec, targets={}, fanout=False), now)
-    parent.cancelled_at = cancel_time(spec, now)
+    parent = _runbook(book, spec, [], now)
     led = lives(spec, now)
-    alone = {word: replace(spec, targets={word: 1}, id="") for word in dict.fromkeys(word for word, _ in led)}
-    for (machine, _), (word, _life) in zip(machines(book, len(led)), led, strict=True):
-        child = _runbook(book, alone[word], now)
+    alone = {word: replace(spec, targets={word: 1}, id="") for word in dict(led)}
+    for (machine, _), (word, life) in zip(machines(book, len(led)), led, strict=True):
+        child = _runbook(book, alone[word], [step_of(book, spec, 1, word, life)], now)
         child.on, child.parent = machine, parent.id
         book.add(child)
         parent.children.append(child)
@@ -98,13 +107,13 @@ def add_tasks(book: Book, run: Execution, spec: RunSpec, now: float) -> None:
     led = lives(spec, now)
     seats = list(zip(machines(book, len(led)), led, strict=True))
     groups = (
-        [seat for seat in seats if seat[1][0] not in WAITING | {Word.RUNNING, Word.CANCELLED}],
+        [seat for seat in seats if seat[1][0] not in _NOT_STARTED and seat[1][0] is not Word.RUNNING],
         [seat for seat in seats if seat[1][0] is Word.RUNNING],
     )
     for group in groups:
         if group:
             run.tasks.append(_started_task(book, run, spec, group))
-    machines_waiting = [machine for (machine, _), (word, _) in seats if word in WAITING | {Word.CANCELLED}]
+    machines_waiting = [machine for (machine, _), (word, _) in seats if word in _NOT_STARTED]
     for at in range(0, len(machines_waiting), TASK_SHARES):
         run.tasks.append(_pending_task(book, run, spec, machines_waiting[at : at + TASK_SHARES]))
 
@@ -209,7 +218,8 @@ def _child_execution(book: Book, run: Execution, task: Task, seats: list[_Seat])
 def _state_machine(book: Book, spec: RunSpec, now: float) -> MachineExecution:
     """Its `id` is the name of the execution, `name` or `document` that of its state machine."""
     ((_, life),) = lives(spec, now)
-    execution = state_machines.execution(book, spec.document or spec.name, spec.id or book.dice.uuid(), life, now - spec.age)
+    machine, name = spec.document or spec.name, spec.id or book.dice.uuid()
+    execution = state_machines.execution(book, machine, name, life, now - spec.age)
     execution.cancelled_at = cancel_time(spec, now)
     return execution
 

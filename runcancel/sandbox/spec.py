@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
+from runcancel.sandbox.dice import code, hexadecimal
 from runcancel.sandbox.world import (
+    ACTIVE,
     RUNS_FOR,
     SETTLE_SECONDS,
     STOPPED,
@@ -132,10 +135,11 @@ def machines(book: Book, count: int, instance_kind: str = "CVM") -> list[tuple[s
     """Neighbours of one pool, so that runs share machines; the pool grows when a run is larger than it."""
     pool = book.pool(instance_kind)
     prefix, length = _OTHER_MACHINES.get(instance_kind, _MACHINE[book.key.provider])
-    while len(pool) < max(count, 120):
-        tail = book.dice.hexadecimal(16) if book.key.provider == "aws" else book.dice.code(length)
-        pool.append((prefix + tail, f"web-{len(pool) + 1:03d}"))
-    start = book.dice.below(len(pool))
+    tail = partial(hexadecimal, length=16) if book.key.provider == "aws" else partial(code, length=length)
+    missing = range(len(pool) + 1, max(count, 120) + 1)
+    if missing:
+        pool += book.dice.draw(lambda dice: tuple((prefix + tail(dice), f"web-{number:03d}") for number in missing))
+    start = book.dice.draw(lambda dice: dice.randrange(len(pool)))
     return (pool[start:] + pool[:start])[:count]
 
 
@@ -159,9 +163,11 @@ def targets_of(book: Book, spec: RunSpec, now: float, *, task: str = "") -> list
     return targets
 
 
+_CANCELLED = STOPPED | {Word.CANCELLING}
+
+
 def cancel_time(spec: RunSpec, now: float) -> float | None:
-    stopped = any(Word(word) in STOPPED | {Word.CANCELLING} for word in spec.targets)
-    return now - spec.age / 2 if stopped else None
+    return now - spec.age / 2 if spec.targets.keys() & _CANCELLED else None
 
 
 def steps_of(book: Book, spec: RunSpec, now: float) -> list[Target]:
@@ -171,17 +177,23 @@ def steps_of(book: Book, spec: RunSpec, now: float) -> list[Target]:
     for index, (word, alone) in enumerate(lives(spec, now)):
         life = alone
         if word is Word.PENDING:
-            ended = bool(steps) and not steps[-1].life.begins < math.inf
-            dead = ended or (
-                bool(steps) and steps[-1].life.over(now) and steps[-1].life.word(now) is not Word.SUCCEEDED
-            )
-            first = before if steps else now + spec.waits_for
-            life = replace(life, begins=math.inf if dead else first, ends=math.inf if dead else first + spec.runs_for)
+            begins = before if steps else now + spec.waits_for
+            if steps and not _may_follow(steps[-1].life, now):
+                begins = math.inf
+            life = replace(life, begins=begins, ends=begins + spec.runs_for)
         before = life.ends
-        text = spec.stdout or f"step {index + 1}\n"
-        errors = "error: exit status 1" if word is Word.FAILED else ""
-        steps.append(Target(id=f"step{index + 1}", life=life, task=book.dice.uuid(), stdout=text, stderr=errors))
+        steps.append(step_of(book, spec, index + 1, word, life))
     return steps
+
+
+def _may_follow(before: Life, now: float) -> bool:
+    return before.begins < math.inf and before.word(now) in ACTIVE | {Word.SUCCEEDED}
+
+
+def step_of(book: Book, spec: RunSpec, number: int, word: Word, life: Life) -> Target:
+    text = spec.stdout or f"step {number}\n"
+    errors = "error: exit status 1" if word is Word.FAILED else ""
+    return Target(id=f"step{number}", life=life, task=book.dice.uuid(), stdout=text, stderr=errors)
 
 
 def build_as(builder: Callable[[Book, RunSpec, float], RunType], book: Book, spec: RunSpec, now: float) -> RunType:

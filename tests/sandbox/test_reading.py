@@ -343,6 +343,18 @@ def test_the_same_seed_gives_the_same_ids(start: Callable[..., Box]) -> None:
     assert one == two != other
 
 
+def test_the_same_seed_gives_the_same_ids_to_later_runs(start: Callable[..., Box]) -> None:
+    runs = [
+        {"provider": "aws", "kind": "automation", "targets": {"pending": 3}},
+        {"provider": "alibaba", "kind": "invocation", "count": 2},
+        {"provider": "tencent", "kind": "invocation", "instance_kind": "LIGHTHOUSE"},
+    ]
+    one, two = (start(seed=seed, runs=runs).control("POST", "runs", runs)["ids"] for seed in (7, 7))
+
+    assert one == two
+    assert len(set(one)) == 4
+
+
 def test_aws_output_is_cut_at_its_head(still: Box) -> None:
     client = still.aws()
     chatty = next(each for each in client.list_commands()["Commands"] if each["Comment"] == "chatty")
