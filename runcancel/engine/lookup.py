@@ -297,7 +297,8 @@ def _worst(failures: list[CloudError], probe: Probe) -> CloudError:
         kinds = ", ".join(kind.name for kind in probe.kinds)
         return CloudError(
             Reason.NOT_FOUND,
-            f"not found in {probe.scope} (searched: {kinds}); it may be too old, or in another account or region",
+            f"not found in {probe.scope} (searched: {kinds}); "
+            "it may be no longer kept, or in another region or account",
         )
     first = telling[0]
     if first.reason is not Reason.DENIED:

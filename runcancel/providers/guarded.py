@@ -12,7 +12,7 @@ from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerQuery
 from runcancel.providers import provider
 from runcancel.providers.base import Checkup, Cloud, Triggers, VendorSettings
-from runcancel.providers.common.fields import NO_TRIGGER, wire_log
+from runcancel.providers.common.fields import NO_RUN, NO_TRIGGER, wire_log
 
 if TYPE_CHECKING:
     from runcancel.model.queries import Query
@@ -36,19 +36,26 @@ class GuardedCloud:
 
     def read(self, refs: Sequence[Ref], *, full: bool = True) -> Iterator[tuple[Ref, Snapshot | CloudError]]:
         """See `Cloud.read`."""
-        return self._each(lambda: self._cloud.read(refs, full=full))
+        for ref, answer in self._each(lambda: self._cloud.read(refs, full=full)):
+            if isinstance(answer, CloudError):
+                _name_missing(answer, NO_RUN)
+            yield ref, answer
 
     def invocations(self, ref: Ref, criteria: InvocationFilter) -> Iterator[Invocation]:
         """See `Cloud.invocations`."""
-        return self._each(lambda: self._cloud.invocations(ref, criteria))
+        return self._of_run(lambda: self._cloud.invocations(ref, criteria))
 
     def logs(self, ref: Ref, criteria: InvocationFilter, finished: Finished = NONE_FINISHED) -> Iterator[Capture]:
         """See `Cloud.logs`."""
-        return self._each(lambda: self._cloud.logs(ref, criteria, finished))
+        return self._of_run(lambda: self._cloud.logs(ref, criteria, finished))
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`."""
-        return guarded(lambda: self._cloud.script(ref), where=self._where)
+        try:
+            return guarded(lambda: self._cloud.script(ref), where=self._where)
+        except CloudError as error:
+            _name_missing(error, NO_RUN)
+            raise
 
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """See `Cloud.cancel`."""
@@ -78,6 +85,13 @@ class GuardedCloud:
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
         return guarded(self._cloud.checkup, where=self._where)
+
+    def _of_run(self, call: Callable[[], Iterator[T]]) -> Iterator[T]:
+        try:
+            yield from self._each(call)
+        except CloudError as error:
+            _name_missing(error, NO_RUN)
+            raise
 
     def _each(self, call: Callable[[], Iterator[T]]) -> Iterator[T]:
         try:
@@ -118,10 +132,15 @@ class GuardedTriggers:
         try:
             (answer,) = self._each(lambda: iter((call(),)))
         except CloudError as error:
-            if error.reason is Reason.NOT_FOUND and error.provider_code is not None:  # else the words are our own
-                error.message = NO_TRIGGER
+            _name_missing(error, NO_TRIGGER)
             raise
         return answer
+
+
+def _name_missing(error: CloudError, message: str) -> None:
+    """Report what the vendor does not find in the same words for every cloud; its code stays."""
+    if error.reason is Reason.NOT_FOUND and error.provider_code is not None:  # else the words are our own
+        error.message = message
 
 
 class Each(Protocol):

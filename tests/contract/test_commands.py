@@ -1,5 +1,6 @@
 """The same promises for every kind, through the installed command: what JSON says is what is true in the clouds."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,43 @@ def played(begin: Callable[..., Outside]) -> Played:
 
 def outcome(played: Played, example: Example) -> Any:
     return played.cancel.outcomes[example.ref]
+
+
+NOT_THERE = "not found; it may be no longer kept, or in another region or account"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [("status",), ("status", "--script"), ("invocations",), ("logs",), ("wait",), ("cancel",), ("cancel", "--dry-run")],
+    ids=" ".join,
+)
+def test_a_run_that_is_not_there_is_not_found_in_the_same_words(verb: tuple[str, ...], still: Outside) -> None:
+    absent = {example.absent for example in EXAMPLES}
+
+    document = still.json(*verb, *absent, code=5)
+
+    problems = [outcome["error"] for outcome in document.get("outcomes", ())] or document["errors"]
+    assert {problem["ref"]: problem["message"] for problem in problems} == dict.fromkeys(absent, NOT_THERE)
+
+
+@pytest.mark.parametrize("ref", {example.absent: None for example in EXAMPLES})
+def test_a_person_reads_in_one_line_that_a_run_is_not_there(ref: str, still: Outside) -> None:
+    done = still.run("status", ref)
+
+    line, _, vendor = done.err.partition(" [")
+    assert done.code == 5
+    assert line.rstrip() == f"runcancel: {ref}: {NOT_THERE}"
+    assert not vendor or re.fullmatch(r"[A-Za-z]+, request [0-9a-f-]+\]\n", vendor)
+
+
+def test_history_and_report_have_the_same_words_for_a_run_that_was_not_there(outside: Outside) -> None:
+    absent = {example.absent for example in EXAMPLES}
+    outside.json("cancel", *absent, code=5)
+
+    kept = outside.run("history", "last", "-o", "json").document["outcomes"]
+
+    assert {one["error"]["message"] for one in kept} == {NOT_THERE}
+    assert not re.search(r"Exception:|Does Not Exist:|doesn't exist", outside.run("report").out)
 
 
 def test_every_promised_key_is_present(played: Played) -> None:

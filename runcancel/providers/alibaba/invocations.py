@@ -25,6 +25,7 @@ from runcancel.providers.alibaba.states import NEVER_READ, invocation_state, run
 from runcancel.providers.alibaba.wire import Wire
 from runcancel.providers.base import AuditLog, Checkup
 from runcancel.providers.common.fields import (
+    NO_RUN,
     JsonObject,
     caller,
     checked_id,
@@ -47,7 +48,6 @@ _PAGE = 50  # rows, the vendor's most
 _TIMED = {"Timed": "true"}  # runs that repeat; its default is documented as false, which leaves them out
 _HAS_EXIT_CODE = frozenset({"Success", "Failed", "Terminated", "Timeout"})  # elsewhere the vendor fills in a 0
 _COMMAND_ID = re.compile(r"c-[0-9a-z]{8,64}")
-_NOT_FOUND = "not found; it may be older than 30 days, or in another region or account"
 
 _STS = re.compile(r"sts(-vpc)?(\.[a-z0-9-]+)?\.aliyuncs\.com")
 """Where the vendor's own STS answers."""
@@ -186,7 +186,7 @@ class CloudAssistant:
                 return _joined(ours)
             if listed:
                 raise CloudError(Reason.UNPROVEN, "the reply is about other runs", action="DescribeInvocations")
-        raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
+        raise CloudError(Reason.NOT_FOUND, NO_RUN, action="DescribeInvocations")
 
     def _parameters_of(self, ref: Ref) -> dict[str, str]:
         return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}

@@ -14,7 +14,16 @@ from runcancel.model.triggers import Origin, TriggerState
 from runcancel.providers.alibaba.facts import INVOCATION, OOS
 from runcancel.providers.alibaba.states import execution_filters, execution_state, task_state
 from runcancel.providers.alibaba.wire import Wire
-from runcancel.providers.common.fields import JsonObject, checked_id, checked_region, moment, rows, text, wire_time
+from runcancel.providers.common.fields import (
+    NO_RUN,
+    JsonObject,
+    checked_id,
+    checked_region,
+    moment,
+    rows,
+    text,
+    wire_time,
+)
 from runcancel.providers.common.paging import by_token, first
 from runcancel.providers.common.scripts import with_parameters
 
@@ -30,7 +39,6 @@ _USER = re.compile(r"[^/:()]+\(\d+\)")
 """`ExecutedBy` of what a user of an account started. How a role of a service is written is not documented."""
 
 _HIGHEST = 8  # parents that are read on the way from an execution to a schedule
-_NOT_FOUND = "not found; it may be deleted, or in another region or account"
 _NO_OUTPUT = "OOS keeps what its tasks returned, which is not supported"
 
 
@@ -126,7 +134,7 @@ class Executions:
                 return row
         if listed:
             raise CloudError(Reason.UNPROVEN, "the reply is about other runs", action=action)
-        raise CloudError(Reason.NOT_FOUND, _NOT_FOUND, action=action)
+        raise CloudError(Reason.NOT_FOUND, NO_RUN, action=action)
 
     def _tasks(self, ref: Ref, execution: JsonObject, run: State) -> Iterator[Invocation]:
         for row in self._pages("ListTaskExecutions", "TaskExecutions", "TaskExecutionId", self._parameters_of(ref)):

@@ -14,7 +14,7 @@ from runcancel.providers.aws.facts import COMMAND
 from runcancel.providers.aws.fields import INSTANCE, alarms, counted, record, same, time_of, word
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
-from runcancel.providers.common.fields import JsonObject, checked_id, number, rows, text, wire_time
+from runcancel.providers.common.fields import NO_RUN, JsonObject, checked_id, number, rows, text, wire_time
 from runcancel.providers.common.paging import chunks, distinct, first
 from runcancel.providers.common.scripts import contains, with_parameters
 
@@ -109,7 +109,7 @@ class Commands:
         ours = [row for row in rows(reply, "Commands") if same(row.get("CommandId"), ref.id)]
         if ours:
             return max(ours, key=lambda row: _state(row).openness)
-        raise CloudError(Reason.NOT_FOUND, f"no command {ref.id}, or it is older than 30 days", action="ListCommands")
+        raise CloudError(Reason.NOT_FOUND, NO_RUN, action="ListCommands")
 
 
 def _script(row: JsonObject) -> str | None:

@@ -39,6 +39,9 @@ OWN_WORDS = {
 }
 """Said instead of a vendor's text that may quote parts of the signed request."""
 
+NO_RUN = "not found; it may be no longer kept, or in another region or account"
+"""What is wrong with a run that is not there, in every cloud."""
+
 NO_TRIGGER = "not found; it may have been deleted, or be in another region or account"
 """What is wrong with a trigger that is not there, in every cloud."""
 

@@ -23,6 +23,7 @@ from runcancel.model.states import Reason
 from runcancel.model.triggers import TriggerKind
 from runcancel.providers.base import AuditLog, Checkup, Triggers
 from runcancel.providers.common.fields import (
+    NO_RUN,
     JsonObject,
     caller,
     checked_id,
@@ -62,7 +63,6 @@ _GROWING = 1.0  # seconds before a page that should not be empty is requested ag
 _ABOUT_ONE_ID = ("ResourceNotFound", "InvalidParameterValue")  # and the other ids get no answer
 _TOO_LARGE = ("ResponseSizeLimitExceeded", "RequestSizeLimitExceeded")
 _COMMAND_ID = re.compile(r"cmd-[0-9a-z]{8,64}")
-_NOT_FOUND = "not found; it may be no longer kept, or in another region or account"
 
 _STS = re.compile(r"sts(\.[a-z0-9-]+){0,2}\.tencentcloudapi\.com")
 """Where the vendor's own STS answers."""
@@ -312,4 +312,4 @@ def _why_not(error: CloudError | None) -> CloudError:
 
 
 def _not_found() -> CloudError:
-    return CloudError(Reason.NOT_FOUND, _NOT_FOUND, action="DescribeInvocations")
+    return CloudError(Reason.NOT_FOUND, NO_RUN, action="DescribeInvocations")
