@@ -245,10 +245,10 @@ that of an association also runs it at once. triggers -o wide shows a command to
 inspect each.
 
 A periodic run of Alibaba Cloud is its own schedule: runcancel cancel ends it.
-An SSM command does not tell what sent it. Its starter is unknown; it may come
-back. runcancel triggers --document and --script find what would start it again.
+An SSM command does not tell what sent it. What started it is unknown; it may start
+again. runcancel triggers --document and --script find what would start it again.
 
-While the starter is unknown, cancel what matches a filter and starts later:
+While that is unknown, cancel what matches a filter and starts later:
 
   runcancel cancel --name patch-openssl --hold 30m --max-runs 50
 

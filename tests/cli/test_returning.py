@@ -90,14 +90,14 @@ def test_the_invoker_of_a_run_is_found_by_its_records(outside: Outside) -> None:
     assert comes is not None
 
 
-def test_a_command_has_an_unknown_starter(outside: Outside) -> None:
+def test_what_started_a_command_is_unknown(outside: Outside) -> None:
     (ref, *_) = [run["ref"] for run in outside.json("list", "-r", "us-east-2", "--kind", "command")["runs"]]
 
     status = outside.run("status", ref, "--trigger")
     cancel = outside.run("cancel", ref)
 
     for done in (status, cancel):
-        assert f"starter unknown: {ref}" in done.err
+        assert f"what started it is unknown; it may start again: {ref}" in done.err
         assert "not come back" not in done.err
 
 
@@ -151,7 +151,7 @@ def test_a_run_that_a_person_sent_needs_no_scan_and_no_word(outside: Outside) ->
     done = outside.run("cancel", TENCENT)
 
     assert not SCANS & set(outside.actions())
-    assert "starter" not in done.err
+    assert "started it" not in done.err
     assert "comes back" not in done.err
 
 
@@ -167,7 +167,7 @@ def test_a_scan_that_hangs_or_is_denied_changes_no_result(outside: Outside) -> N
         assert time.monotonic() - began < 20
         assert done.code in (0, 3)
         assert "its triggers could not be read" in done.err
-        assert "starter unknown" in done.err
+        assert "is unknown; it may start again: " in done.err
 
 
 def test_the_cancel_of_a_schedule_is_its_end(outside: Outside) -> None:
@@ -176,4 +176,4 @@ def test_the_cancel_of_a_schedule_is_its_end(outside: Outside) -> None:
     done = outside.run("cancel", ref)
 
     assert f"{ref} was a schedule: the cancel is its end, and it cannot be resumed" in done.err
-    assert "starter" not in done.err
+    assert "started it" not in done.err

@@ -6,6 +6,7 @@ import pytest
 from outside import MACHINE, OOS, OOS_TIMER, SCHEDULE, Outside
 
 KEYS = ("trigger", "trigger_known", "repeats", "next_start_at")
+LIST_TRIGGERS = "to list what starts runs: runcancel triggers"
 SCHEDULED = "a cancel is its end, and it cannot be resumed"
 
 
@@ -41,7 +42,7 @@ def test_who_executes_as_a_role_may_be_a_service(outside: Outside) -> None:
     ref = outside.add("alibaba", "oos", started_by="role/AliyunEventBridge")
 
     assert facts(outside, "status", ref)[ref] == (None, False, False, None)
-    assert f"starter unknown: {ref}" in outside.run("status", ref, "--trigger").err
+    assert f"what started it is unknown; it may start again: {ref}" in outside.run("status", ref, "--trigger").err
 
 
 def test_a_round_of_a_timer_is_traced_to_it(outside: Outside) -> None:
@@ -117,12 +118,12 @@ def test_a_round_that_runs_is_stopped_later_too(outside: Outside) -> None:
     assert outside.truth(child)["state"] in ("terminated", "cancelling")
 
 
-def test_a_state_machine_has_an_unknown_starter_and_is_no_schedule(outside: Outside) -> None:
+def test_a_state_machine_is_no_schedule_and_what_started_it_is_unknown(outside: Outside) -> None:
     assert facts(outside, "status", MACHINE)[MACHINE] == (None, False, False, None)
 
     for argv in (("status", MACHINE, "--trigger"), ("cancel", MACHINE, "-n"), ("cancel", MACHINE)):
         done = outside.run(*argv)
-        assert f"starter unknown: {MACHINE}; what starts runs: runcancel triggers" in done.err
+        assert f"what started it is unknown; it may start again: {MACHINE}; {LIST_TRIGGERS}" in done.err
         assert "not come back" not in done.err
 
 
@@ -165,7 +166,7 @@ def test_the_report_says_where_runs_come_from_and_what_starts_them_again(outside
     assert "## What started the runs" in text
     assert f"{trigger}, enabled." in text
     assert f"{OOS_TIMER} was a schedule" in text
-    assert f"starter unknown: {MACHINE}" in text
+    assert f"what started it is unknown; it may start again: {MACHINE}" in text
     assert f"runcancel disable {trigger}" in [step["command"] for step in report["next_steps"]]
 
 

@@ -32,7 +32,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 SWITCHES = frozenset({"UpdateMaintenanceWindow", "DisableInvoker"})
 CANCELS = frozenset({"CancelMaintenanceWindowExecution", "CancelInvocation"})
 _ACTIVE = frozenset({"pending", "delivering", "delayed", "scheduled", "running", "cancelling"})
-_NOTES = ("could not be read", "is not disabled", "starter unknown", "were not searched", "may come back", "comes back")
+_NOTES = ("could not be read", "is not disabled", "may start again", "were not searched", "may come back", "comes back")
 
 
 @dataclass(frozen=True, kw_only=True)

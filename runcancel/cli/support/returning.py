@@ -26,7 +26,7 @@ def what_returns(
         return ()
     if len(runs) > MOST_RUNS:
         find = () if operation is None else (command("status", "--operation", operation, "--trigger"),)
-        return tuple(f"Starters: {one}" for one in find)
+        return tuple(f"Triggers: {one}" for one in find)
     session.workers.tick = lambda: None  # the cancel is over: what is slow here is not worth a line
     try:
         origins, problems = _origins_of(runs, session, within=_WITHIN)

@@ -40,7 +40,7 @@ def after_cancel(
 
 
 def returns(origins: Mapping[Ref, Origin], *, commands: bool = True) -> tuple[str, ...]:
-    """A sentence for each trigger, for schedules and for all runs whose starter is not known."""
+    """A sentence for each trigger, for schedules and for all runs of which it is not known what started them."""
     started: dict[Ref, Origin] = {}
     for origin in origins.values():
         if origin.trigger is not None:
@@ -99,7 +99,9 @@ def _disable(started: Mapping[Ref, Origin]) -> Iterator[str]:
 def _unknown(refs: Sequence[Ref]) -> Iterator[str]:
     if refs:
         listed = any(provider(ref.scope.provider).trigger_kinds for ref in refs)
-        yield f"starter unknown: {_names(refs)}{'; what starts runs: ' + command('triggers') if listed else ''}"
+        whose = "it is unknown; it" if len(refs) == 1 else "them is unknown; they"
+        way = f"; to list what starts runs: {command('triggers')}" if listed else ""
+        yield f"what started {whose} may start again: {_names(refs)}{way}"
 
 
 def _names(refs: Sequence[Ref]) -> str:
