@@ -181,6 +181,12 @@ def check_given(origin: str, value: str) -> None:
         raise UsageError(f"{origin} has the value “{value}”, which looks like an option; nothing was sent")
 
 
+def check_partner(option: str, partner: str, *, is_given: bool, is_there: bool) -> None:
+    """Raise `UsageError` for an option that would do nothing, because `partner`, which it needs, is not there."""
+    if is_given and not is_there:
+        raise UsageError(f"{option} needs {partner}; nothing was sent")
+
+
 def plain_file(flag: str, value: str) -> str:
     """A file's name as given, or `-` for standard streams. Raises `UsageError` as `plain` does."""
     return value if value == "-" else plain(flag, value)

@@ -233,11 +233,15 @@ class Filters(Bundle, frozen=True, kw_only=True):
         if since is not None and until is not None and since > until:
             option = "--until" if self.until is not None else "--older-than"
             raise UsageError(f"--since is later than {option}, so that no run can match; nothing was sent")
+        kinds_there = kinds(self.kind)
+        environment.check_partner(
+            "--include-schedules", "--kind oos", is_given=self.include_schedules, is_there="oos" in kinds_there
+        )
         from runcancel.model.queries import Query  # named runs are not searched
 
         return Query(
             states=states(self.status),
-            kinds=kinds(self.kind),
+            kinds=kinds_there,
             name=None if self.name is None else environment.plain("--name", self.name),
             name_glob=None if self.name_glob is None else environment.plain("--name-glob", self.name_glob),
             document=None if self.document is None else environment.plain("--document", self.document),

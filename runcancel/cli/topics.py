@@ -245,8 +245,8 @@ that of an association also runs it at once. triggers -o wide shows a command to
 inspect each.
 
 A periodic run of Alibaba Cloud is its own schedule: runcancel cancel ends it.
-An SSM command does not tell what sent it. What started it is unknown; it may start
-again. runcancel triggers --document and --script find what would start it again.
+An SSM command does not tell what sent it. What started it is unknown; it may
+start again. runcancel triggers --document and --script find what would do it.
 
 While that is unknown, cancel what matches a filter and starts later:
 

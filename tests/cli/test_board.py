@@ -83,7 +83,6 @@ def test_twenty_scopes_keep_their_counts_on_24_lines(columns: int, tmp_path: Pat
             "40",
             "--max-runs",
             "40",
-            "--allow-incomplete",
         )
         with Terminal(outside, "cancel", *argv, columns=columns, lines=24) as terminal:
             terminal.until(lambda text: text.count("0 of 2 ended") == 20 and "targets: 120 cancelling" in text)

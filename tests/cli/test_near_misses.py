@@ -62,6 +62,50 @@ def test_a_wrong_command_line_is_one_line_and_what_to_do(
     assert done.err == f"runcancel: {lines[0]}\n  {lines[1]}\n"
 
 
+ALONE = {
+    ("cancel", _RUN, "--max-triggers", "3"): "--max-triggers needs --disable-triggers",
+    ("cancel", _RUN, "--shard", "0/2"): "--shard 0/2 is a part of a saved plan: add --plan FILE",
+    ("cancel", _RUN, "--allow-incomplete"): "--allow-incomplete needs -f FILE",
+    ("cancel", "--name", "x", "--hold", "5m"): "--hold needs --max-runs N, the most runs that it may cancel in all",
+    ("cancel", "--name", "x", "--include-schedules", "-n"): "--include-schedules needs --kind oos",
+    ("cancel", _RUN, "--reason", "x", "--no-journal"): (
+        "--reason is kept in the journal: --no-journal cannot be used with it"
+    ),
+    ("list", "--include-schedules", "--kind", "state-machine"): "--include-schedules needs --kind oos",
+    ("disable", "mw-0c50858d01c0ffee0", "--take-over"): "--take-over needs --resume ID",
+    ("enable", "mw-0c50858d01c0ffee0", "--take-over"): "--take-over needs --resume ID",
+    ("disable", "--name", "x", "--allow-incomplete"): "--allow-incomplete needs -f FILE",
+    ("disable", "mw-0c50858d01c0ffee0", "--reason", "x", "--no-journal"): (
+        "--reason is kept in the journal: --no-journal cannot be used with it"
+    ),
+    ("enable", "--name", "x", "--allow-incomplete"): "--allow-incomplete needs -f FILE",
+    ("enable", "mw-0c50858d01c0ffee0", "--force"): "--force needs --operation, -f FILE, --plan or --resume",
+    ("wait", _RUN, "--accept-reported"): "--accept-reported needs --for stopped",
+    ("wait", _RUN, "--for", "succeeded", "--accept-reported"): "--accept-reported needs --for stopped",
+    ("history", "--older-than", "3d"): "--older-than needs prune: runcancel history prune --older-than 90d",
+    ("history", "last", "--limit", "3"): "--limit cannot be used with last",
+    ("history", "prune", "--limit", "3"): "--limit cannot be used with prune",
+    ("contexts", "add", "x", "-p", "aws", "--external-id", "x"): "--external-id needs --role-arn",
+    ("contexts", "add", "x", "-p", "aws", "--source-profile", "x"): "--source-profile needs --role-arn",
+    ("contexts", "--dry-run"): "-n needs import",
+    ("contexts", "import", "--c7n-org", "x", "--ou", "x"): "--ou and --role need --aws-organization",
+    ("permissions", "--account", "111122223333"): "--account needs one provider: add -p, as in -p aws",
+    ("sandbox", "exec", "--tick", "1", "--speed", "2", "--", "true"): (
+        "--tick moves the clock with each request: --speed cannot be used with it"
+    ),
+}
+"""Every option that does nothing without another one, without it."""
+
+
+@pytest.mark.parametrize(("argv", "line"), ALONE.items(), ids=[" ".join(argv) for argv in ALONE])
+def test_an_option_without_what_it_needs_is_wrong_usage(argv: tuple[str, ...], line: str, outside: Outside) -> None:
+    done = outside.run(*argv)
+
+    assert done.code == 2, str(done)
+    assert done.err.splitlines()[0].removeprefix("runcancel: ").split("; nothing was ")[0] == line
+    assert outside.requests() == []
+
+
 @pytest.mark.parametrize(
     "copied",
     [f"'{_RUN}'", f'"{_RUN}"', f"“{_RUN}”", f"[{_RUN}]", f"{_RUN},", f"{_RUN}\r\n", f" {_RUN}", _RUN.upper()],

@@ -1,5 +1,6 @@
 """Runs that a verb is about, from a list in a file and from an earlier operation."""
 
+import re
 import signal
 
 import pytest
@@ -54,7 +55,7 @@ def test_one_place_is_given_and_it_is_there(outside: Outside, verb: str) -> None
         (TENCENT, "--operation", "last"): "cannot be used together",
         ("-f", "bare", "--operation", "last"): "cannot be used together",
         ("-f", "cut"): "incomplete list",
-        ("--operation", "01K9ZQ3V7W5T8R2M4N6P0C1D2E"): "no operation 01K9ZQ3V7W5T8R2M4N6P0C1D2E",
+        ("--operation", "nope"): "“nope” is not the id of an operation",
     }.items():
         done = outside.run(verb, *argv)
         assert done.code == 2, str(done)
@@ -65,11 +66,42 @@ def test_one_place_is_given_and_it_is_there(outside: Outside, verb: str) -> None
     assert f"2 operations begin with {operation[:1]}" in several.err
 
 
-def test_without_a_journal_the_last_operation_is_wrong_usage_and_none_is_made(outside: Outside) -> None:
-    for argv in (("status", "--operation", "last"), ("cancel", "--operation", "last")):
-        done = outside.run(*argv)
-        assert done.code == 2, str(done)
-        assert "no operation is in the journal" in done.err
+OF_AN_OPERATION = {
+    **{(verb, "--operation"): "" for verb in (*READING, "cancel", "enable")},
+    **{(verb, "--resume"): "" for verb in ("cancel", "disable", "enable")},
+    ("history",): ", prune, migrate or sync",
+    ("report",): " or a file",
+}
+"""Every command about an operation, and what it takes instead of one."""
+
+
+@pytest.mark.parametrize(("argv", "others"), OF_AN_OPERATION.items(), ids=" ".join)
+def test_an_operation_that_is_not_in_the_journal_is_not_found(
+    argv: tuple[str, ...], others: str, outside: Outside
+) -> None:
+    cancelled(outside)
+    outside.box.log.clear()
+
+    absent = outside.run(*argv, "01K9ZQ3V7W5T8R2M4N6P0C1D2E")
+    wrong = outside.run(*argv, "nope")
+
+    assert absent.code == 5, str(absent)
+    assert absent.err.startswith("runcancel: no operation 01K9ZQ3V7W5T8R2M4N6P0C1D2E in the journal")
+    assert wrong.code == 2, str(wrong)
+    expected = f"the beginning of an id, last{others}" if others else "the beginning of an id or last"
+    line = f"runcancel: “nope” is not the id of an operation. Expected {expected}; nothing was sent"
+    assert wrong.err.splitlines() == [line, "  see: runcancel history"]
+    assert outside.requests() == []
+
+
+@pytest.mark.parametrize("argv", OF_AN_OPERATION, ids=" ".join)
+def test_without_a_journal_the_last_operation_is_not_found_and_none_is_made(
+    argv: tuple[str, ...], outside: Outside
+) -> None:
+    done = outside.run(*argv, "last")
+
+    assert done.code == 5, str(done)
+    assert re.match("runcancel: no (operation|cancel|disable|enable) ", done.err)
     assert not (outside.home / ".local").exists()
 
 

@@ -76,7 +76,7 @@ def test_a_restore_enables_what_was_found_enabled_and_nothing_else(outside: Outs
     assert states(outside) == at_first
     assert [one for one, state in at_first.items() if state == "disabled"]
     again = outside.run("enable", "--operation", "last", "--yes")
-    assert again.code == 2
+    assert again.code == 5
     assert "no operation that disabled a trigger is left to restore" in again.err
 
 
@@ -299,8 +299,8 @@ def test_another_verb_does_not_resume_it(outside: Outside) -> None:
     done = outside.run("cancel", "--resume", operation)
     last = outside.run("cancel", "--resume", "last")
 
-    assert last.code == 2
-    assert "no operation is in the journal" in last.err
+    assert last.code == 5
+    assert "no cancel is in the journal" in last.err
     assert done.code == 2
     assert f"runcancel disable --resume {operation}" in done.err
 

@@ -1,5 +1,6 @@
 """The runs that a reading verb is about: typed, in a file, or of an operation in the journal."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -7,10 +8,11 @@ from runcancel import environment
 from runcancel.cli.session import Session
 from runcancel.cli.support.files import called, text_of
 from runcancel.config.references import Reference, as_written, parse_all, unique
-from runcancel.errors import JournalError, Refused, UsageError
+from runcancel.errors import CloudError, JournalError, Refused, UsageError
 from runcancel.model.outcomes import Operation
+from runcancel.model.states import Reason
 from runcancel.model.triggers import TRIGGER_VERBS
-from runcancel.text import command
+from runcancel.text import command, quoted
 
 if TYPE_CHECKING:  # most runs are typed
     from runcancel.engine.saved import ReferenceList
@@ -18,6 +20,9 @@ if TYPE_CHECKING:  # most runs are typed
 
 LAST = "last"
 """The word for the newest operation."""
+
+_ID = r"[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{1,26}"
+"""An id of an operation, or the beginning of one."""
 
 _LARGEST = 256 * 1024 * 1024  # bytes of a file of references
 _OF_CANCEL = {"run": "ref", "outcome": "run"}
@@ -29,7 +34,8 @@ def references_of(
 ) -> list[Reference]:
     """The references, from the one place that is given, each once.
 
-    Raises `UsageError` for none or several places, an incomplete list, or an operation that is not in the journal.
+    Raises `UsageError` for none or several places or an incomplete list, `CloudError` for an operation that is not in
+    the journal.
     """
     ways = {"references": bool(refs), "--from": file is not None, "--operation": operation is not None}
     used = [way for way, value in ways.items() if value]
@@ -72,7 +78,7 @@ def text_of_input(session: Session, name: str) -> str:
 
 
 def of_operation(session: Session, word: str) -> tuple[Reference, ...]:
-    """The runs of an operation. Raises `UsageError` for one that is not there, `Refused` for a broken journal."""
+    """The runs of an operation. Raises `CloudError` for one that is not there, `Refused` for a broken journal."""
     from runcancel.journal.restores import is_trigger
 
     word = environment.plain("--operation", word)
@@ -132,10 +138,25 @@ def whole_id(journal: Listing, word: str, *, verb: str | None = None) -> str | N
     return word.upper() if word.upper() in ids else next(iter(ids), None)
 
 
-def no_operation(word: str) -> UsageError:
-    """What is wrong with an operation that is not in the journal."""
-    what = "no operation is" if word == LAST else f"no operation {word}"
-    return UsageError(f"{what} in the journal; nothing was sent", hint="see: runcancel history")
+def check_id(word: str, *, others: Sequence[str] = ()) -> None:
+    """Raise `UsageError` for what is no id of an operation, nor its beginning. `others`: what else is expected."""
+    if word == LAST or re.fullmatch(_ID, word):
+        return
+    *first, last = ("the beginning of an id", LAST, *others)
+    raise UsageError(
+        f"“{quoted(word)}” is not the id of an operation. Expected {', '.join(first)} or {last}; nothing was sent",
+        hint="see: runcancel history",
+    )
+
+
+def no_operation(word: str, *, of: str = "operation") -> CloudError:
+    """What is wrong with an operation that is not in the journal. Raises `UsageError` for what is no id.
+
+    `of`: the verb that `last` is about.
+    """
+    check_id(word)
+    what = f"no {of} is" if word == LAST else f"no operation {word}"
+    return CloudError(Reason.NOT_FOUND, f"{what} in the journal; nothing was sent", hint="see: runcancel history")
 
 
 _NAMED = 3  # ids that a message names

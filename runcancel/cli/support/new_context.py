@@ -1,5 +1,6 @@
 """A context out of the options of `contexts add`."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -11,6 +12,9 @@ from runcancel.config.file import Context, unusable
 from runcancel.errors import UsageError
 from runcancel.providers import PROVIDERS, provider
 from runcancel.providers.guarded import resolved
+
+_KEY = r"\b(?:role_arn|source_profile)\b"
+"""A key of the configuration that is an option here."""
 
 
 class NewContext(Bundle, frozen=True, kw_only=True):
@@ -68,10 +72,16 @@ def context_of(session: Session, options: NewContext) -> Context:
     )
     problem = unusable(new)
     if problem is not None:
-        raise UsageError(f"--{problem[0].replace('_', '-')} {problem[1]}; nothing was changed")
+        key, why = problem
+        why = re.sub(_KEY, lambda match: f"--{_dashed(match[0])}", why)
+        raise UsageError(f"--{_dashed(key)} {why}; nothing was changed")
     if not options.no_check:
         _check_profile(session, new)
     return new
+
+
+def _dashed(key: str) -> str:
+    return key.replace("_", "-")
 
 
 def _check_profile(session: Session, new: Context) -> None:

@@ -20,16 +20,18 @@ from runcancel.text import command
 def left_over(
     store: JournalStore, id: str, *, verb: str = "cancel", take_over: bool = False, dry_run: bool = False
 ) -> LeftOver:
-    """What `--resume` continues with. Raises `UsageError` for an unknown id.
+    """What `--resume` continues with. Raises `CloudError` for an operation that is not in the journal.
 
     Raises `Refused` for a broken journal, and for an operation that another process is still carrying out.
     """
     try:
+        if not store.is_there():
+            raise no_operation(id, of=verb)
         journal = store.open()
         whole = whole_id(journal, id, verb=verb)
         operation = None if whole is None else journal.operation(whole)
         if operation is None:
-            raise no_operation(id)
+            raise no_operation(id, of=verb)
         if operation.verb != verb:
             raise UsageError(
                 f"operation {operation.id} belongs to {operation.verb}, not to {verb}; nothing was sent",

@@ -9,7 +9,7 @@ from runcancel.cli import options
 from runcancel.cli.changes import Sources
 from runcancel.cli.session import Session
 from runcancel.engine.selection import Selection
-from runcancel.environment import plain_file
+from runcancel.environment import check_partner, plain_file
 from runcancel.errors import Searched, UsageError
 from runcancel.model.outcomes import LeftOver, PlanItem, Shard
 from runcancel.model.runs import Problem, Ref, Scope
@@ -157,6 +157,7 @@ def selection_request(
         "--resume": _maker(sources.resume, lambda id: _left_over(session, id, take_over, dry_run)),
     }
     used = {way: make for way, make in ways.items() if make is not None}
+    check_partner("--allow-incomplete", "-f FILE", is_given=allow_incomplete, is_there="--from" in used)
     if len(used) > 1:
         raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
     for way in {"--plan", "--resume"} & used.keys():

@@ -17,6 +17,7 @@ from runcancel.engine.cancel import Admit
 from runcancel.engine.events import Progress
 from runcancel.engine.retry import READ_WITHIN
 from runcancel.engine.switching import trigger_outcome, trigger_plans
+from runcancel.environment import check_partner
 from runcancel.errors import Goal
 from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirmation
 from runcancel.guards.limits import lowest
@@ -40,6 +41,7 @@ class Switching:
         self._action = ENABLE if enable else DISABLE
         session.clouds.switch.enable = enable
         resume = args.sources.resume
+        check_partner("--take-over", "--resume ID", is_given=args.take_over, is_there=resume is not None)
         means = {"take_over": args.take_over, "dry_run": args.dry_run}
         self._resumed = None if resume is None else left_over(session.journal, resume, verb=self._action.verb, **means)
         session.notes.say(*(() if self._resumed is None else self._resumed.remarks))

@@ -23,8 +23,8 @@ from runcancel.engine.search import split_gaps
 from runcancel.engine.selection import Selection
 from runcancel.engine.trigger_search import find_triggers
 from runcancel.engine.verdict import failed
-from runcancel.environment import plain, plain_file
-from runcancel.errors import JournalError, Refused, UsageError
+from runcancel.environment import check_partner, plain, plain_file
+from runcancel.errors import CloudError, JournalError, Refused, UsageError
 from runcancel.journal.restores import LAST, disabled_by, unrestored
 from runcancel.model.outcomes import Action, LeftOver, Outcome, PlanItem
 from runcancel.model.runs import Problem, Ref, Scope
@@ -36,6 +36,9 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0  # seconds between two readings of w
 
 _LINES = {"trigger": "ref", "trigger-outcome": "trigger"}
 """Lines of jsonl that name a trigger, each with the key of its reference."""
+
+_BY_NAME = frozenset({"references", "filters"})
+"""Sources that do not hold how a trigger was found: what was changed since is not known."""
 
 _DISABLED = (TriggerVerdict.DISABLED, TriggerVerdict.REQUESTED, TriggerVerdict.IN_DOUBT)
 """What a restore undoes."""
@@ -75,6 +78,12 @@ class TriggerChoice:
         if operation is not None:
             word = plain("--operation", operation)
             used["--operation"] = lambda: self._restored(word)
+        check_partner(
+            "--allow-incomplete", "-f FILE", is_given=args.allow_incomplete, is_there=args.sources.from_ is not None
+        )
+        check_partner(
+            "--force", "--operation, -f FILE, --plan or --resume", is_given=force, is_there=not used.keys() <= _BY_NAME
+        )
         if len(used) > 1:
             raise UsageError(f"{' and '.join(used)} cannot be used together; nothing was sent")
         if not used:
@@ -185,7 +194,10 @@ class TriggerChoice:
         return RunChoice(selection=selection.of_plan(items, results, already_sent=sent_refs), by_hand=True)
 
     def _restored(self, word: str) -> RunChoice:
-        """What an operation found enabled and disabled. Raises `UsageError` for an operation that disabled nothing."""
+        """What an operation found enabled and disabled. Raises `UsageError` for an operation that disabled nothing.
+
+        Raises `CloudError` for one that is not in the journal.
+        """
         session = self._session
         try:
             journal = session.journal.read()
@@ -196,7 +208,8 @@ class TriggerChoice:
         except JournalError as error:
             raise Refused(f"{error}; nothing was sent") from None
         if id is None and word == LAST:
-            raise UsageError(
+            raise CloudError(
+                Reason.NOT_FOUND,
                 "no operation that disabled a trigger is left to restore; nothing was sent",
                 hint="see: runcancel history",
             )

@@ -14,6 +14,7 @@ from runcancel.cli.support.flowing import flowing
 from runcancel.cli.support.guard import Guard
 from runcancel.cli.support.source import RunChoice, SelectionRequest, selection_request
 from runcancel.engine.retry import READ_WITHIN, WaitPolicy
+from runcancel.environment import check_partner
 from runcancel.errors import Goal, UsageError
 from runcancel.guards.limits import NO_LIMITS, lowest
 from runcancel.journal.recorder import Recorder
@@ -110,6 +111,7 @@ def cancel(session: Session, args: Options) -> int:
         take_over=args.take_over,
         dry_run=args.dry_run,
     )
+    _check_partners(args)
     if args.disable_triggers is not None and request.resumed is not None:
         flag = "--disable-triggers" if args.disable_triggers else "--no-disable-triggers"
         raise UsageError(f"--resume already lists every trigger: {flag} cannot be used with it")
@@ -131,6 +133,11 @@ def cancel(session: Session, args: Options) -> int:
         if flow is not None:
             return Execution(session, policy, goal, recorder).flow(flow)
     return _frozen(session, request, guard, args, limits, (policy, goal, recorder), hold)
+
+
+def _check_partners(args: Options) -> None:
+    disables = bool(args.disable_triggers) or args.sources.plan is not None or args.sources.resume is not None
+    check_partner("--max-triggers", "--disable-triggers", is_given=args.max_triggers is not None, is_there=disables)
 
 
 _Means = tuple[WaitPolicy, Goal, Recorder | None]

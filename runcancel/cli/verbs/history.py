@@ -13,7 +13,7 @@ from runcancel.cli import options
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.alive import way_on
-from runcancel.cli.support.named import no_operation, whole_id
+from runcancel.cli.support.named import check_id, no_operation, whole_id
 from runcancel.cli.support.team_journal import TEAM_WORDS, team_lines
 from runcancel.engine.switching import trigger_outcome
 from runcancel.errors import Exit, JournalError, Refused, UsageError
@@ -26,7 +26,7 @@ from runcancel.model.runs import Problem, RunName
 from runcancel.model.states import Reason, Stage, Verdict
 from runcancel.model.triggers import TRIGGER_VERBS, TriggerOutcome
 from runcancel.render import End, Writer
-from runcancel.text import command, local
+from runcancel.text import command, local, quoted
 
 _SHOWN = 20  # operations on a terminal
 _NAMED = 5  # unfinished operations that a note names
@@ -77,14 +77,17 @@ def history(
     It reads the journal on this machine, and the team journal if one is configured,
     and sends no request to a cloud. The beginning of an ID is enough if no other
     operation begins so. migrate creates or updates the tables of the team journal;
-    sync copies to it what only this machine has. Exit codes: 0 shown, 5 no such
-    operation, 6 the journal cannot be used, 7 shown without the team journal.
+    sync copies to it what only this machine has. Exit codes: 0 shown, 2 not an id,
+    5 no such operation, 6 the journal cannot be used, 7 shown without the team
+    journal.
     """
     if older_than is not None and operation != "prune":
         raise UsageError("--older-than needs prune: runcancel history prune --older-than 90d")
     verdicts = options.verdicts(status)
     if verdicts and operation in ("prune", *TEAM_WORDS):
         raise UsageError(f"--status cannot be used with {operation}; nothing was changed")
+    if limit is not None and operation is not None:
+        raise UsageError(f"--limit cannot be used with {quoted(operation)}; nothing was changed")
     journal = session.journal
     before = environment.past("--older-than", "90d" if older_than is None else older_than, datetime.now(UTC))
     try:
@@ -174,6 +177,7 @@ def _end(session: Session, answer: Writer, end: End) -> int:
 
 
 def _one(session: Session, opened: Journal | None, word: str, verdicts: frozenset[str]) -> int:
+    check_id(word, others=("prune", *TEAM_WORDS))
     id = None if opened is None else whole_id(opened, word)
     operation = None if opened is None or id is None else opened.operation(id)
     if opened is None or operation is None:

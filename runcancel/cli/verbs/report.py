@@ -9,9 +9,9 @@ import typer
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
 from runcancel.cli.support.alive import to_watch, way_on
-from runcancel.cli.support.named import LAST, no_operation, whole_id
+from runcancel.cli.support.named import LAST, check_id, no_operation, whole_id
 from runcancel.cli.support.reported import read_sources
-from runcancel.errors import Exit, JournalError, Refused, UsageError
+from runcancel.errors import Exit, JournalError, Refused
 from runcancel.journal.incident import incident
 from runcancel.journal.plans import missing_in_words, mixed_in_words, unfinished
 from runcancel.journal.sources import Sources
@@ -21,13 +21,10 @@ from runcancel.model.runs import Problem
 from runcancel.model.states import Reason
 from runcancel.model.triggers import TRIGGER_VERBS
 from runcancel.render import REPORT_FORMATS, End
-from runcancel.text import command, local, quoted
+from runcancel.text import command, local
 
 _FILE = re.compile(r"[./]")
 """What the name of a file has, and no id."""
-
-_ID = re.compile(r"[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{1,26}")
-"""An id of an operation, or the beginning of one."""
 
 
 def report(
@@ -81,11 +78,7 @@ def report(
     files = tuple(word for word in words if _FILE.search(word))
     ids = tuple(word for word in words if word not in files)
     for word in ids:
-        if word != LAST and not _ID.fullmatch(word):
-            raise UsageError(
-                f"“{quoted(word)}” is not the id of an operation. Expected the beginning of an id, {LAST}, or a file",
-                hint="see: runcancel history",
-            )
+        check_id(word, others=("a file",))
     try:
         sources, problems = read_sources(session, files)
         names = ids or ((LAST,) if not sources.outputs else tuple(sources.outputs))

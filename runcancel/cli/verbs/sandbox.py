@@ -18,6 +18,7 @@ import typer
 from runcancel.cli.app import Group, Verb
 from runcancel.cli.support.demo import Story
 from runcancel.cli.support.program import write_launcher
+from runcancel.errors import UsageError
 from runcancel.providers import PROVIDERS, provider
 
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ def _open(
     limits: bool,
     fault: list[str] | None,
 ) -> "Sandbox":
+    if tick is not None and speed != 1.0:
+        raise UsageError("--tick moves the clock with each request: --speed cannot be used with it")
     from runcancel.sandbox import Sandbox, SandboxOptions
     from runcancel.sandbox.faults import BadFault
 

@@ -71,6 +71,8 @@ def wait(
             goals_there = ", ".join(_GOALS)
             raise UsageError(f"--for does not accept “{word}”. Expected one of: {goals_there}{nearest(word, _GOALS)}")
     goal_states = frozenset(state for word in goals for state in _GOALS[word])
+    stops = "ended" not in goals and any(state.stopped for state in goal_states)
+    environment.check_partner("--accept-reported", "--for stopped", is_given=accept_reported, is_there=stops)
     seconds = session.wait_timeout(timeout)
     goal_ = _Goal(goal_states, accept_reported=accept_reported or "ended" in goals)
     began = session.workers.clock.monotonic()
