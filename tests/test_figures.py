@@ -84,7 +84,7 @@ FIGURES: tuple[tuple[str, str, float], ...] = (
     ("connecting", r"a policy, a request \| (\d+) MiB", request._LARGEST / _MIB),
     ("connecting", r"for at most (\d+) s\. All credentials", callers.LONGEST),
     # the others
-    ("layout", r"no file is longer than (\d+) lines", declared("test_layout.py", "LONGEST_FILE")),
+    ("layout", r"no file is longer than (\d+) lines", declared("test_sources.py", "LONGEST_FILE")),
     ("layout", r"Tencent `cancel` loads \| \d+ \| (\d+) \|", declared("cli/test_imports.py", "MOST_MODULES")),
     ("policy", r"no reply within (\d+) s", callers.LONGEST),
     ("triggers", r"at most once in (\d+) s", hold.LISTED_EVERY),

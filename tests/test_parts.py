@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from msgspec import structs
 from outside import TENCENT, Outside
 from parts import PAGES, ROOT, named, parts, written
+from sources import MODULES, nodes, source
 
 from runcancel.cli.app import load
 from runcancel.cli.tables import variables
@@ -39,8 +41,8 @@ def test_every_part_is_in_some_page() -> None:
 
 def flags() -> Iterator[str]:
     """Every flag that has a variable: the first argument of a function that reads one."""
-    for path in (ROOT / "runcancel").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for module in MODULES:
+        for node in nodes(module) if '"--' in source(module) else ():
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 if name in _READERS and str(node.args[0].value).startswith("--"):
@@ -86,10 +88,15 @@ def test_the_keys_that_the_page_describes_are_in_the_schemas() -> None:
     assert [key for key in keys if key not in run["properties"]] == []
 
 
-def options(command: Any) -> set[str]:
+@cache
+def options(verb: str) -> set[str]:
     """Every option of a verb and of its actions."""
+    return _options(load(verb))
+
+
+def _options(command: Any) -> set[str]:
     names = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
-    return names.union({"--help"}, *(options(inner) for inner in getattr(command, "commands", {}).values()))
+    return names.union({"--help"}, *(_options(inner) for inner in getattr(command, "commands", {}).values()))
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted(HELP.glob("*.txt"))], ids=lambda page: page.name)
@@ -100,7 +107,7 @@ def test_every_option_of_a_command_that_is_shown_exists(page: Path) -> None:
         (verb, name) for verb, rest in calls for name in re.findall(r"(?<!\S)--[a-z][\w-]*", rest.split(" -- ")[0])
     }
 
-    assert {(verb, name) for verb, name in typed if name not in options(load(verb))} == set()
+    assert {(verb, name) for verb, name in typed if name not in options(verb)} == set()
 
 
 _USES = {"RUNCANCEL_GIVE_UP_AFTER": ("cancel", TENCENT), "RUNCANCEL_JOURNAL_URL": ("history",)}

@@ -1,53 +1,14 @@
 """What has no public way in a library: one module holds it, and a test here fails when the library changes it."""
 
-import ast
 import getpass
 import re
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import pytest
 from botocore.credentials import AssumeRoleProvider
 from botocore.session import Session
-
-import runcancel
-
-ROOT = Path(runcancel.__file__).parent
-HOLDERS = {
-    "providers/aws/private.py": {
-        *("_ini_parser", "_config_parser", "_fetcher", "_role_fetcher", "_session"),
-        *("_prompter", "_profile_provider_builder", "_sso_token_cache", "_login_token_cache"),
-    },
-}
-"""Module -> the private names of libraries in it, no name in two modules."""
-
-OWN = re.compile(r"_[a-z]")
-
-
-def private_names(path: Path) -> set[str]:
-    """Names of others that begin with an underscore: imported, or attributes of what is neither `self` nor `cls`."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    defined |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_self(node.value)}
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("runcancel"):
-            words = {*(node.module or "").split("."), *(alias.name for alias in node.names)}
-            found |= {word for word in words if OWN.match(word)}
-        elif isinstance(node, ast.Attribute) and OWN.match(node.attr) and not _is_self(node.value):
-            found |= {node.attr} - defined
-    return found - {"_exit"}  # `os._exit` is documented
-
-
-def _is_self(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("self", "cls")
-
-
-def test_one_module_holds_each_private_api() -> None:
-    holders = {str(path.relative_to(ROOT)): private_names(path) for path in sorted(ROOT.rglob("*.py"))}
-
-    assert {name: found for name, found in holders.items() if found} == HOLDERS
+from sources import MODULES, source
 
 
 def test_the_sources_of_botocore_keep_what_they_get_where_it_is_replaced() -> None:
@@ -87,6 +48,6 @@ def test_errors_of_msgspec_read_as_config_toml_reads_them(data: dict[str, object
 
 def test_one_module_reads_the_errors_of_msgspec() -> None:
     pattern = re.compile(r"Object contains unknown|Object missing required|Expected `")
-    readers = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if pattern.search(path.read_text("utf-8"))}
+    readers = {module for module in MODULES if pattern.search(source(module))}
 
     assert readers <= {"config/toml.py", "model/encoding.py"}  # the second raises one in the same words

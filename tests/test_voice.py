@@ -6,22 +6,22 @@ is not checked.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sources import MODULES, nodes
 
 from runcancel.model.states import Effect, Guarantee, State, Verdict
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "runcancel"
 GOLDEN = ROOT / "tests" / "cli" / "golden" / "help"
 PAGES = sorted(
     [*ROOT.glob("docs/*.md"), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG"))]
 )
 LONG, FEW = 32, 0.03
 """A sentence of more words is long; a page has at most this share of them, or one."""
-SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "sandbox" not in path.relative_to(PACKAGE).parts[:1])
+SOURCES = [module for module in MODULES if not module.startswith("sandbox/")]
 
 RETIRED = (
     r"[Ww]ill ask",
@@ -99,22 +99,22 @@ ALLOWED = {
 """A key of JSON that cannot change: the runs of an operation that have no verdict. Screens call them otherwise."""
 
 
-def docstrings(tree: ast.Module) -> Iterator[ast.Constant]:
+def docstrings(module: str) -> Iterator[ast.Constant]:
     """Every string that stands alone: docstrings of modules, classes, functions and values."""
-    for node in ast.walk(tree):
+    for node in nodes(module):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield node.value
 
 
-def messages(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def messages(module: str) -> Iterator[tuple[int, str]]:
     """Line and text of every other string; the parts of an f-string as one text."""
-    apart = {id(one) for one in docstrings(tree)}
-    for node in ast.walk(tree):
+    apart = {id(one) for one in docstrings(module)}
+    for node in nodes(module):
         if isinstance(node, ast.JoinedStr):
             apart.update(id(part) for part in node.values)
             texts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
             yield node.lineno, "".join(map(str, texts))
-    for node in ast.walk(tree):
+    for node in nodes(module):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in apart:
             yield node.lineno, node.value
 
@@ -124,29 +124,33 @@ def flowed(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_message_has_a_retired_phrase(path: Path) -> None:
-    name = str(path.relative_to(PACKAGE))
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def retired(phrases: Sequence[str], text: str) -> Iterator[str]:
+    """What of a text is retired: the first of each phrase."""
+    flat = flowed(text)
+    if re.search("|".join(phrases), flat):
+        yield from (match[0] for phrase in phrases if (match := re.search(phrase, flat)))
+
+
+def test_no_message_has_a_retired_phrase() -> None:
     wrong = [
-        f"{name}:{line}: {found[0]!r} in {text!r}"
-        for line, text in messages(tree)
-        for phrase in RETIRED
-        if (found := re.search(phrase, flowed(text))) and (name, found[0]) not in ALLOWED
+        f"{module}:{line}: {phrase!r} in {text!r}"
+        for module in SOURCES
+        for line, text in messages(module)
+        for phrase in retired(RETIRED, text)
+        if (module, phrase) not in ALLOWED
     ]
     wrong += [
-        f"{name}:{one.lineno}: {phrase!r} in a docstring"
-        for one in docstrings(tree)
-        for phrase in RETIRED_EVERYWHERE
-        if re.search(phrase, flowed(str(one.value)))
+        f"{module}:{one.lineno}: {phrase!r} in a docstring"
+        for module in SOURCES
+        for one in docstrings(module)
+        for phrase in retired(RETIRED_EVERYWHERE, str(one.value))
     ]
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("page", sorted(GOLDEN.glob("*.txt")), ids=lambda page: page.stem)
 def test_no_help_has_a_retired_phrase(page: Path) -> None:
-    text = flowed(page.read_text(encoding="utf-8"))
-    assert [phrase for phrase in RETIRED if re.search(phrase, text)] == []
+    assert [*retired(RETIRED, page.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize("words", [State, Guarantee, Effect, Verdict], ids=lambda words: words.__name__)
@@ -174,8 +178,7 @@ def sentences(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_page_has_a_retired_phrase(page: Path) -> None:
-    text = flowed(prose(page))
-    assert [found[0] for phrase in (*RETIRED, r"!") if (found := re.search(phrase, text))] == []
+    assert [*retired((*RETIRED, "!"), prose(page))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 from outside import RUNCANCEL, ran
+from sources import MODULES, source
 
 import runcancel
 from runcancel.cli.support.program import own_command, restore_environment, write_launcher
 
-ROOT = Path(runcancel.__file__).parent
 BUNDLE = "/usr/lib/runcancel/_internal"
 FROZEN = SimpleNamespace(executable="/usr/lib/runcancel/runcancel", frozen=True, _MEIPASS=BUNDLE)
 OTHER = "print('another program')\n"
@@ -86,9 +86,9 @@ def test_a_sandbox_without_a_writable_disk_names_the_variable(argv: tuple[str, .
 
 def test_no_other_module_leans_on_a_python_or_on_the_place_of_its_file() -> None:
     leaning = {
-        str(path.relative_to(ROOT))
-        for path in ROOT.rglob("*.py")
-        if re.search(r"sys\.executable|sys\.prefix|__file__|\"-m\"|multiprocessing", path.read_text(encoding="utf-8"))
+        module
+        for module in MODULES
+        if re.search(r"sys\.executable|sys\.prefix|__file__|\"-m\"|multiprocessing", source(module))
     }
     # the second reads what is shipped beside it, where importlib.resources would take a third of the time; the third
     # writes files of the repository
