@@ -1,9 +1,10 @@
 """The process that has the program loaded, and its copies that run commands. tests/README.md says how it works.
 
 python copies.py DOOR LISTENER: the numbers of two sockets. A line that comes through the first, and a connection to the
-second, is a copy's line to whoever wants commands run.
+second, is a line to whoever wants a command run.
 """
 
+import _signal
 import _thread
 import fcntl
 import functools
@@ -24,13 +25,14 @@ import threading
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from importlib import import_module
 from typing import Any, NoReturn
 
 import botocore_once
-from protocol import GONE, NUMBER, STAYS
+from protocol import NUMBER
 
 _LEFT_OUT = ("runcancel.__main__",)
 _LATER = (
@@ -48,81 +50,156 @@ _REHEARSED = (
 )
 """Commands that use most of what commands use."""
 _MOST_RUNS = 100  # of one copy
-_LINE = 250  # the number of a copy's line; a command's own descriptors begin at 3
+_ORDERS = 250  # the number of the socket to the server; a command's own descriptors begin at 3
 _MOST_STREAMS = 100
 
 
-def _serve(door: socket.socket, listener: socket.socket) -> None:
-    """Start a copy for every line; returns when the door is closed."""
-    woken, wakes = os.pipe()
-    for descriptor in (woken, wakes):
-        os.set_blocking(descriptor, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wakes)
-    lines: dict[int, socket.socket] = {}
-    with selectors.DefaultSelector() as watched:
-        for one in (door, listener, woken):
-            watched.register(one, selectors.EVENT_READ)
-        while True:
-            for key, _ in watched.select():
-                if key.fileobj == woken:
-                    os.read(woken, 1024)
-                    _reap(lines)
-                elif key.fileobj is listener:
-                    _fork(listener.accept()[0], lines)
-                else:
-                    sign, descriptors, _, _ = socket.recv_fds(door, 1, 1)
-                    if not sign:
-                        return
-                    _fork(socket.socket(fileno=descriptors[0]), lines)
+class _Copy:
+    """A copy, as the server sees it."""
+
+    def __init__(self, pid: int, orders: socket.socket) -> None:
+        self.pid = pid
+        self.orders = orders
+        """Lines go to it here, and the codes of commands come back."""
+        self.line: socket.socket | None = None
+        """To whoever wanted its command run; kept until that one has let go, as signals go to the copy until then."""
+
+    def reply(self, code: int) -> None:
+        """Send the code of its command. A second one is not read."""
+        with suppress(AttributeError, OSError):
+            self.line.sendall(code.to_bytes(NUMBER, signed=True))  # type: ignore[union-attr]
+
+    def let_go(self) -> None:
+        """Close the line."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None
 
 
-def _fork(line: socket.socket, lines: dict[int, socket.socket]) -> None:
-    pid = os.fork()
-    if pid == 0:
-        _live(line)
-    lines[pid] = line
-    with suppress(OSError):
-        line.sendall(pid.to_bytes(NUMBER, signed=True))
+class _Server:
+    """Gives every line to a copy: to one that has run a command before, else to a new one."""
 
+    def __init__(self, door: socket.socket, listener: socket.socket, first: "_State") -> None:
+        self._door = door
+        self._listener = listener
+        self._first = first
+        self._copies: dict[int, _Copy] = {}
+        self._idle: list[_Copy] = []
+        self._watched = selectors.DefaultSelector()
+        self._open = True
 
-def _reap(lines: dict[int, socket.socket]) -> None:
-    """Tell the code of every copy that has ended."""
-    while lines:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if not pid:
+    def serve(self) -> None:
+        """Until the door is closed."""
+        woken, wakes = os.pipe()
+        for descriptor in (woken, wakes):
+            os.set_blocking(descriptor, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakes)
+        self._watch(self._door, self._take)
+        self._watch(self._listener, lambda: self._begin(self._listener.accept()[0]))
+        self._watch(woken, lambda: self._reap(woken))
+        while self._open:
+            for key, _ in self._watched.select():
+                if self._watched.get_map().get(key.fd) is key:  # else what came before it in this round has ended it
+                    key.data()
+
+    def _watch(self, what: Any, then: Callable[[], None]) -> None:
+        self._watched.register(what, selectors.EVENT_READ, then)
+
+    def _take(self) -> None:
+        sign, descriptors, _, _ = socket.recv_fds(self._door, 1, 1)
+        self._open = bool(sign)
+        if sign:
+            self._begin(socket.socket(fileno=descriptors[0]))
+
+    def _begin(self, line: socket.socket) -> None:
+        copy = self._idle.pop() if self._idle else self._fork()
+        try:
+            line.sendall(copy.pid.to_bytes(NUMBER, signed=True))
+            socket.send_fds(copy.orders, [b"."], [line.fileno()])
+        except OSError:  # whoever wanted it is gone
+            line.close()
+            self._idle.append(copy)
+        else:
+            copy.line = line
+
+    def _fork(self) -> _Copy:
+        ours, orders = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            _live(orders, self._first)
+        orders.close()
+        self._copies[pid] = copy = _Copy(pid, ours)
+        self._watch(ours, lambda: self._reply(copy))
+        return copy
+
+    def _reply(self, copy: _Copy) -> None:
+        """Its command has ended, and it has put everything back."""
+        code = b""
+        with suppress(ConnectionError):
+            code = copy.orders.recv(NUMBER, socket.MSG_WAITALL)
+        if not code:  # it has ended: `_reap` says how
+            self._watched.unregister(copy.orders)
             return
-        with suppress(OSError), lines.pop(pid) as line:
-            line.sendall(GONE + os.waitstatus_to_exitcode(status).to_bytes(NUMBER, signed=True))
+        copy.reply(int.from_bytes(code, signed=True))
+        if copy.line is not None:
+            self._watch(copy.line, lambda: self._rest(copy))
+
+    def _rest(self, copy: _Copy) -> None:
+        """Whoever wanted its command run has let go."""
+        self._watched.unregister(copy.line)  # type: ignore[arg-type]
+        copy.let_go()
+        self._idle.append(copy)
+
+    def _reap(self, woken: int) -> None:
+        """Reply with the code of every copy that has ended."""
+        os.read(woken, 1024)
+        while self._copies:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            copy = self._copies.pop(pid)
+            for each in (copy.orders, copy.line):
+                with suppress(KeyError, ValueError):
+                    self._watched.unregister(each)  # type: ignore[arg-type]
+            if copy in self._idle:
+                self._idle.remove(copy)
+            copy.reply(os.waitstatus_to_exitcode(status))
+            copy.let_go()
+            copy.orders.close()
 
 
-def _live(line: socket.socket) -> NoReturn:
+def _live(orders: socket.socket, first: "_State") -> NoReturn:
     """What a copy does: run one command after the other, until one leaves something behind."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.dup2(line.detach(), _LINE, inheritable=False)
-    os.closerange(3, _LINE)
-    os.closerange(_LINE + 1, 256)
-    with socket.socket(fileno=_LINE) as wishes:
+    os.dup2(orders.detach(), _ORDERS, inheritable=False)
+    os.closerange(3, _ORDERS)
+    os.closerange(_ORDERS + 1, _ORDERS + 10_000)
+    first.open = _open_descriptors()
+    with socket.socket(fileno=_ORDERS) as wishes:
         for number in range(_MOST_RUNS, 0, -1):
-            before = _State()
             code, ended = _run_one(wishes)
-            if not (ended and number > 1 and before.came_back()):
+            if not (ended and number > 1 and first.came_back()):
                 os._exit(code)  # to take everything down would cost more than the command
-            wishes.sendall(STAYS + code.to_bytes(NUMBER, signed=True))
+            wishes.sendall(code.to_bytes(NUMBER, signed=True))
     os._exit(0)
 
 
-def _run_one(line: socket.socket) -> tuple[int, bool]:
+def _run_one(orders: socket.socket) -> tuple[int, bool]:
     """Run the command that is wanted next; its code, and whether the copy may take another one."""
-    head, streams, _, _ = socket.recv_fds(line, NUMBER, _MOST_STREAMS)
-    if not head:
+    sign, lines, _, _ = socket.recv_fds(orders, 1, 1)
+    if not sign:
         os._exit(0)
-    return _perform(marshal.loads(line.recv(int.from_bytes(head), socket.MSG_WAITALL)), streams)
+    with socket.socket(fileno=lines[0]) as line:
+        head, streams, _, _ = socket.recv_fds(line, NUMBER, _MOST_STREAMS)
+        request = line.recv(int.from_bytes(head), socket.MSG_WAITALL)
+    return _perform(marshal.loads(request), streams) if head else (0, False)
 
 
 def _perform(request: Any, streams: list[int]) -> tuple[int, bool]:
-    _take_over(streams, request.get("descriptors", (0, 1, 2)))
+    numbers = request.get("descriptors", [0, 1, 2])
+    _take_over(streams, numbers)
     if request.get("terminal"):
         _sit_down()
     for signum in request.get("ignored", ()):
@@ -137,11 +214,12 @@ def _perform(request: Any, streams: list[int]) -> tuple[int, bool]:
     from runcancel.cli import command
 
     before = request.get("before", "")
+    alone = before or request.get("terminal") or numbers != [0, 1, 2]
     code, ended = 1, False
     try:
         exec(before, {})
         code = copy_context().run(command)
-        ended = not before and not request.get("alone") and _threads_ended(0.02)
+        ended = not alone and _threads_ended(0.02)
     except SystemExit as end:
         code = int(end.code or 0)
     except BaseException:  # noqa: BLE001 - as the interpreter does
@@ -163,11 +241,11 @@ def _threads_ended(patience: float) -> bool:
 def _take_over(streams: list[int], numbers: list[int]) -> None:
     """Give the streams the numbers that they had where they come from."""
     for each in streams:
-        fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _LINE + 1)
+        fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _ORDERS + 1)
         os.close(each)
     for at, number in enumerate(numbers):
-        os.dup2(_LINE + 1 + at, number)
-        os.close(_LINE + 1 + at)
+        os.dup2(_ORDERS + 1 + at, number)
+        os.close(_ORDERS + 1 + at)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if number not in numbers:  # as an interpreter does that finds it closed
             os.close(number)
@@ -185,11 +263,12 @@ class _State:
     """What a process has that a command may change, apart from its environment and folder."""
 
     def __init__(self) -> None:
-        self._signals = {each: signal.getsignal(each) for each in signal.valid_signals()}
+        self._signals = {each: _signal.getsignal(each) for each in map(int, signal.valid_signals())}
         self._filters = [*warnings.filters]
         self._loggers = _loggers()
-        self._open = _open_descriptors()
+        self._umask = _umask()
         self._streams = {name: _Stream(getattr(sys, name)) for name in ("stdin", "stdout", "stderr")}
+        self.open = _open_descriptors()
 
     def came_back(self) -> bool:
         """Put it back; False where it cannot be put back."""
@@ -200,14 +279,24 @@ class _State:
         for name, stream in self._streams.items():
             stream.renew(name)
         for each, handler in self._signals.items():
-            if signal.getsignal(each) is not handler:
+            if _signal.getsignal(each) != handler:
                 signal.signal(each, handler)
         warnings.filters[:] = self._filters
         threading.stack_size(0)
+        os.umask(self._umask)
+        self._silence()
         _forget()
-        if _open_descriptors() != self._open:
+        if _open_descriptors() != self.open:
             gc.collect()
-        return not _has_children() and _loggers() == self._loggers and _open_descriptors() == self._open
+        return not _has_children() and _open_descriptors() == self.open
+
+    def _silence(self) -> None:
+        """Let loggers write where they wrote before."""
+        for each, found in _loggers().items():
+            level, propagate, handlers = self._loggers.get(each, (logging.NOTSET, True, ()))
+            if found != (level, propagate, handlers):
+                each.propagate, each.handlers[:] = propagate, handlers
+                each.setLevel(level)
 
 
 class _Stream:
@@ -225,19 +314,20 @@ class _Stream:
         setattr(sys, f"__{name}__", fresh)
 
 
-def _loggers() -> dict[str, tuple[int, tuple[Any, ...]]]:
-    known = {"": logging.root, **logging.root.manager.loggerDict}
-    found = {name: each for name, each in known.items() if isinstance(each, logging.Logger)}
-    return {name: (each.level, (*each.handlers,)) for name, each in found.items() if each.handlers}
+def _loggers() -> dict[logging.Logger, tuple[int, bool, tuple[logging.Handler, ...]]]:
+    known = (logging.root, *logging.root.manager.loggerDict.values())
+    return {each: (each.level, each.propagate, (*each.handlers,)) for each in known if isinstance(each, logging.Logger)}
 
 
-def _open_descriptors() -> list[int]:
-    found = []
-    for number in range(_LINE):
-        with suppress(OSError):
-            os.fstat(number)
-            found.append(number)
-    return found
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _open_descriptors() -> set[str]:
+    """Their numbers, and the one that lists them: the first that is free."""
+    return {*os.listdir("/dev/fd")}
 
 
 def _has_children() -> bool:
@@ -248,16 +338,27 @@ def _has_children() -> bool:
     return True
 
 
+_OF_ARGUMENTS_ALONE = (
+    *("cli.bundles._fields", "config.references._links", "config.references._links_as_ids"),
+    *("journal.postgres._in_its_dialect", "journal.postgres._is_read"),
+    *("providers.aws.profile._words", "providers.common.files._sections"),
+    *("redaction._char", "redaction._forms", "redaction._head", "redaction._written"),
+    *("render.documents.shape", "render.formats.yaml._key", "render.formats.yaml._text"),
+)
+"""Functions whose results depend on nothing but the arguments: what they remember stays."""
 _CACHES: list[Any] = []
-"""What functions of the program remember from one call to the next."""
+"""What other functions of the program remember from one call to the next."""
 _KEPT: list[tuple[Any, Any]] = []
 """The dicts, lists and sets of the program's modules, each with a copy of what it had at the start."""
 
 
 def _remember() -> None:
     """Note what `_forget` empties."""
-    known = (each for each in gc.get_objects() if isinstance(each, functools._lru_cache_wrapper))
-    _CACHES.extend(each for each in known if str(each.__module__).startswith("runcancel."))
+    known = [each for each in gc.get_objects() if isinstance(each, functools._lru_cache_wrapper)]
+    named = {f"{each.__module__}.{each.__qualname__}": each for each in known}
+    stay = {f"runcancel.{name}" for name in _OF_ARGUMENTS_ALONE}
+    assert stay <= named.keys(), stay - named.keys()
+    _CACHES.extend(each for name, each in named.items() if name.startswith("runcancel.") and name not in stay)
     for name, module in [*sys.modules.items()]:
         if name.startswith("runcancel."):
             values = (value for key, value in vars(module).items() if not key.startswith("__"))
@@ -284,11 +385,14 @@ def _declare_verbs() -> None:
         app.load(verb)
 
 
-def _rehearse() -> None:
-    """Run commands before a sandbox of their own: what libraries work out at a first use is there for every copy."""
+def _rehearse() -> _State:
+    """Run commands before a sandbox of their own: what libraries work out at a first use is there for every copy.
+
+    What the process had before.
+    """
+    kept = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _ORDERS + _MOST_STREAMS) for number in range(3)]
     before, environ, argv, folder = _State(), dict(os.environ), [*sys.argv], os.getcwd()
     (ours, theirs), home = socket.socketpair(), tempfile.mkdtemp()
-    kept = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _LINE + _MOST_STREAMS) for number in range(3)]
     sandbox = os.fork()
     if sandbox == 0:
         _stand_in(theirs)
@@ -311,21 +415,22 @@ def _rehearse() -> None:
         os.close(stream)
     assert back, "a command left something behind"
     assert _threads_ended(10), "a process with threads cannot be copied"
+    return before
 
 
 def _stand_in(line: socket.socket) -> NoReturn:
     """Be the clouds until the other side of the line is closed."""
     from runcancel.sandbox import Sandbox, SandboxOptions
 
-    number = os.dup2(line.detach(), _LINE)
-    os.closerange(3, _LINE)
+    number = os.dup2(line.detach(), _ORDERS)
+    os.closerange(3, _ORDERS)
     box = Sandbox(SandboxOptions())
     os.write(number, json.dumps(box.environment()).encode() + b"\n")
     os.read(number, 1)
     os._exit(0)
 
 
-def _load() -> None:
+def _load() -> _State:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for module in pkgutil.walk_packages(import_module("runcancel").__path__, "runcancel."):
@@ -336,11 +441,13 @@ def _load() -> None:
     botocore_once.install()
     _remember()
     _declare_verbs()
-    _rehearse()
+    first = _rehearse()
     gc.collect()
     gc.freeze()
+    return first
 
 
 if __name__ == "__main__":
-    _load()
-    _serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:]))
+    door, listener = (socket.socket(fileno=int(number)) for number in sys.argv[1:])
+    _Server(door, listener, _load()).serve()
+    os._exit(0)

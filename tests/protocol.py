@@ -9,7 +9,6 @@ from _socket import SCM_RIGHTS, SOL_SOCKET
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "DYLD_", "MALLOC_", "OPENSSL_", "COVERAGE_")
 """Beginnings of the names of variables that are read when a program starts, or when a library is loaded."""
 NUMBER = 4  # bytes
-STAYS, GONE = b"+", b"-"  # whether the copy that ran a command takes another one
 
 
 def at_start(environ):  # type: ignore[no-untyped-def]

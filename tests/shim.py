@@ -23,11 +23,11 @@ def main(listener: str, program: str, variables: dict[str, str], at: list[object
     for each in _HANDED_ON:
         if each not in ignored:
             _signal.signal(each, lambda signum, _: os.kill(pid, signum))
-    request = {"argv": [program, *sys.argv[1:]], "environ": environ, "cwd": os.getcwd(), "alone": True}
+    request = {"argv": [program, *sys.argv[1:]], "environ": environ, "cwd": os.getcwd()}
     send(line, {**request, "descriptors": descriptors, "ignored": ignored, "umask": _umask()}, descriptors)
     for each in descriptors:
         os.close(each)
-    code = int.from_bytes(line.recv(1 + NUMBER, MSG_WAITALL)[1:], "big", signed=True)
+    code = int.from_bytes(line.recv(NUMBER, MSG_WAITALL), "big", signed=True)
     if code < 0:
         _signal.signal(-code, _signal.SIG_DFL)
         os.kill(os.getpid(), -code)

@@ -4,42 +4,42 @@ tests/README.md says how it works, and which commands start an interpreter of th
 """
 
 import os
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from protocol import NUMBER, STAYS, at_start, place, send
+from protocol import NUMBER, at_start, place, send
 
-_REPLY = 1 + NUMBER  # bytes
 _SERVER = Path(__file__).with_name("copies.py")
 _LONGEST_START = 60.0  # seconds
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A process that runs commands, and the line to it."""
+    """A process that runs a command, and the line to whoever started it.
+
+    Once the line is closed here, the process may run another command: signals must not go to it any more.
+    """
 
     pid: int
     line: socket.socket
 
     def code(self, patience: float | None) -> int:
-        """The exit code of a copy that ends (minus the number of a signal). Raises `TimeoutError`."""
-        return self.reply(patience)[1]
-
-    def reply(self, patience: float | None) -> tuple[bool, int]:
-        """Whether the copy takes another command, and the code of the last one."""
+        """The exit code of its command (minus the number of a signal). Raises `TimeoutError`."""
         self.line.settimeout(patience)
-        reply = self.line.recv(_REPLY, socket.MSG_WAITALL)
+        reply = self.line.recv(NUMBER, socket.MSG_WAITALL)
         if not reply:
             raise ConnectionError("the process with everything loaded has ended")
-        return reply[:1] == STAYS, int.from_bytes(reply[1:], signed=True)
+        return int.from_bytes(reply, signed=True)
 
 
 class Warm:
@@ -48,7 +48,6 @@ class Warm:
     def __init__(self, program: Path, environ: Mapping[str, str]) -> None:
         self._program = program
         self._at_start = at_start(environ)
-        self.idle: list[Copy] = []
         self._folder = tempfile.TemporaryDirectory(prefix="warm")
         self._door, inside = socket.socketpair()
         with inside, socket.socket(socket.AF_UNIX) as listener:
@@ -73,8 +72,6 @@ class Warm:
 
     def close(self) -> None:
         """End it. Copies that still run go on."""
-        while self.idle:
-            self.idle.pop().line.close()
         self._door.close()
         self._process.wait()
         self._folder.cleanup()
@@ -98,18 +95,12 @@ class Warm:
         `before` is Python that a copy of the command's own runs first.
         """
         (from_us, to_it), (from_out, out), (from_err, err) = (os.pipe() for _ in range(3))
-        copy = self.idle.pop() if self.idle else self._fork()
-        with ThreadPoolExecutor(3) as side:
-            self._begin(copy, argv, (from_us, out, err), environ=environ, cwd=cwd, before=before)
-            side.submit(_feed, to_it, stdin.encode())
-            shown = [side.submit(_drain, each) for each in (from_out, from_err)]
-            try:
-                code = self._code(copy, patience)
-            except TimeoutError:
+        copy = self.start(argv, (from_us, out, err), environ=environ, cwd=cwd, before=before)
+        with copy.line, _Talk(to_it, stdin.encode(), (from_out, from_err)) as talk:
+            if not talk.ends(copy.line, patience):
                 os.kill(copy.pid, signal.SIGKILL)
-                copy.line.close()
-                raise subprocess.TimeoutExpired([*argv], patience) from None
-            return code, *(each.result().decode() for each in shown)
+                raise subprocess.TimeoutExpired([*argv], patience)
+            return copy.code(None), *(text.decode() for text in talk.shown)
 
     def start(
         self,
@@ -119,52 +110,76 @@ class Warm:
         environ: Mapping[str, str],
         cwd: Path,
         terminal: bool = False,
+        before: str = "",
     ) -> Copy:
-        """A copy that runs this command and no other, with these three streams, which it takes over.
+        """A copy that runs this command with these three streams, which it takes over.
 
         With `terminal` the streams are one, and the copy is the first process of a session on it.
         """
-        copy = self._fork()
-        self._begin(copy, argv, streams, environ=environ, cwd=cwd, terminal=terminal, alone=True)
-        return copy
-
-    def _fork(self) -> Copy:
         line, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self._door, [b"."], [theirs.fileno()])
         line.settimeout(_LONGEST_START)
-        return Copy(int.from_bytes(line.recv(NUMBER, socket.MSG_WAITALL)), line)
-
-    def _begin(
-        self,
-        copy: Copy,
-        argv: Sequence[str],
-        streams: Iterable[int],
-        *,
-        environ: Mapping[str, str],
-        cwd: Path,
-        **more: object,
-    ) -> None:
-        request = {"argv": [str(self._program), *argv], "environ": dict(environ), "cwd": str(cwd), **more}
-        streams = [*streams]
-        send(copy.line, request, streams)
+        copy = Copy(int.from_bytes(line.recv(NUMBER, socket.MSG_WAITALL)), line)
+        request = {"argv": [str(self._program), *argv], "environ": dict(environ), "cwd": str(cwd)}
+        send(line, {**request, "terminal": terminal, "before": before}, streams)
         for descriptor in {*streams}:
             os.close(descriptor)
-
-    def _code(self, copy: Copy, patience: float) -> int:
-        stays, code = copy.reply(patience)
-        if stays:
-            self.idle.append(copy)
-        else:
-            copy.line.close()
-        return code
+        return copy
 
 
-def _feed(descriptor: int, text: bytes) -> None:
-    with suppress(BrokenPipeError), open(descriptor, "wb", buffering=0) as pipe:
-        pipe.write(text)
+class _Talk:
+    """What goes into a command and comes out of it, by pipes."""
 
+    def __init__(self, to_it: int, text: bytes, from_it: Sequence[int]) -> None:
+        self._left = memoryview(text)
+        self._shown: dict[int, list[bytes]] = {each: [] for each in from_it}
+        self._watched = selectors.DefaultSelector()
+        os.set_blocking(to_it, False)
+        self._watched.register(to_it, selectors.EVENT_WRITE, self._feed)
+        for each in from_it:
+            self._watched.register(each, selectors.EVENT_READ, self._drain)
 
-def _drain(descriptor: int) -> bytes:
-    with open(descriptor, "rb") as pipe:
-        return pipe.read()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in [*self._watched.get_map()]:
+            self._end(each)
+        self._watched.close()
+
+    @property
+    def shown(self) -> list[bytes]:
+        """What came out of each so far."""
+        return [b"".join(parts) for parts in self._shown.values()]
+
+    def ends(self, line: socket.socket, patience: float) -> bool:
+        """Whether something comes through the line within the patience. Reads on to the end of what comes out."""
+        last = time.monotonic() + patience
+        self._watched.register(line, selectors.EVENT_READ, self._watched.unregister)
+        while self._watched.get_map():
+            waits = line in self._watched.get_map()
+            ready = self._watched.select(max(0.0, last - time.monotonic()) if waits else None)
+            if not ready:
+                self._watched.unregister(line)
+                return False
+            for key, _ in ready:
+                key.data(key.fd)
+        return True
+
+    def _feed(self, descriptor: int) -> None:
+        with suppress(BrokenPipeError):
+            self._left = self._left[os.write(descriptor, self._left) :] if self._left else self._left
+            if self._left:
+                return
+        self._end(descriptor)
+
+    def _drain(self, descriptor: int) -> None:
+        part = os.read(descriptor, 1 << 16)
+        self._shown[descriptor].append(part)
+        if not part:
+            self._end(descriptor)
+
+    def _end(self, descriptor: int) -> None:
+        self._watched.unregister(descriptor)
+        os.close(descriptor)
