@@ -31,13 +31,14 @@ class Child:
         stdout: int | IO[Any] = subprocess.PIPE,
         stderr: int | IO[Any] = subprocess.PIPE,
         text: bool = True,
+        before: str = "",
     ) -> None:
         self.args = [*argv]
         self.returncode: int | None = None
         theirs, self.stdin = _stream(stdin, "w" if text else "wb")
         out, self.stdout = _stream(stdout, "r" if text else "rb")
         err, self.stderr = _stream(stderr, "r" if text else "rb")
-        self._copy = warm.start(argv, (theirs, out, err), environ=environ, cwd=cwd)
+        self._copy = warm.start(argv, (theirs, out, err), environ=environ, cwd=cwd, before=before)
         self.pid = self._copy.pid
 
     def __enter__(self) -> Self:

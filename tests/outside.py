@@ -213,11 +213,12 @@ class Outside:
         stdout: int | IO[Any] = subprocess.PIPE,
         stderr: int | IO[Any] = subprocess.PIPE,
         text: bool = True,
+        before: str = "",
     ) -> Child:
-        """Start, and do not wait for the end; with the files of `subprocess.Popen`."""
+        """Start, and do not wait for the end; with the files of `subprocess.Popen`, and Python that is run before."""
         environ, files = self._with(env), {"stdin": stdin, "stdout": stdout, "stderr": stderr}
         assert warm().fits(environ)
-        return Child(warm(), argv, environ=environ, cwd=self.home, text=text, **files)
+        return Child(warm(), argv, environ=environ, cwd=self.home, text=text, before=before, **files)
 
     def seat(
         self,
@@ -336,6 +337,19 @@ class Outside:
     def _with(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
         chosen: dict[str, str | None] = {**self.environ, **(env or {})}
         return {name: value for name, value in chosen.items() if value is not None}
+
+
+def script(
+    text: str,
+    *,
+    stdin: int | IO[Any] = subprocess.DEVNULL,
+    stdout: int | IO[Any] = subprocess.PIPE,
+    stderr: int | IO[Any] = subprocess.PIPE,
+) -> Child:
+    """Start Python in a copy: a process of its own, which has the program and what it uses loaded."""
+    files = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+    before = f"{text}\nraise SystemExit\n"  # instead of the command
+    return Child(warm(), (), environ=os.environ, cwd=Path.cwd(), before=before, **files)
 
 
 @cache

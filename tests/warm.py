@@ -114,7 +114,8 @@ class Warm:
     ) -> Copy:
         """A copy that runs this command with these three streams, which it takes over.
 
-        With `terminal` the streams are one, and the copy is the first process of a session on it.
+        With `terminal` the streams are one, and the copy is the first process of a session on it. `before` is Python
+        that it runs first.
         """
         line, theirs = socket.socketpair()
         with theirs:

@@ -5,7 +5,6 @@ Here one second passes between two listings; `tests/engine/test_hold.py` has the
 
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -255,18 +254,7 @@ def test_a_dry_run_shows_what_would_happen(outside: Outside) -> None:
 
 def interrupted(outside: Outside, *argv: str, when: Callable[[], bool]) -> Done:
     """A command that lists often, with a signal once something is so."""
-    script = (
-        f"{FAST}\nimport sys\nsys.argv = ['runcancel', *sys.argv[1:]]\nfrom runcancel.cli import main\nsys.exit(main())"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", script, *argv],
-        env=outside.environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=outside.home,
-    )
+    child = outside.start(*argv, before=FAST)
     deadline = time.monotonic() + 30
     while not when() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)

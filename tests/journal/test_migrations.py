@@ -1,12 +1,11 @@
 """The tables of a team's journal: made once, by whoever comes first; those of a newer program are left alone."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 from databases import Server
+from outside import script
 
 from runcancel.errors import JournalError
 from runcancel.journal.migrations import MIGRATIONS
@@ -55,17 +54,14 @@ def test_what_was_applied_before_is_kept(empty: str, monkeypatch: pytest.MonkeyP
 
 
 _MIGRATE = """
-import sys
 from pathlib import Path
 from runcancel.journal.store import JournalStore
-print(*JournalStore(Path("/nowhere"), sys.argv[1]).migrate(), sep="\\n")
+print(*JournalStore(Path("/nowhere"), {url!r}).migrate(), sep="\\n")
 """
 
 
 def test_two_at_once_apply_each_migration_once(empty: str) -> None:
-    both = [
-        subprocess.Popen([sys.executable, "-c", _MIGRATE, empty], stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    both = [script(_MIGRATE.format(url=empty)) for _ in range(2)]
     lines = [line for one in both for line in one.communicate(timeout=60)[0].splitlines() if line]
 
     assert [one.returncode for one in both] == [0, 0]

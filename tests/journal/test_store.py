@@ -14,10 +14,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from children import Child
 from fakes import seen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
+from outside import script
 
 from journal.made import REF, RUN, item, operation
 from journal.places import Place, opened
@@ -476,7 +478,6 @@ def test_a_required_journal_refuses_instead(tmp_path: Path) -> None:
 _FILL = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
 from journal.made import REF, RUN, item, operation
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.journal.recorder import Recorder
@@ -495,19 +496,17 @@ print("went on", recorder.operation)
 
 
 def test_a_full_disk_is_told_once_and_stops_nothing(file: Path) -> None:
-    script = _FILL.format(tests=str(Path(__file__).parents[1]), file=str(file))
+    child = script(_FILL.format(file=str(file)))
+    out, err = child.communicate(timeout=30)
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("warned:") == 1
-    assert "went on None" in done.stdout
+    assert child.returncode == 0, err
+    assert out.count("warned:") == 1
+    assert "went on None" in out
 
 
 _FULL_AT_ONCE = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
 from journal.made import REF, RUN, item, operation
 from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.journal.recorder import Recorder
@@ -524,13 +523,12 @@ print("went on", recorder.operation)
 
 @pytest.mark.parametrize("bytes", [0, 5000, 40_000])
 def test_a_disk_that_is_full_from_the_start_is_told_once_and_holds_no_half_intent(file: Path, bytes: int) -> None:
-    script = _FULL_AT_ONCE.format(tests=str(Path(__file__).parents[1]), file=str(file), bytes=bytes)
+    child = script(_FULL_AT_ONCE.format(file=str(file), bytes=bytes))
+    out, err = child.communicate(timeout=30)
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("warned:") == 1
-    assert "went on None" in done.stdout
+    assert child.returncode == 0, err
+    assert out.count("warned:") == 1
+    assert "went on None" in out
     assert list(opened(file).operations()) == []
 
 
@@ -539,8 +537,8 @@ import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from journal.made import RUN, item, operation, sent
-from journal.places import opened
 from runcancel.engine.verdict import CancelResponse, RequestStatus, failed
+from runcancel.journal.store import JournalStore
 from runcancel.model.runs import Problem, Ref, RunName
 from runcancel.model.states import Reason, Stage
 
@@ -554,11 +552,13 @@ def die_at_byte(journal, n):  # in the middle of a write: the kernel writes up t
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (n, n))
 
+folder = Path({folder!r})
+JournalStore(folder / "first" / "j").open().close()  # what it loads is loaded
 for n in {numbers}:
     if os.fork() == 0:
-        journal, begun = opened(Path({folder!r}) / str(n) / "j"), operation()
+        journal, begun = JournalStore(folder / str(n) / "j").open(), operation()
         {how}(journal, n)
-        told = os.open(Path({folder!r}) / f"{{n}}.told", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        told = os.open(folder / f"{{n}}.told", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         runs = [RUN + str(k) for k in range(6)]
         journal.begin(begun, [item(run, targets={targets}) for run in runs])
         os.write(told, b"begun\\n")
@@ -583,10 +583,10 @@ for n in {numbers}:
 def test_a_kill_at_each_write_leaves_the_whole_intent_or_none(
     tmp_path: Path, how: str, numbers: range, targets: int
 ) -> None:
-    script = _DIE.format(
+    text = _DIE.format(
         tests=str(Path(__file__).parents[1]), folder=str(tmp_path), how=how, numbers=list(numbers), targets=targets
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", text], check=True, timeout=60)  # small, for it is copied for each number
 
     reached = set()
     for n in numbers:
@@ -611,7 +611,6 @@ def test_a_kill_at_each_write_leaves_the_whole_intent_or_none(
 _AT_ONCE = """
 import os, sys, time
 from pathlib import Path
-sys.path.insert(0, {tests!r})
 from journal.made import item, operation
 from journal.places import opened
 start = time.monotonic() + 0.2
@@ -628,18 +627,15 @@ print(codes)
 
 
 def test_many_processes_may_begin_the_journal_at_once(place: Place) -> None:
-    script = _AT_ONCE.format(tests=str(Path(__file__).parents[1]), file=place.name)
+    out, err = script(_AT_ONCE.format(file=place.name)).communicate(timeout=60)
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
-
-    assert done.stdout.strip() == str([0] * 8), done.stderr
+    assert out.strip() == str([0] * 8), err
     assert len(list(place.open().operations())) == 8
 
 
 _WRITE = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
 from journal.made import RUN, item, operation
 from journal.places import opened
 from runcancel.engine.verdict import CancelResponse, RequestStatus
@@ -655,9 +651,8 @@ for number in range({rounds}):
 """
 
 
-def writer(place: str, rounds: int) -> "subprocess.Popen[str]":
-    script = _WRITE.format(tests=str(Path(__file__).parents[1]), file=place, rounds=rounds)
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+def writer(place: str, rounds: int) -> Child:
+    return script(_WRITE.format(file=place, rounds=rounds))
 
 
 def test_many_processes_write_at_once(place: Place) -> None:
@@ -716,16 +711,16 @@ def test_where_no_table_of_mounts_is_every_disk_is_taken_for_local(tmp_path: Pat
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody without a name")
 def test_a_user_without_a_name_is_a_number() -> None:
-    script = """
+    child = script("""
 import getpass, os  # while files may be read
 from runcancel.journal.recorder import new_operation
+os.environ.clear()
 os.setuid(54321)
 print(new_operation("", (), "").user)
-"""
+""")
 
-    done = subprocess.run([sys.executable, "-c", script], env={}, capture_output=True, text=True, check=False)
-
-    assert done.stdout == "54321\n", done.stderr
+    out, err = child.communicate()
+    assert out == "54321\n", err
 
 
 def test_waiting_for_a_locked_file_can_be_ended(file: Path) -> None:
