@@ -5,10 +5,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import botocore.exceptions
+import botocore.loaders
+import botocore.session
 import pytest
 from fakes import HandClock
 from outside import Outside
@@ -38,29 +43,6 @@ AWS_KEYS = "".join(
 )
 ENV_KEYS = {"AWS_ACCESS_KEY_ID": "AKIAENVENVEN", "AWS_SECRET_ACCESS_KEY": "s"}
 
-AWS_JUDGE = """
-import json, os, sys
-import botocore.loaders, botocore.session
-out = []
-models = botocore.loaders.create_loader()  # read once: they are the same in every case
-for environ, profile, ask_endpoint in json.load(sys.stdin):
-    os.environ.clear()
-    os.environ.update(environ)
-    try:
-        session = botocore.session.Session(profile=profile)
-        found = {"profile": session.get_config_variable("profile") or "default"}
-        found["region"] = session.get_config_variable("region")
-        found["key"] = session.get_credentials().access_key[-4:]
-        if ask_endpoint:
-            session.register_component("data_loader", models)
-            client = session.create_client("ssm", region_name="us-east-2")
-            found["endpoint"] = client.meta.endpoint_url
-    except Exception as error:
-        found = {"error": type(error).__name__}
-    out.append(found)
-print(json.dumps(out))
-"""
-
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -71,6 +53,36 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
 
 
+def by_botocore(environ: Mapping[str, str], profile: str | None, *, client: bool = False) -> dict[str, Any]:
+    """What botocore resolves with these variables, and where a client of it connects to.
+
+    An empty variable is an unset one here; botocore takes it for the name of a profile.
+    """
+    return _resolved(frozenset((name, value) for name, value in environ.items() if value), profile, client)
+
+
+@cache
+def _resolved(variables: frozenset[tuple[str, str]], profile: str | None, client: bool) -> dict[str, Any]:
+    with mock.patch.dict(os.environ, dict(variables), clear=True):
+        try:
+            session = botocore.session.Session(profile=profile)
+            found = {"profile": session.get_config_variable("profile") or "default"}
+            found["region"] = session.get_config_variable("region")
+            found["key"] = session.get_credentials().access_key[-4:]
+            if client:
+                session.register_component("data_loader", _models())
+                found["endpoint"] = session.create_client("ssm", region_name="us-east-2").meta.endpoint_url
+        except botocore.exceptions.BotoCoreError as error:
+            return {"error": type(error).__name__}
+    return found
+
+
+@cache
+def _models() -> Any:
+    """Read once: they are the same in every case."""
+    return botocore.loaders.create_loader()
+
+
 def judged(script: str, cases: object) -> list[dict[str, Any]]:
     """What a vendor's library resolves in each case, in a process of its own."""
     done = subprocess.run(
@@ -78,11 +90,6 @@ def judged(script: str, cases: object) -> list[dict[str, Any]]:
     )
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found
-
-
-def without_empty(environ: Mapping[str, str]) -> dict[str, str]:
-    """An empty variable is an unset one here; botocore takes it for the name of a profile."""
-    return {name: value for name, value in environ.items() if value}
 
 
 def chosen(names: tuple[str, ...], values: tuple[str | None, ...]) -> dict[str, str]:
@@ -124,7 +131,7 @@ def test_aws_profile_key_and_region_are_botocores(
         for keys in ({}, ENV_KEYS)
         for profile in (None, "b")
     ]
-    verdicts = judged(AWS_JUDGE, [(without_empty(environ), profile, False) for environ, profile in cases])
+    verdicts = [by_botocore(environ, profile) for environ, profile in cases]
 
     for (environ, profile), expected in zip(cases, verdicts, strict=True):
         settings = provider("aws").resolve(environ, profile)
@@ -148,7 +155,7 @@ def test_the_aws_endpoint_is_botocores_and_what_is_told_is_what_is_used(
     names = ("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
     values = product((None, "", "https://ssm.example"), (None, "https://all.example"), (None, "true", "false"))
     cases = [({**bare, **chosen(names, each)}, profile) for each in values for profile in (None, "a", "b")]
-    verdicts = judged(AWS_JUDGE, [(without_empty(environ), profile, True) for environ, profile in cases])
+    verdicts = [by_botocore(environ, profile, client=True) for environ, profile in cases]
 
     for (environ, profile), expected in zip(cases, verdicts, strict=True):
         monkeypatch.setattr(os, "environ", dict(environ))
@@ -187,16 +194,18 @@ def test_the_alibaba_key_is_the_one_of_the_vendors_sdk(bare: dict[str, str], tmp
     names = ("ALIBABA_CLOUD_PROFILE", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "ALIBABA_CLOUD_CREDENTIALS_FILE")
     values = product((None, "aaaa", "bbbb", "cccc"), (None, "true"), (None, str(tmp_path / "one")))
     keys = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIENVeeee", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s"}
-    cases = [{**bare, **chosen(names, each), **env} for each in values for env in ({}, keys)]
-    (tmp_path / ".aliyun").mkdir()
-
+    choices = [{**chosen(names, each), **env} for each in values for env in ({}, keys)]
+    cases = []
     for current in ("aaaa", "bbbb"):
-        (tmp_path / ".aliyun" / "config.json").write_text(json.dumps({"current": current, "profiles": rows}))
-        verdicts = judged(ALIBABA_JUDGE, cases)
-        for environ, expected in zip(cases, verdicts, strict=True):
-            found = ours("alibaba", environ, None, "cn-hangzhou")
-            assert ("error" in found) == ("error" in expected), f"{environ} {found} {expected}"
-            assert found.get("key") == expected.get("key"), f"{environ} {found} {expected}"
+        home = tmp_path / current
+        (home / ".aliyun").mkdir(parents=True)
+        (home / ".aliyun" / "config.json").write_text(json.dumps({"current": current, "profiles": rows}))
+        cases += [{**bare, "HOME": str(home), **each} for each in choices]
+
+    for environ, expected in zip(cases, judged(ALIBABA_JUDGE, cases), strict=True):
+        found = ours("alibaba", environ, None, "cn-hangzhou")
+        assert ("error" in found) == ("error" in expected), f"{environ} {found} {expected}"
+        assert found.get("key") == expected.get("key"), f"{environ} {found} {expected}"
 
 
 KEYS_OF = {
@@ -289,18 +298,15 @@ def test_the_proxy_and_its_origin_are_what_python_and_every_vendors_sdk_take(
         assert expected is None or environ[row.origin] == expected, environ
 
 
-def test_the_hosts_of_aws_are_botocores(bare: dict[str, str]) -> None:
-    script = """
-import json, sys, botocore.session
-session = botocore.session.Session()
-keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-hosts = [session.create_client("ssm", region_name=one, **keys).meta.endpoint_url for one in json.load(sys.stdin)]
-print(json.dumps(hosts))
-"""
-    regions = sorted(provider("aws").regions)
-    hosts = [f"https://{provider('aws').host(region, None)}" for region in regions]
+def test_the_hosts_of_aws_are_botocores(bare: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", bare)
+    session = botocore.session.Session()
+    session.register_component("data_loader", _models())
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
 
-    assert hosts == judged(script, regions)
+    for region in sorted(provider("aws").regions):
+        client = session.create_client("ssm", region_name=region, **keys)
+        assert f"https://{provider('aws').host(region, None)}" == client.meta.endpoint_url
 
 
 # through the command
