@@ -465,11 +465,10 @@ BREAKS = "import http.client\ndef broken(*a, **k):\n    raise RuntimeError('made
 def test_an_internal_error_leaves_a_cancel_in_doubt_and_its_frames_hold_no_values(
     argv: tuple[str, ...], outside: Outside
 ) -> None:
-    hook = outside.home / "hook"
-    _file(hook / "sitecustomize.py", f"{BREAKS}http.client.HTTPConnection.request = broken\n")
-    env = {**outside.box.environment(sort="temporary"), "PYTHONPATH": str(hook)}
+    breaks = f"{BREAKS}http.client.HTTPConnection.request = broken\n"
+    env = outside.box.environment(sort="temporary")
 
-    done = outside.run("cancel", KILLED, TENCENT, *argv, env=env)
+    done = outside.run("cancel", KILLED, TENCENT, *argv, env=env, before=breaks)
 
     assert done.code == 8, str(done)  # the request may have left before it
     assert ('File "' in done.err) == bool(argv)
