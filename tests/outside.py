@@ -77,6 +77,14 @@ SWITCHES = frozenset({"UpdateMaintenanceWindow", "DisableRule", "EnableRule", "D
 READS = re.compile(r"(Describe|Get|List|Lookup|AssumeRole)")
 """How the operations begin that change nothing."""
 
+_FORKS = Path(__file__).with_name("forks.py")
+_OFTEN_LOADED = (
+    *("email.parser", "http.client", "typer.main", "runcancel.cli.app", "runcancel.cli.verbs.cancel"),
+    *("runcancel.cli.verbs.list", "runcancel.cli.verbs.status", "runcancel.journal.sqlite"),
+    *("runcancel.providers.alibaba.cloud", "runcancel.providers.aws.cloud", "runcancel.providers.tencent.invocations"),
+    *("runcancel.providers.tencent.wire", "runcancel.render.columns", "runcancel.render.formats.delimited"),
+)
+"""What most commands load, for forks that need not tell what they loaded."""
 _LOOKS = ("NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "TERM", "COLUMNS", "LINES", "TZ", "DEBUG", "CI")
 _SPEED = 20.0  # what a cancel takes in the sandbox is over before the first look; what runs goes on for 45 s and more
 
@@ -174,6 +182,48 @@ class Outside:
         code, out, err = warm().run(argv, environ=environ, cwd=self.home, stdin=stdin, patience=patience, before=before)
         done = Done(argv=argv, code=code, out=out, err=err)
         return checked(done, environ) if check else done
+
+    def forks(
+        self,
+        *commands: Sequence[str],
+        env: Mapping[str, str | None] | None = None,
+        own: Sequence[Mapping[str, str]] = (),
+        modules: bool = False,
+        stdout: str = "",
+        prefix: Sequence[str] = (),
+        cwd: Path | None = None,
+    ) -> list[Done]:
+        """Run each to the end in a fork of one interpreter, which starts with these variables, after `prefix`.
+
+        `own` has variables that each is given in its fork. With `modules` the last line of stderr names what a
+        command loaded. Bytes that are no UTF-8 are as `surrogateescape` has them.
+        """
+        environ = self._with(env)
+        own = own or [{}] * len(commands)
+        load = ["runcancel.cli"] if modules else _OFTEN_LOADED
+        wanted = [{"argv": argv, "environ": more, "stdout": stdout} for argv, more in zip(commands, own, strict=True)]
+        done = subprocess.run(
+            [*prefix, sys.executable, "-P", _FORKS],
+            env=environ,
+            cwd=cwd or self.home,
+            input=json.dumps({"load": load, "commands": wanted, "modules": modules}),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        results = zip(commands, own, json.loads(done.stdout), strict=True)
+        return [
+            checked(Done(argv=tuple(argv), code=code, out=out, err=err), environ | dict(more))
+            for argv, more, (code, out, err) in results
+        ]
+
+    def each(self, *commands: Sequence[str], env: Mapping[str, str | None] | None = None) -> list[Done]:
+        """Run one after the other, as `run` does; all in forks where a copy would not do."""
+        if warm().fits(self._with(env)):
+            return [self.run(*argv, env=env) for argv in commands]
+        return self.forks(*commands, env=env)
 
     def json(self, *argv: str, code: int = 0, env: Mapping[str, str | None] | None = None) -> Any:
         """The document of a command that ends with `code`."""

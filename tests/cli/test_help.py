@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from outside import RUNCANCEL, TENCENT, Done, Outside
+from outside import TENCENT, Done, Outside
 
 from runcancel import __version__
 from runcancel.cli.support.completion import SCRIPTS, write_all
@@ -173,61 +173,32 @@ def test_words_behind_an_action_are_refused_and_run_nothing(words: tuple[str, ..
     assert not [path for path in command.home.rglob("*") if path.name == "canary"]
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("help", "recurring"),
-        ("help", "cancel"),
-        ("help", "contexts", "add"),
-        ("cancel", "x", "--help"),
-        ("cancel", "--help"),
-        ("contexts", "add", "prod", "--help"),
-        ("sandbox", "exec", "--speed", "2", "--help"),
-    ],
-    ids=" ".join,
+PAGES = (
+    ("help", "recurring"),
+    ("help", "cancel"),
+    ("help", "contexts", "add"),
+    ("cancel", "x", "--help"),
+    ("cancel", "--help"),
+    ("contexts", "add", "prod", "--help"),
+    ("sandbox", "exec", "--speed", "2", "--help"),
 )
-def test_help_is_printed_whole_where_stdout_lacks_a_character(
-    argv: tuple[str, ...], encoding: str, command: Outside
-) -> None:
-    done = subprocess.run(
-        [RUNCANCEL, *argv],
-        env={**command.environ, "PYTHONIOENCODING": encoding},
-        capture_output=True,
-        timeout=20,
-        check=True,
-    )
 
-    assert done.stdout.decode() == command.run(*argv).out
-    assert done.stderr == b""
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_help_is_printed_whole_where_stdout_lacks_a_character(encoding: str, command: Outside) -> None:
+    for done in command.forks(*PAGES, env={"PYTHONIOENCODING": encoding}):
+        assert done.code == 0, str(done)
+        assert done.out == command.run(*done.argv).out
+        assert done.err == ""
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ("--version",),
-        ("help", "recurring"),
-        ("help", "cancel"),
-        ("cancel", "x", "--help"),
-        ("--show-completion", "bash"),
-    ],
-    ids=" ".join,
-)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_a_full_disk_is_one_line(argv: tuple[str, ...], unbuffered: str, command: Outside) -> None:
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [RUNCANCEL, *argv],
-            env={**command.environ, "PYTHONUNBUFFERED": unbuffered},
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=20,
-            check=False,
-        )
+def test_a_full_disk_is_one_line(unbuffered: str, command: Outside) -> None:
+    calls = ("--version",), *PAGES[:2], ("cancel", "x", "--help"), ("--show-completion", "bash")
 
-    assert (done.returncode, done.stderr) == (1, "runcancel: cannot write to stdout: No space left on device\n")
+    for done in command.forks(*calls, env={"PYTHONUNBUFFERED": unbuffered}, stdout="/dev/full"):
+        assert (done.code, done.err) == (1, "runcancel: cannot write to stdout: No space left on device\n"), str(done)
 
 
 def test_a_topic_nobody_knows_names_the_nearest(command: Outside) -> None:
@@ -290,45 +261,24 @@ CHEAP = {
     "wrong usage as json": (["status", "nonsense", "-o", "json"], {}),
 }
 
-_INSPECT = f"""
-import sys
-from runcancel.cli import run
-run(sys.argv[1:])
-loaded = sorted(set({FORBIDDEN!r}) & set(sys.modules))
-print("LOADED", *loaded, file=sys.stderr)
-"""
+
+def test_no_sdk_and_no_rich_is_imported(command: Outside) -> None:
+    calls, variables = zip(*CHEAP.values(), strict=True)
+
+    for done in command.forks(*calls, own=variables, modules=True):
+        *said, loaded = done.err.splitlines()
+        assert done.out or said, str(done)
+        assert not {*FORBIDDEN} & {*loaded.split()}, str(done)
 
 
-@pytest.mark.parametrize(("argv", "env"), CHEAP.values(), ids=CHEAP)
-def test_no_sdk_and_no_rich_is_imported(argv: list[str], env: dict[str, str], command: Outside) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _INSPECT, *argv],
-        env={**command.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
+def test_machine_formats_never_import_rich(outside: Outside) -> None:
+    calls = [("status", "inv-ib2lld37", "-o", format) for format in ("json", "jsonl", "tsv", "ref")]
 
-    assert done.stdout or len(done.stderr.splitlines()) > 1
-    assert done.stderr.splitlines()[-1].split() == ["LOADED"]
-
-
-@pytest.mark.parametrize("format", ["json", "jsonl", "tsv", "ref"])
-def test_machine_formats_never_import_rich(format: str, outside: Outside) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _INSPECT, "status", "inv-ib2lld37", "-o", format],
-        env=outside.environ,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
-
-    loaded = done.stderr.splitlines()[-1].split()[1:]
-    assert done.stdout
-    assert "rich" not in loaded
-    assert not {"botocore", "alibabacloud_credentials", "darabonba"} & set(loaded)  # one cloud loads its own SDK alone
+    for done in outside.forks(*calls, modules=True):
+        assert done.out
+        loaded = {*done.err.splitlines()[-1].split()}
+        assert "rich" not in loaded
+        assert not {"botocore", "alibabacloud_credentials", "darabonba"} & loaded  # one cloud loads its own SDK alone
 
 
 # completion

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outside import COMMAND, ENDED, KILLED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside
+from outside import COMMAND, ENDED, KILLED, ONE_SHOT, TENCENT, WINDOW, Outside
 
 
 def operations(outside: Outside) -> list[Any]:
@@ -82,7 +82,7 @@ def test_prune_leaves_what_is_unfinished_alone_and_names_it(outside: Outside) ->
 def test_a_command_that_read_the_journal_leaves_one_file(outside: Outside, argv: str) -> None:
     outside.run("cancel", TENCENT)
 
-    subprocess.run([RUNCANCEL, *argv.split()], env=outside.environ, capture_output=True, check=False)
+    outside.start(*argv.split()).communicate()
 
     folder = outside.home / ".local" / "state" / "runcancel"
     assert [file.name for file in folder.iterdir()] == ["journal.sqlite3"]
@@ -103,16 +103,13 @@ def test_history_works_on_a_read_only_file_system(outside: Outside, tmp_path: Pa
         assert (folder / "journal.sqlite3-wal").stat().st_size > 0
         before = [{"id": ""}, *before]
     frozen = f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"
-    script = f"{frozen} && {RUNCANCEL} history -o json && {RUNCANCEL} history prune; echo $?"
+    prefix = ("unshare", "-m", "sh", "-c", f'{frozen} && exec "$@"', "sh")
 
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script], env=outside.environ, capture_output=True, text=True, check=False
-    )
+    history, prune = outside.forks(("history", "-o", "json"), ("history", "prune"), prefix=prefix)
 
-    shown, code = done.stdout.rsplit("\n", 2)[0], done.stdout.split()[-1]
-    assert code == "6", done.stderr
-    found = json.loads(shown)["operations"]
-    assert len(found) == len(before), done.stderr
+    assert (history.code, prune.code) == (0, 6), str(prune)
+    found = history.document["operations"]
+    assert len(found) == len(before), str(history)
     assert found[-1]["id"] == before[-1]["id"]
 
 

@@ -1,12 +1,9 @@
 """What is loaded and what is not: a command pays for the cloud that it talks to and for nothing else."""
 
-import subprocess
-import sys
+from collections.abc import Mapping
 
-import pytest
-from outside import COMMAND, KILLED, TENCENT, Outside
+from outside import COMMAND, KILLED, TENCENT, Done, Outside
 
-LOADED = "import sys; from runcancel.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 DRAWN, STORED = {"rich"}, {"sqlite3"}
 MOST_MODULES = 105
 """What one cancel of a Tencent run loads of this program; `docs/layout.md` has the figure."""
@@ -15,81 +12,53 @@ SDKS = {
     *("alibabacloud_credentials", "alibabacloud_tea_openapi", "Tea"),
 }
 NEVER = {"boto3", "requests", "aiohttp", "cryptography", "alibabacloud_tea_openapi", "Tea", "asyncio", "pydantic"}
-ONE_OF_EACH = pytest.mark.parametrize("ref", [COMMAND, KILLED, TENCENT], ids=["aws", "alibaba", "tencent"])
+ONE_OF_EACH = (COMMAND, KILLED, TENCENT)
 
 
-def loaded(outside: Outside, *argv: str, **env: str) -> set[str]:
-    """Every top-level package that a command imports."""
-    return {name.partition(".")[0] for name in modules(outside, *argv, **env)}
+def loaded(done: Done) -> set[str]:
+    """Every top-level package that a command imported."""
+    return {name.partition(".")[0] for name in modules(done)}
 
 
-def modules(outside: Outside, *argv: str, **env: str) -> set[str]:
-    """Every module that a command imports."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED, *argv],
-        env={**outside.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    return set(done.stderr.splitlines()[-1].split())
+def modules(done: Done) -> set[str]:
+    """Every module that a command imported, in a fork that named them."""
+    return {*done.err.splitlines()[-1].split()}
 
 
 def test_a_cancel_loads_few_modules_of_its_own(outside: Outside) -> None:
-    own = {name for name in modules(outside, "cancel", TENCENT, "--yes", "-o", "ref") if name.startswith("runcancel")}
+    (done,) = outside.forks(("cancel", TENCENT, "--yes", "-o", "ref"), modules=True)
 
-    assert len(own) <= MOST_MODULES
-
-
-@ONE_OF_EACH
-def test_a_status_loads_no_sdk(ref: str, outside: Outside) -> None:
-    found = loaded(outside, "status", ref, "-o", "json")
-
-    assert not found & SDKS
-    assert not found & (DRAWN | STORED | NEVER)
+    assert len({name for name in modules(done) if name.startswith("runcancel")}) <= MOST_MODULES
 
 
-@ONE_OF_EACH
-def test_a_cancel_loads_the_journal_and_no_more(ref: str, outside: Outside) -> None:
-    found = loaded(outside, "cancel", ref, "--no-wait", "-o", "json")
-
-    assert not found & SDKS
-    assert not found & (DRAWN | NEVER)
+def test_a_status_loads_no_sdk(outside: Outside) -> None:
+    for done in outside.forks(*(("status", ref, "-o", "json") for ref in ONE_OF_EACH), modules=True):
+        assert not loaded(done) & (SDKS | DRAWN | STORED | NEVER), str(done)
 
 
-@pytest.mark.parametrize(
-    ("argv", "env"),
-    [
-        (["--version"], {}),
-        (["--help"], {}),
-        (["cancel", "--help"], {}),
-        (["history", "--help"], {}),
-        ([], {"_RUNCANCEL_COMPLETE": "bash", "_RUNCANCEL_LINE": "runcancel ca"}),
-        (["cancel", "nonsense"], {}),
-    ],
-    ids=["version", "help", "cancel help", "history help", "completion", "wrong usage"],
-)
-def test_what_asks_no_cloud_loads_no_sdk_no_table_and_no_database(
-    argv: list[str], env: dict[str, str], outside: Outside
-) -> None:
-    assert not loaded(outside, *argv, **env) & (SDKS | DRAWN | STORED | NEVER | {"tomllib"})
+def test_a_cancel_loads_the_journal_and_no_more(outside: Outside) -> None:
+    for done in outside.forks(*(("cancel", ref, "--no-wait", "-o", "json") for ref in ONE_OF_EACH), modules=True):
+        assert not loaded(done) & (SDKS | DRAWN | NEVER), str(done)
 
 
-@pytest.mark.parametrize(
-    ("argv", "env"),
-    [
-        (["--version"], {}),
-        (["--help"], {}),
-        (["cancel", "--help"], {}),
-        (["contexts", "add", "-h"], {}),
-        ([], {"_RUNCANCEL_COMPLETE": "bash", "_RUNCANCEL_LINE": "runcancel ca"}),
-        ([], {"_RUNCANCEL_COMPLETE": "zsh", "_RUNCANCEL_LINE": "runcancel cancel --no"}),
-        ([], {"_RUNCANCEL_COMPLETE": "fish", "_RUNCANCEL_LINE": "runcancel list -o js"}),
-    ],
-    ids=["version", "help", "cancel help", "action help", "a verb", "an option", "a word"],
-)
-def test_what_is_known_beforehand_is_said_before_anything_is_loaded(
-    argv: list[str], env: dict[str, str], outside: Outside
-) -> None:
-    assert not loaded(outside, *argv, **env) & {"typer", "msgspec", "inspect"}
+def completing(shell: str, line: str) -> dict[str, str]:
+    return {"_RUNCANCEL_COMPLETE": shell, "_RUNCANCEL_LINE": line}
+
+
+HELP: Mapping[tuple[str, ...], dict[str, str]] = {("--version",): {}, ("--help",): {}, ("cancel", "--help"): {}}
+
+
+def test_what_asks_no_cloud_loads_no_sdk_no_table_and_no_database(outside: Outside) -> None:
+    calls = {**HELP, ("history", "--help"): {}, (): completing("bash", "runcancel ca"), ("cancel", "nonsense"): {}}
+
+    for done in outside.forks(*calls, own=[*calls.values()], modules=True):
+        assert not loaded(done) & (SDKS | DRAWN | STORED | NEVER | {"tomllib"}), str(done)
+
+
+def test_what_is_known_beforehand_is_said_before_anything_is_loaded(outside: Outside) -> None:
+    calls = {**HELP, ("contexts", "add", "-h"): {}}
+    words = {"bash": "runcancel ca", "zsh": "runcancel cancel --no", "fish": "runcancel list -o js"}
+    lines = [completing(shell, line) for shell, line in words.items()]
+
+    for done in outside.forks(*calls, *[()] * len(lines), own=[*calls.values(), *lines], modules=True):
+        assert not loaded(done) & {"typer", "msgspec", "inspect"}, str(done)

@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from outside import COMMAND, ENDED, KILLED, RUNCANCEL, TENCENT, Done, Outside, checked
+from outside import COMMAND, ENDED, KILLED, RUNCANCEL, TENCENT, Done, Outside, ran
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None,
@@ -31,58 +30,56 @@ GOOD = (0, 7, 8)  # a pending-only cancel and one that is only reported have cod
 HOMELESS: Mapping[str, None] = dict.fromkeys(("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "XDG_STATE_HOME"))
 
 
-def as_nobody(outside: Outside, *argv: str, env: Mapping[str, str] | None = None, limit: Sequence[str] = ()) -> Done:
-    """Run as a uid that has no passwd entry. It may read what root may: the interpreter can be below /root.
-
-    `limit` is a command that runs another one under a limit.
-    """
-    able = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
-    command = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups", *able, *limit, RUNCANCEL, *argv]
-    environ = {name: value for name, value in outside.environ.items() if name not in HOMELESS} | dict(env or {})
-    done = subprocess.run(command, env=environ, cwd="/", capture_output=True, text=True, timeout=60, check=False)
-    return checked(Done(argv=argv, code=done.returncode, out=done.stdout, err=done.stderr), environ)
+AS_NOBODY = (
+    *("setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"),
+    *("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"),
+)
+"""Runs a command as a uid that has no passwd entry. It may read what root may: the interpreter can be below /root."""
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_user_without_passwd_entry_and_home_can_use_every_verb(verb: str, outside: Outside) -> None:
-    done = as_nobody(outside, *VERBS[verb], "-o", "json")
+def as_nobody(outside: Outside, *argv: str, limit: Sequence[str]) -> Done:
+    """Run the installed command; `limit` is a command that runs another one under a limit."""
+    environ = {name: value for name, value in outside.environ.items() if name not in HOMELESS}
+    return ran([*AS_NOBODY, *limit, RUNCANCEL], *argv, environ=environ, cwd=Path("/"))
 
-    assert done.code in GOOD, str(done)
-    assert "internal error" not in done.out + done.err
-    assert done.out.startswith("{")
+
+def all_as_nobody(outside: Outside, *commands: Sequence[str], env: Mapping[str, str] | None = None) -> list[Done]:
+    """Run one after the other."""
+    return outside.forks(*commands, env={**HOMELESS, **(env or {})}, prefix=AS_NOBODY, cwd=Path("/"))
+
+
+def test_a_user_without_passwd_entry_and_home_can_use_every_verb(outside: Outside) -> None:
+    for done in all_as_nobody(outside, *((*words, "-o", "json") for words in VERBS.values())):
+        assert done.code in GOOD, str(done)
+        assert "internal error" not in done.out + done.err, str(done)
+        assert done.out.startswith("{"), str(done)
 
 
 def test_a_cancel_without_a_home_says_that_it_is_not_written_down(outside: Outside) -> None:
-    done = as_nobody(outside, "cancel", TENCENT, "-o", "json")
+    done = as_nobody(outside, "cancel", TENCENT, "-o", "json", limit=())
 
     assert done.outcomes[TENCENT]["verdict"] == "stopped"
     assert "set HOME or an XDG variable" in done.err
 
 
-@pytest.mark.parametrize(
-    "argv",
-    [("history",), ("contexts", "add", "dev", "-p", "aws"), ("cancel", TENCENT, "--require-journal")],
-    ids=lambda argv: argv[0],
-)
-def test_what_needs_a_folder_says_so_in_one_sentence(argv: Sequence[str], outside: Outside) -> None:
-    done = as_nobody(outside, *argv)
+def test_what_needs_a_folder_says_so_in_one_sentence(outside: Outside) -> None:
+    calls = (("history",), ("contexts", "add", "dev", "-p", "aws"), ("cancel", TENCENT, "--require-journal"))
 
-    assert done.code in (2, 6), str(done)
-    assert "set HOME or an XDG variable" in done.err
+    for done in all_as_nobody(outside, *calls):
+        assert done.code in (2, 6), str(done)
+        assert "set HOME or an XDG variable" in done.err, str(done)
     assert not outside.writes()
 
 
-@pytest.mark.parametrize("cloud", ["aws", "alibaba", "tencent"])
-def test_without_home_and_keys_each_cloud_says_that_it_has_no_credentials(cloud: str, outside: Outside) -> None:
+def test_without_home_and_keys_each_cloud_says_that_it_has_no_credentials(outside: Outside) -> None:
     keys = [name for name in outside.environ if name.startswith(("AWS_", "ALIBABA_", "TENCENTCLOUD_"))]
     for name in keys:
         del outside.environ[name]
-    region = {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}[cloud]
+    regions = {"aws": "us-east-2", "alibaba": "cn-hangzhou", "tencent": "ap-guangzhou"}
+    calls = [("list", "-p", cloud, "-r", region, "-o", "json") for cloud, region in regions.items()]
 
-    env = {"AWS_EC2_METADATA_DISABLED": "true"}
-    done = as_nobody(outside, "list", "-p", cloud, "-r", region, "-o", "json", env=env)
-
-    assert {problem["code"] for problem in done.document["errors"]} == {"no_credentials"}, str(done)
+    for done in all_as_nobody(outside, *calls, env={"AWS_EC2_METADATA_DISABLED": "true"}):
+        assert {problem["code"] for problem in done.document["errors"]} == {"no_credentials"}, str(done)
 
 
 def test_xdg_folders_alone_hold_configuration_and_journal(outside: Outside, tmp_path: Path) -> None:
@@ -92,16 +89,21 @@ def test_xdg_folders_alone_hold_configuration_and_journal(outside: Outside, tmp_
         os.chown(tmp_path / name, 54321, 54321)
     env = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
 
-    assert as_nobody(outside, "contexts", "add", "dev", "-p", "tencent", env=env).code == 0
-    done = as_nobody(outside, "cancel", f"dev@{TENCENT}", "-o", "json", env=env)
-    past = as_nobody(outside, "history", "-o", "json", env=env)
+    added, done, past = all_as_nobody(
+        outside,
+        ("contexts", "add", "dev", "-p", "tencent"),
+        ("cancel", f"dev@{TENCENT}", "-o", "json"),
+        ("history", "-o", "json"),
+        env=env,
+    )
 
+    assert added.code == 0, str(added)
     assert [one["verdict"] for one in done.document["outcomes"]] == ["stopped"], str(done)
     assert [one["id"] for one in past.document["operations"]] == [done.document["operation"]]
 
 
 def test_a_home_that_cannot_be_written_holds_up_no_cancel(outside: Outside) -> None:
-    done = as_nobody(outside, "cancel", TENCENT, "-o", "json", env={"HOME": "/"})
+    (done,) = all_as_nobody(outside, ("cancel", TENCENT, "-o", "json"), env={"HOME": "/"})
 
     assert done.outcomes[TENCENT]["verdict"] == "stopped", str(done)
     assert done.err.count("cannot be resumed") == 1
@@ -109,10 +111,12 @@ def test_a_home_that_cannot_be_written_holds_up_no_cancel(outside: Outside) -> N
 
 def test_an_empty_environment_is_enough_for_help_and_an_answer(outside: Outside) -> None:
     outside.environ = {}
+    search = ("list", "-p", "tencent", "-r", "ap-guangzhou", "-o", "json")
 
-    assert outside.run("--version").code == 0
-    assert outside.run("help", "exit-codes").code == 0
-    assert outside.run("list", "-p", "tencent", "-r", "ap-guangzhou", "-o", "json").code in (4, 7)
+    version, page, found = outside.forks(("--version",), ("help", "exit-codes"), search)
+
+    assert (version.code, page.code) == (0, 0)
+    assert found.code in (4, 7)
 
 
 def crowd(outside: Outside) -> list[str]:

@@ -1,8 +1,6 @@
 """`--query` as its users meet it: on every verb, in every format, and never at the price of an error."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -101,12 +99,6 @@ def test_what_fails_early_is_queried_too(still: Outside) -> None:
 
 
 def test_jmespath_and_yaml_are_loaded_only_when_used(still: Outside) -> None:
-    script = (
-        "import sys; from runcancel.cli import run; run(sys.argv[1:]);"
-        "sys.exit(bool({'jmespath', 'yaml'} & set(sys.modules)))"
-    )
-    for argv in (("status", "nonsense", "-o", "json"), ("contexts", "-o", "csv"), ("list", "--help")):
-        done = subprocess.run(
-            [sys.executable, "-c", script, *argv], env=still.environ, capture_output=True, timeout=20, check=False
-        )
-        assert done.returncode == 0, argv
+    calls = (("status", "nonsense", "-o", "json"), ("contexts", "-o", "csv"), ("list", "--help"))
+    for done in still.forks(*calls, modules=True):
+        assert not {"jmespath", "yaml"} & {*done.err.splitlines()[-1].split()}, str(done)
