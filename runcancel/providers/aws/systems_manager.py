@@ -16,6 +16,7 @@ from runcancel.errors import CloudError
 from runcancel.providers.aws.failures import by_status, refusal, retry_after, unsent
 from runcancel.providers.aws.signature import Keys, signed
 from runcancel.providers.aws.wire import proven_object
+from runcancel.providers.common.exchange import plain_path
 from runcancel.providers.common.fields import JsonObject, is_page, json_object
 from runcancel.providers.common.http import EndpointHealth, HttpClient, Reply
 from runcancel.redaction import remember
@@ -41,7 +42,7 @@ class SystemsManager:
         self.url = url
         self._client = client
         self._host = parts.netloc
-        self._path = re.sub("/{2,}", "/", f"{parts.path}/")  # so it is signed, too
+        self._path = re.sub("/{2,}", "/", plain_path(f"{parts.path}/"))  # so it is signed, too
         self._target = f"{parts.scheme}://{parts.netloc}{self._path}"
         self._region = region
         self._agent = agent

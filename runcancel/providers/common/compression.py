@@ -5,6 +5,10 @@ import zlib
 from runcancel.providers.common.connections import LARGEST, TooLarge
 
 _PIECE = 1 << 16  # bytes that are decompressed at once
+_GZIP = b"\x1f\x8b"
+"""How a member of a gzip file begins."""
+
+_MOST_MEMBERS = 1000  # of one answer: a server that compresses piece by piece makes one of each
 
 
 def decompressed(content: bytes, encoding: str) -> bytes:
@@ -21,18 +25,30 @@ def decompressed(content: bytes, encoding: str) -> bytes:
 
 
 def _inflated(content: bytes) -> bytes:
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as its first bytes show
+    """All members of a gzip file, or one zlib stream. What follows the last of them is no part of it."""
     parts: list[bytes] = []
-    size = 0
+    size = members = at = 0
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, as its first bytes show
     try:
-        while content and not inflate.eof:
-            parts.append(inflate.decompress(content, _PIECE))
-            content = inflate.unconsumed_tail
+        while True:
+            piece = inflate.unconsumed_tail
+            if not piece:
+                piece = content[at : at + _PIECE]
+                at += len(piece)
+            if not piece:
+                raise ValueError("cut off")
+            parts.append(inflate.decompress(piece, _PIECE))
             size += len(parts[-1])
             if size > LARGEST:
                 raise TooLarge
+            if not inflate.eof:
+                continue
+            at -= len(inflate.unused_data)
+            members += 1
+            if content[:2] != _GZIP or content[at : at + 2] != _GZIP:
+                return b"".join(parts)
+            if members == _MOST_MEMBERS:
+                raise ValueError(f"more than {_MOST_MEMBERS} members")
+            inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    if not inflate.eof:
-        raise ValueError("cut off")
-    return b"".join(parts)

@@ -49,6 +49,7 @@ class _Bounded(RawIOBase):
     def __init__(self, sock: socket.socket, source: _Source) -> None:
         self._sock = sock
         self._source = source
+        self.ended = False  # nothing more is taken from the socket
         timeout = sock.gettimeout()
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._bytes_left = LARGEST + _HEAD  # the head of the answer counts, too
@@ -57,6 +58,8 @@ class _Bounded(RawIOBase):
         return True
 
     def readinto(self, into: Any, /) -> int:
+        if self.ended:
+            return 0
         if self._deadline is not None:
             seconds = self._deadline - time.monotonic()
             if seconds <= 0:
@@ -73,12 +76,32 @@ class _Bounded(RawIOBase):
         super().close()
 
 
-class _Response(client.HTTPResponse):
+class _Reader(BufferedReader):
+    """The buffer of one answer. `http.client` closes it at the end of the answer, with what it has read beyond."""
+
+    def __init__(self, bounded: _Bounded) -> None:
+        super().__init__(bounded)
+        self._bounded = bounded
+        self.surplus = False
+
+    def close(self) -> None:
+        if not self.closed:
+            self._bounded.ended = True
+            self.surplus = bool(self.peek(1))
+        super().close()
+
+
+class Response(client.HTTPResponse):
     """An answer of `http.client`, or a proxy's answer to CONNECT, that is read through `_Bounded`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = BufferedReader(_Bounded(sock, self.fp.detach()))
+        self.fp = self._reader = _Reader(_Bounded(sock, self.fp.detach()))
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection serves no further request: it ends, or bytes that nobody requested came with this."""
+        return self.will_close or self._reader.surplus
 
 
 class ProxyFailure(Exception):
@@ -127,7 +150,7 @@ class Way(Struct, frozen=True):
 class Connection(client.HTTPConnection):
     """One connection of `http.client` whose answers are bounded. Timeouts are in seconds."""
 
-    response_class = _Response
+    response_class = Response
     auto_open = 0  # no request opens another one
 
     def __init__(self, host: str, port: int, way: Way, *, connect_timeout: float, read_timeout: float) -> None:
@@ -154,11 +177,13 @@ class Connection(client.HTTPConnection):
         opened.settimeout(self._read_timeout)
         self.sock = opened
 
-    def begin(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes) -> client.HTTPResponse:
+    def begin(self, method: str, target: str, *, headers: Mapping[str, str], body: bytes) -> Response:
         """Send one request over the connection that stands, and read the head of its answer."""
         self.sock.settimeout(self._read_timeout)  # an answer before may have left less
         self.request(method, target, body=body or None, headers=dict(headers))
-        return self.getresponse()
+        response = self.getresponse()
+        assert isinstance(response, Response)
+        return response
 
     @property
     def dropped(self) -> bool:
@@ -191,7 +216,7 @@ class Connection(client.HTTPConnection):
         if proxy.authorization is not None:
             lines.append(f"Proxy-Authorization: {proxy.authorization}")
         opened.sendall("\r\n".join((*lines, "", "")).encode("ascii"))
-        answer = _Response(opened, method="CONNECT")
+        answer = Response(opened, method="CONNECT")
         answer.begin()
         if answer.status != client.OK:
             raise ProxyFailure(answer.status)

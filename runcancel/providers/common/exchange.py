@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPException, IncompleteRead
 from ssl import SSLCertVerificationError
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +15,7 @@ from runcancel.providers.common.connections import (
     Connections,
     NoConnection,
     ProxyFailure,
+    Response,
     TooLarge,
     Way,
 )
@@ -29,13 +30,13 @@ _NO_HOST = "check the region's name, and the DNS of this machine"
 
 def exchange(
     connections: Connections, way: Way, method: str, url: str, *, headers: Mapping[str, str], body: bytes
-) -> tuple[HTTPResponse, bytes]:
+) -> tuple[Response, bytes]:
     """The answer to one request, and its whole body, decompressed.
 
     Raises `Reason.LOST` for one that did not come whole, in time and in size, and `NoConnection`.
     """
     parts = urlsplit(url)
-    target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe=_AS_THEY_ARE)
+    target = quote(f"{plain_path(parts.path)}{'?' if parts.query else ''}{parts.query}", safe=_AS_THEY_ARE)
     host = parts.netloc.rpartition("@")[2]
     connection = connections.take(parts.hostname or "", parts.port, way)
     try:
@@ -44,11 +45,25 @@ def exchange(
     except BaseException:
         connection.close()
         raise
-    if response.will_close:
+    if response.is_last:
         connection.close()
     else:
         connections.keep(connection)
     return response, content
+
+
+def plain_path(path: str) -> str:
+    """A path without `.` and `..`, as it is sent and signed: `/a/./b/../c` is `/a/c` (RFC 3986, 5.2.4)."""
+    if "/." not in path:
+        return path or "/"
+    last = path.rpartition("/")[2]
+    parts: list[str] = []
+    for part in path.split("/")[1:]:
+        if part == "..":
+            parts = parts[:-1]
+        elif part != ".":
+            parts.append(part)
+    return "/" + "/".join((*parts, "") if last in (".", "..") else parts)
 
 
 def unreachable(host: str, failure: NoConnection, authorities: Authorities) -> CloudError:
@@ -68,7 +83,7 @@ def unreachable(host: str, failure: NoConnection, authorities: Authorities) -> C
 
 def _head(
     connection: Connection, method: str, target: str, *, host: str, headers: Mapping[str, str], body: bytes
-) -> HTTPResponse:
+) -> Response:
     """The status and the headers. Raises `Reason.LOST`."""
     try:
         response = connection.begin(method, target, headers=headers, body=body)
@@ -81,7 +96,7 @@ def _head(
         raise _too_large(host) from None
 
 
-def _whole(response: HTTPResponse, host: str) -> bytes:
+def _whole(response: Response, host: str) -> bytes:
     """The body. Raises `Reason.LOST`."""
     try:
         return _plain(response.read(), response.headers.get("content-encoding"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from adversary.inspecting import authority
 from opened import refused
+from urllib3.util import parse_url
 
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
@@ -101,6 +102,31 @@ def test_a_path_with_other_signs_is_encoded_and_one_that_is_encoded_stays(stack:
     assert lines[0] == "GET /a%20b/%2F?x=%C3%BC HTTP/1.1"
     assert f"Host: 127.0.0.1:{server.port}" in lines
     assert "X-Y: z" in lines
+
+
+PATHS = {
+    "/a/./b/../c?x=/../y": "/a/c?x=/../y",
+    "/a/b/..": "/a/",
+    "/a/.": "/a/",
+    "/../../a": "/a",
+    "/.": "/",
+    "/..": "/",
+    "/a/.b/..c/d.": "/a/.b/..c/d.",
+    "/a//../b/": "/a/b/",
+    "": "/",
+}
+"""As RFC 3986 removes dot segments, and as urllib3 does."""
+
+
+def test_a_path_is_sent_without_dots(stack: ExitStack) -> None:
+    server = started(stack, Server())
+    client = HttpClient({}, connect_timeout=2, read_timeout=2)
+
+    for path in PATHS:
+        client.send("GET", f"http://127.0.0.1:{server.port}{path}", headers={})
+
+    assert [head.split()[1] for head in server.heads] == [*PATHS.values()]
+    assert [parse_url(f"http://host{path}").request_uri for path in PATHS] == [*PATHS.values()]
 
 
 ENDLESS = {
@@ -233,6 +259,21 @@ def test_a_proxy_behind_tls_leads_to_a_host_behind_tls(stack: ExitStack, tmp_pat
     assert "Proxy-Authorization: Basic bWU6c2UgY3JldA==" in proxy.heads[0]
     assert "Host: ecs.example.com\r\n" in server.heads[0]
     assert "Proxy-Authorization" not in server.heads[0]
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("surplus", [b"z", b"\r\n", ANSWER], ids=["a byte", "a line", "an answer"])
+@pytest.mark.parametrize("answer", [ANSWER, CHUNKED], ids=["counted", "chunked"])
+def test_a_connection_ends_with_an_answer_that_brings_more_than_itself(
+    answer: bytes, surplus: bytes, stack: ExitStack
+) -> None:
+    server = started(stack, Server(answer=(answer + surplus,)))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "c"})
+
+    assert [transport.post("/", headers={}).content for _ in range(3)] == [b"{}"] * 3
+    assert server.connections == 3
 
 
 UNREQUESTED = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfake"

@@ -291,6 +291,21 @@ def test_an_answer_that_is_compressed_unasked_is_read(encoding: str, served: Cal
     assert _transport(url).post("/", headers={}).content == b"{}"
 
 
+MEMBERS = {
+    "two members": gzip.compress(b"{") + gzip.compress(b"}"),
+    "an empty member": gzip.compress(b"") + gzip.compress(b"{}") + gzip.compress(b""),
+    "members and padding": gzip.compress(b"{") + gzip.compress(b"}") + bytes(512),
+    "many members": b"".join(gzip.compress(bytes([byte])) for byte in b"{" + b" " * 900 + b"}"),
+}
+
+
+@pytest.mark.parametrize("body", MEMBERS.values(), ids=MEMBERS)
+def test_every_member_of_a_compressed_answer_is_read(body: bytes, served: Callable[[Serve], str]) -> None:
+    url = served(lambda connection: connection.sendall(_compressed("gzip", body)))
+
+    assert _transport(url).post("/", headers={}).content == gzip.decompress(body)
+
+
 def _much(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
@@ -308,13 +323,20 @@ def _many_headers(connection: socket.socket) -> None:
     [
         lambda connection: connection.sendall(_compressed("gzip", gzip.compress(bytes(80 << 20)))),
         lambda connection: connection.sendall(_compressed("gzip, gzip", gzip.compress(gzip.compress(bytes(80 << 20))))),
+        lambda connection: connection.sendall(_compressed("gzip", 80 * gzip.compress(bytes(1 << 20)))),
+        lambda connection: connection.sendall(_compressed("gzip", 100_000 * gzip.compress(b""))),
+        lambda connection: connection.sendall(_compressed("gzip", gzip.compress(b"{") + gzip.compress(b"}")[:-9])),
+        lambda connection: connection.sendall(_compressed("gzip", gzip.compress(b"{") + gzip.compress(b"}")[:9])),
         lambda connection: connection.sendall(_compressed("gzip", b"no gzip")),
         lambda connection: connection.sendall(_compressed("gzip", gzip.compress(bytes(100))[:-9])),
         lambda connection: connection.sendall(_compressed("br", b"{}")),
         _much,
         _many_headers,
     ],
-    ids=["bomb", "bomb in a bomb", "no gzip", "cut gzip", "brotli", "no end", "no end of headers"],
+    ids=[
+        *("bomb", "bomb in a bomb", "bomb of members", "members without end", "cut second member", "cut second head"),
+        *("no gzip", "cut gzip", "brotli", "no end", "no end of headers"),
+    ],
 )
 def test_an_answer_is_bounded_in_size(serve: Serve, served: Callable[[Serve], str]) -> None:
     transport = Transport(Endpoint.of(served(serve)), structs.replace(CONNECTION, read_timeout=20), {})
