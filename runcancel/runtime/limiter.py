@@ -6,6 +6,7 @@ clouds' own limiters. All of it is safe to share by threads.
 
 import math
 import threading
+from bisect import insort
 from collections import deque
 
 from msgspec import Struct
@@ -187,7 +188,12 @@ class Limiter:
         over = len(self._window) - self._limit.calls
         if over < 0:
             return now
-        return sorted(self._leaves_window(ticket, now) for ticket in self._window)[over]
+        soonest: list[float] = []
+        for ticket in self._window:
+            if len(soonest) > over and soonest[over] <= ticket.sent_at + self._limit.seconds:
+                break  # it leaves later, and so does each that was sent after it
+            insort(soonest, self._leaves_window(ticket, now))
+        return soonest[over]
 
     def _leaves_window(self, ticket: Ticket, now: float) -> float:
         """When a call counts no longer: a window after the latest time at which it can have arrived.
