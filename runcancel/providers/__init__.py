@@ -3,6 +3,7 @@
 A provider module imports no SDK at its top (`--help` and completion read its tables); `connect` does.
 """
 
+from functools import cache
 from importlib import import_module
 
 from runcancel.model.runs import Kind, Ref
@@ -18,9 +19,14 @@ PROVIDERS = {
 
 def provider(name: str) -> Provider:
     """The provider of that name. Raises KeyError for a name not in the table, TypeError for a module without one."""
-    record = getattr(import_module(PROVIDERS[name]), "PROVIDER", None)
+    return _exported(PROVIDERS[name])
+
+
+@cache
+def _exported(module: str) -> Provider:
+    record = getattr(import_module(module), "PROVIDER", None)
     if not isinstance(record, Provider):
-        raise TypeError(f"{PROVIDERS[name]} exports no PROVIDER")
+        raise TypeError(f"{module} exports no PROVIDER")
     return record
 
 
