@@ -2,6 +2,8 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -110,15 +112,16 @@ def test_an_epoch_to_come_selects_nothing(outside: Outside) -> None:
     assert (done.code, done.out) == (0, ""), str(done)
 
 
-def _options() -> list[tuple[str, str]]:
-    """Every option of every verb that takes a value, but free text."""
+@cache
+def _options() -> list[tuple[str, Any, str]]:
+    """Every option of every verb that takes a value, but free text; with the command of the verb."""
     found = []
     for verb in VERBS:
         command = load(verb)
         for param in getattr(command, "params", []):
             matches = not getattr(param, "is_flag", False) and param.opts[0].startswith("-")
             if matches and param.name not in ("reason", "cli_input_json", "generate_cli_skeleton"):
-                found.append((verb, max(param.opts, key=len)))
+                found.append((verb, command, max(param.opts, key=len)))
     return found
 
 
@@ -127,7 +130,6 @@ def test_an_empty_value_or_an_option_as_a_value_is_wrong_usage(value: str) -> No
     """Of every option of every verb: the parser itself refuses."""
     options = _options()
     assert len(options) > 80
-    for verb, option in options:
-        command = load(verb)
+    for verb, command, option in options:
         with pytest.raises(UsageError, match=f"^{option} (has|is empty) "):
             command.make_context(verb, [option, value])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runcancel.config import file as config_file
@@ -35,7 +35,7 @@ ACCOUNTS = st.lists(
         tags=st.none() | st.lists(TEXT, max_size=3).map(tuple),
         profile=st.just("hub"),
     ),
-    max_size=8,
+    max_size=4,
     unique_by=lambda one: (one.id, one.name),
 )
 
@@ -49,7 +49,6 @@ def imported(file: Path, accounts: list[Account], source: str = "c7n-org a.yml")
 
 
 @given(accounts=ACCOUNTS, others=ACCOUNTS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_accounts_become_contexts_once(
     accounts: list[Account], others: list[Account], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -24,7 +24,9 @@ from runcancel.providers.tencent.audit import CloudAudit, region_of
 ONE_SHOT = "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0001"
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 ANYTHING = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=10,
 )
 
 

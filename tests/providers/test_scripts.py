@@ -12,8 +12,10 @@ from runcancel.providers.common.scripts import contains, decoded_script, with_pa
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
 )
-CHINESE = st.text(st.characters(codec="gb18030", exclude_characters="\ufeff"), max_size=40)
+# GB 18030 has every code point but surrogates; to find that out of its codec takes Hypothesis seconds.
+CHINESE = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=40)
 
 
 @given(
