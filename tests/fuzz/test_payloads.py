@@ -76,7 +76,7 @@ class Lied:
     def __init__(self, box: Liar, home: Path) -> None:
         self.box = box
         self.environ = {"HOME": str(home), **box.environment()}
-        self._aws: dict[Scope, Any] = {}
+        self._honest: dict[Ref, Snapshot] = {}
 
     def open(self, scope: Scope) -> Cloud:
         """A connection that has not been used: an error of the example before has closed nothing."""
@@ -87,6 +87,20 @@ class Lied:
     def telling(self, changes: Sequence[Change]) -> Telling:
         self.box.telling = Telling(tuple(changes))
         return self.box.telling
+
+    def reset(self) -> None:
+        """The world as it was, at another time."""
+        self.box.reset()
+        self._honest.clear()
+
+    def honest(self, ref: Ref) -> Snapshot:
+        """What is true of the run: it stands still, and is read once."""
+        self.telling(())
+        if ref not in self._honest:
+            ((_, found),) = self.open(ref.scope).read([ref])
+            assert isinstance(found, Snapshot)
+            self._honest[ref] = found
+        return self._honest[ref]
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +130,6 @@ def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lied]:
         for name, value in {**made.environ, "AWS_EC2_METADATA_DISABLED": "true"}.items():
             patch.setenv(name, value)
         yield made
-
-
-def honest(lied: Lied, ref: Ref) -> Snapshot:
-    """What is true of the run."""
-    lied.telling(())
-    ((_, found),) = lied.open(ref.scope).read([ref])
-    assert isinstance(found, Snapshot)
-    return found
 
 
 def word(provider: str, said: str) -> str:
@@ -189,7 +195,7 @@ def test_a_reading_of_lies_is_a_record_or_an_error(
     lied: Lied, run: str, changes: tuple[Change, ...], format: str, full: bool
 ) -> None:
     ref = references.full(run)
-    item = plan(honest(lied, ref))
+    item = plan(lied.honest(ref))
     lied.telling(changes)
 
     answers = caught(lambda: list(lied.open(ref.scope).read([ref], full=full))) or []
@@ -281,7 +287,7 @@ def test_who_and_where_out_of_lies(lied: Lied, scope: Scope, changes: tuple[Chan
 @given(st.sampled_from(RUNS), lies)
 def test_an_answer_to_a_cancel_counts_only_with_its_proof(lied: Lied, run: str, changes: tuple[Change, ...]) -> None:
     ref = references.full(run)
-    lied.box.reset()
+    lied.reset()
     telling = lied.telling(changes)
 
     ids = caught(lambda: list(lied.open(ref.scope).cancel(ref))) or []
@@ -311,7 +317,7 @@ def command(begin: Callable[..., Outside]) -> Outside:
 def test_the_command_survives_every_lie(
     lied: Lied, command: Outside, verb: tuple[str, ...], run: str, changes: tuple[Change, ...]
 ) -> None:
-    lied.box.reset()
+    lied.reset()
     lied.telling(changes)
 
     done = command.run(*verb, run, "-o", "json", env=lied.environ | {"HOME": str(command.home)})
