@@ -116,7 +116,7 @@ def runs_here(argv: list[str]) -> bool:
     return "sandbox" not in argv and "completion" not in " ".join(argv)
 
 
-@tries(200)
+@tries(100)
 @given(command_lines.filter(runs_here))
 @example(["list", "--since", "9999-12-31T23:59:59-14:00"])
 @example(["list", "--older-than", "1e400h"])

@@ -108,7 +108,7 @@ def configs(draw: st.DrawFn) -> bytes:
     return data[: draw(st.integers(0, len(data)))] if draw(st.integers(0, 9)) == 0 else data
 
 
-@tries(200)
+@tries(100)
 @given(configs() | st.binary(max_size=40))
 def test_any_configuration_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     file = _folder(tmp_path_factory) / "config.toml"
@@ -170,7 +170,7 @@ _row = st.sampled_from(
 )
 
 
-@tries(200)
+@tries(100)
 @given(st.lists(_row | _any_text, max_size=6))
 @example(['{"type":["run"]}'])
 def test_any_list_of_references_is_taken_whole_or_refused(lines: list[str]) -> None:
@@ -256,7 +256,7 @@ def test_the_command_refuses_any_bytes_for_a_file(made: Outside, data: bytes, wh
     assert made.writes() == []
 
 
-@tries(300)
+@tries(120)
 @given(st.text(max_size=12) | st.from_regex(r"[0-9.]{0,8}(ms|s|m|h|d)?", fullmatch=True) | st.datetimes().map(str))
 @example("1e400h")
 @example("9" * 400)
@@ -269,7 +269,7 @@ def test_any_time_is_understood_or_refused(text: str) -> None:
     refused(lambda: options.Filters(older_than=text).query())
 
 
-@tries(300)
+@tries(120)
 @given(_any_text | st.from_regex(r"([a-z%@]{0,6}@)?(aws:|alibaba:|x:)?([a-z-]{1,9}:)?([a-z]+/)?[it]nv?-[a-f0-9]{8,9}"))
 def test_any_reference_is_read_back_or_refused(text: str) -> None:
     found = refused(lambda: references.parse(text))
@@ -279,7 +279,7 @@ def test_any_reference_is_read_back_or_refused(text: str) -> None:
         assert again is None or references.full(str(again)) == again
 
 
-@tries(150)
+@tries(60)
 @given(st.binary(max_size=60), st.sampled_from(["aws", "alibaba", "tencent"]))
 def test_any_profile_file_of_a_vendor_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str

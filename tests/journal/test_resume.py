@@ -397,6 +397,6 @@ def _journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 Resume.TestCase.settings = settings(  # the rest is of the profile: the same orders every time, others in a soak
-    max_examples=max(200, settings().max_examples), stateful_step_count=8, suppress_health_check=list(HealthCheck)
+    max_examples=max(100, settings().max_examples), stateful_step_count=8, suppress_health_check=list(HealthCheck)
 )
 test_any_order_of_kills_and_resumes_comes_to_the_same_end = Resume.TestCase

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -38,7 +38,6 @@ VALIDATORS = {name: jsonschema_rs.Draft202012Validator(schema(name)) for name in
 NAMES = st.sampled_from(sorted(ROWS)).flatmap(lambda name: st.tuples(st.just(name), ROWS[name]))
 
 
-@settings(max_examples=60)
 @given(NAMES, PROBLEMS, st.sampled_from(FORMATS), st.integers(20, 200), st.booleans())
 def test_no_control_character_but_our_own_reaches_the_stream(
     answer: tuple[str, list[Any]], problems: Any, format: str, width: int, color: bool
@@ -54,7 +53,6 @@ def test_no_control_character_but_our_own_reaches_the_stream(
         assert is_plain(line)
 
 
-@settings(max_examples=60)
 @given(NAMES, PROBLEMS)
 def test_json_is_one_valid_document(answer: tuple[str, list[Any]], problems: Any) -> None:
     name, records = answer
@@ -65,7 +63,6 @@ def test_json_is_one_valid_document(answer: tuple[str, list[Any]], problems: Any
     text.encode()
 
 
-@settings(max_examples=60)
 @given(NAMES, PROBLEMS)
 def test_every_line_of_jsonl_is_valid_and_the_last_says_the_end(answer: tuple[str, list[Any]], problems: Any) -> None:
     name, records = answer
@@ -80,7 +77,6 @@ def test_every_line_of_jsonl_is_valid_and_the_last_says_the_end(answer: tuple[st
     assert found[-1]["exit_code"] == 3
 
 
-@settings(max_examples=60)
 @given(NAMES)
 def test_tsv_has_the_same_fields_on_every_line(answer: tuple[str, list[Any]]) -> None:
     name, records = answer
@@ -92,7 +88,6 @@ def test_tsv_has_the_same_fields_on_every_line(answer: tuple[str, list[Any]]) ->
     assert len({line.count("\t") for line in lines}) == 1
 
 
-@settings(max_examples=60)
 @given(NAMES, PROBLEMS)
 def test_yaml_reads_back_as_the_same_data_as_json(answer: tuple[str, list[Any]], problems: Any) -> None:
     name, records = answer
@@ -150,7 +145,6 @@ def test_yaml_takes_at_most_a_call_or_two_for_a_value() -> None:
     assert values < calls < 5 * values
 
 
-@settings(max_examples=60)
 @given(NAMES)
 def test_csv_reads_back_as_the_fields_of_tsv_and_begins_no_formula(answer: tuple[str, list[Any]]) -> None:
     name, records = answer
