@@ -21,13 +21,19 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    _values: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values = {name.lower(): value.strip() for name, value in reversed(self.headers)}
+        object.__setattr__(self, "_values", values)
 
     @property
     def path(self) -> str:
         return urlsplit(self.target).path or "/"
 
     def header(self, name: str) -> str:
-        return next((value.strip() for key, value in self.headers if key.lower() == name), "")
+        """The first value of a header, by its name in small letters."""
+        return self._values.get(name, "")
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """The few calls around Systems Manager: who am I (STS), which regions are there (EC2 and Account)."""
 
-from xml.sax.saxutils import escape
+from html import escape
 
 from runcancel.sandbox import roles
 from runcancel.sandbox.accounts import caller
@@ -66,12 +66,15 @@ def xml_reply(call: Call, document: Document, request_id: str) -> bytes:
 
 
 def _fields(document: Document) -> str:
-    parts = ((key, _fields(value) if isinstance(value, dict) else escape(value)) for key, value in document.items())
+    parts = (
+        (key, _fields(value) if isinstance(value, dict) else escape(value, quote=False))
+        for key, value in document.items()
+    )
     return "".join(f"<{key}>{inner}</{key}>" for key, inner in parts)
 
 
 def xml_error(service: str, code: str, message: str, request_id: str) -> bytes:
-    inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    inner = f"<Code>{escape(code, quote=False)}</Code><Message>{escape(message, quote=False)}</Message>"
     if service == "ec2":
         errors = f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
         return errors.encode()
