@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from outside import RUNCANCEL, Outside
+from outside import Outside
 
 ROOT = Path(__file__).parents[1]
 ACTION: Mapping[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -72,5 +72,5 @@ def _holds(condition: str | None, context: Mapping[str, str]) -> bool:
 
 def use_action(outside: Outside, **given: str) -> Finished:
     """Use it on a runner that has the command, with the sandbox in place of the clouds."""
-    path = f"{RUNCANCEL.parent}:{outside.environ['PATH']}"
-    return use(outside.home / "runner", {**outside.environ, "PATH": path}, cwd=outside.home, install="false", **given)
+    environ = {**outside.environ, "PATH": outside.path_to_copies}
+    return use(outside.home / "runner", environ, cwd=outside.home, install="false", **given)

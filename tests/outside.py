@@ -295,8 +295,13 @@ class Outside:
 
     def shell(self, script: str, env: Mapping[str, str | None] | None = None) -> Done:
         """Run bash with the command on its path."""
-        environ = self._with({"PATH": f"{warm().folder}{os.pathsep}{self.shell_path}", **(env or {})})
+        environ = self._with({"PATH": self.path_to_copies, **(env or {})})
         return _ended(["bash", "--norc", "-c", script], ("bash",), environ, cwd=self.home)
+
+    @property
+    def path_to_copies(self) -> str:
+        """Where a shell finds what has a copy run the command, and everything else."""
+        return f"{warm().folder}{os.pathsep}{self.shell_path}"
 
     @property
     def shell_path(self) -> str:

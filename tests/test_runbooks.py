@@ -172,7 +172,9 @@ def test_a_script_that_dies_takes_its_command_along(outside: Outside, fails: boo
     if not fails:
         outside.box.world.clock.advance(7200)  # the command ends well
 
-    done = run(outside, RECIPES["trap"][1], PATH=f"{outside.home}:{outside.shell_path}", AWS_DEFAULT_REGION="us-east-2")
+    done = run(
+        outside, RECIPES["trap"][1], PATH=f"{outside.home}:{outside.path_to_copies}", AWS_DEFAULT_REGION="us-east-2"
+    )
 
     assert bool(outside.effective(COMMAND)) is fails, str(done)
     assert (done.code != 0) is fails, str(done)
