@@ -1,12 +1,14 @@
 """The demo of a schedule: what comes back is disabled, cancelled, and restored, by the real command."""
 
-import os
+from outside import Outside, warm
 
-from outside import RUNCANCEL, ran
+_BY_COPIES = "from runcancel.cli.support import demo\ndemo.own_command = lambda: ({!r},)\n"
 
 
-def test_what_a_window_starts_every_night_is_disabled_cancelled_and_restored() -> None:
-    done = ran([RUNCANCEL], "sandbox", "demo", "--story", "schedule", environ={**os.environ, "COLUMNS": "80"})
+def test_what_a_window_starts_every_night_is_disabled_cancelled_and_restored(outside: Outside) -> None:
+    """The commands of its scenes are started as a shell would; `test_program.py` has how the program finds itself."""
+    by_copies = _BY_COPIES.format(str(warm().folder / "runcancel"))
+    done = outside.run("sandbox", "demo", "--story", "schedule", env={"COLUMNS": "80"}, before=by_copies)
 
     assert done.code == 0, str(done)
     before, _, rest = done.out.partition("Two days later. Nothing has started:")
