@@ -47,8 +47,8 @@ _DIES = "import os\n\n\ndef test_dies():\n    os._exit(0)\n\n\ndef test_never_be
 def _said(folder: Path, *options: str, **files: str) -> tuple[int, str]:
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text)
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    words = [sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", "-p", "no:xdist", *options]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    words = [sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", *options]
     done = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
 
