@@ -30,7 +30,7 @@ from benchmarks.budgets import BUDGETS, Budget, rendered, update
 from benchmarks.commands import comparisons
 from benchmarks.limits import most_in_a_window
 from benchmarks.measure import Ratio, Sample
-from benchmarks.place import cpus, sandbox
+from benchmarks.place import AWS_V2, cpus, sandbox
 from benchmarks.report import Figure, between, chart, marks, put
 
 SAMPLE = Sample(wall=2.0, cpu=1.0, peak=50.0)
@@ -98,11 +98,19 @@ def test_the_page_has_every_part_and_every_budget() -> None:
     assert rows == [budget.what for budget in BUDGETS.values()]
 
 
-def test_every_process_of_a_budget_is_compared() -> None:
+def test_every_process_of_a_budget_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = tmp_path / "aws"
+    aws.write_text("#!/bin/sh\necho aws-cli/2.0\n")
+    aws.chmod(0o755)
+    monkeypatch.setenv(AWS_V2, str(aws))
     with sandbox() as place:
         keys = {key for one in comparisons(place) for key in one.budgets.values()}
 
-    assert {"version", "help", "completion", "alibaba status", "alibaba cancel"} <= keys <= BUDGETS.keys()
+    assert (
+        {"version", "help", "completion", "aws status", "aws cancel", "alibaba status", "alibaba cancel"}
+        <= keys
+        <= BUDGETS.keys()
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from outside import script
 
 from runcancel.model.encoding import from_json
 from runcancel.model.outcomes import PlanItem
@@ -261,36 +262,45 @@ def test_errors_and_notes_go_to_stderr_and_quiet_leaves_the_errors() -> None:
     assert said[1].startswith("runcancel: not permitted: ecs:StopInvocation (profile audit) [Forbidden.RAM, request 47")
 
 
-@pytest.mark.parametrize("format", ["tsv", "csv", "json", "jsonl", "yaml", "ref"])
-def test_what_machines_read_needs_no_rich(format: str) -> None:
-    script = (
-        "import sys, runcancel.render as r, runcancel.render.live.progress, runcancel.render.screens.announce;"
-        "from runcancel.render.screens.terminal import Terminal;"
-        f"w = r.writer('{format}', 'status', out=sys.stdout, terminal=Terminal()); w.end(r.End(exit_code=0));"
-        "sys.exit(any(name.split('.')[0] in ('rich', 'typer') for name in sys.modules))"
-    )
+def test_what_machines_read_needs_no_rich() -> None:
+    text = """
+import sys
+import runcancel.render as r, runcancel.render.live.progress, runcancel.render.screens.announce
+from runcancel.render.screens.terminal import Terminal
+for format in ("tsv", "csv", "json", "jsonl", "yaml", "ref"):
+    r.writer(format, "status", out=sys.stdout, terminal=Terminal()).end(r.End(exit_code=0))
+    if {"rich", "typer"} & {name.split(".")[0] for name in sys.modules}:
+        sys.exit(format)
+"""
 
-    assert (
-        subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL, cwd=ROOT, check=False).returncode == 0
-    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=ROOT, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_closed_pipe_ends_the_printing_and_nothing_else(format: str) -> None:
-    script = (
-        "import sys; from runcancel.render import writer, End; from runcancel.render.screens.terminal import Terminal;"
-        "from tests.render import samples;"
-        f"w = writer('{format}', 'status', out=sys.stdout, terminal=Terminal());"
-        "[w.row(samples.run(samples.PATCH + str(n))) for n in range(2000)];"
-        "w.end(End(exit_code=0)); sys.stderr.write('went on'); sys.exit(0 if w.closed else 1)"
-    )
+    """300 rows are more than the stream keeps back, in every format."""
+    text = f"""
+import sys
+from render import samples
+from runcancel.render import End, writer
+from runcancel.render.screens.terminal import Terminal
+w = writer({format!r}, "status", out=sys.stdout, terminal=Terminal())
+for n in range(300):
+    w.row(samples.run(samples.PATCH + str(n)))
+w.end(End(exit_code=0))
+sys.stderr.write("went on")
+raise SystemExit(0 if w.closed else 1)
+"""
     reading, writing = os.pipe()
     os.close(reading)
 
-    done = subprocess.run([sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, check=False)
-
+    child = script(text, stdout=writing)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"went on")
+    _, err = child.communicate(timeout=60)
+
+    assert (child.returncode, err) == (0, "went on")
 
 
 def test_a_stream_of_another_encoding_still_gets_valid_json() -> None:
