@@ -148,16 +148,17 @@ def _whether(run: Run, invocations: Sequence[Invocation], listed: Sequence[Invoc
     """Whether to send, and why, for the `invocations` targets (empty: the whole run, of which `listed` was seen).
 
     A run all of whose listed targets have ended may still start others: its cancel is sent. A run that its cloud calls
-    ended while one of its targets is not has not ended.
+    ended while one of its targets is not has not ended. A run that reads `cancelling` may have targets that no cancel
+    has reached: see `Run.cancellable`.
     """
     open_states = [one.state for one in invocations or listed if not one.state.over]
     if not open_states and run.state.over:
         return False, f"it has ended ({run.state})"
     if invocations and not open_states:
         return False, "every selected target has ended"
-    on_their_way = (bool(invocations) or run.state.over) and all(state is State.CANCELLING for state in open_states)
-    if on_their_way or (run.state is State.CANCELLING and not invocations):
+    stopping = all(state is State.CANCELLING for state in open_states) if invocations else not run.cancellable
+    if stopping:
         return False, "it is already being cancelled; no second cancel is sent"
-    if run.state.over:
+    if open_states and (run.state.over or run.state is State.CANCELLING):
         return True, f"its state is {run.state}, but a target is {max(open_states, key=lambda state: state.openness)}"
     return True, f"it is {run.state}"

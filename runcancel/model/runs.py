@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Self
 from urllib.parse import quote, unquote
@@ -215,7 +215,7 @@ class Run(Struct, frozen=True, kw_only=True):
             ended_at=ended_at,
             counts=None,
             target_count=target_count,
-            cancellable=not state.over and state is not State.CANCELLING,
+            cancellable=not state.over and (kind.in_part or state is not State.CANCELLING),
             parent=parent,
             task_ids=task_ids,
             comment=comment or None,
@@ -302,21 +302,19 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """A complete reading: counts follow from the invocations.
 
         Of an invocation that the vendor lists twice the least ended row counts. A run that its vendor calls cancelled
-        is `terminated` when any of its invocations was stopped while running. A run that its vendor calls ended is
-        `cancellable` as long as an invocation is not.
+        is `terminated` when any of its invocations was stopped while running.
         """
         listed = least_ended(invocations)
         state = run.state
         if state is State.CANCELLED and any(one.state is State.TERMINATED for one in listed):
             state = State.TERMINATED
         count = len(listed) if run.target_count is None else run.target_count
-        any_open = any(not one.state.over and one.state is not State.CANCELLING for one in listed)
         whole = structs.replace(
             run,
             state=state,
             counts=counts_of(listed),
             target_count=count,
-            cancellable=any_open if state.over else run.cancellable,
+            cancellable=_cancellable(run, listed, count),
         )
         return cls(run=whole, invocations=listed)
 
@@ -328,6 +326,18 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def has(self, targets: Collection[str]) -> bool:
         """Whether one of these targets is among those that were read."""
         return any(one.target in targets for one in self.invocations)
+
+
+def _cancellable(run: Run, listed: Sequence[Invocation], count: int) -> bool:
+    """Whether a cancel of the whole run would reach a target that none has reached yet.
+
+    A run that its vendor calls ended has not ended as long as an invocation has not. A run of a kind that can be
+    cancelled in part reads `cancelling` also while only one of its targets is being stopped.
+    """
+    any_untouched = any(not one.state.over and one.state is not State.CANCELLING for one in listed)
+    if run.state is State.CANCELLING:
+        return run.cancellable and (any_untouched or count > len(listed))
+    return any_untouched if run.state.over else run.cancellable
 
 
 class InvocationFilter(Struct, frozen=True, kw_only=True):

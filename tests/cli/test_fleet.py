@@ -176,6 +176,31 @@ def test_a_target_restricts_the_cancel_and_selects_the_runs(outside: Outside) ->
     assert outside.states(TENCENT) == {"pending": 3, "running": 8, "terminated": 1}
 
 
+PARTS = {"aws": ("command", "CancelCommand"), "tencent": ("invocation", "CancelInvocation")}
+PARTS |= {"alibaba": ("invocation", "StopInvocation")}
+
+
+@pytest.mark.parametrize("cloud", PARTS)
+def test_a_run_is_cancelled_while_one_of_its_targets_is_being_stopped(cloud: str, tmp_path: Path) -> None:
+    kind, action = PARTS[cloud]
+    with Outside(tmp_path / "home", fleet=False, speed=0) as outside:
+        run = outside.add(cloud, kind, targets={"pending": 3}, settle=30)
+        first = outside.targets(run)[0]
+        assert outside.run("cancel", run, "--target", first, "--no-wait").code == 0
+        assert outside.json("status", run)["runs"][0]["state"] == "cancelling"
+
+        part = outside.run("cancel", run, "--target", first, "--no-wait")
+        whole = outside.run("cancel", run, "--no-wait", "-o", "json")
+        again = outside.run("cancel", run, "--no-wait")
+
+        assert outside.states(run) == {"cancelling": 3}, str(whole)
+        assert len(outside.effective(run)) == 2
+        assert [each["action"] for each in outside.writes()] == [action] * 2
+        assert whole.outcomes[run]["verdict"] == "requested"
+    for done in (part, again):
+        assert "not sent: it is already being cancelled" in done.err, str(done)
+
+
 def test_a_target_that_is_nowhere_sends_nothing(outside: Outside) -> None:
     assert outside.run("cancel", "-p", "tencent", "--target", "ins-nowhere", "--yes").code == 5
     assert outside.run("cancel", TENCENT, "--target", "ins-nowhere").code == 5

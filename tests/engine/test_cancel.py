@@ -39,6 +39,7 @@ from runcancel.providers.base import Cloud
 from runcancel.runtime.throttle import StoppableClock
 from runcancel.runtime.workers import Workers
 
+AUTOMATION = "aws:us-east-2:automation/6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d"
 P, R, C = State.PENDING, State.RUNNING, State.CANCELLING
 X, T, S = State.CANCELLED, State.TERMINATED, State.SUCCEEDED
 WATCH, NO_WAIT, LOOK_ONCE = WaitPolicy(), WaitPolicy(wait=False), WaitPolicy(timeout=0)
@@ -146,7 +147,12 @@ def refusing(reason: Reason, *, works: bool = False, ids: tuple[str, ...] = ()) 
         ((X, {"a": X}), (), False, "it has ended (cancelled)"),
         ((X, {"a": R}), (), True, "its state is cancelled, but a target is running"),
         ((X, {"a": C}), (), False, "already being cancelled"),
-        ((C, {"a": R}), (), False, "already being cancelled"),
+        ((C, {"a": C, "b": S}), (), False, "already being cancelled"),
+        ((C, {"a": C, "b": R}), (), True, "its state is cancelling, but a target is running"),
+        ((C, {"a": C, "b": P}), (), True, "its state is cancelling, but a target is pending"),
+        ((C, {"a": C, "b": State.UNKNOWN}), (), True, "its state is cancelling, but a target is unknown"),
+        ((C, {"a": C, "b": R}), ("a",), False, "already being cancelled"),
+        ((C, {"a": C, "b": R}), ("b",), True, "its state is cancelling, but a target is running"),
         ((C, {}), (), False, "already being cancelled"),
         ((R, {"a": S}), (), True, "it is running"),
         ((R, {"a": S, "b": R}), ("a",), False, "every selected target has ended"),
@@ -159,6 +165,18 @@ def test_what_is_asked_and_why(fleet: Fleet, targets: tuple[str, ...], ask: bool
 
     assert (item.ask, why in item.why) == (ask, True)
     assert [one.target for one in item.invocations] == [name for name in fleet[1] if not targets or name in targets]
+
+
+@pytest.mark.parametrize(
+    ("ref", "ask"), [(PATCH, True), (SCRIPT, True), (COMMAND, True), (WINDOW, False), (AUTOMATION, False)]
+)
+@pytest.mark.parametrize(("targets", "count"), [({"a": C, "b": P}, 2), ({"a": C}, 2)])
+def test_a_run_of_which_one_target_is_being_stopped_is_cancelled(
+    ref: str, ask: bool, targets: Mapping[str, State], count: int
+) -> None:
+    snapshot = seen(ref, C, targets, target_count=count)
+
+    assert (plan(snapshot).ask, snapshot.run.cancellable) == (ask, ask)
 
 
 def test_a_plan_says_what_the_guarantee_lets_one_expect() -> None:

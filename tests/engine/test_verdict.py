@@ -395,7 +395,7 @@ def test_what_was_cancelled_unseen_is_in_doubt_until_it_is_seen() -> None:
         (X, {"a": X, "b": P}, True, None),
         (X, {"a": X, "b": State.UNKNOWN}, True, None),
         (X, {"a": X, "b": C}, False, RequestStatus.ALREADY),
-        (C, {"a": R}, False, RequestStatus.ALREADY),
+        (C, {"a": C}, False, RequestStatus.ALREADY),
         (C, {"a": X}, False, RequestStatus.ALREADY),
         (R, {"a": S}, True, None),
         (S, {}, False, RequestStatus.NEEDLESS),

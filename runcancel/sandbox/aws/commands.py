@@ -66,8 +66,8 @@ class Command(Run):
         return "Success", "Success"
 
     def _active_status(self, words: set[Word]) -> tuple[str, str]:
-        live = words & ACTIVE
-        if live == {Word.CANCELLING} or self.cancelled_at is not None:
+        """AWS does not document what a command reads while one of its nodes is being stopped: here the less clear."""
+        if Word.CANCELLING in words or self.cancelled_at is not None:
             return "Cancelling", "Cancelling"
         if words <= WAITING:
             return "Pending", "Pending"
