@@ -507,14 +507,14 @@ def _format(argv: Iterable[str], environ: Mapping[str, str]) -> str | None:
 
 def _check(name: str, value: Any) -> None:
     type = str(value.get("type", "")) if isinstance(value, dict) else ""
-    errors = _validator(name, type).iter_errors(value)
+    errors = validator(name, type).iter_errors(value)
     problems = [f"{'/'.join(map(str, each.instance_path))}: {each.message}" for each in errors]
     assert not problems, f"not what schemas/{name}.json promises: {problems}"
 
 
 @cache
-def _validator(name: str, type: str) -> Draft202012Validator:
-    """Of a schema that tells lines apart by their type only what such a line must be."""
+def validator(name: str, type: str = "") -> Draft202012Validator:
+    """Of a shipped schema; of one that tells lines apart by their type only what a line of this type must be."""
     path = Path(runcancel.__file__).parent / "schemas" / f"{name}.json"
     schema = json.loads(path.read_text())
     branch = schema.get("discriminator", {}).get("mapping", {}).get(type)

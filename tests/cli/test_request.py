@@ -7,19 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import pytest
 import typer
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from outside import ENDED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside
+from outside import ENDED, ONE_SHOT, RUNCANCEL, TENCENT, WINDOW, Outside, validator
 
 from runcancel.cli.app import load
 from runcancel.cli.support import request
 from runcancel.errors import UsageError
 from runcancel.render.formats.sample import sample
-from runcancel.render.schemas import SCHEMAS, schema
+from runcancel.render.schemas import SCHEMAS
 from runcancel.text import is_plain
 
 from .skeletons import TAKES, kept
@@ -101,12 +100,12 @@ def test_the_skeleton_of_an_answer_keeps_its_schema(argv: tuple[str, ...], name:
     done = still.run(*argv, "--generate-cli-skeleton", "output")
 
     assert (done.code, done.err) == (0, "")
-    jsonschema_rs.Draft202012Validator(schema(name)).validate(done.document)
+    validator(name).validate(done.document)
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEMAS) - {"jsonl"}))
 def test_every_document_has_a_sample(name: str) -> None:
-    jsonschema_rs.Draft202012Validator(schema(name)).validate(sample(name))
+    validator(name).validate(sample(name))
 
 
 def test_a_query_can_be_tried_on_the_skeleton_of_an_answer(still: Outside) -> None:

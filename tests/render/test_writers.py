@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from outside import script
+from outside import script, validator
 
 from runcancel.model.encoding import from_json
 from runcancel.model.outcomes import PlanItem
@@ -25,7 +24,6 @@ from runcancel.model.states import State
 from runcancel.render import FORMATS, End, Record, default_format, writer
 from runcancel.render.documents import Caller, shape
 from runcancel.render.formats.yaml import dump
-from runcancel.render.schemas import SCHEMAS, schema
 from runcancel.render.screens.notes import Notes, problem_lines
 from runcancel.render.screens.terminal import Terminal
 from runcancel.text import is_plain
@@ -35,7 +33,6 @@ from .printing import COLOR, written
 from .strategies import PROBLEMS, ROWS
 
 ROOT = Path(__file__).parents[2]
-VALIDATORS = {name: jsonschema_rs.Draft202012Validator(schema(name)) for name in SCHEMAS}
 NAMES = st.sampled_from(sorted(ROWS)).flatmap(lambda name: st.tuples(st.just(name), ROWS[name]))
 
 
@@ -60,7 +57,7 @@ def test_json_is_one_valid_document(answer: tuple[str, list[Any]], problems: Any
 
     text = written("json", name, records, end=End(exit_code=1, errors=problems, complete=False))
 
-    VALIDATORS[name].validate(json.loads(text))
+    validator(name).validate(json.loads(text))
     text.encode()
 
 
@@ -72,7 +69,7 @@ def test_every_line_of_jsonl_is_valid_and_the_last_says_the_end(answer: tuple[st
 
     found = [json.loads(line) for line in lines]
     for each in found:
-        VALIDATORS["jsonl"].validate(each)
+        validator("jsonl").validate(each)
     assert len(found) == len(records) + len(problems) + 1
     assert found[-1]["type"] == "end"
     assert found[-1]["exit_code"] == 3
@@ -190,8 +187,8 @@ def test_a_failure_before_anything_was_listed_leaves_stdout_to_documents(format:
 
     if format in ("json", "yaml"):
         document = yaml.safe_load(text)
-        VALIDATORS["status"].validate(document)
-        VALIDATORS["error"].validate(document)
+        validator("status").validate(document)
+        validator("error").validate(document)
         assert document["runs"] == []
         assert document["errors"][0]["message"] == samples.DENIED.message
     elif format == "jsonl":
@@ -203,7 +200,7 @@ def test_a_failure_before_anything_was_listed_leaves_stdout_to_documents(format:
 def test_a_verb_without_a_document_fails_with_the_error_document() -> None:
     document = json.loads(written("json", "", []))
 
-    VALIDATORS["error"].validate(document)
+    validator("error").validate(document)
     assert document["verb"] is None
 
 
