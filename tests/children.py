@@ -124,10 +124,14 @@ class Seat(fdspawn):  # type: ignore[misc]
         dimensions: tuple[int, int] = (24, 80),
         timeout: float = 60,
         encoding: str | None = None,
+        stdin: int | None = None,
     ) -> None:
+        """`stdin` is a descriptor that it takes over, in place of the terminal."""
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, dimensions)
-        self._copy: Copy = warm.start(argv, (theirs,) * 3, environ=environ, cwd=cwd, terminal=True)
+        self._copy: Copy = warm.start(
+            argv, (theirs if stdin is None else stdin, theirs, theirs), environ=environ, cwd=cwd, terminal=True
+        )
         super().__init__(ours, timeout=timeout, encoding=encoding)
         self.pid = self._copy.pid
         self.exitstatus: int | None = None

@@ -253,9 +253,9 @@ def _take_over(streams: list[int], numbers: list[int]) -> None:
 
 
 def _sit_down() -> None:
-    """Begin a session on the terminal that the streams are, as a shell of its own would."""
+    """Begin a session on the terminal that stderr is, as a shell of its own would."""
     os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    fcntl.ioctl(2, termios.TIOCSCTTY, 0)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 

@@ -278,12 +278,17 @@ class Outside:
         lines: int = 40,
         timeout: float = 60,
         encoding: str | None = None,
+        stdin: int | None = None,
     ) -> Any:
-        """Start on a terminal: something to expect text from and to type into, as pexpect has it."""
+        """Start on a terminal: something to expect text from and to type into, as pexpect has it.
+
+        `stdin` is a descriptor that the command takes over, in place of the terminal.
+        """
         environ = self._with({"TERM": "xterm-256color", **(env or {})})
         options = {"dimensions": (lines, columns), "timeout": timeout, "encoding": encoding}
         if warm().fits(environ):
-            return Seat(warm(), argv, environ=environ, cwd=self.home, **options)
+            return Seat(warm(), argv, environ=environ, cwd=self.home, stdin=stdin, **options)
+        assert stdin is None
         return pexpect.spawn(str(RUNCANCEL), [*argv], env=environ, cwd=str(self.home), **options)
 
     def wait_for(self, action: str, *, times: int = 1, seconds: float = 20.0) -> None:

@@ -114,7 +114,7 @@ class Warm:
     ) -> Copy:
         """A copy that runs this command with these three streams, which it takes over.
 
-        With `terminal` the streams are one, and the copy is the first process of a session on it. `before` is Python
+        With `terminal` stderr is one, and the copy is the first process of a session on it. `before` is Python
         that it runs first.
         """
         line, theirs = socket.socketpair()

@@ -1,21 +1,23 @@
 """A question: asked where a person sits, again after a wrong answer, never where nobody does."""
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pexpect
 import pytest
 from outside import KILLED, TENCENT, Outside, id_of, named
 
-LIST = f"printf '%s\\n' {TENCENT} {KILLED}"
+LIST = f"{TENCENT}\n{KILLED}\n"
 
 
-def conversation(outside: Outside, script: str, answers: Sequence[str]) -> tuple[int, str]:
-    """The exit code of a shell's script on a terminal, and what it showed; an answer for each question."""
-    child = pexpect.spawn(
+def in_a_shell(outside: Outside, script: str) -> Any:
+    """A shell on a terminal, which the command and its pipe are jobs of."""
+    return pexpect.spawn(
         "bash",
         ["--norc", "-c", script],
         env={**outside.environ, "PATH": outside.shell_path, "TERM": "xterm-256color"},
@@ -24,6 +26,18 @@ def conversation(outside: Outside, script: str, answers: Sequence[str]) -> tuple
         timeout=60,
         encoding="utf-8",
     )
+
+
+def fed(outside: Outside, text: str, *argv: str) -> Any:
+    """The command on a terminal, with a text on its stdin."""
+    reads, writes = os.pipe()
+    os.write(writes, text.encode())
+    os.close(writes)
+    return outside.seat(*argv, stdin=reads, lines=50, columns=200, encoding="utf-8")
+
+
+def conversation(child: Any, answers: Sequence[str]) -> tuple[int, str]:
+    """The exit code, and what was shown; an answer for each question."""
     shown = ""
     for answer in answers:
         child.expect(r"(runs?\? \[y/N/\?\] |\(\? lists them\): )")
@@ -45,32 +59,47 @@ def conversation(outside: Outside, script: str, answers: Sequence[str]) -> tuple
         (["n\n"], 6),
         (["\n"], 6),
         (["\x04"], 6),
-        (["\x03"], 130),
     ],
 )
 def test_a_list_on_stdin_leaves_the_terminal_to_ask(outside: Outside, answers: list[str], code: int) -> None:
     """Two accounts: the number has to be typed."""
-    found, shown = conversation(outside, f"{LIST} | runcancel cancel -f - --no-wait", answers)
+    found, shown = conversation(fed(outside, LIST, "cancel", "-f", "-", "--no-wait"), answers)
 
-    if answers == ["\x03"]:  # the shell and its pipe end by the signal, too
-        assert found in (130, 2, 128 + 2), shown
-    else:
-        assert found == code, shown
+    assert found == code, shown
     assert len(outside.writes()) == (2 if code == 0 else 0)
 
 
-def test_a_request_on_stdin_leaves_the_terminal_to_ask(outside: Outside) -> None:
-    request = shlex.quote(json.dumps({"refs": [TENCENT]}))
+@pytest.mark.parametrize(("answer", "codes"), [("2\n", (0,)), ("\x03", (130, 2))], ids=["a number", "Ctrl-C"])
+def test_a_shell_that_pipes_a_list_leaves_it_the_terminal(outside: Outside, answer: str, codes: Sequence[int]) -> None:
+    """An interrupt ends the shell and its pipe by the signal, too."""
+    script = f"printf %s {shlex.quote(LIST)} | runcancel cancel -f - --no-wait"
 
-    code, shown = conversation(outside, f"printf %s {request} | runcancel cancel --cli-input-json -", ["what\n", "y\n"])
+    found, shown = conversation(in_a_shell(outside, script), [answer])
+
+    assert found in codes, shown
+    assert len(outside.writes()) == (2 if found == 0 else 0)
+
+
+def test_a_request_on_stdin_leaves_the_terminal_to_ask(outside: Outside) -> None:
+    request = json.dumps({"refs": [TENCENT]})
+
+    code, shown = conversation(fed(outside, request, "cancel", "--cli-input-json", "-"), ["what\n", "y\n"])
 
     assert code == 0, shown
     assert "“what” is not a valid answer" in shown
 
 
-@pytest.mark.parametrize("flags", ["--no-input", "2>err.txt"])
-def test_where_nobody_can_read_the_plan_nobody_is_asked(outside: Outside, flags: str) -> None:
-    code, shown = conversation(outside, f"{LIST} | runcancel cancel -f - {flags}", [])
+def test_nobody_is_asked_who_wants_no_questions(outside: Outside) -> None:
+    code, shown = conversation(fed(outside, LIST, "cancel", "-f", "-", "--no-input"), [])
+
+    assert code == 6, shown
+    assert outside.writes() == []
+
+
+def test_where_nobody_can_read_the_plan_nobody_is_asked(outside: Outside) -> None:
+    script = f"printf %s {shlex.quote(LIST)} | runcancel cancel -f - 2>err.txt"
+
+    code, shown = conversation(in_a_shell(outside, script), [])
 
     assert code == 6, shown
     assert outside.writes() == []
