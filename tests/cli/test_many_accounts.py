@@ -72,8 +72,7 @@ def test_an_empty_result_counts_the_accounts(fleet: Outside) -> None:
 
 def test_rows_come_before_the_last_scope_has_replied(fleet: Outside) -> None:
     fleet.faults("aws:ListCommands=hang,region=us-west-1")
-    argv = [RUNCANCEL, "list", "-r", "us-west-1,eu-west-1", "-o", "jsonl"]
-    child = subprocess.Popen(argv, env=fleet.environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child = fleet.start("list", "-r", "us-west-1,eu-west-1", "-o", "jsonl", stderr=subprocess.DEVNULL)
     try:
         assert child.stdout is not None
         rows = [json.loads(child.stdout.readline()) for _ in range(3)]

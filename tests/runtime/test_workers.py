@@ -1,8 +1,6 @@
 """Tasks in queues, and signals: results in order of arrival, and a way out within a second."""
 
 import signal
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -11,6 +9,7 @@ from itertools import islice
 
 import pytest
 from fakes import hand_workers
+from outside import script
 
 from runcancel.errors import Interrupted
 from runcancel.model.runs import Scope
@@ -389,9 +388,10 @@ PROGRAM = """
 
 def run(body: str) -> tuple[int, list[str]]:
     program = textwrap.dedent(PROGRAM).replace("{body}", textwrap.indent(textwrap.dedent(body), " " * 4).strip())
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout.splitlines()
+    child = script(program)
+    out, err = child.communicate(timeout=20)
+    assert "Traceback" not in err
+    return child.wait(), out.splitlines()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
