@@ -1,7 +1,7 @@
 # make demo    three simulated clouds, one cancel each, and what really happened
 # make test    the whole test suite
 # make quick   the core alone, without processes and sandbox: seconds
-# make soak    random faults and kills for half an hour or longer; CASES=5000 for more
+# make soak    random faults and kills for half an hour or longer, and properties with 1,000 examples; CASES=5000 for more
 # make test-lowest   the unit tests with the lowest versions that pyproject.toml declares, on Python 3.11
 # make dist    wheel, source distribution, self-contained folder (tar.xz, deb, rpm), SBOM, digests, by locked tools
 # make test-build   two builds give the same bytes; make test-dist: what make dist has built, installed and tried
@@ -54,6 +54,7 @@ quick: $(VENV)/.installed-dev
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q tests/faults --soak $(CASES)
+	$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile soak $(ROOMS) tests/fuzz
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

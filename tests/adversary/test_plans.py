@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzz.budget import tries
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from outside import COMMAND, ENDED, ONE_SHOT, TENCENT, WINDOW, Outside, named
 
@@ -265,7 +266,7 @@ _TARGET_OF: dict[str, str] = {}
 """What an invocation of the plan is about before somebody changed that; its id says so as well."""
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@tries(15, HealthCheck.function_scoped_fixture)
 @given(st.lists(mutations(), min_size=1, max_size=3))
 def test_a_mutated_plan_never_sends_more_than_it_holds(made: Outside, changes: list[Callable[[Any], None]]) -> None:
     made.reset()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzz.budget import tries
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from outside import COMMAND, KILLED, TENCENT, Outside, id_of
 
@@ -56,7 +57,7 @@ def made(begin: Callable[..., Outside]) -> Outside:
     return begin()
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@tries(12, HealthCheck.function_scoped_fixture)
 @given(changes=st.lists(mutations(), min_size=1, max_size=3), confirmed=st.booleans())
 def test_a_mutated_request_never_sends_more_than_it_holds(
     made: Outside, changes: list[Callable[[dict[str, Any]], None]], confirmed: bool

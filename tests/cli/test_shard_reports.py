@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzz.budget import tries
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from outside import Done, Outside
 
@@ -277,7 +278,7 @@ def test_the_end_of_another_process_ends_no_operation(outside: Outside, plan: An
     assert one["plans"][0]["unfinished"] == [1]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@tries(40, HealthCheck.function_scoped_fixture)
 @given(data=st.data())
 def test_an_output_that_somebody_changed_breaks_no_report(outside: Outside, data: st.DataObject) -> None:
     """Whatever stands in its lines: what can be read is reported, and the rest is named."""

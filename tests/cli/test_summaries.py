@@ -112,7 +112,7 @@ def test_the_functions_of_completion_exist() -> None:
     assert all(callable(function(name)) for name in named)
 
 
-@tries(300)
+@tries(120)
 @given(
     st.sampled_from([*VERBS, *ALIASES, "nonsense", "--show-completion"]),
     st.lists(st.sampled_from([*WORDS, *OPTIONS]), max_size=4),

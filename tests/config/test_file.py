@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from fuzz.budget import tries
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -383,6 +384,7 @@ def files(draw: st.DrawFn) -> str:
     return head + "".join(remark("kept") + table for table in draw(st.permutations(tables))) + remark("kept")
 
 
+@tries(30)
 @given(text=files(), data=st.data())
 def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
     tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
@@ -411,6 +413,7 @@ def test_what_is_written_means_what_was_asked_and_keeps_the_comments(
     assert {one for one in left if one.startswith(("kept", "own"))} <= set(comments(file.read_text()))
 
 
+@tries(30)
 @given(text=files(), data=st.data())
 def test_a_rename_changes_the_name_and_not_one_character_more(
     tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject
@@ -432,6 +435,7 @@ def test_a_rename_changes_the_name_and_not_one_character_more(
     assert again.replace(f'"{old}"', old) == text.replace(f'"{old}"', old)
 
 
+@tries(30)
 @given(text=files(), data=st.data())
 def test_groups_change_without_losing_a_comment_of_something_else(
     tmp_path_factory: pytest.TempPathFactory, text: str, data: st.DataObject

@@ -2,7 +2,7 @@
 
 import pytest
 from fakes import UUID, read_or_not
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runcancel.config.references import as_written, full, nearest, parse, parse_all
@@ -39,7 +39,6 @@ def any_ref(draw: st.DrawFn) -> Ref:
     return Ref(scope=Scope(provider=name, region=region, context=draw(CONTEXTS)), kind=kind.name, id=id)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(any_ref())
 def test_what_every_output_prints_reads_back_as_the_same(ref: Ref) -> None:
     assert full(str(ref)) == ref
@@ -47,7 +46,6 @@ def test_what_every_output_prints_reads_back_as_the_same(ref: Ref) -> None:
     assert parse(str(ref)).at(ref.scope, parse(str(ref)).kinds(ref.scope.provider)[0]) == ref
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(
     st.text()
     | st.text("awsinvt-:@/%0123456789 \n", max_size=30)

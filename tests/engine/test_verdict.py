@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 import pytest
 from fakes import COMMAND, PATCH, SCRIPT, WINDOW, row, seen
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -158,7 +158,6 @@ STATES = st.sampled_from(State)
 FLEETS = st.dictionaries(st.sampled_from(["i-1", "i-2", "i-3"]), STATES, max_size=3)
 
 
-@settings(deadline=None)  # a loaded machine is no failure
 @given(
     guarantee=st.sampled_from(Guarantee),
     run=STATES,

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from fuzz.budget import tries
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -139,7 +140,7 @@ def places(place: Place) -> Iterator[Callable[[], Database]]:
     place.execute("DROP TABLE clock_of_test")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@tries(25, HealthCheck.function_scoped_fixture)
 @given(steps=_STEPS, skews=st.tuples(*[st.sampled_from([-7200.0, 0.0, 3600.0])] * 3))
 @example(steps=_HANGS, skews=(0.0, 0.0, 0.0))
 @example(steps=_DIES_UNANSWERED, skews=(0.0, 3600.0, 0.0))

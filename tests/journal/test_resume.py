@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pytest
 from fakes import FakeCloud, FakeClouds, HandClock, Told, seen
+from fuzz.budget import tries
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -396,7 +397,5 @@ def _journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Resume.journal.close()
 
 
-Resume.TestCase.settings = settings(  # the rest is of the profile: the same orders every time, others in a soak
-    max_examples=max(100, settings().max_examples), stateful_step_count=8, suppress_health_check=list(HealthCheck)
-)
+Resume.TestCase.settings = settings(tries(100, *HealthCheck), stateful_step_count=8)
 test_any_order_of_kills_and_resumes_comes_to_the_same_end = Resume.TestCase

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fuzz.budget import tries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -154,7 +155,7 @@ def test_both_stores_give_the_same_answers(tmp_path: Path, team_url: str, postgr
     name = team_url.rpartition("/")[2]
     Stores.clear = lambda: postgres.execute("TRUNCATE runcancel.operations, runcancel.prunes CASCADE", database=name)
     case = Stores.TestCase
-    case.settings = settings(max_examples=8, stateful_step_count=12, suppress_health_check=list(HealthCheck))
+    case.settings = settings(tries(8, *HealthCheck), stateful_step_count=12)
     case().runTest()
 
 
@@ -268,7 +269,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(25, HealthCheck.function_scoped_fixture)
 @given(steps=STEPS)
 def test_whatever_is_lost_meanwhile_this_machine_has_all_and_a_sync_gives_it_back(
     tmp_path_factory: pytest.TempPathFactory, flaky: Path, steps: list[str]

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from fakes import COMMAND, PATCH
+from fuzz.budget import tries
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ FIELDS = ("userIdentity", "eventTime", "EventTime", "sourceIPAddress", "sourceIp
 
 
 @pytest.mark.parametrize("cloud", SHAPES)
+@tries(30)
 @given(fields=st.dictionaries(st.sampled_from(FIELDS), ANYTHING))
 def test_an_event_that_names_the_run_is_told_whatever_else_is_in_it(cloud: str, fields: dict[str, Any]) -> None:
     id = logs(Wire({}))[cloud][1].id
@@ -82,6 +84,7 @@ def test_an_event_that_names_the_run_is_told_whatever_else_is_in_it(cloud: str, 
 
 
 @pytest.mark.parametrize("cloud", SHAPES)
+@tries(30)
 @given(reply=st.dictionaries(st.sampled_from(["Events", "NextToken", "ListOver", "CloudTrailEvent"]), ANYTHING))
 def test_a_reply_of_any_shape_is_data_or_a_failure_of_the_log(cloud: str, reply: dict[str, Any]) -> None:
     log, asked = logs(Wire(reply))[cloud]

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from fuzz.budget import tries
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -108,7 +109,7 @@ def test_a_paragraph_begins_no_list_and_no_heading(text: str) -> None:
     assert re.match(r"[\\&]|\d+\\", markdown([Paragraph((text,))]))
 
 
-@settings(max_examples=25)
+@tries(25)
 @given(any_of(IncidentReport))
 def test_any_report_is_a_whole_document(report: IncidentReport) -> None:
     blocks = list(story(report))

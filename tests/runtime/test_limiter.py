@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import servers
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runcancel.runtime.limiter import Limiter, Rate, Ticket
@@ -85,7 +85,6 @@ def test_runs_at_the_documented_rate_take_a_tenth_more_than_the_limit_at_most(li
     assert found.seconds <= 1.1 * 19.0
 
 
-@settings(deadline=None)
 @given(
     limit=st.integers(1, 30),
     latency=st.floats(0.001, 0.4),

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 from fakes import HandClock
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runcancel.errors import CloudError
@@ -129,7 +129,6 @@ def test_the_caller_may_have_less_time() -> None:
     assert calls.moments[-1] == pytest.approx(calls.moments[0] + 7.0)
 
 
-@settings(deadline=None)
 @given(jitter=st.floats(0, 1, exclude_max=True), reason=st.sampled_from(SILENT))
 def test_pauses_double_from_one_second_to_twenty(jitter: float, reason: Reason) -> None:
     clock = HandClock()

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from fuzz.budget import tries
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 from rich.cells import cell_len
@@ -34,7 +35,7 @@ ENDINGS = st.builds(
 )
 
 
-@settings(max_examples=80)
+@tries(40)
 @given(st.lists(ENDINGS, max_size=60))
 def test_no_run_is_lost_and_the_worst_is_last(outcomes: list[Outcome]) -> None:
     groups = groups_of(map(row_of, outcomes))
@@ -46,7 +47,7 @@ def test_no_run_is_lost_and_the_worst_is_last(outcomes: list[Outcome]) -> None:
     assert all(count <= 8 for count in Counter(words).values())
 
 
-@settings(max_examples=80)
+@tries(40)
 @given(st.lists(ENDINGS, min_size=FEW + 1, max_size=60))
 def test_the_counts_that_are_printed_add_up(outcomes: list[Outcome]) -> None:
     lines = ["".join(text for text, _ in line) for line in grouped(outcomes)]
@@ -57,7 +58,7 @@ def test_the_counts_that_are_printed_add_up(outcomes: list[Outcome]) -> None:
     assert sum(map(int, re.findall(r"(\d+) [a-z-]+", first))) == len(outcomes)
 
 
-@settings(max_examples=80)
+@tries(40)
 @given(st.lists(ENDINGS, min_size=FEW + 1, max_size=30), st.integers(40, 200))
 def test_no_line_is_wider_than_the_terminal_and_no_reference_is_cut(outcomes: list[Outcome], width: int) -> None:
     text = written("table", "cancel", outcomes, width=width)

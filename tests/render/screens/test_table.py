@@ -1,7 +1,7 @@
 """Tables and screens as people see them, at widths people have."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 from rich.cells import cell_len
@@ -29,7 +29,6 @@ def test_the_picture_is_the_one_that_was_agreed(name: str, width: int) -> None:
     assert drawn == picture(name, width).read_text(encoding="utf-8"), "TZ=UTC python -m tests.render.golden"
 
 
-@settings(max_examples=100)
 @given(st.sampled_from(sorted(PICTURES.keys() - {"cancel-many"})), st.integers(44, 220))
 def test_references_are_never_cut_or_wrapped_and_the_rest_fits(name: str, width: int) -> None:
     format, answer, records = PICTURES[name]

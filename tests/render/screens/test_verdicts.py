@@ -1,7 +1,7 @@
 """Sentences claim no more than was seen."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from msgspec import structs
 
 from render import samples
@@ -98,7 +98,6 @@ def test_sentence(one: Outcome, said: str) -> None:
     assert sentence(one) == said
 
 
-@settings(max_examples=150)
 @given(any_of(Outcome))
 def test_no_sentence_claims_more_than_was_seen(one: Outcome) -> None:
     text = sentence(one)
@@ -194,7 +193,6 @@ def test_where_nothing_is_promised_nothing_is_foretold() -> None:
     assert expectation([item]).startswith("17 pending: should be cancelled")
 
 
-@settings(max_examples=50)
 @given(any_of(PlanItem))
 def test_announcements_are_plain(item: PlanItem) -> None:
     caller = Caller(scope=str(item.run.scope), account="\x1b[2J", principal=None)
