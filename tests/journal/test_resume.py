@@ -54,6 +54,8 @@ KILLS = st.sampled_from([None, *((moment, nth) for nth in range(3) for moment in
 LOST = 0
 """Which part of a request loses its answer: the first, though the others are still to come."""
 OPEN = (State.PENDING, State.RUNNING)
+STATES = st.lists(st.sampled_from([*OPEN, *OPEN, State.SUCCEEDED]), min_size=1, max_size=3)
+FATES = st.tuples(st.integers(0, SLOWEST), st.booleans(), st.booleans())
 
 
 class Killed(BaseException):
@@ -334,9 +336,9 @@ class Resume(RuleBasedStateMachine):
 
     def _appear(self, place: str, data: st.DataObject) -> None:
         ref = f"{place}{len(self.world.runs) + 10:02}"
-        states = data.draw(st.lists(st.sampled_from([*OPEN, *OPEN, State.SUCCEEDED]), min_size=1, max_size=3))
+        states = data.draw(STATES)
         targets = {f"i-{number}": Target(state) for number, state in enumerate(states)}
-        takes, deaf, mute = data.draw(st.tuples(st.integers(0, SLOWEST), st.booleans(), st.booleans()))
+        takes, deaf, mute = data.draw(FATES)
         self.world.runs[ref] = Truth(ref, targets, takes, deaf, mute)
 
     def _end(self, ref: str, name: str) -> None:
