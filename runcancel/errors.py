@@ -57,7 +57,10 @@ _LONGEST = 5000  # characters of one part of an error: a message of somebody els
 
 
 class CloudError(Exception):
-    """A cloud refused or was not reached. `retry_after` is in seconds; `action` is the API of the request."""
+    """A cloud refused or was not reached. `retry_after` is in seconds; `action` is the API of the request.
+
+    `targets`: those of a cancel that the cloud refused; it accepted the cancel of the others.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class CloudError(Exception):
         retry_after: float | None = None,
         action: str | None = None,
         hint: str | None = None,
+        targets: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -78,6 +82,7 @@ class CloudError(Exception):
         self.retry_after = retry_after
         self.action = action
         self.hint = hint
+        self.targets = targets
 
     def fresh(self) -> "CloudError":
         """The same failure as a new object: one that is raised again and again collects frames of each time."""

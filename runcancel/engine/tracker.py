@@ -146,11 +146,18 @@ class RunTracker:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The ids to send: of selected targets, those that the last reading does not show on their way to an end."""
-        if self.last is None:
-            return self.item.targets
-        untouched = {one.target for one in self._untouched(self.last)}
-        return tuple(one for one in self.item.targets if one in untouched) or self.item.targets
+        """The ids to send: of selected targets, those that the last reading does not show on their way to an end.
+
+        Before that reading the plan shows which have ended: a cloud may refuse all targets because of one of them.
+        """
+        if self.last is not None:
+            untouched = {one.target for one in self._untouched(self.last)}
+            left = tuple(one for one in self.item.targets if one in untouched)
+        else:
+            planned = {one.target for one in self.item.invocations}
+            may_run = {one.target for one in self.item.invocations if not one.before.over}
+            left = tuple(one for one in self.item.targets if one in may_run or one not in planned)
+        return left or self.item.targets  # without any it would be a cancel of the whole run
 
     def record_sent(self, result: SendResult, now: float) -> None:
         """Take in what a try came to."""
@@ -255,14 +262,18 @@ class RunTracker:
             request_ids=ids,
             problem=error.problem(scope=self.ref.scope, ref=self.item.run),
             key=key,
+            refused=error.targets,
         )
 
     def _try_again(self, error: CloudError, now: float) -> None:
-        """After any error but credentials the run is read again: at once, or when the next try is due."""
+        """After any error but credentials the run is read again: at once, or when the next try is due.
+
+        Targets that the cloud refused alone are not sent again.
+        """
         if error.reason in CREDENTIALS and not self.answer.request_ids and not self._doubtful:
             self._watch(now)
             return
-        limit = self._policy.limit(error.reason, doubtful=self._doubtful)
+        limit = None if error.targets else self._policy.limit(error.reason, doubtful=self._doubtful)
         self._give_up_at = now if limit is None or self._first_try is None else self._first_try + limit
         wait = 0.0 if limit is None else pause(error, self._tries, self._jitter())
         self.step, self.wake_at = Step.PAUSED, min(now + wait, max(now, self._give_up_at))
@@ -275,7 +286,8 @@ class RunTracker:
         if shown is not None and moved(self.item, shown):
             at = now if self.answer.at is None else self.answer.at
             self.answer = structs.replace(self.answer, status=RequestStatus.ACCEPTED, at=at)
-        missing = self._error is not None and self._error.reason is Reason.NOT_FOUND
+        error = self._error
+        missing = error is not None and error.reason is Reason.NOT_FOUND and not error.targets
         not_there = missing and (not self._was_read or _not_found(reading))
         if (
             missing and not not_there and self.answer.status is RequestStatus.REFUSED

@@ -29,6 +29,7 @@ class CancelResponse(Struct, frozen=True, kw_only=True):
     """What came back for one run. `at` is the monotonic second of the answer.
 
     `key` is the end of the id of the key that signed it: whose answer it was. `took`: seconds from its request to it.
+    `refused`: the targets that the cloud refused while it accepted the others.
     """
 
     status: RequestStatus = field(name="asked")  # under this name in the journals of 0.1
@@ -37,6 +38,7 @@ class CancelResponse(Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
     key: str | None = None
     took: float | None = None
+    refused: tuple[str, ...] = ()
 
     @property
     def under_way(self) -> bool:
@@ -236,10 +238,11 @@ def _effects(
     before = {one.id: one.before for one in item.invocations}
     after = selected(last.invocations, item.targets)
     running = running_tasks(after)
+    refused = frozenset(answer.refused)
     rows = []
     for one in after:
         keeps = can_keep and keeps_running(one, running)
-        effect = _effect(one.state, before.get(one.id), last.run, answer, keeps=keeps)
+        effect = _effect(one.state, before.get(one.id), last.run, answer, keeps=keeps, refused=one.target in refused)
         rows.append(
             InvocationOutcome(
                 id=one.id,
@@ -257,7 +260,9 @@ def _effects(
     return (*rows, *unseen, *_rest(item, last, answer))
 
 
-def _effect(after: State, before: State | None, run: Run, answer: CancelResponse, *, keeps: bool) -> Effect:
+def _effect(
+    after: State, before: State | None, run: Run, answer: CancelResponse, *, keeps: bool, refused: bool = False
+) -> Effect:
     if before is not None and before.over and after.over:
         return Effect.ALREADY_ENDED
     if after is State.SKIPPED and run.state.stopped:
@@ -266,7 +271,7 @@ def _effect(after: State, before: State | None, run: Run, answer: CancelResponse
         return _EFFECT_OF_END.get(after, Effect.ALREADY_ENDED)
     if after is State.CANCELLING:
         return Effect.STOPPING
-    if after is State.UNKNOWN or not answer.under_way:
+    if after is State.UNKNOWN or refused or not answer.under_way:
         return Effect.UNKNOWN
     return Effect.KEPT_RUNNING if keeps else Effect.STOPPING
 

@@ -201,6 +201,52 @@ def test_a_run_is_cancelled_while_one_of_its_targets_is_being_stopped(cloud: str
         assert "not sent: it is already being cancelled" in done.err, str(done)
 
 
+GONE = {
+    "aws": "error,code=InvalidInstanceId,status=400",
+    "tencent": "error,code=InvalidParameterValue.InvalidInstanceId",
+    "alibaba": "error,code=InvalidInstanceId.NotFound,status=404",
+}
+
+
+@pytest.mark.parametrize("cloud", PARTS)
+def test_one_target_that_the_cloud_refuses_does_not_keep_the_others_running(cloud: str, outside: Outside) -> None:
+    kind, action = PARTS[cloud]
+    run = outside.add(cloud, kind, targets={"pending": 220, "succeeded": 1, "running": 1}, settle=0)
+    ended, running, pending = (outside.targets(run, word) for word in ("succeeded", "running", "pending"))
+    targets = [*ended, *pending]
+    gone = pending[130]
+    outside.faults(f"{action}@{gone}={GONE[cloud]}", f"{action}@{ended[0]}={GONE[cloud]}")
+
+    named = [word for target in targets for word in ("--target", target)]
+    done = outside.run("cancel", run, *named, "--timeout", "1s", "-o", "json")
+
+    assert done.code == 3, str(done)
+    assert sorted(outside.targets(run, "pending", "running")) == sorted([*running, gone])
+    outcome = done.outcomes[run]
+    effects = {one["target"]: one["effect"] for one in outcome["invocations"]}
+    assert effects == {**dict.fromkeys(pending, "cancelled"), ended[0]: "already-ended", gone: "unknown"}
+    assert (outcome["verdict"], outcome["error"]["provider_code"]) == (
+        "partial",
+        GONE[cloud].split("=")[1].split(",")[0],
+    )
+    assert gone in outcome["error"]["message"]
+    assert len(outside.writes()) < 24
+    assert not any(ended[0] in str(one["params"]) for one in outside.writes())
+
+
+@pytest.mark.parametrize("cloud", PARTS)
+def test_the_only_target_that_the_cloud_refuses_is_refused_once(cloud: str, outside: Outside) -> None:
+    kind, action = PARTS[cloud]
+    run = outside.add(cloud, kind, targets={"pending": 2})
+    gone = outside.targets(run)[0]
+    outside.faults(f"{action}@{gone}={GONE[cloud]}")
+
+    done = outside.run("cancel", run, "--target", gone, "-o", "json")
+
+    assert (done.code, done.outcomes[run]["verdict"]) == (5 if cloud == "alibaba" else 1, "failed"), str(done)
+    assert len(outside.writes()) == 1
+
+
 def test_a_target_that_is_nowhere_sends_nothing(outside: Outside) -> None:
     assert outside.run("cancel", "-p", "tencent", "--target", "ins-nowhere", "--yes").code == 5
     assert outside.run("cancel", TENCENT, "--target", "ins-nowhere").code == 5

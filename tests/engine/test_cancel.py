@@ -258,6 +258,43 @@ def test_selected_targets_are_sent_and_they_alone_decide() -> None:
     assert (outcome.verdict, effects(outcome)) == (Verdict.STOPPED, {"a": Effect.TERMINATED})
 
 
+def test_targets_that_have_ended_are_not_sent() -> None:
+    part = life(PATCH, before=(R, {"a": R, "b": S, "c": P}), after=(X, {"a": T, "b": S, "c": X}))
+    stage = Stage({PATCH: part})
+
+    outcome = stage.one(targets=("a", "b", "c"))
+
+    assert stage.log[0] == ("cancel", ("inv-ib2lld37", "a", "c"))
+    assert effects(outcome) == {"a": Effect.TERMINATED, "b": Effect.ALREADY_ENDED, "c": Effect.CANCELLED}
+
+
+def test_a_target_that_runs_again_is_sent() -> None:
+    rows = [row("a", S, id="x"), row("a", R, id="y"), row("b", R, id="z")]
+    stage = Stage({PATCH: lambda since: seen(PATCH, R, rows)})
+
+    stage.one(LOOK_ONCE, targets=("a",))
+
+    assert stage.log[0] == ("cancel", ("inv-ib2lld37", "a"))
+
+
+@pytest.mark.parametrize(("ids", "verdict"), [(("req-1",), Verdict.PARTIAL), ((), Verdict.FAILED)])
+@pytest.mark.parametrize("reason", [Reason.INVALID, Reason.NOT_FOUND])
+def test_targets_that_the_cloud_refuses_are_not_sent_again(
+    reason: Reason, ids: tuple[str, ...], verdict: Verdict
+) -> None:
+    refusal = CloudError(reason, "no such instance", targets=("b",))
+    after = (R, {"a": T if ids else R, "b": R})
+    stage = Stage(
+        {PATCH: life(PATCH, before=(R, {"a": R, "b": R}), after=after)}, {PATCH: [Reply(ids=ids, error=refusal)]}
+    )
+
+    outcome = stage.one(targets=("a", "b"))
+
+    assert sum(verb == "cancel" for verb, _ in stage.log) == 1
+    assert outcome.verdict is verdict
+    assert effects(outcome) == {"a": Effect.TERMINATED if ids else Effect.UNKNOWN, "b": Effect.UNKNOWN}
+
+
 def test_a_tasks_placeholder_is_replaced_by_its_rows() -> None:
     before = seen(WINDOW, R, [row("i-1", R, id="x", task="t1"), row("", P, id="t2", task="t2")])
     after = seen(WINDOW, X, [row("i-1", S, id="x", task="t1"), row("i-2", X, id="y", task="t2")])

@@ -37,7 +37,7 @@ from runcancel.providers.common.fields import (
     text,
 )
 from runcancel.providers.common.http import believed
-from runcancel.providers.common.paging import by_token, chunks, first
+from runcancel.providers.common.paging import by_token, first, in_pieces
 from runcancel.providers.common.scripts import contains, decoded_script, with_parameters
 
 _INSTANCE = re.compile(r"m?i-[a-z0-9]{1,64}")
@@ -96,10 +96,12 @@ class CloudAssistant:
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """StopInvocation, in pieces of 50 instances; yields the request ids."""
         params = self._parameters_of(ref)
-        ids = checked_targets(targets)
-        for piece in chunks(ids, _TARGETS_PER_STOP) if ids else ((),):
+
+        def send(piece: Sequence[str]) -> str:
             listed = {f"InstanceId.{index}": target for index, target in enumerate(piece, start=1)}
-            yield str(self._ecs.call("StopInvocation", {**params, **listed}, once=True)["RequestId"])
+            return str(self._ecs.call("StopInvocation", {**params, **listed}, once=True)["RequestId"])
+
+        return in_pieces(checked_targets(targets), _TARGETS_PER_STOP, send, about_one=_is_about_one)
 
     def runs(self, query: Query) -> Iterator[Snapshot]:
         """See `Cloud.runs`. The vendor filters by command, and by state while only what is not over is wanted.
@@ -190,6 +192,11 @@ class CloudAssistant:
 
     def _parameters_of(self, ref: Ref) -> dict[str, str]:
         return {"RegionId": self._scope.region, "InvokeId": checked_id(ref.id, self._kind.id_pattern)}
+
+
+def _is_about_one(error: CloudError) -> bool:
+    """Whether the vendor refuses one instance."""
+    return (error.provider_code or "").startswith("InvalidInstanceId")
 
 
 def _joined(ours: Sequence[JsonObject]) -> JsonObject:

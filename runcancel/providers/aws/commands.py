@@ -15,7 +15,7 @@ from runcancel.providers.aws.fields import INSTANCE, alarms, counted, record, sa
 from runcancel.providers.aws.states import COMMAND_FILTER, command_confirmed, command_state
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import NO_RUN, JsonObject, checked_id, number, rows, text, wire_time
-from runcancel.providers.common.paging import chunks, distinct, first
+from runcancel.providers.common.paging import distinct, first, in_pieces
 from runcancel.providers.common.scripts import contains, with_parameters
 
 _MOST = 50  # rows per page, and instances per cancel
@@ -80,9 +80,12 @@ class Commands:
     def cancel(self, ref: Ref, targets: Sequence[str]) -> Iterator[str]:
         """See `Cloud.cancel`. Every id is checked before the first request goes."""
         ids = [checked_id(target, INSTANCE) for target in distinct(targets)]
-        for chunk in chunks(ids, _MOST) if ids else [()]:
-            ids_given = {"InstanceIds": list(chunk)} if chunk else {}
-            yield self._wire.ask("CancelCommand", {"CommandId": ref.id, **ids_given})
+
+        def send(piece: Sequence[str]) -> str:
+            ids_given = {"InstanceIds": list(piece)} if piece else {}
+            return self._wire.ask("CancelCommand", {"CommandId": ref.id, **ids_given})
+
+        return in_pieces(ids, _MOST, send, about_one=_is_about_one)
 
     def _listed(self, ref: Ref, criteria: InvocationFilter) -> Iterator[JsonObject]:
         """The rows AWS has; filtered by it for one target, or for states that one word of its filter covers."""
@@ -98,7 +101,7 @@ class Commands:
             action = "ListCommandInvocations"
             yield from self._wire.pages(action, params, unique="InstanceId", size=size, state=_state, of=of)
         except CloudError as error:
-            if not (narrowed and error.provider_code == "InvalidInstanceId"):
+            if not (narrowed and _is_about_one(error)):
                 raise
             # AWS refuses to filter by an instance that is gone, though its invocation is still listed.
             yield from self._listed(ref, InvocationFilter())
@@ -110,6 +113,11 @@ class Commands:
         if ours:
             return max(ours, key=lambda row: _state(row).openness)
         raise CloudError(Reason.NOT_FOUND, NO_RUN, action="ListCommands")
+
+
+def _is_about_one(error: CloudError) -> bool:
+    """Whether AWS refuses one instance: it has ended, is not registered, or is not permitted."""
+    return error.provider_code == "InvalidInstanceId"
 
 
 def _script(row: JsonObject) -> str | None:

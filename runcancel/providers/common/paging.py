@@ -11,6 +11,7 @@ from runcancel.providers.common.fields import JsonObject, text
 T = TypeVar("T")
 R = TypeVar("R")
 
+_NAMED = 3  # targets in a message
 _STUCK_AFTER = 3  # pages in a row that bring nothing new
 
 
@@ -129,6 +130,40 @@ def halved(
             return
         answer = error
     yield items, answer
+
+
+def in_pieces(
+    targets: Sequence[str],
+    size: int,
+    send: Callable[[Sequence[str]], str],
+    *,
+    about_one: Callable[[CloudError], bool],
+) -> Iterator[str]:
+    """Cancel targets in pieces of at most `size`, of everything without targets; yields the request ids.
+
+    `about_one` recognizes the refusal of a piece for one of its ids. Such a piece is halved, so that one target that is
+    gone does not keep the others running. Raises, after all others were sent, the first refusal of a target alone, with
+    all `targets` that were refused. Any other `CloudError` ends it at once.
+    """
+    refused: dict[str, CloudError] = {}
+    for piece in chunks(targets, size) if targets else ((),):
+        for part, answer in halved(piece, send, spoils=about_one):
+            if not isinstance(answer, CloudError):
+                yield answer
+            elif not part:
+                raise answer
+            else:
+                refused[part[0]] = answer
+    if refused:
+        error = next(iter(refused.values()))
+        error.targets = tuple(refused)
+        error.message += f" (targets: {_named(error.targets)})"
+        raise error
+
+
+def _named(targets: Sequence[str]) -> str:
+    more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
+    return ", ".join(targets[:_NAMED]) + more
 
 
 def distinct(items: Iterable[T]) -> tuple[T, ...]:

@@ -34,7 +34,7 @@ from runcancel.providers.common.fields import (
     text,
 )
 from runcancel.providers.common.http import believed
-from runcancel.providers.common.paging import by_offset, chunks, distinct, first, halved
+from runcancel.providers.common.paging import by_offset, chunks, distinct, first, halved, in_pieces
 from runcancel.providers.tencent.records import (
     invocation_of,
     joined,
@@ -61,6 +61,11 @@ _OUTPUTS = 50  # tasks per page with up to 24 KB of output each
 _FILTER_VALUES = 5
 _GROWING = 1.0  # seconds before a page that should not be empty is requested again
 _ABOUT_ONE_ID = ("ResourceNotFound", "InvalidParameterValue")  # and the other ids get no answer
+_ABOUT_ONE_TARGET = (
+    "InvalidParameterValue.InvalidInstanceId",
+    "InvalidParameterValue.InstanceIsNotRelatedToInvocation",
+    "ResourceNotFound.InstanceNotFound",
+)
 _TOO_LARGE = ("ResponseSizeLimitExceeded", "RequestSizeLimitExceeded")
 _COMMAND_ID = re.compile(r"cmd-[0-9a-z]{8,64}")
 
@@ -131,11 +136,13 @@ class Tat:
     def cancel(self, ref: Ref, targets: Sequence[str] = ()) -> Iterator[str]:
         """CancelInvocation, in pieces of 100 instances; yields the request ids."""
         id = self._owner(ref).id
-        ids = checked_targets(targets)
-        for piece in chunks(ids, _PAGE) if ids else ((),):
+
+        def send(piece: Sequence[str]) -> str:
             listed = {"InstanceIds": list(piece)} if piece else {}
             answer = self._tat.call("CancelInvocation", {"InvocationId": id, **listed}, once=True)
-            yield str(answer["RequestId"])
+            return str(answer["RequestId"])
+
+        return in_pieces(checked_targets(targets), _PAGE, send, about_one=_refuses_one_target)
 
     def runs(self, query: "Query") -> Iterator[Snapshot]:
         """See `Cloud.runs`. The vendor filters by command alone and promises no order."""
@@ -295,6 +302,10 @@ class Tat:
 
     def _ref(self, id: str) -> Ref:
         return Ref(scope=self._scope, kind=self._kind.name, id=id)
+
+
+def _refuses_one_target(error: CloudError) -> bool:
+    return error.provider_code in _ABOUT_ONE_TARGET
 
 
 def _spoils(error: CloudError) -> bool:
