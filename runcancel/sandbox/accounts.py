@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 PROVIDERS = ("aws", "alibaba", "tencent")
 
@@ -104,6 +105,7 @@ def session_key(provider: str, account: int, digest: str, *, role: str, session:
     return Key(provider, account, id, secret, f"sandbox/session+token=={digest[:40]}", principal=principal)
 
 
+@lru_cache(maxsize=1024)
 def key(provider: str, account: int, sort: str = "static") -> Key:
     prefix, length = _KEY_PREFIX[provider, sort]
     digest = hashlib.sha256(f"sandbox {provider} {account} {sort}".encode()).hexdigest()

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 class Clock:
@@ -37,6 +38,7 @@ class Clock:
             self.advance(self._tick)
 
 
+@lru_cache(maxsize=4096)
 def utc(moment: float | None) -> str | None:
     """`2026-11-21T02:22:44Z`, whole seconds."""
-    return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat()[:19] + "Z"

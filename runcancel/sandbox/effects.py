@@ -3,7 +3,7 @@
 import json
 import random
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runcancel.sandbox.faults import Rule
@@ -49,25 +49,13 @@ class Struck:
 
     def keeps_from_effect(self) -> bool:
         """True when the call must not reach the world."""
-        if {"drop-before", "throttle", "too-large", "denied", "expired", "skew", *KINDS} & self._rules.keys():
+        if _BEFORE_EFFECT & self._rules.keys():
             return True
         return any(each.option("effect") is False for each in self._rules.values())
 
     def refusal(self, dialect: Dialect, call: Call) -> Refusal | None:
-        makers = {
-            **dict.fromkeys(("throttle", *KINDS), lambda rule: _throttle(rule, dialect, call)),
-            "too-large": lambda rule: _too_large(call),
-            "http-500": lambda rule: dialect.broken(call, 500),
-            "http-503": lambda rule: dialect.broken(call, 503),
-            "denied": lambda rule: dialect.denied(call),
-            "expired": lambda rule: dialect.expired(call),
-            "skew": lambda rule: dialect.skewed(call),
-            "error": lambda rule: Refusal(
-                int(rule.option("status")), str(rule.option("code")), str(rule.option("message"))
-            ),
-            "not-stoppable": lambda rule: dialect.not_stoppable(call),
-        }
-        return next((makers[kind](each) for kind, each in self._rules.items() if kind in makers), None)
+        makers = ((_REFUSALS[kind], rule) for kind, rule in self._rules.items() if kind in _REFUSALS)
+        return next((make(rule, dialect, call) for make, rule in makers), None)
 
     def bend_world(self, book: Book, action: Action, call: Call, now: float) -> None:
         if action.cancels:
@@ -124,6 +112,22 @@ def _throttle(rule: Rule, dialect: Dialect, call: Call) -> Refusal:
 def _too_large(call: Call) -> Refusal:
     status = 200 if call.provider == "tencent" else 400
     return Refusal(status, "ResponseSizeLimitExceeded", "The response size exceeds the upper limit.")
+
+
+_REFUSALS: Mapping[str, Callable[[Rule, Dialect, Call], Refusal]] = {
+    **dict.fromkeys(("throttle", *KINDS), _throttle),
+    "too-large": lambda rule, dialect, call: _too_large(call),
+    "http-500": lambda rule, dialect, call: dialect.broken(call, 500),
+    "http-503": lambda rule, dialect, call: dialect.broken(call, 503),
+    "denied": lambda rule, dialect, call: dialect.denied(call),
+    "expired": lambda rule, dialect, call: dialect.expired(call),
+    "skew": lambda rule, dialect, call: dialect.skewed(call),
+    "error": lambda rule, dialect, call: Refusal(
+        int(rule.option("status")), str(rule.option("code")), str(rule.option("message"))
+    ),
+    "not-stoppable": lambda rule, dialect, call: dialect.not_stoppable(call),
+}
+_BEFORE_EFFECT = frozenset({"drop-before", "throttle", "too-large", "denied", "expired", "skew", *KINDS})
 
 
 def _runs_named(book: Book, call: Call) -> list[Run]:

@@ -5,9 +5,10 @@ import hmac
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from runcancel.sandbox.accounts import Key
@@ -52,7 +53,7 @@ def _sha(data: bytes) -> str:
 
 
 def _mac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+    return hmac.digest(key, text.encode(), "sha256")
 
 
 def _escape(text: str) -> str:
@@ -72,6 +73,7 @@ def _matches(claim: _Claim, key: bytes, text: str) -> bool:
     return hmac.compare_digest(_mac(key, text).hex(), claim.signature)
 
 
+@lru_cache(maxsize=64)
 def _derive(secret: str, *scope: str) -> bytes:
     key = secret.encode()
     for part in scope:
@@ -84,6 +86,7 @@ def _body_hash_is_wrong(request: Request, header: str) -> bool:
     return bool(claimed) and claimed not in (_sha(request.body), "UNSIGNED-PAYLOAD")
 
 
+@lru_cache(maxsize=64)
 def _moment(text: str, form: str) -> float | None:
     try:
         return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
@@ -211,10 +214,11 @@ def _check_alibaba_token(request: Request, key: Key) -> None:
 _PORT = re.compile(r":[0-9]+$")
 
 
-def _tencent_readings(request: Request) -> list[Request]:
+def _tencent_readings(request: Request) -> Iterator[Request]:
     """The request as it came, and as the SDK for Node.js signs it: the host name alone, while `host:port` is sent."""
+    yield request
     bare = [(name, _PORT.sub("", value) if name.lower() == "host" else value) for name, value in request.headers]
-    return [request, replace(request, headers=tuple(bare))]
+    yield replace(request, headers=tuple(bare))
 
 
 def check_tencent(request: Request, keys: Keys, *, service: str, now: float | None = None) -> Signed:
@@ -238,8 +242,8 @@ def check_tencent(request: Request, keys: Keys, *, service: str, now: float | No
         raise Refusal(200, "AuthFailure.TokenFailure", "Token verification failed.")
     derived = _derive("TC3" + key.secret, date, scope_service, "tc3_request")
     scope = f"{date}/{scope_service}/tc3_request"
-    hashes = [_canonical_hash(each, claim.signed_headers) for each in _tencent_readings(request)]
-    texts = ["\n".join([claim.algorithm, stamp, scope, each]) for each in hashes]
+    hashes = (_canonical_hash(each, claim.signed_headers) for each in _tencent_readings(request))
+    texts = ("\n".join([claim.algorithm, stamp, scope, each]) for each in hashes)
     day = datetime.fromtimestamp(int(stamp), UTC).strftime("%Y-%m-%d")
     # The SDK for Node.js takes the first label of its endpoint for the service: "127" when that is an address.
     services = (service, request.header("host").split(".")[0])

@@ -138,17 +138,17 @@ class Page:
 class Cursor:
     """An opaque token that only continues the query it came from."""
 
-    query: str
-    bad_token: Refusal = field(compare=False)
+    call: Call
+    bad_token: Refusal
 
-    @classmethod
-    def of(cls, call: Call, token_key: str, bad_token: Refusal) -> "Cursor":
-        same = {key: value for key, value in call.params.items() if key not in (token_key, "MaxResults")}
+    def _query(self) -> str:
+        call = self.call
+        same = {key: value for key, value in call.params.items() if key not in ("NextToken", "MaxResults")}
         text = json.dumps([call.action, call.account, call.region, same], sort_keys=True, default=str)
-        return cls(hashlib.sha256(text.encode()).hexdigest()[:12], bad_token)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def write(self, offset: int | None) -> str:
-        return "" if offset is None else base64.b64encode(f"{self.query}:{offset}".encode()).decode()
+        return "" if offset is None else base64.b64encode(f"{self._query()}:{offset}".encode()).decode()
 
     def read(self, token: str | None) -> int:
         if not token:
@@ -157,7 +157,7 @@ class Cursor:
             query, offset = base64.b64decode(token, validate=True).decode().split(":")
         except (binascii.Error, UnicodeDecodeError, ValueError):
             raise self.bad_token from None
-        if query != self.query:
+        if query != self._query():
             raise self.bad_token
         return int(offset)
 
@@ -181,7 +181,7 @@ def token_page(
     rows: Sequence[Row], call: Call, *, size: int, keep: Callable[[Row], bool], bad_token: Refusal
 ) -> tuple[list[Row], str]:
     """A page and the token of the next one, empty when there is none."""
-    cursor = Cursor.of(call, "NextToken", bad_token)
+    cursor = Cursor(call, bad_token)
     offset = cursor.read(call.params.get("NextToken"))
     rows_of_page = page(rows, offset=offset, size=size, keep=keep, overlap=call.overlap)
     return rows_of_page.rows, cursor.write(rows_of_page.next_offset)

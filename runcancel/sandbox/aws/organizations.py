@@ -80,7 +80,7 @@ def list_accounts_for_parent(world: World, book: Book, call: Call) -> Document:
     parent = _parent(call)
     if "NextToken" not in call.params:
         bad = Refusal(400, "InvalidInputException", "You provided an invalid next token.")
-        return {"Accounts": [], "NextToken": Cursor.of(call, "NextToken", bad).write(0)}
+        return {"Accounts": [], "NextToken": Cursor(call, bad).write(0)}
     every = [one for number, one in enumerate(_accounts(world)) if _unit(number) == parent]
     return _page(call, "Accounts", every)
 
