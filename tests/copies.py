@@ -25,7 +25,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from importlib import import_module
@@ -206,8 +206,7 @@ def _perform(request: Any, streams: list[int]) -> tuple[int, bool]:
         signal.signal(signum, signal.SIG_IGN)
     if "umask" in request:
         os.umask(request["umask"])
-    os.environ.clear()
-    os.environ.update(request["environ"])
+    _take_variables(request["environ"])
     time.tzset()
     os.chdir(request["cwd"])
     sys.argv[:] = request["argv"]
@@ -250,6 +249,16 @@ def _take_over(streams: list[int], numbers: list[int]) -> None:
         if number not in numbers:  # as an interpreter does that finds it closed
             os.close(number)
             setattr(sys, name, None)
+
+
+def _take_variables(environ: Mapping[str, str]) -> None:
+    """Have these variables and no others. Most are as they were before, and to set one takes long."""
+    before = dict(os.environ)
+    for name in before.keys() - environ.keys():
+        del os.environ[name]
+    for name, value in environ.items():
+        if before.get(name) != value:
+            os.environ[name] = value
 
 
 def _sit_down() -> None:
@@ -404,8 +413,7 @@ def _rehearse() -> _State:
             _perform({"environ": variables, "cwd": home, "argv": ["runcancel", *words]}, streams)
             before.came_back()
     os.waitpid(sandbox, 0)
-    os.environ.clear()
-    os.environ.update(environ)
+    _take_variables(environ)
     sys.argv[:] = argv
     os.chdir(folder)
     shutil.rmtree(home)

@@ -110,7 +110,7 @@ class Session:
     @classmethod
     def open(cls, verb: str, args: options.Everywhere) -> Self:
         """Put flags before variables and check them. Raises `UsageError`; sends nothing to a cloud."""
-        environ: Mapping[str, str] = os.environ
+        environ = dict(os.environ)  # read often, and by threads: an SDK's session takes empty variables out of it
         scope_settings = settings.gather(
             contexts=args.context or (),
             config=config_file.load(config_file.path(environ)),
