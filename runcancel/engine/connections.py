@@ -57,7 +57,7 @@ class Clouds:
 
     @cached_property
     def switch(self) -> "Switch":
-        """Which way triggers are switched, and the latest reading of each; made at the first use."""
+        """Which way triggers are switched, and the latest readings of them; made at the first use."""
         from runcancel.engine.switching import Switch  # only where triggers are read or switched
 
         return Switch(enable=False)

@@ -21,7 +21,7 @@ _ABOUT_ONE = frozenset({Reason.NOT_FOUND, Reason.INVALID})
 
 
 class Switch:
-    """Which way triggers are switched, and the latest reading of each.
+    """Which way triggers are switched, and the latest reading of each since its latest request.
 
     `one_try`: a reading that fails is not repeated, because who reads does that.
     """
@@ -52,6 +52,7 @@ class Switch:
 
     def send(self, triggers: Triggers, ref: Ref) -> Iterator[str]:
         """Request the requested state; yields the request id of the accepted answer."""
+        self.readings.pop(ref, None)  # it shows nothing about the state after this request
         yield triggers.switch(ref, enabled=self.enable)
 
     def snapshot(self, trigger: Trigger) -> TriggerSnapshot:
@@ -104,7 +105,7 @@ def trigger_plans(items: Iterable[PlanItem]) -> tuple[TriggerPlan, ...]:
 
 
 def trigger_outcome(outcome: Outcome, *, enable: bool, before: Trigger | None, after: Trigger | None) -> TriggerOutcome:
-    """The outcome of the engine as that of a trigger; `after` is the latest reading, if one followed a request."""
+    """The outcome of the engine as that of a trigger; `after` is the latest reading, if one followed the request."""
     verdict = TriggerVerdict.of(outcome.verdict, enable=enable, error=outcome.error)
     return TriggerOutcome(
         trigger=outcome.run,

@@ -6,14 +6,11 @@ from runcancel.journal.base import Entry, Journal
 from runcancel.model.outcomes import Operation, PlanItem
 from runcancel.model.runs import Ref, RunName
 from runcancel.model.states import Verdict
-from runcancel.model.triggers import TRIGGER_VERBS, TriggerState
+from runcancel.model.triggers import NOT_SWITCHED, TRIGGER_VERBS, TriggerState
 from runcancel.providers import PROVIDERS, provider, trigger_kind_of
 
 LAST = "last"
 """The word for the newest operation that holds triggers."""
-
-_NOT_DONE = (Verdict.FAILED, Verdict.SKIPPED, Verdict.ENDED)
-"""After these the trigger is as it was found, or was disabled before."""
 
 
 def is_trigger(operation: Operation, name: RunName) -> bool:
@@ -55,5 +52,5 @@ def unrestored(journal: Journal) -> Iterator[str]:
 
 def _may_be_done(entry: Entry) -> bool:
     if entry.outcome is not None:
-        return entry.outcome.verdict not in _NOT_DONE
+        return entry.outcome.verdict not in NOT_SWITCHED
     return entry.item.ask  # killed before its verdict: it may have been disabled

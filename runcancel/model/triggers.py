@@ -240,6 +240,9 @@ _VERDICTS: Mapping[Verdict, TriggerVerdict] = {
 }
 """What the verdict on a run is for a trigger; `stopped` is its requested state, any other has failed."""
 
+NOT_SWITCHED = frozenset({Verdict.FAILED, Verdict.SKIPPED, Verdict.ENDED})
+"""After these verdicts of the engine a trigger is as it was found. After any other it may have been switched."""
+
 TRIGGER_VERBS = ("disable", "enable")
 """The operations that change triggers."""
 

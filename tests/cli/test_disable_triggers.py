@@ -76,6 +76,16 @@ def test_no_trigger_holds_up_a_run(outside: Outside, make: Make, fault: str) -> 
         assert f"runcancel disable {trigger}" in done.err
 
 
+@BOTH
+def test_a_trigger_that_was_not_read_again_has_no_state_after_the_request(outside: Outside, make: Make) -> None:
+    ref = make(outside)
+
+    done = outside.run("cancel", ref, "--disable-triggers", "--no-wait", "-o", "json")
+
+    (trigger,) = done.document["triggers"]
+    assert (trigger["verdict"], trigger["before"]["state"], trigger["after"]) == ("requested", "enabled", None)
+
+
 def test_what_the_trigger_started_meanwhile_is_cancelled_too(outside: Outside) -> None:
     ref = of_invoker(outside)
     trigger = trigger_of(outside, ref)
@@ -252,7 +262,7 @@ def test_a_trigger_that_the_site_denies_is_skipped_and_holds_up_no_run(outside: 
     assert state(outside, trigger) == "enabled"
     kept = outside.json("history", done.document["operation"])["triggers"]
     assert [(one["trigger"], one["verdict"]) for one in kept] == [(trigger, "skipped")]
-    assert outside.run("enable", "--operation", "last", "--yes").code == 2, "nothing was disabled"
+    assert outside.run("enable", "--operation", "last", "--yes").code == 5, "nothing was disabled"
 
 
 @BOTH

@@ -277,6 +277,73 @@ def test_a_lost_answer_is_read_back_before_anything_is_said(outside: Outside) ->
     assert len([action for action in sent(outside) if action == "DisableRule"]) == 1
 
 
+KINDS = {NIGHTLY: "GetMaintenanceWindow", CLEANUP: "DescribeRule", None: "DescribeInvokers"}
+"""A trigger of each kind that can be switched (None: the invoker), and the action that reads it."""
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable"])
+@pytest.mark.parametrize("ref", KINDS, ids=["window", "rule", "invoker"])
+def test_only_a_reading_that_followed_the_request_is_shown_as_the_state_after_it(
+    outside: Outside, ref: str | None, verb: str
+) -> None:
+    trigger = ref or invoker(outside)
+    if verb == "enable":
+        outside.run("disable", trigger)
+    shown = ("--columns", "trigger,verdict,before,after")
+
+    accepted = outside.run(verb, trigger, "--no-wait", *shown)
+
+    was, goal = ("enabled", "disabled") if verb == "disable" else ("disabled", "enabled")
+    assert [*accepted.rows[0].values()] == [trigger, "requested", was, ""]
+    assert states(outside)[trigger] == goal
+    outside.run("enable" if verb == "disable" else "disable", trigger)
+    outside.faults(f"{KINDS[ref]}=denied,after=1")
+    unread = outside.run(verb, trigger, "--timeout", "1s", "-o", "jsonl")
+    assert [(one["verdict"], one["after"]) for one in unread.lines if "verdict" in one] == [("requested", None)]
+    assert unread.code == 8
+
+
+def test_a_reading_between_two_tries_is_not_shown_as_the_state_after_the_second(outside: Outside) -> None:
+    outside.faults("DisableRule=throttle*1", "DescribeRule=denied,after=2")
+
+    done = outside.run("disable", CLEANUP, "--timeout", "1s", "-o", "json")
+
+    assert [(one["verdict"], one["after"]) for one in done.document["outcomes"]] == [("requested", None)]
+
+
+UNSURE: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    "accepted": (("--no-wait",), (), "requested"),
+    "not read back": (("--timeout", "1s"), ("DescribeRule=denied,after=1",), "requested"),
+    "lost": (("--timeout", "1s"), ("DisableRule=http-500", "DescribeRule=denied,after=1"), "in-doubt"),
+}
+"""How a disable stays unverified: its options, the faults, its verdict."""
+
+
+@pytest.mark.parametrize("case", UNSURE)
+def test_the_command_that_restores_is_printed_if_a_trigger_may_have_been_disabled(outside: Outside, case: str) -> None:
+    flags, faults, verdict = UNSURE[case]
+    outside.faults(*faults)
+
+    done = outside.run("disable", CLEANUP, *flags, "-o", "json")
+
+    assert [one["verdict"] for one in done.document["outcomes"]] == [verdict]
+    operation = done.document["operation"]
+    assert f"To restore: runcancel enable --operation {operation}\n" in done.err
+    outside.faults()
+    restored = outside.json("enable", "--operation", operation, "--yes")
+    assert [one["verdict"] for one in restored["outcomes"]] in (["enabled"], ["unchanged"])
+
+
+@pytest.mark.parametrize("faults", [(), ("DisableRule=denied",)])
+def test_it_is_not_printed_if_none_was_disabled(outside: Outside, faults: tuple[str, ...]) -> None:
+    outside.run("disable", CLEANUP)
+    outside.faults(*faults)
+    if faults:
+        outside.run("enable", CLEANUP)
+
+    assert "To restore" not in outside.run("disable", CLEANUP).err
+
+
 def test_history_shows_what_was_disabled_and_keeps_what_is_not_restored(outside: Outside) -> None:
     operation = outside.json("disable", NIGHTLY)["operation"]
 
@@ -311,6 +378,7 @@ def test_an_interrupt_says_how_to_continue_and_the_resume_ends_it(outside: Outsi
     done, _ = outside.interrupted(signal.SIGINT, "disable", NIGHTLY, "-o", "json", until="UpdateMaintenanceWindow")
 
     assert done.code == 130
+    assert [(one["verdict"], one["after"]) for one in done.document["outcomes"]] == [("in-doubt", None)]
     operation = done.document["operation"]
     outside.faults()
     resumed = outside.json("disable", "--resume", operation)

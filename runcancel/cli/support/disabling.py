@@ -22,7 +22,7 @@ from runcancel.journal.recorder import Recorder
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run
 from runcancel.model.states import Verdict
-from runcancel.model.triggers import Trigger, TriggerState
+from runcancel.model.triggers import NOT_SWITCHED, Trigger, TriggerState
 from runcancel.providers import trigger_kind_of
 from runcancel.render import Writer
 from runcancel.render.documents import Record
@@ -32,8 +32,6 @@ from runcancel.text import command, safe
 
 if TYPE_CHECKING:
     from runcancel.cli.support.holding import Holding
-
-_MAY_BE_DISABLED = frozenset({Verdict.STOPPED, Verdict.REQUESTED, Verdict.IN_DOUBT})
 
 
 class CancelAndDisable(Execution):
@@ -112,7 +110,7 @@ class CancelAndDisable(Execution):
         triggers = [outcome for outcome in self._outcomes if _trigger_of(outcome) is not None]
         lines = [*self._notes, *(_sentence(outcome) for outcome in triggers)]
         lines += super()._hints(operation)
-        may_be = self._first.disabled or any(outcome.verdict in _MAY_BE_DISABLED for outcome in triggers)
+        may_be = self._first.disabled or any(outcome.verdict not in NOT_SWITCHED for outcome in triggers)
         if operation and may_be:
             lines.append(f"To restore the triggers: {command('enable', '--operation', operation)}")
         return lines

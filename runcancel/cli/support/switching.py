@@ -23,8 +23,8 @@ from runcancel.guards.confirmation import ConfirmationRequirement, GivenConfirma
 from runcancel.guards.limits import lowest
 from runcancel.model.outcomes import DISABLE, ENABLE, Limits, Outcome, PlanItem
 from runcancel.model.runs import Ref
-from runcancel.model.states import Reason, Verdict
-from runcancel.model.triggers import Trigger, TriggerVerdict
+from runcancel.model.states import Reason
+from runcancel.model.triggers import NOT_SWITCHED, Trigger, TriggerVerdict
 from runcancel.render import Writer
 from runcancel.render.documents import Record
 from runcancel.render.screens.words import counted
@@ -168,10 +168,9 @@ class _Disabling(_Switch):
     verb: ClassVar[str] = "disable"
 
     def _ways_on(self, operation: str | None) -> Sequence[str]:
-        done = any(outcome.verdict is Verdict.STOPPED for outcome in self._outcomes)
-        return (
-            (f"To restore: {self._session.command('enable', '--operation', operation)}",) if done and operation else ()
-        )
+        may_be = any(outcome.verdict not in NOT_SWITCHED for outcome in self._outcomes)
+        restore = self._session.command("enable", "--operation", operation or "")
+        return (f"To restore: {restore}",) if may_be and operation else ()
 
 
 class _Enabling(_Switch):
