@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from msgspec import Struct, structs
 
+from runcancel.engine.planning import plan
 from runcancel.engine.retry import ONE_TRY, READ_WITHIN, WaitPolicy, pause
 from runcancel.engine.verdict import (
     KEEP_READS,
@@ -17,13 +18,13 @@ from runcancel.engine.verdict import (
     moved,
     nothing_left_to_see,
     quiet,
-    selected,
+    untouched,
 )
 from runcancel.errors import CREDENTIALS, IN_DOUBT, CloudError
 from runcancel.model.leases import Lease
 from runcancel.model.outcomes import Outcome, PlanItem
-from runcancel.model.runs import Invocation, Problem, Snapshot
-from runcancel.model.states import Reason, State, Verdict
+from runcancel.model.runs import Problem, Snapshot
+from runcancel.model.states import Reason, Verdict
 from runcancel.providers import kind_of
 
 UNREACHED = CancelResponse(
@@ -117,12 +118,16 @@ class RunTracker:
 
     def overtake(self) -> bool:
         """Send it after all, as no other operation cancels it; False where a cancel or its end was seen."""
-        working = self.last is not None and (moved(self.item, self.last) or not quiet(self.item, self.last))
-        if self.step not in (Step.LEASED, Step.WATCHED) or working:
+        if self.step not in (Step.LEASED, Step.WATCHED) or (self.last is not None and self._at_work(self.last)):
             return False
         self.lease, self.answer, self.step, self.wake_at = None, UNREACHED, Step.DUE, None
         self._quiet_reads = 0
         return True
+
+    def _at_work(self, shown: Snapshot) -> bool:
+        """Whether a reading shows a cancel at work, or its end. Where targets can be stopped alone: on all of them."""
+        stopping = not quiet(self.item, shown) and not (self.kind.in_part and untouched(self.item, shown))
+        return stopping or moved(self.item, shown)
 
     def give_up(self, problem: Problem, now: float, *, in_flight: bool) -> None:
         """Send no more: its scope is silent. What may have been accepted stays in doubt."""
@@ -151,8 +156,8 @@ class RunTracker:
         Before that reading the plan shows which have ended: a cloud may refuse all targets because of one of them.
         """
         if self.last is not None:
-            untouched = {one.target for one in self._untouched(self.last)}
-            left = tuple(one for one in self.item.targets if one in untouched)
+            waits = {one.target for one in untouched(self.item, self.last)}
+            left = tuple(one for one in self.item.targets if one in waits)
         else:
             planned = {one.target for one in self.item.invocations}
             may_run = {one.target for one in self.item.invocations if not one.before.over}
@@ -283,36 +288,38 @@ class RunTracker:
         shown = reading if isinstance(reading, Snapshot) else None
         if shown is not None:
             self.last, self._seen_at = shown, now
-        if shown is not None and moved(self.item, shown):
-            at = now if self.answer.at is None else self.answer.at
-            self.answer = structs.replace(self.answer, status=RequestStatus.ACCEPTED, at=at)
         error = self._error
         missing = error is not None and error.reason is Reason.NOT_FOUND and not error.targets
         not_there = missing and (not self._was_read or _not_found(reading))
+        if shown is not None:
+            self._judge_by(shown, now, may_have_arrived=self._doubtful or missing)
         if (
             missing and not not_there and self.answer.status is RequestStatus.REFUSED
         ):  # the run is there, whatever the answer was
             self.answer = structs.replace(self.answer, status=RequestStatus.IN_DOUBT)
-        incomplete = shown is None or (bool(self.item.targets) and bool(self._untouched(shown)))
+        incomplete = shown is None or (bool(self.item.targets) and bool(untouched(self.item, shown)))
         if shown is not None and all_over(self.item, shown):
             self.step, self.wake_at = Step.ENDED, None
-        elif (
-            now < self._give_up_at
-            and not not_there
-            and (incomplete or self.answer.status is not RequestStatus.ACCEPTED)
-        ):
+        elif now < self._give_up_at and not not_there and (incomplete or not self.answer.under_way):
             self.step, self.wake_at = Step.DUE, None
         else:
             self._watch(now)
 
+    def _judge_by(self, shown: Snapshot, now: float, *, may_have_arrived: bool) -> None:
+        """What a reading after an error shows of the cancel: that it worked, or that somebody else's is at work.
+
+        A request that certainly did nothing proves nothing, whatever the run shows: it is sent again, unless another
+        cancel would change nothing.
+        """
+        if may_have_arrived and moved(self.item, shown):
+            at = now if self.answer.at is None else self.answer.at
+            self.answer = structs.replace(self.answer, status=RequestStatus.ACCEPTED, at=at)
+        elif not self.answer.under_way and not plan(shown, self.item.targets).ask and not all_over(self.item, shown):
+            self.answer = CancelResponse(status=RequestStatus.ALREADY)
+
     @property
     def _was_read(self) -> bool:
         return self.item.read or self.last is not None
-
-    def _untouched(self, reading: Snapshot) -> list[Invocation]:
-        """Selected invocations that show no effect of a cancel yet."""
-        invocations = selected(reading.invocations, self.item.targets)
-        return [one for one in invocations if not one.state.over and one.state is not State.CANCELLING]
 
     def _observe(self, reading: Snapshot | CloudError, now: float) -> None:
         if isinstance(reading, CloudError):

@@ -9,6 +9,7 @@ from runcancel.errors import IN_DOUBT
 from runcancel.model.outcomes import InvocationOutcome, Outcome, PlanItem, PlannedInvocation
 from runcancel.model.runs import Invocation, Problem, Run, RunName, Snapshot
 from runcancel.model.states import Effect, Guarantee, Reason, State, Verdict
+from runcancel.providers import kind_of
 
 KEEP_READS = 3  # quiet readings before something is said to keep running …
 KEEP_SECONDS = 3.0  # … and how long after the accepted answer the last of them is
@@ -110,14 +111,35 @@ def quiet(item: PlanItem, snapshot: Snapshot) -> bool:
     return all(one.state is not State.CANCELLING for one in selected(snapshot.invocations, item.targets))
 
 
+def untouched(item: PlanItem, snapshot: Snapshot) -> list[Invocation]:
+    """Selected invocations that show no effect of a cancel yet."""
+    return [
+        one
+        for one in selected(snapshot.invocations, item.targets)
+        if not one.state.over and one.state is not State.CANCELLING
+    ]
+
+
 def moved(item: PlanItem, snapshot: Snapshot) -> bool:
-    """Something changed as only a cancel changes it: the proof that a request without a reply worked."""
+    """Something changed as only a cancel changes it: the proof that a request that may have arrived worked.
+
+    Where a run can be cancelled in part, the change of one target may come from the cancel of that target alone: it
+    proves nothing as long as a target waits that a cancel of all would have reached. What runs on is no such target
+    where a cancel leaves it alone.
+    """
     before = {one.id: one.before for one in item.invocations}
     signs = (State.CANCELLING, State.CANCELLED, State.TERMINATED)
     run_moved = not item.targets and snapshot.run.state in signs and item.state not in signs
-    return run_moved or any(
+    any_moved = run_moved or any(
         one.state in signs and before.get(one.id) not in signs for one in selected(snapshot.invocations, item.targets)
     )
+    return any_moved and not (kind_of(item.run).in_part and _any_waits(item, snapshot))
+
+
+def _any_waits(item: PlanItem, snapshot: Snapshot) -> bool:
+    """Whether a cancel would still change something, as far as its guarantee goes."""
+    left_alone = (State.RUNNING,) if item.guarantee is Guarantee.PENDING_ONLY else ()
+    return any(one.state not in left_alone for one in untouched(item, snapshot))
 
 
 def running_tasks(invocations: Iterable[Invocation]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import TypeVar
@@ -30,8 +31,10 @@ from runcancel.engine.cancel import Admit, CancelSetup, carry_out
 from runcancel.engine.events import CombinedProgress, Shielded
 from runcancel.engine.planning import plan
 from runcancel.engine.retry import WaitPolicy
+from runcancel.engine.tracker import RunTracker, Step
 from runcancel.engine.verdict import CancelResponse
 from runcancel.errors import CloudError, Interrupted, Refused
+from runcancel.model.leases import Claim, Lease
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run, Snapshot
 from runcancel.model.states import Effect, Reason, State, Verdict
@@ -506,6 +509,64 @@ def test_the_part_that_shows_no_effect_is_sent_again_alone(reason: Reason) -> No
     cancels = [words for verb, words in stage.log if verb == "cancel"]
     assert cancels == [("inv-ib2lld37", "a", "b"), ("inv-ib2lld37", "b")]
     assert (outcome.verdict, outcome.request_ids) == (Verdict.STOPPED, ("req-1", "req-1"))
+
+
+CERTAIN = [Reason.BUSY, Reason.UNREACHABLE]
+
+
+@pytest.mark.parametrize("reason", [*CERTAIN, Reason.LOST, Reason.DOWN, Reason.NOT_FOUND])
+@pytest.mark.parametrize("sign", [T, C])
+@pytest.mark.parametrize("ref", [PATCH, COMMAND])
+def test_one_target_that_somebody_else_stops_does_not_keep_a_cancel_back(ref: str, sign: State, reason: Reason) -> None:
+    looks = iter([seen(ref, R, {"a": R, "b": R})])  # the plan's
+    part = seen(ref, C if sign is C else R, {"a": sign, "b": R})
+    done = seen(ref, X, {"a": T, "b": T})
+    stage = Stage({ref: lambda since: done if since is not None else next(looks, part)}, {ref: [refusing(reason)] * 3})
+
+    outcome = stage.one()
+
+    assert stage.verbs().split() == ["cancel", "read"] * 4
+    assert (outcome.verdict, outcome.request_ids) == (Verdict.STOPPED, ("req-1",))
+
+
+@pytest.mark.parametrize("reason", CERTAIN)
+@pytest.mark.parametrize(
+    ("ref", "targets"), [(WINDOW, {"a": C, "b": R}), (AUTOMATION, {"a": R}), (PATCH, {"a": C, "b": S})]
+)
+def test_a_run_that_somebody_else_cancels_meanwhile_is_not_sent_again(
+    ref: str, targets: Mapping[str, State], reason: Reason
+) -> None:
+    looks = iter([seen(ref, R, dict.fromkeys(targets, R)), *[seen(ref, C, targets)] * 2])
+    done = seen(ref, X, dict.fromkeys(targets, X))
+    stage = Stage({ref: lambda since: next(looks, done)}, {ref: [refusing(reason)] * 3})
+
+    outcome = stage.one()
+
+    assert stage.verbs().split().count("cancel") == 1
+    assert (outcome.verdict, outcome.request_ids, outcome.error) == (Verdict.STOPPED, (), None)
+
+
+@pytest.mark.parametrize(
+    ("ref", "state", "targets", "sent"),
+    [
+        (PATCH, C, {"a": C, "b": R}, True),
+        (PATCH, R, {"a": T, "b": R}, True),
+        (PATCH, C, {"a": C, "b": C}, False),
+        (PATCH, R, {"a": T, "b": S}, False),
+        (WINDOW, C, {"a": C, "b": R}, False),
+        (WINDOW, R, {"a": R, "b": R}, True),
+    ],
+)
+def test_a_run_whose_lease_came_to_nothing_is_sent_unless_a_cancel_of_all_is_at_work(
+    ref: str, state: State, targets: Mapping[str, State], sent: bool
+) -> None:
+    claim = Claim(operation="01", user="ops", host="bastion", since=datetime(2026, 11, 28, tzinfo=UTC))
+    tracker = RunTracker(plan(seen(ref, R, dict.fromkeys(targets, R))), WATCH)
+    tracker.begin(0.0, waiting=False)
+    tracker.respect(Lease(claim=claim, accepted=True, live=True), 0.0)
+    tracker.record_reading(seen(ref, state, targets), 1.0)
+
+    assert (tracker.overtake(), tracker.step is Step.DUE) == (sent, sent)
 
 
 def test_throttled_runs_are_given_up_after_their_own_time() -> None:

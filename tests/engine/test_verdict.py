@@ -541,21 +541,28 @@ def test_what_the_guarantee_lets_one_expect(guarantee: Guarantee, state: State, 
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "proof"),
+    ("ref", "before", "after", "proof"),
     [
-        ((R, {"a": R}), (R, {"a": R}), False),
-        ((R, {"a": R}), (S, {"a": S}), False),
-        ((R, {"a": R}), (State.UNKNOWN, {"a": State.UNKNOWN}), False),
-        ((R, {"a": R}), (C, {"a": R}), True),
-        ((R, {"a": R}), (R, {"a": T}), True),
-        ((R, {"a": R, "b": T}), (R, {"a": R, "b": T}), False),
-        ((R, {"a": P}), (R, {"a": C}), True),
+        (PATCH, (R, {"a": R}), (R, {"a": R}), False),
+        (PATCH, (R, {"a": R}), (S, {"a": S}), False),
+        (PATCH, (R, {"a": R}), (State.UNKNOWN, {"a": State.UNKNOWN}), False),
+        (WINDOW, (R, {"a": R}), (C, {"a": R}), True),
+        (PATCH, (R, {"a": R}), (R, {"a": T}), True),
+        (PATCH, (R, {"a": R, "b": T}), (R, {"a": R, "b": T}), False),
+        (PATCH, (R, {"a": P}), (R, {"a": C}), True),
+        # one target may have been cancelled alone
+        (PATCH, (R, {"a": R, "b": R}), (C, {"a": C, "b": R}), False),
+        (PATCH, (R, {"a": R, "b": P}), (R, {"a": T, "b": P}), False),
+        (PATCH, (R, {"a": R, "b": R}), (R, {"a": T, "b": S}), True),
+        (COMMAND, (R, {"a": R, "b": R}), (R, {"a": T, "b": R}), False),
+        (SCRIPT, (R, {"a": P, "b": P}), (R, {"a": X, "b": P}), False),
+        (SCRIPT, (R, {"a": P, "b": R}), (R, {"a": X, "b": R}), True),
     ],
 )
 def test_only_what_a_cancel_changes_proves_that_it_worked(
-    before: tuple[State, dict[str, State]], after: tuple[State, dict[str, State]], proof: bool
+    ref: str, before: tuple[State, dict[str, State]], after: tuple[State, dict[str, State]], proof: bool
 ) -> None:
-    assert moved(item(before[1], state=before[0]), seen(PATCH, *after)) is proof
+    assert moved(item(before[1], ref=ref, state=before[0]), seen(ref, *after)) is proof
 
 
 def test_what_became_of_other_targets_proves_nothing() -> None:
