@@ -399,5 +399,5 @@ def _journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     Resume.journal.close()
 
 
-Resume.TestCase.settings = settings(tries(100, *HealthCheck), stateful_step_count=8)
+Resume.TestCase.settings = settings(tries(60, *HealthCheck), stateful_step_count=8)
 test_any_order_of_kills_and_resumes_comes_to_the_same_end = Resume.TestCase
