@@ -2,18 +2,19 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from runcancel.journal.outcomes import outcome_of
+from msgspec import structs
+
 from runcancel.journal.plans import lacking, plan_reports, shown, unfinished
+from runcancel.journal.rest import LEFT, rest_of
 from runcancel.journal.timeline import Recorded
 from runcancel.model.incident import NextStep
-from runcancel.model.outcomes import Operation, Outcome, external, left_running
+from runcancel.model.outcomes import Operation, Outcome, external, left_alone, left_running
 from runcancel.model.runs import RunName
-from runcancel.model.states import Effect, State, Verdict
+from runcancel.model.states import State, Verdict
 from runcancel.model.triggers import TRIGGER_VERBS
 from runcancel.text import command
 
 _MOST = 10  # runs that get a command of their own
-_LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
 _ACCEPTED = (Verdict.STOPPED, Verdict.REPORTED, Verdict.PARTIAL)
 _UNSURE = (Verdict.REQUESTED, Verdict.IN_DOUBT)
 
@@ -91,19 +92,19 @@ def _resume(
         if one.operation.id in in_progress:
             yield in_progress[one.operation.id]
             continue
-        left = ((entry.item.run, outcome_of(entry)) for entry in one.entries)
-        open_runs = {run for run, outcome in left if outcome.verdict in _LEFT and not outcome.is_final}
-        open_runs = {run for run in open_runs if outcomes[run].verdict in _LEFT}
+        rest = rest_of(one.entries)
+        rest = structs.replace(rest, runs=tuple(run for run in rest.runs if outcomes[run].verdict in LEFT))
         is_open = one.operation.id in open_ and one.operation.verb not in TRIGGER_VERBS
-        if not open_runs and not is_open:
+        if not rest.runs and not is_open:
             continue
         what = (
             "is unfinished"
             if is_open
-            else f"left {_runs(len(open_runs))} that {_is(len(open_runs))} not verified stopped"
+            else f"left {_runs(len(rest.runs))} that {_is(len(rest.runs))} not verified stopped"
         )
         resume = command("cancel", "--resume", one.operation.id)
-        yield NextStep(text=f"Operation {one.operation.id} {what}. To continue it:", command=resume)
+        for way in rest.commands(one.operation) if rest.runs and not is_open else (resume,):
+            yield NextStep(text=f"Operation {one.operation.id} {what}. To continue it:", command=way)
 
 
 def _running(outcomes: Sequence[Outcome]) -> Iterator[NextStep]:
@@ -116,8 +117,7 @@ def _running(outcomes: Sequence[Outcome]) -> Iterator[NextStep]:
         runs_on = f"{foreign.what[:1].upper()}{foreign.what[1:]} keeps running"
         end = " To cancel it:" if foreign.command else " It cannot be stopped."
         yield NextStep(text=f"{runs_on}.{end}", command=foreign.command)
-    running = [one.run for one in outcomes if any(row.effect is Effect.KEPT_RUNNING for row in one.invocations)]
-    others = [run for run in running if run not in parents]
+    others = left_alone(outcomes)
     for run in others[:_MOST]:
         listing = command("invocations", str(run), "--status", "running")
         yield NextStep(text=f"{run}: the cloud cannot stop what runs. To list the targets that run:", command=listing)

@@ -169,6 +169,18 @@ def left_running(outcomes: Sequence[Outcome]) -> list[RunName]:
     ]
 
 
+def left_alone(outcomes: Sequence[Outcome]) -> list[RunName]:
+    """Runs with targets that keep running and that no cancel stops."""
+    others = left_running(outcomes)
+    running = (one.run for one in outcomes if any(map(_is_left_alone, one.invocations)))
+    return [run for run in running if run not in others]
+
+
+def _is_left_alone(row: InvocationOutcome) -> bool:
+    """Whether a target keeps running; what it has started in another service is named by itself."""
+    return row.effect is Effect.KEPT_RUNNING and row.foreign is None
+
+
 def external(outcomes: Iterable[Outcome]) -> list[ExternalExecution]:
     """What runs in another service on behalf of these runs and keeps running after their cancel, each once."""
     executions = (one.foreign for outcome in outcomes for one in _still_running(outcome) if one.foreign is not None)

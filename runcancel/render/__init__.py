@@ -213,7 +213,8 @@ class _WithNotes(Printer):
         """The errors without those of many runs whose groups a person sees: on a terminal's stdout, else on stderr."""
         if self._name != "cancel" or len(self._runs) < 2:
             return errors
-        from runcancel.render.screens.groups import FEW, grouped
+        from runcancel.render.screens.groups import grouped
+        from runcancel.render.screens.words import FEW
 
         if len(self._runs) <= FEW:
             return errors

@@ -323,5 +323,13 @@ def test_the_rest_of_a_plan_in_part_is_continued_as_planned(outside: Outside, in
 
     done = carried_out(outside, plan, "--no-wait", "--timeout", "1s")
 
-    way = "cancel --resume" if in_part else f"cancel {ONE_SHOT}"
-    assert f"To continue with the rest: runcancel {way}" in done.err, str(done)
+    way = f"cancel {ONE_SHOT}{f' --target {target}' if in_part else ''}"
+    assert f"To continue with the rest: runcancel {way}\n" in done.err, str(done)
+    resume = f"cancel --resume {done.document['operation']}"
+    assert f"To continue with the rest: runcancel {resume}\n" in outside.run("history", "last").err
+    outside.faults()
+    for words in (way, resume):  # what was refused is not in the journal
+        again = outside.run(*words.split(), "-o", "json")
+        assert again.code in (0, 3), str(again)
+        (outcome,) = again.document["outcomes"]
+        assert len(outcome["invocations"]) == (1 if in_part else len(outside.targets(ONE_SHOT)))

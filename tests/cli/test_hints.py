@@ -74,6 +74,20 @@ def test_a_reference_has_its_scope_and_needs_no_flags(flags: tuple[str, ...], re
     assert ("prod@" in words[1]) == ("-c" in flags)
 
 
+@pytest.mark.parametrize("journal", [True, False])
+def test_what_a_cloud_cannot_stop_is_listed_by_the_hint(journal: bool, outside: Outside) -> None:
+    done = outside.run("cancel", ONE_SHOT, TENCENT, *(() if journal else ("--no-journal",)))
+
+    assert done.code == 3, str(done)
+    head, line = done.err.partition("To list the targets that keep running:")[1:]
+    assert head, str(done)
+    words = shlex.split(line.splitlines()[1])
+    named = ["--operation", outside.json("history")["operations"][0]["id"]] if journal else [ONE_SHOT]
+    assert words == ["runcancel", "invocations", *named, "--status", "running"]
+    assert {row["run"] for row in outside.json(*words[1:])["invocations"]} == {ONE_SHOT}
+    assert len(outside.json(*words[1:])["invocations"]) == 9
+
+
 REFUSED_FOR_GOOD = {
     "tencent": (("cancel", TENCENT), "CancelInvocation", "UnsupportedRegion", 200),
     "tencent, a parameter": (("cancel", TENCENT), "CancelInvocation", "InvalidParameterValue", 200),

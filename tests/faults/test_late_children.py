@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from adversary.contradictions import listings
 from fuzz.liar import Liar, Telling
-from outside import Done, Outside
+from outside import TENCENT, Done, Outside
 
 from runcancel.sandbox import SandboxOptions
 from runcancel.sandbox.wire import Reply
@@ -87,6 +87,24 @@ def test_what_a_late_refusal_suggests_is_not_refused_again(late: Late) -> None:
     assert "--resume" not in late.run("report", "last", "-o", "md").out
     cancelled = late.run(*hint.removeprefix("To cancel it: runcancel ").split(), "--no-wait")
     assert (cancelled.code, late.sent) == (0, [WINDOW, CHILD]), str(cancelled)
+
+
+def test_the_rest_beside_a_late_refusal_is_continued_without_it(late: Late) -> None:
+    late.faults({"kind": "http-503", "provider": "tencent", "action": "CancelInvocation"})
+    flags = ("--max-runs", "2", "--timeout", "3s", "--yes", "-o", "json")
+
+    done = late.run("cancel", late.ref, TENCENT, "--stop-running", *flags)
+
+    verdicts = {one["run"]: one["verdict"] for one in done.document["outcomes"]}
+    (child,) = [one["run"] for one in done.document["outcomes"] if one["parent"] == late.ref]
+    assert (verdicts[child], verdicts[TENCENT]) == ("skipped", "in-doubt"), str(done)
+    hint = f"runcancel cancel {TENCENT}"
+    assert f"To continue with the rest: {hint}\n" in done.err
+    assert f"To continue with the rest: {hint}\n" in late.run("history", "last").err
+    assert f"{hint}\n" in late.run("report", "last", "-o", "md").out
+    late.faults()
+    again = late.run(*hint.split()[1:], "-o", "json")
+    assert again.code == 0, str(again)
 
 
 def _killed(late: Late, moment: str, number: int) -> Done:

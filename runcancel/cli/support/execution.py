@@ -23,7 +23,7 @@ from runcancel.engine.selection import Selection
 from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, UsageError, exit_of_cancel
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import LeftOver, Limits, Operation, Outcome
-from runcancel.model.runs import Problem
+from runcancel.model.runs import Problem, RunName
 from runcancel.model.states import Reason, Stage, Verdict
 from runcancel.render import End, Writer
 from runcancel.render.documents import Record
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from runcancel.cli.support.holding import Holding
 
 _SIGNALLED = 128  # an exit code above it is that of a signal
-_FEW = 3  # runs that a hint names
+_NOT_DONE = (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT)
 
 
 class Execution:
@@ -210,10 +210,25 @@ class Execution:
                 *(() if signum is None else (self._what_continues(),)),
                 *self._hints(operation),
                 *(() if self._hold is None else self._hold.hints(interrupted=signum is not None)),
-                *_next(self.verb, outcomes, operation, alone=self._hold is None and not _in_part(choice)),
+                *self._next(choice),
             ),
             further=lambda: self._further(operation),
         )
+
+    def _next(self, choice: RunChoice) -> Iterator[str]:
+        """How to continue with the rest, if there is a rest. What a hold found and a guard refused never joined it."""
+        rest = [one.run for one in self._outcomes if one.verdict in _NOT_DONE and not one.is_final]
+        if not rest or self._recorder is None or self._recorder.operation is None:
+            return
+        refused = any(one.error is not None and one.error.code is Reason.REFUSED for one in self._outcomes)
+        if self._hold is not None or not refused:
+            yield f"To continue with the rest: {command(self.verb, '--resume', self._recorder.operation)}"
+            return
+        from runcancel.journal.rest import Rest
+
+        targets: dict[RunName, tuple[str, ...]] = {item.run: item.targets for item in choice.selection.items}
+        commands = Rest(runs=tuple(rest), targets=targets, refused=True).commands(self._recorder.described)
+        yield from (f"To continue with the rest: {each}" for each in commands)
 
     def _what_continues(self) -> str:
         doubt = sum(outcome.verdict is Verdict.IN_DOUBT for outcome in self._outcomes)
@@ -288,28 +303,3 @@ def _internal(session: Session, error: Exception, operation: str | None, request
         "nothing more was sent",
         hint="this is a bug of runcancel; the same command with --debug shows where",
     )
-
-
-def _in_part(choice: RunChoice) -> bool:
-    """Whether a cancel of the bare references would send more than was planned, or leave out child runs."""
-    return any(item.targets or item.parent for item in choice.selection.items)
-
-
-def _next(verb: str, outcomes: Sequence[Outcome], operation: str | None, *, alone: bool) -> Iterator[str]:
-    """How to continue with the rest, if there is a rest.
-
-    `alone`: the references alone say what was planned. A resume would ask for what a guard has refused, too.
-    """
-    rest = [
-        outcome.run
-        for outcome in outcomes
-        if outcome.verdict in (Verdict.SKIPPED, Verdict.FAILED, Verdict.IN_DOUBT) and not outcome.is_final
-    ]
-    if not rest or not operation:
-        return
-    refused = any(outcome.error is not None and outcome.error.code is Reason.REFUSED for outcome in outcomes)
-    if not (alone and refused):
-        yield f"To continue with the rest: {command(verb, '--resume', operation)}"
-        return
-    more = f" (and {len(rest) - _FEW} more)" if len(rest) > _FEW else ""
-    yield f"To continue with the rest: {command(verb, *rest[:_FEW])}{more}"

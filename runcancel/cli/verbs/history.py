@@ -12,7 +12,7 @@ from runcancel import environment
 from runcancel.cli import options
 from runcancel.cli.bundles import Offers
 from runcancel.cli.session import Session
-from runcancel.cli.support.alive import way_on
+from runcancel.cli.support.alive import to_watch, way_on
 from runcancel.cli.support.named import check_id, no_operation, whole_id
 from runcancel.cli.support.team_journal import TEAM_WORDS, team_lines
 from runcancel.engine.switching import trigger_outcome
@@ -20,10 +20,11 @@ from runcancel.errors import Exit, JournalError, Refused, UsageError
 from runcancel.journal.base import Entry, Journal
 from runcancel.journal.outcomes import merged, outcome_of
 from runcancel.journal.plans import missing_in_words, mixed_in_words, plan_reports, unfinished
+from runcancel.journal.rest import is_left, rest_of
 from runcancel.journal.restores import is_trigger, unrestored
 from runcancel.model.outcomes import Operation, Outcome
 from runcancel.model.runs import Problem, RunName
-from runcancel.model.states import Reason, Stage, Verdict
+from runcancel.model.states import Reason, Stage
 from runcancel.model.triggers import TRIGGER_VERBS, TriggerOutcome
 from runcancel.render import End, Writer
 from runcancel.text import command, local, quoted
@@ -31,7 +32,6 @@ from runcancel.text import command, local, quoted
 _SHOWN = 20  # operations on a terminal
 _NAMED = 5  # unfinished operations that a note names
 _HEADED = 5  # operations of one plan that a note describes
-_LEFT = (Verdict.SKIPPED, Verdict.FAILED, Verdict.REQUESTED, Verdict.IN_DOUBT)
 
 
 def history(
@@ -192,7 +192,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
             answer.row(one)
     unfinished_ones: dict[str, Operation] = {}
     for owner, entry, outcome in _outcomes(opened, operations):
-        if outcome.verdict in _LEFT and not outcome.is_final:
+        if is_left(outcome):
             unfinished_ones[owner.id] = owner
         row = _of_trigger(owner, entry, outcome) if is_trigger(owner, entry.item.run) else outcome
         if not verdicts or row.verdict in verdicts or (entry.outcome is None and "unjudged" in verdicts):
@@ -201,7 +201,7 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     if len(operations) > _HEADED:
         notes.append(f"and {len(operations) - _HEADED:,} more operations of this plan")
     notes += [f"note: {text}" for text in _about_shards(opened, operations)]
-    notes += [_rest(opened, one) for one in unfinished_ones.values()]
+    notes += [line for one in unfinished_ones.values() for line in _rest(opened, one)]
     restorable = frozenset(unrestored(opened))
     for one in operations:
         if one.id in restorable:
@@ -211,9 +211,13 @@ def _one(session: Session, opened: Journal | None, word: str, verdicts: frozense
     return _end(session, answer, end)
 
 
-def _rest(opened: Journal, operation: Operation) -> str:
-    events, silence = opened.events(operation.id), opened.silence(operation.id)
-    return way_on(operation, events, silence, label="To continue with the rest")
+def _rest(opened: Journal, operation: Operation) -> tuple[str, ...]:
+    """How to continue an operation, or how to watch it while a process carries it out."""
+    events, silence = tuple(opened.events(operation.id)), opened.silence(operation.id)
+    if (step := to_watch(operation, events, silence)) is not None and step.command is not None:
+        return (way_on(operation, events, silence),)
+    commands = rest_of(opened.entries(operation.id)).commands(operation)
+    return tuple(f"To continue with the rest: {each}" for each in commands)
 
 
 def _with_shards(opened: Journal, operation: Operation) -> tuple[Operation, ...]:

@@ -10,11 +10,8 @@ from runcancel.model.runs import Run
 from runcancel.model.states import Effect, Verdict
 from runcancel.render.screens.notes import cause_of, name_list
 from runcancel.render.screens.verdicts import run_summary, summary
-from runcancel.render.screens.words import ENDED_FIRST, WORST_LAST, Piece, Pieces, counted, is_unproven, readable
+from runcancel.render.screens.words import ENDED_FIRST, FEW, WORST_LAST, Piece, Pieces, counted, is_unproven, readable
 from runcancel.text import command, safe
-
-FEW = 10
-"""So many runs are shown one by one; more of them are grouped."""
 
 ENDS = frozenset({"cancel", "wait"})
 """The answers that report what became of runs."""

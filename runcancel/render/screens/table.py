@@ -12,11 +12,11 @@ from runcancel.model.runs import Invocation, Run, RunName
 from runcancel.render.columns import columns_of, extra_of
 from runcancel.render.documents import End, Record
 from runcancel.render.screens import doctor, screens
-from runcancel.render.screens.groups import ENDS, FEW, grouped
+from runcancel.render.screens.groups import ENDS, grouped
 from runcancel.render.screens.layout import Grid, lay_out, painted
 from runcancel.render.screens.paint import paint
 from runcancel.render.screens.terminal import Terminal
-from runcancel.render.screens.words import WORST_LAST
+from runcancel.render.screens.words import FEW, WORST_LAST
 from runcancel.render.sink import Printer, Sink
 from runcancel.render.tabular import TableOptions, ordered, shown_columns
 from runcancel.text import safe

@@ -3,10 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from runcancel.model.outcomes import InvocationOutcome, Outcome, external, left_running
+from runcancel.model.outcomes import InvocationOutcome, Outcome, external, left_alone, left_running
 from runcancel.model.runs import ExternalExecution, Run, RunName
 from runcancel.model.states import Effect, State, Verdict
-from runcancel.render.screens.words import EFFECTS, ENDED_FIRST, WORST_LAST, counted, is_unproven, per_effect, readable
+from runcancel.render.screens.words import (
+    EFFECTS,
+    ENDED_FIRST,
+    FEW,
+    WORST_LAST,
+    counted,
+    is_unproven,
+    per_effect,
+    readable,
+)
 from runcancel.text import command, duration, safe
 
 _OVER = (Effect.CANCELLED, Effect.TERMINATED, Effect.ALREADY_ENDED)
@@ -63,6 +72,7 @@ def hints(
     if children := left_running(outcomes):
         lines += ["To stop the running tasks too:", *_commands("cancel", children, "--stop-running")]
     lines += _external_hints(outcomes)
+    lines += _of_running(left_alone(outcomes), operation, many=len(outcomes) > FEW)
     unseen = [outcome.run for outcome in outcomes if outcome.verdict in _UNSURE]
     if len(unseen) > _MOST_COMMANDS and operation is not None:
         lines += ["To check again:", f"  {command('status', '--operation', operation)}"]
@@ -71,6 +81,17 @@ def hints(
     if not accept_reported and any(outcome.verdict is Verdict.REPORTED for outcome in outcomes):
         lines.append("To count reported stops as stopped: add --accept-reported")
     return tuple(lines)
+
+
+def _of_running(runs: Sequence[RunName], operation: str | None, *, many: bool) -> list[str]:
+    """How to list what keeps running, where no cancel stops it. `many`: the report of many runs has its own lines."""
+    if not runs or (many and operation is not None):
+        return []
+    if operation is not None:
+        commands = [f"  {command('invocations', '--operation', operation, '--status', 'running')}"]
+    else:
+        commands = _commands("invocations", runs, "--status", "running")
+    return ["To list the targets that keep running:", *commands]
 
 
 def _of_others(outcomes: Sequence[Outcome]) -> list[str]:

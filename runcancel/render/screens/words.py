@@ -52,6 +52,9 @@ EFFECTS: Mapping[Effect, str] = {
 }
 """An effect in words, in the order of interest."""
 
+FEW = 10
+"""So many runs are shown one by one; more of them are grouped."""
+
 WORST_LAST = (
     Verdict.STOPPED,
     Verdict.ENDED,
