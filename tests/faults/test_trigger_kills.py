@@ -91,7 +91,7 @@ def killed_restore_is_resumed(outside: Outside, at_first: Mapping[str, bool], ki
     done = outside.run("enable", *again, "-o", "json")
     assert done.code == 0, str(done)
     assert truths(outside) == at_first, str(done)
-    assert outside.run("enable", "--operation", "last", "--yes").code == 2, "there is nothing left to restore"
+    assert outside.run("enable", "--operation", "last", "--yes").code == 5, "there is nothing left to restore"
 
 
 def killed_restore_is_restored_again(outside: Outside, at_first: Mapping[str, bool], kill: Kill) -> None:
