@@ -186,3 +186,24 @@ def test_a_page_has_few_long_sentences(page: Path) -> None:
     every = [one for one in sentences(prose(page)) if len(one.split()) > 2]
     long = [one for one in every if len(one.split()) > LONG]
     assert len(long) <= max(1, FEW * len(every)), "\n".join(long)
+
+
+OTHER_LANGUAGES = ("config/toml.py", "render/incident/", "render/documents.py", "cli/manual.py")
+"""Files whose texts with straight quotes are TOML, HTML, JSON or roff."""
+
+STRAIGHT = re.compile(r"""(?<![=\w])"[\w ]*\0[^"]*"|'\0'""")
+
+
+def test_a_message_quotes_with_one_kind_of_quotes() -> None:
+    """A value in a text stands between “ and ”: no straight quotes, and no `repr`."""
+    found: list[str] = []
+    for module in (each for each in SOURCES if not each.startswith(OTHER_LANGUAGES)):
+        for node in nodes(module):
+            if not isinstance(node, ast.JoinedStr):
+                continue
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+            by_repr = any(isinstance(part, ast.FormattedValue) and part.conversion == ord("r") for part in node.values)
+            if (by_repr and not text.startswith("\0(")) or STRAIGHT.search(text):
+                found.append(f"{module}:{node.lineno}: {text}")
+
+    assert found == []

@@ -202,7 +202,7 @@ def test_a_profile_that_is_not_there_is_not_added(outside: Outside) -> None:
     for cloud in ("aws", "alibaba", "tencent"):
         done = outside.run("contexts", "add", "x", "-p", cloud, "--profile", "prdo")
         assert done.code == 2, str(done)
-        assert 'there is no profile "prdo"' in done.err
+        assert "there is no profile “prdo”" in done.err
         assert "nothing was changed" in done.err
         assert "--no-check" in done.err
     assert "did you mean" in outside.run("contexts", "add", "x", "-p", "aws", "--profile", "prdo").err

@@ -326,7 +326,7 @@ def test_what_contexts_show_and_doctor_tell_of_the_endpoint_is_what_is_used(outs
     (scope,) = doctor.document["scopes"]
     assert row["value"] == scope["endpoint"] == url
     assert row["origin"] == scope["endpoint_origin"]
-    assert 'services "here" of profile "default"' in row["origin"]
+    assert "services “here” of profile “default”" in row["origin"]
     assert scope["account"], str(doctor)
 
 

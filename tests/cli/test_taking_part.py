@@ -160,7 +160,7 @@ def test_a_misspelt_profile_is_an_error_of_that_cloud(cloud: str, outside: Outsi
 
     assert done.code == 7, str(done)
     assert seen(done.document) == set(KEYS) - {cloud}
-    assert 'there is no profile "prdo"' in done.err
+    assert "there is no profile “prdo”" in done.err
     assert f"which {TYPOS[cloud]} names" in done.err
     assert 'did you mean "prod"?' in done.err
 
@@ -174,7 +174,7 @@ def test_a_context_whose_profile_is_not_there_is_a_row(cloud: str, outside: Outs
 
     assert done.code == 7, str(done)
     assert seen(done.document) == {other}
-    assert 'there is no profile "nobody"' in done.err
+    assert "there is no profile “nobody”" in done.err
 
 
 def profiles(outside: Outside, cloud: str, name: str) -> None:
@@ -285,7 +285,7 @@ def test_a_run_whose_profile_cannot_be_used_is_a_row_beside_the_others(cloud: st
 
     assert [run["ref"] for run in status.document["runs"]] == [other]
     assert [error["code"] for error in status.document["errors"]] == ["no_credentials"]
-    assert 'there is no profile "nowhere"' in status.err
+    assert "there is no profile “nowhere”" in status.err
     assert cancelled.code == 3, str(cancelled)
     assert cancelled.outcomes[other]["verdict"] in ("stopped", "reported")
     assert {each["provider"] for each in outside.requests()} == {other.partition(":")[0]}

@@ -128,7 +128,7 @@ def test_a_command_that_fails_is_run_once_for_all_regions_and_runs(cloud: str, o
     assert times(outside, name) == 2
     assert {run["provider"] for run in listed.document["runs"]} == {"aws", "alibaba", "tencent"} - {cloud}
     assert f"profile default{' in ' if cloud == 'alibaba' else ''}" in listed.err
-    assert "printed no JSON: 'Opening your browser'" in listed.err
+    assert "printed no JSON: “Opening your browser”" in listed.err
     assert cancelled.code == 3, str(cancelled)
     assert cancelled.outcomes[TENCENT]["verdict"] in ("stopped", "reported")
     assert cancelled.outcomes[RUNS[cloud]]["error"]["code"] == "no_credentials"

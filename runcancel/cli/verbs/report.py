@@ -62,7 +62,7 @@ def report(
     It reads the journal and sends no request to a cloud: a timeline, what was
     stopped, what keeps running and where, what is in doubt, the request ids for
     the vendor's support, and what to do next. What the journal lacks is shown as
-    "not recorded". Several operations become one report. The shards of one plan
+    “not recorded”. Several operations become one report. The shards of one plan
     always do.
 
     FILE is a journal of another machine, or what cancel --shard printed as jsonl or

@@ -149,7 +149,7 @@ def exec_(
     The command gets a new home directory and only the variables of the terminal,
     the language and the search paths; set others with env NAME=VALUE. runcancel
     in its PATH is this program, also if it is not installed. With --accounts its
-    home has a profile and a context per account, in the group "everything".
+    home has a profile and a context per account, in the group “everything”.
     The exit code is that of the command; 127 when it is not found.
 
     \b

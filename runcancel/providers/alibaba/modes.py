@@ -109,7 +109,7 @@ def _chained(one: _Profile) -> CredentialSource:
         raise one.refused(f"source_profile is a loop: {' → '.join((*one.path, name))}")
     row = row_of(one.environ, name)
     if row is None:
-        raise one.refused(f'source_profile names "{name}", but there is no such profile')
+        raise one.refused(f"source_profile names “{name}”, but there is no such profile")
     role = one.role()
     base = of_row(one.environ, row, one.sources, origin=f"profile {name}", path=(*one.path, name))
     return one.sources().assumed(role, base)
@@ -213,7 +213,7 @@ def of_section(
     kind = values.get("type", "")
     path = ini_file(environ)
     if kind not in _TYPES:
-        message = f"[{name}] in {path}: the type {kind!r} is not supported"
+        message = f"[{name}] in {path}: the type “{kind}” is not supported"
         hint = f"use one of {', '.join(_TYPES)}, or variables"
         raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=hint)
     row = {**values, **{key: values[theirs] for key, theirs in _SPELLED.items() if theirs in values}}

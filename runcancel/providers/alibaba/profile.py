@@ -57,7 +57,7 @@ def in_use(environ: Mapping[str, str], profile: str | None) -> tuple[Choice[str]
     choice = _profile_name(environ, profile)
     if choice is None:
         current = text(_document(environ).get("current")) if rows is not None else None
-        choice = Choice(current, f'"current" of {cli_file(environ)}') if current else Choice("default", "default")
+        choice = Choice(current, f"“current” of {cli_file(environ)}") if current else Choice("default", "default")
     row = next((one for one in rows or () if one.get("name") == choice.value), None)
     if row is None and choice.origin != "default" and choice.value not in (sections(environ) or {}):
         if profile is None and keys_in(environ):
@@ -75,9 +75,9 @@ def missing(environ: Mapping[str, str], profile: Choice[str]) -> CloudError:
     by = "" if profile.origin == "profile" else f", which {profile.origin} names,"
     return CloudError(
         Reason.NO_CREDENTIALS,
-        f'there is no profile "{profile.value}"{by} in {cli_file(environ)} or {ini_file(environ)}',
+        f"there is no profile “{profile.value}”{by} in {cli_file(environ)} or {ini_file(environ)}",
         action="credentials",
-        hint=f'did you mean "{near[0]}"?' if near else None,
+        hint=f"did you mean “{near[0]}”?" if near else None,
     )
 
 

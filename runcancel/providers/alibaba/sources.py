@@ -26,6 +26,7 @@ from runcancel.providers.common.credentials import Credentials, CredentialSource
 from runcancel.providers.common.fields import json_object, text
 from runcancel.providers.common.files import token_in
 from runcancel.providers.common.http import Endpoint, Reply
+from runcancel.text import quoted
 
 METADATA = "http://100.100.100.200"
 _ROLES = "/latest/meta-data/ram/security-credentials/"
@@ -143,7 +144,7 @@ class Sources:
             mode = text(row.get("mode")) or "AK"
             if mode not in ("AK", "StsToken"):
                 raise CloudError(
-                    Reason.NO_CREDENTIALS, f"process_command printed the mode {mode!r}, not AK or StsToken"
+                    Reason.NO_CREDENTIALS, f"process_command printed the mode “{quoted(mode)}”, not AK or StsToken"
                 )
             spelled = {"AccessKeyId": "access_key_id", "AccessKeySecret": "access_key_secret"}
             spelled |= {"SecurityToken": "sts_token", "Expiration": "expiration"}

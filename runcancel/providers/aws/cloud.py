@@ -121,7 +121,7 @@ class Aws:
     def _of(self, ref: Ref) -> Windows | Commands | Automations | StateMachines:
         """The reader of the reference's kind, once its id has the shape of one."""
         if ref.kind not in self._kinds:
-            raise CloudError(Reason.INVALID, f"AWS has no kind {ref.kind!r}; nothing was sent")
+            raise CloudError(Reason.INVALID, f"AWS has no kind “{ref.kind}”; nothing was sent")
         runs = self._kinds[ref.kind]
         checked_id(ref.id, runs.kind.id_pattern)
         return runs

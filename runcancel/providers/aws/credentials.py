@@ -301,7 +301,7 @@ def _refuse_to_ask(_question: str) -> str:
 def _tried(profile: str | None, environ: Mapping[str, str]) -> str:
     """Profile and variables exclude each other: a named profile takes its keys from files only."""
     config, credentials = files(environ)
-    in_files = f'profile "{profile_in_use(environ, profile).value}" in {config} and {credentials}'
+    in_files = f"profile “{profile_in_use(environ, profile).value}” in {config} and {credentials}"
     if profile is not None:
         return in_files
     return f"AWS_ACCESS_KEY_ID, web identity, {in_files}, container and instance roles"

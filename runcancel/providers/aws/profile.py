@@ -56,7 +56,7 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
         endpoint = endpoint_url(environ, choice.value, "ssm")
     except CloudError as error:
         return VendorSettings(profile=choice, region=region, endpoint_url=_by_variable(environ, "ssm"), error=error)
-    where = f'profile "{choice.value}" in {_holder(environ, choice.value, "region")}'
+    where = f"profile “{choice.value}” in {_holder(environ, choice.value, 'region')}"
     if region is None and section.get("region"):
         region = Choice(section["region"], where)
     return VendorSettings(profile=choice, region=region, endpoint_url=endpoint, account=_account(section, choice))
@@ -81,11 +81,11 @@ def endpoint_url(environ: Mapping[str, str], profile: str, service: str) -> Choi
     config, _ = read.files
     if name := section.get("services"):
         if name not in read.services:
-            raise unusable(config, f'has no section "services {name}", which profile "{profile}" names')
+            raise unusable(config, f"has no section “services {name}”, which profile “{profile}” names")
         if url := nested(read.services[name].get(service, "")).get("endpoint_url"):
-            return Choice(url, f'services "{name}" of profile "{profile}" in {config}')
+            return Choice(url, f"services “{name}” of profile “{profile}” in {config}")
     if url := section.get("endpoint_url"):
-        return Choice(url, f'profile "{profile}" in {_holder(environ, profile, "endpoint_url")}')
+        return Choice(url, f"profile “{profile}” in {_holder(environ, profile, 'endpoint_url')}")
     return None
 
 
@@ -153,9 +153,9 @@ def _section(environ: Mapping[str, str], profile: Choice[str]) -> Mapping[str, s
     near = get_close_matches(profile.value, by_name, 1)
     raise CloudError(
         Reason.NO_CREDENTIALS,
-        f'there is no profile "{profile.value}"{by} in {config} or {credentials}',
+        f"there is no profile “{profile.value}”{by} in {config} or {credentials}",
         action="credentials",
-        hint=f'did you mean "{near[0]}"?' if near else None,
+        hint=f"did you mean “{near[0]}”?" if near else None,
     )
 
 
@@ -168,7 +168,7 @@ def _holder(environ: Mapping[str, str], profile: str, key: str) -> Path:
 def _account(section: Mapping[str, str], profile: Choice[str]) -> Choice[str] | None:
     role = _ROLE_ACCOUNT.match(section.get("role_arn", ""))
     number = role[1] if role else section.get("sso_account_id") or section.get("aws_account_id")
-    return Choice(number, f'profile "{profile.value}"') if number else None
+    return Choice(number, f"profile “{profile.value}”") if number else None
 
 
 def _by_variable(environ: Mapping[str, str], service: str) -> Choice[str] | None:

@@ -95,4 +95,4 @@ def _kind_of(ref: Ref) -> TriggerKind:
         if kind.name == ref.kind:
             checked_id(ref.id, kind.id_pattern)
             return kind
-    raise CloudError(Reason.INVALID, f"AWS has no trigger kind {ref.kind!r}; nothing was sent")
+    raise CloudError(Reason.INVALID, f"AWS has no trigger kind “{ref.kind}”; nothing was sent")

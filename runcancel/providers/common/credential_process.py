@@ -27,7 +27,7 @@ def document(output: str, what: str) -> Mapping[str, Any]:
         document = json.loads(output)
     except (ValueError, RecursionError):
         words = plain_words(output)
-        end = f": '{words}'" if words else "" if output.strip() else ": it printed nothing"
+        end = f": “{words}”" if words else "" if output.strip() else ": it printed nothing"
         raise _failed(f"{what} printed no JSON{end}") from None
     if not isinstance(document, Mapping):
         raise _failed(f"{what} printed JSON that is no object")
@@ -38,7 +38,7 @@ def ended(what: str, status: int, errors: str) -> CloudError:
     """The failure of a command that ended with an exit status."""
     words = plain_words(errors)
     how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
-    return _failed(f"{what} {how}" + (f": '{words}'" if words else ""))
+    return _failed(f"{what} {how}" + (f": “{words}”" if words else ""))
 
 
 def not_started(what: str, error: OSError) -> CloudError:

@@ -16,7 +16,7 @@ from runcancel.errors import CREDENTIALS, CloudError
 from runcancel.model.runs import Identity
 from runcancel.model.states import Reason
 from runcancel.redaction import redact
-from runcancel.text import safe
+from runcancel.text import quoted, safe
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -158,7 +158,7 @@ def proven_regions(names: Iterable[str | None]) -> tuple[str, ...]:
 def checked_id(id: str, pattern: re.Pattern[str]) -> str:
     """The id, when it has the shape of one: nothing else may travel. Raises `Reason.INVALID`."""
     if not pattern.fullmatch(id):
-        raise CloudError(Reason.INVALID, f"{id!r} is not an id of this kind; nothing was sent")
+        raise CloudError(Reason.INVALID, f"“{quoted(id)}” is not an id of this kind; nothing was sent")
     return id
 
 
@@ -170,7 +170,7 @@ def checked_targets(targets: Iterable[str]) -> tuple[str, ...]:
 def checked_region(region: str) -> str:
     """The region, if it can be part of a host name. Raises `Reason.NOT_CONFIGURED`."""
     if not _REGION.fullmatch(region):
-        raise CloudError(Reason.NOT_CONFIGURED, f"{region!r} is not the name of a region; nothing was sent")
+        raise CloudError(Reason.NOT_CONFIGURED, f"“{quoted(region)}” is not the name of a region; nothing was sent")
     return region
 
 

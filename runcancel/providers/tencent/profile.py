@@ -11,6 +11,7 @@ from runcancel.model.states import Reason
 from runcancel.providers.base import VendorSettings
 from runcancel.providers.common.fields import text
 from runcancel.providers.common.files import home, json_object, there
+from runcancel.text import quoted
 
 SYSTEM_FILE = Path("/etc/tencentcloud/credentials")
 KEYS = ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY")
@@ -56,7 +57,7 @@ def missing(environ: Mapping[str, str], profile: Choice[str]) -> CloudError:
     """The failure of a profile that has no file."""
     by = "" if profile.origin == "profile" else f", which {profile.origin} names"
     path = tccli_file(environ, profile.value, "credential")
-    message = f'there is no profile "{profile.value}" of tccli{by}: no file {path}'
+    message = f"there is no profile “{profile.value}” of tccli{by}: no file {path}"
     return CloudError(Reason.NO_CREDENTIALS, message, action="credentials", hint=_near(path))
 
 
@@ -76,7 +77,7 @@ def oidc_in(environ: Mapping[str, str]) -> bool:
 def tccli_file(environ: Mapping[str, str], name: str, ending: str) -> Path:
     """A file of tccli's. Raises `Reason.NO_CREDENTIALS` for a name that cannot be part of a file name."""
     if not name.isprintable() or "/" in name or "\\" in name or name.startswith((".", "-")) or len(name) > 128:
-        message = f"{name!r} cannot be the name of a profile of tccli"
+        message = f"“{quoted(name)}” cannot be the name of a profile of tccli"
         raise CloudError(Reason.NO_CREDENTIALS, message, action="credentials")
     return home(environ) / ".tccli" / f"{name}.{ending}"
 
@@ -115,4 +116,4 @@ def _near(path: Path) -> str | None:
     except OSError:
         return None
     near = get_close_matches(path.stem, names, 1)
-    return f'did you mean "{near[0]}"?' if near else None
+    return f"did you mean “{near[0]}”?" if near else None

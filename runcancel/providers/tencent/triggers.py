@@ -118,7 +118,7 @@ class Invokers:
 
     def _id(self, ref: Ref) -> str:
         if ref.kind != self._kind.name:
-            raise CloudError(Reason.INVALID, f"Tencent Cloud has no trigger kind {ref.kind!r}; nothing was sent")
+            raise CloudError(Reason.INVALID, f"Tencent Cloud has no trigger kind “{ref.kind}”; nothing was sent")
         return checked_id(ref.id, self._kind.id_pattern)
 
     def _trigger(self, row: JsonObject, command: JsonObject) -> Trigger:

@@ -96,7 +96,7 @@ def test_a_broken_file_is_named_and_not_quoted(tmp_path: Path) -> None:
 
 
 def test_an_unknown_profile_is_said(tmp_path: Path) -> None:
-    assert '"prod"' in refused(lambda: found(home(tmp_path, profile("a")), "prod")).message
+    assert "“prod”" in refused(lambda: found(home(tmp_path, profile("a")), "prod")).message
 
 
 def test_a_profile_that_the_sdk_must_ask_for_fails_in_our_words(
@@ -128,7 +128,7 @@ ROLE = "acs:ram::1:role/ops"
         ({"mode": "External"}, "process_command is missing"),
         ({"mode": "CredentialsURI"}, "credentials_uri is missing"),
         ({"mode": "ChainableRamRoleArn"}, "source_profile is missing"),
-        ({"mode": "ChainableRamRoleArn", "source_profile": "none"}, 'source_profile names "none", but there is no'),
+        ({"mode": "ChainableRamRoleArn", "source_profile": "none"}, "source_profile names “none”, but there is no"),
         ({"mode": "ChainableRamRoleArn", "source_profile": "x", "ram_role_arn": ROLE}, "a loop: x → x"),
         ({"mode": "ChainableRamRoleArn", "source_profile": "y", "ram_role_arn": ROLE}, "a loop: x → y → x"),
         ({"mode": "CloudSSO"}, "the sign-in has expired"),

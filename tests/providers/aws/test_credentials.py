@@ -25,14 +25,14 @@ def test_no_credentials_says_what_was_tried(clock: HandClock) -> None:
 
     assert said.reason is Reason.NO_CREDENTIALS
     assert "AWS_ACCESS_KEY_ID" in said.message
-    assert 'profile "default"' in said.message
+    assert "profile “default”" in said.message
 
 
 def test_an_unknown_profile_is_no_credentials(clock: HandClock) -> None:
     said = refused(lambda: connect(clock, profile="nope"))
 
     assert said.reason is Reason.NO_CREDENTIALS
-    assert 'profile "nope"' in said.message
+    assert "profile “nope”" in said.message
 
 
 CONFIG = '[default]\nregion = eu-west-1\ns3 =\n  addressing_style = path\n[profile "prod"]\nregion=us-west-2\n'

@@ -109,12 +109,12 @@ def test_only_words_are_quoted_of_what_a_command_printed(output: str, words: str
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("echo Opening your browser", "printed no JSON: 'Opening your browser'"),
+        ("echo Opening your browser", "printed no JSON: “Opening your browser”"),
         ("echo c4n4ry/Secret", "printed no JSON"),
         ("echo []", "printed JSON that is no object"),
         ("true", "printed no JSON: it printed nothing"),
         ("false", "exited with status 1"),
-        ("sh -c 'echo The vault is sealed >&2; exit 3'", "exited with status 3: 'The vault is sealed'"),
+        ("sh -c 'echo The vault is sealed >&2; exit 3'", "exited with status 3: “The vault is sealed”"),
         ("sh -c 'kill -9 $$'", "was killed by signal 9"),
         ("/nowhere/tool --key c4n4ry", "cannot be run: no such file or directory"),
         ("echo 'open", "a quote is not closed"),
