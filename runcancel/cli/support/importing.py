@@ -114,7 +114,7 @@ def _of_organization(session: Session, source: ImportOf) -> Inventory:
     done = next(session.workers.map(lambda one: guarded_listing(partial(listed, one)), [scope], queue=lambda one: one))
     organization, accounts = done.value()
     if not accounts:
-        raise UsageError("no active account was result; nothing was changed")
+        raise UsageError("no active account was found; nothing was changed")
     origin = " ".join(("aws-organization", organization.id, ",".join(units))).strip()
     return Inventory(provider=name, source=origin, accounts=_with_tags(session, organization, accounts, scope))
 

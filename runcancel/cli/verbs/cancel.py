@@ -82,12 +82,12 @@ def cancel(session: Session, args: Options) -> int:
     Examples:
       runcancel cancel                           (on a terminal: choose by number)
       runcancel cancel tencent:ap-guangzhou:inv-ib2lld37
-      runcancel cancel t-7d2a745b412b4601 --target i-bp1a --dry-run
+      runcancel cancel inv-ib2lld37 --target ins-7ohwlx7u --dry-run
       runcancel cancel --name patch-openssl -r all --max-runs 50
       runcancel list --older-than 2h -o jsonl | runcancel cancel -f - --confirm 7
-      runcancel cancel --name deploy-4711 -n -o json > plan.json
+      runcancel cancel --name patch-openssl -n -o json > plan.json
       runcancel cancel --plan plan.json --yes
-      runcancel cancel --plan plan.json --shard auto/8 --confirm 12
+      runcancel cancel --plan plan.json --shard auto/8 --confirm 2
       runcancel cancel 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --stop-running
       runcancel cancel --name nightly-patching --disable-triggers --confirm 2
       runcancel cancel --name patch-openssl --hold 30m --max-runs 50

@@ -67,7 +67,7 @@ ACTIONS = {
         does="Import the accounts of an organization, or an accounts file of c7n-org, as contexts.",
         examples=(
             "runcancel contexts import --aws-organization --role ops --dry-run",
-            "runcancel contexts import --aws-organization --ou ou-ab12-11223344",
+            "runcancel contexts import --aws-organization --ou ou-sbox-prod0000",
             "runcancel contexts import --c7n-org accounts.yml",
         ),
         more="Each account becomes a context with a role; its tags become groups, as in -c env:prod. It shows what is "
@@ -149,8 +149,8 @@ def contexts(
     \b
     Examples:
       runcancel contexts
-      runcancel contexts show prod
       runcancel contexts add prod -p aws --profile prod -r us-east-2 --protected
+      runcancel contexts show prod
       runcancel contexts add live -p aws --account 111122223333 --protected
       runcancel contexts add prod-cn -p alibaba --profile prod -r cn-hangzhou
       runcancel contexts import --aws-organization --role ops --dry-run

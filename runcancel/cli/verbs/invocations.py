@@ -52,7 +52,7 @@ def invocations(
     Examples:
       runcancel invocations 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 -r us-east-2
       runcancel invocations inv-ib2lld37 --status running
-      runcancel invocations t-7d2a745b412b4601 --limit 5 -o json
+      runcancel invocations t-7d2a745b412b4601b2d47f6a768d0001 --limit 5 -o json
 
     All pages are read. A window task without invocations is one row without a
     target. The column child shows the run that an invocation started. Exit codes:

@@ -76,12 +76,12 @@ def logs(
     Examples:
       runcancel logs aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
       runcancel logs inv-ib2lld37 --failed --tail 20
-      runcancel logs t-7d2a745b412b4601 | grep ERROR
-      runcancel logs inv-ib2lld37 -t ins-0a1b2c3d --no-prefix > its.log
+      runcancel logs t-7d2a745b412b4601b2d47f6a768d0001 | grep ERROR
+      runcancel logs inv-ib2lld37 -t ins-7ohwlx7u --no-prefix > its.log
       runcancel logs inv-ib2lld37 -o json
       runcancel logs --operation last --follow
-      runcancel logs t-7d2a745b412b4601 --encoding gb18030
-      runcancel logs inv-ib2lld37 -t ins-0a1b2c3d --raw > its.bin
+      runcancel logs t-7d2a745b412b4601b2d47f6a768d0001 --encoding gb18030
+      runcancel logs inv-ib2lld37 -t ins-7ohwlx7u --raw > its.bin
 
     On a terminal each target has a heading and indented text; lines of stderr
     start with err. In a pipe each line starts with its target (and stderr) and a

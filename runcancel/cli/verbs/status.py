@@ -35,7 +35,7 @@ def status(
     Examples:
       runcancel status inv-ib2lld37 -r ap-guangzhou
       runcancel status aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b
-      runcancel status t-7d2a745b412b4601 inv-ib2lld37 -o json
+      runcancel status t-7d2a745b412b4601b2d47f6a768d0001 inv-ib2lld37 -o json
       runcancel status inv-ib2lld37 --watch --exit-status
       runcancel status inv-ib2lld37 --script --who
       runcancel status 02f05632-d0bc-470d-b1e5-c59a8d4f2a10 --trigger
