@@ -50,7 +50,7 @@ def test_stdin_variables_and_files_are_those_of_each_command(program: Warm, outs
     for name in ("night", "nigth"):  # as long as each other
         config.write_text(f"[profile {name}]\n")
         _, _, err = _said(program, outside, "doctor", "-p", "aws", "--profile", "nigt")
-        assert f'did you mean "{name}"?' in err
+        assert f"did you mean “{name}”?" in err
 
     for ref in (TENCENT, COMMAND):
         code, out, err = _said(program, outside, "cancel", "--dry-run", "-f", "-", stdin=f"{ref}\n")

@@ -237,6 +237,7 @@ def test_a_listing_that_stumbles_is_whole_all_the_same(fault: str, many: Outside
         ((), "needs --aws-organization or --c7n-org FILE"),
         (("--aws-organization", "--c7n-org", "x"), "needs --aws-organization or --c7n-org FILE"),
         (("--c7n-org", "x", "--role", "ops"), "--ou and --role need --aws-organization"),
+        (("--aws-organization", "--ou", "ou-sbox-empty000"), "no active account was found"),
         (("--aws-organization", "--ou", "prod"), "“prod” is not the id of a unit"),
         (("--aws-organization", "--role", "a b"), "“a b” is not the name of a role"),
         (("--aws-organization", "--regions", "us-east-2,,"), "--regions has an empty name"),

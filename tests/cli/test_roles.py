@@ -165,10 +165,10 @@ def test_contexts_with_a_role_are_added_and_shown(accounts: Outside) -> None:
     [
         (("-p", "aws", "--role-arn", "arn:aws:iam::1:role/x"), "is not a role of AWS"),
         (("-p", "tencent", "--role-arn", role("aws", 1)), "is not a role of Tencent Cloud"),
-        (("-p", "aws", "--external-id", "abc"), "--external-id needs role_arn"),
-        (("-p", "aws", "--source-profile", "hub"), "--source-profile needs role_arn"),
+        (("-p", "aws", "--external-id", "abc"), "--external-id needs --role-arn"),
+        (("-p", "aws", "--source-profile", "hub"), "--source-profile needs --role-arn"),
         (("-p", "aws", "--role-arn", role("aws", 1), "--account", "999988887777"), "is a role of account"),
-        (("-p", "aws", "--role-arn", role("aws", 1), "--profile", "x", "--no-check"), "--profile excludes role_arn"),
+        (("-p", "aws", "--role-arn", role("aws", 1), "--profile", "x", "--no-check"), "--profile excludes --role-arn"),
         (("-p", "aws", "--role-arn", role("aws", 1), "--source-profile", "nobody"), "no profile “nobody”"),
         (("-p", "aws", "--role-arn", role("aws", 1), "--external-id", "a b"), "is not an external id"),
     ],

@@ -162,7 +162,7 @@ def test_a_misspelt_profile_is_an_error_of_that_cloud(cloud: str, outside: Outsi
     assert seen(done.document) == set(KEYS) - {cloud}
     assert "there is no profile “prdo”" in done.err
     assert f"which {TYPOS[cloud]} names" in done.err
-    assert 'did you mean "prod"?' in done.err
+    assert "did you mean “prod”?" in done.err
 
 
 @every_cloud
