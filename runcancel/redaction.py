@@ -68,6 +68,7 @@ def remember_variables(environ: Mapping[str, str]) -> None:
             remember(value)
 
 
+@lru_cache(maxsize=4096)  # the same headers go with every request
 def is_secret(name: str) -> bool:
     """Whether the value of a name is a secret, and neither an id nor the path of a file."""
     return re.search(_NAME, name) is not None and re.search(_NO_NAME, name) is None

@@ -42,11 +42,14 @@ _LATER = (
 """What modules of the program load in functions."""
 _REHEARSED = (
     ("status", "aws:us-east-2:command/4f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b"),
+    ("status", "alibaba:cn-hangzhou:invocation/t-7d2a745b412b4601b2d47f6a768d0001", "-o", "yaml"),
     ("list", "-o", "json"),
+    ("logs", "tencent:ap-guangzhou:invocation/inv-ib2lld37"),
     ("triggers",),
     ("doctor",),
     ("cancel", "--yes", "--no-wait", "tencent:ap-guangzhou:invocation/inv-ib2lld37"),
     ("history",),
+    ("report",),
 )
 """Commands that use most of what commands use."""
 _MOST_RUNS = 100  # of one copy
@@ -348,10 +351,10 @@ def _has_children() -> bool:
 
 
 _OF_ARGUMENTS_ALONE = (
-    *("cli.bundles._fields", "config.references._links", "config.references._links_as_ids"),
+    *("cli.bundles._defaults", "cli.bundles._fields", "config.references._links", "config.references._links_as_ids"),
     *("journal.postgres._in_its_dialect", "journal.postgres._is_read"),
     *("providers.aws.profile._words", "providers.common.files._sections"),
-    *("redaction._char", "redaction._forms", "redaction._head", "redaction._written"),
+    *("redaction._char", "redaction._forms", "redaction._head", "redaction._written", "redaction.is_secret"),
     *("render.documents.shape", "render.formats.yaml._key", "render.formats.yaml._text"),
 )
 """Functions whose results depend on nothing but the arguments: what they remember stays."""

@@ -33,6 +33,12 @@ def _fields(bundle: type[Bundle]) -> Mapping[str, Any]:
     return get_type_hints(bundle, include_extras=True)
 
 
+@cache
+def _defaults(bundle: type[Bundle]) -> Mapping[str, Any]:
+    """The default of each field, or `NODEFAULT`."""
+    return {field.name: field.default for field in structs.fields(bundle)}
+
+
 def flattened(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter]:
     """The parameters with the options of a bundle in the place of each bundle, in the order of its fields."""
     flat: list[inspect.Parameter] = []
@@ -44,7 +50,7 @@ def flattened(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter
 
 def options_of(bundle: type[Bundle]) -> list[inspect.Parameter]:
     """The options of a bundle, those of the bundles in it included."""
-    defaults = {field.name: field.default for field in structs.fields(bundle)}
+    defaults = _defaults(bundle)
     return flattened(
         inspect.Parameter(
             name,
@@ -79,7 +85,7 @@ def filled(bundle: type[B], values: Mapping[str, Any]) -> B:
 
 def spelled(bundle: Bundle, names: Iterable[str] = ()) -> tuple[str, ...]:
     """The options of a bundle as words of a command line, in the shortest spelling; those named, else all."""
-    defaults = {field.name: field.default for field in structs.fields(bundle)}
+    defaults = _defaults(type(bundle))
     words: list[str] = []
     for name, annotation in _fields(type(bundle)).items():
         value = getattr(bundle, name)
