@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from msgspec import Struct, field
 
 from runcancel.engine.events import Progress
-from runcancel.engine.verdict import CancelResponse
+from runcancel.engine.verdict import CancelResponse, RequestStatus
 from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Problem, Ref, Run, RunName, counts_of
-from runcancel.model.states import State, Verdict
+from runcancel.model.states import Reason, State, Verdict
 from runcancel.render.screens.words import Piece, Pieces, readable, scope_of
 from runcancel.text import safe
 
@@ -27,6 +27,19 @@ LEFT: Mapping[Verdict, str] = {
 """
 
 
+_REFUSED: Piece = ("refused", Verdict.FAILED)
+_REPLIES: Mapping[RequestStatus, Piece] = {
+    RequestStatus.ACCEPTED: ("accepted in part", Verdict.PARTIAL),
+    RequestStatus.IN_DOUBT: ("in doubt, reading again", Verdict.IN_DOUBT),
+    RequestStatus.NOT_REACHED: ("not sent", Verdict.SKIPPED),
+    RequestStatus.REFUSED: _REFUSED,
+}
+"""What a reply with a problem means for the run, before its verdict."""
+
+_NOT_YET: Piece = ("not accepted yet", Verdict.REQUESTED)
+_SENT_AGAIN = frozenset({Reason.BUSY, Reason.UNREACHABLE, Reason.NOT_FOUND})
+"""Refusals that are not the last word: the run is read, and the cancel may be sent again."""
+
 OPEN_FIRST = tuple(sorted(State, key=lambda state: state.over))
 """The order of states in one line, where the end may be cut off."""
 
@@ -41,8 +54,18 @@ class RunProgress(Struct):
     counts: Mapping[State, int] = {}
     replied: bool = False
     cancelling: bool = False  # it was, once: a later reading of "running" does not take that back
-    problem: Problem | None = None
+    reply: CancelResponse | None = None  # the latest one, if it had a problem
     outcome: Outcome | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        """What was wrong with the latest reply."""
+        return None if self.reply is None else self.reply.problem
+
+    @property
+    def refused(self) -> bool:
+        """Whether the cloud has refused its cancel for good."""
+        return self.reply is not None and _meaning(self.reply) is _REFUSED
 
     @property
     def done(self) -> bool:
@@ -60,13 +83,14 @@ class RunProgress(Struct):
         return self.outcome is not None and self.outcome.verdict is Verdict.REQUESTED and not self.outcome.seconds
 
     def word(self, *, brief: bool = False) -> Piece:
-        """Its state, and the word whose colour it has. `brief`: a refusal by its code only."""
+        """Its state, and the word whose colour it has. `brief`: a problem by its code only."""
         if self.outcome is not None and self.unwatched:
             return "cancel accepted" if self.outcome.request_ids else "being cancelled", self.outcome.verdict
         if self.outcome is not None:
             return LEFT.get(self.outcome.verdict, readable(self.outcome.verdict)), self.outcome.verdict
-        if self.problem is not None:
-            return f"refused: {readable(self.problem.code) if brief else safe(self.problem.message)}", "failed"
+        if self.reply is not None and self.problem is not None:
+            meaning, colour = _meaning(self.reply)
+            return f"{meaning}: {readable(self.problem.code) if brief else safe(self.problem.message)}", colour
         if self.state.over or not self.cancels:
             return readable(self.state), self.state
         if self.cancelling:
@@ -146,7 +170,7 @@ class Board(Progress):
     def responded(self, ref: Ref, answer: CancelResponse) -> None:
         """The cloud has replied to the request."""
         with self._changing(ref) as run:
-            run.replied, run.problem = True, answer.problem
+            run.replied, run.reply = True, None if answer.problem is None else answer
         self.changed(run, bad=answer.problem is not None)
 
     def observed(self, ref: Ref, run: Run, invocations: Sequence[Invocation]) -> None:
@@ -155,7 +179,8 @@ class Board(Progress):
             run_progress.state = run.state
             run_progress.cancelling = run_progress.cancelling or run.state is State.CANCELLING
             run_progress.counts = counts_of(invocations) if invocations else run.counts or run_progress.counts
-            run_progress.problem = None if run.state.over else run_progress.problem
+            if run.state.over or run.state is State.CANCELLING:  # it has worked, whatever the reply was
+                run_progress.reply = None
         self.changed(run_progress)
 
     def judged(self, outcome: Outcome) -> None:
@@ -184,3 +209,9 @@ class Board(Progress):
 def tally(counts: Mapping[State, int]) -> Pieces:
     """Counts per state, what has not ended first."""
     return tuple((f"{counts[state]:,} {readable(state)}", state) for state in OPEN_FIRST if counts.get(state, 0) > 0)
+
+
+def _meaning(reply: CancelResponse) -> Piece:
+    """What a reply with a problem means for the run, and the word whose colour that has."""
+    again = reply.problem is not None and reply.problem.code in _SENT_AGAIN
+    return _NOT_YET if again and reply.status is RequestStatus.REFUSED else _REPLIES.get(reply.status, _REFUSED)

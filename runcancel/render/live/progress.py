@@ -82,6 +82,7 @@ class PlainProgress(Board):
         self._printed: dict[RunName, str] = {}
         self._began = self._printed_at = clock()
         self._bad_news: Counter[str] = Counter()
+        self._bad_news_lines = 0
         self._stale = False  # something changed since the last line of totals
 
     def planned(self, items: Sequence[PlanItem]) -> None:
@@ -117,14 +118,15 @@ class PlainProgress(Board):
             self._totals()
 
     def _print_bad_news(self, run: RunProgress) -> None:
-        """A line for the first runs of a cause. A verdict for a cause that was printed of the same run is no news."""
+        """A line for the first runs of a cause. A verdict on a run whose refusal was printed is no news."""
         problem = run.problem or (run.outcome.error if run.outcome is not None else None)
-        cause = cause_of(problem, run.ref) if problem is not None else run.word()[0]
-        if run.outcome is not None and run.problem is not None:
+        if run.outcome is not None and run.refused:
             return
+        cause = run.word(brief=True)[0] + ("" if problem is None else cause_of(problem, run.ref))
         self._bad_news[cause] += 1
-        if self._bad_news[cause] > _OF_A_CAUSE or self._bad_news.total() > _BAD_NEWS:
+        if self._bad_news[cause] > _OF_A_CAUSE or self._bad_news_lines == _BAD_NEWS:
             return
+        self._bad_news_lines += 1
         last = self._bad_news[cause] == _OF_A_CAUSE
         more = "; further ones are only counted; -v shows all" if last else ""
         self._print(f"{safe(str(run.ref))}: {run.text()}{more}", totals=False)

@@ -7,8 +7,8 @@ from msgspec import structs
 from render import samples
 from render.screen import Clock, items
 from runcancel.engine.verdict import CancelResponse, RequestStatus
-from runcancel.model.runs import Ref
-from runcancel.model.states import State
+from runcancel.model.runs import Problem, Ref
+from runcancel.model.states import Reason, State
 from runcancel.render.live.progress import PlainProgress
 from runcancel.render.sink import Sink
 
@@ -88,6 +88,21 @@ def test_bad_news_about_many_runs_has_a_few_lines_for_each_cause() -> None:
     assert len(lines) == 3
     assert lines[-1].endswith("further ones are only counted; -v shows all")
     assert "4,000 failed" in err.getvalue().splitlines()[-1]
+
+
+def test_the_failure_of_a_throttled_cancel_is_news_beside_the_throttling() -> None:
+    err, clock, shown = plain()
+    throttled = Problem(code=Reason.BUSY, message="Throttling")
+
+    ask(shown, clock, CancelResponse(status=RequestStatus.REFUSED, problem=throttled), runs=40)
+    for item in items(40):
+        shown.judged(structs.replace(samples.failed(), run=item.run, error=throttled))
+    shown.close()
+
+    printed = err.getvalue()
+    assert printed.count(": not accepted yet: Throttling; targets: ") == 3
+    assert printed.count(": failed; targets: ") == 3
+    assert printed.count("further ones are only counted") == 2
 
 
 def test_verbose_tells_every_change_of_many() -> None:
