@@ -65,9 +65,8 @@ def by_botocore(environ: Mapping[str, str], profile: str | None, *, client: bool
 def _resolved(variables: frozenset[tuple[str, str]], profile: str | None, client: bool) -> dict[str, Any]:
     with mock.patch.dict(os.environ, dict(variables), clear=True):
         try:
-            session = botocore.session.Session(
-                profile=profile, include_builtin_handlers=client
-            )  # they are for requests
+            # The handlers are for clients.
+            session = botocore.session.Session(profile=profile, include_builtin_handlers=client)
             found = {"profile": session.get_config_variable("profile") or "default"}
             found["region"] = session.get_config_variable("region")
             found["key"] = session.get_credentials().access_key[-4:]
