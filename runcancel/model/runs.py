@@ -301,21 +301,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def full(cls, run: Run, invocations: Iterable[Invocation]) -> Self:
         """A complete reading: counts follow from the invocations.
 
-        Of an invocation that the vendor lists twice the least ended row counts. A run that its vendor calls cancelled
-        is `terminated` when any of its invocations was stopped while running.
+        A run that its vendor calls cancelled is `terminated` when any of its invocations was stopped while running.
         """
         listed = least_ended(invocations)
-        state = run.state
-        if state is State.CANCELLED and any(one.state is State.TERMINATED for one in listed):
-            state = State.TERMINATED
+        any_terminated = any(one.state is State.TERMINATED for one in listed)
+        state = State.TERMINATED if run.state is State.CANCELLED and any_terminated else run.state
         count = len(listed) if run.target_count is None else run.target_count
-        whole = structs.replace(
-            run,
-            state=state,
-            counts=counts_of(listed),
-            target_count=count,
-            cancellable=_cancellable(run, listed, count),
-        )
+        cancellable = _cancellable(run, listed, count)
+        whole = structs.replace(run, state=state, counts=counts_of(listed), target_count=count, cancellable=cancellable)
         return cls(run=whole, invocations=listed)
 
     @property
@@ -335,9 +328,8 @@ def _cancellable(run: Run, listed: Sequence[Invocation], count: int) -> bool:
     cancelled in part reads `cancelling` also while only one of its targets is being stopped.
     """
     any_untouched = any(not one.state.over and one.state is not State.CANCELLING for one in listed)
-    if run.state is State.CANCELLING:
-        return run.cancellable and (any_untouched or count > len(listed))
-    return any_untouched if run.state.over else run.cancellable
+    any_left = run.state is not State.CANCELLING or any_untouched or count > len(listed)
+    return any_untouched if run.state.over else run.cancellable and any_left
 
 
 class InvocationFilter(Struct, frozen=True, kw_only=True):
