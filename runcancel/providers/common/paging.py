@@ -157,11 +157,11 @@ def in_pieces(
     if refused:
         error = next(iter(refused.values()))
         error.targets = tuple(refused)
-        error.message += f" (targets: {_named(error.targets)})"
+        error.message += f" (targets: {_shortened(error.targets)})"
         raise error
 
 
-def _named(targets: Sequence[str]) -> str:
+def _shortened(targets: Sequence[str]) -> str:
     more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
     return ", ".join(targets[:_NAMED]) + more
 
