@@ -14,6 +14,7 @@ ROLES: Mapping[str, str] = {
     "tencent": "qcs::cam::uin/{0}:roleName/runcancel",
 }
 FIRST = {"aws": 111122223333, "alibaba": 1234567890123456, "tencent": 100000000001}
+NOWHERE = {"alibaba": "cn-nowhere", "tencent": "ap-anywhere"}  # a region of AWS that is not there has no host
 every_cloud = pytest.mark.parametrize("cloud", ROLES)
 
 
@@ -92,6 +93,17 @@ def test_a_wrong_external_id_ends_with_4(cloud: str, accounts: Outside) -> None:
     assert done.code == 4, str(done)
     assert assumed(accounts) == {role(cloud, 1): 1}
     assert {each["action"] for each in accounts.requests()} == {"AssumeRole"}
+
+
+@pytest.mark.parametrize("cloud", NOWHERE)
+def test_a_region_that_is_not_there_denies_nobody_a_role(cloud: str, accounts: Outside) -> None:
+    (name,) = configure(accounts, cloud, range(1, 2))
+
+    document = accounts.json("list", "-c", name, "-r", f"{cloud}:{NOWHERE[cloud]}", code=7)
+
+    assert assumed(accounts) == {role(cloud, 1): 1}
+    (error,) = document["errors"]
+    assert error["scope"] == f"{name}@{cloud}:{NOWHERE[cloud]}"
 
 
 @every_cloud

@@ -89,9 +89,9 @@ class Products(Generic[W]):
         """Another product of the scope, at a pace of its own; `region` where it answers for all in one."""
         return self._open(endpoint, product, version, keys, self._pace.apart(), region)
 
-    def sts(self, endpoint: Endpoint, version: str, base: CredentialSource) -> W:
+    def sts(self, endpoint: Endpoint, version: str, base: CredentialSource, *, region: str | None = None) -> W:
         """The token service, signed with `base`: at one pace for all scopes that assume a role with the same keys."""
-        return self._open(endpoint, "sts", version, base, self._pace.shared(("sts", endpoint, base)))
+        return self._open(endpoint, "sts", version, base, self._pace.shared(("sts", endpoint, base)), region)
 
     def _open(
         self,

@@ -13,6 +13,7 @@ from runcancel.providers.tencent.facts import (
     REGION_VARIABLES,
     REGIONS,
     SITES,
+    STS_REGION,
     STS_VERSION,
     TRIGGER_KINDS,
 )
@@ -31,9 +32,17 @@ def resolve(environ: Mapping[str, str], profile: str | None) -> VendorSettings:
     return profile_.resolve(environ, profile)
 
 
-def host(_region: str, site: str | None) -> str:
-    """Where TAT answers, for every region of a site."""
-    return f"tat.{site or SITES[0]}"
+def host(region: str, site: str | None) -> str:
+    """Where TAT answers: one host for the regions of a site, one for each of the finance regions, which stand alone."""
+    return _host("tat", region, site)
+
+
+def _host(product: str, region: str, site: str | None) -> str:
+    return f"{product}.{region}.{SITES[0]}" if _is_finance(region) else f"{product}.{site or SITES[0]}"
+
+
+def _is_finance(region: str) -> bool:
+    return region.endswith("-fsi")
 
 
 def configured(environ: Mapping[str, str]) -> bool:
@@ -68,31 +77,31 @@ def connect(connection: Connection, environ: Mapping[str, str], pace: Pace) -> C
 
     scope = connection.scope
     checked_region(scope.region)
-    site = connection.site or SITES[0]
-    tat, sts = endpoints(connection, host(scope.region, site), sts=f"sts.{site}")
+    of = partial(_host, region=scope.region, site=connection.site)
+    tat, sts = endpoints(connection, of("tat"), sts=of("sts"))
+    sts_region = scope.region if _is_finance(scope.region) else STS_REGION
     products = Products(Wire, connection, environ, pace)
 
     def audit() -> AuditLog:
         from runcancel.providers.tencent.audit import VERSION, CloudAudit, region_of
 
-        endpoint = tat.sibling(f"cloudaudit.{site}")
-        return CloudAudit(
-            products.beside(endpoint, "cloudaudit", VERSION, keys, region=region_of(scope.region)), KINDS[0]
-        )
+        endpoint = tat.sibling(of("cloudaudit"))
+        region = scope.region if _is_finance(scope.region) else region_of(scope.region)
+        return CloudAudit(products.beside(endpoint, "cloudaudit", VERSION, keys, region=region), KINDS[0])
 
     @cache
     def sources() -> "Sources":
         from runcancel.providers.common.credential_client import CredentialClient
         from runcancel.providers.tencent.sources import Sources  # only for keys that have to be requested
 
-        return Sources(CredentialClient(environ), partial(products.sts, sts, STS_VERSION), sts)
+        return Sources(CredentialClient(environ), partial(products.sts, sts, STS_VERSION, region=sts_region), sts)
 
     keys = credentials.find(environ, connection.profile, sources)
     if connection.role is not None:
         keys = sources().of_context(connection.role, keys)
     return Tat(
         products.main(tat, "tat", "2020-10-28", keys),
-        products.beside(sts, "sts", STS_VERSION, keys),
+        products.beside(sts, "sts", STS_VERSION, keys, region=sts_region),
         scope=scope,
         kind=KINDS[0],
         invoker=TRIGGER_KINDS[0],

@@ -64,3 +64,6 @@ CREDENTIALS = (
 
 STS_VERSION = "2018-08-13"
 """The API of the token service."""
+
+STS_REGION = "ap-guangzhou"
+"""What the vendor's SDK names to the token service, which answers for all regions: one that is not there is refused."""

@@ -89,11 +89,10 @@ class Tencent:
         return call
 
     def _check_region(self, call: Call) -> None:
-        if call.service != "tat":
-            call.region = call.region or REGIONS["tencent"][0]
-        elif not call.region:
+        if not call.region and call.service == "tat":
             raise Refusal(200, "MissingParameter", "The request is missing a required parameter `Region`.")
-        elif not self._world.serves("tencent", call.region):
+        call.region = call.region or REGIONS["tencent"][0]
+        if call.service in ("tat", "sts") and not self._world.serves("tencent", call.region):
             raise Refusal(200, "UnsupportedRegion", f"The region {call.region} is not supported.")
 
     def action_of(self, call: Call) -> Action:
