@@ -44,6 +44,15 @@ def test_what_was_asked_is_told_with_who_why_and_what_was_seen(outside: Outside)
     assert one["outcomes"] == done.document["outcomes"]
 
 
+@pytest.mark.parametrize(("verb", "ref"), [("cancel", TENCENT), ("disable", "mw-0c50858d01c0ffee0")])
+def test_a_reason_that_is_not_kept_stops_nothing(verb: str, ref: str, outside: Outside) -> None:
+    done = outside.run(verb, ref, "--reason", "OPS-4711", "--no-journal", "--yes")
+
+    assert done.code != 2, str(done)
+    assert outside.writes() or outside.actions().count("UpdateMaintenanceWindow") == 1
+    assert "--no-journal: the reason is not kept\n" in done.err
+
+
 def test_no_journal_keeps_none_and_a_dry_run_writes_none(outside: Outside) -> None:
     outside.run("cancel", TENCENT, "--dry-run")
     done = outside.run("cancel", TENCENT, "--no-journal", "-o", "json")

@@ -68,16 +68,10 @@ ALONE = {
     ("cancel", _RUN, "--allow-incomplete"): "--allow-incomplete needs -f FILE",
     ("cancel", "--name", "x", "--hold", "5m"): "--hold needs --max-runs N, the most runs that it may cancel in all",
     ("cancel", "--name", "x", "--include-schedules", "-n"): "--include-schedules needs --kind oos",
-    ("cancel", _RUN, "--reason", "x", "--no-journal"): (
-        "--reason is kept in the journal: --no-journal cannot be used with it"
-    ),
     ("list", "--include-schedules", "--kind", "state-machine"): "--include-schedules needs --kind oos",
     ("disable", "mw-0c50858d01c0ffee0", "--take-over"): "--take-over needs --resume ID",
     ("enable", "mw-0c50858d01c0ffee0", "--take-over"): "--take-over needs --resume ID",
     ("disable", "--name", "x", "--allow-incomplete"): "--allow-incomplete needs -f FILE",
-    ("disable", "mw-0c50858d01c0ffee0", "--reason", "x", "--no-journal"): (
-        "--reason is kept in the journal: --no-journal cannot be used with it"
-    ),
     ("enable", "--name", "x", "--allow-incomplete"): "--allow-incomplete needs -f FILE",
     ("enable", "mw-0c50858d01c0ffee0", "--force"): "--force needs --operation, -f FILE, --plan or --resume",
     ("wait", _RUN, "--accept-reported"): "--accept-reported needs --for stopped",

@@ -20,7 +20,7 @@ from runcancel.engine.events import CombinedProgress, Progress, Shielded
 from runcancel.engine.flow import Flow
 from runcancel.engine.retry import DEFAULT_GIVE_UP_AFTER, READ_WITHIN, WaitPolicy
 from runcancel.engine.selection import Selection
-from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, UsageError, exit_of_cancel
+from runcancel.errors import IN_DOUBT, Exit, Goal, Interrupted, Refused, exit_of_cancel
 from runcancel.journal.recorder import Recorder, new_operation
 from runcancel.model.outcomes import LeftOver, Limits, Operation, Outcome
 from runcancel.model.runs import Problem, RunName
@@ -265,13 +265,10 @@ def wait_policy(session: Session, args: changes.Waiting) -> WaitPolicy:
 def recorder_of(
     session: Session, verb: str, args: changes.Record, resumed: LeftOver | None, limits: Limits
 ) -> Recorder | None:
-    """What writes the operation down; None with --no-journal. It begins with the first intent.
-
-    Raises `UsageError` for a reason that would be kept nowhere.
-    """
+    """What writes the operation down; None with --no-journal. It begins with the first intent."""
     if args.journal is False:
-        if args.reason is not None:
-            raise UsageError("--reason is kept in the journal: --no-journal cannot be used with it; nothing was sent")
+        if args.reason is not None:  # no cancel is refused for what is said about it
+            session.notes.say("--no-journal: the reason is not kept")
         return None
     operation = new_operation(verb, sys.argv[1:], args.reason) if resumed is None else resumed.operation
     session.clouds.operation = operation.id
