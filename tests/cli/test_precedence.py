@@ -16,7 +16,7 @@ import botocore.loaders
 import botocore.session
 import pytest
 from fakes import HandClock
-from outside import Outside
+from outside import MACHINE, Outside
 
 from runcancel.config import provenance
 from runcancel.config.file import Config
@@ -24,6 +24,7 @@ from runcancel.config.settings import gather
 from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.providers import provider
+from runcancel.providers.aws.profile import endpoint_url
 from runcancel.providers.base import Connection
 from runcancel.runtime.throttle import Pace
 
@@ -310,6 +311,38 @@ def test_the_hosts_of_aws_are_botocores(bare: dict[str, str], monkeypatch: pytes
         assert f"https://{provider('aws').host(region, None)}" == client.meta.endpoint_url
 
 
+@pytest.mark.parametrize("place", ["variable", "file"])
+@pytest.mark.parametrize(
+    "service", ["account", "cloudtrail", "ec2", "events", "organizations", "scheduler", "ssm", "stepfunctions", "sts"]
+)
+def test_the_endpoint_of_a_service_is_botocores(
+    service: str, place: str, bare: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = botocore.session.Session().get_service_model(service).service_id.hyphenize().replace("-", "_")
+    general, own = "https://general.example", "https://own.example"
+    config = tmp_path / "config"
+    lines = [
+        "[default]",
+        f"endpoint_url = {general}",
+        "services = s",
+        "[services s]",
+        f"{id} =",
+        f"  endpoint_url = {own}",
+    ]
+    config.write_text("\n".join(lines))
+    variables = {"AWS_ENDPOINT_URL": general, f"AWS_ENDPOINT_URL_{id.upper()}": own}
+    environ = bare | (variables if place == "variable" else {"AWS_CONFIG_FILE": str(config)})
+    monkeypatch.setattr(os, "environ", environ)
+    session = botocore.session.Session()
+    session.register_component("data_loader", _models())
+
+    client = session.create_client(service, "us-east-2", aws_access_key_id="a", aws_secret_access_key="b")
+    chosen = endpoint_url(environ, "default", service)
+
+    assert chosen is not None
+    assert chosen.value == client.meta.endpoint_url == own
+
+
 # through the command
 
 
@@ -386,3 +419,13 @@ def test_sts_is_asked_where_its_own_variable_leads(
 
     (scope,) = done.document["scopes"]
     assert (scope["account"] is not None) == leads_here, str(done)
+
+
+@pytest.mark.parametrize("general", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM"])
+def test_step_functions_is_asked_where_its_own_variable_leads(general: str, outside: Outside) -> None:
+    here = outside.environ["AWS_ENDPOINT_URL"]
+    env = {"AWS_ENDPOINT_URL": None, general: "http://127.0.0.1:1", "AWS_ENDPOINT_URL_SFN": here}
+
+    done = outside.run("status", MACHINE, "-o", "json", env=env)
+
+    assert done.code == 0, str(done)

@@ -13,10 +13,10 @@ from runcancel.providers.aws.profile import (
     HOMES,
     endpoint_of,
     endpoint_url,
+    own_endpoint_url,
     profile_in_use,
     profiles,
     resolve,
-    sts_endpoint_url,
 )
 from runcancel.providers.aws.regions import REGIONS, host
 from runcancel.providers.aws.systems_manager import SystemsManager
@@ -117,8 +117,8 @@ class Services:
         return believed(endpoint_of(sts.url), endpoint_of(self.url), _STS)
 
     def beside(self, service: str) -> Sender:
-        """Another service; on loopback it is where Systems Manager is."""
-        return self._sender(service, self.url if endpoint_of(self.url).loopback else None)
+        """Another service. Unless its endpoint is chosen, it is where Systems Manager is when that is loopback."""
+        return self._sender(service, self._beside(service))
 
     def checkup(self) -> Checkup:
         """See `Cloud.checkup`."""
@@ -174,9 +174,13 @@ class Services:
         return f"{self._connection.agent} app/{app}" if app else self._connection.agent
 
     def _sts_url(self) -> str | None:
-        own = sts_endpoint_url(self._environ, self._profile)
-        url = self._connection.sts_endpoint_url or (own.value if own else None)
-        return self.url if url is None and endpoint_of(self.url).loopback else url
+        return self._connection.sts_endpoint_url or self._beside("sts")
+
+    def _beside(self, service: str) -> str | None:
+        own = own_endpoint_url(self._environ, self._profile, service)
+        if own is not None:
+            return own.value
+        return self.url if endpoint_of(self.url).loopback else None
 
 
 def _key_ends(credentials: Any) -> str | None:

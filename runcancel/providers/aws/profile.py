@@ -70,10 +70,15 @@ def profile_in_use(environ: Mapping[str, str], profile: str | None) -> Choice[st
     return Choice("default", "default") if variable is None else Choice(environ[variable], variable)
 
 
+_IN_SETTINGS = {"events": "eventbridge", "stepfunctions": "sfn"}
+"""Services whose endpoints have another name in variables and files than their clients have."""
+
+
 def endpoint_url(environ: Mapping[str, str], profile: str, service: str) -> Choice[str] | None:
     """The endpoint that variables or the profile choose for a service; None: AWS's own. Raises `CloudError`."""
     read = profiles(environ)
     section = read.profiles.get(profile, {})
+    service = _IN_SETTINGS.get(service, service)
     if _ignored(environ, section):
         return None
     if by_variable := _by_variable(environ, service):
@@ -100,9 +105,9 @@ def endpoint_of(url: str) -> "Endpoint":
     return Endpoint.of(f"{parts.scheme}://{parts.netloc}")
 
 
-def sts_endpoint_url(environ: Mapping[str, str], profile: str) -> Choice[str] | None:
-    """The endpoint that is chosen for STS otherwise than for Systems Manager; None where none is."""
-    choice = endpoint_url(environ, profile, "sts")
+def own_endpoint_url(environ: Mapping[str, str], profile: str, service: str) -> Choice[str] | None:
+    """The endpoint that is chosen for a service otherwise than for Systems Manager; None where none is."""
+    choice = endpoint_url(environ, profile, service)
     return None if choice == endpoint_url(environ, profile, "ssm") else choice
 
 
