@@ -93,3 +93,33 @@ def test_what_is_a_run_and_its_own_schedule_is_named_with_the_command_that_finds
     assert "schedules" not in others.err
     found = outside.json(*find.split()[1:-2])["runs"]
     assert {run["kind"] for run in found if run["repeats"]} == {"invocation", "oos"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "code"),
+    [
+        ("rule", "ListTargetsByRule", "ResourceNotFoundException"),
+        ("schedule", "GetSchedule", "ResourceNotFoundException"),
+        ("window", "DescribeMaintenanceWindowTasks", "DoesNotExistException"),
+        ("window", "DescribeMaintenanceWindowTargets", "DoesNotExistException"),
+    ],
+)
+def test_what_is_deleted_while_it_is_listed_hides_no_other(kind: str, action: str, code: str, outside: Outside) -> None:
+    whole = outside.json("triggers", "-p", "aws", "--kind", kind)["triggers"]
+    outside.faults(f"aws:{action}=error*1,code={code},status=400")
+
+    document = outside.json("triggers", "-p", "aws", "--kind", kind)
+
+    assert outside.actions().count(action) > 1
+    assert document["complete"] is True
+    assert len(document["triggers"]) in (len(whole) - 1, len(whole)), "a rule that starts no run is never listed"
+
+
+def test_a_window_that_is_deleted_hides_the_executions_of_no_other(outside: Outside) -> None:
+    whole = outside.json("list", "-p", "aws", "--kind", "maintenance-window", "--status", "all")["runs"]
+    outside.faults("aws:DescribeMaintenanceWindowExecutions=error*1,code=DoesNotExistException,status=400")
+
+    document = outside.json("list", "-p", "aws", "--kind", "maintenance-window", "--status", "all")
+
+    assert document["complete"] is True
+    assert 0 < len(document["runs"]) < len(whole)

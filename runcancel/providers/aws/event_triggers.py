@@ -10,7 +10,7 @@ from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Trigger, TriggerState
 from runcancel.providers.aws.facts import RULE, SCHEDULE
-from runcancel.providers.aws.fields import document, record
+from runcancel.providers.aws.fields import document, record, unless_deleted
 from runcancel.providers.aws.window_triggers import flat, not_permitted
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, digest, moment, text, texts
@@ -41,11 +41,12 @@ class Rules:
         for bus in self._wire.pages("ListEventBuses", {}, unique="Name", size=_MOST, size_name="Limit"):
             params = {"EventBusName": text(bus.get("Name")) or ""}
             for row in self._wire.pages("ListRules", params, unique="Name", size=_MOST, size_name="Limit"):
+                targets: tuple[JsonObject, ...] = ()
                 try:
-                    targets = self._targets(params["EventBusName"], text(row.get("Name")) or "")
+                    with unless_deleted():
+                        targets = self._targets(params["EventBusName"], text(row.get("Name")) or "")
                 except CloudError as error:
                     denied = denied or _only_denied(error)
-                    continue
                 if not any(map(_starts_runs, targets)):
                     continue
                 if script is None or any(script in flat(target.get("Input")) for target in targets):
@@ -118,7 +119,9 @@ class Schedules:
             if not _starts_runs(record(row.get("Target"))):
                 continue
             id = f"{text(row.get('GroupName')) or 'default'}/{text(row.get('Name')) or ''}"
-            if self.kind.id_pattern.fullmatch(id):
+            if not self.kind.id_pattern.fullmatch(id):
+                continue
+            with unless_deleted():  # one for a single time deletes itself
                 reply = self._got(id)
                 if script is None or script in flat(record(reply.get("Target")).get("Input")):
                     yield self._trigger(id, reply)

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,16 @@ INSTANCE = re.compile(r"i-(?:[0-9A-Za-z_]{8}|[0-9A-Za-z_]{17})|mi-[0-9A-Za-z_]{1
 """EC2 instances and managed nodes: InstanceId of the service model."""
 
 _LATEST = 253_402_300_800  # seconds, the year 10,000
+
+
+@contextmanager
+def unless_deleted() -> Iterator[None]:
+    """Leave the block where what it reads is not there any more: it may be deleted while the others are listed."""
+    try:
+        yield
+    except CloudError as error:
+        if error.reason is not Reason.NOT_FOUND:
+            raise
 
 
 def same(value: object, id: str) -> bool:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from runcancel.errors import CloudError
 from runcancel.model.queries import Query
 from runcancel.model.runs import Invocation, InvocationFilter, Ref, Run, Scope, Snapshot
-from runcancel.model.states import Reason, State
+from runcancel.model.states import State
 from runcancel.providers.aws.facts import STATE_MACHINE
-from runcancel.providers.aws.fields import word
+from runcancel.providers.aws.fields import unless_deleted, word
 from runcancel.providers.aws.states import execution_state, execution_words
 from runcancel.providers.aws.wire import OpenWire
 from runcancel.providers.common.fields import JsonObject, moment, text
@@ -69,15 +68,12 @@ class StateMachines:
         A state machine may be deleted while the others are listed: it has no executions then.
         """
         of = {"stateMachineArn": params["stateMachineArn"]}
-        try:
+        with unless_deleted():
             for row in self._pages("ListExecutions", "executionArn", params, of=of):
                 ended = moment(row.get("stopDate"))
                 if since is not None and ended is not None and ended < since:
                     return
                 yield row
-        except CloudError as error:
-            if error.reason is not Reason.NOT_FOUND:
-                raise
 
     def _pages(
         self, action: str, unique: str, params: Mapping[str, str], *, of: Mapping[str, str] | None = None

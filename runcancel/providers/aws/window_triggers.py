@@ -11,7 +11,7 @@ from runcancel.model.runs import Ref, Scope
 from runcancel.model.states import Reason
 from runcancel.model.triggers import Origin, Trigger, TriggerState
 from runcancel.providers.aws.facts import ASSOCIATION, WINDOW_TRIGGER
-from runcancel.providers.aws.fields import record
+from runcancel.providers.aws.fields import record, unless_deleted
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, decoded, digest, moment, rows, text, texts
 from runcancel.providers.common.schedules import aws
@@ -42,10 +42,13 @@ class WindowTriggers:
         """
         denied: CloudError | None = None
         for row in self._windows():
-            effect = self._effect(text(row.get("WindowId")) or "")
-            denied = denied or effect.denied
-            if script is None or (effect.denied is None and script in self._script(text(row.get("WindowId")) or "")):
-                yield self._trigger(row, effect)
+            with unless_deleted():
+                effect = self._effect(text(row.get("WindowId")) or "")
+                denied = denied or effect.denied
+                if script is None or (
+                    effect.denied is None and script in self._script(text(row.get("WindowId")) or "")
+                ):
+                    yield self._trigger(row, effect)
         if denied is not None:
             raise denied
 
@@ -66,15 +69,14 @@ class WindowTriggers:
             id = text(row.get("WindowId")) or ""
             params = {"WindowId": id}
             action = "DescribeMaintenanceWindowExecutions"
-            for run in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, of=params):
-                ref = pending.pop((text(run.get("WindowExecutionId")) or "").lower(), None)
-                if ref is not None:
-                    state = _state(row)
-                    comes = moment(row.get("NextExecutionTime")) if state is TriggerState.ENABLED else None
-                    yield (
-                        ref,
-                        Origin(trigger=self._ref(id), known=True, state=state, repeats=False, next_start_at=comes),
-                    )
+            state = _state(row)
+            comes = moment(row.get("NextExecutionTime")) if state is TriggerState.ENABLED else None
+            origin = Origin(trigger=self._ref(id), known=True, state=state, repeats=False, next_start_at=comes)
+            with unless_deleted():
+                for run in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, of=params):
+                    ref = pending.pop((text(run.get("WindowExecutionId")) or "").lower(), None)
+                    if ref is not None:
+                        yield ref, origin
 
     def _windows(self) -> Iterator[JsonObject]:
         for row in self._wire.pages("DescribeMaintenanceWindows", {}, unique="WindowId", size=_MOST):
@@ -161,8 +163,9 @@ class Associations:
             id = text(row.get("AssociationId")) or ""
             if not self.kind.id_pattern.fullmatch(id):
                 continue
-            if script is None or script in flat(self._described(id).get("Parameters")):
-                yield self._trigger(row)
+            with unless_deleted():
+                if script is None or script in flat(self._described(id).get("Parameters")):
+                    yield self._trigger(row)
 
     def read(self, ref: Ref) -> Trigger:
         """DescribeAssociation."""

@@ -10,7 +10,7 @@ from runcancel.model.queries import Query
 from runcancel.model.runs import ExternalExecution, Invocation, InvocationFilter, Kind, Ref, Run, Scope, Snapshot
 from runcancel.model.states import State
 from runcancel.providers.aws.facts import AUTOMATION, COMMAND, STATE_MACHINE, WINDOW, WINDOW_TRIGGER
-from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, time_of, word
+from runcancel.providers.aws.fields import INSTANCE, alarms, document, record, time_of, unless_deleted, word
 from runcancel.providers.aws.states import window_state, window_words
 from runcancel.providers.aws.wire import Wire
 from runcancel.providers.common.fields import JsonObject, moment, text, texts, wire_time
@@ -63,10 +63,13 @@ class Windows:
             params: dict[str, Any] = {"WindowId": text(window.get("WindowId")) or "", "Filters": filters}
             action = "DescribeMaintenanceWindowExecutions"
             of = {"WindowId": params["WindowId"]}
-            for row in self._wire.pages(action, params, unique="WindowExecutionId", size=_MOST, state=_state, of=of):
-                ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
-                if WINDOW.matches(ref.id):
-                    yield Snapshot(run=_of_window(_run(ref, row), window))
+            with unless_deleted():
+                for row in self._wire.pages(
+                    action, params, unique="WindowExecutionId", size=_MOST, state=_state, of=of
+                ):
+                    ref = Ref(scope=scope, kind=WINDOW.name, id=text(row.get("WindowExecutionId")) or "")
+                    if WINDOW.matches(ref.id):
+                        yield Snapshot(run=_of_window(_run(ref, row), window))
 
     def script(self, ref: Ref) -> str | None:
         """See `Cloud.script`: the documents of its tasks with their parameters, each once."""
