@@ -158,6 +158,7 @@ class Sandbox:
 
     def _handle(self, dialect: Dialect, request: Request, entry: LogEntry) -> Reply:
         call = dialect.read(request)
+        call.reused = request.reused
         entry.service, entry.account, entry.region = call.service, call.account, call.region
         entry.action, entry.params = call.action, call.params
         action = dialect.action_of(call)

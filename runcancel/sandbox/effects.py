@@ -127,7 +127,7 @@ _REFUSALS: Mapping[str, Callable[[Rule, Dialect, Call], Refusal]] = {
     ),
     "not-stoppable": lambda rule, dialect, call: dialect.not_stoppable(call),
 }
-_BEFORE_EFFECT = frozenset({"drop-before", "throttle", "too-large", "denied", "expired", "skew", *KINDS})
+_BEFORE_EFFECT = frozenset({"drop-before", "stale", "throttle", "too-large", "denied", "expired", "skew", *KINDS})
 
 
 def _runs_named(book: Book, call: Call) -> list[Run]:
@@ -248,6 +248,7 @@ _REPLY_BENDS = {
     "odd-type": _odd_type,
     "drop-before": _drop,
     "drop-after": _drop,
+    "stale": _drop,
     "hang": _hang,
     "drip": _drip,
     "no-request-id": _no_request_id,

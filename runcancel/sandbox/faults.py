@@ -24,6 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "not-stoppable": {"effect": True},
     "drop-before": {},
     "drop-after": {},
+    "stale": {},
     "hang": {"seconds": 3600.0, "effect": True},
     "latency": {"ms": 200.0},
     "drip": {"seconds": 2.0},
@@ -85,6 +86,8 @@ class Rule:
     def strikes(self, call: Call, dice: random.Random) -> bool:
         self.passed += 1
         if self.kind in limits.KINDS and self._limiter(call).allows(time.monotonic()):
+            return False
+        if self.kind == "stale" and not call.reused:
             return False
         if self.kind == "too-large" and call.size() <= int(self.option("most")):
             return False

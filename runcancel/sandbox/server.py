@@ -84,10 +84,11 @@ class Server:
         # Clients that hang up, and those that send nonsense, are the purpose of the place.
         with suppress(OSError, ValueError), connection, connection.makefile("rb") as reader:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while self._exchange(connection, reader):
-                pass
+            reused = False
+            while self._exchange(connection, reader, reused=reused):
+                reused = True
 
-    def _exchange(self, connection: socket.socket, reader: BufferedReader) -> bool:
+    def _exchange(self, connection: socket.socket, reader: BufferedReader, *, reused: bool) -> bool:
         """Answer one request; True when the connection stays open."""
         try:
             head = _read_head(reader)
@@ -100,7 +101,7 @@ class Server:
         if version == "HTTP/1.1" and request.header("expect").lower() == "100-continue":
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = reader.read(int(request.header("content-length") or 0))
-        reply = self._answer(replace(request, body=body))
+        reply = self._answer(replace(request, body=body, reused=reused))
         if reply.wait:
             self._closed.wait(reply.wait)
         if reply.drop or self._closed.is_set():

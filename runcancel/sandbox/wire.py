@@ -21,6 +21,7 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    reused: bool = False  # its connection has served a request before
     _values: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +75,7 @@ class Call:
     principal: str = ""
     overlap: int = 0
     changed: bool = False
+    reused: bool = False
 
     def size(self) -> int:
         """How much one request takes: ids that are named, or rows of a page."""

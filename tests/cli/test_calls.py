@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from outside import AUTOMATION, COMMAND, ENDED, FANOUT, KILLED, TENCENT, WINDOW, Outside, id_of
+from outside import AUTOMATION, COMMAND, ENDED, FANOUT, KILLED, MACHINE, OOS, TENCENT, WINDOW, Outside, id_of
 
 WINDOW_READ = {
     "GetMaintenanceWindowExecution": 1,
@@ -70,6 +70,18 @@ def test_without_waiting_a_cancel_looks_once_and_asks(ref: str, outside: Outside
     outside.json("cancel", ref, "--no-wait")
 
     assert calls(outside) == {**look, operation: 1}
+
+
+@pytest.mark.parametrize("ref", [WINDOW, COMMAND, AUTOMATION, MACHINE, KILLED, OOS, TENCENT], ids=id_of)
+def test_a_cancel_is_lost_on_a_kept_connection_once_at_most(ref: str, outside: Outside) -> None:
+    outside.faults("*=stale")
+
+    done = outside.run("cancel", ref, "--accept-reported", "-o", "json")
+
+    assert done.outcomes[ref]["request_ids"] != [], str(done)
+    assert len(outside.effective(ref)) == 1
+    assert [each["faults"] for each in outside.writes()] in ([("stale",), ()], [()])
+    assert "no reply" not in outside.run("status", ref).err
 
 
 @pytest.mark.parametrize("ref", ENDED, ids=id_of)

@@ -60,6 +60,17 @@ def test_a_role_is_assumed_once_for_all_regions_of_its_account(cloud: str, accou
 
 
 @every_cloud
+def test_keys_that_a_kept_connection_loses_are_requested_again(cloud: str, accounts: Outside) -> None:
+    names = configure(accounts, cloud, range(3))
+    accounts.faults("*=stale")
+
+    document = accounts.json("list", "-c", ",".join(names))
+
+    assert {run["context"] for run in document["runs"]} == set(names)
+    assert document["errors"] == []
+
+
+@every_cloud
 def test_the_session_names_the_program_and_its_user(cloud: str, accounts: Outside) -> None:
     (name,) = configure(accounts, cloud, range(1, 2))
 

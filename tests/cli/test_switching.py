@@ -48,6 +48,16 @@ def test_each_switchable_kind_is_disabled_and_seen_disabled(outside: Outside) ->
     assert {ref: states(outside)[ref] for ref in refs} == dict.fromkeys(refs, "disabled")
 
 
+def test_a_switch_is_not_lost_on_a_kept_connection_that_its_server_closed(outside: Outside) -> None:
+    refs = (NIGHTLY, CLEANUP, invoker(outside))
+    outside.faults("*=stale")
+
+    document = outside.json("disable", *refs)
+
+    assert {one["trigger"]: one["verdict"] for one in document["outcomes"]} == dict.fromkeys(refs, "disabled")
+    assert sorted(sent(outside)) == ["DisableInvoker", "DisableRule", "UpdateMaintenanceWindow"]
+
+
 def test_a_window_is_switched_by_enabled_alone(outside: Outside) -> None:
     outside.run("disable", NIGHTLY)
 

@@ -110,6 +110,19 @@ def test_dropped_connections(start: Start, kind: str, effective: bool) -> None:
     assert box.last()["effective"] is effective
 
 
+def test_a_stale_connection_drops_its_second_request_unread(start: Start) -> None:
+    box = start(faults=["CancelCommand=stale"])
+    client = box.aws()
+    client.list_commands(CommandId=COMMAND)
+    with pytest.raises(ConnectionClosedError):
+        client.cancel_command(CommandId=COMMAND)
+    assert not box.last()["effective"]
+
+    client.cancel_command(CommandId=COMMAND)
+
+    assert box.last()["effective"]
+
+
 def test_a_hang_outlasts_the_read_timeout(start: Start) -> None:
     box = start(faults=["aws:*=hang"])
     client = box.aws()

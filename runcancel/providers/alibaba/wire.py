@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from runcancel.providers.alibaba.signature import EMPTY_BODY, authorization
 from runcancel.providers.common.credentials import Credentials
-from runcancel.providers.common.fields import JsonObject, attribute_error, json_object, proven
+from runcancel.providers.common.fields import JsonObject, attribute_error, json_object, may_repeat, proven
 from runcancel.providers.common.http import Reply
 from runcancel.providers.common.wire import SignedWire
 from runcancel.runtime.throttle import Rate
@@ -26,11 +26,15 @@ class Wire(SignedWire):
     """Limits that the vendor documents. The others are per account and only visible in Quota Center."""
 
     def _send(self, action: str, params: JsonObject, keys: Credentials) -> JsonObject:
+        def headers() -> dict[str, str]:
+            return self._signed(action, params, keys)
+
         reply = self._transport.post(
             f"/?{urlencode(params)}",
-            headers=self._signed(action, params, keys),
+            headers=headers(),
             secrets=(keys.secret, keys.token),
             credentials=action == "AssumeRole",
+            again=headers if may_repeat(action) else None,
         )
         return self._proven(action, reply, keys)
 

@@ -18,7 +18,7 @@ from runcancel.providers.aws.models import OURS
 from runcancel.providers.aws.profile import profiles, resolve
 from runcancel.providers.aws.systems_manager import check_answer
 from runcancel.providers.base import Connection
-from runcancel.providers.common.fields import json_object
+from runcancel.providers.common.fields import json_object, may_repeat
 from runcancel.providers.common.http import HttpClient, Reply
 from runcancel.redaction import remember
 
@@ -108,7 +108,13 @@ class _Sender:
         _, service, action = event_name.split(".")
         for_keys = service not in _OURS and action != "GetCallerIdentity"
         try:
-            reply = _send(self._client, request, credentials=for_keys, secrets=() if for_keys else self._secrets())
+            reply = _send(
+                self._client,
+                request,
+                credentials=for_keys,
+                secrets=() if for_keys else self._secrets(),
+                repeat=may_repeat(action),
+            )
             check_answer(reply, urlsplit(request.url).netloc)
         except CloudError as error:
             if for_keys:
@@ -178,12 +184,25 @@ class _Raw:
         yield self._content
 
 
-def _send(client: HttpClient, request: Any, *, credentials: bool = True, secrets: tuple[str | None, ...] = ()) -> Reply:
+def _send(
+    client: HttpClient,
+    request: Any,
+    *,
+    credentials: bool = True,
+    secrets: tuple[str | None, ...] = (),
+    repeat: bool = False,
+) -> Reply:
     headers = {name: _plain(value) for name, value in request.headers.items()}
     body = request.body or b""
     body = body.encode() if isinstance(body, str) else body
     return client.send(
-        request.method, request.url, headers=headers, body=body, secrets=secrets, credentials=credentials
+        request.method,
+        request.url,
+        headers=headers,
+        body=body,
+        secrets=secrets,
+        credentials=credentials,
+        again=(lambda: headers) if repeat else None,
     )
 
 

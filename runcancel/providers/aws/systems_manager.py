@@ -17,7 +17,7 @@ from runcancel.providers.aws.failures import by_status, refusal, retry_after, un
 from runcancel.providers.aws.signature import Keys, signed
 from runcancel.providers.aws.wire import proven_object
 from runcancel.providers.common.exchange import plain_path
-from runcancel.providers.common.fields import JsonObject, is_page, json_object
+from runcancel.providers.common.fields import JsonObject, is_page, json_object, may_repeat
 from runcancel.providers.common.http import EndpointHealth, HttpClient, Reply
 from runcancel.redaction import remember
 
@@ -67,13 +67,15 @@ class SystemsManager:
         }
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         headers = signed(self._path, headers, body, keys, region=self._region, service="ssm", time=now)
+        all_headers = {**headers, "User-Agent": self._agent}
         began = time.monotonic()
         reply = self._client.send(
             "POST",
             self._target,
-            headers={**headers, "User-Agent": self._agent},
+            headers=all_headers,
             body=body,
             secrets=(keys.secret_key, keys.token),
+            again=(lambda: all_headers) if may_repeat(action) else None,
         )
         self._health.note(reply.headers.get("date"), time.monotonic() - began)
         return reply

@@ -157,6 +157,7 @@ class Connection(client.HTTPConnection):
         self.default_port = _PORTS["http" if way.tls is None else "https"]  # another one is named in `Host`
         super().__init__(host, port)
         self.key = (host, port, way)
+        self.reused = False  # it has served a request before: the server may be closing it
         self._way = way
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -230,12 +231,16 @@ class Connections:
     def __init__(self, *, connect_timeout: float, read_timeout: float) -> None:
         self._timeouts = (connect_timeout, read_timeout)
         self._idle: OrderedDict[tuple[str, int, Way], list[Connection]] = OrderedDict()
+        self._losing: set[tuple[str, int, Way]] = set()
         self._lock = threading.Lock()
 
-    def take(self, host: str, port: int | None, way: Way) -> Connection:
-        """A connection that stands: an idle one, else a new one. Raises `NoConnection`."""
+    def take(self, host: str, port: int | None, way: Way, *, once: bool = False) -> Connection:
+        """A connection that stands: an idle one, else a new one. Raises `NoConnection`.
+
+        For a request that is sent only `once` it is a new one where a request was lost on an idle one before.
+        """
         key = (host, port or _PORTS["http" if way.tls is None else "https"], way)
-        while (idle := self._pop(key)) is not None:
+        while not (once and key in self._losing) and (idle := self._pop(key)) is not None:
             if not idle.dropped:
                 return idle
             idle.close()
@@ -250,6 +255,7 @@ class Connections:
     def keep(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end, for the next request."""
         surplus: list[Connection] = []
+        connection.reused = True
         with self._lock:
             idle = self._idle.setdefault(connection.key, [])
             self._idle.move_to_end(connection.key)
@@ -259,6 +265,15 @@ class Connections:
             if len(self._idle) > _HOSTS:
                 surplus += self._idle.popitem(last=False)[1]
         for each in surplus:
+            each.close()
+
+    def discard(self, connection: Connection) -> None:
+        """Close a connection that lost a request, and the idle ones to the same host, which may lose the next."""
+        connection.close()
+        with self._lock:
+            self._losing.add(connection.key)
+            idle = self._idle.pop(connection.key, [])
+        for each in idle:
             each.close()
 
     def _pop(self, key: tuple[str, int, Way]) -> Connection | None:

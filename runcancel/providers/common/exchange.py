@@ -1,9 +1,9 @@
 """One request and its answer over one connection, and what a failure of either proves."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException, IncompleteRead
-from ssl import SSLCertVerificationError
+from ssl import SSLCertVerificationError, SSLEOFError, SSLZeroReturnError
 from urllib.parse import quote, urlsplit
 
 from runcancel.errors import CloudError
@@ -24,24 +24,67 @@ from runcancel.providers.common.proxies import proxy_answer
 _AS_THEY_ARE = "!#$%&'()*+,/:;=?@[]~"
 """Signs of a path and of a query that are not encoded."""
 
+_ENDED = (ConnectionError, SSLEOFError, SSLZeroReturnError)
+"""How a connection ends that the other side has closed: `RemoteDisconnected` is among them, a timeout is not."""
+
 _NO_DNS = "check the network and the DNS of this machine, or set HTTPS_PROXY"
 _NO_HOST = "check the region's name, and the DNS of this machine"
 
 
+Headers = Callable[[], Mapping[str, str]]
+"""The headers of one attempt."""
+
+
 def exchange(
-    connections: Connections, way: Way, method: str, url: str, *, headers: Mapping[str, str], body: bytes
+    connections: Connections,
+    way: Way,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    again: Headers | None,
 ) -> tuple[Response, bytes]:
     """The answer to one request, and its whole body, decompressed.
 
+    A server may close a connection that it kept at any moment, also while a request is on its way (RFC 9112, 9.3.1).
+    Such a request is sent once more, over a new connection and with the headers that `again` returns. With None it must
+    not be repeated; to a host that lost one in this way the next goes over a new connection.
+
     Raises `Reason.LOST` for one that did not come whole, in time and in size, and `NoConnection`.
     """
+    try:
+        return _attempt(connections, way, method, url, headers=headers, body=body, once=again is None)
+    except _Stale as stale:
+        if again is None:
+            raise stale.error from None
+        try:
+            return _attempt(connections, way, method, url, headers=again(), body=body, once=True)
+        except NoConnection:  # the first one may have been received
+            raise stale.error from None
+
+
+class _Stale(Exception):
+    """A connection that was used before ended without a reply."""
+
+    def __init__(self, error: CloudError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _attempt(
+    connections: Connections, way: Way, method: str, url: str, *, headers: Mapping[str, str], body: bytes, once: bool
+) -> tuple[Response, bytes]:
     parts = urlsplit(url)
     target = quote(f"{plain_path(parts.path)}{'?' if parts.query else ''}{parts.query}", safe=_AS_THEY_ARE)
     host = parts.netloc.rpartition("@")[2]
-    connection = connections.take(parts.hostname or "", parts.port, way)
+    connection = connections.take(parts.hostname or "", parts.port, way, once=once)
     try:
         response = _head(connection, method, target, host=host, headers=headers, body=body)
         content = _whole(response, host)
+    except _Stale:
+        connections.discard(connection)
+        raise
     except BaseException:
         connection.close()
         raise
@@ -84,14 +127,15 @@ def unreachable(host: str, failure: NoConnection, authorities: Authorities) -> C
 def _head(
     connection: Connection, method: str, target: str, *, host: str, headers: Mapping[str, str], body: bytes
 ) -> Response:
-    """The status and the headers. Raises `Reason.LOST`."""
+    """The status and the headers. Raises `Reason.LOST`, and `_Stale`."""
     try:
         response = connection.begin(method, target, headers=headers, body=body)
         if response.status < 200:  # the answer itself comes later: `http.client` passes over 100 alone
             raise HTTPException(response.status)
         return response
     except (OSError, HTTPException) as error:
-        raise CloudError(Reason.LOST, f"no reply from {host}: {_cause(error)}") from None
+        lost = CloudError(Reason.LOST, f"no reply from {host}: {_cause(error)}")
+        raise _Stale(lost) if connection.reused and isinstance(error, _ENDED) else lost from None
     except TooLarge:
         raise _too_large(host) from None
 

@@ -46,6 +46,9 @@ NO_TRIGGER = "not found; it may have been deleted, or be in another region or ac
 """What is wrong with a trigger that is not there, in every cloud."""
 
 
+_REPEATABLE = ("Describe", "Get", "List", "Lookup", "AssumeRole")
+"""How the names of the actions begin that only read, in every cloud, or give keys as often as they are requested."""
+
 LONGEST = 4096
 """Characters of a remote sentence that are quoted."""
 
@@ -160,6 +163,14 @@ def checked_id(id: str, pattern: re.Pattern[str]) -> str:
     if not pattern.fullmatch(id):
         raise CloudError(Reason.INVALID, f"“{quoted(id)}” is not an id of this kind; nothing was sent")
     return id
+
+
+def may_repeat(action: str) -> bool:
+    """Whether a request may be sent again before anything was read: it changes nothing.
+
+    Not so a cancel: its run is read before each repetition.
+    """
+    return action.startswith(_REPEATABLE)
 
 
 def checked_targets(targets: Iterable[str]) -> tuple[str, ...]:

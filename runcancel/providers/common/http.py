@@ -19,6 +19,10 @@ from runcancel.redaction import redact_reply, redact_sent, secrets_in
 
 if TYPE_CHECKING:
     from runcancel.providers.common.connections import Proxy, Way
+    from runcancel.providers.common.exchange import Headers
+
+_IDEMPOTENT = ("GET", "PUT")
+"""Methods whose requests may be repeated, whatever they are for."""
 
 
 def _unusable(message: str) -> CloudError:
@@ -134,8 +138,11 @@ class HttpClient:
         body: bytes = b"",
         secrets: tuple[str | None, ...] = (),
         credentials: bool = False,
+        again: "Headers | None" = None,
     ) -> Reply:
         """Send one request. Raises `CloudError`: UNREACHABLE when it certainly was not received, else LOST.
+
+        `again` returns the headers with which it may be sent once more, see `exchange`; GET and PUT always may.
 
         NOT_CONFIGURED for plain http beyond loopback: nothing was sent. The answer holds none of `secrets`, and no
         token of the headers, whatever the server repeats; but for one that is to give `credentials`.
@@ -150,8 +157,9 @@ class HttpClient:
         from runcancel.providers.common.exchange import exchange, unreachable
 
         way = self._way(url)
+        again = again or ((lambda: headers) if method in _IDEMPOTENT else None)
         try:
-            response, content = exchange(self._connections, way, method, url, headers=headers, body=body)
+            response, content = exchange(self._connections, way, method, url, headers=headers, body=body, again=again)
         except NoConnection as error:
             raise unreachable(host, error, self._authorities) from None
         returned = {name.lower(): value for name, value in response.headers.items()}
@@ -223,11 +231,14 @@ class Transport:
         body: bytes = b"",
         secrets: tuple[str | None, ...] = (),
         credentials: bool = False,
+        again: "Headers | None" = None,
     ) -> Reply:
         """Send one request; see `HttpClient.send`. `credentials`: it requests credentials."""
         began = time.monotonic()
         url = f"{self._base}{path}"
-        reply = self._client.send("POST", url, headers=headers, body=body, secrets=secrets, credentials=credentials)
+        reply = self._client.send(
+            "POST", url, headers=headers, body=body, secrets=secrets, credentials=credentials, again=again
+        )
         self.health.note(reply.headers.get("date"), time.monotonic() - began)
         return reply
 

@@ -9,7 +9,15 @@ from runcancel.errors import CloudError
 from runcancel.model.states import Reason
 from runcancel.providers.base import Connection
 from runcancel.providers.common.credentials import Credentials, CredentialSource
-from runcancel.providers.common.fields import STATUSES, JsonObject, attribute_error, json_object, number, proven
+from runcancel.providers.common.fields import (
+    STATUSES,
+    JsonObject,
+    attribute_error,
+    json_object,
+    may_repeat,
+    number,
+    proven,
+)
 from runcancel.providers.common.http import Transport
 from runcancel.providers.common.wire import SignedWire
 from runcancel.providers.tencent.signature import Signer
@@ -55,7 +63,12 @@ class Wire(SignedWire):
         all_headers = {**headers, "User-Agent": self._agent}
         secrets = (keys.secret, keys.token)
         reply = self._transport.post(
-            "/", headers=all_headers, body=body, secrets=secrets, credentials=action == "AssumeRole"
+            "/",
+            headers=all_headers,
+            body=body,
+            secrets=secrets,
+            credentials=action == "AssumeRole",
+            again=(lambda: all_headers) if may_repeat(action) else None,
         )
         if reply.status_code != 200 and _response(reply.content) is None:
             otherwise = Reason.DOWN if reply.status_code >= 500 else Reason.UNPROVEN

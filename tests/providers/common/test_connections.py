@@ -15,6 +15,8 @@ from urllib3.util import parse_url
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers.base import Connection
+from runcancel.providers.common.connections import Connections, Way
+from runcancel.providers.common.exchange import exchange
 from runcancel.providers.common.http import Endpoint, HttpClient, Transport
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -24,12 +26,14 @@ CONNECTION = Connection(scope=Scope(provider="alibaba", region="cn-hangzhou"), c
 class Server:
     """Answers every request of every connection; `heads` are the requests, `connections` how many there were."""
 
-    def __init__(self, answers: int = 1000, answer: tuple[bytes, ...] = (ANSWER,)) -> None:
+    def __init__(self, answers: int = 1000, answer: tuple[bytes, ...] = (ANSWER,), *, reads_on: bool = False) -> None:
+        """`reads_on`: after its `answers` a connection is closed when the next request has come."""
         self.heads: list[str] = []
         self.connections = 0
         self.closed = threading.Event()
         self._answers = answers
-        self._answer = answer
+        self._reads_on = reads_on
+        self.answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -49,16 +53,21 @@ class Server:
                     return
                 self.heads.append(head.decode())
                 self._reply(connection)
+            if self._reads_on and (head := connection.recv(65536)):
+                self.heads.append(head.decode())
+                connection.shutdown(socket.SHUT_RDWR)
         self.closed.set()
 
     def _reply(self, connection: socket.socket) -> None:
         """The pieces of the answer: they arrive at once, and behind TLS each is a record."""
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        for piece in self._answer:
+        for piece in self.answer:
             connection.sendall(piece)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def close(self) -> None:
+        with suppress(OSError):  # wakes who accepts, who would take one more
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 
@@ -77,7 +86,7 @@ def test_a_connection_serves_many_requests(stack: ExitStack) -> None:
     server = started(stack, Server())
     transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "a"})
 
-    assert [transport.post("/", headers={}).content for _ in range(5)] == [b"{}"] * 5
+    assert [transport.post("/", headers={}, again=dict).content for _ in range(5)] == [b"{}"] * 5
     assert server.connections == 1
 
 
@@ -87,9 +96,101 @@ def test_a_connection_that_the_server_closed_is_opened_anew(stack: ExitStack) ->
 
     for _ in range(3):
         server.closed.clear()
-        assert transport.post("/", headers={}).content == b"{}"
+        assert transport.post("/", headers={}, again=dict).content == b"{}"
         assert server.closed.wait(5)
     assert server.connections == 3
+
+
+def test_a_request_that_may_be_repeated_is_sent_once_more_when_a_kept_connection_ends(stack: ExitStack) -> None:
+    server = started(stack, Server(answers=2, reads_on=True))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "c"})
+    number = iter("12345")
+
+    for _ in range(3):
+        first = next(number)
+        assert transport.post("/", headers={"X-N": first}, again=lambda: {"X-N": f"{next(number)} again"}).content
+
+    assert [head.partition("X-N: ")[2].split("\r\n")[0] for head in server.heads] == ["1", "2", "3", "4 again"]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_method_that_is_idempotent_may_always_be_repeated(method: str, stack: ExitStack) -> None:
+    server = started(stack, Server(answers=1, reads_on=True))
+    client = HttpClient({}, connect_timeout=2, read_timeout=2)
+
+    for _ in range(2):
+        assert client.send(method, f"http://127.0.0.1:{server.port}/", headers={}).content == b"{}"
+
+    assert (len(server.heads), server.connections) == (3, 2)
+
+
+def test_a_request_that_must_not_be_repeated_is_lost_once_and_goes_over_new_connections_then(stack: ExitStack) -> None:
+    server = started(stack, Server(answers=1, reads_on=True))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "d"})
+
+    assert transport.post("/", headers={}).content == b"{}"
+    assert refused(lambda: transport.post("/", headers={})).reason is Reason.LOST
+    for _ in range(3):
+        assert transport.post("/", headers={}).content == b"{}"
+
+    assert (len(server.heads), server.connections) == (5, 4)
+
+
+def test_a_host_that_lost_a_request_that_was_repeated_loses_no_other(stack: ExitStack) -> None:
+    server = started(stack, Server(answers=1, reads_on=True))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "f"})
+
+    for again in (dict, dict, None, None):
+        assert transport.post("/", headers={}, again=again).content == b"{}"
+
+    assert (len(server.heads), server.connections) == (5, 4)
+
+
+def test_what_a_new_connection_loses_is_not_repeated(stack: ExitStack) -> None:
+    server = started(stack, Server(answers=0, reads_on=True))
+    transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "e"})
+
+    assert refused(lambda: transport.post("/", headers={}, again=dict)).reason is Reason.LOST
+    assert len(server.heads) == 1
+
+
+def test_a_timeout_is_not_repeated(stack: ExitStack) -> None:
+    server = started(stack, Server())
+    client = HttpClient({}, connect_timeout=2, read_timeout=0.2)
+    url = f"http://127.0.0.1:{server.port}/"
+    client.send("GET", url, headers={})
+    server.answer = ()
+
+    assert refused(lambda: client.send("GET", url, headers={})).reason is Reason.LOST
+    assert len(server.heads) == 2
+
+
+def test_a_request_that_may_have_arrived_is_lost_where_no_further_connection_comes(stack: ExitStack) -> None:
+    server = started(stack, Server(answers=1, reads_on=True))
+    client = HttpClient({}, connect_timeout=2, read_timeout=2)
+    url = f"http://127.0.0.1:{server.port}/"
+    client.send("GET", url, headers={})
+    server.close()
+
+    assert refused(lambda: client.send("GET", url, headers={})).reason is Reason.LOST
+    assert len(server.heads) == 2
+
+
+def test_the_other_kept_connections_to_the_host_are_closed_too(stack: ExitStack) -> None:
+    server = started(stack, Server(answers=1, reads_on=True))
+    connections = Connections(connect_timeout=2, read_timeout=2)
+    way = Way(None, None)
+    kept = [connections.take("127.0.0.1", server.port, way) for _ in range(3)]
+    for each in kept:
+        each.begin("GET", "/", headers={}, body=b"").read()
+        connections.keep(each)
+
+    url = f"http://127.0.0.1:{server.port}/"
+    exchange(connections, way, "GET", url, headers={}, body=b"", again=dict)
+
+    assert all(each.sock is None for each in kept)
+    assert server.connections == 4
 
 
 def test_a_path_with_other_signs_is_encoded_and_one_that_is_encoded_stays(stack: ExitStack) -> None:
@@ -142,7 +243,7 @@ def test_an_answer_that_announces_more_than_memory_holds_is_too_large(announced:
     server = started(stack, Server(answer=(b"HTTP/1.1 200 OK\r\n" + ENDLESS[announced],)))
     transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {})
 
-    error = refused(lambda: transport.post("/", headers={}))
+    error = refused(lambda: transport.post("/", headers={}, again=dict))
 
     assert (error.reason, "is larger than 64 MB" in error.message) == (Reason.LOST, True)
 
@@ -154,7 +255,7 @@ def test_an_interim_answer_is_none_and_the_next_request_gets_no_answer_of_this_o
     server = started(stack, Server(answer=(f"HTTP/1.1 {status}\r\n\r\n".encode(), ANSWER)))
     transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": status})
 
-    reasons = [refused(lambda: transport.post("/", headers={})).reason for _ in range(2)]
+    reasons = [refused(lambda: transport.post("/", headers={}, again=dict)).reason for _ in range(2)]
 
     assert reasons == [Reason.LOST] * 2
     assert server.connections == 2
@@ -175,7 +276,7 @@ def test_an_answer_that_came_whole_is_read(answer: str, stack: ExitStack) -> Non
     server = started(stack, Server(answer=(b"HTTP/1.1 503 No\r\n" + sent,)))
     transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {})
 
-    reply = transport.post("/", headers={})
+    reply = transport.post("/", headers={}, again=dict)
 
     assert (reply.status_code, reply.content) == (503, content)
 
@@ -188,7 +289,7 @@ def test_an_answer_that_is_cut_off_is_lost(sent: bytes, stack: ExitStack) -> Non
     server = started(stack, Server(answers=1, answer=(b"HTTP/1.1 200 OK\r\n" + sent,)))
     transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {})
 
-    assert refused(lambda: transport.post("/", headers={})).reason is Reason.LOST
+    assert refused(lambda: transport.post("/", headers={}, again=dict)).reason is Reason.LOST
 
 
 class Relay:
@@ -253,7 +354,7 @@ def test_a_proxy_behind_tls_leads_to_a_host_behind_tls(stack: ExitStack, tmp_pat
 
     transport = Transport(Endpoint.of("https://ecs.example.com"), CONNECTION, environ)
 
-    assert [transport.post("/", headers={}).content for _ in range(2)] == [b"{}"] * 2
+    assert [transport.post("/", headers={}, again=dict).content for _ in range(2)] == [b"{}"] * 2
     assert server.connections == 1
     assert [head.split("\r\n")[0] for head in proxy.heads] == ["CONNECT ecs.example.com:443 HTTP/1.1"]
     assert "Proxy-Authorization: Basic bWU6c2UgY3JldA==" in proxy.heads[0]
@@ -272,7 +373,7 @@ def test_a_connection_ends_with_an_answer_that_brings_more_than_itself(
     server = started(stack, Server(answer=(answer + surplus,)))
     transport = Transport(Endpoint.of(f"http://127.0.0.1:{server.port}"), CONNECTION, {"X_PROXY": "c"})
 
-    assert [transport.post("/", headers={}).content for _ in range(3)] == [b"{}"] * 3
+    assert [transport.post("/", headers={}, again=dict).content for _ in range(3)] == [b"{}"] * 3
     assert server.connections == 3
 
 
@@ -295,7 +396,7 @@ def test_what_tls_holds_behind_an_answer_is_no_answer_to_the_next_request(
 
     transport = Transport(Endpoint.of(url), CONNECTION, environ)
 
-    assert [transport.post("/", headers={}).content for _ in range(2)] == [b"{}"] * 2
+    assert [transport.post("/", headers={}, again=dict).content for _ in range(2)] == [b"{}"] * 2
     assert server.connections == 2
 
 
