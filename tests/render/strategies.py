@@ -4,11 +4,13 @@ A record has up to some hundred fields, and one draw for each would take ten tim
 record. So each record is drawn as bytes at once and read off them.
 """
 
+import string
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from itertools import cycle
 from types import UnionType
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin
@@ -46,7 +48,7 @@ class Choices:
 
 Reader: TypeAlias = Callable[[Choices], T]
 
-_ASCII = "".join(map(chr, range(0x20, 0x7F)))
+_ASCII = string.ascii_letters + string.digits + string.punctuation + " "
 _ODD = "".join(
     char for char in map(chr, range(0x3000)) if unicodedata.category(char) in {"Cc", "Cf", "Cn", "Mn", "Zl", "Zp", "Zs"}
 )
@@ -101,12 +103,14 @@ _SIMPLE: Mapping[Any, Reader[Any]] = {
 }
 
 
-def any_of(kind: type[S]) -> st.SearchStrategy[S]:
+@st.composite
+def any_of(draw: st.DrawFn, kind: type[S]) -> S:
     """Any record of that kind."""
-    read = _record(kind)
-    return st.binary(min_size=128, max_size=128).map(lambda drawn: read(Choices(drawn)))
+    read: Reader[S] = _record(kind)
+    return read(Choices(draw(st.binary(min_size=128, max_size=128))))
 
 
+@cache
 def _record(kind: type[S]) -> Reader[S]:
     fields = {field.name: _reader(field.type) for field in structs.fields(kind)}
     return lambda choices: kind(**{name: read(choices) for name, read in fields.items()})
