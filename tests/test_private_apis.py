@@ -2,13 +2,16 @@
 
 import getpass
 import re
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 import pytest
-from botocore.credentials import AssumeRoleProvider
+from botocore.credentials import AssumeRoleProvider, Credentials, RefreshableCredentials
 from botocore.session import Session
 from sources import MODULES, source
+
+from runcancel.providers.aws import private
 
 
 def test_the_sources_of_botocore_keep_what_they_get_where_it_is_replaced() -> None:
@@ -22,6 +25,14 @@ def test_the_sources_of_botocore_keep_what_they_get_where_it_is_replaced() -> No
     assert callable(resolver.get_provider("config-file")._config_parser)
     assert "_fetcher" in vars(resolver.get_provider("container-role"))
     assert "_session" in vars(resolver.get_provider("iam-role")._role_fetcher)
+
+
+def test_keys_that_are_renewed_have_an_end() -> None:
+    end = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    keys = RefreshableCredentials("a", "b", "c", end, refresh_using=dict, method="x")
+
+    assert private.end_of(keys) == end.timestamp()
+    assert private.end_of(Credentials("a", "b")) is None
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """AWS's credentials: botocore's own chain, used once, its failures in words, nothing written to a disk."""
 
 import threading
+import time
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from runcancel.providers.aws.failures import error_response, no_response
 from runcancel.providers.aws.keys import described
 from runcancel.providers.aws.profile import files, profile_in_use, profiles
 from runcancel.providers.common.credential_process import document, ended, printed
-from runcancel.providers.common.credentials import Credentials, Renewed, expiry, failed_credentials
+from runcancel.providers.common.credentials import RETRY_AFTER, Credentials, Renewed, expiry, failed_credentials
 from runcancel.providers.common.fields import check_keys, text
 from runcancel.providers.common.files import home
 
@@ -31,15 +32,21 @@ _RENEWS = frozenset({"refreshToken", "clientId", "clientSecret"})
 
 
 class Once:
-    """The credentials of a session, as botocore's signers use them. A failure to get them is final.
+    """The credentials of a session, as botocore's signers use them. Threads may share it.
 
-    Asking again may send another second factor to a telephone, once for each request.
+    A failure to get them is final: asking again may send another second factor to a telephone, once for each request.
+    A failure to renew them leaves the old ones in use while they are good. The source is asked no more than once a
+    minute, however soon its keys end.
     """
 
-    def __init__(self, credentials: Any, source: str) -> None:
+    def __init__(self, credentials: Any, source: str, *, now: Callable[[], float] = time.time) -> None:
         self._credentials = credentials
         self._source = source
+        self._now = now
         self._lock = threading.Lock()
+        self._frozen: Any = None
+        self._ends = 0.0
+        self._due = 0.0
         self._failure: CloudError | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -50,14 +57,25 @@ class Once:
         with self._lock:
             if self._failure is not None:
                 raise self._failure.fresh()
-            try:
-                with in_words(self._source):
-                    frozen = self._credentials.get_frozen_credentials()
-                    check_keys((frozen.access_key, frozen.secret_key, frozen.token), self._source)
-            except CloudError as error:
+            if self._now() >= self._due:
+                self._frozen = self._renewed()
+            return self._frozen
+
+    def _renewed(self) -> Any:
+        now = self._now()
+        try:
+            with in_words(self._source):
+                frozen = self._credentials.get_frozen_credentials()
+                check_keys((frozen.access_key, frozen.secret_key, frozen.token), self._source)
+        except CloudError as error:
+            if now >= self._ends:
                 self._failure = error
                 raise error.fresh() from None
-            return frozen
+            frozen = self._frozen
+        else:
+            self._ends = private.end_of(self._credentials) or 0.0
+        self._due = now + min(RETRY_AFTER, max(0.0, self._ends - now) / 2)
+        return frozen
 
 
 _signer: ContextVar[Any] = ContextVar("signer", default=None)

@@ -1,4 +1,4 @@
-"""What botocore gives no public way to choose: how its sources of credentials read files, send, keep and ask.
+"""What botocore gives no public way to: choose how its sources of credentials read, send, keep and ask; when keys end.
 
 The private names stand here alone; `tests/test_private_apis.py` fails when botocore changes one of them.
 """
@@ -35,6 +35,12 @@ def keep_in(
     provider.cache, provider._prompter = roles, ask
     provider._profile_provider_builder._sso_token_cache = sso
     provider._profile_provider_builder._login_token_cache = login
+
+
+def end_of(credentials: Any) -> float | None:
+    """When keys that are renewed end, in seconds since 1970; None for those that stay."""
+    ends = getattr(credentials, "_expiry_time", None)
+    return None if ends is None else float(ends.timestamp())
 
 
 def of_profile(session: botocore.session.Session, profile: str, methods: Iterable[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from runcancel.providers.common.fields import check_keys, moment
 from runcancel.redaction import remember
 
 _RENEW_BEFORE = 300  # seconds before the end, a tenth of the lifetime at most
-_RETRY_AFTER = 60  # seconds until a renewal that failed is tried again, while the old keys are good
+RETRY_AFTER = 60  # seconds until a renewal that failed is tried again, while the old keys are good
 _WORDS = r"[A-Za-z]['A-Za-z]{0,15}(?:[ ,.;:!?()-]{1,3}['A-Za-z]{1,16}){0,11}[.!?…]{0,3}"
 _LINE = 80  # characters of a line that may be quoted
 
@@ -90,7 +90,7 @@ class Renewed:
         except CloudError as error:
             old = self._keys
             if old is not None and old.expires_at is not None and old.expires_at > self._now():
-                self._due = min(old.expires_at, self._now() + _RETRY_AFTER)
+                self._due = min(old.expires_at, self._now() + RETRY_AFTER)
                 return old
             self._failure = failed_credentials(self._source, error)
             raise repeated(self._failure) from None

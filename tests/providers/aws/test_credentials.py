@@ -3,11 +3,14 @@
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from botocore.credentials import RefreshableCredentials
 from fakes import HandClock
 from opened import refused
 
@@ -16,6 +19,7 @@ from runcancel.errors import CloudError
 from runcancel.model.runs import Scope
 from runcancel.model.states import Reason
 from runcancel.providers import provider
+from runcancel.providers.aws.credentials import Once
 from runcancel.providers.base import Connection
 from runcancel.runtime.throttle import Pace
 
@@ -130,3 +134,59 @@ def test_sts_is_asked_in_the_partition_of_the_role(
             provider("aws").connect(Connection(scope=scope, profile="ops"), os.environ, Pace(clock))
 
     assert regions == [expected]
+
+
+class Source:
+    """Keys with nine minutes left, for which botocore asks anew at each use; what it answers is set by the test."""
+
+    def __init__(self, start: float) -> None:
+        self.times = 0
+        self.down = False
+        self._start = start
+        self.keys = RefreshableCredentials.create_from_metadata(self._ask(), refresh_using=self._ask, method="role")
+
+    def _ask(self) -> dict[str, str]:
+        self.times += 1
+        if self.down:
+            raise CloudError(Reason.DOWN, "HTTP 503")
+        end = datetime.fromtimestamp(self._start + 540, UTC).isoformat()
+        return {"access_key": f"AKIA{self.times}", "secret_key": "s", "token": "t", "expiry_time": end}
+
+
+def test_a_renewal_that_fails_leaves_the_old_keys_while_they_are_good() -> None:
+    start = time.time()
+    now = [start]
+    source = Source(start)
+    keys = Once(source.keys, "role ops", now=lambda: now[0])
+
+    first = keys.get_frozen_credentials()
+    source.down = True
+    times = source.times
+    assert keys.get_frozen_credentials() == first
+    assert source.times == times, "it is asked once a minute"
+    for minutes in range(2, 9):
+        now[0] = start + 60 * minutes
+        assert keys.get_frozen_credentials() == first
+    assert source.times == times + 7
+
+    now[0] = start + 541
+    for _ in range(2):
+        with pytest.raises(CloudError, match="role ops: HTTP 503") as ended:
+            keys.get_frozen_credentials()
+        assert ended.value.reason is Reason.NO_CREDENTIALS
+    assert source.times == times + 8
+
+
+def test_keys_that_end_soon_are_renewed_once_the_source_is_back() -> None:
+    start = time.time()
+    now = [start]
+    source = Source(start)
+    keys = Once(source.keys, "role ops", now=lambda: now[0])
+
+    first = keys.get_frozen_credentials()
+    source.down = True
+    now[0] = start + 100
+    assert keys.get_frozen_credentials() == first
+    source.down = False
+    now[0] = start + 200
+    assert keys.get_frozen_credentials() != first
