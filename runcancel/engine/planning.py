@@ -21,7 +21,9 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
     run = snapshot.run
     kind = kind_of(run.ref)
     invocations = selected(snapshot.invocations, targets)
-    trigger = snapshot.trigger if isinstance(snapshot, TriggerSnapshot) else None
+    trigger, promise = None, kind.promise
+    if isinstance(snapshot, TriggerSnapshot):
+        trigger, promise = snapshot.trigger, snapshot.promise
     ask, why = _whether(run, invocations if targets else (), snapshot.invocations)
     if trigger is not None:
         ask, why = not run.state.over, f"it is {trigger.state}"
@@ -30,7 +32,7 @@ def plan(snapshot: Snapshot, targets: Sequence[str] = (), *, parent: Ref | None 
         name=run.name,
         state=run.state,
         guarantee=run.guarantee,
-        promise=kind.promise,
+        promise=promise,
         ask=ask,
         why=why,
         counts=run.counts or {},

@@ -12,7 +12,7 @@ from runcancel.model.outcomes import Outcome, PlanItem
 from runcancel.model.runs import Invocation, Ref, Run, Snapshot
 from runcancel.model.states import Reason, State
 from runcancel.model.triggers import Trigger, TriggerOutcome, TriggerPlan, TriggerSnapshot, TriggerState, TriggerVerdict
-from runcancel.providers import kind_of
+from runcancel.providers import kind_of, trigger_kind_of
 from runcancel.providers.base import Triggers
 from runcancel.runtime.throttle import no_later_than
 
@@ -90,7 +90,9 @@ class Switch:
             document=", ".join(trigger.documents),
         )
         whole = Snapshot.full(run, (row,))
-        return TriggerSnapshot(run=whole.run, invocations=whole.invocations, trigger=trigger)
+        kind = trigger_kind_of(trigger.ref)
+        promise = "" if kind is None else kind.promise_of(enable=self.enable)
+        return TriggerSnapshot(run=whole.run, invocations=whole.invocations, trigger=trigger, promise=promise)
 
 
 def trigger_plans(items: Iterable[PlanItem]) -> tuple[TriggerPlan, ...]:

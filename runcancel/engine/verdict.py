@@ -255,7 +255,7 @@ def _effects(
     item: PlanItem, answer: CancelResponse, last: Snapshot | None, *, can_keep: bool
 ) -> tuple[InvocationOutcome, ...]:
     if last is None:
-        unread = tuple(_unseen(one, answer) for one in item.invocations)
+        unread = tuple(_unseen(item, one, answer) for one in item.invocations)
         return (*unread, *_rest_before(item)) if answer.status is RequestStatus.NEEDLESS else unread
     before = {one.id: one.before for one in item.invocations}
     after = selected(last.invocations, item.targets)
@@ -263,8 +263,12 @@ def _effects(
     refused = frozenset(answer.refused)
     rows = []
     for one in after:
-        keeps = can_keep and keeps_running(one, running)
-        effect = _effect(one.state, before.get(one.id), last.run, answer, keeps=keeps, refused=one.target in refused)
+        open_effect = _open_effect(item, one.state)
+        if can_keep and keeps_running(one, running):
+            open_effect = Effect.KEPT_RUNNING
+        if one.target in refused:
+            open_effect = Effect.UNKNOWN
+        effect = _effect(one.state, before.get(one.id), last.run, answer, open_effect)
         rows.append(
             InvocationOutcome(
                 id=one.id,
@@ -278,13 +282,17 @@ def _effects(
                 foreign=one.foreign,
             )
         )
-    unseen = (_unseen(one, answer) for one in vanished(item, after))
+    unseen = (_unseen(item, one, answer) for one in vanished(item, after))
     return (*rows, *unseen, *_rest(item, last, answer))
 
 
-def _effect(
-    after: State, before: State | None, run: Run, answer: CancelResponse, *, keeps: bool, refused: bool = False
-) -> Effect:
+def _open_effect(item: PlanItem, state: State) -> Effect:
+    """The effect on what has not ended, until readings show that it keeps running."""
+    runs_on = item.guarantee is Guarantee.PENDING_ONLY and state is State.RUNNING
+    return Effect.UNKNOWN if runs_on else Effect.STOPPING
+
+
+def _effect(after: State, before: State | None, run: Run, answer: CancelResponse, open_effect: Effect) -> Effect:
     if before is not None and before.over and after.over:
         return Effect.ALREADY_ENDED
     if after is State.SKIPPED and run.state.stopped:
@@ -293,9 +301,7 @@ def _effect(
         return _EFFECT_OF_END.get(after, Effect.ALREADY_ENDED)
     if after is State.CANCELLING:
         return Effect.STOPPING
-    if after is State.UNKNOWN or refused or not answer.under_way:
-        return Effect.UNKNOWN
-    return Effect.KEPT_RUNNING if keeps else Effect.STOPPING
+    return Effect.UNKNOWN if after is State.UNKNOWN or not answer.under_way else open_effect
 
 
 def vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[PlannedInvocation]:
@@ -308,8 +314,8 @@ def vanished(item: PlanItem, after: Sequence[Invocation]) -> Iterator[PlannedInv
             yield one
 
 
-def _unseen(one: PlannedInvocation, answer: CancelResponse) -> InvocationOutcome:
-    open_effect = Effect.STOPPING if answer.under_way else Effect.UNKNOWN
+def _unseen(item: PlanItem, one: PlannedInvocation, answer: CancelResponse) -> InvocationOutcome:
+    open_effect = _open_effect(item, one.before) if answer.under_way else Effect.UNKNOWN
     return InvocationOutcome(
         id=one.id,
         task=one.task,
@@ -329,8 +335,9 @@ def _rest(item: PlanItem, last: Snapshot, answer: CancelResponse) -> Iterator[In
     It is confirmed only once the run has ended and the vendor counts every target as completed.
     """
     if _not_listed(item, last):
-        effect = _effect(last.run.state, item.state, last.run, answer, keeps=False)
-        yield _unlisted(last.run.state, effect, confirmed=last.run.state.over and last.run.rest_confirmed)
+        state = last.run.state
+        effect = _effect(state, item.state, last.run, answer, _open_effect(item, state))
+        yield _unlisted(state, effect, confirmed=state.over and last.run.rest_confirmed)
 
 
 def _rest_before(item: PlanItem) -> Iterator[InvocationOutcome]:

@@ -22,7 +22,8 @@ class TriggerState(StrEnum):
 class TriggerKind(Kind, frozen=True, kw_only=True):
     """What is known beforehand about one kind of trigger.
 
-    `action` disables it and `enable_action` enables it; both are empty where this program never changes such a trigger,
+    `action` disables it and `enable_action` enables it: what each does is in `promise` and `enable_promise`. The
+    actions are empty where this program never changes such a trigger,
     for the reason `fixed_because`. `title` is what its vendor calls it. `starts` are the kinds of run that
     it starts. `policy_help` is the help of the option that restricts an access policy to one trigger; None where the
     vendor cannot.
@@ -33,6 +34,7 @@ class TriggerKind(Kind, frozen=True, kw_only=True):
     permission: str = ""
     enable_action: str = ""
     enable_permission: str = ""
+    enable_promise: str = ""
     probe_id: str = ""
     in_part: bool = False
     title: str
@@ -45,6 +47,10 @@ class TriggerKind(Kind, frozen=True, kw_only=True):
     def switchable(self) -> bool:
         """Whether this program can disable and enable it."""
         return bool(self.action)
+
+    def promise_of(self, *, enable: bool) -> str:
+        """What a change does to it, in one sentence for a person."""
+        return self.enable_promise if enable and self.switchable else self.promise
 
 
 class Trigger(Struct, frozen=True, kw_only=True):
@@ -271,6 +277,10 @@ class TriggerOutcome(Struct, frozen=True, kw_only=True):
 
 
 class TriggerSnapshot(Snapshot, frozen=True, kw_only=True):
-    """A reading of a trigger as the engine takes it: it runs until it is in the requested state, then it ended."""
+    """A reading of a trigger as the engine takes it: it runs until it is in the requested state, then it ended.
+
+    `promise`: what the change does.
+    """
 
     trigger: Trigger
+    promise: str

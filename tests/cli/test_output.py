@@ -11,7 +11,20 @@ from typing import Any
 
 import pytest
 import yaml
-from outside import COMMAND, ENDED, KILLED, NOBODY, ONE_SHOT, TENCENT, WINDOW, Done, Outside, Shown, check_document
+from outside import (
+    COMMAND,
+    ENDED,
+    KILLED,
+    NOBODY,
+    ONE_SHOT,
+    SCHEDULE,
+    TENCENT,
+    WINDOW,
+    Done,
+    Outside,
+    Shown,
+    check_document,
+)
 
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "yaml", "ref")
 VERBS = {
@@ -503,3 +516,12 @@ def test_the_next_command_is_suggested_to_a_person_alone(outside: Outside) -> No
         assert "To stop" not in outside.run(*argv).err
     assert "To stop" not in outside.on_terminal("status", TENCENT, "-q", columns=120).final
     assert "To stop" not in outside.on_terminal("status", ENDED[-1], columns=120).final
+
+
+@pytest.mark.parametrize("flags", [("--no-wait",), ("--timeout", "1s")], ids=["unwatched", "watched"])
+@pytest.mark.parametrize("ref", [ONE_SHOT, SCHEDULE, WINDOW])
+def test_what_a_cancel_lets_run_is_never_called_stopping(outside: Outside, ref: str, flags: tuple[str, ...]) -> None:
+    outcome = outside.run("cancel", ref, *flags, "-o", "json").outcomes[ref]
+
+    assert outcome["verdict"] == "requested"
+    assert {one["effect"] for one in outcome["invocations"] if one["before"] == "running"} == {"unknown"}

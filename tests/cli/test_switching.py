@@ -19,6 +19,8 @@ NIGHTLY = "aws:us-east-2:window/mw-0c50858d01c0ffee0"
 CLEANUP = "aws:us-east-2:rule/default/nightly-cleanup"
 ALARM = "aws:us-east-2:rule/ops/restart-on-alarm"
 WRITES = ("UpdateMaintenanceWindow", "DisableRule", "EnableRule", "DisableInvoker", "EnableInvoker")
+KINDS = {NIGHTLY: "GetMaintenanceWindow", CLEANUP: "DescribeRule", None: "DescribeInvokers"}
+"""A trigger of each kind that can be switched (None: the invoker), and the action that reads it."""
 
 
 def invoker(outside: Outside) -> str:
@@ -255,6 +257,21 @@ def test_a_dry_run_sends_nothing_and_its_plan_is_carried_out(outside: Outside, t
     assert {one["verdict"] for one in carried["outcomes"]} == {"disabled"}
 
 
+@pytest.mark.parametrize("ref", KINDS, ids=["window", "rule", "invoker"])
+def test_a_plan_promises_what_its_own_verb_does(outside: Outside, ref: str | None) -> None:
+    trigger = ref or invoker(outside)
+    (disabling,) = outside.json("disable", trigger, "-n")["triggers"]
+    announced = outside.run("disable", trigger)
+
+    (enabling,) = outside.json("enable", trigger, "-n")["triggers"]
+
+    assert "starts nothing while it is disabled" in disabling["promise"]
+    assert "again" in enabling["promise"]
+    assert "disabled" not in enabling["promise"]
+    assert disabling["promise"] in " ".join(announced.err.split())
+    assert enabling["promise"] in " ".join(outside.run("enable", trigger).err.split())
+
+
 @pytest.mark.parametrize("fault", ["UpdateMaintenanceWindow=error*1", "UpdateMaintenanceWindow=throttle*2"])
 def test_what_passes_is_tried_again(outside: Outside, fault: str) -> None:
     outside.faults(fault)
@@ -285,10 +302,6 @@ def test_a_lost_answer_is_read_back_before_anything_is_said(outside: Outside) ->
 
     assert [one["verdict"] for one in document["outcomes"]] == ["disabled"]
     assert len([action for action in sent(outside) if action == "DisableRule"]) == 1
-
-
-KINDS = {NIGHTLY: "GetMaintenanceWindow", CLEANUP: "DescribeRule", None: "DescribeInvokers"}
-"""A trigger of each kind that can be switched (None: the invoker), and the action that reads it."""
 
 
 @pytest.mark.parametrize("verb", ["disable", "enable"])

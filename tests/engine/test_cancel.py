@@ -350,7 +350,7 @@ def test_what_is_seen_cancelling_begins_the_three_seconds_anew() -> None:
 def test_nothing_is_said_to_keep_running_before_its_time(timeout: float) -> None:
     outcome = Stage({WINDOW: deaf(WINDOW)}).one(WaitPolicy(timeout=timeout))
 
-    assert (outcome.verdict, effects(outcome)) == (Verdict.REQUESTED, {"a": Effect.STOPPING})
+    assert (outcome.verdict, effects(outcome)) == (Verdict.REQUESTED, {"a": Effect.UNKNOWN})
 
 
 @pytest.mark.parametrize("ref", [COMMAND, PATCH])

@@ -221,7 +221,8 @@ def test_an_accepted_cancel_is_judged_by_what_was_seen(
     [
         (WINDOW, True, {"a": X, "b": R}, Verdict.PARTIAL, [Effect.CANCELLED, KEPT]),
         (SCRIPT, True, {"a": R, "b": R}, Verdict.PARTIAL, [KEPT, KEPT]),
-        (SCRIPT, False, {"a": X, "b": R}, Verdict.REQUESTED, [Effect.CANCELLED, STOPPING]),
+        (SCRIPT, False, {"a": X, "b": R}, Verdict.REQUESTED, [Effect.CANCELLED, Effect.UNKNOWN]),
+        (SCRIPT, False, {"a": P, "b": R}, Verdict.REQUESTED, [STOPPING, Effect.UNKNOWN]),
         (SCRIPT, True, {"a": C, "b": R}, Verdict.PARTIAL, [STOPPING, KEPT]),
         (SCRIPT, True, {"a": P, "b": X}, Verdict.REQUESTED, [STOPPING, Effect.CANCELLED]),
         (COMMAND, True, {"a": X, "b": R}, Verdict.REQUESTED, [Effect.CANCELLED, STOPPING]),
@@ -488,7 +489,7 @@ def test_a_step_or_a_row_that_vanishes_is_a_loss(task: str | None) -> None:
     outcome = judge(planned, answer(RequestStatus.ACCEPTED), _window(row("", X, id="y", task=task), state=X))
 
     assert outcome.verdict is Verdict.REQUESTED
-    assert [(one.id, one.effect) for one in outcome.invocations] == [("y", Effect.CANCELLED), ("x", STOPPING)]
+    assert [(one.id, one.effect) for one in outcome.invocations] == [("y", Effect.CANCELLED), ("x", Effect.UNKNOWN)]
 
 
 @pytest.mark.parametrize(
@@ -632,7 +633,7 @@ def test_an_outcome_carries_what_is_known_of_the_run_and_of_each_row(unseen: boo
 def test_without_a_word_about_it_nothing_is_settled() -> None:
     outcome = judge(started(), CancelResponse(status=RequestStatus.ACCEPTED), seen(WINDOW, R, [STARTER]))
 
-    assert outcome.invocations[0].effect is STOPPING
+    assert outcome.invocations[0].effect is Effect.UNKNOWN
 
 
 def test_a_task_that_keeps_running_keeps_what_waits_in_it() -> None:
@@ -689,7 +690,8 @@ def test_a_reference_without_a_run_is_whole_and_empty() -> None:
     [
         (RequestStatus.ACCEPTED, R, X, Effect.CANCELLED),
         (RequestStatus.NEEDLESS, S, S, ENDED),
-        (RequestStatus.ACCEPTED, R, R, STOPPING),
+        (RequestStatus.ACCEPTED, R, R, Effect.UNKNOWN),
+        (RequestStatus.ACCEPTED, R, C, STOPPING),
         (RequestStatus.REFUSED, R, R, Effect.UNKNOWN),
         (RequestStatus.ACCEPTED, X, X, ENDED),
         (RequestStatus.ACCEPTED, R, State.SKIPPED, ENDED),

@@ -38,6 +38,7 @@ TRIGGER_KINDS = (
         probe_id="ivk-00000000",
         starts=("invocation",),
         promise="The invoker starts nothing while it is disabled. Runs that it has started continue.",
+        enable_promise="The invoker starts runs by its schedule again.",
         action="DisableInvoker",
         permission="tat:DisableInvoker",
         enable_action="EnableInvoker",

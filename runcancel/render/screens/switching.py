@@ -24,7 +24,7 @@ def announce_switch(
             lines += _of_one(item)
         if len(to_change) > _MOST:
             lines.append(f"  and {len(to_change) - _MOST:,} more (? lists them)")
-        lines += dict.fromkeys(safe(item.promise) for item in to_change if verb == "disable")
+        lines += dict.fromkeys(safe(item.promise) for item in to_change)
         lines += [f"  as {safe(one.principal)} in {safe(one.scope)}" for one in identities if one.principal]
     unchanged = [item for item in items if not item.ask]
     if unchanged:
