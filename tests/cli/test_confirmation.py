@@ -4,7 +4,7 @@ import re
 import shlex
 
 import pytest
-from adversary.test_questions import conversation
+from adversary.test_questions import conversation, in_a_shell
 from outside import KILLED, TENCENT, Outside
 from terminal import Terminal
 
@@ -107,7 +107,8 @@ def test_the_plan_and_the_caller_stand_before_a_question_also_when_it_should_be_
 
 
 def test_a_list_on_stdin_is_asked_about_on_the_terminal_with_all_that_matters(outside: Outside) -> None:
-    code, text = conversation(outside, f"echo {TENCENT} | runcancel cancel -f - --no-wait", ["?\n", "what\n", "y\n"])
+    script = f"echo {TENCENT} | runcancel cancel -f - --no-wait"
+    code, text = conversation(in_a_shell(outside, script), ["?\n", "what\n", "y\n"])
 
     assert code == 0
     assert text.index("As qcs::cam") < text.index("Cancel this run? [y/N/?]")
