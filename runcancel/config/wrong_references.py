@@ -43,7 +43,8 @@ _LONGEST_NAME = 256  # characters: what is longer names nothing, and is not prin
 def _how_to_find(word: str, *, trigger: bool) -> str:
     """What to do about a word that is not an id: a cut one is copied again, a name or a target is searched."""
     clouds = list(map(provider, PROVIDERS))
-    forms = [kind.form for cloud in clouds for kind in cloud.trigger_kinds] if trigger else [one.ids for one in clouds]
+    kinds = [kind.form for cloud in clouds for kind in cloud.trigger_kinds]
+    forms = kinds if trigger else [form for cloud in clouds for form in cloud.ids]
     prefixes = [form.rpartition("/")[2].partition("…")[0] for form in forms if "…" in form]
     if word.lower().startswith(tuple(prefixes)) or _LIKE_A_UUID.fullmatch(word):
         return f"copy the whole id: this one is cut off, too long, or has a wrong character. The form: {FORM}"
@@ -72,5 +73,5 @@ def _shapes(*, triggers: bool) -> str:
             f"{', '.join(k.form for k in one.trigger_kinds)} ({one.title})" for one in providers if one.trigger_kinds
         ]
     else:
-        shapes = [f"{one.ids} ({one.title})" for one in providers]
+        shapes = [f"{' or '.join(one.ids)} ({one.title})" for one in providers]
     return " or ".join([", ".join(shapes[:-1]), shapes[-1]] if shapes[1:] else shapes)

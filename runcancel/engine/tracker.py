@@ -27,10 +27,8 @@ from runcancel.model.runs import Problem, Snapshot
 from runcancel.model.states import Reason, Verdict
 from runcancel.providers import kind_of
 
-UNREACHED = CancelResponse(
-    status=RequestStatus.NOT_REACHED,
-    problem=Problem(code=Reason.INTERRUPTED, message="interrupted before the cancel was sent; nothing was sent for it"),
-)
+_UNSENT = Problem(code=Reason.INTERRUPTED, message="interrupted; nothing was sent for it")
+UNREACHED = CancelResponse(status=RequestStatus.NOT_REACHED, problem=_UNSENT)
 
 
 class Step(Enum):
@@ -142,10 +140,10 @@ class RunTracker:
     def _end(self, problem: Problem | None, status: RequestStatus, *, in_flight: bool) -> None:
         if self.step is Step.SENT and in_flight and not self.answer.request_ids:
             code = Reason.INTERRUPTED if problem is None else problem.code
-            message = "interrupted while the cancel was in flight; it may or may not have been accepted"
-            self.answer = CancelResponse(
-                status=RequestStatus.IN_DOUBT, problem=Problem(code=code, message=message, ref=self.item.run)
-            )
+            what = "cancel" if self.item.trigger is None else "request"
+            message = f"interrupted while the {what} was in flight; it may or may not have been accepted"
+            unsure = Problem(code=code, message=message, ref=self.item.run)
+            self.answer = CancelResponse(status=RequestStatus.IN_DOUBT, problem=unsure)
         elif problem is not None and self.answer is UNREACHED:
             self.answer = CancelResponse(status=status, problem=problem)
 
@@ -211,7 +209,8 @@ class RunTracker:
             return False
         if self.step is Step.ENDED:
             return True
-        if self.last is not None and nothing_left_to_see(self.item, self.last, unchanged=self._unchanged):
+        all_seen = self.last is not None and nothing_left_to_see(self.item, self.last, unchanged=self._unchanged)
+        if all_seen or (self._denied and all(one.judged for one in self.started)):
             return True
         self.wake_at = max([self._deadline, *(one._deadline for one in self.started)])
         self.wake_at += READ_WITHIN if self._seen_at is None and not self._denied else 0.0

@@ -282,7 +282,7 @@ class Provider(Struct, frozen=True, kw_only=True):
     account_pattern: Pattern[str]  # how the number of an account is written
     role_pattern: Pattern[str] | None = None  # how a role is written, its first group the account; None: it has none
     role_example: str = ""
-    ids: str  # what ids look like, for the message about one that has no such shape: "UUIDs"
+    ids: tuple[str, ...]  # what ids look like, for the message about one that has no such shape: "a UUID"
     link_prefixes: tuple[str, ...] = ()  # how links to its runs begin that are no URLs
     clock_limit: float = 300.0  # seconds by which the clock of a signed request may be wrong
     kinds: tuple[Kind, ...]  # in the order in which a bare id is looked up

@@ -175,7 +175,10 @@ WRONG = {
         ("--status", "running", "--hold", "1m", "--max-runs", "5"),
         "--hold needs a filter by --name",
     ),
-    "the past": (("--name", "x", "--older-than", "1h", "--hold", "1m", "--max-runs", "5"), "--older-than cannot be"),
+    "the past": (
+        ("--name", "x", "--older-than", "1h", "--hold", "1m", "--max-runs", "5"),
+        "later: --older-than cannot be",
+    ),
     "targets": (("--name", "x", "--target", "i-1", "--hold", "1m", "--max-runs", "5"), "--target cannot be used"),
     "no limit": (("--name", "x", "--hold", "1m"), "--hold needs --max-runs N"),
     "no time": (("--name", "x", "--hold", "0", "--max-runs", "5"), "must be longer than 0"),

@@ -343,6 +343,7 @@ def test_the_file_may_be_json_on_standard_input(outside: Outside) -> None:
     ("text", "message"),
     [
         ("accounts: [", "accounts.yml is not valid YAML, line 1"),
+        ("", "accounts.yml is empty; nothing was changed"),
         ("- 1", "accounts.yml: Expected `object`, got `array`"),
         ("subscriptions: []", "accounts.yml has subscriptions; only accounts of AWS can be imported"),
         ("accounts: [{name: x}]", "accounts.yml: Object missing required field `account_id` - at `accounts[0]`"),

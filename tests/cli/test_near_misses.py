@@ -257,6 +257,16 @@ def test_targets_that_do_not_match_are_not_silence(outside: Outside) -> None:
 
     assert shown.code == 0
     assert f"{TENCENT}: no target matches" in shown.final
+    for flags in (("--target", "ins-aaaaaaaa"), ("--task", "no-such-task")):
+        piped = outside.run("invocations", TENCENT, *flags)
+        assert (piped.code, piped.err) == (0, f"{TENCENT}: no target matches\n"), str(piped)
+
+
+def test_the_message_about_an_id_names_the_form_of_every_kind(command: Outside) -> None:
+    assert command.run("status", "foo").err.startswith(
+        "runcancel: “foo” is not a run id. Expected a UUID or the ARN of an execution (AWS), "
+        "t-… or exec-… (Alibaba Cloud) or inv-… (Tencent Cloud); nothing was sent\n"
+    )
 
 
 @pytest.mark.parametrize("end", [("--until", "2h"), ("--older-than", "2h")])

@@ -1,7 +1,9 @@
 """The lines on stderr while a cancel is under way: what a reply, or none, means before the verdict."""
 
+import time
+
 import pytest
-from outside import COMMAND, KILLED, TENCENT, Outside
+from outside import COMMAND, KILLED, TENCENT, WINDOW, Outside
 
 CLOUDS = {COMMAND: "CancelCommand", KILLED: "StopInvocation", TENCENT: "CancelInvocation"}
 UNCERTAIN = ["drop-after*1", "http-500*1,effect=true", "html-200*1,effect=true"]
@@ -43,3 +45,42 @@ def test_a_denied_cancel_is_refused(outside: Outside, ref: str) -> None:
     outside.faults(f"{CLOUDS[ref]}=denied")
 
     assert lines_of(outside, ref)[0].startswith("refused: ")
+
+
+READS = {
+    TENCENT: ("DescribeInvocations", "DescribeInvocationTasks"),
+    KILLED: ("DescribeInvocations", "DescribeInvocationResults"),
+    COMMAND: ("ListCommands", "ListCommandInvocations"),
+    WINDOW: ("GetMaintenanceWindowExecution",),
+}
+
+
+@pytest.mark.parametrize("ref", READS)
+def test_a_cancel_of_a_run_that_may_not_be_read_states_that_before_it_and_ends_at_once(
+    outside: Outside, ref: str
+) -> None:
+    outside.faults(*(f"{action}=denied" for action in READS[ref]))
+    began = time.monotonic()
+
+    done = outside.run("cancel", ref, "-o", "json")
+
+    assert time.monotonic() - began < 15, "it was watched for the whole timeout"
+    assert done.code == 8
+    assert (done.outcomes[ref]["verdict"], done.outcomes[ref]["error"]["code"]) == ("in-doubt", "denied")
+    assert outside.effective(ref)
+    announced = f"{ref}: cancelled without a reading: it could not be read: "
+    assert announced in done.err
+    progress = f"0s {ref}: "
+    assert done.err.index(announced) < done.err.index(progress)
+
+
+def test_a_run_whose_reads_are_refused_while_it_is_watched_is_judged_at_once(outside: Outside) -> None:
+    outside.faults("DescribeInvocationTasks=denied,after=1", "DescribeInvocations=denied,after=1")
+    began = time.monotonic()
+
+    done = outside.run("cancel", TENCENT, "-o", "json")
+
+    assert time.monotonic() - began < 15, "it was watched for the whole timeout"
+    assert done.code == 8
+    outcome = done.outcomes[TENCENT]
+    assert (outcome["verdict"], outcome["after"], outcome["error"]["code"]) == ("requested", None, "denied")

@@ -181,3 +181,24 @@ def test_threads_at_the_end_crash_no_interpreter(without: Sequence[str], outside
         done = outside.run("list", "-p", "aws,alibaba,tencent", "-o", "json", env={**env, "ALIBABA_CLOUD_SITE": "no"})
         assert done.code in (0, 2, 7), str(done)
         assert os.WIFEXITED(done.code)
+
+
+UNSENT = {
+    ("list", "-p", "tencent"): "runcancel: interrupted\n",
+    ("cancel", "--name", "x", "-p", "tencent"): "runcancel: interrupted; nothing was sent\n",
+    ("disable", "--name", "x", "-p", "tencent"): "runcancel: interrupted; nothing was sent\n",
+}
+
+
+@pytest.mark.parametrize("argv", UNSENT, ids=[argv[0] for argv in UNSENT])
+def test_only_a_verb_that_changes_something_states_that_nothing_was_sent(
+    outside: Outside, argv: tuple[str, ...]
+) -> None:
+    outside.faults("DescribeInvocations=hang", "DescribeInvokers=hang")
+
+    done, _ = outside.interrupted(
+        signal.SIGINT, *argv, until="DescribeInvokers" if "disable" in argv else "DescribeInvocations"
+    )
+
+    assert done.code == 130
+    assert done.err.endswith(UNSENT[argv]), str(done)

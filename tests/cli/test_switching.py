@@ -402,6 +402,7 @@ def test_an_interrupt_says_how_to_continue_and_the_resume_ends_it(outside: Outsi
 
     assert done.code == 130
     assert [(one["verdict"], one["after"]) for one in done.document["outcomes"]] == [("in-doubt", None)]
+    assert "interrupted while the request was in flight" in done.document["outcomes"][0]["error"]["message"]
     operation = done.document["operation"]
     outside.faults()
     resumed = outside.json("disable", "--resume", operation)

@@ -32,6 +32,10 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """The errors of a write to a full disk. The text is then lost."""
 
 
+_CHANGES = frozenset({"cancel", "disable", "enable"})
+"""The verbs that change something in a cloud."""
+
+
 class Ending:
     """The exit code that the program will have, and what it knows beside its command line."""
 
@@ -56,7 +60,8 @@ def handle_errors(argv: Sequence[str]) -> Iterator[Ending]:
     except typer.Exit as error:
         ending.code = error.exit_code
     except Interrupted as error:
-        problem = Problem(code=Reason.INTERRUPTED, message="interrupted; no cancel was sent")
+        unsent = "; nothing was sent" if _name(argv, ending.request) in _CHANGES else ""
+        problem = Problem(code=Reason.INTERRUPTED, message=f"interrupted{unsent}")
         ending.code = _tell(argv, ending.request, problem, code=128 + error.signum)
     except BrokenPipeError:
         ending.code = 0

@@ -88,10 +88,13 @@ def hold_request(
 
     Raises `UsageError`.
     """
-    others = {**others, "--until": filters.until is not None, "--older-than": filters.older_than is not None}
     wrong = next((name for name, option_value in others.items() if option_value), None)
     if wrong is not None:
         raise UsageError(f"--hold cancels what a filter finds: {wrong} cannot be used with it; nothing was sent")
+    times = {"--until": filters.until, "--older-than": filters.older_than}
+    late = next((name for name, time in times.items() if time is not None), None)
+    if late is not None:
+        raise UsageError(f"--hold cancels runs that start later: {late} cannot be used with it; nothing was sent")
     by_name = {
         "--name": filters.name,
         "--name-glob": filters.name_glob,

@@ -96,7 +96,7 @@ def _regions(session: Session, source: ImportOf) -> tuple[str, ...]:
 def _of_file(file: str) -> Inventory:
     name, read = next((name, read) for name in PROVIDERS if (read := provider(name).accounts_of_file))
     label = called(file) if file == "-" else Path(file).name
-    accounts = read(label, text_of(file, largest=_LARGEST))
+    accounts = read(called(file), text_of(file, largest=_LARGEST))
     return Inventory(provider=name, source=f"c7n-org {label.replace(' ', '_')}", accounts=accounts, exhaustive=True)
 
 

@@ -81,7 +81,7 @@ def invocations(
             problems.append(error.problem(ref=run.ref))
             continue
         truncated |= more
-        if not (shown or everything) and session.err.is_terminal:
+        if not (shown or everything or answer.closed) and (task or target or session.err.is_terminal):
             notes.append(f"{run.ref}: no target matches")
         if more:
             notes.append(f"{run.ref}: {shown} shown, there are more")

@@ -75,7 +75,7 @@ PROVIDER = Provider(
     account_pattern=re.compile(r"[0-9]{12}"),
     role_pattern=re.compile(r"arn:aws[a-z-]{0,20}:iam::([0-9]{12}):role/(?:[!-~]{1,510}/)?[\w+=,.@-]{1,64}", re.ASCII),
     role_example="arn:aws:iam::111122223333:role/NAME",
-    ids="a UUID",
+    ids=("a UUID", "the ARN of an execution"),
     link_prefixes=("arn:",),
     kinds=KINDS,
     trigger_kinds=TRIGGER_KINDS,

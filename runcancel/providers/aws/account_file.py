@@ -32,6 +32,8 @@ class _File(Struct, frozen=True):
 def read(file: str, content: str) -> tuple[Account, ...]:
     """The accounts of a file. Raises `UsageError` with the position of what is wrong."""
     data = _data(file, content)
+    if data is None:
+        raise UsageError(f"{file} is empty; nothing was changed")
     other = next((key for key in _OTHER_CLOUDS if isinstance(data, dict) and key in data), None)
     if other is not None:
         raise UsageError(f"{file} has {other}; only accounts of AWS can be imported; nothing was changed")

@@ -116,7 +116,7 @@ PROVIDER = Provider(
     account_pattern=re.compile(r"[0-9]{5,20}"),
     role_pattern=re.compile(r"qcs::cam::uin/([0-9]{5,20}):role(?:Name)?/[\w+=,.@-]{1,128}", re.ASCII),
     role_example="qcs::cam::uin/100000000001:roleName/NAME",
-    ids="inv-…",
+    ids=("inv-…",),
     kinds=KINDS,
     trigger_kinds=TRIGGER_KINDS,
     regions=REGIONS,

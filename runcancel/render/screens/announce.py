@@ -81,7 +81,7 @@ def announce(
     shown = _of_one(items[0], width) if len(items) == 1 else _of_many(to_cancel, width)
     principals = dict.fromkeys(_who(callers[scope]) for item in to_cancel if (scope := str(item.run.scope)) in callers)
     who = _flowed(f"As {', '.join(principals)}", width) if principals else []
-    return (*gone, *shown, *not_sent, *_returning(to_cancel, width), *who)
+    return (*gone, *shown, *_unread(to_cancel), *not_sent, *_returning(to_cancel, width), *who)
 
 
 def _returning(items: Sequence[PlanItem], width: int) -> Iterator[str]:
@@ -262,19 +262,32 @@ def _flowed(text: str, width: int, *, indent: int = 2) -> list[str]:
 
 def _not_sent(items: Iterable[PlanItem]) -> Iterator[str]:
     """What the plan holds and a cancel leaves alone; many for one reason are one line."""
-    reasons: dict[str, list[PlanItem]] = {}
-    for item in items:
-        reasons.setdefault(item.why, []).append(item)
-    for why, group in reasons.items():
+    for why, group in _by_reason(items):
         if len(group) > _APART:
             yield f"{counted(len(group), 'run')} not sent{f': {safe(_of_several(why))}' if why else ''}"
         else:
             yield from map(_unsent, group)
 
 
+def _unread(items: Iterable[PlanItem]) -> Iterator[str]:
+    """What is cancelled although it could not be read, and why; many for one reason are one line."""
+    for why, group in _by_reason(item for item in items if not item.read):
+        if len(group) > _APART:
+            yield f"{counted(len(group), 'run')}: cancelled without a reading: {safe(_of_several(why))}"
+        else:
+            yield from (f"{safe(str(item.run))}: cancelled without a reading: {safe(why)}" for item in group)
+
+
+def _by_reason(items: Iterable[PlanItem]) -> Iterable[tuple[str, list[PlanItem]]]:
+    reasons: dict[str, list[PlanItem]] = {}
+    for item in items:
+        reasons.setdefault(item.why, []).append(item)
+    return reasons.items()
+
+
 def _of_several(why: str) -> str:
     """A reason that is written for one run, about several."""
-    for one, several in (("it is ", "they are "), ("it has ", "they have ")):
+    for one, several in (("it is ", "they are "), ("it has ", "they have "), ("it could ", "they could ")):
         if why.startswith(one):
             return several + why.removeprefix(one)
     return why
